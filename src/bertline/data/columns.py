@@ -1,0 +1,84 @@
+"""Which column holds what: as given, or found by its name; and a row's values as text, label and group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from bertline.errors import DataError
+
+# In any case and with any white space around. A table with two of one list is asked which one it means.
+TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "tweet", "utterance")
+LABEL_NAMES = ("label", "category", "class", "sentiment", "topic", "intent", "target")
+
+
+def find_column(source: str, columns: Sequence[str], given: str | None, names: Sequence[str], what: str) -> str:
+    """The column ``given``, or the only one whose name is among ``names``.
+
+    ``what`` is "text" or "label", and the flag in messages ``--{what}-column``.
+
+    Raises:
+        DataError: no such column, or more than one; the message lists the columns there are.
+    """
+    if given is not None:
+        return check_column(source, columns, given, f"--{what}-column")
+    found = [column for column in columns if column.strip().casefold() in names]
+    if len(found) == 1:
+        return found[0]
+    several = " and ".join(repr(column) for column in found)
+    fault = f"could take its {what} from {several}" if found else f"has no column that is known to hold the {what}"
+    raise DataError(f"{source} {fault}: name it with --{what}-column (its columns are {_listed(columns)})")
+
+
+def check_column(source: str, columns: Sequence[str], given: str, flag: str) -> str:
+    """``given`` as the table spells it: exactly, or in another case if that is one column only.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    if given in columns:
+        return given
+    alike = [column for column in columns if column.strip().casefold() == given.strip().casefold()]
+    if len(alike) != 1:
+        raise DataError(f"{source} has no column {given!r}: correct {flag} (its columns are {_listed(columns)})")
+    return alike[0]
+
+
+def _listed(columns: Sequence[str], most: int = 20) -> str:
+    shown = [repr(column if len(column) <= 60 else f"{column[:59]}…") for column in columns[:most]]
+    return ", ".join(shown) + (f" and {len(columns) - most} more" if len(columns) > most else "")
+
+
+def name_of_value(value: object) -> str | None:
+    """A label or group as a string; None for a null, a NaN or nothing but white space.
+
+    Booleans become "true" and "false" as in JSON. Whole floats become integers, because a column of integers
+    with a null in it is a column of floats to many programs.
+
+    >>> name_of_value(" pos "), name_of_value(True), name_of_value(2.0), name_of_value("")
+    ('pos', 'true', '2', None)
+
+    Raises:
+        TypeError: the value is no name: a fraction, a list, an object, bytes.
+    """
+    if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
+        return str(int(value))
+    if isinstance(value, int):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def field_of(values: Mapping[str, object], column: str) -> str:
+    """A value to break figures down by: a name where it is one, else as Python writes it, "" for none."""
+    value = values.get(column)
+    try:
+        return name_of_value(value) or ""
+    except TypeError:
+        return str(value)

@@ -1,0 +1,197 @@
+"""A table to labelled examples: the columns found, every row checked, and every fault told with its line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from bertline.data.columns import LABEL_NAMES, TEXT_NAMES, check_column, field_of, find_column, name_of_value
+from bertline.data.formats import Location, format_of, name_of
+from bertline.data.rows import SHOWN, BadRow, BadRows, Row
+from bertline.data.table import read_rows
+from bertline.errors import DataError
+
+SINGLE = "a label with a single example"
+LOOKAHEAD_ROWS = 100  # whose keys are a JSON lines file's columns
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A text and its label; ``line`` is where its row starts, ``fields`` its values in the slice columns."""
+
+    line: int
+    text: str
+    label: str
+    group: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The usable rows of a table in order, and how many were left out for which reason."""
+
+    source: str
+    examples: tuple[Example, ...]
+    text_column: str
+    label_column: str
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_examples(
+    source: Location,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    group_column: str | None = None,
+    slice_columns: Sequence[str] = (),
+    format: str | None = None,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+    trainable: bool = True,
+) -> Dataset:
+    """Read a table of labelled text.
+
+    Args:
+        source: a path or ``-``.
+        text_column: found by name when not given.
+        label_column: found by name when not given.
+        group_column: rows that share a value here belong together; a null belongs to itself.
+        slice_columns: columns to keep in ``Example.fields``.
+        format: as for ``read_rows``.
+        encoding: as for ``read_rows``.
+        skip_bad_rows: leave bad rows out and count them in ``Dataset.skipped``, instead of raising.
+        trainable: ask for two labels or more with two examples or more each. False for a table to evaluate
+            on.
+
+    Raises:
+        DataError: the table cannot be read, a column is not there or in doubt, rows are bad, or there is
+        nothing to learn.
+    """
+    name, kind = name_of(source, "input"), format_of(source, format)
+    bad = BadRows(name, "row" if kind == "parquet" else "line")
+    rows = read_rows(source, format=format, encoding=encoding)
+    head = _lookahead(rows)
+    seen = dict.fromkeys(column for row in head if isinstance(row, Row) for column in row.values)
+    if not seen:
+        raise _nothing(name, kind, head, bad, skip_bad_rows)
+    columns = _Columns.find(name, tuple(seen), text_column, label_column, group_column, slice_columns)
+    examples: list[Example] = []
+    for row in chain(head, rows):
+        one = columns.example(row) if isinstance(row, Row) else row
+        if isinstance(one, BadRow):
+            bad.add(one)
+        else:
+            examples.append(one)
+    if bad and (not skip_bad_rows or not examples):
+        raise bad.error(skipped=skip_bad_rows)
+    if trainable:
+        examples = _check_labels(examples, columns, bad, skip_bad_rows)
+    return Dataset(name, tuple(examples), columns.text, columns.label, dict(bad.counts))
+
+
+def _lookahead(rows: Iterator[Row | BadRow]) -> list[Row | BadRow]:
+    head: list[Row | BadRow] = []
+    good = 0
+    for row in rows:
+        head.append(row)
+        good += isinstance(row, Row)
+        if good == LOOKAHEAD_ROWS:
+            break
+    return head
+
+
+def _nothing(name: str, kind: str, head: Sequence[Row | BadRow], bad: BadRows, skip: bool) -> DataError:
+    for row in head:
+        if isinstance(row, BadRow):
+            bad.add(row)
+    if bad:
+        return bad.error(skipped=skip)
+    what = "a header line but no rows" if kind in ("csv", "tsv") else "no rows"
+    return DataError(f"{name} has {what}: give rows with a text and a label")
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    source: str
+    text: str
+    label: str
+    group: str | None
+    slices: tuple[str, ...]
+
+    @classmethod
+    def find(
+        cls,
+        source: str,
+        columns: Sequence[str],
+        text: str | None,
+        label: str | None,
+        group: str | None,
+        slices: Sequence[str],
+    ) -> _Columns:
+        return cls(
+            source,
+            find_column(source, columns, text, TEXT_NAMES, "text"),
+            find_column(source, columns, label, LABEL_NAMES, "label"),
+            None if group is None else check_column(source, columns, group, "--group-column"),
+            tuple(check_column(source, columns, one, "--slice-columns") for one in slices),
+        )
+
+    def example(self, row: Row) -> Example | BadRow:
+        """The row as an example, or what it lacks."""
+        values = row.values
+        for column in (self.text, self.label):
+            if column not in values:
+                return BadRow(row.line, f"no column {column!r}")
+        text = values[self.text]
+        if text is None or (isinstance(text, str) and not text.strip()):
+            return BadRow(row.line, f"empty text in column {self.text!r}")
+        if not isinstance(text, str):
+            return BadRow(row.line, f"no string in column {self.text!r}", f"it is of type {type(text).__name__}")
+        label = _name(row, self.label)
+        group = None if self.group is None else _name(row, self.group)
+        if label is None:
+            return BadRow(row.line, f"null label in column {self.label!r}")
+        if isinstance(label, BadRow):
+            return label
+        if isinstance(group, BadRow):
+            return group
+        return Example(row.line, text, label, group, {one: field_of(values, one) for one in self.slices})
+
+
+def _name(row: Row, column: str) -> str | BadRow | None:
+    try:
+        return name_of_value(row.values.get(column))
+    except TypeError as error:
+        reason = f"neither a string, an integer nor a boolean in column {column!r}"
+        return BadRow(row.line, reason, f"it is of type {error}")
+
+
+def _check_labels(examples: list[Example], columns: _Columns, bad: BadRows, skip: bool) -> list[Example]:
+    """The examples whose labels can be learned; if that is not all of them, an error or, to skip, the rest."""
+    counts = Counter(one.label for one in examples)
+    single = [one for one in examples if counts[one.label] == 1]
+    if single and not skip:
+        raise _single_error(single, columns, bad.place)
+    for one in single:
+        bad.add(BadRow(one.line, SINGLE, repr(one.label)))
+    left = len(counts) - len(single)
+    if left < 2:
+        which = f"only the label {counts.most_common(1)[0][0]!r}" if left else "no label with two examples"
+        raise DataError(
+            f"{columns.source} has {which} in column {columns.label!r}: "
+            "give examples of at least two labels, or name another --label-column"
+        )
+    return [one for one in examples if counts[one.label] > 1]
+
+
+def _single_error(single: Sequence[Example], columns: _Columns, place: str) -> DataError:
+    shown = [f"{one.label!r}, {place} {one.line}" for one in single[:SHOWN]]
+    shown += [f"and {len(single) - SHOWN:,} more"] if len(single) > SHOWN else []
+    labels, them = ("a label", "it") if len(single) == 1 else (f"{len(single):,} labels", "them")
+    return DataError(
+        f"{columns.source} has {labels} with a single example in column {columns.label!r} "
+        f"({'; '.join(shown)}); correct {them}, add examples, name another --label-column "
+        f"or pass --skip-bad-rows to leave {them} out"
+    )

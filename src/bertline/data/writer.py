@@ -1,0 +1,175 @@
+"""Rows to a table: CSV, TSV or JSON lines, plain or gzipped, or Parquet.
+
+A file appears under its name only when it is complete: it is written beside the target, brought to the disk
+and renamed. Pipes and devices (``-``, ``/dev/null``) are written as they come.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import secrets
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from bertline.data.formats import STANDARD, Location, format_of, is_gzip_name, name_of
+from bertline.errors import DataError
+
+GZIP_LEVEL = 6
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+
+class RowWriter(Protocol):
+    """Takes rows one by one."""
+
+    def write(self, values: Mapping[str, object]) -> None:
+        """Write a row; a column without a value is empty (CSV, TSV) or null (JSON lines, Parquet)."""
+
+
+class _Format(RowWriter, Protocol):
+    def close(self) -> None: ...
+
+
+@contextmanager
+def open_writer(target: Location, *, format: str | None = None, columns: Sequence[str]) -> Iterator[RowWriter]:
+    """Open a table to write.
+
+    Args:
+        target: a path, replaced when all is written and untouched when an error ends the block; or ``-`` for
+            standard output.
+        format: csv, tsv, jsonl or parquet; by default what the suffix says, and CSV for ``-``.
+        columns: the columns in order. JSON lines also take rows with further keys; the other formats refuse
+            them.
+
+    Raises:
+        DataError: the target cannot be written, or a row does not fit the columns.
+        SettingsError: an unknown format.
+    """
+    name, kind = name_of(target, "output"), format_of(target, format)
+    zipped = is_gzip_name(target)
+    if kind == "parquet" and zipped:
+        raise DataError(f"{name} cannot be Parquet and gzipped: Parquet compresses itself, leave .gz off the name")
+    with _opened(target, name) as stream:
+        # Without a name and a time in its header, the same rows make the same gzip file.
+        packed = gzip.GzipFile("", "wb", GZIP_LEVEL, stream, mtime=0) if zipped else None
+        rows = _Checked(_rows(kind, cast(BinaryIO, packed or stream), columns, name), kind, columns, name)
+        yield rows
+        with _reported(name):
+            rows.close()
+            if packed is not None:
+                packed.close()
+
+
+def _rows(kind: str, stream: BinaryIO, columns: Sequence[str], name: str) -> _Format:
+    if kind == "parquet":
+        from bertline.data.parquet import ParquetRows  # needs pyarrow, which an install may lack
+
+        return ParquetRows(stream, columns, name)
+    return _JsonLines(stream, columns) if kind == "jsonl" else _Delimited(stream, columns, DELIMITERS[kind])
+
+
+@contextmanager
+def _reported(name: str) -> Iterator[None]:
+    """Errors of the file system as ours. A broken pipe goes on to the command line, which ends in silence."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DataError(f"{name} cannot be written ({error.strerror}): make room or choose another place") from error
+
+
+@contextmanager
+def _opened(target: Location, name: str) -> Iterator[BinaryIO]:
+    if target == STANDARD:
+        sys.stdout.flush()
+        yield sys.stdout.buffer
+        with _reported(name):
+            sys.stdout.buffer.flush()
+        return
+    path = Path(os.path.realpath(target))  # what a link points at is replaced, not the link
+    if path.is_dir():
+        raise DataError(f"{name} is a directory: give the name of a file to write")
+    if not path.parent.is_dir():
+        raise DataError(f"{name} cannot be written: create the directory {path.parent} first")
+    in_place = path.exists() and not path.is_file()  # a pipe or a device
+    part = path if in_place else path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with ExitStack() as stack:
+        with _reported(name):
+            stream = stack.enter_context(part.open("wb" if in_place else "xb"))
+            if not in_place:
+                stack.callback(part.unlink, missing_ok=True)
+        yield stream
+        with _reported(name):
+            stream.flush()
+            if not in_place:
+                os.fsync(stream.fileno())
+                part.replace(path)
+
+
+class _Checked:
+    """Refuses keys that have no column, and reports errors of the file system."""
+
+    def __init__(self, rows: _Format, kind: str, columns: Sequence[str], name: str) -> None:
+        self._rows, self._name = rows, name
+        self._columns = None if kind == "jsonl" else frozenset(columns)
+
+    def write(self, values: Mapping[str, object]) -> None:
+        if self._columns is not None and not self._columns.issuperset(values):
+            new = next(key for key in values if key not in self._columns)
+            raise DataError(f"{self._name} has no column {new!r}, and its columns are fixed: write JSON lines instead")
+        with _reported(self._name):
+            self._rows.write(values)
+
+    def close(self) -> None:
+        self._rows.close()
+
+
+class _JsonLines:
+    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
+        self._stream, self._empty = stream, dict.fromkeys(columns)
+
+    def write(self, values: Mapping[str, object]) -> None:
+        text = json.dumps(self._empty | dict(values), ensure_ascii=False, default=str)
+        self._stream.write(_encoded(text + "\n"))
+
+    def close(self) -> None:
+        pass
+
+
+class _Delimited:
+    def __init__(self, stream: BinaryIO, columns: Sequence[str], delimiter: str) -> None:
+        self._stream, self._columns, self._delimiter = stream, tuple(columns), delimiter
+        self._special = re.compile(f'[{delimiter}"\r\n]')
+        self._write_fields(self._columns)
+
+    def write(self, values: Mapping[str, object]) -> None:
+        self._write_fields([_field(values.get(column)) for column in self._columns])
+
+    def close(self) -> None:
+        pass
+
+    def _write_fields(self, fields: Sequence[str]) -> None:
+        # Not csv.writer: it leaves a lone carriage return unquoted unless every line ends in one.
+        line = self._delimiter.join(map(self._quoted, fields))
+        self._stream.write(_encoded((line or '""') + "\n"))  # a blank line would be no row
+
+    def _quoted(self, field: str) -> str:
+        return '"' + field.replace('"', '""') + '"' if self._special.search(field) else field
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")  # half of a surrogate pair has no UTF-8: written as \ud83d
