@@ -1,0 +1,55 @@
+"""Multi-head self-attention: softmax(QKᵀ/√d)·V per head, heads concatenated and projected.
+
+Source: Vaswani et al. 2017. Suffixes: B batch, T tokens, H heads, D width of a head.
+"""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bertline.encoder.config import EncoderConfig
+
+
+class SelfAttention(nn.Module):
+    """Bidirectional self-attention of one layer.
+
+    The projections to query, key and value are one matrix: a single larger product is faster than three, and
+    checkpoints keep them apart (see ``checkpoint``).
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.heads, self.head_size = config.heads, config.head_size
+        self.qkv = nn.Linear(config.hidden, 3 * config.hidden)
+        self.out = nn.Linear(config.hidden, config.hidden)
+        self.dropout = config.attention_dropout
+
+    def forward(
+        self,
+        states: Float[Tensor, "batch tokens hidden"],
+        allowed: Bool[Tensor, "batch #heads #tokens tokens"] | None,
+        want_attentions: bool = False,
+    ) -> tuple[Float[Tensor, "batch tokens hidden"], Float[Tensor, "batch heads tokens tokens"] | None]:
+        """Mix the tokens' states; ``allowed`` is True where a token (row) may look at another (column).
+
+        Returns the mixed states and, when asked, the probabilities (before dropout).
+        """
+        batch, tokens, hidden = states.shape
+        qkv_3BHTD = self.qkv(states).view(batch, tokens, 3, self.heads, self.head_size).permute(2, 0, 3, 1, 4)
+        query_BHTD, key_BHTD, value_BHTD = qkv_3BHTD.unbind(0)
+        rate = self.dropout if self.training else 0.0
+        probabilities_BHTT = None
+        if want_attentions:
+            scores_BHTT = query_BHTD @ key_BHTD.transpose(-1, -2) / math.sqrt(self.head_size)
+            if allowed is not None:
+                scores_BHTT = scores_BHTT.masked_fill(~allowed, torch.finfo(scores_BHTT.dtype).min)
+            probabilities_BHTT = scores_BHTT.softmax(-1)
+            mixed_BHTD = functional.dropout(probabilities_BHTT, rate, self.training) @ value_BHTD
+        else:
+            mixed_BHTD = functional.scaled_dot_product_attention(
+                query_BHTD, key_BHTD, value_BHTD, attn_mask=allowed, dropout_p=rate
+            )
+        return self.out(mixed_BHTD.transpose(1, 2).reshape(batch, tokens, hidden)), probabilities_BHTT

@@ -1,0 +1,157 @@
+"""The shape of an encoder, and the tables between our names and HF's two ``config.json`` dialects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from bertline.errors import CheckpointError
+
+Family = Literal["bert", "distilbert"]
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
+
+_BERT = {
+    "vocab_size": "vocab_size",
+    "hidden": "hidden_size",
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "feed_forward": "intermediate_size",
+    "max_positions": "max_position_embeddings",
+    "segments": "type_vocab_size",
+    "activation": "hidden_act",
+    "norm_eps": "layer_norm_eps",
+    "dropout": "hidden_dropout_prob",
+    "attention_dropout": "attention_probs_dropout_prob",
+    "classifier_dropout": "classifier_dropout",
+    "pad_id": "pad_token_id",
+    "init_std": "initializer_range",
+}
+_DISTILBERT = {
+    "vocab_size": "vocab_size",
+    "hidden": "dim",
+    "layers": "n_layers",
+    "heads": "n_heads",
+    "feed_forward": "hidden_dim",
+    "max_positions": "max_position_embeddings",
+    "activation": "activation",
+    "dropout": "dropout",
+    "attention_dropout": "attention_dropout",
+    "classifier_dropout": "seq_classif_dropout",
+    "pad_id": "pad_token_id",
+    "init_std": "initializer_range",
+}
+_NAMES: dict[Family, dict[str, str]] = {"bert": _BERT, "distilbert": _DISTILBERT}
+
+_SIZES = ("vocab_size", "hidden", "layers", "heads", "feed_forward", "max_positions")
+_RATES = ("dropout", "attention_dropout")
+
+# Settings of HF configurations that change the mathematics, with the only value that this encoder computes.
+_FIXED: dict[str, tuple[object, ...]] = {
+    "position_embedding_type": ("absolute", None),
+    "is_decoder": (False, None),
+    "add_cross_attention": (False, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """Shape and rates of one encoder; the defaults are BERT-base (Devlin et al. 2019).
+
+    ``segments`` is 0 for DistilBERT, which has no segment embeddings (Sanh et al. 2019).
+    """
+
+    family: Family = "bert"
+    vocab_size: int = 30522
+    hidden: int = 768
+    layers: int = 12
+    heads: int = 12
+    feed_forward: int = 3072
+    max_positions: int = 512
+    segments: int = 2
+    activation: str = "gelu"
+    norm_eps: float = 1e-12
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    classifier_dropout: float | None = None
+    pad_id: int = 0
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        self._check_numbers()
+        if self.family == "distilbert" and self.segments:
+            raise CheckpointError("a DistilBERT encoder has no segment embeddings: give it segments=0")
+        if self.hidden % self.heads:
+            raise CheckpointError(
+                f"the model's hidden size {self.hidden} is no multiple of its {self.heads} attention heads: "
+                "its config.json does not describe a BERT encoder"
+            )
+        if self.activation not in ACTIVATIONS:
+            raise CheckpointError(
+                f"the model's activation is {self.activation!r}: bertline computes {', '.join(ACTIVATIONS)}"
+            )
+
+    def _check_numbers(self) -> None:
+        names = _NAMES[self.family]
+        for name in _SIZES:
+            size = getattr(self, name)
+            if type(size) is not int or size < 1:
+                raise CheckpointError(f"the model's {names[name]} is {size!r}: it must be a whole number of at least 1")
+        for name in _RATES:
+            rate = getattr(self, name)
+            if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
+                raise CheckpointError(f"the model's {names[name]} is {rate!r}: it must be a number from 0 to below 1")
+        if type(self.pad_id) is not int or not 0 <= self.pad_id < self.vocab_size:
+            raise CheckpointError(
+                f"the model's pad_token_id is {self.pad_id!r}: it must be one of its {self.vocab_size} tokens"
+            )
+
+    @property
+    def head_size(self) -> int:
+        """Width of one attention head."""
+        return self.hidden // self.heads
+
+    @property
+    def head_dropout(self) -> float:
+        """Dropout before the classification layer, with each family's own default."""
+        if self.classifier_dropout is not None:
+            return self.classifier_dropout
+        return 0.2 if self.family == "distilbert" else self.dropout
+
+    def with_dropout(self, rate: float) -> EncoderConfig:
+        """The same encoder with one rate everywhere."""
+        return replace(self, dropout=rate, attention_dropout=rate, classifier_dropout=rate)
+
+    @classmethod
+    def from_hf(cls, config: Mapping[str, Any], *, origin: str = "config.json") -> EncoderConfig:
+        """Read the content of an HF ``config.json``.
+
+        Raises:
+            CheckpointError: another architecture, a setting that this encoder does not compute, an entry that
+                is missing or out of range.
+        """
+        family = config.get("model_type")
+        if family not in _NAMES:
+            raise CheckpointError(
+                f"{origin} is of model_type {family!r}: bertline reads 'bert' and 'distilbert' checkpoints"
+            )
+        for name, allowed in _FIXED.items():
+            if config.get(name) not in allowed and name in config:
+                raise CheckpointError(
+                    f"{origin} sets {name} to {config[name]!r}: bertline computes only {allowed[0]!r}"
+                )
+        names = _NAMES[family]
+        values = {ours: config[hf] for ours, hf in names.items() if hf in config}
+        missing = [names[name] for name in ("vocab_size", "hidden", "layers", "heads") if name not in values]
+        if missing:
+            raise CheckpointError(f"{origin} lacks {', '.join(missing)}: copy it again from the model's source")
+        if values.get("pad_id", 0) is None:
+            values["pad_id"] = 0
+        return cls(family=family, **({"segments": 0} if family == "distilbert" else {}) | values)
+
+    def to_hf(self) -> dict[str, Any]:
+        """The entries of ``config.json`` that describe this encoder, in its family's names."""
+        ours = {name: value for name, value in asdict(self).items() if value is not None}
+        return {"model_type": self.family} | {
+            hf: ours[name] for name, hf in _NAMES[self.family].items() if name in ours
+        }

@@ -1,0 +1,164 @@
+"""The encoder of BERT and DistilBERT: embeddings, then n × (self-attention, feed-forward), each normed.
+
+One implementation for both families: they differ in the segment embeddings (``None`` where a family has
+none), in the head (``heads``) and in the names of their checkpoints (``checkpoint``). It knows nothing of
+text, labels or training.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bertline.encoder.attention import SelfAttention
+from bertline.encoder.config import EncoderConfig
+
+ACTIVATION: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "gelu_new": partial(functional.gelu, approximate="tanh"),
+    "gelu_pytorch_tanh": partial(functional.gelu, approximate="tanh"),
+    "relu": functional.relu,
+    "silu": functional.silu,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the encoder made of a batch.
+
+    Attributes:
+        last: states after the last layer, [batch, tokens, hidden].
+        hidden_states: when asked, the states after the embeddings and after each layer: layers + 1 tensors.
+        attentions: when asked, each layer's probabilities, [batch, heads, tokens, tokens].
+    """
+
+    last: Tensor
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class Embeddings(nn.Module):
+    """Sum of token, position and segment embeddings, normalised."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.token = nn.Embedding(config.vocab_size, config.hidden, padding_idx=config.pad_id)
+        self.position = nn.Embedding(config.max_positions, config.hidden)
+        self.segment = nn.Embedding(config.segments, config.hidden) if config.segments else None
+        self.norm = nn.LayerNorm(config.hidden, eps=config.norm_eps)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, ids: Int[Tensor, "batch tokens"], segments: Int[Tensor, "batch tokens"] | None
+    ) -> Float[Tensor, "batch tokens hidden"]:
+        """Embed ``ids``; without ``segments`` every token is of segment 0."""
+        summed = self.token(ids) + self.position.weight[: ids.shape[1]]
+        if self.segment is not None:
+            summed = summed + (self.segment.weight[0] if segments is None else self.segment(segments))
+        embedded: Tensor = self.dropout(self.norm(summed))
+        return embedded
+
+
+class Layer(nn.Module):
+    """Self-attention and a feed-forward network, each with dropout, residual and LayerNorm after."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.attention = SelfAttention(config)
+        self.attention_norm = nn.LayerNorm(config.hidden, eps=config.norm_eps)
+        self.up = nn.Linear(config.hidden, config.feed_forward)
+        self.down = nn.Linear(config.feed_forward, config.hidden)
+        self.feed_forward_norm = nn.LayerNorm(config.hidden, eps=config.norm_eps)
+        self.activation = ACTIVATION[config.activation]
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self,
+        states: Float[Tensor, "batch tokens hidden"],
+        allowed: Bool[Tensor, "batch #heads #tokens tokens"] | None,
+        want_attentions: bool = False,
+    ) -> tuple[Float[Tensor, "batch tokens hidden"], Float[Tensor, "batch heads tokens tokens"] | None]:
+        """One layer's new states and, when asked, its attention probabilities."""
+        mixed, probabilities = self.attention(states, allowed, want_attentions)
+        states = self.attention_norm(states + self.dropout(mixed))
+        fed = self.down(self.activation(self.up(states)))
+        return self.feed_forward_norm(states + self.dropout(fed)), probabilities
+
+
+class Encoder(nn.Module):
+    """Token ids to contextual states.
+
+    Sources: Devlin et al. 2019 (BERT), Sanh et al. 2019 (DistilBERT).
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.apply(partial(initialise, std=config.init_std))
+
+    def forward(
+        self,
+        ids: Int[Tensor, "batch tokens"],
+        attend: Bool[Tensor, "batch tokens"],
+        *,
+        segments: Int[Tensor, "batch tokens"] | None = None,
+        causal: bool = False,
+        want_hidden_states: bool = False,
+        want_attentions: bool = False,
+    ) -> Encoded:
+        """Encode a batch.
+
+        Args:
+            ids: padded on the right, as ``data.batching.pad`` lays them out.
+            attend: True on real tokens. States on padding carry no meaning.
+            segments: 0 or 1 for each token; without them every token is of segment 0.
+            causal: a token sees only itself and those before it (for comparison; BERT is bidirectional).
+            want_hidden_states: also return the states below the last layer.
+            want_attentions: also return the probabilities; computing them takes longer.
+
+        Raises:
+            ValueError: more tokens than the model has positions.
+        """
+        if ids.shape[1] > self.config.max_positions:
+            raise ValueError(
+                f"{ids.shape[1]} tokens in a batch, but the model has {self.config.max_positions} positions"
+            )
+        allowed = _allowed(attend, causal)
+        states = self.embeddings(ids, segments)
+        hidden_states, attentions = [states], []
+        for layer in self.layers:
+            states, probabilities = layer(states, allowed, want_attentions)
+            if want_hidden_states:  # a list of them all would keep each layer's states alive
+                hidden_states.append(states)
+            attentions.append(probabilities)
+        return Encoded(
+            states,
+            tuple(hidden_states) if want_hidden_states else None,
+            tuple(attentions) if want_attentions else None,
+        )
+
+
+def initialise(module: nn.Module, std: float) -> None:
+    """As BERT does: normal weights, zero biases, a zero padding row; LayerNorm keeps ones and zeros."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=std)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)
+    if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+        with torch.no_grad():
+            module.weight[module.padding_idx].zero_()
+
+
+def _allowed(attend: Bool[Tensor, "batch tokens"], causal: bool) -> Bool[Tensor, "batch 1 #tokens tokens"] | None:
+    """Which token may look at which; None when nothing is hidden, which is the fastest to compute."""
+    if causal:
+        tokens = attend.shape[1]
+        past = torch.ones(tokens, tokens, dtype=torch.bool, device=attend.device).tril()
+        return attend[:, None, None, :] & past
+    return None if bool(attend.all()) else attend[:, None, None, :]

@@ -1,0 +1,94 @@
+"""Classification on top of the encoder: each family's own head, or mean pooling.
+
+With ``pooling="cls"`` a head is the one that HF builds for the family, so ``transformers`` computes the same
+logits from the same weights. ``pooling="mean"`` is ours: the mean of the real tokens' states, then one linear
+layer.
+"""
+
+from functools import partial
+from typing import Literal
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bertline.encoder.config import EncoderConfig
+from bertline.encoder.encoder import Encoder, initialise
+
+Pooling = Literal["cls", "mean"]
+
+States = Float[Tensor, "batch tokens hidden"]
+Attend = Bool[Tensor, "batch tokens"]
+Logits = Float[Tensor, "batch labels"]
+
+
+class PoolerHead(nn.Module):
+    """BERT: [CLS] → dense → tanh (the pooler) → dropout → linear."""
+
+    def __init__(self, config: EncoderConfig, labels: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.hidden, config.hidden)
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.out = nn.Linear(config.hidden, labels)
+
+    def forward(self, states: States, attend: Attend) -> Logits:
+        """Logits of each text."""
+        logits: Tensor = self.out(self.dropout(self.dense(states[:, 0]).tanh()))
+        return logits
+
+
+class PreClassifierHead(nn.Module):
+    """DistilBERT: [CLS] → dense → ReLU (the pre-classifier) → dropout → linear."""
+
+    def __init__(self, config: EncoderConfig, labels: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.hidden, config.hidden)
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.out = nn.Linear(config.hidden, labels)
+
+    def forward(self, states: States, attend: Attend) -> Logits:
+        """Logits of each text."""
+        logits: Tensor = self.out(self.dropout(functional.relu(self.dense(states[:, 0]))))
+        return logits
+
+
+class MeanHead(nn.Module):
+    """Mean of the real tokens' states → dropout → linear."""
+
+    def __init__(self, config: EncoderConfig, labels: int) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.out = nn.Linear(config.hidden, labels)
+
+    def forward(self, states: States, attend: Attend) -> Logits:
+        """Logits of each text."""
+        logits: Tensor = self.out(self.dropout(mean_pool(states, attend)))
+        return logits
+
+
+def mean_pool(states: States, attend: Attend) -> Float[Tensor, "batch hidden"]:
+    """Mean over the real tokens of each text."""
+    weights = attend.unsqueeze(-1).to(states.dtype)
+    return (states * weights).sum(1) / weights.sum(1)
+
+
+class Classifier(nn.Module):
+    """An encoder and a head that turn a batch of ids into one row of logits per text."""
+
+    def __init__(self, config: EncoderConfig, labels: int, pooling: Pooling = "cls") -> None:
+        super().__init__()
+        own = PoolerHead if config.family == "bert" else PreClassifierHead
+        self.pooling, self.labels = pooling, labels
+        self.encoder = Encoder(config)
+        self.head: nn.Module = (MeanHead if pooling == "mean" else own)(config, labels)
+        self.head.apply(partial(initialise, std=config.init_std))
+
+    @property
+    def config(self) -> EncoderConfig:
+        """The encoder's shape."""
+        return self.encoder.config
+
+    def forward(self, ids: Int[Tensor, "batch tokens"], attend: Attend) -> Logits:
+        """Logits of each text, [batch, labels]."""
+        logits: Tensor = self.head(self.encoder(ids, attend).last, attend)
+        return logits

@@ -1,0 +1,80 @@
+"""Tensors from a checkpoint directory: one safetensors file, a sharded set, or an old ``.bin``.
+
+``.bin`` files are pickles: they are read only through torch's weights-only loader, which runs no code.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from bertline.errors import CheckpointError
+
+_WHOLE = ("model.safetensors", "pytorch_model.bin")
+_SHARDED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+
+
+def read_tensors(directory: Path) -> dict[str, Tensor]:
+    """Every tensor of a checkpoint by its name there; floating point ones as fp32.
+
+    Raises:
+        CheckpointError: no weights, a missing shard, a damaged file.
+    """
+    tensors: dict[str, Tensor] = {}
+    for path in _weight_files(directory):
+        tensors |= _read_file(path)
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+
+
+def _weight_files(directory: Path) -> list[Path]:
+    for whole, sharded in zip(_WHOLE, _SHARDED, strict=True):
+        if (directory / whole).is_file():
+            return [directory / whole]
+        if (directory / sharded).is_file():
+            return _shards(directory / sharded)
+    raise CheckpointError(f"{directory} has no weights: it needs {' or '.join(_WHOLE)} beside config.json")
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = sorted({str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{index} is not a shard index ({error!r}): copy it again from the model's source"
+        ) from error
+    for name in names:
+        if Path(name).name != name:
+            raise CheckpointError(
+                f"{index} names a shard outside its directory ({name}): this checkpoint is not safe to load"
+            )
+        if not (index.parent / name).is_file():
+            raise CheckpointError(f"{index.parent} lacks the shard {name} that {index.name} names: copy it there")
+    return [index.parent / name for name in names]
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    try:
+        loaded = load_file(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    except CheckpointError:
+        raise
+    except Exception as error:  # a damaged file fails in many ways: SafetensorError, RuntimeError, EOFError, KeyError …
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path} cannot be read ({reason}): copy it again from the model's source") from error
+    if not isinstance(loaded, dict):
+        raise CheckpointError(f"{path} holds no table of tensors: bertline reads state dicts")
+    return {name: tensor for name, tensor in loaded.items() if isinstance(name, str) and isinstance(tensor, Tensor)}
+
+
+def _read_pickle(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is damaged or holds more than tensors, and bertline runs no code from a checkpoint: "
+            "use the model's safetensors file"
+        ) from error
