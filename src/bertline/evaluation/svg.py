@@ -1,0 +1,120 @@
+"""The little SVG that the report's pictures are made of: escaped elements, a plot area with scales, and ticks.
+
+Colours are CSS classes, so that light, dark and print are decided by the page.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+CHARACTER = 6.3  # mean width of a character of 12 px system font, in px
+
+
+def element(tag: str, *children: str | Markup, **attributes: object) -> Markup:
+    """One element; children and attributes are escaped, ``class_`` is class and ``text_anchor`` is text-anchor.
+
+    >>> element("text", "<b>", x=1.239)
+    Markup('<text x="1.24">&lt;b&gt;</text>')
+    """
+    pairs = ((name.rstrip("_").replace("_", "-"), _number(value)) for name, value in attributes.items())
+    written = Markup("").join(Markup(' {}="{}"').format(name, value) for name, value in pairs)
+    return Markup("<{tag}{written}>{inside}</{tag}>").format(
+        tag=Markup(tag), written=written, inside=Markup("").join(escape(child) for child in children)
+    )
+
+
+def picture(title: str, width: float, height: float, *children: Markup, class_: str = "chart") -> Markup:
+    """An ``svg`` that scales with its box and reads its ``title`` to those who cannot see it."""
+    return element(
+        "svg",
+        element("title", title),
+        *children,
+        role="img",
+        class_=class_,
+        viewBox=f"0 0 {_number(width)} {_number(height)}",
+        style=f"--natural: {_number(width)}px",
+    )
+
+
+def text(content: str, x: float, y: float, *, anchor: str = "start", class_: str = "tick") -> Markup:
+    """A line of text on the baseline ``y``."""
+    return element("text", content, x=x, y=y, text_anchor=anchor, class_=class_)
+
+
+def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+    """A straight line."""
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+
+
+def rect(x: float, y: float, width: float, height: float, class_: str, **attributes: object) -> Markup:
+    """A rectangle; a negative size is none."""
+    size = {"width": max(0.0, width), "height": max(0.0, height)}
+    return element("rect", x=x, y=y, **size, class_=class_, **attributes)
+
+
+def path(points: Sequence[tuple[float, float]], class_: str) -> Markup:
+    """Straight lines through points."""
+    steps = (f"{'L' if i else 'M'}{_number(x)} {_number(y)}" for i, (x, y) in enumerate(points))
+    return element("path", d=" ".join(steps), class_=class_)
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A rectangle of the picture with a linear scale on each side."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+
+    def x(self, value: float) -> float:
+        """Where a value lies across."""
+        return self.left + (self.right - self.left) * _share(value, *self.x_range)
+
+    def y(self, value: float) -> float:
+        """Where a value lies upwards."""
+        return self.bottom - (self.bottom - self.top) * _share(value, *self.y_range)
+
+    def grid(self, values: Sequence[float], labels: Sequence[str]) -> Markup:
+        """Horizontal lines with labels on the left."""
+        lines = (line(self.left, self.y(v), self.right, self.y(v), "grid") for v in values)
+        names = (text(name, self.left - 8, self.y(v) + 4, anchor="end") for v, name in zip(values, labels, strict=True))
+        return Markup("").join([*lines, *names])
+
+    def whisker(self, x: float, low: float, high: float, class_: str) -> Markup:
+        """A vertical interval with end strokes, at ``x`` px."""
+        top, bottom = self.y(high), self.y(low)
+        strokes = ((x, top, x, bottom), (x - 4, top, x + 4, top), (x - 4, bottom, x + 4, bottom))
+        return Markup("").join(line(*ends, class_) for ends in strokes)
+
+
+def ticks(low: float, high: float, *, about: int = 5) -> list[float]:
+    """Round numbers from at or above ``low`` to at or below ``high``.
+
+    >>> ticks(0.62, 0.91)
+    [0.65, 0.7, 0.75, 0.8, 0.85, 0.9]
+    """
+    rough = max(high - low, 1e-9) / about
+    power: float = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.75)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(i * step, 10) for i in range(first, last + 1)]
+
+
+def shorten(name: str, characters: int) -> str:
+    """A name that fits, with … for what does not."""
+    return name if len(name) <= characters else name[: max(1, characters - 1)].rstrip() + "…"
+
+
+def _share(value: float, low: float, high: float) -> float:
+    return (value - low) / (high - low) if high > low else 0.5
+
+
+def _number(value: object) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
