@@ -1,0 +1,141 @@
+"""The model card: ``README.md`` of a bundle, in the Hugging Face hub's format.
+
+Everything it states comes from the manifest. Of the free-form parts it reads
+
+- ``metrics``: ``split``, ``rows``, and figures, each a number or an object with ``value``, ``low``, ``high``;
+  ``baselines`` by name, each with figures of the same names;
+- ``data``: ``source``, and whatever else is there as a table;
+- ``training`` and ``lineage``: as tables; of ``lineage`` also ``base_model``, ``license`` and ``language``.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+
+from pydantic import JsonValue
+
+from bertline.bundle.figures import baseline_figures, figures
+from bertline.bundle.front_matter import front_matter
+from bertline.bundle.manifest import Manifest
+
+_SHOWN_LABELS = 50
+_MARKUP = {"&": "&amp;", "<": "&lt;", "|": "&#124;", "`": "&#96;", "[": "&#91;", "*": "&#42;", "_": "&#95;"}
+
+
+def model_card(manifest: Manifest) -> str:
+    """``README.md`` of the bundle: YAML front matter, then what a reader of the hub's cards looks for."""
+    origin = {"written by": f"bertline {manifest.bertline_version}", "written at": manifest.created}
+    sections = {
+        "Use": f"{_use_bertline(manifest)}\n\n{_use_transformers(manifest)}",
+        "Results": _results(manifest),
+        "Data": _table(manifest.data),
+        "Training": _table(manifest.training),
+        "Limitations": _limitations(manifest),
+        "Lineage": _table({**manifest.lineage, **origin}),
+    }
+    body = "".join(f"\n## {title}\n\n{text}\n" for title, text in sections.items())
+    return f"{front_matter(manifest)}\n# {_text(manifest.name)}\n\n{_summary(manifest)}\n{body}"
+
+
+def _summary(manifest: Manifest) -> str:
+    shown = ", ".join(f"**{_text(label)}**" for label in manifest.labels[:_SHOWN_LABELS])
+    rest = len(manifest.labels) - _SHOWN_LABELS
+    head = (
+        "The head is ours: the mean of the last hidden states of the real tokens, then one linear layer."
+        if manifest.pooling == "mean"
+        else "The classification head is the architecture's own, on the first token."
+    )
+    return (
+        f"A text classifier with {len(manifest.labels)} labels: {shown}{f' and {rest} more' * (rest > 0)}.\n"
+        f"{head}\nIt reads up to {manifest.max_tokens} tokens of a text. Its probabilities are calibrated by "
+        f"temperature scaling (temperature {manifest.temperature:.3f})."
+    )
+
+
+def _use_bertline(manifest: Manifest) -> str:
+    name = shlex.quote(manifest.name)
+    return f'```sh\nbertline predict {name} "a text"\nbertline serve {name}\n```'
+
+
+def _use_transformers(manifest: Manifest) -> str:
+    if manifest.pooling == "mean":
+        return (
+            "**The head is ours.** `transformers.AutoModel` loads the encoder from this directory, but no\n"
+            "class of `transformers` has this head: labels and probabilities come from bertline alone."
+        )
+    tail = (
+        f"\nOf a text longer than {manifest.max_tokens} tokens `transformers` reads the first ones only; "
+        "bertline reads\nthe first and the last, which is what the figures below were measured with."
+    )
+    return f"""\
+`transformers` computes the same logits; it does not know the temperature, so divide by it:
+
+```python
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+directory = {json.dumps(manifest.name, ensure_ascii=False)}
+tokenizer = AutoTokenizer.from_pretrained(directory)
+model = AutoModelForSequenceClassification.from_pretrained(directory).eval()
+batch = tokenizer(["a text"], truncation=True, max_length={manifest.max_tokens}, return_tensors="pt")
+with torch.inference_mode():
+    probabilities = (model(**batch).logits / {manifest.temperature!r}).softmax(-1)
+```{tail * (manifest.truncation == "head_tail")}"""
+
+
+def _results(manifest: Manifest) -> str:
+    ours, baselines = figures(manifest.metrics), baseline_figures(manifest.metrics)
+    if not ours:
+        return "Not measured."
+    rows, split = manifest.metrics.get("rows"), manifest.metrics.get("split", "test")
+    size = f" ({rows:,} rows)" if isinstance(rows, int) else ""
+    head = ["figure", "this model", "95 % interval", *map(_text, baselines)]
+    lines = [
+        [figure.title, figure.text, figure.interval]
+        + [other[name].text if name in other else "" for other in baselines.values()]
+        for name, figure in ours.items()
+    ]
+    return (
+        f"Measured on the {_text(split)} split{size}, none of which was trained on.\n\n{_grid(head, lines)}"
+    )
+
+
+def _limitations(manifest: Manifest) -> str:
+    read = "the first and the last ones" if manifest.truncation == "head_tail" else "only the first ones"
+    return f"""\
+- It always answers with one of its {len(manifest.labels)} labels, also for a text that fits none of them.
+- The figures and the calibration hold for texts like those it was measured on; another source, topic, time
+  or language needs a measurement of its own.
+- Of a text longer than {manifest.max_tokens} tokens it reads {read}; bertline reports how many were cut.
+- The training data carry the judgement of those who labelled them, and the model repeats it, mistakes and
+  bias included."""
+
+
+def _table(facts: Mapping[str, JsonValue]) -> str:
+    lines = [[_text(key), _text(value)] for key, value in _flat(facts, "")]
+    return _grid(["entry", "value"], lines) if lines else "Not recorded."
+
+
+def _flat(facts: Mapping[str, JsonValue], prefix: str) -> Iterator[tuple[str, JsonValue]]:
+    for key, value in facts.items():
+        name = prefix + key.replace("_", " ")
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}: ")
+        else:
+            yield name, value
+
+
+def _grid(head: list[str], lines: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *lines])
+
+
+def _text(value: JsonValue) -> str:
+    """A value as plain text inside Markdown: on one line and without markup of its own."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    for mark, entity in _MARKUP.items():
+        text = text.replace(mark, entity)
+    return " ".join(text.split())

@@ -1,0 +1,79 @@
+"""The measured figures in a manifest's ``metrics``: which entries are figures, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+TITLES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "mcc": "Matthews correlation",
+    "nll": "negative log-likelihood",
+    "brier": "Brier score",
+    "ece": "expected calibration error",
+}
+_PERCENT = ("accuracy", "f1", "precision", "recall", "ece")
+_NO_FIGURES = ("rows",)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure with its 95 % interval, where there is one."""
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def title(self) -> str:
+        """The figure's name as people read it."""
+        return TITLES.get(self.name, self.name.replace("_", " "))
+
+    @property
+    def text(self) -> str:
+        """The value as people read it: shares in per cent, the rest with four decimals."""
+        return self._write(self.value)
+
+    @property
+    def interval(self) -> str:
+        """``low to high``, empty where there is no interval."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"{self._write(self.low)} to {self._write(self.high)}"
+
+    def _write(self, value: float) -> str:
+        return f"{100 * value:.1f} %" if self.name.endswith(_PERCENT) else f"{value:.4f}"
+
+
+def figures(metrics: Mapping[str, JsonValue]) -> dict[str, Figure]:
+    """The figures among ``metrics``: a number, or an object with ``value``, ``low`` and ``high``.
+
+    >>> figures({"rows": 100, "accuracy": {"value": 0.84, "low": 0.81, "high": 0.87}})["accuracy"].interval
+    '81.0 % to 87.0 %'
+    """
+    found = {name: _figure(name, value) for name, value in metrics.items() if name not in _NO_FIGURES}
+    return {name: figure for name, figure in found.items() if figure is not None}
+
+
+def baseline_figures(metrics: Mapping[str, JsonValue]) -> dict[str, dict[str, Figure]]:
+    """The figures of each entry of ``metrics["baselines"]``, by the baseline's name."""
+    baselines = metrics.get("baselines")
+    if not isinstance(baselines, dict):
+        return {}
+    return {name: figures(entries) for name, entries in baselines.items() if isinstance(entries, dict)}
+
+
+def _figure(name: str, value: JsonValue) -> Figure | None:
+    entries = value if isinstance(value, dict) else {"value": value}
+    point = _number(entries.get("value"))
+    if point is None:
+        return None
+    return Figure(name, point, _number(entries.get("low")), _number(entries.get("high")))
+
+
+def _number(value: JsonValue) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

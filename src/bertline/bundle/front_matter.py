@@ -1,0 +1,78 @@
+"""The YAML head of a model card, as the Hugging Face hub reads it.
+
+Source: https://github.com/huggingface/hub-docs/blob/main/modelcard.md (fields) and
+https://huggingface.co/docs/hub/model-cards#evaluation-results (``model-index``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bertline.bundle.figures import Figure, figures
+from bertline.bundle.manifest import Manifest
+
+# Our names of metrics → the hub's. Those it does not know keep their own.
+HUB_METRICS = {"macro_f1": "f1", "mcc": "matthews_correlation", "ece": "expected_calibration_error"}
+_HUB_ID = re.compile(r"[a-z0-9][\w.-]*(/[a-z0-9][\w.-]*)?", re.ASCII | re.IGNORECASE)
+
+
+def front_matter(manifest: Manifest) -> str:
+    """The block between the two ``---`` lines, both included.
+
+    Of ``lineage`` it reads ``language``, ``license`` and ``base_model``; of ``metrics`` the figures.
+    """
+    measured = figures(manifest.metrics)
+    fields: dict[str, Any] = {}
+    for key in ("language", "license", "base_model"):
+        value = manifest.lineage.get(key)
+        if isinstance(value, str) and _HUB_ID.fullmatch(value):
+            fields[key] = value
+    fields["library_name"] = "bertline" if manifest.pooling == "mean" else "transformers"
+    fields["pipeline_tag"] = "text-classification"
+    fields["tags"] = ["bertline", "text-classification", "calibrated"]
+    if measured:
+        fields["metrics"] = sorted({HUB_METRICS.get(name, name) for name in measured})
+        fields["model-index"] = [{"name": manifest.name, "results": [_result(manifest, measured)]}]
+    return "\n".join(["---", *_yaml(fields, ""), "---"]) + "\n"
+
+
+def _result(manifest: Manifest, measured: Mapping[str, Figure]) -> dict[str, Any]:
+    source = str(manifest.data.get("source", "own data"))
+    slug = re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-") or "own-data"
+    return {
+        "task": {"type": "text-classification", "name": "Text classification"},
+        "dataset": {"name": source, "type": slug, "split": str(manifest.metrics.get("split", "test"))},
+        "metrics": [
+            {"type": HUB_METRICS.get(name, name), "name": figure.title, "value": figure.value}
+            for name, figure in measured.items()
+        ],
+    }
+
+
+def _yaml(value: Any, indent: str) -> Iterator[str]:
+    """Block style for mappings and lists, JSON's notation (a subset of YAML) for scalars."""
+    pairs = value.items() if isinstance(value, Mapping) else ((None, one) for one in value)
+    for key, one in pairs:
+        head = f"{indent}- " if key is None else f"{indent}{key}:"
+        if not isinstance(one, Mapping | list):
+            yield f"{head}{' ' if key is not None else ''}{_scalar(one)}"
+        elif key is not None:
+            yield head
+            yield from _yaml(one, indent + "  ")
+        else:
+            lines = list(_yaml(one, indent + "  "))
+            yield head + lines[0].lstrip()
+            yield from lines[1:]
+
+
+def _scalar(value: object) -> str:
+    """A scalar in JSON's notation; plain where YAML allows it for sure, unprintable characters escaped."""
+    if isinstance(value, float):
+        return f"{value:.6f}"  # 1e-05 is a string to YAML 1.1
+    if isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)+", value):
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in text)

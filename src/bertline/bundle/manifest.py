@@ -1,0 +1,212 @@
+"""``bertline.json``: what a bundle is, what it was measured to do, and the hash of every file in it.
+
+The file protects itself: its last entry is ``checksum``, the SHA-256 of the file's own bytes with the 64
+digits of the checksum replaced by zeros. That rule and ``format_version`` hold for every version of the
+format, so a file of a newer one is told from an altered one. It is a checksum against damage and mix-ups, not
+a signature.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+
+from bertline import __version__
+from bertline.errors import BundleError
+
+MANIFEST = "bertline.json"
+FORMAT_VERSION = 1
+LARGEST_MANIFEST_BYTES = 64 * 2**20
+
+_ZEROS = b"0" * 64
+_TAIL = re.compile(rb'  "checksum": "([0-9a-f]{64})"\n\}\n\Z')
+_TAIL_BYTES = len(b'  "checksum": "') + 64 + len(b'"\n}\n')
+_AGAIN = "copy or download the bundle again"
+
+
+def safe_path(path: str) -> str:
+    """A path of a file inside a bundle, relative and POSIX, as it is.
+
+    >>> safe_path("engines/onnx/model.onnx")
+    'engines/onnx/model.onnx'
+
+    Raises:
+        ValueError: the path could mean a file outside the bundle, ``bertline.json`` itself, or two different
+            files.
+    """
+    unsafe = (
+        PurePosixPath(path).is_absolute()
+        or bool(PureWindowsPath(path).drive)
+        or "\\" in path
+        or not path.isprintable()
+        or any(part in ("", ".", "..") for part in path.split("/"))
+        or path == MANIFEST
+    )
+    if unsafe:
+        raise ValueError(f"{path!r} is not a path of a file inside the bundle")
+    return path
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON can say it: NumPy unpacked, NaN and infinities as null, broken UTF-8 mended."""
+    if isinstance(value, Mapping):
+        return {_plain(str(key)): _plain(one) for key, one in value.items()}
+    if isinstance(value, str):  # a file name that is not UTF-8 carries lone surrogates
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _distinct(labels: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(labels)) < len(labels):
+        raise ValueError("two labels are the same")
+    return labels
+
+
+def _utc_now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Facts = Annotated[dict[str, JsonValue], BeforeValidator(_plain)]
+FilePath = Annotated[str, AfterValidator(safe_path)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
+Label = Annotated[str, Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), validate_default=True)
+
+
+class FileRecord(_Strict):
+    """One file of the bundle: its SHA-256 in hexadecimal and its size."""
+
+    sha256: Digest
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class Manifest(_Strict):
+    """The content of ``bertline.json``.
+
+    ``training``, ``data``, ``metrics`` and ``lineage`` are free-form JSON; the model card says which entries
+    it reads (``bertline.bundle.card``). ``files`` and ``checksum`` are filled in when the bundle is written.
+
+    Raises:
+        pydantic.ValidationError: a value out of its range, when built in Python; from a file see ``parse``.
+    """
+
+    format_version: Literal[1] = 1  # FORMAT_VERSION
+    bertline_version: str = __version__
+    created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")] = Field(
+        default_factory=_utc_now
+    )
+    name: Name
+    task: Literal["classify"] = "classify"
+    labels: Annotated[tuple[Label, ...], Field(min_length=2), AfterValidator(_distinct)]
+    max_tokens: Annotated[int, Field(ge=4)]
+    truncation: Literal["head_tail", "head"]
+    pooling: Literal["cls", "mean"]
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    training: Facts = Field(default_factory=dict)
+    data: Facts = Field(default_factory=dict)
+    metrics: Facts = Field(default_factory=dict)
+    lineage: Facts = Field(default_factory=dict)
+    files: dict[FilePath, FileRecord] = Field(default_factory=dict)
+    checksum: Digest = _ZEROS.decode()
+
+    def sealed(self, files: Mapping[str, FileRecord]) -> tuple[Manifest, bytes]:
+        """The manifest of a bundle with these files, and the exact bytes of its ``bertline.json``.
+
+        Raises:
+            BundleError: a file's path cannot be part of a bundle.
+        """
+        try:
+            filled = Manifest(
+                **{**dict(self), "files": dict(sorted(files.items())), "checksum": _ZEROS.decode()}
+            )
+        except ValidationError as error:
+            raise BundleError(f"the bundle cannot be written: {_first(error)}; rename it") from None
+        content = filled.model_dump(mode="json")
+        raw = (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        checksum = hashlib.sha256(raw).hexdigest()
+        sealed = raw[:-_TAIL_BYTES] + raw[-_TAIL_BYTES:].replace(_ZEROS, checksum.encode())
+        return filled.model_copy(update={"checksum": checksum}), sealed
+
+
+def parse(raw: bytes, origin: str) -> Manifest:
+    """The manifest in the bytes of a ``bertline.json``; ``origin`` names the bundle in messages.
+
+    Raises:
+        BundleError: any byte differs from what was written, the format is newer, or an entry is unknown or
+            wrong.
+    """
+    _check(raw, origin)
+    try:
+        content = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{MANIFEST} of {origin} is not JSON ({error}): {_AGAIN}") from None
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise BundleError(
+            f"{origin} is a bundle of format version {version} and bertline {__version__} reads up to "
+            f"{FORMAT_VERSION}: upgrade with pip install --upgrade bertline"
+        )
+    try:
+        _same_keys(content, origin)
+        return Manifest.model_validate_json(raw)
+    except ValidationError as error:
+        raise BundleError(
+            f"{MANIFEST} of {origin} has a wrong entry: {_first(error)}; the tool that wrote it is at fault: "
+            "write the bundle again with bertline"
+        ) from None
+
+
+def _check(raw: bytes, origin: str) -> None:
+    """Every byte is what it was when the checksum was made."""
+    tail = _TAIL.search(raw[-_TAIL_BYTES:])
+    if tail is None:
+        raise BundleError(
+            f"{MANIFEST} of {origin} does not end with its checksum, so it is truncated or altered: {_AGAIN}"
+        )
+    zeroed = raw[:-_TAIL_BYTES] + raw[-_TAIL_BYTES:].replace(tail[1], _ZEROS)
+    if hashlib.sha256(zeroed).hexdigest().encode() != tail[1]:
+        raise BundleError(f"{MANIFEST} of {origin} was altered after the bundle was written: {_AGAIN}")
+
+
+def _same_keys(content: Any, origin: str) -> None:
+    """The file has every entry of the format and no other."""
+    known, found = set(Manifest.model_fields), set(content) if isinstance(content, dict) else set()
+    for key in sorted(found - known):
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise BundleError(
+            f"{MANIFEST} of {origin} has the unknown entry {key!r}{hint}: bertline {__version__} did not "
+            "write it; write the bundle again with bertline"
+        )
+    if known - found:
+        raise BundleError(
+            f"{MANIFEST} of {origin} lacks {', '.join(sorted(known - found))}: write the bundle again with "
+            "bertline"
+        )
+
+
+def _first(error: ValidationError) -> str:
+    """The first complaint of pydantic, on one line, without the offending input's whole value."""
+    one = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in one["loc"] if part != "[key]")
+    return f"{place}: {one['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,222 @@
+"""Bundles on disk: written whole or not at all, and verified byte for byte before anything in them is used.
+
+Loading opens no file but to hash it, runs no code from the bundle and imports no torch.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import glob
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertline.bundle.manifest import MANIFEST, FileRecord, Manifest
+from bertline.bundle.swap import flush, swap
+from bertline.bundle.tree import entries, record, require_plain
+from bertline.bundle.verify import check_files, read_manifest
+from bertline.errors import BundleError
+
+VERSION_DIGITS = 12
+_ATTEMPTS = 3  # a bundle may be replaced while it is read; more than twice in a row is no accident
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle: where it is and what ``bertline.json`` says."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def version(self) -> str:
+        """The first digits of the manifest's checksum: the same for the same bytes in every file."""
+        return self.manifest.checksum[:VERSION_DIGITS]
+
+    def is_current(self) -> bool:
+        """Whether the directory still holds this very bundle: no other one was written in its place since."""
+        try:
+            return read_manifest(self.path).checksum == self.manifest.checksum
+        except BundleError:
+            return False
+
+
+def load(directory: Path, *, verify: bool = True) -> Bundle:
+    """Open a bundle.
+
+    Every file that ``bertline.json`` lists must be there, plain, of the recorded size and (with ``verify``)
+    hash, and no other file but hidden ones (``.git``, ``.cache``), which nothing reads.
+
+    Args:
+        directory: the bundle; may itself be a symbolic link (``current`` → ``reviews-7``).
+        verify: False trusts the contents and checks names and sizes only.
+
+    Raises:
+        BundleError: no such bundle, a file missing, truncated, altered, unlisted or a link, or a newer
+            format.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        before = _identity(directory)
+        try:
+            manifest = read_manifest(directory)
+            check_files(directory, manifest, hashes=verify)
+            return Bundle(directory, manifest)
+        except (BundleError, OSError) as error:
+            if attempt < _ATTEMPTS and before is not None and _identity(directory) != before:
+                continue
+            if isinstance(error, BundleError):
+                raise
+            raise BundleError(f"{directory} cannot be read: {error.strerror} ({error.filename})") from error
+    raise AssertionError("the last attempt returns or raises")
+
+
+@contextmanager
+def writing(target: Path, manifest: Manifest, *, overwrite: bool = False) -> Iterator[Path]:
+    """Write a bundle: fill the directory that this yields; on leaving it is hashed and put at ``target``.
+
+    Until then ``target`` is untouched, and after an exception it stays so. An existing bundle is replaced in
+    one atomic exchange where the system has one. A crash leaves a hidden directory that the next write
+    removes.
+
+    Args:
+        target: where the bundle goes; parents are made.
+        manifest: what ``bertline.json`` says, ``files`` and ``checksum`` aside.
+        overwrite: replace a bundle that is there. A directory that holds anything else is never replaced.
+
+    Raises:
+        BundleError: ``target`` is taken, or the disk refused.
+    """
+    final = target.resolve()
+    with _as_bundle_error(target):
+        check_target(final, overwrite=overwrite)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(final)
+        staging = final.with_name(f".{final.name}.writing-{secrets.token_hex(4)}")
+        staging.mkdir()
+    try:
+        with _lock(staging):
+            yield staging
+            with _as_bundle_error(target):
+                _seal(staging, manifest)
+                _install(staging, final, overwrite=overwrite)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_target(target: Path, *, overwrite: bool = False) -> None:
+    """Refuse to write where something would be lost; ask before long work whose result goes to ``target``.
+
+    Raises:
+        BundleError: a file is there, a bundle (without ``overwrite``), or anything that is not a bundle.
+    """
+    final = target.resolve()
+    if not final.exists():
+        return
+    if not final.is_dir():
+        raise BundleError(f"{final} is a file: choose another directory for the bundle")
+    if Path.cwd().is_relative_to(final):
+        raise BundleError(
+            f"{final} is the current directory or above it: choose a directory below for the bundle"
+        )
+    if not any(final.iterdir()):
+        return
+    if not (final / MANIFEST).exists():
+        raise BundleError(
+            f"{final} is not empty and not a bundle, so it is left alone: choose another directory for the "
+            "bundle"
+        )
+    if not overwrite:
+        raise BundleError(
+            f"{final} already holds a bundle: choose another directory, or pass --overwrite to replace it"
+        )
+    _check_replaceable(final)
+
+
+def _identity(directory: Path) -> tuple[int, int] | None:
+    try:
+        status = directory.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _check_replaceable(final: Path) -> None:
+    try:
+        known = read_manifest(final).files.keys() | {MANIFEST}
+    except BundleError as error:
+        raise BundleError(
+            f"{error}; it is not overwritten: remove {final} yourself, or choose another directory"
+        ) from None
+    foreign = sorted(entries(final).keys() - known)
+    if foreign:
+        raise BundleError(
+            f"{final} holds {foreign[0]}, which is no part of the bundle there and would be lost: move it "
+            "elsewhere, or choose another directory"
+        )
+
+
+def _seal(staging: Path, manifest: Manifest) -> None:
+    """Hash every file and write ``bertline.json``, all of it on the disk before this returns."""
+    files: dict[str, FileRecord] = {}
+    for path, status in entries(staging).items():
+        require_plain(status, path, "the bundle to write")
+        if path != MANIFEST:
+            files[path] = record(staging / path)
+            flush(staging / path)
+    _, raw = manifest.sealed(files)
+    (staging / MANIFEST).write_bytes(raw)
+    flush(staging / MANIFEST)
+    for folder in sorted({(staging / path).parent for path in files} | {staging}, reverse=True):
+        flush(folder)
+
+
+def _install(staging: Path, final: Path, *, overwrite: bool) -> None:
+    check_target(final, overwrite=overwrite)  # again: another writer may have been faster
+    if final.exists() and any(final.iterdir()):
+        old = swap(staging, final)
+        flush(final.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        staging.rename(final)
+        flush(final.parent)
+
+
+def _sweep(final: Path) -> None:
+    """Remove what crashed writers of the same target left: staging directories that no process holds."""
+    name = glob.escape(final.name)
+    left = list(final.parent.glob(f".{name}.writing-*"))
+    if final.exists():
+        left += final.parent.glob(f".{name}.previous-*")
+    for path in left:
+        with _lock(path) as held:
+            if held:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _lock(directory: Path) -> Iterator[bool]:
+    """Hold a directory until this process lets go or ends; yields whether that worked."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = True
+        except OSError:  # a live writer holds it, or a network file system has no locks
+            held = False
+        yield held
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _as_bundle_error(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        advice = "free some space" if error.errno == errno.ENOSPC else "choose another directory"
+        raise BundleError(f"the bundle cannot be written to {target}: {error.strerror}; {advice}") from error

@@ -1,0 +1,70 @@
+"""Put a finished directory in the place of another, so that no crash leaves less than one of them whole."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2  # Linux renameat2(2), since 3.15
+_RENAME_SWAP = 2  # macOS renamex_np(2)
+_CANNOT = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV)
+
+
+def swap(staging: Path, target: Path) -> Path:
+    """Move ``staging`` to ``target``, where a directory is; returns where the old one is now.
+
+    One atomic exchange where the system has it (Linux, macOS). Elsewhere two renames: a crash between them
+    leaves the new directory under its staging name and the old one as ``.<name>.previous-…``, both whole.
+
+    Raises:
+        OSError: neither worked; ``target`` is then as it was.
+    """
+    if _exchange(staging, target):
+        return staging
+    aside = target.with_name(f".{target.name}.previous-{secrets.token_hex(4)}")
+    target.rename(aside)
+    try:
+        staging.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    return aside
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange the two names atomically; False where the system or the file system cannot."""
+    libc: Any = ctypes.CDLL(None, use_errno=True)
+    paths = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
+        failed = libc.renamex_np(*paths, ctypes.c_uint(_RENAME_SWAP))
+    elif sys.platform == "linux" and hasattr(libc, "renameat2"):
+        failed = libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], ctypes.c_uint(_RENAME_EXCHANGE))
+    else:
+        return False
+    if not failed:
+        return True
+    code = ctypes.get_errno()
+    if code in _CANNOT:
+        return False
+    raise OSError(code, os.strerror(code), str(other))
+
+
+def flush(path: Path) -> None:
+    """Ask the disk to keep a file's bytes, or a directory's names, before going on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (
+            errno.EINVAL,
+            errno.ENOTSUP,
+        ):  # some network file systems have no fsync of a directory
+            raise
+    finally:
+        os.close(descriptor)

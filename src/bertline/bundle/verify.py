@@ -1,0 +1,94 @@
+"""Whether a directory is the bundle that was written: its manifest, its files, and why not.
+
+Files are opened only to be hashed; links are refused before that.
+"""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from bertline.bundle.manifest import LARGEST_MANIFEST_BYTES, MANIFEST, Manifest, parse
+from bertline.bundle.tree import entries, require_plain, sha256
+from bertline.errors import BundleError
+
+_AGAIN = "copy or download the bundle again"
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """``bertline.json`` of a bundle, itself verified, without looking at the other files.
+
+    Raises:
+        BundleError: there is none, or it is damaged or of a newer format.
+    """
+    path = directory / MANIFEST
+    try:
+        status = path.lstat()
+        require_plain(status, MANIFEST, str(directory))
+        if status.st_size > LARGEST_MANIFEST_BYTES:
+            raise BundleError(f"{path} has {status.st_size:,} bytes, far more than bertline writes: {_AGAIN}")
+        raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise BundleError(_why_none(directory)) from None
+    except OSError as error:
+        raise BundleError(
+            f"{path} cannot be read: {error.strerror}; give this user the right to read it"
+        ) from error
+    return parse(raw, str(directory))
+
+
+def _why_none(directory: Path) -> str:
+    """Why there is no ``bertline.json`` in ``directory``, and what to do."""
+    if directory.is_file():
+        return f"{directory} is a file: give the directory of a bundle, the one with {MANIFEST} in it"
+    if not directory.exists():
+        previous = next(directory.absolute().parent.glob(f".{glob.escape(directory.name)}.previous-*"), None)
+        if previous is not None:
+            return f"{directory} was being replaced when it stopped: mv {previous} {directory} brings it back"
+        return f"{directory} does not exist: give the directory that bertline train wrote (--out)"
+    if (directory / "config.json").is_file():
+        return (
+            f"{directory} is a plain HF checkpoint (config.json but no {MANIFEST}), not a bundle: "
+            f"fine-tune it with bertline train DATA --model {directory} --out DIR"
+        )
+    return (
+        f"{directory} is not a bundle (no {MANIFEST}): give the directory that bertline train wrote (--out)"
+    )
+
+
+def check_files(directory: Path, manifest: Manifest, *, hashes: bool) -> None:
+    """Every listed file is there as it was written, and nothing else but hidden files.
+
+    Args:
+        directory: the bundle.
+        manifest: what must be there.
+        hashes: compare contents too, not only names and sizes.
+
+    Raises:
+        BundleError: it is not so; the message names the file.
+    """
+    found = entries(directory)
+    for path, expected in manifest.files.items():
+        if path not in found:
+            raise BundleError(f"{directory} lacks {path}, which its {MANIFEST} lists: {_AGAIN}")
+        require_plain(found[path], path, str(directory))
+        _check_size(path, found[path].st_size, expected.bytes, directory)
+    for path in sorted(found.keys() - manifest.files.keys() - {MANIFEST}):
+        if not any(part.startswith(".") for part in path.split("/")):
+            raise BundleError(
+                f"{path} is in {directory} but not in its {MANIFEST}, so nothing vouches for it: move it "
+                "elsewhere"
+            )
+    for path, expected in manifest.files.items() if hashes else ():
+        if sha256(directory / path) != expected.sha256:
+            raise BundleError(f"{path} in {directory} was altered after the bundle was written: {_AGAIN}")
+
+
+def _check_size(path: str, found: int, expected: int, directory: Path) -> None:
+    if found < expected:
+        raise BundleError(f"{path} in {directory} is truncated, {found:,} of {expected:,} bytes: {_AGAIN}")
+    if found > expected:
+        raise BundleError(
+            f"{path} in {directory} was altered after the bundle was written, {found:,} bytes instead of "
+            f"{expected:,}: {_AGAIN}"
+        )

@@ -1,0 +1,168 @@
+"""What a predictor promises, and the one that composes tokenizer, batches, back end and temperature."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from bertline.bundle import Bundle
+from bertline.data.batching import Batch, pad, plan
+from bertline.errors import BundleError
+from bertline.text import Tokenizer, Tokens, Truncation
+
+# Padded tokens of a batch: small batches stay in the cache of a CPU.
+BATCH_TOKENS = 2048
+
+Logits = Float[np.ndarray[Any, Any], "rows labels"]
+Probabilities = Float[np.ndarray[Any, Any], "rows labels"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one text.
+
+    ``probabilities`` has every label, in the bundle's order, and sums to 1; ``label`` is the most probable
+    one. ``read_tokens`` counts [CLS] and [SEP]; ``cut_tokens`` are the tokens that truncation left out, 0 if
+    none.
+    """
+
+    label: str
+    probabilities: Mapping[str, float]
+    read_tokens: int
+    cut_tokens: int
+
+    def top(self, k: int) -> list[tuple[str, float]]:
+        """The ``k`` most probable labels with their probabilities, most probable first.
+
+        >>> Prediction("good", {"bad": 0.2, "good": 0.7, "so-so": 0.1}, read_tokens=5, cut_tokens=0).top(2)
+        [('good', 0.7), ('bad', 0.2)]
+        """
+        return sorted(self.probabilities.items(), key=lambda one: -one[1])[:k]
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Answers texts. What the command line and the service know of a model."""
+
+    @property
+    def name(self) -> str:
+        """What people call the model."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The same for the same bytes in every file of the bundle."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label it can give."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens it reads of a text, [CLS] and [SEP] included."""
+        ...
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """One answer per text, in their order; the answer to a text does not depend on the others."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Computes the network, on whatever it runs on."""
+
+    def logits(self, batch: Batch) -> Float[np.ndarray[Any, Any], "batch labels"]:
+        """One row of logits per row of the batch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The network's own answer, before the temperature: a row of logits per text, and the tokens it read."""
+
+    logits: Logits
+    tokens: list[Tokens]
+
+
+class TextClassifier:
+    """The predictor of a bundle.
+
+    Args:
+        bundle: gives labels, truncation and temperature.
+        tokenizer: the bundle's.
+        backend: computes the bundle's weights.
+        batch_tokens: bound on the padded tokens of a batch; a longer text is a batch of its own.
+    """
+
+    def __init__(
+        self, bundle: Bundle, tokenizer: Tokenizer, backend: Backend, *, batch_tokens: int = BATCH_TOKENS
+    ) -> None:
+        manifest = bundle.manifest
+        self.name = manifest.name
+        self.version = bundle.version
+        self.labels: tuple[str, ...] = manifest.labels
+        self.max_tokens = manifest.max_tokens
+        self._truncation = Truncation(manifest.max_tokens, manifest.truncation)
+        self.temperature = manifest.temperature
+        self._tokenizer = tokenizer
+        self._backend = backend
+        self._batch_tokens = batch_tokens
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """One answer per text, in their order.
+
+        Raises:
+            BundleError: the weights give something else than one finite logit per label.
+        """
+        scores = self.score(texts)
+        probabilities = softmax(scores.logits, self.temperature)
+        return [
+            Prediction(
+                label=self.labels[int(row.argmax())],
+                probabilities=dict(zip(self.labels, row.tolist(), strict=True)),
+                read_tokens=len(tokens.ids),
+                cut_tokens=tokens.cut,
+            )
+            for row, tokens in zip(probabilities, scores.tokens, strict=True)
+        ]
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Logits and tokens of each text, in their order; for evaluation and calibration.
+
+        Raises:
+            BundleError: as ``predict``.
+        """
+        tokens = self._tokenizer.encode(texts, self._truncation)
+        logits = np.empty((len(tokens), len(self.labels)))
+        for rows in plan([len(one.ids) for one in tokens], self._batch_tokens):
+            batch = pad([tokens[row].ids for row in rows], self._tokenizer.pad_id)
+            logits[rows] = self._checked(self._backend.logits(batch))
+        return Scores(logits, tokens)
+
+    def _checked(self, logits: Logits) -> Logits:
+        if logits.shape[1] != len(self.labels):
+            raise BundleError(
+                f"{self.name} has {len(self.labels)} labels and its weights give {logits.shape[1]} logits: "
+                "train it again, or load an earlier version"
+            )
+        if not np.isfinite(logits).all():
+            raise BundleError(
+                f"the weights of {self.name} give a logit that is not a finite number: "
+                "train it again, or load an earlier version"
+            )
+        return logits
+
+
+def softmax(logits: Logits, temperature: float = 1.0) -> Probabilities:
+    """Probabilities from logits divided by a temperature (Guo et al. 2017, equation 9).
+
+    >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
+    [[0.25, 0.75]]
+    """
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

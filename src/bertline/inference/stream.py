@@ -1,0 +1,50 @@
+"""Scoring without end: any number of texts in constant memory, in their order.
+
+Texts are answered a window at a time; within a window the predictor puts texts of similar length together.
+The first windows are small, so that the first answers come soon and ``… | head`` costs little.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from bertline.inference.predictor import Prediction, Predictor
+
+FIRST_WINDOW_ROWS = 64
+# Measured on movie reviews of 37 tokens and batches of 2,048: windows of 1,024, 2,048 and 4,096 rows leave 5.1,
+# 3.0 and 1.7 % of the batches padding. A larger one is silent for longer.
+WINDOW_ROWS = 2048
+# A window of long texts ends early: while a text is encoded it takes many times its own memory.
+WINDOW_CHARACTERS = 2_000_000
+
+Carried = TypeVar("Carried")
+
+
+def predict_stream(
+    predictor: Predictor,
+    rows: Iterable[tuple[str, Carried]],
+    *,
+    window_rows: int = WINDOW_ROWS,
+    window_characters: int = WINDOW_CHARACTERS,
+) -> Iterator[tuple[Carried, Prediction]]:
+    """Answer each text; what came with it is handed back with the answer.
+
+    Args:
+        predictor: answers a window.
+        rows: pairs of a text and anything.
+        window_rows: most texts that are held at a time.
+        window_characters: most characters that are held at a time; a longer text is a window of its own.
+    """
+    limit = min(FIRST_WINDOW_ROWS, window_rows)
+    texts: list[str] = []
+    carried: list[Carried] = []
+    characters = 0
+    for text, extra in rows:
+        if texts and (len(texts) >= limit or characters + len(text) > window_characters):
+            yield from zip(carried, predictor.predict(texts), strict=True)
+            limit = min(2 * limit, window_rows)
+            texts, carried, characters = [], [], 0
+        texts.append(text)
+        carried.append(extra)
+        characters += len(text)
+    if texts:
+        yield from zip(carried, predictor.predict(texts), strict=True)
