@@ -1,0 +1,1 @@
+"""Fine-tuning: one loop, objectives as functions, checkpoints that resume to the same weights."""

@@ -1,0 +1,104 @@
+"""The state of an unfinished run on disk: one safetensors file, replaced atomically.
+
+Tensors are the weights, the optimiser's moments and the best weights so far; what is not a tensor (position, history,
+what the run was asked for) is JSON in the file's metadata, so the two can never disagree after a crash.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from bertline.errors import TrainingError
+from bertline.evaluation.history import EpochRecord
+
+STATE = "state.safetensors"
+
+
+@dataclass
+class Position:
+    """Where a run is: epochs and batches done, and what they showed."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    epoch_loss: float = 0.0
+    epoch_rows: int = 0
+    best_epoch: int = 0
+    finished: bool = False
+    history: list[EpochRecord] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that a resumed run starts from."""
+
+    position: Position
+    weights: dict[str, Tensor]
+    moments: dict[str, Tensor]
+    best: dict[str, Tensor]
+
+
+def working_directory(out: Path) -> Path:
+    """Where the unfinished run that will become the bundle ``out`` keeps its state: beside it."""
+    return out.with_name(f".{out.name}.training")
+
+
+def save_state(directory: Path, identity: Mapping[str, Any], state: State) -> None:
+    """Replace the state on disk; ``identity`` says what was asked for, and a resumed run must match it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    groups = {"weights": state.weights, "moments": state.moments, "best": state.best}
+    tensors = {f"{group}:{name}": one.contiguous() for group, some in groups.items() for name, one in some.items()}
+    metadata = {"identity": json.dumps(dict(identity), sort_keys=True), "position": json.dumps(asdict(state.position))}
+    fresh = directory / f"{STATE}.new"
+    save_file(tensors, fresh, metadata=metadata)
+    with fresh.open("rb+") as file:
+        os.fsync(file.fileno())
+    fresh.replace(directory / STATE)
+
+
+def load_state(directory: Path, identity: Mapping[str, Any]) -> State | None:
+    """The state of an unfinished run, or None when there is none.
+
+    Raises:
+        TrainingError: the state is damaged, or belongs to other data or settings; the difference is named.
+    """
+    path = directory / STATE
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        before, position = json.loads(metadata["identity"]), json.loads(metadata["position"])
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise TrainingError(
+            f"{path} is damaged ({error}): delete {directory} and start again without --resume"
+        ) from error
+    changed = [name for name in sorted({*before, *identity}) if before.get(name) != identity.get(name)]
+    if changed:
+        raise TrainingError(
+            f"the unfinished run in {directory} had another {', '.join(changed)}: "
+            "resume with what it was started with, or pass --overwrite to start again"
+        )
+    position["history"] = [EpochRecord(**record) for record in position["history"]]
+    groups: dict[str, dict[str, Tensor]] = {"weights": {}, "moments": {}, "best": {}}
+    for name, tensor in tensors.items():
+        group, _, rest = name.partition(":")
+        groups[group][rest] = tensor
+    return State(Position(**position), **groups)
+
+
+def discard_state(directory: Path) -> None:
+    """Remove the state of a run that is finished or given up."""
+    shutil.rmtree(directory, ignore_errors=True)

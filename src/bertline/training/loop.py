@@ -1,0 +1,200 @@
+"""The one training loop: epochs of token-budget batches, validation, early stopping, state to resume from.
+
+It does not know where rows come from or what becomes of the weights. The order of rows depends on (seed, epoch) and
+the dropout on (seed, step) alone, so a run that was cut off anywhere ends in the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bertline.encoder.heads import Classifier
+from bertline.errors import Interrupted, TrainingError
+from bertline.evaluation.calibration import softmax
+from bertline.evaluation.history import EpochRecord
+from bertline.evaluation.metrics import accuracy, macro_f1, nll
+from bertline.training.checkpoint import Position, State, save_state
+from bertline.training.device import Placement
+from bertline.training.objectives import balanced_weights, classify, to_device
+from bertline.training.optimiser import Optimiser
+from bertline.training.progress import Progress, Step
+from bertline.training.rows import Rows
+from bertline.training.schedule import rate_factor
+from bertline.training.settings import TrainSettings
+from bertline.training.stop import StopRequest
+
+SCORING_TOKENS = 4096
+_SHOWN_LINES = 8
+
+
+@dataclass
+class Run:
+    """One run of the loop; ``fit`` is its only verb."""
+
+    classifier: Classifier
+    train: Rows
+    validation: Rows
+    settings: TrainSettings
+    placement: Placement
+    progress: Progress
+    directory: Path
+    identity: Mapping[str, Any]
+
+    def fit(self, state: State | None = None) -> list[EpochRecord]:
+        """Train, from ``state`` if given; afterwards the classifier has the best epoch's weights.
+
+        Raises:
+            Interrupted: a signal asked to stop; the state is saved.
+            TrainingError: the loss of a batch is not finite.
+        """
+        self._start(state)
+        with StopRequest() as self._stop:
+            while not self.position.finished:
+                self._epoch()
+        self.classifier.load_state_dict(self.best)
+        return self.position.history
+
+    def _start(self, state: State | None) -> None:
+        self.position = Position() if state is None else replace(state.position, history=list(state.position.history))
+        if state is not None:
+            self.classifier.load_state_dict(state.weights)
+        self.classifier.to(self.placement.device)
+        self.best: dict[str, Tensor] = {} if state is None else state.best
+        self.optimiser = Optimiser(self.classifier, self.settings)
+        if state is not None:
+            self.optimiser.load_state(state.moments)
+        self.steps = sum(len(self._plan(epoch)) for epoch in range(self.settings.epochs))
+        self.class_weights = self._class_weights()
+        self.saved = time.monotonic()
+        self.begun, self.begun_tokens = time.monotonic(), 0
+
+    def _plan(self, epoch: int) -> list[list[int]]:
+        return self.train.plan(self.settings.batch_tokens, epoch_seed(self.settings.seed, epoch))
+
+    def _class_weights(self) -> Tensor | None:
+        if self.settings.class_weights == "none":
+            return None
+        counts = np.bincount(self.train.truth).tolist()
+        return balanced_weights(counts).to(self.placement.device)
+
+    def _epoch(self) -> None:
+        at, batches = self.position, self._plan(self.position.epoch)
+        self.classifier.train()
+        began, earlier = time.monotonic(), at.seconds
+        while at.batch < len(batches):
+            self._batch(batches[at.batch], mean_rows=len(self.train) / len(batches))
+            at.seconds = earlier + time.monotonic() - began
+            self._checkpoint()
+        self._end_epoch(batches)
+
+    def _batch(self, indices: list[int], mean_rows: float) -> None:
+        at, settings = self.position, self.settings
+        batch, targets = self.train.batch(indices)
+        ids, attend = to_device(batch, self.placement.device)
+        torch.manual_seed(step_seed(settings.seed, at.step))
+        with self.placement.computing():
+            summed = classify(self.classifier, ids, attend, targets.to(ids.device), self.class_weights)
+        loss = float(summed.detach())
+        if not math.isfinite(loss):
+            raise TrainingError(self._not_finite(indices))
+        # Batches differ in rows; dividing by the mean number lets every row weigh the same over an epoch.
+        (summed / mean_rows).backward()
+        self.optimiser.step(rate_factor(at.step, self.steps, settings.warmup_ratio))
+        at.batch, at.step = at.batch + 1, at.step + 1
+        at.epoch_loss, at.epoch_rows = at.epoch_loss + loss, at.epoch_rows + len(indices)
+        self.begun_tokens += int(batch.attend.sum())
+        self._tell()
+
+    def _tell(self) -> None:
+        at, elapsed = self.position, time.monotonic() - self.begun
+        pace = self.begun_tokens / max(elapsed, 1e-9)
+        left = sum(self.train.lengths) * self.settings.epochs * (1 - at.step / self.steps) / max(pace, 1e-9)
+        loss = at.epoch_loss / max(1, at.epoch_rows)
+        self.progress.stepped(Step(at.step, self.steps, at.epoch + 1, self.settings.epochs, loss, pace, left))
+
+    def _not_finite(self, indices: list[int]) -> str:
+        lines = sorted(self.train.lines[i] for i in indices)
+        shown = ", ".join(map(str, lines[:_SHOWN_LINES])) + (", …" if len(lines) > _SHOWN_LINES else "")
+        return (
+            f"the loss is not a finite number in epoch {self.position.epoch + 1}, batch {self.position.batch + 1} "
+            f"(rows of lines {shown}): lower --lr (now {self.settings.lr:g}) or use --precision fp32"
+        )
+
+    def _end_epoch(self, batches: list[list[int]]) -> None:
+        at = self.position
+        record = self._validate(batches)
+        at.history.append(record)
+        if is_best(at.history):
+            at.best_epoch = record.epoch
+            self.best = {name: one.detach().cpu().clone() for name, one in self.classifier.state_dict().items()}
+        at.epoch, at.batch, at.seconds, at.epoch_loss, at.epoch_rows = at.epoch + 1, 0, 0.0, 0.0, 0
+        at.finished = at.epoch >= self.settings.epochs or at.epoch - at.best_epoch >= self.settings.patience
+        self.progress.epoch_ended(record, at.best_epoch == record.epoch)
+        self._checkpoint(now=True)
+
+    def _validate(self, batches: list[list[int]]) -> EpochRecord:
+        at, truth = self.position, self.validation.truth
+        with self.placement.computing():
+            logits = score(self.classifier, self.validation, self.placement.device)
+        probabilities = softmax(logits)
+        return EpochRecord(
+            epoch=at.epoch + 1,
+            steps=len(batches),
+            seconds=at.seconds,
+            tokens=sum(self.train.lengths),
+            train_loss=at.epoch_loss / max(1, at.epoch_rows),
+            validation_loss=float(nll(truth, probabilities)),
+            validation_accuracy=float(accuracy(truth, probabilities)),
+            validation_macro_f1=float(macro_f1(truth, probabilities)),
+        )
+
+    def _checkpoint(self, now: bool = False) -> None:
+        stopping = self._stop.requested
+        if not (now or stopping or time.monotonic() - self.saved >= self.settings.checkpoint_every_s):
+            return
+        weights = {name: one.detach().cpu() for name, one in self.classifier.state_dict().items()}
+        moments = {name: one.detach().cpu() for name, one in self.optimiser.state().items()}
+        save_state(self.directory, self.identity, State(self.position, weights, moments, self.best))
+        self.saved = time.monotonic()
+        if stopping and not self.position.finished:
+            raise Interrupted(
+                f"training stopped at step {self.position.step} of {self.steps}: "
+                "run the same command with --resume to go on from there"
+            )
+
+
+def is_best(history: list[EpochRecord]) -> bool:
+    """Whether the last epoch has the highest validation accuracy so far; the lower loss decides between equals."""
+    *before, last = [(record.validation_accuracy, -record.validation_loss) for record in history]
+    return all(last > one for one in before)
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Seed of the order of one epoch's rows."""
+    return seed * 1_000 + epoch
+
+
+def step_seed(seed: int, step: int) -> int:
+    """Seed of the dropout of one step."""
+    return seed * 1_000_000 + step
+
+
+@torch.inference_mode()
+def score(classifier: Classifier, rows: Rows, device: torch.device) -> np.ndarray[Any, Any]:
+    """Logits of every row in its order, [rows, labels]."""
+    was_training = classifier.training
+    classifier.eval()
+    out = np.zeros((len(rows), classifier.labels), dtype=np.float32)
+    for indices, batch in rows.batches(SCORING_TOKENS):
+        out[indices] = classifier(*to_device(batch, device)).float().cpu().numpy()
+    classifier.train(was_training)
+    return out

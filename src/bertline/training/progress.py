@@ -1,0 +1,69 @@
+"""What a run tells while it works: values, shown by whoever listens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bertline.evaluation.history import EpochRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is about to do, and how long that takes at the pace measured on this machine."""
+
+    train_rows: int
+    validation_rows: int
+    test_rows: int
+    labels: tuple[str, ...]
+    epochs: int
+    steps: int
+    tokens_per_epoch: int
+    place: str
+    pace_tokens_s: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One optimiser step: position, mean loss of the epoch so far, pace, seconds left of the whole run."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float
+    tokens_per_s: float
+    seconds_left: float
+
+
+class Progress(Protocol):
+    """Listens to a run."""
+
+    def note(self, text: str) -> None:
+        """A fact worth a line: rows read, duplicates left out, texts cut."""
+
+    def planned(self, plan: Plan) -> None:
+        """Training is about to start."""
+
+    def stepped(self, step: Step) -> None:
+        """One step is done."""
+
+    def epoch_ended(self, record: EpochRecord, best: bool) -> None:
+        """An epoch and its validation are done."""
+
+
+class Silent:
+    """A listener that shows nothing."""
+
+    def note(self, text: str) -> None:
+        """Ignore."""
+
+    def planned(self, plan: Plan) -> None:
+        """Ignore."""
+
+    def stepped(self, step: Step) -> None:
+        """Ignore."""
+
+    def epoch_ended(self, record: EpochRecord, best: bool) -> None:
+        """Ignore."""

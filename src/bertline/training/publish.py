@@ -1,0 +1,132 @@
+"""From a trained classifier to what ships: figures, baselines, report, model card and the bundle around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import JsonValue
+
+from bertline.bundle import Manifest, model_card, writing
+from bertline.encoder.checkpoint import save_classifier
+from bertline.encoder.heads import Classifier
+from bertline.evaluation.baselines import Baseline, measure_baselines
+from bertline.evaluation.evaluate import Evaluation, evaluate
+from bertline.evaluation.history import EpochRecord
+from bertline.evaluation.intervals import Estimate
+from bertline.evaluation.report import write_report
+from bertline.text import Tokenizer
+from bertline.training.prepare import Prepared
+from bertline.training.rows import Rows
+from bertline.training.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the test rows showed: the encoder, the baselines, and the encoder's logits, [rows, labels]."""
+
+    evaluation: Evaluation
+    baselines: tuple[Baseline, ...]
+    logits: np.ndarray[Any, Any]
+
+    def headline(self) -> list[tuple[str, Estimate]]:
+        """Figures by name, the baselines' accuracy among them."""
+        first, *rest = self.evaluation.headline()
+        return [first, *((f"accuracy of {one.name}", one.accuracy) for one in self.baselines), *rest]
+
+
+@dataclass(frozen=True)
+class Made:
+    """Everything that a finished run hands over to be published."""
+
+    classifier: Classifier
+    tokenizer: Tokenizer
+    prepared: Prepared
+    settings: TrainSettings
+    measured: Measured
+    history: tuple[EpochRecord, ...]
+    place: str
+    truncation: tuple[str, str]
+
+
+def measure(
+    logits: np.ndarray[Any, Any], temperature: float, test: Rows, prepared: Prepared, settings: TrainSettings
+) -> Measured:
+    """Evaluate the test rows' ``logits``, and the baselines on the same rows."""
+    labels = prepared.labels.names
+    targets = {
+        name: np.array([prepared.labels.index(one.label) for one in some], dtype=np.int64)
+        for name, some in prepared.splits.items()
+    }
+    texts = {name: [one.text for one in some] for name, some in prepared.splits.items()}
+    evaluation = evaluate(
+        truth=test.truth,
+        logits=logits,
+        temperature=temperature,
+        labels=labels,
+        lengths=test.lengths,
+        fields=[one.fields for one in prepared.test],
+        texts=texts["test"],
+        seed=settings.seed,
+    )
+    baselines = measure_baselines(
+        train_texts=texts["train"],
+        train_truth=targets["train"],
+        validation_texts=texts["validation"],
+        validation_truth=targets["validation"],
+        texts=texts["test"],
+        truth=test.truth,
+        predicted=logits.argmax(1).astype(np.int64),
+        labels=labels,
+        seed=settings.seed,
+    )
+    return Measured(evaluation, baselines, logits)
+
+
+def publish(out: Path, made: Made, *, overwrite: bool) -> None:
+    """Write the bundle ``out``: checkpoint, tokenizer, report, model card and manifest, whole or not at all."""
+    settings, labels = made.settings, made.prepared.labels.names
+    manifest = _manifest(out.name, made)
+    facts = [*made.prepared.facts, made.truncation, ("Trained on", made.place)]
+    with writing(out, manifest, overwrite=overwrite) as staging:
+        save_classifier(staging, made.classifier, labels=labels)
+        made.tokenizer.save(staging, max_tokens=settings.max_tokens)
+        write_report(
+            staging / "report",
+            made.measured.evaluation,
+            history=made.history,
+            baselines=made.measured.baselines,
+            title=out.name,
+            facts=facts,
+            settings=[(name, str(value)) for name, value in _asked(settings).items()],
+        )
+        (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
+
+
+def _manifest(name: str, made: Made) -> Manifest:
+    settings, evaluation = made.settings, made.measured.evaluation
+    baselines: dict[str, Any] = {
+        one.name: {"accuracy": one.accuracy.to_json(), "macro_f1": one.macro_f1.to_json()}
+        for one in made.measured.baselines
+    }
+    held_out = str(settings.eval_data) if settings.eval_data else f"held out of {settings.test_ratio:.0%} of the rows"
+    return Manifest(
+        name=name,
+        labels=made.prepared.labels.names,
+        max_tokens=settings.max_tokens,
+        truncation=settings.truncation,
+        pooling=settings.pooling,
+        temperature=evaluation.temperature,
+        training=_asked(settings) | {"place": made.place, "epochs_run": len(made.history)},
+        data=dict(made.prepared.facts) | {"fingerprint": made.prepared.fingerprint.to_json()},
+        metrics={"split": held_out, "rows": evaluation.rows, **evaluation.metrics(), "baselines": baselines},
+        lineage={"base_model": settings.model},
+    )
+
+
+def _asked(settings: TrainSettings) -> dict[str, JsonValue]:
+    """The settings of the run; those of the data are told as facts."""
+    of_data = {"text_column", "label_column", "group_column", "slice_columns", "eval_data", "format", "encoding"}
+    return settings.model_dump(mode="json", exclude=of_data)

@@ -1,0 +1,51 @@
+"""Labelled rows as the loop sees them: tokens, targets, and where each row came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bertline.data.batching import Batch, pad, plan
+from bertline.text.truncation import Tokens
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Tokenised rows of one split: ``targets`` are label indices, ``lines`` the lines of the source file."""
+
+    tokens: Sequence[Tokens]
+    targets: Sequence[int]
+    lines: Sequence[int]
+    pad_id: int = 0
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each row as read."""
+        return [len(one.ids) for one in self.tokens]
+
+    @property
+    def truth(self) -> np.ndarray[Any, Any]:
+        """Label index of each row, [rows]."""
+        return np.asarray(self.targets, dtype=np.int64)
+
+    def plan(self, batch_tokens: int, seed: int | None) -> list[list[int]]:
+        """The batches of one pass, by the one batching function."""
+        return plan(self.lengths, batch_tokens, seed=seed)
+
+    def batch(self, indices: Sequence[int]) -> tuple[Batch, Tensor]:
+        """The rows at ``indices`` as a batch and their targets, [batch]."""
+        batch = pad([self.tokens[i].ids for i in indices], self.pad_id)
+        return batch, torch.tensor([self.targets[i] for i in indices])
+
+    def batches(self, batch_tokens: int) -> Iterator[tuple[list[int], Batch]]:
+        """Every row once, longest first, with its indices."""
+        for indices in self.plan(batch_tokens, None):
+            yield indices, self.batch(indices)[0]

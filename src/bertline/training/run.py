@@ -1,0 +1,170 @@
+"""The whole verb: a table in, a verified bundle with its report out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bertline import __version__
+from bertline.bundle import check_target
+from bertline.encoder.checkpoint import load_pretrained
+from bertline.encoder.heads import Classifier
+from bertline.encoder.source import find_model
+from bertline.errors import TrainingError
+from bertline.evaluation.calibration import fit_temperature
+from bertline.evaluation.history import EpochRecord
+from bertline.evaluation.intervals import Estimate
+from bertline.text import Tokenizer
+from bertline.training.checkpoint import discard_state, load_state, working_directory
+from bertline.training.device import Placement, place
+from bertline.training.loop import Run, score
+from bertline.training.pace import measure_pace
+from bertline.training.prepare import Prepared, cut_fact, prepare, tokenise
+from bertline.training.progress import Plan, Progress
+from bertline.training.publish import Made, Measured, measure, publish
+from bertline.training.rows import Rows
+from bertline.training.settings import TrainSettings
+
+# Settings that change where, how often or how fast, but not what comes out.
+_FREE_TO_CHANGE = {"checkpoint_every_s"}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run made: the bundle on disk and what was measured on its test rows."""
+
+    bundle: Path
+    measured: Measured
+    history: tuple[EpochRecord, ...]
+
+    def headline(self) -> list[tuple[str, Estimate]]:
+        """The figures people ask for first, the baselines' accuracy among them."""
+        return self.measured.headline()
+
+
+def train(
+    source: str,
+    out: Path,
+    settings: TrainSettings,
+    progress: Progress,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Trained:
+    """Fine-tune ``settings.model`` on the table ``source`` and write the bundle ``out``.
+
+    Args:
+        source: the table's path, or ``-`` for standard input.
+        out: directory of the bundle.
+        settings: of the run.
+        progress: is told what happens.
+        resume: go on with an unfinished run that was started with the same data and settings, if there is one.
+        overwrite: replace a bundle at ``out``, and forget an unfinished run.
+
+    Raises:
+        DataError, CheckpointError, BundleError: the table, the model or the target cannot be used.
+        TrainingError: an unfinished run is in the way, or differs from what is asked; a loss is not finite.
+        Interrupted: a signal asked to stop; the state to resume from is on disk.
+    """
+    check_target(out, overwrite=overwrite)
+    directory = working_directory(out)
+    _settle_unfinished(directory, resume=resume, overwrite=overwrite)
+    model = find_model(settings.model)
+    prepared = prepare(source, settings, progress)
+    tokenizer = Tokenizer.from_directory(model)
+    rows = {name: tokenise(some, tokenizer, prepared.labels, settings) for name, some in prepared.splits.items()}
+    truncation = cut_fact(list(rows.values()), settings)
+    progress.note(": ".join(truncation))
+    placement = place(settings)
+    torch.manual_seed(settings.seed)
+    classifier = load_pretrained(model, labels=len(prepared.labels), pooling=settings.pooling, dropout=settings.dropout)
+    _check_positions(classifier, settings)
+    progress.planned(_plan(classifier, rows, prepared, settings, placement))
+    identity = _identity(prepared, settings, placement)
+    state = load_state(directory, identity) if resume else None
+    if state is not None:
+        progress.note(f"Resuming at step {state.position.step}, epoch {state.position.epoch + 1}")
+    run = Run(classifier, rows["train"], rows["validation"], settings, placement, progress, directory, identity)
+    history = run.fit(state)
+    measured = _measure(classifier, rows, prepared, settings, placement, progress)
+    made = Made(classifier, tokenizer, prepared, settings, measured, tuple(history), placement.name, truncation)
+    publish(out, made, overwrite=overwrite)
+    discard_state(directory)
+    return Trained(out, measured, tuple(history))
+
+
+def _settle_unfinished(directory: Path, *, resume: bool, overwrite: bool) -> None:
+    if not directory.exists() or resume:
+        return
+    if not overwrite:
+        raise TrainingError(
+            f"an unfinished run is in {directory}: pass --resume to go on with it or --overwrite to start again"
+        )
+    discard_state(directory)
+
+
+def _check_positions(classifier: Classifier, settings: TrainSettings) -> None:
+    positions = classifier.config.max_positions
+    if settings.max_tokens > positions:
+        raise TrainingError(
+            f"--max-tokens is {settings.max_tokens}, but {settings.model} has {positions} positions: "
+            f"give at most {positions}"
+        )
+
+
+def _identity(prepared: Prepared, settings: TrainSettings, placement: Placement) -> Mapping[str, Any]:
+    """What an unfinished run must share with the one that goes on with it."""
+    asked = settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE)
+    return {
+        "data": prepared.fingerprint.sha256,
+        "evaluation data": prepared.test_fingerprint.sha256,
+        **asked,
+        "place": placement.name,
+        "bertline version": __version__,
+        "torch version": version("torch"),
+    }
+
+
+def _plan(
+    classifier: Classifier,
+    rows: Mapping[str, Rows],
+    prepared: Prepared,
+    settings: TrainSettings,
+    placement: Placement,
+) -> Plan:
+    train = rows["train"]
+    tokens = sum(train.lengths)
+    pace = measure_pace(classifier, train, settings, placement)
+    return Plan(
+        train_rows=len(train),
+        validation_rows=len(rows["validation"]),
+        test_rows=len(rows["test"]),
+        labels=prepared.labels.names,
+        epochs=settings.epochs,
+        steps=len(train.plan(settings.batch_tokens, 0)) * settings.epochs,
+        tokens_per_epoch=tokens,
+        place=placement.name,
+        pace_tokens_s=pace,
+        seconds=tokens * settings.epochs / pace,
+    )
+
+
+def _measure(
+    classifier: Classifier,
+    rows: Mapping[str, Rows],
+    prepared: Prepared,
+    settings: TrainSettings,
+    placement: Placement,
+    progress: Progress,
+) -> Measured:
+    """Calibrate on validation rows, then score the test rows once; both in fp32, as the bundle will answer."""
+    progress.note("Evaluating on the test rows")
+    validation, test = rows["validation"], rows["test"]
+    temperature = fit_temperature(score(classifier, validation, placement.device), validation.truth)
+    logits = score(classifier, test, placement.device)
+    return measure(logits, temperature, test, prepared, settings)

@@ -1,0 +1,47 @@
+"""The settings of a training run, and why each default is what it is."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainSettings(BaseModel):
+    """One fine-tuning run. The defaults come from the measurements in ``docs/log.md``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    model: str = Field("all-MiniLM-L6-v2", description="a checkpoint directory, an installed model's name or a hub id")
+    text_column: str | None = Field(None, description="column of the text; found by name when not given")
+    label_column: str | None = Field(None, description="column of the label; found by name when not given")
+    group_column: str | None = Field(None, description="rows with one value here stay in one split")
+    slice_columns: tuple[str, ...] = Field((), description="columns by whose values the report breaks the figures down")
+    eval_data: Path | None = Field(None, description="a test table of its own; otherwise part of DATA is held out")
+    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(
+        None, description="format of DATA; else its suffix"
+    )
+    encoding: str = Field("utf-8", description="encoding of text files")
+    skip_bad_rows: bool = Field(False, description="leave unusable rows out and count them, instead of stopping")
+    validation_ratio: float = Field(0.1, gt=0, lt=0.5, description="share of the rows that early stopping looks at")
+    test_ratio: float = Field(0.1, gt=0, lt=0.5, description="share held out for the reported figures")
+    keep_duplicates: bool = Field(False, description="leave duplicates of training rows in the evaluation rows")
+
+    max_tokens: int = Field(256, ge=4, description="tokens read of a text, [CLS] and [SEP] included")
+    truncation: Literal["head_tail", "head"] = Field("head_tail", description="which tokens of a long text are read")
+    pooling: Literal["cls", "mean"] = Field("cls", description="cls: the family's own head; mean: ours")
+
+    epochs: int = Field(3, ge=1, description="passes over the training rows")
+    patience: int = Field(2, ge=1, description="epochs without a better validation accuracy before stopping")
+    batch_tokens: int = Field(1024, ge=16, description="padded tokens of a batch")
+    lr: float = Field(1e-4, gt=0, description="highest learning rate")
+    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
+    weight_decay: float = Field(0.01, ge=0, description="on matrices; never on biases, norms and embeddings")
+    clip_norm: float = Field(1.0, gt=0, description="bound on the norm of the gradient")
+    dropout: float | None = Field(None, ge=0, lt=1, description="one rate everywhere; else the checkpoint's rates")
+    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare labels weigh more")
+    seed: int = Field(0, ge=0, description="of split, order, head and dropout; the same seed gives the same weights")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 where the chip multiplies it fast"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if torch sees one")
+    checkpoint_every_s: float = Field(60, gt=0, description="seconds between checkpoints to resume from")
