@@ -1,0 +1,93 @@
+"""``bertline evaluate``: a bundle's figures on a labelled table of one's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from bertline.data.examples import Example
+    from bertline.evaluation.evaluate import Evaluation
+
+EPILOG = "Example: bertline evaluate reviews new-reviews.csv --slice-column country --report new-report"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(evaluate)
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="Directory of the bundle.")],
+    data: Annotated[str, typer.Argument(help="Labelled table: CSV, TSV, JSON lines or Parquet; - is standard input.")],
+    text_column: Annotated[str | None, typer.Option(help="Column of the text; found by name when not given.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the label; found by name.")] = None,
+    slice_column: Annotated[
+        list[str] | None, typer.Option(help="Break the figures down by this column; may be repeated.")
+    ] = None,
+    format: Annotated[str | None, typer.Option(help="csv, tsv, jsonl or parquet; else by the suffix.")] = None,
+    encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Leave unusable rows out and count them.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Directory to write report.html and report.json to.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Measure a bundle on labelled rows: accuracy, F1, calibration, slices, each with a 95 % interval."""
+    from bertline.cli.figures_table import print_figures
+    from bertline.data.examples import read_examples
+
+    dataset = read_examples(
+        data,
+        text_column=text_column,
+        label_column=label_column,
+        slice_columns=tuple(slice_column or ()),
+        format=format,
+        encoding=encoding,
+        skip_bad_rows=skip_bad_rows,
+        trainable=False,
+    )
+    evaluation = _measure(bundle, dataset.examples, dataset.source)
+    if dataset.skipped:
+        typer.echo(f"Skipped {sum(dataset.skipped.values()):,} bad rows", err=True)
+    if report is not None:
+        from bertline.evaluation.report import write_report
+
+        facts = [("Bundle", str(bundle)), ("Data", f"{evaluation.rows:,} rows of {dataset.source}")]
+        write_report(report, evaluation, history=(), baselines=(), title=bundle.resolve().name, facts=facts)
+    if as_json:
+        typer.echo(json.dumps(evaluation.to_json(), ensure_ascii=False))
+    else:
+        print_figures(f"{evaluation.rows:,} rows of {dataset.source}", evaluation.headline())
+
+
+def _measure(bundle: Path, examples: tuple[Example, ...], source: str) -> Evaluation:
+    import numpy as np
+
+    from bertline.data.labels import Labels
+    from bertline.errors import DataError
+    from bertline.evaluation.evaluate import evaluate as measure
+    from bertline.inference import load_predictor
+
+    predictor = load_predictor(bundle)
+    labels = Labels(predictor.labels)
+    for one in examples:
+        if one.label not in labels.names:
+            raise DataError(
+                f"{source} line {one.line} has the label {one.label!r}, which {bundle} does not know: "
+                f"its labels are {', '.join(labels.names)}"
+            )
+    texts = [one.text for one in examples]
+    scores = predictor.score(texts)
+    return measure(
+        truth=np.array([labels.index(one.label) for one in examples], dtype=np.int64),
+        logits=scores.logits,
+        temperature=predictor.temperature,
+        labels=labels.names,
+        lengths=[len(one.ids) for one in scores.tokens],
+        fields=[one.fields for one in examples],
+        texts=texts,
+    )

@@ -1,0 +1,52 @@
+"""The ``bertline`` command: collects the verbs and turns errors into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from bertline import __version__
+from bertline.cli import evaluate, predict, serve, train
+from bertline.errors import BertlineError
+
+app = typer.Typer(
+    name="bertline",
+    help="The production line for BERT encoders: from labelled text to a fast, guarded, watched service.",
+    epilog="Example: bertline train reviews.csv --out reviews && bertline serve reviews",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (train, evaluate, predict, serve):
+    verb.register(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bertline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Options of every verb; ``--debug`` is read by ``main`` because an error ends the verb."""
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 1 the work failed or a gate said no, 2 usage, 130 interrupted."""
+    arguments = [one for one in sys.argv[1:] if one != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        app(arguments)
+    except BertlineError as error:
+        if debug:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

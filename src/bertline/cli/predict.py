@@ -1,0 +1,115 @@
+"""``bertline predict``: labels with calibrated probabilities for texts, lines or a whole table."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bertline.errors import UsageError
+
+EPILOG = (
+    'Examples: bertline predict reviews "A gripping film." · '
+    "bertline predict reviews --input new.csv --output scored.csv · "
+    "cat lines.txt | bertline predict reviews --json"
+)
+STANDARD = "-"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(predict)
+
+
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="Directory that bertline train wrote.")],
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT]...",
+            help="Texts to label. Without any, and without --input: standard input, one text per line.",
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--input", "-i", help="Table to label: CSV, TSV, JSON lines or Parquet, plain or gzipped, or -."),
+    ] = None,
+    target: Annotated[str, typer.Option("--output", "-o", help="Table to write; - is standard output.")] = STANDARD,
+    format: Annotated[
+        str | None,
+        typer.Option(help="csv, tsv, jsonl or parquet: of --input, and of --output if its name says none."),
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="Column of --input with the text; without it, found by its name.")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Of --input or of standard input.")] = "utf-8",
+    skip_bad_rows: Annotated[
+        bool,
+        typer.Option("--skip-bad-rows", help="Leave out rows that cannot be labelled, and say how many."),
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --output names.")] = False,
+    top_k: Annotated[
+        int | None,
+        typer.Option("--top-k", "-k", min=1, help="Labels to give per text; without it 1, with --json all."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per text; not with --input.")] = False,
+) -> None:
+    """Label texts, with calibrated probabilities.
+
+    With --input, all columns are kept, the order too, and these are added: predicted_label, probability,
+    with --top-k also label_2, probability_2 and so on, and cut_tokens (what was too long to read). If the
+    table has one of these already, the new ones begin with the name of the model. A table of any size takes
+    little memory.
+
+    Texts are answered on a terminal to be read, elsewhere as lines of label, probability and text with tabs
+    between.
+    """
+    with _reader_may_leave():
+        if source is None:
+            _only_with_input(output=target != STANDARD, format=format, text_column=text_column, overwrite=overwrite)
+            _label_texts(bundle, texts or [], encoding, skip_bad_rows=skip_bad_rows, top_k=top_k, as_json=as_json)
+            return
+        if texts:
+            raise UsageError("texts and --input were both given: give one of them")
+        if as_json:
+            raise UsageError("--json is for texts: with --input, name the --output .jsonl or pass --format jsonl")
+        from bertline.cli.predict_table import Table, label_table
+
+        label_table(bundle, Table(source, target, format, encoding, text_column, skip_bad_rows, overwrite), top_k or 1)
+
+
+def _label_texts(
+    bundle: Path, texts: list[str], encoding: str, *, skip_bad_rows: bool, top_k: int | None, as_json: bool
+) -> None:
+    if not texts and sys.stdin.isatty():
+        raise UsageError(
+            "there is no text: give texts as arguments, pipe in one text per line, or name a table with --input"
+        )
+    from bertline.cli.predict_texts import label_arguments, label_lines
+
+    if texts and texts != [STANDARD]:
+        label_arguments(bundle, texts, top_k, as_json=as_json)
+    else:
+        label_lines(bundle, encoding, top_k, skip_bad_rows=skip_bad_rows, as_json=as_json)
+
+
+def _only_with_input(**given: object) -> None:
+    for name, value in given.items():
+        if value:
+            raise UsageError(f"--{name.replace('_', '-')} goes with --input: name the table to label")
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End quietly when whoever reads standard output (``… | head``) has enough."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes standard output once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

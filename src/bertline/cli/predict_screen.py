@@ -1,0 +1,122 @@
+"""What a person sees while texts are labelled, and what is said at the end; on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from bertline.text.truncation import SPECIAL_TOKENS
+
+if TYPE_CHECKING:
+    from bertline.data.rows import BadRows
+    from bertline.inference import Prediction
+
+UPDATE_ROWS = 16
+
+
+class PredictScreen:
+    """A bar with the pace and the time left, if standard error is a terminal; else nothing.
+
+    Args:
+        shown: False for no bar, terminal or not.
+    """
+
+    def __init__(self, *, shown: bool = True) -> None:
+        console = Console(stderr=True, highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            transient=True,
+            disable=not (shown and console.is_terminal),
+        )
+        self._task: TaskID | None = None
+        self._total: int | None = None
+        self._done = 0
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def begin(self, what: str, rows: int | None = None) -> None:
+        """A new piece of work, of so many rows if that is known."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(what, total=rows, figures="")
+        self._total, self._done, self._began = rows, 0, time.monotonic()
+
+    def advance(self) -> None:
+        """One row is done."""
+        self._done += 1
+        if self._done % UPDATE_ROWS == 0 and self._task is not None:
+            self._bar.update(self._task, completed=self._done, figures=self._figures())
+
+    def summary(self) -> str:
+        """Rows done and their pace since the work began."""
+        return f"{self._done:,} rows, {self._pace():,.0f} rows/s"
+
+    def _figures(self) -> str:
+        if self._total is None:
+            return self.summary()
+        left = timedelta(seconds=round((self._total - self._done) / self._pace()))
+        return f"{self._done:,} of {self._total:,} rows, {self._pace():,.0f} rows/s, {left} left"
+
+    def _pace(self) -> float:
+        return self._done / max(time.monotonic() - self._began, 1e-9)
+
+
+def note(sentence: str | None) -> None:
+    """A fact on a line of its own on standard error; nothing for None."""
+    if sentence:
+        print(sentence, file=sys.stderr)
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many texts were labelled, and how much of them was too long to read."""
+
+    texts: int = 0
+    cut_texts: int = 0
+    tokens: int = 0
+    cut_tokens: int = 0
+
+    def add(self, prediction: Prediction) -> None:
+        """Count one text."""
+        self.texts += 1
+        self.cut_texts += prediction.cut_tokens > 0
+        self.tokens += prediction.read_tokens - SPECIAL_TOKENS + prediction.cut_tokens
+        self.cut_tokens += prediction.cut_tokens
+
+    def cut_sentence(self, max_tokens: int) -> str | None:
+        """What truncation left out, or None if nothing.
+
+        >>> Tally(texts=3, cut_texts=1, tokens=1000, cut_tokens=250).cut_sentence(256)
+        'note: 1 of 3 texts is longer than 256 tokens; 250 of all 1,000 tokens (25.0 %) were not read'
+        """
+        if not self.cut_texts:
+            return None
+        share = 100 * self.cut_tokens / self.tokens
+        verb = "is" if self.cut_texts == 1 else "are"
+        return (
+            f"note: {self.cut_texts:,} of {self.texts:,} texts {verb} longer than {max_tokens} tokens; "
+            f"{self.cut_tokens:,} of all {self.tokens:,} tokens ({share:.1f} %) were not read"
+        )
+
+
+def skipped_sentence(bad: BadRows) -> str | None:
+    """How many rows were left out and why, or None if none was."""
+    if not bad:
+        return None
+    reasons = ", ".join(f"{number:,} × {reason}" for reason, number in bad.counts.most_common())
+    return f"note: left out {len(bad):,} bad {'row' if len(bad) == 1 else 'rows'}: {reasons}"

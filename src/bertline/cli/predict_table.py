@@ -1,0 +1,198 @@
+"""Labels for a table of any size: rows in, the same rows with added columns out, in constant memory."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertline.bundle.verify import read_manifest
+from bertline.cli.predict_added import Added
+from bertline.cli.predict_screen import PredictScreen, Tally, note, skipped_sentence
+from bertline.data.columns import TEXT_NAMES, find_column
+from bertline.data.formats import STANDARD, format_of, name_of
+from bertline.data.rows import BadRow, BadRows, Row
+from bertline.data.table import open_writer, read_rows
+from bertline.errors import DataError, UsageError
+from bertline.inference import load_predictor, predict_stream
+
+LOOKAHEAD_ROWS = 100  # whose keys are the columns of a pipe
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What to label and where to write it, as the command's flags say."""
+
+    source: str
+    target: str = STANDARD
+    format: str | None = None
+    encoding: str = "utf-8"
+    text_column: str | None = None
+    skip_bad_rows: bool = False
+    overwrite: bool = False
+
+    @property
+    def name(self) -> str:
+        """The input's name in messages."""
+        return name_of(self.source, "input")
+
+    @property
+    def input_format(self) -> str:
+        """``--format``, else what the input's name says.
+
+        Raises:
+            DataError: neither says it.
+        """
+        return format_of(self.source, self.format)
+
+    @property
+    def output_format(self) -> str:
+        """What the output's name says, else the input's format."""
+        if self.target == STANDARD:
+            return self.input_format
+        try:
+            return format_of(self.target)
+        except DataError:
+            if self.format is None:
+                raise
+            return self.format
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """The input's rows from its beginning."""
+        return read_rows(self.source, format=self.format, encoding=self.encoding)
+
+    def bad_rows(self) -> BadRows:
+        """Where to count what cannot be labelled."""
+        return BadRows(self.name, "row" if self.input_format == "parquet" else "line")
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known before the first row is labelled; ``rows`` is None for a pipe, which is read once."""
+
+    columns: tuple[str, ...]
+    text_column: str
+    rows: int | None
+    bad: BadRows
+
+
+def label_table(bundle: Path, table: Table, top_k: int) -> None:
+    """Label a table. A file is read twice, so that its bad rows are found before hours of work and not after.
+
+    Raises:
+        UsageError: the output must not be written.
+        DataError: the input cannot be read or has bad rows, or the output cannot be written.
+        BundleError: the bundle cannot be loaded.
+    """
+    manifest = read_manifest(bundle)
+    check_output(table)
+    with PredictScreen(shown=table.target != STANDARD or not sys.stdout.isatty()) as screen:
+        screen.begin("checking")
+        survey, rows = take_survey(table, screen)
+        added = Added.choose(survey.columns, min(top_k, len(manifest.labels)), manifest.name)
+        predictor, tally = load_predictor(bundle), Tally()
+        screen.begin("labelling", survey.rows)
+        pairs = ((str(row.values[survey.text_column]), row) for row in rows)
+        columns = [*survey.columns, *added.columns]
+        output = open_writer(table.target, format=table.output_format, columns=columns)
+        with closing(rows), output as writer:
+            for row, prediction in predict_stream(predictor, pairs):
+                writer.write(row.values | added.values(row, prediction, table.name))
+                tally.add(prediction)
+                screen.advance()
+    note(added.sentence())
+    note(tally.cut_sentence(predictor.max_tokens))
+    note(skipped_sentence(survey.bad))
+    if table.target != STANDARD:
+        note(f"{screen.summary()}: {table.target}")
+
+
+def check_output(table: Table) -> None:
+    """Refuse, before any work, an output that must not be written.
+
+    Raises:
+        UsageError: it exists, is the input, has no directory, or is Parquet on a terminal.
+    """
+    if table.target == STANDARD:
+        if table.output_format == "parquet" and sys.stdout.isatty():
+            raise UsageError("Parquet is not for a terminal: name a file with --output")
+        return
+    output, source = Path(table.target), Path(table.source)
+    if not output.parent.is_dir():
+        raise UsageError(f"--output {output} has no directory: create {output.parent} first")
+    if output.is_dir():
+        raise UsageError(f"--output {output} is a directory: give the name of a file to write")
+    if table.source != STANDARD and source.is_file() and output.exists() and output.samefile(source):
+        raise UsageError(f"--output {output} is the input itself: name another file")
+    if output.is_file() and not table.overwrite:
+        raise UsageError(f"--output {output} exists: name another file, or pass --overwrite to replace it")
+    table.output_format  # noqa: B018 - says now if no format is known
+
+
+def take_survey(table: Table, screen: PredictScreen) -> tuple[Survey, Generator[Row]]:
+    """What the table has, and its good rows from the beginning.
+
+    Raises:
+        DataError: it cannot be read, has no text, or has bad rows that may not be left out.
+    """
+    bad, rows = table.bad_rows(), table.rows()
+    head = list(itertools.islice(rows, LOOKAHEAD_ROWS))
+    columns = dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values)
+    if not columns:
+        raise _nothing(table, head)
+    text_column = _text_column(table, tuple(columns))
+    rows = (_checked(row, text_column) for row in itertools.chain(head, rows))
+    if not Path(table.source).is_file():
+        return Survey(tuple(columns), text_column, None, bad), _good(rows, bad, skip=table.skip_bad_rows)
+    number = 0
+    for row in rows:
+        screen.advance()
+        if isinstance(row, BadRow):
+            bad.add(row)
+        else:
+            number += 1
+            columns |= dict.fromkeys(row.values)
+    if bad and not (number and table.skip_bad_rows):
+        raise bad.error()
+    again = (_checked(row, text_column) for row in table.rows())
+    survey = Survey(tuple(columns), text_column, number, bad)
+    return survey, _good(again, table.bad_rows(), skip=table.skip_bad_rows)
+
+
+def _text_column(table: Table, columns: Sequence[str]) -> str:
+    if len(columns) == 1 and table.text_column is None:
+        return columns[0]
+    return find_column(table.name, columns, table.text_column, TEXT_NAMES, "text")
+
+
+def _checked(row: Row | BadRow, text_column: str) -> Row | BadRow:
+    """A row with a text, or why there is none."""
+    if isinstance(row, BadRow):
+        return row
+    text = row.values.get(text_column)
+    if text is None or (isinstance(text, str) and not text.strip()):
+        return BadRow(row.line, f"empty text in column {text_column!r}")
+    if not isinstance(text, str):
+        return BadRow(row.line, f"no string in column {text_column!r}", f"it is of type {type(text).__name__}")
+    return row
+
+
+def _good(rows: Iterator[Row | BadRow], bad: BadRows, *, skip: bool) -> Generator[Row]:
+    for row in rows:
+        if isinstance(row, Row):
+            yield row
+            continue
+        bad.add(row)
+        if not skip:
+            raise bad.error()
+
+
+def _nothing(table: Table, head: Sequence[Row | BadRow]) -> DataError:
+    bad = table.bad_rows()
+    for row in head:
+        if isinstance(row, BadRow):
+            bad.add(row)
+    return bad.error() if bad else DataError(f"{table.name} has no rows: there is nothing to label")

@@ -1,0 +1,182 @@
+"""Labels for texts from the command line or from standard input, one line of output per text."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from rich.cells import cell_len, set_cell_size
+
+from bertline.cli.predict_screen import PredictScreen, Tally, note, skipped_sentence
+from bertline.data.rows import BadRow, BadRows, line_fault
+from bertline.errors import DataError, UsageError
+from bertline.inference import Prediction, TextClassifier, load_predictor, predict_stream
+
+SOURCE = "standard input"
+EMPTY = "an empty line"
+WIDEST_LABEL = 32  # cells of a terminal
+NARROWEST_TEXT = 20
+LONGEST_NAME = 256  # of a file, about
+DIGITS = 6  # of a written probability
+
+Layout = Callable[[str, Prediction], str]
+
+
+def label_arguments(bundle: Path, texts: Sequence[str], top_k: int | None, *, as_json: bool) -> None:
+    """Label the arguments of the command.
+
+    Raises:
+        UsageError: one is empty, or its bytes are no text.
+        BundleError: the bundle cannot be loaded.
+    """
+    _check(texts)
+    predictor = load_predictor(bundle)
+    layout = _layout(predictor, top_k, as_json=as_json, echo=len(texts) > 1)
+    tally = _answer(predictor, texts, layout, PredictScreen(shown=False))
+    note(tally.cut_sentence(predictor.max_tokens))
+    for text in texts:
+        if len(text) < LONGEST_NAME and Path(text).is_file():
+            note(f"note: {text} is also a file; what was labelled is its name. For its rows: --input {text}")
+
+
+def label_lines(bundle: Path, encoding: str, top_k: int | None, *, skip_bad_rows: bool, as_json: bool) -> None:
+    """Label standard input, line by line.
+
+    Raises:
+        DataError: as ``good_lines``.
+        BundleError: the bundle cannot be loaded.
+    """
+    predictor = load_predictor(bundle)
+    bad = BadRows(SOURCE)
+    layout = _layout(predictor, top_k, as_json=as_json, echo=True)
+    with closing(good_lines(sys.stdin.buffer, encoding, bad, skip=skip_bad_rows)) as lines:
+        tally = _answer(predictor, lines, layout, PredictScreen(shown=not sys.stdout.isatty()))
+    note(tally.cut_sentence(predictor.max_tokens))
+    note(skipped_sentence(bad))
+
+
+def _check(texts: Sequence[str]) -> None:
+    for number, text in enumerate(texts, 1):
+        if not text.strip():
+            raise UsageError(f"text {number} is empty: leave it out, or check the quotes")
+        if any("\ud800" <= one <= "\udfff" for one in text):
+            raise UsageError(f"text {number} is not UTF-8: pipe it in and pass its --encoding")
+
+
+def good_lines(stream: BinaryIO, encoding: str, bad: BadRows, *, skip: bool) -> Generator[str]:
+    """The texts of a stream, one per line; empty lines at its end do not count.
+
+    Args:
+        stream: the lines' bytes.
+        encoding: of the lines; UTF-8 may begin with a byte order mark.
+        bad: takes the lines that are no text.
+        skip: go on after one.
+
+    Raises:
+        DataError: a line is empty or not in the encoding (without ``skip``), or the encoding is not known.
+    """
+    empty: list[BadRow] = []
+    with _decoded(stream, encoding) as lines:
+        for number, line in enumerate(lines, 1):
+            text = line.rstrip("\r\n")
+            if not text.strip():
+                empty.append(BadRow(number, EMPTY))
+                continue
+            fault = line_fault(text, encoding)
+            faults = [*empty, *([BadRow(number, *fault)] if fault else [])]
+            empty.clear()
+            for one in faults:
+                bad.add(one)
+            if faults and not skip:
+                raise bad.error()
+            if not fault:
+                yield text
+
+
+@contextmanager
+def _decoded(stream: BinaryIO, encoding: str) -> Iterator[Iterable[str]]:
+    """Lines that end at line feeds only; bytes that are no text are kept apart (PEP 383)."""
+    codec = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+    try:
+        lines = io.TextIOWrapper(stream, codec, errors="surrogateescape", newline="\n")
+    except LookupError:
+        raise UsageError(f"--encoding {encoding} is no encoding: give one such as utf-8 or latin-1") from None
+    try:
+        yield lines
+    except UnicodeError as error:  # UTF-16 and its like cannot go on after a fault
+        raise DataError(f"{SOURCE} is not {encoding} ({error}): pass its --encoding") from None
+    finally:
+        lines.detach()
+
+
+def _answer(predictor: TextClassifier, texts: Iterable[str], layout: Layout, screen: PredictScreen) -> Tally:
+    tally = Tally()
+    with screen:
+        screen.begin("labelling")
+        for text, prediction in predict_stream(predictor, ((text, text) for text in texts)):
+            sys.stdout.write(layout(text, prediction) + "\n")
+            tally.add(prediction)
+            screen.advance()
+    return tally
+
+
+def _layout(predictor: TextClassifier, top_k: int | None, *, as_json: bool, echo: bool) -> Layout:
+    """How a text and its answer are written; ``echo``: on a terminal, with the text."""
+    if as_json:
+        return partial(json_line, top_k=top_k or len(predictor.labels))
+    if not sys.stdout.isatty():
+        return partial(tab_line, top_k=top_k or 1)
+    label_width = min(WIDEST_LABEL, max(map(cell_len, predictor.labels)))
+    line_width = shutil.get_terminal_size().columns if echo else 0
+    return partial(screen_lines, top_k=top_k or 1, label_width=label_width, line_width=line_width)
+
+
+def json_line(text: str, prediction: Prediction, top_k: int) -> str:
+    """One object: the text, and the answer as the service gives it."""
+    listed = [
+        {"label": label, "probability": round(probability, DIGITS)} for label, probability in prediction.top(top_k)
+    ]
+    answer = {
+        "text": text,
+        "label": prediction.label,
+        "probabilities": listed,
+        "read_tokens": prediction.read_tokens,
+        "cut_tokens": prediction.cut_tokens,
+    }
+    return json.dumps(answer, ensure_ascii=False)
+
+
+def tab_line(text: str, prediction: Prediction, top_k: int) -> str:
+    """Label and probability of each rank, then the text, with tabs between them."""
+    ranks = (f"{_plain(label)}\t{probability:.6f}" for label, probability in prediction.top(top_k))
+    return "\t".join([*ranks, _plain(text)])
+
+
+def screen_lines(text: str, prediction: Prediction, top_k: int, label_width: int, line_width: int) -> str:
+    """The first rank with what was cut and as much of the text as fits, the other ranks below."""
+    ranks = [
+        f"{set_cell_size(_plain(label), label_width)}  {100 * probability:5.1f} %"
+        for label, probability in prediction.top(top_k)
+    ]
+    if prediction.cut_tokens:
+        ranks[0] += f"  ({prediction.cut_tokens:,} tokens cut)"
+    if line_width:
+        room = line_width - cell_len(ranks[0]) - 2
+        ranks[0] += f"  {_shortened(_plain(text), max(room, NARROWEST_TEXT))}"
+    return "\n".join(ranks)
+
+
+def _shortened(text: str, cells: int) -> str:
+    return text if cell_len(text) <= cells else set_cell_size(text, cells - 1).rstrip() + "…"
+
+
+def _plain(text: str) -> str:
+    """On one line, without tabs and without anything that could command a terminal."""
+    return "".join(one if one.isprintable() else " " for one in text)

@@ -1,0 +1,91 @@
+"""``bertline serve``: bundles behind an HTTP API and a web page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bertline.cli.settings_flags import with_settings
+from bertline.errors import UsageError
+from bertline.service.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from bertline.inference.predictor import Predictor
+
+EPILOG = "Example: bertline serve reviews --port 8080"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(with_settings(ServeSettings, "serve")(serve))
+
+
+def serve(
+    bundles: Annotated[
+        list[str],
+        typer.Argument(metavar="[NAME=]BUNDLE...", help="Directories of bundles; NAME is what clients call the model."),
+    ],
+    settings: ServeSettings,
+) -> None:
+    """Serve models over HTTP, with a page to try them on.
+
+    POST /v1/predict answers texts, / is the page, /docs describes the API. Ctrl+C stops the server.
+    """
+    try:
+        from bertline.service.run import serve as run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("fastapi", "fastapi_offline", "starlette", "uvicorn"):
+            raise
+        raise UsageError(
+            f"serving needs a web server and {error.name} is not installed: pip install 'bertline[serve]'"
+        ) from None
+    models = load_models(bundles)
+
+    def say_ready(url: str) -> None:
+        names = ", ".join(f"{name} (version {one.version})" for name, one in models.items())
+        typer.echo(f"{names} at {url} · API: {url}/docs · Ctrl+C stops")
+
+    def say_exposed(address: str) -> None:
+        typer.echo(
+            f"warning: all who reach {address} can use the models, there is no authentication yet",
+            err=True,
+        )
+
+    run(models, settings, on_ready=say_ready, on_exposed=say_exposed)
+
+
+def load_models(bundles: Sequence[str]) -> dict[str, Predictor]:
+    """The predictors of ``[NAME=]BUNDLE`` arguments, in their order.
+
+    Raises:
+        UsageError: two have the same name.
+        BundleError: a bundle cannot be loaded.
+    """
+    from bertline.inference.load import load_predictor
+
+    models: dict[str, Predictor] = {}
+    for bundle in bundles:
+        name, directory = named(bundle)
+        predictor = load_predictor(directory)
+        name = name or predictor.name
+        if name in models:
+            raise UsageError(f"two models are called {name}: name one of them otherwise, NAME={directory}")
+        models[name] = predictor
+    return models
+
+
+def named(bundle: str) -> tuple[str | None, Path]:
+    """Name and directory of a ``[NAME=]BUNDLE`` argument.
+
+    >>> named("films=runs/a=1"), named("./runs/a=1")
+    (('films', PosixPath('runs/a=1')), (None, PosixPath('runs/a=1')))
+    """
+    name, equals, directory = bundle.partition("=")
+    if not equals or "/" in name:
+        return None, Path(bundle)
+    if not name or not directory:
+        raise UsageError(f"{bundle} is not NAME=BUNDLE: write reviews=path/to/bundle, or the path alone")
+    return name, Path(directory)

@@ -1,0 +1,44 @@
+"""``bertline train``: a table of labelled text to a verified bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bertline.cli.settings_flags import with_settings
+from bertline.training.settings import TrainSettings
+
+EPILOG = "Example: bertline train reviews.csv --text-column review --label-column sentiment --out reviews"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(with_settings(TrainSettings, "train")(train))
+
+
+def train(
+    data: Annotated[
+        str, typer.Argument(help="CSV, TSV, JSON lines or Parquet, plain or gzipped; - is standard input.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Directory of the bundle to write.")],
+    settings: TrainSettings,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run, if there is one.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle, or an unfinished run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on standard output.")] = False,
+) -> None:
+    """Fine-tune an encoder on labelled text, evaluate it and write a bundle.
+
+    DATA needs a column of text and one of labels. Part of it is held out to choose the epoch
+    and to report figures.
+    """
+    from bertline.cli.training_screen import TrainingScreen, show_result
+    from bertline.training.run import train as run
+
+    with TrainingScreen() as screen:
+        trained = run(data, out, settings, screen, resume=resume, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps(trained.measured.evaluation.to_json(), ensure_ascii=False))
+    show_result(trained)

@@ -1,0 +1,98 @@
+"""What a person sees while a model trains; on standard error, so that standard output stays for programs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from bertline.cli.figures_table import print_figures
+from bertline.evaluation.history import EpochRecord
+from bertline.training.progress import Plan, Step
+
+if TYPE_CHECKING:
+    from bertline.training.run import Trained
+
+LOG_EVERY_S = 15.0  # without a terminal: a line that often
+
+
+class TrainingScreen:
+    """Shows a run on a terminal as a bar with figures; elsewhere as a line now and then."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[figures]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("training", total=None, figures="", visible=False)
+        self._told = 0.0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def note(self, text: str) -> None:
+        """A fact, on a line of its own."""
+        self._console.print(text, soft_wrap=True, markup=False)
+
+    def planned(self, plan: Plan) -> None:
+        """What comes now, and how long it takes."""
+        self.note(
+            f"Plan: {plan.epochs} epochs of {plan.train_rows:,} rows ({plan.tokens_per_epoch:,} tokens), "
+            f"{plan.steps:,} steps on {plan.place}"
+        )
+        self.note(
+            f"Time: about {duration(plan.seconds)} at {plan.pace_tokens_s:,.0f} tokens/s, measured on this machine"
+        )
+
+    def stepped(self, step: Step) -> None:
+        """Move the bar."""
+        figures = f"loss {step.loss:.3f}  {step.tokens_per_s:,.0f} tokens/s  {duration(step.seconds_left)} left"
+        name = f"epoch {step.epoch} of {step.epochs}"
+        self._bar.update(
+            self._task, total=step.steps, completed=step.step, description=name, figures=figures, visible=True
+        )
+        if not self._console.is_terminal and time.monotonic() - self._told >= LOG_EVERY_S:
+            self._told = time.monotonic()
+            self.note(f"  {name}, step {step.step} of {step.steps}: {figures}")
+
+    def epoch_ended(self, record: EpochRecord, best: bool) -> None:
+        """The epoch's figures."""
+        mark = "  best so far" if best else ""
+        self.note(
+            f"Epoch {record.epoch}: train loss {record.train_loss:.3f}, validation loss {record.validation_loss:.3f}, "
+            f"accuracy {record.validation_accuracy:.1%}, macro-F1 {record.validation_macro_f1:.1%}, "
+            f"{duration(record.seconds)}{mark}"
+        )
+
+
+def show_result(trained: Trained) -> None:
+    """The headline figures of a finished run, and where everything is."""
+    console = Console(stderr=True, highlight=False)
+    console.print()
+    print_figures(f"{trained.measured.evaluation.rows:,} test rows", trained.headline(), stderr=True)
+    console.print(f"\nBundle  {trained.bundle}\nReport  {trained.bundle / 'report' / 'report.html'}", soft_wrap=True)
+    console.print(f"\nTry it  bertline serve {trained.bundle}", soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(8), duration(100), duration(4000)
+    ('8 s', '1 min 40 s', '1 h 6 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

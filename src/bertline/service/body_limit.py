@@ -1,0 +1,57 @@
+"""A bound on the body of a request, held before anything parses it."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bertline.service.problems import Code, Problem
+
+
+class BodyLimit:
+    """ASGI middleware: refuse a body of more than ``max_body_bytes``, announced or not.
+
+    The body is collected here and passed on in one piece: the app would collect it anyway, and cannot confuse
+    "too large" with "not JSON". (FastAPI's own ``max_body_size`` answers in plain text.)
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self._app, self._max_body_bytes = app, max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body, or answer 413."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            waiting = [await self._collect(scope, receive)]
+        except Problem as problem:
+            # What is left of the body is not read, so the connection cannot be used again.
+            await problem.response({"Connection": "close"})(scope, receive, send)
+            return
+
+        async def replay() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        await self._app(scope, replay, send)
+
+    async def _collect(self, scope: Scope, receive: Receive) -> Message:
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._max_body_bytes:
+            raise self._too_large()
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return message
+            body += message.get("body", b"")
+            if len(body) > self._max_body_bytes:
+                raise self._too_large()
+            if not message.get("more_body", False):
+                return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    def _too_large(self) -> Problem:
+        return Problem(
+            Code.BODY_TOO_LARGE,
+            f"The body has more than {self._max_body_bytes:,} bytes, the limit: send fewer or shorter texts.",
+        )

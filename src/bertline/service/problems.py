@@ -1,0 +1,88 @@
+"""What can be wrong with a request: one table from code to status, one shape of body.
+
+Every answer that is not a success has the body ``{"error": {"code", "message", "field"}}``. A message names
+the field and the limit and never repeats the text that was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from http import HTTPStatus
+
+from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse
+
+
+class Code(StrEnum):
+    """What went wrong, for programs; the message is for people."""
+
+    INVALID_JSON = "invalid_json"
+    NOT_FOUND = "not_found"
+    UNKNOWN_MODEL = "unknown_model"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    BODY_TOO_LARGE = "body_too_large"
+    NOT_JSON = "not_json"
+    MISSING_FIELD = "missing_field"
+    UNKNOWN_FIELD = "unknown_field"
+    CONFLICTING_FIELDS = "conflicting_fields"
+    WRONG_TYPE = "wrong_type"
+    OUT_OF_RANGE = "out_of_range"
+    EMPTY_TEXT = "empty_text"
+    INVALID_TEXT = "invalid_text"
+    TEXT_TOO_LONG = "text_too_long"
+    TOO_MANY_TEXTS = "too_many_texts"
+    INTERNAL = "internal"
+    NOT_READY = "not_ready"
+
+
+STATUS: Mapping[Code, HTTPStatus] = {
+    Code.INVALID_JSON: HTTPStatus.BAD_REQUEST,
+    Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Code.UNKNOWN_MODEL: HTTPStatus.NOT_FOUND,
+    Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
+    Code.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Code.NOT_JSON: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Code.MISSING_FIELD: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.UNKNOWN_FIELD: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.CONFLICTING_FIELDS: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.WRONG_TYPE: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.OUT_OF_RANGE: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.EMPTY_TEXT: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.INVALID_TEXT: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.TEXT_TOO_LONG: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.TOO_MANY_TEXTS: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
+    Code.NOT_READY: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class ErrorDetail(BaseModel):
+    """What is wrong, where, and what to do."""
+
+    code: Code = Field(description="Stable name of the problem, for programs.")
+    message: str = Field(description="One sentence for people: what is wrong, and the limit or the remedy.")
+    field: str | None = Field(description="The field it is about, as in texts[3]; null if it is about none.")
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer that is not a success."""
+
+    error: ErrorDetail
+
+
+class Problem(Exception):
+    """A request that gets an error for an answer."""
+
+    def __init__(self, code: Code, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.field = code, message, field
+
+    def response(self, headers: Mapping[str, str] | None = None) -> JSONResponse:
+        """The answer, with its status from the table."""
+        detail = ErrorDetail(code=self.code, message=self.message, field=self.field)
+        return JSONResponse(
+            ErrorBody(error=detail).model_dump(mode="json"),
+            status_code=STATUS[self.code],
+            headers={"Cache-Control": "no-store", **(headers or {})},
+        )

@@ -1,0 +1,99 @@
+"""The framework's own refusals, turned into problems: unknown routes, bodies that do not parse or fit."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bertline.service.problems import Code, Problem
+from bertline.service.schema import PredictRequest
+
+LONGEST_SHOWN_NAME = 60
+_TYPES = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "list_type": "a list of strings",
+    "model_attributes_type": "a JSON object",
+    "model_type": "a JSON object",
+    "dict_type": "a JSON object",
+}
+
+
+def register(app: FastAPI) -> None:
+    """Answer every refusal of the framework in the service's own shape."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _refused)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return problem_of(error.errors()).response()
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    known: dict[int, Callable[[Request], Problem]] = {400: _unreadable, 405: _wrong_method}
+    # Whatever else refuses a path (a file that may not be read, say) has nothing to offer there.
+    return known.get(error.status_code, _no_such_path)(request).response(error.headers)
+
+
+def problem_of(errors: Sequence[Mapping[str, Any]]) -> Problem:
+    """The first of pydantic's complaints about a request, in the words of the service."""
+    first = errors[0]
+    kind, place = first["type"], first["loc"][1:]
+    field = field_name(place)
+    if kind == "json_invalid":
+        reason = first.get("ctx", {}).get("error", "it does not parse")
+        return Problem(Code.INVALID_JSON, f"The body is not valid JSON: {reason} at character {place[0]}.")
+    if kind == "missing" and not place:
+        return Problem(Code.MISSING_FIELD, 'The body is empty: send {"text": "…"} as JSON.', "text")
+    if kind == "extra_forbidden":
+        return _unknown_field(place)
+    if kind == "greater_than_equal":
+        least = first["ctx"]["ge"]
+        return Problem(Code.OUT_OF_RANGE, f"{field} must be at least {least}.", field)
+    wanted = _TYPES.get(kind, "of another type")
+    return Problem(Code.WRONG_TYPE, f"{field or 'The body'} must be {wanted}.", field)
+
+
+def field_name(place: Sequence[str | int]) -> str | None:
+    """Where in the body, as people write it.
+
+    >>> field_name(("texts", 3))
+    'texts[3]'
+    """
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+    return name or None
+
+
+def _unknown_field(place: Sequence[str | int]) -> Problem:
+    name = field_name(place) or ""
+    shown = name if len(name) <= LONGEST_SHOWN_NAME else f"{name[:LONGEST_SHOWN_NAME]}…"
+    known = list(PredictRequest.model_fields)
+    near = difflib.get_close_matches(shown, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
+    return Problem(Code.UNKNOWN_FIELD, f"There is no field {shown}: {hint}", shown)
+
+
+def _unreadable(request: Request) -> Problem:
+    return Problem(Code.INVALID_JSON, "The body cannot be read as JSON in UTF-8.")
+
+
+def _wrong_method(request: Request) -> Problem:
+    return Problem(Code.METHOD_NOT_ALLOWED, f"{request.url.path} does not take {request.method}: see /docs.")
+
+
+def _no_such_path(request: Request) -> Problem:
+    return Problem(Code.NOT_FOUND, "There is nothing at this path: see /docs for the ones that answer.")

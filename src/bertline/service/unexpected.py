@@ -1,0 +1,59 @@
+"""Errors that nobody foresaw: the client gets a 500 that says nothing, the log where to look.
+
+The log has the kind of the error and the lines of code it went through, never its message: messages of
+libraries like to quote their input, and the input is somebody's text.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from uuid import uuid4
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bertline.service.problems import Code, Problem
+
+log = logging.getLogger(__name__)
+
+
+class UnexpectedErrors:
+    """ASGI middleware that answers 500 to what no other part has answered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; log and answer whatever it raises."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            number = uuid4().hex[:12]
+            log.error("request %s, %s %s: %s", number, scope["method"], scope["path"], path_of(error))
+            if started:
+                raise RuntimeError(f"request {number} failed halfway") from None
+            message = f"The server failed on this request; its log has the details under {number}."
+            await Problem(Code.INTERNAL, message).response({"X-Request-Id": number})(scope, receive, send)
+
+
+def path_of(error: BaseException) -> str:
+    """The kinds of an error and its causes with the code they went through, and no messages."""
+    parts: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(parts) < 5:
+        kind = type(current)
+        frames = traceback.extract_tb(current.__traceback__)
+        places = "".join(f"\n  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
+        parts.append(f"{kind.__module__}.{kind.__qualname__}{places}")
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return "\nfrom ".join(parts)
