@@ -1,0 +1,144 @@
+"""Accuracy of the defaults on fixed hold-outs, 3 seeds, paired with transformers' Trainer and with TF-IDF.
+
+    make bench ONLY=quality
+
+Every run is kept in build/benchmarks, so that an interrupted benchmark goes on where it stopped; delete that folder
+to measure anew. The hold-outs are scored once per trained model and nothing is chosen by them. Writes docs/quality.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import peer_trainer
+from benchmarks.machine import describe
+from benchmarks.tasks import BUILD, SEEDS, TASKS, Task
+from bertline.data.duplicates import cross_duplicates
+from bertline.evaluation.calibration import softmax
+from bertline.evaluation.metrics import ece
+from bertline.evaluation.paired import compare
+from bertline.training.prepare import prepare
+from bertline.training.progress import Silent
+from bertline.training.run import train
+
+PAGE = Path("docs/quality.md")
+Result = dict[str, Any]
+
+
+def ours(task: Task, seed: int) -> Result:
+    """Train and publish with the defaults; what the test rows showed."""
+    out = BUILD / f"{task.key}-{seed}"
+    shutil.rmtree(out, ignore_errors=True)
+    trained = train(str(task.data), out, task.seeded(seed), Silent(), resume=True)
+    measured = trained.measured
+    return {
+        "logits": measured.logits.tolist(),
+        "temperature": measured.evaluation.temperature,
+        "seconds": sum(one.seconds for one in trained.history),
+        "validation": [one.validation_accuracy for one in trained.history],
+        "tfidf": measured.baselines[-1].accuracy.value,
+    }
+
+
+def peer(task: Task, seed: int) -> Result:
+    """The Trainer on the same splits, seed and number of epochs."""
+    settings = task.seeded(seed)
+    trainer, splits = peer_trainer.build(prepare(str(task.data), settings, Silent()), settings)
+    trainer.train()
+    history = [one["eval_accuracy"] for one in trainer.state.log_history if "eval_accuracy" in one]
+    return {"logits": peer_trainer.logits(trainer, splits["test"]).tolist(), "validation": history}
+
+
+def cached(name: str, make: Any) -> Result:
+    """The result of an earlier run, or a new one."""
+    path = BUILD / f"{name}.json"
+    if not path.exists():
+        print(f"running {name}", flush=True)
+        path.write_text(json.dumps(make()))
+    found: Result = json.loads(path.read_text())
+    return found
+
+
+def summarise(task: Task, peer_seeds: int) -> list[str]:
+    """Lines of the page for one task."""
+    prepared = prepare(str(task.data), task.seeded(0), Silent())
+    truth = np.array([prepared.labels.index(one.label) for one in prepared.test])
+    seen = [one.text for one in (*prepared.train, *prepared.validation)]
+    repeated = {one.candidate for one in cross_duplicates(seen, [one.text for one in prepared.test])}
+    fresh = np.array([i not in repeated for i in range(len(truth))])
+    lines = [
+        f"## {task.title}\n",
+        f"{len(truth):,} test rows: {task.hold_out}. {len(prepared.train):,} rows train, "
+        f"{len(prepared.validation):,} validate (they choose the epoch and the temperature). "
+        f"{len(repeated)} of the test rows repeat a training row"
+        f"{'; they stay in, as in the published figures' if repeated else ''}.\n",
+        "| seed | bertline | without repeated rows | ECE before → after | Trainer | difference (95 % interval, p) "
+        "| TF-IDF |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    columns: list[list[float]] = [[], [], [], [], []]
+    rights: list[list[np.ndarray[Any, Any]]] = [[], []]
+    for seed in SEEDS:
+        own = cached(f"{task.key}-ours-{seed}", lambda seed=seed: ours(task, seed))
+        logits = np.array(own["logits"])
+        right = logits.argmax(1) == truth
+        errors = [float(ece(truth, softmax(logits, t))) for t in (1.0, own["temperature"])]
+        cells = [f"{right.mean():.2%}", f"{right[fresh].mean():.2%}", f"{errors[0]:.2%} → {errors[1]:.2%}"]
+        columns[0].append(right.mean())
+        columns[1].append(right[fresh].mean())
+        columns[2].append(errors[1])
+        columns[4].append(own["tfidf"])
+        if seed < peer_seeds:
+            other = cached(f"{task.key}-trainer-{seed}", lambda seed=seed: peer(task, seed))
+            theirs = np.array(other["logits"]).argmax(1) == truth
+            rights[0].append(right)
+            rights[1].append(theirs)
+            difference = compare(right, theirs)
+            columns[3].append(theirs.mean())
+            cells += [f"{theirs.mean():.2%}", _difference(difference)]
+        else:
+            cells += ["not run", ""]
+        lines.append(f"| {seed} | {' | '.join(cells)} | {own['tfidf']:.2%} |")
+    pooled = compare(np.concatenate(rights[0]), np.concatenate(rights[1])) if rights[0] else None
+    means = [np.mean(one) if one else float("nan") for one in columns]
+    lines.append(
+        f"| **mean** | **{means[0]:.2%}** | {means[1]:.2%} | {means[2]:.2%} | "
+        f"{f'{means[3]:.2%}' if columns[3] else ''} | {_difference(pooled) if pooled else ''} | {means[4]:.2%} |\n"
+    )
+    return lines
+
+
+def _difference(found: Any) -> str:
+    one = found.accuracy
+    return f"{100 * one.value:+.2f} ({100 * one.low:+.2f} to {100 * one.high:+.2f}, p = {found.p_value:.2f})"
+
+
+def main() -> None:
+    """Run what is missing and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=sorted(TASKS))
+    parser.add_argument("--peer-seeds", type=int, default=len(SEEDS), help="train the peer with so many of the seeds")
+    arguments = parser.parse_args()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    sections = [
+        "# Accuracy\n",
+        "all-MiniLM-L6-v2 fine-tuned with bertline's defaults on fixed hold-outs, beside transformers' Trainer "
+        "with the same model, rows, seeds, epochs and learning rate, and TF-IDF with logistic regression. Intervals "
+        "are of the paired difference on the same test rows; the mean's pools the seeds. "
+        "`make bench ONLY=quality` measures again.\n",
+        f"Machine: {describe()}.\n",
+    ]
+    for key, make in TASKS.items():
+        if arguments.only in (None, key):
+            sections += summarise(make(), arguments.peer_seeds)
+    PAGE.write_text("\n".join(sections))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The data sets of the training benchmarks, their fixed hold-outs, and the settings of both contestants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertline.training.settings import TrainSettings
+from examples import reuters, rotten_tomatoes
+from examples.tables import write_table
+
+BUILD = Path("build/benchmarks")
+MODEL = "all-MiniLM-L6-v2"
+SEEDS = (0, 1, 2)
+EVERY = 8  # of the Rotten Tomatoes rows, in the package's order (all favourable first), rows 7, 15, 23 … are held out
+
+
+@dataclass(frozen=True)
+class Task:
+    """A training table, a test table that nothing is tuned on, and settings without a seed."""
+
+    key: str
+    title: str
+    data: Path
+    test: Path
+    settings: TrainSettings
+    hold_out: str
+
+    def seeded(self, seed: int) -> TrainSettings:
+        """The settings of one run."""
+        return self.settings.model_copy(update={"seed": seed, "eval_data": self.test})
+
+
+def _rotten_tomatoes() -> Task:
+    rows = rotten_tomatoes.sentences()
+    data, test = BUILD / "rt-train.csv", BUILD / "rt-test.csv"
+    write_table(data, (row for i, row in enumerate(rows) if i % EVERY != EVERY - 1))
+    write_table(test, (row for i, row in enumerate(rows) if i % EVERY == EVERY - 1))
+    said = f"every {EVERY}th of the package's 8,530 rows (numbers 7, 15, 23 …, counted from 0)"
+    return Task("rt", "Rotten Tomatoes", data, test, TrainSettings(model=MODEL), said)
+
+
+def _r8() -> Task:
+    data, test = BUILD / "r8-train.csv", BUILD / "r8-test.csv"
+    for path, part in ((data, "train"), (test, "test")):
+        write_table(path, reuters.stories(part))
+    settings = TrainSettings(model=MODEL, max_tokens=128, keep_duplicates=True)
+    return Task("r8", "Reuters R8", data, test, settings, "the official test split, all 2,189 stories")
+
+
+TASKS: dict[str, Callable[[], Task]] = {"rt": _rotten_tomatoes, "r8": _r8}
