@@ -1,0 +1,37 @@
+"""Every verb of the command line explains itself: a summary, help for each flag, and a true example."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+import typer
+
+from bertline.cli.main import app
+from tools.command_pages import examples, verbs
+
+VERBS = verbs(typer.main.get_command(app))
+
+
+def test_the_verbs_are_there() -> None:
+    assert {"bertline train", "bertline evaluate", "bertline predict", "bertline serve"} <= set(VERBS)
+
+
+@pytest.mark.parametrize("words", VERBS)
+def test_a_verb_has_a_summary_and_every_flag_has_help(words: str) -> None:
+    verb = VERBS[words]
+    assert verb.help
+    silent = [one.name for one in verb.params if not getattr(one, "help", None) and one.name != "help"]
+    assert not silent
+
+
+@pytest.mark.parametrize("words", VERBS)
+def test_a_verb_has_an_example_whose_flags_exist(words: str) -> None:
+    verb = VERBS[words]
+    known = {flag for one in verb.params for flag in (*one.opts, *one.secondary_opts)}
+    assert examples(verb)
+    for line in examples(verb):
+        assert f"{words} " in line
+        typed = shlex.split(line)
+        assert {word.partition("=")[0] for word in typed if re.match(r"--?[a-z]", word)} <= known

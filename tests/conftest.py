@@ -1,0 +1,59 @@
+"""What holds for every test: shapes are checked, nothing leaves the machine, drawn examples do not vary."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from typing import Any
+
+import hypothesis
+import jaxtyping
+import pytest
+
+import tests.shapes
+
+# The packages whose signatures carry shapes. What is annotated in them is wrapped as it is imported, so that
+# a wrong rank, size or dtype fails at the call. The other packages carry no arrays, and import some names for
+# annotations only, which a check at run time could not resolve.
+ARRAY_PACKAGES = [
+    "bertline.data.batching",
+    "bertline.encoder",
+    "bertline.evaluation",
+    "bertline.inference",
+    "bertline.training",
+]
+jaxtyping.install_import_hook(ARRAY_PACKAGES, f"{tests.shapes.__name__}.checked")
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+hypothesis.settings.register_profile("bertline", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("bertline")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to another machine fails the test that tries it."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in LOOPBACK:
+            raise AssertionError(f"a test tried to connect to {address[0]}: tests use no network")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium to drive; without one the test is skipped, in continuous integration it fails."""
+    for name in BROWSERS:
+        if path := shutil.which(name):
+            return path
+    if os.environ.get("CI") == "true":
+        pytest.fail("no Chromium is installed: .ci/run installs Debian's package chromium")
+    pytest.skip("no Chromium is installed: apt-get install chromium")

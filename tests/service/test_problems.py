@@ -1,0 +1,131 @@
+"""Every way a request can be wrong: its status, code, field, and the words that say what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from bertline.service import ServeSettings
+from bertline.service.app import create_app
+from bertline.service.problems import STATUS, Code
+from tests.service.doubles import Broken, Failing, WordCounter
+
+LIMITS = ServeSettings(max_batch_texts=3, max_chars=20, max_body_bytes=2000)
+NUMBERS = b'{"text": "a", "top_k": ' + b"1" * 4500 + b"}"
+
+# body as JSON or bytes → code, field, message
+WRONG: list[tuple[object, Code, str | None, str]] = [
+    (b"{", Code.INVALID_JSON, None, "The body is not valid JSON: "),
+    (b'"\xff"', Code.INVALID_JSON, None, "The body cannot be read as JSON in UTF-8."),
+    (b"[" * 1900, Code.INVALID_JSON, None, "The body "),
+    ({}, Code.MISSING_FIELD, "text", "Send one text in text, or several in texts."),
+    (b"", Code.MISSING_FIELD, "text", 'The body is empty: send {"text": "…"} as JSON.'),
+    ({"text": None}, Code.MISSING_FIELD, "text", "Send one text in text, or several in texts."),
+    ({"text": "a", "texts": ["b"]}, Code.CONFLICTING_FIELDS, "texts", "Send either text or texts, not both."),
+    ({"txt": "a"}, Code.UNKNOWN_FIELD, "txt", "There is no field txt: did you mean text?"),
+    ({"text": "a", "zq": 1}, Code.UNKNOWN_FIELD, "zq", "There is no field zq: known are text, texts, model,"),
+    ({"text": 3}, Code.WRONG_TYPE, "text", "text must be a string."),
+    ({"text": ["a"]}, Code.WRONG_TYPE, "text", "text must be a string."),
+    ({"texts": "a"}, Code.WRONG_TYPE, "texts", "texts must be a list of strings."),
+    ({"texts": ["a", None]}, Code.WRONG_TYPE, "texts[1]", "texts[1] must be a string."),
+    ({"text": "a", "top_k": "3"}, Code.WRONG_TYPE, "top_k", "top_k must be a whole number."),
+    ({"text": "a", "top_k": True}, Code.WRONG_TYPE, "top_k", "top_k must be a whole number."),
+    ({"text": "a", "model": 1}, Code.WRONG_TYPE, "model", "model must be a string."),
+    (["a"], Code.WRONG_TYPE, None, "The body must be a JSON object."),
+    (b"null", Code.WRONG_TYPE, None, "The body must be a JSON object."),
+    ({"text": "a", "top_k": 0}, Code.OUT_OF_RANGE, "top_k", "top_k must be at least 1."),
+    ({"text": ""}, Code.EMPTY_TEXT, "text", "text is empty: send at least one word."),
+    ({"text": " \n\t"}, Code.EMPTY_TEXT, "text", "text is only white space: send at least one word."),
+    ({"texts": []}, Code.EMPTY_TEXT, "texts", "texts is an empty list: send at least one text."),
+    ({"texts": ["a", " "]}, Code.EMPTY_TEXT, "texts[1]", "texts[1] is only white space: send"),
+    (b'{"text": "a \\ud83d"}', Code.INVALID_TEXT, "text", "text has half a surrogate pair at character 2:"),
+    ({"text": "x" * 21}, Code.TEXT_TOO_LONG, "text", "text has 21 characters and the limit is 20: send a part"),
+    ({"texts": ["a", "x" * 21]}, Code.TEXT_TOO_LONG, "texts[1]", "texts[1] has 21 characters and the limit is"),
+    ({"texts": ["a"] * 4}, Code.TOO_MANY_TEXTS, "texts", "texts has 4 texts and the limit is 3: send them in"),
+    ({"text": "a", "model": "b"}, Code.UNKNOWN_MODEL, "model", "There is no model of that name: known are rev"),
+    ({"text": "x" * 2000}, Code.BODY_TOO_LARGE, None, "The body has more than 2,000 bytes, the limit: send"),
+    (NUMBERS[:1800] + b"}", Code.INVALID_JSON, None, "The body "),
+    ({"text": "fail"}, Code.INTERNAL, None, "The server failed on this request; its log has the details under"),
+]
+
+
+@pytest.fixture
+def client() -> Any:
+    with TestClient(create_app({"reviews": Failing()}, LIMITS)) as one:
+        yield one
+
+
+def check(answer: Any, code: Code, field: str | None, message: str) -> None:
+    assert answer.status_code == STATUS[code]
+    assert set(answer.json()) == {"error"}
+    error: Mapping[str, object] = answer.json()["error"]
+    assert set(error) == {"code", "message", "field"}
+    assert (error["code"], error["field"]) == (code.value, field)
+    assert str(error["message"]).startswith(message)
+
+
+@pytest.mark.parametrize(("body", "code", "field", "message"), WRONG)
+def test_a_wrong_request_gets_its_own_sentence(
+    client: TestClient, body: object, code: Code, field: str | None, message: str
+) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = client.post("/v1/predict", content=content, headers={"Content-Type": "application/json"})
+    check(answer, code, field, message)
+
+
+def test_a_long_number_is_refused_and_not_converted(client: TestClient) -> None:
+    with TestClient(create_app({"reviews": WordCounter()}, ServeSettings())) as roomy:
+        answer = roomy.post("/v1/predict", content=NUMBERS, headers={"Content-Type": "application/json"})
+    check(answer, Code.INVALID_JSON, None, "The body cannot be read as JSON in UTF-8.")
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_only_json_is_taken_because_a_foreign_page_can_send_the_rest(
+    client: TestClient, content_type: str | None
+) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    answer = client.post("/v1/predict", content=b'{"text": "a"}', headers=headers)
+    check(answer, Code.NOT_JSON, None, "Send the body as JSON, with the header Content-Type: application/json.")
+
+
+@pytest.mark.parametrize("path", ["/nope", "/page/nope.css", "/page/../app.py", "/page/%2e%2e/app.py"])
+def test_an_unknown_path(client: TestClient, path: str) -> None:
+    message = "There is nothing at this path: see /docs for the ones that answer."
+    check(client.get(path), Code.NOT_FOUND, None, message)
+
+
+def test_a_wrong_method_names_the_right_one(client: TestClient) -> None:
+    answer = client.get("/v1/predict")
+    check(answer, Code.METHOD_NOT_ALLOWED, None, "/v1/predict does not take GET: see /docs.")
+    assert answer.headers["Allow"] == "POST"
+
+
+def test_every_code_has_a_status_and_a_test() -> None:
+    assert set(STATUS) == set(Code)
+    here = {Code.NOT_JSON, Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED, Code.NOT_READY}
+    assert {code for _, code, _, _ in WRONG} | here == set(Code)
+
+
+def test_a_model_that_cannot_answer_never_gets_ready() -> None:
+    with TestClient(create_app({"broken": Broken()}, LIMITS)) as client:
+        message = "The models are warming up: ask again in a second."
+        check(client.get("/health/ready"), Code.NOT_READY, None, message)
+
+
+def test_the_limits_themselves_are_allowed(client: TestClient) -> None:
+    answer = client.post("/v1/predict", json={"texts": ["x" * 20] * 3})
+    assert len(answer.json()["predictions"]) == 3
+
+
+def test_a_character_is_a_code_point_and_not_a_byte(client: TestClient) -> None:
+    assert client.post("/v1/predict", json={"text": "🙂" * 20}).status_code == 200
+    assert client.post("/v1/predict", json={"text": "🙂" * 21}).status_code == 422
+
+
+def test_a_long_name_of_an_unknown_field_is_shortened(client: TestClient) -> None:
+    error = client.post("/v1/predict", json={"secret" * 50: 1}).json()["error"]
+    assert error["field"] == ("secret" * 10) + "…"

@@ -1,0 +1,52 @@
+"""What browsers are told on every answer, and that the files keep to it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from bertline.service.app import PAGE
+from bertline.service.security_headers import HEADERS
+
+FILES = sorted(PAGE.iterdir())
+PATHS = ["/", "/docs", "/openapi.json", "/page/page.css", "/health/live", "/nope", "/v1/predict"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_answer_has_the_headers(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert {name: headers.get(name) for name in HEADERS} == HEADERS
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'; script-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert ("unsafe-inline" in policy) == (path == "/docs")
+    assert "unsafe-eval" not in policy
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_everything_a_page_names_is_there(client: TestClient, path: str) -> None:
+    page = client.get(path).text
+    named = re.findall(r'(?:href|src)="([^"]+)"', page)
+    assert len(named) >= 5
+    assert {client.get(one).status_code for one in named} == {200}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_file_of_the_page_needs_no_other_server_and_nothing_inline(file: Path) -> None:
+    text = file.read_text(encoding="utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert not re.search(r"https?://|@import|\burl\(", text)
+    if file.suffix == ".html":
+        assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)", text)
+    if file.suffix == ".js":
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text)
+
+
+def test_the_files_of_the_page_are_revalidated(client: TestClient) -> None:
+    first = client.get("/page/page.css")
+    assert first.headers["Cache-Control"] == "no-cache"
+    again = client.get("/page/page.css", headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304

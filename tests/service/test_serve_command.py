@@ -1,0 +1,108 @@
+"""``bertline serve``: its arguments, and what it says before there is a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from bertline.cli import serve
+from bertline.errors import BundleError, UsageError
+from bertline.service import ServeSettings
+from bertline.service import run as service_run
+from tests.unit.inference.tiny import write_tiny_bundle
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], ServeSettings]]:
+    """What the command would have served."""
+    calls: list[tuple[list[str], ServeSettings]] = []
+
+    def record(models: Any, settings: ServeSettings, *, on_ready: Any, on_exposed: Any) -> None:
+        calls.append((list(models), settings))
+        on_exposed("0.0.0.0:8000")
+        on_ready("http://127.0.0.1:8000")
+
+    monkeypatch.setattr(service_run, "serve", record)
+    return calls
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    serve.register(app)
+    return app
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("serve") / "tiny"
+    write_tiny_bundle(target)
+    return target
+
+
+def test_flags_become_settings_and_a_bundle_has_its_own_name(
+    app: typer.Typer, bundle: Path, served: list[tuple[list[str], ServeSettings]]
+) -> None:
+    flags = ["--host", "0.0.0.0", "--port", "0", "--max-batch-texts", "5", "--max-chars", "70"]  # noqa: S104
+    result = CliRunner().invoke(app, ["serve", str(bundle), *flags], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert served == [
+        (["tiny"], ServeSettings(host="0.0.0.0", port=0, max_batch_texts=5, max_chars=70))  # noqa: S104
+    ]
+    assert result.stdout.startswith("tiny (version ")
+    assert "at http://127.0.0.1:8000 · API: http://127.0.0.1:8000/docs" in result.stdout
+    warning = "warning: all who reach 0.0.0.0:8000 can use the models, there is no authentication yet\n"
+    assert result.stderr == warning
+
+
+def test_several_bundles_by_name(app: typer.Typer, bundle: Path, served: list[tuple[list[str], ServeSettings]]) -> None:
+    CliRunner().invoke(app, ["serve", f"b={bundle}", str(bundle)], catch_exceptions=False)
+    assert served[0][0] == ["b", "tiny"]
+
+
+def test_two_models_of_one_name_are_refused(bundle: Path) -> None:
+    with pytest.raises(UsageError, match="^two models are called tiny: name one of them otherwise, NAME="):
+        serve.load_models([str(bundle), str(bundle)])
+
+
+def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="nowhere"):
+        serve.load_models([str(tmp_path / "nowhere")])
+
+
+@pytest.mark.parametrize("argument", ["=reviews", "reviews="])
+def test_half_a_name_is_explained(argument: str) -> None:
+    with pytest.raises(UsageError, match=f"^{argument} is not NAME=BUNDLE: write reviews=path/to/bundle"):
+        serve.named(argument)
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "path"),
+    [("reviews", None, "reviews"), ("films=a/b", "films", "a/b"), ("./a=b", None, "a=b"), ("a=b=c", "a", "b=c")],
+)
+def test_name_and_path(argument: str, name: str | None, path: str) -> None:
+    assert serve.named(argument) == (name, Path(path))
+
+
+def test_without_the_web_server_the_extra_is_named(
+    app: typer.Typer, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import builtins
+
+    real = builtins.__import__
+
+    def refuse(name: str, *rest: Any, **more: Any) -> Any:
+        if name == "bertline.service.run":
+            raise ModuleNotFoundError("No module named 'uvicorn'", name="uvicorn")
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(UsageError) as caught:
+        CliRunner().invoke(app, ["serve", str(bundle)], catch_exceptions=False)
+    reason = "serving needs a web server and uvicorn is not installed"
+    assert str(caught.value) == f"{reason}: pip install 'bertline[serve]'"

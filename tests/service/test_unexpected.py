@@ -1,0 +1,60 @@
+"""An error that nobody foresaw tells the client nothing and the log everything but the text."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from starlette.testclient import TestClient
+
+from bertline.service import ServeSettings
+from bertline.service.app import create_app
+from bertline.service.unexpected import path_of
+from tests.service.doubles import Failing
+from tests.service.live import live
+
+
+def test_the_answer_and_the_log_share_a_number_and_neither_has_the_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with TestClient(create_app({"reviews": Failing()}, ServeSettings())) as client:
+        answer = client.post("/v1/predict", json={"text": "fail, my secret"})
+    assert answer.status_code == 500
+    number = answer.headers["X-Request-Id"]
+    assert answer.json()["error"] == {
+        "code": "internal",
+        "message": f"The server failed on this request; its log has the details under {number}.",
+        "field": None,
+    }
+    [record] = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    message = record.getMessage()
+    assert message.startswith(f"request {number}, POST /v1/predict: builtins.ValueError\n")
+    assert "doubles.py" in message
+    assert "secret" not in caplog.text
+
+
+def test_the_real_server_logs_no_text_either(capfd: pytest.CaptureFixture[str]) -> None:
+    import httpx
+
+    with live({"reviews": Failing()}) as url:
+        assert httpx.post(f"{url}/v1/predict", json={"text": "fail, my secret"}).status_code == 500
+        assert httpx.post(f"{url}/v1/predict", json={"text": "good"}).status_code == 200
+    out, err = capfd.readouterr()
+    assert "ValueError" in err
+    assert "secret" not in out + err
+
+
+def test_the_path_of_an_error_has_its_causes_without_their_messages() -> None:
+    def fail() -> None:
+        try:
+            raise KeyError("secret")
+        except KeyError as cause:
+            raise RuntimeError("secret") from cause
+
+    with pytest.raises(RuntimeError) as caught:
+        fail()
+    path = path_of(caught.value)
+    assert path.startswith("builtins.RuntimeError\n")
+    assert "\nfrom builtins.KeyError\n" in path
+    assert "in fail" in path
+    assert "secret" not in path

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+
+from bertline.bundle import Manifest, model_card
+
+
+def card(manifest: Manifest, **changes: Any) -> str:
+    return model_card(Manifest(**{**dict(manifest), **changes}))
+
+
+def test_the_hub_reads_it(manifest: Manifest) -> None:
+    read = ModelCard(card(manifest, metrics={"accuracy": 0.8}))
+    assert "pipeline_tag: text-classification" in str(read.data)
+    assert read.text.startswith("\n# reviews\n") or read.text.startswith("# reviews\n")
+
+
+def test_results_are_a_table_with_intervals_and_baselines(manifest: Manifest) -> None:
+    text = card(
+        manifest,
+        metrics={
+            "rows": 1000,
+            "accuracy": {"value": 0.845, "low": 0.822, "high": 0.866},
+            "nll": 0.3712,
+            "baselines": {"TF-IDF": {"accuracy": 0.78}, "majority": {"accuracy": {"value": 0.5}}},
+        },
+    )
+    assert "Measured on the test split (1,000 rows), none of which was trained on." in text
+    assert "| figure | this model | 95 % interval | TF-IDF | majority |" in text
+    assert "| accuracy | 84.5 % | 82.2 % to 86.6 % | 78.0 % | 50.0 % |" in text
+    assert "| negative log-likelihood | 0.3712 |  |  |  |" in text
+
+
+def test_what_was_not_recorded_is_said(manifest: Manifest) -> None:
+    text = card(manifest)
+    assert "## Results\n\nNot measured.\n" in text
+    assert "## Data\n\nNot recorded.\n" in text
+
+
+def test_facts_are_tables(manifest: Manifest) -> None:
+    text = card(manifest, data={"source": "a|b.csv", "split": {"train": 8, "test": 1}, "seeds": [1, 2]})
+    assert (
+        "| source | a&#124;b.csv |\n| split: train | 8 |\n| split: test | 1 |\n| seeds | &#91;1, 2] |" in text
+    )
+
+
+def test_transformers_usage_divides_by_the_temperature(manifest: Manifest) -> None:
+    text = card(manifest)
+    assert "logits / 1.25).softmax(-1)" in text
+    assert "max_length=256" in text
+    assert "Of a text longer than 256 tokens `transformers` reads the first ones only" in text
+    assert "The head is ours" not in text
+
+
+def test_with_head_truncation_both_read_the_same(manifest: Manifest) -> None:
+    text = card(manifest, truncation="head")
+    assert "`transformers` reads the first ones only" not in text
+    assert "it reads only the first ones; bertline reports" in text
+
+
+def test_mean_pooling_says_that_the_head_is_ours(manifest: Manifest) -> None:
+    text = card(manifest, pooling="mean")
+    assert "**The head is ours.**" in text
+    assert "AutoModelForSequenceClassification" not in text
+
+
+def test_many_labels_are_not_all_listed(manifest: Manifest) -> None:
+    text = card(manifest, labels=tuple(f"topic {i}" for i in range(60)))
+    assert "with 60 labels: **topic 0**, " in text
+    assert "**topic 49** and 10 more.\n" in text
+
+
+@pytest.mark.parametrize("label", ["<script>", "a|b", "`x`", "*bold*", "[link](x)", "two\nlines"])
+def test_labels_carry_no_markup(manifest: Manifest, label: str) -> None:
+    summary = card(manifest, labels=(label, "other")).split("# reviews")[1].split("## Use")[0]
+    assert not set("<|`[\n") & set(summary.split("labels: **")[1].split("**, **other**")[0])
+
+
+def test_a_name_with_quotes_stays_one_argument(manifest: Manifest) -> None:
+    text = card(manifest, name='my "own" model')
+    assert 'bertline predict \'my "own" model\' "a text"' in text
+    assert 'directory = "my \\"own\\" model"' in text

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from bertline.cli import predict_screen
+from bertline.cli.predict_screen import PredictScreen, Tally, skipped_sentence
+from bertline.data.rows import BadRow, BadRows
+from bertline.inference import Prediction
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_tally_adds_up_and_special_tokens_do_not_count() -> None:
+    tally = Tally()
+    for read, cut in ((10, 0), (32, 8), (32, 62)):
+        tally.add(Prediction("a", {"a": 1.0}, read_tokens=read, cut_tokens=cut))
+    assert tally == Tally(texts=3, cut_texts=2, tokens=8 + 38 + 92, cut_tokens=70)
+    assert tally.cut_sentence(32) == (
+        "note: 2 of 3 texts are longer than 32 tokens; 70 of all 138 tokens (50.7 %) were not read"
+    )
+    assert Tally(texts=3, tokens=12).cut_sentence(32) is None
+
+
+def test_left_out_rows_are_counted_by_reason() -> None:
+    bad = BadRows("in.csv")
+    assert skipped_sentence(bad) is None
+    for reason in ("empty", "short", "empty"):
+        bad.add(BadRow(1, reason))
+    assert skipped_sentence(bad) == "note: left out 3 bad rows: 2 × empty, 1 × short"
+
+
+def test_pace_and_time_left_are_those_of_this_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(predict_screen, "time", clock)
+    screen = PredictScreen()
+    screen.begin("checking")
+    clock.now += 1000
+    screen.begin("labelling", 300)
+    for _ in range(100):
+        clock.now += 0.5
+        screen.advance()
+    assert screen.summary() == "100 rows, 2 rows/s"
+    assert screen._figures() == "100 of 300 rows, 2 rows/s, 0:01:40 left"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_bar_is_for_terminals_only(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1" if terminal else "0")
+    monkeypatch.setenv("TERM", "xterm")
+    with PredictScreen() as screen:
+        screen.begin("labelling", 32)
+        for _ in range(32):
+            screen.advance()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert ("32 of 32 rows" in captured.err) == terminal

@@ -1,0 +1,149 @@
+"""CSV and TSV: every fault is told with its line, and costs one row."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import pytest
+
+from bertline.data import delimited
+from bertline.data.delimited import AFTER_QUOTE, NEVER_CLOSED, TOO_FEW, TOO_MANY, read_delimited
+from bertline.data.rows import NUL, UNDECODABLE, BadRow, Row
+from bertline.errors import DataError
+
+
+def read(text: str, delimiter: str = ",") -> list[Row | BadRow]:
+    return list(read_delimited(iter(io.StringIO(text, newline="")), "t.csv", delimiter, "utf-8"))
+
+
+def lines(text: str, delimiter: str = ",") -> list[tuple[int, object]]:
+    """Line and first value of each row, or the reason why there is none."""
+    rows = read(text, delimiter)
+    return [(row.line, row.reason if isinstance(row, BadRow) else next(iter(row.values.values()))) for row in rows]
+
+
+def test_rows_have_their_values_by_column() -> None:
+    assert read("text,label\nfine,pos\n") == [Row(2, {"text": "fine", "label": "pos"})]
+
+
+def test_a_quoted_field_holds_anything() -> None:
+    [row] = read('text,label\n"He said ""no"", then\r\nleft\rus",neg\n')
+    assert row == Row(2, {"text": 'He said "no", then\r\nleft\rus', "label": "neg"})
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_any_line_ending(end: str) -> None:
+    assert lines(end.join(["text,label", "one,a", "two,b"])) == [(2, "one"), (3, "two")]
+
+
+def test_a_row_is_at_the_line_where_it_starts() -> None:
+    assert lines('text,label\n"one\ntwo\nthree",a\n\n\nfour,b\n"five\n",c\n') == [
+        (2, "one\ntwo\nthree"),
+        (7, "four"),
+        (8, "five\n"),
+    ]
+
+
+def test_blank_lines_before_the_header_count_as_lines() -> None:
+    assert lines("\n\ntext,label\none,a\n") == [(4, "one")]
+
+
+def test_a_quote_inside_an_unquoted_field_is_text() -> None:
+    assert lines('text,label\n5" screen,a\nthe "best",b\n') == [(2, '5" screen'), (3, 'the "best"')]
+
+
+def test_spaces_around_column_names_are_dropped() -> None:
+    assert read("text , label\nx,a\n") == [Row(2, {"text": "x", "label": "a"})]
+
+
+def test_too_many_and_too_few_fields() -> None:
+    assert read("text,label\nx,a,b\ny\nz,c\n") == [
+        BadRow(2, TOO_MANY, "3 where the header has 2"),
+        BadRow(3, TOO_FEW, "1 where the header has 2"),
+        Row(4, {"text": "z", "label": "c"}),
+    ]
+
+
+def test_text_after_a_closing_quote() -> None:
+    assert lines('text,label\n"x" y,a\nz,b\n') == [(2, AFTER_QUOTE), (3, "z")]
+
+
+def test_text_after_the_closing_quote_of_a_row_of_several_lines_costs_that_row_alone() -> None:
+    assert lines('text,label\n"x, and\nmore, too\nthe end" y,a\nz,b\n') == [(2, AFTER_QUOTE), (5, "z")]
+
+
+def test_a_quote_that_the_file_never_closes_costs_one_row() -> None:
+    assert lines('text,label\none,a\n"two,b\nthree,c\nfour,d\n') == [
+        (2, "one"),
+        (3, NEVER_CLOSED),
+        (4, "three"),
+        (5, "four"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "unclosed",
+    ['"two,b\nthree,c\n"four",d\n', 'two,"b\nthree,c\n"four","d"\n', '"two,b\nthree,c\nfour,"d"\n'],
+)
+def test_a_quote_that_a_later_field_seems_to_close_costs_one_row(unclosed: str) -> None:
+    assert lines(f"text,label\none,a\n{unclosed}") == [(2, "one"), (3, NEVER_CLOSED), (4, "three"), (5, "four")]
+
+
+def test_an_unclosed_quote_in_an_endless_table_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "LONGEST_ROW_CHARACTERS", 1_000)
+    endless = itertools.chain(["text,label\n", '"one,a\n'], (f"row {i},b\n" for i in itertools.count()))
+    rows = read_delimited(endless, "t.csv", ",", "utf-8")
+    assert next(rows) == BadRow(2, NEVER_CLOSED)
+    assert next(rows) == Row(3, {"text": "row 0", "label": "b"})
+
+
+def test_fields_of_a_million_characters() -> None:
+    long = "x" * 3_000_000
+    assert lines(f'text,label\n{long},a\n"{long}\n{long}",b\n') == [(2, long), (3, f"{long}\n{long}")]
+
+
+def test_undecodable_bytes_and_nul_are_told_with_the_line_where_they_are() -> None:
+    assert read('text,label\ncaf\udce9,a\n"one\ntwo\0",b\n"one\n\udcff",c\nfine,d\n') == [
+        BadRow(2, UNDECODABLE, "0xe9 at character 4 is not utf-8"),
+        BadRow(3, NUL, "in line 4"),
+        BadRow(5, UNDECODABLE, "0xff at character 1 is not utf-8, in line 6"),
+        Row(7, {"text": "fine", "label": "d"}),
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_csv_header_with_another_delimiter_and_no_comma_is_believed(delimiter: str) -> None:
+    assert read(f"text{delimiter}label\nwell, fine{delimiter}a\n") == [Row(2, {"text": "well, fine", "label": "a"})]
+
+
+def test_a_tsv_has_commas_in_its_fields() -> None:
+    assert read("text\tlabel\na, b\tc\n", "\t") == [Row(2, {"text": "a, b", "label": "c"})]
+
+
+def test_an_empty_value_in_a_table_of_one_column() -> None:
+    assert read('text\n""\nx\n') == [Row(2, {"text": ""}), Row(3, {"text": "x"})]
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "  \n"])
+def test_an_empty_table_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match=r"t\.csv is empty: it needs a header line that names the columns, and rows"):
+        read(text)
+
+
+def test_a_header_alone_has_no_rows() -> None:
+    assert read("text,label\n") == []
+
+
+def test_a_column_named_twice_is_refused() -> None:
+    with pytest.raises(DataError, match=r"t\.csv line 2 names the column 'text' twice: rename one of them"):
+        read("\ntext,label,text\nx,y,z\n")
+
+
+def test_unnamed_columns_may_be_several() -> None:
+    assert read("text,,\nx,y,z\n") == [Row(2, {"text": "x", "": "z"})]
+
+
+def test_a_faulty_header_is_refused() -> None:
+    with pytest.raises(DataError, match=r"t\.csv line 1 should name the columns but has text after a closing quote"):
+        read('"text"s,label\nx,y\n')

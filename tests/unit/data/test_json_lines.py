@@ -1,0 +1,61 @@
+"""JSON lines: every fault is told with its line, and costs one row."""
+
+from __future__ import annotations
+
+import pytest
+
+from bertline.data.json_lines import LONE_SURROGATE, NOT_JSON, NOT_OBJECT, read_json_lines
+from bertline.data.rows import NUL, UNDECODABLE, BadRow, Row
+from bertline.errors import DataError
+
+
+def read(*lines: str) -> list[Row | BadRow]:
+    return list(read_json_lines(iter(f"{line}\n" for line in lines), "t.jsonl", "utf-8"))
+
+
+def test_values_keep_their_types_and_blank_lines_are_no_rows() -> None:
+    assert read('{"text": "x", "label": true}', "", "  ", '{"n": 1, "f": 1.5, "z": null}') == [
+        Row(1, {"text": "x", "label": True}),
+        Row(4, {"n": 1, "f": 1.5, "z": None}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "detail"),
+    [
+        ('{"text": "x",}', NOT_JSON, "Illegal trailing comma before end of object at character 13"),
+        ("text,label", NOT_JSON, "Expecting value at character 1"),
+        ('{"text": "x"} {"text": "y"}', NOT_JSON, "Extra data at character 15"),
+        ('{"text": "x', NOT_JSON, "Unterminated string starting at character 10"),
+        ('["x"]', NOT_OBJECT, "it is a list"),
+        ("3", NOT_OBJECT, "it is a number"),
+        ("null", NOT_OBJECT, "it is null"),
+        ('{"text": "\\ud83d"}', LONE_SURROGATE, ""),
+        ('{"te\\udc00xt": "x"}', LONE_SURROGATE, ""),
+        ('{"text": "caf\udce9"}', UNDECODABLE, "0xe9 at character 14 is not utf-8"),
+        ('{"text": "x\0"}', NUL, ""),
+    ],
+)
+def test_a_faulty_line_costs_that_row(line: str, reason: str, detail: str) -> None:
+    first, bad, last = read('{"text": "a"}', line, '{"text": "b"}')
+    assert [first, last] == [Row(1, {"text": "a"}), Row(3, {"text": "b"})]
+    assert isinstance(bad, BadRow)
+    assert (bad.line, bad.reason) == (2, reason)
+    if "comma" not in detail:  # its wording differs between versions of Python
+        assert bad.detail == detail
+
+
+def test_a_pair_of_surrogates_is_a_character() -> None:
+    assert read('{"text": "\\ud83d\\udc4d"}') == [Row(1, {"text": "👍"})]
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"n": ' + "9" * 10_000 + "}"])
+def test_a_line_that_the_parser_gives_up_on_is_bad(line: str) -> None:
+    [_, bad] = read("{}", line)
+    assert isinstance(bad, BadRow)
+    assert bad.reason == NOT_JSON
+
+
+def test_an_array_over_several_lines_is_refused() -> None:
+    with pytest.raises(DataError, match=r"t\.jsonl is a JSON array: write one JSON object per line instead"):
+        read("[", '{"text": "x"},', '{"text": "y"}]')

@@ -1,0 +1,122 @@
+"""Parquet: rows by record batch, with their numbers; types are those of the first row group."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bertline.data import parquet
+from bertline.data.parquet import UNREADABLE, read_parquet
+from bertline.data.rows import BadRow, Row
+from bertline.data.table import open_writer, read_rows
+from bertline.errors import DataError
+
+
+def stored(table: Any) -> io.BytesIO:
+    stream = io.BytesIO()
+    pq.write_table(table, stream)
+    return stream
+
+
+def test_rows_are_numbered_over_all_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "READ_ROWS", 4)
+    stream = stored(pa.table({"text": [f"text {i}" for i in range(10)], "label": [i % 2 == 0 for i in range(10)]}))
+    assert list(read_parquet(stream, "t.parquet")) == [
+        Row(i + 1, {"text": f"text {i}", "label": i % 2 == 0}) for i in range(10)
+    ]
+
+
+def test_dictionary_columns_are_strings() -> None:
+    stream = stored(pa.table({"label": pa.array(["a", "b", "a"]).dictionary_encode()}))
+    assert [row.values for row in read_parquet(stream, "t") if isinstance(row, Row)] == [
+        {"label": "a"},
+        {"label": "b"},
+        {"label": "a"},
+    ]
+
+
+def test_a_value_that_cannot_be_read_costs_its_row() -> None:
+    offsets, data = pa.py_buffer(b"\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0"), pa.py_buffer(b"a\xffb")
+    texts = pa.StringArray.from_buffers(3, offsets, data)
+    first, bad, last = read_parquet(stored(pa.table({"text": texts})), "t.parquet")
+    assert [first, last] == [Row(1, {"text": "a"}), Row(3, {"text": "b"})]
+    assert isinstance(bad, BadRow)
+    assert (bad.line, bad.reason) == (2, UNREADABLE)
+    assert "0xff" in bad.detail
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    table = pa.Table.from_arrays([pa.array(["x"]), pa.array(["y"])], names=["text", "text"])
+    with pytest.raises(DataError, match=r"t\.parquet has two columns 'text': rename one of them"):
+        list(read_parquet(stored(table), "t.parquet"))
+
+
+@pytest.mark.parametrize("content", [b"", b"text,label\nx,y\n", b"PAR1PAR1", b"PAR1" + b"\xff" * 100 + b"PAR1"])
+def test_what_is_no_parquet_file(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(content)
+    with pytest.raises(DataError, match=r"t\.parquet cannot be read as Parquet \(.*\): write or copy it again"):
+        list(read_rows(tmp_path / "t.parquet"))
+
+
+def test_damage_inside_is_told_with_the_row_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "READ_ROWS", 100)
+    stream = io.BytesIO()
+    table = pa.table({"text": [f"text number {i}" for i in range(200)]})
+    pq.write_table(table, stream, row_group_size=100, compression="gzip")
+    content = bytearray(stream.getvalue())
+    group = pq.ParquetFile(io.BytesIO(content)).metadata.row_group(1).column(0)
+    start = group.dictionary_page_offset
+    content[start : start + group.total_compressed_size] = b"\xff" * group.total_compressed_size
+    rows = read_parquet(io.BytesIO(content), "t.parquet")
+    assert next(rows) == Row(1, {"text": "text number 0"})
+    with pytest.raises(DataError, match=r"t\.parquet cannot be read as Parquet after row 100"):
+        list(rows)
+
+
+def test_the_types_are_those_of_the_first_row_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(parquet, "WRITE_ROWS", 2)
+    path = tmp_path / "t.parquet"
+    with open_writer(path, columns=["text", "note"]) as rows:
+        for i in range(5):
+            rows.write({"text": f"{i}", "note": None if i < 2 else "later"})
+    assert pq.ParquetFile(path).metadata.num_row_groups == 3
+    assert [row.values["note"] for row in read_rows(path) if isinstance(row, Row)] == [None, None, *["later"] * 3]
+
+
+@pytest.mark.parametrize("values", [["x", 1], ["x", "y", 1], [1, 2, "x"], [2**70], [{1, 2}]])
+def test_values_of_several_types_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, values: list[Any]
+) -> None:
+    monkeypatch.setattr(parquet, "WRITE_ROWS", 2)
+    with (
+        pytest.raises(DataError, match=r"column 'a' of .*t\.parquet has values of several types, .* or JSON lines"),
+        open_writer(tmp_path / "t.parquet", columns=["a"]) as rows,
+    ):
+        for value in values:
+            rows.write({"a": value})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").touch()
+    program = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "from bertline.data import read_rows\n"
+        "from bertline.errors import DataError\n"
+        "try: list(read_rows('t.parquet'))\n"
+        "except DataError as error: print(error)"
+    )
+    source = str(Path(parquet.__file__).parents[2])
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": source}, capture_output=True, check=True
+    )
+    assert run.stdout.decode().strip() == (
+        "a Parquet table needs pyarrow: install bertline[parquet], or use CSV or JSON lines"
+    )
