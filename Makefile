@@ -1,0 +1,63 @@
+# Everything that people and CI run. Needs Python 3.11 or newer and make; each target completes .venv with what it uses.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ENV = @VENV=$(VENV) tools/venv.sh
+MADE_FROM := pyproject.toml tools/venv.sh
+ARGS :=
+BENCHMARKS = $(notdir $(basename $(shell grep -l __main__ benchmarks/*.py)))
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check bench docs clean
+
+help:
+	@echo 'make demo    fine-tune a model on 8,530 film reviews (a few minutes), then serve it with a web page'
+	@echo 'make test    all tests; ARGS="tests/unit/data -x" is passed on to pytest'
+	@echo 'make check   style (ruff), types (mypy) and floors (import-linter)'
+	@echo 'make bench   measure again every figure in README.md and docs/ (long); ONLY=quality for one of them'
+	@echo 'make docs    build the guide into site/'
+	@echo 'make clean   remove what was built; $(VENV) stays'
+
+demo: $(VENV)/.demo
+	@$(PY) -m examples.demo $(ARGS)
+
+test: $(VENV)/.test
+	@$(PY) -m pytest $(ARGS)
+
+check: $(VENV)/.check
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+bench: $(VENV)/.bench
+	@for name in $(or $(ONLY),$(BENCHMARKS)); do echo "$$name"; $(PY) -m "benchmarks.$$name" $(ARGS) || exit 1; done
+
+docs: $(VENV)/.docs
+	@$(PY) -m tools.command_pages docs/commands.md
+	@NO_COLOR=1 $(VENV)/bin/zensical build --strict --config-file mkdocs.yml
+
+clean:
+	rm -rf build dist site docs/commands.md .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# One stamp per environment, made again when the requirements change. The later ones build on the earlier ones.
+$(VENV)/.demo: $(MADE_FROM)
+	$(ENV) demo
+	@touch $@
+
+$(VENV)/.test: $(MADE_FROM)
+	$(ENV) test
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	$(ENV) check
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.test
+	$(ENV) bench
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.demo
+	$(ENV) docs
+	@touch $@

@@ -1,0 +1,137 @@
+"""How settings load: defaults < ``bertline.toml`` < environment < command-line flags.
+
+Each component owns one frozen pydantic model; its table in ``bertline.toml`` and its prefix in the
+environment have the component's name: ``[train] epochs = 3``, ``BERTLINE_TRAIN_EPOCHS=3``, ``--epochs 3``.
+In the environment a list is written with commas (``BERTLINE_TRAIN_SLICE_COLUMNS=source,year``) and a switch
+as true or false. An unknown key is an error that suggests the nearest one; a value out of range is reported
+with the place that gave it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+
+from bertline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
+
+    Model = TypeVar("Model", bound=BaseModel)
+
+FILE = Path("bertline.toml")
+PREFIX = "BERTLINE_"
+COMPONENTS = ("train", "serve")
+
+# Kubernetes tells every container about the services beside it. One that is named bertline-serve gives
+# BERTLINE_SERVE_SERVICE_HOST, BERTLINE_SERVE_PORT=tcp://10.0.0.1:80, BERTLINE_SERVE_PORT_80_TCP_ADDR …
+_LINK_NAME = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)")
+_LINK_VALUE = re.compile(r"(tcp|udp|sctp)://")
+
+
+def load_settings(
+    model: type[Model],
+    component: str,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    file: Path = FILE,
+    environ: Mapping[str, str] | None = None,
+) -> Model:
+    """The settings of one component, from all four layers.
+
+    Args:
+        model: the component's settings and their defaults.
+        component: its name, one of ``COMPONENTS``.
+        file: where ``bertline.toml`` is; it need not exist.
+        environ: instead of the process's environment.
+        flags: values given on the command line; None means "not given".
+
+    Raises:
+        SettingsError: an unknown key or table, a value of the wrong type or out of range, an unreadable file.
+    """
+    known = list(model.model_fields)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    layers = (
+        _from_file(file, component, known),
+        _from_environment(os.environ if environ is None else environ, component, model),
+        {name: (value, f"--{name.replace('_', '-')}") for name, value in (flags or {}).items() if value is not None},
+    )
+    for layer in layers:
+        values |= {name: value for name, (value, _) in layer.items()}
+        origins |= {name: origin for name, (_, origin) in layer.items()}
+    return _validate(model, component, values, origins)
+
+
+def _from_file(file: Path, component: str, known: list[str]) -> dict[str, tuple[Any, str]]:
+    if not file.is_file():
+        return {}
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{file} is not valid TOML ({error}): correct that line") from error
+    for name, content in tables.items():
+        if not isinstance(content, dict):
+            raise SettingsError(f"{file} sets {name} outside of a table: write it below [{component}]")
+        if name not in COMPONENTS:
+            raise SettingsError(f"{file} has an unknown table [{name}]{_nearest(name, COMPONENTS)}")
+    table = tables.get(component, {})
+    for name in table:
+        if name not in known:
+            raise SettingsError(f"{file} [{component}] has an unknown key {name}{_nearest(name, known)}")
+    return {name: (value, f"{file} [{component}] {name}") for name, value in table.items()}
+
+
+def _from_environment(environ: Mapping[str, str], component: str, model: type[Model]) -> dict[str, tuple[Any, str]]:
+    prefix = f"{PREFIX}{component.upper()}_"
+    prefixes = tuple(f"{PREFIX}{one.upper()}_" for one in COMPONENTS)
+    layer: dict[str, tuple[Any, str]] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or _LINK_NAME.search(variable) or _LINK_VALUE.match(value):
+            continue
+        name = variable.removeprefix(prefix).lower()
+        if not variable.startswith(prefixes) or (variable.startswith(prefix) and name not in model.model_fields):
+            names = [prefix + one.upper() for one in model.model_fields]
+            raise SettingsError(f"the environment sets an unknown {variable}{_nearest(variable, names)}")
+        if variable.startswith(prefix):
+            layer[name] = (_parts(value) if _is_list(model, name) else value, variable)
+    return layer
+
+
+def _is_list(model: type[Model], name: str) -> bool:
+    annotation = model.model_fields[name].annotation
+    return any(get_origin(one) in (tuple, list) for one in (annotation, *get_args(annotation)))
+
+
+def _parts(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _validate(model: type[Model], component: str, values: dict[str, Any], origins: Mapping[str, str]) -> Model:
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error.errors(include_url=False)[0], component, origins)) from None
+
+
+def _sentence(fault: ErrorDetails, component: str, origins: Mapping[str, str]) -> str:
+    reason = fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:  # what the model says of several settings together
+        return f"the settings of {component} do not fit together: {reason}"
+    name = str(fault["loc"][0])
+    if fault["type"] == "missing":
+        return f"{component} needs {name}: pass --{name.replace('_', '-')} or set it in {FILE} [{component}]"
+    return f"{origins.get(name, name)} is {fault['input']!r}: {reason[:1].lower()}{reason[1:]}"
+
+
+def _nearest(name: str, known: tuple[str, ...] | list[str]) -> str:
+    match = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {match[0]}?" if match else f": known are {', '.join(sorted(known))}"
