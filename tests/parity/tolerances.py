@@ -25,7 +25,7 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
     assert ours.shape == theirs.shape
     assert ours.dtype == theirs.dtype == torch.float32
     assert bool(ours.isfinite().all())
-    return float((ours - theirs).abs().max()) if ours.numel() else 0.0
+    return float((ours - theirs).detach().abs().max()) if ours.numel() else 0.0
 
 
 def relative_difference(ours: Tensor, theirs: Tensor) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from pydantic import JsonValue
 from starlette.testclient import TestClient
 
 from bertline.errors import UsageError
@@ -13,7 +14,7 @@ from bertline.service.app import create_app
 from bertline.service.serving import measured_figures
 from tests.service.doubles import Gated, WordCounter
 
-METRICS = {
+METRICS: dict[str, JsonValue] = {
     "accuracy": {"value": 0.84, "low": 0.82, "high": 0.86},
     "ece": 0.021,
     "rows": 1066,
@@ -63,5 +64,5 @@ def test_ready_only_once_the_model_has_answered_the_warm_up() -> None:
 
 
 def test_an_app_without_models_is_refused() -> None:
-    with pytest.raises(UsageError, match="^there is no model to serve: name at least one bundle$"):
+    with pytest.raises(UsageError, match=r"^there is no model to serve: name at least one bundle$"):
         create_app({}, ServeSettings())

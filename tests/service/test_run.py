@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from bertline.errors import UsageError
 from bertline.service import ServeSettings
 from bertline.service.run import listen, page_url, serve
-from tests.service.doubles import Broken, WordCounter
+from tests.service.doubles import Broken, Gated, WordCounter
 from tests.unit.inference.tiny import write_tiny_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,7 @@ serve({"reviews": WordCounter()}, ServeSettings(port=0),
       on_ready=lambda url: print(url, flush=True), on_exposed=print)
 print("stopped", flush=True)
 """
+GOOD = {"text": "good"}
 COMMAND = "from bertline.cli.main import main; main()"
 
 
@@ -56,7 +58,7 @@ def test_a_stop_signal_ends_it_with_exit_code_0(stop: signal.Signals) -> None:
         url = server.stdout.readline().strip()
         with httpx.Client(base_url=url) as client:
             assert client.get("/health/ready").status_code == 200
-            assert client.post("/v1/predict", json={"text": "good"}).status_code == 200
+            assert client.post("/v1/predict", json=GOOD).status_code == 200
             server.send_signal(stop)  # while a connection is open
             out, err = server.communicate(timeout=60)
     assert (server.returncode, out, err) == (0, "stopped\n", "")
@@ -105,17 +107,46 @@ def test_an_address_of_another_machine_is_refused(host: str, monkeypatch: pytest
 
 
 def test_the_url_of_every_network_is_the_one_of_this_machine() -> None:
-    with listen("0.0.0.0", 0) as listener:  # noqa: S104
+    with listen("0.0.0.0", 0) as listener:
         assert page_url(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def test_a_model_that_cannot_answer_stops_the_server_with_its_error() -> None:
     ready: list[str] = []
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(ValueError, match="^no weights$"):
+    with pytest.raises(ValueError, match=r"^no weights$"):
         serve({"a": Broken()}, ServeSettings(port=0), on_ready=ready.append, on_exposed=ready.append)
     assert ready == []
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_request_in_progress_is_answered_before_the_end() -> None:
+    model = Gated()
+    model.gate.set()
+    answers: list[int] = []
+
+    def ask_and_stop(url: str) -> None:
+        model.gate.clear()
+        model.entered.clear()
+        asking = Thread(target=lambda: answers.append(httpx.post(f"{url}/v1/predict", json=GOOD).status_code))
+        asking.start()
+        assert model.entered.wait(timeout=30)
+        os.kill(os.getpid(), signal.SIGTERM)
+        with suppress(httpx.TransportError):  # until nobody listens any more
+            while True:
+                httpx.get(f"{url}/health/live")
+        model.gate.set()
+        asking.join(timeout=30)
+
+    helpers: list[Thread] = []
+
+    def on_ready(url: str) -> None:
+        helpers.append(Thread(target=ask_and_stop, args=(url,)))
+        helpers[0].start()
+
+    serve({"slow": model}, ServeSettings(port=0), on_ready=on_ready, on_exposed=print)
+    helpers[0].join(timeout=30)
+    assert answers == [200]
 
 
 def test_an_address_that_others_can_reach_is_reported_and_loopback_is_not() -> None:
@@ -124,7 +155,7 @@ def test_an_address_that_others_can_reach_is_reported_and_loopback_is_not() -> N
     def stop(url: str) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    for host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104
+    for host in ("127.0.0.1", "0.0.0.0"):
         settings = ServeSettings(host=host, port=0)
         serve({"a": WordCounter()}, settings, on_ready=stop, on_exposed=exposed.append)
     assert len(exposed) == 1

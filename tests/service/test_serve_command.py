@@ -48,12 +48,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_flags_become_settings_and_a_bundle_has_its_own_name(
     app: typer.Typer, bundle: Path, served: list[tuple[list[str], ServeSettings]]
 ) -> None:
-    flags = ["--host", "0.0.0.0", "--port", "0", "--max-batch-texts", "5", "--max-chars", "70"]  # noqa: S104
+    flags = ["--host", "0.0.0.0", "--port", "0", "--max-batch-texts", "5", "--max-chars", "70"]
     result = CliRunner().invoke(app, ["serve", str(bundle), *flags], catch_exceptions=False)
     assert result.exit_code == 0
-    assert served == [
-        (["tiny"], ServeSettings(host="0.0.0.0", port=0, max_batch_texts=5, max_chars=70))  # noqa: S104
-    ]
+    assert served == [(["tiny"], ServeSettings(host="0.0.0.0", port=0, max_batch_texts=5, max_chars=70))]
     assert result.stdout.startswith("tiny (version ")
     assert "at http://127.0.0.1:8000 · API: http://127.0.0.1:8000/docs" in result.stdout
     warning = "warning: all who reach 0.0.0.0:8000 can use the models, there is no authentication yet\n"
@@ -66,7 +64,7 @@ def test_several_bundles_by_name(app: typer.Typer, bundle: Path, served: list[tu
 
 
 def test_two_models_of_one_name_are_refused(bundle: Path) -> None:
-    with pytest.raises(UsageError, match="^two models are called tiny: name one of them otherwise, NAME="):
+    with pytest.raises(UsageError, match=r"^two models are called tiny: name one of them otherwise, NAME="):
         serve.load_models([str(bundle), str(bundle)])
 
 

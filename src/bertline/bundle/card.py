@@ -2,8 +2,8 @@
 
 Everything it states comes from the manifest. Of the free-form parts it reads
 
-- ``metrics``: ``split``, ``rows``, and figures, each a number or an object with ``value``, ``low``, ``high``;
-  ``baselines`` by name, each with figures of the same names;
+- ``metrics``: ``rows`` and ``split`` (how many and which), and figures, each a number or an object with ``value``,
+  ``low``, ``high``; ``baselines`` by name, each with figures of the same names;
 - ``data``: ``source``, and whatever else is there as a table;
 - ``training`` and ``lineage``: as tables; of ``lineage`` also ``base_model``, ``license`` and ``language``.
 """
@@ -66,7 +66,7 @@ def _use_transformers(manifest: Manifest) -> str:
             "class of `transformers` has this head: labels and probabilities come from bertline alone."
         )
     tail = (
-        f"\nOf a text longer than {manifest.max_tokens} tokens `transformers` reads the first ones only; "
+        f"\n\nOf a text longer than {manifest.max_tokens} tokens `transformers` reads the first ones only; "
         "bertline reads\nthe first and the last, which is what the figures below were measured with."
     )
     return f"""\
@@ -89,17 +89,16 @@ def _results(manifest: Manifest) -> str:
     ours, baselines = figures(manifest.metrics), baseline_figures(manifest.metrics)
     if not ours:
         return "Not measured."
-    rows, split = manifest.metrics.get("rows"), manifest.metrics.get("split", "test")
-    size = f" ({rows:,} rows)" if isinstance(rows, int) else ""
+    rows, split = manifest.metrics.get("rows"), manifest.metrics.get("split")
+    size = f"{rows:,} rows" if isinstance(rows, int) else "rows"
+    which = f" ({_text(split)})" if split else ""
     head = ["figure", "this model", "95 % interval", *map(_text, baselines)]
     lines = [
         [figure.title, figure.text, figure.interval]
         + [other[name].text if name in other else "" for other in baselines.values()]
         for name, figure in ours.items()
     ]
-    return (
-        f"Measured on the {_text(split)} split{size}, none of which was trained on.\n\n{_grid(head, lines)}"
-    )
+    return f"Measured on {size} that were not trained on{which}.\n\n{_grid(head, lines)}"
 
 
 def _limitations(manifest: Manifest) -> str:

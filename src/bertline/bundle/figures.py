@@ -14,8 +14,10 @@ TITLES = {
     "nll": "negative log-likelihood",
     "brier": "Brier score",
     "ece": "expected calibration error",
+    "ece_equal_mass": "expected calibration error, bins of equal size",
 }
-_PERCENT = ("accuracy", "f1", "precision", "recall", "ece")
+UNCALIBRATED = "_uncalibrated"  # ends the name of a figure taken before temperature scaling
+_PERCENT = ("accuracy", "f1", "precision", "recall", "ece", "ece_equal_mass")
 _NO_FIGURES = ("rows",)
 
 
@@ -31,7 +33,9 @@ class Figure:
     @property
     def title(self) -> str:
         """The figure's name as people read it."""
-        return TITLES.get(self.name, self.name.replace("_", " "))
+        name = self.name.removesuffix(UNCALIBRATED)
+        before = " before calibration" if name != self.name else ""
+        return TITLES.get(name, name.replace("_", " ")) + before
 
     @property
     def text(self) -> str:
@@ -46,7 +50,7 @@ class Figure:
         return f"{self._write(self.low)} to {self._write(self.high)}"
 
     def _write(self, value: float) -> str:
-        return f"{100 * value:.1f} %" if self.name.endswith(_PERCENT) else f"{value:.4f}"
+        return f"{100 * value:.1f} %" if self.name.removesuffix(UNCALIBRATED).endswith(_PERCENT) else f"{value:.4f}"
 
 
 def figures(metrics: Mapping[str, JsonValue]) -> dict[str, Figure]:

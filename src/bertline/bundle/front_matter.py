@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bertline.bundle.figures import Figure, figures
+from bertline.bundle.figures import UNCALIBRATED, Figure, figures
 from bertline.bundle.manifest import Manifest
 
 # Our names of metrics → the hub's. Those it does not know keep their own.
@@ -24,7 +24,8 @@ def front_matter(manifest: Manifest) -> str:
 
     Of ``lineage`` it reads ``language``, ``license`` and ``base_model``; of ``metrics`` the figures.
     """
-    measured = figures(manifest.metrics)
+    found = figures(manifest.metrics)
+    measured = {name: figure for name, figure in found.items() if not name.endswith(UNCALIBRATED)}
     fields: dict[str, Any] = {}
     for key in ("language", "license", "base_model"):
         value = manifest.lineage.get(key)
@@ -44,7 +45,7 @@ def _result(manifest: Manifest, measured: Mapping[str, Figure]) -> dict[str, Any
     slug = re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-") or "own-data"
     return {
         "task": {"type": "text-classification", "name": "Text classification"},
-        "dataset": {"name": source, "type": slug, "split": str(manifest.metrics.get("split", "test"))},
+        "dataset": {"name": source, "type": slug, "split": "test"},
         "metrics": [
             {"type": HUB_METRICS.get(name, name), "name": figure.title, "value": figure.value}
             for name, figure in measured.items()

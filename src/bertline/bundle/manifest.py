@@ -136,9 +136,7 @@ class Manifest(_Strict):
             BundleError: a file's path cannot be part of a bundle.
         """
         try:
-            filled = Manifest(
-                **{**dict(self), "files": dict(sorted(files.items())), "checksum": _ZEROS.decode()}
-            )
+            filled = Manifest(**{**dict(self), "files": dict(sorted(files.items())), "checksum": _ZEROS.decode()})
         except ValidationError as error:
             raise BundleError(f"the bundle cannot be written: {_first(error)}; rename it") from None
         content = filled.model_dump(mode="json")
@@ -200,8 +198,7 @@ def _same_keys(content: Any, origin: str) -> None:
         )
     if known - found:
         raise BundleError(
-            f"{MANIFEST} of {origin} lacks {', '.join(sorted(known - found))}: write the bundle again with "
-            "bertline"
+            f"{MANIFEST} of {origin} lacks {', '.join(sorted(known - found))}: write the bundle again with bertline"
         )
 
 

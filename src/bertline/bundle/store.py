@@ -120,15 +120,12 @@ def check_target(target: Path, *, overwrite: bool = False) -> None:
     if not final.is_dir():
         raise BundleError(f"{final} is a file: choose another directory for the bundle")
     if Path.cwd().is_relative_to(final):
-        raise BundleError(
-            f"{final} is the current directory or above it: choose a directory below for the bundle"
-        )
+        raise BundleError(f"{final} is the current directory or above it: choose a directory below for the bundle")
     if not any(final.iterdir()):
         return
     if not (final / MANIFEST).exists():
         raise BundleError(
-            f"{final} is not empty and not a bundle, so it is left alone: choose another directory for the "
-            "bundle"
+            f"{final} is not empty and not a bundle, so it is left alone: choose another directory for the bundle"
         )
     if not overwrite:
         raise BundleError(

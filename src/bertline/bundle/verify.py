@@ -31,9 +31,7 @@ def read_manifest(directory: Path) -> Manifest:
     except (FileNotFoundError, NotADirectoryError):
         raise BundleError(_why_none(directory)) from None
     except OSError as error:
-        raise BundleError(
-            f"{path} cannot be read: {error.strerror}; give this user the right to read it"
-        ) from error
+        raise BundleError(f"{path} cannot be read: {error.strerror}; give this user the right to read it") from error
     return parse(raw, str(directory))
 
 
@@ -51,9 +49,7 @@ def _why_none(directory: Path) -> str:
             f"{directory} is a plain HF checkpoint (config.json but no {MANIFEST}), not a bundle: "
             f"fine-tune it with bertline train DATA --model {directory} --out DIR"
         )
-    return (
-        f"{directory} is not a bundle (no {MANIFEST}): give the directory that bertline train wrote (--out)"
-    )
+    return f"{directory} is not a bundle (no {MANIFEST}): give the directory that bertline train wrote (--out)"
 
 
 def check_files(directory: Path, manifest: Manifest, *, hashes: bool) -> None:
@@ -76,8 +72,7 @@ def check_files(directory: Path, manifest: Manifest, *, hashes: bool) -> None:
     for path in sorted(found.keys() - manifest.files.keys() - {MANIFEST}):
         if not any(part.startswith(".") for part in path.split("/")):
             raise BundleError(
-                f"{path} is in {directory} but not in its {MANIFEST}, so nothing vouches for it: move it "
-                "elsewhere"
+                f"{path} is in {directory} but not in its {MANIFEST}, so nothing vouches for it: move it elsewhere"
             )
     for path, expected in manifest.files.items() if hashes else ():
         if sha256(directory / path) != expected.sha256:

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def serve(
     bundles: Annotated[
         list[str],
-        typer.Argument(metavar="[NAME=]BUNDLE...", help="Directories of bundles; NAME is what clients call the model."),
+        typer.Argument(metavar="[NAME=]BUNDLE", help="Directories of bundles; NAME is what clients call the model."),
     ],
     settings: ServeSettings,
 ) -> None:

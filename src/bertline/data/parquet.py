@@ -75,9 +75,12 @@ class ParquetRows:
 
     def close(self) -> None:
         """Write what is left, and the footer."""
-        if self._rows or self._writer is None:
-            self._flush()
-        self._writer.close()
+        try:
+            if self._rows or self._writer is None:
+                self._flush()
+        finally:
+            if self._writer is not None:
+                self._writer.close()
 
     def _flush(self) -> None:
         arrays = [self._array(column) for column in self._columns]

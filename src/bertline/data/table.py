@@ -92,7 +92,7 @@ def _parquet_rows(source: Location, name: str) -> Iterator[Row | BadRow]:
             try:
                 shutil.copyfileobj(stream, spool)
             except DAMAGED as error:
-                raise DataError(f"{name} is cut off or damaged ({error}): copy it again") from error
+                raise _damaged(name, "", error) from error
             stream = cast(io.BufferedReader, spool)
             stream.seek(0)
         yield from read_parquet(stream, name)
@@ -129,8 +129,8 @@ def _file(path: Path, name: str, stack: ExitStack) -> io.BufferedReader:
 def _refuse_other_kinds(stream: Bytes, name: str, encoding: str) -> None:
     try:
         head = stream.peek(4)
-    except DAMAGED:
-        return  # said with its line when the lines are read
+    except DAMAGED as error:
+        raise _damaged(name, "", error) from error
     for magic, sentence in NOT_TEXT.items():
         if head.startswith(magic):
             raise DataError(f"{name} {sentence}")
@@ -160,10 +160,14 @@ def _lines(text: Iterable[str], name: str, encoding: str) -> Iterator[str]:
         for number, line in enumerate(text, 1):  # noqa: B007
             yield line
     except DAMAGED as error:
-        raise DataError(f"{name} is cut off or damaged after line {number} ({error}): copy it again") from error
+        raise _damaged(name, f" after line {number}", error) from error
     except UnicodeDecodeError as error:  # UTF-16 and its like cannot go on after a fault
         raise DataError(
             f"{name} is not {encoding} after line {number} ({error.reason}): pass its --encoding, or save it as UTF-8"
         ) from error
     except OSError as error:
         raise DataError(f"{name} cannot be read after line {number} ({error.strerror}): check the disk") from error
+
+
+def _damaged(name: str, where: str, error: Exception) -> DataError:
+    return DataError(f"{name} is cut off or damaged{where} ({error}): copy it again")

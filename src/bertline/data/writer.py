@@ -13,9 +13,9 @@ import re
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol, TypeVar, cast
 
 from bertline.data.formats import STANDARD, Location, format_of, is_gzip_name, name_of
 from bertline.errors import DataError
@@ -31,8 +31,15 @@ class RowWriter(Protocol):
         """Write a row; a column without a value is empty (CSV, TSV) or null (JSON lines, Parquet)."""
 
 
-class _Format(RowWriter, Protocol):
+class _Closable(Protocol):
     def close(self) -> None: ...
+
+
+class _Format(RowWriter, _Closable, Protocol):
+    pass
+
+
+Thing = TypeVar("Thing", bound=_Closable)
 
 
 @contextmanager
@@ -54,15 +61,26 @@ def open_writer(target: Location, *, format: str | None = None, columns: Sequenc
     zipped = is_gzip_name(target)
     if kind == "parquet" and zipped:
         raise DataError(f"{name} cannot be Parquet and gzipped: Parquet compresses itself, leave .gz off the name")
-    with _opened(target, name) as stream:
-        # Without a name and a time in its header, the same rows make the same gzip file.
-        packed = gzip.GzipFile("", "wb", GZIP_LEVEL, stream, mtime=0) if zipped else None
-        rows = _Checked(_rows(kind, cast(BinaryIO, packed or stream), columns, name), kind, columns, name)
-        yield rows
-        with _reported(name):
-            rows.close()
-            if packed is not None:
-                packed.close()
+    with ExitStack() as stack:
+        stream = stack.enter_context(_opened(target, name))
+        if zipped:  # without a name and a time in its header, so that the same rows make the same file
+            packed = gzip.GzipFile("", "wb", GZIP_LEVEL, stream, mtime=0)
+            stream = cast(BinaryIO, stack.enter_context(_closing(packed, name)))
+        rows = stack.enter_context(_closing(_rows(kind, stream, columns, name), name))
+        yield _Checked(rows, None if kind == "jsonl" else columns, name)
+
+
+@contextmanager
+def _closing(thing: Thing, name: str) -> Iterator[Thing]:
+    """Close ``thing`` at the end; after an error quietly, because what it writes is thrown away."""
+    try:
+        yield thing
+    except BaseException:
+        with suppress(Exception):
+            thing.close()
+        raise
+    with _reported(name):
+        thing.close()
 
 
 def _rows(kind: str, stream: BinaryIO, columns: Sequence[str], name: str) -> _Format:
@@ -93,31 +111,47 @@ def _opened(target: Location, name: str) -> Iterator[BinaryIO]:
             sys.stdout.buffer.flush()
         return
     path = Path(os.path.realpath(target))  # what a link points at is replaced, not the link
-    if path.is_dir():
-        raise DataError(f"{name} is a directory: give the name of a file to write")
-    if not path.parent.is_dir():
-        raise DataError(f"{name} cannot be written: create the directory {path.parent} first")
-    in_place = path.exists() and not path.is_file()  # a pipe or a device
-    part = path if in_place else path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    with ExitStack() as stack:
-        with _reported(name):
-            stream = stack.enter_context(part.open("wb" if in_place else "xb"))
-            if not in_place:
-                stack.callback(part.unlink, missing_ok=True)
+    with _reported(name):
+        if path.is_dir():
+            raise DataError(f"{name} is a directory: give the name of a file to write")
+        if not path.parent.is_dir():
+            raise DataError(f"{name} cannot be written: create the directory {path.parent} first")
+        in_place = path.exists() and not path.is_file()  # a pipe or a device
+    with _device(path, name) if in_place else _replaced(path, name) as stream:
         yield stream
+
+
+@contextmanager
+def _device(path: Path, name: str) -> Iterator[BinaryIO]:
+    with _reported(name):
+        stream = path.open("wb")
+    with _closing(stream, name):
+        yield stream
+
+
+@contextmanager
+def _replaced(path: Path, name: str) -> Iterator[BinaryIO]:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
         with _reported(name):
-            stream.flush()
-            if not in_place:
+            stream = part.open("xb")
+        with _closing(stream, name):
+            yield stream
+            with _reported(name):
+                stream.flush()
                 os.fsync(stream.fileno())
-                part.replace(path)
+        with _reported(name):
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class _Checked:
     """Refuses keys that have no column, and reports errors of the file system."""
 
-    def __init__(self, rows: _Format, kind: str, columns: Sequence[str], name: str) -> None:
+    def __init__(self, rows: RowWriter, columns: Sequence[str] | None, name: str) -> None:
         self._rows, self._name = rows, name
-        self._columns = None if kind == "jsonl" else frozenset(columns)
+        self._columns = None if columns is None else frozenset(columns)
 
     def write(self, values: Mapping[str, object]) -> None:
         if self._columns is not None and not self._columns.issuperset(values):
@@ -125,9 +159,6 @@ class _Checked:
             raise DataError(f"{self._name} has no column {new!r}, and its columns are fixed: write JSON lines instead")
         with _reported(self._name):
             self._rows.write(values)
-
-    def close(self) -> None:
-        self._rows.close()
 
 
 class _JsonLines:

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from bertline.errors import UsageError
 from bertline.evaluation.evaluate import label_scores
 from bertline.evaluation.intervals import Estimate, wilson
 from bertline.evaluation.metrics import Rows, confusion_of
 from bertline.evaluation.paired import PairedDifference, compare
+
+TrainRows = Int[np.ndarray[Any, Any], " train_rows"]
+ValidationRows = Int[np.ndarray[Any, Any], " validation_rows"]
 
 # Inverse regularisation strengths, of which the validation texts choose (measured best: 16 and 64).
 STRENGTHS = (1.0, 4.0, 16.0, 64.0)
@@ -49,9 +53,9 @@ class Baseline:
 def measure_baselines(
     *,
     train_texts: Sequence[str],
-    train_truth: Rows,
+    train_truth: TrainRows,
     validation_texts: Sequence[str],
-    validation_truth: Rows,
+    validation_truth: ValidationRows,
     texts: Sequence[str],
     truth: Rows,
     predicted: Rows,
@@ -84,16 +88,16 @@ def measure_baselines(
     return tuple(_measured(name, said, guess, truth, predicted, len(labels), seed) for name, said, guess in candidates)
 
 
-def majority(train_truth: Rows) -> int:
+def majority(train_truth: TrainRows) -> int:
     """The most frequent label of the training texts; of equally frequent ones the first."""
     return int(np.bincount(train_truth).argmax())
 
 
 def tfidf(
     train_texts: Sequence[str],
-    train_truth: Rows,
+    train_truth: TrainRows,
     validation_texts: Sequence[str],
-    validation_truth: Rows,
+    validation_truth: ValidationRows,
     texts: Sequence[str],
 ) -> tuple[Rows, float]:
     """Labels of ``texts`` by TF-IDF and logistic regression, and the C that the validation texts chose.
@@ -111,16 +115,16 @@ def tfidf(
         return np.full(len(texts), majority(train_truth), dtype=np.int64), 0.0
     vectorizer, classifier = _sklearn()
     train = vectorizer.fit_transform(train_texts)
-    validation, test = (vectorizer.transform(some) for some in (validation_texts, texts))
+    validation, test = (vectorizer.transform(some) if len(some) else None for some in (validation_texts, texts))
     best, chosen, strength = -1, np.zeros(0, dtype=np.int64), 0.0
     for c in STRENGTHS if len(validation_texts) else STRENGTHS[1:2]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a fit cut off at max_iter is judged by its validation accuracy
             model = classifier(c).fit(train, train_truth)
-        right = int((model.predict(validation) == validation_truth).sum()) if len(validation_texts) else 0
+        right = 0 if validation is None else int((model.predict(validation) == validation_truth).sum())
         if right > best:  # of equally good ones the most regularised
             best, strength = right, c
-            chosen = model.predict(test).astype(np.int64) if len(texts) else chosen
+            chosen = chosen if test is None else model.predict(test).astype(np.int64)
     return chosen, strength
 
 

@@ -84,5 +84,5 @@ def reliability(truth: Rows, probabilities: Probabilities, *, bins: int = BINS) 
             float(sums[i] / rows[i]),
             wilson(int(hits[i]), int(rows[i])),
         )
-        for i in np.flatnonzero(rows)
+        for i in map(int, np.flatnonzero(rows))
     )

@@ -11,7 +11,7 @@ from bertline.evaluation.figures import percent, percent_range
 from bertline.evaluation.history import EpochRecord
 from bertline.evaluation.intervals import Estimate
 from bertline.evaluation.slices import Slice
-from bertline.evaluation.svg import CHARACTER, Plot, element, line, path, picture, rect, shorten, text, ticks
+from bertline.evaluation.svg import CHARACTER, Number, Plot, element, line, path, picture, rect, shorten, text, ticks
 
 WIDTH, HEIGHT = 370.0, 250.0  # small, so that the text is still readable where a phone scales it to 300 px
 LEFT, RIGHT = 50.0, WIDTH - 18
@@ -178,7 +178,7 @@ def _bin_points(plot: Plot, bins: Sequence[Bin], class_: str) -> Markup:
     return Markup("").join([*([path(solid, f"{class_} curve")] if solid else []), *dots])
 
 
-def _bin_rows(plot: Plot, before: Sequence[Bin], after: Sequence[Bin], top: float, bottom: float) -> Markup:
+def _bin_rows(plot: Plot, before: Sequence[Bin], after: Sequence[Bin], top: Number, bottom: Number) -> Markup:
     most = max(one.rows for one in (*before, *after))
     parts = [line(plot.left, bottom, plot.right, bottom, "grid")]
     for offset, bins, class_ in ((0.08, after, "first"), (0.54, before, "second")):
@@ -213,8 +213,11 @@ def _bar(plot: Plot, i: int, step: float, name: str, value: Estimate) -> list[Ma
         text(f"{percent(value.value)}  ({percent_range(value)})", plot.right, y + 16, anchor="end", class_="value"),
         rect(plot.left, middle - 9, plot.right - plot.left, 18, "track", rx=3),
         rect(plot.left, middle - 9, plot.x(value.value) - plot.left, 18, f"{class_} bar", rx=3),
-        line(ends[0], middle, ends[1], middle, "whisker strong"),
-        *(line(end, middle - 5, end, middle + 5, "whisker strong") for end in ends),
+        *(
+            line(*stroke, class_)
+            for class_ in ("halo", "whisker strong")
+            for stroke in ((ends[0], middle, ends[1], middle), *((x, middle - 5, x, middle + 5) for x in ends))
+        ),
     ]
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from bertline.evaluation.figures import percent
-from bertline.evaluation.svg import CHARACTER, element, picture, rect, shorten, text
+from bertline.evaluation.svg import CHARACTER, Number, element, picture, rect, shorten, text
 
 MOST_LABELS = 20
 _LABEL_CHARACTERS = 22
-_FAINTEST, _STRONGEST = 0.05, 0.55  # opacities between which text of the page's colour keeps its contrast
+FAINTEST, STRONGEST = 0.05, 0.55  # opacities between which text of the page's colour keeps its contrast
 _SHARES_UP_TO = 12  # labels; smaller cells hold the count alone
 
 Counts = Sequence[Sequence[int]]
@@ -66,7 +66,7 @@ def _slant(names: Sequence[str]) -> float:
     return max(len(shorten(name, _LABEL_CHARACTERS)) for name in names) * CHARACTER * 0.75 + 6
 
 
-def _column_name(name: str, x: float, y: float, slanted: bool) -> Markup:
+def _column_name(name: str, x: Number, y: Number, slanted: bool) -> Markup:
     short = shorten(name, _LABEL_CHARACTERS)
     if not slanted:
         return text(short, x, y, anchor="middle", class_="legend")
@@ -74,11 +74,11 @@ def _column_name(name: str, x: float, y: float, slanted: bool) -> Markup:
     return element("text", short, x=x, y=y, transform=turned, class_="legend")
 
 
-def _box(names: Sequence[str], cells: Counts, i: int, j: int, x: float, y: float, size: float) -> Markup:
+def _box(names: Sequence[str], cells: Counts, i: int, j: int, x: Number, y: Number, size: Number) -> Markup:
     count, support = cells[i][j], sum(cells[i])
     share = count / support if support else 0.0
-    opacity = _FAINTEST + (_STRONGEST - _FAINTEST) * share**0.5 if count else 0.0  # √: 5 % is to be seen too
-    class_ = "first cell" if i == j else "second cell"
+    opacity = FAINTEST + (STRONGEST - FAINTEST) * share**0.5 if count else 0.0  # √: 5 % is to be seen too
+    class_ = "right cell" if i == j else "wrong cell"
     title = f"true {names[i]}, predicted {names[j]}: {count:,} of {support:,} rows ({percent(share)})"
     with_share = len(names) <= _SHARES_UP_TO
     middle = x + size / 2

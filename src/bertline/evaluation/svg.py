@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+Number = int | float  # spelt out for checks at run time, which do not take an int for a float
+
 CHARACTER = 6.3  # mean width of a character of 12 px system font, in px
 
 
@@ -27,7 +29,7 @@ def element(tag: str, *children: str | Markup, **attributes: object) -> Markup:
     )
 
 
-def picture(title: str, width: float, height: float, *children: Markup, class_: str = "chart") -> Markup:
+def picture(title: str, width: Number, height: Number, *children: Markup, class_: str = "chart") -> Markup:
     """An ``svg`` that scales with its box and reads its ``title`` to those who cannot see it."""
     return element(
         "svg",
@@ -40,23 +42,23 @@ def picture(title: str, width: float, height: float, *children: Markup, class_: 
     )
 
 
-def text(content: str, x: float, y: float, *, anchor: str = "start", class_: str = "tick") -> Markup:
+def text(content: str, x: Number, y: Number, *, anchor: str = "start", class_: str = "tick") -> Markup:
     """A line of text on the baseline ``y``."""
     return element("text", content, x=x, y=y, text_anchor=anchor, class_=class_)
 
 
-def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+def line(x1: Number, y1: Number, x2: Number, y2: Number, class_: str) -> Markup:
     """A straight line."""
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
-def rect(x: float, y: float, width: float, height: float, class_: str, **attributes: object) -> Markup:
+def rect(x: Number, y: Number, width: Number, height: Number, class_: str, **attributes: object) -> Markup:
     """A rectangle; a negative size is none."""
     size = {"width": max(0.0, width), "height": max(0.0, height)}
     return element("rect", x=x, y=y, **size, class_=class_, **attributes)
 
 
-def path(points: Sequence[tuple[float, float]], class_: str) -> Markup:
+def path(points: Sequence[tuple[Number, Number]], class_: str) -> Markup:
     """Straight lines through points."""
     steps = (f"{'L' if i else 'M'}{_number(x)} {_number(y)}" for i, (x, y) in enumerate(points))
     return element("path", d=" ".join(steps), class_=class_)
@@ -66,35 +68,35 @@ def path(points: Sequence[tuple[float, float]], class_: str) -> Markup:
 class Plot:
     """A rectangle of the picture with a linear scale on each side."""
 
-    left: float
-    top: float
-    right: float
-    bottom: float
-    x_range: tuple[float, float]
-    y_range: tuple[float, float]
+    left: Number
+    top: Number
+    right: Number
+    bottom: Number
+    x_range: tuple[Number, Number]
+    y_range: tuple[Number, Number]
 
-    def x(self, value: float) -> float:
+    def x(self, value: Number) -> float:
         """Where a value lies across."""
         return self.left + (self.right - self.left) * _share(value, *self.x_range)
 
-    def y(self, value: float) -> float:
+    def y(self, value: Number) -> float:
         """Where a value lies upwards."""
         return self.bottom - (self.bottom - self.top) * _share(value, *self.y_range)
 
-    def grid(self, values: Sequence[float], labels: Sequence[str]) -> Markup:
+    def grid(self, values: Sequence[Number], labels: Sequence[str]) -> Markup:
         """Horizontal lines with labels on the left."""
         lines = (line(self.left, self.y(v), self.right, self.y(v), "grid") for v in values)
         names = (text(name, self.left - 8, self.y(v) + 4, anchor="end") for v, name in zip(values, labels, strict=True))
         return Markup("").join([*lines, *names])
 
-    def whisker(self, x: float, low: float, high: float, class_: str) -> Markup:
+    def whisker(self, x: Number, low: Number, high: Number, class_: str) -> Markup:
         """A vertical interval with end strokes, at ``x`` px."""
         top, bottom = self.y(high), self.y(low)
         strokes = ((x, top, x, bottom), (x - 4, top, x + 4, top), (x - 4, bottom, x + 4, bottom))
         return Markup("").join(line(*ends, class_) for ends in strokes)
 
 
-def ticks(low: float, high: float, *, about: int = 5) -> list[float]:
+def ticks(low: Number, high: Number, *, about: int = 5) -> list[float]:
     """Round numbers from at or above ``low`` to at or below ``high``.
 
     >>> ticks(0.62, 0.91)
@@ -112,7 +114,7 @@ def shorten(name: str, characters: int) -> str:
     return name if len(name) <= characters else name[: max(1, characters - 1)].rstrip() + "…"
 
 
-def _share(value: float, low: float, high: float) -> float:
+def _share(value: Number, low: Number, high: Number) -> float:
     return (value - low) / (high - low) if high > low else 0.5
 
 

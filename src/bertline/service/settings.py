@@ -18,7 +18,7 @@ class ServeSettings(BaseModel):
         description="address to listen on; 0.0.0.0 is every network of this machine",
     )
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
-    max_batch_texts: int = Field(128, ge=1, description="texts in one request")
-    max_chars: int = Field(50_000, ge=1, description="characters of one text")
-    max_body_bytes: int = Field(4 * 2**20, ge=1024, description="bytes of the body of one request")
+    max_batch_texts: int = Field(128, ge=1, description="most texts in one request")
+    max_chars: int = Field(50_000, ge=1, description="most characters of one text")
+    max_body_bytes: int = Field(4 * 2**20, ge=1024, description="most bytes of the body of one request")
     shutdown_timeout_s: int = Field(30, ge=1, description="seconds that requests in progress get when stopping")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bertline.evaluation.history import EpochRecord
 
@@ -37,6 +37,7 @@ class Step:
     seconds_left: float
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Listens to a run."""
 

@@ -23,12 +23,13 @@ def test_results_are_a_table_with_intervals_and_baselines(manifest: Manifest) ->
         manifest,
         metrics={
             "rows": 1000,
+            "split": "held out, seed 0",
             "accuracy": {"value": 0.845, "low": 0.822, "high": 0.866},
             "nll": 0.3712,
             "baselines": {"TF-IDF": {"accuracy": 0.78}, "majority": {"accuracy": {"value": 0.5}}},
         },
     )
-    assert "Measured on the test split (1,000 rows), none of which was trained on." in text
+    assert "Measured on 1,000 rows that were not trained on (held out, seed 0)." in text
     assert "| figure | this model | 95 % interval | TF-IDF | majority |" in text
     assert "| accuracy | 84.5 % | 82.2 % to 86.6 % | 78.0 % | 50.0 % |" in text
     assert "| negative log-likelihood | 0.3712 |  |  |  |" in text
@@ -42,9 +43,7 @@ def test_what_was_not_recorded_is_said(manifest: Manifest) -> None:
 
 def test_facts_are_tables(manifest: Manifest) -> None:
     text = card(manifest, data={"source": "a|b.csv", "split": {"train": 8, "test": 1}, "seeds": [1, 2]})
-    assert (
-        "| source | a&#124;b.csv |\n| split: train | 8 |\n| split: test | 1 |\n| seeds | &#91;1, 2] |" in text
-    )
+    assert "| source | a&#124;b.csv |\n| split: train | 8 |\n| split: test | 1 |\n| seeds | &#91;1, 2] |" in text
 
 
 def test_transformers_usage_divides_by_the_temperature(manifest: Manifest) -> None:

@@ -129,9 +129,7 @@ def test_a_path_that_could_leave_the_bundle_is_refused(path: str) -> None:
         safe_path(path)
 
 
-@pytest.mark.parametrize(
-    "path", ["a", ".gitattributes", "engines/onnx/model.onnx", "ein Blatt.txt", "图.svg"]
-)
+@pytest.mark.parametrize("path", ["a", ".gitattributes", "engines/onnx/model.onnx", "ein Blatt.txt", "图.svg"])
 def test_a_plain_path_is_kept(path: str) -> None:
     assert safe_path(path) == path
 

@@ -49,9 +49,7 @@ def test_parents_are_made_and_an_empty_directory_is_filled(tmp_path: Path, manif
 
 
 def test_a_bundle_is_replaced_only_when_asked(bundle: Path, manifest: Manifest) -> None:
-    with pytest.raises(
-        BundleError, match="already holds a bundle: choose another directory, or pass --overwrite"
-    ):
+    with pytest.raises(BundleError, match="already holds a bundle: choose another directory, or pass --overwrite"):
         write(bundle, manifest, marker=b"two")
     assert marker(bundle) == b"one"
     assert marker(write(bundle, manifest, overwrite=True, marker=b"two")) == b"two"
@@ -80,16 +78,12 @@ def test_anything_else_is_never_replaced(tmp_path: Path, manifest: Manifest, ove
 def test_foreign_files_in_a_bundle_are_not_lost(bundle: Path, manifest: Manifest, foreign: str) -> None:
     (bundle / foreign).parent.mkdir(exist_ok=True)
     (bundle / foreign).write_text("mine")
-    with pytest.raises(
-        BundleError, match=f"holds {foreign}, which is no part of the bundle there and would be lost"
-    ):
+    with pytest.raises(BundleError, match=f"holds {foreign}, which is no part of the bundle there and would be lost"):
         write(bundle, manifest, overwrite=True)
     assert (bundle / foreign).read_text() == "mine"
 
 
-def test_a_damaged_bundle_is_replaced_but_not_one_that_cannot_be_told(
-    bundle: Path, manifest: Manifest
-) -> None:
+def test_a_damaged_bundle_is_replaced_but_not_one_that_cannot_be_told(bundle: Path, manifest: Manifest) -> None:
     (bundle / "model.safetensors").write_bytes(b"")
     assert marker(write(bundle, manifest, overwrite=True, marker=b"two")) == b"two"
     (bundle / "bertline.json").write_text("{}")
@@ -126,9 +120,7 @@ def test_a_full_disk_is_a_sentence(bundle: Path, manifest: Manifest, monkeypatch
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(module, "flush", full)
-    with pytest.raises(
-        BundleError, match=r"cannot be written to .*: No space left on device; free some space"
-    ):
+    with pytest.raises(BundleError, match=r"cannot be written to .*: No space left on device; free some space"):
         write(bundle, manifest, overwrite=True)
     assert marker(bundle) == b"one"
 
@@ -146,47 +138,50 @@ def test_only_plain_files_can_be_part_of_it(tmp_path: Path, manifest: Manifest, 
     assert not (tmp_path / "reviews").exists()
 
 
-# Kills itself at the n-th system call that could leave something half done.
-CRASH = """
+# Writes over a bundle again and again, each time in a process of its own that is killed one step later: at the
+# n-th opening, renaming, making or removing of a file. Prints what the bundle then holds, until one gets through.
+CRASHES = """
 import os, signal, sys
 from pathlib import Path
 from bertline.bundle import load, writing
 
-COUNTED = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "ctypes.call_function")
-left = [int(sys.argv[2])]
+STEPS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir")
+bundle = Path(sys.argv[1])
+manifest = load(bundle).manifest
 
-def dying(event, arguments):
-    if event in COUNTED:
-        left[0] -= 1
-        if left[0] == -1:
+def write(left):
+    def count(event, arguments):
+        left[0] -= event in STEPS
+        if left[0] < 0:
+            left[0] = 10**9
             os.kill(os.getpid(), signal.SIGKILL)
 
-manifest = load(Path(sys.argv[1])).manifest
-with writing(Path(sys.argv[1]), manifest, overwrite=True) as staging:
-    (staging / "vocab.txt").write_bytes(b"two")
-    sys.addaudithook(dying)
-print("done")
+    with writing(bundle, manifest, overwrite=True) as staging:
+        (staging / "vocab.txt").write_bytes(b"two")
+        sys.addaudithook(count)
+    os._exit(0)
+
+for steps in range(1000):
+    child = os.fork() or write([steps])
+    _, status = os.waitpid(child, 0)
+    load(bundle)
+    print(steps, (bundle / "vocab.txt").read_text(), "whole" if status == 0 else os.WTERMSIG(status))
+    if status == 0:
+        break
 """
 
 
-def crash(bundle: Path, after: int) -> str:
-    command = [sys.executable, "-c", CRASH, str(bundle), str(after)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert result.returncode in (0, -signal.SIGKILL), result.stderr
-    return result.stdout.strip()
-
-
 def test_a_kill_at_any_moment_leaves_one_whole_bundle(bundle: Path, manifest: Manifest) -> None:
-    seen = []
-    for after in range(0, 100, 1):
-        done = crash(bundle, after)
-        seen.append(marker(bundle))
-        if done:
-            break
-    assert done == "done"
-    assert seen == sorted(seen, key=[b"one", b"two"].index)
-    assert set(seen) == {b"one", b"two"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", CRASHES, str(bundle)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    *killed, last = [line.split()[1:] for line in result.stdout.splitlines()]
+    assert last == ["two", "whole"]
+    assert {status for _, status in killed} == {str(signal.SIGKILL.value)}
+    contents = [content for content, _ in killed]
+    first_two = contents.index("two")
+    assert first_two > 5, "it was killed before the exchange"
+    assert contents == ["one"] * first_two + ["two"] * (len(contents) - first_two)
     write(bundle, manifest, overwrite=True, marker=b"three")
     assert os.listdir(bundle.parent) == ["reviews"], "the next write sweeps up"  # noqa: PTH208
 

@@ -35,17 +35,13 @@ def test_a_truncated_file_is_refused_by_name(bundle: Path, path: str) -> None:
 
 def test_a_truncated_file_says_how_much_is_there(bundle: Path) -> None:
     os.truncate(bundle / "model.safetensors", 100)
-    with pytest.raises(
-        BundleError, match=r"model.safetensors in .* is truncated, 100 of 256 bytes: copy or download"
-    ):
+    with pytest.raises(BundleError, match=r"model.safetensors in .* is truncated, 100 of 256 bytes: copy or download"):
         load(bundle, verify=False)
 
 
 def test_a_longer_file_is_altered(bundle: Path) -> None:
     (bundle / "model.safetensors").write_bytes(bytes(300))
-    with pytest.raises(
-        BundleError, match="was altered after the bundle was written, 300 bytes instead of 256"
-    ):
+    with pytest.raises(BundleError, match="was altered after the bundle was written, 300 bytes instead of 256"):
         load(bundle, verify=False)
 
 
@@ -122,9 +118,7 @@ def test_a_huge_manifest_is_not_read(bundle: Path) -> None:
 
 
 def test_a_missing_directory(tmp_path: Path) -> None:
-    with pytest.raises(
-        BundleError, match="nowhere does not exist: give the directory that bertline train wrote"
-    ):
+    with pytest.raises(BundleError, match="nowhere does not exist: give the directory that bertline train wrote"):
         load(tmp_path / "nowhere")
 
 
@@ -140,9 +134,7 @@ def test_a_directory_that_is_no_bundle(tmp_path: Path) -> None:
 
 def test_a_plain_checkpoint_says_what_to_do(bundle: Path) -> None:
     (bundle / "bertline.json").unlink()
-    with pytest.raises(
-        BundleError, match=r"plain HF checkpoint .* bertline train DATA --model .*reviews --out DIR"
-    ):
+    with pytest.raises(BundleError, match=r"plain HF checkpoint .* bertline train DATA --model .*reviews --out DIR"):
         load(bundle)
 
 

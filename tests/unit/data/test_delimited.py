@@ -6,6 +6,8 @@ import io
 import itertools
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bertline.data import delimited
 from bertline.data.delimited import AFTER_QUOTE, NEVER_CLOSED, TOO_FEW, TOO_MANY, read_delimited
@@ -147,3 +149,25 @@ def test_unnamed_columns_may_be_several() -> None:
 def test_a_faulty_header_is_refused() -> None:
     with pytest.raises(DataError, match=r"t\.csv line 1 should name the columns but has text after a closing quote"):
         read('"text"s,label\nx,y\n')
+
+
+# No quote inside an unquoted field: after a missing closing quote it cannot be told from one that closes.
+SOUND_ROWS = st.lists(st.sampled_from(["one,a\n", '"two, b",b\n', '"three\nlines\n",c\n', "\n"]), max_size=5)
+
+
+@settings(max_examples=60)
+@given(
+    before=SOUND_ROWS,
+    fault=st.sampled_from(
+        ['"x" y,a\n', '"x\ny" z,a\n', '"never,a\n', 'x,"never\n', "a,b,c\n", "a\n", "\udcff,a\n", "\0,a\n"]
+    ),
+    after=SOUND_ROWS,
+)
+def test_a_faulty_row_costs_itself_alone(before: list[str], fault: str, after: list[str]) -> None:
+    sound = lines("".join(["text,label\n", *before, *after]))
+    faulty = lines("".join(["text,label\n", *before, fault, *after]))
+    reasons = {NEVER_CLOSED, AFTER_QUOTE, TOO_MANY, TOO_FEW, UNDECODABLE, NUL}
+    here = 2 + "".join(before).count("\n")
+    assert [line for line, value in faulty if value in reasons] == [here]
+    grown = fault.count("\n")
+    assert [one for one in faulty if one[0] != here] == [(n + grown if n >= here else n, value) for n, value in sound]

@@ -25,6 +25,12 @@ def stored(table: Any) -> io.BytesIO:
     return stream
 
 
+def write(path: Path, values: list[Any]) -> None:
+    with open_writer(path, columns=["a"]) as rows:
+        for value in values:
+            rows.write({"a": value})
+
+
 def test_rows_are_numbered_over_all_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "READ_ROWS", 4)
     stream = stored(pa.table({"text": [f"text {i}" for i in range(10)], "label": [i % 2 == 0 for i in range(10)]}))
@@ -90,17 +96,14 @@ def test_the_types_are_those_of_the_first_row_group(monkeypatch: pytest.MonkeyPa
     assert [row.values["note"] for row in read_rows(path) if isinstance(row, Row)] == [None, None, *["later"] * 3]
 
 
-@pytest.mark.parametrize("values", [["x", 1], ["x", "y", 1], [1, 2, "x"], [2**70], [{1, 2}]])
+@pytest.mark.parametrize("values", [["x", 1], ["x", "y", 1], [1, 2, "x"], [2**70], [object()]])
 def test_values_of_several_types_are_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, values: list[Any]
 ) -> None:
     monkeypatch.setattr(parquet, "WRITE_ROWS", 2)
-    with (
-        pytest.raises(DataError, match=r"column 'a' of .*t\.parquet has values of several types, .* or JSON lines"),
-        open_writer(tmp_path / "t.parquet", columns=["a"]) as rows,
-    ):
-        for value in values:
-            rows.write({"a": value})
+    message = r"column 'a' of .*t\.parquet has values of several types, .* or JSON lines"
+    with pytest.raises(DataError, match=message):
+        write(tmp_path / "t.parquet", values)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,8 @@ def test_the_error_tells_a_single_row() -> None:
     bad = BadRows("reviews.csv")
     bad.add(BadRow(4, "empty text in column 'text'"))
     assert str(bad.error()) == (
-        "reviews.csv has 1 bad row (line 4: empty text in column 'text'); fix it or pass --skip-bad-rows to leave it out"
+        "reviews.csv has 1 bad row (line 4: empty text in column 'text'); "
+        "fix it or pass --skip-bad-rows to leave it out"
     )
 
 

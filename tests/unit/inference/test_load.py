@@ -41,9 +41,7 @@ def test_a_bundle_without_a_model_is_a_checkpoint_error(tmp_path: Path) -> None:
         load_predictor(tmp_path / "hollow")
 
 
-def test_a_bundle_replaced_while_it_is_loaded_is_loaded_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bundle_replaced_while_it_is_loaded_is_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never the labels of one bundle with the weights of another."""
     target = tmp_path / "tiny"
     write_tiny_bundle(target, labels=("a", "b"))
@@ -71,9 +69,7 @@ def test_a_bundle_that_never_rests_is_given_up(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_device_that_is_not_there_is_a_settings_error(bundle: Path) -> None:
-    with pytest.raises(
-        SettingsError, match=r"torch cannot use the device 'toaster' .*: choose cpu, cuda or auto"
-    ):
+    with pytest.raises(SettingsError, match=r"torch cannot use the device 'toaster' .*: choose cpu, cuda or auto"):
         load_predictor(bundle, device="toaster")
 
 
@@ -101,6 +97,4 @@ def test_without_torch_the_error_names_the_extra(bundle: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", WITHOUT_TORCH, str(bundle)]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    assert (
-        "needs PyTorch to answer and torch is not installed: pip install 'bertline[train]'" in result.stdout
-    )
+    assert "needs PyTorch to answer and torch is not installed: pip install 'bertline[train]'" in result.stdout

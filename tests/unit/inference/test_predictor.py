@@ -44,6 +44,7 @@ def test_it_says_what_the_bundle_says(bundle: Path) -> None:
     assert predictor.version == load(bundle).manifest.checksum[:12]
     assert predictor.labels == ("negative", "neutral", "positive")
     assert predictor.max_tokens == 32
+    assert classifier(bundle, Counting()).temperature == 1.5
 
 
 def test_an_answer_has_every_label_and_reports_what_was_read(bundle: Path) -> None:

@@ -48,7 +48,6 @@ def tiny_classifier(*, family: Family, labels: int, pooling: Pooling, seed: int 
         feed_forward=64,
         max_positions=64,
         segments=2 if family == "bert" else 0,
-        classifier_dropout=0.2 if family == "distilbert" else None,
         init_std=0.3,
     )
     with torch.random.fork_rng():
@@ -70,9 +69,7 @@ def write_tiny_bundle(
         **changes,
     }
     manifest = Manifest(**entries)
-    classifier = tiny_classifier(
-        family=family, labels=len(manifest.labels), pooling=manifest.pooling, seed=seed
-    )
+    classifier = tiny_classifier(family=family, labels=len(manifest.labels), pooling=manifest.pooling, seed=seed)
     with writing(target, manifest, overwrite=overwrite) as staging:
         save_classifier(staging, classifier, labels=manifest.labels)
         tiny_tokenizer().save(staging, max_tokens=manifest.max_tokens)

@@ -12,7 +12,10 @@ let served = { models: [], limits: { max_chars: Infinity } };
 let model = null;
 let running = null;
 
-async function load() {
+let loading = null;
+const load = () => (loading ??= ask().finally(() => { loading = null; }));
+
+async function ask() {
   try {
     served = await models();
   } catch (refusal) {
@@ -51,7 +54,7 @@ async function submit() {
   }
   if (!text.value.trim()) return showError(BLANK);
   const mine = (running = new AbortController());
-  showWaiting();
+  showWaiting(model);
   showCurl(text.value);
   try {
     const answer = await predict(text.value, model.name, mine.signal);

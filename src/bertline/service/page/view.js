@@ -43,15 +43,20 @@ export function showModel(model) {
     version,
   );
   at("model-facts").replaceChildren(...facts);
-  drawBars(model.labels.map((label) => ({ label, probability: 0 })), false);
-  at("answer").dataset.state = "empty";
+  showNothing(model);
 }
 
-export function showWaiting() {
+// The last answer stays while the next one is awaited; an error does not.
+export function showWaiting(model) {
   const answer = at("answer");
-  answer.setAttribute("aria-busy", "true");
-  // Nothing to dim yet: the bars of the empty state stay as they are.
   if (answer.dataset.state === "done") answer.dataset.state = "waiting";
+  else if (answer.dataset.state !== "waiting") showNothing(model);
+  answer.setAttribute("aria-busy", "true");
+}
+
+function showNothing(model) {
+  drawBars(model.labels.map((label) => ({ label, probability: 0 })), false);
+  settle("empty");
 }
 
 export function showAnswer({ prediction, took_ms, model_ms }) {

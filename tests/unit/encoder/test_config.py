@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bertline.encoder.config import ACTIVATIONS, EncoderConfig, Family
+from bertline.errors import CheckpointError
+
+MINILM = {
+    "model_type": "bert",
+    "architectures": ["BertModel"],
+    "vocab_size": 30522,
+    "hidden_size": 384,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 12,
+    "intermediate_size": 1536,
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+}
+SMALL: dict[str, Any] = {"vocab_size": 20, "hidden": 12, "heads": 3}
+
+
+@st.composite
+def configs(draw: st.DrawFn, family: Family) -> EncoderConfig:
+    heads = draw(st.integers(1, 8))
+    rates = st.floats(0, 0.9)
+    return EncoderConfig(
+        family=family,
+        vocab_size=draw(st.integers(1, 10**6)),
+        hidden=heads * draw(st.integers(1, 64)),
+        layers=draw(st.integers(1, 48)),
+        heads=heads,
+        feed_forward=draw(st.integers(1, 4096)),
+        max_positions=draw(st.integers(1, 8192)),
+        segments=draw(st.integers(1, 4)) if family == "bert" else 0,
+        activation=draw(st.sampled_from(ACTIVATIONS)),
+        norm_eps=draw(st.sampled_from([1e-12, 1e-5])) if family == "bert" else 1e-12,
+        dropout=draw(rates),
+        attention_dropout=draw(rates),
+        classifier_dropout=draw(st.none() | rates),
+        init_std=draw(rates),
+    )
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert"])
+@settings(max_examples=25)
+@given(data=st.data())
+def test_the_table_of_hf_names_is_reversible(family: Family, data: st.DataObject) -> None:
+    config = data.draw(configs(family))
+    assert EncoderConfig.from_hf(config.to_hf()) == config
+
+
+def test_what_a_config_json_leaves_out_is_that_of_bert_base() -> None:
+    config = EncoderConfig.from_hf(MINILM)
+    assert config == EncoderConfig(hidden=384, layers=6, feed_forward=1536)
+    assert (config.head_size, config.max_positions, config.segments, config.norm_eps) == (32, 512, 2, 1e-12)
+
+
+def test_distilbert_has_no_segments_and_its_own_dropout_before_the_labels() -> None:
+    config = EncoderConfig.from_hf(
+        {"model_type": "distilbert", "vocab_size": 9, "dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 4}
+    )
+    assert (config.segments, config.head_dropout) == (0, 0.2)
+    assert EncoderConfig(dropout=0.3).head_dropout == 0.3
+    assert EncoderConfig(dropout=0.3, classifier_dropout=0.0).head_dropout == 0.0
+
+
+def test_one_rate_everywhere() -> None:
+    config = EncoderConfig().with_dropout(0.25)
+    assert (config.dropout, config.attention_dropout, config.head_dropout) == (0.25, 0.25, 0.25)
+
+
+def test_a_missing_padding_token_is_the_first() -> None:
+    assert EncoderConfig.from_hf({**MINILM, "pad_token_id": None}).pad_id == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"model_type": "roberta"},
+            "reviews/config.json is of model_type 'roberta': bertline reads 'bert' and 'distilbert' checkpoints",
+        ),
+        ({"model_type": ["bert"]}, "reviews/config.json is of model_type ['bert']: bertline reads"),
+        (
+            {"position_embedding_type": "relative_key"},
+            "sets position_embedding_type to 'relative_key': bertline computes only 'absolute'",
+        ),
+        ({"is_decoder": True}, "sets is_decoder to True: bertline computes only False"),
+        ({"hidden_act": "mish"}, "the model's activation is 'mish': bertline computes gelu, gelu_new"),
+        ({"hidden_act": ["gelu"]}, "the model's activation is ['gelu']: bertline computes"),
+        ({"num_attention_heads": 7}, "the model's hidden size 384 is no multiple of its 7 attention heads"),
+        ({"num_attention_heads": 0}, "the model's num_attention_heads is 0: it must be a whole number"),
+        ({"num_hidden_layers": "six"}, "the model's num_hidden_layers is 'six': it must be a whole number"),
+        ({"hidden_size": 384.0}, "the model's hidden_size is 384.0: it must be a whole number of at least 1"),
+        ({"vocab_size": True}, "the model's vocab_size is True: it must be a whole number of at least 1"),
+        ({"hidden_dropout_prob": 1}, "the model's hidden_dropout_prob is 1: it must be a number from 0 to"),
+        ({"hidden_dropout_prob": None}, "the model's hidden_dropout_prob is None: it must be a number"),
+        ({"classifier_dropout": "no"}, "the model's classifier_dropout is 'no': it must be a number"),
+        ({"layer_norm_eps": "tiny"}, "the model's layer_norm_eps is 'tiny': it must be a number"),
+        ({"type_vocab_size": -1}, "the model's type_vocab_size is -1: it must be a whole number"),
+        ({"pad_token_id": 30522}, "the model's pad_token_id is 30522: it must be one of its 30522 tokens"),
+        ({"pad_token_id": -1}, "the model's pad_token_id is -1: it must be one of its 30522 tokens"),
+    ],
+)
+def test_a_configuration_that_cannot_be_computed_is_refused(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(CheckpointError, match=re.escape(sentence)):
+        EncoderConfig.from_hf({**MINILM, **change}, origin="reviews/config.json")
+
+
+def test_missing_entries_are_named_as_in_the_file() -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json lacks hidden_size, num_attention_heads: copy it"):
+        EncoderConfig.from_hf({"model_type": "bert", "vocab_size": 9, "num_hidden_layers": 2})
+
+
+def test_a_distilbert_encoder_with_segments_would_lose_them_when_saved() -> None:
+    with pytest.raises(CheckpointError, match="a DistilBERT encoder has no segment embeddings"):
+        EncoderConfig(family="distilbert", **SMALL)
+    with pytest.raises(CheckpointError, match=r"a DistilBERT encoder normalises with 1e-12"):
+        EncoderConfig(family="distilbert", segments=0, norm_eps=1e-5, **SMALL)
+
+
+def test_it_cannot_be_changed_afterwards() -> None:
+    config = EncoderConfig()
+    with pytest.raises(AttributeError):
+        config.hidden = 3  # type: ignore[misc]
+    assert replace(config, layers=1).layers == 1

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bertline.data.batching import pad
+from bertline.encoder.config import EncoderConfig
+from bertline.encoder.encoder import Encoder
+
+TEXTS = st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=10), min_size=1, max_size=5)
+
+
+def encoder_of(config: EncoderConfig) -> Encoder:
+    torch.manual_seed(0)
+    return Encoder(config).eval()
+
+
+def states(encoder: Encoder, texts: list[list[int]], *, causal: bool = False) -> list[torch.Tensor]:
+    batch = pad(texts, encoder.config.pad_id)
+    with torch.no_grad():
+        last = encoder(torch.from_numpy(batch.ids), torch.from_numpy(batch.attend), causal=causal).last
+    return [last[i, : len(text)] for i, text in enumerate(texts)]
+
+
+@settings(max_examples=25)
+@given(texts=TEXTS, causal=st.booleans())
+def test_neither_company_nor_padding_changes_a_token(
+    config: EncoderConfig, texts: list[list[int]], causal: bool
+) -> None:
+    encoder = encoder_of(config)
+    together = states(encoder, texts, causal=causal)
+    for text, found in zip(texts, together, strict=True):
+        (alone,) = states(encoder, [text], causal=causal)
+        assert torch.allclose(found, alone, atol=1e-5)
+
+
+@settings(max_examples=15)
+@given(text=st.lists(st.integers(0, 19), min_size=2, max_size=10), data=st.data())
+def test_a_causal_mask_hides_what_comes_later(
+    config: EncoderConfig, text: list[int], data: st.DataObject
+) -> None:
+    encoder = encoder_of(config)
+    at = data.draw(st.integers(1, len(text) - 1))
+    changed = text[:at] + [(one + 1) % 20 for one in text[at:]]
+    (before,), (after,) = (states(encoder, [one], causal=True) for one in (text, changed))
+    assert torch.allclose(before[:at], after[:at], atol=1e-5)
+    assert not torch.allclose(before[at:], after[at:], atol=1e-3)
+    (before,), (after,) = (states(encoder, [one]) for one in (text, changed))
+    assert not torch.allclose(before[:at], after[:at], atol=1e-3)
+
+
+def test_a_text_without_a_real_token_leaves_the_others_alone(config: EncoderConfig) -> None:
+    encoder = encoder_of(config)
+    ids, attend = torch.tensor([[5, 6, 7], [0, 0, 0]]), torch.tensor([[True] * 3, [False] * 3])
+    with torch.no_grad():
+        for asked in (False, True):
+            found = encoder(ids, attend, want_attentions=asked).last
+            assert torch.allclose(found[0], states(encoder, [[5, 6, 7]])[0], atol=1e-5)
+
+
+def test_everything_asked_for_is_there_and_nothing_else(config: EncoderConfig) -> None:
+    encoder = encoder_of(config)
+    ids, attend = torch.tensor([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.bool)
+    plain = encoder(ids, attend)
+    assert (plain.hidden_states, plain.attentions) == (None, None)
+    asked = encoder(ids, attend, want_hidden_states=True, want_attentions=True)
+    assert [tuple(one.shape) for one in asked.hidden_states or ()] == [(1, 3, 12)] * (config.layers + 1)
+    assert [tuple(one.shape) for one in asked.attentions or ()] == [(1, 3, 3, 3)] * config.layers
+    assert torch.allclose(plain.last, asked.last, atol=1e-6)
+
+
+def test_segments_default_to_the_first() -> None:
+    config = EncoderConfig(vocab_size=9, hidden=8, layers=1, heads=2, feed_forward=8, max_positions=4, init_std=1)
+    encoder, ids, attend = encoder_of(config), torch.tensor([[5, 6]]), torch.ones(1, 2, dtype=torch.bool)
+    zeros, ones = torch.zeros_like(ids), torch.ones_like(ids)
+    last = encoder(ids, attend).last
+    assert torch.equal(last, encoder(ids, attend, segments=zeros).last)
+    assert not torch.allclose(last, encoder(ids, attend, segments=ones).last, atol=1e-3)
+
+
+def test_more_tokens_than_positions_are_refused(config: EncoderConfig) -> None:
+    with pytest.raises(ValueError, match="11 tokens in a batch, but the model has 10 positions"):
+        encoder_of(config)(torch.ones(1, 11, dtype=torch.long), torch.ones(1, 11, dtype=torch.bool))
+
+
+def test_the_initial_weights_are_those_of_bert() -> None:
+    config = EncoderConfig(vocab_size=500, hidden=64, layers=2, heads=4, feed_forward=256, pad_id=3)
+    for name, parameter in encoder_of(config).named_parameters():
+        if name.endswith("norm.weight"):
+            assert bool((parameter == 1).all()), name
+        elif name.endswith("bias"):
+            assert not parameter.any(), name
+        else:
+            within = 6 * config.init_std / math.sqrt(parameter.numel())
+            assert abs(float(parameter.mean().detach())) < within, name
+            assert abs(float(parameter.std().detach()) / config.init_std - 1) < 0.2, name
+    token = encoder_of(config).embeddings.token.weight
+    assert not token[3].any()
+    assert bool(token[0].any())
+
+
+def test_dropout_is_of_training_only(config: EncoderConfig) -> None:
+    encoder = encoder_of(config.with_dropout(0.5))
+    ids, attend = torch.tensor([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.bool)
+    assert torch.equal(encoder(ids, attend).last, encoder(ids, attend).last)
+    encoder.train()
+    assert not torch.equal(encoder(ids, attend).last, encoder(ids, attend).last)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bertline.data.batching import pad, plan
+from bertline.encoder.config import EncoderConfig
+from bertline.encoder.heads import Classifier, MeanHead, PoolerHead, Pooling, PreClassifierHead, mean_pool
+
+TEXTS = st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=10), min_size=1, max_size=7)
+STATES = torch.randn(2, 3, 12, generator=torch.Generator().manual_seed(1))
+ATTEND = torch.tensor([[True, True, True], [True, False, False]])
+
+
+def classifier_of(config: EncoderConfig, pooling: Pooling = "cls", labels: int = 3) -> Classifier:
+    torch.manual_seed(0)
+    return Classifier(config, labels, pooling).eval()
+
+
+def logits(classifier: Classifier, texts: list[list[int]], extra_tokens: int = 0) -> torch.Tensor:
+    batch = pad(texts, classifier.config.pad_id)
+    ids, attend = torch.from_numpy(batch.ids), torch.from_numpy(batch.attend)
+    ids = torch.nn.functional.pad(ids, (0, extra_tokens), value=classifier.config.pad_id)
+    with torch.no_grad():
+        return classifier(ids, torch.nn.functional.pad(attend, (0, extra_tokens)))
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=TEXTS,
+    budget=st.integers(1, 80),
+    seed=st.none() | st.integers(0, 9),
+    order=st.randoms(use_true_random=False),
+    data=st.data(),
+)
+def test_batches_order_and_padding_do_not_change_an_answer(
+    config: EncoderConfig,
+    pooling: Pooling,
+    texts: list[list[int]],
+    budget: int,
+    seed: int | None,
+    order: object,
+    data: st.DataObject,
+) -> None:
+    classifier = classifier_of(config, pooling)
+    alone = torch.cat([logits(classifier, [text]) for text in texts])
+    rows = data.draw(st.permutations(range(len(texts))))
+    shuffled = [texts[row] for row in rows]
+    for batch in plan([len(text) for text in shuffled], budget, seed=seed):
+        chosen = [shuffled[i] for i in batch]
+        room = config.max_positions - max(len(text) for text in chosen)
+        found = logits(classifier, chosen, data.draw(st.integers(0, room)))
+        assert torch.allclose(found, alone[[rows[i] for i in batch]], atol=1e-5)
+
+
+def test_each_family_has_its_own_head(config: EncoderConfig) -> None:
+    own = PoolerHead if config.family == "bert" else PreClassifierHead
+    assert isinstance(classifier_of(config).head, own)
+    assert isinstance(classifier_of(config, "mean").head, MeanHead)
+
+
+def test_the_head_of_bert_is_a_tanh_of_the_first_token(config: EncoderConfig) -> None:
+    head = PoolerHead(config, 4).eval()
+    expected = head.out(torch.tanh(STATES[:, 0] @ head.dense.weight.T + head.dense.bias))
+    assert torch.allclose(head(STATES, ATTEND), expected, atol=1e-6)
+
+
+def test_the_head_of_distilbert_is_a_relu_of_the_first_token(config: EncoderConfig) -> None:
+    head = PreClassifierHead(config, 4).eval()
+    expected = head.out((STATES[:, 0] @ head.dense.weight.T + head.dense.bias).clamp(min=0))
+    assert torch.allclose(head(STATES, ATTEND), expected, atol=1e-6)
+
+
+def test_the_mean_is_of_real_tokens_only(config: EncoderConfig) -> None:
+    pooled = mean_pool(STATES, ATTEND).numpy()
+    np.testing.assert_allclose(pooled[0], STATES[0].numpy().mean(0), atol=1e-6)
+    np.testing.assert_allclose(pooled[1], STATES[1, 0].numpy(), atol=1e-6)
+    head = MeanHead(config, 4).eval()
+    assert torch.allclose(head(STATES, ATTEND), head.out(mean_pool(STATES, ATTEND)), atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_the_initial_logits_of_a_fresh_head_are_small(config: EncoderConfig, pooling: Pooling) -> None:
+    head = classifier_of(config, pooling).head
+    assert not any(one.any() for name, one in head.named_parameters() if name.endswith("bias"))
+    std = torch.cat([one.flatten() for name, one in head.named_parameters() if name.endswith("weight")]).std()
+    assert 0.5 < float(std.detach()) / config.init_std < 2
+
+
+def test_dropout_before_the_labels_is_of_training_only() -> None:
+    for kind in (PoolerHead, PreClassifierHead, MeanHead):
+        head = kind(EncoderConfig(vocab_size=9, hidden=12, heads=3, classifier_dropout=0.5), 4).eval()
+        assert torch.equal(head(STATES, ATTEND), head(STATES, ATTEND))
+        head.train()
+        assert not torch.equal(head(STATES, ATTEND), head(STATES, ATTEND))

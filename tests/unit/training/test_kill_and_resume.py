@@ -1,0 +1,93 @@
+"""A real process, killed and resumed: the weights are those of a run that nothing happened to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bertline.training.checkpoint import STATE, working_directory
+from tests.unit.training.conftest import sentences, write_csv
+
+PATIENCE_S = 120.0
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_csv(tmp_path_factory.mktemp("tables") / "rows.csv", sentences(1_500))
+
+
+def command(data: Path, model: Path, out: Path, *more: str) -> list[str]:
+    flags = f"--model {model} --out {out} --epochs 2 --batch-tokens 512 --max-tokens 32 --precision bf16"
+    return [sys.executable, "-m", "bertline.cli.main", "train", str(data), *flags.split(), "--seed", "3", *more]
+
+
+def start(arguments: list[str]) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+def finish(arguments: list[str]) -> str:
+    process = start(arguments)
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, output
+    return output
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    began = time.monotonic()
+    while not condition():
+        assert process.poll() is None, "it ended before it could be stopped"
+        assert time.monotonic() - began < PATIENCE_S
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    out = tmp_path_factory.mktemp("whole") / "words"
+    finish(command(data, model, out))
+    return (out / "model.safetensors").read_bytes()
+
+
+def test_killed_twice_and_resumed_it_ends_in_the_same_weights(
+    data: Path, model: Path, tmp_path: Path, uninterrupted: bytes
+) -> None:
+    out = tmp_path / "words"
+    state = working_directory(out) / STATE
+    arguments = command(data, model, out, "--checkpoint-every-s", "0.05", "--resume")
+    written = 0.0
+    for _ in range(2):
+        process = start(arguments)
+        before = written
+        wait_for(lambda before=before: state.exists() and state.stat().st_mtime > before, process)
+        time.sleep(0.1)  # somewhere between two checkpoints
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not out.exists()
+        written = state.stat().st_mtime
+    output = finish(arguments)
+    assert "Resuming at step" in output
+    assert (out / "model.safetensors").read_bytes() == uninterrupted
+    assert not state.exists()
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
+    data: Path, model: Path, tmp_path: Path, uninterrupted: bytes
+) -> None:
+    out = tmp_path / "words"
+    state = working_directory(out) / STATE
+    process = start(command(data, model, out, "--checkpoint-every-s", "0.05"))
+    wait_for(state.exists, process)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert "error: training stopped at step" in output
+    assert "run the same command with --resume to go on from there" in output
+    finish(command(data, model, out, "--resume"))
+    assert (out / "model.safetensors").read_bytes() == uninterrupted

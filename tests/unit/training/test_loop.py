@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bertline.encoder.heads import Classifier
+from bertline.errors import Interrupted, TrainingError
+from bertline.evaluation.history import EpochRecord
+from bertline.text import Truncation
+from bertline.training.checkpoint import load_state
+from bertline.training.device import place
+from bertline.training.loop import Run, is_best, score
+from bertline.training.progress import Silent, Step
+from bertline.training.rows import Rows
+from bertline.training.settings import TrainSettings
+from tests.unit.inference.tiny import tiny_classifier, tiny_tokenizer
+from tests.unit.training.conftest import sentences
+
+QUICK: dict[str, Any] = {"precision": "fp32", "device": "cpu", "batch_tokens": 256, "lr": 3e-3, "checkpoint_every_s": 1e9}
+
+
+def rows_of(pairs: list[tuple[str, str]]) -> Rows:
+    tokenizer = tiny_tokenizer()
+    tokens = tokenizer.encode([text for text, _ in pairs], Truncation(64))
+    return Rows(tokens, [["bad", "good"].index(label) for _, label in pairs], range(2, len(pairs) + 2), tokenizer.pad_id)
+
+
+TRAIN, VALIDATION = rows_of(sentences(96)), rows_of(sentences(40, seed=1))
+
+
+class At(Silent):
+    """Does something after a given step."""
+
+    def __init__(self, step: int, action: Any) -> None:
+        self.step, self.action = step, action
+
+    def stepped(self, step: Step) -> None:
+        if step.step == self.step:
+            self.action()
+
+
+def run(
+    directory: Path, progress: Silent | None = None, *, train: Rows = TRAIN, head_seed: int = 0, **changes: Any
+) -> Run:
+    settings = TrainSettings(**{**QUICK, "epochs": 2, **changes})
+    model = tiny_classifier(family="bert", labels=2, pooling="cls", seed=head_seed)
+    return Run(model, train, VALIDATION, settings, place(settings), progress or Silent(), directory, {"data": "1"})
+
+
+def same(one: Classifier, other: Classifier) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Run:
+    whole = run(tmp_path / "whole")
+    whole.fit()
+    return whole
+
+
+def test_it_learns_by_heart_what_eight_rows_say(tmp_path: Path) -> None:
+    eight = rows_of(sentences(8))
+    small = run(tmp_path, train=eight, epochs=30, patience=30, weight_decay=0.0)
+    history = small.fit()
+    assert history[-1].train_loss < 0.05 < history[0].train_loss
+
+
+def test_it_learns_what_the_words_mean(tmp_path: Path) -> None:
+    longer = run(tmp_path / "longer", train=rows_of(sentences(240, seed=2)), epochs=12, patience=12)
+    assert max(one.validation_accuracy for one in longer.fit()) >= 0.8  # by chance: p < 1e-4 on 40 rows
+
+
+def test_a_seed_gives_the_same_weights_twice_and_another_seed_others(finished: Run, tmp_path: Path) -> None:
+    again, other = run(tmp_path / "again"), run(tmp_path / "other", seed=1)
+    again.fit()
+    other.fit()
+    assert same(finished.classifier, again.classifier)
+    assert not same(finished.classifier, other.classifier)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("step", [1, 4, 9])
+def test_a_stopped_run_resumes_to_the_weights_of_one_that_was_not(tmp_path: Path, step: int, precision: str) -> None:
+    whole = run(tmp_path / "whole", precision=precision)
+    whole.fit()
+    stopped = run(
+        tmp_path / "cut", At(step, lambda: os.kill(os.getpid(), signal.SIGINT)), precision=precision
+    )
+    with pytest.raises(Interrupted, match=rf"training stopped at step {step} of \d+: run the same command with --resume"):
+        stopped.fit()
+    state = load_state(tmp_path / "cut", {"data": "1"})
+    assert state is not None
+    assert state.position.step == step
+    resumed = run(tmp_path / "cut", precision=precision, head_seed=5)
+    history = resumed.fit(state)
+    assert same(whole.classifier, resumed.classifier)
+    assert [one.validation_loss for one in history] == [one.validation_loss for one in whole.position.history]
+    assert [one.train_loss for one in history] == pytest.approx([one.train_loss for one in whole.position.history])
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_rows_that_caused_it(tmp_path: Path) -> None:
+    broken = run(tmp_path)
+
+    def poison() -> None:
+        with torch.no_grad():
+            broken.classifier.head.out.bias.fill_(float("nan"))
+
+    broken.progress = At(3, poison)
+    lines = sorted(TRAIN.lines[i] for i in TRAIN.plan(256, 0)[3])[:2]
+    expected = rf"not a finite number in epoch 1, batch 4 \(rows of lines {lines[0]}, {lines[1]},.*lower --lr"
+    with pytest.raises(TrainingError, match=expected):
+        broken.fit()
+
+
+def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best_weights(tmp_path: Path) -> None:
+    early = run(tmp_path, epochs=40, patience=2, lr=5e-3)
+    history = early.fit()
+    best = max(range(len(history)), key=lambda i: (history[i].validation_accuracy, -history[i].validation_loss))
+    assert len(history) == best + 3 < 40
+    logits = score(early.classifier, VALIDATION, torch.device("cpu"))
+    assert (logits.argmax(1) == VALIDATION.truth).mean() == history[best].validation_accuracy
+
+
+def test_rows_are_scored_in_their_order_whatever_batch_they_are_in() -> None:
+    model = tiny_classifier(family="bert", labels=2, pooling="cls").eval()
+    together = score(model, VALIDATION, torch.device("cpu"))
+    alone = [
+        score(model, Rows([tokens], [0], [2], 0), torch.device("cpu"))[0] for tokens in VALIDATION.tokens
+    ]
+    np.testing.assert_allclose(together, np.stack(alone), atol=1e-5)
+
+
+def test_the_lower_loss_decides_between_equally_accurate_epochs() -> None:
+    def record(accuracy: float, loss: float) -> EpochRecord:
+        return EpochRecord(1, 1, 1.0, 1, 0.5, loss, accuracy, accuracy)
+
+    assert is_best([record(0.8, 0.4), record(0.8, 0.3)])
+    assert not is_best([record(0.8, 0.4), record(0.8, 0.5)])
+    assert not is_best([record(0.8, 0.4), record(0.7, 0.1)])

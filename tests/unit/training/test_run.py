@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from bertline.bundle import load
+from bertline.errors import BundleError, DataError, TrainingError
+from bertline.inference import load_predictor
+from bertline.training.checkpoint import working_directory
+from bertline.training.progress import Plan, Silent
+from bertline.training.run import Trained, train
+from bertline.training.settings import TrainSettings
+from tests.unit.training.conftest import sentences, write_csv
+
+
+class Told(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.plan: Plan | None = None
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def planned(self, plan: Plan) -> None:
+        self.plan = plan
+
+
+def settings(model: Path, **changes: Any) -> TrainSettings:
+    quick = {"model": str(model), "epochs": 2, "max_tokens": 32, "batch_tokens": 512, "precision": "fp32", "lr": 2e-3}
+    return TrainSettings(**{**quick, **changes})
+
+
+@pytest.fixture(scope="module")
+def trained(model: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Told]:
+    told = Told()
+    out = tmp_path_factory.mktemp("bundles") / "words"
+    return train(str(table), out, settings(model), told), told
+
+
+def test_the_bundle_verifies_and_answers_with_the_measured_accuracy(trained: tuple[Trained, Told], table: Path) -> None:
+    result, told = trained
+    manifest = load(result.bundle).manifest
+    assert manifest.labels == ("bad", "good")
+    assert manifest.metrics["accuracy"] == result.measured.evaluation.accuracy.to_json()
+    assert told.plan is not None
+    assert told.plan.train_rows + told.plan.validation_rows + told.plan.test_rows == 160
+    predictor = load_predictor(result.bundle)
+    assert [one.label in manifest.labels for one in predictor.predict(["is it at us", "on or an um"])] == [True, True]
+
+
+@pytest.mark.parametrize("pooling", ["cls"])
+def test_transformers_computes_our_logits(trained: tuple[Trained, Told], pooling: str) -> None:
+    bundle = trained[0].bundle
+    texts = ["is it at us b c", "on", "an um or b b c d is is it"]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(bundle)
+    peer = transformers.AutoModelForSequenceClassification.from_pretrained(bundle).eval()
+    with torch.inference_mode():
+        theirs = peer(**tokenizer(texts, return_tensors="pt", padding=True)).logits.numpy()
+    np.testing.assert_allclose(load_predictor(bundle).score(texts).logits, theirs, atol=1e-5)
+    assert peer.config.id2label == {0: "bad", 1: "good"}
+
+
+def test_the_report_and_the_card_tell_the_same_figures(trained: tuple[Trained, Told]) -> None:
+    result, _ = trained
+    record = json.loads((result.bundle / "report" / "report.json").read_text())
+    assert record["metrics"] == result.measured.evaluation.metrics()
+    assert len(record["history"]) == len(result.history) == 2
+    assert {one["name"] for one in record["baselines"]} == {"Majority class", "TF-IDF + logistic regression"}
+    assert f"{result.measured.evaluation.accuracy.value:.1%}".rstrip("%") in (result.bundle / "README.md").read_text()
+
+
+def test_it_says_what_it_found_in_the_data(trained: tuple[Trained, Told]) -> None:
+    told = " | ".join(trained[1].notes)
+    assert "160 rows of" in told
+    assert "128 train, 16 validation, 16 test (held out, seed 0)" in told
+    assert "Duplicates of training rows: none" in told
+    assert "nothing was cut" in told
+
+
+def test_no_unfinished_state_is_left(trained: tuple[Trained, Told]) -> None:
+    assert not working_directory(trained[0].bundle).exists()
+
+
+def test_repeated_rows_are_kept_out_of_the_evaluation(model: Path, tmp_path: Path) -> None:
+    rows = sentences(120)
+    data = write_csv(tmp_path / "data.csv", rows)
+    copies = [(rows[0][0].upper() + " !", rows[0][1]), (rows[1][0], rows[1][1])]
+    test = write_csv(tmp_path / "test.csv", [*sentences(30, seed=7), *copies])
+    told = Told()
+    result = train(str(data), tmp_path / "out", settings(model, eval_data=test, epochs=1), told)
+    assert result.measured.evaluation.rows == 30
+    assert any("2 exact and 0 near left out of test" in note for note in told.notes)
+    kept = train(str(data), tmp_path / "kept", settings(model, eval_data=test, epochs=1, keep_duplicates=True), told)
+    assert kept.measured.evaluation.rows == 32
+
+
+def test_what_is_cut_is_told(model: Path, table: Path, tmp_path: Path) -> None:
+    told = Told()
+    train(str(table), tmp_path / "out", settings(model, max_tokens=10, epochs=1), told)
+    [truncation] = [note for note in told.notes if note.startswith("Truncation")]
+    with table.open() as stream:
+        long = sum(len(row["text"].split()) > 8 for row in csv.DictReader(stream))
+    assert f"{long} of 160 texts are longer than 10 tokens; the first and last tokens are kept" in truncation
+
+
+def test_a_bundle_is_replaced_only_when_asked(trained: tuple[Trained, Told], model: Path, table: Path) -> None:
+    bundle = trained[0].bundle
+    before = load(bundle).manifest.checksum
+    with pytest.raises(BundleError, match="overwrite"):
+        train(str(table), bundle, settings(model), Silent())
+    assert load(bundle).manifest.checksum == before
+
+
+def test_an_unfinished_run_is_not_thrown_away(model: Path, table: Path, tmp_path: Path) -> None:
+    working_directory(tmp_path / "out").mkdir()
+    with pytest.raises(TrainingError, match="an unfinished run is in .* pass --resume to go on with it or --overwrite"):
+        train(str(table), tmp_path / "out", settings(model), Silent())
+
+
+def test_more_tokens_than_positions_is_refused(model: Path, table: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"--max-tokens is 65, but .* has 64 positions: give at most 64"):
+        train(str(table), tmp_path / "out", settings(model, max_tokens=65), Silent())
+
+
+def test_a_label_that_only_the_evaluation_has_is_named(model: Path, table: Path, tmp_path: Path) -> None:
+    test = write_csv(tmp_path / "test.csv", [("is it at", "good"), ("on or", "ugly")])
+    with pytest.raises(DataError, match=r"test.csv line 3 has the label 'ugly', which no training row has"):
+        train(str(table), tmp_path / "out", settings(model, eval_data=test), Silent())
+
+
+def test_mean_pooling_makes_a_bundle_whose_card_says_so(model: Path, table: Path, tmp_path: Path) -> None:
+    result = train(str(table), tmp_path / "out", settings(model, pooling="mean", epochs=1), Silent())
+    assert "The head is ours" in (result.bundle / "README.md").read_text()
+    assert load_predictor(result.bundle).predict(["is it"])[0].label in ("bad", "good")
