@@ -28,9 +28,9 @@ def tracked() -> list[Path]:
         command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
         names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
         return [ROOT / name for name in names if (ROOT / name).is_file()]
-    built = {".venv", "build", "dist", "site", "__pycache__"}
+    made = re.compile(r"build|dist|site|__pycache__|\.(?!ci$|github$|gitignore$).*")
     files = (path for path in ROOT.rglob("*") if path.is_file())
-    return [path for path in files if not built & set(path.relative_to(ROOT).parts)]
+    return [path for path in files if not any(made.fullmatch(part) for part in path.relative_to(ROOT).parts)]
 
 
 def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:

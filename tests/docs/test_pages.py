@@ -37,6 +37,15 @@ def test_every_command_has_a_verb_and_flags_that_exist(page: Path) -> None:
         assert used <= known, command
 
 
+def test_every_flag_that_the_guide_speaks_of_exists() -> None:
+    known = {flag for verb in VERBS.values() for one in verb.params for flag in (*one.opts, *one.secondary_opts)}
+    guide = [ROOT / "README.md", *(ROOT / "docs" / "guide").glob("*.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in guide)
+    spoken = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+    assert len(spoken) > 20
+    assert spoken <= known | {"--debug"}
+
+
 def test_every_make_target_in_the_pages_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))

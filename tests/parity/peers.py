@@ -133,5 +133,3 @@ def gradients(model: nn.Module) -> dict[str, Tensor]:
 def weights_like(tensor: Tensor) -> Tensor:
     """Fixed random weights: their products with ``tensor`` sum to a loss that every entry moves."""
     return torch.randn(tensor.shape, generator=torch.Generator().manual_seed(1))
-
-

@@ -48,9 +48,7 @@ BATCH = Sample(
 
 def config_of(family: str) -> Any:
     if family == "distilbert":
-        return DistilBertConfig(
-            vocab_size=20, dim=24, n_heads=3, n_layers=2, hidden_dim=40, max_position_embeddings=12
-        )
+        return DistilBertConfig(vocab_size=20, dim=24, n_heads=3, n_layers=2, hidden_dim=40, max_position_embeddings=12)
     return BertConfig(
         vocab_size=20,
         hidden_size=24,

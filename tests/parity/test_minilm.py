@@ -25,7 +25,7 @@ SENTENCES = (
     "no",
     "The Société Générale opened 1.2% higher; oil fell below $70 a barrel for the first time since May.",
     "¿Qué tal? 東京で会いましょう 🎬🍿",
-    "the best line, \"we'll always have Paris\", is from another film altogether " * 6,
+    'the best line, "we\'ll always have Paris", is from another film altogether ' * 6,
 )
 
 

@@ -21,8 +21,11 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    bundle: Annotated[Path, typer.Argument(help="Directory of the bundle.")],
-    data: Annotated[str, typer.Argument(help="Labelled table: CSV, TSV, JSON lines or Parquet; - is standard input.")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the bundle.")],
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="Labelled table: CSV, TSV, JSON lines or Parquet; - is standard input."),
+    ],
     text_column: Annotated[str | None, typer.Option(help="Column of the text; found by name when not given.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the label; found by name.")] = None,
     slice_column: Annotated[

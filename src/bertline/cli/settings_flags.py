@@ -43,12 +43,11 @@ def with_settings(model: type[BaseModel], component: str) -> Callable[[Callable[
 
 def _flag(name: str, field: FieldInfo) -> inspect.Parameter:
     kind = _flag_type(field.annotation)
-    dashed = f"--{name.replace('_', '-')}"
     option = typer.Option(
         None,
-        f"{dashed}/--no-{dashed[2:]}" if kind is bool else dashed,
-        help=f"{(field.description or name).capitalize()}.",
-        show_default=_shown(field.get_default(call_default_factory=True)),
+        f"--{name.replace('_', '-')}",
+        help=_help(field, name),
+        show_default=False,
         rich_help_panel="Settings",
     )
     annotation = list[str] | None if kind is list else kind | None
@@ -67,11 +66,16 @@ def _flag_type(annotation: Any) -> Any:
     return annotation if annotation in (bool, int, float, Path) else str
 
 
-def _shown(default: Any) -> str | bool:
+def _help(field: FieldInfo, name: str) -> str:
+    text, default = field.description or name, _shown(field.get_default(call_default_factory=True))
+    return f"{text[:1].upper()}{text[1:]}.{f' Default: {default}.' if default else ''}"
+
+
+def _shown(default: Any) -> str:
     if default is None or default == ():
-        return False
+        return ""
     if isinstance(default, bool):
-        return "on" if default else "off"
+        return ""
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 

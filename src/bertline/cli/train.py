@@ -21,7 +21,8 @@ def register(app: typer.Typer) -> None:
 
 def train(
     data: Annotated[
-        str, typer.Argument(help="CSV, TSV, JSON lines or Parquet, plain or gzipped; - is standard input.")
+        str,
+        typer.Argument(metavar="DATA", help="CSV, TSV, JSON lines or Parquet, plain or gzipped; - is standard input."),
     ],
     out: Annotated[Path, typer.Option("--out", help="Directory of the bundle to write.")],
     settings: TrainSettings,

@@ -34,7 +34,7 @@ HASHES = BANDS * BAND_HASHES
 # 0.8; pairs that are 4.5 standard errors below the threshold are not looked at.
 PROMISING = 0.6
 BUCKET_REFERENCES = 32  # texts from one template fill a bucket; each candidate meets so many of it
-VERIFIED = 8  # most promising references that are verified for a candidate
+VERIFIED = 32  # most promising references that are verified for a candidate
 CHUNK_CHARACTERS = 2**16  # at a time: the hashes of a chunk stay in the processor's cache
 
 Hashes = NDArray[np.uint64]

@@ -41,10 +41,13 @@ _DISTILBERT = {
     "pad_id": "pad_token_id",
     "init_std": "initializer_range",
 }
+_DISTILBERT_EPS = 1e-12  # not in its config.json
 _NAMES: dict[Family, dict[str, str]] = {"bert": _BERT, "distilbert": _DISTILBERT}
 
-_SIZES = ("vocab_size", "hidden", "layers", "heads", "feed_forward", "max_positions")
-_RATES = ("dropout", "attention_dropout")
+_LEAST = {"vocab_size": 1, "hidden": 1, "layers": 1, "heads": 1, "feed_forward": 1, "max_positions": 1}
+_LEAST |= {"segments": 0, "pad_id": 0}
+_RATES = ("dropout", "attention_dropout", "classifier_dropout", "norm_eps", "init_std")
+_MAY_BE_NULL = {"pad_id": 0, "classifier_dropout": None}
 
 # Settings of HF configurations that change the mathematics, with the only value that this encoder computes.
 _FIXED: dict[str, tuple[object, ...]] = {
@@ -78,9 +81,10 @@ class EncoderConfig:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        self._check_numbers()
         if self.family == "distilbert" and self.segments:
             raise CheckpointError("a DistilBERT encoder has no segment embeddings: give it segments=0")
+        if self.family == "distilbert" and self.norm_eps != _DISTILBERT_EPS:
+            raise CheckpointError(f"a DistilBERT encoder normalises with {_DISTILBERT_EPS:g}: leave norm_eps out")
         if self.hidden % self.heads:
             raise CheckpointError(
                 f"the model's hidden size {self.hidden} is no multiple of its {self.heads} attention heads: "
@@ -89,21 +93,6 @@ class EncoderConfig:
         if self.activation not in ACTIVATIONS:
             raise CheckpointError(
                 f"the model's activation is {self.activation!r}: bertline computes {', '.join(ACTIVATIONS)}"
-            )
-
-    def _check_numbers(self) -> None:
-        names = _NAMES[self.family]
-        for name in _SIZES:
-            size = getattr(self, name)
-            if type(size) is not int or size < 1:
-                raise CheckpointError(f"the model's {names[name]} is {size!r}: it must be a whole number of at least 1")
-        for name in _RATES:
-            rate = getattr(self, name)
-            if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-                raise CheckpointError(f"the model's {names[name]} is {rate!r}: it must be a number from 0 to below 1")
-        if type(self.pad_id) is not int or not 0 <= self.pad_id < self.vocab_size:
-            raise CheckpointError(
-                f"the model's pad_token_id is {self.pad_id!r}: it must be one of its {self.vocab_size} tokens"
             )
 
     @property
@@ -131,7 +120,7 @@ class EncoderConfig:
                 is missing or out of range.
         """
         family = config.get("model_type")
-        if family not in _NAMES:
+        if not isinstance(family, str) or family not in _NAMES:
             raise CheckpointError(
                 f"{origin} is of model_type {family!r}: bertline reads 'bert' and 'distilbert' checkpoints"
             )
@@ -145,8 +134,12 @@ class EncoderConfig:
         missing = [names[name] for name in ("vocab_size", "hidden", "layers", "heads") if name not in values]
         if missing:
             raise CheckpointError(f"{origin} lacks {', '.join(missing)}: copy it again from the model's source")
-        if values.get("pad_id", 0) is None:
-            values["pad_id"] = 0
+        values = {ours: _checked(ours, value, names[ours], origin) for ours, value in values.items()}
+        if values.get("pad_id", 0) >= values["vocab_size"]:
+            raise CheckpointError(
+                f"{origin} sets pad_token_id to {values['pad_id']}, but its tokens are 0 to {values['vocab_size'] - 1}: "
+                "copy it again from the model's source"
+            )
         return cls(family=family, **({"segments": 0} if family == "distilbert" else {}) | values)
 
     def to_hf(self) -> dict[str, Any]:
@@ -155,3 +148,15 @@ class EncoderConfig:
         return {"model_type": self.family} | {
             hf: ours[name] for name, hf in _NAMES[self.family].items() if name in ours
         }
+
+
+def _checked(name: str, value: Any, hf: str, origin: str) -> Any:
+    if value is None and name in _MAY_BE_NULL:
+        return _MAY_BE_NULL[name]
+    if name in _LEAST and not (type(value) is int and value >= _LEAST[name]):
+        raise CheckpointError(f"{origin} sets {hf} to {value!r}: it must be a whole number of at least {_LEAST[name]}")
+    if name not in _RATES:
+        return value
+    if type(value) not in (int, float) or not 0 <= value < 1:
+        raise CheckpointError(f"{origin} sets {hf} to {value!r}: it must be a number from 0 to below 1")
+    return float(value)

@@ -106,6 +106,7 @@ class TextClassifier:
         self.version = bundle.version
         self.labels: tuple[str, ...] = manifest.labels
         self.max_tokens = manifest.max_tokens
+        self.metrics = manifest.metrics
         self._truncation = Truncation(manifest.max_tokens, manifest.truncation)
         self.temperature = manifest.temperature
         self._tokenizer = tokenizer

@@ -23,6 +23,7 @@ from bertline.training.settings import TrainSettings
 class Prepared:
     """The examples of each split, the labels, and the facts about the data that the report and the card tell."""
 
+    source: str
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
@@ -62,7 +63,7 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
     for name, value in facts:
         progress.note(f"{name}: {value}")
     tested = fingerprint(replace(dataset, examples=test))
-    return Prepared(train, validation, test, labels, fingerprint(dataset), tested, tuple(facts))
+    return Prepared(Path(source).name, train, validation, test, labels, fingerprint(dataset), tested, tuple(facts))
 
 
 def tokenise(examples: Sequence[Example], tokenizer: Tokenizer, labels: Labels, settings: TrainSettings) -> Rows:

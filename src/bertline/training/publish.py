@@ -120,9 +120,11 @@ def _manifest(name: str, made: Made) -> Manifest:
         pooling=settings.pooling,
         temperature=evaluation.temperature,
         training=_asked(settings) | {"place": made.place, "epochs_run": len(made.history)},
-        data=dict(made.prepared.facts) | {"fingerprint": made.prepared.fingerprint.to_json()},
+        data={"source": made.prepared.source}
+        | dict(made.prepared.facts)
+        | {"fingerprint": made.prepared.fingerprint.to_json()},
         metrics={"split": held_out, "rows": evaluation.rows, **evaluation.metrics(), "baselines": baselines},
-        lineage={"base_model": settings.model},
+        lineage={"base_model": Path(settings.model).name},
     )
 
 

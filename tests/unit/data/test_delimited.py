@@ -100,6 +100,16 @@ def test_an_unclosed_quote_in_an_endless_table_is_given_up(monkeypatch: pytest.M
     assert next(rows) == Row(3, {"text": "row 0", "label": "b"})
 
 
+def test_a_row_that_was_given_up_says_nothing_about_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "LONGEST_ROW_CHARACTERS", 20)
+    assert lines('text,label\n"never closed,a\ntwo,b\nthree,c\n"four" x,d\n') == [
+        (2, NEVER_CLOSED),
+        (3, "two"),
+        (4, "three"),
+        (5, AFTER_QUOTE),
+    ]
+
+
 def test_fields_of_a_million_characters() -> None:
     long = "x" * 3_000_000
     assert lines(f'text,label\n{long},a\n"{long}\n{long}",b\n') == [(2, long), (3, f"{long}\n{long}")]

@@ -117,6 +117,21 @@ def test_a_label_of_two_rows_keeps_one_for_training() -> None:
         assert {0, 1} & set(split.train)
 
 
+def test_what_single_rows_owe_is_not_taken_from_one_label() -> None:
+    labels = [f"single {i}" for i in range(60)] + ["a"] * 20
+    for seed in range(5):
+        split = stratified_split(labels, validation_ratio=0.2, test_ratio=0.1, seed=seed)
+        assert [len(part) for part in parts(split)] == [74, 4, 2]
+
+
+def test_a_label_of_one_group_trains_even_where_training_is_the_smallest_part() -> None:
+    labels = ["rare"] * 4 + ["a", "b"] * 48
+    groups = [f"g{i // 4}" for i in range(100)]
+    for seed in range(5):
+        split = stratified_split(labels, groups=groups, validation_ratio=0.45, test_ratio=0.45, seed=seed)
+        assert set(range(4)) <= set(split.train)
+
+
 @pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (-0.1, 0.2), (0.2, -0.1), (1.0, 0.0)])
 def test_shares_that_leave_nothing_for_training(validation: float, test: float) -> None:
     with pytest.raises(SettingsError, match=r"validation_ratio .* and test_ratio .* leave no training part: give two"):

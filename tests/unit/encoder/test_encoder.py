@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bertline.data.batching import pad
@@ -26,7 +26,7 @@ def states(encoder: Encoder, texts: list[list[int]], *, causal: bool = False) ->
     return [last[i, : len(text)] for i, text in enumerate(texts)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=TEXTS, causal=st.booleans())
 def test_neither_company_nor_padding_changes_a_token(
     config: EncoderConfig, texts: list[list[int]], causal: bool
@@ -38,11 +38,9 @@ def test_neither_company_nor_padding_changes_a_token(
         assert torch.allclose(found, alone, atol=1e-5)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.lists(st.integers(0, 19), min_size=2, max_size=10), data=st.data())
-def test_a_causal_mask_hides_what_comes_later(
-    config: EncoderConfig, text: list[int], data: st.DataObject
-) -> None:
+def test_a_causal_mask_hides_what_comes_later(config: EncoderConfig, text: list[int], data: st.DataObject) -> None:
     encoder = encoder_of(config)
     at = data.draw(st.integers(1, len(text) - 1))
     changed = text[:at] + [(one + 1) % 20 for one in text[at:]]
@@ -74,7 +72,7 @@ def test_everything_asked_for_is_there_and_nothing_else(config: EncoderConfig) -
 
 
 def test_segments_default_to_the_first() -> None:
-    config = EncoderConfig(vocab_size=9, hidden=8, layers=1, heads=2, feed_forward=8, max_positions=4, init_std=1)
+    config = EncoderConfig(vocab_size=9, hidden=8, layers=1, heads=2, feed_forward=8, max_positions=4, init_std=1.0)
     encoder, ids, attend = encoder_of(config), torch.tensor([[5, 6]]), torch.ones(1, 2, dtype=torch.bool)
     zeros, ones = torch.zeros_like(ids), torch.ones_like(ids)
     last = encoder(ids, attend).last

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +12,12 @@ from bertline.data.batching import pad, plan
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.heads import Classifier, MeanHead, PoolerHead, Pooling, PreClassifierHead, mean_pool
 
-TEXTS = st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=10), min_size=1, max_size=7)
+TEXTS = st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=10), min_size=1, max_size=5)
 STATES = torch.randn(2, 3, 12, generator=torch.Generator().manual_seed(1))
 ATTEND = torch.tensor([[True, True, True], [True, False, False]])
 
 
+@cache
 def classifier_of(config: EncoderConfig, pooling: Pooling = "cls", labels: int = 3) -> Classifier:
     torch.manual_seed(0)
     return Classifier(config, labels, pooling).eval()
@@ -29,12 +32,11 @@ def logits(classifier: Classifier, texts: list[list[int]], extra_tokens: int = 0
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=TEXTS,
     budget=st.integers(1, 80),
     seed=st.none() | st.integers(0, 9),
-    order=st.randoms(use_true_random=False),
     data=st.data(),
 )
 def test_batches_order_and_padding_do_not_change_an_answer(
@@ -43,7 +45,6 @@ def test_batches_order_and_padding_do_not_change_an_answer(
     texts: list[list[int]],
     budget: int,
     seed: int | None,
-    order: object,
     data: st.DataObject,
 ) -> None:
     classifier = classifier_of(config, pooling)

@@ -22,13 +22,14 @@ from bertline.training.settings import TrainSettings
 from tests.unit.inference.tiny import tiny_classifier, tiny_tokenizer
 from tests.unit.training.conftest import sentences
 
-QUICK: dict[str, Any] = {"precision": "fp32", "device": "cpu", "batch_tokens": 256, "lr": 3e-3, "checkpoint_every_s": 1e9}
+QUICK: dict[str, Any] = {"precision": "fp32", "batch_tokens": 256, "lr": 3e-3, "checkpoint_every_s": 1e9}
 
 
 def rows_of(pairs: list[tuple[str, str]]) -> Rows:
     tokenizer = tiny_tokenizer()
     tokens = tokenizer.encode([text for text, _ in pairs], Truncation(64))
-    return Rows(tokens, [["bad", "good"].index(label) for _, label in pairs], range(2, len(pairs) + 2), tokenizer.pad_id)
+    targets = [["bad", "good"].index(label) for _, label in pairs]
+    return Rows(tokens, targets, range(2, len(pairs) + 2), tokenizer.pad_id)
 
 
 TRAIN, VALIDATION = rows_of(sentences(96)), rows_of(sentences(40, seed=1))
@@ -89,10 +90,8 @@ def test_a_seed_gives_the_same_weights_twice_and_another_seed_others(finished: R
 def test_a_stopped_run_resumes_to_the_weights_of_one_that_was_not(tmp_path: Path, step: int, precision: str) -> None:
     whole = run(tmp_path / "whole", precision=precision)
     whole.fit()
-    stopped = run(
-        tmp_path / "cut", At(step, lambda: os.kill(os.getpid(), signal.SIGINT)), precision=precision
-    )
-    with pytest.raises(Interrupted, match=rf"training stopped at step {step} of \d+: run the same command with --resume"):
+    stopped = run(tmp_path / "cut", At(step, lambda: os.kill(os.getpid(), signal.SIGINT)), precision=precision)
+    with pytest.raises(Interrupted, match=rf"stopped at step {step} of \d+: run the same command with --resume"):
         stopped.fit()
     state = load_state(tmp_path / "cut", {"data": "1"})
     assert state is not None
@@ -130,9 +129,7 @@ def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best_weights(
 def test_rows_are_scored_in_their_order_whatever_batch_they_are_in() -> None:
     model = tiny_classifier(family="bert", labels=2, pooling="cls").eval()
     together = score(model, VALIDATION, torch.device("cpu"))
-    alone = [
-        score(model, Rows([tokens], [0], [2], 0), torch.device("cpu"))[0] for tokens in VALIDATION.tokens
-    ]
+    alone = [score(model, Rows([tokens], [0], [2], 0), torch.device("cpu"))[0] for tokens in VALIDATION.tokens]
     np.testing.assert_allclose(together, np.stack(alone), atol=1e-5)
 
 

@@ -122,7 +122,7 @@ def test_a_bundle_is_replaced_only_when_asked(trained: tuple[Trained, Told], mod
 
 def test_an_unfinished_run_is_not_thrown_away(model: Path, table: Path, tmp_path: Path) -> None:
     working_directory(tmp_path / "out").mkdir()
-    with pytest.raises(TrainingError, match="an unfinished run is in .* pass --resume to go on with it or --overwrite"):
+    with pytest.raises(TrainingError, match=r"an unfinished run is in .* pass --resume .* or --overwrite"):
         train(str(table), tmp_path / "out", settings(model), Silent())
 
 

@@ -68,7 +68,8 @@ def test_killed_twice_and_resumed_it_ends_in_the_same_weights(
         wait_for(lambda before=before: state.exists() and state.stat().st_mtime > before, process)
         time.sleep(0.1)  # somewhere between two checkpoints
         process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == -signal.SIGKILL
         assert not out.exists()
         written = state.stat().st_mtime
     output = finish(arguments)
