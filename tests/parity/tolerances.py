@@ -1,7 +1,7 @@
 """How far our figures may be from those of transformers, in fp32 on a CPU: one table, from exact to loose.
 
 Parameters of the random models are drawn wide (see ``peers``), so their states and probabilities are far from
-uniform and these bounds mean something. Measured differences are below a third of the bounds.
+uniform and these bounds mean something. Measured differences are at most half of the bounds.
 """
 
 from __future__ import annotations

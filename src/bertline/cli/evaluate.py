@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bertline.data.examples import Example
     from bertline.evaluation.evaluate import Evaluation
 
-EPILOG = "Example: bertline evaluate reviews new-reviews.csv --slice-column country --report new-report"
+EPILOG = "Example: bertline evaluate reviews new-reviews.csv --slice-columns country --report new-report"
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def evaluate(
     ],
     text_column: Annotated[str | None, typer.Option(help="Column of the text; found by name when not given.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the label; found by name.")] = None,
-    slice_column: Annotated[
+    slice_columns: Annotated[
         list[str] | None, typer.Option(help="Break the figures down by this column; may be repeated.")
     ] = None,
     format: Annotated[str | None, typer.Option(help="csv, tsv, jsonl or parquet; else by the suffix.")] = None,
@@ -47,7 +47,7 @@ def evaluate(
         data,
         text_column=text_column,
         label_column=label_column,
-        slice_columns=tuple(slice_column or ()),
+        slice_columns=tuple(slice_columns or ()),
         format=format,
         encoding=encoding,
         skip_bad_rows=skip_bad_rows,

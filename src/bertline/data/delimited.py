@@ -3,7 +3,7 @@
 The parsing is the standard library's ``csv``, in strict mode. What it leaves to do is to go on after a fault:
 when a closing quote is missing, everything up to the next quote is swallowed, so reading goes back to the
 line after the one where that row began, and one row is lost, not thousands. A quote inside an unquoted field
-is text, as everywhere.
+is text, as everywhere; after a missing closing quote it cannot be told from the closing one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ AFTER_QUOTE = "text after a closing quote"
 TOO_MANY = "too many fields"
 TOO_FEW = "too few fields"
 
-# A row of several lines may be this long; a missing closing quote is believed after so many. Bounds the
-# memory.
+# A row of several lines may be this long; after that its quote is taken for one that is never closed. Bounds memory.
 LONGEST_ROW_CHARACTERS = 2**24
 
 

@@ -66,7 +66,9 @@ def open_writer(target: Location, *, format: str | None = None, columns: Sequenc
         if zipped:  # without a name and a time in its header, so that the same rows make the same file
             packed = gzip.GzipFile("", "wb", GZIP_LEVEL, stream, mtime=0)
             stream = cast(BinaryIO, stack.enter_context(_closing(packed, name)))
-        rows = stack.enter_context(_closing(_rows(kind, stream, columns, name), name))
+        with _reported(name):
+            rows = _rows(kind, stream, columns, name)
+        stack.enter_context(_closing(rows, name))
         yield _Checked(rows, None if kind == "jsonl" else columns, name)
 
 

@@ -137,8 +137,8 @@ class EncoderConfig:
         values = {ours: _checked(ours, value, names[ours], origin) for ours, value in values.items()}
         if values.get("pad_id", 0) >= values["vocab_size"]:
             raise CheckpointError(
-                f"{origin} sets pad_token_id to {values['pad_id']}, but its tokens are 0 to {values['vocab_size'] - 1}: "
-                "copy it again from the model's source"
+                f"{origin} sets pad_token_id to {values['pad_id']}, but its tokens are "
+                f"0 to {values['vocab_size'] - 1}: copy it again from the model's source"
             )
         return cls(family=family, **({"segments": 0} if family == "distilbert" else {}) | values)
 

@@ -34,7 +34,9 @@ def find_model(name: str) -> Path:
     if name and directory.is_dir():
         return directory
     if name.startswith((".", "/", "~")) or not name or directory.exists():
-        raise CheckpointError(f"{name} is not a directory: give one with config.json, weights and a tokenizer")
+        raise CheckpointError(
+            f"{name or repr(name)} is not a directory: give one with config.json, weights and a tokenizer"
+        )
     return _packaged(name) or _from_hub(name)
 
 

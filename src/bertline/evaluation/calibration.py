@@ -9,19 +9,13 @@ from scipy.optimize import minimize_scalar
 
 from bertline.evaluation.intervals import Estimate, wilson
 from bertline.evaluation.metrics import BINS, Probabilities, Rows, equal_width
+from bertline.inference.predictor import softmax
+
+__all__ = ["Bin", "fit_temperature", "reliability", "softmax"]
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 
 Logits = Float[np.ndarray[Any, Any], "rows labels"]
-
-
-def softmax(logits: Logits, temperature: float = 1.0) -> Probabilities:
-    """Probabilities of logits divided by ``temperature``, in float64."""
-    scaled: Probabilities = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=1, keepdims=True)
-    np.exp(scaled, out=scaled)
-    scaled /= scaled.sum(axis=1, keepdims=True)
-    return scaled
 
 
 def fit_temperature(logits: Logits, truth: Rows) -> float:

@@ -171,4 +171,6 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not valid JSON ({error}): copy it again from the model's source") from error
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} holds no JSON object: copy it again from the model's source")
+    return content

@@ -172,9 +172,10 @@ def test_many_texts_of_one_template_do_not_explode(monkeypatch: pytest.MonkeyPat
         ("your parcel {} is on its way to you and will arrive between nine and ten o clock tomorrow", 400, 400),
         ("your parcel {} is on its way and will arrive tomorrow at noon", 0, 10),  # hardly two are alike enough
     ]:
+        calls = 0
         texts = [template.format(code) for code in codes]
         assert least <= len(cross_duplicates(texts[:400], texts[400:])) <= most
-    assert 400 * 2 < calls <= 400 + 400 * duplicates.VERIFIED
+        assert 400 < calls <= 400 * duplicates.VERIFIED
 
 
 def test_half_of_a_surrogate_pair_is_no_obstacle() -> None:

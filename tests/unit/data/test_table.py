@@ -185,6 +185,12 @@ def test_an_encoding_that_cannot_go_on_after_a_fault(tmp_path: Path) -> None:
         list(read_rows(tmp_path / "t.csv", encoding="utf-16"))
 
 
+def test_utf_16_without_its_byte_order_mark_is_an_error_of_the_table(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(TABLE.encode("utf-16-be"))
+    with pytest.raises(DataError, match=r"t\.csv is not utf-16 after line 0 .*: pass its --encoding"):
+        list(read_rows(tmp_path / "t.csv", encoding="utf-16"))
+
+
 @pytest.mark.parametrize("format", ["csv", "tsv", "jsonl", "parquet"])
 @settings(max_examples=60)
 @given(

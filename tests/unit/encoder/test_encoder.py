@@ -51,6 +51,15 @@ def test_a_causal_mask_hides_what_comes_later(config: EncoderConfig, text: list[
     assert not torch.allclose(before[:at], after[:at], atol=1e-3)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_nobody_looks_at_a_token_that_is_not_attended(config: EncoderConfig, causal: bool) -> None:
+    attend = torch.tensor([[True, False, True, False]])
+    found = encoder_of(config)(torch.tensor([[5, 6, 7, 8]]), attend, causal=causal, want_attentions=True)
+    for probabilities in found.attentions or ():
+        assert not probabilities[..., [1, 3]].any()
+        assert bool(probabilities[..., 2, [0, 2]].all())
+
+
 def test_a_text_without_a_real_token_leaves_the_others_alone(config: EncoderConfig) -> None:
     encoder = encoder_of(config)
     ids, attend = torch.tensor([[5, 6, 7], [0, 0, 0]]), torch.tensor([[True] * 3, [False] * 3])

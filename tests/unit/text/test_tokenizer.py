@@ -1,0 +1,184 @@
+"""Ids against transformers are in tests/parity/test_tokenizer.py."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import tokenizers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bertline.encoder.source import find_model
+from bertline.errors import CheckpointError
+from bertline.text import Tokenizer, Tokens, Truncation
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "film", "##s", "!", "é", "e", "A", "中", "文"]
+FILES = {"tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"}
+MINILM = find_model("all-MiniLM-L6-v2")
+
+
+def write(directory: Path, words: list[str], **config: object) -> Path:
+    (directory / "vocab.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    if config:
+        (directory / "tokenizer_config.json").write_text(json.dumps(config))
+    return directory
+
+
+def read(tokenizer: Tokenizer, text: str, truncation: Truncation | None = None) -> list[str]:
+    (tokens,) = tokenizer.encode([text], truncation or Truncation())
+    return tokenizer.tokens(tokens.ids)
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path) -> Tokenizer:
+    return Tokenizer.from_directory(write(tmp_path, WORDS))
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Tokenizer:
+    return Tokenizer.from_directory(MINILM)
+
+
+def test_a_vocabulary_alone_makes_a_tokenizer(tokenizer: Tokenizer) -> None:
+    assert read(tokenizer, "A films é 中文 zzz!") == [
+        *("[CLS]", "a", "film", "##s", "e", "中", "文", "[UNK]", "!", "[SEP]"),
+    ]
+    assert tokenizer.vocab_size == len(WORDS)
+    specials = (tokenizer.pad_id, tokenizer.unknown_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id)
+    assert specials == (0, 1, 2, 3, 4)
+
+
+def test_a_cased_vocabulary(tmp_path: Path) -> None:
+    tokenizer = Tokenizer.from_directory(write(tmp_path, WORDS, do_lower_case=False))
+    assert read(tokenizer, "A é e") == ["[CLS]", "A", "é", "e", "[SEP]"]
+
+
+def test_a_vocabulary_line_ends_at_its_newline_only(tmp_path: Path) -> None:
+    words = [*WORDS, "x\u2028y", "q\u0085r", "z\x0cz", "last"]
+    tokenizer = Tokenizer.from_directory(write(tmp_path, words))
+    assert tokenizer.tokens(range(len(words))) == words
+    (tokens,) = tokenizer.encode(["last"], Truncation())
+    assert tokens.ids == [2, len(words) - 1, 3]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_last_line_may_lack_its_newline_and_lines_may_end_as_on_windows(tmp_path: Path, newline: str) -> None:
+    (tmp_path / "vocab.txt").write_bytes(newline.join(WORDS).encode())
+    assert Tokenizer.from_directory(tmp_path).vocab_size == len(WORDS)
+
+
+def test_no_texts_and_an_empty_text(tokenizer: Tokenizer) -> None:
+    assert tokenizer.encode([], Truncation()) == []
+    assert tokenizer.encode(["", " \n"], Truncation()) == [Tokens([2, 3], 0)] * 2
+
+
+def test_an_id_without_a_token_is_shown_as_nothing(tokenizer: Tokenizer) -> None:
+    assert tokenizer.tokens([2, 999]) == ["[CLS]", ""]
+
+
+def test_half_a_surrogate_pair_is_read_as_an_unknown_character(minilm: Tokenizer) -> None:
+    lone, replaced, whole, pair = minilm.encode(
+        ["a \ud83d b", "a \ufffd b", "a \U0001f3ac b", "a \ud83c\udfac b"], Truncation()
+    )
+    assert lone == replaced
+    assert pair == whole
+
+
+@settings(max_examples=25)
+@given(texts=st.lists(st.text(max_size=80), max_size=4), max_tokens=st.integers(4, 24))
+def test_what_was_cut_is_reported(minilm: Tokenizer, texts: list[str], max_tokens: int) -> None:
+    whole = minilm.encode(texts, Truncation(max_tokens=100_000))
+    for policy in ("head_tail", "head"):
+        cut = minilm.encode(texts, Truncation(max_tokens, policy))
+        for all_of_it, some in zip(whole, cut, strict=True):
+            assert all_of_it.cut == 0
+            assert len(some.ids) + some.cut == len(all_of_it.ids)
+            assert len(some.ids) <= max_tokens
+            assert (some.ids[0], some.ids[-1]) == (minilm.cls_id, minilm.sep_id)
+            assert some.ids[1] == all_of_it.ids[1]
+            if policy == "head_tail":
+                assert some.ids[-2] == all_of_it.ids[-2]
+
+
+def test_it_comes_back_from_the_files_it_saves(minilm: Tokenizer, tmp_path: Path) -> None:
+    texts = ["A gripping film!", "naïve façade", "東京 🎬", "[MASK] [SEP]", "x" * 120]
+    minilm.save(tmp_path, max_tokens=128)
+    assert {path.name for path in tmp_path.iterdir()} == FILES
+    expected = minilm.encode(texts, Truncation())
+    assert Tokenizer.from_directory(tmp_path).encode(texts, Truncation()) == expected
+    (tmp_path / "tokenizer.json").unlink()
+    assert Tokenizer.from_directory(tmp_path).encode(texts, Truncation()) == expected
+    assert (tmp_path / "vocab.txt").read_bytes() == (MINILM / "vocab.txt").read_bytes()
+    assert json.loads((tmp_path / "tokenizer_config.json").read_text())["model_max_length"] == 128
+
+
+def test_saved_twice_it_is_the_same_files(minilm: Tokenizer, tmp_path: Path) -> None:
+    first, second = tmp_path / "1", tmp_path / "2"
+    for directory in (first, second):
+        directory.mkdir()
+    minilm.save(first)
+    Tokenizer.from_directory(first).save(second)
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in FILES)
+
+
+def test_a_gap_in_the_ids_keeps_the_lines_of_the_vocabulary_in_place(tmp_path: Path) -> None:
+    words = [*WORDS[:5], "film", "film", "!"]  # the later line counts, as in transformers
+    tokenizer = Tokenizer.from_directory(write(tmp_path, words))
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    tokenizer.save(saved)
+    assert (saved / "vocab.txt").read_text().splitlines() == [*WORDS[:5], "", "film", "!"]
+    (saved / "tokenizer.json").unlink()
+    assert Tokenizer.from_directory(saved).encode(["film!"], Truncation()) == [Tokens([2, 6, 7, 3])]
+
+
+def test_settings_of_the_saved_tokenizer_neither_truncate_nor_pad(tmp_path: Path) -> None:
+    library = tokenizers.Tokenizer.from_file(str(MINILM / "tokenizer.json"))
+    library.enable_truncation(4)
+    library.enable_padding(length=64)
+    library.save(str(tmp_path / "tokenizer.json"))
+    (tokens,) = Tokenizer.from_directory(tmp_path).encode(["one two three four five six"], Truncation())
+    assert (len(tokens.ids), tokens.cut) == (8, 0)
+
+
+@pytest.mark.parametrize("missing", ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"])
+def test_a_missing_special_token_is_named(tmp_path: Path, missing: str) -> None:
+    write(tmp_path, [word for word in WORDS if word != missing])
+    sentence = (
+        f"{tmp_path / 'vocab.txt'} has no {missing} in its vocabulary: bertline needs a BERT WordPiece vocabulary"
+    )
+    with pytest.raises(CheckpointError, match=re.escape(sentence)):
+        Tokenizer.from_directory(tmp_path)
+
+
+def test_a_missing_special_token_of_a_tokenizer_json_is_named(tmp_path: Path) -> None:
+    model = tokenizers.models.WordLevel({"<s>": 0, "<unk>": 1}, unk_token="<unk>")
+    tokenizers.Tokenizer(model).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json has no \[UNK\] in its vocabulary: bertline needs"):
+        Tokenizer.from_directory(tmp_path)
+
+
+def test_a_directory_without_a_tokenizer(tmp_path: Path) -> None:
+    sentence = f"{tmp_path} has no tokenizer: it needs tokenizer.json or vocab.txt beside config.json"
+    with pytest.raises(CheckpointError, match=re.escape(sentence)):
+        Tokenizer.from_directory(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("tokenizer.json", b'{"version": "1.0"', "cannot be read as a tokenizer ("),
+        ("tokenizer.json", b"\xff\xfe", "cannot be read as a tokenizer ("),
+        ("vocab.txt", b"[PAD]\n\xff\n", "cannot be read as a vocabulary ("),
+        ("tokenizer_config.json", b"{", "is not valid JSON ("),
+        ("tokenizer_config.json", b"[1]", "holds no JSON object"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    write(tmp_path, WORDS)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=re.escape(f"{tmp_path / name} {sentence}")):
+        Tokenizer.from_directory(tmp_path)
