@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from typing import Any
 
 import hypothesis
@@ -51,9 +53,11 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of a Chromium to drive; without one the test is skipped, in continuous integration it fails."""
-    for name in BROWSERS:
-        if path := shutil.which(name):
-            return path
+    path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    driver = subprocess.run([sys.executable, "-m", "playwright", "--version"], capture_output=True, check=False)
+    if path and driver.returncode == 0:
+        return path
+    absent = "no Chromium is installed" if path is None else "Playwright's driver does not start"
     if os.environ.get("CI") == "true":
-        pytest.fail("no Chromium is installed: .ci/run installs Debian's package chromium")
-    pytest.skip("no Chromium is installed: apt-get install chromium")
+        pytest.fail(f"{absent}: tools/browser.sh installs what is missing")
+    pytest.skip(f"{absent}: apt-get install chromium libatomic1")

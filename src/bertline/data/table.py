@@ -162,8 +162,9 @@ def _lines(text: Iterable[str], name: str, encoding: str) -> Iterator[str]:
     except DAMAGED as error:
         raise _damaged(name, f" after line {number}", error) from error
     except UnicodeError as error:  # UTF-16 and its like cannot go on after a fault
+        reason = getattr(error, "reason", error)
         raise DataError(
-            f"{name} is not {encoding} after line {number} ({getattr(error, 'reason', error)}): pass its --encoding, or save it as UTF-8"
+            f"{name} is not {encoding} after line {number} ({reason}): pass its --encoding, or save it as UTF-8"
         ) from error
     except OSError as error:
         raise DataError(f"{name} cannot be read after line {number} ({error.strerror}): check the disk") from error
