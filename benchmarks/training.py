@@ -29,7 +29,7 @@ from bertline.training.loop import Run
 from bertline.training.prepare import Prepared, prepare, tokenise
 from bertline.training.progress import Silent
 
-SAMPLE = {"rt": 1_280, "r8": 640}
+SAMPLE = {"rt": 640, "r8": 256}
 PAGE, RAW = Path("docs/training.md"), Path("docs/training.json")
 
 

@@ -15,6 +15,9 @@ import pytest
 
 import tests.shapes
 
+# Before torch is imported: tiny networks gain nothing from threads, and lose much to them on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The packages whose signatures carry shapes. What is annotated in them is wrapped as it is imported, so that
 # a wrong rank, size or dtype fails at the call. The other packages carry no arrays, and import some names for
 # annotations only, which a check at run time could not resolve.
