@@ -36,7 +36,7 @@ class Placement:
         Enter it anew for each forward pass: autocast keeps the weights that it has rounded until it is left, so one
         context around several steps would compute with the weights of the first.
         """
-        # On a CPU the fused kernel's backward pass takes twice the time of plain products at these lengths.
+        # On a CPU the fused kernel's backward pass takes longer than that of plain products (docs/log.md).
         kernels = [SDPBackend.MATH] if self.device.type == "cpu" else list(_GPU_KERNELS)
         with (
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16),
