@@ -43,3 +43,7 @@ class Interrupted(TrainingError):
     """Training was stopped from outside; a checkpoint to resume from is on disk."""
 
     exit_code = 130
+
+
+class EngineWarning(UserWarning):
+    """An engine of a bundle is not used, and another answers in its place; the message names both."""

@@ -34,7 +34,14 @@ print(json.dumps(sorted(new - sys.stdlib_module_names)))
 """
 
 # The one module of its package that may need more than the package: a back end, an exporter, a format.
-OPTIONAL = {"bertline.data.parquet", "bertline.inference.torch_backend", "bertline.bundle.exporter"}
+OPTIONAL = {
+    "bertline.data.parquet",
+    "bertline.inference.torch_backend",
+    "bertline.inference.onnx_backend",
+    "bertline.bundle.exporter",
+    "bertline.bundle.graph",
+    "bertline.bundle.network",
+}
 
 
 def probe(modules: list[str], refused: Iterable[str] = ()) -> set[str]:

@@ -11,20 +11,18 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal
 
-import numpy as np
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from bertline import __version__
+from bertline.bundle.engine import Engine
+from bertline.bundle.fields import MANIFEST, Digest, Facts, FilePath, Label, Name, Strict
 from bertline.errors import BundleError
 
-MANIFEST = "bertline.json"
 FORMAT_VERSION = 1
 LARGEST_MANIFEST_BYTES = 64 * 2**20
 
@@ -32,44 +30,6 @@ _ZEROS = b"0" * 64
 _TAIL = re.compile(rb'  "checksum": "([0-9a-f]{64})"\n\}\n\Z')
 _TAIL_BYTES = len(b'  "checksum": "') + 64 + len(b'"\n}\n')
 _AGAIN = "copy or download the bundle again"
-
-
-def safe_path(path: str) -> str:
-    """A path of a file inside a bundle, relative and POSIX, as it is.
-
-    >>> safe_path("engines/onnx/model.onnx")
-    'engines/onnx/model.onnx'
-
-    Raises:
-        ValueError: the path could mean a file outside the bundle, ``bertline.json`` itself, or two different
-            files.
-    """
-    unsafe = (
-        PurePosixPath(path).is_absolute()
-        or bool(PureWindowsPath(path).drive)
-        or "\\" in path
-        or not path.isprintable()
-        or any(part in ("", ".", "..") for part in path.split("/"))
-        or path == MANIFEST
-    )
-    if unsafe:
-        raise ValueError(f"{path!r} is not a path of a file inside the bundle")
-    return path
-
-
-def _plain(value: Any) -> Any:
-    """``value`` as JSON can say it: NumPy unpacked, NaN and infinities as null, broken UTF-8 mended."""
-    if isinstance(value, Mapping):
-        return {_plain(str(key)): _plain(one) for key, one in value.items()}
-    if isinstance(value, str):  # a file name that is not UTF-8 carries lone surrogates
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.generic | np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _distinct(labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -82,29 +42,19 @@ def _utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-Facts = Annotated[dict[str, JsonValue], BeforeValidator(_plain)]
-FilePath = Annotated[str, AfterValidator(safe_path)]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
-Label = Annotated[str, Field(min_length=1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), validate_default=True)
-
-
-class FileRecord(_Strict):
+class FileRecord(Strict):
     """One file of the bundle: its SHA-256 in hexadecimal and its size."""
 
     sha256: Digest
     bytes: Annotated[int, Field(ge=0)]
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """The content of ``bertline.json``.
 
     ``training``, ``data``, ``metrics`` and ``lineage`` are free-form JSON; the model card says which entries
-    it reads (``bertline.bundle.card``). ``files`` and ``checksum`` are filled in when the bundle is written.
+    it reads (``bertline.bundle.card``). ``engines`` are in the order in which they are tried. ``files`` and
+    ``checksum`` are filled in when the bundle is written.
 
     Raises:
         pydantic.ValidationError: a value out of its range, when built in Python; from a file see ``parse``.
@@ -126,6 +76,7 @@ class Manifest(_Strict):
     data: Facts = Field(default_factory=dict)
     metrics: Facts = Field(default_factory=dict)
     lineage: Facts = Field(default_factory=dict)
+    engines: tuple[Engine, ...] = ()
     files: dict[FilePath, FileRecord] = Field(default_factory=dict)
     checksum: Digest = _ZEROS.decode()
 

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertline.bundle.manifest import MANIFEST, FileRecord, Manifest
+from bertline.bundle.fields import MANIFEST
+from bertline.bundle.manifest import FileRecord, Manifest
 from bertline.bundle.swap import flush, swap
 from bertline.bundle.tree import entries, record, require_plain
 from bertline.bundle.verify import check_files, read_manifest

@@ -8,7 +8,8 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-from bertline.bundle.manifest import LARGEST_MANIFEST_BYTES, MANIFEST, Manifest, parse
+from bertline.bundle.fields import MANIFEST
+from bertline.bundle.manifest import LARGEST_MANIFEST_BYTES, Manifest, parse
 from bertline.bundle.tree import entries, require_plain, sha256
 from bertline.errors import BundleError
 

@@ -105,7 +105,7 @@ class Encoder(nn.Module):
     def forward(
         self,
         ids: Int[Tensor, "batch tokens"],
-        attend: Bool[Tensor, "batch tokens"],
+        attend: Bool[Tensor, "batch tokens"] | None,
         *,
         segments: Int[Tensor, "batch tokens"] | None = None,
         causal: bool = False,
@@ -116,7 +116,8 @@ class Encoder(nn.Module):
 
         Args:
             ids: padded on the right, as ``data.batching.pad`` lays them out.
-            attend: True on real tokens. States on padding carry no meaning.
+            attend: True on real tokens. States on padding carry no meaning. None says that every token is real:
+                on a GPU only the caller can know this without waiting for it, and its fastest kernels take no mask.
             segments: 0 or 1 for each token; without them every token is of segment 0.
             causal: a token sees only itself and those before it (for comparison; BERT is bidirectional).
             want_hidden_states: also return the states below the last layer.
@@ -129,7 +130,7 @@ class Encoder(nn.Module):
             raise ValueError(
                 f"{ids.shape[1]} tokens in a batch, but the model has {self.config.max_positions} positions"
             )
-        allowed = _allowed(attend, causal)
+        allowed = _allowed(ids, attend, causal)
         states = self.embeddings(ids, segments)
         hidden_states, attentions = [states], []
         for layer in self.layers:
@@ -155,10 +156,17 @@ def initialise(module: nn.Module, std: float) -> None:
             module.weight[module.padding_idx].zero_()
 
 
-def _allowed(attend: Bool[Tensor, "batch tokens"], causal: bool) -> Bool[Tensor, "batch 1 #tokens tokens"] | None:
-    """Which token may look at which; None when nothing is hidden, which is the fastest to compute."""
+def _allowed(
+    ids: Int[Tensor, "batch tokens"], attend: Bool[Tensor, "batch tokens"] | None, causal: bool
+) -> Bool[Tensor, "batch 1 #tokens tokens"] | None:
+    """Which token may look at which; None when nothing is hidden, which is the fastest to compute.
+
+    Whether ``attend`` hides anything is looked up on a CPU only: from a GPU the answer would have to be waited for.
+    """
     if causal:
-        tokens = attend.shape[1]
-        past = torch.ones(tokens, tokens, dtype=torch.bool, device=attend.device).tril()
-        return attend[:, None, None, :] & past
-    return None if bool(attend.all()) else attend[:, None, None, :]
+        real = torch.ones_like(ids, dtype=torch.bool) if attend is None else attend
+        past = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).tril()
+        return real[:, None, None, :] & past
+    if attend is None or (attend.device.type == "cpu" and bool(attend.all())):
+        return None
+    return attend[:, None, None, :]

@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from bertline.bundle import Bundle, load
-from bertline.errors import BertlineError, BundleError
+from bertline.bundle.engine import Engine
+from bertline.bundle.probes import TOLERANCE, deviation, read_probes
+from bertline.data.batching import pad
+from bertline.errors import BertlineError, BundleError, EngineWarning, UsageError
 from bertline.inference.predictor import BATCH_TOKENS, Backend, TextClassifier
-from bertline.text import Tokenizer
+from bertline.text import Tokenizer, Truncation
 
+TORCH = "torch"  # the engine that every bundle with a checkpoint has
 _ATTEMPTS = 3
 
 
 def load_predictor(
-    directory: Path, *, batch_tokens: int = BATCH_TOKENS, verify: bool = True, device: str = "auto"
+    directory: Path,
+    *,
+    engine: str | None = None,
+    batch_tokens: int | None = None,
+    verify: bool = True,
+    device: str = "auto",
+    lanes: int | None = None,
 ) -> TextClassifier:
     """The predictor of a bundle.
+
+    Engines are tried in the bundle's order, PyTorch last. One that cannot be loaded, or that gives the probe texts
+    other answers than it should, is left out with an ``EngineWarning`` that names it.
 
     A bundle that is replaced while it is loaded is loaded again, so that what answers is one bundle and not
     parts of two.
 
     Args:
         directory: the bundle.
-        batch_tokens: bound on the padded tokens of a batch.
+        engine: the one to use, without any other in its place; ``torch`` is PyTorch.
+        batch_tokens: bound on the padded tokens of a batch; else what suits the engine.
         verify: compare the hash of every file first.
-        device: where the network runs: ``auto``, ``cpu``, ``cuda``.
+        device: where PyTorch computes: ``auto``, ``cpu``, ``cuda``. Only ``auto`` and ``cpu`` try other engines.
+        lanes: batches computed at a time by other engines; None is one per core.
 
     Raises:
-        BundleError: the bundle is missing, damaged or of a newer format, or the back end is not installed.
+        BundleError: the bundle is missing, damaged or of a newer format, or no engine can be used.
         CheckpointError: its model is not one that bertline computes.
         SettingsError: there is no such device.
+        UsageError: the bundle has no such engine.
     """
     for _ in range(_ATTEMPTS):
         bundle = load(directory, verify=verify)
         try:
-            predictor = TextClassifier(
-                bundle,
-                Tokenizer.from_directory(bundle.path),
-                _backend(bundle, device),
-                batch_tokens=batch_tokens,
-            )
+            predictor = _Loader(bundle, device, lanes).predictor(engine, batch_tokens)
         except BertlineError:
             if bundle.is_current():
                 raise
@@ -49,13 +62,104 @@ def load_predictor(
     raise BundleError(f"{directory} is being replaced again and again: wait until its writer is done")
 
 
-def _backend(bundle: Bundle, device: str) -> Backend:
-    try:
-        from bertline.inference.torch_backend import TorchBackend
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("torch", "safetensors"):
-            raise
-        raise BundleError(
-            f"{bundle.path} needs PyTorch to answer and {error.name} is not installed: pip install 'bertline[train]'"
-        ) from None
-    return TorchBackend(bundle.path, device=device)
+class _Loader:
+    def __init__(self, bundle: Bundle, device: str, lanes: int | None) -> None:
+        self.bundle, self.device, self.lanes = bundle, device, lanes
+        self.tokenizer = Tokenizer.from_directory(bundle.path)
+        self.engines = {one.name: one for one in bundle.manifest.engines}
+        self.probes = read_probes(bundle.path)
+
+    def predictor(self, wanted: str | None, batch_tokens: int | None) -> TextClassifier:
+        refused: list[str] = []
+        for name in self._names(wanted):
+            found = self.engines.get(name)
+            try:
+                predictor = self._classifier(name, found, batch_tokens)
+            except (BundleError, _Missing) as error:
+                if name == wanted or (name == TORCH and not refused):
+                    raise BundleError(str(error)) from None
+                refused.append(f"the engine {name} of {self.bundle.path} is not used: {error}")
+                continue
+            for sentence in refused:
+                warnings.warn(EngineWarning(f"{sentence}; {name} answers instead"), stacklevel=4)
+            return predictor
+        raise BundleError("; ".join(refused))
+
+    def _names(self, wanted: str | None) -> Iterator[str]:
+        if wanted is None:
+            if self.device in ("auto", "cpu"):
+                yield from self.engines
+            yield TORCH
+        elif wanted == TORCH or wanted in self.engines:
+            yield wanted
+        else:
+            raise UsageError(
+                f"{self.bundle.path} has no engine {wanted}: it has {', '.join([*self.engines, TORCH])}; "
+                "bertline optimize makes others"
+            )
+
+    def _classifier(self, name: str, engine: Engine | None, batch_tokens: int | None) -> TextClassifier:
+        if engine is None:
+            backend, suits = self._torch(), BATCH_TOKENS
+        else:
+            backend, suits = self._backend(engine), engine.batch_tokens
+        return TextClassifier(self.bundle, self.tokenizer, backend, batch_tokens=batch_tokens or suits, engine=name)
+
+    def _backend(self, engine: Engine) -> Backend:
+        if engine.kind == "cascade":
+            from bertline.inference.cascade import Cascade
+
+            first, second = (self._backend(self._part(engine, name)) for name in engine.parts)
+            return Cascade(
+                first, second, threshold=engine.threshold or 0.0, temperature=self.bundle.manifest.temperature
+            )
+        try:
+            from bertline.inference.onnx_backend import OnnxBackend
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "onnxruntime":
+                raise
+            raise _Missing("onnxruntime is not installed: pip install 'bertline[serve]'") from None
+        backend = OnnxBackend(self.bundle.path / str(engine.file), lanes=self.lanes)
+        self._check(backend, engine)
+        return backend
+
+    def _check(self, backend: Backend, engine: Engine) -> None:
+        """The engine gives the probe texts the logits that it should.
+
+        Raises:
+            BundleError: it does not.
+        """
+        reference = self.probes.logits.get(engine.network)
+        if reference is None:
+            return
+        manifest = self.bundle.manifest
+        tokens = self.tokenizer.encode(self.probes.texts, Truncation(manifest.max_tokens, manifest.truncation))
+        found = deviation(reference, backend.logits(pad([one.ids for one in tokens], self.tokenizer.pad_id)))
+        allowed = TOLERANCE[engine.precision]
+        if found > allowed:
+            raise BundleError(
+                f"on this machine its answers to the probe texts are off by {found:.1%} of their spread, and "
+                f"{allowed:.1%} is allowed for {engine.precision}: run bertline optimize here"
+            )
+
+    def _part(self, engine: Engine, name: str) -> Engine:
+        part = self.engines.get(name)
+        if part is None or part.kind == "cascade":
+            raise BundleError(f"its part {name} is not an engine of the bundle: make it again with bertline optimize")
+        return part
+
+    def _torch(self) -> Backend:
+        try:
+            from bertline.inference.torch_backend import TorchBackend
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("torch", "safetensors"):
+                raise
+            raise _Missing(
+                f"{self.bundle.path} needs PyTorch to answer and {error.name} is not installed: "
+                "pip install 'bertline[train]'"
+            ) from None
+        return TorchBackend(self.bundle.path, device=self.device)
+
+
+class _Missing(Exception):
+    """A library that an engine needs is not installed; the message says which."""

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from bertline.bundle import Bundle
 from bertline.data.batching import Batch, pad, plan
 from bertline.errors import BundleError
+from bertline.inference.lanes import each_batch
 from bertline.text import Tokenizer, Tokens, Truncation
 
 # Padded tokens of a batch: small batches stay in the cache of a CPU.
@@ -75,8 +76,13 @@ class Predictor(Protocol):
 class Backend(Protocol):
     """Computes the network, on whatever it runs on."""
 
-    def logits(self, batch: Batch) -> Float[np.ndarray[Any, Any], "batch labels"]:
-        """One row of logits per row of the batch."""
+    @property
+    def lanes(self) -> int:
+        """How many batches it computes at a time: so many threads may call ``logits`` at once."""
+        ...
+
+    def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
+        """One row of logits per row of the batch; ``alone``: no other thread calls it meanwhile."""
         ...
 
 
@@ -96,13 +102,21 @@ class TextClassifier:
         tokenizer: the bundle's.
         backend: computes the bundle's weights.
         batch_tokens: bound on the padded tokens of a batch; a longer text is a batch of its own.
+        engine: what the back end is called.
     """
 
     def __init__(
-        self, bundle: Bundle, tokenizer: Tokenizer, backend: Backend, *, batch_tokens: int = BATCH_TOKENS
+        self,
+        bundle: Bundle,
+        tokenizer: Tokenizer,
+        backend: Backend,
+        *,
+        batch_tokens: int = BATCH_TOKENS,
+        engine: str = "torch",
     ) -> None:
         manifest = bundle.manifest
         self.name = manifest.name
+        self.engine = engine
         self.version = bundle.version
         self.labels: tuple[str, ...] = manifest.labels
         self.max_tokens = manifest.max_tokens
@@ -139,9 +153,13 @@ class TextClassifier:
         """
         tokens = self._tokenizer.encode(texts, self._truncation)
         logits = np.empty((len(tokens), len(self.labels)))
-        for rows in plan([len(one.ids) for one in tokens], self._batch_tokens):
+        batches = plan([len(one.ids) for one in tokens], self._batch_tokens)
+
+        def compute(rows: list[int]) -> None:
             batch = pad([tokens[row].ids for row in rows], self._tokenizer.pad_id)
-            logits[rows] = self._checked(self._backend.logits(batch))
+            logits[rows] = self._checked(self._backend.logits(batch, alone=len(batches) == 1))
+
+        each_batch(compute, batches, self._backend.lanes)
         return Scores(logits, tokens)
 
     def _checked(self, logits: Logits) -> Logits:

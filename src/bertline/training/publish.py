@@ -10,9 +10,15 @@ import numpy as np
 from pydantic import JsonValue
 
 from bertline.bundle import Manifest, model_card, writing
+from bertline.bundle.engine import FULL
+from bertline.bundle.exporter import FP32, write_fp32_engine
+from bertline.bundle.probes import Probes, choose
+from bertline.bundle.reference import ReferenceRows, Split, write_reference
+from bertline.data.examples import Example
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.heads import Classifier
 from bertline.evaluation.baselines import Baseline, measure_baselines
+from bertline.evaluation.calibration import fit_temperature
 from bertline.evaluation.evaluate import Evaluation, evaluate
 from bertline.evaluation.history import EpochRecord
 from bertline.evaluation.intervals import Estimate
@@ -25,11 +31,15 @@ from bertline.training.settings import TrainSettings
 
 @dataclass(frozen=True)
 class Measured:
-    """What the test rows showed: the encoder, the baselines, and the encoder's logits, [rows, labels]."""
+    """What the test rows showed: the encoder, the baselines, and the encoder's logits, [rows, labels].
+
+    ``validation_logits`` are of the validation rows; a few of them become the bundle's probes.
+    """
 
     evaluation: Evaluation
     baselines: tuple[Baseline, ...]
     logits: np.ndarray[Any, Any]
+    validation_logits: np.ndarray[Any, Any]
 
     def headline(self) -> list[tuple[str, Estimate]]:
         """Figures by name, the baselines' accuracy among them."""
@@ -52,9 +62,13 @@ class Made:
 
 
 def measure(
-    logits: np.ndarray[Any, Any], temperature: float, test: Rows, prepared: Prepared, settings: TrainSettings
+    logits: np.ndarray[Any, Any],
+    validation_logits: np.ndarray[Any, Any],
+    test: Rows,
+    prepared: Prepared,
+    settings: TrainSettings,
 ) -> Measured:
-    """Evaluate the test rows' ``logits``, and the baselines on the same rows."""
+    """Evaluate the test rows' ``logits``, and the baselines on the same rows; validation rows give the temperature."""
     labels = prepared.labels.names
     targets = {
         name: np.array([prepared.labels.index(one.label) for one in some], dtype=np.int64)
@@ -64,7 +78,7 @@ def measure(
     evaluation = evaluate(
         truth=test.truth,
         logits=logits,
-        temperature=temperature,
+        temperature=fit_temperature(validation_logits, targets["validation"]),
         labels=labels,
         lengths=test.lengths,
         fields=[one.fields for one in prepared.test],
@@ -82,7 +96,7 @@ def measure(
         labels=labels,
         seed=settings.seed,
     )
-    return Measured(evaluation, baselines, logits)
+    return Measured(evaluation, baselines, logits, validation_logits)
 
 
 def publish(out: Path, made: Made, *, overwrite: bool) -> None:
@@ -93,6 +107,8 @@ def publish(out: Path, made: Made, *, overwrite: bool) -> None:
     with writing(out, manifest, overwrite=overwrite) as staging:
         save_classifier(staging, made.classifier, labels=labels)
         made.tokenizer.save(staging, max_tokens=settings.max_tokens)
+        write_fp32_engine(staging, made.classifier)
+        _keep_rows(staging, made)
         write_report(
             staging / "report",
             made.measured.evaluation,
@@ -103,6 +119,20 @@ def publish(out: Path, made: Made, *, overwrite: bool) -> None:
             settings=[(name, str(value)) for name, value in _asked(settings).items()],
         )
         (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
+
+
+def _keep_rows(staging: Path, made: Made) -> None:
+    """The probes, and the held-out rows for whoever measures the bundle later."""
+    labels, most = made.prepared.labels, made.settings.reference_rows
+    validation = made.prepared.validation
+    chosen = choose([len(one.text) for one in validation])
+    texts = tuple(validation[i].text for i in chosen)
+    Probes(texts, {FULL: made.measured.validation_logits[chosen]}).write(staging)
+    splits: dict[Split, tuple[Example, ...]] = {"validation": validation, "test": made.prepared.test}
+    for split, rows in splits.items() if most else ():
+        kept = [rows[i * len(rows) // min(most, len(rows))] for i in range(min(most, len(rows)))]
+        truth = tuple(labels.index(one.label) for one in kept)
+        write_reference(staging, split, ReferenceRows(tuple(one.text for one in kept), truth), labels.names)
 
 
 def _manifest(name: str, made: Made) -> Manifest:
@@ -125,6 +155,7 @@ def _manifest(name: str, made: Made) -> Manifest:
         | {"fingerprint": made.prepared.fingerprint.to_json()},
         metrics={"split": held_out, "rows": evaluation.rows, **evaluation.metrics(), "baselines": baselines},
         lineage={"base_model": Path(settings.model).name},
+        engines=(FP32,),
     )
 
 

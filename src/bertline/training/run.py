@@ -16,7 +16,6 @@ from bertline.encoder.checkpoint import load_pretrained
 from bertline.encoder.heads import Classifier
 from bertline.encoder.source import find_model
 from bertline.errors import TrainingError
-from bertline.evaluation.calibration import fit_temperature
 from bertline.evaluation.history import EpochRecord
 from bertline.evaluation.intervals import Estimate
 from bertline.text import Tokenizer
@@ -164,7 +163,5 @@ def _measure(
 ) -> Measured:
     """Calibrate on validation rows, then score the test rows once; both in fp32, as the bundle will answer."""
     progress.note("Evaluating on the test rows")
-    validation, test = rows["validation"], rows["test"]
-    temperature = fit_temperature(score(classifier, validation, placement.device), validation.truth)
-    logits = score(classifier, test, placement.device)
-    return measure(logits, temperature, test, prepared, settings)
+    logits = {name: score(classifier, rows[name], placement.device) for name in ("validation", "test")}
+    return measure(logits["test"], logits["validation"], rows["test"], prepared, settings)

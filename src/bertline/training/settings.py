@@ -24,6 +24,9 @@ class TrainSettings(BaseModel):
     skip_bad_rows: bool = Field(False, description="leave unusable rows out and count them, instead of stopping")
     validation_ratio: float = Field(0.1, gt=0, lt=0.5, description="share of the rows that early stopping looks at")
     test_ratio: float = Field(0.1, gt=0, lt=0.5, description="share held out for the reported figures")
+    reference_rows: int = Field(
+        5000, ge=0, description="most validation rows, and test rows, that the bundle carries for optimize; 0: none"
+    )
     keep_duplicates: bool = Field(False, description="leave duplicates of training rows in the evaluation rows")
 
     max_tokens: int = Field(256, ge=4, description="tokens read of a text, [CLS] and [SEP] included")

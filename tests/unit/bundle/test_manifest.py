@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from bertline.bundle.manifest import FileRecord, Manifest, parse, safe_path
+from bertline.bundle.fields import safe_path
+from bertline.bundle.manifest import FileRecord, Manifest, parse
 from bertline.errors import BundleError
 
 RECORD = FileRecord(sha256="a" * 64, bytes=3)

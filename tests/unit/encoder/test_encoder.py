@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from bertline.data.batching import pad
 from bertline.encoder.config import EncoderConfig
@@ -67,6 +69,41 @@ def test_a_text_without_a_real_token_leaves_the_others_alone(config: EncoderConf
         for asked in (False, True):
             found = encoder(ids, attend, want_attentions=asked).last
             assert torch.allclose(found[0], states(encoder, [[5, 6, 7]])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_without_attend_every_token_is_real(config: EncoderConfig, causal: bool) -> None:
+    encoder, ids = encoder_of(config), torch.tensor([[5, 6, 7], [8, 9, 5]])
+    attend = torch.ones(2, 3, dtype=torch.bool)
+    assert torch.equal(encoder(ids, None, causal=causal).last, encoder(ids, attend, causal=causal).last)
+
+
+def test_the_kernel_gets_a_mask_only_where_something_is_hidden(
+    config: EncoderConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, masks = encoder_of(config), []
+    kernel = functional.scaled_dot_product_attention
+
+    def watched(*args: torch.Tensor, **options: Any) -> torch.Tensor:
+        masks.append(options["attn_mask"] is not None)
+        return kernel(*args, **options)
+
+    monkeypatch.setattr(functional, "scaled_dot_product_attention", watched)
+    ids, attend = torch.tensor([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.bool)
+    for said, masked in ((None, False), (attend, False), (ids < 7, True)):
+        masks.clear()
+        encoder(ids, said)
+        assert masks == [masked] * config.layers
+
+
+def test_off_the_cpu_no_value_is_waited_for(config: EncoderConfig) -> None:
+    """A tensor on ``meta`` has no values: reading one, as ``bool(attend.all())`` does, is an error."""
+    encoder = encoder_of(config).to("meta")
+    ids, attend = torch.ones(2, 3, dtype=torch.long).to("meta"), torch.ones(2, 3, dtype=torch.bool).to("meta")
+    with pytest.raises(RuntimeError, match="meta"):
+        bool(attend.all())
+    for said, causal in ((attend, False), (attend, True), (None, False), (None, True)):
+        assert encoder(ids, said, causal=causal).last.shape == (2, 3, 12)
 
 
 def test_everything_asked_for_is_there_and_nothing_else(config: EncoderConfig) -> None:

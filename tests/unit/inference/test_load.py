@@ -45,15 +45,15 @@ def test_a_bundle_replaced_while_it_is_loaded_is_loaded_again(tmp_path: Path, mo
     """Never the labels of one bundle with the weights of another."""
     target = tmp_path / "tiny"
     write_tiny_bundle(target, labels=("a", "b"))
-    backend, seen = module._backend, []
+    torch_backend, seen = module._Loader._torch, []
 
-    def replacing(found: Bundle, device: str) -> Backend:
-        seen.append(found.version)
+    def replacing(loader: module._Loader) -> Backend:
+        seen.append(loader.bundle.version)
         if len(seen) == 1:
             write_tiny_bundle(target, labels=("x", "y"), seed=1, overwrite=True)
-        return backend(found, device)
+        return torch_backend(loader)
 
-    monkeypatch.setattr(module, "_backend", replacing)
+    monkeypatch.setattr(module._Loader, "_torch", replacing)
     predictor = load_predictor(target)
     assert predictor.labels == ("x", "y")
     assert predictor.version == seen[1] != seen[0]

@@ -11,11 +11,22 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
+from bertline.data.batching import Batch, pad
 from bertline.encoder.config import Family
+from bertline.encoder.encoder import Encoder
+from bertline.encoder.heads import Pooling
 from bertline.inference import load_predictor
-from tests.unit.inference.tiny import TEXTS, write_tiny_bundle
+from bertline.inference.torch_backend import TorchBackend, _multiplies_bf16
+from tests.unit.inference.tiny import TEXTS, VOCABULARY, write_tiny_bundle
 
 SHORT = [text for text in TEXTS if len(text) < 30]
+BF16_OF_SPREAD = 0.04  # of the range of each logit over the texts; 0.008 to 0.021 was measured
+
+
+def random_batch(*, padded: bool) -> Batch:
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(3, 32, 64) if padded else np.full(64, 31)
+    return pad([rng.integers(5, len(VOCABULARY), length).tolist() for length in lengths], pad_id=0)
 
 
 @pytest.mark.peer
@@ -71,3 +82,54 @@ def test_with_mean_pooling_transformers_gets_the_encoder_and_no_false_promise(tm
     head = predictor._backend._classifier.head.out  # type: ignore[attr-defined]
     theirs = head((states * real).sum(1) / real.sum(1)).numpy()
     np.testing.assert_allclose(predictor.score(SHORT).logits, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert"])
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@pytest.mark.parametrize("padded", [False, True])
+def test_bf16_gives_nearly_the_logits_of_fp32(tmp_path: Path, family: Family, pooling: Pooling, padded: bool) -> None:
+    target, batch = tmp_path / "tiny", random_batch(padded=padded)
+    write_tiny_bundle(target, family=family, pooling=pooling)
+    exact = TorchBackend(target, device="cpu", precision="fp32").logits(batch)
+    rounded = TorchBackend(target, device="cpu", precision="bf16").logits(batch)
+    assert exact.dtype == rounded.dtype == np.float32
+    error = np.abs(rounded - exact).max(axis=0) / np.ptp(exact, axis=0)
+    assert (error < BF16_OF_SPREAD).all()
+    assert (error > 0).all(), "it did not compute in bf16"
+
+
+def test_rounding_the_matrices_beforehand_changes_no_bit_of_autocast(bundle: Path) -> None:
+    batch = random_batch(padded=True)
+    each_time = TorchBackend(bundle, device="cpu", precision="fp32")
+    each_time._bf16 = True
+    once = TorchBackend(bundle, device="cpu", precision="bf16")
+    np.testing.assert_array_equal(once.logits(batch), each_time.logits(batch))
+
+
+def test_by_default_a_cpu_computes_in_fp32(bundle: Path) -> None:
+    batch = random_batch(padded=True)
+    exact = TorchBackend(bundle, device="cpu", precision="fp32").logits(batch)
+    np.testing.assert_array_equal(TorchBackend(bundle, device="cpu").logits(batch), exact)
+
+
+@pytest.mark.parametrize("hardware", [False, True])
+def test_by_default_a_gpu_computes_in_bf16_where_it_is_no_emulation(
+    monkeypatch: pytest.MonkeyPatch, hardware: bool
+) -> None:
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or hardware
+    )
+    assert _multiplies_bf16(torch.device("cuda")) is hardware
+    assert not _multiplies_bf16(torch.device("cpu"))
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_encoder_is_told_when_no_text_is_padded(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, padded: bool
+) -> None:
+    told, forward = [], Encoder.forward
+    monkeypatch.setattr(
+        Encoder, "forward", lambda self, ids, attend: told.append(attend is None) or forward(self, ids, attend)
+    )
+    TorchBackend(bundle, device="cpu").logits(random_batch(padded=padded))
+    assert told == [not padded]

@@ -1,0 +1,240 @@
+"""Our encoder as an ONNX graph: dynamic in batch and tokens, the head inside, written operator by operator.
+
+Inputs: ``ids`` [batch, tokens], padded on the right, and ``lengths`` [batch]. Output: ``logits`` [batch, labels].
+
+- Products are on [batch · tokens, hidden], so that the bias is added by the product itself.
+- What the head reads of the last layer is [CLS] alone. Its query meets the keys through Wₖᵀq, and the values are mixed
+  before Wᵥ is applied (both products are associative), so that layer costs two passes over the states instead of
+  twelve hidden² products per token: a sixth of a model of six layers is not computed, and no answer changes.
+- Residual, bias and LayerNorm are separate operators: onnxruntime's fused one takes nine times as long as its
+  LayerNormalization (measured, docs/log.md).
+- Quantised products take activations in eight bits with ranges fixed beforehand (``quantise``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bertline.bundle.engine import Engine
+from bertline.bundle.graph import MICROSOFT, Graph, Stored, stored_tensors
+from bertline.bundle.network import Network
+from bertline.bundle.quantise import LARGEST, Ranges, quantise_rows
+from bertline.encoder.heads import Classifier
+
+Array = np.ndarray[Any, Any]
+FP32 = Engine(name="fp32", precision="fp32", file="model.onnx")
+_HIDDEN_SCORE = np.float32(-1e30)  # of a padding token, before the softmax
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an engine computes a network; the defaults are fp32.
+
+    Attributes:
+        ranges: of each quantised product's input, by the product's name (``3.up``); none of them is fp32.
+        float_products: products that stay in fp32 although there are ranges.
+        largest: greatest quantised weight, 127 or 63.
+        small_table: the embedding table in int8 with a scale per row, other left-over weights in fp16.
+        vocabulary: for each id the row of a smaller table, [vocab]; ``kept`` are the ids of its rows.
+        stored: tensors of the checkpoint that the graph refers to instead of holding them.
+        taps: also output the input of every product, to find its range.
+    """
+
+    ranges: Ranges = field(default_factory=dict)
+    float_products: frozenset[str] = frozenset()
+    largest: int = LARGEST
+    small_table: bool = False
+    vocabulary: Array | None = None
+    kept: Array | None = None
+    stored: Mapping[str, Stored] = field(default_factory=dict)
+    taps: bool = False
+
+
+def export(network: Network, recipe: Recipe | None = None) -> bytes:
+    """The network's ONNX model."""
+    return _Export(network, recipe or Recipe()).model()
+
+
+def write_fp32_engine(bundle: Path, classifier: Classifier) -> None:
+    """Write the graph of the engine ``FP32``; its weights are those of ``model.safetensors`` beside it."""
+    stored = stored_tensors(bundle / "model.safetensors")
+    (bundle / str(FP32.file)).write_bytes(export(Network.of(classifier), Recipe(stored=stored)))
+
+
+class _Export:
+    def __init__(self, network: Network, recipe: Recipe) -> None:
+        self.network, self.recipe, self.config = network, recipe, network.config
+        self.graph = Graph(recipe.stored)
+        self.inputs: dict[str, str] = {}  # of each product, by its name
+
+    def model(self) -> bytes:
+        add = self.graph.add
+        self.shape = add("Shape", "ids")
+        self.flat = self.graph.constant(np.array([-1, self.config.hidden]), "flat")
+        cube = add("Concat", self.shape, self.graph.constant(np.array([self.config.hidden])), axis=0)
+        states = self._embeddings()
+        layers = self.config.layers
+        for layer in range(layers - 1):
+            states = self._layer(states, layer, cube)
+        if self.network.pooling == "cls":
+            pooled = self._last_layer(states, layers - 1, cube)
+        else:
+            pooled = self._mean(self._layer(states, layers - 1, cube), cube)
+        outputs = {"logits": self._head(pooled)} | (self.inputs if self.recipe.taps else {})
+        return self.graph.finish({"ids": ("batch", "tokens"), "lengths": ("batch",)}, outputs)
+
+    # ------------------------------------------------------------------------------------------- parts
+
+    def _embeddings(self) -> str:
+        """Token + position (+ segment 0) embeddings, normalised: [batch · tokens, hidden]."""
+        graph, network = self.graph, self.network
+        first, tokens = graph.constant(np.array([0])), graph.add("Shape", "ids", start=1, end=2)
+        name, position = network.named("encoder.embeddings.position.weight")
+        if network.has("encoder.embeddings.segment.weight"):
+            position = position + network.named("encoder.embeddings.segment.weight")[1][0]
+            name += "+segment"
+        positions = graph.add("Slice", self._left_over(position, name), first, tokens, first)
+        summed = graph.add("Add", self._rows_of_table(), positions)
+        return graph.add("Reshape", self._norm(summed, "encoder.embeddings.norm"), self.flat)
+
+    def _rows_of_table(self) -> str:
+        """Token embeddings of ``ids``: [batch, tokens, hidden]."""
+        graph, recipe = self.graph, self.recipe
+        name, table = self.network.named("encoder.embeddings.token.weight")
+        ids = "ids"
+        if recipe.vocabulary is not None and recipe.kept is not None:
+            ids = graph.add("Gather", graph.constant(recipe.vocabulary.astype(np.int32), "vocabulary"), ids)
+            name, table = f"{name}.kept", table[recipe.kept]
+        if not recipe.small_table:
+            return graph.add("Gather", graph.constant(table, name), ids)
+        quantised, scale = quantise_rows(table)
+        rows = graph.add("Cast", graph.add("Gather", graph.constant(quantised), ids), to=1)
+        return graph.add("Mul", rows, graph.add("Gather", graph.constant(scale[:, None]), ids))
+
+    def _layer(self, states: str, layer: int, cube: str) -> str:
+        """One whole layer on [batch · tokens, hidden]."""
+        graph, prefix = self.graph, f"encoder.layers.{layer}"
+        quantised = self._eight_bits(states, f"{layer}.qkv")
+        projected = [
+            self._product(states, f"{layer}.qkv", f"{prefix}.attention.qkv", part, quantised) for part in range(3)
+        ]
+        query, key, value = (graph.add("Reshape", one, cube) for one in projected)
+        heads = self.config.heads
+        mixed = graph.add("Attention", query, key, value, "", "", "", "lengths", q_num_heads=heads, kv_num_heads=heads)
+        mixed = graph.add("Reshape", mixed, self.flat)
+        return self._after_attention(mixed, states, layer)
+
+    def _last_layer(self, states: str, layer: int, cube: str) -> str:
+        """The last layer for [CLS] alone: [batch, hidden]."""
+        graph, prefix = self.graph, f"encoder.layers.{layer}"
+        hidden, heads, size = self.config.hidden, self.config.heads, self.config.head_size
+        states = graph.add("Reshape", states, cube)
+        first = graph.add("Gather", states, graph.constant(np.int64(0)), axis=1)
+        query_weight, key_weight, value_weight = (
+            self.network.named(f"{prefix}.attention.qkv.weight", part)[1] for part in range(3)
+        )
+        query_bias, _, value_bias = (self.network.named(f"{prefix}.attention.qkv.bias", part)[1] for part in range(3))
+        query = graph.add("Gemm", first, self._left_over(query_weight), graph.constant(query_bias), transB=1)
+        per_head = graph.constant(np.array([-1, heads, size]))
+        query = graph.add("Transpose", graph.add("Reshape", query, per_head), perm=[1, 0, 2])
+        # The key's bias adds the same to every score of a query: the softmax does not see it.
+        keys = self._left_over(key_weight.reshape(heads, size, hidden) / np.float32(np.sqrt(size)))
+        wanted = graph.add("Transpose", graph.add("MatMul", query, keys), perm=[1, 0, 2])
+        scores = graph.add("FusedMatMul", wanted, states, domain=MICROSOFT, transB=1)
+        real = graph.add("Unsqueeze", self._real(), graph.constant(np.array([1])))
+        scores = graph.add("Where", real, scores, graph.constant(_HIDDEN_SCORE))
+        mixed = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), states)
+        values = self._left_over(value_weight.reshape(heads, size, hidden).transpose(0, 2, 1))
+        mixed = graph.add("MatMul", graph.add("Transpose", mixed, perm=[1, 0, 2]), values)
+        mixed = graph.add("Reshape", graph.add("Transpose", mixed, perm=[1, 0, 2]), self.flat)
+        return self._after_attention(graph.add("Add", mixed, graph.constant(value_bias)), first, layer)
+
+    def _after_attention(self, mixed: str, states: str, layer: int) -> str:
+        """Output projection and feed-forward network, each with residual and norm."""
+        add, prefix = self.graph.add, f"encoder.layers.{layer}"
+        projected = self._product(mixed, f"{layer}.out", f"{prefix}.attention.out")
+        states = self._norm(add("Add", projected, states), f"{prefix}.attention_norm")
+        inner = self._activation(self._product(states, f"{layer}.up", f"{prefix}.up"))
+        fed = self._product(inner, f"{layer}.down", f"{prefix}.down")
+        return self._norm(add("Add", fed, states), f"{prefix}.feed_forward_norm")
+
+    def _mean(self, states: str, cube: str) -> str:
+        """Mean of the real tokens' states: [batch, hidden]."""
+        add, constant = self.graph.add, self.graph.constant
+        last, middle = constant(np.array([-1])), constant(np.array([1]))
+        weights = add("Unsqueeze", add("Cast", self._real(), to=1), last)
+        summed = add("ReduceSum", add("Mul", add("Reshape", states, cube), weights), middle, keepdims=0)
+        return add("Div", summed, add("Unsqueeze", add("Cast", "lengths", to=1), last))
+
+    def _head(self, pooled: str) -> str:
+        if self.network.pooling == "cls":
+            activation = "Tanh" if self.config.family == "bert" else "Relu"
+            pooled = self.graph.add(activation, self._dense(pooled, "head.dense"))
+        return self._dense(pooled, "head.out")
+
+    # ------------------------------------------------------------------------------------------- operators
+
+    def _real(self) -> str:
+        """True on real tokens: [batch, tokens]."""
+        add, constant = self.graph.add, self.graph.constant
+        tokens = add("Squeeze", add("Shape", "ids", start=1, end=2))
+        places = add("Range", constant(np.int64(0)), tokens, constant(np.int64(1)))
+        lengths = add("Unsqueeze", "lengths", constant(np.array([1])))
+        return add("Less", add("Unsqueeze", places, constant(np.array([0]))), lengths)
+
+    def _norm(self, states: str, parameter: str) -> str:
+        parameters = (self.network.named(f"{parameter}.{part}") for part in ("weight", "bias"))
+        weight, bias = (self.graph.constant(value, name) for name, value in parameters)
+        return self.graph.add("LayerNormalization", states, weight, bias, epsilon=self.config.norm_eps, axis=-1)
+
+    def _activation(self, states: str) -> str:
+        kind = self.config.activation
+        if kind in ("gelu_new", "gelu_pytorch_tanh"):
+            return self.graph.add("Gelu", states, approximate="tanh")
+        if kind == "silu":
+            return self.graph.add("Mul", states, self.graph.add("Sigmoid", states))
+        return self.graph.add({"gelu": "Gelu", "relu": "Relu"}[kind], states)
+
+    def _eight_bits(self, states: str, product: str) -> tuple[str, str, str] | None:
+        """The input of a product in eight bits with its scale and zero point; None where it stays fp32."""
+        self.inputs[product] = states
+        limits = self.recipe.ranges.get(product)
+        if limits is None or product in self.recipe.float_products:
+            return None
+        scale = self.graph.constant(np.float32(limits.scale))
+        zero = self.graph.constant(np.uint8(limits.zero_point))
+        return self.graph.add("QuantizeLinear", states, scale, zero), scale, zero
+
+    def _product(
+        self, states: str, product: str, parameter: str, part: int = 0, quantised: tuple[str, str, str] | None = None
+    ) -> str:
+        """``states`` · weightᵀ + bias, in eight bits where the recipe says so."""
+        quantised = quantised or self._eight_bits(states, product)
+        if quantised is None:
+            return self._dense(states, parameter, part)
+        weight, bias = (self.network.named(f"{parameter}.{one}", part)[1] for one in ("weight", "bias"))
+        whole, scale = quantise_rows(weight, self.recipe.largest)
+        ids, input_scale, zero = quantised
+        constant = self.graph.constant
+        return self.graph.add(
+            "MatMulIntegerToFloat",
+            *(ids, constant(whole.T), input_scale, constant(scale), zero, "", constant(bias)),
+            domain=MICROSOFT,
+        )
+
+    def _dense(self, states: str, parameter: str, part: int = 0) -> str:
+        """``states`` · weightᵀ + bias in fp32."""
+        (name, weight), (bias_name, bias) = (self.network.named(f"{parameter}.{p}", part) for p in ("weight", "bias"))
+        weight_name = self._left_over(weight, name)
+        return self.graph.add("Gemm", states, weight_name, self.graph.constant(bias, bias_name), transB=1)
+
+    def _left_over(self, weight: Array, name: str | None = None) -> str:
+        """A weight that is not quantised; a small engine stores it in fp16 and widens it when it is loaded."""
+        if not self.recipe.small_table:
+            return self.graph.constant(weight.astype(np.float32), name)
+        return self.graph.add("Cast", self.graph.constant(weight.astype(np.float16), name and f"{name}.half"), to=1)

@@ -1,0 +1,85 @@
+"""Probe texts with the logits that a network gives them: an engine that answers otherwise is not used.
+
+An engine can be wrong on one machine and right on another: products in eight bits saturate on CPUs without VNNI, a
+library has a fault for one instruction set. Hashes do not see that; a few answers do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from bertline.bundle.engine import FOLDER, Precision
+from bertline.errors import BundleError
+
+PROBES = f"{FOLDER}/probes.json"
+NUMBER = 16  # of texts
+
+# Root mean square of the deviation, relative to the spread of the network's own logits. fp32 differs by rounding
+# alone; int8 engines that lose no accuracy measured 0.02 to 0.06 (docs/log.md), saturated ones 0.5 and more.
+TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "int8": 0.2}
+
+Logits = Float[np.ndarray[Any, Any], "rows labels"]
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Texts, and for each network of the bundle, by name, its fp32 logits, [texts, labels]."""
+
+    texts: tuple[str, ...] = ()
+    logits: Mapping[str, Logits] = field(default_factory=dict)
+
+    def write(self, bundle: Path) -> None:
+        """Write them into the bundle at ``bundle``."""
+        path = bundle / PROBES
+        path.parent.mkdir(exist_ok=True)
+        content = {"texts": list(self.texts), "logits": {name: one.tolist() for name, one in self.logits.items()}}
+        path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_probes(bundle: Path) -> Probes:
+    """The probes of a bundle; none if it has none.
+
+    Raises:
+        BundleError: the file is not what ``Probes.write`` writes.
+    """
+    path = bundle / PROBES
+    if not path.is_file():
+        return Probes()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        logits = {name: np.array(rows, dtype=np.float64) for name, rows in content["logits"].items()}
+        if any(one.ndim != 2 or len(one) != len(content["texts"]) for one in logits.values()):
+            raise ValueError("as many rows of logits as texts are needed")
+        return Probes(tuple(content["texts"]), logits)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{path} is not a file of probes ({error}): write the bundle again with bertline") from error
+
+
+def deviation(reference: Logits, found: Logits) -> float:
+    """Root mean square of ``found − reference``, relative to that of ``reference`` around its column means.
+
+    >>> deviation(np.array([[1.0, -1.0], [-1.0, 1.0]]), np.array([[1.1, -1.1], [-1.1, 1.1]]))
+    0.10000000000000009
+    """
+    if found.shape != reference.shape or not np.isfinite(found).all():
+        return float("inf")
+    spread = float(np.sqrt(np.mean((reference - reference.mean(axis=0)) ** 2)))
+    return float(np.sqrt(np.mean((found - reference) ** 2))) / max(spread, 1e-6)
+
+
+def choose(lengths: Sequence[int], number: int = NUMBER) -> list[int]:
+    """Rows to probe with: evenly spread from the shortest text to the longest.
+
+    >>> choose([5, 9, 7], number=2)
+    [0, 1]
+    """
+    order = np.argsort(lengths, kind="stable")
+    picked = np.unique(np.linspace(0, len(order) - 1, min(number, len(order))).round().astype(int))
+    return [int(order[i]) for i in picked]

@@ -1,0 +1,61 @@
+"""Held-out rows that travel with a bundle, so that later steps can measure on them: ``reference/*.jsonl``.
+
+``validation.jsonl`` is for tuning, ``test.jsonl`` for the figures that are reported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bertline.errors import BundleError
+
+FOLDER = "reference"
+Split = Literal["validation", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRows:
+    """Texts and the index of each one's label."""
+
+    texts: tuple[str, ...]
+    truth: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def write_reference(bundle: Path, split: Split, rows: ReferenceRows, labels: Sequence[str]) -> None:
+    """Write the rows of one split into the bundle at ``bundle``."""
+    path = bundle / FOLDER / f"{split}.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        for text, index in zip(rows.texts, rows.truth, strict=True):
+            file.write(json.dumps({"text": text, "label": labels[index]}, ensure_ascii=False) + "\n")
+
+
+def read_reference(bundle: Path, split: Split, labels: Sequence[str]) -> ReferenceRows:
+    """The rows of one split; none if the bundle carries none.
+
+    Raises:
+        BundleError: a line is not what ``write_reference`` writes.
+    """
+    path = bundle / FOLDER / f"{split}.jsonl"
+    if not path.is_file():
+        return ReferenceRows((), ())
+    index = {label: i for i, label in enumerate(labels)}
+    texts, truth = [], []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+                texts.append(str(row["text"]))
+                truth.append(index[row["label"]])
+            except (ValueError, KeyError, TypeError) as error:
+                raise BundleError(
+                    f"{path} line {number} is not a row of text and label ({error!r}): write the bundle again"
+                ) from error
+    return ReferenceRows(tuple(texts), tuple(truth))
