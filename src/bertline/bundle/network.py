@@ -43,3 +43,11 @@ class Network:
     def has(self, parameter: str) -> bool:
         """Whether the network has such a parameter."""
         return parameter in self.table
+
+    def scaled(self, factor: float) -> Network:
+        """The same network with its logits multiplied by ``factor``."""
+        changed = {name: self.tensors[name] * np.float32(factor) for name in self._output_names()}
+        return Network(self.config, self.pooling, {**self.tensors, **changed}, self.table)
+
+    def _output_names(self) -> list[str]:
+        return [self.table[f"head.out.{part}"][0] for part in ("weight", "bias")]

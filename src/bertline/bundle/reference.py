@@ -1,12 +1,14 @@
 """Held-out rows that travel with a bundle, so that later steps can measure on them: ``reference/*.jsonl``.
 
-``validation.jsonl`` is for tuning, ``test.jsonl`` for the figures that are reported.
+``validation.jsonl`` is for tuning, ``test.jsonl`` for the figures that are reported. ``tokens.json`` has how often
+each token id occurs in the training rows, which do not travel.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -59,3 +61,26 @@ def read_reference(bundle: Path, split: Split, labels: Sequence[str]) -> Referen
                     f"{path} line {number} is not a row of text and label ({error!r}): write the bundle again"
                 ) from error
     return ReferenceRows(tuple(texts), tuple(truth))
+
+
+def write_token_counts(bundle: Path, sequences: Iterable[Sequence[int]]) -> None:
+    """Count the ids of ``sequences`` and write the counts into the bundle at ``bundle``."""
+    counts = Counter(one for sequence in sequences for one in sequence)
+    path = bundle / FOLDER / "tokens.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({str(id_): count for id_, count in sorted(counts.items())}) + "\n", encoding="utf-8")
+
+
+def read_token_counts(bundle: Path) -> Counter[int]:
+    """The counts; empty if the bundle carries none.
+
+    Raises:
+        BundleError: the file is not what ``write_token_counts`` writes.
+    """
+    path = bundle / FOLDER / "tokens.json"
+    if not path.is_file():
+        return Counter()
+    try:
+        return Counter({int(id_): int(count) for id_, count in json.loads(path.read_text(encoding="utf-8")).items()})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BundleError(f"{path} is not a table of token counts ({error}): write the bundle again") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,7 @@ class OnnxBackend:
     def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
         """One row of logits per row of the batch; ``alone``: no other batch is being computed."""
         session = self._wide_session() if alone and self.lanes > 1 and batch.ids.size >= WIDE_TOKENS else self._narrow
-        lengths = batch.attend.sum(axis=1, dtype=np.int64)
-        (logits,) = session.run(["logits"], {"ids": batch.ids, "lengths": lengths})
+        (logits,) = session.run(["logits"], _feeds(batch))
         return np.asarray(logits)
 
     def _wide_session(self) -> onnxruntime.InferenceSession:
@@ -57,16 +57,30 @@ class OnnxBackend:
             return self._wide
 
 
-def _session(path: Path, *, threads: int) -> onnxruntime.InferenceSession:
+def _feeds(batch: Batch) -> dict[str, np.ndarray[Any, Any]]:
+    return {"ids": batch.ids, "lengths": batch.attend.sum(axis=1, dtype=np.int64)}
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0" if threads == 1 else "1")
+    return options
+
+
+def _session(path: Path, *, threads: int) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(
-            path, options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER
+            path, _options(threads), providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER
         )
     except Exception as error:  # onnxruntime raises a class of its own per status code
         reason = str(error).splitlines()[0]
         raise BundleError(f"{path} cannot be loaded by onnxruntime ({reason}): make it again with optimize") from error
+
+
+def observe(model: bytes, batches: Iterable[Batch]) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
+    """Every output of a model for each batch, by name: for graphs with taps (``bundle.exporter.Recipe``)."""
+    session = onnxruntime.InferenceSession(model, _options(1), providers=["CPUExecutionProvider"])
+    names = [one.name for one in session.get_outputs()]
+    for batch in batches:
+        yield dict(zip(names, session.run(names, _feeds(batch)), strict=True))

@@ -13,7 +13,7 @@ from bertline.bundle import Manifest, model_card, writing
 from bertline.bundle.engine import FULL
 from bertline.bundle.exporter import FP32, write_fp32_engine
 from bertline.bundle.probes import Probes, choose
-from bertline.bundle.reference import ReferenceRows, Split, write_reference
+from bertline.bundle.reference import ReferenceRows, Split, write_reference, write_token_counts
 from bertline.data.examples import Example
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.heads import Classifier
@@ -59,6 +59,7 @@ class Made:
     history: tuple[EpochRecord, ...]
     place: str
     truncation: tuple[str, str]
+    train: Rows
 
 
 def measure(
@@ -128,6 +129,7 @@ def _keep_rows(staging: Path, made: Made) -> None:
     chosen = choose([len(one.text) for one in validation])
     texts = tuple(validation[i].text for i in chosen)
     Probes(texts, {FULL: made.measured.validation_logits[chosen]}).write(staging)
+    write_token_counts(staging, (one.ids for one in made.train.tokens))
     splits: dict[Split, tuple[Example, ...]] = {"validation": validation, "test": made.prepared.test}
     for split, rows in splits.items() if most else ():
         kept = [rows[i * len(rows) // min(most, len(rows))] for i in range(min(most, len(rows)))]

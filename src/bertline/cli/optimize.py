@@ -1,0 +1,79 @@
+"""``bertline optimize``: a bundle's engines, tried and measured on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bertline.cli.settings_flags import with_settings
+from bertline.optimisation.settings import OptimizeSettings
+
+if TYPE_CHECKING:
+    from bertline.optimisation.run import Optimised
+
+EPILOG = "Example: bertline optimize reviews --max-accuracy-drop 0.5 --goal throughput"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(with_settings(OptimizeSettings, "optimize")(optimize))
+
+
+def optimize(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the bundle.")],
+    settings: OptimizeSettings,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be tried and how long it takes; change nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on standard output.")] = False,
+) -> None:
+    """Make a bundle smaller and faster: try engines, measure them here, pick one.
+
+    Engines are built for the bundle, compared with fp32 on its validation rows and timed on this machine; those that
+    lose no more accuracy than allowed are written into it, the best one first. Accuracy is reported on the test rows,
+    which nothing is chosen by.
+    """
+    from bertline.optimisation.run import optimise, plan
+
+    if dry_run:
+        names, seconds = plan(bundle, settings)
+        typer.echo(f"would try {', '.join(names)}; about {max(1, round(seconds / 60))} min on this machine")
+        return
+    found = optimise(bundle, settings, lambda text: typer.echo(text, err=True))
+    if as_json:
+        from bertline.optimisation.report import row
+
+        typer.echo(json.dumps({"picked": found.picked, "engines": {name: row(found, name) for name in found.measured}}))
+    _show(bundle, found, settings)
+
+
+def _show(bundle: Path, found: Optimised, settings: OptimizeSettings) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column("engine")
+    for name in ("texts/s", "p50 ms", "p99 ms", "MB", "memory MB", "start s", "same label", "lost", "lost, test rows"):
+        table.add_column(name, justify="right")
+    for name, one in found.measured.items():
+        tested = found.reported[name].difference.accuracy
+        speed = one.speed
+        table.add_row(
+            f"{name} ←" if name == found.picked else name,
+            *(f"{speed.texts_per_s:,.0f}", f"{speed.p50_ms:.2f}", f"{speed.p99_ms:.2f}", f"{one.megabytes:.1f}"),
+            *(f"{one.cold.memory_mb:.0f}", f"{one.cold.seconds:.2f}", f"{one.quality.agreement:.1%}"),
+            f"{one.quality.drop_points:.2f}",
+            f"{found.reported[name].drop_points:.2f} ({-100 * tested.high:.1f} to {-100 * tested.low:.1f})",
+        )
+    console = Console(stderr=True, highlight=False)
+    console.print(table)
+    for name, candidate in found.candidates.items():
+        if candidate.note:
+            console.print(f"{name}: {candidate.note}", soft_wrap=True)
+    for sentence in found.caveats:
+        console.print(f"note: {sentence}", soft_wrap=True)
+    console.print(f"\nPicked  {found.picked} for {settings.goal}, points of accuracy lost in “lost”", soft_wrap=True)
+    console.print(f"Report  {bundle / 'report' / 'engines.html'}", soft_wrap=True)

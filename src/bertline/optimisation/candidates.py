@@ -1,0 +1,168 @@
+"""The engines that are tried, and how each is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from bertline.bundle.engine import FOLDER, FULL, Engine, Precision
+from bertline.bundle.exporter import FP32, Recipe, export
+from bertline.bundle.network import Network
+from bertline.bundle.probes import deviation
+from bertline.bundle.quantise import Observed
+from bertline.data.batching import Batch
+from bertline.inference.cascade import Cascade
+from bertline.inference.onnx_backend import OnnxBackend
+from bertline.inference.predictor import Backend, softmax
+from bertline.optimisation.calibrate import observe_inputs
+from bertline.optimisation.measure import Logits, Truth, compute
+from bertline.optimisation.threshold import Chosen, choose_threshold
+from bertline.optimisation.vocabulary import PrunedVocabulary
+from bertline.text import Tokens
+
+STUDENT = "student"
+MIXED_BELOW = 0.99  # agreement under which the products that hurt most are left in fp32
+_SENSITIVE = (1, 2, 4)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An engine with its files and its back end; ``note`` says what is particular about it."""
+
+    engine: Engine
+    backend: Backend
+    files: tuple[Path, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Tokenised rows with their labels."""
+
+    tokens: Sequence[Tokens]
+    truth: Truth
+    pad_id: int
+
+    def batches(self, batch_tokens: int = 2048) -> Iterator[Batch]:
+        """The rows as batches, for calibration."""
+        from bertline.data.batching import pad, plan
+
+        for rows in plan([len(one.ids) for one in self.tokens], batch_tokens):
+            yield pad([self.tokens[row].ids for row in rows], self.pad_id)
+
+
+@dataclass
+class Workshop:
+    """Builds engines of one bundle into ``folder``.
+
+    Args:
+        folder: where engine files go, below ``engines/``.
+        tuning: the rows that ranges, sensitivity and thresholds are chosen on.
+        pruned: the smaller vocabulary for the smallest engines.
+        temperature: the bundle's.
+        lanes: batches computed at a time; None is one per core.
+    """
+
+    folder: Path
+    tuning: Rows
+    pruned: PrunedVocabulary
+    temperature: float
+    lanes: int | None = None
+    observed: dict[str, Observed] = field(default_factory=dict)
+
+    def fp32(self, file: Path) -> Candidate:
+        """The engine that the bundle has from its training."""
+        return Candidate(FP32, OnnxBackend(file, lanes=self.lanes), (file, file.with_name("model.safetensors")))
+
+    def float_of(self, network: Network, name: str) -> Candidate:
+        """A network in fp32."""
+        return self._built(f"{name}-fp32", name, "fp32", network, Recipe())
+
+    def int8(self, network: Network, name: str) -> Iterator[Candidate]:
+        """Every product in eight bits; after it, where labels change too often, one with the worst left in fp32."""
+        prefix = "" if name == FULL else f"{name}-"
+        recipe = self._eight_bits(network, name)
+        plain = self._built(f"{prefix}int8", name, "int8", network, recipe)
+        yield plain
+        reference = self.logits(self._built(f".{prefix}reference", name, "fp32", network, Recipe()))
+        if _agreement(self.logits(plain), reference) >= MIXED_BELOW:
+            return
+        worst = self._sensitivity(network, name, reference)
+        for number in _SENSITIVE:
+            less = replace(recipe, float_products=frozenset(worst[:number]))
+            mixed = self._built(f"{prefix}int8-mixed", name, "int8", network, less)
+            if _agreement(self.logits(mixed), reference) >= MIXED_BELOW or number == _SENSITIVE[-1]:
+                yield replace(mixed, note=f"in fp32: {', '.join(worst[:number])}")
+                return
+
+    def small(self, network: Network, name: str) -> Candidate:
+        """Eight bits, and only the rows of the embedding table that the task uses."""
+        prefix = "" if name == FULL else f"{name}-"
+        recipe = replace(self._eight_bits(network, name), vocabulary=self.pruned.row, kept=self.pruned.kept)
+        built = self._built(f"{prefix}small", name, "int8", network, recipe)
+        covered = np.mean([self.pruned.covers(one.ids) for one in self.tuning.tokens])
+        return replace(built, note=f"{len(self.pruned.kept):,} token embeddings; {covered:.1%} of texts need no other")
+
+    def cascade(
+        self, first: Candidate, second: Candidate, *, allowed: float, confidence: float
+    ) -> tuple[Candidate, Chosen]:
+        """``first`` where it is sure, ``second`` for the rest."""
+        own, other = self.logits(first), self.logits(second)
+        sure = softmax(own, self.temperature).max(axis=1)
+        truth = self.tuning.truth
+        chosen = choose_threshold(
+            sure, own.argmax(axis=1) == truth, other.argmax(axis=1) == truth, allowed=allowed, confidence=confidence
+        )
+        engine = Engine(
+            name="cascade",
+            kind="cascade",
+            precision="int8",
+            network="cascade",
+            parts=(first.engine.name, second.engine.name),
+            threshold=chosen.threshold,
+            batch_tokens=2 * first.engine.batch_tokens,
+        )
+        backend = Cascade(first.backend, second.backend, threshold=chosen.threshold, temperature=self.temperature)
+        return Candidate(engine, backend, first.files + second.files, _promise(chosen, confidence)), chosen
+
+    def logits(self, candidate: Candidate) -> Logits:
+        """What a candidate says of the tuning rows."""
+        return compute(candidate.backend, self.tuning.tokens, self.tuning.pad_id, candidate.engine.batch_tokens)
+
+    def _eight_bits(self, network: Network, name: str) -> Recipe:
+        if name not in self.observed:
+            self.observed[name] = observe_inputs(network, self.tuning.batches())
+        observed = self.observed[name]
+        return Recipe(observed=observed, balanced=frozenset(observed), small_table=True)
+
+    def _sensitivity(self, network: Network, name: str, reference: Logits) -> list[str]:
+        """Products by how far the logits move when that product alone is quantised, the worst first."""
+        moved: dict[str, float] = {}
+        recipe = self._eight_bits(network, name)
+        for product, seen in recipe.observed.items():
+            alone = self._built(".one", name, "int8", network, replace(recipe, observed={product: seen}))
+            moved[product] = deviation(reference, self.logits(alone))
+        return sorted(moved, key=lambda product: -moved[product])
+
+    def _built(
+        self, engine: str, network_name: str, precision: Precision, network: Network, recipe: Recipe
+    ) -> Candidate:
+        file = self.folder / FOLDER / f"{engine}.onnx"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(export(network, recipe))
+        record = Engine(name=engine, precision=precision, network=network_name, file=f"{FOLDER}/{file.name}")
+        return Candidate(record, OnnxBackend(file, lanes=self.lanes), (file,))
+
+
+def _agreement(logits: Logits, reference: Logits) -> float:
+    return float((logits.argmax(axis=1) == reference.argmax(axis=1)).mean())
+
+
+def _promise(chosen: Chosen, confidence: float) -> str:
+    said = f"passes on {chosen.passed_on:.0%} of the texts"
+    if chosen.certified:
+        return f"{said}; loses at most {100 * chosen.bound:.2f} points with {confidence:.0%} confidence"
+    return f"{said}; too few rows to promise a bound (at most {100 * chosen.bound:.2f} points)"

@@ -1,0 +1,274 @@
+"""The whole verb: a bundle in, the same bundle with measured engines out."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bertline.bundle import Bundle, load, model_card, writing
+from bertline.bundle.engine import FULL, Engine
+from bertline.bundle.exporter import FP32
+from bertline.bundle.manifest import Manifest
+from bertline.bundle.network import Network
+from bertline.bundle.probes import Probes, read_probes
+from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
+from bertline.encoder.checkpoint import load_classifier
+from bertline.errors import BundleError
+from bertline.inference.onnx_backend import OnnxBackend
+from bertline.optimisation.candidates import STUDENT, Candidate, Rows, Workshop
+from bertline.optimisation.cold import measure_cold_start
+from bertline.optimisation.measure import Logits, Measured, Quality, compute, megabytes, quality, speeds
+from bertline.optimisation.pick import caveat, cost, frontier, pick
+from bertline.optimisation.report import write_report
+from bertline.optimisation.settings import OptimizeSettings
+from bertline.optimisation.vocabulary import PrunedVocabulary, prune
+from bertline.text import Tokenizer, Tokens, Truncation
+from bertline.training.distil_settings import DistilSettings
+from bertline.training.transfer import read_transfer
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """What was tried, what it measured, and what was picked.
+
+    ``measured`` holds figures of the tuning rows, by which the pick was made; ``reported`` the quality on the test
+    rows, which nothing was chosen by; ``agreement`` the share of unlabelled texts that get fp32's label.
+    """
+
+    picked: str
+    candidates: Mapping[str, Candidate]
+    measured: Mapping[str, Measured]
+    reported: Mapping[str, Quality]
+    agreement: Mapping[str, float]
+    frontier: set[str]
+    caveats: tuple[str, ...]
+
+
+def optimise(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimised:
+    """Try engines for the bundle at ``directory``, measure them here, and write those that may be used into it.
+
+    Raises:
+        BundleError: the bundle or the student cannot be used, or carries no held-out rows.
+        DataError: a table of unlabelled text cannot be read.
+    """
+    bundle = load(directory)
+    with tempfile.TemporaryDirectory(prefix=f".{bundle.path.name}.optimise-", dir=bundle.path.resolve().parent) as work:
+        bench = Bench(bundle, settings, Path(work), tell)
+        found = bench.run()
+        _write(bundle, found, bench, settings)
+    return found
+
+
+def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], float]:
+    """Names of the engines that ``optimise`` would try, and about how many seconds that takes here.
+
+    Raises:
+        BundleError, DataError: as ``optimise``.
+    """
+    bundle = load(directory)
+    with tempfile.TemporaryDirectory() as work:
+        return Bench(bundle, settings, Path(work), lambda _: None).plan()
+
+
+class Bench:
+    """One run: everything that is read and built, and the order of the work.
+
+    Args:
+        bundle: the one to optimise.
+        settings: of the run.
+        work: where engines are built.
+        tell: is told what happens.
+    """
+
+    def __init__(self, bundle: Bundle, settings: OptimizeSettings, work: Path, tell: Tell) -> None:
+        self.bundle, self.settings, self.tell = bundle, settings, tell
+        self.tokenizer = Tokenizer.from_directory(bundle.path)
+        self.tuning = self._rows(read_reference(bundle.path, "validation", self.labels))
+        self.test = self._rows(read_reference(bundle.path, "test", self.labels))
+        self.networks = {FULL: Network.of(load_classifier(bundle.path))}
+        if settings.student is not None:
+            self.networks[STUDENT] = self._student(settings.student)
+        texts: tuple[str, ...] = ()
+        if settings.unlabelled:
+            texts = read_transfer(None, DistilSettings(unlabelled=settings.unlabelled), ()).texts
+        self.unlabelled = self.tokenizer.encode(texts, self._truncation)
+        self.workshop = Workshop(work, self.tuning, self._pruned(), bundle.manifest.temperature)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The bundle's."""
+        return self.bundle.manifest.labels
+
+    def run(self) -> Optimised:
+        """Build, measure, pick."""
+        candidates = {one.engine.name: one for one in self._candidates()}
+        self.tell(f"Measuring {len(candidates)} engines side by side, {self.settings.repetitions} repetitions")
+        logits = {name: self.workshop.logits(one) for name, one in candidates.items()}
+        measured = self._measure(candidates, logits)
+        picked = pick(measured, self.settings.goal, self.settings.max_accuracy_drop)
+        tested = {name: self._logits(one, self.test) for name, one in candidates.items()}
+        reported = {name: quality(one, tested[FP32.name], self.test.truth) for name, one in tested.items()}
+        apart = measured[picked].quality.difference
+        rows = len(self.tuning.truth)
+        disagreement = (apart.only_first + apart.only_second) / max(1, rows)
+        sentence = caveat(rows, self.settings.max_accuracy_drop, disagreement)
+        return Optimised(
+            picked,
+            candidates,
+            measured,
+            reported,
+            self._agreement(candidates),
+            frontier(measured, self.settings.goal),
+            (sentence,) if sentence else (),
+        )
+
+    def plan(self) -> tuple[list[str], float]:
+        """Names of what would be tried, and about how many seconds that takes here."""
+        names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
+        if STUDENT in self.networks:
+            names += [f"{STUDENT}-fp32", f"{STUDENT}-int8", f"{STUDENT}-small", "cascade"]
+        fp32 = self.workshop.fp32(self._fp32_file())
+        some = Rows(self.tuning.tokens[:64], self.tuning.truth[:64], self.tuning.pad_id)
+        began = _now()
+        self._logits(fp32, some)
+        per_row = (_now() - began) / max(1, len(some.tokens))
+        rows = len(self.tuning.tokens) + len(self.test.tokens)
+        timed = min(self.settings.speed_rows, len(self.tuning.tokens)) * (self.settings.repetitions + 1)
+        return names, len(names) * (per_row * (rows + timed) + 6.0)
+
+    def _candidates(self) -> list[Candidate]:
+        shop, full = self.workshop, self.networks[FULL]
+        self.tell("Building engines: fp32, int8")
+        found = [shop.fp32(self._fp32_file()), *shop.int8(full, FULL), shop.small(full, FULL)]
+        best_int8 = found[-2]
+        student = self.networks.get(STUDENT)
+        if student is not None:
+            self.tell("Building engines of the student, and the cascade")
+            small = list(shop.int8(student, STUDENT))
+            found += [shop.float_of(student, STUDENT), *small, shop.small(student, STUDENT)]
+            allowed = self.settings.max_accuracy_drop / 100
+            cascade, _ = shop.cascade(small[-1], best_int8, allowed=allowed, confidence=self.settings.confidence)
+            found.append(cascade)
+        return found
+
+    def _measure(self, candidates: Mapping[str, Candidate], logits: Mapping[str, Logits]) -> dict[str, Measured]:
+        backends = {name: (one.backend, one.engine.batch_tokens) for name, one in candidates.items()}
+        sample = _spread(self.tuning.tokens, self.settings.speed_rows)
+        timed = speeds(backends, sample, self.tuning.pad_id, self.settings.repetitions)
+        measured = {}
+        for name, one in candidates.items():
+            own = quality(logits[name], logits[FP32.name], self.tuning.truth)
+            onnx = [file for file in one.files if file.suffix == ".onnx"]
+            cold = measure_cold_start(self.bundle.path, onnx)
+            measured[name] = Measured(own, timed[name], megabytes(one.files), cold)
+        return measured
+
+    def _agreement(self, candidates: Mapping[str, Candidate]) -> dict[str, float]:
+        if not self.unlabelled:
+            return {}
+        rows = Rows(self.unlabelled, np.zeros(len(self.unlabelled), dtype=np.int64), self.tokenizer.pad_id)
+        labels = {name: self._logits(one, rows).argmax(axis=1) for name, one in candidates.items()}
+        return {name: float((one == labels[FP32.name]).mean()) for name, one in labels.items()}
+
+    def _logits(self, candidate: Candidate, rows: Rows) -> Logits:
+        return compute(candidate.backend, rows.tokens, rows.pad_id, candidate.engine.batch_tokens)
+
+    def _fp32_file(self) -> Path:
+        file = self.bundle.path / str(FP32.file)
+        if not file.is_file():
+            raise BundleError(f"{self.bundle.path} has no {FP32.file}: train it again with this version of bertline")
+        return file
+
+    @property
+    def _truncation(self) -> Truncation:
+        return Truncation(self.bundle.manifest.max_tokens, self.bundle.manifest.truncation)
+
+    def _rows(self, rows: ReferenceRows) -> Rows:
+        if not len(rows):
+            raise BundleError(
+                f"{self.bundle.path} carries no held-out rows to measure on (reference/): train it again, "
+                "with --reference-rows above 0"
+            )
+        tokens = self.tokenizer.encode(rows.texts, self._truncation)
+        return Rows(tokens, np.array(rows.truth, dtype=np.int64), self.tokenizer.pad_id)
+
+    def _pruned(self) -> PrunedVocabulary:
+        table = self.networks[FULL].named("encoder.embeddings.token.weight")[1]
+        always = [getattr(self.tokenizer, f"{one}_id") for one in ("pad", "unknown", "cls", "sep", "mask")]
+        counts = read_token_counts(self.bundle.path)
+        for one in (*self.tuning.tokens, *self.unlabelled):
+            counts.update(one.ids)
+        return prune(table, counts, always, min(self.settings.kept_tokens, len(table)))
+
+    def _student(self, directory: Path) -> Network:
+        student = load(directory)
+        manifest, own = student.manifest, self.bundle.manifest
+        for name in ("labels", "max_tokens", "truncation"):
+            if getattr(manifest, name) != getattr(own, name):
+                raise BundleError(f"{directory} has other {name} than {self.bundle.path}: distil it from this bundle")
+        if manifest.files.get("vocab.txt") != own.files.get("vocab.txt"):
+            raise BundleError(f"{directory} has another vocabulary than {self.bundle.path}: distil it from this bundle")
+        return Network.of(load_classifier(directory)).scaled(own.temperature / manifest.temperature)
+
+
+def _now() -> float:
+    import time
+
+    return time.perf_counter()
+
+
+def _spread(rows: Sequence[Tokens], number: int) -> list[Tokens]:
+    some = min(number, len(rows))
+    return [rows[i * len(rows) // some] for i in range(some)]
+
+
+def _write(bundle: Bundle, found: Optimised, bench: Bench, settings: OptimizeSettings) -> None:
+    """The bundle anew, whole or not at all: what it had, the engines that may be used, and the report."""
+    names = _used(found, settings)
+    engines = tuple(_recorded(found, name) for name in names)
+    manifest = bundle.manifest.model_copy(update={"engines": engines})
+    with writing(bundle.path, Manifest(**dict(manifest)), overwrite=True) as staging:
+        for path in bundle.manifest.files:
+            if not path.startswith("engines/"):
+                (staging / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(bundle.path / path, staging / path)
+        _probes(bundle, found, bench).write(staging)
+        for name in names:
+            engine = found.candidates[name].engine
+            if engine.kind == "onnx" and engine != FP32:
+                shutil.copy2(found.candidates[name].files[0], staging / str(engine.file))
+        write_report(staging / "report", found, bundle, settings)
+        (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
+
+
+def _used(found: Optimised, settings: OptimizeSettings) -> list[str]:
+    """Engines to ship, the picked one first: those within the allowed drop, the parts of cascades, fp32."""
+    within = [n for n, one in found.measured.items() if one.quality.drop_points <= settings.max_accuracy_drop + 1e-9]
+    ranked = sorted(within, key=lambda name: (name != found.picked, cost(found.measured[name], settings.goal)))
+    parts = [part for name in ranked for part in found.candidates[name].engine.parts]
+    return list(dict.fromkeys([*ranked, *parts, FP32.name]))
+
+
+def _recorded(found: Optimised, name: str) -> Engine:
+    figures = found.measured[name].to_json() | {"note": found.candidates[name].note}
+    tested = found.reported[name]
+    figures |= {"test_accuracy": tested.accuracy, "test_difference": tested.difference.accuracy.to_json()}
+    return found.candidates[name].engine.model_copy(update={"measured": figures})
+
+
+def _probes(bundle: Bundle, found: Optimised, bench: Bench) -> Probes:
+    """The bundle's probes, and what the student's fp32 engine says of them."""
+    probes = read_probes(bundle.path)
+    student = found.candidates.get(f"{STUDENT}-fp32")
+    if student is None or not probes.texts:
+        return probes
+    tokens = bench.tokenizer.encode(probes.texts, bench._truncation)
+    logits = compute(OnnxBackend(student.files[0], lanes=1), tokens, bench.tokenizer.pad_id, 512)
+    return Probes(probes.texts, {**probes.logits, STUDENT: logits})
