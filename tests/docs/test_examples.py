@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -81,7 +82,7 @@ def test_the_demo_passes_foreign_flags_on() -> None:
 
 
 class Trainings:
-    """Stands in for ``bertline train``: keeps the commands, and leaves a bundle unless told to fail."""
+    """Stands in for ``train`` and ``optimize``: keeps the commands, and leaves what they leave unless told to fail."""
 
     def __init__(self) -> None:
         self.commands: list[list[str]] = []
@@ -90,9 +91,11 @@ class Trainings:
     def __call__(self, command: list[str], *, check: bool) -> subprocess.CompletedProcess[str]:
         self.commands.append(command)
         if self.code == 0:
-            bundle = Path(command[command.index("--out") + 1])
+            trained = "--out" in command
+            bundle = Path(command[command.index("--out") + 1] if trained else command[-1])
             bundle.mkdir(exist_ok=True)
-            (bundle / "bertline.json").write_text("{}", encoding="utf-8")
+            engines = [{"name": "int8"}, {"name": "fp32"}][trained:]
+            (bundle / "bertline.json").write_text(json.dumps({"engines": engines}), encoding="utf-8")
         return subprocess.CompletedProcess(command, self.code)
 
 
@@ -110,11 +113,11 @@ def run_demo(directory: Path, *flags: str) -> int:
 def test_the_demo_trains_again_only_if_something_changed(tmp_path: Path, trainings: Trainings) -> None:
     assert run_demo(tmp_path) == 0
     assert run_demo(tmp_path) == 0
-    assert len(trainings.commands) == 1
+    assert [command[1] for command in trainings.commands] == ["train", "optimize"]
     assert run_demo(tmp_path, "--epochs", "2") == 0
-    assert len(trainings.commands) == 2
-    assert trainings.commands[1][-3:] == ["all-MiniLM-L6-v2", "--epochs", "2"]
-    assert "--overwrite" in trainings.commands[1]
+    assert [command[1] for command in trainings.commands[2:]] == ["train", "optimize"]
+    assert trainings.commands[2][-3:] == ["all-MiniLM-L6-v2", "--epochs", "2"]
+    assert "--overwrite" in trainings.commands[2]
 
 
 def test_the_demo_goes_on_with_a_training_that_was_stopped(tmp_path: Path, trainings: Trainings) -> None:
@@ -122,7 +125,7 @@ def test_the_demo_goes_on_with_a_training_that_was_stopped(tmp_path: Path, train
     assert run_demo(tmp_path) == 130
     trainings.code = 0
     assert run_demo(tmp_path) == 0
-    first, second = trainings.commands
+    first, second, _ = trainings.commands
     assert "--overwrite" in first
     assert "--resume" in second
     assert "--overwrite" not in second
@@ -136,7 +139,9 @@ def test_the_demo_makes_a_model_and_finds_it_the_second_time(tmp_path: Path) -> 
 
     first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stderr
-    assert load(tmp_path / "reviews").manifest.labels == ("negative", "positive")
+    manifest = load(tmp_path / "reviews").manifest
+    assert manifest.labels == ("negative", "positive")
+    assert {"fp32", "int8"} <= {one.name for one in manifest.engines}
 
     second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "is there already" in second.stdout

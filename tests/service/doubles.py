@@ -30,7 +30,7 @@ class WordCounter:
         max_tokens: int = 16,
         metrics: Mapping[str, JsonValue] | None = None,
     ) -> None:
-        self.name, self.version = name, "3f2a9c1e"
+        self.name, self.version, self.engine = name, "3f2a9c1e", "words"
         self.labels, self.max_tokens = tuple(labels), max_tokens
         self.metrics = dict(metrics or {})
         self.asked: list[list[str]] = []

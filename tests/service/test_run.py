@@ -75,7 +75,7 @@ def test_the_command_serves_a_real_bundle(tmp_path: Path) -> None:
         server.send_signal(signal.SIGTERM)
         _, err = server.communicate(timeout=60)
     assert (server.returncode, err) == (0, "")
-    assert line == f"letters (version {described['version']}) at {url} · API: {url}/docs · Ctrl+C stops"
+    assert line == f"letters (version {described['version']}, engine torch) at {url} · API: {url}/docs · Ctrl+C stops"
     assert answer["model"] == {"name": "letters", "version": described["version"]}
     assert described["labels"] == ["negative", "neutral", "positive"]
     first, second = answer["predictions"]

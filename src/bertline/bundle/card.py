@@ -30,6 +30,7 @@ def model_card(manifest: Manifest) -> str:
     sections = {
         "Use": f"{_use_bertline(manifest)}\n\n{_use_transformers(manifest)}",
         "Results": _results(manifest),
+        **({"Engines": _engines(manifest)} if any(one.measured for one in manifest.engines) else {}),
         "Data": _table(manifest.data),
         "Training": _table(manifest.training),
         "Limitations": _limitations(manifest),
@@ -52,6 +53,21 @@ def _summary(manifest: Manifest) -> str:
         f"{head}\nIt reads up to {manifest.max_tokens} tokens of a text. Its probabilities are calibrated by "
         f"temperature scaling (temperature {manifest.temperature:.3f})."
     )
+
+
+def _engines(manifest: Manifest) -> str:
+    """What ``optimize`` measured, as a table; the first engine answers unless another is asked for."""
+    lines = [
+        "The first engine answers. Speed is of the machine that measured it; accuracy is of the test rows.\n",
+        "| engine | texts/s | one text, ms | MB | memory, MB | accuracy |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for one in manifest.engines:
+        figures = [one.measured.get(n) for n in ("texts_per_s", "p50_ms", "megabytes", "memory_mb", "test_accuracy")]
+        shown = [f"{x:,.1f}" if isinstance(x, float | int) else "" for x in figures[:4]]
+        accuracy = f"{figures[4]:.1%}" if isinstance(figures[4], float) else ""
+        lines.append(f"| {_text(one.name)} | {' | '.join(shown)} | {accuracy} |")
+    return "\n".join(lines)
 
 
 def _use_bertline(manifest: Manifest) -> str:

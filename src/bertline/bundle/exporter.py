@@ -137,11 +137,9 @@ class _Export:
         hidden, heads, size = self.config.hidden, self.config.heads, self.config.head_size
         states = graph.add("Reshape", states, cube)
         first = graph.add("Gather", states, graph.constant(np.int64(0)), axis=1)
-        query_weight, key_weight, value_weight = (
-            self.network.named(f"{prefix}.attention.qkv.weight", part)[1] for part in range(3)
-        )
-        query_bias, _, value_bias = (self.network.named(f"{prefix}.attention.qkv.bias", part)[1] for part in range(3))
-        query = graph.add("Gemm", first, self._left_over(query_weight), graph.constant(query_bias), transB=1)
+        key_weight, value_weight = (self.network.named(f"{prefix}.attention.qkv.weight", part)[1] for part in (1, 2))
+        value_bias = self.network.named(f"{prefix}.attention.qkv.bias", 2)[1]
+        query = self._dense(first, f"{prefix}.attention.qkv")
         per_head = graph.constant(np.array([-1, heads, size]))
         query = graph.add("Transpose", graph.add("Reshape", query, per_head), perm=[1, 0, 2])
         # The key's bias adds the same to every score of a query: the softmax does not see it.

@@ -37,6 +37,9 @@ def evaluate(
         bool, typer.Option("--skip-bad-rows", help="Leave unusable rows out and count them.")
     ] = False,
     report: Annotated[Path | None, typer.Option(help="Directory to write report.html and report.json to.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Engine to measure, torch included; without it the bundle's first.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Measure a bundle on labelled rows: accuracy, F1, calibration, slices, each with a 95 % interval."""
@@ -53,7 +56,7 @@ def evaluate(
         skip_bad_rows=skip_bad_rows,
         trainable=False,
     )
-    evaluation = _measure(bundle, dataset.examples, dataset.source)
+    evaluation = _measure(bundle, engine, dataset.examples, dataset.source)
     if dataset.skipped:
         typer.echo(f"Skipped {sum(dataset.skipped.values()):,} bad rows", err=True)
     if report is not None:
@@ -67,7 +70,7 @@ def evaluate(
         print_figures(f"{evaluation.rows:,} rows of {dataset.source}", evaluation.headline())
 
 
-def _measure(bundle: Path, examples: tuple[Example, ...], source: str) -> Evaluation:
+def _measure(bundle: Path, engine: str | None, examples: tuple[Example, ...], source: str) -> Evaluation:
     import numpy as np
 
     from bertline.data.labels import Labels
@@ -75,7 +78,7 @@ def _measure(bundle: Path, examples: tuple[Example, ...], source: str) -> Evalua
     from bertline.evaluation.evaluate import evaluate as measure
     from bertline.inference import load_predictor
 
-    predictor = load_predictor(bundle)
+    predictor = load_predictor(bundle, engine=engine)
     labels = Labels(predictor.labels)
     for one in examples:
         if one.label not in labels.names:

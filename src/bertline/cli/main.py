@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from typing import TextIO
 
 import typer
 
 from bertline import __version__
-from bertline.cli import evaluate, predict, serve, train
-from bertline.errors import BertlineError
+from bertline.cli import distill, evaluate, optimize, predict, serve, train
+from bertline.errors import BertlineError, EngineWarning
 
 app = typer.Typer(
     name="bertline",
@@ -19,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, evaluate, predict, serve):
+for verb in (train, evaluate, distill, optimize, predict, serve):
     verb.register(app)
 
 
@@ -37,8 +39,22 @@ def _options(
     """Options of every verb; ``--debug`` is read by ``main`` because an error ends the verb."""
 
 
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Ours as one sentence; those of libraries are for developers, who have ``python -W``."""
+    if issubclass(category, EngineWarning):
+        typer.echo(f"warning: {message}", err=True)
+
+
 def main() -> None:
     """Entry point. Exit codes: 0 done, 1 the work failed or a gate said no, 2 usage, 130 interrupted."""
+    warnings.showwarning = _warn
     arguments = [one for one in sys.argv[1:] if one != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:

@@ -58,6 +58,9 @@ def predict(
         typer.Option("--top-k", "-k", min=1, help="Labels to give per text; without it 1, with --json all."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per text; not with --input.")] = False,
+    engine: Annotated[
+        str | None, typer.Option(help="Engine to answer with, torch included; without it the bundle's first.")
+    ] = None,
 ) -> None:
     """Label texts, with calibrated probabilities.
 
@@ -72,7 +75,12 @@ def predict(
     with _reader_may_leave():
         if source is None:
             _only_with_input(output=target != STANDARD, format=format, text_column=text_column, overwrite=overwrite)
-            _label_texts(bundle, texts or [], encoding, skip_bad_rows=skip_bad_rows, top_k=top_k, as_json=as_json)
+            _label_texts(
+                *(bundle, engine, texts or [], encoding),
+                skip_bad_rows=skip_bad_rows,
+                top_k=top_k,
+                as_json=as_json,
+            )
             return
         if texts:
             raise UsageError("texts and --input were both given: give one of them")
@@ -80,11 +88,19 @@ def predict(
             raise UsageError("--json is for texts: with --input, name the --output .jsonl or pass --format jsonl")
         from bertline.cli.predict_table import Table, label_table
 
-        label_table(bundle, Table(source, target, format, encoding, text_column, skip_bad_rows, overwrite), top_k or 1)
+        table = Table(source, target, format, encoding, text_column, skip_bad_rows, overwrite)
+        label_table(bundle, table, top_k or 1, engine=engine)
 
 
 def _label_texts(
-    bundle: Path, texts: list[str], encoding: str, *, skip_bad_rows: bool, top_k: int | None, as_json: bool
+    bundle: Path,
+    engine: str | None,
+    texts: list[str],
+    encoding: str,
+    *,
+    skip_bad_rows: bool,
+    top_k: int | None,
+    as_json: bool,
 ) -> None:
     if not texts and sys.stdin.isatty():
         raise UsageError(
@@ -93,9 +109,9 @@ def _label_texts(
     from bertline.cli.predict_texts import label_arguments, label_lines
 
     if texts and texts != [STANDARD]:
-        label_arguments(bundle, texts, top_k, as_json=as_json)
+        label_arguments(bundle, texts, top_k, as_json=as_json, engine=engine)
     else:
-        label_lines(bundle, encoding, top_k, skip_bad_rows=skip_bad_rows, as_json=as_json)
+        label_lines(bundle, encoding, top_k, skip_bad_rows=skip_bad_rows, as_json=as_json, engine=engine)
 
 
 def _only_with_input(**given: object) -> None:

@@ -79,7 +79,7 @@ class Survey:
     bad: BadRows
 
 
-def label_table(bundle: Path, table: Table, top_k: int) -> None:
+def label_table(bundle: Path, table: Table, top_k: int, *, engine: str | None = None) -> None:
     """Label a table. A file is read twice, so that its bad rows are found before hours of work and not after.
 
     Raises:
@@ -93,7 +93,7 @@ def label_table(bundle: Path, table: Table, top_k: int) -> None:
         screen.begin("checking")
         survey, rows = take_survey(table, screen)
         added = Added.choose(survey.columns, min(top_k, len(manifest.labels)), manifest.name)
-        predictor, tally = load_predictor(bundle), Tally()
+        predictor, tally = load_predictor(bundle, engine=engine), Tally()
         screen.begin("labelling", survey.rows)
         pairs = ((str(row.values[survey.text_column]), row) for row in rows)
         columns = [*survey.columns, *added.columns]

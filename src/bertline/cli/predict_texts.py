@@ -29,7 +29,9 @@ DIGITS = 6  # of a written probability
 Layout = Callable[[str, Prediction], str]
 
 
-def label_arguments(bundle: Path, texts: Sequence[str], top_k: int | None, *, as_json: bool) -> None:
+def label_arguments(
+    bundle: Path, texts: Sequence[str], top_k: int | None, *, as_json: bool, engine: str | None = None
+) -> None:
     """Label the arguments of the command.
 
     Raises:
@@ -37,7 +39,7 @@ def label_arguments(bundle: Path, texts: Sequence[str], top_k: int | None, *, as
         BundleError: the bundle cannot be loaded.
     """
     _check(texts)
-    predictor = load_predictor(bundle)
+    predictor = load_predictor(bundle, engine=engine)
     layout = _layout(predictor, top_k, as_json=as_json, echo=len(texts) > 1)
     tally = _answer(predictor, texts, layout, PredictScreen(shown=False))
     note(tally.cut_sentence(predictor.max_tokens))
@@ -46,14 +48,22 @@ def label_arguments(bundle: Path, texts: Sequence[str], top_k: int | None, *, as
             note(f"note: {text} is also a file; what was labelled is its name. For its rows: --input {text}")
 
 
-def label_lines(bundle: Path, encoding: str, top_k: int | None, *, skip_bad_rows: bool, as_json: bool) -> None:
+def label_lines(
+    bundle: Path,
+    encoding: str,
+    top_k: int | None,
+    *,
+    skip_bad_rows: bool,
+    as_json: bool,
+    engine: str | None = None,
+) -> None:
     """Label standard input, line by line.
 
     Raises:
         DataError: as ``good_lines``.
         BundleError: the bundle cannot be loaded.
     """
-    predictor = load_predictor(bundle)
+    predictor = load_predictor(bundle, engine=engine)
     bad = BadRows(SOURCE)
     layout = _layout(predictor, top_k, as_json=as_json, echo=True)
     with closing(good_lines(sys.stdin.buffer, encoding, bad, skip=skip_bad_rows)) as lines:

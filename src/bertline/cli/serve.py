@@ -45,7 +45,7 @@ def serve(
     models = load_models(bundles)
 
     def say_ready(url: str) -> None:
-        names = ", ".join(f"{name} (version {one.version})" for name, one in models.items())
+        names = ", ".join(f"{name} (version {one.version}, engine {one.engine})" for name, one in models.items())
         typer.echo(f"{names} at {url} · API: {url}/docs · Ctrl+C stops")
 
     def say_exposed(address: str) -> None:

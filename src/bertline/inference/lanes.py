@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 Work = TypeVar("Work")
@@ -22,7 +22,7 @@ def each_batch(compute: Callable[[Work], None], batches: Sequence[Work], lanes: 
     with ThreadPoolExecutor(min(lanes, len(batches)), thread_name_prefix="lane") as pool:
         futures = [pool.submit(compute, batch) for batch in batches]
         try:
-            for future in futures:
+            for future in as_completed(futures):
                 future.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)

@@ -81,7 +81,7 @@ class _Loader:
                 refused.append(f"the engine {name} of {self.bundle.path} is not used: {error}")
                 continue
             for sentence in refused:
-                warnings.warn(EngineWarning(f"{sentence}; {name} answers instead"), stacklevel=4)
+                warnings.warn(EngineWarning(f"{sentence}; {name} answers instead"), stacklevel=3)
             return predictor
         raise BundleError("; ".join(refused))
 

@@ -45,9 +45,16 @@ class OnnxBackend:
         self._lock = threading.Lock()
 
     def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
-        """One row of logits per row of the batch; ``alone``: no other batch is being computed."""
+        """One row of logits per row of the batch; ``alone``: no other batch is being computed.
+
+        Raises:
+            BundleError: the file has other inputs or outputs than an engine's, or onnxruntime fails at this batch.
+        """
         session = self._wide_session() if alone and self.lanes > 1 and batch.ids.size >= WIDE_TOKENS else self._narrow
-        (logits,) = session.run(["logits"], _feeds(batch))
+        try:
+            (logits,) = session.run(["logits"], _feeds(batch))
+        except Exception as error:
+            raise _refused(self._path, "compute", error) from error
         return np.asarray(logits)
 
     def _wide_session(self) -> onnxruntime.InferenceSession:
@@ -73,9 +80,14 @@ def _session(path: Path, *, threads: int) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(
             path, _options(threads), providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER
         )
-    except Exception as error:  # onnxruntime raises a class of its own per status code
-        reason = str(error).splitlines()[0]
-        raise BundleError(f"{path} cannot be loaded by onnxruntime ({reason}): make it again with optimize") from error
+    except Exception as error:
+        raise _refused(path, "load", error) from error
+
+
+def _refused(path: Path, what: str, error: Exception) -> BundleError:
+    """The sentence for an error of onnxruntime, which raises a class of its own per status code."""
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return BundleError(f"{path}: onnxruntime cannot {what} it ({reason}): make it again with bertline optimize")
 
 
 def observe(model: bytes, batches: Iterable[Batch]) -> Iterator[dict[str, np.ndarray[Any, Any]]]:

@@ -58,6 +58,11 @@ class Predictor(Protocol):
         ...
 
     @property
+    def engine(self) -> str:
+        """What computes the network, by the name that the bundle gives it."""
+        ...
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Every label it can give."""
         ...

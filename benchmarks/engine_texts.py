@@ -1,0 +1,68 @@
+"""The texts of the engine benchmark: three sets, their bundles, cut so that all contestants read the same tokens."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokenizers
+
+from benchmarks import models
+from benchmarks.tasks import TASKS
+from bertline.bundle import load
+from bertline.bundle.reference import read_reference
+
+MAX_TOKENS = 256
+CALIBRATION_TEXTS = 300
+
+
+@dataclass(frozen=True)
+class TextSet:
+    """Texts with labels, and the bundle that answers them.
+
+    ``every`` keeps each so-manieth row of the test table: whoever is slowest should still finish.
+    """
+
+    key: str
+    title: str
+    bundle: Callable[[], Path]
+    every: int
+
+    def texts(self, bundle: Path) -> tuple[list[str], np.ndarray[Any, Any]]:
+        """The test texts, at most ``MAX_TOKENS`` tokens each, and the index of each one's label."""
+        labels = list(load(bundle, verify=False).manifest.labels)
+        if self.key in TASKS:
+            with TASKS[self.key]().test.open(encoding="utf-8", newline="") as stream:
+                rows = [(row["text"], labels.index(row["label"])) for row in csv.DictReader(stream)]
+        else:
+            kept = read_reference(bundle, "test", labels)
+            rows = list(zip(kept.texts, kept.truth, strict=True))
+        rows = rows[:: self.every]
+        return shortened([text for text, _ in rows], bundle), np.array([truth for _, truth in rows])
+
+    def calibration(self, bundle: Path) -> list[str]:
+        """Validation texts for peers that quantise with data."""
+        kept = read_reference(bundle, "validation", load(bundle, verify=False).manifest.labels).texts
+        return shortened(list(kept[:CALIBRATION_TEXTS]), bundle)
+
+
+def shortened(texts: list[str], bundle: Path) -> list[str]:
+    """Texts cut after their last whole token that fits."""
+    tokenizer = tokenizers.Tokenizer.from_file(str(bundle / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_TOKENS)
+    return [
+        text[: max(end for _, end in one.offsets)]
+        for text, one in zip(texts, tokenizer.encode_batch(texts), strict=True)
+    ]
+
+
+SETS = {
+    "rt": TextSet("rt", "Rotten Tomatoes, sentences of 27 tokens", lambda: models.optimised("rt"), 1),
+    "r8": TextSet("r8", "Reuters R8, stories of about 100 tokens", lambda: models.optimised("r8"), 4),
+    "imdb": TextSet("imdb", "IMDB, reviews cut at 256 tokens", models.imdb, 2),
+}
