@@ -5,8 +5,8 @@
 
 Every contestant starts from the same checkpoint directory and is timed from texts to logits, tokenising included; peers
 run in processes and environments of their own and choose their batches on a warm-up slice. Repetitions alternate
-between the contestants in shuffled order. A set that was measured is kept in docs/engines.json with its machine until it is
-measured again. Writes docs/engines.md.
+between the contestants in shuffled order. A set that was measured is kept in docs/engines.json with its machine until
+it is measured again. Writes docs/engines.md.
 """
 
 from __future__ import annotations

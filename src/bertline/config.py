@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FILE = Path("bertline.toml")
 PREFIX = "BERTLINE_"
-COMPONENTS = ("train", "serve")
+COMPONENTS = ("train", "optimize", "distill", "serve")
 
 # Kubernetes tells every container about the services beside it. One that is named bertline-serve gives
 # BERTLINE_SERVE_SERVICE_HOST, BERTLINE_SERVE_PORT=tcp://10.0.0.1:80, BERTLINE_SERVE_PORT_80_TCP_ADDR …

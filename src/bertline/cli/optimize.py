@@ -66,7 +66,7 @@ def _show(bundle: Path, found: Optimised, settings: OptimizeSettings) -> None:
             *(f"{speed.texts_per_s:,.0f}", f"{speed.p50_ms:.2f}", f"{speed.p99_ms:.2f}", f"{one.megabytes:.1f}"),
             *(f"{one.cold.memory_mb:.0f}", f"{one.cold.seconds:.2f}", f"{one.quality.agreement:.1%}"),
             f"{one.quality.drop_points:.2f}",
-            f"{found.reported[name].drop_points:.2f} ({-100 * tested.high:.1f} to {-100 * tested.low:.1f})",
+            f"{found.reported[name].drop_points:.2f} ({0 - 100 * tested.high:.1f} to {0 - 100 * tested.low:.1f})",
         )
     console = Console(stderr=True, highlight=False)
     console.print(table)

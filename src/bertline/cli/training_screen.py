@@ -82,6 +82,7 @@ def show_result(trained: Trained) -> None:
     print_figures(f"{trained.measured.evaluation.rows:,} test rows", trained.headline(), stderr=True)
     console.print(f"\nBundle  {trained.bundle}\nReport  {trained.bundle / 'report' / 'report.html'}", soft_wrap=True)
     console.print(f"\nTry it  bertline serve {trained.bundle}", soft_wrap=True)
+    console.print(f"Faster  bertline optimize {trained.bundle}", soft_wrap=True)
 
 
 def duration(seconds: float) -> str:

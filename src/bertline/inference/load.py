@@ -119,7 +119,7 @@ class _Loader:
             if (error.name or "").partition(".")[0] != "onnxruntime":
                 raise
             raise _Missing("onnxruntime is not installed: pip install 'bertline[serve]'") from None
-        backend = OnnxBackend(self.bundle.path / str(engine.file), lanes=self.lanes)
+        backend = OnnxBackend(self.bundle.path / str(engine.file), precision=engine.precision, lanes=self.lanes)
         self._check(backend, engine)
         return backend
 

@@ -1,14 +1,13 @@
 """The network in onnxruntime, without torch: the floor's only file that imports it.
 
 Small batches, one thread each, as many at a time as there are cores: batches of 512 padded tokens stay in a core's
-cache, and threads that share no batch never wait for each other. On two cores that answered 1.1 to 1.5 times the
-texts of one session with two threads (docs/log.md). A batch that comes alone is computed by all cores instead, from
-``WIDE_TOKENS`` on.
+cache, and threads that share no batch never wait for each other. Only a batch that comes alone and is long enough is
+computed by all cores; below that their meeting costs more than it saves (docs/log.md). Threads that wait do not spin:
+on a busy machine spinning threads keep the others from the work they wait for.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,12 +17,16 @@ import numpy as np
 import onnxruntime
 from jaxtyping import Float
 
+from bertline.bundle.engine import Precision
 from bertline.data.batching import Batch
 from bertline.errors import BundleError
+from bertline.inference.cores import usable_cores
 
 # onnxruntime would put these fused operators in the place of ours, which are faster (``bundle.exporter``).
 _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion", "EmbedLayerNormFusion"]
-WIDE_TOKENS = 96
+
+# Padded tokens from which a batch that comes alone is computed by all cores.
+WIDE_TOKENS: dict[Precision, int] = {"fp32": 32, "int8": 192}
 
 
 class OnnxBackend:
@@ -31,15 +34,16 @@ class OnnxBackend:
 
     Args:
         path: the model file; weights that it refers to lie beside it.
+        precision: of the engine; says from which length on all cores compute one batch.
         lanes: batches computed at a time; None is one per core that this process may use.
 
     Raises:
         BundleError: onnxruntime cannot load the file.
     """
 
-    def __init__(self, path: Path, *, lanes: int | None = None) -> None:
-        self._path = path
-        self.lanes = lanes or len(os.sched_getaffinity(0))
+    def __init__(self, path: Path, *, precision: Precision = "fp32", lanes: int | None = None) -> None:
+        self._path, self._wide_tokens = path, WIDE_TOKENS[precision]
+        self.lanes = lanes or usable_cores()
         self._narrow = _session(path, threads=1)
         self._wide: onnxruntime.InferenceSession | None = None
         self._lock = threading.Lock()
@@ -50,7 +54,8 @@ class OnnxBackend:
         Raises:
             BundleError: the file has other inputs or outputs than an engine's, or onnxruntime fails at this batch.
         """
-        session = self._wide_session() if alone and self.lanes > 1 and batch.ids.size >= WIDE_TOKENS else self._narrow
+        wide = alone and self.lanes > 1 and batch.ids.size >= self._wide_tokens
+        session = self._wide_session() if wide else self._narrow
         try:
             (logits,) = session.run(["logits"], _feeds(batch))
         except Exception as error:
@@ -72,6 +77,7 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
 

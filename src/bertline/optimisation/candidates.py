@@ -154,7 +154,7 @@ class Workshop:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(export(network, recipe))
         record = Engine(name=engine, precision=precision, network=network_name, file=f"{FOLDER}/{file.name}")
-        return Candidate(record, OnnxBackend(file, lanes=self.lanes), (file,))
+        return Candidate(record, OnnxBackend(file, precision=precision, lanes=self.lanes), (file,))
 
 
 def _agreement(logits: Logits, reference: Logits) -> float:

@@ -37,7 +37,7 @@ class Quality:
     @property
     def drop_points(self) -> float:
         """Accuracy lost, in points; negative if the engine is better."""
-        return -100 * self.difference.accuracy.value
+        return 0 - 100 * self.difference.accuracy.value  # a product alone would make −0.0 of 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def pareto(found: Optimised, goal: Goal) -> Markup:
     across, up = [x for x, _ in points.values()], [y for _, y in points.values()]
     margin = max(0.002, 0.15 * (max(up) - min(up)))
     plot = svg.Plot(
-        58.0, 16.0, WIDTH - 96, HEIGHT - 46, (0.0, 1.05 * max(across)), (min(up) - margin, max(up) + margin)
+        58.0, 28.0, WIDTH - 48, HEIGHT - 46, (0.0, 1.05 * max(across)), (min(up) - margin, max(up) + margin)
     )
     levels, steps = svg.ticks(*plot.y_range), svg.ticks(*plot.x_range)
     best = sorted(points[name] for name in found.frontier)
@@ -96,7 +96,7 @@ def _point(plot: svg.Plot, name: str, point: tuple[float, float], found: Optimis
     picked = name == found.picked
     kind = "dot first" if name in found.frontier else "dot second"
     ring = svg.element("circle", cx=x, cy=y, r=9, class_="ring") if picked else Markup("")
-    label = svg.text(name, x + 12, y + 4, class_="value" if picked else "tick")
+    label = svg.text(name, x, y - 13, anchor="middle", class_="value" if picked else "tick")
     return ring + svg.element("circle", cx=x, cy=y, r=4.5, class_=kind) + label
 
 

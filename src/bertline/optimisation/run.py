@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bertline.bundle import Bundle, load, model_card, writing
+from bertline.bundle import Bundle, check_target, load, model_card, writing
 from bertline.bundle.engine import FULL, Engine
 from bertline.bundle.exporter import FP32
 from bertline.bundle.manifest import Manifest
@@ -55,13 +55,17 @@ def optimise(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimis
     """Try engines for the bundle at ``directory``, measure them here, and write those that may be used into it.
 
     Raises:
-        BundleError: the bundle or the student cannot be used, or carries no held-out rows.
+        BundleError: the bundle or the student cannot be used, carries no held-out rows, cannot be replaced, or
+            was replaced meanwhile.
         DataError: a table of unlabelled text cannot be read.
     """
     bundle = load(directory)
+    check_target(bundle.path, overwrite=True)  # before long work, not after it
     with tempfile.TemporaryDirectory(prefix=f".{bundle.path.name}.optimise-", dir=bundle.path.resolve().parent) as work:
         bench = Bench(bundle, settings, Path(work), tell)
         found = bench.run()
+        if not bundle.is_current():
+            raise BundleError(f"{directory} was replaced while its engines were measured: run optimize again")
         _write(bundle, found, bench, settings)
     return found
 

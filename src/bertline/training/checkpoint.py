@@ -102,3 +102,18 @@ def load_state(directory: Path, identity: Mapping[str, Any]) -> State | None:
 def discard_state(directory: Path) -> None:
     """Remove the state of a run that is finished or given up."""
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def settle_unfinished(directory: Path, *, resume: bool, overwrite: bool) -> None:
+    """Before a run: an unfinished one is to be resumed, or given up, or is in the way.
+
+    Raises:
+        TrainingError: it is in the way.
+    """
+    if not directory.exists() or resume:
+        return
+    if not overwrite:
+        raise TrainingError(
+            f"an unfinished run is in {directory}: pass --resume to go on with it or --overwrite to start again"
+        )
+    discard_state(directory)

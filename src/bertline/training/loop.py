@@ -1,7 +1,8 @@
 """The one training loop: epochs of token-budget batches, validation, early stopping, state to resume from.
 
-It does not know where rows come from or what becomes of the weights. The order of rows depends on (seed, epoch) and
-the dropout on (seed, step) alone, so a run that was cut off anywhere ends in the same weights as one that was not.
+It does not know where rows come from, what is learned from them (``task``) or what becomes of the weights. The order of
+rows depends on (seed, epoch) and the dropout on (seed, step) alone, so a run that was cut off anywhere ends in the same
+weights as one that was not.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ from bertline.encoder.heads import Classifier
 from bertline.errors import Interrupted, TrainingError
 from bertline.evaluation.calibration import softmax
 from bertline.evaluation.history import EpochRecord
-from bertline.evaluation.metrics import accuracy, macro_f1, nll
+from bertline.evaluation.metrics import accuracy, macro_f1
 from bertline.training.checkpoint import Position, State, save_state
 from bertline.training.device import Placement
-from bertline.training.objectives import balanced_weights, classify, to_device
+from bertline.training.objectives import to_device
 from bertline.training.optimiser import Optimiser
 from bertline.training.progress import Progress, Step
 from bertline.training.rows import Rows
 from bertline.training.schedule import rate_factor
 from bertline.training.settings import TrainSettings
 from bertline.training.stop import StopRequest
+from bertline.training.task import Task, classification
 
 SCORING_TOKENS = 4096
 _SHOWN_LINES = 8
@@ -38,7 +40,7 @@ _SHOWN_LINES = 8
 
 @dataclass
 class Run:
-    """One run of the loop; ``fit`` is its only verb."""
+    """One run of the loop; ``fit`` is its only verb. Without a ``task`` it learns the rows' labels."""
 
     classifier: Classifier
     train: Rows
@@ -48,6 +50,7 @@ class Run:
     progress: Progress
     directory: Path
     identity: Mapping[str, Any]
+    task: Task | None = None
 
     def fit(self, state: State | None = None) -> list[EpochRecord]:
         """Train, from ``state`` if given; afterwards the classifier has the best epoch's weights.
@@ -73,18 +76,13 @@ class Run:
         if state is not None:
             self.optimiser.load_state(state.moments)
         self.steps = sum(len(self._plan(epoch)) for epoch in range(self.settings.epochs))
-        self.class_weights = self._class_weights()
+        balanced = self.settings.class_weights == "balanced"
+        self.learned = self.task or classification(self.train, self.validation, balanced=balanced)
         self.saved = time.monotonic()
         self.begun, self.begun_tokens = time.monotonic(), 0
 
     def _plan(self, epoch: int) -> list[list[int]]:
         return self.train.plan(self.settings.batch_tokens, epoch_seed(self.settings.seed, epoch))
-
-    def _class_weights(self) -> Tensor | None:
-        if self.settings.class_weights == "none":
-            return None
-        counts = np.bincount(self.train.truth).tolist()
-        return balanced_weights(counts).to(self.placement.device)
 
     def _epoch(self) -> None:
         at, batches = self.position, self._plan(self.position.epoch)
@@ -98,11 +96,11 @@ class Run:
 
     def _batch(self, indices: list[int], mean_rows: float) -> None:
         at, settings = self.position, self.settings
-        batch, targets = self.train.batch(indices)
+        batch = self.train.batch(indices)
         ids, attend = to_device(batch, self.placement.device)
         torch.manual_seed(step_seed(settings.seed, at.step))
         with self.placement.computing():
-            summed = classify(self.classifier, ids, attend, targets.to(ids.device), self.class_weights)
+            summed = self.learned.loss(self.classifier, ids, attend, indices)
         loss = float(summed.detach())
         if not math.isfinite(loss):
             raise TrainingError(self._not_finite(indices))
@@ -133,7 +131,7 @@ class Run:
         at = self.position
         record = self._validate(batches)
         at.history.append(record)
-        if is_best(at.history):
+        if self.learned.is_best(at.history):
             at.best_epoch = record.epoch
             self.best = {name: one.detach().cpu().clone() for name, one in self.classifier.state_dict().items()}
         at.epoch, at.batch, at.seconds, at.epoch_loss, at.epoch_rows = at.epoch + 1, 0, 0.0, 0.0, 0
@@ -152,7 +150,7 @@ class Run:
             seconds=at.seconds,
             tokens=sum(self.train.lengths),
             train_loss=at.epoch_loss / max(1, at.epoch_rows),
-            validation_loss=float(nll(truth, probabilities)),
+            validation_loss=self.learned.validation_loss(logits),
             validation_accuracy=float(accuracy(truth, probabilities)),
             validation_macro_f1=float(macro_f1(truth, probabilities)),
         )
@@ -170,12 +168,6 @@ class Run:
                 f"training stopped at step {self.position.step} of {self.steps}: "
                 "run the same command with --resume to go on from there"
             )
-
-
-def is_best(history: list[EpochRecord]) -> bool:
-    """Whether the last epoch has the highest validation accuracy so far; the lower loss decides between equals."""
-    *before, last = [(record.validation_accuracy, -record.validation_loss) for record in history]
-    return all(last > one for one in before)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

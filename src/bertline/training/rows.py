@@ -1,4 +1,4 @@
-"""Labelled rows as the loop sees them: tokens, targets, and where each row came from."""
+"""Rows as the loop sees them: tokens, targets, and where each row came from."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from bertline.data.batching import Batch, pad, plan
 from bertline.text.truncation import Tokens
@@ -16,7 +14,7 @@ from bertline.text.truncation import Tokens
 
 @dataclass(frozen=True)
 class Rows:
-    """Tokenised rows of one split: ``targets`` are label indices, ``lines`` the lines of the source file."""
+    """Tokenised rows of one split: ``targets`` are label indices, if there are any, ``lines`` the source file's."""
 
     tokens: Sequence[Tokens]
     targets: Sequence[int]
@@ -40,12 +38,11 @@ class Rows:
         """The batches of one pass, by the one batching function."""
         return plan(self.lengths, batch_tokens, seed=seed)
 
-    def batch(self, indices: Sequence[int]) -> tuple[Batch, Tensor]:
-        """The rows at ``indices`` as a batch and their targets, [batch]."""
-        batch = pad([self.tokens[i].ids for i in indices], self.pad_id)
-        return batch, torch.tensor([self.targets[i] for i in indices])
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """The rows at ``indices`` as a batch."""
+        return pad([self.tokens[i].ids for i in indices], self.pad_id)
 
     def batches(self, batch_tokens: int) -> Iterator[tuple[list[int], Batch]]:
         """Every row once, longest first, with its indices."""
         for indices in self.plan(batch_tokens, None):
-            yield indices, self.batch(indices)[0]
+            yield indices, self.batch(indices)

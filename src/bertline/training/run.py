@@ -19,7 +19,7 @@ from bertline.errors import TrainingError
 from bertline.evaluation.history import EpochRecord
 from bertline.evaluation.intervals import Estimate
 from bertline.text import Tokenizer
-from bertline.training.checkpoint import discard_state, load_state, working_directory
+from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
 from bertline.training.loop import Run, score
 from bertline.training.pace import measure_pace
@@ -72,7 +72,7 @@ def train(
     """
     check_target(out, overwrite=overwrite)
     directory = working_directory(out)
-    _settle_unfinished(directory, resume=resume, overwrite=overwrite)
+    settle_unfinished(directory, resume=resume, overwrite=overwrite)
     model = find_model(settings.model)
     prepared = prepare(source, settings, progress)
     tokenizer = Tokenizer.from_directory(model)
@@ -91,20 +91,12 @@ def train(
     run = Run(classifier, rows["train"], rows["validation"], settings, placement, progress, directory, identity)
     history = run.fit(state)
     measured = _measure(classifier, rows, prepared, settings, placement, progress)
-    made = Made(classifier, tokenizer, prepared, settings, measured, tuple(history), placement.name, truncation)
+    made = Made(
+        classifier, tokenizer, prepared, settings, measured, tuple(history), placement.name, truncation, rows["train"]
+    )
     publish(out, made, overwrite=overwrite)
     discard_state(directory)
     return Trained(out, measured, tuple(history))
-
-
-def _settle_unfinished(directory: Path, *, resume: bool, overwrite: bool) -> None:
-    if not directory.exists() or resume:
-        return
-    if not overwrite:
-        raise TrainingError(
-            f"an unfinished run is in {directory}: pass --resume to go on with it or --overwrite to start again"
-        )
-    discard_state(directory)
 
 
 def _check_positions(classifier: Classifier, settings: TrainSettings) -> None:

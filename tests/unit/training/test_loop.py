@@ -11,11 +11,10 @@ import torch
 
 from bertline.encoder.heads import Classifier
 from bertline.errors import Interrupted, TrainingError
-from bertline.evaluation.history import EpochRecord
 from bertline.text import Truncation
 from bertline.training.checkpoint import load_state
 from bertline.training.device import place
-from bertline.training.loop import Run, is_best, score
+from bertline.training.loop import Run, score
 from bertline.training.progress import Silent, Step
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
@@ -131,12 +130,3 @@ def test_rows_are_scored_in_their_order_whatever_batch_they_are_in() -> None:
     together = score(model, VALIDATION, torch.device("cpu"))
     alone = [score(model, Rows([tokens], [0], [2], 0), torch.device("cpu"))[0] for tokens in VALIDATION.tokens]
     np.testing.assert_allclose(together, np.stack(alone), atol=1e-5)
-
-
-def test_the_lower_loss_decides_between_equally_accurate_epochs() -> None:
-    def record(accuracy: float, loss: float) -> EpochRecord:
-        return EpochRecord(1, 1, 1.0, 1, 0.5, loss, accuracy, accuracy)
-
-    assert is_best([record(0.8, 0.4), record(0.8, 0.3)])
-    assert not is_best([record(0.8, 0.4), record(0.8, 0.5)])
-    assert not is_best([record(0.8, 0.4), record(0.7, 0.1)])

@@ -1,0 +1,200 @@
+"""The whole verb: a bundle and texts in, a smaller bundle out that answers as the first one does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bertline import __version__
+from bertline.bundle import check_target
+from bertline.encoder.heads import Classifier
+from bertline.errors import UsageError
+from bertline.evaluation.evaluate import Evaluation
+from bertline.evaluation.history import EpochRecord
+from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
+from bertline.training.device import Placement, place
+from bertline.training.distil_publish import Compared, Student, compare_on_test, publish_student
+from bertline.training.distil_settings import DistilSettings
+from bertline.training.distil_task import distillation
+from bertline.training.held_out import HeldOut, read_held_out
+from bertline.training.kept import Kept
+from bertline.training.loop import Run, score
+from bertline.training.pace import measure_pace
+from bertline.training.progress import Plan, Progress
+from bertline.training.speed import Speed, side_by_side
+from bertline.training.student import chosen_layers, student_of
+from bertline.training.task import Task
+from bertline.training.teacher import Teacher
+from bertline.training.transfer import Transfer, fingerprint, read_transfer
+
+# Settings that change how often or how fast, but not what comes out; those of the data are told by its hashes.
+_FREE_TO_CHANGE = {
+    "checkpoint_every_s",
+    *("unlabelled", "text_column", "label_column", "eval_data", "format", "encoding", "skip_bad_rows"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of a network."""
+
+    layers: int
+    parameters: int
+
+    @classmethod
+    def of(cls, classifier: Classifier) -> Size:
+        """Count."""
+        return cls(classifier.config.layers, sum(one.numel() for one in classifier.parameters()))
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What a distillation made and what it kept."""
+
+    bundle: Path
+    evaluation: Evaluation
+    kept: Kept
+    teacher: Size
+    student: Size
+    speed: Speed
+    history: tuple[EpochRecord, ...]
+
+
+def distil(
+    bundle: Path,
+    data: str | None,
+    out: Path,
+    settings: DistilSettings,
+    progress: Progress,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Distilled:
+    """Distil ``bundle`` into a student of fewer layers and write it to ``out``.
+
+    Args:
+        bundle: directory of the teacher.
+        data: a table whose texts are transfer texts, ``-`` for standard input; None if others are in the settings.
+        out: directory of the student.
+        settings: of the run.
+        progress: is told what happens.
+        resume: go on with an unfinished run that was started with the same data and settings, if there is one.
+        overwrite: replace a bundle at ``out``, and forget an unfinished run.
+
+    Raises:
+        UsageError: no transfer texts, no held-out rows, more layers than the teacher has, or ``out`` is the teacher.
+        DataError, BundleError, CheckpointError: the texts, the teacher or the target cannot be used.
+        TrainingError: an unfinished run is in the way, or differs from what is asked; a loss is not finite.
+        Interrupted: a signal asked to stop; the state to resume from is on disk.
+    """
+    if out.resolve() == bundle.resolve():
+        raise UsageError(f"--out is the teacher itself ({out}): choose another directory for the student")
+    check_target(out, overwrite=overwrite)
+    directory = working_directory(out)
+    settle_unfinished(directory, resume=resume, overwrite=overwrite)
+    teacher = Teacher.load(bundle)
+    layers = chosen_layers(teacher.classifier.config.layers, settings.layers)
+    held_out = read_held_out(teacher.bundle, settings)
+    transfer = read_transfer(data, settings, held_out.texts)
+    for name, value in transfer.facts:
+        progress.note(f"{name}: {value}")
+    placement = place(settings.loop())
+    torch.manual_seed(settings.seed)
+    student = student_of(teacher.classifier, layers, dropout=settings.dropout)
+    work = _Work(teacher, student, held_out, transfer, settings, placement, progress)
+    history = work.fit(out, directory, resume=resume)
+    compared = work.compare()
+    made = Student(
+        student, layers, teacher, held_out, settings, compared, history, placement.name, transfer.facts, work.train
+    )
+    publish_student(out, made, overwrite=overwrite)
+    discard_state(directory)
+    speed = side_by_side(bundle, out, held_out.test.texts, teacher.held_out_rows(held_out.test).lengths)
+    sizes = Size.of(teacher.classifier), Size.of(student)
+    return Distilled(out, compared.evaluation, compared.kept, *sizes, speed, history)
+
+
+class _Work:
+    def __init__(
+        self,
+        teacher: Teacher,
+        student: Classifier,
+        held_out: HeldOut,
+        transfer: Transfer,
+        settings: DistilSettings,
+        placement: Placement,
+        progress: Progress,
+    ) -> None:
+        self.teacher, self.student, self.held_out, self.transfer = teacher, student, held_out, transfer
+        self.settings, self.placement, self.progress = settings, placement, progress
+        self.train = teacher.transfer_rows(transfer)
+        self.validation, self.test = (teacher.held_out_rows(rows) for rows in (held_out.validation, held_out.test))
+
+    def fit(self, out: Path, directory: Path, *, resume: bool) -> tuple[EpochRecord, ...]:
+        """Train the student; afterwards it has the weights of the epoch that was closest to the teacher."""
+        task, identity = self._task(out), self._identity()
+        self.progress.planned(self._plan(task))
+        state = load_state(directory, identity) if resume else None
+        if state is not None:
+            self.progress.note(f"Resuming at step {state.position.step}, epoch {state.position.epoch + 1}")
+        run = Run(
+            self.student,
+            self.train,
+            self.validation,
+            self.settings.loop(),
+            self.placement,
+            self.progress,
+            directory,
+            identity,
+            task,
+        )
+        return tuple(run.fit(state))
+
+    def compare(self) -> Compared:
+        """Both networks on the test rows, in fp32, as their bundles answer."""
+        self.progress.note("Evaluating on the test rows")
+        device = self.placement.device
+        logits, validation = (score(self.student, rows, device) for rows in (self.test, self.validation))
+        wanted = self.teacher.exact_answers(self.test, self.placement)
+        return compare_on_test(logits, validation, wanted, self.test, self.teacher, self.held_out)
+
+    def _task(self, out: Path) -> Task:
+        answers, on_validation = (
+            self.teacher.answers(texts, rows, self.placement, out, self.progress)
+            for texts, rows in ((self.transfer.texts, self.train), (self.held_out.validation.texts, self.validation))
+        )
+        classifier = self.teacher.classifier.to(self.placement.device)
+        return distillation(classifier, answers, on_validation, relations_weight=self.settings.value_relations)
+
+    def _identity(self) -> Mapping[str, Any]:
+        """What an unfinished run must share with the one that goes on with it."""
+        return {
+            "teacher": self.teacher.bundle.version,
+            "data": fingerprint(self.transfer.texts),
+            "evaluation data": fingerprint(self.held_out.texts),
+            **self.settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE),
+            "place": self.placement.name,
+            "bertline version": __version__,
+            "torch version": version("torch"),
+        }
+
+    def _plan(self, task: Task) -> Plan:
+        settings, tokens = self.settings.loop(), sum(self.train.lengths)
+        pace = measure_pace(self.student, self.train, settings, self.placement, task)
+        return Plan(
+            train_rows=len(self.train),
+            validation_rows=len(self.validation),
+            test_rows=len(self.test),
+            labels=self.teacher.bundle.manifest.labels,
+            epochs=settings.epochs,
+            steps=len(self.train.plan(settings.batch_tokens, 0)) * settings.epochs,
+            tokens_per_epoch=tokens,
+            place=self.placement.name,
+            pace_tokens_s=pace,
+            seconds=tokens * settings.epochs / pace,
+        )

@@ -1,0 +1,52 @@
+"""The settings of a distillation, and why each default is what it is."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bertline.training.settings import TrainSettings
+
+
+class DistilSettings(BaseModel):
+    """One distillation. The defaults come from the measurements in ``docs/log.md``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    layers: int = Field(3, ge=1, description="layers of the student, chosen evenly from the teacher's")
+    unlabelled: tuple[str, ...] = Field(
+        (), description="a table with a text column, or a .txt file with a text on each line; may be repeated"
+    )
+    text_column: str | None = Field(None, description="column of the text; found by name when not given")
+    label_column: str | None = Field(None, description="column of the label in --eval-data; found by name")
+    eval_data: Path | None = Field(
+        None, description="labelled rows to measure on, half of them to choose the epoch; else the bundle's own"
+    )
+    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(
+        None, description="format of DATA; else its suffix"
+    )
+    encoding: str = Field("utf-8", description="encoding of text files")
+    skip_bad_rows: bool = Field(False, description="leave unusable rows out and count them, instead of stopping")
+
+    epochs: int = Field(4, ge=1, description="passes over the texts")
+    patience: int = Field(2, ge=1, description="epochs that come no closer to the teacher before stopping")
+    batch_tokens: int = Field(1024, ge=16, description="padded tokens of a batch")
+    lr: float = Field(1e-4, gt=0, description="highest learning rate")
+    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
+    weight_decay: float = Field(0.01, ge=0, description="on matrices; never on biases, norms and embeddings")
+    clip_norm: float = Field(1.0, gt=0, description="bound on the norm of the gradient")
+    dropout: float = Field(0.0, ge=0, lt=1, description="of the student")
+    value_relations: float = Field(
+        0.0, ge=0, description="weight of the last layer's value relations; above 0 the teacher reads every batch"
+    )
+    seed: int = Field(0, ge=0, description="of the order and dropout; the same seed gives the same weights")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 where the chip multiplies it fast"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if torch sees one")
+    checkpoint_every_s: float = Field(60, gt=0, description="seconds between checkpoints to resume from")
+
+    def loop(self) -> TrainSettings:
+        """What the training loop, the optimiser and the choice of a device read of them."""
+        shared = TrainSettings.model_fields.keys() & type(self).model_fields.keys()
+        return TrainSettings(**{name: getattr(self, name) for name in shared})

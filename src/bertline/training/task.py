@@ -1,0 +1,63 @@
+"""What a run is to learn: the loss of a batch, the loss on the validation rows, and which epoch is the best.
+
+The loop knows no more of its work than this. Here is the task of fine-tuning; ``distil_task`` has the other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bertline.encoder.heads import Classifier
+from bertline.evaluation.calibration import Logits, softmax
+from bertline.evaluation.history import EpochRecord
+from bertline.evaluation.metrics import nll
+from bertline.training.objectives import balanced_weights, classify
+from bertline.training.rows import Rows
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """Summed over the texts of a batch."""
+
+    def __call__(self, model: Classifier, ids: Tensor, attend: Tensor, indices: Sequence[int]) -> Tensor:
+        """The loss of the training rows at ``indices``, whose tokens are ``ids``, [batch, tokens]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned.
+
+    Attributes:
+        loss: of a batch of training rows.
+        validation_loss: mean over the validation rows, from their logits.
+        is_best: whether the last epoch of a history is the best so far.
+    """
+
+    loss: Loss
+    validation_loss: Callable[[Logits], float]
+    is_best: Callable[[list[EpochRecord]], bool]
+
+
+def classification(train: Rows, validation: Rows, *, balanced: bool = False) -> Task:
+    """Learn the rows' labels by cross-entropy; ``balanced``: rare labels weigh more."""
+    targets = torch.from_numpy(train.truth)
+    weights = balanced_weights(np.bincount(train.truth).tolist()) if balanced else None
+
+    def loss(model: Classifier, ids: Tensor, attend: Tensor, indices: Sequence[int]) -> Tensor:
+        own = None if weights is None else weights.to(ids.device)
+        return classify(model, ids, attend, targets[list(indices)].to(ids.device), own)
+
+    return Task(loss, lambda logits: float(nll(validation.truth, softmax(logits))), most_accurate)
+
+
+def most_accurate(history: list[EpochRecord]) -> bool:
+    """Whether the last epoch has the highest validation accuracy so far; the lower loss decides between equals."""
+    *before, last = [(record.validation_accuracy, -record.validation_loss) for record in history]
+    return all(last > one for one in before)

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from bertline.bundle import load
+from bertline.bundle.probes import read_probes
+from bertline.bundle.reference import read_reference
+from bertline.errors import BundleError, DataError, Interrupted, TrainingError, UsageError
+from bertline.inference import load_predictor
+from bertline.training.checkpoint import working_directory
+from bertline.training.distil import Distilled, distil
+from bertline.training.distil_settings import DistilSettings
+from bertline.training.progress import Silent, Step
+from bertline.training.run import train
+from bertline.training.settings import TrainSettings
+from bertline.training.teacher import FOLDER
+from tests.unit.inference.tiny import write_tiny_bundle
+from tests.unit.training.conftest import sentences, write_csv
+
+
+class Told(Silent):
+    """Keeps what it is told; stops after a given step."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.notes: list[str] = []
+        self.stop_at = stop_at
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def stepped(self, step: Step) -> None:
+        if step.step == self.stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def settings(**changes: Any) -> DistilSettings:
+    quick = {"layers": 1, "epochs": 2, "batch_tokens": 512, "precision": "fp32", "lr": 2e-3, "checkpoint_every_s": 1e9}
+    return DistilSettings(**{**quick, **changes})
+
+
+@pytest.fixture(scope="module")
+def teacher(model: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that knows a little; of its 160 rows 16 are its validation and 16 its test rows."""
+    out = tmp_path_factory.mktemp("teachers") / "words"
+    quick = {"epochs": 4, "max_tokens": 32, "batch_tokens": 512, "precision": "fp32", "lr": 3e-3}
+    train(str(table), out, TrainSettings(model=str(model), **quick), Silent())
+    return out
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "more.txt"
+    path.write_text("\n".join(text for text, _ in sentences(240, seed=3)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def distilled(teacher: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Distilled, Told]:
+    told, out = Told(), tmp_path_factory.mktemp("students") / "small"
+    changes = settings(epochs=15, patience=15, unlabelled=(str(texts),))
+    return distil(teacher, None, out, changes, told), told
+
+
+def test_the_student_comes_closer_to_its_teacher(distilled: tuple[Distilled, Told], teacher: Path, texts: Path) -> None:
+    first, *_, last = distilled[0].history
+    assert last.train_loss < first.train_loss / 2
+    read = texts.read_text().splitlines()
+    own, wanted = (load_predictor(one).score(read).logits.argmax(1) for one in (distilled[0].bundle, teacher))
+    assert np.mean(own == wanted) >= 0.65  # by chance: p < 1e-5 on 240 texts
+
+
+def test_the_bundle_verifies_and_tells_where_it_comes_from(distilled: tuple[Distilled, Told], teacher: Path) -> None:
+    result, origin = distilled[0], load(teacher)
+    manifest = load(result.bundle).manifest
+    assert manifest.lineage["teacher"] == "words"
+    assert manifest.lineage["teacher_version"] == origin.version
+    assert manifest.lineage["layers"] == [1]
+    assert manifest.lineage["base_model"] == "tiny"
+    assert (manifest.labels, manifest.max_tokens) == (origin.manifest.labels, origin.manifest.max_tokens)
+    assert json.loads((result.bundle / "config.json").read_text())["num_hidden_layers"] == 1
+    assert (result.teacher.layers, result.student.layers) == (2, 1)
+    assert result.student.parameters < result.teacher.parameters
+
+
+def test_its_figures_are_those_of_the_bundles_on_the_test_rows(
+    distilled: tuple[Distilled, Told], teacher: Path
+) -> None:
+    result = distilled[0]
+    metrics = load(result.bundle).manifest.metrics
+    rows = read_reference(result.bundle, "test", ("bad", "good"))
+    right = [
+        int((load_predictor(one).score(rows.texts).logits.argmax(1) == np.array(rows.truth)).sum())
+        for one in (result.bundle, teacher)
+    ]
+    assert metrics["accuracy"]["value"] == right[0] / len(rows) == result.kept.student.value
+    assert metrics["baselines"]["teacher"]["accuracy"]["value"] == right[1] / len(rows)
+    assert metrics["kept"] == json.loads(json.dumps(result.kept.to_json()))
+    assert metrics["kept"]["value"] == right[0] / right[1]
+    assert metrics["rows"] == len(rows) == 16
+    assert "| kept |" in (result.bundle / "README.md").read_text()
+    facts = dict(json.loads((result.bundle / "report" / "report.json").read_text())["facts"])
+    assert facts["Teacher"].startswith("words, version ")
+
+
+def test_it_has_everything_that_a_trained_bundle_has(distilled: tuple[Distilled, Told], teacher: Path) -> None:
+    def files(bundle: Path) -> set[str]:
+        return set(load(bundle).manifest.files)
+
+    assert files(distilled[0].bundle) == files(teacher)
+    assert load_predictor(distilled[0].bundle, engine="fp32").engine == "fp32"
+    assert len(read_probes(distilled[0].bundle).texts) == 16
+    for split in ("validation", "test"):
+        one, other = (read_reference(path, split, ("bad", "good")) for path in (distilled[0].bundle, teacher))
+        assert one == other
+
+
+def test_both_are_timed_with_their_fp32_engines(distilled: tuple[Distilled, Told]) -> None:
+    speed = distilled[0].speed
+    assert speed.engine == "fp32"
+    assert min(speed.teacher_texts_s, speed.student_texts_s) > 0
+    assert speed.ratio == speed.student_texts_s / speed.teacher_texts_s
+
+
+def test_no_unfinished_state_is_left(distilled: tuple[Distilled, Told]) -> None:
+    assert not working_directory(distilled[0].bundle).exists()
+
+
+def test_held_out_rows_are_kept_out_of_the_transfer_texts(teacher: Path, table: Path, tmp_path: Path) -> None:
+    told = Told()
+    distil(teacher, str(table), tmp_path / "small", settings(epochs=1), told)
+    assert f"Transfer texts: 128 of {table}" in told.notes
+    assert "Held-out rows among them: 32 exact and 0 near left out" in told.notes
+
+
+@pytest.mark.parametrize(("step", "relations"), [(3, 0.0), (9, 0.5)])
+def test_a_stopped_run_resumes_to_the_weights_of_one_that_was_not(
+    teacher: Path, texts: Path, tmp_path: Path, step: int, relations: float
+) -> None:
+    asked = settings(unlabelled=(str(texts),), dropout=0.1, value_relations=relations)
+    distil(teacher, None, tmp_path / "whole", asked, Silent())
+    cut = tmp_path / "cut"
+    with pytest.raises(Interrupted, match=rf"stopped at step {step} of \d+: run the same command with --resume"):
+        distil(teacher, None, cut, asked, Told(stop_at=step))
+    assert not cut.exists()
+    told = Told()
+    distil(teacher, None, cut, asked, told, resume=True)
+    assert any(note.startswith(f"Resuming at step {step}") for note in told.notes)
+    one, other = (load_file(path / "model.safetensors") for path in (tmp_path / "whole", cut))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert not working_directory(cut).exists()
+
+
+def test_the_teacher_reads_the_texts_once(teacher: Path, texts: Path, tmp_path: Path) -> None:
+    asked = settings(unlabelled=(str(texts),), epochs=1)
+    first, second, third = Told(), Told(), Told()
+    distil(teacher, None, tmp_path / "one", asked, first)
+    distil(teacher, None, tmp_path / "other", asked.model_copy(update={"lr": 1e-3, "seed": 4}), second)
+    assert [sum(note.startswith("The teacher reads") for note in one.notes) for one in (first, second)] == [2, 0]
+    kept = sorted((tmp_path / FOLDER).iterdir())
+    assert len(kept) == 2
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:-20])
+    distil(teacher, None, tmp_path / "third", asked, third)
+    assert sum(note.startswith("The teacher reads") for note in third.notes) == 2
+
+
+def test_an_unfinished_run_with_other_texts_is_not_gone_on_with(teacher: Path, texts: Path, tmp_path: Path) -> None:
+    asked, out = settings(unlabelled=(str(texts),)), tmp_path / "small"
+    with pytest.raises(Interrupted):
+        distil(teacher, None, out, asked, Told(stop_at=2))
+    with pytest.raises(TrainingError, match=r"an unfinished run is in .* pass --resume .* or --overwrite"):
+        distil(teacher, None, out, asked, Silent())
+    fewer = tmp_path / "fewer.txt"
+    fewer.write_text("\n".join(texts.read_text().splitlines()[:100]))
+    with pytest.raises(TrainingError, match=r"had another data, lr: resume with what it was started with"):
+        distil(teacher, None, out, settings(unlabelled=(str(fewer),), lr=1e-3), Silent(), resume=True)
+
+
+def test_a_bundle_without_held_out_rows_needs_a_table_to_measure_on(texts: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    write_tiny_bundle(bare, labels=("bad", "good"))
+    with pytest.raises(UsageError, match=r"carries no held-out rows .* pass --eval-data with a labelled table"):
+        distil(bare, str(texts), tmp_path / "small", settings(), Silent())
+    table = write_csv(tmp_path / "eval.csv", sentences(40, seed=9))
+    asked = settings(unlabelled=(str(texts),), eval_data=table, epochs=1)
+    result = distil(bare, None, tmp_path / "small", asked, Silent())
+    assert result.evaluation.rows == 20
+    assert result.speed.engine == "torch"
+    assert load(result.bundle).manifest.metrics["split"] == f"half of {table}"
+    assert len(read_reference(result.bundle, "validation", ("bad", "good"))) == 20
+    wrong = write_csv(tmp_path / "wrong.csv", [("it is", "good"), ("on or", "ugly")])
+    with pytest.raises(DataError, match=r"wrong\.csv line 3 has the label 'ugly', which .*bare does not know"):
+        distil(bare, None, tmp_path / "other", asked.model_copy(update={"eval_data": wrong}), Silent())
+
+
+def test_it_does_not_write_over_its_teacher_nor_over_another_bundle(
+    distilled: tuple[Distilled, Told], teacher: Path, texts: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"--out is the teacher itself"):
+        distil(teacher, str(texts), teacher, settings(), Silent(), overwrite=True)
+    with pytest.raises(BundleError, match="overwrite"):
+        distil(teacher, str(texts), distilled[0].bundle, settings(), Silent())
+
+
+def test_more_layers_than_the_teacher_has_are_refused(teacher: Path, texts: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--layers is 3, but the teacher has 2 layers"):
+        distil(teacher, str(texts), tmp_path / "small", settings(layers=3), Silent())
