@@ -59,16 +59,26 @@ def _section(title: str, found: Mapping[str, Any]) -> list[str]:
             f"| {row['title']} | {middle:,.1f} | {min(rates):,.1f} – {max(rates):,.1f} | {times} "
             f"| {row['p50_ms']:.2f} · {row['p99_ms']:.2f} | {quality} |"
         )
-    return [*lines, "", *_ratios(rows), *_ceiling(found["ceiling"])]
+    return [*lines, "", *_ratios(rows, found.get("bert_base_padded_texts_per_s")), *_ceiling(found["ceiling"])]
 
 
-def _ratios(rows: list[Mapping[str, Any]]) -> list[str]:
+def _ratios(rows: list[Mapping[str, Any]], bert_base: float | None) -> list[str]:
     lines = []
     for precision in ("fp32", "int8"):
         peer, rate = best_peer(rows, precision)
         own = median(rows, f"bertline {precision}")
         if rate and own:
             lines.append(f"- {precision}: {own / rate:.2f} times the fastest {precision} peer ({peer}).")
+    ours = {row["name"]: statistics.median(row["texts_per_s"]) for row in rows if row["ours"]}
+    base, (peer, rate) = median(rows, "transformers"), best_peer(rows, "int8")
+    for name, own in sorted(ours.items(), key=lambda one: -one[1]):
+        if base and rate:
+            lines.append(f"- {name}: {own / rate:.1f} times {peer} and {own / base:.0f} times transformers.")
+    if bert_base:
+        lines.append(
+            f"- BERT-base in transformers, fp32, padded to 512 (random weights): {bert_base:.1f} texts/s; our int8 "
+            f"engine of the small model is {median(rows, 'bertline int8') / bert_base:.0f} times as fast."
+        )
     fp32, int8 = median(rows, "bertline fp32"), median(rows, "bertline int8")
     if fp32 and int8:
         lines.append(f"- int8 is {int8 / fp32:.2f} times our fp32.")

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks import ceiling, engine_page
+from benchmarks import bert_base, ceiling, engine_page
 from benchmarks.engine_texts import SETS, TextSet
 from benchmarks.machine import describe
 from benchmarks.peers.process import Peer, PeerError, PeerUnsupported, peer_kinds
@@ -164,6 +164,7 @@ def main() -> None:
             "texts": len(chosen.texts(bundle)[0]),
             "rows": [asdict(row) for row in rows],
             "ceiling": ceiling.measure(bundle, chosen.texts(bundle)[0]),
+            "bert_base_padded_texts_per_s": bert_base.texts_per_s(THREADS) if key == "imdb" else None,
         }
         RAW.write_text(json.dumps(record, indent=1) + "\n")
     PAGE.write_text(engine_page.page(record))

@@ -22,10 +22,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # a wrong rank, size or dtype fails at the call. The other packages carry no arrays, and import some names for
 # annotations only, which a check at run time could not resolve.
 ARRAY_PACKAGES = [
+    "bertline.bundle.probes",
+    "bertline.bundle.quantise",
     "bertline.data.batching",
     "bertline.encoder",
     "bertline.evaluation",
     "bertline.inference",
+    "bertline.optimisation",
     "bertline.training",
 ]
 jaxtyping.install_import_hook(ARRAY_PACKAGES, f"{tests.shapes.__name__}.checked")

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from bertline.bundle.fields import Facts, FilePath, Name, Strict
 
 FOLDER = "engines"
+RESERVED = "torch"  # the name by which people ask for PyTorch
 FULL = "full"  # the network whose checkpoint the bundle holds
 
 Precision = Literal["fp32", "int8"]

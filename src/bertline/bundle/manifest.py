@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from bertline import __version__
-from bertline.bundle.engine import Engine
+from bertline.bundle.engine import RESERVED, Engine
 from bertline.bundle.fields import MANIFEST, Digest, Facts, FilePath, Label, Name, Strict
 from bertline.errors import BundleError
 
@@ -36,6 +36,15 @@ def _distinct(labels: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(labels)) < len(labels):
         raise ValueError("two labels are the same")
     return labels
+
+
+def _engines(engines: tuple[Engine, ...]) -> tuple[Engine, ...]:
+    names = [one.name for one in engines]
+    if len(set(names)) < len(names):
+        raise ValueError("two engines have the same name")
+    if RESERVED in names:
+        raise ValueError(f"no engine may be called {RESERVED}: that is PyTorch")
+    return engines
 
 
 def _utc_now() -> str:
@@ -76,7 +85,7 @@ class Manifest(Strict):
     data: Facts = Field(default_factory=dict)
     metrics: Facts = Field(default_factory=dict)
     lineage: Facts = Field(default_factory=dict)
-    engines: tuple[Engine, ...] = ()
+    engines: Annotated[tuple[Engine, ...], AfterValidator(_engines)] = ()
     files: dict[FilePath, FileRecord] = Field(default_factory=dict)
     checksum: Digest = _ZEROS.decode()
 

@@ -26,6 +26,7 @@ NUMBER = 16  # of texts
 TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "int8": 0.2}
 
 Logits = Float[np.ndarray[Any, Any], "rows labels"]
+Found = Float[np.ndarray[Any, Any], "found_rows found_labels"]  # of an engine, which may be wrong in shape too
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def read_probes(bundle: Path) -> Probes:
         raise BundleError(f"{path} is not a file of probes ({error}): write the bundle again with bertline") from error
 
 
-def deviation(reference: Logits, found: Logits) -> float:
+def deviation(reference: Logits, found: Found) -> float:
     """Root mean square of ``found − reference``, relative to that of ``reference`` around its column means.
 
     >>> deviation(np.array([[1.0, -1.0], [-1.0, 1.0]]), np.array([[1.1, -1.1], [-1.1, 1.1]]))
@@ -70,7 +71,8 @@ def deviation(reference: Logits, found: Logits) -> float:
     """
     if found.shape != reference.shape or not np.isfinite(found).all():
         return float("inf")
-    spread = float(np.sqrt(np.mean((reference - reference.mean(axis=0)) ** 2)))
+    centre = reference.mean(axis=0) if len(reference) > 1 else 0.0  # one text has no spread
+    spread = float(np.sqrt(np.mean((reference - centre) ** 2)))
     return float(np.sqrt(np.mean((found - reference) ** 2))) / max(spread, 1e-6)
 
 

@@ -50,10 +50,10 @@ def read_reference(bundle: Path, split: Split, labels: Sequence[str]) -> Referen
         return ReferenceRows((), ())
     index = {label: i for i, label in enumerate(labels)}
     texts, truth = [], []
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                row = json.loads(line)
+                row = json.loads(line.decode())
                 texts.append(str(row["text"]))
                 truth.append(index[row["label"]])
             except (ValueError, KeyError, TypeError) as error:

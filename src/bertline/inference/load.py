@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bertline.bundle import Bundle, load
+from bertline.bundle.engine import RESERVED as TORCH
 from bertline.bundle.engine import Engine
 from bertline.bundle.probes import TOLERANCE, deviation, read_probes
 from bertline.data.batching import pad
@@ -14,7 +15,6 @@ from bertline.errors import BertlineError, BundleError, EngineWarning, UsageErro
 from bertline.inference.predictor import BATCH_TOKENS, Backend, TextClassifier
 from bertline.text import Tokenizer, Truncation
 
-TORCH = "torch"  # the engine that every bundle with a checkpoint has
 _ATTEMPTS = 3
 
 

@@ -61,7 +61,7 @@ def optimise(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimis
     """
     bundle = load(directory)
     check_target(bundle.path, overwrite=True)  # before long work, not after it
-    with tempfile.TemporaryDirectory(prefix=f".{bundle.path.name}.optimise-", dir=bundle.path.resolve().parent) as work:
+    with tempfile.TemporaryDirectory(prefix="bertline-optimize-") as work:
         bench = Bench(bundle, settings, Path(work), tell)
         found = bench.run()
         if not bundle.is_current():
@@ -137,7 +137,7 @@ class Bench:
         """Names of what would be tried, and about how many seconds that takes here."""
         names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
         if STUDENT in self.networks:
-            names += [f"{STUDENT}-fp32", f"{STUDENT}-int8", f"{STUDENT}-small", "cascade"]
+            names = [*names, *(f"{STUDENT}-{one}" for one in names), "cascade"]
         fp32 = self.workshop.fp32(self._fp32_file())
         some = Rows(self.tuning.tokens[:64], self.tuning.truth[:64], self.tuning.pad_id)
         began = _now()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from bertline.bundle.engine import RESERVED as TORCH
 from bertline.bundle.exporter import FP32
 from bertline.errors import BundleError, UsageError
 from bertline.inference import load_predictor
-from bertline.inference.load import TORCH
 from bertline.inference.predictor import TextClassifier
 
 ROUNDS = 5

@@ -11,7 +11,7 @@ from bertline.inference import Prediction, predict_stream
 class Echo:
     """A predictor whose answer is the text; remembers its windows."""
 
-    name, version, labels, max_tokens = "echo", "1", ("a", "b"), 8
+    name, version, engine, labels, max_tokens = "echo", "1", "none", ("a", "b"), 8
 
     def __init__(self) -> None:
         self.windows: list[list[str]] = []

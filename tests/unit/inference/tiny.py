@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import random
 import string
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tokenizers
 import torch
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from bertline.bundle import Manifest, model_card, writing
+from bertline.bundle.engine import FULL
+from bertline.bundle.exporter import FP32, write_fp32_engine
+from bertline.bundle.probes import Probes
+from bertline.bundle.reference import ReferenceRows, Split, write_reference, write_token_counts
+from bertline.data.batching import Batch, pad
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig, Family
 from bertline.encoder.heads import Classifier, Pooling
-from bertline.text import Tokenizer
+from bertline.text import Tokenizer, Truncation
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [*string.ascii_lowercase, *(a + b for a, b in itertools.product("aeiou", "lmnrst")), ".", ",", "!"]
@@ -55,10 +63,39 @@ def tiny_classifier(*, family: Family, labels: int, pooling: Pooling, seed: int 
         return Classifier(config, labels, pooling)
 
 
+def logits_of(classifier: Classifier, batch: Batch) -> np.ndarray[Any, Any]:
+    """What PyTorch computes."""
+    with torch.inference_mode():
+        return classifier.eval()(torch.from_numpy(batch.ids), torch.from_numpy(batch.attend)).numpy()
+
+
+def random_texts(number: int, seed: int = 0) -> list[str]:
+    """Texts of the vocabulary's words, short and long."""
+    rng = random.Random(seed)
+    return [" ".join(rng.choices(WORDS, k=rng.randint(1, 24))) for _ in range(number)]
+
+
 def write_tiny_bundle(
-    target: Path, *, family: Family = "bert", seed: int = 0, overwrite: bool = False, **changes: Any
+    target: Path,
+    *,
+    family: Family = "bert",
+    seed: int = 0,
+    overwrite: bool = False,
+    engine: bool = False,
+    rows: int = 0,
+    **changes: Any,
 ) -> Manifest:
-    """Write a bundle to ``target``; ``changes`` go to its manifest."""
+    """Write a bundle to ``target``; ``changes`` go to its manifest.
+
+    Args:
+        target: where it goes.
+        family: of the encoder.
+        seed: of its weights.
+        overwrite: replace a bundle that is there.
+        engine: also the fp32 engine, with probes.
+        rows: reference rows of each split; the network has three of four right.
+        changes: entries of the manifest.
+    """
     entries: dict[str, Any] = {
         "name": target.name,
         "labels": ("negative", "neutral", "positive"),
@@ -66,6 +103,7 @@ def write_tiny_bundle(
         "truncation": "head_tail",
         "pooling": "cls",
         "temperature": 1.5,
+        "engines": (FP32,) if engine else (),
         **changes,
     }
     manifest = Manifest(**entries)
@@ -74,4 +112,26 @@ def write_tiny_bundle(
         save_classifier(staging, classifier, labels=manifest.labels)
         tiny_tokenizer().save(staging, max_tokens=manifest.max_tokens)
         (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
+        if engine:
+            write_fp32_engine(staging, classifier)
+            logits = logits_of(classifier, _batch(TEXTS, manifest))
+            Probes(tuple(TEXTS), {FULL: logits}).write(staging)
+        if rows:
+            _write_rows(staging, classifier, manifest, rows)
     return manifest
+
+
+def _write_rows(staging: Path, classifier: Classifier, manifest: Manifest, rows: int) -> None:
+    splits: tuple[Split, ...] = ("validation", "test")
+    for seed, split in enumerate(splits):
+        texts = random_texts(rows, seed)
+        answers = logits_of(classifier, _batch(texts, manifest)).argmax(axis=1)
+        truth = (answers + (np.arange(rows) % 4 == 0)) % len(manifest.labels)
+        write_reference(staging, split, ReferenceRows(tuple(texts), tuple(truth.tolist())), manifest.labels)
+    ids = _batch(random_texts(rows, seed=2), manifest)
+    write_token_counts(staging, [row[real].tolist() for row, real in zip(ids.ids, ids.attend, strict=True)])
+
+
+def _batch(texts: Sequence[str], manifest: Manifest) -> Batch:
+    tokens = tiny_tokenizer().encode(texts, Truncation(manifest.max_tokens, manifest.truncation))
+    return pad([one.ids for one in tokens], 0)

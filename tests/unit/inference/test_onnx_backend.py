@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bertline.bundle.exporter import FP32
+from bertline.bundle.graph import Graph
+from bertline.data.batching import Batch, pad
+from bertline.encoder.config import Family
+from bertline.encoder.heads import Pooling
+from bertline.errors import BundleError
+from bertline.inference import load_predictor
+from bertline.inference import onnx_backend as module
+from bertline.inference.onnx_backend import WIDE_TOKENS, OnnxBackend
+from bertline.inference.torch_backend import TorchBackend
+from tests.unit.inference.tiny import TEXTS, VOCABULARY, write_tiny_bundle
+
+RNG = np.random.default_rng(0)
+IDS = [RNG.integers(5, len(VOCABULARY), length).tolist() for length in RNG.integers(2, 32, 24)]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("bundles") / "tiny"
+    write_tiny_bundle(target, engine=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def backend(tiny: Path) -> OnnxBackend:
+    return OnnxBackend(tiny / str(FP32.file), lanes=2)
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert"])
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_it_answers_as_pytorch_does(tmp_path: Path, family: Family, pooling: Pooling) -> None:
+    write_tiny_bundle(tmp_path / "tiny", family=family, pooling=pooling, engine=True)
+    ours = OnnxBackend(tmp_path / "tiny" / "model.onnx", lanes=1).logits(pad(IDS, 0))
+    theirs = TorchBackend(tmp_path / "tiny", device="cpu").logits(pad(IDS, 0))
+    assert np.ptp(theirs, axis=0).min() > 0.5, "the texts must have different answers"
+    np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
+
+
+def test_texts_are_answered_as_with_pytorch_whatever_the_size_of_a_batch(tiny: Path) -> None:
+    expected = load_predictor(tiny, engine="torch", device="cpu").score(TEXTS).logits
+    for batch_tokens in (16, 64, 4096):
+        found = load_predictor(tiny, engine="fp32", batch_tokens=batch_tokens, lanes=2).score(TEXTS).logits
+        np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
+
+
+def test_several_threads_at_once_get_the_answers_of_one(backend: OnnxBackend) -> None:
+    batches = [pad(IDS[start : start + 4], 0) for start in range(0, len(IDS), 4)] * 8
+    alone = [backend.logits(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(backend.logits, batches))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(other, one)
+
+
+@pytest.mark.parametrize("number", [1, len(IDS)])
+def test_a_batch_that_comes_alone_gets_the_same_answer(backend: OnnxBackend, number: int) -> None:
+    batch = pad(IDS[:number], 0)
+    assert (batch.ids.size >= WIDE_TOKENS["fp32"]) == (number > 1), "one batch for each way"
+    np.testing.assert_allclose(backend.logits(batch, alone=True), backend.logits(batch), atol=1e-5, rtol=0)
+
+
+def test_it_uses_a_lane_for_each_core_unless_told(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "usable_cores", lambda: 3)
+    assert OnnxBackend(tiny / "model.onnx").lanes == 3
+    assert OnnxBackend(tiny / "model.onnx", lanes=1).lanes == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph", b"\x08\x0b"])
+def test_a_file_that_is_no_graph_is_a_bundle_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=r"model\.onnx: onnxruntime cannot load it \(.*\): make it again with") as one:
+        OnnxBackend(path)
+    assert "\n" not in str(one.value)
+
+
+def test_a_graph_whose_weights_are_missing_is_a_bundle_error(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes((tiny / "model.onnx").read_bytes())
+    with pytest.raises(BundleError, match=r"model\.onnx: onnxruntime cannot load it \(.*model\.safetensors"):
+        OnnxBackend(tmp_path / "model.onnx")
+
+
+def test_a_graph_with_other_inputs_is_a_bundle_error(tmp_path: Path) -> None:
+    graph = Graph()
+    result = graph.add("Cast", "pixels", to=1)
+    (tmp_path / "other.onnx").write_bytes(graph.finish({"pixels": ("batch", "tokens")}, {"logits": result}))
+    with pytest.raises(BundleError, match=r"other\.onnx: onnxruntime cannot compute it \(Required inputs"):
+        OnnxBackend(tmp_path / "other.onnx", lanes=1).logits(pad(IDS[:1], 0))
+
+
+def test_an_id_outside_the_table_is_a_bundle_error(backend: OnnxBackend) -> None:
+    wrong = pad([[2, len(VOCABULARY), 3]], 0)
+    with pytest.raises(BundleError, match=r"model\.onnx: onnxruntime cannot compute it \(.*"):
+        backend.logits(Batch(wrong.ids, wrong.attend))

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bertline.bundle.engine import FULL
+from bertline.bundle.exporter import Recipe, export
+from bertline.bundle.network import Network
+from bertline.bundle.probes import deviation
+from bertline.data.batching import pad
+from bertline.inference.onnx_backend import observe
+from bertline.optimisation import candidates
+from bertline.optimisation.candidates import Rows, Workshop
+from bertline.optimisation.vocabulary import prune
+from bertline.text import Truncation
+from tests.unit.inference.tiny import logits_of, random_texts, tiny_classifier, tiny_tokenizer
+
+CLASSIFIER = tiny_classifier(family="bert", labels=3, pooling="cls")
+NETWORK = Network.of(CLASSIFIER)
+TOKENS = tiny_tokenizer().encode(random_texts(24, seed=3), Truncation(32))
+LOGITS = logits_of(CLASSIFIER, pad([one.ids for one in TOKENS], 0))
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    table = NETWORK.named("encoder.embeddings.token.weight")[1]
+    pruned = prune(table, Counter(id_ for one in TOKENS for id_ in one.ids), [0], 60)
+    return Workshop(tmp_path, Rows(TOKENS, LOGITS.argmax(axis=1), 0), pruned, temperature=1.5, lanes=1)
+
+
+def answers(recipe: Recipe) -> np.ndarray[Any, Any]:
+    (found,) = observe(export(NETWORK, recipe), [pad([one.ids for one in TOKENS], 0)])
+    return found["logits"]
+
+
+def test_a_network_in_fp32_gives_its_own_logits(workshop: Workshop) -> None:
+    found = workshop.float_of(NETWORK, "student")
+    assert (found.engine.name, found.engine.network, found.engine.precision) == ("student-fp32", "student", "fp32")
+    np.testing.assert_allclose(workshop.logits(found), LOGITS, atol=1e-5, rtol=0)
+
+
+def test_eight_bits_that_change_few_labels_are_tried_alone(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "MIXED_BELOW", 0.0)
+    (plain,) = workshop.int8(NETWORK, FULL)
+    assert (plain.engine.name, plain.note) == ("int8", "")
+    assert plain.files == (workshop.folder / "engines" / "int8.onnx",)
+
+
+def test_where_they_change_labels_the_products_that_hurt_most_stay_in_fp32(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "MIXED_BELOW", 1.01)  # never enough: as many stay as may
+    plain, mixed = workshop.int8(NETWORK, FULL)
+    assert mixed.engine.name == "int8-mixed"
+    named = mixed.note.removeprefix("in fp32: ").split(", ")
+    seen = workshop.observed[FULL]
+    recipe = Recipe(observed=seen, balanced=frozenset(seen), small_table=True)
+    alone = {name: deviation(LOGITS, answers(replace(recipe, observed={name: seen[name]}))) for name in seen}
+    assert named == sorted(alone, key=lambda name: -alone[name])[:4], "each was quantised alone to find out"
+    (file,) = mixed.files
+    assert file.read_bytes() == export(NETWORK, replace(recipe, float_products=frozenset(named)))
+    assert deviation(LOGITS, workshop.logits(mixed)) < deviation(LOGITS, workshop.logits(plain))
+
+
+def test_engines_of_a_student_carry_its_name(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "MIXED_BELOW", 0.0)
+    (found,) = workshop.int8(NETWORK, "student")
+    assert (found.engine.name, found.engine.network) == ("student-int8", "student")
+
+
+def test_the_smallest_engine_says_how_many_texts_need_no_other_token(workshop: Workshop) -> None:
+    found = workshop.small(NETWORK, FULL)
+    covered = np.mean([workshop.pruned.covers(one.ids) for one in TOKENS])
+    assert 0 < covered < 1
+    assert found.note == f"60 token embeddings; {covered:.1%} of texts need no other"
+    assert found.engine.name == "small"
+
+
+def test_a_cascade_says_what_it_passes_on_and_promises_only_what_the_rows_show(workshop: Workshop) -> None:
+    fp32 = workshop.float_of(NETWORK, "student")
+    wide, chosen = workshop.cascade(fp32, fp32, allowed=0.5, confidence=0.95)
+    assert chosen.certified
+    assert wide.note.startswith("passes on 0% of the texts; loses at most 11.")
+    assert wide.note.endswith(" points with 95% confidence")
+    narrow, chosen = workshop.cascade(fp32, fp32, allowed=0.001, confidence=0.95)
+    assert not chosen.certified
+    assert "too few rows to promise a bound (at most 11." in narrow.note
+    assert narrow.engine.parts == ("student-fp32", "student-fp32")
+    assert narrow.files == fp32.files * 2
