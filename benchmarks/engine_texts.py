@@ -24,13 +24,15 @@ CALIBRATION_TEXTS = 300
 class TextSet:
     """Texts with labels, and the bundle that answers them.
 
-    ``every`` keeps each so-manieth row of the test table: whoever is slowest should still finish.
+    ``every`` keeps each so-manieth row of the test table: whoever is slowest should still finish. ``smaller`` is the same
+    bundle with the engines of a smaller student.
     """
 
     key: str
     title: str
     bundle: Callable[[], Path]
     every: int
+    smaller: Callable[[], Path] | None = None
 
     def texts(self, bundle: Path) -> tuple[list[str], np.ndarray[Any, Any]]:
         """The test texts, at most ``MAX_TOKENS`` tokens each, and the index of each one's label."""
@@ -62,7 +64,13 @@ def shortened(texts: list[str], bundle: Path) -> list[str]:
 
 
 SETS = {
-    "rt": TextSet("rt", "Rotten Tomatoes, sentences of 27 tokens", lambda: models.optimised("rt"), 1),
+    "rt": TextSet(
+        "rt",
+        "Rotten Tomatoes, sentences of 27 tokens",
+        lambda: models.optimised("rt"),
+        1,
+        lambda: models.optimised("rt", layers=2),
+    ),
     "r8": TextSet("r8", "Reuters R8, stories of about 100 tokens", lambda: models.optimised("r8"), 4),
     "imdb": TextSet("imdb", "IMDB, reviews cut at 256 tokens", models.imdb, 2),
 }

@@ -101,10 +101,20 @@ def measure(chosen: TextSet, repetitions: int) -> list[Row]:
                 print(f"  {kind.kind} is left out: {error}", flush=True)
                 continue
             contestants[kind.kind], titles[kind.kind] = peer, (kind.title, False, kind.is_exact)
-        for engine in load(bundle).manifest.engines:
-            contestants[f"bertline {engine.name}"] = Own(bundle, engine.name)
-            titles[f"bertline {engine.name}"] = (f"**bertline**, {engine.name}", True, engine.name == "fp32")
+        for name, (place, engine) in _own(chosen, bundle).items():
+            contestants[f"bertline {name}"] = Own(place, engine)
+            titles[f"bertline {name}"] = (f"**bertline**, {name}", True, name == "fp32")
         return _timed(chosen, contestants, titles, texts, truth, repetitions)
+
+
+def _own(chosen: TextSet, bundle: Path) -> dict[str, tuple[Path, str]]:
+    """Our engines by the name on the page: those of the bundle, and the smaller student's."""
+    found = {one.name: (bundle, one.name) for one in load(bundle).manifest.engines}
+    if chosen.smaller is not None:
+        other = chosen.smaller()
+        names = [one.name for one in load(other).manifest.engines]
+        found |= {f"{name}, 2 layers": (other, name) for name in names if "student" in name or name == "cascade"}
+    return found
 
 
 def _timed(

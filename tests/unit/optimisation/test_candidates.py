@@ -3,17 +3,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from bertline.bundle.engine import FULL
-from bertline.bundle.exporter import Recipe, export
+from bertline.bundle.exporter import export
 from bertline.bundle.network import Network
 from bertline.bundle.probes import deviation
 from bertline.data.batching import pad
-from bertline.inference.onnx_backend import observe
 from bertline.optimisation import candidates
 from bertline.optimisation.candidates import Rows, Workshop
 from bertline.optimisation.vocabulary import prune
@@ -31,11 +29,6 @@ def workshop(tmp_path: Path) -> Workshop:
     table = NETWORK.named("encoder.embeddings.token.weight")[1]
     pruned = prune(table, Counter(id_ for one in TOKENS for id_ in one.ids), [0], 60)
     return Workshop(tmp_path, Rows(TOKENS, LOGITS.argmax(axis=1), 0), pruned, temperature=1.5, lanes=1)
-
-
-def answers(recipe: Recipe) -> np.ndarray[Any, Any]:
-    (found,) = observe(export(NETWORK, recipe), [pad([one.ids for one in TOKENS], 0)])
-    return found["logits"]
 
 
 def test_a_network_in_fp32_gives_its_own_logits(workshop: Workshop) -> None:
@@ -58,12 +51,12 @@ def test_where_they_change_labels_the_products_that_hurt_most_stay_in_fp32(
     plain, mixed = workshop.int8(NETWORK, FULL)
     assert mixed.engine.name == "int8-mixed"
     named = mixed.note.removeprefix("in fp32: ").split(", ")
-    seen = workshop.observed[FULL]
-    recipe = Recipe(observed=seen, balanced=frozenset(seen), small_table=True)
-    alone = {name: deviation(LOGITS, answers(replace(recipe, observed={name: seen[name]}))) for name in seen}
-    assert named == sorted(alone, key=lambda name: -alone[name])[:4], "each was quantised alone to find out"
+    network, recipe = workshop.prepared[FULL]
+    moved = workshop.moved[FULL]
+    assert named == sorted(moved, key=lambda name: -moved[name])[:4], "each was quantised alone to find out"
+    assert recipe.balanced == {name for name, by in moved.items() if by > candidates.BALANCE_ABOVE}
     (file,) = mixed.files
-    assert file.read_bytes() == export(NETWORK, replace(recipe, float_products=frozenset(named)))
+    assert file.read_bytes() == export(network, replace(recipe, float_products=frozenset(named)))
     assert deviation(LOGITS, workshop.logits(mixed)) < deviation(LOGITS, workshop.logits(plain))
 
 
