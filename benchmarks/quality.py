@@ -3,7 +3,8 @@
     make bench ONLY=quality
 
 Every run is kept in build/benchmarks, so that an interrupted benchmark goes on where it stopped; delete that folder
-to measure anew. The hold-outs are scored once per trained model and nothing is chosen by them. Writes docs/quality.md.
+to measure anew. The hold-outs are scored once per trained model and nothing is chosen by them. Writes docs/quality.md,
+and its sections to docs/quality.json.
 """
 
 from __future__ import annotations
@@ -27,7 +28,14 @@ from bertline.training.prepare import prepare
 from bertline.training.progress import Silent
 from bertline.training.run import train
 
-PAGE = Path("docs/quality.md")
+PAGE, SECTIONS = Path("docs/quality.md"), Path("docs/quality.json")
+INTRODUCTION = """\
+# Accuracy
+
+all-MiniLM-L6-v2 fine-tuned by bertline on fixed hold-outs, beside transformers' Trainer with the same model, rows,
+seeds, epochs and learning rate, and TF-IDF with logistic regression. Intervals are of the paired difference on the same
+test rows; the mean's pools the seeds. `make bench ONLY=quality` measures again; a section stays until then.
+"""
 Result = dict[str, Any]
 
 
@@ -76,6 +84,7 @@ def summarise(task: Task, *, run: bool) -> list[str]:
     fresh = np.array([i not in repeated for i in range(len(truth))])
     lines = [
         f"## {task.title}\n",
+        f"Trained with {task.recipe}. Machine: {describe()}.\n",
         f"{len(truth):,} test rows: {task.hold_out}. {len(prepared.train):,} rows train, "
         f"{len(prepared.validation):,} validate (they choose the epoch and the temperature). "
         f"{len(repeated)} of the test rows repeat a training row"
@@ -130,18 +139,12 @@ def main() -> None:
     parser.add_argument("--no-run", action="store_true", help="only write the page, from the runs that there are")
     arguments = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
-    sections = [
-        "# Accuracy\n",
-        "all-MiniLM-L6-v2 fine-tuned with bertline's defaults on fixed hold-outs, beside transformers' Trainer "
-        "with the same model, rows, seeds, epochs and learning rate, and TF-IDF with logistic regression. Intervals "
-        "are of the paired difference on the same test rows; the mean's pools the seeds. "
-        "`make bench ONLY=quality` measures again.\n",
-        f"Machine: {describe()}.\n",
-    ]
+    sections: dict[str, str] = json.loads(SECTIONS.read_text()) if SECTIONS.exists() else {}
     for key, make in TASKS.items():
         if arguments.only in (None, key):
-            sections += summarise(make(), run=not arguments.no_run)
-    PAGE.write_text("\n".join(sections))
+            sections[key] = "\n".join(summarise(make(), run=not arguments.no_run))
+            SECTIONS.write_text(json.dumps(sections, indent=1, ensure_ascii=False) + "\n")
+    PAGE.write_text("\n".join([INTRODUCTION, *(sections[key] for key in TASKS if key in sections)]))
 
 
 if __name__ == "__main__":

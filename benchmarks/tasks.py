@@ -61,7 +61,7 @@ def _r8() -> Task:
     data, test = BUILD / "r8-train.csv", BUILD / "r8-test.csv"
     for path, part in ((data, "train"), (test, "test")):
         write_table(path, reuters.stories(part))
-    settings = TrainSettings(model=MODEL, max_tokens=128, keep_duplicates=True)
+    settings = TrainSettings(model=MODEL, keep_duplicates=True)
     return Task("r8", "Reuters R8", data, test, settings, "the official test split, all 2,189 stories")
 
 

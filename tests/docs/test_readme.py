@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bertline.bundle import load
 from tests.docs.markdown import ROOT, commands
 
 README = ROOT / "README.md"
@@ -124,7 +125,8 @@ def customer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Customer]:
 
 def test_the_readme_shows_every_verb() -> None:
     shown = {" ".join(shlex.split(line)[:2]) for line in commands(README)}
-    assert {"bertline train", "bertline evaluate", "bertline predict", "bertline serve"} <= shown
+    verbs = ("train", "evaluate", "predict", "distill", "optimize", "serve")
+    assert {f"bertline {verb}" for verb in verbs} <= shown
     assert {"make demo", "make test"} <= shown
 
 
@@ -142,7 +144,7 @@ def test_training_leaves_the_files_that_the_readme_lists(customer: Customer) -> 
     listed = [word for line in tree.splitlines() for word in re.split(r" {3,}", line.strip())[0].split()]
     files = [word for word in listed if word != "…"]
     assert len(files) >= 5
-    assert not [name for name in files if not (customer.directory / "mails" / name).is_file()]
+    assert not [name for name in files if not (customer.directory / "mails" / name).exists()]
 
 
 @pytest.mark.slow
@@ -152,6 +154,14 @@ def test_evaluation_and_prediction_answer(customer: Customer) -> None:
         rows = list(csv.DictReader(stream))
     assert [row["id"] for row in rows] == ["7", "8", "9"]
     assert [row["predicted_label"] for row in rows] == ["delivery", "billing", "account"]
+
+
+@pytest.mark.slow
+def test_the_model_is_distilled_and_optimised_and_an_engine_answers(customer: Customer) -> None:
+    assert "kept (student ÷ teacher)" in customer.outputs["bertline distill"]
+    picked = re.search(r"Picked  (\S+) for throughput", customer.outputs["bertline optimize"])
+    assert picked is not None
+    assert load(customer.directory / "mails").manifest.engines[0].name == picked[1]
 
 
 @pytest.mark.slow
