@@ -12,7 +12,7 @@ from bertline.cli.settings_flags import with_settings
 from bertline.optimisation.settings import OptimizeSettings
 
 if TYPE_CHECKING:
-    from bertline.optimisation.run import Optimised
+    from bertline.optimisation.outcome import Optimised
 
 EPILOG = "Example: bertline optimize reviews --max-accuracy-drop 0.5 --goal throughput"
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
 from bertline.bundle import Bundle
 from bertline.errors import UsageError
 from bertline.evaluation import svg
+from bertline.optimisation.outcome import Optimised
 from bertline.optimisation.settings import Goal, OptimizeSettings
-
-if TYPE_CHECKING:
-    from bertline.optimisation.run import Optimised
 
 WIDTH, HEIGHT = 680.0, 330.0
 AXES: dict[Goal, tuple[str, str]] = {

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from bertline.bundle import Bundle, check_target, load, model_card, writing
-from bertline.bundle.engine import FULL, Engine
+from bertline.bundle import Bundle, check_target, load
+from bertline.bundle.engine import FULL
 from bertline.bundle.exporter import FP32
-from bertline.bundle.manifest import Manifest
 from bertline.bundle.network import Network
-from bertline.bundle.probes import Probes, read_probes
+from bertline.bundle.probes import read_probes
 from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
 from bertline.encoder.checkpoint import load_classifier
 from bertline.errors import BundleError
-from bertline.inference.onnx_backend import OnnxBackend
 from bertline.optimisation.candidates import STUDENT, Candidate, Rows, Workshop
 from bertline.optimisation.cold import measure_cold_start
-from bertline.optimisation.measure import Logits, Measured, Quality, compute, megabytes, quality, speeds
-from bertline.optimisation.pick import caveat, cost, frontier, pick
-from bertline.optimisation.report import write_report
+from bertline.optimisation.measure import Logits, Measured, compute, megabytes, quality, speeds
+from bertline.optimisation.outcome import Optimised
+from bertline.optimisation.pick import caveat, frontier, pick
+from bertline.optimisation.publish import publish
 from bertline.optimisation.settings import OptimizeSettings
 from bertline.optimisation.vocabulary import PrunedVocabulary, prune
 from bertline.text import Tokenizer, Tokens, Truncation
@@ -32,23 +29,6 @@ from bertline.training.distil_settings import DistilSettings
 from bertline.training.transfer import read_transfer
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Optimised:
-    """What was tried, what it measured, and what was picked.
-
-    ``measured`` holds figures of the tuning rows, by which the pick was made; ``reported`` the quality on the test
-    rows, which nothing was chosen by; ``agreement`` the share of unlabelled texts that get fp32's label.
-    """
-
-    picked: str
-    candidates: Mapping[str, Candidate]
-    measured: Mapping[str, Measured]
-    reported: Mapping[str, Quality]
-    agreement: Mapping[str, float]
-    frontier: set[str]
-    caveats: tuple[str, ...]
 
 
 def optimise(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimised:
@@ -66,7 +46,7 @@ def optimise(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimis
         found = bench.run()
         if not bundle.is_current():
             raise BundleError(f"{directory} was replaced while its engines were measured: run optimize again")
-        _write(bundle, found, bench, settings)
+        publish(bundle, found, settings, bench.student_probes(found))
     return found
 
 
@@ -102,7 +82,7 @@ class Bench:
         texts: tuple[str, ...] = ()
         if settings.unlabelled:
             texts = read_transfer(None, DistilSettings(unlabelled=settings.unlabelled), ()).texts
-        self.unlabelled = self.tokenizer.encode(texts, self._truncation)
+        self.unlabelled = self.tokenizer.encode(texts, self.truncation)
         self.workshop = Workshop(work, self.tuning, self._pruned(), bundle.manifest.temperature)
 
     @property
@@ -146,6 +126,14 @@ class Bench:
         rows = len(self.tuning.tokens) + len(self.test.tokens)
         timed = min(self.settings.speed_rows, len(self.tuning.tokens)) * (self.settings.repetitions + 1)
         return names, len(names) * (per_row * (rows + timed) + 6.0)
+
+    def student_probes(self, found: Optimised) -> Logits | None:
+        """What the student's fp32 engine says of the bundle's probe texts; None without a student or probes."""
+        texts = read_probes(self.bundle.path).texts
+        student = found.candidates.get(f"{STUDENT}-fp32")
+        if student is None or not texts:
+            return None
+        return compute(student.backend, self.tokenizer.encode(texts, self.truncation), self.tokenizer.pad_id, 512)
 
     def _candidates(self) -> list[Candidate]:
         shop, full = self.workshop, self.networks[FULL]
@@ -191,7 +179,8 @@ class Bench:
         return file
 
     @property
-    def _truncation(self) -> Truncation:
+    def truncation(self) -> Truncation:
+        """How the bundle reads long texts."""
         return Truncation(self.bundle.manifest.max_tokens, self.bundle.manifest.truncation)
 
     def _rows(self, rows: ReferenceRows) -> Rows:
@@ -200,7 +189,7 @@ class Bench:
                 f"{self.bundle.path} carries no held-out rows to measure on (reference/): train it again, "
                 "with --reference-rows above 0"
             )
-        tokens = self.tokenizer.encode(rows.texts, self._truncation)
+        tokens = self.tokenizer.encode(rows.texts, self.truncation)
         return Rows(tokens, np.array(rows.truth, dtype=np.int64), self.tokenizer.pad_id)
 
     def _pruned(self) -> PrunedVocabulary:
@@ -231,48 +220,3 @@ def _now() -> float:
 def _spread(rows: Sequence[Tokens], number: int) -> list[Tokens]:
     some = min(number, len(rows))
     return [rows[i * len(rows) // some] for i in range(some)]
-
-
-def _write(bundle: Bundle, found: Optimised, bench: Bench, settings: OptimizeSettings) -> None:
-    """The bundle anew, whole or not at all: what it had, the engines that may be used, and the report."""
-    names = _used(found, settings)
-    engines = tuple(_recorded(found, name) for name in names)
-    manifest = bundle.manifest.model_copy(update={"engines": engines})
-    with writing(bundle.path, Manifest(**dict(manifest)), overwrite=True) as staging:
-        for path in bundle.manifest.files:
-            if not path.startswith("engines/"):
-                (staging / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(bundle.path / path, staging / path)
-        _probes(bundle, found, bench).write(staging)
-        for name in names:
-            engine = found.candidates[name].engine
-            if engine.kind == "onnx" and engine != FP32:
-                shutil.copy2(found.candidates[name].files[0], staging / str(engine.file))
-        write_report(staging / "report", found, bundle, settings)
-        (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
-
-
-def _used(found: Optimised, settings: OptimizeSettings) -> list[str]:
-    """Engines to ship, the picked one first: those within the allowed drop, the parts of cascades, fp32."""
-    within = [n for n, one in found.measured.items() if one.quality.drop_points <= settings.max_accuracy_drop + 1e-9]
-    ranked = sorted(within, key=lambda name: (name != found.picked, cost(found.measured[name], settings.goal)))
-    parts = [part for name in ranked for part in found.candidates[name].engine.parts]
-    return list(dict.fromkeys([*ranked, *parts, FP32.name]))
-
-
-def _recorded(found: Optimised, name: str) -> Engine:
-    figures = found.measured[name].to_json() | {"note": found.candidates[name].note}
-    tested = found.reported[name]
-    figures |= {"test_accuracy": tested.accuracy, "test_difference": tested.difference.accuracy.to_json()}
-    return found.candidates[name].engine.model_copy(update={"measured": figures})
-
-
-def _probes(bundle: Bundle, found: Optimised, bench: Bench) -> Probes:
-    """The bundle's probes, and what the student's fp32 engine says of them."""
-    probes = read_probes(bundle.path)
-    student = found.candidates.get(f"{STUDENT}-fp32")
-    if student is None or not probes.texts:
-        return probes
-    tokens = bench.tokenizer.encode(probes.texts, bench._truncation)
-    logits = compute(OnnxBackend(student.files[0], lanes=1), tokens, bench.tokenizer.pad_id, 512)
-    return Probes(probes.texts, {**probes.logits, STUDENT: logits})

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from bertline.bundle.probes import read_probes
 from bertline.bundle.tree import sha256
 from bertline.errors import BundleError
 from bertline.inference import load_predictor
-from bertline.optimisation import run
-from bertline.optimisation.run import Optimised, optimise, plan
+from bertline.optimisation import publish, run
+from bertline.optimisation.outcome import Optimised
+from bertline.optimisation.run import optimise, plan
 from bertline.optimisation.settings import OptimizeSettings
 from tests.unit.inference.tiny import TEXTS, random_texts, write_tiny_bundle
 from tests.unit.optimisation.conftest import ROWS
@@ -252,17 +254,17 @@ def test_a_bundle_that_could_not_be_replaced_is_refused_before_the_work(copy: Pa
     assert told == []
 
 
-@pytest.mark.parametrize("step", ["speeds", "write_report"])
+@pytest.mark.parametrize(("module", "step"), [(run, "speeds"), (publish, "write_report")])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_a_run_that_stops_leaves_the_bundle_as_it_was(
-    copy: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]
+    copy: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str, error: type[BaseException]
 ) -> None:
     before = contents(copy)
 
     def stop(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(run, step, stop)
+    monkeypatch.setattr(module, step, stop)
     with pytest.raises(error):
         optimise(copy, OptimizeSettings(**QUICK), lambda _: None)
     assert contents(copy) == before
