@@ -26,6 +26,7 @@ from bertline.text import Tokens
 STUDENT = "student"
 MIXED_BELOW = 0.99  # agreement under which the products that hurt most are left in fp32
 _SENSITIVE = (1, 2, 4)
+SENSITIVITY_ROWS = 256
 # A product that, quantised alone, moves the logits by more (of their spread) gets a balanced input. Of a MiniLM these
 # are the feed-forward products of the first three layers; balancing all products agrees as well and takes 5 % longer.
 BALANCE_ABOVE = 0.01
@@ -55,6 +56,12 @@ class Rows:
 
         for rows in plan([len(one.ids) for one in self.tokens], batch_tokens):
             yield pad([self.tokens[row].ids for row in rows], self.pad_id)
+
+    def spread(self, number: int) -> Rows:
+        """At most so many of the rows, evenly spread."""
+        some = min(number, len(self.tokens))
+        kept = [i * len(self.tokens) // some for i in range(some)]
+        return Rows([self.tokens[i] for i in kept], self.truth[kept], self.pad_id)
 
 
 @dataclass
@@ -135,7 +142,7 @@ class Workshop:
 
     def logits(self, candidate: Candidate) -> Logits:
         """What a candidate says of the tuning rows."""
-        return compute(candidate.backend, self.tuning.tokens, self.tuning.pad_id, candidate.engine.batch_tokens)
+        return _logits(candidate, self.tuning)
 
     def _eight_bits(self, network: Network, name: str) -> tuple[Network, Recipe]:
         """The network with balanced values, and how it is quantised: sensitive products get a balanced input."""
@@ -148,15 +155,14 @@ class Workshop:
         return self.prepared[name]
 
     def _sensitivity(self, network: Network, name: str, recipe: Recipe) -> dict[str, float]:
-        """How far the logits move when one product alone is quantised, by product."""
-        reference = self._reference(network, name)
-        return {
-            product: deviation(
-                reference,
-                self.logits(self._built(".one", name, "int8", network, replace(recipe, observed={product: seen}))),
-            )
-            for product, seen in recipe.observed.items()
-        }
+        """How far the logits of some rows move when one product alone is quantised, by product."""
+        some = self.tuning.spread(SENSITIVITY_ROWS)
+        reference = _logits(self._built(".reference", name, "fp32", network, Recipe()), some)
+        moved: dict[str, float] = {}
+        for product, seen in recipe.observed.items():
+            alone = self._built(".one", name, "int8", network, replace(recipe, observed={product: seen}))
+            moved[product] = deviation(reference, _logits(alone, some))
+        return moved
 
     def _reference(self, network: Network, name: str) -> Logits:
         return self.logits(self._built(".reference", name, "fp32", network, Recipe()))
@@ -169,6 +175,10 @@ class Workshop:
         file.write_bytes(export(network, recipe))
         record = Engine(name=engine, precision=precision, network=network_name, file=f"{FOLDER}/{file.name}")
         return Candidate(record, OnnxBackend(file, precision=precision, lanes=self.lanes), (file,))
+
+
+def _logits(candidate: Candidate, rows: Rows) -> Logits:
+    return compute(candidate.backend, rows.tokens, rows.pad_id, candidate.engine.batch_tokens)
 
 
 def _agreement(logits: Logits, reference: Logits) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from bertline.optimisation.pick import caveat, frontier, pick
 from bertline.optimisation.publish import publish
 from bertline.optimisation.settings import OptimizeSettings
 from bertline.optimisation.vocabulary import PrunedVocabulary, prune
-from bertline.text import Tokenizer, Tokens, Truncation
+from bertline.text import Tokenizer, Truncation
 from bertline.training.distil_settings import DistilSettings
 from bertline.training.transfer import read_transfer
 
@@ -119,7 +119,7 @@ class Bench:
         if STUDENT in self.networks:
             names = [*names, *(f"{STUDENT}-{one}" for one in names), "cascade"]
         fp32 = self.workshop.fp32(self._fp32_file())
-        some = Rows(self.tuning.tokens[:64], self.tuning.truth[:64], self.tuning.pad_id)
+        some = self.tuning.spread(64)
         began = _now()
         self._logits(fp32, some)
         per_row = (_now() - began) / max(1, len(some.tokens))
@@ -152,7 +152,7 @@ class Bench:
 
     def _measure(self, candidates: Mapping[str, Candidate], logits: Mapping[str, Logits]) -> dict[str, Measured]:
         backends = {name: (one.backend, one.engine.batch_tokens) for name, one in candidates.items()}
-        sample = _spread(self.tuning.tokens, self.settings.speed_rows)
+        sample = self.tuning.spread(self.settings.speed_rows).tokens
         timed = speeds(backends, sample, self.tuning.pad_id, self.settings.repetitions)
         measured = {}
         for name, one in candidates.items():
@@ -215,8 +215,3 @@ def _now() -> float:
     import time
 
     return time.perf_counter()
-
-
-def _spread(rows: Sequence[Tokens], number: int) -> list[Tokens]:
-    some = min(number, len(rows))
-    return [rows[i * len(rows) // some] for i in range(some)]
