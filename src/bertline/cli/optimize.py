@@ -14,6 +14,8 @@ from bertline.optimisation.settings import OptimizeSettings
 if TYPE_CHECKING:
     from bertline.optimisation.outcome import Optimised
 
+WIDE = 100  # columns of a terminal that has room for every figure; the report has them all
+
 EPILOG = "Example: bertline optimize reviews --max-accuracy-drop 0.5 --goal throughput"
 
 
@@ -54,21 +56,23 @@ def _show(bundle: Path, found: Optimised, settings: OptimizeSettings) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console(stderr=True, highlight=False)
+    wide = console.width >= WIDE
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
-    table.add_column("engine")
-    for name in ("texts/s", "p50 ms", "p99 ms", "MB", "memory MB", "start s", "same label", "lost", "lost, test rows"):
-        table.add_column(name, justify="right")
+    table.add_column("engine", no_wrap=True)
+    cold = ("memory MB", "start s") if wide else ()
+    for name in ("texts/s", "p50 ms", "p99 ms", "MB", *cold, "same label", "lost", "lost, test rows"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, one in found.measured.items():
-        tested = found.reported[name].difference.accuracy
-        speed = one.speed
+        speed, tested = one.speed, found.reported[name].difference.accuracy
         table.add_row(
             f"{name} ←" if name == found.picked else name,
             *(f"{speed.texts_per_s:,.0f}", f"{speed.p50_ms:.2f}", f"{speed.p99_ms:.2f}", f"{one.megabytes:.1f}"),
-            *(f"{one.cold.memory_mb:.0f}", f"{one.cold.seconds:.2f}", f"{one.quality.agreement:.1%}"),
+            *((f"{one.cold.memory_mb:.0f}", f"{one.cold.seconds:.2f}") if wide else ()),
+            f"{one.quality.agreement:.1%}",
             f"{one.quality.drop_points:.2f}",
             f"{found.reported[name].drop_points:.2f} ({0 - 100 * tested.high:.1f} to {0 - 100 * tested.low:.1f})",
         )
-    console = Console(stderr=True, highlight=False)
     console.print(table)
     for name, candidate in found.candidates.items():
         if candidate.note:
