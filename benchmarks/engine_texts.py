@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,15 @@ CALIBRATION_TEXTS = 300
 class TextSet:
     """Texts with labels, and the bundle that answers them.
 
-    ``every`` keeps each so-manieth row of the test table: whoever is slowest should still finish. ``smaller`` is the
-    same bundle with the engines of a smaller student.
+    ``every`` keeps each so-manieth row of the test table: whoever is slowest should still finish. ``others`` are
+    the same bundle with the engines of smaller students, by what the page calls them.
     """
 
     key: str
     title: str
     bundle: Callable[[], Path]
     every: int
-    smaller: Callable[[], Path] | None = None
+    others: Mapping[str, Callable[[], Path]] = field(default_factory=dict)
 
     def texts(self, bundle: Path) -> tuple[list[str], np.ndarray[Any, Any]]:
         """The test texts, at most ``MAX_TOKENS`` tokens each, and the index of each one's label."""
@@ -63,12 +63,26 @@ def shortened(texts: list[str], bundle: Path) -> list[str]:
     ]
 
 
-def _smaller() -> Path:
-    return models.optimised("rt", layers=2)
-
+FEED_FORWARD = 512  # of the narrow student; 1,536 is the teacher's
+_TWO_LAYERS, _NARROW = "2 layers", "narrow"
 
 SETS = {
-    "rt": TextSet("rt", "Rotten Tomatoes", lambda: models.optimised("rt"), 1, _smaller),
-    "r8": TextSet("r8", "Reuters R8", lambda: models.optimised("r8"), 4),
+    "rt": TextSet(
+        "rt",
+        "Rotten Tomatoes",
+        lambda: models.optimised("rt"),
+        1,
+        {
+            _TWO_LAYERS: lambda: models.optimised("rt", layers=2),
+            _NARROW: lambda: models.optimised("rt", feed_forward=FEED_FORWARD),
+        },
+    ),
+    "r8": TextSet(
+        "r8",
+        "Reuters R8",
+        lambda: models.optimised("r8"),
+        4,
+        {_NARROW: lambda: models.optimised("r8", feed_forward=FEED_FORWARD)},
+    ),
     "imdb": TextSet("imdb", "IMDB", models.imdb, 2),
 }

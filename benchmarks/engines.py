@@ -108,12 +108,12 @@ def measure(chosen: TextSet, repetitions: int) -> list[Row]:
 
 
 def _own(chosen: TextSet, bundle: Path) -> dict[str, tuple[Path, str]]:
-    """Our engines by the name on the page: those of the bundle, and the smaller student's."""
+    """Our engines by the name on the page: those of the bundle, and those of smaller students."""
     found = {one.name: (bundle, one.name) for one in load(bundle).manifest.engines}
-    if chosen.smaller is not None:
-        other = chosen.smaller()
+    for called, make in chosen.others.items():
+        other = make()
         names = [one.name for one in load(other).manifest.engines]
-        found |= {f"{name}, 2 layers": (other, name) for name in names if "student" in name or name == "cascade"}
+        found |= {f"{name}, {called}": (other, name) for name in names if "student" in name or name == "cascade"}
     return found
 
 

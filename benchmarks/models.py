@@ -59,17 +59,30 @@ def student(key: str, seed: int, layers: int = 3) -> Path:
     """The distilled bundle of a task: its training rows and, for Rotten Tomatoes, the sentences."""
     out = BUILD / f"{key}-student{layers}-{seed}"
     if not (out / "bertline.json").exists():
-        more = ["--unlabelled", str(sentences())] if key == "rt" else []
-        flags = ["--layers", str(layers), "--seed", str(seed), "--resume", *more]
+        flags = ["--layers", str(layers), "--seed", str(seed), "--resume", *_more_text(key)]
         bertline("distill", teacher(key, seed), TASKS[key]().data, "--out", out, *flags)
     return out
 
 
-def optimised(key: str, seed: int = 0, layers: int = 3) -> Path:
-    """A copy of the teacher with every engine that may be used, and the student's."""
-    out = BUILD / f"{key}-optimised{layers}"
+def narrow(key: str, seed: int, layers: int = 3, feed_forward: int = 512) -> Path:
+    """The student with narrower feed-forward networks, distilled a second time with the same texts."""
+    out = BUILD / f"{key}-narrow{layers}x{feed_forward}-{seed}"
     if not (out / "bertline.json").exists():
-        small = student(key, seed, layers)
+        start = student(key, seed, layers)
+        flags = ["--start", start, "--feed-forward", feed_forward, "--seed", seed, "--resume", *_more_text(key)]
+        bertline("distill", teacher(key, seed), TASKS[key]().data, "--out", out, *flags)
+    return out
+
+
+def _more_text(key: str) -> list[str]:
+    return ["--unlabelled", str(sentences())] if key == "rt" else []
+
+
+def optimised(key: str, seed: int = 0, layers: int = 3, feed_forward: int | None = None) -> Path:
+    """A copy of the teacher with every engine that may be used, and the student's, or the narrow student's."""
+    out = BUILD / f"{key}-optimised{layers}{f'x{feed_forward}' if feed_forward else ''}"
+    if not (out / "bertline.json").exists():
+        small = narrow(key, seed, layers, feed_forward) if feed_forward else student(key, seed, layers)
         made = out.with_name(f".{out.name}")
         shutil.rmtree(made, ignore_errors=True)
         shutil.copytree(teacher(key, seed), made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,8 @@ from bertline.cli.settings_flags import with_settings
 from bertline.training.distil_settings import DistilSettings
 
 if TYPE_CHECKING:
-    from bertline.training.distil import Distilled
+    from bertline.training.distil import Distilled, Size
+    from bertline.training.kept import Closeness
 
 EPILOG = "Example: bertline distill reviews reviews.csv --unlabelled more-reviews.txt --layers 3 --out small"
 
@@ -34,10 +36,11 @@ def distill(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle, or an unfinished run.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on standard output.")] = False,
 ) -> None:
-    """Distil a bundle into one of fewer layers, and tell what it kept.
+    """Distil a bundle into a smaller one, and tell what it kept.
 
     The student learns the teacher's answers to the texts of DATA and --unlabelled; labels are not
-    needed. Texts that are among the bundle's held-out rows are left out.
+    needed. Texts that are among the bundle's held-out rows are left out. With --start it goes on
+    from a student that was distilled before, and --feed-forward makes its layers narrower.
     """
     from bertline.cli.training_screen import TrainingScreen
     from bertline.training.distil import distil
@@ -54,7 +57,8 @@ def _record(distilled: Distilled) -> dict[str, object]:
     return {
         **distilled.evaluation.to_json(),
         "kept": distilled.kept.to_json(),
-        "networks": {name: {"layers": one.layers, "parameters": one.parameters} for name, one in sizes.items()},
+        "validation": distilled.validation.to_json(),
+        "networks": {name: asdict(one) for name, one in sizes.items()},
         "speed": {
             "engine": distilled.speed.engine,
             "teacher_texts_s": distilled.speed.teacher_texts_s,
@@ -80,12 +84,12 @@ def _show(distilled: Distilled) -> None:
         ("same label from both", kept.agreement),
     ]
     print_figures(f"{distilled.evaluation.rows:,} test rows", figures, stderr=True)
-    sizes = " → ".join(
-        f"{one.layers} layers, {one.parameters / 1e6:.1f} M parameters"
-        for one in (distilled.teacher, distilled.student)
-    )
+    sizes = " → ".join(_size(one) for one in (distilled.teacher, distilled.student))
+    ends = [("start", distilled.validation.start), ("student", distilled.validation.student)]
+    closeness = " → ".join(_closeness(name, one) for name, one in ends if one is not None)
     console.print(
-        f"\nSize    {sizes}\n"
+        f"\nOn the validation rows: {closeness}\n\n"
+        f"Size    {sizes}\n"
         f"Speed   {speed.teacher_texts_s:,.0f} → {speed.student_texts_s:,.0f} texts/s, {speed.ratio:.2f} times, "
         f"by the engine {speed.engine} of both on this machine",
         soft_wrap=True,
@@ -93,3 +97,17 @@ def _show(distilled: Distilled) -> None:
     report = distilled.bundle / "report" / "report.html"
     console.print(f"\nBundle  {distilled.bundle}\nReport  {report}", soft_wrap=True)
     console.print(f"\nTry it  bertline serve {distilled.bundle}", soft_wrap=True)
+
+
+def _size(network: Size) -> str:
+    return (
+        f"{network.layers} layers, {network.feed_forward:,} feed-forward neurons in each, "
+        f"{network.parameters / 1e6:.1f} M parameters"
+    )
+
+
+def _closeness(name: str, one: Closeness) -> str:
+    return (
+        f"{name} gives the teacher’s label to {one.agreement.value:.3f}, diverges by {one.divergence:.4f} nats, "
+        f"is right on {one.accuracy.value:.3f}"
+    )

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from bertline import __version__
@@ -22,21 +23,25 @@ from bertline.training.distil_publish import Compared, Student, compare_on_test,
 from bertline.training.distil_settings import DistilSettings
 from bertline.training.distil_task import distillation
 from bertline.training.held_out import HeldOut, read_held_out
-from bertline.training.kept import Kept
+from bertline.training.kept import Kept, OnValidation, measure_closeness
 from bertline.training.loop import Run, score
+from bertline.training.narrow import narrow
 from bertline.training.pace import measure_pace
 from bertline.training.progress import Plan, Progress
 from bertline.training.speed import Speed, side_by_side
-from bertline.training.student import chosen_layers, student_of
+from bertline.training.student import Origin, begin
 from bertline.training.task import Task
 from bertline.training.teacher import Teacher
 from bertline.training.transfer import Transfer, fingerprint, read_transfer
 
-# Settings that change how often or how fast, but not what comes out; those of the data are told by its hashes.
+# Settings that change how often or how fast, but not what comes out; those of the data are told by its hashes, the
+# start by its version.
 _FREE_TO_CHANGE = {
-    "checkpoint_every_s",
+    *("checkpoint_every_s", "start"),
     *("unlabelled", "text_column", "label_column", "eval_data", "format", "encoding", "skip_bad_rows"),
 }
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +49,24 @@ class Size:
     """Of a network."""
 
     layers: int
+    feed_forward: int
     parameters: int
 
     @classmethod
     def of(cls, classifier: Classifier) -> Size:
         """Count."""
-        return cls(classifier.config.layers, sum(one.numel() for one in classifier.parameters()))
+        config = classifier.config
+        return cls(config.layers, config.feed_forward, sum(one.numel() for one in classifier.parameters()))
 
 
 @dataclass(frozen=True)
 class Distilled:
-    """What a distillation made and what it kept."""
+    """What a distillation made, what it kept, and how close it came to the teacher."""
 
     bundle: Path
     evaluation: Evaluation
     kept: Kept
+    validation: OnValidation
     teacher: Size
     student: Size
     speed: Speed
@@ -75,7 +83,7 @@ def distil(
     resume: bool = False,
     overwrite: bool = False,
 ) -> Distilled:
-    """Distil ``bundle`` into a student of fewer layers and write it to ``out``.
+    """Distil ``bundle`` into a smaller student and write it to ``out``.
 
     Args:
         bundle: directory of the teacher.
@@ -87,57 +95,89 @@ def distil(
         overwrite: replace a bundle at ``out``, and forget an unfinished run.
 
     Raises:
-        UsageError: no transfer texts, no held-out rows, more layers than the teacher has, or ``out`` is the teacher.
-        DataError, BundleError, CheckpointError: the texts, the teacher or the target cannot be used.
+        UsageError: no transfer texts, no held-out rows, more layers or neurons than there are, a start that is no
+            student of this teacher, or ``out`` is one of the two.
+        DataError, BundleError, CheckpointError: the texts, the teacher, the start or the target cannot be used.
         TrainingError: an unfinished run is in the way, or differs from what is asked; a loss is not finite.
         Interrupted: a signal asked to stop; the state to resume from is on disk.
     """
-    if out.resolve() == bundle.resolve():
-        raise UsageError(f"--out is the teacher itself ({out}): choose another directory for the student")
+    _check_out(out, bundle, settings.start)
     check_target(out, overwrite=overwrite)
     directory = working_directory(out)
     settle_unfinished(directory, resume=resume, overwrite=overwrite)
     teacher = Teacher.load(bundle)
-    layers = chosen_layers(teacher.classifier.config.layers, settings.layers)
+    torch.manual_seed(settings.seed)
+    origin = begin(teacher, settings)
+    settings = settings.model_copy(update={"layers": origin.classifier.config.layers})
     held_out = read_held_out(teacher.bundle, settings)
     transfer = read_transfer(data, settings, held_out.texts)
     for name, value in transfer.facts:
         progress.note(f"{name}: {value}")
-    placement = place(settings.loop())
-    torch.manual_seed(settings.seed)
-    student = student_of(teacher.classifier, layers, dropout=settings.dropout)
-    work = _Work(teacher, student, held_out, transfer, settings, placement, progress)
-    history = work.fit(out, directory, resume=resume)
+    work = _Work(teacher, origin, held_out, transfer, settings, place(settings.loop()), progress)
+    answers = work.answers(out)
+    history = work.fit(answers, directory, resume=resume)
     compared = work.compare()
-    made = Student(
-        student, layers, teacher, held_out, settings, compared, history, placement.name, transfer.facts, work.train
-    )
-    publish_student(out, made, overwrite=overwrite)
+    validation = work.on_validation(compared.validation_logits, answers.validation)
+    publish_student(out, work.made(compared, validation, history), overwrite=overwrite)
     discard_state(directory)
-    speed = side_by_side(bundle, out, held_out.test.texts, teacher.held_out_rows(held_out.test).lengths)
-    sizes = Size.of(teacher.classifier), Size.of(student)
-    return Distilled(out, compared.evaluation, compared.kept, *sizes, speed, history)
+    speed = side_by_side(bundle, out, held_out.test.texts, work.test.lengths)
+    sizes = Size.of(teacher.classifier), Size.of(work.student)
+    return Distilled(out, compared.evaluation, compared.kept, validation, *sizes, speed, history)
+
+
+def _check_out(out: Path, bundle: Path, start: Path | None) -> None:
+    if out.resolve() == bundle.resolve():
+        raise UsageError(f"--out is the teacher itself ({out}): choose another directory for the student")
+    if start is not None and out.resolve() == start.resolve():
+        raise UsageError(f"--out is the student that --start goes on from ({out}): choose another directory")
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """The teacher's logits, in the precision of the run, [rows, labels]."""
+
+    train: Array
+    validation: Array
 
 
 class _Work:
     def __init__(
         self,
         teacher: Teacher,
-        student: Classifier,
+        origin: Origin,
         held_out: HeldOut,
         transfer: Transfer,
         settings: DistilSettings,
         placement: Placement,
         progress: Progress,
     ) -> None:
-        self.teacher, self.student, self.held_out, self.transfer = teacher, student, held_out, transfer
+        self.teacher, self.origin, self.held_out, self.transfer = teacher, origin, held_out, transfer
         self.settings, self.placement, self.progress = settings, placement, progress
         self.train = teacher.transfer_rows(transfer)
         self.validation, self.test = (teacher.held_out_rows(rows) for rows in (held_out.validation, held_out.test))
+        self.student = self._narrowed()
 
-    def fit(self, out: Path, directory: Path, *, resume: bool) -> tuple[EpochRecord, ...]:
+    def _narrowed(self) -> Classifier:
+        """The network to train. A resumed run chooses again, which takes seconds, and then takes up its own weights."""
+        origin, asked = self.origin.classifier, self.settings.feed_forward
+        if asked is None or asked == origin.config.feed_forward:
+            return origin
+        self.progress.note(f"Choosing {asked:,} of {origin.config.feed_forward:,} feed-forward neurons in each layer")
+        return narrow(origin, asked, self.train, self.placement, seed=self.settings.seed)
+
+    def answers(self, out: Path) -> _Answers:
+        """The teacher's, read from disk where they are."""
+        train, validation = (
+            self.teacher.answers(texts, rows, self.placement, out, self.progress)
+            for texts, rows in ((self.transfer.texts, self.train), (self.held_out.validation.texts, self.validation))
+        )
+        return _Answers(train, validation)
+
+    def fit(self, answers: _Answers, directory: Path, *, resume: bool) -> tuple[EpochRecord, ...]:
         """Train the student; afterwards it has the weights of the epoch that was closest to the teacher."""
-        task, identity = self._task(out), self._identity()
+        classifier, weight = self.teacher.classifier.to(self.placement.device), self.settings.value_relations
+        task = distillation(classifier, answers.train, answers.validation, relations_weight=weight)
+        identity = self._identity()
         self.progress.planned(self._plan(task))
         state = load_state(directory, identity) if resume else None
         if state is not None:
@@ -163,18 +203,36 @@ class _Work:
         wanted = self.teacher.exact_answers(self.test, self.placement)
         return compare_on_test(logits, validation, wanted, self.test, self.teacher, self.held_out)
 
-    def _task(self, out: Path) -> Task:
-        answers, on_validation = (
-            self.teacher.answers(texts, rows, self.placement, out, self.progress)
-            for texts, rows in ((self.transfer.texts, self.train), (self.held_out.validation.texts, self.validation))
+    def on_validation(self, logits: Array, answers: Array) -> OnValidation:
+        """How close the student came by its ``logits``, and how close the one was that it went on from."""
+        start, before = self.origin.start, None
+        if start is not None:
+            device = self.placement.device
+            own = score(start.classifier.to(device), self.validation, device)
+            before = measure_closeness(self.validation.truth, own, answers)
+        return OnValidation(measure_closeness(self.validation.truth, logits, answers), before)
+
+    def made(self, compared: Compared, validation: OnValidation, history: tuple[EpochRecord, ...]) -> Student:
+        """What is to be published."""
+        return Student(
+            self.student,
+            self.origin,
+            self.teacher,
+            self.held_out,
+            self.settings.model_copy(update={"feed_forward": self.student.config.feed_forward}),
+            compared,
+            validation,
+            history,
+            self.placement.name,
+            self.transfer.facts,
+            self.train,
         )
-        classifier = self.teacher.classifier.to(self.placement.device)
-        return distillation(classifier, answers, on_validation, relations_weight=self.settings.value_relations)
 
     def _identity(self) -> Mapping[str, Any]:
         """What an unfinished run must share with the one that goes on with it."""
         return {
             "teacher": self.teacher.bundle.version,
+            "start": self.origin.start and self.origin.start.bundle.version,
             "data": fingerprint(self.transfer.texts),
             "evaluation data": fingerprint(self.held_out.texts),
             **self.settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE),

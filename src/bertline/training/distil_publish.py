@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from bertline.bundle import Manifest, model_card, writing
 from bertline.bundle.engine import FULL
-from bertline.bundle.exporter import FP32, write_fp32_engine
+from bertline.bundle.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.bundle.probes import Probes, choose
 from bertline.bundle.reference import write_reference, write_token_counts
 from bertline.encoder.checkpoint import save_classifier
@@ -25,8 +25,10 @@ from bertline.evaluation.metrics import confusion
 from bertline.evaluation.report import write_report
 from bertline.training.distil_settings import DistilSettings
 from bertline.training.held_out import HeldOut
-from bertline.training.kept import Kept, measure_kept
+from bertline.training.kept import Kept, OnValidation, measure_kept
+from bertline.training.narrow import SCORED_TOKENS
 from bertline.training.rows import Rows
+from bertline.training.student import Origin
 from bertline.training.teacher import Teacher
 
 Array = np.ndarray[Any, Any]
@@ -47,15 +49,21 @@ class Student:
     """Everything that a finished distillation hands over to be published."""
 
     classifier: Classifier
-    layers: list[int]
+    origin: Origin
     teacher: Teacher
     held_out: HeldOut
     settings: DistilSettings
     compared: Compared
+    validation: OnValidation
     history: tuple[EpochRecord, ...]
     place: str
     facts: tuple[tuple[str, str], ...]
     transfer: Rows
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether neurons were left out."""
+        return self.classifier.config.feed_forward < self.origin.classifier.config.feed_forward
 
 
 def compare_on_test(
@@ -85,6 +93,7 @@ def publish_student(out: Path, student: Student, *, overwrite: bool) -> None:
         save_classifier(staging, student.classifier, labels=manifest.labels)
         teacher.tokenizer.save(staging, max_tokens=manifest.max_tokens)
         write_fp32_engine(staging, student.classifier)
+        write_embedding(staging, student.classifier)
         chosen = choose([len(text) for text in held_out.validation.texts])
         texts = tuple(held_out.validation.texts[i] for i in chosen)
         Probes(texts, {FULL: student.compared.validation_logits[chosen]}).write(staging)
@@ -103,19 +112,46 @@ def publish_student(out: Path, student: Student, *, overwrite: bool) -> None:
 
 def _comparison(student: Student) -> list[tuple[str, str]]:
     kept, manifest = student.compared.kept, student.teacher.bundle.manifest
-    layers = ", ".join(str(layer + 1) for layer in student.layers)
     return [
         (
             "Teacher",
             f"{manifest.name}, version {student.teacher.bundle.version}: right on {percent(kept.teacher.value)} of the "
-            f"same rows; the student starts from its layers {layers}",
+            "same rows",
         ),
+        ("Start", _start(student)),
+        *([("Feed-forward networks", _width(student))] if student.narrowed else []),
         (
             "Kept",
             f"{percent(kept.ratio.value)} of the teacher’s accuracy (95 % interval {percent_range(kept.ratio)}); the "
             f"two give the same label to {percent(kept.agreement.value)} of the rows",
         ),
+        ("On the validation rows", _on_validation(student.validation)),
     ]
+
+
+def _start(student: Student) -> str:
+    start, layers = student.origin.start, student.origin.layers
+    of_teacher = "" if layers is None else f"the teacher’s layers {', '.join(str(layer + 1) for layer in layers)}"
+    if start is None:
+        return of_teacher
+    return f"{start.bundle.manifest.name}, version {start.bundle.version}" + (f", from {of_teacher}" * bool(of_teacher))
+
+
+def _width(student: Student) -> str:
+    kept, before = (one.config.feed_forward for one in (student.classifier, student.origin.classifier))
+    return (
+        f"{kept:,} of {before:,} neurons in each layer: those without which the answers to the transfer texts "
+        f"({SCORED_TOKENS:,} tokens of them at most) would move most"
+    )
+
+
+def _on_validation(found: OnValidation) -> str:
+    ends = [("", found.student), *([] if found.start is None else [("; the start: ", found.start)])]
+    return "".join(
+        f"{name}the teacher’s label on {percent(one.agreement.value)}, a divergence of {one.divergence:.4f} nats from "
+        f"its probabilities, right on {percent(one.accuracy.value)}"
+        for name, one in ends
+    )
 
 
 def _course(history: Sequence[EpochRecord]) -> tuple[str, str]:
@@ -147,19 +183,41 @@ def _manifest(name: str, student: Student) -> Manifest:
             "rows": compared.evaluation.rows,
             **compared.evaluation.metrics(),
             "kept": compared.kept.to_json(),
+            "validation": {"rows": len(student.held_out.validation), **student.validation.to_json()},
             "baselines": {"teacher": compared.teacher},
         },
-        lineage={
-            **origin,
-            "teacher": of_teacher.name,
-            "teacher_version": student.teacher.bundle.version,
-            "layers": list(student.layers),
-        },
+        lineage={**origin, **_lineage(student)},
         engines=(FP32,),
     )
 
 
+def _lineage(student: Student) -> dict[str, JsonValue]:
+    """The teacher, the start, and what the network was cut to."""
+    layers, start = student.origin.layers, student.origin.start
+    known: dict[str, JsonValue] = {
+        "teacher": student.teacher.bundle.manifest.name,
+        "teacher_version": student.teacher.bundle.version,
+    }
+    if layers is not None:
+        known["layers"] = list(layers)
+    if start is not None:
+        known |= {"start": start.bundle.manifest.name, "start_version": start.bundle.version}
+    if student.narrowed:
+        known["feed_forward"] = student.classifier.config.feed_forward
+        known["feed_forward_of_start"] = student.origin.classifier.config.feed_forward
+    return known
+
+
 def _asked(settings: DistilSettings) -> dict[str, JsonValue]:
-    """The settings of the run; those of the data are told as facts."""
-    of_data = {"unlabelled", "text_column", "label_column", "eval_data", "format", "encoding", "skip_bad_rows"}
-    return settings.model_dump(mode="json", exclude=of_data)
+    """The settings of the run; those of the data are told as facts, and the start by the lineage."""
+    elsewhere = {
+        "unlabelled",
+        "text_column",
+        "label_column",
+        "eval_data",
+        "format",
+        "encoding",
+        "skip_bad_rows",
+        "start",
+    }
+    return settings.model_dump(mode="json", exclude=elsewhere)

@@ -7,13 +7,27 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bertline.training.settings import TrainSettings
 
+LAYERS = 3  # of a student that starts from its teacher's, when nothing is asked for
+
 
 class DistilSettings(BaseModel):
     """One distillation. The defaults come from the measurements in ``docs/log.md``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    layers: int = Field(3, ge=1, description="layers of the student, chosen evenly from the teacher's")
+    layers: int | None = Field(
+        None,
+        ge=1,
+        description=f"layers of the student, chosen evenly from the teacher's: {LAYERS}, or those of --start",
+    )
+    feed_forward: int | None = Field(
+        None,
+        ge=1,
+        description="neurons of each layer's feed-forward network to keep, the ones that matter most; else all",
+    )
+    start: Path | None = Field(
+        None, description="a student of this teacher to go on from, instead of the teacher's layers"
+    )
     unlabelled: tuple[str, ...] = Field(
         (), description="a table with a text column, or a .txt file with a text on each line; may be repeated"
     )

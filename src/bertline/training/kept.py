@@ -1,4 +1,4 @@
-"""What a student kept of its teacher, on the same rows."""
+"""What a student kept of its teacher, and how close it came, on the same rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bertline.evaluation.calibration import Logits, softmax
 from bertline.evaluation.intervals import RESAMPLES, Estimate, percentile, wilson
 from bertline.evaluation.metrics import Rows
 from bertline.evaluation.paired import PairedDifference, compare
@@ -37,6 +38,60 @@ class Kept:
             "agreement": self.agreement.to_json(),
             "difference": self.difference.to_json(),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Closeness:
+    """How close a network is to the teacher.
+
+    Attributes:
+        agreement: share of the rows to which both give the same label.
+        divergence: KL of its probabilities from the teacher's, mean over the rows, in nats, without temperature.
+        accuracy: of the network alone.
+    """
+
+    agreement: Estimate
+    divergence: float
+    accuracy: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        """By name; the divergence as ``kl_nats``."""
+        return {
+            "agreement": self.agreement.to_json(),
+            "kl_nats": self.divergence,
+            "accuracy": self.accuracy.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OnValidation:
+    """How close the ``student`` is to the teacher on the validation rows, and how close its ``start`` was, if any."""
+
+    student: Closeness
+    start: Closeness | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The student's by name, the start's as ``start``."""
+        return {**self.student.to_json(), **({} if self.start is None else {"start": self.start.to_json()})}
+
+
+def measure_closeness(truth: Rows, logits: Logits, teacher: Logits) -> Closeness:
+    """Compare what a network and the teacher answer to the rows.
+
+    >>> rows, logits = np.array([0, 1]), np.array([[2.0, 0.0], [1.0, 0.0]])
+    >>> close = measure_closeness(rows, logits, logits + 1)
+    >>> close.agreement.value, close.divergence, close.accuracy.value
+    (1.0, 0.0, 0.5)
+    """
+    own, wanted = softmax(logits), softmax(teacher)
+    least = np.finfo(np.float64).tiny
+    divergence = (wanted * (np.log(np.maximum(wanted, least)) - np.log(np.maximum(own, least)))).sum(axis=1)
+    labels, rows = logits.argmax(axis=1), len(truth)
+    return Closeness(
+        agreement=wilson(int((labels == teacher.argmax(axis=1)).sum()), rows),
+        divergence=float(divergence.mean()),
+        accuracy=wilson(int((labels == truth).sum()), rows),
+    )
 
 
 def measure_kept(truth: Rows, student: Rows, teacher: Rows, *, seed: int = 0) -> Kept:

@@ -54,8 +54,51 @@ def test_it_tells_what_the_student_kept(bundle: Path, table: Path, lines: Path, 
     assert said["networks"]["student"]["layers"] == 1
     assert said["networks"]["student"]["parameters"] < said["networks"]["teacher"]["parameters"]
     assert said["speed"].keys() == {"engine", "teacher_texts_s", "student_texts_s", "ratio"}
+    assert said["networks"]["student"]["feed_forward"] == 64
+    assert said["validation"].keys() == {"agreement", "kl_nats", "accuracy"}
     for words in ("accuracy of the teacher", "kept (student ÷ teacher)", "2 layers, ", " → 1 layers", "texts/s"):
         assert words in result.stderr
+
+
+def test_a_second_distillation_tells_how_close_start_and_student_are(
+    bundle: Path, table: Path, lines: Path, tmp_path: Path
+) -> None:
+    flags = ("--epochs", 1, "--precision", "fp32", "--eval-data", table, "--json", "--unlabelled", lines)
+    first = bertline(bundle, "--layers", 1, "--out", tmp_path / "small", *flags)
+    assert first.exit_code == 0, first.output
+    more = ("--start", tmp_path / "small", "--feed-forward", 20)
+    result = bertline(bundle, *more, "--out", tmp_path / "narrow", *flags)
+    assert result.exit_code == 0, result.output
+    said, before = json.loads(result.stdout), json.loads(first.stdout)["validation"]
+    assert said["validation"]["start"] == before
+    assert said["networks"]["student"]["layers"] == 1
+    assert said["networks"]["student"]["feed_forward"] == 20
+    agreement, divergence = before["agreement"]["value"], before["kl_nats"]
+    shown = f"start gives the teacher’s label to {agreement:.3f}, diverges by {divergence:.4f} nats"
+    for words in ("On the validation rows: ", shown, " → student gives", "1 layers, 20 feed-forward neurons in each"):
+        assert words in result.stderr
+
+
+def test_a_width_and_a_start_that_do_not_fit_are_refused(
+    bundle: Path, table: Path, lines: Path, tmp_path: Path
+) -> None:
+    def refused(*flags: object) -> str:
+        result = bertline(bundle, lines, "--out", tmp_path / "narrow", "--eval-data", table, *flags)
+        assert isinstance(result.exception, UsageError)
+        return str(result.exception)
+
+    where = f"the feed-forward networks of {bundle} have 64 neurons: give 1 to 64"
+    assert refused("--layers", 1, "--feed-forward", 65) == f"--feed-forward is 65, but {where}"
+    assert refused("--feed-forward", 0).startswith("--feed-forward is 0: input should be greater than or equal to 1")
+    other = tmp_path / "other"
+    write_tiny_bundle(other, labels=("ham", "spam"))
+    assert refused("--start", other) == (
+        f"--start {other} answers with ham, spam, but its teacher {bundle} with negative, neutral, positive: "
+        f"give a student that was distilled from {bundle}"
+    )
+    assert refused("--start", bundle, "--layers", 1) == (
+        f"--layers is 1, but --start {bundle} has 2 layers and keeps them: leave --layers out"
+    )
 
 
 def test_without_texts_it_says_what_to_give(bundle: Path, table: Path, tmp_path: Path) -> None:

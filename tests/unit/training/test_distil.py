@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,94 @@ def test_both_are_timed_with_their_fp32_engines(distilled: tuple[Distilled, Told
     assert speed.ratio == speed.student_texts_s / speed.teacher_texts_s
 
 
+@pytest.fixture(scope="module")
+def narrowed(
+    distilled: tuple[Distilled, Told], teacher: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Distilled, Told]:
+    """The second distillation, from the first one's student."""
+    told, out = Told(), tmp_path_factory.mktemp("narrow") / "narrow"
+    changes = settings(layers=None, start=distilled[0].bundle, feed_forward=16, unlabelled=(str(texts),), epochs=4)
+    return distil(teacher, None, out, changes, told), told
+
+
+def test_a_second_distillation_starts_near_the_first_ones_end_and_is_narrower(
+    distilled: tuple[Distilled, Told], narrowed: tuple[Distilled, Told]
+) -> None:
+    first, second = distilled[0], narrowed[0]
+    assert "Choosing 16 of 64 feed-forward neurons in each layer" in narrowed[1].notes
+    assert second.history[0].train_loss < first.history[0].train_loss / 2
+    assert second.history[-1].train_loss < second.history[0].train_loss
+    assert (second.student.layers, second.student.feed_forward) == (1, 16)
+    assert first.student.feed_forward == second.teacher.feed_forward == 64
+    assert first.student.parameters - second.student.parameters == 48 * (32 + 1 + 32)
+
+
+def test_the_bundle_tells_of_its_start_and_its_width(
+    distilled: tuple[Distilled, Told], narrowed: tuple[Distilled, Told], teacher: Path
+) -> None:
+    bundle, start = narrowed[0].bundle, load(distilled[0].bundle)
+    manifest = load(bundle).manifest
+    assert manifest.lineage == {
+        "base_model": "tiny",
+        "teacher": "words",
+        "teacher_version": load(teacher).version,
+        "layers": [1],
+        "start": "small",
+        "start_version": start.version,
+        "feed_forward": 16,
+        "feed_forward_of_start": 64,
+    }
+    assert (manifest.training["layers"], manifest.training["feed_forward"]) == (1, 16)
+    assert "start" not in manifest.training
+    assert json.loads((bundle / "config.json").read_text())["intermediate_size"] == 16
+    facts = dict(json.loads((bundle / "report" / "report.json").read_text())["facts"])
+    assert facts["Start"] == f"small, version {start.version}, from the teacher’s layers 2"
+    assert facts["Feed-forward networks"].startswith("16 of 64 neurons in each layer: those without which the answers")
+    card = (bundle / "README.md").read_text()
+    for entry in ("| start | small |", f"| start version | {start.version} |", "| feed forward of start | 64 |"):
+        assert entry in card
+    of_first = dict(json.loads((distilled[0].bundle / "report" / "report.json").read_text())["facts"])
+    assert of_first["Start"] == "the teacher’s layers 2"
+    assert "Feed-forward networks" not in of_first
+    assert start.manifest.training["feed_forward"] == 64
+
+
+def test_the_figures_on_the_validation_rows_are_those_of_the_three_bundles(
+    distilled: tuple[Distilled, Told], narrowed: tuple[Distilled, Told], teacher: Path
+) -> None:
+    rows = read_reference(teacher, "validation", ("bad", "good"))
+    bundles = (teacher, distilled[0].bundle, narrowed[0].bundle)
+    wanted, start, own = (load_predictor(one).score(rows.texts).logits for one in bundles)
+    said: Any = load(narrowed[0].bundle).manifest.metrics["validation"]
+    assert said == json.loads(json.dumps({"rows": len(rows), **narrowed[0].validation.to_json()}))
+    for found, logits in ((said, own), (said["start"], start)):
+        assert found["agreement"]["value"] == np.mean(logits.argmax(1) == wanted.argmax(1))
+        assert found["accuracy"]["value"] == np.mean(logits.argmax(1) == np.array(rows.truth))
+    assert distilled[0].validation.start is None
+    assert narrowed[0].validation.start == distilled[0].validation.student
+    facts = dict(json.loads((narrowed[0].bundle / "report" / "report.json").read_text())["facts"])
+    assert (
+        f"; the start: the teacher’s label on {100 * said['start']['agreement']['value']:.1f}"
+        in (facts["On the validation rows"])
+    )
+
+
+def test_a_student_of_the_teachers_layers_can_be_narrow_at_once(teacher: Path, texts: Path, tmp_path: Path) -> None:
+    result = distil(teacher, str(texts), tmp_path / "narrow", settings(feed_forward=24, epochs=1), Silent())
+    assert (result.student.layers, result.student.feed_forward) == (1, 24)
+    lineage = load(result.bundle).manifest.lineage
+    assert (lineage["layers"], lineage["feed_forward"], lineage["feed_forward_of_start"]) == ([1], 24, 64)
+    assert "start" not in lineage
+
+
+def test_a_second_distillation_does_not_write_over_its_start(
+    distilled: tuple[Distilled, Told], teacher: Path, texts: Path
+) -> None:
+    start = distilled[0].bundle
+    with pytest.raises(UsageError, match=r"--out is the student that --start goes on from \(.*small\): choose another"):
+        distil(teacher, str(texts), start, settings(start=start), Silent(), overwrite=True)
+
+
 def test_no_unfinished_state_is_left(distilled: tuple[Distilled, Told]) -> None:
     assert not working_directory(distilled[0].bundle).exists()
 
@@ -140,11 +229,11 @@ def test_held_out_rows_are_kept_out_of_the_transfer_texts(teacher: Path, table: 
     assert "Held-out rows among them: 32 exact and 0 near left out" in told.notes
 
 
-@pytest.mark.parametrize(("step", "relations"), [(3, 0.0), (9, 0.5)])
+@pytest.mark.parametrize(("step", "relations", "width"), [(3, 0.0, None), (9, 0.5, None), (5, 0.0, 16)])
 def test_a_stopped_run_resumes_to_the_weights_of_one_that_was_not(
-    teacher: Path, texts: Path, tmp_path: Path, step: int, relations: float
+    teacher: Path, texts: Path, tmp_path: Path, step: int, relations: float, width: int | None
 ) -> None:
-    asked = settings(unlabelled=(str(texts),), dropout=0.1, value_relations=relations)
+    asked = settings(unlabelled=(str(texts),), dropout=0.1, value_relations=relations, feed_forward=width)
     distil(teacher, None, tmp_path / "whole", asked, Silent())
     cut = tmp_path / "cut"
     with pytest.raises(Interrupted, match=rf"stopped at step {step} of \d+: run the same command with --resume"):
@@ -182,6 +271,22 @@ def test_an_unfinished_run_with_other_texts_is_not_gone_on_with(teacher: Path, t
     fewer.write_text("\n".join(texts.read_text().splitlines()[:100]))
     with pytest.raises(TrainingError, match=r"had another data, lr: resume with what it was started with"):
         distil(teacher, None, out, settings(unlabelled=(str(fewer),), lr=1e-3), Silent(), resume=True)
+
+
+def test_an_unfinished_run_with_another_start_or_width_is_not_gone_on_with(
+    distilled: tuple[Distilled, Told], narrowed: tuple[Distilled, Told], teacher: Path, texts: Path, tmp_path: Path
+) -> None:
+    asked, out = settings(unlabelled=(str(texts),), start=distilled[0].bundle, feed_forward=16), tmp_path / "narrow"
+    with pytest.raises(Interrupted):
+        distil(teacher, None, out, asked, Told(stop_at=2))
+    for changes in ({"start": narrowed[0].bundle, "feed_forward": 8}, {"start": None, "layers": 1, "feed_forward": 8}):
+        with pytest.raises(TrainingError, match=r"had another feed_forward, start: resume with what it was started"):
+            distil(teacher, None, out, asked.model_copy(update=changes), Silent(), resume=True)
+    moved = tmp_path / "moved"
+    shutil.copytree(distilled[0].bundle, moved)
+    told = Told()
+    distil(teacher, None, out, asked.model_copy(update={"start": moved, "layers": None}), told, resume=True)
+    assert any(note.startswith("Resuming at step 2") for note in told.notes)
 
 
 def test_a_bundle_without_held_out_rows_needs_a_table_to_measure_on(texts: Path, tmp_path: Path) -> None:
