@@ -11,21 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
-from bertline.bundle.exporter import FP32, write_fp32_engine
+from bertline.bundle.exporter import EMBEDDING, FP32, write_embedding, write_fp32_engine
 from bertline.data.batching import pad
 from bertline.encoder.checkpoint import load_pretrained, save_classifier
 from bertline.encoder.source import find_model
 from bertline.inference import load_predictor
-from bertline.inference.onnx_backend import OnnxBackend
+from bertline.inference.embed import load_embedder
+from bertline.inference.onnx_backend import OnnxBackend, OnnxEncoder
 from tests.parity.test_minilm import SENTENCES
 from tests.parity.tolerances import TOLERANCES
 from tests.unit.inference.tiny import TEXTS, write_tiny_bundle
 
 LABELS = ("negative", "neutral", "positive")
 
-# Loads a bundle and predicts while a finder refuses torch; prints the engine and the probabilities.
+# Loads a bundle, predicts and embeds while a finder refuses torch; prints the engines and what they answer.
 WITHOUT_TORCH = """
 import json, sys
 from pathlib import Path
@@ -37,10 +38,12 @@ class Refuse:
 
 sys.meta_path.insert(0, Refuse())
 from bertline.inference import load_predictor
+from bertline.inference.embed import load_embedder
 
-predictor = load_predictor(Path(sys.argv[1]))
+predictor, embedder = (load(Path(sys.argv[1])) for load in (load_predictor, load_embedder))
 answers = [list(one.probabilities.values()) for one in predictor.predict(json.loads(sys.argv[2]))]
-print(json.dumps([predictor.engine, answers]))
+embeddings = embedder.embed(json.loads(sys.argv[2])).tolist()
+print(json.dumps([[predictor.engine, embedder.engine], answers, embeddings]))
 """
 
 
@@ -64,13 +67,35 @@ def test_the_engine_gives_transformers_logits_of_real_weights(tmp_path: Path) ->
     np.testing.assert_allclose(ours, theirs, atol=TOLERANCES["real weights"], rtol=0)
 
 
+@pytest.mark.peer
+def test_embeddings_of_real_weights_are_the_mean_of_transformers_states(tmp_path: Path) -> None:
+    source = find_model("all-MiniLM-L6-v2")
+    classifier = load_pretrained(source, labels=3, pooling="mean")
+    save_classifier(tmp_path, classifier, labels=LABELS)
+    write_embedding(tmp_path, classifier)
+    batch = AutoTokenizer.from_pretrained(source)(list(SENTENCES), padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        states = AutoModel.from_pretrained(source).eval()(**batch).last_hidden_state
+    mask = batch["attention_mask"].unsqueeze(-1).float()
+    real = batch["attention_mask"].bool().numpy()
+    theirs = ((states * mask).sum(1) / mask.sum(1)).numpy()
+    ids = [row[use].tolist() for row, use in zip(batch["input_ids"].numpy(), real, strict=True)]
+    ours, tolerance = OnnxEncoder(tmp_path / EMBEDDING), TOLERANCES["real weights"]
+    assert ours.dimensions == 384
+    assert np.median(np.ptp(theirs, axis=0)) > 0.1, "the sentences must have different embeddings"
+    np.testing.assert_allclose(ours.embeddings(pad(ids, 0)), theirs, atol=tolerance, rtol=0)
+    np.testing.assert_allclose(ours.hidden(pad(ids, 0))[real], states.numpy()[real], atol=tolerance, rtol=0)
+
+
 def test_serving_needs_no_torch(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path / "tiny", engine=True)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-W", "error", "-c", WITHOUT_TORCH, str(tmp_path / "tiny"), json.dumps(TEXTS)]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 0, result.stderr
-    engine, answers = json.loads(result.stdout)
-    assert engine == "fp32"
+    engines, answers, embeddings = json.loads(result.stdout)
+    assert engines == ["fp32", "onnx"]
     expected = load_predictor(tmp_path / "tiny", engine="torch", device="cpu").predict(TEXTS)
     np.testing.assert_allclose(answers, [list(one.probabilities.values()) for one in expected], atol=1e-5, rtol=0)
+    expected_embeddings = load_embedder(tmp_path / "tiny").embed(TEXTS)
+    np.testing.assert_allclose(embeddings, expected_embeddings, atol=1e-5, rtol=0)

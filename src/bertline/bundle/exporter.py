@@ -1,6 +1,8 @@
 """Our encoder as an ONNX graph: dynamic in batch and tokens, the head inside, written operator by operator.
 
 Inputs: ``ids`` [batch, tokens], padded on the right, and ``lengths`` [batch]. Output: ``logits`` [batch, labels].
+The graph of embeddings (``export_embedding``) also has ``embedding`` [batch, hidden] and ``hidden`` [batch, tokens,
+hidden].
 
 - Products are on [batch · tokens, hidden], so that the bias is added by the product itself.
 - What the head reads of the last layer is [CLS] alone. Its query meets the keys through Wₖᵀq, and the values are mixed
@@ -23,11 +25,13 @@ import numpy as np
 from bertline.bundle.engine import Engine
 from bertline.bundle.graph import MICROSOFT, Graph, Stored, stored_tensors
 from bertline.bundle.network import Network
+from bertline.bundle.probes import EMBEDDING as EMBEDDING
 from bertline.bundle.quantise import LARGEST, Observed, quantise_rows
 from bertline.encoder.heads import Classifier
 
 Array = np.ndarray[Any, Any]
 FP32 = Engine(name="fp32", precision="fp32", file="model.onnx")
+_INPUTS = {"ids": ("batch", "tokens"), "lengths": ("batch",)}
 _HIDDEN_SCORE = np.float32(-1e30)  # of a padding token, before the softmax
 
 
@@ -68,41 +72,101 @@ def write_fp32_engine(bundle: Path, classifier: Classifier) -> None:
     (bundle / str(FP32.file)).write_bytes(export(Network.of(classifier), Recipe(stored=stored)))
 
 
+def export_embedding(network: Network, stored: Mapping[str, Stored] | None = None) -> bytes:
+    """The network's sentence embeddings as an ONNX model, in fp32, whatever its pooling.
+
+    Outputs: ``embedding`` [batch, hidden], the mean of the last layer's states over the real tokens (Reimers and
+    Gurevych 2019, and the mean pooling of sentence-transformers); ``hidden`` [batch, tokens, hidden], those states,
+    without meaning on padding; ``logits`` [batch, labels], computed from the same states, by which a loader tells from
+    the bundle's probes whether the machine computes the graph right.
+
+    Args:
+        network: the full one of a bundle.
+        stored: tensors of its checkpoint that the graph refers to instead of holding them.
+    """
+    return _Export(network, Recipe(stored=stored or {})).embedding_model()
+
+
+def write_embedding(bundle: Path, classifier: Classifier) -> None:
+    """Write the graph of embeddings, ``EMBEDDING``; its weights are those of ``model.safetensors`` beside it."""
+    stored = stored_tensors(bundle / "model.safetensors")
+    (bundle / EMBEDDING).write_bytes(export_embedding(Network.of(classifier), stored))
+
+
 class _Export:
     def __init__(self, network: Network, recipe: Recipe) -> None:
         self.network, self.recipe, self.config = network, recipe, network.config
         self.graph = Graph(recipe.stored)
         self.inputs: dict[str, str] = {}  # of each product, by its name
+        self.shape = self.graph.add("Shape", "ids")
+        self.flat = self.graph.constant(np.array([-1, self.config.hidden]), "flat")
+        hidden = self.graph.constant(np.array([self.config.hidden]))
+        self.cube = self.graph.add("Concat", self.shape, hidden, axis=0)
 
     def model(self) -> bytes:
-        add = self.graph.add
-        self.shape = add("Shape", "ids")
-        self.flat = self.graph.constant(np.array([-1, self.config.hidden]), "flat")
-        cube = add("Concat", self.shape, self.graph.constant(np.array([self.config.hidden])), axis=0)
-        states = self._embeddings()
-        layers = self.config.layers
-        for layer in range(layers - 1):
-            states = self._layer(states, layer, cube)
+        """The graph of logits."""
+        last = self.config.layers - 1
+        states = self._layers(last)
         if self.network.pooling == "cls":
-            pooled = self._last_layer(states, layers - 1, cube)
+            pooled = self._last_layer(states, last)
         else:
-            pooled = self._mean(self._layer(states, layers - 1, cube), cube)
+            pooled = self._mean(self._whole(self._layer(states, last)))
         outputs = {"logits": self._head(pooled)} | (self.inputs if self.recipe.taps else {})
-        return self.graph.finish({"ids": ("batch", "tokens"), "lengths": ("batch",)}, outputs)
+        return self.graph.finish(_INPUTS, outputs)
+
+    def embedding_model(self) -> bytes:
+        """The graph of embeddings: every layer for every token."""
+        hidden = self._whole(self._layers(self.config.layers))
+        mean = self._mean(hidden)
+        cls = self.network.pooling == "cls"
+        logits = self._head(self._first(hidden) if cls else mean)
+        width = self.config.hidden
+        shapes: dict[str, tuple[str | int, ...]] = {
+            "embedding": ("batch", width),
+            "hidden": ("batch", "tokens", width),
+        }
+        return self.graph.finish(_INPUTS, {"embedding": mean, "hidden": hidden, "logits": logits}, shapes)
 
     # ------------------------------------------------------------------------------------------- parts
+
+    def _layers(self, number: int) -> str:
+        """The states after the first ``number`` layers: [batch · tokens, hidden]."""
+        states = self._embeddings()
+        for layer in range(number):
+            states = self._layer(states, layer)
+        return states
+
+    def _whole(self, states: str) -> str:
+        """States by text and token: [batch, tokens, hidden]."""
+        return self.graph.add("Reshape", states, self.cube)
+
+    def _first(self, states: str) -> str:
+        """The states of [CLS], of [batch, tokens, hidden]: [batch, hidden]."""
+        return self.graph.add("Gather", states, self.graph.constant(np.int64(0)), axis=1)
 
     def _embeddings(self) -> str:
         """Token + position (+ segment 0) embeddings, normalised: [batch · tokens, hidden]."""
         graph, network = self.graph, self.network
         first, tokens = graph.constant(np.array([0])), graph.add("Shape", "ids", start=1, end=2)
         name, position = network.named("encoder.embeddings.position.weight")
-        if network.has("encoder.embeddings.segment.weight"):
-            position = position + network.named("encoder.embeddings.segment.weight")[1][0]
-            name += "+segment"
+        segment = self._segment()
+        # A table that lies in another file is left as it is there; else the sum is stored, one operator less.
+        apart = segment is not None and name in self.recipe.stored
+        if segment is not None and not apart:
+            name, position = f"{name}+segment", position + segment
         positions = graph.add("Slice", self._left_over(position, name), first, tokens, first)
+        if segment is not None and apart:
+            positions = graph.add("Add", positions, graph.constant(segment))
         summed = graph.add("Add", self._rows_of_table(), positions)
         return graph.add("Reshape", self._norm(summed, "encoder.embeddings.norm"), self.flat)
+
+    def _segment(self) -> Array | None:
+        """The embedding of segment 0, [hidden]; None where the family has no segments."""
+        parameter = "encoder.embeddings.segment.weight"
+        if not self.network.has(parameter):
+            return None
+        row: Array = self.network.named(parameter)[1][0]
+        return row
 
     def _rows_of_table(self) -> str:
         """Token embeddings of ``ids``: [batch, tokens, hidden]."""
@@ -118,25 +182,25 @@ class _Export:
         rows = graph.add("Cast", graph.add("Gather", graph.constant(quantised), ids), to=1)
         return graph.add("Mul", rows, graph.add("Gather", graph.constant(scale[:, None]), ids))
 
-    def _layer(self, states: str, layer: int, cube: str) -> str:
+    def _layer(self, states: str, layer: int) -> str:
         """One whole layer on [batch · tokens, hidden]."""
         graph, prefix = self.graph, f"encoder.layers.{layer}"
         quantised = self._eight_bits(states, f"{layer}.qkv", f"{prefix}.attention.qkv")
         projected = [
             self._product(states, f"{layer}.qkv", f"{prefix}.attention.qkv", part, quantised) for part in range(3)
         ]
-        query, key, value = (graph.add("Reshape", one, cube) for one in projected)
+        query, key, value = (self._whole(one) for one in projected)
         heads = self.config.heads
         mixed = graph.add("Attention", query, key, value, "", "", "", "lengths", q_num_heads=heads, kv_num_heads=heads)
         mixed = graph.add("Reshape", mixed, self.flat)
         return self._after_attention(mixed, states, layer)
 
-    def _last_layer(self, states: str, layer: int, cube: str) -> str:
+    def _last_layer(self, states: str, layer: int) -> str:
         """The last layer for [CLS] alone: [batch, hidden]."""
         graph, prefix = self.graph, f"encoder.layers.{layer}"
         hidden, heads, size = self.config.hidden, self.config.heads, self.config.head_size
-        states = graph.add("Reshape", states, cube)
-        first = graph.add("Gather", states, graph.constant(np.int64(0)), axis=1)
+        states = self._whole(states)
+        first = self._first(states)
         key_weight, value_weight = (self.network.named(f"{prefix}.attention.qkv.weight", part)[1] for part in (1, 2))
         value_bias = self.network.named(f"{prefix}.attention.qkv.bias", 2)[1]
         query = self._dense(first, f"{prefix}.attention.qkv")
@@ -163,12 +227,12 @@ class _Export:
         fed = self._product(inner, f"{layer}.down", f"{prefix}.down")
         return self._norm(add("Add", fed, states), f"{prefix}.feed_forward_norm")
 
-    def _mean(self, states: str, cube: str) -> str:
-        """Mean of the real tokens' states: [batch, hidden]."""
+    def _mean(self, states: str) -> str:
+        """Mean of the real tokens' states, of [batch, tokens, hidden]: [batch, hidden]."""
         add, constant = self.graph.add, self.graph.constant
         last, middle = constant(np.array([-1])), constant(np.array([1]))
         weights = add("Unsqueeze", add("Cast", self._real(), to=1), last)
-        summed = add("ReduceSum", add("Mul", add("Reshape", states, cube), weights), middle, keepdims=0)
+        summed = add("ReduceSum", add("Mul", states, weights), middle, keepdims=0)
         return add("Div", summed, add("Unsqueeze", add("Cast", "lengths", to=1), last))
 
     def _head(self, pooled: str) -> str:

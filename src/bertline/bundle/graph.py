@@ -68,20 +68,27 @@ class Graph:
         self._nodes.append(helper.make_node(operator, list(inputs), results, name=name, domain=domain, **attributes))
         return results
 
-    def finish(self, inputs: Mapping[str, tuple[str, ...]], outputs: Mapping[str, str]) -> bytes:
+    def finish(
+        self,
+        inputs: Mapping[str, tuple[str, ...]],
+        outputs: Mapping[str, str],
+        shapes: Mapping[str, tuple[str | int, ...]] | None = None,
+    ) -> bytes:
         """The model as bytes.
 
         Args:
             inputs: names of the inputs (int64) with the names of their dimensions.
             outputs: names of the outputs (float32) with the results that they show.
+            shapes: of outputs that declare theirs: sizes, or names where they vary.
         """
+        shapes = shapes or {}
         for name, result in outputs.items():
             self._nodes.append(helper.make_node("Identity", [result], [name]))
         graph = helper.make_graph(
             self._nodes,
             PRODUCER,
             [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name, shape in inputs.items()],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes.get(name)) for name in outputs],
             list(self._constants.values()),
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]

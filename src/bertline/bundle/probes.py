@@ -18,6 +18,10 @@ from jaxtyping import Float
 from bertline.bundle.engine import FOLDER, Precision
 from bertline.errors import BundleError
 
+# The full network's sentence embeddings as a graph. Named here, where neither onnx nor torch is imported, because what
+# serves must find the file without either.
+EMBEDDING = "embedding.onnx"
+
 PROBES = f"{FOLDER}/probes.json"
 NUMBER = 16  # of texts
 

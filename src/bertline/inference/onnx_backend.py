@@ -29,12 +29,12 @@ _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion", "EmbedLayerNormFusion"]
 WIDE_TOKENS: dict[Precision, int] = {"fp32": 32, "int8": 192}
 
 
-class OnnxBackend:
-    """An engine's graph, ready to answer; ``logits`` may be called from several threads at once.
+class OnnxGraph:
+    """A graph of the bundle in onnxruntime, computed for a batch at a time; several threads may do so at once.
 
     Args:
         path: the model file; weights that it refers to lie beside it.
-        precision: of the engine; says from which length on all cores compute one batch.
+        precision: of its products; says from which length on all cores compute one batch.
         lanes: batches computed at a time; None is one per core that this process may use.
 
     Raises:
@@ -48,25 +48,102 @@ class OnnxBackend:
         self._wide: onnxruntime.InferenceSession | None = None
         self._lock = threading.Lock()
 
-    def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
-        """One row of logits per row of the batch; ``alone``: no other batch is being computed.
+    def compute(self, output: str, batch: Batch, *, alone: bool = False) -> np.ndarray[Any, Any]:
+        """One output of the graph, by its name; ``alone``: no other batch is being computed.
 
         Raises:
-            BundleError: the file has other inputs or outputs than an engine's, or onnxruntime fails at this batch.
+            BundleError: the file has other inputs or outputs than these, or onnxruntime fails at this batch.
         """
         wide = alone and self.lanes > 1 and batch.ids.size >= self._wide_tokens
         session = self._wide_session() if wide else self._narrow
         try:
-            (logits,) = session.run(["logits"], _feeds(batch))
+            (found,) = session.run([output], _feeds(batch))
         except Exception as error:
             raise _refused(self._path, "compute", error) from error
-        return np.asarray(logits)
+        return np.asarray(found)
+
+    def width(self, output: str) -> int:
+        """The last dimension of an output, as the file declares it.
+
+        Raises:
+            BundleError: it declares none, or has no such output.
+        """
+        shapes = {one.name: one.shape for one in self._narrow.get_outputs()}
+        width = (shapes.get(output) or [None])[-1]
+        if not isinstance(width, int):
+            raise BundleError(
+                f"{self._path} does not say how wide its {output} is: make it again with bertline optimize"
+            )
+        return width
 
     def _wide_session(self) -> onnxruntime.InferenceSession:
         with self._lock:
             if self._wide is None:
                 self._wide = _session(self._path, threads=self.lanes)
             return self._wide
+
+
+class OnnxBackend:
+    """An engine's graph, ready to answer; ``logits`` may be called from several threads at once.
+
+    Args:
+        path, precision, lanes: as of ``OnnxGraph``.
+
+    Raises:
+        BundleError: onnxruntime cannot load the file.
+    """
+
+    def __init__(self, path: Path, *, precision: Precision = "fp32", lanes: int | None = None) -> None:
+        self._graph = OnnxGraph(path, precision=precision, lanes=lanes)
+        self.lanes = self._graph.lanes
+
+    def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
+        """One row of logits per row of the batch; ``alone``: no other batch is being computed.
+
+        Raises:
+            BundleError: the file has other inputs or outputs than an engine's, or onnxruntime fails at this batch.
+        """
+        return self._graph.compute("logits", batch, alone=alone)
+
+
+class OnnxEncoder:
+    """The graph of a bundle's sentence embeddings; every method may be called from several threads at once.
+
+    Args:
+        path, lanes: as of ``OnnxGraph``.
+
+    Raises:
+        BundleError: onnxruntime cannot load the file, or it is no graph of embeddings.
+    """
+
+    def __init__(self, path: Path, *, lanes: int | None = None) -> None:
+        self._graph = OnnxGraph(path, lanes=lanes)
+        self.lanes = self._graph.lanes
+        self.dimensions = self._graph.width("embedding")
+
+    def embeddings(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch hidden"]:
+        """The mean state of each text's tokens; ``alone``: no other batch is being computed.
+
+        Raises:
+            BundleError: onnxruntime fails at this batch.
+        """
+        return self._graph.compute("embedding", batch, alone=alone)
+
+    def hidden(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch tokens hidden"]:
+        """The last layer's states, without meaning on padding.
+
+        Raises:
+            BundleError: onnxruntime fails at this batch.
+        """
+        return self._graph.compute("hidden", batch, alone=alone)
+
+    def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
+        """What the bundle's head makes of the same states: by it a loader compares them with the probes.
+
+        Raises:
+            BundleError: onnxruntime fails at this batch.
+        """
+        return self._graph.compute("logits", batch, alone=alone)
 
 
 def _feeds(batch: Batch) -> dict[str, np.ndarray[Any, Any]]:

@@ -1,22 +1,24 @@
 """The network in PyTorch; the floor's only file that imports torch."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import nn
+from torch import Tensor, nn
 
 from bertline.data.batching import Batch
 from bertline.encoder.checkpoint import load_classifier
+from bertline.encoder.heads import mean_pool
 from bertline.errors import SettingsError
 
 Precision = Literal["auto", "fp32", "bf16"]
 
 
 class TorchBackend:
-    """The classifier of a checkpoint directory, ready to answer.
+    """The classifier of a checkpoint directory, ready to answer; its encoder's states and their mean too.
 
     With ``auto`` it computes in bf16 on a GPU that multiplies bf16 in hardware, and in fp32 on every other device, CPUs
     included. In bf16 the operands of matrix products and of attention are rounded to 8 significant bits, by the
@@ -32,7 +34,7 @@ class TorchBackend:
 
     Raises:
         CheckpointError: the directory holds no BERT or DistilBERT classifier.
-        SettingsError: torch does not see that device.
+        SettingsError: torch does not see that device, or cannot put the network on it.
     """
 
     lanes = 1  # torch spreads one batch over the cores itself
@@ -40,31 +42,60 @@ class TorchBackend:
     def __init__(self, directory: Path, *, device: str = "auto", precision: Precision = "auto") -> None:
         self._device = _find(device)
         self._bf16 = precision == "bf16" or (precision == "auto" and _multiplies_bf16(self._device))
-        self._classifier = load_classifier(directory).to(self._device).eval().requires_grad_(False)
-        if self._bf16:
-            _round_products(self._classifier)
+        self._classifier = load_classifier(directory).eval().requires_grad_(False)
+        try:
+            self._classifier.to(self._device)
+            if self._bf16:
+                _round_products(self._classifier)
+        except RuntimeError as error:  # no memory left, or a chip that this build of torch does not know
+            raise _refused(device, error) from None
+
+    @property
+    def dimensions(self) -> int:
+        """Width of a state and of an embedding."""
+        return self._classifier.config.hidden
 
     def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
         """One row of logits per row of the batch, fp32."""
+        return self._compute(batch, self._classifier.head)
+
+    def embeddings(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch hidden"]:
+        """The mean of the last layer's states over each text's tokens, whatever the head reads; fp32."""
+        return self._compute(batch, lambda states, attend: mean_pool(states.float(), attend))
+
+    def hidden(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch tokens hidden"]:
+        """The last layer's states, fp32, without meaning on padding."""
+        return self._compute(batch, lambda states, attend: states)
+
+    def _compute(self, batch: Batch, read: Callable[[Tensor, Tensor | None], Tensor]) -> np.ndarray[Any, Any]:
+        """What ``read`` makes of the last layer's states and of ``attend``, both on the device; None: no padding."""
         ids = torch.from_numpy(batch.ids).to(self._device)
-        attend = torch.from_numpy(batch.attend).to(self._device)
-        padded = not batch.attend.all()  # asked here, where it costs nothing: see Encoder.forward
+        # Asked of the host's array, where it costs nothing: see Encoder.forward.
+        attend = None if batch.attend.all() else torch.from_numpy(batch.attend).to(self._device)
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            states = self._classifier.encoder(ids, attend if padded else None).last
-            logits: torch.Tensor = self._classifier.head(states, attend)
-        return np.asarray(logits.float().cpu().numpy())
+            found = read(self._classifier.encoder(ids, attend).last, attend)
+        return np.asarray(found.float().cpu().numpy())
+
+
+def sees_gpu() -> bool:
+    """Whether torch finds a GPU that it can compute on."""
+    return torch.cuda.is_available()
 
 
 def _find(device: str) -> torch.device:
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if sees_gpu() else "cpu")
     try:
         found = torch.device(device)
         torch.empty(1, device=found)
     except (AssertionError, RuntimeError) as error:  # torch raises both for a device that is not there
-        reason = str(error).splitlines()[0]
-        raise SettingsError(f"torch cannot use the device {device!r} ({reason}): choose cpu, cuda or auto") from None
+        raise _refused(device, error) from None
     return found
+
+
+def _refused(device: str, error: Exception) -> SettingsError:
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return SettingsError(f"torch cannot use the device {device!r} ({reason}): choose cpu, cuda or auto")
 
 
 def _multiplies_bf16(device: torch.device) -> bool:

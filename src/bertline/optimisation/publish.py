@@ -6,8 +6,9 @@ import shutil
 
 from bertline.bundle import Bundle, Manifest, model_card, writing
 from bertline.bundle.engine import Engine
-from bertline.bundle.exporter import FP32
+from bertline.bundle.exporter import FP32, write_embedding
 from bertline.bundle.probes import Probes, read_probes
+from bertline.encoder.checkpoint import load_classifier
 from bertline.optimisation.candidates import STUDENT
 from bertline.optimisation.measure import Logits
 from bertline.optimisation.outcome import Optimised
@@ -26,6 +27,7 @@ def publish(bundle: Bundle, found: Optimised, settings: OptimizeSettings, studen
             if not path.startswith("engines/"):
                 (staging / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(bundle.path / path, staging / path)
+        write_embedding(staging, load_classifier(staging))  # bundles of earlier versions have none
         probes = read_probes(bundle.path)
         of_student = {} if student_probes is None else {STUDENT: student_probes}
         Probes(probes.texts, {**probes.logits, **of_student}).write(staging)

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from bertline.bundle import Manifest, model_card, writing
 from bertline.bundle.engine import FULL
-from bertline.bundle.exporter import FP32, write_fp32_engine
+from bertline.bundle.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.bundle.probes import Probes, choose
 from bertline.bundle.reference import ReferenceRows, Split, write_reference, write_token_counts
 from bertline.data.examples import Example
@@ -109,6 +109,7 @@ def publish(out: Path, made: Made, *, overwrite: bool) -> None:
         save_classifier(staging, made.classifier, labels=labels)
         made.tokenizer.save(staging, max_tokens=settings.max_tokens)
         write_fp32_engine(staging, made.classifier)
+        write_embedding(staging, made.classifier)
         _keep_rows(staging, made)
         write_report(
             staging / "report",

@@ -43,6 +43,16 @@ def test_the_model_names_its_dimensions() -> None:
     assert [one.dim_param for one in ids.type.tensor_type.shape.dim] == ["batch", "tokens"]
 
 
+def test_an_output_has_the_shape_that_it_declares_or_none() -> None:
+    graph = Graph()
+    result = graph.add("Cast", "ids", to=1)
+    outputs = dict.fromkeys(("states", "free"), result)
+    content = graph.finish({"ids": ("batch", "tokens")}, outputs, {"states": ("batch", 3)})
+    states, free = onnx.load_model_from_string(content).graph.output
+    assert [one.dim_param or one.dim_value for one in states.type.tensor_type.shape.dim] == ["batch", 3]
+    assert not free.type.tensor_type.HasField("shape")
+
+
 def test_a_node_with_several_outputs_names_each() -> None:
     graph = Graph()
     parts = graph.add_many("Split", graph.constant(np.float32([1, 2])), outputs=2, num_outputs=2)

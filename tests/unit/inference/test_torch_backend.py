@@ -15,6 +15,7 @@ from bertline.data.batching import Batch, pad
 from bertline.encoder.config import Family
 from bertline.encoder.encoder import Encoder
 from bertline.encoder.heads import Pooling
+from bertline.errors import SettingsError
 from bertline.inference import load_predictor
 from bertline.inference.torch_backend import TorchBackend, _multiplies_bf16
 from tests.unit.inference.tiny import TEXTS, VOCABULARY, write_tiny_bundle
@@ -79,7 +80,7 @@ def test_with_mean_pooling_transformers_gets_the_encoder_and_no_false_promise(tm
     with torch.inference_mode():
         states = model.eval()(**batch).last_hidden_state
     real = batch["attention_mask"].unsqueeze(-1)
-    head = predictor._backend._classifier.head.out  # type: ignore[attr-defined]
+    head = predictor.backend._classifier.head.out  # type: ignore[attr-defined]
     theirs = head((states * real).sum(1) / real.sum(1)).numpy()
     np.testing.assert_allclose(predictor.score(SHORT).logits, theirs, atol=1e-5)
 
@@ -121,6 +122,17 @@ def test_by_default_a_gpu_computes_in_bf16_where_it_is_no_emulation(
     )
     assert _multiplies_bf16(torch.device("cuda")) is hardware
     assert not _multiplies_bf16(torch.device("cpu"))
+
+
+def test_a_device_without_room_for_the_network_is_a_settings_error(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("out of memory\nmore of it")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(SettingsError, match=r"cannot use the device 'cpu' \(out of memory\): choose cpu, cuda or auto"):
+        TorchBackend(bundle, device="cpu")
 
 
 @pytest.mark.parametrize("padded", [False, True])

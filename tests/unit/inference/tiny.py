@@ -16,7 +16,7 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from bertline.bundle import Manifest, model_card, writing
 from bertline.bundle.engine import FULL
-from bertline.bundle.exporter import FP32, write_fp32_engine
+from bertline.bundle.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.bundle.probes import Probes
 from bertline.bundle.reference import ReferenceRows, Split, write_reference, write_token_counts
 from bertline.data.batching import Batch, pad
@@ -82,6 +82,7 @@ def write_tiny_bundle(
     seed: int = 0,
     overwrite: bool = False,
     engine: bool = False,
+    embedding: bool = True,
     rows: int = 0,
     **changes: Any,
 ) -> Manifest:
@@ -92,7 +93,8 @@ def write_tiny_bundle(
         family: of the encoder.
         seed: of its weights.
         overwrite: replace a bundle that is there.
-        engine: also the fp32 engine, with probes.
+        engine: also the fp32 engine, with probes, and the graph of embeddings.
+        embedding: False leaves that graph out, as earlier versions did.
         rows: reference rows of each split; the network has three of four right.
         changes: entries of the manifest.
     """
@@ -116,6 +118,8 @@ def write_tiny_bundle(
             write_fp32_engine(staging, classifier)
             logits = logits_of(classifier, _batch(TEXTS, manifest))
             Probes(tuple(TEXTS), {FULL: logits}).write(staging)
+        if engine and embedding:
+            write_embedding(staging, classifier)
         if rows:
             _write_rows(staging, classifier, manifest, rows)
     return manifest
