@@ -13,7 +13,7 @@ from bertline.errors import UsageError
 from bertline.service.settings import ServeSettings
 
 if TYPE_CHECKING:
-    from bertline.inference.predictor import Predictor
+    from bertline.service.models import Models
 
 EPILOG = "Example: bertline serve reviews --port 8080"
 
@@ -42,10 +42,9 @@ def serve(
         raise UsageError(
             f"serving needs a web server and {error.name} is not installed: pip install 'bertline[serve]'"
         ) from None
-    models = load_models(bundles)
 
-    def say_ready(url: str) -> None:
-        names = ", ".join(f"{name} (version {one.version}, engine {one.engine})" for name, one in models.items())
+    def say_ready(url: str, models: Models) -> None:
+        names = ", ".join(f"{one.name} (version {one.version}, engine {one.engine})" for one in models)
         typer.echo(f"{names} at {url} · API: {url}/docs · Ctrl+C stops")
 
     def say_exposed(address: str) -> None:
@@ -54,27 +53,26 @@ def serve(
             err=True,
         )
 
-    run(models, settings, on_ready=say_ready, on_exposed=say_exposed)
+    run(named_bundles(bundles), settings, on_ready=say_ready, on_exposed=say_exposed)
 
 
-def load_models(bundles: Sequence[str]) -> dict[str, Predictor]:
-    """The predictors of ``[NAME=]BUNDLE`` arguments, in their order.
+def named_bundles(bundles: Sequence[str]) -> dict[str, Path]:
+    """The directories of ``[NAME=]BUNDLE`` arguments by name, in their order.
 
     Raises:
         UsageError: two have the same name.
-        BundleError: a bundle cannot be loaded.
+        BundleError: one is no bundle.
     """
-    from bertline.inference.load import load_predictor
+    from bertline.bundle.verify import read_manifest
 
-    models: dict[str, Predictor] = {}
+    found: dict[str, Path] = {}
     for bundle in bundles:
         name, directory = named(bundle)
-        predictor = load_predictor(directory)
-        name = name or predictor.name
-        if name in models:
+        name = name or read_manifest(directory).name
+        if name in found:
             raise UsageError(f"two models are called {name}: name one of them otherwise, NAME={directory}")
-        models[name] = predictor
-    return models
+        found[name] = directory
+    return found
 
 
 def named(bundle: str) -> tuple[str | None, Path]:

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from bertline.evaluation.intervals import Estimate, wilson
 from bertline.evaluation.metrics import BINS, Probabilities, Rows, equal_width
-from bertline.inference.predictor import softmax
+from bertline.inference.activation import softmax
 
 __all__ = ["Bin", "fit_temperature", "reliability", "softmax"]
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from bertline.bundle import Bundle
 from bertline.data.batching import Batch, pad, plan
 from bertline.errors import BundleError
+from bertline.inference.activation import activation_of, probabilities
 from bertline.inference.lanes import each_batch
 from bertline.text import Tokenizer, Tokens, Truncation
 
@@ -17,14 +18,14 @@ from bertline.text import Tokenizer, Tokens, Truncation
 BATCH_TOKENS = 2048
 
 Logits = Float[np.ndarray[Any, Any], "rows labels"]
-Probabilities = Float[np.ndarray[Any, Any], "rows labels"]
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The answer for one text.
 
-    ``probabilities`` has every label, in the bundle's order, and sums to 1; ``label`` is the most probable
+    ``probabilities`` has every label, in the bundle's order, and sums to 1 unless a text may have several
+    labels; ``label`` is the most probable
     one. ``read_tokens`` counts [CLS] and [SEP]; ``cut_tokens`` are the tokens that truncation left out, 0 if
     none.
     """
@@ -128,9 +129,10 @@ class TextClassifier:
         self.metrics = manifest.metrics
         self._truncation = Truncation(manifest.max_tokens, manifest.truncation)
         self.temperature = manifest.temperature
+        self.activation = activation_of(bundle.path)
         self._tokenizer = tokenizer
-        self._backend = backend
-        self._batch_tokens = batch_tokens
+        self.backend = backend
+        self.batch_tokens = batch_tokens
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One answer per text, in their order.
@@ -139,7 +141,7 @@ class TextClassifier:
             BundleError: the weights give something else than one finite logit per label.
         """
         scores = self.score(texts)
-        probabilities = softmax(scores.logits, self.temperature)
+        rows = probabilities(scores.logits, self.activation, self.temperature)
         return [
             Prediction(
                 label=self.labels[int(row.argmax())],
@@ -147,7 +149,7 @@ class TextClassifier:
                 read_tokens=len(tokens.ids),
                 cut_tokens=tokens.cut,
             )
-            for row, tokens in zip(probabilities, scores.tokens, strict=True)
+            for row, tokens in zip(rows, scores.tokens, strict=True)
         ]
 
     def score(self, texts: Sequence[str]) -> Scores:
@@ -158,16 +160,22 @@ class TextClassifier:
         """
         tokens = self._tokenizer.encode(texts, self._truncation)
         logits = np.empty((len(tokens), len(self.labels)))
-        batches = plan([len(one.ids) for one in tokens], self._batch_tokens)
+        batches = plan([len(one.ids) for one in tokens], self.batch_tokens)
 
         def compute(rows: list[int]) -> None:
             batch = pad([tokens[row].ids for row in rows], self._tokenizer.pad_id)
-            logits[rows] = self._checked(self._backend.logits(batch, alone=len(batches) == 1))
+            logits[rows] = self.logits(batch, alone=len(batches) == 1)
 
-        each_batch(compute, batches, self._backend.lanes)
+        each_batch(compute, batches, self.backend.lanes)
         return Scores(logits, tokens)
 
-    def _checked(self, logits: Logits) -> Logits:
+    def logits(self, batch: Batch, *, alone: bool = False) -> Logits:
+        """What the back end makes of a batch (``Backend.logits``), if it makes sense.
+
+        Raises:
+            BundleError: as ``predict``.
+        """
+        logits = self.backend.logits(batch, alone=alone)
         if logits.shape[1] != len(self.labels):
             raise BundleError(
                 f"{self.name} has {len(self.labels)} labels and its weights give {logits.shape[1]} logits: "
@@ -179,14 +187,3 @@ class TextClassifier:
                 "train it again, or load an earlier version"
             )
         return logits
-
-
-def softmax(logits: Logits, temperature: float = 1.0) -> Probabilities:
-    """Probabilities from logits divided by a temperature (Guo et al. 2017, equation 9).
-
-    >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
-    [[0.25, 0.75]]
-    """
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

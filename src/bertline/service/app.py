@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
@@ -13,25 +13,22 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Scope
 
 from bertline import __version__
-from bertline.inference.predictor import Predictor
-from bertline.service import refusals, routes
+from bertline.service import refusals
+from bertline.service.abandoned import Abandoned
 from bertline.service.body_limit import BodyLimit
+from bertline.service.closing import Closing
+from bertline.service.measuring import MeasuredHttp
+from bertline.service.routes import admin, health, metrics, own
 from bertline.service.security_headers import SecurityHeaders
 from bertline.service.serving import Serving
-from bertline.service.settings import ServeSettings
 from bertline.service.unexpected import UnexpectedErrors
 
 PAGE = Path(__file__).parent / "page"
 DESCRIPTION = "Text in, labels with calibrated probabilities out. What is sent is neither stored nor logged."
 
 
-def create_app(models: Mapping[str, Predictor], settings: ServeSettings) -> FastAPI:
-    """The service for ``models``, by the names that clients call them, the default one first.
-
-    Raises:
-        UsageError: there is no model.
-    """
-    serving = Serving(models)
+def create_app(serving: Serving) -> FastAPI:
+    """The service for these models; it starts and stops with the app."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -46,14 +43,19 @@ def create_app(models: Mapping[str, Predictor], settings: ServeSettings) -> Fast
         docs_url=None,  # FastAPI's page loads its scripts from another server
         redoc_url=None,
     )
-    app.state.serving, app.state.settings = serving, settings
+    app.state.serving, app.state.measuring = serving, serving.measuring
     refusals.register(app)
-    app.include_router(routes.router)
+    for routes in (own, health, metrics, admin):
+        app.include_router(routes.router)
     _add_pages(app)
+    settings = serving.settings
     # The last one added sees a request first.
-    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(Abandoned)
+    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
     app.add_middleware(UnexpectedErrors)
+    app.add_middleware(Closing, draining=lambda: serving.draining)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(MeasuredHttp, metrics=serving.measuring.metrics)
     return app
 
 

@@ -1,6 +1,8 @@
-"""A bound on the body of a request, held before anything parses it."""
+"""Bounds on the body of a request, held before anything parses it: its size, and how long it may take to arrive."""
 
 from __future__ import annotations
+
+import asyncio
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,17 +11,17 @@ from bertline.service.problems import Code, Problem
 
 
 class BodyLimit:
-    """ASGI middleware: refuse a body of more than ``max_body_bytes``, announced or not.
+    """ASGI middleware: refuse a body of more than ``max_body_bytes``, announced or not, or slower than ``timeout_s``.
 
     The body is collected here and passed on in one piece: the app would collect it anyway, and cannot confuse
     "too large" with "not JSON". (FastAPI's own ``max_body_size`` answers in plain text.)
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
-        self._app, self._max_body_bytes = app, max_body_bytes
+    def __init__(self, app: ASGIApp, max_body_bytes: int, timeout_s: float) -> None:
+        self._app, self._max_body_bytes, self._timeout_s = app, max_body_bytes, timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its body, or answer 413."""
+        """Pass the request on with its body, or answer 413 or 408."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -39,9 +41,14 @@ class BodyLimit:
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced) > self._max_body_bytes:
             raise self._too_large()
+        first = await self._next(receive)
+        if first["type"] == "http.request" and not first.get("more_body", False):
+            return self._checked(first)  # what nearly all requests are: nothing to collect
+        return await self._rest(first, receive)
+
+    async def _rest(self, message: Message, receive: Receive) -> Message:
         body = bytearray()
         while True:
-            message = await receive()
             if message["type"] != "http.request":
                 return message
             body += message.get("body", b"")
@@ -49,6 +56,20 @@ class BodyLimit:
                 raise self._too_large()
             if not message.get("more_body", False):
                 return {"type": "http.request", "body": bytes(body), "more_body": False}
+            message = await self._next(receive)
+
+    async def _next(self, receive: Receive) -> Message:
+        try:
+            return await asyncio.wait_for(receive(), self._timeout_s)
+        except TimeoutError:
+            raise Problem(
+                Code.BODY_TOO_SLOW, f"Nothing of the body came for {self._timeout_s:g} s: send it in one go."
+            ) from None
+
+    def _checked(self, message: Message) -> Message:
+        if len(message.get("body", b"")) > self._max_body_bytes:
+            raise self._too_large()
+        return message
 
     def _too_large(self) -> Problem:
         return Problem(

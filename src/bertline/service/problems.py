@@ -22,6 +22,7 @@ class Code(StrEnum):
     UNKNOWN_MODEL = "unknown_model"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TOO_LARGE = "body_too_large"
+    BODY_TOO_SLOW = "body_too_slow"
     NOT_JSON = "not_json"
     MISSING_FIELD = "missing_field"
     UNKNOWN_FIELD = "unknown_field"
@@ -32,6 +33,16 @@ class Code(StrEnum):
     INVALID_TEXT = "invalid_text"
     TEXT_TOO_LONG = "text_too_long"
     TOO_MANY_TEXTS = "too_many_texts"
+    TOO_MANY_TOKENS = "too_many_tokens"
+    INVALID_HEADER = "invalid_header"
+    UNSUPPORTED = "unsupported"
+    NOT_LOCAL = "not_local"
+    CANNOT_LOAD = "cannot_load"
+    OVERLOADED = "overloaded"
+    COMPUTE_FAILED = "compute_failed"
+    NO_MEMORY = "no_memory"
+    WORKER_LOST = "worker_lost"
+    DEADLINE = "deadline"
     INTERNAL = "internal"
     NOT_READY = "not_ready"
 
@@ -42,6 +53,7 @@ STATUS: Mapping[Code, HTTPStatus] = {
     Code.UNKNOWN_MODEL: HTTPStatus.NOT_FOUND,
     Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Code.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Code.BODY_TOO_SLOW: HTTPStatus.REQUEST_TIMEOUT,
     Code.NOT_JSON: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Code.MISSING_FIELD: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.UNKNOWN_FIELD: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -52,7 +64,17 @@ STATUS: Mapping[Code, HTTPStatus] = {
     Code.INVALID_TEXT: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.TEXT_TOO_LONG: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.TOO_MANY_TEXTS: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.TOO_MANY_TOKENS: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.INVALID_HEADER: HTTPStatus.BAD_REQUEST,
+    Code.UNSUPPORTED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.NOT_LOCAL: HTTPStatus.FORBIDDEN,
+    Code.CANNOT_LOAD: HTTPStatus.CONFLICT,
+    Code.OVERLOADED: HTTPStatus.TOO_MANY_REQUESTS,
     Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
+    Code.COMPUTE_FAILED: HTTPStatus.INTERNAL_SERVER_ERROR,
+    Code.NO_MEMORY: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.WORKER_LOST: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.DEADLINE: HTTPStatus.GATEWAY_TIMEOUT,
     Code.NOT_READY: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -74,15 +96,23 @@ class ErrorBody(BaseModel):
 class Problem(Exception):
     """A request that gets an error for an answer."""
 
-    def __init__(self, code: Code, message: str, field: str | None = None) -> None:
+    def __init__(
+        self, code: Code, message: str, field: str | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.code, self.message, self.field = code, message, field
+        self.headers = dict(headers or {})
+
+    @property
+    def status(self) -> HTTPStatus:
+        """From the table."""
+        return STATUS[self.code]
 
     def response(self, headers: Mapping[str, str] | None = None) -> JSONResponse:
         """The answer, with its status from the table."""
         detail = ErrorDetail(code=self.code, message=self.message, field=self.field)
         return JSONResponse(
             ErrorBody(error=detail).model_dump(mode="json"),
-            status_code=STATUS[self.code],
-            headers={"Cache-Control": "no-store", **(headers or {})},
+            status_code=self.status,
+            headers={"Cache-Control": "no-store", **self.headers, **(headers or {})},
         )

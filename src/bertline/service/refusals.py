@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bertline.service.problems import Code, Problem
-from bertline.service.schema import PredictRequest
 
 LONGEST_SHOWN_NAME = 60
 _TYPES = {
@@ -34,12 +33,24 @@ def register(app: FastAPI) -> None:
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return error.response()
+    return _counted(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problem_of(error.errors()).response()
+    return _counted(request, problem_of(error.errors(), _known_fields(request)))
+
+
+def _counted(request: Request, problem: Problem) -> Response:
+    request.app.state.measuring.refused(problem)
+    return problem.response()
+
+
+def _known_fields(request: Request) -> list[str]:
+    """Fields of the body that the route of this request takes."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    model = getattr(getattr(field, "field_info", None), "annotation", None)
+    return list(getattr(model, "model_fields", ()))
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -49,8 +60,13 @@ async def _refused(request: Request, error: Exception) -> Response:
     return known.get(error.status_code, _no_such_path)(request).response(error.headers)
 
 
-def problem_of(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    """The first of pydantic's complaints about a request, in the words of the service."""
+def problem_of(errors: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> Problem:
+    """The first of pydantic's complaints about a request, in the words of the service.
+
+    Args:
+        errors: not empty.
+        known: fields that the request may have, for a hint at the one that was meant.
+    """
     first = errors[0]
     kind, place = first["type"], first["loc"][1:]
     field = field_name(place)
@@ -60,7 +76,7 @@ def problem_of(errors: Sequence[Mapping[str, Any]]) -> Problem:
     if kind == "missing" and not place:
         return Problem(Code.MISSING_FIELD, 'The body is empty: send {"text": "…"} as JSON.', "text")
     if kind == "extra_forbidden":
-        return _unknown_field(place)
+        return _unknown_field(place, known)
     if kind == "greater_than_equal":
         least = first["ctx"]["ge"]
         return Problem(Code.OUT_OF_RANGE, f"{field} must be at least {least}.", field)
@@ -78,12 +94,11 @@ def field_name(place: Sequence[str | int]) -> str | None:
     return name or None
 
 
-def _unknown_field(place: Sequence[str | int]) -> Problem:
+def _unknown_field(place: Sequence[str | int], known: Sequence[str]) -> Problem:
     name = field_name(place) or ""
     shown = name if len(name) <= LONGEST_SHOWN_NAME else f"{name[:LONGEST_SHOWN_NAME]}…"
-    known = list(PredictRequest.model_fields)
     near = difflib.get_close_matches(shown, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known) or 'none'}."
     return Problem(Code.UNKNOWN_FIELD, f"There is no field {shown}: {hint}", shown)
 
 

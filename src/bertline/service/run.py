@@ -5,70 +5,96 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 
 from bertline.errors import BertlineError, UsageError
-from bertline.inference.predictor import Predictor
 from bertline.service.app import create_app
+from bertline.service.models import Models
+from bertline.service.patient_http import PatientHttp
 from bertline.service.serving import Serving
 from bertline.service.settings import ServeSettings
 
+BACKLOG = 2048  # connections that the system holds until they are accepted
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
-    models: Mapping[str, Predictor],
+    bundles: Mapping[str, Path],
     settings: ServeSettings,
     *,
-    on_ready: Callable[[str], None],
+    on_ready: Callable[[str, Models], None],
     on_exposed: Callable[[str], None],
 ) -> None:
-    """Serve until SIGINT or SIGTERM; requests in progress are answered first.
+    """Serve until SIGINT or SIGTERM; all requests that were accepted are answered first.
 
     Args:
-        models: by the name that clients call them, the default one first.
+        bundles: directory of each model, by the name that clients call it, the default one first.
         settings: where to listen, and the limits.
-        on_ready: receives the URL of the page, once every model has answered a text.
+        on_ready: receives the URL of the page and the models, once each has answered a text.
         on_exposed: receives the address when other machines can reach it.
 
     Raises:
         UsageError: the address or the port cannot be used, or there is no model.
-        BertlineError: a model cannot answer.
+        BertlineError: a model cannot answer, or cannot be kept alive.
     """
-    app = create_app(models, settings)
+    serving = Serving(bundles, settings)
     with listen(settings.host, settings.port) as listener, quiet_stop():
         if not ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback:
             on_exposed(_address(listener))
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=settings.shutdown_timeout_s,
-        )
-        server = _Server(config, app.state.serving, lambda: on_ready(page_url(listener)))
+        allow_connections()
+        server = Server(serving, lambda: on_ready(page_url(listener), serving.models))
         server.run(sockets=[listener])
     if server.failure is not None:
         raise server.failure
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn, which reports when the models are warm and stops when one of them fails to answer."""
+class Server(uvicorn.Server):
+    """Uvicorn around the app: says when the models are warm, drains, and stops when a model is beyond help.
 
-    def __init__(self, config: uvicorn.Config, serving: Serving, on_ready: Callable[[], None]) -> None:
+    When it is told to stop, readiness turns red and for ``drain_s`` requests are still accepted, each answered with
+    ``Connection: close``; so whoever balances the load has time to look elsewhere, and no request meets a closed door.
+    """
+
+    def __init__(self, serving: Serving, on_ready: Callable[[], None]) -> None:
+        settings = serving.settings
+        config = uvicorn.Config(
+            create_app(serving),
+            log_level="warning",
+            access_log=False,
+            ws="none",
+            http=PatientHttp.limited(settings.body_timeout_s),
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=settings.idle_timeout_s,
+            timeout_graceful_shutdown=settings.shutdown_timeout_s,
+        )
         super().__init__(config)
         self.failure: Exception | None = None
         self._serving, self._on_ready = serving, on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and watch the models from now on."""
         await super().startup(sockets)
-        self._announcement = asyncio.create_task(self._announce())  # kept, or it could be collected
+        # Kept, or they could be collected.
+        self._watching = [asyncio.create_task(self._announce()), asyncio.create_task(self._watch())]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, then answer what is left."""
+        self._serving.draining = True
+        # The models that cannot answer have nothing to drain.
+        if self.failure is None and not self.force_exit:
+            await asyncio.sleep(self._serving.settings.drain_s)
+        for task in self._watching:
+            task.cancel()
+        await super().shutdown(sockets)
 
     async def _announce(self) -> None:
         try:
@@ -76,6 +102,17 @@ class _Server(uvicorn.Server):
             self._on_ready()
         except Exception as error:
             self.failure, self.should_exit = error, True
+
+    async def _watch(self) -> None:
+        await self._serving.failed.wait()
+        self.failure, self.should_exit = self._serving.failure, True
+
+
+def allow_connections() -> None:
+    """Let the process hold as many connections as the system allows: each is a file to it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -92,7 +129,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
-        listener.listen()  # here, because a second listener fails only now where the first has REUSEADDR too
+        listener.listen(BACKLOG)  # here, because a second listener fails only now where the first has REUSEADDR too
     except OSError as error:
         listener.close()
         raise _unusable(error, host, port) from None

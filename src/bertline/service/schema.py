@@ -1,21 +1,21 @@
-"""What goes over the wire in the service's own API: requests, answers, and the check of the texts."""
+"""What goes over the wire in the service's own API: requests and answers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bertline.inference.predictor import Prediction
 from bertline.service.problems import Code, Problem
-from bertline.service.settings import ServeSettings
+from bertline.service.reading import Policy
+from bertline.service.serving import Answered
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class PredictRequest(BaseModel):
-    """One text in ``text`` or several in ``texts``."""
+class Texts(BaseModel):
+    """One text in ``text`` or several in ``texts``, and the model that shall read them."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -29,53 +29,43 @@ class PredictRequest(BaseModel):
     text: str | None = Field(None, description="One text. Either this or texts.")
     texts: list[str] | None = Field(None, description="Several texts, answered in their order.")
     model: str | None = Field(None, description="Name of the model; needed only where several are served.")
-    top_k: int | None = Field(None, ge=1, description="How many labels to list per text; all without it.")
 
-    def checked_texts(self, settings: ServeSettings) -> list[str]:
-        """The texts of the request.
+    def named_texts(self) -> tuple[str, list[str]]:
+        """The texts, and which field they came in.
 
         Raises:
-            Problem: none or both of the fields, too many texts, or one is empty, too long or not Unicode.
+            Problem: none or both of the fields.
         """
         if self.text is not None and self.texts is not None:
             raise Problem(Code.CONFLICTING_FIELDS, "Send either text or texts, not both.", "texts")
-        if self.texts is None:
-            if self.text is None:
-                raise Problem(Code.MISSING_FIELD, "Send one text in text, or several in texts.", "text")
-            _check(self.text, "text", settings.max_chars)
-            return [self.text]
-        if not self.texts:
-            raise Problem(Code.EMPTY_TEXT, "texts is an empty list: send at least one text.", "texts")
-        if len(self.texts) > settings.max_batch_texts:
-            raise Problem(
-                Code.TOO_MANY_TEXTS,
-                f"texts has {len(self.texts):,} texts and the limit is {settings.max_batch_texts:,}: "
-                "send them in several requests.",
-                "texts",
-            )
-        for index, text in enumerate(self.texts):
-            _check(text, f"texts[{index}]", settings.max_chars)
-        return self.texts
+        if self.texts is not None:
+            return "texts", self.texts
+        if self.text is None:
+            raise Problem(Code.MISSING_FIELD, "Send one text in text, or several in texts.", "text")
+        return "text", [self.text]
 
 
-def _check(text: str, field: str, max_chars: int) -> None:
-    if not text.strip():
-        kind = "only white space" if text else "empty"
-        raise Problem(Code.EMPTY_TEXT, f"{field} is {kind}: send at least one word.", field)
-    if len(text) > max_chars:
-        raise Problem(
-            Code.TEXT_TOO_LONG,
-            f"{field} has {len(text):,} characters and the limit is {max_chars:,}: send a part of it.",
-            field,
-        )
-    # JSON can escape half of a surrogate pair, as when a text is cut in the middle of an emoji.
-    half = next((place for place, char in enumerate(text) if "\ud800" <= char <= "\udfff"), None)
-    if half is not None:
-        raise Problem(
-            Code.INVALID_TEXT,
-            f"{field} has half a surrogate pair at character {half}: send whole characters.",
-            field,
-        )
+class PredictRequest(Texts):
+    """Texts to classify."""
+
+    top_k: int | None = Field(None, ge=1, description="How many labels to list per text; all without it.")
+    truncation: Policy | None = Field(
+        None,
+        description="What to read of a text that is too long: its head and tail, one of them, all of it in windows "
+        "whose answers are averaged, or nothing, which is an error; without it, the model's own choice.",
+    )
+
+
+class TokenizeRequest(Texts):
+    """Texts to take apart."""
+
+
+class LoadRequest(BaseModel):
+    """A bundle to put in service."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    bundle: str = Field(min_length=1, description="Its directory on the machine that serves.")
 
 
 class ModelReference(BaseModel):
@@ -96,20 +86,32 @@ class TextPrediction(BaseModel):
     """The answer for one text."""
 
     label: str = Field(description="The most probable label.")
+    labels: list[str] | None = Field(
+        None, description="Where a text may have several: those of probability 0.5 or more. Absent otherwise."
+    )
     probabilities: list[LabelProbability] = Field(description="Most probable first; top_k of them if given.")
     read_tokens: int = Field(description="Tokens that the model read, [CLS] and [SEP] included.")
     cut_tokens: int = Field(description="Tokens left out because the text was too long; 0 if none.")
+    windows: int | None = Field(None, description="Windows whose answers were averaged. Absent where there is one.")
 
-    @classmethod
-    def of(cls, prediction: Prediction, top_k: int | None) -> TextPrediction:
-        """The wire form of a prediction."""
-        listed = prediction.top(top_k or len(prediction.probabilities))
-        return cls(
-            label=prediction.label,
-            probabilities=[LabelProbability(label=label, probability=share) for label, share in listed],
-            read_tokens=prediction.read_tokens,
-            cut_tokens=prediction.cut_tokens,
+
+def predictions_of(answered: Answered, top_k: int | None = None) -> list[TextPrediction]:
+    """The wire form of an answer, text by text."""
+    labels, several = answered.version.labels, answered.version.activation == "sigmoid"
+    found: list[TextPrediction] = []
+    for shares, reading in zip(answered.probabilities(), answered.readings, strict=True):
+        listed = sorted(zip(labels, shares, strict=True), key=lambda one: -one[1])
+        found.append(
+            TextPrediction(
+                label=listed[0][0],
+                labels=[label for label, share in listed if share >= 0.5] if several else None,
+                probabilities=[LabelProbability(label=label, probability=share) for label, share in listed[:top_k]],
+                read_tokens=reading.read,
+                cut_tokens=reading.cut,
+                windows=len(reading.pieces) if len(reading.pieces) > 1 else None,
+            )
         )
+    return found
 
 
 class PredictResponse(BaseModel):
@@ -117,6 +119,30 @@ class PredictResponse(BaseModel):
 
     model: ModelReference
     predictions: list[TextPrediction]
+
+
+class Token(BaseModel):
+    """A token, and the characters it stands for, from start up to end."""
+
+    id: int
+    token: str
+    start: int
+    end: int
+
+
+class TextTokens(BaseModel):
+    """The tokens of one text, without [CLS] and [SEP]."""
+
+    tokens: list[Token]
+    read_tokens: int = Field(description="Tokens that the model would read, [CLS] and [SEP] included.")
+    cut_tokens: int = Field(description="Tokens that it would leave out.")
+
+
+class TokenizeResponse(BaseModel):
+    """The tokens, in the order of the texts."""
+
+    model: ModelReference
+    texts: list[TextTokens]
 
 
 class MeasuredFigure(BaseModel):
@@ -133,7 +159,11 @@ class ModelDescription(BaseModel):
     name: str
     version: str
     labels: list[str]
+    multi_label: bool = Field(description="A text may have several of the labels.")
     max_tokens: int = Field(description="Most tokens it reads of a text, [CLS] and [SEP] included.")
+    truncation: str = Field(description="What it reads of a text that is too long.")
+    engine: str = Field(description="What computes it.")
+    ready: bool = Field(description="The process that computes it lives.")
     metrics: Mapping[str, MeasuredFigure] = Field(description="As measured when it was trained, by name.")
 
 
@@ -142,14 +172,33 @@ class Limits(BaseModel):
 
     max_batch_texts: int
     max_chars: int = Field(description="Characters of one text.")
+    max_request_tokens: int = Field(description="Tokens of all texts, windows counted each.")
     max_body_bytes: int
+
+
+class OpenAIModel(BaseModel):
+    """A model, as OpenAI's clients list them."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
 
 
 class ModelsResponse(BaseModel):
     """The models, the default one first, and the limits of a request."""
 
-    models: list[ModelDescription]
+    models: Sequence[ModelDescription]
     limits: Limits
+    object: Literal["list"] = "list"
+    data: Sequence[OpenAIModel] = Field(description="The same models, as OpenAI's clients expect them.")
+
+
+class ModelState(BaseModel):
+    """The version of a model that answers, and the one that a rollback brings back."""
+
+    current: ModelDescription
+    previous: ModelDescription | None
 
 
 class Health(BaseModel):

@@ -1,114 +1,292 @@
-"""The models behind the service, and the one thread on which they answer.
-
-``Serving.predict`` is the seam for a batcher: routes know nothing else of how a model is run.
-"""
+"""Texts in, rows out: what every route and dialect asks for, whatever its own words for it are."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Self
 
-from pydantic import JsonValue
+import numpy as np
+from jaxtyping import Float
 
-from bertline.bundle.figures import Figure, figures
-from bertline.errors import UsageError
-from bertline.inference.predictor import Prediction, Predictor
+from bertline.errors import BertlineError
+from bertline.inference.activation import Activation, probabilities
+from bertline.inference.cores import usable_cores
+from bertline.inference.wire import Op
+from bertline.service.measuring import Measuring
+from bertline.service.models import Models
 from bertline.service.problems import Code, Problem
+from bertline.service.reading import Policy, Reading
+from bertline.service.scheduler import Scheduler
+from bertline.service.settings import ServeSettings
+from bertline.service.texts import check_texts
+from bertline.service.version import Version
+from bertline.service.worker import StartWorker, WorkerProcess
 
-WARM_UP_TEXT = "The first answer is slower than all others, so nobody should wait for it."
+log = logging.getLogger(__name__)
 
 
-@runtime_checkable
-class Measured(Protocol):
-    """A predictor that knows what was measured when it was trained."""
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where a request's time went, in seconds; of its texts, the one that took longest."""
 
-    @property
-    def metrics(self) -> Mapping[str, JsonValue]:
-        """The ``metrics`` of the bundle's manifest."""
-        ...
+    tokenise_s: float
+    queue_s: float
+    compute_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Predictions, how long they waited for the thread, and how long the model took."""
+    """A row per text from one version of a model.
 
-    predictions: list[Prediction]
-    waiting_ms: float
-    inference_ms: float
+    Attributes:
+        version: which one.
+        rows: logits [texts, labels] or embeddings [texts, hidden]; for ``hidden``, [tokens, hidden] of each text.
+        readings: which tokens of each text were read.
+        timing: where the time went.
+    """
+
+    version: Version
+    rows: Sequence[Float[np.ndarray[Any, Any], "..."]]
+    readings: Sequence[Reading]
+    timing: Timing
+
+    @property
+    def read_tokens(self) -> int:
+        """Of all texts together."""
+        return sum(one.read for one in self.readings)
+
+    def probabilities(self, *, calibrated: bool = True, activation: Activation | None = None) -> list[list[float]]:
+        """Of each text, each label's, in the model's order.
+
+        Args:
+            calibrated: divide the logits by the bundle's temperature first; HF's pipelines do not.
+            activation: instead of the model's own.
+        """
+        temperature = self.version.temperature if calibrated else 1.0
+        found: list[list[float]] = probabilities(
+            np.stack(self.rows), activation or self.version.activation, temperature
+        ).tolist()
+        return found
 
 
 class Serving:
-    """The models by name, the default one first. An async context: entering it starts the warm-up.
+    """The models, and the scheduler that gives them their share. An async context: entering it starts the models.
 
-    Raises:
-        UsageError: there is no model.
+    Args:
+        bundles: directory of each model, the default one first.
+        settings: limits and times.
+        measuring: keeps the metrics.
+        start_worker: makes the process that computes; tests put something else in its place.
     """
 
-    def __init__(self, models: Mapping[str, Predictor]) -> None:
-        if not models:
-            raise UsageError("there is no model to serve: name at least one bundle")
-        self.models = dict(models)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
-        self._warming: asyncio.Task[None] | None = None
+    def __init__(
+        self,
+        bundles: Mapping[str, Path],
+        settings: ServeSettings,
+        *,
+        measuring: Measuring | None = None,
+        start_worker: StartWorker = WorkerProcess,
+    ) -> None:
+        self.settings = settings
+        self.models = Models(bundles, self._version)
+        self.measuring = measuring or Measuring()
+        self.measuring.watch(self)
+        lanes = settings.lanes or usable_cores()
+        self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self.measuring.batch)
+        self.draining = False
+        self.failure: BertlineError | None = None
+        self.failed = asyncio.Event()
+        self._start_worker = start_worker
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="tokenise")
+        self._starting: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._warming = asyncio.create_task(self._warm_up(), name="warm-up")
+        self._starting = asyncio.create_task(self.models.start(), name="start")
         return self
 
     async def __aexit__(self, *raised: object) -> None:
-        if self._warming is not None:
-            self._warming.cancel()
+        if self._starting is not None:
+            self._starting.cancel()
             with suppress(asyncio.CancelledError, Exception):  # the one who waits for it has seen its error
-                await self._warming
-        self._thread.shutdown(cancel_futures=True)
+                await self._starting
+        await self.models.stop()
+        self._executor.shutdown(cancel_futures=True)
 
     @property
     def ready(self) -> bool:
-        """Every model has answered a text."""
-        task = self._warming
-        return task is not None and task.done() and not task.cancelled() and task.exception() is None
+        """Every model has a process that lives and has answered, and requests may come."""
+        started = self._starting is not None and self._starting.done() and not self._starting.cancelled()
+        return started and self.models.ready and not self.draining and self.failure is None
 
     async def until_ready(self) -> None:
         """Return once every model has answered, or raise what the first that could not raised."""
-        assert self._warming is not None, "the app has not started"
-        await asyncio.shield(self._warming)
+        assert self._starting is not None, "the app has not started"
+        await asyncio.shield(self._starting)
 
-    def named(self, name: str | None) -> tuple[str, Predictor]:
-        """The model of that name; the only one when no name is given.
+    def deadline_s(self, header: str | None) -> float:
+        """When an answer is of no use any more, on the event loop's clock.
+
+        Args:
+            header: of the request, X-Request-Timeout-Ms.
 
         Raises:
-            Problem: no such model, or several and none was named.
+            Problem: it is no positive number.
         """
-        names = ", ".join(self.models)
-        if name is None:
-            if len(self.models) > 1:
-                raise Problem(Code.MISSING_FIELD, f"Name one of the models in model: {names}.", "model")
-            return next(iter(self.models.items()))
-        if name not in self.models:
-            raise Problem(Code.UNKNOWN_MODEL, f"There is no model of that name: known are {names}.", "model")
-        return name, self.models[name]
+        timeout_ms = self.settings.request_timeout_ms
+        if header is not None:
+            try:
+                timeout_ms = float(header)
+            except ValueError:
+                timeout_ms = 0.0
+            if not 0 < timeout_ms < float("inf"):
+                raise Problem(
+                    Code.INVALID_HEADER,
+                    "X-Request-Timeout-Ms must be a positive number of milliseconds.",
+                    "X-Request-Timeout-Ms",
+                )
+        return asyncio.get_running_loop().time() + timeout_ms / 1000
 
-    async def predict(self, predictor: Predictor, texts: Sequence[str]) -> Answered:
-        """The predictor's answers; the event loop stays free while they are computed."""
+    async def classify(
+        self,
+        version: Version,
+        texts: Sequence[str],
+        *,
+        deadline_s: float,
+        policy: Policy | None = None,
+        max_tokens: int | None = None,
+        field: str = "texts",
+    ) -> Answered:
+        """Logits of each text; those of a text's windows are averaged.
+
+        Args:
+            version: from ``models.named``.
+            texts: not empty, checked by ``check_texts`` here.
+            deadline_s: from ``deadline_s``.
+            policy: which tokens of a long text are read; None is the bundle's.
+            max_tokens: fewer than the model reads; None is all.
+            field: what the dialect calls the texts, for messages.
+
+        Raises:
+            Problem: a text cannot be used, the server has no time for it, or the model cannot compute it.
+        """
+        answered = await self._answer(Op.CLASSIFY, version, texts, deadline_s, policy, max_tokens, field)
+        self.measuring.predicted(answered, answered.probabilities())
+        return answered
+
+    async def embed(
+        self,
+        version: Version,
+        texts: Sequence[str],
+        *,
+        deadline_s: float,
+        policy: Policy | None = None,
+        max_tokens: int | None = None,
+        field: str = "texts",
+    ) -> Answered:
+        """The mean of each text's token states, not normalised; of windows, their mean. See ``classify``."""
+        return await self._answer(Op.EMBED, version, texts, deadline_s, policy, max_tokens, field)
+
+    async def hidden(
+        self,
+        version: Version,
+        texts: Sequence[str],
+        *,
+        deadline_s: float,
+        policy: Policy | None = None,
+        max_tokens: int | None = None,
+        field: str = "texts",
+    ) -> Answered:
+        """The states of each text's tokens, [CLS] and [SEP] included: [tokens, hidden] each. See ``classify``."""
+        if policy == "window":
+            raise Problem(
+                Code.UNSUPPORTED, "States of tokens cannot be pooled over windows: choose another truncation."
+            )
+        found = await self._answer(Op.HIDDEN, version, texts, deadline_s, policy, max_tokens, field)
+        each = zip(found.rows, found.readings, strict=True)
+        rows = [row.reshape(len(reading.pieces[0]), -1) for row, reading in each]
+        return Answered(version, rows, found.readings, found.timing)
+
+    async def _answer(
+        self,
+        op: Op,
+        version: Version,
+        texts: Sequence[str],
+        deadline_s: float,
+        policy: Policy | None,
+        max_tokens: int | None,
+        field: str,
+    ) -> Answered:
+        check_texts(texts, self.settings, field)
+        began_s = perf_counter()
+        policy = policy or version.truncation
+        readings = await version.reader.read(texts, policy, min(max_tokens or version.max_tokens, version.max_tokens))
+        tokenise_s = perf_counter() - began_s
+        if policy == "error":
+            _refuse_cut(readings, version, field)
+        pieces = [piece for reading in readings for piece in reading.pieces]
+        tokens = sum(map(len, pieces))
+        if tokens > self.settings.max_request_tokens:
+            raise Problem(
+                Code.TOO_MANY_TOKENS,
+                f"{field} would take {tokens:,} tokens and the limit of a request is "
+                f"{self.settings.max_request_tokens:,}: send them in several requests.",
+                field,
+            )
+        computed = await self.scheduler.compute(version.line(op), pieces, deadline_s)
+        rows = _pooled(computed.rows, readings)
+        timing = Timing(tokenise_s, computed.queue_s, computed.compute_s)
+        answered = Answered(version, rows, readings, timing)
+        self.measuring.answered(op, answered)
+        return answered
+
+    async def _version(self, name: str, bundle: Path) -> Version:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, _answer, predictor, texts, perf_counter())
 
-    async def _warm_up(self) -> None:
-        for predictor in self.models.values():
-            await self.predict(predictor, [WARM_UP_TEXT])
+        def make() -> Version:
+            return Version(
+                name,
+                bundle,
+                scheduler=self.scheduler,
+                executor=self._executor,
+                engine=self.settings.engine,
+                lanes=self.settings.lanes,
+                timeout_s=self.settings.worker_timeout_s,
+                on_beyond_help=self._fail,
+                start_worker=self._start_worker,
+            )
+
+        version = await loop.run_in_executor(None, make)  # hashes and reads files
+        await version.start()
+        return version
+
+    def _fail(self, error: BertlineError) -> None:
+        """A model cannot be kept alive: the process says so and ends, for whatever started it to start it anew."""
+        log.error("%s", error)
+        self.failure = self.failure or error
+        self.failed.set()
 
 
-def _answer(predictor: Predictor, texts: Sequence[str], asked_s: float) -> Answered:
-    began_s = perf_counter()
-    predictions = predictor.predict(texts)
-    return Answered(predictions, 1000 * (began_s - asked_s), 1000 * (perf_counter() - began_s))
+def _pooled(rows: list[np.ndarray[Any, Any]], readings: Sequence[Reading]) -> list[np.ndarray[Any, Any]]:
+    """One row per text: the mean over its windows."""
+    if len(rows) == len(readings):
+        return rows
+    each = iter(rows)
+    return [np.mean([next(each) for _ in reading.pieces], axis=0) for reading in readings]
 
 
-def measured_figures(predictor: Predictor) -> dict[str, Figure]:
-    """What was measured of a model when it was trained; empty when it does not say."""
-    return figures(predictor.metrics) if isinstance(predictor, Measured) else {}
+def _refuse_cut(readings: Sequence[Reading], version: Version, field: str) -> None:
+    for place, reading in enumerate(readings):
+        if reading.cut:
+            raise Problem(
+                Code.TOO_MANY_TOKENS,
+                f"{field}[{place}] has {reading.read + reading.cut:,} tokens and {version.name} reads "
+                f"{version.max_tokens:,}: send a part of it, or ask for another truncation.",
+                f"{field}[{place}]",
+            )

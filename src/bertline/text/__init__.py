@@ -1,6 +1,7 @@
-"""Text to ids: WordPiece tokenising and truncation that is reported."""
+"""Text to ids: WordPiece tokenising, truncation that is reported, windows over long texts."""
 
-from bertline.text.tokenizer import Tokenizer
+from bertline.text.tokenizer import Span, Tokenizer
 from bertline.text.truncation import Tokens, Truncation
+from bertline.text.windows import windows
 
-__all__ = ["Tokenizer", "Tokens", "Truncation"]
+__all__ = ["Span", "Tokenizer", "Tokens", "Truncation", "windows"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,16 @@ SPECIALS = {
     "mask_token": "[MASK]",
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A token and the characters of the text it stands for, from ``start`` up to ``end``."""
+
+    id: int
+    token: str
+    start: int
+    end: int
 
 
 class Tokenizer:
@@ -73,9 +84,29 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str], truncation: Truncation) -> list[Tokens]:
         """Ids of each text, [CLS] and [SEP] included, and how many tokens did not fit."""
+        kept = (truncation.cut(ids) for ids in self.encode_whole(texts))
+        return [Tokens(self.framed(ids), cut) for ids, cut in kept]
+
+    def encode_whole(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text, all of them, without special tokens."""
         encoded = self._wordpiece.encode_batch_fast([_whole(text) for text in texts], add_special_tokens=False)
-        kept = (truncation.cut(one.ids) for one in encoded)
-        return [Tokens([self.cls_id, *ids, self.sep_id], cut) for ids, cut in kept]
+        return [one.ids for one in encoded]
+
+    def framed(self, ids: Sequence[int]) -> list[int]:
+        """[CLS], the ids, [SEP]."""
+        return [self.cls_id, *ids, self.sep_id]
+
+    def spans(self, text: str) -> list[Span]:
+        """The tokens of a text with their places in it, without special tokens."""
+        encoded = self._wordpiece.encode(_whole(text), add_special_tokens=False)
+        return [
+            Span(id_, token, start, end)
+            for id_, token, (start, end) in zip(encoded.ids, encoded.tokens, encoded.offsets, strict=True)
+        ]
+
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+        """The text of ids, as far as WordPiece keeps it: lower case, spaces normalised."""
+        return str(self._wordpiece.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """The vocabulary entry of each id; "" for an id without one."""

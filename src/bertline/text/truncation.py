@@ -13,7 +13,7 @@ from typing import Literal
 
 from bertline.errors import SettingsError
 
-Policy = Literal["head_tail", "head"]
+Policy = Literal["head_tail", "head", "tail"]
 
 SPECIAL_TOKENS = 2  # [CLS] in front, [SEP] at the end
 SHORTEST_TOKENS = 4  # the two special ones, one of the head, one of the tail
@@ -36,6 +36,8 @@ class Truncation:
     ([1, 5, 6, 7], 3)
     >>> Truncation(max_tokens=6, policy="head").cut([1, 2, 3, 4, 5, 6, 7])
     ([1, 2, 3, 4], 3)
+    >>> Truncation(max_tokens=6, policy="tail").cut([1, 2, 3, 4, 5, 6, 7])
+    ([4, 5, 6, 7], 3)
 
     Raises:
         SettingsError: ``max_tokens`` leaves no room for a first and a last token.
@@ -63,5 +65,7 @@ class Truncation:
             return list(ids), 0
         if self.policy == "head":
             return list(ids[: self.room]), excess
+        if self.policy == "tail":
+            return list(ids[excess:]), excess
         head = max(1, int(self.room * HEAD_SHARE))
         return [*ids[:head], *ids[len(ids) - (self.room - head) :]], excess

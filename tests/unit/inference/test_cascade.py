@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bertline.data.batching import Batch, pad
 from bertline.inference.cascade import Cascade, unsure_rows
-from bertline.inference.predictor import Backend, softmax
+from bertline.inference.activation import softmax
+from bertline.inference.predictor import Backend
 
 SURE = 50  # ids from here on make the first network sure
 Array = np.ndarray[Any, Any]

@@ -47,11 +47,11 @@ def test_a_bundle_replaced_while_it_is_loaded_is_loaded_again(tmp_path: Path, mo
     write_tiny_bundle(target, labels=("a", "b"))
     torch_backend, seen = module._Loader._torch, []
 
-    def replacing(loader: module._Loader) -> Backend:
+    def replacing(loader: module._Loader, device: str) -> Backend:
         seen.append(loader.bundle.version)
         if len(seen) == 1:
             write_tiny_bundle(target, labels=("x", "y"), seed=1, overwrite=True)
-        return torch_backend(loader)
+        return torch_backend(loader, device)
 
     monkeypatch.setattr(module._Loader, "_torch", replacing)
     predictor = load_predictor(target)

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bertline.bundle import Manifest, load, writing
 from bertline.bundle.engine import Engine
 from bertline.bundle.exporter import FP32, Recipe, export
 from bertline.bundle.network import Network
 from bertline.errors import BundleError, EngineWarning, SettingsError, UsageError
+from bertline.inference import load as module
 from bertline.inference import load_predictor
+from bertline.inference.predictor import Backend
+from bertline.inference.torch_backend import TorchBackend
 from tests.unit.inference.tiny import TEXTS, tiny_classifier, write_tiny_bundle
 
 OTHER = Engine(name="other", precision="fp32", file="engines/other.onnx")
@@ -74,6 +78,57 @@ def test_a_device_that_is_asked_for_is_pytorchs(tiny: Path) -> None:
         load_predictor(tiny, device="toaster")
 
 
+# ------------------------------------------------------------------------------------------------- with a GPU
+
+
+@pytest.fixture
+def a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch says that there is one."""
+    monkeypatch.setattr(module, "torch_sees_gpu", lambda: True)
+
+
+@pytest.fixture
+def devices(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The devices that PyTorch is asked for; all of them are the CPU."""
+    asked: list[str] = []
+
+    def backend(loader: module._Loader, device: str) -> Backend:
+        asked.append(device)
+        return TorchBackend(loader.bundle.path, device="cpu")
+
+    monkeypatch.setattr(module._Loader, "_torch", backend)
+    return asked
+
+
+@pytest.mark.usefixtures("a_gpu")
+def test_where_pytorch_sees_a_gpu_it_answers_on_it(tiny: Path, bundle: Path, devices: list[str]) -> None:
+    assert [load_predictor(one).engine for one in (tiny, bundle)] == ["torch", "torch"]
+    assert devices == ["cuda", "cuda"]
+
+
+@pytest.mark.usefixtures("a_gpu")
+def test_a_gpu_changes_nothing_where_something_else_is_asked_for(tiny: Path, devices: list[str]) -> None:
+    assert load_predictor(tiny, device="cpu").engine == "fp32"
+    assert load_predictor(tiny, engine="fp32").engine == "fp32"
+    assert devices == []
+    assert load_predictor(tiny, engine="torch", device="cpu").engine == "torch"
+    assert devices == ["cpu"]
+
+
+@pytest.mark.usefixtures("a_gpu")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here the GPU can be used")
+def test_where_the_gpu_cannot_be_used_the_cpus_engines_answer_and_pytorch_on_the_cpu_last(
+    tiny: Path, bundle: Path
+) -> None:
+    with pytest.warns(EngineWarning, match=r"engine torch of .* is not used: torch cannot use the device 'cuda' .*; fp32"):
+        assert load_predictor(tiny).engine == "fp32"
+    with pytest.warns(EngineWarning, match=r"'cuda' .*; torch answers instead"):
+        assert load_predictor(bundle).engine == "torch"
+
+
+# ------------------------------------------------------------------------------------------------- without one
+
+
 def test_a_bundle_reached_by_a_link_is_read(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "current").symlink_to(tiny)
     assert load_predictor(tmp_path / "current").engine == "fp32"
@@ -81,8 +136,8 @@ def test_a_bundle_reached_by_a_link_is_read(tiny: Path, tmp_path: Path) -> None:
 
 def test_batches_are_bounded_as_the_engine_says_unless_told(rewritten: Callable[..., Path]) -> None:
     target = rewritten((FP32.model_copy(update={"batch_tokens": 77}),), {})
-    assert load_predictor(target)._batch_tokens == 77
-    assert load_predictor(target, batch_tokens=99)._batch_tokens == 99
+    assert load_predictor(target).batch_tokens == 77
+    assert load_predictor(target, batch_tokens=99).batch_tokens == 99
 
 
 def test_an_engine_that_computes_something_else_is_refused_by_name(rewritten: Callable[..., Path]) -> None:

@@ -8,13 +8,14 @@ import pytest
 
 from bertline.bundle.exporter import FP32
 from bertline.bundle.graph import Graph
+from bertline.bundle.probes import EMBEDDING
 from bertline.data.batching import Batch, pad
 from bertline.encoder.config import Family
 from bertline.encoder.heads import Pooling
 from bertline.errors import BundleError
 from bertline.inference import load_predictor
 from bertline.inference import onnx_backend as module
-from bertline.inference.onnx_backend import WIDE_TOKENS, OnnxBackend
+from bertline.inference.onnx_backend import WIDE_TOKENS, OnnxBackend, OnnxEncoder, OnnxGraph
 from bertline.inference.torch_backend import TorchBackend
 from tests.unit.inference.tiny import TEXTS, VOCABULARY, write_tiny_bundle
 
@@ -100,3 +101,26 @@ def test_an_id_outside_the_table_is_a_bundle_error(backend: OnnxBackend) -> None
     wrong = pad([[2, len(VOCABULARY), 3]], 0)
     with pytest.raises(BundleError, match=r"model\.onnx: onnxruntime cannot compute it \(.*"):
         backend.logits(Batch(wrong.ids, wrong.attend))
+
+
+def test_the_outputs_of_a_graph_are_computed_by_name(tiny: Path) -> None:
+    graph, encoder, batch = OnnxGraph(tiny / EMBEDDING), OnnxEncoder(tiny / EMBEDDING), pad(IDS, 0)
+    methods = {"embedding": encoder.embeddings, "hidden": encoder.hidden, "logits": encoder.logits}
+    for output, method in methods.items():
+        found = graph.compute(output, batch)
+        np.testing.assert_array_equal(method(batch), found)
+        np.testing.assert_allclose(graph.compute(output, batch, alone=True), found, atol=1e-5, rtol=0)
+    expected = OnnxBackend(tiny / "model.onnx").logits(batch)
+    np.testing.assert_allclose(encoder.logits(batch), expected, atol=1e-5, rtol=0)
+
+
+def test_an_output_that_a_graph_has_not_is_a_bundle_error(tiny: Path) -> None:
+    with pytest.raises(BundleError, match=r"model\.onnx: onnxruntime cannot compute it \(.*"):
+        OnnxGraph(tiny / "model.onnx", lanes=1).compute("embedding", pad(IDS[:1], 0))
+
+
+def test_how_wide_an_output_is_stands_in_the_file(tiny: Path) -> None:
+    graph = OnnxGraph(tiny / EMBEDDING)
+    assert (graph.width("embedding"), graph.width("hidden")) == (32, 32)
+    with pytest.raises(BundleError, match=r"embedding\.onnx does not say how wide its absent is: make it again with"):
+        graph.width("absent")

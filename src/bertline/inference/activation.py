@@ -1,0 +1,45 @@
+"""From logits to probabilities: one label of several, or each label for itself, as the checkpoint says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+Activation = Literal["softmax", "sigmoid"]
+Rows = Float[np.ndarray[Any, Any], "rows labels"]
+
+
+def activation_of(checkpoint: Path) -> Activation:
+    """``sigmoid`` where ``problem_type`` in ``config.json`` is that of several labels a text, as in HF's pipelines."""
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    return "sigmoid" if config.get("problem_type") == "multi_label_classification" else "softmax"
+
+
+def probabilities(logits: Rows, activation: Activation, temperature: float = 1.0) -> Rows:
+    """Probabilities from logits divided by a temperature.
+
+    >>> probabilities(np.array([[0.0, np.log(3.0)]]), "sigmoid").round(2).tolist()
+    [[0.5, 0.75]]
+    """
+    return softmax(logits, temperature) if activation == "softmax" else sigmoid(logits, temperature)
+
+
+def softmax(logits: Rows, temperature: float = 1.0) -> Rows:
+    """Probabilities of one label of several, from logits divided by a temperature (Guo et al. 2017, equation 9).
+
+    >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
+    [[0.25, 0.75]]
+    """
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def sigmoid(logits: Rows, temperature: float = 1.0) -> Rows:
+    """Probability of each label for itself, from logits divided by a temperature."""
+    scaled = np.clip(logits.astype(np.float64) / temperature, -700, 700)  # exp(710) is no double any more
+    return np.asarray(1 / (1 + np.exp(-scaled)))

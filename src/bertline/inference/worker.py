@@ -1,0 +1,146 @@
+"""The process that computes: ``python -m bertline.inference.worker BUNDLE``, batches in and rows out over one socket.
+
+The network runs here and not in the server, because a process can be killed: a batch that never ends, a library that
+crashes and memory that runs out then cost a batch, and not the service. As many batches are computed at a time as the
+engine has lanes. The process ends when its socket does; it leaves signals to the server that started it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import queue
+import signal
+import socket
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from bertline.data.batching import Batch
+from bertline.errors import BertlineError, EngineWarning
+from bertline.inference.embed import Embedder, load_embedder
+from bertline.inference.load import load_predictor
+from bertline.inference.wire import Frames, Op, Order, Reply, Status
+
+RECEIVE_BYTES = 1 << 16
+# How onnxruntime and torch say that memory ran out; neither raises a MemoryError.
+_NO_MEMORY = ("failed to allocate", "bad_alloc", "not enough memory", "out of memory")
+
+Values = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What the process says once it can compute."""
+
+    version: str
+    engine: str
+    lanes: int
+    batch_tokens: int
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Started:
+        """From JSON."""
+        content = json.loads(text)
+        return cls(**{**content, "warnings": tuple(content["warnings"])})
+
+
+class Computer:
+    """A bundle's network, and its embeddings from the first time that they are asked for."""
+
+    def __init__(self, bundle: Path, engine: str | None, lanes: int | None) -> None:
+        self._bundle, self._lanes = bundle, lanes
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", EngineWarning)
+            self._predictor = load_predictor(bundle, engine=engine, lanes=lanes)
+        said = tuple(str(one.message) for one in caught if issubclass(one.category, EngineWarning))
+        one = self._predictor
+        self.started = Started(one.version, one.engine, one.backend.lanes, one.batch_tokens, said)
+        self._embedder: Embedder | None = None
+        self._lock = threading.Lock()
+
+    def compute(self, op: Op, batch: Batch, *, alone: bool) -> Values:
+        """A row per text."""
+        if op is Op.CLASSIFY:
+            return self._predictor.logits(batch, alone=alone)
+        if op is Op.EMBED:
+            return self._embeddings().embeddings(batch, alone=alone)
+        if op is Op.HIDDEN:
+            hidden = self._embeddings().hidden(batch)
+            return hidden.reshape(len(hidden), -1)
+        return np.zeros((1, 1), np.float32)
+
+    def _embeddings(self) -> Embedder:
+        with self._lock:
+            if self._embedder is None:
+                self._embedder = load_embedder(self._bundle, lanes=self._lanes)
+            return self._embedder
+
+
+def answer(compute: Callable[..., Values], order: Order) -> Reply:
+    """Compute an order; whatever goes wrong is the reply."""
+    began_s = perf_counter()
+    try:
+        values = compute(order.op, order.batch, alone=order.alone)
+        return Reply(order.number, Status.DONE, values, seconds=perf_counter() - began_s)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        short = isinstance(error, MemoryError) or any(sign in said.lower() for sign in _NO_MEMORY)
+        # A library's message may quote its input; our own sentences never do.
+        told = str(error) if isinstance(error, BertlineError) else type(error).__name__
+        return Reply(order.number, Status.NO_MEMORY if short else Status.FAILED, text=told)
+
+
+def run(connection: socket.socket, bundle: Path, engine: str | None, lanes: int | None) -> None:
+    """Load the bundle, say so, and compute what comes until the connection ends."""
+    try:
+        computer = Computer(bundle, engine, lanes)
+    except BertlineError as error:
+        told = Started("", "", 0, 0, (), str(error))
+        connection.sendall(Reply(0, Status.READY, text=json.dumps(asdict(told))).pack())
+        return
+    connection.sendall(Reply(0, Status.READY, text=json.dumps(asdict(computer.started))).pack())
+    orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+    sending = threading.Lock()
+
+    def lane() -> None:
+        while (order := orders.get()) is not None:
+            reply = answer(computer.compute, order).pack()
+            with sending:
+                connection.sendall(reply)
+
+    for number in range(computer.started.lanes):
+        threading.Thread(target=lane, name=f"lane-{number}", daemon=True).start()
+    frames = Frames()
+    while data := connection.recv(RECEIVE_BYTES):
+        for frame in frames.feed(data):
+            orders.put(Order.unpack(frame))
+
+
+def main() -> None:
+    """Compute for the server on the other end of the socket that it handed over."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--socket", type=int, required=True, help="file descriptor of the connection")
+    parser.add_argument("--engine")
+    parser.add_argument("--lanes", type=int)
+    asked = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    with socket.socket(fileno=asked.socket) as connection:
+        try:
+            run(connection, asked.bundle, asked.engine, asked.lanes)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the server is gone
+
+
+if __name__ == "__main__":
+    main()

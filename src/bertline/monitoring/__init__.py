@@ -1,0 +1,1 @@
+"""What is measured of a running service, in one table, and how it is read."""

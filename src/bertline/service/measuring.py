@@ -1,0 +1,125 @@
+"""From what happens to the metrics: one observer of batches, answers and refusals, and of what HTTP made of them."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bertline.inference.wire import Op
+from bertline.monitoring.metrics import Metrics
+from bertline.service.problems import Problem
+from bertline.service.scheduler import BatchRecord
+
+if TYPE_CHECKING:
+    from bertline.service.serving import Answered, Serving
+
+
+class Measuring:
+    """Keeps the metrics of a service."""
+
+    def __init__(self, metrics: Metrics | None = None) -> None:
+        self.metrics = metrics or Metrics()
+        self._known: dict[str, int] = {}
+
+    def watch(self, serving: Serving) -> None:
+        """Read queues and processes whenever the metrics are read."""
+        self.metrics.before_reading(lambda: self._look(serving))
+
+    def batch(self, record: BatchRecord) -> None:
+        """A batch was computed."""
+        observe, (model, _) = self.metrics.observe, record.line.model
+        observe("bertline_batch_texts", record.texts, model=model)
+        observe("bertline_batch_tokens", record.padded_tokens, model=model)
+        observe("bertline_batch_seconds", record.compute_s, model=model)
+        self.metrics.count("bertline_computed_tokens", record.tokens, model=model, kind="real")
+        padding = record.padded_tokens - record.tokens
+        self.metrics.count("bertline_computed_tokens", padding, model=model, kind="padding")
+
+    def answered(self, op: Op, answered: Answered) -> None:
+        """A request got its rows."""
+        count, observe, version = self.metrics.count, self.metrics.observe, answered.version
+        names = {"model": version.name, "version": version.version}
+        texts, timing = len(answered.readings), answered.timing
+        count("bertline_texts", texts, op=op.name.lower(), **names)
+        size = "single" if texts == 1 else "batch"
+        count("bertline_requests", 1, model=version.name, op=op.name.lower(), size=size)
+        for phase, seconds in (
+            ("tokenise", timing.tokenise_s),
+            ("queue", timing.queue_s),
+            ("compute", timing.compute_s),
+        ):
+            observe("bertline_phase_seconds", seconds, model=version.name, phase=phase)
+        for reading in answered.readings:
+            observe("bertline_text_tokens", reading.read + reading.cut, model=version.name)
+            if reading.cut:
+                count("bertline_cut_tokens", reading.cut, **names)
+
+    def predicted(self, answered: Answered, probabilities: list[list[float]]) -> None:
+        """Labels were given."""
+        version = answered.version
+        names = {"model": version.name, "version": version.version}
+        for shares in probabilities:
+            confidence = max(shares)
+            label = version.labels[shares.index(confidence)]
+            self.metrics.count("bertline_predicted", 1, label=label, **names)
+            self.metrics.observe("bertline_confidence", confidence, **names)
+
+    def refused(self, problem: Problem) -> None:
+        """A request got an error."""
+        self.metrics.count("bertline_problems", 1, code=problem.code.value)
+
+    def _look(self, serving: Serving) -> None:
+        put = self.metrics.set
+        self.metrics.clear("bertline_model_info")
+        for version in serving.models:
+            lines = version.lines
+            put("bertline_queue_texts", sum(line.queue.texts for line in lines), model=version.name)
+            put("bertline_queue_tokens", sum(line.queue.tokens for line in lines), model=version.name)
+            wait_s = max((serving.scheduler.expected_wait_s(line) for line in lines), default=0.0)
+            put("bertline_queue_seconds", wait_s, model=version.name)
+            put("bertline_model_info", 1, model=version.name, version=version.version, engine=version.engine)
+            before = self._known.get(version.name, 0)
+            self._known[version.name] = version.restarts
+            self.metrics.count("bertline_worker_restarts", max(0, version.restarts - before), model=version.name)
+        put("bertline_ready", serving.ready)
+
+
+class MeasuredHttp:
+    """ASGI middleware: answers by route and status, and how long they took."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+        self._open = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; count its answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began_s, status = perf_counter(), "client_gone"
+        self._open += 1
+        self._metrics.set("bertline_http_requests_in_progress", self._open)
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            self._open -= 1
+            # The template and not the path, which anybody may make up: ``/v1/models/{name}``.
+            route = getattr(scope.get("route"), "path", "other")
+            seconds = perf_counter() - began_s
+            self._metrics.count("bertline_http_requests", 1, route=route, method=_method(scope), status=status)
+            self._metrics.observe("bertline_http_request_seconds", seconds, route=route)
+            self._metrics.set("bertline_http_requests_in_progress", self._open)
+
+
+def _method(scope: Scope) -> str:
+    known = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
+    return scope["method"] if scope["method"] in known else "other"

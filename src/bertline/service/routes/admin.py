@@ -1,0 +1,73 @@
+"""Other versions of a model while the server runs: load one, go back. From this machine only."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from fastapi import APIRouter, Depends, Request
+
+from bertline.service.problems import Code, Problem
+from bertline.service.routes.context import AsJson, ServingNow, error_answers
+from bertline.service.routes.own import described
+from bertline.service.schema import LoadRequest, ModelState
+
+# A proxy on this machine makes every client look local; these headers give it away.
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+
+async def _from_this_machine(request: Request) -> None:
+    """Refuse clients elsewhere, and pages of other sites that a browser here shows (they name their own host)."""
+    peer = request.client.host if request.client else ""
+    named = (request.url.hostname or "").strip("[]")
+    if not (_loopback(peer) and (named == "localhost" or _loopback(named))) or any(
+        one in request.headers for one in FORWARDED
+    ):
+        raise Problem(Code.NOT_LOCAL, "Models are changed from the machine that serves them: ask 127.0.0.1 there.")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+router = APIRouter(prefix="/admin/models", tags=["admin"], dependencies=[Depends(_from_this_machine)])
+
+
+@router.get("/{name}", responses=error_answers(Code.NOT_LOCAL, Code.UNKNOWN_MODEL, Code.NOT_READY))
+async def show(name: str, serving: ServingNow) -> ModelState:
+    """The version that answers, and the one that a rollback brings back."""
+    return _state(serving, name)
+
+
+@router.put(
+    "/{name}",
+    dependencies=[AsJson],
+    responses=error_answers(
+        Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.INVALID_JSON, Code.NOT_JSON, Code.MISSING_FIELD, Code.WRONG_TYPE
+    ),
+)
+async def load(name: str, asked: LoadRequest, serving: ServingNow) -> ModelState:
+    """Put a bundle in service under this name.
+
+    Its hashes and probe answers are checked and it is warmed up beside the version that answers; then it takes its
+    place at once. When it cannot be used, nothing changes.
+    """
+    await serving.models.load(name, Path(asked.bundle))
+    return _state(serving, name)
+
+
+@router.post(
+    "/{name}/rollback", responses=error_answers(Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY)
+)
+async def roll_back(name: str, serving: ServingNow) -> ModelState:
+    """Let the version before this one answer again. Its process never stopped, so it does at once."""
+    await serving.models.roll_back(name)
+    return _state(serving, name)
+
+
+def _state(serving: ServingNow, name: str) -> ModelState:
+    current, previous = serving.models.named(name, None), serving.models.previous(name)
+    return ModelState(current=described(current), previous=described(previous) if previous else None)

@@ -1,0 +1,112 @@
+"""What routes of every dialect have in common: how they reach the models, and how an answer says what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from bertline.service.problems import STATUS, Code, ErrorBody, Problem
+from bertline.service.refusals import problem_of
+from bertline.service.serving import Answered, Serving
+from bertline.service.settings import ServeSettings
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+# What may happen to any request that asks a model something.
+MODEL_ERRORS = (
+    Code.INVALID_JSON, Code.NOT_JSON, Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW, Code.MISSING_FIELD, Code.WRONG_TYPE,
+    Code.EMPTY_TEXT, Code.INVALID_TEXT, Code.TEXT_TOO_LONG, Code.TOO_MANY_TEXTS, Code.TOO_MANY_TOKENS,
+    Code.UNKNOWN_MODEL, Code.INVALID_HEADER, Code.UNSUPPORTED, Code.OUT_OF_RANGE, Code.OVERLOADED, Code.DEADLINE,
+    Code.COMPUTE_FAILED, Code.NO_MEMORY, Code.WORKER_LOST, Code.NOT_READY, Code.INTERNAL,
+)  # fmt: skip
+
+
+def error_answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route for its OpenAPI description, from the table."""
+    by_status: dict[int | str, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(int(STATUS[code]), []).append(code.value)
+    return {status: {"model": ErrorBody, "description": ", ".join(names)} for status, names in by_status.items()}
+
+
+async def _serving(request: Request) -> Serving:
+    serving: Serving = request.app.state.serving
+    return serving
+
+
+async def _settings(request: Request) -> ServeSettings:
+    settings: ServeSettings = request.app.state.serving.settings
+    return settings
+
+
+async def _deadline_s(
+    request: Request,
+    x_request_timeout_ms: Annotated[
+        str | None, Header(description="Milliseconds after which the answer is of no use; 504 when it cannot be met.")
+    ] = None,
+) -> float:
+    serving: Serving = request.app.state.serving
+    return serving.deadline_s(x_request_timeout_ms)
+
+
+async def sent_as_json(request: Request) -> None:
+    """Refuse other content types, which a page of another origin could send without being asked (CORS)."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(Code.NOT_JSON, "Send the body as JSON, with the header Content-Type: application/json.", None)
+
+
+ServingNow = Annotated[Serving, Depends(_serving)]
+SettingsNow = Annotated[ServeSettings, Depends(_settings)]
+DeadlineNow = Annotated[float, Depends(_deadline_s)]  # on the event loop's clock
+AsJson = Depends(sent_as_json)
+
+
+def answer_headers(answered: Answered) -> dict[str, str]:
+    """Who answered, and where the time went (https://www.w3.org/TR/server-timing/, in milliseconds)."""
+    timing = answered.timing
+    return {
+        "Server-Timing": (
+            f"tokenise;dur={1000 * timing.tokenise_s:.2f}, waiting;dur={1000 * timing.queue_s:.2f}, "
+            f"inference;dur={1000 * timing.compute_s:.2f}"
+        ),
+        "X-Model": answered.version.name,
+        "X-Model-Version": answered.version.version,
+        "Cache-Control": "no-store",
+    }
+
+
+def json_answer(body: bytes | str, answered: Answered) -> Response:
+    """A body that is JSON already, with the headers of its answer."""
+    return Response(body, media_type="application/json", headers=answer_headers(answered))
+
+
+def dialect(refuse: Callable[[Problem], Response]) -> type[APIRoute]:
+    """Routes whose errors have the shape of another server's: ``APIRouter(route_class=dialect(...))``.
+
+    Args:
+        refuse: makes the answer to a request that has a problem.
+    """
+
+    class DialectRoute(APIRoute):
+        def get_route_handler(self) -> Any:
+            handle: Any = super().get_route_handler()
+
+            async def answer(request: Request) -> Response:
+                try:
+                    found: Response = await handle(request)
+                    return found
+                except RequestValidationError as error:
+                    problem = problem_of(error.errors())
+                except Problem as found_problem:
+                    problem = found_problem
+                request.app.state.measuring.refused(problem)
+                return refuse(problem)
+
+            return answer
+
+    return DialectRoute

@@ -1,0 +1,33 @@
+"""Is the process alive, and may requests come?"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from bertline.service.problems import Code, Problem
+from bertline.service.routes.context import ServingNow, error_answers
+from bertline.service.schema import Health
+
+router = APIRouter(tags=["health"])
+
+
+async def live() -> Health:
+    """The process answers. Restart it when it does not."""
+    return Health(status="live")
+
+
+async def ready(serving: ServingNow) -> Health:
+    """Every model has answered a text and the process that computes it lives. Send requests only then."""
+    if serving.draining:
+        raise Problem(Code.NOT_READY, "The server is stopping: send requests elsewhere.")
+    if not serving.ready:
+        raise Problem(
+            Code.NOT_READY, "A model is not ready, or the process that computes it is replaced: ask again in a second."
+        )
+    return Health(status="ready")
+
+
+for path in ("/health/live", "/livez"):
+    router.get(path, summary="Is the process alive?")(live)
+for path in ("/health/ready", "/readyz"):
+    router.get(path, summary="May requests come?", responses=error_answers(Code.NOT_READY))(ready)

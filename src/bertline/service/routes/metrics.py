@@ -1,0 +1,22 @@
+"""The metrics, as Prometheus reads them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from bertline.monitoring.metrics import CONTENT_TYPE
+from bertline.service.measuring import Measuring
+
+router = APIRouter(tags=["health"])
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}, "description": "In Prometheus' text format."}},
+)
+async def metrics(request: Request) -> Response:
+    """Requests, phases, batches, queues, labels; those of Text Embeddings Inference by its names too."""
+    measuring: Measuring = request.app.state.measuring
+    return Response(measuring.metrics.text(), headers={"Content-Type": CONTENT_TYPE})

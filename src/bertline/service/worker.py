@@ -1,0 +1,237 @@
+"""The server's side of one process that computes (``bertline.inference.worker``): start it, ask it, notice its end.
+
+A process is lost when its socket closes, when it leaves a batch unanswered for too long, or when, asked through the
+queue that batches take, it does not answer while it has nothing else to do. It is killed then, whatever it is at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from bertline.data.batching import Batch
+from bertline.errors import BundleError
+from bertline.inference.wire import EMPTY, Frames, Op, Order, Reply, Status
+from bertline.inference.worker import Started
+
+START_TIMEOUT_S = 120.0  # a bundle of a gigabyte on a slow disk is hashed and loaded in that time
+HEARTBEAT_S = 1.0
+
+
+class WorkerLost(Exception):
+    """The process is gone; what it was computing may be computed by another."""
+
+
+class ComputeFailed(Exception):
+    """This batch cannot be computed; the message says nothing of its texts."""
+
+
+class NoMemory(ComputeFailed):
+    """There is not enough memory for this batch."""
+
+
+class Computes(Protocol):
+    """What the scheduler knows of a process that computes."""
+
+    async def compute(self, op: Op, batch: Batch, *, alone: bool) -> Reply:
+        """The rows of a batch.
+
+        Raises:
+            ComputeFailed: this batch cannot be computed.
+            WorkerLost: the process ended, or had to be ended.
+        """
+        ...
+
+
+class Worker(Computes, Protocol):
+    """Something that computes a bundle, with a life of its own."""
+
+    async def start(self) -> Started:
+        """Return once it can compute.
+
+        Raises:
+            BundleError: it cannot load the bundle, or says nothing in time.
+        """
+        ...
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        ...
+
+    async def stop(self) -> None:
+        """End it; it is not reported as lost."""
+        ...
+
+
+class StartWorker(Protocol):
+    """Makes a worker, as ``WorkerProcess`` does."""
+
+    def __call__(
+        self,
+        bundle: Path,
+        *,
+        engine: str | None,
+        lanes: int | None,
+        timeout_s: float,
+        on_lost: Callable[[str], None],
+    ) -> Worker:
+        """Not started yet."""
+        ...
+
+
+class WorkerProcess:
+    """A process that computes a bundle.
+
+    Args:
+        bundle: what it loads.
+        engine: by name; None is the bundle's choice.
+        lanes: batches at a time; None is one per core.
+        timeout_s: longest time for a batch.
+        on_lost: called once, when it is gone without having been asked to stop.
+    """
+
+    def __init__(
+        self,
+        bundle: Path,
+        *,
+        engine: str | None,
+        lanes: int | None,
+        timeout_s: float,
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self._bundle, self._engine, self._lanes = bundle, engine, lanes
+        self._timeout_s, self._on_lost = timeout_s, on_lost
+        self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._number = 0
+        self._running = self._lost = False
+        self._heartbeat: asyncio.Task[None] | None = None
+
+    async def start(self) -> Started:
+        """Start the process and wait until it can compute.
+
+        Raises:
+            BundleError: it cannot load the bundle, or says nothing in time.
+        """
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "bertline.inference.worker", str(self._bundle.absolute())]
+        command += ["--socket", str(theirs.fileno())]
+        command += ["--engine", self._engine] if self._engine else []
+        command += ["--lanes", str(self._lanes)] if self._lanes else []
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                *command, pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL
+            )
+        loop = asyncio.get_running_loop()
+        ready = self._waiting[0] = loop.create_future()
+        self._transport, _ = await loop.create_connection(lambda: _Connection(self), sock=ours)
+        try:
+            started = Started.parse((await asyncio.wait_for(ready, START_TIMEOUT_S)).text)
+        except (TimeoutError, WorkerLost):
+            self.kill()
+            raise BundleError(f"the process that computes {self._bundle} did not start: see its output above") from None
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+        del self._waiting[0]
+        if started.error is not None:
+            raise BundleError(started.error)
+        self._running = True
+        self._heartbeat = asyncio.create_task(self._beat(), name="heartbeat")
+        return started
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    async def compute(self, op: Op, batch: Batch, *, alone: bool) -> Reply:
+        """See ``Computes.compute``."""
+        if self._lost:
+            raise WorkerLost
+        self._number += 1
+        number, loop = self._number, asyncio.get_running_loop()
+        reply = self._waiting[number] = loop.create_future()
+        self._transport.write(Order(number, op, batch, alone).pack())
+        overdue = loop.call_later(self._timeout_s, self._hung)
+        try:
+            found: Reply = await reply
+        finally:
+            overdue.cancel()
+            self._waiting.pop(number, None)
+        if found.status is Status.NO_MEMORY:
+            raise NoMemory(found.text)
+        if found.status is Status.FAILED:
+            raise ComputeFailed(found.text)
+        return found
+
+    async def stop(self) -> None:
+        """End the process; it is not reported as lost."""
+        self._running = False
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        with suppress(AttributeError):  # it was never started
+            self._transport.close()
+            try:
+                await asyncio.wait_for(self._process.wait(), 5)
+            except TimeoutError:
+                self.kill()
+                await self._process.wait()
+
+    def kill(self) -> None:
+        """End the process now."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    def received(self, reply: Reply) -> None:
+        """A frame came from the process."""
+        waiting = self._waiting.get(reply.number)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply)
+
+    def closed(self) -> None:
+        """The process's end of the socket is closed."""
+        self._gone("it ended")
+
+    def _hung(self) -> None:
+        self._gone(f"it left a batch unanswered for {self._timeout_s:g} s")
+
+    def _gone(self, why: str) -> None:
+        if self._lost:
+            return
+        self._lost = True
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        self.kill()
+        self._transport.close()
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(WorkerLost())
+                waiting.exception()  # looked at, whether or not anybody still waits
+        if self._running:
+            self._on_lost(why)
+
+    async def _beat(self) -> None:
+        """Ask for an answer through the queue of the batches, whenever nothing else shows that it lives."""
+        with suppress(WorkerLost, ComputeFailed):
+            while True:
+                await asyncio.sleep(HEARTBEAT_S)
+                if not self._waiting:
+                    await self.compute(Op.PING, EMPTY, alone=False)
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, worker: WorkerProcess) -> None:
+        self._worker, self._frames = worker, Frames()
+
+    def data_received(self, data: bytes) -> None:
+        for frame in self._frames.feed(data):
+            self._worker.received(Reply.unpack(frame))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._worker.closed()
