@@ -62,7 +62,7 @@ def our_training(directory: Path, device: torch.device) -> Step:
     optimiser = Optimiser(classifier, settings)
 
     def step(batch: Batch, targets: Tensor) -> None:
-        ids, attend = to_device(batch, device)
+        ids, attend = to_device(batch, device, reads_attend=False)
         with placement.computing():
             summed = classify(classifier, ids, attend, targets.to(device))
         if not math.isfinite(float(summed.detach())):

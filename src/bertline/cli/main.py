@@ -11,6 +11,9 @@ import typer
 from bertline import __version__
 from bertline.cli import distill, evaluate, optimize, predict, serve, train
 from bertline.errors import BertlineError, EngineWarning
+from bertline.training.spinning import sleep_if_busy
+
+TRAINING = ("train", "distill")  # verbs whose threads wait for each other
 
 app = typer.Typer(
     name="bertline",
@@ -33,10 +36,13 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
 ) -> None:
     """Options of every verb; ``--debug`` is read by ``main`` because an error ends the verb."""
+    if context.invoked_subcommand in TRAINING:
+        sleep_if_busy()  # here, because no verb has imported torch yet
 
 
 def _warn(

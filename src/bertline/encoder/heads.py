@@ -18,7 +18,7 @@ from bertline.encoder.encoder import Encoder, initialise
 Pooling = Literal["cls", "mean"]
 
 States = Float[Tensor, "batch tokens hidden"]
-Attend = Bool[Tensor, "batch tokens"]
+Attend = Bool[Tensor, "batch tokens"] | None  # None: every token is real
 Logits = Float[Tensor, "batch labels"]
 
 
@@ -67,7 +67,9 @@ class MeanHead(nn.Module):
 
 
 def mean_pool(states: States, attend: Attend) -> Float[Tensor, "batch hidden"]:
-    """Mean over the real tokens of each text."""
+    """Mean over the real tokens of each text; without ``attend`` over all of them, in fp32 to the same bits."""
+    if attend is None:
+        return states.mean(1)
     weights = attend.unsqueeze(-1).to(states.dtype)
     return (states * weights).sum(1) / weights.sum(1)
 
@@ -89,6 +91,6 @@ class Classifier(nn.Module):
         return self.encoder.config
 
     def forward(self, ids: Int[Tensor, "batch tokens"], attend: Attend) -> Logits:
-        """Logits of each text, [batch, labels]."""
+        """Logits of each text, [batch, labels]; ``attend`` as the encoder takes it."""
         logits: Tensor = self.head(self.encoder(ids, attend).last, attend)
         return logits

@@ -11,7 +11,8 @@ from bertline.bundle.engine import RESERVED as TORCH
 from bertline.bundle.engine import Engine
 from bertline.bundle.probes import TOLERANCE, deviation, read_probes
 from bertline.data.batching import pad
-from bertline.errors import BertlineError, BundleError, EngineWarning, UsageError
+from bertline.errors import BertlineError, BundleError, EngineWarning, SettingsError, UsageError
+from bertline.inference.gpu import torch_sees_gpu
 from bertline.inference.predictor import BATCH_TOKENS, Backend, TextClassifier
 from bertline.text import Tokenizer, Truncation
 
@@ -29,8 +30,9 @@ def load_predictor(
 ) -> TextClassifier:
     """The predictor of a bundle.
 
-    Engines are tried in the bundle's order, PyTorch last. One that cannot be loaded, or that gives the probe texts
-    other answers than it should, is left out with an ``EngineWarning`` that names it.
+    Engines are tried in the bundle's order, PyTorch last; but where PyTorch sees a GPU, PyTorch on it comes first. One
+    that cannot be loaded, or that gives the probe texts other answers than it should, is left out with an
+    ``EngineWarning`` that names it.
 
     A bundle that is replaced while it is loaded is loaded again, so that what answers is one bundle and not
     parts of two.
@@ -40,7 +42,8 @@ def load_predictor(
         engine: the one to use, without any other in its place; ``torch`` is PyTorch.
         batch_tokens: bound on the padded tokens of a batch; else what suits the engine.
         verify: compare the hash of every file first.
-        device: where PyTorch computes: ``auto``, ``cpu``, ``cuda``. Only ``auto`` and ``cpu`` try other engines.
+        device: where PyTorch computes: ``auto``, ``cpu``, ``cuda``. Only ``auto`` and ``cpu`` try other engines, which
+            compute on the CPU, and only ``auto`` looks for a GPU.
         lanes: batches computed at a time by other engines; None is one per core.
 
     Raises:
@@ -71,13 +74,13 @@ class _Loader:
 
     def predictor(self, wanted: str | None, batch_tokens: int | None) -> TextClassifier:
         refused: list[str] = []
-        for name in self._names(wanted):
-            found = self.engines.get(name)
+        ways = list(self._ways(wanted))
+        for name, device in ways:
             try:
-                predictor = self._classifier(name, found, batch_tokens)
-            except (BundleError, _Missing) as error:
-                if name == wanted or (name == TORCH and not refused):
-                    raise BundleError(str(error)) from None
+                predictor = self._classifier(name, device, batch_tokens)
+            except (BundleError, SettingsError, _Missing) as error:
+                if len(ways) == 1:
+                    raise (BundleError(str(error)) if isinstance(error, _Missing) else error) from None
                 refused.append(f"the engine {name} of {self.bundle.path} is not used: {error}")
                 continue
             for sentence in refused:
@@ -85,22 +88,27 @@ class _Loader:
             return predictor
         raise BundleError("; ".join(refused))
 
-    def _names(self, wanted: str | None) -> Iterator[str]:
+    def _ways(self, wanted: str | None) -> Iterator[tuple[str, str]]:
+        """What to try, in this order: an engine's name, and the device if it is PyTorch."""
         if wanted is None:
+            gpu = self.device == "auto" and torch_sees_gpu()
+            if gpu:
+                yield TORCH, "cuda"
             if self.device in ("auto", "cpu"):
-                yield from self.engines
-            yield TORCH
+                yield from ((name, "cpu") for name in self.engines)
+            yield TORCH, "cpu" if gpu else self.device
         elif wanted == TORCH or wanted in self.engines:
-            yield wanted
+            yield wanted, self.device
         else:
             raise UsageError(
                 f"{self.bundle.path} has no engine {wanted}: it has {', '.join([*self.engines, TORCH])}; "
                 "bertline optimize makes others"
             )
 
-    def _classifier(self, name: str, engine: Engine | None, batch_tokens: int | None) -> TextClassifier:
+    def _classifier(self, name: str, device: str, batch_tokens: int | None) -> TextClassifier:
+        engine = self.engines.get(name)
         if engine is None:
-            backend, suits = self._torch(), BATCH_TOKENS
+            backend, suits = self._torch(device), BATCH_TOKENS
         else:
             backend, suits = self._backend(engine), engine.batch_tokens
         return TextClassifier(self.bundle, self.tokenizer, backend, batch_tokens=batch_tokens or suits, engine=name)
@@ -148,7 +156,7 @@ class _Loader:
             raise BundleError(f"its part {name} is not an engine of the bundle: make it again with bertline optimize")
         return part
 
-    def _torch(self) -> Backend:
+    def _torch(self, device: str) -> Backend:
         try:
             from bertline.inference.torch_backend import TorchBackend
         except ModuleNotFoundError as error:
@@ -158,7 +166,7 @@ class _Loader:
                 f"{self.bundle.path} needs PyTorch to answer and {error.name} is not installed: "
                 "pip install 'bertline[train]'"
             ) from None
-        return TorchBackend(self.bundle.path, device=self.device)
+        return TorchBackend(self.bundle.path, device=device)
 
 
 class _Missing(Exception):

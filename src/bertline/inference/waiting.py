@@ -95,6 +95,10 @@ class TokenQueue(Generic[Sender]):
         self.tokens = 0
         self.texts = 0
 
+    def __iter__(self) -> Iterator[Waiting[Sender]]:
+        """The texts that wait, in no order."""
+        return (text for heap in self._buckets.values() for _, _, text in heap if text.queued)
+
     def put(self, text: Waiting[Sender]) -> None:
         """Add a text; one that was taken before keeps its turn."""
         self._put += 1
@@ -111,8 +115,7 @@ class TokenQueue(Generic[Sender]):
 
     def tokens_before(self, turn_s: float) -> int:
         """Tokens of the texts whose turn is earlier."""
-        entries = (entry for heap in self._buckets.values() for entry in heap)
-        return sum(text.tokens for turn, _, text in entries if turn < turn_s and text.queued)
+        return sum(text.tokens for text in self if text.turn_s < turn_s)
 
     def take(self, max_padded_tokens: int, now_s: float) -> Taken[Sender]:
         """The next batch: the text whose turn it is, whatever its length, and more of its kind while they fit."""

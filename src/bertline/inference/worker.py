@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from bertline.data.batching import Batch
-from bertline.errors import BertlineError, EngineWarning
+from bertline.errors import BertlineError, BundleError, EngineWarning
 from bertline.inference.embed import Embedder, load_embedder
 from bertline.inference.load import load_predictor
 from bertline.inference.wire import Frames, Op, Order, Reply, Status
@@ -64,7 +64,7 @@ class Computer:
         said = tuple(str(one.message) for one in caught if issubclass(one.category, EngineWarning))
         one = self._predictor
         self.started = Started(one.version, one.engine, one.backend.lanes, one.batch_tokens, said)
-        self._embedder: Embedder | None = None
+        self._embedder: Embedder | BertlineError | None = None
         self._lock = threading.Lock()
 
     def compute(self, op: Op, batch: Batch, *, alone: bool) -> Values:
@@ -81,7 +81,12 @@ class Computer:
     def _embeddings(self) -> Embedder:
         with self._lock:
             if self._embedder is None:
-                self._embedder = load_embedder(self._bundle, lanes=self._lanes)
+                try:
+                    self._embedder = load_embedder(self._bundle, lanes=self._lanes)
+                except BertlineError as error:  # for clients, whom the disk of this machine does not concern
+                    self._embedder = BundleError(str(error).replace(str(self._bundle), self._bundle.name))
+            if isinstance(self._embedder, BertlineError):
+                raise self._embedder
             return self._embedder
 
 
@@ -94,8 +99,9 @@ def answer(compute: Callable[..., Values], order: Order) -> Reply:
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
         short = isinstance(error, MemoryError) or any(sign in said.lower() for sign in _NO_MEMORY)
-        # A library's message may quote its input; our own sentences never do.
-        told = str(error) if isinstance(error, BertlineError) else type(error).__name__
+        # A library's message may quote its input, and so may a sentence of ours that gives one as its cause.
+        own = isinstance(error, BertlineError) and error.__cause__ is None
+        told = str(error) if own else f"the network fails at it ({type(error.__cause__ or error).__name__})"
         return Reply(order.number, Status.NO_MEMORY if short else Status.FAILED, text=told)
 
 

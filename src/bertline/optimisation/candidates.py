@@ -12,10 +12,12 @@ from bertline.bundle.engine import FOLDER, FULL, Engine, Precision
 from bertline.bundle.exporter import FP32, Recipe, export
 from bertline.bundle.network import Network
 from bertline.bundle.probes import deviation
+from bertline.bundle.quantise import LARGEST
 from bertline.data.batching import Batch
+from bertline.inference.activation import softmax
 from bertline.inference.cascade import Cascade
 from bertline.inference.onnx_backend import OnnxBackend
-from bertline.inference.predictor import Backend, softmax
+from bertline.inference.predictor import Backend
 from bertline.optimisation.balance import with_balanced_values
 from bertline.optimisation.calibrate import observe_inputs
 from bertline.optimisation.measure import Logits, Truth, compute
@@ -30,6 +32,7 @@ SENSITIVITY_ROWS = 256
 # A product that, quantised alone, moves the logits by more (of their spread) gets a balanced input. Of a MiniLM these
 # are the feed-forward products of the first three layers; balancing all products agrees as well and takes 5 % longer.
 BALANCE_ABOVE = 0.01
+SEVEN_BITS = 63  # greatest weight of which two products with an activation, 2 · 255 · 63, can be added in 16 bits
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,14 @@ class Rows:
         for rows in plan([len(one.ids) for one in self.tokens], batch_tokens):
             yield pad([self.tokens[row].ids for row in rows], self.pad_id)
 
+    def evenly(self, number: int) -> list[int]:
+        """Indices of at most so many of the rows, evenly spread."""
+        some = min(number, len(self.tokens))
+        return [i * len(self.tokens) // some for i in range(some)]
+
     def spread(self, number: int) -> Rows:
         """At most so many of the rows, evenly spread."""
-        some = min(number, len(self.tokens))
-        kept = [i * len(self.tokens) // some for i in range(some)]
+        kept = self.evenly(number)
         return Rows([self.tokens[i] for i in kept], self.truth[kept], self.pad_id)
 
 
@@ -74,6 +81,13 @@ class Workshop:
         pruned: the smaller vocabulary for the smallest engines.
         temperature: the bundle's.
         lanes: batches computed at a time; None is one per core.
+        largest: greatest quantised weight, as ``largest_weight`` gives it; None: whichever is closer to fp32.
+
+    Attributes:
+        prepared: of each network, by name, the balanced one and how it is quantised.
+        moved: how far each product, quantised alone, moves the network's logits.
+        exact: each network's engine in fp32.
+        answers: what engines said of the tuning rows, by the engine's name.
     """
 
     folder: Path
@@ -81,24 +95,31 @@ class Workshop:
     pruned: PrunedVocabulary
     temperature: float
     lanes: int | None = None
+    largest: int | None = LARGEST
     prepared: dict[str, tuple[Network, Recipe]] = field(default_factory=dict)
     moved: dict[str, dict[str, float]] = field(default_factory=dict)
+    exact: dict[str, Candidate] = field(default_factory=dict)
+    answers: dict[str, Logits] = field(default_factory=dict)
 
     def fp32(self, file: Path) -> Candidate:
         """The engine that the bundle has from its training."""
-        return Candidate(FP32, OnnxBackend(file, lanes=self.lanes), (file, file.with_name("model.safetensors")))
+        found = Candidate(FP32, OnnxBackend(file, lanes=self.lanes), (file, file.with_name("model.safetensors")))
+        self.exact[FULL] = found
+        return found
 
     def float_of(self, network: Network, name: str) -> Candidate:
         """A network in fp32."""
-        return self._built(f"{name}-fp32", name, "fp32", network, Recipe())
+        found = self._built(f"{name}-fp32", name, "fp32", network, Recipe())
+        self.exact[name] = found
+        return found
 
     def int8(self, network: Network, name: str) -> Iterator[Candidate]:
         """Every product in eight bits; after it, where labels change too often, one with the worst left in fp32."""
         prefix = "" if name == FULL else f"{name}-"
+        reference = self._reference(network, name)
         network, recipe = self._eight_bits(network, name)
         plain = self._built(f"{prefix}int8", name, "int8", network, recipe)
-        yield plain
-        reference = self._reference(network, name)
+        yield replace(plain, note=_bits(recipe))
         if _agreement(self.logits(plain), reference) >= MIXED_BELOW:
             return
         worst = sorted(self.moved[name], key=lambda product: -self.moved[name][product])
@@ -106,7 +127,7 @@ class Workshop:
             less = replace(recipe, float_products=frozenset(worst[:number]))
             mixed = self._built(f"{prefix}int8-mixed", name, "int8", network, less)
             if _agreement(self.logits(mixed), reference) >= MIXED_BELOW or number == _SENSITIVE[-1]:
-                yield replace(mixed, note=f"in fp32: {', '.join(worst[:number])}")
+                yield replace(mixed, note=f"{_bits(recipe)}; in fp32: {', '.join(worst[:number])}")
                 return
 
     def small(self, network: Network, name: str) -> Candidate:
@@ -116,7 +137,8 @@ class Workshop:
         recipe = replace(eight_bits, vocabulary=self.pruned.row, kept=self.pruned.kept)
         built = self._built(f"{prefix}small", name, "int8", network, recipe)
         covered = np.mean([self.pruned.covers(one.ids) for one in self.tuning.tokens])
-        return replace(built, note=f"{len(self.pruned.kept):,} token embeddings; {covered:.1%} of texts need no other")
+        kept = f"{len(self.pruned.kept):,} token embeddings; {covered:.1%} of texts need no other"
+        return replace(built, note=f"{_bits(recipe)}; {kept}")
 
     def cascade(
         self, first: Candidate, second: Candidate, *, allowed: float, confidence: float
@@ -137,35 +159,54 @@ class Workshop:
             threshold=chosen.threshold,
             batch_tokens=2 * first.engine.batch_tokens,
         )
+        self.answers.pop(engine.name, None)
         backend = Cascade(first.backend, second.backend, threshold=chosen.threshold, temperature=self.temperature)
         return Candidate(engine, backend, first.files + second.files, _promise(chosen, confidence)), chosen
 
     def logits(self, candidate: Candidate) -> Logits:
-        """What a candidate says of the tuning rows."""
-        return _logits(candidate, self.tuning)
+        """What a candidate says of the tuning rows; it is asked once."""
+        name = candidate.engine.name
+        if name not in self.answers:
+            self.answers[name] = _logits(candidate, self.tuning)
+        return self.answers[name]
 
     def _eight_bits(self, network: Network, name: str) -> tuple[Network, Recipe]:
         """The network with balanced values, and how it is quantised: sensitive products get a balanced input."""
         if name not in self.prepared:
+            reference = self._reference(network, name)[self.tuning.evenly(SENSITIVITY_ROWS)]
             balanced, observed = with_balanced_values(network, observe_inputs(network, self.tuning.batches()))
             recipe = Recipe(observed=observed, small_table=True)
-            self.moved[name] = self._sensitivity(balanced, name, recipe)
+            recipe = replace(recipe, largest=self._largest(balanced, name, recipe, reference))
+            self.moved[name] = self._sensitivity(balanced, name, recipe, reference)
             sensitive = frozenset(product for product, by in self.moved[name].items() if by > BALANCE_ABOVE)
             self.prepared[name] = balanced, replace(recipe, balanced=sensitive)
         return self.prepared[name]
 
-    def _sensitivity(self, network: Network, name: str, recipe: Recipe) -> dict[str, float]:
+    def _largest(self, network: Network, name: str, recipe: Recipe, reference: Logits) -> int:
+        """The greatest weight; where the CPU does not say whether it overflows, both are tried on some rows."""
+        if self.largest is not None:
+            return self.largest
+        off = {
+            largest: self._off(network, name, replace(recipe, largest=largest), reference)
+            for largest in (LARGEST, SEVEN_BITS)
+        }
+        return min(off, key=lambda largest: off[largest])
+
+    def _sensitivity(self, network: Network, name: str, recipe: Recipe, reference: Logits) -> dict[str, float]:
         """How far the logits of some rows move when one product alone is quantised, by product."""
-        some = self.tuning.spread(SENSITIVITY_ROWS)
-        reference = _logits(self._built(".reference", name, "fp32", network, Recipe()), some)
-        moved: dict[str, float] = {}
-        for product, seen in recipe.observed.items():
-            alone = self._built(".one", name, "int8", network, replace(recipe, observed={product: seen}))
-            moved[product] = deviation(reference, _logits(alone, some))
-        return moved
+        return {
+            product: self._off(network, name, replace(recipe, observed={product: seen}), reference)
+            for product, seen in recipe.observed.items()
+        }
+
+    def _off(self, network: Network, name: str, recipe: Recipe, reference: Logits) -> float:
+        """How far an engine's logits of ``SENSITIVITY_ROWS`` rows are from the ``reference``."""
+        tried = self._built(".tried", name, "int8", network, recipe)
+        return deviation(reference, _logits(tried, self.tuning.spread(SENSITIVITY_ROWS)))
 
     def _reference(self, network: Network, name: str) -> Logits:
-        return self.logits(self._built(".reference", name, "fp32", network, Recipe()))
+        """What the network's engine in fp32 says; it is built if it was not asked for yet."""
+        return self.logits(self.exact.get(name) or self.float_of(network, name))
 
     def _built(
         self, engine: str, network_name: str, precision: Precision, network: Network, recipe: Recipe
@@ -173,8 +214,20 @@ class Workshop:
         file = self.folder / FOLDER / f"{engine}.onnx"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(export(network, recipe))
+        self.answers.pop(engine, None)  # those of another engine that had this name
         record = Engine(name=engine, precision=precision, network=network_name, file=f"{FOLDER}/{file.name}")
         return Candidate(record, OnnxBackend(file, precision=precision, lanes=self.lanes), (file,))
+
+
+def largest_weight(adds_in_16_bits: bool | None) -> int | None:
+    """The greatest quantised weight that a CPU computes rightly; None where both have to be tried."""
+    if adds_in_16_bits is None:
+        return None
+    return SEVEN_BITS if adds_in_16_bits else LARGEST
+
+
+def _bits(recipe: Recipe) -> str:
+    return "weights in 8 bits" if recipe.largest == LARGEST else "weights in 7 bits, as 8 overflow on this CPU"
 
 
 def _logits(candidate: Candidate, rows: Rows) -> Logits:

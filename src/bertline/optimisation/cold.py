@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+REPETITIONS = 3  # of a start; the median is given
 TEXT = "The first answer of a fresh process."
 
 
@@ -25,7 +26,7 @@ class ColdStart:
     memory_mb: float
 
 
-def measure_cold_start(directory: Path, files: list[Path], repetitions: int = 3) -> ColdStart:
+def measure_cold_start(directory: Path, files: list[Path], repetitions: int = REPETITIONS) -> ColdStart:
     """The median start of fresh processes."""
     starts = []
     for _ in range(repetitions):

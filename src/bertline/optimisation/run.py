@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from bertline.bundle.probes import read_probes
 from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
 from bertline.encoder.checkpoint import load_classifier
 from bertline.errors import BundleError
-from bertline.optimisation.candidates import STUDENT, Candidate, Rows, Workshop
+from bertline.inference.instructions import adds_in_16_bits
+from bertline.optimisation.candidates import STUDENT, Candidate, Rows, Workshop, largest_weight
 from bertline.optimisation.cold import measure_cold_start
+from bertline.optimisation.estimate import Extent, measure_pieces
 from bertline.optimisation.measure import Logits, Measured, compute, megabytes, quality, speeds
 from bertline.optimisation.outcome import Optimised
 from bertline.optimisation.pick import caveat, frontier, pick
@@ -56,9 +59,13 @@ def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], float]
     Raises:
         BundleError, DataError: as ``optimise``.
     """
+    began = time.perf_counter()
     bundle = load(directory)
     with tempfile.TemporaryDirectory() as work:
-        return Bench(bundle, settings, Path(work), lambda _: None).plan()
+        bench = Bench(bundle, settings, Path(work), lambda _: None)
+        opened = time.perf_counter() - began
+        names, seconds = bench.plan()
+    return names, opened + seconds
 
 
 class Bench:
@@ -83,7 +90,8 @@ class Bench:
         if settings.unlabelled:
             texts = read_transfer(None, DistilSettings(unlabelled=settings.unlabelled), ()).texts
         self.unlabelled = self.tokenizer.encode(texts, self.truncation)
-        self.workshop = Workshop(work, self.tuning, self._pruned(), bundle.manifest.temperature)
+        largest = largest_weight(adds_in_16_bits())
+        self.workshop = Workshop(work, self.tuning, self._pruned(), bundle.manifest.temperature, largest=largest)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -118,14 +126,21 @@ class Bench:
         names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
         if STUDENT in self.networks:
             names = [*names, *(f"{STUDENT}-{one}" for one in names), "cascade"]
-        fp32 = self.workshop.fp32(self._fp32_file())
-        some = self.tuning.spread(64)
-        began = _now()
-        self._logits(fp32, some)
-        per_row = (_now() - began) / max(1, len(some.tokens))
-        rows = len(self.tuning.tokens) + len(self.test.tokens)
-        timed = min(self.settings.speed_rows, len(self.tuning.tokens)) * (self.settings.repetitions + 1)
-        return names, len(names) * (per_row * (rows + timed) + 6.0)
+        self._fp32_file()
+        tuning, settings = len(self.tuning.tokens), self.settings
+        extent = Extent(
+            tuning=tuning,
+            read=tuning + len(self.test.tokens) + len(self.unlabelled),
+            timed=min(settings.speed_rows, tuning),
+            repetitions=settings.repetitions,
+            weights=1 if self.workshop.largest else 2,
+        )
+        pieces = [
+            measure_pieces(network, self.tuning, self.bundle.path, self.workshop.folder, self.workshop.lanes)
+            for network in self.networks.values()
+        ]
+        cascade = pieces[0].engine("int8", extent) if STUDENT in self.networks else 0.0
+        return names, sum(one.network(extent) for one in pieces) + cascade
 
     def student_probes(self, found: Optimised) -> Logits | None:
         """What the student's fp32 engine says of the bundle's probe texts; None without a student or probes."""
@@ -143,8 +158,9 @@ class Bench:
         student = self.networks.get(STUDENT)
         if student is not None:
             self.tell("Building engines of the student, and the cascade")
+            exact = shop.float_of(student, STUDENT)
             small = list(shop.int8(student, STUDENT))
-            found += [shop.float_of(student, STUDENT), *small, shop.small(student, STUDENT)]
+            found += [exact, *small, shop.small(student, STUDENT)]
             allowed = self.settings.max_accuracy_drop / 100
             cascade, _ = shop.cascade(small[-1], best_int8, allowed=allowed, confidence=self.settings.confidence)
             found.append(cascade)
@@ -209,9 +225,3 @@ class Bench:
         if manifest.files.get("vocab.txt") != own.files.get("vocab.txt"):
             raise BundleError(f"{directory} has another vocabulary than {self.bundle.path}: distil it from this bundle")
         return Network.of(load_classifier(directory)).scaled(own.temperature / manifest.temperature)
-
-
-def _now() -> float:
-    import time
-
-    return time.perf_counter()

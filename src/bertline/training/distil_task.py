@@ -97,7 +97,7 @@ def distillation(
     def validation_loss(found: Logits) -> float:
         return float(distance(torch.from_numpy(np.ascontiguousarray(found)), wanted)) / len(wanted)
 
-    return Task(loss, validation_loss, closest)
+    return Task(loss, validation_loss, closest, reads_attend=bool(relations_weight))
 
 
 def closest(history: list[EpochRecord]) -> bool:

@@ -97,7 +97,7 @@ class Run:
     def _batch(self, indices: list[int], mean_rows: float) -> None:
         at, settings = self.position, self.settings
         batch = self.train.batch(indices)
-        ids, attend = to_device(batch, self.placement.device)
+        ids, attend = to_device(batch, self.placement.device, reads_attend=self.learned.reads_attend)
         torch.manual_seed(step_seed(settings.seed, at.step))
         with self.placement.computing():
             summed = self.learned.loss(self.classifier, ids, attend, indices)
@@ -187,6 +187,6 @@ def score(classifier: Classifier, rows: Rows, device: torch.device) -> np.ndarra
     classifier.eval()
     out = np.zeros((len(rows), classifier.labels), dtype=np.float32)
     for indices, batch in rows.batches(SCORING_TOKENS):
-        out[indices] = classifier(*to_device(batch, device)).float().cpu().numpy()
+        out[indices] = classifier(*to_device(batch, device, reads_attend=False)).float().cpu().numpy()
     classifier.train(was_training)
     return out

@@ -10,20 +10,31 @@ from bertline.data.batching import Batch
 from bertline.encoder.heads import Classifier
 
 
-def to_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
-    """A batch's ids and ``attend`` as tensors on ``device``."""
-    return torch.from_numpy(batch.ids).to(device), torch.from_numpy(batch.attend).to(device)
+def to_device(batch: Batch, device: torch.device, *, reads_attend: bool = True) -> tuple[Tensor, Tensor | None]:
+    """A batch's ids and ``attend`` as tensors on ``device``.
+
+    Args:
+        batch: of the host.
+        device: to compute on.
+        reads_attend: False: who gets them takes None for a batch in which every token is real. Then attention has no
+            mask, without which alone a GPU takes its flash kernel. It is asked here, of the host's array, because a
+            GPU's answer would have to be waited for.
+    """
+    ids = torch.from_numpy(batch.ids).to(device)
+    if not reads_attend and batch.attend.all():
+        return ids, None
+    return ids, torch.from_numpy(batch.attend).to(device)
 
 
 def classify(
-    model: Classifier, ids: Tensor, attend: Tensor, targets: Tensor, class_weights: Tensor | None = None
+    model: Classifier, ids: Tensor, attend: Tensor | None, targets: Tensor, class_weights: Tensor | None = None
 ) -> Tensor:
     """Cross-entropy of the true labels, summed over the texts of the batch.
 
     Args:
         model: gives logits, [batch, labels].
         ids: token ids, [batch, tokens].
-        attend: True on real tokens, [batch, tokens].
+        attend: True on real tokens, [batch, tokens]; None if every token is real.
         targets: index of each text's label, [batch].
         class_weights: factor on the loss of each label, [labels].
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,8 +25,11 @@ from bertline.training.rows import Rows
 class Loss(Protocol):
     """Summed over the texts of a batch."""
 
-    def __call__(self, model: Classifier, ids: Tensor, attend: Tensor, indices: Sequence[int]) -> Tensor:
-        """The loss of the training rows at ``indices``, whose tokens are ``ids``, [batch, tokens]."""
+    def __call__(self, model: Classifier, ids: Tensor, attend: Any, indices: Sequence[int]) -> Tensor:
+        """The loss of the training rows at ``indices``, whose tokens are ``ids``, [batch, tokens].
+
+        ``attend``, [batch, tokens], is True on real tokens; None, if the task takes that, where every token is real.
+        """
         ...
 
 
@@ -38,11 +41,13 @@ class Task:
         loss: of a batch of training rows.
         validation_loss: mean over the validation rows, from their logits.
         is_best: whether the last epoch of a history is the best so far.
+        reads_attend: whether ``loss`` needs ``attend`` even where it is True throughout (``objectives.to_device``).
     """
 
     loss: Loss
     validation_loss: Callable[[Logits], float]
     is_best: Callable[[list[EpochRecord]], bool]
+    reads_attend: bool = True
 
 
 def classification(train: Rows, validation: Rows, *, balanced: bool = False) -> Task:
@@ -50,11 +55,14 @@ def classification(train: Rows, validation: Rows, *, balanced: bool = False) -> 
     targets = torch.from_numpy(train.truth)
     weights = balanced_weights(np.bincount(train.truth).tolist()) if balanced else None
 
-    def loss(model: Classifier, ids: Tensor, attend: Tensor, indices: Sequence[int]) -> Tensor:
+    def loss(model: Classifier, ids: Tensor, attend: Tensor | None, indices: Sequence[int]) -> Tensor:
         own = None if weights is None else weights.to(ids.device)
         return classify(model, ids, attend, targets[list(indices)].to(ids.device), own)
 
-    return Task(loss, lambda logits: float(nll(validation.truth, softmax(logits))), most_accurate)
+    def validation_loss(logits: Logits) -> float:
+        return float(nll(validation.truth, softmax(logits)))
+
+    return Task(loss, validation_loss, most_accurate, reads_attend=False)
 
 
 def most_accurate(history: list[EpochRecord]) -> bool:

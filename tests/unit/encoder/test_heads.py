@@ -84,6 +84,30 @@ def test_the_mean_is_of_real_tokens_only(config: EncoderConfig) -> None:
     assert torch.allclose(head(STATES, ATTEND), head.out(mean_pool(STATES, ATTEND)), atol=1e-6)
 
 
+@pytest.mark.parametrize("tokens", [1, 3, 17, 300])
+def test_the_mean_without_attend_is_that_of_all_tokens_to_the_bit(tokens: int) -> None:
+    states = torch.randn(4, tokens, 12, generator=torch.Generator().manual_seed(2))
+    every = torch.ones(4, tokens, dtype=torch.bool)
+    assert torch.equal(mean_pool(states, None), mean_pool(states, every))
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_without_attend_every_token_is_real_in_training_too(config: EncoderConfig, pooling: Pooling) -> None:
+    """The same dropout, the same logits and the same gradients, to the bit."""
+    classifier = classifier_of(config, pooling).train()
+    ids = torch.randint(1, 20, (3, 7), generator=torch.Generator().manual_seed(3))
+    found = []
+    for attend in (None, torch.ones_like(ids, dtype=torch.bool)):
+        classifier.zero_grad()
+        torch.manual_seed(4)
+        logits = classifier(ids, attend)
+        logits.square().sum().backward()
+        found.append([logits.detach(), *(one.grad.clone() for one in classifier.parameters() if one.grad is not None)])
+    classifier.eval()
+    assert len(found[0]) > 20
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 def test_the_initial_logits_of_a_fresh_head_are_small(config: EncoderConfig, pooling: Pooling) -> None:
     head = classifier_of(config, pooling).head

@@ -22,7 +22,9 @@ XEON = "fpu sse4_1 avx2 avx512f avx512_vnni amx_int8"
     ],
 )
 def test_only_vnni_and_amx_add_in_32_bits(tmp_path: Path, flags: str, expected: bool) -> None:
-    core = f"processor\t: 0\nmodel name\t: A CPU: with flags\nvmx flags\t: avx_vnni\nflags\t\t: {flags}\nbugs\t\t: none\n"
+    core = (
+        f"processor\t: 0\nmodel name\t: A CPU: with flags\nvmx flags\t: avx_vnni\nflags\t\t: {flags}\nbugs\t\t: none\n"
+    )
     (tmp_path / "cpuinfo").write_text(f"{core}\n{core}")
     assert adds_in_16_bits(tmp_path / "cpuinfo") is expected
 

@@ -120,7 +120,9 @@ def test_a_gpu_changes_nothing_where_something_else_is_asked_for(tiny: Path, dev
 def test_where_the_gpu_cannot_be_used_the_cpus_engines_answer_and_pytorch_on_the_cpu_last(
     tiny: Path, bundle: Path
 ) -> None:
-    with pytest.warns(EngineWarning, match=r"engine torch of .* is not used: torch cannot use the device 'cuda' .*; fp32"):
+    with pytest.warns(
+        EngineWarning, match=r"engine torch of .* is not used: torch cannot use the device 'cuda' .*; fp32"
+    ):
         assert load_predictor(tiny).engine == "fp32"
     with pytest.warns(EngineWarning, match=r"'cuda' .*; torch answers instead"):
         assert load_predictor(bundle).engine == "torch"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bertline.optimisation import run
+from bertline.optimisation import estimate, run
 from bertline.optimisation.cold import ColdStart
 from tests.unit.inference.tiny import write_tiny_bundle
 
@@ -32,5 +32,6 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def no_cold_starts() -> Iterator[None]:
     """Fresh processes take a second each: ``test_cold`` starts them, the others take figures that are given."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "measure_cold_start", lambda *_: ColdStart(seconds=0.25, memory_mb=42.0))
+        for module in (run, estimate):
+            patch.setattr(module, "measure_cold_start", lambda *_, **__: ColdStart(seconds=0.25, memory_mb=42.0))
         yield

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from bertline.bundle import Manifest, load, writing
-from bertline.bundle.probes import read_probes
+from bertline.bundle.probes import EMBEDDING, read_probes
 from bertline.bundle.tree import sha256
 from bertline.errors import BundleError
 from bertline.inference import load_predictor
 from bertline.optimisation import publish, run
+from bertline.optimisation.estimate import Extent, Pieces
 from bertline.optimisation.outcome import Optimised
 from bertline.optimisation.run import optimise, plan
 from bertline.optimisation.settings import OptimizeSettings
@@ -28,6 +29,10 @@ from tests.unit.optimisation.conftest import ROWS
 pytestmark = pytest.mark.usefixtures("no_cold_starts")
 
 QUICK = {"repetitions": 1, "speed_rows": 16}
+# So slow that opening the bundle is nothing beside it.
+PIECES = Pieces(
+    100.0, 10.0, row={"fp32": 40.0, "int8": 20.0}, alone={"fp32": 30.0, "int8": 15.0}, start=50.0, products=7
+)
 FIGURES = {
     *("accuracy", "accuracy_difference", "p_value", "agreement", "texts_per_s", "p50_ms", "p99_ms", "megabytes"),
     *("memory_mb", "start_s", "note", "test_accuracy", "test_difference"),
@@ -132,7 +137,7 @@ def test_what_was_there_is_unchanged(done: Done) -> None:
 
 def test_the_bundle_has_an_engine_file_for_each_engine_and_no_other(done: Done) -> None:
     files = {name for name in done.after.files if name.endswith(".onnx")}
-    assert files == {one.file for one in done.after.engines if one.file}
+    assert files == {one.file for one in done.after.engines if one.file} | {EMBEDDING}
 
 
 def test_nothing_is_left_beside_the_bundle(done: Done) -> None:
@@ -142,6 +147,23 @@ def test_nothing_is_left_beside_the_bundle(done: Done) -> None:
 def test_it_tells_what_it_does(done: Done) -> None:
     assert done.told[0].startswith("Building engines")
     assert re.fullmatch(r"Measuring \d+ engines side by side, 1 repetitions", done.told[-1])
+
+
+@pytest.mark.parametrize(
+    ("adds_in_16_bits", "said"),
+    [(True, "weights in 7 bits, as 8 overflow on this CPU"), (False, "weights in 8 bits")],
+)
+def test_the_report_and_the_bundle_say_how_large_weights_are(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, adds_in_16_bits: bool, said: str
+) -> None:
+    monkeypatch.setattr(run, "adds_in_16_bits", lambda: adds_in_16_bits)
+    optimise(copy, OptimizeSettings(max_accuracy_drop=100, **QUICK), lambda _: None)
+    record = json.loads((copy / "report" / "engines.json").read_text())
+    shipped = {one.name: one.measured["note"] for one in load(copy).manifest.engines}
+    for name in ("int8", "small"):
+        assert record["engines"][name]["note"].startswith(said)
+        assert shipped[name] == record["engines"][name]["note"]
+    assert (shipped["fp32"], record["engines"]["fp32"]["note"]) == ("", "")
 
 
 class Page(HTMLParser):
@@ -287,12 +309,17 @@ def test_a_bundle_that_was_replaced_meanwhile_is_left_alone(copy: Path) -> None:
 # ------------------------------------------------------------------------------------------------- its plan
 
 
-def test_a_plan_names_what_would_be_tried_and_changes_nothing(original: Path, student: Path) -> None:
+def test_a_plan_names_what_would_be_tried_and_changes_nothing(
+    original: Path, student: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "measure_pieces", lambda *_: PIECES)
     before = contents(original)
     names, seconds = plan(original, OptimizeSettings(**QUICK))
     more, longer = plan(original, OptimizeSettings(student=student, **QUICK))
+    extent = Extent(tuning=ROWS, read=2 * ROWS, timed=16, repetitions=1, weights=1)
+    assert seconds == pytest.approx(PIECES.network(extent), abs=5), "and what it takes to open the bundle"
+    assert longer == pytest.approx(2 * PIECES.network(extent) + PIECES.engine("int8", extent), abs=5)
     assert names == ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
     assert more == [*names, *(f"student-{one}" for one in names), "cascade"]
-    assert longer > seconds > 0
     assert contents(original) == before
     assert [path.name for path in original.parent.iterdir()] == ["tiny"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import tokenizers
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from bertline.encoder.source import find_model
 from bertline.errors import CheckpointError
-from bertline.text import Tokenizer, Tokens, Truncation
+from bertline.text import Span, Tokenizer, Tokens, Truncation
+from bertline.text.truncation import Policy
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "film", "##s", "!", "é", "e", "A", "中", "文"]
 FILES = {"tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"}
@@ -91,16 +93,51 @@ def test_half_a_surrogate_pair_is_read_as_an_unknown_character(minilm: Tokenizer
 @given(texts=st.lists(st.text(max_size=80), max_size=4), max_tokens=st.integers(4, 24))
 def test_what_was_cut_is_reported(minilm: Tokenizer, texts: list[str], max_tokens: int) -> None:
     whole = minilm.encode(texts, Truncation(max_tokens=100_000))
-    for policy in ("head_tail", "head"):
+    for policy in get_args(Policy):
         cut = minilm.encode(texts, Truncation(max_tokens, policy))
         for all_of_it, some in zip(whole, cut, strict=True):
             assert all_of_it.cut == 0
             assert len(some.ids) + some.cut == len(all_of_it.ids)
             assert len(some.ids) <= max_tokens
             assert (some.ids[0], some.ids[-1]) == (minilm.cls_id, minilm.sep_id)
-            assert some.ids[1] == all_of_it.ids[1]
-            if policy == "head_tail":
+            if policy != "tail":
+                assert some.ids[1] == all_of_it.ids[1]
+            if policy != "head":
                 assert some.ids[-2] == all_of_it.ids[-2]
+
+
+@settings(max_examples=25)
+@given(texts=st.lists(st.text(max_size=80), max_size=4))
+def test_the_whole_of_a_text_is_its_ids_without_the_special_tokens(minilm: Tokenizer, texts: list[str]) -> None:
+    encoded = minilm.encode(texts, Truncation(max_tokens=100_000))
+    assert [minilm.framed(ids) for ids in minilm.encode_whole(texts)] == [one.ids for one in encoded]
+
+
+def test_spans_are_the_places_of_tokens_in_characters(tokenizer: Tokenizer) -> None:
+    assert tokenizer.spans("🙂 A films!") == [
+        Span(1, "[UNK]", 0, 1),
+        Span(5, "a", 2, 3),
+        Span(6, "film", 4, 8),
+        Span(7, "##s", 8, 9),
+        Span(8, "!", 9, 10),
+    ]
+    assert tokenizer.spans("") == []
+
+
+@settings(max_examples=25)
+@given(text=st.text(max_size=80))
+def test_spans_are_in_the_text_and_in_its_order(minilm: Tokenizer, text: str) -> None:
+    spans = minilm.spans(text)
+    assert [one.id for one in spans] == minilm.encode_whole([text])[0]
+    assert all(0 <= one.start <= one.end <= len(text) for one in spans)
+    assert [one.start for one in spans] == sorted(one.start for one in spans)
+
+
+def test_ids_become_a_text_again(tokenizer: Tokenizer) -> None:
+    (tokens,) = tokenizer.encode(["A films !"], Truncation())
+    assert tokenizer.decode(tokens.ids) == "a films!"
+    assert tokenizer.decode(tokens.ids, skip_special_tokens=False) == "[CLS] a films! [SEP]"
+    assert tokenizer.decode([]) == ""
 
 
 def test_it_comes_back_from_the_files_it_saves(minilm: Tokenizer, tmp_path: Path) -> None:

@@ -29,6 +29,12 @@ def test_the_head_alone_is_the_beginning(ids: list[int], max_tokens: int) -> Non
 
 
 @given(ids=IDS, max_tokens=LIMITS)
+def test_the_tail_alone_is_the_end(ids: list[int], max_tokens: int) -> None:
+    kept, cut = Truncation(max_tokens, "tail").cut(ids)
+    assert kept == ids[cut:]
+
+
+@given(ids=IDS, max_tokens=LIMITS)
 def test_head_and_tail_are_the_beginning_and_the_end(ids: list[int], max_tokens: int) -> None:
     truncation = Truncation(max_tokens)
     kept, cut = truncation.cut(ids)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from bertline.training.loop import Run, score
 from bertline.training.progress import Silent, Step
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
+from bertline.training.task import classification
 from tests.unit.inference.tiny import tiny_classifier, tiny_tokenizer
 from tests.unit.training.conftest import sentences
 
@@ -114,6 +117,24 @@ def test_a_loss_that_is_not_finite_stops_with_the_rows_that_caused_it(tmp_path: 
     expected = rf"not a finite number in epoch 1, batch 4 \(rows of lines {lines[0]}, {lines[1]},.*lower --lr"
     with pytest.raises(TrainingError, match=expected):
         broken.fit()
+
+
+@pytest.mark.parametrize("reads_attend", [False, True])
+def test_a_batch_without_padding_comes_without_attend_unless_the_task_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads_attend: bool
+) -> None:
+    """Without a mask a GPU takes its fastest attention, and whether there is padding is known before the transfer."""
+    told, loss = [], classification(TRAIN, VALIDATION).loss
+
+    def watched(model: Classifier, ids: torch.Tensor, attend: torch.Tensor | None, indices: Sequence[int]) -> Any:
+        told.append((attend is None, len({TRAIN.lengths[i] for i in indices}) == 1))
+        return loss(model, ids, attend, indices)
+
+    training = run(tmp_path, epochs=1, batch_tokens=64)
+    training.task = replace(classification(TRAIN, VALIDATION), loss=watched, reads_attend=reads_attend)
+    training.fit()
+    assert {full for _, full in told} == {False, True}
+    assert all(absent is (full and not reads_attend) for absent, full in told)
 
 
 def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best_weights(tmp_path: Path) -> None:
