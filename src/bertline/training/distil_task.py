@@ -83,10 +83,11 @@ def distillation(
     """
     answers, wanted = torch.from_numpy(logits).float(), torch.from_numpy(validation_logits).float()
 
-    def loss(model: Classifier, ids: Tensor, attend: Tensor, indices: Sequence[int]) -> Tensor:
+    def loss(model: Classifier, ids: Tensor, attend: Tensor | None, indices: Sequence[int]) -> Tensor:
         own_answers = answers[list(indices)].to(ids.device)
         if not relations_weight:
             return distance(model(ids, attend), own_answers)
+        assert attend is not None  # ``reads_attend`` below
         encoded = model.encoder(ids, attend, want_hidden_states=True)
         with torch.no_grad():
             read = teacher.encoder(ids, attend, want_hidden_states=True)
