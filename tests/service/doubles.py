@@ -1,79 +1,230 @@
-"""Predictors without a network behind them: what they answer can be told from the text."""
+"""Models without a network behind them: what they answer can be told from the text.
+
+Everything else is real: a bundle on disk with its hashes, the tokenizer, the scheduler. Only the process that computes
+is a thread of the test.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import tokenizers
 from pydantic import JsonValue
+from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
-from bertline.inference.predictor import Prediction
+from bertline.bundle import Manifest, load, writing
+from bertline.data.batching import Batch
+from bertline.errors import BundleError
+from bertline.inference.wire import Op, Reply, Status
+from bertline.inference.worker import Started
+from bertline.service import ServeSettings
+from bertline.service.serving import Serving
+from bertline.service.worker import ComputeFailed, NoMemory, WorkerLost
+from bertline.text import Tokenizer
 
 TOPICS = (
     "acquisitions", "agriculture", "aviation", "banking", "energy", "environment", "health", "housing",
     "insurance", "labour", "law", "metals", "mining", "policy", "retail", "shipping", "sport", "technology",
     "tourism", "foreign exchange and interest rates",
 )  # fmt: skip
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDS = ["good", "bad", "fail", "huge", "die", "wait"]  # every other word is [UNK], one token
+ID = {word: number for number, word in enumerate([*SPECIALS, *WORDS])}
+HIDDEN = 3  # width of the embeddings
+
+
+def word_tokenizer() -> Tokenizer:
+    """A word is a token."""
+    pieces = BertWordPieceTokenizer(vocab=ID, lowercase=True)
+    return Tokenizer(tokenizers.Tokenizer.from_str(pieces.to_str()), lowercase=True)
 
 
 class WordCounter:
     """Says ``positive`` the more, the more words ``good`` there are; a word is a token.
 
-    Labels besides the first two get equal shares of a tenth.
+    Labels besides the first two get equal shares of a tenth. An embedding has the counts of good, bad, and all tokens.
+
+    Args:
+        labels: of the bundle.
+        max_tokens: of the bundle.
+        metrics: of the bundle's manifest.
+        several: a text may have several labels (sigmoid).
+        lanes: batches at a time.
     """
 
     def __init__(
         self,
         labels: Sequence[str] = ("negative", "positive"),
         *,
-        name: str = "reviews",
         max_tokens: int = 16,
         metrics: Mapping[str, JsonValue] | None = None,
+        several: bool = False,
+        lanes: int = 1,
+        name: str = "reviews",
     ) -> None:
-        self.name, self.version, self.engine = name, "3f2a9c1e", "words"
-        self.labels, self.max_tokens = tuple(labels), max_tokens
-        self.metrics = dict(metrics or {})
-        self.asked: list[list[str]] = []
+        self.name, self.labels, self.max_tokens, self.lanes = name, tuple(labels), max_tokens, lanes
+        self.metrics, self.several = dict(metrics or {}), several
+        self.batches: list[list[int]] = []  # lengths of the texts of each batch that was asked, without warm-ups
+        self.workers: list[ThreadWorker] = []
+        self._bundle: Path | None = None
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        self.asked.append(list(texts))
-        return [self._answer(text.split()) for text in texts]
+    @property
+    def bundle(self) -> Path:
+        """Its directory, written when it is first asked for."""
+        if self._bundle is None:
+            self._bundle = Path(tempfile.mkdtemp(prefix="double-")) / self.name
+            self.write(self._bundle)
+        return self._bundle
 
-    def _answer(self, words: list[str]) -> Prediction:
-        good = (1 + 8 * words.count("good")) / (2 + 8 * words.count("good") + 8 * words.count("bad"))
+    @property
+    def version(self) -> str:
+        """Of its bundle."""
+        return load(self.bundle).version
+
+    def write(self, target: Path, *, overwrite: bool = False, **changes: Any) -> None:
+        """Write its bundle; ``changes`` go to its manifest."""
+        entries: dict[str, Any] = {
+            "name": self.name,
+            "labels": self.labels,
+            "max_tokens": self.max_tokens,
+            "truncation": "head_tail",
+            "pooling": "cls",
+            "temperature": 1.0,
+            "metrics": self.metrics,
+        }
+        manifest = Manifest(**{**entries, **changes})
+        kind = "multi_label_classification" if self.several else "single_label_classification"
+        with writing(target, manifest, overwrite=overwrite) as staging:
+            names = {str(place): label for place, label in enumerate(self.labels)}
+            config = {"model_type": "bert", "problem_type": kind, "hidden_size": HIDDEN, "id2label": names}
+            (staging / "config.json").write_text(json.dumps(config))
+            word_tokenizer().save(staging, max_tokens=self.max_tokens)
+
+    def compute(self, op: Op, batch: Batch) -> np.ndarray[Any, Any]:
+        """A row per text."""
+        counts = np.stack([(batch.ids == ID[word]).sum(1) for word in ("good", "bad")], axis=1)
+        if op is Op.EMBED:
+            return np.column_stack([counts, batch.attend.sum(1)]).astype(np.float32)
+        if op is Op.HIDDEN:
+            return np.repeat(batch.ids[:, :, None], HIDDEN, axis=2).reshape(len(batch.ids), -1).astype(np.float32)
+        if op is Op.PING:
+            return np.zeros((1, 1), np.float32)
+        good = (1 + 8 * counts[:, 0]) / (2 + 8 * counts.sum(1))
         others = len(self.labels) - 2
         pair = 0.9 if others else 1.0
-        shares = [pair * (1 - good), pair * good, *[0.1 / max(others, 1)] * others]
-        probabilities = dict(zip(self.labels, shares, strict=True))
-        read = min(len(words) + 2, self.max_tokens)
-        label = max(probabilities, key=lambda one: probabilities[one])
-        return Prediction(label, probabilities, read_tokens=read, cut_tokens=len(words) + 2 - read)
+        shares = np.column_stack([pair * (1 - good), pair * good, *[np.full(len(good), 0.1 / max(others, 1))] * others])
+        return np.asarray(np.log(shares / (1 - shares)) if self.several else np.log(shares)).astype(np.float32)
 
-
-class Failing(WordCounter):
-    """Quotes the text in its error, as libraries do, when there is ``fail`` in it."""
-
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        if any("fail" in text for text in texts):
-            raise ValueError(f"cannot encode {texts[0]!r}")
-        return super().predict(texts)
+    def check(self, batch: Batch) -> None:
+        """Raise what the process would have."""
+        if (batch.ids == ID["fail"]).any():
+            raise ComputeFailed("an index is out of bounds")
+        if (batch.ids == ID["huge"]).any() and len(batch.ids) > 1:
+            raise NoMemory("failed to allocate memory")
+        if (batch.ids == ID["die"]).any():
+            raise WorkerLost
 
 
 class Broken(WordCounter):
     """Answers nothing, not even the warm-up."""
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        raise ValueError("no weights")
+    def check(self, batch: Batch) -> None:
+        raise ComputeFailed("it has no weights")
+
+
+class Buggy(WordCounter):
+    """Has an error that nobody foresaw, and whose message quotes the text, at the word ``fail``."""
+
+    def check(self, batch: Batch) -> None:
+        if (batch.ids == ID["fail"]).any():
+            raise ValueError("no such word in my secret")
 
 
 class Gated(WordCounter):
-    """Answers only once ``gate`` is set; ``entered`` says that it was asked."""
+    """Computes only while ``gate`` is set; ``entered`` says that it was asked."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
         self.gate, self.entered = threading.Event(), threading.Event()
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+    def compute(self, op: Op, batch: Batch) -> np.ndarray[Any, Any]:
         self.entered.set()
         assert self.gate.wait(timeout=30), "nobody opened the gate"
-        return super().predict(texts)
+        return super().compute(op, batch)
+
+
+class ThreadWorker:
+    """In the place of ``WorkerProcess``: computes a double in threads of this process."""
+
+    def __init__(
+        self,
+        double: WordCounter,
+        bundle: Path,
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self._double, self._bundle, self._on_lost = double, bundle, on_lost
+        self._lost = self.stopped = False
+        double.workers.append(self)
+
+    @property
+    def pid(self) -> int:
+        return 4_000_000  # more than Linux gives
+
+    async def start(self) -> Started:
+        try:
+            version = load(self._bundle).version
+        except BundleError as error:
+            raise BundleError(str(error)) from None
+        return Started(version, "words", self._double.lanes, 64)
+
+    async def compute(self, op: Op, batch: Batch, *, alone: bool) -> Reply:
+        if self._lost:
+            raise WorkerLost
+        if op is Op.CLASSIFY:
+            self._double.batches.append(batch.attend.sum(1).tolist())
+        try:
+            self._double.check(batch)
+        except WorkerLost:
+            self.lose()
+            raise
+        values = await asyncio.to_thread(self._double.compute, op, batch)
+        if self._lost:
+            raise WorkerLost
+        return Reply(1, Status.DONE, values, seconds=0.001)
+
+    @property
+    def lost(self) -> bool:
+        """It is gone."""
+        return self._lost
+
+    def lose(self) -> None:
+        """As when the process is killed."""
+        if not self._lost:
+            self._lost = True
+            self._on_lost("it ended")
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+
+def serving_of(
+    models: Mapping[str, WordCounter],
+    settings: ServeSettings | None = None,
+    *,
+    later: Sequence[WordCounter] = (),
+) -> Serving:
+    """The real thing around doubles; ``later``: those whose bundles the test is going to load."""
+    by_bundle = {one.bundle.resolve(): one for one in (*models.values(), *later)}
+
+    def start_worker(bundle: Path, *, on_lost: Callable[[str], None], **_: Any) -> ThreadWorker:
+        return ThreadWorker(by_bundle.get(bundle) or next(iter(models.values())), bundle, on_lost)
+
+    bundles = {name: one.bundle for name, one in models.items()}
+    return Serving(bundles, settings or ServeSettings(), start_worker=start_worker)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import uvicorn
+import httpx
 
-from bertline.inference.predictor import Predictor
 from bertline.service import ServeSettings
-from bertline.service.app import create_app
-from bertline.service.run import listen, page_url
+from bertline.service.run import Server, listen, page_url
+from tests.service.doubles import WordCounter, serving_of
 
 
 @contextmanager
-def live(models: Mapping[str, Predictor], settings: ServeSettings | None = None) -> Iterator[str]:
-    """Serve the models until the block ends; gives the URL."""
-    app = create_app(models, settings or ServeSettings())
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+def live(models: Mapping[str, WordCounter], settings: ServeSettings | None = None) -> Iterator[str]:
+    """Serve the models until the block ends; gives the URL, at once."""
+    settings = settings or ServeSettings(drain_s=0)
+    server = Server(serving_of(models, settings), lambda: None)
     with listen("127.0.0.1", 0) as listener:
         url = page_url(listener)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -29,3 +29,12 @@ def live(models: Mapping[str, Predictor], settings: ServeSettings | None = None)
             server.should_exit = True
             thread.join(timeout=30)
     assert not thread.is_alive(), "the server did not stop"
+
+
+def warm(url: str) -> str:
+    """The URL, once the server there is ready."""
+    deadline_s = time.monotonic() + 30
+    while httpx.get(f"{url}/health/ready").status_code != 200:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
+    return url

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from tests.service.doubles import WordCounter
-from tests.service.live import live
+from tests.service.conftest import until_ready
+from tests.service.doubles import WordCounter, serving_of
+from tests.service.live import live, warm
+from tests.service.sockets import HEAD, connected, request_of, rest_of
 
-LIMIT = ServeSettings(max_body_bytes=1024)
+LIMIT = ServeSettings(max_body_bytes=1024, drain_s=0)
 JSON = {"Content-Type": "application/json"}
 
 
@@ -25,8 +27,8 @@ def body_of(size: int) -> bytes:
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    with TestClient(create_app({"reviews": WordCounter()}, LIMIT)) as one:
-        yield one
+    with TestClient(create_app(serving_of({"reviews": WordCounter()}, LIMIT))) as one:
+        yield until_ready(one)
 
 
 @pytest.mark.parametrize(("size", "status"), [(1024, 200), (1025, 413)])
@@ -43,13 +45,31 @@ def test_a_body_in_pieces_and_without_a_length_is_counted(client: TestClient, si
 
 
 def test_an_announced_length_is_refused_before_the_body_is_sent() -> None:
-    with live({"reviews": WordCounter()}, LIMIT) as url:
-        host, port = url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=30) as connection:
-            connection.sendall(
-                b"POST /v1/predict HTTP/1.1\r\nHost: bertline\r\nContent-Type: application/json\r\n"
-                b"Content-Length: 99999999\r\n\r\n"
-            )
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))  # until the server closes
+    with live({"reviews": WordCounter()}, LIMIT) as url, connected(url) as connection:
+        connection.sendall(HEAD + b"Content-Length: 99999999\r\n\r\n")
+        answer = rest_of(connection)
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b'"code":"body_too_large"' in answer
+
+
+def test_a_body_that_stops_on_its_way_is_refused() -> None:
+    settings = ServeSettings(drain_s=0, body_timeout_s=0.2)
+    with live({"reviews": WordCounter()}, settings) as url:
+        for part in (b"", b'{"text": '):
+            with connected(url) as connection:
+                connection.sendall(HEAD + b"Content-Length: 999\r\n\r\n" + part)
+                assert httpx.get(f"{url}/livez").status_code == 200  # nobody waits with it
+                answer = rest_of(connection)
+            assert answer.startswith(b"HTTP/1.1 408 ")
+            assert b"connection: close" in answer.lower()
+            assert (
+                b'"code":"body_too_slow","message":"Nothing of the body came for 0.2 s: send it in one go."' in answer
+            )
+
+
+def test_a_body_in_pieces_over_a_socket_is_one_request() -> None:
+    with live({"reviews": WordCounter()}, LIMIT) as url, connected(warm(url)) as connection:
+        request = request_of({"text": "good", "top_k": 1})
+        for start in range(0, len(request), 7):
+            connection.sendall(request[start : start + 7])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")

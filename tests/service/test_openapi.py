@@ -15,22 +15,37 @@ def description(client: TestClient) -> Any:
     return client.get("/openapi.json").json()
 
 
+OWN = {
+    "/v1/predict": {"post"},
+    "/v1/tokenize": {"post"},
+    "/v1/models": {"get"},
+    "/health/live": {"get"},
+    "/health/ready": {"get"},
+    "/livez": {"get"},
+    "/readyz": {"get"},
+    "/admin/models/{name}": {"get", "put"},
+    "/admin/models/{name}/rollback": {"post"},
+}
+# What only other routes answer.
+ELSEWHERE = (Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED, Code.NOT_LOCAL, Code.CANNOT_LOAD)
+
+
 def test_the_routes(description: Any) -> None:
-    assert {path: set(verbs) for path, verbs in description["paths"].items()} == {
-        "/v1/predict": {"post"},
-        "/v1/models": {"get"},
-        "/health/live": {"get"},
-        "/health/ready": {"get"},
-    }
+    found = {path: set(verbs) for path, verbs in description["paths"].items()}
+    assert {path: found.get(path) for path in OWN} == OWN
+
+
+def test_every_route_has_a_summary_and_a_name_of_its_own(description: Any) -> None:
+    operations = [one for verbs in description["paths"].values() for one in verbs.values()]
+    assert all(one["summary"] for one in operations)
+    assert len({one["operationId"] for one in operations}) == len(operations)
 
 
 def test_every_error_of_predict_is_described_with_the_shape_that_it_has(description: Any) -> None:
     responses = description["paths"]["/v1/predict"]["post"]["responses"]
-    elsewhere = (Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED, Code.NOT_READY)
-    expected = {str(int(STATUS[code])): set[str]() for code in Code if code not in elsewhere}
-    for code in Code:
-        if code not in elsewhere:
-            expected[str(int(STATUS[code]))].add(code.value)
+    expected: dict[str, set[str]] = {}
+    for code in set(Code) - set(ELSEWHERE):
+        expected.setdefault(str(int(STATUS[code])), set()).add(code.value)
     errors = {status: set(one["description"].split(", ")) for status, one in responses.items() if status >= "400"}
     assert errors == expected
     shapes = {
@@ -43,6 +58,13 @@ def test_the_request_wants_one_of_two_fields_and_no_other(description: Any) -> N
     schema = description["components"]["schemas"]["PredictRequest"]
     assert schema["oneOf"] == [{"required": ["text"]}, {"required": ["texts"]}]
     assert schema["additionalProperties"] is False
+
+
+def test_the_time_an_answer_may_take_is_a_header_of_predict(description: Any) -> None:
+    parameters = description["paths"]["/v1/predict"]["post"]["parameters"]
+    assert [(one["name"], one["in"], one["required"]) for one in parameters] == [
+        ("x-request-timeout-ms", "header", False)
+    ]
 
 
 def test_the_example_of_the_request_is_answered(client: TestClient, description: Any) -> None:

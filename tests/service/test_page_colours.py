@@ -17,6 +17,9 @@ PAIRS = [
     ("cut-ink", "cut-ground", TEXT),
     ("error-ink", "error-ground", TEXT),
     ("error-ink", "card", TEXT),
+    ("cut-ink", "ground", TEXT),
+    ("soft", "track", TEXT),
+    ("edge", "track", GRAPHIC),
     *((line, ground, GRAPHIC) for line in ("edge", "accent") for ground in ("card", "ground")),
     *((bar, "track", GRAPHIC) for bar in ("bar", "accent")),
 ]

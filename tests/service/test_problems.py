@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +14,10 @@ from starlette.testclient import TestClient
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
 from bertline.service.problems import STATUS, Code
-from tests.service.doubles import Broken, Failing, WordCounter
+from tests.service.conftest import until_ready
+from tests.service.doubles import Broken, Buggy, WordCounter, serving_of
 
-LIMITS = ServeSettings(max_batch_texts=3, max_chars=20, max_body_bytes=2000)
+LIMITS = ServeSettings(max_batch_texts=3, max_chars=60, max_body_bytes=2000, max_request_tokens=40)
 NUMBERS = b'{"text": "a", "top_k": ' + b"1" * 4500 + b"}"
 
 # body as JSON or bytes → code, field, message
@@ -43,19 +46,52 @@ WRONG: list[tuple[object, Code, str | None, str]] = [
     ({"texts": []}, Code.EMPTY_TEXT, "texts", "texts is an empty list: send at least one text."),
     ({"texts": ["a", " "]}, Code.EMPTY_TEXT, "texts[1]", "texts[1] is only white space: send"),
     (b'{"text": "a \\ud83d"}', Code.INVALID_TEXT, "text", "text has half a surrogate pair at character 2:"),
-    ({"text": "x" * 21}, Code.TEXT_TOO_LONG, "text", "text has 21 characters and the limit is 20: send a part"),
-    ({"texts": ["a", "x" * 21]}, Code.TEXT_TOO_LONG, "texts[1]", "texts[1] has 21 characters and the limit is"),
+    ({"text": "x" * 61}, Code.TEXT_TOO_LONG, "text", "text has 61 characters and the limit is 60: send a part"),
+    ({"texts": ["a", "x" * 61]}, Code.TEXT_TOO_LONG, "texts[1]", "texts[1] has 61 characters and the limit is"),
     ({"texts": ["a"] * 4}, Code.TOO_MANY_TEXTS, "texts", "texts has 4 texts and the limit is 3: send them in"),
     ({"text": "a", "model": "b"}, Code.UNKNOWN_MODEL, "model", "There is no model of that name: known are rev"),
     ({"text": "x" * 2000}, Code.BODY_TOO_LARGE, None, "The body has more than 2,000 bytes, the limit: send"),
-    ({"text": "fail"}, Code.INTERNAL, None, "The server failed on this request; its log has the details under"),
+    ({"text": "a", "truncation": "middle"}, Code.WRONG_TYPE, "truncation", "truncation must be"),
+    (
+        {"text": "a " * 20, "truncation": "error"},
+        *(Code.TOO_MANY_TOKENS, "text", "text has 22 tokens and reviews reads 16: send a part of it, or ask for"),
+    ),
+    (
+        {"texts": ["a", "a " * 20], "truncation": "error"},
+        *(Code.TOO_MANY_TOKENS, "texts[1]", "texts[1] has 22 tokens and reviews reads 16: send a part of it"),
+    ),
+    (
+        {"texts": ["a " * 30] * 3},
+        *(Code.TOO_MANY_TOKENS, "texts", "texts would take 48 tokens and the limit of a request is 40: send them in"),
+    ),
+    (
+        {"texts": ["a", "fail"]},
+        *(Code.COMPUTE_FAILED, "texts[1]", "The model cannot compute texts[1]: an index is out of bounds."),
+    ),
 ]
+# Codes whose tests need more than a body, and where those are.
+ELSEWHERE = {
+    Code.NOT_JSON: "test_problems.py::test_only_json_is_taken_because_a_foreign_page_can_send_the_rest",
+    Code.NOT_FOUND: "test_problems.py::test_an_unknown_path",
+    Code.METHOD_NOT_ALLOWED: "test_problems.py::test_a_wrong_method_names_the_right_one",
+    Code.INVALID_HEADER: "test_problems.py::test_a_deadline_is_a_positive_number_of_milliseconds",
+    Code.INTERNAL: "test_problems.py::test_an_error_that_nobody_foresaw",
+    Code.UNSUPPORTED: "test_serving.py::test_states_of_tokens_are_not_pooled_over_windows",
+    Code.BODY_TOO_SLOW: "test_body_limit.py::test_a_body_that_stops_on_its_way_is_refused",
+    Code.NOT_LOCAL: "test_admin.py::test_only_this_machine_changes_models",
+    Code.CANNOT_LOAD: "test_admin.py::test_a_bundle_that_cannot_be_used_changes_nothing",
+    Code.OVERLOADED: "test_overload.py::test_the_queue_has_an_end",
+    Code.DEADLINE: "test_overload.py::test_what_would_be_too_late_is_refused_at_once",
+    Code.NO_MEMORY: "test_scheduler.py::test_a_text_too_large_for_the_memory_fails_alone",
+    Code.WORKER_LOST: "test_scheduler.py::test_a_text_that_kills_twice_fails_alone",
+    Code.NOT_READY: "test_models_and_health.py::test_ready_only_once_the_model_has_answered_the_warm_up",
+}
 
 
 @pytest.fixture
 def client() -> Any:
-    with TestClient(create_app({"reviews": Failing()}, LIMITS)) as one:
-        yield one
+    with TestClient(create_app(serving_of({"reviews": WordCounter()}, LIMITS))) as one:
+        yield until_ready(one)
 
 
 def check(answer: Any, code: Code, field: str | None, message: str) -> None:
@@ -77,8 +113,8 @@ def test_a_wrong_request_gets_its_own_sentence(
 
 
 def test_a_long_number_is_refused_and_not_converted(client: TestClient) -> None:
-    with TestClient(create_app({"reviews": WordCounter()}, ServeSettings())) as roomy:
-        answer = roomy.post("/v1/predict", content=NUMBERS, headers={"Content-Type": "application/json"})
+    with TestClient(create_app(serving_of({"reviews": WordCounter()}))) as roomy:
+        answer = until_ready(roomy).post("/v1/predict", content=NUMBERS, headers={"Content-Type": "application/json"})
     check(answer, Code.INVALID_JSON, None, "The body cannot be read as JSON in UTF-8.")
 
 
@@ -105,24 +141,53 @@ def test_a_wrong_method_names_the_right_one(client: TestClient) -> None:
 
 def test_every_code_has_a_status_and_a_test() -> None:
     assert set(STATUS) == set(Code)
-    here = {Code.NOT_JSON, Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED, Code.NOT_READY}
-    assert {code for _, code, _, _ in WRONG} | here == set(Code)
+    assert {code for _, code, _, _ in WRONG} | set(ELSEWHERE) == set(Code)
+    for place in ELSEWHERE.values():
+        file, _, name = place.partition("::")
+        assert f"def {name}(" in (Path(__file__).parent / file).read_text(encoding="utf-8"), place
+
+
+def test_every_status_is_an_error_and_what_may_pass_by_itself_is_no_fault_of_the_request() -> None:
+    assert all(status >= 400 for status in STATUS.values())
+    again = {code for code, status in STATUS.items() if status in (429, 503, 504)}
+    assert again == {Code.OVERLOADED, Code.NO_MEMORY, Code.WORKER_LOST, Code.DEADLINE, Code.NOT_READY}
+
+
+def test_the_guide_has_every_code_with_its_status() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "serve.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d{3}) \| (.+) \|$", guide, re.MULTILINE)
+    assert {code: int(status) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)} == {
+        code.value: int(status) for code, status in STATUS.items()
+    }
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "nan", "inf", ""])
+def test_a_deadline_is_a_positive_number_of_milliseconds(client: TestClient, value: str) -> None:
+    answer = client.post("/v1/predict", json={"text": "good"}, headers={"X-Request-Timeout-Ms": value})
+    message = "X-Request-Timeout-Ms must be a positive number of milliseconds."
+    check(answer, Code.INVALID_HEADER, "X-Request-Timeout-Ms", message)
+
+
+def test_an_error_that_nobody_foresaw() -> None:
+    with TestClient(create_app(serving_of({"reviews": Buggy()}, LIMITS))) as client:
+        answer = until_ready(client).post("/v1/predict", json={"text": "fail"})
+    check(answer, Code.INTERNAL, None, "The server failed on this request; its log has the details under")
 
 
 def test_a_model_that_cannot_answer_never_gets_ready() -> None:
-    with TestClient(create_app({"broken": Broken()}, LIMITS)) as client:
-        message = "The models are warming up: ask again in a second."
+    with TestClient(create_app(serving_of({"broken": Broken()}, LIMITS))) as client:
+        message = "A model is not ready, or the process that computes it is replaced: ask again in a second."
         check(client.get("/health/ready"), Code.NOT_READY, None, message)
 
 
 def test_the_limits_themselves_are_allowed(client: TestClient) -> None:
-    answer = client.post("/v1/predict", json={"texts": ["x" * 20] * 3})
+    answer = client.post("/v1/predict", json={"texts": ["x" * 60] * 3})
     assert len(answer.json()["predictions"]) == 3
 
 
 def test_a_character_is_a_code_point_and_not_a_byte(client: TestClient) -> None:
-    assert client.post("/v1/predict", json={"text": "🙂" * 20}).status_code == 200
-    assert client.post("/v1/predict", json={"text": "🙂" * 21}).status_code == 422
+    assert client.post("/v1/predict", json={"text": "🙂" * 60}).status_code == 200
+    assert client.post("/v1/predict", json={"text": "🙂" * 61}).status_code == 422
 
 
 def test_a_long_name_of_an_unknown_field_is_shortened(client: TestClient) -> None:

@@ -5,78 +5,65 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
 import httpx
 import pytest
 
-from bertline.errors import UsageError
-from bertline.service import ServeSettings
+from bertline.errors import BundleError, UsageError
+from bertline.service import ServeSettings, run
+from bertline.service.models import Models
 from bertline.service.run import listen, page_url, serve
-from tests.service.doubles import Broken, Gated, WordCounter
+from tests.service.doubles import Broken, Gated, WordCounter, serving_of
+from tests.service.spawn import spawned
 from tests.unit.inference.tiny import write_tiny_bundle
 
-ROOT = Path(__file__).parents[2]
-DOUBLE = """
-from bertline.service import ServeSettings
-from bertline.service.run import serve
-from tests.service.doubles import WordCounter
-serve({"reviews": WordCounter()}, ServeSettings(port=0),
-      on_ready=lambda url: print(url, flush=True), on_exposed=print)
-print("stopped", flush=True)
-"""
 GOOD = {"text": "good"}
-COMMAND = "from bertline.cli.main import main; main()"
+QUICK = ServeSettings(port=0, drain_s=0)
 
 
-@contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
-    running = subprocess.Popen(
-        [sys.executable, "-c", *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.communicate()
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("run") / "tiny"
+    write_tiny_bundle(target, engine=True)
+    return target
+
+
+@pytest.fixture
+def around(monkeypatch: pytest.MonkeyPatch) -> Callable[[WordCounter], dict[str, Path]]:
+    """Lets ``serve`` find this double in the place of a bundle's network."""
+
+    def put(model: WordCounter) -> dict[str, Path]:
+        monkeypatch.setattr(run, "Serving", lambda bundles, settings: serving_of({"one": model}, settings))
+        return {"one": model.bundle}
+
+    return put
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_signal_ends_it_with_exit_code_0(stop: signal.Signals) -> None:
-    with process(DOUBLE) as server:
-        assert server.stdout
-        url = server.stdout.readline().strip()
-        with httpx.Client(base_url=url) as client:
-            assert client.get("/health/ready").status_code == 200
-            assert client.post("/v1/predict", json=GOOD).status_code == 200
-            server.send_signal(stop)  # while a connection is open
-            out, err = server.communicate(timeout=60)
-    assert (server.returncode, out, err) == (0, "stopped\n", "")
+def test_a_stop_signal_ends_it_with_exit_code_0(bundle: Path, stop: signal.Signals) -> None:
+    arguments = (str(bundle), "--drain-s", "0", "--lanes", "1")
+    with spawned(*arguments) as server, httpx.Client(base_url=server.url) as client:
+        assert client.get("/health/ready").status_code == 200
+        assert client.post("/v1/predict", json=GOOD).status_code == 200
+        server.stop(stop)  # while a connection is open
+        assert server.ended() == (0, "", "")
 
 
-def test_the_command_serves_a_real_bundle(tmp_path: Path) -> None:
-    write_tiny_bundle(tmp_path / "tiny")
-    with process(COMMAND, "serve", f"letters={tmp_path / 'tiny'}", "--port", "0") as server:
-        assert server.stdout
-        line = server.stdout.readline().strip()
-        url = line.split(" at ")[1].split(" ")[0]
-        answer = httpx.post(f"{url}/v1/predict", json={"texts": ["it is a film", "no " * 100]}).json()
-        described = httpx.get(f"{url}/v1/models").json()["models"][0]
-        server.send_signal(signal.SIGTERM)
-        _, err = server.communicate(timeout=60)
-    assert (server.returncode, err) == (0, "")
-    assert line == f"letters (version {described['version']}, engine torch) at {url} · API: {url}/docs · Ctrl+C stops"
-    assert answer["model"] == {"name": "letters", "version": described["version"]}
+def test_the_command_serves_a_real_bundle(bundle: Path) -> None:
+    with spawned(f"letters={bundle}", "--drain-s", "0") as server:
+        answer = httpx.post(f"{server.url}/v1/predict", json={"texts": ["it is a film", "no " * 100]}).json()
+        described = httpx.get(f"{server.url}/v1/models").json()["models"][0]
+        server.stop()
+        assert server.ended() == (0, "", "")
+    version = described["version"]
+    assert server.line == (
+        f"letters (version {version}, engine fp32) at {server.url} · API: {server.url}/docs · Ctrl+C stops"
+    )
+    assert answer["model"] == {"name": "letters", "version": version}
     assert described["labels"] == ["negative", "neutral", "positive"]
     first, second = answer["predictions"]
     assert sum(one["probability"] for one in first["probabilities"]) == pytest.approx(1)
@@ -111,52 +98,78 @@ def test_the_url_of_every_network_is_the_one_of_this_machine() -> None:
         assert page_url(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def test_a_model_that_cannot_answer_stops_the_server_with_its_error() -> None:
+def test_a_model_that_cannot_answer_stops_the_server_with_its_error(
+    around: Callable[[WordCounter], dict[str, Path]],
+) -> None:
     ready: list[str] = []
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(ValueError, match=r"^no weights$"):
-        serve({"a": Broken()}, ServeSettings(port=0), on_ready=ready.append, on_exposed=ready.append)
+    sentence = r"^one cannot answer: The model cannot compute text 0: it has no weights\.$"
+    with pytest.raises(BundleError, match=sentence):
+        serve(around(Broken()), QUICK, on_ready=lambda url, _: ready.append(url), on_exposed=ready.append)
     assert ready == []
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_request_in_progress_is_answered_before_the_end() -> None:
+def test_a_bundle_that_is_none_stops_the_server_with_its_error(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="nowhere"):
+        serve({"a": tmp_path / "nowhere"}, QUICK, on_ready=lambda *_: None, on_exposed=print)
+
+
+def test_while_it_drains_it_is_not_ready_but_answers_and_what_is_in_progress_is_answered_before_the_end(
+    around: Callable[[WordCounter], dict[str, Path]],
+) -> None:
     model = Gated()
     model.gate.set()
-    answers: list[int] = []
+    answers: list[httpx.Response] = []
+    seen: list[tuple[int, str | None]] = []
+
+    def ask(url: str) -> None:
+        answers.append(httpx.post(f"{url}/v1/predict", json=GOOD))
 
     def ask_and_stop(url: str) -> None:
         model.gate.clear()
         model.entered.clear()
-        asking = Thread(target=lambda: answers.append(httpx.post(f"{url}/v1/predict", json=GOOD).status_code))
-        asking.start()
+        asking = [Thread(target=ask, args=(url,))]
+        asking[0].start()
         assert model.entered.wait(timeout=30)
         os.kill(os.getpid(), signal.SIGTERM)
+        while (ready := httpx.get(f"{url}/health/ready")).status_code == 200:
+            pass
+        seen.append((ready.status_code, ready.headers.get("Connection")))
+        asking.append(Thread(target=ask, args=(url,)))  # nobody has told this client yet
+        asking[1].start()
         with suppress(httpx.TransportError):  # until nobody listens any more
             while True:
                 httpx.get(f"{url}/health/live")
         model.gate.set()
-        asking.join(timeout=30)
+        for one in asking:
+            one.join(timeout=30)
 
     helpers: list[Thread] = []
 
-    def on_ready(url: str) -> None:
+    def on_ready(url: str, models: Models) -> None:
         helpers.append(Thread(target=ask_and_stop, args=(url,)))
         helpers[0].start()
 
-    serve({"slow": model}, ServeSettings(port=0), on_ready=on_ready, on_exposed=print)
+    settings = ServeSettings(port=0, drain_s=1)
+    serve(around(model), settings, on_ready=on_ready, on_exposed=print)
     helpers[0].join(timeout=30)
-    assert answers == [200]
+    assert [one.status_code for one in answers] == [200, 200]
+    assert [one.headers.get("Connection") for one in answers] == ["close", "close"]
+    assert seen == [(503, "close")]
 
 
-def test_an_address_that_others_can_reach_is_reported_and_loopback_is_not() -> None:
+def test_an_address_that_others_can_reach_is_reported_and_loopback_is_not(
+    around: Callable[[WordCounter], dict[str, Path]],
+) -> None:
     exposed: list[str] = []
 
-    def stop(url: str) -> None:
+    def stop(url: str, models: Models) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
+    bundles = around(WordCounter())
     for host in ("127.0.0.1", "0.0.0.0"):
-        settings = ServeSettings(host=host, port=0)
-        serve({"a": WordCounter()}, settings, on_ready=stop, on_exposed=exposed.append)
+        settings = ServeSettings(host=host, port=0, drain_s=0)
+        serve(bundles, settings, on_ready=stop, on_exposed=exposed.append)
     assert len(exposed) == 1
     assert exposed[0].startswith("0.0.0.0:")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,16 +17,19 @@ from bertline.service import ServeSettings
 from bertline.service import run as service_run
 from tests.unit.inference.tiny import write_tiny_bundle
 
+Served = list[tuple[dict[str, Path], ServeSettings]]
+
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], ServeSettings]]:
+def served(monkeypatch: pytest.MonkeyPatch) -> Served:
     """What the command would have served."""
-    calls: list[tuple[list[str], ServeSettings]] = []
+    calls: Served = []
 
-    def record(models: Any, settings: ServeSettings, *, on_ready: Any, on_exposed: Any) -> None:
-        calls.append((list(models), settings))
+    def record(bundles: Mapping[str, Path], settings: ServeSettings, *, on_ready: Any, on_exposed: Any) -> None:
+        calls.append((dict(bundles), settings))
         on_exposed("0.0.0.0:8000")
-        on_ready("http://127.0.0.1:8000")
+        version = SimpleNamespace(name="tiny", version="1f2e3d4c", engine="fp32")
+        on_ready("http://127.0.0.1:8000", [version])
 
     monkeypatch.setattr(service_run, "serve", record)
     return calls
@@ -45,32 +50,30 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_flags_become_settings_and_a_bundle_has_its_own_name(
-    app: typer.Typer, bundle: Path, served: list[tuple[list[str], ServeSettings]]
-) -> None:
+def test_flags_become_settings_and_a_bundle_has_its_own_name(app: typer.Typer, bundle: Path, served: Served) -> None:
     flags = ["--host", "0.0.0.0", "--port", "0", "--max-batch-texts", "5", "--max-chars", "70"]
     result = CliRunner().invoke(app, ["serve", str(bundle), *flags], catch_exceptions=False)
     assert result.exit_code == 0
-    assert served == [(["tiny"], ServeSettings(host="0.0.0.0", port=0, max_batch_texts=5, max_chars=70))]
-    assert result.stdout.startswith("tiny (version ")
-    assert "at http://127.0.0.1:8000 · API: http://127.0.0.1:8000/docs" in result.stdout
+    assert served == [({"tiny": bundle}, ServeSettings(host="0.0.0.0", port=0, max_batch_texts=5, max_chars=70))]
+    where = "at http://127.0.0.1:8000 · API: http://127.0.0.1:8000/docs · Ctrl+C stops"
+    assert result.stdout == f"tiny (version 1f2e3d4c, engine fp32) {where}\n"
     warning = "warning: all who reach 0.0.0.0:8000 can use the models, there is no authentication yet\n"
     assert result.stderr == warning
 
 
-def test_several_bundles_by_name(app: typer.Typer, bundle: Path, served: list[tuple[list[str], ServeSettings]]) -> None:
+def test_several_bundles_by_name(app: typer.Typer, bundle: Path, served: Served) -> None:
     CliRunner().invoke(app, ["serve", f"b={bundle}", str(bundle)], catch_exceptions=False)
-    assert served[0][0] == ["b", "tiny"]
+    assert list(served[0][0].items()) == [("b", bundle), ("tiny", bundle)]
 
 
 def test_two_models_of_one_name_are_refused(bundle: Path) -> None:
     with pytest.raises(UsageError, match=r"^two models are called tiny: name one of them otherwise, NAME="):
-        serve.load_models([str(bundle), str(bundle)])
+        serve.named_bundles([str(bundle), str(bundle)])
 
 
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="nowhere"):
-        serve.load_models([str(tmp_path / "nowhere")])
+        serve.named_bundles([str(tmp_path / "nowhere")])
 
 
 @pytest.mark.parametrize("argument", ["=reviews", "reviews="])

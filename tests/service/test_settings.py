@@ -23,7 +23,14 @@ def test_file_environment_and_flags_in_this_order(tmp_path: Path) -> None:
     assert (settings.port, settings.max_chars, settings.max_batch_texts) == (1, 20, 300)
 
 
-@pytest.mark.parametrize(("name", "value"), [("port", 65536), ("max_chars", 0), ("max_body_bytes", 10), ("host", "")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", 65536), ("max_chars", 0), ("max_body_bytes", 10), ("host", ""), ("lanes", 0), ("max_wait_ms", 0),
+        ("request_timeout_ms", 0), ("body_timeout_s", 0), ("idle_timeout_s", 0), ("worker_timeout_s", 0),
+        ("max_request_tokens", 15), ("drain_s", -1), ("shutdown_timeout_s", 0),
+    ],
+)  # fmt: skip
 def test_a_value_out_of_range_is_an_error_that_names_the_flag(name: str, value: object, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"^--{name.replace('_', '-')} is "):
         load_settings(ServeSettings, "serve", {name: value}, file=tmp_path / "none", environ={})

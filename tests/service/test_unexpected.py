@@ -8,18 +8,18 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from bertline.service import ServeSettings
 from bertline.service.app import create_app
 from bertline.service.unexpected import path_of
-from tests.service.doubles import Failing
-from tests.service.live import live
+from tests.service.conftest import until_ready
+from tests.service.doubles import Buggy, serving_of
+from tests.service.live import live, warm
 
 
 def test_the_answer_and_the_log_share_a_number_and_neither_has_the_text(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with TestClient(create_app({"reviews": Failing()}, ServeSettings())) as client:
-        answer = client.post("/v1/predict", json={"text": "fail, my secret"})
+    with TestClient(create_app(serving_of({"reviews": Buggy()}))) as client:
+        answer = until_ready(client).post("/v1/predict", json={"text": "fail, my secret"})
     assert answer.status_code == 500
     number = answer.headers["X-Request-Id"]
     assert answer.json()["error"] == {
@@ -37,7 +37,8 @@ def test_the_answer_and_the_log_share_a_number_and_neither_has_the_text(
 def test_the_real_server_logs_no_text_either(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with live({"reviews": Failing()}) as url:
+    with live({"reviews": Buggy()}) as url:
+        warm(url)
         assert httpx.post(f"{url}/v1/predict", json={"text": "fail, my secret"}).status_code == 500
         assert httpx.post(f"{url}/v1/predict", json={"text": "good"}).status_code == 200
     assert "ValueError" in caplog.text

@@ -114,8 +114,8 @@ class TokenQueue(Generic[Sender]):
             self._out(text)
 
     def tokens_before(self, turn_s: float) -> int:
-        """Tokens of the texts whose turn is earlier."""
-        return sum(text.tokens for text in self if text.turn_s < turn_s)
+        """Tokens of the texts that go before one that comes now and has this turn."""
+        return sum(text.tokens for text in self if text.turn_s <= turn_s)
 
     def take(self, max_padded_tokens: int, now_s: float) -> Taken[Sender]:
         """The next batch: the text whose turn it is, whatever its length, and more of its kind while they fit."""

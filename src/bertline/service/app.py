@@ -18,11 +18,28 @@ from bertline.service.abandoned import Abandoned
 from bertline.service.body_limit import BodyLimit
 from bertline.service.closing import Closing
 from bertline.service.measuring import MeasuredHttp
-from bertline.service.routes import admin, health, metrics, own
+from bertline.service.routes import (
+    admin,
+    health,
+    hf,
+    kserve,
+    metrics,
+    oip,
+    openai,
+    own,
+    root,
+    sagemaker,
+    tei,
+    tei_model,
+)
+from bertline.service.routes.context import refusals_of
 from bertline.service.security_headers import SecurityHeaders
 from bertline.service.serving import Serving
 from bertline.service.unexpected import UnexpectedErrors
 
+ROUTERS = [
+    module.router for module in (own, health, metrics, admin, openai, oip, kserve, sagemaker, tei, tei_model, hf, root)
+]
 PAGE = Path(__file__).parent / "page"
 DESCRIPTION = "Text in, labels with calibrated probabilities out. What is sent is neither stored nor logged."
 
@@ -45,13 +62,18 @@ def create_app(serving: Serving) -> FastAPI:
     )
     app.state.serving, app.state.measuring = serving, serving.measuring
     refusals.register(app)
-    for routes in (own, health, metrics, admin):
-        app.include_router(routes.router)
+    for router in ROUTERS:
+        app.include_router(router)
     _add_pages(app)
     settings = serving.settings
     # The last one added sees a request first.
     app.add_middleware(Abandoned)
-    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
+    app.add_middleware(
+        BodyLimit,
+        max_body_bytes=settings.max_body_bytes,
+        timeout_s=settings.body_timeout_s,
+        refuse=refusals_of(ROUTERS),
+    )
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(Closing, draining=lambda: serving.draining)
     app.add_middleware(SecurityHeaders)

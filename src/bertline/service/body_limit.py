@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertline.service.problems import Code, Problem
@@ -17,8 +19,14 @@ class BodyLimit:
     "too large" with "not JSON". (FastAPI's own ``max_body_size`` answers in plain text.)
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, timeout_s: float) -> None:
-        self._app, self._max_body_bytes, self._timeout_s = app, max_body_bytes, timeout_s
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        timeout_s: float,
+        refuse: Callable[[Scope, Problem], Response] = lambda _, problem: problem.response(),
+    ) -> None:
+        self._app, self._max_body_bytes, self._timeout_s, self._refuse = app, max_body_bytes, timeout_s, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its body, or answer 413 or 408."""
@@ -29,7 +37,9 @@ class BodyLimit:
             waiting = [await self._collect(scope, receive)]
         except Problem as problem:
             # What is left of the body is not read, so the connection cannot be used again.
-            await problem.response({"Connection": "close"})(scope, receive, send)
+            refused = self._refuse(scope, problem)
+            refused.headers["Connection"] = "close"
+            await refused(scope, receive, send)
             return
 
         async def replay() -> Message:

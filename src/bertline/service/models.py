@@ -122,6 +122,12 @@ class Models:
             self._current[name], self._previous[name] = previous, current
             return previous
 
+    def lost(self, version: Version) -> bool:
+        """Whether a version that computes no more is one that answers; if it is the one before, it is forgotten."""
+        for name in [name for name, one in self._previous.items() if one is version]:
+            self._retire(self._previous.pop(name))
+        return any(one is version for one in self)
+
     def _retire(self, version: Version | None) -> None:
         if version is not None:
             task = asyncio.create_task(version.stop(), name="retire")

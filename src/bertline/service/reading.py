@@ -73,18 +73,25 @@ class Reader:
             while self._asked:
                 lot = [one for one in self._asked if not one.done.done()]
                 self._asked = []
-                try:
-                    found = await loop.run_in_executor(self._executor, self._read, lot)
-                except Exception as error:
-                    for one in lot:
-                        if not one.done.done():
-                            one.done.set_exception(error)
-                    continue
+                found = await loop.run_in_executor(self._executor, self._read_each, lot)
                 for one, readings in zip(lot, found, strict=True):
-                    if not one.done.done():
+                    if one.done.done():
+                        continue
+                    if isinstance(readings, Exception):
+                        one.done.set_exception(readings)
+                    else:
                         one.done.set_result(readings)
         finally:
             self._task = None
+
+    def _read_each(self, lot: Sequence[_Asked]) -> list[list[Reading] | Exception]:
+        """Together; where that fails, each by itself, so that nobody gets another one's error."""
+        try:
+            return [*self._read(lot)]
+        except BaseException as error:  # a panic of the library is no Exception
+            if len(lot) > 1:
+                return [found for one in lot for found in self._read_each([one])]
+            return [error if isinstance(error, Exception) else RuntimeError(type(error).__name__)]
 
     def _read(self, lot: Sequence[_Asked]) -> list[list[Reading]]:
         encoded = iter(self.tokenizer.encode_whole([text for one in lot for text in one.texts]))

@@ -75,6 +75,10 @@ def problem_of(errors: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -
         return Problem(Code.INVALID_JSON, f"The body is not valid JSON: {reason} at character {place[0]}.")
     if kind == "missing" and not place:
         return Problem(Code.MISSING_FIELD, 'The body is empty: send {"text": "…"} as JSON.', "text")
+    if kind == "missing":
+        return Problem(Code.MISSING_FIELD, f"{field} is missing: send it.", field)
+    if kind == "string_too_short":
+        return Problem(Code.OUT_OF_RANGE, f"{field} is empty: name something.", field)
     if kind == "extra_forbidden":
         return _unknown_field(place, known)
     if kind == "greater_than_equal":

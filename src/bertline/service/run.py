@@ -9,7 +9,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -22,6 +22,7 @@ from bertline.service.serving import Serving
 from bertline.service.settings import ServeSettings
 
 BACKLOG = 2048  # connections that the system holds until they are accepted
+LAST_WORDS_S = 0.1  # from a connection to its first request
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -92,9 +93,29 @@ class Server(uvicorn.Server):
         # The models that cannot answer have nothing to drain.
         if self.failure is None and not self.force_exit:
             await asyncio.sleep(self._serving.settings.drain_s)
+            await self._close_door(sockets or [])
         for task in self._watching:
             task.cancel()
         await super().shutdown(sockets)
+
+    async def _close_door(self, listeners: list[socket.socket]) -> None:
+        """Let in who stands before the door, close it, and hear what they want; uvicorn would turn them away."""
+        standing: list[socket.socket] = []
+        for listener in listeners:
+            with suppress(OSError):  # there is nobody
+                while True:
+                    standing.append(listener.accept()[0])
+        for server in self.servers:
+            server.close()
+        for one in standing:
+            one.setblocking(False)
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, one, ssl=self.config.ssl)
+        await asyncio.sleep(min(LAST_WORDS_S, self._serving.settings.drain_s))
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     async def _announce(self) -> None:
         try:

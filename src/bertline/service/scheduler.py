@@ -8,9 +8,10 @@ computed once more, text by text, so that a text that kills costs its sender an 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,10 @@ from bertline.inference.wire import Op, Reply
 from bertline.service.problems import Code, Problem
 from bertline.service.worker import ComputeFailed, Computes, NoMemory, WorkerLost
 
+log = logging.getLogger(__name__)
+
 FIRST_TOKENS_PER_S = 4000.0  # a guess until the first batches were measured: the warm-up's
+LAST_WAITS = 4  # times as long as its first may the last text of a request wait: a large one does not come alone
 SMOOTHING = 0.1  # of the last batch in the running pace
 LEAST_BUDGET_TOKENS = 16
 BUDGET_BACK_S = 60.0  # after which a budget that was halved for want of memory is doubled again
@@ -37,6 +41,22 @@ class Job:
     left: int
     queue_s: float = 0.0  # the longest any of its texts waited
     compute_s: float = 0.0  # of the batches its texts were in, the longest
+
+
+class TextProblem(Problem):
+    """One of a request's texts cannot be computed.
+
+    Attributes:
+        place: of its ids among the sequences that were asked for.
+    """
+
+    def __init__(self, code: Code, place: int, why: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(code, f"The model cannot compute text {place}: {why}.", f"texts[{place}]", headers=headers)
+        self.place, self._why = place, why
+
+    def named(self, field: str) -> Problem:
+        """The same in the request's own words."""
+        return Problem(self.code, f"The model cannot compute {field}: {self._why}.", field, headers=self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +88,7 @@ class Station:
     in_flight: int = 0
     suspects: deque[tuple[Line, Waiting[Job]]] = field(default_factory=deque)
     exclusive: bool = False  # a suspect is being computed, with nothing beside it
+    closed: bool = False  # there will be no process any more
 
 
 @dataclass(eq=False)
@@ -108,7 +129,7 @@ class Scheduler:
 
     Args:
         lanes: batches computed at a time, over all models.
-        max_wait_s: a request that would wait longer is refused.
+        max_wait_s: a request whose first text would wait longer is refused, or its last ``LAST_WAITS`` times as long.
         observe: receives each batch's record.
     """
 
@@ -139,10 +160,13 @@ class Scheduler:
             deadline_s: on the event loop's clock; texts are not computed after it.
 
         Raises:
-            Problem: overloaded, too late, or it cannot be computed.
+            Problem: overloaded, or too late.
+            TextProblem: one of them cannot be computed.
         """
         loop = asyncio.get_running_loop()
         now_s = loop.time()
+        if line.station.closed:
+            raise _closed()
         job = Job(loop.create_future(), [None] * len(sequences), len(sequences))
         each = zip(sequences, turns(now_s, map(len, sequences), line.tokens_per_s), strict=True)
         texts = [Waiting(ids, turn_s, deadline_s, job, place, now_s) for place, (ids, turn_s) in enumerate(each)]
@@ -152,7 +176,10 @@ class Scheduler:
             line.queue.put(text)
         self.pump()
         try:
-            await job.done
+            async with asyncio.timeout_at(deadline_s):
+                await job.done
+        except TimeoutError:
+            raise _late("Its deadline passed before it was computed") from None
         finally:
             for text in texts:
                 line.queue.leave(text)
@@ -169,6 +196,18 @@ class Scheduler:
             if batch:
                 self._start(line, batch)
 
+    def close(self, station: Station) -> None:
+        """Nothing is computed there any more: whoever waits is told so."""
+        station.closed = True
+        waiting = [text for _, text in station.suspects]
+        for line in self._lines:
+            if line.station is station:
+                waiting += [*line.queue, *(text for half in line.halves for text in half)]
+                line.halves.clear()
+        station.suspects.clear()
+        for text in waiting:
+            _fail(text, _closed())
+
     # ------------------------------------------------------------------------------------------- admission
 
     def _admit(self, line: Line, texts: list[Waiting[Job]], now_s: float) -> None:
@@ -177,22 +216,22 @@ class Scheduler:
         Raises:
             Problem: the queue is too long, or the last of them would be too late.
         """
-        queued = line.queue.tokens
         own_s = sum(text.tokens for text in texts) / line.tokens_per_s
-        wait_s = queued / line.tokens_per_s
-        if wait_s > self._max_wait_s or now_s + wait_s + own_s > texts[-1].deadline_s:
-            # Counted exactly only where it matters: many of them may be behind these texts.
-            before = line.queue.tokens_before(texts[0].turn_s) / line.tokens_per_s
-            if before > self._max_wait_s or wait_s > 4 * self._max_wait_s:
-                again_s = max(1, math.ceil(wait_s - self._max_wait_s / 2))
-                raise Problem(
-                    Code.OVERLOADED,
-                    f"The texts that wait for the model already take about {wait_s:.1f} s: ask again in {again_s} s.",
-                    headers={"Retry-After": str(again_s)},
-                )
-            last_s = line.queue.tokens_before(texts[-1].turn_s) / line.tokens_per_s
-            if now_s + last_s + own_s > texts[-1].deadline_s:
-                raise _late(f"It would take about {last_s + own_s:.2f} s")
+        wait_s = self.expected_wait_s(line)
+        if wait_s <= self._max_wait_s and now_s + wait_s + own_s <= texts[-1].deadline_s:
+            return
+        # Counted exactly only where it matters: many of the texts that wait may be behind these.
+        first_s, last_s = (line.queue.tokens_before(one.turn_s) / line.tokens_per_s for one in (texts[0], texts[-1]))
+        beyond_s = max(first_s - self._max_wait_s, last_s - LAST_WAITS * self._max_wait_s)
+        if beyond_s > 0:
+            again_s = max(1, math.ceil(beyond_s + self._max_wait_s / 2))
+            raise Problem(
+                Code.OVERLOADED,
+                f"The texts that go before these already take about {last_s:.1f} s: ask again in {again_s} s.",
+                headers={"Retry-After": str(again_s)},
+            )
+        if now_s + last_s + own_s > texts[-1].deadline_s:
+            raise _late(f"It would take about {last_s + own_s:.2f} s")
 
     def _wake(self, line: Line) -> None:
         """A line that had nothing to do is not owed the time it did not want."""
@@ -233,13 +272,16 @@ class Scheduler:
         task.add_done_callback(self._running.discard)
 
     async def _run(self, line: Line, texts: list[Waiting[Job]], alone: bool) -> None:
-        began_s = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        began_s, spent_s = loop.time(), None
         batch = pad([text.ids for text in texts], line.pad_id)
         worker = line.station.worker
         try:
             if worker is None:
                 raise WorkerLost
             reply = await worker.compute(line.op, batch, alone=alone)
+            spent_s = reply.seconds
+            self._deliver(line, texts, reply, began_s, batch.ids.size, alone)
         except WorkerLost:
             self._lost(line, texts)
         except NoMemory as error:
@@ -248,9 +290,12 @@ class Scheduler:
             self._halve(line, texts, error)
         except ComputeFailed as error:
             self._halve(line, texts, error)
-        else:
-            self._deliver(line, texts, reply, began_s, batch.ids.size, alone)
+        except Exception as error:  # a mistake of ours: these requests end with it, and the lane goes on
+            for text in texts:
+                _fail(text, error)
         finally:
+            # A batch that failed took its time too: a model that fails must not starve the others.
+            line.served_s += loop.time() - began_s if spent_s is None else spent_s
             self._busy -= 1
             line.station.in_flight -= 1
             line.station.exclusive = False
@@ -262,7 +307,6 @@ class Scheduler:
         assert reply.values is not None
         tokens = sum(text.tokens for text in texts)
         waited = tuple(began_s - text.arrived_s for text in texts)
-        line.served_s += reply.seconds
         pace = tokens / max(reply.seconds, 1e-6) * (1 if alone else self.lanes)
         line.tokens_per_s += SMOOTHING * (pace - line.tokens_per_s)
         for text, row, queue_s in zip(texts, reply.values, waited, strict=True):
@@ -278,10 +322,10 @@ class Scheduler:
     def _halve(self, line: Line, texts: list[Waiting[Job]], error: ComputeFailed) -> None:
         """The text that cannot be computed is in one of the halves, and alone in the end."""
         if len(texts) == 1:
-            text = texts[0]
             short = isinstance(error, NoMemory)
             code, why = (Code.NO_MEMORY, "there is not enough memory") if short else (Code.COMPUTE_FAILED, str(error))
-            _fail(text, Problem(code, f"The model cannot compute text {text.place}: {why}.", f"texts[{text.place}]"))
+            log.error("%s cannot compute a text of %d tokens: %s", " ".join(line.model), texts[0].tokens, error)
+            _fail(texts[0], TextProblem(code, texts[0].place, why))
             return
         middle = len(texts) // 2
         line.halves += [texts[:middle], texts[middle:]]
@@ -290,11 +334,13 @@ class Scheduler:
         """The process died: each text once more and by itself, unless it died twice with this one."""
         for text in texts:
             text.lost += 1
-            if text.lost == 1:
+            if line.station.closed:
+                _fail(text, _closed())
+            elif text.lost == 1:
                 line.station.suspects.append((line, text))
             else:
-                told = "The process that computes died twice with this text: send another, or look at the server's log."
-                _fail(text, Problem(Code.WORKER_LOST, told, f"texts[{text.place}]", headers={"Retry-After": "1"}))
+                why = "its process died twice with it; send another text, or look at the server's log"
+                _fail(text, TextProblem(Code.WORKER_LOST, text.place, why, headers={"Retry-After": "1"}))
 
 
 def _can_start(line: Line) -> bool:
@@ -307,10 +353,14 @@ def _can_start(line: Line) -> bool:
     return line.has_work
 
 
-def _fail(text: Waiting[Job], problem: Problem) -> None:
+def _fail(text: Waiting[Job], error: Exception) -> None:
     text.gone = True
     if not text.sender.done.done():
-        text.sender.done.set_exception(problem)
+        text.sender.done.set_exception(error)
+
+
+def _closed() -> Problem:
+    return Problem(Code.WORKER_LOST, "The process that computes cannot be started again: ask another server.")
 
 
 def _late(why: str) -> Problem:

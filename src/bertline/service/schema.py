@@ -27,7 +27,10 @@ class Texts(BaseModel):
     )
 
     text: str | None = Field(None, description="One text. Either this or texts.")
-    texts: list[str] | None = Field(None, description="Several texts, answered in their order.")
+    # fail_fast: two million wrong entries would make as many complaints, of which one is told
+    texts: Annotated[list[str], Field(fail_fast=True)] | None = Field(
+        None, description="Several texts, answered in their order."
+    )
     model: str | None = Field(None, description="Name of the model; needed only where several are served.")
 
     def named_texts(self) -> tuple[str, list[str]]:

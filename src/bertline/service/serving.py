@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -23,11 +24,12 @@ from bertline.service.measuring import Measuring
 from bertline.service.models import Models
 from bertline.service.problems import Code, Problem
 from bertline.service.reading import Policy, Reading
-from bertline.service.scheduler import Scheduler
+from bertline.service.scheduler import Scheduler, TextProblem
 from bertline.service.settings import ServeSettings
-from bertline.service.texts import check_texts
+from bertline.service.texts import check_texts, place_of
 from bertline.service.version import Version
 from bertline.service.worker import StartWorker, WorkerProcess
+from bertline.text.truncation import SHORTEST_TOKENS
 
 log = logging.getLogger(__name__)
 
@@ -226,10 +228,14 @@ class Serving:
         check_texts(texts, self.settings, field)
         began_s = perf_counter()
         policy = policy or version.truncation
-        readings = await version.reader.read(texts, policy, min(max_tokens or version.max_tokens, version.max_tokens))
+        most = version.max_tokens if max_tokens is None else min(max_tokens, version.max_tokens)
+        if most < SHORTEST_TOKENS:
+            told = f"At least {SHORTEST_TOKENS} tokens of a text are read, [CLS] and [SEP] included: ask for more."
+            raise Problem(Code.OUT_OF_RANGE, told)
+        readings = await version.reader.read(texts, policy, most)
         tokenise_s = perf_counter() - began_s
         if policy == "error":
-            _refuse_cut(readings, version, field)
+            _refuse_cut(readings, version.name, most, field)
         pieces = [piece for reading in readings for piece in reading.pieces]
         tokens = sum(map(len, pieces))
         if tokens > self.settings.max_request_tokens:
@@ -239,7 +245,10 @@ class Serving:
                 f"{self.settings.max_request_tokens:,}: send them in several requests.",
                 field,
             )
-        computed = await self.scheduler.compute(version.line(op), pieces, deadline_s)
+        try:
+            computed = await self.scheduler.compute(version.line(op), pieces, deadline_s)
+        except TextProblem as problem:
+            raise problem.named(_field_of(problem.place, readings, field)) from None
         rows = _pooled(computed.rows, readings)
         timing = Timing(tokenise_s, computed.queue_s, computed.compute_s)
         answered = Answered(version, rows, readings, timing)
@@ -258,7 +267,7 @@ class Serving:
                 engine=self.settings.engine,
                 lanes=self.settings.lanes,
                 timeout_s=self.settings.worker_timeout_s,
-                on_beyond_help=self._fail,
+                on_beyond_help=lambda error: self._lost(version, error),
                 start_worker=self._start_worker,
             )
 
@@ -266,11 +275,12 @@ class Serving:
         await version.start()
         return version
 
-    def _fail(self, error: BertlineError) -> None:
-        """A model cannot be kept alive: the process says so and ends, for whatever started it to start it anew."""
+    def _lost(self, version: Version, error: BertlineError) -> None:
+        """A model cannot be kept alive: the server says so and ends, for whatever started it to start it anew."""
         log.error("%s", error)
-        self.failure = self.failure or error
-        self.failed.set()
+        if self.models.lost(version):  # and not one that waits for a rollback, or is being loaded
+            self.failure = self.failure or error
+            self.failed.set()
 
 
 def _pooled(rows: list[np.ndarray[Any, Any]], readings: Sequence[Reading]) -> list[np.ndarray[Any, Any]]:
@@ -281,12 +291,19 @@ def _pooled(rows: list[np.ndarray[Any, Any]], readings: Sequence[Reading]) -> li
     return [np.mean([next(each) for _ in reading.pieces], axis=0) for reading in readings]
 
 
-def _refuse_cut(readings: Sequence[Reading], version: Version, field: str) -> None:
+def _field_of(piece: int, readings: Sequence[Reading], field: str) -> str:
+    """What the request calls the text that a piece is of."""
+    ends = accumulate(len(reading.pieces) for reading in readings)
+    return place_of(field, next(place for place, end in enumerate(ends) if piece < end), len(readings))
+
+
+def _refuse_cut(readings: Sequence[Reading], model: str, max_tokens: int, field: str) -> None:
     for place, reading in enumerate(readings):
         if reading.cut:
+            name = place_of(field, place, len(readings))
             raise Problem(
                 Code.TOO_MANY_TOKENS,
-                f"{field}[{place}] has {reading.read + reading.cut:,} tokens and {version.name} reads "
-                f"{version.max_tokens:,}: send a part of it, or ask for another truncation.",
-                f"{field}[{place}]",
+                f"{name} has {reading.read + reading.cut:,} tokens and {model} reads {max_tokens:,}: "
+                "send a part of it, or ask for another truncation.",
+                name,
             )

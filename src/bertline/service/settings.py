@@ -28,7 +28,7 @@ class ServeSettings(BaseModel):
     max_body_bytes: int = Field(4 * 2**20, ge=1024, description="most bytes of the body of one request")
 
     max_wait_ms: float = Field(
-        2_000, gt=0, description="a request that would wait longer for the model is refused (429)"
+        1_000, gt=0, description="a request that would wait longer for the model is refused (429)"
     )
     request_timeout_ms: float = Field(
         30_000, gt=0, description="time for an answer, where the client names none in X-Request-Timeout-Ms"

@@ -31,9 +31,17 @@ def check_texts(texts: Sequence[str], settings: ServeSettings, field: str) -> No
             "send them in several requests.",
             field,
         )
-    alone = len(texts) == 1 and not field.endswith("s")  # {"text": "…"} and not {"texts": ["…"]}
-    for index, text in enumerate(texts):
-        _check(text, field if alone else f"{field}[{index}]", settings.max_chars)
+    for place, text in enumerate(texts):
+        _check(text, place_of(field, place, len(texts)), settings.max_chars)
+
+
+def place_of(field: str, place: int, number: int) -> str:
+    """What the request calls one of its texts: a field that is no plural and has one text has it as it is.
+
+    >>> place_of("text", 0, 1), place_of("texts", 0, 1), place_of("input", 1, 2)
+    ('text', 'texts[0]', 'input[1]')
+    """
+    return field if number == 1 and not field.endswith("s") else f"{field}[{place}]"
 
 
 def _check(text: str, field: str, max_chars: int) -> None:

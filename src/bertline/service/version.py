@@ -127,12 +127,20 @@ class Version:
             line = Line((self.name, self.version), op, self.station, self.started.batch_tokens, self.tokenizer.pad_id)
             self._lines[op] = line
             self._scheduler.add(line)
-        await self._go(worker)
+        try:
+            await self._go(worker)
+        except BaseException:
+            await self._end()
+            raise
 
     async def stop(self) -> None:
         """Answer what waits, then end the process."""
-        while any(line.has_work for line in self._lines.values()) or self.station.in_flight:
+        station = self.station
+        while station.in_flight or station.suspects or any(line.has_work for line in self._lines.values()):
             await asyncio.sleep(0.01)
+        await self._end()
+
+    async def _end(self) -> None:
         self._stopped = True
         if self._recovering is not None:
             self._recovering.cancel()
@@ -179,19 +187,22 @@ class Version:
         now_s = monotonic()
         self._recent = [one for one in self._recent if now_s - one < RESTART_WINDOW_S] + [now_s]
         if len(self._recent) > MOST_RESTARTS:
-            self._on_beyond_help(
-                BundleError(
-                    f"the process that computes {self.name} was lost {len(self._recent)} times in "
-                    f"{RESTART_WINDOW_S:.0f} s: look at the log for what ends it"
-                )
+            told = (
+                f"the process that computes {self.name} was lost {len(self._recent)} times in "
+                f"{RESTART_WINDOW_S:.0f} s: look at the log for what ends it"
             )
+            self._give_up(BundleError(told))
             return
         try:
             self._worker = await self._new_worker()
         except BertlineError as error:
-            self._on_beyond_help(error)
+            self._give_up(error)
             return
         self.restarts += 1
         self.station.worker = self._worker
         log.warning("%s %s computes again", self.name, self.version)
         self._scheduler.pump()
+
+    def _give_up(self, error: BertlineError) -> None:
+        self._scheduler.close(self.station)
+        self._on_beyond_help(error)

@@ -158,7 +158,7 @@ def test_a_text_that_comes_back_keeps_its_turn() -> None:
 def test_tokens_before_a_turn(specs: list[tuple[int, float]], turn_s: float) -> None:
     texts = [waiting(*one) for one in specs]
     queue = queue_of(texts)
-    assert queue.tokens_before(turn_s) == sum(text.tokens for text in texts if text.turn_s < turn_s)
+    assert queue.tokens_before(turn_s) == sum(text.tokens for text in texts if text.turn_s <= turn_s)
 
 
 @given(now_s=st.floats(0, 100), lengths=st.lists(LENGTHS, min_size=1, max_size=20))

@@ -49,3 +49,9 @@ function longerThan(maxTokens) {
   }
   return sentences.join(" ");
 }
+
+// A small table to score, for whoever has none at hand.
+export function exampleFile(texts) {
+  const lines = texts.map((text, place) => `${place + 1},"${text.replaceAll('"', '""')}"\r\n`);
+  return new File(["number,text\r\n", ...lines], "examples.csv", { type: "text/csv" });
+}

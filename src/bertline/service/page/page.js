@@ -1,28 +1,50 @@
 // The page: what a click or a key does.
 
 import { Refusal, models, predict } from "./api.js";
-import { examplesFor } from "./examples.js";
-import { make, showAnswer, showCount, showError, showModel, showWaiting } from "./view.js";
+import { showAnswer, showAnswers, showError, showNothing, showWaiting } from "./answer.js";
+import { at, button } from "./elements.js";
+import { exampleFile, examplesFor } from "./examples.js";
+import { chosenFile, open, startFile } from "./file.js";
+import { begin, running as scoring, startJobs } from "./job.js";
+import { showModel, showModels } from "./model.js";
+import { showRequest, startProgram } from "./program.js";
+import { amount, count } from "./words.js";
 
-const LONGEST_IN_CURL = 240;
-const BLANK = new Refusal("There is no text yet", "Type one, or pick an example.", false);
+const SAMPLE = "A text to classify";
+const WARM_UP_MS = 1000; // between looks at a server whose models are warming up
+const WARMING = new Refusal("The models are warming up", "They answer in a moment; this page looks again by itself.");
+const PROMPTS = {
+  text: { words: "Type a text, or pick an example." },
+  lines: { words: "Type texts, one per line.", several: true },
+  file: { words: "" },
+};
+const NO_TEXT = new Refusal("There is no text yet", "Type one, or pick an example.");
+const NO_FILE = "Choose a CSV file first, or drop one on this page.";
 
-const [form, text, choice, curl] = ["form", "text", "model", "curl"].map((id) => document.getElementById(id));
-let served = { models: [], limits: { max_chars: Infinity } };
+let served = { models: [], limits: { max_chars: Infinity, max_batch_texts: Infinity } };
 let model = null;
+let mode = "text";
 let running = null;
 
+// ---------------------------------------------------------------------------------------------------- the models
+
 let loading = null;
+let absent = null; // why there is no model to ask
 const load = () => (loading ??= ask().finally(() => { loading = null; }));
 
 async function ask() {
   try {
     served = await models();
   } catch (refusal) {
+    absent = refusal;
     return showError(refusal);
   }
-  choice.replaceChildren(...served.models.map(({ name }) => make("option", "", name)));
-  document.getElementById("model-choice").hidden = served.models.length < 2;
+  if (!served.models.length) {
+    if (absent !== WARMING) showError(WARMING); // once, as it is read aloud
+    absent = WARMING;
+    return setTimeout(load, WARM_UP_MS);
+  }
+  showModels(served.models);
   select(served.models[0]);
 }
 
@@ -30,69 +52,168 @@ function select(chosen) {
   running?.abort();
   model = chosen;
   showModel(model);
-  showCurl("");
-  const box = document.getElementById("examples");
-  box.replaceChildren(...examplesFor(model.labels, model.max_tokens).map(([title, example]) => {
-    const button = make("button", "", title);
-    button.type = "button";
-    button.addEventListener("click", () => {
-      text.value = example;
-      text.scrollTop = 0;
-      text.dispatchEvent(new Event("input"));
-      submit();
-    });
-    return button;
-  }));
-  box.hidden = false;
+  showNothing(model, PROMPTS[mode]);
+  showExamples();
+  changed();
 }
+
+// ---------------------------------------------------------------------------------------------------- what is asked
+
+// Lines with a text, as { line, text }.
+const lines = () => at("text").value.split("\n").map((text, place) => ({ line: place + 1, text })).filter(({ text }) => text.trim());
+
+function typedTexts() {
+  if (mode === "file") return chosenFile() ? { texts: firstRows() } : { texts: [SAMPLE] };
+  if (mode === "lines") return { texts: lines().map(({ text }) => text) };
+  return { text: at("text").value };
+}
+
+function firstRows() {
+  const { table, column } = chosenFile();
+  return table.rows.slice(0, 2).map(({ fields }) => fields[column] ?? "");
+}
+
+// What every request says besides the texts.
+function asked() {
+  const truncation = at("truncation").value;
+  return {
+    ...(model && served.models.length > 1 && { model: model.name }),
+    ...(model && truncation !== model.truncation && { truncation }),
+  };
+}
+
+// After anything that was typed or chosen.
+function changed() {
+  const texts = typedTexts();
+  const empty = !(texts.text ?? texts.texts.join("")).trim();
+  showRequest({ ...(empty ? (texts.text === undefined ? { texts: [SAMPLE] } : { text: SAMPLE }) : texts), ...asked() });
+  showCount(texts);
+  const rows = chosenFile()?.table.rows.length;
+  at("submit").textContent = mode === "text" ? "Classify"
+    : mode === "lines" ? `Classify ${texts.texts.length ? count(texts.texts.length, "text") : "texts"}`
+    : rows ? `Score ${count(rows, "row")}` : "Score";
+  at("submit").hidden = mode === "file" && scoring();
+  at("keys").hidden = mode === "file";
+}
+
+// The server counts characters, not the UTF-16 units of a string's length.
+function showCount({ text, texts = [] }) {
+  const { max_chars, max_batch_texts } = served.limits;
+  const [have, limit, noun] = mode === "text" ? [[...text].length, max_chars, "character"] : [texts.length, max_batch_texts, "text"];
+  at("count").hidden = limit === Infinity || have < (mode === "text" ? 0.8 * limit : Math.min(2, limit + 1));
+  at("count").textContent = `${amount(have)} of ${count(limit, noun)}`;
+  at("count").classList.toggle("over", have > limit);
+}
+
+// ---------------------------------------------------------------------------------------------------- asking
 
 async function submit() {
-  running?.abort();
   if (!model) {
     await load();
-    if (!model || !text.value.trim()) return;
+    if (!model && mode === "file") return refuseFile(absent.message);
+    if (!model || (mode !== "file" && !at("text").value.trim())) return;
   }
-  if (!text.value.trim()) return showError(BLANK);
+  if (mode === "file") return submitFile();
+  running?.abort();
+  const typed = lines();
+  if (!typed.length) return showError(NO_TEXT);
+  const most = served.limits.max_batch_texts;
+  if (mode === "lines" && typed.length > most) {
+    return showError(new Refusal("These are too many texts", `There are ${amount(typed.length)} and one request takes ${amount(most)}: save them as a CSV file and drop it here.`));
+  }
   const mine = (running = new AbortController());
-  showWaiting(model);
-  showCurl(text.value);
+  showWaiting(model, PROMPTS[mode]);
   try {
-    const answer = await predict(text.value, model.name, mine.signal);
-    if (running === mine) showAnswer(answer);
+    const answer = await predict({ ...typedTexts(), ...asked() }, mine.signal);
+    if (running !== mine) return;
+    if (mode === "text") showAnswer(model, answer);
+    else showAnswers(model, typed, answer);
   } catch (refusal) {
-    if (running === mine && refusal.name !== "AbortError") showError(refusal);
+    if (running !== mine || refusal.name === "AbortError") return;
+    if (refusal.status === 404) model = null; // it is looked for again with the next try
+    showError(inWords(refusal, typed));
   }
 }
 
-function showCurl(sent) {
-  const short = sent.trim() && sent.length <= LONGEST_IN_CURL ? sent : "A text to classify";
-  const body = served.models.length > 1 ? { text: short, model: model.name } : { text: short };
-  const quoted = `'${JSON.stringify(body).replaceAll("'", "'\\''")}'`;
-  curl.textContent = `curl ${location.origin}/v1/predict \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted}`;
+// The server says text, or texts[3]; people count lines.
+function inWords(refusal, typed) {
+  const line = mode === "lines" && typed[refusal.place]?.line;
+  const title = line ? `Line ${line}: ${refusal.title[0].toLowerCase()}${refusal.title.slice(1)}` : refusal.title;
+  return new Refusal(title, refusal.about(line ? `line ${line}` : "the text"), refusal);
 }
 
-form.addEventListener("submit", (event) => {
+async function submitFile() {
+  if (!chosenFile()) {
+    refuseFile(NO_FILE);
+    return at("choose").focus();
+  }
+  at("file-error").hidden = true;
+  await begin(chosenFile(), { model, asked: { ...(model.multi_label ? {} : { top_k: 1 }), ...asked() }, limits: served.limits });
+}
+
+function refuseFile(message) {
+  at("file-error").textContent = message;
+  at("file-error").hidden = false;
+}
+
+// ---------------------------------------------------------------------------------------------------- the controls
+
+function setMode(next) {
+  if (next === mode) return;
+  running?.abort();
+  mode = next;
+  document.querySelector(`input[name=mode][value=${mode}]`).checked = true;
+  const file = mode === "file";
+  at("typed").hidden = at("answer").hidden = file;
+  at("filed").hidden = at("scoring").hidden = !file;
+  at("text-label").textContent = mode === "text" ? "Text" : "Texts, one per line";
+  at("text").placeholder = mode === "text" ? "Type or paste a text" : "Type or paste texts, one per line";
+  if (model) {
+    if (!file) showNothing(model, PROMPTS[mode]);
+    showExamples();
+  }
+  changed();
+}
+
+function showExamples() {
+  const examples = examplesFor(model.labels, model.max_tokens);
+  const short = examples.slice(0, -1).map(([, text]) => text);
+  const fill = (text) => () => {
+    at("text").value = text;
+    at("text").scrollTop = 0;
+    changed();
+    submit();
+  };
+  const buttons = {
+    text: () => examples.map(([title, text]) => button("", title, fill(text))),
+    lines: () => [button("", `${count(short.length, "example")}`, fill(short.join("\n")))],
+    file: () => [button("", "An example file", () => open(exampleFile(short)))],
+  };
+  at("examples").replaceChildren(...buttons[mode]());
+  at("examples").hidden = false;
+}
+
+at("form").addEventListener("submit", (event) => {
   event.preventDefault();
   submit();
 });
-text.addEventListener("keydown", (event) => {
+at("text").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
   event.preventDefault();
   submit();
 });
-// The server counts characters, not the UTF-16 units of a string's length.
-text.addEventListener("input", () => showCount([...text.value].length, served.limits.max_chars));
-choice.addEventListener("change", () => select(served.models[choice.selectedIndex]));
-document.getElementById("retry").addEventListener("click", submit);
-
-if (/mac|iphone|ipad/i.test(navigator.platform)) document.getElementById("modifier").textContent = "⌘";
-
-const copy = document.getElementById("copy");
-copy.hidden = !navigator.clipboard; // only where the connection is secure or local
-copy.addEventListener("click", async () => {
-  await navigator.clipboard.writeText(curl.textContent);
-  copy.textContent = "Copied";
-  setTimeout(() => { copy.textContent = "Copy"; }, 1500);
+at("text").addEventListener("input", changed);
+at("model").addEventListener("change", ({ target }) => select(served.models[target.selectedIndex]));
+at("truncation").addEventListener("change", () => {
+  changed();
+  if (mode !== "file" && at("answer").dataset.state !== "empty" && lines().length) submit();
 });
+for (const one of document.querySelectorAll("input[name=mode]")) one.addEventListener("change", () => setMode(one.value));
+at("retry").addEventListener("click", submit);
+if (/mac|iphone|ipad/i.test(navigator.platform)) at("modifier").textContent = "⌘";
 
+startProgram();
+startFile(() => setMode("file"), changed);
+startJobs(changed);
+changed();
 load();

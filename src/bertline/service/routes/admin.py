@@ -17,12 +17,16 @@ FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 async def _from_this_machine(request: Request) -> None:
-    """Refuse clients elsewhere, and pages of other sites that a browser here shows (they name their own host)."""
+    """Refuse clients elsewhere, and pages of other sites that a browser here shows.
+
+    Such a page names its own host when that host points here, and its own origin when it asks this one.
+    """
     peer = request.client.host if request.client else ""
     named = (request.url.hostname or "").strip("[]")
-    if not (_loopback(peer) and (named == "localhost" or _loopback(named))) or any(
-        one in request.headers for one in FORWARDED
-    ):
+    here = _loopback(peer) and (named == "localhost" or _loopback(named))
+    own = f"{request.url.scheme}://{request.url.netloc}"
+    foreign = request.headers.get("origin", own) != own
+    if not here or foreign or any(one in request.headers for one in FORWARDED):
         raise Problem(Code.NOT_LOCAL, "Models are changed from the machine that serves them: ask 127.0.0.1 there.")
 
 
@@ -55,6 +59,8 @@ async def load(name: str, asked: LoadRequest, serving: ServingNow) -> ModelState
     Its hashes and probe answers are checked and it is warmed up beside the version that answers; then it takes its
     place at once. When it cannot be used, nothing changes.
     """
+    if "\0" in asked.bundle:
+        raise Problem(Code.CANNOT_LOAD, "Nothing was changed: no directory has a name with a zero byte.", "bundle")
     await serving.models.load(name, Path(asked.bundle))
     return _state(serving, name)
 

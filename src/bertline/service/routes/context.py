@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Scope
 
 from bertline.service.problems import STATUS, Code, ErrorBody, Problem
 from bertline.service.refusals import problem_of
@@ -74,7 +78,7 @@ def answer_headers(answered: Answered) -> dict[str, str]:
             f"tokenise;dur={1000 * timing.tokenise_s:.2f}, waiting;dur={1000 * timing.queue_s:.2f}, "
             f"inference;dur={1000 * timing.compute_s:.2f}"
         ),
-        "X-Model": answered.version.name,
+        "X-Model": quote(answered.version.name, safe=" "),  # a header is ASCII, a name need not be
         "X-Model-Version": answered.version.version,
         "Cache-Control": "no-store",
     }
@@ -93,6 +97,8 @@ def dialect(refuse: Callable[[Problem], Response]) -> type[APIRoute]:
     """
 
     class DialectRoute(APIRoute):
+        shape = staticmethod(refuse)
+
         def get_route_handler(self) -> Any:
             handle: Any = super().get_route_handler()
 
@@ -104,9 +110,25 @@ def dialect(refuse: Callable[[Problem], Response]) -> type[APIRoute]:
                     problem = problem_of(error.errors())
                 except Problem as found_problem:
                     problem = found_problem
+                except HTTPException:  # the framework's own, for a body that is not UTF-8
+                    problem = Problem(Code.INVALID_JSON, "The body cannot be read as JSON in UTF-8.")
                 request.app.state.measuring.refused(problem)
                 return refuse(problem)
 
             return answer
 
     return DialectRoute
+
+
+def refusals_of(routers: Iterable[APIRouter]) -> Callable[[Scope, Problem], Response]:
+    """The answer to a request that is refused before it reaches a route, in the shape of the route's dialect."""
+    shaped = [route for router in routers for route in router.routes if hasattr(route, "shape")]
+
+    def refuse(scope: Scope, problem: Problem) -> Response:
+        for route in shaped:
+            if route.matches(scope)[0] is Match.FULL:
+                answer: Response = route.shape(problem)
+                return answer
+        return problem.response()
+
+    return refuse

@@ -1,0 +1,1 @@
+"""Servers under load: the generator, the processes, and the apps that people would write with other servers."""

@@ -1,0 +1,45 @@
+// Labels with their shares: a bar each, one line each where there are many, and the rest folded away.
+
+import { button, make } from "./elements.js";
+import { count, percent } from "./words.js";
+
+const FOLD_AFTER = 24;
+const MANY = 8; // labels from which each has one line
+
+// rows: { label, share, best, value }; value is what stands at the end of the line, the share in per cent without it.
+export function drawBars(list, rows, more) {
+  const lines = rows.map(({ label, share, best, value = percent(share) }, place) => {
+    const line = make("li", best ? "best" : "");
+    const fill = make("span", "fill");
+    fill.style.setProperty("--share", share);
+    const track = make("span", "track");
+    track.append(fill);
+    line.append(make("span", "label", label), make("span", "value", value), track);
+    line.hidden = place >= FOLD_AFTER;
+    return line;
+  });
+  list.classList.toggle("many", lines.length >= MANY);
+  list.replaceChildren(...lines);
+  if (!more) return;
+  more.hidden = lines.length <= FOLD_AFTER;
+  more.textContent = `Show all ${count(lines.length, "label")}`;
+  more.onclick = () => {
+    for (const line of lines) line.hidden = false;
+    more.hidden = true;
+    lines[FOLD_AFTER].scrollIntoView({ block: "nearest" });
+  };
+}
+
+// A list with its own button for the rest.
+export function barsWithMore(rows) {
+  const list = make("ol", "bars");
+  const more = button("quiet", "", () => {});
+  drawBars(list, rows, more);
+  return [list, more];
+}
+
+// The labels of one answer: the best one, or of a model with several labels all that were chosen.
+export function sharesOf({ label, labels, probabilities }) {
+  const chosen = new Set(labels ?? [label]);
+  return probabilities.map(({ label: name, probability }) => ({ label: name, share: probability, best: chosen.has(name) }));
+}

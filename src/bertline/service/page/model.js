@@ -1,0 +1,53 @@
+// The model that answers: its choice, what is known of it, and what it does with texts that are too long.
+
+import { at, make } from "./elements.js";
+import { count, percent } from "./words.js";
+
+const TRUNCATIONS = {
+  head_tail: "head and tail",
+  head: "the head",
+  tail: "the tail",
+  window: "all of it, in windows",
+  error: "nothing: refuse it",
+};
+
+export function showModels(models) {
+  at("model").replaceChildren(...models.map(({ name }) => make("option", "", name)));
+  at("model-choice").hidden = models.length < 2;
+}
+
+export function showModel(model) {
+  document.title = `${model.name} · bertline`;
+  at("model-name").textContent = model.name;
+  at("model-facts").replaceChildren(...facts(model));
+  at("truncation").replaceChildren(...Object.entries(TRUNCATIONS).map(([policy, words]) => {
+    const option = make("option", "", policy === model.truncation ? `${words} (usual)` : words);
+    option.value = policy;
+    option.selected = policy === model.truncation;
+    return option;
+  }));
+}
+
+function facts({ metrics, labels, multi_label, max_tokens, version, engine, ready }) {
+  const short = (words) => make("li", "", words);
+  const coded = (words, value) => {
+    const fact = short(words);
+    fact.append(make("code", "", value));
+    return fact;
+  };
+  return [
+    ...(ready ? [] : [make("li", "restarting", "starting again")]),
+    ...(metrics.accuracy ? [accuracyFact(metrics.accuracy)] : []),
+    short(count(labels.length, "label") + (multi_label ? ", several at once" : "")),
+    short(`reads up to ${count(max_tokens, "token")}`),
+    ...(engine ? [coded("engine ", engine)] : []),
+    coded("version ", version),
+  ];
+}
+
+function accuracyFact({ value, low, high }) {
+  const interval = low === null || high === null ? "" : ` (95\u202f% interval ${percent(low)} to ${percent(high)})`;
+  const fact = make("li", "");
+  fact.append(make("strong", "", percent(value)), ` accurate on held-out text${interval}`);
+  return fact;
+}

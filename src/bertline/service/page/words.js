@@ -1,0 +1,24 @@
+// Numbers, shares and times as people read them.
+
+const number = new Intl.NumberFormat("en");
+const NARROW = "\u202f"; // a space that does not break
+
+export const amount = (value) => number.format(value);
+export const count = (value, noun) => `${amount(value)} ${noun}${value === 1 ? "" : "s"}`;
+
+export function percent(share) {
+  if (share > 0 && share < 0.0005) return `< 0.1${NARROW}%`;
+  if (share < 1 && share >= 0.9995) return `> 99.9${NARROW}%`;
+  return `${(100 * share).toFixed(1)}${NARROW}%`;
+}
+
+export function milliseconds(ms) {
+  if (ms < 9.95) return `${ms.toFixed(1)} ms`;
+  return ms < 9950 ? `${amount(Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+export function duration(seconds) {
+  if (seconds < 1) return "less than a second";
+  if (seconds < 90) return count(Math.round(seconds), "second");
+  return seconds < 5400 ? count(Math.round(seconds / 60), "minute") : count(Math.round(seconds / 3600), "hour");
+}

@@ -1,0 +1,103 @@
+"""One address for the clients of two servers: ``POST /``, and ``POST /models/{name}`` for one model of several.
+
+``huggingface_hub.InferenceClient`` posts every task to the URL that it was given, and so do clients of Text Embeddings
+Inference. Which of them asks, and for what, is told from the request:
+
+- the key ``parameters`` is Hugging Face's pipelines', whose client always sends it, except for feature extraction;
+- a request without it that names ``hf_hub`` in User-Agent is therefore that client's feature extraction;
+- ``inputs`` that are an object are sentences to compare;
+- a key that only TEI's ``/embed`` has asks for embeddings, and whatever is left is TEI's ``/predict``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from bertline.service.routes import hf, tei
+from bertline.service.routes.context import MODEL_ERRORS, AsJson
+from bertline.service.routes.hf import NumberedRoute, PipelineRoute, hf_errors
+from bertline.service.routes.tei_answers import TeiRoute, tei_errors
+from bertline.service.routes.tei_inputs import MODEL_IN_PATH, MODEL_PATH
+from bertline.service.routes.tei_schema import TeiScore
+
+EMBED_ONLY = frozenset({"normalize", "dimensions", "prompt_name"})
+CLIENT = "hf_hub/"  # in the User-Agent of huggingface_hub
+
+
+def _handler(route: type[APIRoute], endpoint: Callable[..., Awaitable[Response]]) -> Any:
+    """What answers a request of a dialect, errors in its shape included."""
+    return route("/", endpoint, methods=["POST"], dependencies=[AsJson]).get_route_handler()
+
+
+TEI = {one.__name__: _handler(TeiRoute, one) for one in (tei.predict, tei.embed, tei.similarity)}
+HF = {one.__name__: _handler(PipelineRoute, one) for one in (hf.classify, tei.embed, tei.similarity)}
+
+
+def handler_of(body: object, user_agent: str) -> Any:
+    """What answers a request with this body.
+
+    Args:
+        body: from JSON; None where it is none, which the handler will say.
+        user_agent: of the client.
+    """
+    if not isinstance(body, Mapping):
+        return TEI["predict"]
+    compares = isinstance(body.get("inputs"), Mapping)
+    if "parameters" in body or CLIENT in user_agent:
+        return HF["similarity" if compares else "classify" if "parameters" in body else "embed"]
+    return TEI["similarity" if compares else "embed" if EMBED_ONLY & body.keys() else "predict"]
+
+
+def _described(*parameters: dict[str, Any]) -> dict[str, Any]:
+    """What the description cannot read from a function that takes the request as it is."""
+    names = ("TeiPredictRequest", "TeiEmbedRequest", "TeiSimilarityRequest", "HfClassificationRequest")
+    schema = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return {"requestBody": body, "parameters": list(parameters)}
+
+
+def _either(*tables: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    """Error answers in the shape of one dialect or the other."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for status, one in (pair for table in tables for pair in table.items()):
+        known = found.setdefault(status, dict(one))
+        known["model"] = known["model"] | one["model"]  # a union of one is that one
+    return found
+
+
+ERRORS = _either(tei_errors(*MODEL_ERRORS, empty=True), hf_errors(*MODEL_ERRORS))
+Scores = list[TeiScore] | list[list[TeiScore]]
+router = APIRouter(tags=["tei", "hugging face"], route_class=NumberedRoute)
+
+
+@router.post(
+    "/",
+    summary="Classify, embed or compare",
+    response_model=Scores | list[list[float]] | list[float],
+    responses=ERRORS,
+    openapi_extra=_described(),
+)
+async def ask(request: Request) -> Response:
+    """For clients of Hugging Face's pipelines, when the body has the key parameters; else of TEI.
+
+    Keys that only embeddings have (normalize, dimensions) ask for those, and inputs with a source_sentence for cosines.
+    """
+    try:
+        body = await request.json()
+    except (ValueError, RecursionError):
+        body = None
+    found: Response = await handler_of(body, request.headers.get("user-agent", ""))(request)
+    return found
+
+
+router.post(
+    MODEL_PATH,
+    summary="Classify, embed or compare with a model by name",
+    response_model=Scores | list[list[float]] | list[float],
+    responses=ERRORS,
+    openapi_extra=_described(MODEL_IN_PATH),
+)(ask)

@@ -1,0 +1,47 @@
+"""GET /metrics: what happened is what it says."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+
+def samples(client: TestClient) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    answer = client.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    return {
+        (one.name, tuple(sorted((key, value) for key, value in one.labels.items() if key != "version"))): one.value
+        for family in text_string_to_metric_families(answer.text)
+        for one in family.samples
+    }
+
+
+def test_texts_labels_and_cut_tokens_are_counted(client: TestClient) -> None:
+    client.post("/v1/predict", json={"texts": ["good good", "bad", "good " * 20]})
+    found = samples(client)
+    # Of the warm-up's texts no request asked.
+    assert found["bertline_texts_total", (("model", "reviews"), ("op", "classify"))] == 3
+    assert found["bertline_predicted_total", (("label", "positive"), ("model", "reviews"))] == 2
+    assert found["bertline_cut_tokens_total", (("model", "reviews"),)] == 6
+    assert found["te_request_count", (("method", "batch"),)] == 1
+    assert found["bertline_queue_tokens", (("model", "reviews"),)] == 0
+    assert found["bertline_ready", ()] == 1
+
+
+def test_a_refused_request_is_counted_by_its_code(client: TestClient) -> None:
+    client.post("/v1/predict", json={"text": ""})
+    assert samples(client)["bertline_problems_total", (("code", "empty_text"),)] == 1
+
+
+def test_a_path_that_a_client_made_up_is_no_series_of_its_own(client: TestClient) -> None:
+    for number in range(3):
+        client.get(f"/made-up-{number}")
+    routes = {dict(labels).get("route") for name, labels in samples(client) if name == "bertline_http_requests_total"}
+    assert not any("made-up" in str(route) for route in routes)
+    assert "other" in routes
+
+
+def test_no_text_is_in_the_metrics(client: TestClient) -> None:
+    client.post("/v1/predict", json={"text": "canary-5f1c good"})
+    client.post("/v1/predict", json={"canary-5f1c": 1})
+    assert "canary-5f1c" not in client.get("/metrics").text

@@ -1,0 +1,177 @@
+"""``/invocations``: what Hugging Face's containers answer on SageMaker, which is what their pipeline says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from transformers import pipeline
+
+from bertline.bundle import load, writing
+from bertline.service import ServeSettings
+from bertline.service.app import create_app
+from bertline.service.serving import Serving
+from tests.service.conftest import until_ready
+from tests.service.doubles import WordCounter, serving_of
+from tests.unit.inference.tiny import random_texts, write_tiny_bundle
+
+POSITIVE = {"label": "positive", "score": pytest.approx(0.9)}
+NEGATIVE = {"label": "negative", "score": pytest.approx(0.9)}
+
+
+def invoke(client: TestClient, body: Any, kind: str = "application/json") -> Any:
+    """Send a body as it is, or as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Content-Type": kind, "X-Amzn-SageMaker-Custom-Attributes": "trace=1"}
+    return client.post("/invocations", content=content, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "parameters", "expected"),
+    [
+        ("good", None, [POSITIVE]),
+        (["good", "bad"], None, [POSITIVE, NEGATIVE]),
+        (["good"], {}, [POSITIVE]),
+        ("good", {"top_k": 1}, [POSITIVE]),
+        ("good", {"top_k": None}, [POSITIVE, {"label": "negative", "score": pytest.approx(0.1)}]),
+        (["good"], {"top_k": 5}, [[POSITIVE, {"label": "negative", "score": pytest.approx(0.1)}]]),
+        (["good", "bad"], {"top_k": 1, "truncation": True}, [[POSITIVE], [NEGATIVE]]),
+    ],
+)
+def test_one_text_or_several(client: TestClient, inputs: Any, parameters: Any, expected: Any) -> None:
+    answer = invoke(client, {"inputs": inputs, "parameters": parameters})
+    assert (answer.status_code, answer.json()) == (200, expected)
+
+
+def test_json_lines_get_an_answer_per_line(client: TestClient) -> None:
+    body = b'{"inputs": "good"}\r\n\n{"inputs": "bad"}'
+    answer = invoke(client, body, "application/jsonlines")
+    assert answer.headers["Content-Type"] == "application/jsonlines"
+    assert [json.loads(line) for line in answer.text.splitlines()] == [[POSITIVE], [NEGATIVE]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"good\nbad\n",
+        b'\xef\xbb\xbf"good, film"\r\n"a\nbad one"',
+        b"inputs\ngood\nbad",
+        b'id,inputs\n1,good\n2,"so, bad"\n',
+    ],
+)
+def test_csv_has_a_text_in_each_row(client: TestClient, body: bytes) -> None:
+    assert invoke(client, body, "text/csv; charset=utf-8").json() == [POSITIVE, NEGATIVE]
+
+
+def test_of_several_models_the_first_answers() -> None:
+    models = {"reviews": WordCounter(), "other": WordCounter(("no", "yes"), name="other")}
+    with TestClient(create_app(serving_of(models))) as client:
+        until_ready(client)
+        answer = invoke(client, {"inputs": "good"})
+    assert answer.headers["X-Model"] == "reviews"
+    assert answer.json() == [POSITIVE]
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one label", "several labels"])
+@pytest.mark.peer
+def test_scores_are_those_of_the_pipeline(tmp_path: Path, several: bool) -> None:
+    bundle = tmp_path / "tiny"
+    write_tiny_bundle(bundle, engine=True)
+    if several:
+        write_several(bundle, tmp_path / "several")
+        bundle = tmp_path / "several"
+    classifier = pipeline("text-classification", model=str(bundle), device="cpu")
+    texts = [text for text in random_texts(6) if len(text.split()) < 20]  # the pipeline does not cut by itself
+    serving = Serving({"tiny": bundle}, ServeSettings(drain_s=0, lanes=1))
+    with TestClient(create_app(serving)) as client:
+        until_ready(client)
+        for inputs in (texts[0], texts):
+            for parameters in (
+                {},
+                {"top_k": 2},
+                {"top_k": None},
+                {"function_to_apply": "none"},
+                {"function_to_apply": "sigmoid", "top_k": None},
+                {"function_to_apply": "softmax"},
+            ):
+                answer = invoke(client, {"inputs": inputs, "parameters": parameters})
+                expected = classifier(inputs, **parameters)
+                assert flat(answer.json()) == pytest.approx(flat(expected), abs=1e-5), parameters
+                assert labels(answer.json()) == labels(expected)
+
+
+def write_several(source: Path, target: Path) -> None:
+    """The bundle again, for texts that may have several labels."""
+    with writing(target, load(source).manifest) as staging:
+        shutil.copytree(source, staging, dirs_exist_ok=True, ignore=shutil.ignore_patterns("bertline.json"))
+        config = json.loads((source / "config.json").read_text())
+        config["problem_type"] = "multi_label_classification"
+        (staging / "config.json").write_text(json.dumps(config))
+
+
+def labels(answer: Any) -> Any:
+    """The answer with labels in the place of scored labels."""
+    return [labels(one) for one in answer] if isinstance(answer, list) else answer["label"]
+
+
+def flat(answer: Any) -> list[float]:
+    """The scores of an answer, in their order."""
+    return [score for one in answer for score in flat(one)] if isinstance(answer, list) else [answer["score"]]
+
+
+# content type, body → message
+WRONG: list[tuple[str, Any, str]] = [
+    ("application/json", b"", "The body is not valid JSON: "),
+    ("application/json", b'{"inputs": "\xff"}', "The body is not valid JSON: "),
+    ("application/json", {}, "inputs is missing: send it."),
+    ("application/json", {"inputs": 3}, "inputs must be a string or a list of strings."),
+    ("application/json", {"inputs": ["good", 3]}, "inputs must be a string or a list of strings."),
+    ("application/json", {"inputs": []}, "inputs is an empty list: send at least one text."),
+    ("application/json", {"inputs": ["good", ""]}, "inputs[1] is empty: send at least one word."),
+    ("application/json", {"inputs": ["a"] * 129}, "inputs has 129 texts and the limit is 128: send them in"),
+    ("application/json", {"inputs": "a", "parameters": {"top_k": 0}}, "parameters.top_k must be at least 1."),
+    ("application/json", {"inputs": "a", "parameters": {"top_k": "2"}}, "parameters.top_k must be a whole number."),
+    (
+        "application/json",
+        {"inputs": "a", "parameters": {"function_to_apply": "relu"}},
+        "parameters.function_to_apply must be softmax, sigmoid or none.",
+    ),
+    ("application/jsonlines", b"", "inputs is an empty list: send at least one text."),
+    ("application/jsonlines", b'{"inputs": "a"}\n{', "In line 2: The body is not valid JSON: "),
+    ("application/jsonlines", b'{"inputs": ["a"]}', "In line 1: inputs must be a string."),
+    (
+        "application/jsonlines",
+        b'{"inputs": "a", "parameters": {}}',
+        "In line 1: There is no field parameters: known are inputs.",
+    ),
+    ("application/jsonlines", b'{"inputs": "a"}\n' * 129, "There are more than 128 texts, the limit: send several"),
+    ("text/csv", b"", "inputs is an empty list: send at least one text."),
+    ("text/csv", b"good\nso, bad", "Row 2 has 2 columns and not 1: quote texts with commas, or name their column"),
+    ("text/csv", b"id,inputs\n1", "Row 2 has 1 columns and not 2: quote texts with commas, or name their column"),
+    ("text/csv", b"good\n\nbad", "Row 2 has 0 columns and not 1: "),
+    ("text/csv", b'"good', "The body is no CSV: unexpected end of data."),
+    ("text/csv", b"x" * 200_000, "The body is no CSV: field larger than field limit (131072)."),
+    ("text/csv", b"good\xff", "The body is not UTF-8 at byte 4: encode it so."),
+    ("text/csv", b"good\n" * 129, "There are more than 128 texts, the limit: send several requests."),
+]
+
+
+@pytest.mark.parametrize(("kind", "body", "message"), WRONG)
+def test_a_wrong_request_gets_its_own_sentence(client: TestClient, kind: str, body: Any, message: str) -> None:
+    answer = invoke(client, body, kind)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"error"}
+    assert answer.json()["error"].startswith(message)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-npy", "application/x-www-form-urlencoded"])
+def test_other_content_types_are_refused(client: TestClient, kind: str) -> None:
+    answer = invoke(client, b"good", kind)
+    assert answer.status_code == 415
+    assert answer.json() == {
+        "error": "Send the body with the header Content-Type: application/json, application/jsonlines or text/csv."
+    }

@@ -1,0 +1,168 @@
+"""The server's side of a process that computes: its start, its rows, and every way in which it can end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bertline.bundle import load
+from bertline.data.batching import Batch, pad
+from bertline.errors import BundleError
+from bertline.inference.load import load_predictor
+from bertline.inference.wire import EMPTY, Op
+from bertline.service import worker as service_worker
+from bertline.service.worker import ComputeFailed, WorkerLost, WorkerProcess
+from bertline.text import Truncation
+from tests.unit.inference.tiny import VOCABULARY, tiny_tokenizer, write_tiny_bundle
+
+Story = Callable[[WorkerProcess, list[str]], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("worker") / "tiny"
+    write_tiny_bundle(target, engine=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def batch() -> Batch:
+    texts = ["a film", "is it so ? it is !", "one ."]
+    return pad([one.ids for one in tiny_tokenizer().encode(texts, Truncation(32))], 0)
+
+
+def told(bundle: Path, story: Story, timeout_s: float = 30.0) -> None:
+    """Live through the story with a process that has started; the list is of what was said of its end."""
+
+    async def all_of_it() -> None:
+        lost: list[str] = []
+        one = WorkerProcess(bundle, engine=None, lanes=1, timeout_s=timeout_s, on_lost=lost.append)
+        started = await one.start()
+        assert (started.version, started.engine, started.lanes) == (load(bundle).version, "fp32", 1)
+        try:
+            await story(one, lost)
+        finally:
+            await one.stop()
+
+    asyncio.run(all_of_it())
+
+
+def test_rows_many_at_a_time_and_a_batch_that_fails_among_them(bundle: Path, batch: Batch) -> None:
+    beyond = pad([[2, len(VOCABULARY) + 3, 3]], 0)
+
+    async def story(one: WorkerProcess, lost: list[str]) -> None:
+        found = await asyncio.gather(
+            *(one.compute(Op.CLASSIFY, some, alone=False) for some in [batch] * 20 + [beyond] + [batch] * 20),
+            return_exceptions=True,
+        )
+        failed = found.pop(20)
+        assert type(failed) is ComputeFailed
+        assert str(failed).startswith("the network fails at it (")
+        expected = load_predictor(bundle, lanes=1).logits(batch)
+        rows = [reply.values for reply in found if not isinstance(reply, BaseException)]
+        assert len(rows) == 40
+        assert all(np.allclose(values, expected, atol=1e-6) for values in rows if values is not None)
+        assert lost == []
+
+    told(bundle, story)
+
+
+def test_a_process_that_is_killed_loses_what_it_computes_and_this_is_said_once(bundle: Path, batch: Batch) -> None:
+    async def story(one: WorkerProcess, lost: list[str]) -> None:
+        os.kill(one.pid, signal.SIGSTOP)  # so that the batches are still with it
+        asked = [asyncio.create_task(one.compute(Op.CLASSIFY, batch, alone=False)) for _ in range(3)]
+        await asyncio.sleep(0)
+        os.kill(one.pid, signal.SIGKILL)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(error) for error in found] == [WorkerLost] * 3
+        assert lost == ["it ended"]
+        with pytest.raises(WorkerLost):
+            await one.compute(Op.CLASSIFY, batch, alone=True)
+
+    told(bundle, story)
+
+
+def test_a_process_that_hangs_at_a_batch_is_ended(bundle: Path, batch: Batch) -> None:
+    async def story(one: WorkerProcess, lost: list[str]) -> None:
+        os.kill(one.pid, signal.SIGSTOP)
+        with pytest.raises(WorkerLost):
+            await one.compute(Op.CLASSIFY, batch, alone=True)
+        assert lost == ["it left a batch unanswered for 0.5 s"]
+
+    told(bundle, story, timeout_s=0.5)
+
+
+def test_a_process_that_hangs_while_nobody_asks_is_noticed_too(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_worker, "HEARTBEAT_S", 0.05)
+
+    async def story(one: WorkerProcess, lost: list[str]) -> None:
+        os.kill(one.pid, signal.SIGSTOP)
+        async with asyncio.timeout(30):
+            while not lost:
+                await asyncio.sleep(0.01)
+        assert lost == ["it left a batch unanswered for 0.5 s"]
+
+    told(bundle, story, timeout_s=0.5)
+
+
+def test_a_process_that_is_asked_to_stop_does_and_is_not_lost(bundle: Path) -> None:
+    async def story(one: WorkerProcess, lost: list[str]) -> None:
+        await one.compute(Op.PING, EMPTY, alone=False)
+        pid = one.pid
+        await one.stop()
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        assert lost == []
+
+    told(bundle, story)
+
+
+def test_a_bundle_that_cannot_be_loaded_is_said_in_the_words_of_the_process(tmp_path: Path) -> None:
+    async def story() -> None:
+        nowhere = tmp_path / "nowhere"
+        one = WorkerProcess(nowhere, engine=None, lanes=1, timeout_s=30.0, on_lost=lost.append)
+        with pytest.raises(BundleError, match="nowhere"):
+            await one.start()
+        await one.stop()
+
+    lost: list[str] = []
+    asyncio.run(story())
+    assert lost == []
+
+
+def test_an_engine_that_the_bundle_has_not_is_said(bundle: Path) -> None:
+    async def story() -> None:
+        one = WorkerProcess(bundle, engine="int4", lanes=1, timeout_s=30.0, on_lost=print)
+        with pytest.raises(BundleError, match="int4"):
+            await one.start()
+        await one.stop()
+
+    asyncio.run(story())
+
+
+def test_a_process_that_says_nothing_in_time_is_ended(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_worker, "START_TIMEOUT_S", 0.01)
+
+    async def story() -> None:
+        one = WorkerProcess(bundle, engine=None, lanes=1, timeout_s=30.0, on_lost=lost.append)
+        told = f"^the process that computes {bundle} did not start: see its output above$"
+        with pytest.raises(BundleError, match=told):
+            await one.start()
+        await one.stop()
+        with pytest.raises(ProcessLookupError):
+            os.kill(one.pid, 0)
+
+    lost: list[str] = []
+    asyncio.run(story())
+    assert lost == []
+
+
+def test_one_that_was_never_started_can_be_stopped(bundle: Path) -> None:
+    asyncio.run(WorkerProcess(bundle, engine=None, lanes=1, timeout_s=30.0, on_lost=print).stop())
