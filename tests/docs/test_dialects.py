@@ -95,5 +95,7 @@ def test_numbers_of_two_machines_are_alike_and_others_are_not() -> None:
 def test_json_is_shown_for_people() -> None:
     assert shown({"a": [0.123456, 1], "b": None}) == '{"a": [0.1235, 1], "b": null}'
     assert shown([0.5] * 7) == "[0.5000, 0.5000, 0.5000, …]"
-    assert shown({"version": "3f", "created": 7, "model_sha": None}) == '{"version": "…", "created": …, "model_sha": null}'
+    assert (
+        shown({"version": "3f", "created": 7, "model_sha": None}) == '{"version": "…", "created": …, "model_sha": null}'
+    )
     assert shown(["x" * 60, "y" * 60]) == '[\n  "' + "x" * 60 + '",\n  "' + "y" * 60 + '"\n]'

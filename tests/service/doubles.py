@@ -7,7 +7,9 @@ is a thread of the test.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +39,8 @@ TOPICS = (
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["good", "bad", "fail", "huge", "die", "wait"]  # every other word is [UNK], one token
 ID = {word: number for number, word in enumerate([*SPECIALS, *WORDS])}
+BUNDLES = tempfile.mkdtemp(prefix="bertline-doubles-")
+atexit.register(shutil.rmtree, BUNDLES, ignore_errors=True)
 HIDDEN = 3  # width of the embeddings
 
 
@@ -79,7 +83,7 @@ class WordCounter:
     def bundle(self) -> Path:
         """Its directory, written when it is first asked for."""
         if self._bundle is None:
-            self._bundle = Path(tempfile.mkdtemp(prefix="double-")) / self.name
+            self._bundle = Path(tempfile.mkdtemp(dir=BUNDLES)) / self.name
             self.write(self._bundle)
         return self._bundle
 

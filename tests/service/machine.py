@@ -22,6 +22,7 @@ class Process:
 
     Attributes:
         batches: the texts of each batch that came to it.
+        company: how many batches were computed when each came, itself not counted.
         memory_tokens: padded tokens of the largest batch that it can compute.
         restarts: how often it was started again.
     """
@@ -29,6 +30,7 @@ class Process:
     def __init__(self, scheduler: Scheduler, station: Station) -> None:
         self.batches: list[list[list[int]]] = []
         self.alone: list[bool] = []
+        self.company: list[int] = []
         self.memory_tokens = 10**9
         self.restarts = 0
         self._scheduler, self._station, self._alive = scheduler, station, True
@@ -38,6 +40,7 @@ class Process:
         life = self.restarts
         self.batches.append([row[real].tolist() for row, real in zip(batch.ids, batch.attend, strict=True)])
         self.alone.append(alone)
+        self.company.append(self._station.in_flight - 1)
         seconds = batch.ids.size / PACE
         await asyncio.sleep(seconds)
         if life != self.restarts or not self._alive:

@@ -219,7 +219,8 @@ def test_the_description_tells_the_shape_of_errors_from_who_makes_them(client: T
 
     assert shapes("/predict", "422") == ["TeiError"]
     assert shapes("/predict", "424") == ["TeiError"]
-    assert shapes("/predict", "413") == ["ErrorBody"]
+    assert shapes("/predict", "413") == ["TeiError"]
+    assert shapes("/", "413") == ["ErrorBody"]  # refused unread, so nobody knows whose client it is
     assert shapes("/", "422") == ["TeiError", "HfError"]
     assert sorted(shapes("/models/{name}/pipeline/text-classification", "500")) == ["ErrorBody", "HfError"]
 

@@ -103,6 +103,21 @@ def test_a_small_request_behind_a_giant_one_is_answered_soon(giant_s: float) -> 
     run(story())
 
 
+def test_a_second_giant_is_told_when_the_first_will_be_over() -> None:
+    async def story() -> None:
+        machine = Machine(max_wait_s=2.0, batch_tokens=100)
+        texts = [[1] * 100] * 201  # one is computed at once
+        giant, second = machine.ask(*texts), machine.ask(*texts)
+        await asyncio.sleep(0)
+        assert refused(second).headers == {"Retry-After": "13"}  # of 20 s it may wait 8, and half of 2 more
+        await asyncio.sleep(13)
+        third = machine.ask(*texts)
+        assert right(await giant, *texts)
+        assert right(await third, *texts)
+
+    run(story())
+
+
 def test_giants_do_not_fill_the_queue_for_ever() -> None:
     async def story() -> None:
         machine = Machine(max_wait_s=2.0)

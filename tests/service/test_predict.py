@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
+from bertline.inference.wire import Op
+from bertline.service import ServeSettings
 from bertline.service.app import create_app
 from tests.service.conftest import until_ready
 from tests.service.doubles import TOPICS, Gated, WordCounter, serving_of
@@ -145,10 +147,10 @@ def test_the_event_loop_answers_while_the_model_computes() -> None:
 def test_texts_that_came_while_one_was_computed_are_computed_together() -> None:
     model = Gated()
     model.gate.set()
-    with TestClient(create_app(serving_of({"slow": model}))) as client, ThreadPoolExecutor(9) as many:
-        serving = client.app.state.serving  # type: ignore[attr-defined]
-        serving.scheduler.lanes = 1
-        line = until_ready(client) and next(iter(serving.models)).line(0)
+    serving = serving_of({"slow": model}, ServeSettings(lanes=1))
+    with TestClient(create_app(serving)) as client, ThreadPoolExecutor(9) as many:
+        until_ready(client)
+        line = serving.models.named("slow").line(Op.CLASSIFY)
         model.gate.clear()
         model.entered.clear()
         model.batches.clear()

@@ -87,9 +87,9 @@ def test_while_a_lot_is_read_the_next_one_gathers(watched: Watched) -> None:
         watched.gate.clear()
         first = asyncio.create_task(reader.read(["good"], "head", 8))
         await asyncio.to_thread(watched.entered.wait, 30)
+        asked: list[tuple[Policy, int]] = [("head", 8), ("tail", 4), ("window", 6)]
         others = [
-            asyncio.create_task(reader.read([f"bad {word}" for word in "ab"], policy, most))
-            for policy, most in (("head", 8), ("tail", 4), ("window", 6))
+            asyncio.create_task(reader.read([f"bad {word}" for word in "ab"], policy, most)) for policy, most in asked
         ]
         await asyncio.sleep(0)
         assert watched.lots == [["good"]]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -18,6 +19,7 @@ from bertline.service import ServeSettings, run
 from bertline.service.models import Models
 from bertline.service.run import listen, page_url, serve
 from tests.service.doubles import Broken, Gated, WordCounter, serving_of
+from tests.service.sockets import connected, request_of
 from tests.service.spawn import spawned
 from tests.unit.inference.tiny import write_tiny_bundle
 
@@ -157,6 +159,35 @@ def test_while_it_drains_it_is_not_ready_but_answers_and_what_is_in_progress_is_
     assert [one.status_code for one in answers] == [200, 200]
     assert [one.headers.get("Connection") for one in answers] == ["close", "close"]
     assert seen == [(503, "close")]
+
+
+def test_who_was_let_in_before_the_door_closed_is_answered(
+    around: Callable[[WordCounter], dict[str, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "LAST_WORDS_S", 0.5)
+    answers: list[bytes] = []
+    helpers: list[Thread] = []
+
+    def speak_when_the_door_has_closed(url: str) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        with ExitStack() as stack:
+            inside = [stack.enter_context(connected(url)) for _ in range(5)]
+            with suppress(OSError):  # until nobody listens any more
+                while True:
+                    with connected(url):
+                        time.sleep(0.002)
+            for one in inside:
+                one.sendall(request_of(GOOD))
+            answers.extend(one.recv(65536)[:12] for one in inside)
+
+    def on_ready(url: str, models: Models) -> None:
+        helpers.append(Thread(target=speak_when_the_door_has_closed, args=(url,)))
+        helpers[0].start()
+
+    settings = ServeSettings(port=0, drain_s=0.5)
+    serve(around(WordCounter()), settings, on_ready=on_ready, on_exposed=print)
+    helpers[0].join(timeout=30)
+    assert answers == [b"HTTP/1.1 200"] * 5
 
 
 def test_an_address_that_others_can_reach_is_reported_and_loopback_is_not(

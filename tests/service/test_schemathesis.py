@@ -6,12 +6,105 @@ unknown fields, other content types and methods) and some at random; both are th
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
 import requests
 import schemathesis
-from schemathesis import Case
-from schemathesis.checks import not_a_server_error
-from schemathesis.config import SchemathesisConfig
-from schemathesis.openapi.checks import *  # noqa: F403
+from schemathesis.checks import unsupported_method
+
+from bertline.service import ServeSettings
+from bertline.service.app import create_app
+from tests.service.doubles import WordCounter, serving_of
+from tests.service.live import live, warm
+
+# Whoever says that an answer is of no use after a millisecond is told so; other 5xx are errors of the server.
+EXPECTED = ["2xx", "4xx", "504"]
+CHECKS = (
+    "status_code_conformance", "content_type_conformance", "response_schema_conformance",
+    "response_headers_conformance", "unsupported_method",
+)  # fmt: skip
+MODEL = WordCounter()
+CONFIG = {
+    "seed": 1,
+    "generation": {"max-examples": 25, "deterministic": True, "database": "none"},
+    "phases": {"stateful": {"enabled": False}},
+    "dictionaries": {"models": {"values": [MODEL.name]}, "versions": {"values": [MODEL.version]}},
+    "parameters": {
+        "path.name": {"dictionary": "models", "probability": 0.8},
+        "path.version": {"dictionary": "versions", "probability": 0.8},
+    },
+    "checks": {
+        "enabled": False,
+        "not_a_server_error": {"enabled": True, "expected-statuses": EXPECTED},
+        **{name: {"enabled": True} for name in CHECKS},
+    },
+}
+# Nothing can be loaded or brought back here, and the models are no rerankers.
+NEVER_WELL = {"PUT /admin/models/{name}", "POST /admin/models/{name}/rollback", "POST /rerank", "POST /embed_sparse"}
+
+schema = schemathesis.openapi.from_dict(
+    create_app(serving_of({"reviews": MODEL})).openapi(), config=schemathesis.Config.from_dict(CONFIG)
+)
+OPERATIONS = {one.ok().label: one.ok() for one in schema.get_all_operations()}
+WITH_BODY = sorted(name for name, one in OPERATIONS.items() if one.method in ("post", "put"))
+
+
+@schemathesis.serializer("application/jsonlines")
+def _as_it_is(_: object, value: object) -> dict[str, object]:
+    return {"data": str(value).encode(errors="surrogatepass")}
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with live({"reviews": MODEL}) as one:
+        yield warm(one).rstrip("/")
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    """One connection for all requests, past any proxy."""
+    with requests.Session() as one:
+        one.trust_env = False
+        yield one
+
+
+@pytest.fixture(scope="module")
+def answered() -> dict[str, set[int]]:
+    """The statuses of each operation's answers."""
+    return defaultdict(set)
+
+
+@pytest.mark.slow
+@schema.parametrize()
+def test_what_is_answered_is_described(
+    case: schemathesis.Case, url: str, session: requests.Session, answered: dict[str, set[int]]
+) -> None:
+    page = [unsupported_method] if case.operation.label == "POST /" else []  # GET / is the page, for people
+    response = case.call_and_validate(base_url=url, session=session, excluded_checks=page)
+    answered[case.operation.label].add(response.status_code)
+
+
+@pytest.mark.slow
+def test_every_operation_was_answered_well_and_refused_too(answered: dict[str, set[int]]) -> None:
+    if set(answered) != set(OPERATIONS):
+        pytest.skip("looks at the answers to all operations, and only some were asked")
+    print({k: sorted(v) for k, v in answered.items()})
+    assert {name for name, found in answered.items() if 200 not in found} == NEVER_WELL
+    assert {name for name, found in answered.items() if name in WITH_BODY and not found - {200}} == set()
+
+
+@pytest.mark.parametrize("name", WITH_BODY)
+def test_a_body_that_is_too_large_is_refused_in_a_described_shape(small: str, session: requests.Session, name: str) -> None:
+    operation = OPERATIONS[name]
+    response = session.request(operation.method, small + operation.path.format(name="reviews", version=MODEL.version), data=b"x" * 101)
+    assert response.status_code == 413
+    operation.validate_response(response)
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[str]:
+    """The URL of a server that takes bodies of at most 100 bytes."""
+    with live({"reviews": MODEL}, ServeSettings(drain_s=0, max_body_bytes=100)) as one:
+        yield warm(one).rstrip("/")

@@ -40,7 +40,11 @@ def _loopback(host: str) -> bool:
 router = APIRouter(prefix="/admin/models", tags=["admin"], dependencies=[Depends(_from_this_machine)])
 
 
-@router.get("/{name}", responses=error_answers(Code.NOT_LOCAL, Code.UNKNOWN_MODEL, Code.NOT_READY))
+@router.get(
+    "/{name}",
+    summary="Show a model's versions",
+    responses=error_answers(Code.NOT_LOCAL, Code.UNKNOWN_MODEL, Code.NOT_READY),
+)
 async def show(name: str, serving: ServingNow) -> ModelState:
     """The version that answers, and the one that a rollback brings back."""
     return _state(serving, name)
@@ -48,9 +52,18 @@ async def show(name: str, serving: ServingNow) -> ModelState:
 
 @router.put(
     "/{name}",
+    summary="Put a bundle in service",
     dependencies=[AsJson],
     responses=error_answers(
-        Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.INVALID_JSON, Code.NOT_JSON, Code.MISSING_FIELD, Code.WRONG_TYPE
+        Code.NOT_LOCAL,
+        Code.CANNOT_LOAD,
+        Code.INVALID_JSON,
+        Code.NOT_JSON,
+        Code.MISSING_FIELD,
+        Code.WRONG_TYPE,
+        Code.UNKNOWN_FIELD,
+        Code.BODY_TOO_LARGE,
+        Code.BODY_TOO_SLOW,
     ),
 )
 async def load(name: str, asked: LoadRequest, serving: ServingNow) -> ModelState:
@@ -66,7 +79,11 @@ async def load(name: str, asked: LoadRequest, serving: ServingNow) -> ModelState
 
 
 @router.post(
-    "/{name}/rollback", responses=error_answers(Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY)
+    "/{name}/rollback",
+    summary="Let the version before answer again",
+    responses=error_answers(
+        Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY, Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW
+    ),
 )
 async def roll_back(name: str, serving: ServingNow) -> ModelState:
     """Let the version before this one answer again. Its process never stopped, so it does at once."""

@@ -23,7 +23,7 @@ from bertline.service.problems import STATUS, Code, ErrorBody, Problem
 from bertline.service.reading import Policy
 from bertline.service.routes import tei
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect
-from bertline.service.routes.tei_answers import BEFORE_THE_ROUTES, answer, listed, scores
+from bertline.service.routes.tei_answers import OUTSIDE_ROUTES, answer, listed, scores
 from bertline.service.routes.tei_inputs import MODEL_IN_PATH, MODEL_PATH, VersionNow
 from bertline.service.routes.tei_schema import Lenient, Strings, TeiScore, must_be
 
@@ -101,7 +101,7 @@ def hf_errors(*codes: Code) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route for its OpenAPI description."""
     found: dict[int | str, dict[str, Any]] = {}
     for code in codes:
-        model: Any = ErrorBody if code in BEFORE_THE_ROUTES else HfError
+        model: Any = ErrorBody if code in OUTSIDE_ROUTES else HfError
         one = found.setdefault(int(STATUS[code]), {"model": model, "description": []})
         one["model"] |= model
         one["description"].append(code.value)

@@ -22,8 +22,8 @@ from bertline.service.refusals import field_name, problem_of
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
-# Answered in the service's own shape, before a request reaches its route or after it has left it.
-OUTSIDE_ROUTES = (Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW, Code.INTERNAL)
+# Answered in the service's own shape, after a request has left its route.
+OUTSIDE_ROUTES = (Code.INTERNAL,)
 _WANTED = {"list_type": "a list", "bool_type": "true or false"}
 
 

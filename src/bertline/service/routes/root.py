@@ -17,8 +17,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from bertline.service.problems import Code
 from bertline.service.routes import hf, tei
-from bertline.service.routes.context import MODEL_ERRORS, AsJson
+from bertline.service.routes.context import MODEL_ERRORS, AsJson, error_answers
 from bertline.service.routes.hf import NumberedRoute, PipelineRoute, hf_errors
 from bertline.service.routes.tei_answers import TeiRoute, tei_errors
 from bertline.service.routes.tei_inputs import MODEL_IN_PATH, MODEL_PATH
@@ -69,7 +70,9 @@ def _either(*tables: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict
     return found
 
 
-ERRORS = _either(tei_errors(*MODEL_ERRORS, empty=True), hf_errors(*MODEL_ERRORS))
+# Whose client sends a body that is refused unread cannot be told from it: the service's own shape.
+UNREAD = error_answers(Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW)
+ERRORS = {**_either(tei_errors(*MODEL_ERRORS, empty=True), hf_errors(*MODEL_ERRORS)), **UNREAD}
 Scores = list[TeiScore] | list[list[TeiScore]]
 router = APIRouter(tags=["tei", "hugging face"], route_class=NumberedRoute)
 

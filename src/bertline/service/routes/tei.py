@@ -139,5 +139,8 @@ for path, wanted in (("/rerank", "Rank texts"), ("/embed_sparse", "Embed texts s
         path,
         summary=f"{wanted}: no model here does",
         status_code=424,
-        responses={424: {"model": TeiError, "description": "Backend: always, the models are classifiers."}},
+        responses={
+            **tei_errors(Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW),
+            424: {"model": TeiError, "description": "Backend: always, the models are classifiers."},
+        },
     )(_other_kind)

@@ -43,8 +43,8 @@ KINDS: Mapping[Code, ErrorType] = {
     Code.NOT_READY: "Unhealthy",
 }  # fmt: skip
 STATUS_OF_KIND: Mapping[ErrorType, int] = {"Backend": 424, "Empty": 400}
-# Answered by the middleware, before a route knows whose client asks and after it failed, so in the service's own shape.
-BEFORE_THE_ROUTES = frozenset({Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW, Code.INTERNAL})
+# Answered after a route failed, when nobody knows any more whose client asks, so in the service's own shape.
+OUTSIDE_ROUTES = frozenset({Code.INTERNAL})
 
 
 class TeiProblem(Problem):
@@ -79,7 +79,7 @@ def tei_errors(*codes: Code, empty: bool = False) -> dict[int | str, dict[str, A
     found: dict[int | str, set[str]] = {400: {"Empty"}} if empty else {}
     for code in codes:
         kind = KINDS[code]
-        if code in BEFORE_THE_ROUTES:
+        if code in OUTSIDE_ROUTES:
             own.setdefault(int(STATUS[code]), set()).add(code)
         else:
             found.setdefault(STATUS_OF_KIND.get(kind, int(STATUS[code])), set()).add(kind)
