@@ -49,7 +49,7 @@ WORDS = "a quiet film that stays with you for days loud and far too long i left 
 LABELS = ("negative", "positive")
 GOOD = ("A quiet film that stays with you for days.", "Warm and funny.", "It is a warm film.", "A quiet film.")
 BAD = ("A loud film, and far too long.", "I left early.", "It is dull and far too long.", "A loud film.")
-STEPS, RATE = 40, 0.02  # of the training on those: plain descent, which ends at the same place on every machine
+STEPS, RATE = 600, 0.1
 
 WIDTH = 100  # of a line of JSON
 KEPT = 3  # numbers of a vector with more than twice as many
@@ -97,10 +97,14 @@ def write_bundle(target: Path) -> None:
 
 
 def train(classifier: Classifier, batch: Batch) -> None:
-    """Let it learn that the sentences of the first half are good."""
+    """Let it learn that the sentences of the first half are good.
+
+    Only its last layer: that has one minimum, so every machine gets to the same place. (Of all layers, 40 steps differed
+    by 3 in the logits between one thread and two.)
+    """
     ids, attend = torch.from_numpy(batch.ids), torch.from_numpy(batch.attend)
     right = torch.tensor([1] * len(GOOD) + [0] * len(BAD))
-    descent = torch.optim.SGD(classifier.eval().parameters(), RATE)
+    descent = torch.optim.SGD(classifier.eval().get_submodule("head.out").parameters(), RATE)
     for _ in range(STEPS):
         descent.zero_grad()
         torch.nn.functional.cross_entropy(classifier(ids, attend), right).backward()
@@ -241,7 +245,7 @@ def serving() -> Iterator[Server]:
             yield Server(process.url)
 
 
-def stale(server: Server, pages: Path = PAGES) -> Iterator[tuple[Path, str]]:
+def stale(server: Server, pages: Path) -> Iterator[tuple[Path, str]]:
     """The pages that do not say what is answered now, and what they should say."""
     for path in sorted(pages.glob("*.md")):
         page = path.read_text(encoding="utf-8")
@@ -253,7 +257,7 @@ def stale(server: Server, pages: Path = PAGES) -> Iterator[tuple[Path, str]]:
 def main(arguments: Sequence[str]) -> int:
     """Write the pages, or with ``--check`` say which is out of date."""
     with serving() as server:
-        for path, made in stale(server):
+        for path, made in stale(server, PAGES):
             if "--check" in arguments:
                 print(f"{path.name} is out of date: run python -m tools.dialect_pages.", file=sys.stderr)
                 return 1

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertline.data.batching import Batch, pad
-from bertline.inference.cascade import Cascade, unsure_rows
 from bertline.inference.activation import softmax
+from bertline.inference.cascade import Cascade, unsure_rows
 from bertline.inference.predictor import Backend
 
 SURE = 50  # ids from here on make the first network sure

@@ -127,8 +127,8 @@ class TeiEmbedRequest(TeiEmbedAllRequest):
 class TeiSentences(Lenient):
     """A sentence, and those it is compared with."""
 
-    source_sentence: Annotated[str, must_be("a string")]
-    sentences: Annotated[Strings, must_be("a list of strings")]
+    source_sentence: Annotated[str, must_be("a string")] = Field(examples=["A quiet film."])
+    sentences: Annotated[Strings, must_be("a list of strings")] = Field(examples=[["A loud film.", "A calm one."]])
 
 
 class TeiSimilarityParameters(Prompted):
@@ -145,7 +145,7 @@ class TeiSimilarityRequest(Lenient):
 class TeiTokenizeRequest(Lenient):
     """Texts to take apart."""
 
-    inputs: Annotated[str | Strings, must_be("a text or a list of texts")]
+    inputs: Annotated[str | Strings, must_be("a text or a list of texts")] = Field(examples=["A quiet film."])
     add_special_tokens: Flag = True
     prompt_name: Annotated[str | None, must_be("a string or null")] = None
 
