@@ -99,8 +99,8 @@ def write_bundle(target: Path) -> None:
 def train(classifier: Classifier, batch: Batch) -> None:
     """Let it learn that the sentences of the first half are good.
 
-    Only its last layer: that has one minimum, so every machine gets to the same place. (Of all layers, 40 steps differed
-    by 3 in the logits between one thread and two.)
+    Only its last layer: that has one minimum, so every machine gets to the same place. (Of all layers, 40 steps
+    differed by 3 in the logits between one thread and two.)
     """
     ids, attend = torch.from_numpy(batch.ids), torch.from_numpy(batch.attend)
     right = torch.tensor([1] * len(GOOD) + [0] * len(BAD))
