@@ -59,7 +59,7 @@ def test_an_answer_that_is_wrong_is_found_and_the_prose_around_it_kept(server: S
 
 @pytest.mark.slow
 def test_the_check_names_the_page_that_is_out_of_date(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "sagemaker.md"
     page.write_text("```http\nGET /ping\n```\n\nThe end.\n", encoding="utf-8")
