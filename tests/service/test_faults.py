@@ -97,7 +97,7 @@ def test_a_process_that_hangs_is_replaced_and_everybody_is_answered(bundle: Path
 def test_a_process_that_cannot_be_started_again_ends_the_server_with_one_sentence(tmp_path: Path) -> None:
     target = tmp_path / "tiny"
     write_tiny_bundle(target, engine=True)
-    with spawned(str(target), *QUICK) as server, loaded(server.url, BODIES) as load:
+    with spawned(str(target), "--drain-s", "0.5") as server, loaded(server.url, BODIES) as load:
         load.until(20)
         shutil.rmtree(target)
         os.kill(server.workers[0], signal.SIGKILL)

@@ -79,6 +79,7 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self.failure: Exception | None = None
+        self._was_ready = False
         self._serving, self._on_ready = serving, on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -90,8 +91,8 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then answer what is left."""
         self._serving.draining = True
-        # The models that cannot answer have nothing to drain.
-        if self.failure is None and not self.force_exit:
+        # Clients came only if it was ready once; if a model is beyond help by now, they are told so and not reset.
+        if self._was_ready and not self.force_exit:
             await asyncio.sleep(self._serving.settings.drain_s)
             await self._close_door(sockets or [])
         for task in self._watching:
@@ -120,6 +121,7 @@ class Server(uvicorn.Server):
     async def _announce(self) -> None:
         try:
             await self._serving.until_ready()
+            self._was_ready = True
             self._on_ready()
         except Exception as error:
             self.failure, self.should_exit = error, True
