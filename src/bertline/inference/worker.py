@@ -82,7 +82,10 @@ class Computer:
         with self._lock:
             if self._embedder is None:
                 try:
-                    self._embedder = load_embedder(self._bundle, lanes=self._lanes)
+                    found = load_embedder(self._bundle, lanes=self._lanes)
+                    if found.version != self.started.version:
+                        raise BundleError(f"{self._bundle.name} was replaced while it was served: load it anew")
+                    self._embedder = found
                 except BertlineError as error:  # for clients, whom the disk of this machine does not concern
                     self._embedder = BundleError(str(error).replace(str(self._bundle), self._bundle.name))
             if isinstance(self._embedder, BertlineError):

@@ -194,3 +194,12 @@ def test_the_process_ends_when_nobody_is_on_the_other_side(bundle: Path) -> None
             assert one.ask(Order(1, Op.CLASSIFY, batch_of("a film")))[1].status is Status.DONE
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, "")
+
+
+def test_embeddings_of_another_version_than_the_one_that_classifies_are_refused(tmp_path: Path) -> None:
+    target = tmp_path / "tiny"
+    write_tiny_bundle(target, engine=True)
+    computer = Computer(target, None, 1)
+    write_tiny_bundle(target, engine=True, seed=1, overwrite=True)
+    with pytest.raises(BundleError, match=r"^tiny was replaced while it was served: load it anew$"):
+        computer.compute(Op.EMBED, pad([[2, 7, 3]], pad_id=0), alone=True)
