@@ -65,5 +65,5 @@ def chromium() -> str:
         return path
     absent = "no Chromium is installed" if path is None else "Playwright's driver does not start"
     if os.environ.get("CI") == "true":
-        pytest.fail(f"{absent}: tools/browser.sh installs what is missing")
+        pytest.fail(f"{absent}: tools/packages.sh installs what is missing")
     pytest.skip(f"{absent}: apt-get install chromium libatomic1")

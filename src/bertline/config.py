@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FILE = Path("bertline.toml")
 PREFIX = "BERTLINE_"
-COMPONENTS = ("train", "optimize", "distill", "serve")
+COMPONENTS = ("train", "optimize", "distill", "serve", "auth", "limits", "tls", "edge", "logs", "traces")
 
 # Kubernetes tells every container about the services beside it. One that is named bertline-serve gives
 # BERTLINE_SERVE_SERVICE_HOST, BERTLINE_SERVE_PORT=tcp://10.0.0.1:80, BERTLINE_SERVE_PORT_80_TCP_ADDR …
@@ -42,6 +42,7 @@ def load_settings(
     *,
     file: Path = FILE,
     environ: Mapping[str, str] | None = None,
+    flag_prefix: str = "",
 ) -> Model:
     """The settings of one component, from all four layers.
 
@@ -51,6 +52,7 @@ def load_settings(
         file: where ``bertline.toml`` is; it need not exist.
         environ: instead of the process's environment.
         flags: values given on the command line; None means "not given".
+        flag_prefix: of the flags' names on the command line, for messages.
 
     Raises:
         SettingsError: an unknown key or table, a value of the wrong type or out of range, an unreadable file.
@@ -61,7 +63,11 @@ def load_settings(
     layers = (
         _from_file(file, component, known),
         _from_environment(os.environ if environ is None else environ, component, model),
-        {name: (value, f"--{name.replace('_', '-')}") for name, value in (flags or {}).items() if value is not None},
+        {
+            name: (value, f"--{flag_prefix}{name.replace('_', '-')}")
+            for name, value in (flags or {}).items()
+            if value is not None
+        },
     )
     for layer in layers:
         values |= {name: value for name, (value, _) in layer.items()}

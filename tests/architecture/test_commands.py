@@ -32,6 +32,6 @@ def test_a_verb_has_an_example_whose_flags_exist(words: str) -> None:
     known = {flag for one in verb.params for flag in (*one.opts, *one.secondary_opts)}
     assert examples(verb)
     for line in examples(verb):
-        assert f"{words} " in line
+        assert f"{words} " in f"{line} "
         typed = shlex.split(line)
         assert {word.partition("=")[0] for word in typed if re.match(r"--?[a-z]", word)} <= known

@@ -41,6 +41,8 @@ OPTIONAL = {
     "bertline.bundle.exporter",
     "bertline.bundle.graph",
     "bertline.bundle.network",
+    "bertline.bundle.signing",
+    "bertline.service.limits.in_redis",
 }
 
 

@@ -73,3 +73,22 @@ def test_a_body_in_pieces_over_a_socket_is_one_request() -> None:
         for start in range(0, len(request), 7):
             connection.sendall(request[start : start + 7])
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_byte_now_and_then_does_not_hold_a_connection_for_ever() -> None:
+    settings = ServeSettings(drain_s=0, body_timeout_s=0.2)
+    with live({"reviews": WordCounter()}, settings) as url, connected(warm(url)) as connection:
+        connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
+        sent, answer = 0, b""
+        connection.settimeout(0.1)
+        while not answer:
+            sent += 1
+            assert sent < 200
+            connection.sendall(b" ")
+            try:
+                answer = connection.recv(65536)
+            except TimeoutError:
+                continue
+        assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+        assert b"was not complete after 0.6 s" in answer + rest_of(connection)
+        assert sent > 2

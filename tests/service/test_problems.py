@@ -78,6 +78,11 @@ ELSEWHERE = {
     Code.INTERNAL: "test_problems.py::test_an_error_that_nobody_foresaw",
     Code.UNSUPPORTED: "test_serving.py::test_states_of_tokens_are_not_pooled_over_windows",
     Code.BODY_TOO_SLOW: "test_body_limit.py::test_a_body_that_stops_on_its_way_is_refused",
+    Code.UNAUTHENTICATED: "test_guard.py::test_without_any_the_answer_says_what_to_send",
+    Code.INVALID_CREDENTIALS: "test_guard.py::test_what_is_no_credential_is_refused_without_being_quoted",
+    Code.INSUFFICIENT_SCOPE: "test_guard.py::test_what_a_path_needs",
+    Code.RATE_LIMITED: "test_limits.py::test_retry_after_is_the_first_second_at_which_there_is_room",
+    Code.QUOTA_EXCEEDED: "test_limits.py::test_a_quota_is_used_up_until_midnight_utc",
     Code.NOT_LOCAL: "test_admin.py::test_only_this_machine_changes_models",
     Code.CANNOT_LOAD: "test_admin.py::test_a_bundle_that_cannot_be_used_changes_nothing",
     Code.OVERLOADED: "test_overload.py::test_the_queue_has_an_end",
@@ -150,7 +155,8 @@ def test_every_code_has_a_status_and_a_test() -> None:
 def test_every_status_is_an_error_and_what_may_pass_by_itself_is_no_fault_of_the_request() -> None:
     assert all(status >= 400 for status in STATUS.values())
     again = {code for code, status in STATUS.items() if status in (429, 503, 504)}
-    assert again == {Code.OVERLOADED, Code.NO_MEMORY, Code.WORKER_LOST, Code.DEADLINE, Code.NOT_READY}
+    overload = {Code.OVERLOADED, Code.DEADLINE, Code.RATE_LIMITED, Code.QUOTA_EXCEEDED}
+    assert again == overload | {Code.NO_MEMORY, Code.WORKER_LOST, Code.NOT_READY}
 
 
 def test_the_guide_has_every_code_with_its_status() -> None:
@@ -193,3 +199,9 @@ def test_a_character_is_a_code_point_and_not_a_byte(client: TestClient) -> None:
 def test_a_long_name_of_an_unknown_field_is_shortened(client: TestClient) -> None:
     error = client.post("/v1/predict", json={"secret" * 50: 1}).json()["error"]
     assert error["field"] == ("secret" * 10) + "…"
+
+
+def test_a_wrong_method_is_told_all_the_methods_of_the_path(client: TestClient) -> None:
+    """``/`` is the page for GET and another server's dialect for POST; ``/admin/models/{name}`` has two routes."""
+    found = {path: client.request("PATCH", path).headers["Allow"] for path in ("/", "/admin/models/a", "/livez")}
+    assert found == {"/": "GET, POST", "/admin/models/a": "GET, PUT", "/livez": "GET"}

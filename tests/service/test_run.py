@@ -45,22 +45,25 @@ def around(monkeypatch: pytest.MonkeyPatch) -> Callable[[WordCounter], dict[str,
     return put
 
 
+OPEN_HERE = "no credentials are asked for, so only this machine can reach the server\n"
+
+
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_signal_ends_it_with_exit_code_0(bundle: Path, stop: signal.Signals) -> None:
-    arguments = (str(bundle), "--drain-s", "0", "--lanes", "1")
+    arguments = (str(bundle), "--drain-s", "0", "--lanes", "1", "--logs-level", "warning")
     with spawned(*arguments) as server, httpx.Client(base_url=server.url) as client:
         assert client.get("/health/ready").status_code == 200
         assert client.post("/v1/predict", json=GOOD).status_code == 200
         server.stop(stop)  # while a connection is open
-        assert server.ended() == (0, "", "")
+        assert server.ended() == (0, "", OPEN_HERE)
 
 
 def test_the_command_serves_a_real_bundle(bundle: Path) -> None:
-    with spawned(f"letters={bundle}", "--drain-s", "0") as server:
+    with spawned(f"letters={bundle}", "--drain-s", "0", "--logs-level", "warning") as server:
         answer = httpx.post(f"{server.url}/v1/predict", json={"texts": ["it is a film", "no " * 100]}).json()
         described = httpx.get(f"{server.url}/v1/models").json()["models"][0]
         server.stop()
-        assert server.ended() == (0, "", "")
+        assert server.ended() == (0, "", OPEN_HERE)
     version = described["version"]
     assert server.line == (
         f"letters (version {version}, engine fp32) at {server.url} · API: {server.url}/docs · Ctrl+C stops"
@@ -190,6 +193,21 @@ def test_who_was_let_in_before_the_door_closed_is_answered(
     assert answers == [b"HTTP/1.1 200"] * 5
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_an_address_that_others_can_reach_is_refused_while_nobody_is_asked_who_he_is(
+    host: str, around: Callable[[WordCounter], dict[str, Path]]
+) -> None:
+    with pytest.raises(
+        UsageError, match=r"can be reached by others and no credentials are asked for: set .*--insecure"
+    ):
+        serve(
+            around(WordCounter()),
+            ServeSettings(host=host, port=0, drain_s=0),
+            on_ready=lambda *_: None,
+            on_exposed=print,
+        )
+
+
 def test_an_address_that_others_can_reach_is_reported_and_loopback_is_not(
     around: Callable[[WordCounter], dict[str, Path]],
 ) -> None:
@@ -200,7 +218,7 @@ def test_an_address_that_others_can_reach_is_reported_and_loopback_is_not(
 
     bundles = around(WordCounter())
     for host in ("127.0.0.1", "0.0.0.0"):
-        settings = ServeSettings(host=host, port=0, drain_s=0)
+        settings = ServeSettings(host=host, port=0, drain_s=0, insecure=True)
         serve(bundles, settings, on_ready=stop, on_exposed=exposed.append)
     assert len(exposed) == 1
     assert exposed[0].startswith("0.0.0.0:")

@@ -25,7 +25,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Served:
     """What the command would have served."""
     calls: Served = []
 
-    def record(bundles: Mapping[str, Path], settings: ServeSettings, *, on_ready: Any, on_exposed: Any) -> None:
+    def record(
+        bundles: Mapping[str, Path], settings: ServeSettings, perimeter: Any, *, on_ready: Any, on_exposed: Any
+    ) -> None:
         calls.append((dict(bundles), settings))
         on_exposed("0.0.0.0:8000")
         version = SimpleNamespace(name="tiny", version="1f2e3d4c", engine="fp32")
@@ -57,7 +59,10 @@ def test_flags_become_settings_and_a_bundle_has_its_own_name(app: typer.Typer, b
     assert served == [({"tiny": bundle}, ServeSettings(host="0.0.0.0", port=0, max_batch_texts=5, max_chars=70))]
     where = "at http://127.0.0.1:8000 · API: http://127.0.0.1:8000/docs · Ctrl+C stops"
     assert result.stdout == f"tiny (version 1f2e3d4c, engine fp32) {where}\n"
-    warning = "warning: all who reach 0.0.0.0:8000 can use the models, there is no authentication yet\n"
+    warning = (
+        "no credentials are asked for, so only this machine can reach the server\n"
+        "warning: all who reach 0.0.0.0:8000 can use the models: no credentials are asked for\n"
+    )
     assert result.stderr == warning
 
 

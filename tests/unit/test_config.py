@@ -114,7 +114,11 @@ def test_a_switch_in_the_environment(file: Path, value: str, expected: bool) -> 
             "[train] has an unknown key zzz: known are epochs, ids, lr, pooling, skip_bad_rows, slice_columns",
         ),
         ("[trian]\nepochs = 3\n", "has an unknown table [trian]: did you mean train?"),
-        ("[zzz]\n", "has an unknown table [zzz]: known are distill, optimize, serve, train"),
+        (
+            "[zzz]\n",
+            "has an unknown table [zzz]: known are "
+            "auth, distill, edge, limits, logs, optimize, serve, tls, traces, train",
+        ),
         ("epochs = 3\n", "sets epochs outside of a table: write it below [train]"),
         ("train = 3\n", "sets train outside of a table: write it below [train]"),
         ("[train\nepochs = 3\n", "is not valid TOML (Expected ']' at the end of a table declaration (at line 1"),

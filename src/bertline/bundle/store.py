@@ -11,16 +11,17 @@ import glob
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bertline.bundle.fields import MANIFEST
-from bertline.bundle.manifest import FileRecord, Manifest
+from bertline.bundle.manifest import FileRecord, Manifest, parse
+from bertline.bundle.signing import PublicKey, Signature, require_signature
 from bertline.bundle.swap import flush, swap
 from bertline.bundle.tree import entries, record, require_plain
-from bertline.bundle.verify import check_files, read_manifest
+from bertline.bundle.verify import SIGNATURE, check_files, manifest_bytes, read_manifest
 from bertline.errors import BundleError
 
 VERSION_DIGITS = 12
@@ -29,10 +30,11 @@ _ATTEMPTS = 3  # a bundle may be replaced while it is read; more than twice in a
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A verified bundle: where it is and what ``bertline.json`` says."""
+    """A verified bundle: where it is, what ``bertline.json`` says, and whose signature was asked for and fits it."""
 
     path: Path
     manifest: Manifest
+    signature: Signature | None = None
 
     @property
     def version(self) -> str:
@@ -47,26 +49,40 @@ class Bundle:
             return False
 
 
-def load(directory: Path, *, verify: bool = True) -> Bundle:
+def load(
+    directory: Path,
+    *,
+    verify: bool = True,
+    trusted: Sequence[PublicKey] | None = None,
+    checksum: str | None = None,
+) -> Bundle:
     """Open a bundle.
 
     Every file that ``bertline.json`` lists must be there, plain, of the recorded size and (with ``verify``)
-    hash, and no other file but hidden ones (``.git``, ``.cache``), which nothing reads.
+    hash, and no other file but signatures and hidden ones (``.git``, ``.cache``), which nothing reads.
 
     Args:
         directory: the bundle; may itself be a symbolic link (``current`` → ``reviews-7``).
         verify: False trusts the contents and checks names and sizes only.
+        trusted: require a signature by one of these keys, before anything in the bundle is interpreted, and hashes
+            that fit; of no key no signature fits. None requires none.
+        checksum: require the manifest with this one: the bundle that another process has loaded, and no other.
 
     Raises:
-        BundleError: no such bundle, a file missing, truncated, altered, unlisted or a link, or a newer
-            format.
+        BundleError: no such bundle, a file missing, truncated, altered, unlisted or a link, a newer format, no
+            signature that is required, or another bundle.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         before = _identity(directory)
         try:
-            manifest = read_manifest(directory)
-            check_files(directory, manifest, hashes=verify)
-            return Bundle(directory, manifest)
+            raw, signature = (
+                (manifest_bytes(directory), None) if trusted is None else require_signature(directory, trusted)
+            )
+            manifest = parse(raw, str(directory))
+            if checksum not in (None, manifest.checksum):
+                raise BundleError(f"{directory} was replaced by another version while it was served: load that one")
+            check_files(directory, manifest, hashes=verify or trusted is not None)
+            return Bundle(directory, manifest, signature)
         except (BundleError, OSError) as error:
             if attempt < _ATTEMPTS and before is not None and _identity(directory) != before:
                 continue
@@ -145,7 +161,7 @@ def _identity(directory: Path) -> tuple[int, int] | None:
 
 def _check_replaceable(final: Path) -> None:
     try:
-        known = read_manifest(final).files.keys() | {MANIFEST}
+        known = read_manifest(final).files.keys() | {MANIFEST, SIGNATURE}
     except BundleError as error:
         raise BundleError(
             f"{error}; it is not overwritten: remove {final} yourself, or choose another directory"
@@ -160,6 +176,7 @@ def _check_replaceable(final: Path) -> None:
 
 def _seal(staging: Path, manifest: Manifest) -> None:
     """Hash every file and write ``bertline.json``, all of it on the disk before this returns."""
+    (staging / SIGNATURE).unlink(missing_ok=True)  # copied along: it was of another manifest
     files: dict[str, FileRecord] = {}
     for path, status in entries(staging).items():
         require_plain(status, path, "the bundle to write")

@@ -13,6 +13,7 @@ from bertline.bundle.manifest import LARGEST_MANIFEST_BYTES, Manifest, parse
 from bertline.bundle.tree import entries, require_plain, sha256
 from bertline.errors import BundleError
 
+SIGNATURE = "bertline.json.sig"  # beside the manifest and not in it: it comes later, and is about it
 _AGAIN = "copy or download the bundle again"
 
 
@@ -22,18 +23,40 @@ def read_manifest(directory: Path) -> Manifest:
     Raises:
         BundleError: there is none, or it is damaged or of a newer format.
     """
-    path = directory / MANIFEST
+    return parse(manifest_bytes(directory), str(directory))
+
+
+def manifest_bytes(directory: Path) -> bytes:
+    """The bytes of a bundle's ``bertline.json``, not looked into.
+
+    Raises:
+        BundleError: there is none, or it cannot be read.
+    """
     try:
-        status = path.lstat()
-        require_plain(status, MANIFEST, str(directory))
-        if status.st_size > LARGEST_MANIFEST_BYTES:
-            raise BundleError(f"{path} has {status.st_size:,} bytes, far more than bertline writes: {_AGAIN}")
-        raw = path.read_bytes()
+        return plain_bytes(directory, MANIFEST, LARGEST_MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise BundleError(_why_none(directory)) from None
+
+
+def plain_bytes(directory: Path, name: str, largest_bytes: int) -> bytes:
+    """The bytes of a plain file that lies directly in a bundle.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: there is none.
+        BundleError: it is a link or a special file, too large, or cannot be read.
+    """
+    path = directory / name
+    try:
+        status = path.lstat()
+        require_plain(status, name, str(directory))
+        if status.st_size > largest_bytes:
+            raise BundleError(f"{path} has {status.st_size:,} bytes, far more than bertline writes: {_AGAIN}")
+        with path.open("rb") as file:
+            return file.read(largest_bytes)  # it may have grown; a part of it has no valid checksum
+    except (FileNotFoundError, NotADirectoryError):
+        raise
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}; give this user the right to read it") from error
-    return parse(raw, str(directory))
 
 
 def _why_none(directory: Path) -> str:
@@ -54,7 +77,7 @@ def _why_none(directory: Path) -> str:
 
 
 def check_files(directory: Path, manifest: Manifest, *, hashes: bool) -> None:
-    """Every listed file is there as it was written, and nothing else but hidden files.
+    """Every listed file is there as it was written, and nothing else but signatures and hidden files.
 
     Args:
         directory: the bundle.
@@ -70,7 +93,9 @@ def check_files(directory: Path, manifest: Manifest, *, hashes: bool) -> None:
             raise BundleError(f"{directory} lacks {path}, which its {MANIFEST} lists: {_AGAIN}")
         require_plain(found[path], path, str(directory))
         _check_size(path, found[path].st_size, expected.bytes, directory)
-    for path in sorted(found.keys() - manifest.files.keys() - {MANIFEST}):
+    if SIGNATURE in found:
+        require_plain(found[SIGNATURE], SIGNATURE, str(directory))
+    for path in sorted(found.keys() - manifest.files.keys() - {MANIFEST, SIGNATURE}):
         if not any(part.startswith(".") for part in path.split("/")):
             raise BundleError(
                 f"{path} is in {directory} but not in its {MANIFEST}, so nothing vouches for it: move it elsewhere"

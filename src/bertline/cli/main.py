@@ -9,7 +9,7 @@ from typing import TextIO
 import typer
 
 from bertline import __version__
-from bertline.cli import distill, evaluate, optimize, predict, serve, train
+from bertline.cli import auth, distill, evaluate, models, observe, optimize, predict, serve, tls, top, train
 from bertline.errors import BertlineError, EngineWarning
 from bertline.training.spinning import sleep_if_busy
 
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, evaluate, distill, optimize, predict, serve):
+for verb in (train, evaluate, distill, optimize, predict, serve, auth, tls, models, observe, top):
     verb.register(app)
 
 

@@ -7,20 +7,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import BaseModel
 
 from bertline.cli.settings_flags import with_settings
 from bertline.errors import UsageError
+from bertline.monitoring.log_settings import LogSettings
+from bertline.monitoring.traces import TraceSettings
+from bertline.service.guard.settings import AuthSettings
+from bertline.service.limits.settings import LimitSettings
+from bertline.service.proxies import EdgeSettings
 from bertline.service.settings import ServeSettings
+from bertline.service.tls import TlsSettings
 
 if TYPE_CHECKING:
     from bertline.service.models import Models
+
+# The other parts of the server's settings, by the names of their components.
+PARTS: dict[str, type[BaseModel]] = {
+    "auth": AuthSettings, "limits": LimitSettings, "tls": TlsSettings, "edge": EdgeSettings, "logs": LogSettings,
+    "traces": TraceSettings,
+}  # fmt: skip
+# What bertline[serve] installs and is imported at once.
+NEEDED = ("fastapi", "fastapi_offline", "starlette", "uvicorn", "joserfc", "sqlalchemy", "structlog", "httpx")
 
 EPILOG = "Example: bertline serve reviews --port 8080"
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(epilog=EPILOG)(with_settings(ServeSettings, "serve")(serve))
+    app.command(epilog=EPILOG)(with_settings(ServeSettings, "serve", **PARTS)(serve))
 
 
 def serve(
@@ -29,15 +44,23 @@ def serve(
         typer.Argument(metavar="[NAME=]BUNDLE", help="Directories of bundles; NAME is what clients call the model."),
     ],
     settings: ServeSettings,
+    auth: AuthSettings,
+    limits: LimitSettings,
+    tls: TlsSettings,
+    edge: EdgeSettings,
+    logs: LogSettings,
+    traces: TraceSettings,
 ) -> None:
     """Serve models over HTTP, with a page to try them on.
 
-    POST /v1/predict answers texts, / is the page, /docs describes the API. Ctrl+C stops the server.
+    POST /v1/predict answers texts, / is the page, /docs describes the API. Ctrl+C stops the server. Without
+    credentials to ask for (--auth-database, --auth-issuers) only this machine can reach it.
     """
     try:
+        from bertline.service.perimeter import PerimeterSettings
         from bertline.service.run import serve as run
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("fastapi", "fastapi_offline", "starlette", "uvicorn"):
+        if (error.name or "").partition(".")[0] not in NEEDED:
             raise
         raise UsageError(
             f"serving needs a web server and {error.name} is not installed: pip install 'bertline[serve]'"
@@ -49,11 +72,14 @@ def serve(
 
     def say_exposed(address: str) -> None:
         typer.echo(
-            f"warning: all who reach {address} can use the models, there is no authentication yet",
+            f"warning: all who reach {address} can use the models: no credentials are asked for",
             err=True,
         )
 
-    run(named_bundles(bundles), settings, on_ready=say_ready, on_exposed=say_exposed)
+    if not auth.configured and not settings.insecure:
+        typer.echo("no credentials are asked for, so only this machine can reach the server", err=True)
+    perimeter = PerimeterSettings(auth=auth, limits=limits, tls=tls, edge=edge, logs=logs, traces=traces)
+    run(named_bundles(bundles), settings, perimeter, on_ready=say_ready, on_exposed=say_exposed)
 
 
 def named_bundles(bundles: Sequence[str]) -> dict[str, Path]:

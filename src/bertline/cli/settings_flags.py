@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -18,20 +18,31 @@ from pydantic.fields import FieldInfo
 from bertline.config import load_settings
 
 
-def with_settings(model: type[BaseModel], component: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def with_settings(
+    model: type[BaseModel], component: str, **others: type[BaseModel]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command one flag per field of ``model``; its parameter ``settings`` receives the loaded settings.
 
     A flag that is not given leaves the value to the environment, ``bertline.toml`` and the default, in this order.
+    ``others`` are further components of the command by name, whose flags begin with it (``--tls-key``); the parameter
+    of that name receives them.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(command, eval_str=True)
-        own = [one for one in signature.parameters.values() if one.name != "settings"]
+        own = [one for one in signature.parameters.values() if one.name not in ("settings", *others)]
         flags = [_flag(name, field) for name, field in model.model_fields.items()]
+        for other, its in others.items():
+            fields = its.model_fields.items()
+            flags += [_flag(f"{other}_{name}", field, _panel(other)) for name, field in fields if _on_a_line(field)]
 
         def run(**given: Any) -> Any:
             values = {name: _plain(given.pop(name)) for name in model.model_fields}
-            return command(settings=load_settings(model, component, values), **given)
+            loaded: dict[str, Any] = {"settings": load_settings(model, component, values)}
+            for other, its in others.items():
+                values = {name: _plain(given.pop(f"{other}_{name}", None)) for name in its.model_fields}
+                loaded[other] = load_settings(its, other, values, flag_prefix=f"{other}-")
+            return command(**loaded, **given)
 
         run.__name__, run.__doc__ = command.__name__, command.__doc__
         run.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined]
@@ -41,17 +52,26 @@ def with_settings(model: type[BaseModel], component: str) -> Callable[[Callable[
     return decorate
 
 
-def _flag(name: str, field: FieldInfo) -> inspect.Parameter:
+def _flag(name: str, field: FieldInfo, panel: str = "Settings") -> inspect.Parameter:
     kind = _flag_type(field.annotation)
     option = typer.Option(
         None,
         f"--{name.replace('_', '-')}",
         help=_help(field, name),
         show_default=False,
-        rich_help_panel="Settings",
+        rich_help_panel=panel,
     )
     annotation = list[str] | None if kind is list else kind | None
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=annotation)
+
+
+def _panel(component: str) -> str:
+    return f"Settings: {component}"
+
+
+def _on_a_line(field: FieldInfo) -> bool:
+    """Whether a flag can say it; a table of tables belongs into ``bertline.toml``."""
+    return get_origin(field.annotation) not in (dict, Mapping)
 
 
 def _flag_type(annotation: Any) -> Any:
@@ -76,6 +96,8 @@ def _shown(default: Any) -> str:
         return ""
     if isinstance(default, bool):
         return ""
+    if isinstance(default, tuple):
+        return ", ".join(map(str, default))
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 

@@ -135,7 +135,14 @@ def normalised(rows: Float[Array, "*rows hidden"]) -> Float[Array, "*rows hidden
     return np.asarray((rows / np.where(lengths > 0, lengths, 1.0)).astype(rows.dtype))
 
 
-def load_embedder(directory: Path, *, lanes: int | None = None, verify: bool = False, device: str = "auto") -> Embedder:
+def load_embedder(
+    directory: Path,
+    *,
+    lanes: int | None = None,
+    verify: bool = False,
+    device: str = "auto",
+    checksum: str | None = None,
+) -> Embedder:
     """The embedder of a bundle.
 
     onnxruntime computes the bundle's ``embedding.onnx``. Where either is missing, PyTorch computes the checkpoint; it
@@ -146,14 +153,15 @@ def load_embedder(directory: Path, *, lanes: int | None = None, verify: bool = F
         lanes: batches computed at a time by onnxruntime; None is one per core.
         verify: compare the hash of every file first, for who has not just loaded the bundle's predictor.
         device: where PyTorch computes: ``auto``, ``cpu``, ``cuda``. Only ``auto`` and ``cpu`` try onnxruntime.
+        checksum: of the manifest: load the bundle that has it, and no other that came in its place.
 
     Raises:
-        BundleError: the bundle is missing or damaged, or neither onnxruntime nor PyTorch can embed with it.
+        BundleError: the bundle is missing, damaged or another, or neither onnxruntime nor PyTorch can embed with it.
         CheckpointError: its model is not one that bertline computes.
         SettingsError: there is no such device.
     """
     for _ in range(_ATTEMPTS):
-        bundle = load(directory, verify=verify)
+        bundle = load(directory, verify=verify, checksum=checksum)
         try:
             embedder = _embedder(bundle, lanes, device)
         except BertlineError:

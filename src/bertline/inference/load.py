@@ -27,6 +27,7 @@ def load_predictor(
     verify: bool = True,
     device: str = "auto",
     lanes: int | None = None,
+    checksum: str | None = None,
 ) -> TextClassifier:
     """The predictor of a bundle.
 
@@ -45,15 +46,16 @@ def load_predictor(
         device: where PyTorch computes: ``auto``, ``cpu``, ``cuda``. Only ``auto`` and ``cpu`` try other engines, which
             compute on the CPU, and only ``auto`` looks for a GPU.
         lanes: batches computed at a time by other engines; None is one per core.
+        checksum: of the manifest: load the bundle that has it, and no other that came in its place.
 
     Raises:
-        BundleError: the bundle is missing, damaged or of a newer format, or no engine can be used.
+        BundleError: the bundle is missing, damaged, another or of a newer format, or no engine can be used.
         CheckpointError: its model is not one that bertline computes.
         SettingsError: there is no such device.
         UsageError: the bundle has no such engine.
     """
     for _ in range(_ATTEMPTS):
-        bundle = load(directory, verify=verify)
+        bundle = load(directory, verify=verify, checksum=checksum)
         try:
             predictor = _Loader(bundle, device, lanes).predictor(engine, batch_tokens)
         except BertlineError:

@@ -54,13 +54,21 @@ class Started:
 
 
 class Computer:
-    """A bundle's network, and its embeddings from the first time that they are asked for."""
+    """A bundle's network, and its embeddings from the first time that they are asked for.
 
-    def __init__(self, bundle: Path, engine: str | None, lanes: int | None) -> None:
-        self._bundle, self._lanes = bundle, lanes
+    Args:
+        bundle: its directory.
+        engine: by name; None is the bundle's choice.
+        lanes: batches at a time; None is one per core.
+        checksum: of the manifest that the server has checked, and read labels and tokens from; None trusts the first
+            one that is found. Embeddings are of the same one in any case.
+    """
+
+    def __init__(self, bundle: Path, engine: str | None, lanes: int | None, checksum: str | None = None) -> None:
+        self._bundle, self._lanes, self._checksum = bundle, lanes, checksum
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", EngineWarning)
-            self._predictor = load_predictor(bundle, engine=engine, lanes=lanes)
+            self._predictor = load_predictor(bundle, engine=engine, lanes=lanes, checksum=checksum)
         said = tuple(str(one.message) for one in caught if issubclass(one.category, EngineWarning))
         one = self._predictor
         self.started = Started(one.version, one.engine, one.backend.lanes, one.batch_tokens, said)
@@ -82,7 +90,8 @@ class Computer:
         with self._lock:
             if self._embedder is None:
                 try:
-                    found = load_embedder(self._bundle, lanes=self._lanes)
+                    # Hashes again: since they were compared for the predictor, days may have passed.
+                    found = load_embedder(self._bundle, lanes=self._lanes, verify=True, checksum=self._checksum)
                     if found.version != self.started.version:
                         raise BundleError(f"{self._bundle.name} was replaced while it was served: load it anew")
                     self._embedder = found
@@ -108,10 +117,12 @@ def answer(compute: Callable[..., Values], order: Order) -> Reply:
         return Reply(order.number, Status.NO_MEMORY if short else Status.FAILED, text=told)
 
 
-def run(connection: socket.socket, bundle: Path, engine: str | None, lanes: int | None) -> None:
+def run(
+    connection: socket.socket, bundle: Path, engine: str | None, lanes: int | None, checksum: str | None = None
+) -> None:
     """Load the bundle, say so, and compute what comes until the connection ends."""
     try:
-        computer = Computer(bundle, engine, lanes)
+        computer = Computer(bundle, engine, lanes, checksum)
     except BertlineError as error:
         told = Started("", "", 0, 0, (), str(error))
         connection.sendall(Reply(0, Status.READY, text=json.dumps(asdict(told))).pack())
@@ -141,12 +152,13 @@ def main() -> None:
     parser.add_argument("--socket", type=int, required=True, help="file descriptor of the connection")
     parser.add_argument("--engine")
     parser.add_argument("--lanes", type=int)
+    parser.add_argument("--checksum", help="of the manifest; another bundle in its place is refused")
     asked = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=asked.socket) as connection:
         try:
-            run(connection, asked.bundle, asked.engine, asked.lanes)
+            run(connection, asked.bundle, asked.engine, asked.lanes, asked.checksum)
         except (BrokenPipeError, ConnectionResetError):
             return  # the server is gone
 

@@ -3,19 +3,24 @@
 ``Metrics`` makes them real with prometheus-client, of which this is the only file that imports it. Names follow
 Prometheus' rules: base units (seconds, tokens), ``_total`` for counters. Durations end in buckets from a millisecond
 to half a minute, a factor of two or so apart; token counts at powers of two.
+
+One process listens and keeps all of them; those that compute report every batch to it over their sockets and keep none.
+So prometheus-client's multi-process mode, with its files that outlive a process, is not needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from bertline import __version__
 from bertline.monitoring.aliases import Aliases
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -35,6 +40,8 @@ class Metric:
         help: one sentence.
         labels: that tell its series apart.
         buckets: upper bounds, of a histogram.
+        start: values of the only label whose series are there from the start, at zero: Prometheus sees no increase in
+            a series whose first value is its first event.
     """
 
     name: str
@@ -43,6 +50,7 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    start: tuple[str, ...] = ()
 
 
 MODEL = ("model", "version")
@@ -58,7 +66,8 @@ TABLE: tuple[Metric, ...] = (
     Metric("bertline_texts", "counter", "", "Texts that were answered.", (*MODEL, "op")),
     Metric(
         "bertline_phase_seconds", "histogram", "seconds",
-        "Where a request's time went: tokenise, queue, compute (of its slowest text).", ("model", "phase"), SECONDS,
+        "Where a request's time went: tokenise, queue, compute (of its slowest text), post-process.",
+        ("model", "phase"), SECONDS,
     ),
     Metric("bertline_text_tokens", "histogram", "tokens", "Tokens of a text, cut ones included.", ("model",), TOKENS),
     Metric("bertline_cut_tokens", "counter", "tokens", "Tokens that were not read, of texts too long.", MODEL),
@@ -72,7 +81,26 @@ TABLE: tuple[Metric, ...] = (
     Metric("bertline_problems", "counter", "", "Requests that got an error, by its code.", ("code",)),
     Metric("bertline_worker_restarts", "counter", "", "Processes that were lost and replaced.", ("model",)),
     Metric("bertline_model_info", "gauge", "", "1 for each model that answers.", (*MODEL, "engine")),
+    Metric("bertline_model_ready", "gauge", "", "1 while a model's process lives and has answered.", MODEL),
     Metric("bertline_ready", "gauge", "", "1 while requests may come."),
+    Metric("bertline_build_info", "gauge", "", "1, with the version of bertline.", ("version",)),
+    Metric(
+        "bertline_auth_failures", "counter", "", "Requests whose credential was refused, by the problem's code.",
+        ("reason",), start=("unauthenticated", "invalid_credentials", "insufficient_scope"),
+    ),
+    Metric(
+        "bertline_rate_limited", "counter", "", "Requests that a client's limit refused, by the limit.",
+        ("limit",), start=("requests", "tokens", "concurrency", "quota"),
+    ),
+    Metric(
+        "bertline_certificate_expiry_timestamp_seconds", "gauge", "seconds",
+        "When a certificate in use expires, in Unix time; no series without TLS.", ("certificate",),
+    ),
+    Metric("bertline_log_lines_dropped", "counter", "", "Log lines that could not be written in time."),
+    Metric(
+        "bertline_drift_score", "gauge", "",
+        "Distance to the reference data as a multiple of what chance explains: above 1 is drift.", ("model", "kind"),
+    ),
     Metric("bertline_predicted", "counter", "", "Texts by the most probable label.", (*MODEL, "label")),
     Metric(
         "bertline_confidence", "histogram", "", "Probability of the most probable label.", MODEL, CONFIDENCES,
@@ -98,6 +126,7 @@ class Metrics:
         self._before: list[Callable[[], None]] = []
         for one in TABLE:
             self._make(one)
+        self.set("bertline_build_info", 1, version=__version__)
         self._registry.register(Aliases(self._families))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -112,6 +141,8 @@ class Metrics:
             self._histograms[one.name] = Histogram(
                 one.name, one.help, one.labels, registry=registry, buckets=one.buckets
             )
+        for value in one.start:
+            self.count(one.name, 0, **{one.labels[0]: value})
 
     def _families(self, metric: str) -> Iterable[Family]:
         for made in (self._counters, self._gauges, self._histograms):
@@ -155,3 +186,14 @@ class Metrics:
         for call in self._before:
             call()
         return generate_latest(self._registry)
+
+
+def samples_of(text: str) -> Iterator[tuple[str, Mapping[str, str], float]]:
+    """Name, labels and value of each sample in what a server answers to ``GET /metrics``.
+
+    Raises:
+        ValueError: it is not in Prometheus' text format.
+    """
+    for family in text_string_to_metric_families(text):  # type: ignore[no-untyped-call]
+        for sample in family.samples:
+            yield sample.name, sample.labels, sample.value

@@ -9,21 +9,30 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.types import Scope
 
 from bertline import __version__
-from bertline.service import refusals
+from bertline.service import cors, refusals
 from bertline.service.abandoned import Abandoned
+from bertline.service.access_log import AccessLog
 from bertline.service.body_limit import BodyLimit
 from bertline.service.closing import Closing
+from bertline.service.guard.middleware import Guard
+from bertline.service.guard.scopes import check_all_named
+from bertline.service.limits.middleware import LimitPerClient
 from bertline.service.measuring import MeasuredHttp
+from bertline.service.openapi import describing_guard
+from bertline.service.perimeter import Perimeter
+from bertline.service.proxies import Hosts, Proxies
 from bertline.service.routes import (
     admin,
     health,
     hf,
     kserve,
     metrics,
+    oauth,
     oip,
     openai,
     own,
@@ -35,21 +44,30 @@ from bertline.service.routes import (
 from bertline.service.routes.context import refusals_of
 from bertline.service.security_headers import SecurityHeaders
 from bertline.service.serving import Serving
+from bertline.service.tracing import Tracing
 from bertline.service.unexpected import UnexpectedErrors
 
 ROUTERS = [
-    module.router for module in (own, health, metrics, admin, openai, oip, kserve, sagemaker, tei, tei_model, hf, root)
+    module.router
+    for module in (own, health, metrics, admin, openai, oip, kserve, sagemaker, tei, tei_model, hf, root, oauth)
 ]
+REFUSE = refusals_of(ROUTERS)
 PAGE = Path(__file__).parent / "page"
-DESCRIPTION = "Text in, labels with calibrated probabilities out. What is sent is neither stored nor logged."
+DESCRIPTION = "Text in, labels with calibrated probabilities out. What is sent is not stored."
 
 
-def create_app(serving: Serving) -> FastAPI:
-    """The service for these models; it starts and stops with the app."""
+def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
+    """The service for these models; it starts and stops with the app.
+
+    Args:
+        serving: the models.
+        perimeter: what stands before them; nothing by default.
+    """
+    perimeter = perimeter or Perimeter()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with serving:
+        async with perimeter.running(), serving:
             yield
 
     app = FastAPI(
@@ -61,24 +79,51 @@ def create_app(serving: Serving) -> FastAPI:
         redoc_url=None,
     )
     app.state.serving, app.state.measuring = serving, serving.measuring
+    app.state.issuer = perimeter.issuer
     refusals.register(app)
     for router in ROUTERS:
         app.include_router(router)
     _add_pages(app)
-    settings = serving.settings
+    check_all_named(app.routes)
+    app.openapi = describing_guard(app)  # type: ignore[method-assign]
     # The last one added sees a request first.
+    _add_inner(app, serving)
+    _add_outer(app, serving, perimeter)
+    return app
+
+
+def _add_inner(app: FastAPI, serving: Serving) -> None:
+    """What a request passes that may come in."""
+    settings = serving.settings
     app.add_middleware(Abandoned)
     app.add_middleware(
         BodyLimit,
         max_body_bytes=settings.max_body_bytes,
         timeout_s=settings.body_timeout_s,
-        refuse=refusals_of(ROUTERS),
+        refuse=REFUSE,
     )
+
+
+def _add_outer(app: FastAPI, serving: Serving, perimeter: Perimeter) -> None:
+    """What decides that, and what notes it. Each part that is not there costs nothing."""
+    settings, measuring = perimeter.settings, serving.measuring
+    if perimeter.limits is not None:
+        app.add_middleware(LimitPerClient, limits=perimeter.limits, refuse=REFUSE, on_refused=measuring.refused)
+    app.add_middleware(Guard, tokens=perimeter.tokens, keys=perimeter.keys, refuse=REFUSE, failed=measuring.turned_away)
     app.add_middleware(UnexpectedErrors)
+    if settings.edge.cors_origins:
+        app.add_middleware(CORSMiddleware, **cors.options(settings.edge))
+    if perimeter.hosts:
+        app.add_middleware(Hosts, allowed=perimeter.hosts, refuse=REFUSE)
     app.add_middleware(Closing, draining=lambda: serving.draining)
-    app.add_middleware(SecurityHeaders)
-    app.add_middleware(MeasuredHttp, metrics=serving.measuring.metrics)
-    return app
+    app.add_middleware(SecurityHeaders, hsts_max_age_s=settings.tls.hsts_max_age_s)
+    app.add_middleware(MeasuredHttp, metrics=measuring.metrics)
+    if perimeter.traces is not None:
+        app.add_middleware(Tracing, traces=perimeter.traces)
+    app.add_middleware(AccessLog, logs=perimeter.logs, settings=settings.logs)
+    if settings.edge.trusted_proxies:
+        edge = settings.edge
+        app.add_middleware(Proxies, trusted=edge.trusted_proxies, header=edge.forwarded_header)
 
 
 def _add_pages(app: FastAPI) -> None:

@@ -11,9 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertline.service.problems import Code, Problem
 
+WHOLE = 3  # times as long as any of its parts may the whole body take
+
 
 class BodyLimit:
     """ASGI middleware: refuse a body of more than ``max_body_bytes``, announced or not, or slower than ``timeout_s``.
+
+    That is the time until its next part; all parts together have ``WHOLE`` times as long, so that a byte now and then
+    does not hold a connection for ever.
 
     The body is collected here and passed on in one piece: the app would collect it anyway, and cannot confuse
     "too large" with "not JSON". (FastAPI's own ``max_body_size`` answers in plain text.)
@@ -58,6 +63,8 @@ class BodyLimit:
 
     async def _rest(self, message: Message, receive: Receive) -> Message:
         body = bytearray()
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + WHOLE * self._timeout_s
         while True:
             if message["type"] != "http.request":
                 return message
@@ -66,15 +73,15 @@ class BodyLimit:
                 raise self._too_large()
             if not message.get("more_body", False):
                 return {"type": "http.request", "body": bytes(body), "more_body": False}
+            if loop.time() >= until_s:
+                raise _too_slow(f"The body was not complete after {WHOLE * self._timeout_s:g} s")
             message = await self._next(receive)
 
     async def _next(self, receive: Receive) -> Message:
         try:
             return await asyncio.wait_for(receive(), self._timeout_s)
         except TimeoutError:
-            raise Problem(
-                Code.BODY_TOO_SLOW, f"Nothing of the body came for {self._timeout_s:g} s: send it in one go."
-            ) from None
+            raise _too_slow(f"Nothing of the body came for {self._timeout_s:g} s") from None
 
     def _checked(self, message: Message) -> Message:
         if len(message.get("body", b"")) > self._max_body_bytes:
@@ -86,3 +93,7 @@ class BodyLimit:
             Code.BODY_TOO_LARGE,
             f"The body has more than {self._max_body_bytes:,} bytes, the limit: send fewer or shorter texts.",
         )
+
+
+def _too_slow(what: str) -> Problem:
+    return Problem(Code.BODY_TOO_SLOW, f"{what}: send it in one go.")

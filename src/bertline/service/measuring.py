@@ -9,7 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertline.inference.wire import Op
 from bertline.monitoring.metrics import Metrics
+from bertline.service.guard.invalid_token import InvalidToken
+from bertline.service.limits.ledger import LimitReached
 from bertline.service.problems import Problem
+from bertline.service.record import current, note_answer, note_problem
 from bertline.service.scheduler import BatchRecord
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Measuring:
 
     def answered(self, op: Op, answered: Answered) -> None:
         """A request got its rows."""
+        note_answer(answered)
         count, observe, version = self.metrics.count, self.metrics.observe, answered.version
         names = {"model": version.name, "version": version.version}
         texts, timing = len(answered.readings), answered.timing
@@ -68,11 +72,21 @@ class Measuring:
 
     def refused(self, problem: Problem) -> None:
         """A request got an error."""
+        note_problem(problem)
         self.metrics.count("bertline_problems", 1, code=problem.code.value)
+        if isinstance(problem, LimitReached):
+            self.metrics.count("bertline_rate_limited", 1, limit=problem.limit)
+
+    def turned_away(self, problem: Problem) -> None:
+        """The guard let a request not in."""
+        self.refused(problem)
+        reason = problem.check if isinstance(problem, InvalidToken) else problem.code
+        self.metrics.count("bertline_auth_failures", 1, reason=reason.value)
 
     def _look(self, serving: Serving) -> None:
         put = self.metrics.set
         self.metrics.clear("bertline_model_info")
+        self.metrics.clear("bertline_model_ready")
         for version in serving.models:
             lines = version.lines
             put("bertline_queue_texts", sum(line.queue.texts for line in lines), model=version.name)
@@ -80,6 +94,7 @@ class Measuring:
             wait_s = max((serving.scheduler.expected_wait_s(line) for line in lines), default=0.0)
             put("bertline_queue_seconds", wait_s, model=version.name)
             put("bertline_model_info", 1, model=version.name, version=version.version, engine=version.engine)
+            put("bertline_model_ready", version.ready, model=version.name, version=version.version)
             before = self._known.get(version.name, 0)
             self._known[version.name] = version.restarts
             self.metrics.count("bertline_worker_restarts", max(0, version.restarts - before), model=version.name)
@@ -106,6 +121,7 @@ class MeasuredHttp:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
+                self._after_the_model()
             await send(message)
 
         try:
@@ -118,6 +134,13 @@ class MeasuredHttp:
             self._metrics.count("bertline_http_requests", 1, route=route, method=_method(scope), status=status)
             self._metrics.observe("bertline_http_request_seconds", seconds, route=route)
             self._metrics.set("bertline_http_requests_in_progress", self._open)
+
+    def _after_the_model(self) -> None:
+        """From a model's rows to the beginning of the answer."""
+        record = current()
+        if record is not None and record.answered is not None:
+            seconds, model = perf_counter() - record.answered_s, record.answered.version.name
+            self._metrics.observe("bertline_phase_seconds", seconds, model=model, phase="post-process")
 
 
 def _method(scope: Scope) -> str:

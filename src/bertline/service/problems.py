@@ -36,8 +36,13 @@ class Code(StrEnum):
     TOO_MANY_TOKENS = "too_many_tokens"
     INVALID_HEADER = "invalid_header"
     UNSUPPORTED = "unsupported"
+    UNAUTHENTICATED = "unauthenticated"
+    INVALID_CREDENTIALS = "invalid_credentials"
+    INSUFFICIENT_SCOPE = "insufficient_scope"
     NOT_LOCAL = "not_local"
     CANNOT_LOAD = "cannot_load"
+    RATE_LIMITED = "rate_limited"
+    QUOTA_EXCEEDED = "quota_exceeded"
     OVERLOADED = "overloaded"
     COMPUTE_FAILED = "compute_failed"
     NO_MEMORY = "no_memory"
@@ -67,8 +72,13 @@ STATUS: Mapping[Code, HTTPStatus] = {
     Code.TOO_MANY_TOKENS: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.INVALID_HEADER: HTTPStatus.BAD_REQUEST,
     Code.UNSUPPORTED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    Code.INVALID_CREDENTIALS: HTTPStatus.UNAUTHORIZED,
+    Code.INSUFFICIENT_SCOPE: HTTPStatus.FORBIDDEN,
     Code.NOT_LOCAL: HTTPStatus.FORBIDDEN,
     Code.CANNOT_LOAD: HTTPStatus.CONFLICT,
+    Code.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
+    Code.QUOTA_EXCEEDED: HTTPStatus.TOO_MANY_REQUESTS,
     Code.OVERLOADED: HTTPStatus.TOO_MANY_REQUESTS,
     Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
     Code.COMPUTE_FAILED: HTTPStatus.INTERNAL_SERVER_ERROR,

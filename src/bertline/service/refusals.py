@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bertline.service.problems import Code, Problem
+from bertline.service.route_table import methods_of
 
 LONGEST_SHOWN_NAME = 60
 _TYPES = {
@@ -56,8 +57,11 @@ def _known_fields(request: Request) -> list[str]:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known: dict[int, Callable[[Request], Problem]] = {400: _unreadable, 405: _wrong_method}
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # the framework names the methods of the first route alone (RFC 9110, 10.2.1)
+        headers["Allow"] = ", ".join(methods_of(request.app.routes, request.scope))
     # Whatever else refuses a path (a file that may not be read, say) has nothing to offer there.
-    return known.get(error.status_code, _no_such_path)(request).response(error.headers)
+    return known.get(error.status_code, _no_such_path)(request).response(headers)
 
 
 def problem_of(errors: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> Problem:

@@ -9,17 +9,25 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
 
 from bertline.errors import BertlineError, UsageError
-from bertline.service.app import create_app
+from bertline.monitoring.logs import configure
+from bertline.monitoring.metrics import Metrics
+from bertline.monitoring.traces import open_traces
+from bertline.service.app import REFUSE, create_app
 from bertline.service.models import Models
 from bertline.service.patient_http import PatientHttp
+from bertline.service.perimeter import Perimeter, PerimeterSettings, build
+from bertline.service.proxies import hosts_of
+from bertline.service.record import log_context
 from bertline.service.serving import Serving
 from bertline.service.settings import ServeSettings
+from bertline.service.shedding import Shedding
+from bertline.service.tls import RenewableTls
 
 BACKLOG = 2048  # connections that the system holds until they are accepted
 LAST_WORDS_S = 0.1  # from a connection to its first request
@@ -29,6 +37,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def serve(
     bundles: Mapping[str, Path],
     settings: ServeSettings,
+    perimeter: PerimeterSettings | None = None,
     *,
     on_ready: Callable[[str, Models], None],
     on_exposed: Callable[[str], None],
@@ -37,23 +46,61 @@ def serve(
 
     Args:
         bundles: directory of each model, by the name that clients call it, the default one first.
-        settings: where to listen, and the limits.
+        settings: where to listen, and what one request may bring.
+        perimeter: who may ask, how, and what is noted of it.
         on_ready: receives the URL of the page and the models, once each has answered a text.
-        on_exposed: receives the address when other machines can reach it.
+        on_exposed: receives the address when other machines can reach it and nobody is asked who they are.
 
     Raises:
-        UsageError: the address or the port cannot be used, or there is no model.
-        BertlineError: a model cannot answer, or cannot be kept alive.
+        UsageError: the address or the port cannot be used, there is no model, or other machines could reach a server
+            that asks for no credentials.
+        BertlineError: a model cannot answer, or cannot be kept alive; a database or certificate cannot be used.
     """
-    serving = Serving(bundles, settings)
-    with listen(settings.host, settings.port) as listener, quiet_stop():
-        if not ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback:
-            on_exposed(_address(listener))
+    perimeter = perimeter or PerimeterSettings()
+    with ExitStack() as stack:
+        tls = RenewableTls(perimeter.tls) if perimeter.tls.configured else None
+        listener = stack.enter_context(listen(settings.host, settings.port))
+        _check_exposure(listener, settings, perimeter, on_exposed)
+        built = _open(stack, perimeter, page_url(listener, tls is not None), listener.getsockname()[0])
+        stack.enter_context(quiet_stop())
         allow_connections()
-        server = Server(serving, lambda: on_ready(page_url(listener), serving.models))
+        serving = Serving(bundles, settings)
+        url = page_url(listener, tls is not None)
+        server = Server(serving, lambda: on_ready(url, serving.models), built, tls)
         server.run(sockets=[listener])
     if server.failure is not None:
         raise server.failure
+
+
+def _check_exposure(
+    listener: socket.socket, settings: ServeSettings, perimeter: PerimeterSettings, on_exposed: Callable[[str], None]
+) -> None:
+    """Refuse to stand open to a network, unless somebody spelled it out."""
+    host = listener.getsockname()[0].partition("%")[0]
+    if ipaddress.ip_address(host).is_loopback or perimeter.auth.configured:
+        return
+    if not settings.insecure:
+        raise UsageError(
+            f"{_address(listener)} can be reached by others and no credentials are asked for: set --auth-issuers or "
+            "--auth-database (see bertline auth), listen on 127.0.0.1, or say --insecure"
+        )
+    on_exposed(_address(listener))
+
+
+def _open(stack: ExitStack, settings: PerimeterSettings, url: str, host: str) -> Perimeter:
+    """The perimeter, with what has to be closed in the end."""
+    logs = stack.enter_context(configure(settings.logs, context=log_context))
+    traces = open_traces(settings.traces)
+    if traces is not None:
+        stack.callback(traces.close)
+    store = None
+    if settings.auth.database is not None:
+        from bertline.service.guard.store import Store
+
+        store = stack.enter_context(Store(settings.auth.database))
+    built = build(settings, url, store=store)
+    built.logs, built.traces, built.hosts = logs, traces, hosts_of(settings.edge, host)
+    return built
 
 
 class Server(uvicorn.Server):
@@ -63,14 +110,21 @@ class Server(uvicorn.Server):
     ``Connection: close``; so whoever balances the load has time to look elsewhere, and no request meets a closed door.
     """
 
-    def __init__(self, serving: Serving, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        serving: Serving,
+        on_ready: Callable[[], None],
+        perimeter: Perimeter | None = None,
+        tls: RenewableTls | None = None,
+    ) -> None:
         settings = serving.settings
         config = uvicorn.Config(
-            create_app(serving),
+            create_app(serving, perimeter),
+            log_config=None if perimeter and perimeter.logs else uvicorn.config.LOGGING_CONFIG,
             log_level="warning",
             access_log=False,
             ws="none",
-            http=PatientHttp.limited(settings.body_timeout_s),
+            http=PatientHttp.limited(settings.body_timeout_s, Shedding(serving, REFUSE).answer),
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
@@ -80,13 +134,16 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.failure: Exception | None = None
         self._was_ready = False
-        self._serving, self._on_ready = serving, on_ready
+        self._serving, self._on_ready, self._tls = serving, on_ready, tls
+        _measure(serving.measuring.metrics, perimeter, tls)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and watch the models from now on."""
+        """Listen, and watch the models and the certificate from now on."""
+        if self._tls is not None:
+            self.config.ssl = self._tls.context  # after uvicorn has made what it makes of its own settings
         await super().startup(sockets)
-        # Kept, or they could be collected.
-        self._watching = [asyncio.create_task(self._announce()), asyncio.create_task(self._watch())]
+        watched = [self._announce(), self._watch(), *([self._tls.watch()] if self._tls else [])]
+        self._watching = [asyncio.create_task(one) for one in watched]  # kept, or they could be collected
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then answer what is left."""
@@ -110,7 +167,11 @@ class Server(uvicorn.Server):
             server.close()
         for one in standing:
             one.setblocking(False)
-            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, one, ssl=self.config.ssl)
+            handshake_s = LAST_WORDS_S if self.config.ssl else None  # who says nothing holds nobody up
+            with suppress(OSError):
+                await asyncio.get_running_loop().connect_accepted_socket(
+                    self._protocol, one, ssl=self.config.ssl, ssl_handshake_timeout=handshake_s
+                )
         await asyncio.sleep(min(LAST_WORDS_S, self._serving.settings.drain_s))
 
     def _protocol(self) -> asyncio.Protocol:
@@ -129,6 +190,23 @@ class Server(uvicorn.Server):
     async def _watch(self) -> None:
         await self._serving.failed.wait()
         self.failure, self.should_exit = self._serving.failure, True
+
+
+def _measure(metrics: Metrics, perimeter: Perimeter | None, tls: RenewableTls | None) -> None:
+    """What is looked up whenever the metrics are read."""
+    logs = perimeter.logs if perimeter else None
+    told = 0
+
+    def look() -> None:
+        nonlocal told
+        if tls is not None:
+            metrics.set("bertline_certificate_expiry_timestamp_seconds", tls.expires_at, certificate="server")
+        if logs is not None:
+            now, before = logs.dropped, told
+            told = now
+            metrics.count("bertline_log_lines_dropped", now - before)
+
+    metrics.before_reading(look)
 
 
 def allow_connections() -> None:
@@ -169,12 +247,13 @@ def _unusable(error: OSError, host: str, port: int) -> BertlineError:
     return UsageError(f"{host} is not an address of this machine: try --host 127.0.0.1")
 
 
-def page_url(listener: socket.socket) -> str:
+def page_url(listener: socket.socket, https: bool = False) -> str:
     """The URL of the page, for a browser on this machine."""
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
         host = "::1" if listener.family == socket.AF_INET6 else "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if https else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _address(listener: socket.socket) -> str:

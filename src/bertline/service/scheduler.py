@@ -12,6 +12,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,8 @@ SMOOTHING = 0.1  # of the last batch in the running pace
 LEAST_BUDGET_TOKENS = 16
 BUDGET_BACK_S = 60.0  # after which a budget that was halved for want of memory is doubled again
 
+ORIGIN: ContextVar[object] = ContextVar("origin", default=None)  # who asks: read by ``compute``, for ``BatchRecord``
+
 
 @dataclass(slots=True, eq=False)
 class Job:
@@ -41,6 +44,7 @@ class Job:
     left: int
     queue_s: float = 0.0  # the longest any of its texts waited
     compute_s: float = 0.0  # of the batches its texts were in, the longest
+    origin: object = None
 
 
 class TextProblem(Problem):
@@ -70,7 +74,11 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """One batch that was computed. Metrics, logs and pace all read this record."""
+    """One batch that was computed. Metrics, logs, traces and pace all read this record.
+
+    Attributes:
+        origins: who asked for its texts, as ``ORIGIN`` named them, each once.
+    """
 
     line: Line
     texts: int
@@ -78,6 +86,7 @@ class BatchRecord:
     padded_tokens: int
     queue_s: tuple[float, ...]
     compute_s: float
+    origins: tuple[object, ...] = ()
 
 
 @dataclass(eq=False)
@@ -151,6 +160,13 @@ class Scheduler:
         """How long a text would wait whose turn came last."""
         return line.queue.tokens / line.tokens_per_s
 
+    def refusal(self, line: Line, tokens: int) -> Problem | None:
+        """What a request for a text of so many tokens would be told now; None if it would be let in."""
+        if self.expected_wait_s(line) <= self._max_wait_s:
+            return None
+        (turn_s,) = turns(asyncio.get_running_loop().time(), [tokens], line.tokens_per_s)
+        return self._overload(line, turn_s, turn_s)[0]
+
     async def compute(self, line: Line, sequences: Sequence[Sequence[int]], deadline_s: float) -> Computed:
         """A row per sequence of ids.
 
@@ -167,7 +183,7 @@ class Scheduler:
         now_s = loop.time()
         if line.station.closed:
             raise _closed()
-        job = Job(loop.create_future(), [None] * len(sequences), len(sequences))
+        job = Job(loop.create_future(), [None] * len(sequences), len(sequences), origin=ORIGIN.get())
         each = zip(sequences, turns(now_s, map(len, sequences), line.tokens_per_s), strict=True)
         texts = [Waiting(ids, turn_s, deadline_s, job, place, now_s) for place, (ids, turn_s) in enumerate(each)]
         self._admit(line, texts, now_s)
@@ -220,18 +236,23 @@ class Scheduler:
         wait_s = self.expected_wait_s(line)
         if wait_s <= self._max_wait_s and now_s + wait_s + own_s <= texts[-1].deadline_s:
             return
-        # Counted exactly only where it matters: many of the texts that wait may be behind these.
-        first_s, last_s = (line.queue.tokens_before(one.turn_s) / line.tokens_per_s for one in (texts[0], texts[-1]))
-        beyond_s = max(first_s - self._max_wait_s, last_s - LAST_WAITS * self._max_wait_s)
-        if beyond_s > 0:
-            again_s = max(1, math.ceil(beyond_s + self._max_wait_s / 2))
-            raise Problem(
-                Code.OVERLOADED,
-                f"The texts that go before these already take about {last_s:.1f} s: ask again in {again_s} s.",
-                headers={"Retry-After": str(again_s)},
-            )
+        problem, last_s = self._overload(line, texts[0].turn_s, texts[-1].turn_s)
+        if problem is not None:
+            raise problem
         if now_s + last_s + own_s > texts[-1].deadline_s:
             raise _late(f"It would take about {last_s + own_s:.2f} s")
+
+    def _overload(self, line: Line, first_turn_s: float, last_turn_s: float) -> tuple[Problem | None, float]:
+        """What a request with these turns is to be told, and for how long its last text would wait."""
+        # Counted exactly only where it matters: many of the texts that wait may be behind these.
+        turns_s = first_turn_s, last_turn_s
+        first_s, last_s = (line.queue.tokens_before(turn_s) / line.tokens_per_s for turn_s in turns_s)
+        beyond_s = max(first_s - self._max_wait_s, last_s - LAST_WAITS * self._max_wait_s)
+        if beyond_s <= 0:
+            return None, last_s
+        again_s = max(1, math.ceil(beyond_s + self._max_wait_s / 2))
+        told = f"The texts that go before these already take about {last_s:.1f} s: ask again in {again_s} s."
+        return Problem(Code.OVERLOADED, told, headers={"Retry-After": str(again_s)}), last_s
 
     def _wake(self, line: Line) -> None:
         """A line that had nothing to do is not owed the time it did not want."""
@@ -317,7 +338,8 @@ class Scheduler:
             job.left -= 1
             if not job.left and not job.done.done():
                 job.done.set_result(None)
-        self._observe(BatchRecord(line, len(texts), tokens, padded, waited, reply.seconds))
+        origins = tuple(dict.fromkeys(text.sender.origin for text in texts if text.sender.origin is not None))
+        self._observe(BatchRecord(line, len(texts), tokens, padded, waited, reply.seconds, origins))
 
     def _halve(self, line: Line, texts: list[Waiting[Job]], error: ComputeFailed) -> None:
         """The text that cannot be computed is in one of the halves, and alone in the end."""

@@ -16,15 +16,19 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Float
 
+from bertline.bundle.signing import read_public_key
 from bertline.errors import BertlineError
 from bertline.inference.activation import Activation, probabilities
 from bertline.inference.cores import usable_cores
 from bertline.inference.wire import Op
+from bertline.service import tracing
+from bertline.service.limits.ledger import charge_tokens
 from bertline.service.measuring import Measuring
 from bertline.service.models import Models
 from bertline.service.problems import Code, Problem
 from bertline.service.reading import Policy, Reading
-from bertline.service.scheduler import Scheduler, TextProblem
+from bertline.service.record import note_texts
+from bertline.service.scheduler import BatchRecord, Scheduler, TextProblem
 from bertline.service.settings import ServeSettings
 from bertline.service.texts import check_texts, place_of
 from bertline.service.version import Version
@@ -86,6 +90,9 @@ class Serving:
         settings: limits and times.
         measuring: keeps the metrics.
         start_worker: makes the process that computes; tests put something else in its place.
+
+    Raises:
+        UsageError: a key of ``settings.require_signed_by`` cannot be used.
     """
 
     def __init__(
@@ -101,11 +108,13 @@ class Serving:
         self.measuring = measuring or Measuring()
         self.measuring.watch(self)
         lanes = settings.lanes or usable_cores()
-        self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self.measuring.batch)
+        self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self._computed)
         self.draining = False
         self.failure: BertlineError | None = None
         self.failed = asyncio.Event()
         self._start_worker = start_worker
+        # Read once: who can write the files later cannot make the server trust another key.
+        self._trusted = [read_public_key(path) for path in settings.require_signed_by] or None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="tokenise")
         self._starting: asyncio.Task[None] | None = None
 
@@ -226,6 +235,7 @@ class Serving:
         field: str,
     ) -> Answered:
         check_texts(texts, self.settings, field)
+        note_texts(texts)
         began_s = perf_counter()
         policy = policy or version.truncation
         most = version.max_tokens if max_tokens is None else min(max_tokens, version.max_tokens)
@@ -245,6 +255,8 @@ class Serving:
                 f"{self.settings.max_request_tokens:,}: send them in several requests.",
                 field,
             )
+        await charge_tokens(tokens)
+        tracing.queued(began_s, tokenise_s)
         try:
             computed = await self.scheduler.compute(version.line(op), pieces, deadline_s)
         except TextProblem as problem:
@@ -269,11 +281,16 @@ class Serving:
                 timeout_s=self.settings.worker_timeout_s,
                 on_beyond_help=lambda error: self._lost(version, error),
                 start_worker=self._start_worker,
+                trusted=self._trusted,
             )
 
         version = await loop.run_in_executor(None, make)  # hashes and reads files
         await version.start()
         return version
+
+    def _computed(self, record: BatchRecord) -> None:
+        self.measuring.batch(record)
+        tracing.computed(record)
 
     def _lost(self, version: Version, error: BertlineError) -> None:
         """A model cannot be kept alive: the server says so and ends, for whatever started it to start it anew."""

@@ -1,5 +1,7 @@
 """The settings of the service, and why each default is what it is."""
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -19,7 +21,11 @@ class ServeSettings(BaseModel):
         description="address to listen on; 0.0.0.0 is every network of this machine",
     )
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    insecure: bool = Field(False, description="listen on other addresses without asking for credentials")
     engine: str | None = Field(None, description="engine of the bundles to use; else each bundle's first that works")
+    require_signed_by: tuple[Path, ...] = Field(
+        (), description="files of public keys: a bundle is served only if one of them signed it"
+    )
     lanes: int | None = Field(None, ge=1, description="batches computed at a time; else one per core")
 
     max_batch_texts: int = Field(128, ge=1, description="most texts in one request")
@@ -33,7 +39,9 @@ class ServeSettings(BaseModel):
     request_timeout_ms: float = Field(
         30_000, gt=0, description="time for an answer, where the client names none in X-Request-Timeout-Ms"
     )
-    body_timeout_s: float = Field(20, gt=0, description="time for a request's head, and between parts of its body")
+    body_timeout_s: float = Field(
+        20, gt=0, description="time for a request's head, and between parts of its body, three times it in all"
+    )
     idle_timeout_s: int = Field(30, ge=1, description="time after which a connection that asks nothing is closed")
     worker_timeout_s: float = Field(15, gt=0, description="time for a batch, after which its process is replaced")
     drain_s: float = Field(

@@ -7,12 +7,13 @@ libraries like to quote their input, and the input is somebody's text.
 from __future__ import annotations
 
 import logging
-import traceback
 from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bertline.monitoring.error_path import path_of
 from bertline.service.problems import Code, Problem
+from bertline.service.record import current
 
 log = logging.getLogger(__name__)
 
@@ -38,22 +39,11 @@ class UnexpectedErrors:
         try:
             await self._app(scope, receive, watched)
         except Exception as error:
-            number = uuid4().hex[:12]
-            log.error("request %s, %s %s: %s", number, scope["method"], scope["path"], path_of(error))
+            record = current()
+            number = record.id if record else uuid4().hex
+            route = getattr(scope.get("route"), "path", "(unknown path)")  # not the path, which anybody may make up
+            log.error("request %s, %s %s: %s", number, scope["method"], route, path_of(error))
             if started:
                 raise RuntimeError(f"request {number} failed halfway") from None
             message = f"The server failed on this request; its log has the details under {number}."
             await Problem(Code.INTERNAL, message).response({"X-Request-Id": number})(scope, receive, send)
-
-
-def path_of(error: BaseException) -> str:
-    """The kinds of an error and its causes with the code they went through, and no messages."""
-    parts: list[str] = []
-    current: BaseException | None = error
-    while current is not None and len(parts) < 5:
-        kind = type(current)
-        frames = traceback.extract_tb(current.__traceback__)
-        places = "".join(f"\n  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
-        parts.append(f"{kind.__module__}.{kind.__qualname__}{places}")
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-    return "\nfrom ".join(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from time import monotonic
 
 from bertline.bundle import load
 from bertline.bundle.figures import Figure, figures
+from bertline.bundle.signing import PublicKey
 from bertline.errors import BertlineError, BundleError
 from bertline.inference.activation import activation_of
 from bertline.inference.wire import Op
@@ -45,9 +46,10 @@ class Version:
         timeout_s: longest time for a batch.
         on_beyond_help: called when its process cannot be kept alive.
         start_worker: makes the process.
+        trusted: keys of which one must have signed the bundle; None asks for no signature.
 
     Raises:
-        BundleError: the bundle is missing or damaged.
+        BundleError: the bundle is missing or damaged, or not signed as it should be.
     """
 
     def __init__(
@@ -62,11 +64,13 @@ class Version:
         timeout_s: float,
         on_beyond_help: Callable[[BertlineError], None],
         start_worker: StartWorker = WorkerProcess,
+        trusted: Sequence[PublicKey] | None = None,
     ) -> None:
         self.name = name
         self.path = bundle.resolve()  # "current" may point elsewhere tomorrow, this version may not
-        one = load(self.path)
+        one = load(self.path, trusted=trusted)
         manifest = one.manifest
+        self._checksum = manifest.checksum
         self.version, self.labels, self.max_tokens = one.version, manifest.labels, manifest.max_tokens
         self.truncation: Policy = manifest.truncation
         self.temperature, self.metrics = manifest.temperature, manifest.metrics
@@ -153,9 +157,18 @@ class Version:
 
     async def _new_worker(self) -> Worker:
         worker = self._start_worker(
-            self.path, engine=self._engine, lanes=self._lanes, timeout_s=self._timeout_s, on_lost=self._lost
+            self.path,
+            engine=self._engine,
+            lanes=self._lanes,
+            timeout_s=self._timeout_s,
+            on_lost=self._lost,
+            checksum=self._checksum,
         )
-        self.started = await worker.start()
+        try:
+            self.started = await worker.start()
+        except BertlineError:
+            await worker.stop()  # it ends by itself; this waits for it
+            raise
         if self.started.version != self.version:
             await worker.stop()
             raise BundleError(f"{self.path} was replaced by another version while it was served: load that one")

@@ -80,6 +80,7 @@ class StartWorker(Protocol):
         lanes: int | None,
         timeout_s: float,
         on_lost: Callable[[str], None],
+        checksum: str | None,
     ) -> Worker:
         """Not started yet."""
         ...
@@ -94,6 +95,7 @@ class WorkerProcess:
         lanes: batches at a time; None is one per core.
         timeout_s: longest time for a batch.
         on_lost: called once, when it is gone without having been asked to stop.
+        checksum: of the manifest; it refuses another bundle, before it looks into it. None: any bundle that is there.
     """
 
     def __init__(
@@ -104,8 +106,9 @@ class WorkerProcess:
         lanes: int | None,
         timeout_s: float,
         on_lost: Callable[[str], None],
+        checksum: str | None = None,
     ) -> None:
-        self._bundle, self._engine, self._lanes = bundle, engine, lanes
+        self._bundle, self._engine, self._lanes, self._checksum = bundle, engine, lanes, checksum
         self._timeout_s, self._on_lost = timeout_s, on_lost
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._number = 0
@@ -123,6 +126,7 @@ class WorkerProcess:
         command += ["--socket", str(theirs.fileno())]
         command += ["--engine", self._engine] if self._engine else []
         command += ["--lanes", str(self._lanes)] if self._lanes else []
+        command += ["--checksum", self._checksum] if self._checksum else []
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
                 *command, pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL

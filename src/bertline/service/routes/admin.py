@@ -1,4 +1,7 @@
-"""Other versions of a model while the server runs: load one, go back. From this machine only."""
+"""Other versions of a model while the server runs: load one, go back.
+
+A server that asks for credentials takes the scope ``admin`` from anywhere; one that asks for none, this machine alone.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Depends, Request
 
+from bertline.service.guard.middleware import ANONYMOUS
 from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import AsJson, ServingNow, error_answers
 from bertline.service.routes.own import described
@@ -21,6 +25,8 @@ async def _from_this_machine(request: Request) -> None:
 
     Such a page names its own host when that host points here, and its own origin when it asks this one.
     """
+    if request.state.client is not ANONYMOUS:  # the guard knows who asks, and that the scope is there
+        return
     peer = request.client.host if request.client else ""
     named = (request.url.hostname or "").strip("[]")
     here = _loopback(peer) and (named == "localhost" or _loopback(named))

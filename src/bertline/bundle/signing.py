@@ -1,0 +1,284 @@
+"""Signatures of bundles: Ed25519 (RFC 8032) over the exact bytes of ``bertline.json``, which hashes every file.
+
+They lie beside it in ``bertline.json.sig``, one per key that signed, so that a key can be replaced while both are
+trusted. Signed are the line ``bertline bundle manifest v1``, the key's id and the time, a line each, and the manifest's
+bytes: no signature that was made for something else fits, and every entry of the file is covered.
+
+Whoever asks for a signature gets the manifest's bytes from here (``require_signature``), so that what was checked is
+what is used. cryptography is imported by this file alone, and only when something is signed or checked.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from pydantic import Field, ValidationError
+
+from bertline.bundle.fields import MANIFEST, Strict
+from bertline.bundle.manifest import parse
+from bertline.bundle.swap import flush
+from bertline.bundle.verify import SIGNATURE, check_files, manifest_bytes, plain_bytes
+from bertline.errors import BundleError, UsageError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+DOMAIN = b"bertline bundle manifest v1\n"
+LARGEST_SIGNATURE_BYTES = 64 * 2**10
+LARGEST_KEY_BYTES = 64 * 2**10
+_MAKE = "make a pair with bertline models key new"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that is trusted to sign: its 32 bytes (RFC 8032 section 5.1.5)."""
+
+    raw: bytes
+
+    @property
+    def id(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of the bytes: a name for people, not a proof."""
+        return hashlib.sha256(self.raw).hexdigest()[:16]
+
+
+class Signature(Strict):
+    """One key's signature of a bundle, as ``bertline.json.sig`` has it."""
+
+    algorithm: Literal["ed25519"]
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    signed_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{86}==$")]
+
+    def fits(self, key: PublicKey, manifest: bytes) -> bool:
+        """Whether ``key`` made it for these bytes of a ``bertline.json``."""
+        ed25519 = _cryptography().hazmat.primitives.asymmetric.ed25519
+        try:
+            trusted = ed25519.Ed25519PublicKey.from_public_bytes(key.raw)
+            trusted.verify(base64.b64decode(self.signature), signed_bytes(manifest, self.key, self.signed_at))
+        except _cryptography().exceptions.InvalidSignature:
+            return False
+        return True
+
+
+class _File(Strict):
+    """The content of ``bertline.json.sig``."""
+
+    signatures: Annotated[tuple[Signature, ...], Field(min_length=1)]
+
+
+def signed_bytes(manifest: bytes, key_id: str, signed_at: str) -> bytes:
+    r"""What a key signs for the bytes of a ``bertline.json``.
+
+    >>> signed_bytes(b"{}", "0" * 16, "2026-11-20T10:00:00Z")
+    b'bertline bundle manifest v1\n0000000000000000\n2026-11-20T10:00:00Z\n{}'
+    """
+    return DOMAIN + f"{key_id}\n{signed_at}\n".encode() + manifest
+
+
+def require_signature(bundle: Path, trusted: Sequence[PublicKey]) -> tuple[bytes, Signature]:
+    """The bytes of a bundle's ``bertline.json``, and the signature by one of the trusted keys that fits them.
+
+    Nothing of the bundle is interpreted before; of its other files nothing is read.
+
+    Raises:
+        BundleError: there is no bundle, or it is not signed, by none of the keys, or was altered after that.
+    """
+    manifest, found = manifest_bytes(bundle), read_signatures(bundle)
+    if not found:
+        raise BundleError(
+            f"{bundle} is not signed (it has no {SIGNATURE}; train, optimize and distill write bundles without one), "
+            f"and a signature is required: sign it with bertline models sign {bundle} --key KEY"
+        )
+    known = [(one, key) for one in found for key in trusted if key.id == one.key]
+    if not known:
+        raise BundleError(
+            f"{bundle} is signed by {_names(one.key for one in found)} and trusted is "
+            f"{_names(key.id for key in trusted)}: have it signed by a trusted key, or trust the signer's public key"
+        )
+    for one, key in known:
+        if one.fits(key, manifest):
+            return manifest, one
+    raise BundleError(
+        f"{MANIFEST} of {bundle} is not what {_names(one.key for one, _ in known)} signed: it or {SIGNATURE} was "
+        "altered or written again after that; copy the signed bundle again, or sign this one again if its writer is "
+        "known to you"
+    )
+
+
+def read_signatures(bundle: Path) -> tuple[Signature, ...]:
+    """Every signature that lies beside a bundle's ``bertline.json``, unchecked; empty where there is no such file.
+
+    Raises:
+        BundleError: the file is no file of signatures.
+    """
+    try:
+        raw = plain_bytes(bundle, SIGNATURE, LARGEST_SIGNATURE_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    try:
+        return _File.model_validate_json(raw).signatures
+    except ValidationError:  # its message would quote the file
+        raise BundleError(
+            f"{SIGNATURE} of {bundle} is damaged, or of another tool or a newer bertline: copy the bundle again, or "
+            "remove that file and sign the bundle again"
+        ) from None
+
+
+def sign(bundle: Path, key: Ed25519PrivateKey, *, now: datetime | None = None) -> Signature:
+    """Sign a bundle whose every file is as its manifest says; other keys' signatures stay, an earlier one of this goes.
+
+    Args:
+        bundle: its directory.
+        key: from ``read_private_key``.
+        now: the time that is signed; None is the clock's.
+
+    Raises:
+        BundleError: the bundle is damaged, or its directory cannot be written.
+    """
+    manifest = manifest_bytes(bundle)
+    check_files(bundle, parse(manifest, str(bundle)), hashes=True)
+    id_ = public_key(key).id
+    signed_at = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    made = base64.b64encode(key.sign(signed_bytes(manifest, id_, signed_at))).decode()
+    one = Signature(algorithm="ed25519", key=id_, signed_at=signed_at, signature=made)
+    others = tuple(other for other in read_signatures(bundle) if other.key != id_)
+    raw = (_File(signatures=(*others, one)).model_dump_json(indent=2) + "\n").encode()
+    if len(raw) > LARGEST_SIGNATURE_BYTES:
+        raise BundleError(
+            f"{SIGNATURE} of {bundle} has too many signatures: remove that file and sign the bundle again"
+        )
+    _replace(bundle / SIGNATURE, raw)
+    return one
+
+
+def _replace(path: Path, raw: bytes) -> None:
+    staging = path.with_name(f".{path.name}.writing-{secrets.token_hex(4)}")  # hidden: no part of the bundle
+    try:
+        staging.write_bytes(raw)
+        flush(staging)
+        staging.replace(path)
+        flush(path.parent)
+    except OSError as error:
+        staging.unlink(missing_ok=True)
+        raise BundleError(
+            f"{path} cannot be written: {error.strerror}; sign a copy that this user may write"
+        ) from error
+
+
+def new_key(path: Path, passphrase: bytes | None = None) -> PublicKey:
+    """Make a pair of keys: ``path`` is the private one (PKCS #8), ``path``.pub the public one (SPKI).
+
+    Raises:
+        UsageError: one of the files is there already, or cannot be written.
+    """
+    crypto = _cryptography().hazmat.primitives
+    form, key = crypto.serialization, crypto.asymmetric.ed25519.Ed25519PrivateKey.generate()
+    protection = form.BestAvailableEncryption(passphrase) if passphrase else form.NoEncryption()
+    private = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, protection)
+    public = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
+    beside = path.with_name(f"{path.name}.pub")
+    for one in (path, beside):  # before either is written
+        if one.exists() or one.is_symlink():
+            raise UsageError(f"{one} is there already and no key is overwritten: choose another name")
+    _write_new(beside, public, 0o644)
+    _write_new(path, private, 0o600)
+    return public_key(key)
+
+
+def _write_new(path: Path, raw: bytes, mode: int) -> None:
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(raw)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}; choose another place for the keys") from None
+
+
+def public_key(key: Ed25519PrivateKey) -> PublicKey:
+    """The public half of a private key."""
+    return PublicKey(key.public_key().public_bytes_raw())
+
+
+def read_private_key(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
+    """An Ed25519 private key: PEM (PKCS #8) or OpenSSH's form.
+
+    Raises:
+        UsageError: there is none, others may read it, or the passphrase is missing or another.
+    """
+    raw = _key_bytes(path)
+    if path.stat().st_mode & 0o077:
+        raise UsageError(f"{path} is a private key that others than its owner may read: chmod 600 {path}")
+    form = _cryptography().hazmat.primitives.serialization
+    load = form.load_ssh_private_key if b"OPENSSH PRIVATE KEY" in raw else form.load_pem_private_key
+    try:
+        key: object = load(raw, passphrase)
+    except TypeError:
+        told = "has no passphrase and one was given: leave it out" if passphrase else "needs its passphrase: give it"
+        raise UsageError(f"{path} {told} (--passphrase-file)") from None
+    except ValueError:
+        why = "its passphrase is another, or it is damaged" if passphrase else "it is damaged or no private key"
+        raise UsageError(f"{path} cannot be opened, {why}: {_MAKE}") from None
+    except _cryptography().exceptions.UnsupportedAlgorithm:
+        raise UsageError(f"{path} is protected or made in a way that is not supported: {_MAKE}") from None
+    if not isinstance(key, _cryptography().hazmat.primitives.asymmetric.ed25519.Ed25519PrivateKey):
+        raise UsageError(f"{path} is a private key but not an Ed25519 one: {_MAKE}")
+    return cast("Ed25519PrivateKey", key)
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """An Ed25519 public key: PEM (SPKI) or a line of OpenSSH (``ssh-ed25519 …``), one per file.
+
+    Raises:
+        UsageError: there is none, or it is private, or of another kind.
+    """
+    raw = _key_bytes(path).strip()
+    if b"PRIVATE KEY" in raw:
+        raise UsageError(f"{path} is a private key, which only the signer may have: give the public one ({path}.pub)")
+    ssh = raw.startswith(b"ssh-")
+    if raw.count(b"\n" if ssh else b"-----BEGIN") > (0 if ssh else 1):
+        raise UsageError(f"{path} has several keys and only one would be read: write each into a file of its own")
+    form = _cryptography().hazmat.primitives.serialization
+    try:
+        key: object = form.load_ssh_public_key(raw) if ssh else form.load_pem_public_key(raw)
+    except (ValueError, _cryptography().exceptions.UnsupportedAlgorithm):
+        raise UsageError(f"{path} is not a public key in PEM or OpenSSH's form: {_MAKE}") from None
+    if not isinstance(key, _cryptography().hazmat.primitives.asymmetric.ed25519.Ed25519PublicKey):
+        raise UsageError(f"{path} is a public key but not an Ed25519 one: {_MAKE}")
+    return PublicKey(key.public_bytes_raw())
+
+
+def _key_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_KEY_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"the key {path} cannot be read: {error.strerror}; {_MAKE}") from None
+    if len(raw) > LARGEST_KEY_BYTES:
+        raise UsageError(f"{path} is far too long for a key: give the file of an Ed25519 key")
+    return raw
+
+
+def _names(ids: Iterable[str]) -> str:
+    found = list(dict.fromkeys(ids))
+    return f"key {', '.join(found)}" if found else "no key"
+
+
+def _cryptography() -> Any:
+    """The library, with the parts that are used here."""
+    try:
+        import cryptography
+        import cryptography.exceptions
+        import cryptography.hazmat.primitives.asymmetric.ed25519
+        import cryptography.hazmat.primitives.serialization
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "cryptography":
+            raise
+        raise UsageError("signatures need cryptography, which is not installed: pip install 'bertline[sign]'") from None
+    return cryptography

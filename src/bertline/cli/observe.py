@@ -1,0 +1,71 @@
+"""``bertline observe``: files with which Prometheus, Grafana and the Elastic stack watch the service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bertline.errors import UsageError
+
+EPILOG = "Example: bertline observe watching --target 10.0.0.7:8000 --target 10.0.0.8:8000"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(observe)
+
+
+def observe(
+    directory: Annotated[Path, typer.Argument(help="Where the files are written; older ones of the same names go.")],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="A server, host:port or https://host:port; again for each further one. [127.0.0.1:8000]"),
+    ] = None,
+    key_file: Annotated[
+        str | None,
+        typer.Option(help="Path, where Prometheus runs, of a file with a key or token that may read the metrics."),
+    ] = None,
+    runbook: Annotated[
+        str | None, typer.Option(help="Address of the runbook, for the links in alerts. [docs/runbook.md]")
+    ] = None,
+    prometheus_url: Annotated[
+        str, typer.Option(help="Where Grafana finds Prometheus.")
+    ] = "http://localhost:9090",
+) -> None:
+    """Write what watches the service: a scrape configuration, alerts with their tests, dashboards, and files for ELK.
+
+    They are made from the tables of metrics and of log fields, so they fit this version of the server.
+    """
+    try:
+        from bertline.monitoring import elk, grafana, prometheus
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("yaml", "prometheus_client"):
+            raise
+        raise UsageError(
+            f"writing these files needs {error.name}, which is not installed: pip install 'bertline[serve]'"
+        ) from None
+    given = {"targets": tuple(target) if target else None, "key_file": key_file, "runbook": runbook}
+    scrape = prometheus.Scrape(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    logs = {f"elk/{name}": text for name, text in elk.files().items()}
+    for path in write({**prometheus.files(scrape), **grafana.files(prometheus_url), **logs}, directory):
+        typer.echo(str(path))
+
+
+def write(files: dict[str, str], directory: Path) -> list[Path]:
+    """Write each text to its path below a directory; the paths, in order.
+
+    Raises:
+        UsageError: the directory cannot be written to.
+    """
+    written = []
+    for name, text in files.items():
+        path = directory / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written ({error.strerror}): name a directory that can be") from None
+        written.append(path)
+    return written

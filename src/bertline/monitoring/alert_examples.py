@@ -1,0 +1,163 @@
+"""Series that make each alert fire, and series that must not, in promtool's notation: ``0+60x30`` is 0, 60, 120, ….
+
+The tests of the rules are made from them, so an alert without an example of both kinds is a test that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SERVER = 'job="bertline",instance="a:8000"'
+_JOB, _INSTANCE = {"job": "bertline"}, {"job": "bertline", "instance": "a:8000"}
+_MODEL = {**_INSTANCE, "model": "reviews"}
+
+Series = tuple[str, str]  # a selector and its values
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A story that one alert is told.
+
+    Attributes:
+        what: happens, in a few words.
+        series: each with a value per ``interval``.
+        at: when the alert is looked at.
+        fires: labels of each alert that must be there, without name and severity; none for silence.
+        interval: between two values.
+    """
+
+    what: str
+    series: tuple[Series, ...]
+    at: str
+    fires: tuple[Mapping[str, str], ...] = ()
+    interval: str = "1m"
+
+
+def _answers(status: int, values: str) -> Series:
+    return f'bertline_http_requests_total{{{SERVER},method="POST",route="/v1/predict",status="{status}"}}', values
+
+
+def _refused(code: str, values: str) -> Series:
+    return f'bertline_problems_total{{{SERVER},code="{code}"}}', values
+
+
+def _timed(quick: str, every: str, route: str = "/v1/predict") -> tuple[Series, ...]:
+    name = "bertline_http_request_seconds"
+    return (
+        (f'{name}_bucket{{{SERVER},route="{route}",le="0.2"}}', quick),
+        (f'{name}_count{{{SERVER},route="{route}"}}', every),
+    )
+
+
+def _one(name: str, labels: str, values: str) -> tuple[Series, ...]:
+    return ((f"{name}{{{SERVER}{labels}}}", values),)
+
+
+_RESTARTS = "bertline_worker_restarts_total"
+_QUEUE = "bertline_queue_seconds"
+_EXPIRY = "bertline_certificate_expiry_timestamp_seconds"
+_SERVER_CERTIFICATE = ({**_INSTANCE, "certificate": "server"},)
+_AUTH = "bertline_auth_failures_total"
+_DROPPED = "bertline_log_lines_dropped_total"
+_DRIFT = "bertline_drift_score"
+_START = "process_start_time_seconds"
+
+EXAMPLES: Mapping[str, tuple[Example, ...]] = {
+    "BertlineDown": (
+        Example("it answers", _one("up", "", "1x10"), "10m"),
+        Example("it was away for one reading", _one("up", "", "1 1 0 1 1 1"), "5m"),
+        Example("it answers no more", _one("up", "", "1 1 0x10"), "5m", (_INSTANCE,)),
+        Example("nothing is known of it", (), "5m", (_JOB,)),
+    ),
+    "BertlineNotReady": (
+        Example("it is ready", _one("bertline_ready", "", "1x10"), "10m"),
+        Example("a process is replaced", _one("bertline_ready", "", "1 0 1x10"), "10m"),
+        Example("a model is lost", _one("bertline_ready", "", "1 0x10"), "5m", (_INSTANCE,)),
+    ),
+    "BertlineServerRestarts": (
+        Example("it was started once", _one(_START, "", "100x5 400x10"), "12m"),
+        Example("it starts every two minutes", _one(_START, "", "100 100 220 220 340 340 460 460"), "7m", (_INSTANCE,)),
+    ),
+    "BertlineWorkerRestarts": (
+        Example("one process was lost", _one(_RESTARTS, ',model="reviews"', "0x5 1x10"), "12m"),
+        Example("one is lost every two minutes", _one(_RESTARTS, ',model="reviews"', "0 0 1 1 2 2 3 3 4"), "8m", (_MODEL,)),
+    ),
+    "BertlineAvailabilityBurnsFast": (
+        Example("all is well", (_answers(200, "0+6000x90"),), "80m"),
+        Example("1 in 1,000 fails", (_answers(200, "0+5994x90"), _answers(500, "0+6x90")), "80m"),
+        Example("1 in 50 fails for an hour", (_answers(200, "0+5880x90"), _answers(500, "0+120x90")), "80m", (_JOB,)),
+        Example(
+            "1 in 50 is refused for want of capacity",
+            (_answers(200, "0+5880x90"), _answers(429, "0+120x90"), _refused("overloaded", "0+120x90")), "80m", (_JOB,),
+        ),
+        Example(
+            "a client has reached its own limit",
+            (_answers(200, "0+3000x90"), _answers(429, "0+3000x90"), _refused("rate_limited", "0+3000x90")), "80m",
+        ),
+        Example("1 in 100 fails for six hours", (_answers(200, "0+5940x400"), _answers(503, "0+60x400")), "390m", (_JOB,)),
+        Example("it failed an hour ago and is well", (_answers(200, "0+6000x180"), _answers(500, "0+600x30 18000x150")), "60m"),
+        Example("nobody asks", (_answers(200, "5x90"),), "80m"),
+    ),
+    "BertlineAvailabilityBurnsSlowly": (
+        Example("1 in 2,000 fails", (_answers(200, "0+19990x400"), _answers(500, "0+10x400")), "3d", interval="15m"),
+        Example(
+            "1 in 500 fails for three days", (_answers(200, "0+9980x400"), _answers(500, "0+20x400")), "3d", (_JOB,), "15m"
+        ),
+    ),
+    "BertlineLatencyBurnsFast": (
+        Example("1 in 200 is slow", _timed("0+5970x90", "0+6000x90"), "80m"),
+        Example("1 in 5 is slow", _timed("0+4800x90", "0+6000x90"), "80m", (_JOB,)),
+        Example("a page is slow that asks no model", _timed("0+4800x90", "0+6000x90", "/docs"), "80m"),
+    ),
+    "BertlineLatencyBurnsSlowly": (
+        Example("1 in 200 is slow", _timed("0+9950x400", "0+10000x400"), "3d", interval="15m"),
+        Example("1 in 50 is slow for three days", _timed("0+9800x400", "0+10000x400"), "3d", (_JOB,), "15m"),
+    ),
+    "BertlineQueueLong": (
+        Example("a burst is worked off", _one(_QUEUE, ',model="reviews"', "0 0.9 0.9 0x10"), "10m"),
+        Example("it does not get shorter", _one(_QUEUE, ',model="reviews"', "0 0.8x10"), "8m", (_MODEL,)),
+    ),
+    "BertlineErrors": (
+        Example("1 in 1,000", (_answers(200, "0+5994x20"), _refused("internal", "0+6x20")), "15m"),
+        Example(
+            "1 in 20", (_answers(200, "0+5700x20"), _answers(500, "0+300x20"), _refused("compute_failed", "0+300x20")), "15m",
+            ({**_JOB, "code": "compute_failed"},),
+        ),
+        Example("a client's doing", (_answers(422, "0+6000x20"), _refused("empty_text", "0+6000x20")), "15m"),
+    ),
+    "BertlineClientErrors": (
+        Example("1 in 10", (_answers(200, "0+5400x40"), _answers(422, "0+600x40"), _refused("empty_text", "0+600x40")), "30m"),
+        Example(
+            "half of all", (_answers(200, "0+3000x40"), _answers(422, "0+3000x40"), _refused("wrong_type", "0+3000x40")), "30m",
+            ({**_JOB, "code": "wrong_type"},),
+        ),
+        Example("the server's doing", (_answers(500, "0+6000x40"), _refused("internal", "0+6000x40")), "30m"),
+    ),
+    "BertlineAuthFailures": (
+        Example("a few", _one(_AUTH, ',reason="unauthenticated"', "0+6x1500"), "1d"),
+        Example("as many as always", _one(_AUTH, ',reason="unauthenticated"', "0+120x1500"), "1d"),
+        Example(
+            "twenty times as many", _one(_AUTH, ',reason="invalid_credentials"', "0+12x1430 17160+240x30"), "1445m", (_JOB,)
+        ),
+    ),
+    "BertlineCertificateExpiresSoon": (
+        Example("30 days left", _one(_EXPIRY, ',certificate="server"', f"{30 * 86_400}x120"), "90m"),
+        Example("13 days left", _one(_EXPIRY, ',certificate="server"', f"{13 * 86_400}x120"), "90m", _SERVER_CERTIFICATE),
+        Example("no TLS", _one("up", "", "1x120"), "90m"),
+    ),
+    "BertlineCertificateExpires": (
+        Example("13 days left", _one(_EXPIRY, ',certificate="server"', f"{13 * 86_400}x120"), "90m"),
+        Example("2 days left", _one(_EXPIRY, ',certificate="server"', f"{2 * 86_400}x120"), "90m", _SERVER_CERTIFICATE),
+    ),
+    "BertlineLogLinesDropped": (
+        Example("none", _one(_DROPPED, "", "3x20"), "20m"),
+        Example("some", _one(_DROPPED, "", "0x5 40x10"), "10m", (_INSTANCE,)),
+    ),
+    "BertlineDrift": (
+        Example("what chance explains", _one(_DRIFT, ',model="reviews",kind="length"', "0.9x60"), "50m"),
+        Example(
+            "twice that", _one(_DRIFT, ',model="reviews",kind="length"', "0.9x5 2x60"), "50m", ({**_MODEL, "kind": "length"},)
+        ),
+    ),
+}  # fmt: skip

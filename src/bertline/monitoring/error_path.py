@@ -1,0 +1,31 @@
+"""What may be said of an error: its kind and the code it went through, never its message.
+
+Messages of libraries like to quote their input, and the input is somebody's text.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+MOST_CAUSES = 5
+
+
+def kind_of(error: BaseException) -> str:
+    """The error's class with its module.
+
+    >>> kind_of(ValueError("secret"))
+    'builtins.ValueError'
+    """
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def path_of(error: BaseException) -> str:
+    """The kinds of an error and its causes with the code they went through, and no messages."""
+    parts: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(parts) < MOST_CAUSES:
+        frames = traceback.extract_tb(current.__traceback__)
+        places = "".join(f"\n  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
+        parts.append(f"{kind_of(current)}{places}")
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return "\nfrom ".join(parts)

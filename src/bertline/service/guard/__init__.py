@@ -1,0 +1,1 @@
+"""Who may ask what: scopes of routes, bearer tokens, API keys, and the clients behind them."""

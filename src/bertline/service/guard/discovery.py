@@ -1,0 +1,180 @@
+"""Where a provider says its keys are, and what they are (OpenID Connect Discovery 1.0 section 4, RFC 8414).
+
+The only file that imports httpx. It knows nothing of caching.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn, Self
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+
+from bertline.errors import BertlineError, SettingsError
+from bertline.service.guard.keys import VerifyingKey, verifying_keys
+
+MAX_DOCUMENT_BYTES = 256 * 1024
+TIMEOUT_S = 5.0  # for one document, from connecting to its last byte
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
+_FORGET = re.compile(r"(?:^|[\s,])(?:no-store|no-cache)(?:$|[\s,=])", re.IGNORECASE)
+
+
+class ProviderError(BertlineError):
+    """A provider did not give its keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """What a provider answered.
+
+    Attributes:
+        keys: the usable ones.
+        max_age_s: how long it may be kept, as far as Cache-Control says; 0 if it is not to be kept.
+    """
+
+    keys: tuple[VerifyingKey, ...]
+    max_age_s: float | None
+
+
+def checked_issuer(issuer: str) -> str:
+    """The issuer, if tokens of it can be trusted at all.
+
+    Raises:
+        SettingsError: it is no https address (http is for loopback), or has a query, a fragment or a password.
+    """
+    try:
+        url = urlsplit(issuer)
+        fine = _is_secure(url) and not (url.query or url.fragment or url.username or url.password)
+    except ValueError:
+        fine = False
+    if not fine:
+        raise SettingsError("The issuer must be an https address without query: write it as the provider's own iss.")
+    return issuer
+
+
+class Discovery:
+    """A provider as seen over HTTP. No redirect is followed: who answers for an issuer is decided by its address.
+
+    The variables of the environment for proxies and certificates (``HTTPS_PROXY``, ``SSL_CERT_FILE``) count.
+    """
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+        self._http = httpx.AsyncClient(
+            timeout=TIMEOUT_S,
+            follow_redirects=False,
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def key_set(self) -> KeySet:
+        """The provider's keys, now.
+
+        Raises:
+            ProviderError: the provider cannot be reached, or what it says is not in order.
+        """
+        address = self._jwks_uri(await self._metadata())
+        answer = await self._get(address)
+        try:
+            keys = verifying_keys(_json(answer))
+        except ValueError:
+            raise ProviderError(f"The provider {self._issuer} has no JWK set at its jwks_uri.") from None
+        return KeySet(keys, max_age_s(answer.headers.get("Cache-Control", "")))
+
+    async def _metadata(self) -> Any:
+        answer: httpx.Response | None = None
+        for address in _addresses(self._issuer):
+            answer = await self._get(address)
+            if answer.status_code == httpx.codes.OK:
+                break
+        assert answer is not None
+        return _json(answer)
+
+    def _jwks_uri(self, metadata: Any) -> str:
+        if not isinstance(metadata, dict) or metadata.get("issuer") != self._issuer:
+            raise ProviderError(f"The provider at {self._issuer} has another issuer in its metadata: set that one.")
+        address = metadata.get("jwks_uri")
+        try:
+            url = urlsplit(address) if isinstance(address, str) else None
+            # A provider elsewhere has no say in what is asked of this machine.
+            fine = (
+                url is not None
+                and (url.scheme == "https" or urlsplit(self._issuer).scheme == "http")
+                and _is_secure(url)
+            )
+        except ValueError:
+            fine = False
+        if not fine:
+            raise ProviderError(f"The provider {self._issuer} has no jwks_uri that is an https address.")
+        return str(address)
+
+    async def _get(self, address: str) -> httpx.Response:
+        """An answer with at most 256 KiB, read as it came: nothing is unpacked."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(TIMEOUT_S), self._http.stream("GET", address) as answer:
+                async for piece in answer.aiter_raw():
+                    body += piece
+                    if len(body) > MAX_DOCUMENT_BYTES:
+                        self._fail(f"sent more than {MAX_DOCUMENT_BYTES:,} bytes")
+        except TimeoutError:
+            self._fail(f"did not answer within {TIMEOUT_S:g} s")
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            self._fail(f"cannot be reached ({type(error).__name__})")
+        return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(body))
+
+    def _fail(self, what: str) -> NoReturn:
+        raise ProviderError(f"The provider {self._issuer} {what}.") from None
+
+
+def _json(answer: httpx.Response) -> Any:
+    """The body of an answer with status 200; None of any other, and of what is not JSON."""
+    try:
+        return json.loads(answer.content) if answer.status_code == httpx.codes.OK else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _addresses(issuer: str) -> tuple[str, str]:
+    """OpenID Connect appends to the issuer's path; RFC 8414 section 3.1 goes in front of it."""
+    url = urlsplit(issuer)
+    path = url.path.rstrip("/")
+    return (
+        url._replace(path=f"{path}/.well-known/openid-configuration").geturl(),
+        url._replace(path=f"/.well-known/oauth-authorization-server{path}").geturl(),
+    )
+
+
+def _is_secure(url: SplitResult) -> bool:
+    if url.scheme == "https":
+        return bool(url.hostname)
+    return url.scheme == "http" and _is_loopback(url.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def max_age_s(cache_control: str) -> float | None:
+    """How long an answer may be kept; None if its header does not say.
+
+    >>> max_age_s("public, max-age=3600"), max_age_s("no-store"), max_age_s("public")
+    (3600.0, 0.0, None)
+    """
+    if _FORGET.search(cache_control):
+        return 0.0
+    age = _MAX_AGE.search(cache_control)
+    return float(age[1]) if age else None

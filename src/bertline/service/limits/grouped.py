@@ -1,0 +1,90 @@
+"""A shared store behind one call at a time: charges that come while a call is on its way go together with the next.
+
+A round trip costs the event loop more than all else that the limits do. When requests are few, each has its own; when
+they are many, one serves them all, so its share shrinks just when it matters. Every charge is still decided by the
+store, so nothing is granted twice, and nothing is reserved that another process then lacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from bertline.service.limits.buckets import Charge, Return
+from bertline.service.limits.store import TIMEOUT_S, Outage, Outcome, SharedStore
+
+log = logging.getLogger(__name__)
+
+MOST_CHARGES = 64  # of one call
+DOWN_S = 1.0  # after a failure, in which the store is not asked: every request would wait for its time limit
+
+
+class Grouped:
+    """A ``Store`` around a shared one, with a time limit; after a failure it says so for a second without asking."""
+
+    def __init__(self, store: SharedStore, timeout_s: float = TIMEOUT_S) -> None:
+        self._store, self._timeout_s = store, timeout_s
+        self._waiting: list[tuple[Charge, asyncio.Future[Outcome]]] = []
+        self._calling: asyncio.Task[None] | None = None
+        self._down_until_s = 0.0
+
+    async def charge(self, charge: Charge) -> Outcome:
+        """See ``Store``."""
+        loop = asyncio.get_running_loop()
+        self._check_up(loop)
+        future: asyncio.Future[Outcome] = loop.create_future()
+        self._waiting.append((charge, future))
+        if self._calling is None:
+            self._calling = loop.create_task(self._call(), name="limits")
+        return await future
+
+    async def give_back(self, giving: Return) -> None:
+        """See ``Store``."""
+        self._check_up(asyncio.get_running_loop())
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._store.give_back(giving)
+        except (Outage, TimeoutError) as error:
+            raise self._went_down(error) from None
+
+    async def close(self) -> None:
+        """Those who still wait are told of an outage."""
+        if self._calling is not None:
+            self._calling.cancel()
+        self._fail(self._waiting, Outage("closed"))
+        await self._store.close()
+
+    def _check_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop.time() < self._down_until_s:
+            raise Outage("it did not answer a moment ago")
+
+    async def _call(self) -> None:
+        group: list[tuple[Charge, asyncio.Future[Outcome]]] = []
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:MOST_CHARGES], self._waiting[MOST_CHARGES:]
+                async with asyncio.timeout(self._timeout_s):
+                    outcomes = await self._store.charge([charge for charge, _ in group])
+                for (_, future), outcome in zip(group, outcomes, strict=True):
+                    if not future.done():  # its request may be gone
+                        future.set_result(outcome)
+        except (Outage, TimeoutError) as error:
+            self._fail([*group, *self._waiting], self._went_down(error))
+        except BaseException as error:
+            self._fail([*group, *self._waiting], error if isinstance(error, Exception) else Outage("closed"))
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._calling = None
+
+    def _went_down(self, error: Exception) -> Outage:
+        self._down_until_s = asyncio.get_running_loop().time() + DOWN_S
+        reason = str(error) if isinstance(error, Outage) else f"no answer in {self._timeout_s:g} s"
+        log.error("the store of the limits does not answer (%s): see that it runs and that store_url is right", reason)
+        return Outage(reason)
+
+    def _fail(self, those: list[tuple[Charge, asyncio.Future[Outcome]]], error: Exception) -> None:
+        self._waiting = []
+        for _, future in those:
+            if not future.done():
+                future.set_exception(error)

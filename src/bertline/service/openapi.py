@@ -1,0 +1,53 @@
+"""What the guard adds to the description of the API: how to say who one is, and how that may be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+
+from bertline.service.guard.scopes import needed
+from bertline.service.problems import STATUS, Code
+
+SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access token (RFC 9068), or an API key.",
+    },
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
+}
+REFUSALS = (
+    Code.UNAUTHENTICATED, Code.INVALID_CREDENTIALS, Code.INSUFFICIENT_SCOPE, Code.RATE_LIMITED, Code.QUOTA_EXCEEDED,
+)  # fmt: skip
+OWN_SHAPE = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
+
+
+def describing_guard(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """The app's own description with security schemes, and the guard's refusals at each route that it guards."""
+    plain = app.openapi
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = plain()
+            schema.setdefault("components", {})["securitySchemes"] = SCHEMES
+            for path, operations in schema["paths"].items():
+                scopes = needed(path)
+                for operation in operations.values() if scopes is not None else ():
+                    _guard(operation, sorted(scopes or ()))
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    return describe
+
+
+def _guard(operation: dict[str, Any], scopes: list[str]) -> None:
+    operation["security"] = [{"bearer": list(scopes)}, {"key": list(scopes)}]
+    responses = operation["responses"]
+    errors = (one["content"] for status, one in responses.items() if status >= "400" and "content" in one)
+    content = next(errors, OWN_SHAPE)  # of the dialect's errors
+    for code in REFUSALS:
+        answer = responses.setdefault(str(int(STATUS[code])), {"description": "", "content": content})
+        known = answer["description"].split(", ") if answer["description"] else []
+        answer["description"] = ", ".join([*known, code.value])

@@ -1,0 +1,88 @@
+"""What a request turned out to be, gathered while it is answered, for the line that the log has of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from bertline.monitoring.redaction import MOST_TEXTS
+
+if TYPE_CHECKING:
+    from bertline.service.problems import Problem
+    from bertline.service.serving import Answered
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request; whoever learns something of it writes it here.
+
+    Attributes:
+        id: that the client sent in X-Request-Id or that it got.
+        wants_texts: this is one of the requests whose texts are logged.
+        answered: by which version, how many tokens, where the time went.
+        answered_s: when, on the clock of ``perf_counter``.
+        batch_texts: of the largest batch that its texts were in.
+        error_code: of the problem that the answer names.
+        trace_id: 32 hexadecimal digits.
+        span_id: of the request's span, 16 hexadecimal digits.
+        texts: the first ones, where they are wanted; as they were sent, not yet redacted.
+    """
+
+    id: str
+    wants_texts: bool = False
+    answered: Answered | None = None
+    answered_s: float = 0.0
+    batch_texts: int | None = None
+    error_code: str | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    texts: Sequence[str] = ()
+
+
+_current: ContextVar[RequestRecord | None] = ContextVar("request_record", default=None)
+enter, leave = _current.set, _current.reset
+
+
+def current() -> RequestRecord | None:
+    """The record of the request in whose course this is called."""
+    return _current.get()
+
+
+def log_context() -> Mapping[str, str]:
+    """Which request it is, for every line that is logged in its course."""
+    record = _current.get()
+    if record is None:
+        return {}
+    known = {"http.request.id": record.id, "trace.id": record.trace_id, "transaction.id": record.span_id}
+    return {name: value for name, value in known.items() if value}
+
+
+def note_answer(answered: Answered) -> None:
+    """A model answered."""
+    record = _current.get()
+    if record is not None:
+        record.answered, record.answered_s = answered, perf_counter()
+
+
+def note_problem(problem: Problem) -> None:
+    """The answer names a problem."""
+    record = _current.get()
+    if record is not None:
+        record.error_code = problem.code.value
+
+
+def note_trace(ids: tuple[str, str] | None) -> None:
+    """It is part of this trace, and of this span of it."""
+    record = _current.get()
+    if record is not None and ids is not None:
+        record.trace_id, record.span_id = ids
+
+
+def note_texts(texts: Sequence[str]) -> None:
+    """These texts were sent; they are kept only where they are wanted."""
+    record = _current.get()
+    if record is not None and record.wants_texts:
+        record.texts = texts[:MOST_TEXTS]

@@ -1,0 +1,28 @@
+"""The routes of an app as one list, those of included routers and nothing of the framework's wrapping among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
+
+
+def every(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """Each route that answers something, a mount as one."""
+    for route in routes:
+        included: Any = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from every(included.routes)
+
+
+def methods_of(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
+    """The methods that the path of a request takes, of all routes that have it, sorted."""
+    found: set[str] = set()
+    for route in every(routes):
+        if route.matches(scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)

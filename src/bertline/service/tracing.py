@@ -1,0 +1,237 @@
+"""Traces of requests: a span for each, its phases as children, and a span for each batch, linked to its requests.
+
+A batch serves several requests, so it is nobody's child: it is a trace of its own, and it and the phase ``compute`` of
+its requests link to each other. Phases are made from measured times when the request has ended; a request that is not
+traced makes none. All times in here are on the clock of ``perf_counter``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from time import perf_counter, time_ns
+from typing import TYPE_CHECKING, NamedTuple
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bertline.monitoring.trace_context import SpanContext, read_parent, read_state
+from bertline.monitoring.traces import Span
+from bertline.service.record import note_trace
+from bertline.service.scheduler import ORIGIN, BatchRecord
+
+if TYPE_CHECKING:
+    from bertline.monitoring.traces import Traces
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"))
+PROBES = frozenset(("/health/live", "/health/ready", "/livez", "/readyz", "/metrics"))  # every few seconds, for ever
+
+_CONTEXT: ContextVar[SpanContext | None] = ContextVar("span_context", default=None)
+
+
+def current_ids() -> tuple[str, str] | None:
+    """Trace and span of this request in hexadecimal, for its log lines.
+
+    Of a request that is not traced here they are those that a trusted caller sent; None if it sent none.
+    """
+    context = _CONTEXT.get()
+    return None if context is None else context.ids
+
+
+def outgoing_headers() -> dict[str, str]:
+    """What a request to another server needs so that it belongs to the same trace."""
+    context = _CONTEXT.get()
+    return {} if context is None else context.headers
+
+
+class Batch(NamedTuple):
+    """One that was computed, as its requests know it."""
+
+    context: SpanContext
+    began_s: float
+    ended_s: float
+
+
+@dataclass(slots=True)
+class Call:
+    """What a request asks of a model; a few dialects ask twice."""
+
+    began_s: float
+    tokenised_s: float
+    batches: list[Batch] = field(default_factory=list)
+
+
+class RequestTrace:
+    """A request that is traced, until its spans are made.
+
+    Args:
+        traces: receive the spans.
+        context: of the request's span.
+        parent: the caller's, if it is trusted.
+        link: the caller's, if it is not.
+    """
+
+    def __init__(
+        self, traces: Traces, context: SpanContext, parent: SpanContext | None, link: SpanContext | None
+    ) -> None:
+        self.traces, self.context, self.parent, self.link = traces, context, parent, link
+        self.began_ns, self.began_s = time_ns(), perf_counter()
+        self.calls: list[Call] = []
+        self.status: int | None = None
+        self.answered_s: float | None = None
+
+    def ns(self, at_s: float) -> int:
+        """A time since 1970. Reckoned from the beginning, so that a clock that is set meanwhile turns nothing round."""
+        return self.began_ns + int((at_s - self.began_s) * 1e9)
+
+    def end(self, scope: Scope, error: BaseException | None) -> None:
+        """Make the spans."""
+        ended_s = perf_counter()
+        attributes = _attributes(scope)
+        route = attributes.get("http.route")
+        failed = error is not None or (self.status or 0) >= 500
+        if self.status is not None:
+            attributes["http.response.status_code"] = self.status
+        if failed:
+            attributes["error.type"] = str(self.status) if error is None else type(error).__qualname__
+        method = attributes["http.request.method"]
+        name = "HTTP" if method == "_OTHER" else str(method)
+        self.traces.record(
+            Span(
+                f"{name} {route}" if route else name,
+                self.context,
+                self.began_ns,
+                self.ns(ended_s),
+                self.parent,
+                server=True,
+                attributes=attributes,
+                links=() if self.link is None else (self.link,),
+                failed=failed,
+            )
+        )
+        ends = [*(call.began_s for call in self.calls[1:]), self.answered_s or ended_s]
+        for call, end_s in zip(self.calls, ends, strict=False):  # no call has no end
+            self._phases(call, end_s, failed)
+
+    def _phases(self, call: Call, end_s: float, failed: bool) -> None:
+        self._phase("tokenise", call.began_s, call.tokenised_s)
+        if not call.batches:  # refused, too late, or beyond computing
+            self._phase("queue", call.tokenised_s, end_s, failed=failed)
+            return
+        began_s = max(call.tokenised_s, min(batch.began_s for batch in call.batches))
+        done_s = max(batch.ended_s for batch in call.batches)
+        self._phase("queue", call.tokenised_s, began_s)
+        links = tuple(batch.context for batch in call.batches)
+        self._phase("compute", began_s, done_s, links, failed=failed)
+        if not failed:
+            self._phase("post-process", done_s, end_s)
+
+    def _phase(
+        self, name: str, began_s: float, ended_s: float, links: tuple[SpanContext, ...] = (), failed: bool = False
+    ) -> None:
+        context, times = self.traces.child(self.context), (self.ns(began_s), self.ns(ended_s))
+        self.traces.record(Span(name, context, *times, self.context, links=links, failed=failed))
+
+
+class Tracing:
+    """ASGI middleware: continue the caller's trace or begin one, for the requests that are traced."""
+
+    def __init__(self, app: ASGIApp, traces: Traces) -> None:
+        self._app, self._traces = app, traces
+        self._trusting = traces.settings.trust_parent
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; make its spans when it has ended."""
+        if scope["type"] != "http" or scope["path"] in PROBES:
+            await self._app(scope, receive, send)
+            return
+        request = self._begin(scope)
+        ORIGIN.set(request)
+        note_trace(current_ids())
+        if request is None:
+            await self._app(scope, receive, send)
+            return
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                request.status, request.answered_s = message["status"], perf_counter()
+            await send(message)
+
+        raised: BaseException | None = None
+        try:
+            await self._app(scope, receive, watched)
+        except BaseException as error:
+            raised = None if isinstance(error, asyncio.CancelledError) else error
+            raise
+        finally:
+            request.end(scope, raised)
+
+    def _begin(self, scope: Scope) -> RequestTrace | None:
+        headers = scope["headers"]
+        parent = read_parent([value for name, value in headers if name == b"traceparent"])
+        trusted = parent if self._trusting else None
+        context = self._traces.decide(parent)
+        if context is None:
+            _CONTEXT.set(trusted)
+            return None
+        if trusted is not None:
+            state = read_state([value for name, value in headers if name == b"tracestate"])
+            context = context._replace(state=state)
+        _CONTEXT.set(context)
+        return RequestTrace(self._traces, context, trusted, None if self._trusting else parent)
+
+
+def queued(began_s: float, tokenise_s: float) -> None:
+    """The texts of this request were tokenised and go to the scheduler now.
+
+    Args:
+        began_s: when tokenising began.
+        tokenise_s: how long it took.
+    """
+    request = ORIGIN.get()
+    if isinstance(request, RequestTrace):
+        request.calls.append(Call(began_s, began_s + tokenise_s))
+
+
+def computed(record: BatchRecord) -> None:
+    """A batch was computed just now; a span of it, if one of its requests is traced."""
+    # One without a call has a model loaded, which is warmed up.
+    requests = [one for one in record.origins if isinstance(one, RequestTrace) and one.calls]
+    if not requests:
+        return
+    ended_s, first = perf_counter(), requests[0]
+    batch = Batch(first.traces.root(), ended_s - record.compute_s, ended_s)
+    for request in requests:
+        request.calls[-1].batches.append(batch)
+    (model, version), links = record.line.model, tuple(one.context for one in requests)
+    attributes: Mapping[str, str | int] = {
+        "bertline.model.name": model,
+        "bertline.model.version": version,
+        "bertline.operation": record.line.op.name.lower(),
+        "bertline.batch.texts": record.texts,
+        "bertline.batch.tokens": record.tokens,
+        "bertline.batch.padded_tokens": record.padded_tokens,
+    }
+    times = first.ns(batch.began_s), first.ns(batch.ended_s)
+    first.traces.record(Span("batch", batch.context, *times, attributes=attributes, links=links))
+
+
+def _attributes(scope: Scope) -> dict[str, str | int]:
+    """What a trace may know of a request.
+
+    Not the path, its query, nor any header (OpenTelemetry's conventions have url.path and user_agent.original): they
+    hold whatever a client put there.
+    """
+    method = scope["method"]
+    attributes: dict[str, str | int] = {
+        "http.request.method": method if method in METHODS else "_OTHER",
+        "url.scheme": scope["scheme"],
+    }
+    route = getattr(scope.get("route"), "path", None)
+    if route:
+        attributes["http.route"] = route
+    server = scope.get("server")
+    if server and server[1] is not None:  # and no socket in the file system
+        attributes["server.address"], attributes["server.port"] = server[0], server[1]
+    return attributes

@@ -1,0 +1,196 @@
+"""A table that is read again every few seconds: how old it may be, who waits, and what an outage does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from bertline.service.guard import refreshed as module
+from bertline.service.guard.refreshed import Refreshed
+from bertline.service.guard.store import AuthDatabaseError
+from bertline.service.problems import Code, Problem
+from tests.service.clock import Clock
+
+
+class Source:
+    """Counts how often it is read; ``fails`` while it cannot be, and only when ``gate`` is open."""
+
+    def __init__(self) -> None:
+        self.readings, self.fails = 0, False
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def __call__(self) -> int:
+        assert self.gate.wait(30)
+        self.readings += 1
+        if self.fails:
+            raise AuthDatabaseError("it is away")
+        return self.readings
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def table(source: Source, clock: Clock) -> Refreshed[int]:
+    return Refreshed(source, "numbers", refresh_s=5, clock=clock)
+
+
+async def settled(condition: Callable[[], bool]) -> None:
+    """Wait for what goes on in the background."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def test_it_is_read_once_for_many_who_ask_at_once(table: Refreshed[int], source: Source) -> None:
+    async def story() -> None:
+        assert table.known is None
+        assert await asyncio.gather(*(table.get() for _ in range(50))) == [1] * 50
+        assert table.known == source.readings == 1
+
+    asyncio.run(story())
+
+
+def test_young_it_is_not_read_older_it_is_read_behind_the_back_and_old_it_is_waited_for(
+    table: Refreshed[int], source: Source, clock: Clock
+) -> None:
+    async def story() -> None:
+        await table.get()
+        clock.now_s += 2.4
+        assert await table.get() == source.readings == 1
+        clock.now_s += 0.1
+        assert await table.get() == 1
+        await settled(lambda: table.known == 2)
+        clock.now_s += 5
+        assert await table.get() == 3
+
+    asyncio.run(story())
+
+
+def test_what_is_missing_has_it_read_again_but_once_a_second(
+    table: Refreshed[int], source: Source, clock: Clock
+) -> None:
+    async def story() -> None:
+        await table.get()
+        clock.now_s += 1
+        assert await asyncio.gather(*(table.reread() for _ in range(20))) == [2] * 20
+        clock.now_s += 0.9
+        assert await table.reread() == source.readings == 2
+        clock.now_s += 0.1
+        assert await table.reread() == 3
+
+    asyncio.run(story())
+
+
+def test_in_an_outage_the_last_table_goes_on_for_an_hour_with_one_warning(
+    table: Refreshed[int], source: Source, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        await table.get()
+        source.fails = True
+        began_s = clock.now_s
+        while clock.now_s <= began_s + 3595:
+            clock.now_s += 5
+            seen = source.readings
+            assert await table.get() == 1
+            await settled(lambda seen=seen: source.readings > seen)
+        assert [one.getMessage() for one in caplog.records] == [
+            "The numbers cannot be read, those known go on for an hour: it is away."
+        ]
+        clock.now_s += 5
+        with pytest.raises(Problem, match="The numbers cannot be read from their database") as caught:
+            await table.get()
+        assert caught.value.code is Code.NOT_READY
+        assert caught.value.headers == {"Retry-After": "5"}
+
+    caplog.set_level(logging.WARNING)
+    asyncio.run(story())
+
+
+def test_after_an_outage_it_is_as_before(
+    table: Refreshed[int], source: Source, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        await table.get()
+        source.fails = True
+        clock.now_s += 5
+        assert await table.get() == 1
+        source.fails = False
+        clock.now_s += 1
+        assert await table.get() == 1  # nobody waits for a database that failed
+        await settled(lambda: table.known == 3)
+        clock.now_s += 5
+        assert await table.get() == 4
+
+    caplog.set_level(logging.WARNING)
+    asyncio.run(story())
+    assert caplog.records[-1].getMessage() == "The numbers can be read again."
+
+
+def test_a_database_that_never_answered_is_asked_once_a_second(
+    table: Refreshed[int], source: Source, clock: Clock
+) -> None:
+    async def story() -> None:
+        source.fails = True
+        for _ in range(5):
+            with pytest.raises(Problem):
+                await table.get()
+        assert source.readings == 1
+        source.fails = False
+        clock.now_s += 1
+        assert await table.get() == 2
+
+    asyncio.run(story())
+
+
+def test_a_database_that_hangs_holds_nobody_up_for_long(
+    table: Refreshed[int], source: Source, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT_S", 0.01)
+
+    async def story() -> None:
+        await table.get()
+        source.gate.clear()
+        clock.now_s += 5
+        assert await table.get() == 1
+        clock.now_s += 5
+        assert await asyncio.gather(*(table.get() for _ in range(20)), table.reread()) == [1] * 21
+        source.gate.set()
+        await settled(lambda: table.known == 2)
+
+    asyncio.run(story())
+
+
+def test_who_goes_away_while_it_is_read_takes_nothing_from_the_others(table: Refreshed[int], source: Source) -> None:
+    async def story() -> None:
+        source.gate.clear()
+        impatient, patient = asyncio.create_task(table.get()), asyncio.create_task(table.get())
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.sleep(0)
+        source.gate.set()
+        assert await patient == 1
+        with pytest.raises(asyncio.CancelledError):
+            await impatient
+
+    asyncio.run(story())
+
+
+def test_an_error_that_nobody_foresaw_is_not_hidden(clock: Clock) -> None:
+    def broken() -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(Refreshed(broken, "numbers", refresh_s=5, clock=clock).get())
