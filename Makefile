@@ -9,12 +9,13 @@ BENCHMARKS = $(notdir $(basename $(shell grep -l __main__ benchmarks/*.py)))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test check bench observe docs clean
 
 help:
 	@echo 'make demo    fine-tune a model on 8,530 film reviews (a few minutes), then serve it with a web page'
 	@echo 'make test    all tests; ARGS="tests/unit/data -x" is passed on to pytest'
 	@echo 'make check   style (ruff), types (mypy) and floors (import-linter)'
+	@echo 'make observe a server under load and a Prometheus that watches it, until Ctrl+C'
 	@echo 'make bench   measure again every figure in README.md and docs/ (long); ONLY=quality for one of them'
 	@echo 'make docs    build the guide into site/'
 	@echo 'make clean   remove what was built; $(VENV) stays'
@@ -30,6 +31,10 @@ check: $(VENV)/.check
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
+
+observe: $(VENV)/.test
+	@tools/packages.sh promtool
+	@$(PY) -m tools.observe $(ARGS)
 
 bench: $(VENV)/.bench
 	@for name in $(or $(ONLY),$(BENCHMARKS)); do echo "$$name"; $(PY) -m "benchmarks.$$name" $(ARGS) || exit 1; done

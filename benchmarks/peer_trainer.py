@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,9 +50,18 @@ class Rows(torch.utils.data.Dataset[dict[str, Any]]):
 
 
 def build(
-    prepared: Prepared, settings: TrainSettings, *, rows: int | None = None, best: bool = False, bf16: bool = False
+    prepared: Prepared,
+    settings: TrainSettings,
+    *,
+    rows: int | None = None,
+    best: bool = False,
+    bf16: bool = False,
+    output: Path | None = None,
 ) -> tuple[Trainer, dict[str, Rows]]:
-    """A Trainer ready to run, and the rows of each split; ``rows`` keeps so many training rows and no validation."""
+    """A Trainer ready to run, and the rows of each split; ``rows`` keeps so many training rows and no validation.
+
+    Its checkpoints go to ``output``, from where ``resumed`` goes on.
+    """
     set_seed(settings.seed)
     directory = find_model(settings.model)
     tokenizer = AutoTokenizer.from_pretrained(directory)
@@ -69,7 +79,7 @@ def build(
             "metric_for_best_model": "accuracy",
         }
     arguments = TrainingArguments(
-        output_dir=tempfile.mkdtemp(prefix="peer-trainer-"),
+        output_dir=str(output or tempfile.mkdtemp(prefix="peer-trainer-")),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=BATCH_ROWS,
         per_device_eval_batch_size=BATCH_ROWS,
@@ -95,6 +105,11 @@ def build(
         compute_metrics=lambda one: {"accuracy": float((one.predictions.argmax(1) == one.label_ids).mean())},
     )
     return trainer, splits
+
+
+def resumed(trainer: Trainer) -> None:
+    """Train, or go on after the last epoch that an interrupted run finished."""
+    trainer.train(resume_from_checkpoint=any(Path(trainer.args.output_dir).glob("checkpoint-*")))
 
 
 def logits(trainer: Trainer, rows: Rows) -> np.ndarray[Any, Any]:

@@ -57,8 +57,9 @@ def ours(task: Task, seed: int) -> Result:
 def peer(task: Task, seed: int) -> Result:
     """The Trainer on the same splits, seed and number of epochs."""
     settings = task.seeded(seed)
-    trainer, splits = peer_trainer.build(prepare(str(task.data), settings, Silent()), settings)
-    trainer.train()
+    out = BUILD / f"{task.key}-trainer-{seed}"
+    trainer, splits = peer_trainer.build(prepare(str(task.data), settings, Silent()), settings, output=out)
+    peer_trainer.resumed(trainer)
     history = [one["eval_accuracy"] for one in trainer.state.log_history if "eval_accuracy" in one]
     return {"logits": peer_trainer.logits(trainer, splits["test"]).tolist(), "validation": history}
 

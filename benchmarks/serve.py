@@ -60,6 +60,11 @@ def main() -> None:
                 except ServerError as error:
                     print(f"  {name} is left out: {error}", flush=True)
                 RAW.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_pages(record)
+
+
+def write_pages(record: dict[str, Any]) -> None:
+    """The page and its picture, from the raw figures."""
     if record.get("peers"):
         PICTURE.write_text(serve_picture.picture(record["peers"]) + "\n", encoding="utf-8")
     if record:

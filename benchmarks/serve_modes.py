@@ -71,7 +71,15 @@ class Bench:
     def plan(self, server: Server, rate_per_s: float, seconds: float, **more: Any) -> Plan:
         """Load of the mixed texts, with the warm-up before."""
         bodies = [server.contestant.request(text) for text in self.texts]
-        return Plan(server.port, server.contestant.path, bodies, rate_per_s, steps.WARM_S + seconds, **more)
+        return Plan(
+            server.port,
+            server.contestant.path,
+            bodies,
+            rate_per_s,
+            steps.WARM_S + seconds,
+            headers=server.headers,
+            **more,
+        )
 
     def run(self, server: Server) -> Run:
         """Steps of load, each on a server that has come to rest; one in which the generator was late is run again."""

@@ -153,11 +153,28 @@ def _soak(record: Record) -> list[str]:
     return [*lines, ""]
 
 
+def _guarded(record: Record) -> list[str]:
+    found = record["guarded"]
+    bare, full = (statistics.median(one) for one in zip(*found["rates"], strict=True))
+    low, high = min(found["ratios"]), max(found["ratios"])
+    return [
+        "## What being guarded and seen costs\n",
+        "Capacity of the bare server and of one that checks an access token (JWT), counts requests and tokens of each "
+        "client, writes a JSON line per request and traces 1 % of them to a collector; both warm, offered a third more "
+        f"than they can do, in alternating windows of {found['seconds']:g} s "
+        "(`python -m benchmarks.serve_guarded`).\n",
+        f"- bare {bare:,.1f}/s, guarded and watched {full:,.1f}/s; the ratio of {len(found['rates'])} pairs: "
+        f"**{found['ratio']:.1%}** (median; {low:.1%} to {high:.1%}).",
+        "",
+    ]
+
+
 SECTIONS: dict[str, Callable[[Record], list[str]]] = {
     "peers": _peers,
     "overhead": _overhead,
     "overload": _overload,
     "soak": _soak,
+    "guarded": _guarded,
 }
 
 

@@ -169,6 +169,8 @@ class Server:
         response = httpx.request(verb, f"http://{self._host}{path}", headers=headers, content=content, trust_env=False)
         lines = [f"HTTP/1.1 {response.status_code} {response.reason_phrase}"]
         lines += [f"{name}: {response.headers[name]}" for name in HEADERS if name in response.headers]
+        if not {"x-request-id", "x-amzn-trace-id"} & {name.lower() for name in headers}:
+            lines = [line for line in lines if not line.startswith("X-Request-Id")]  # a number of the server's, drawn
         kind = response.headers.get("content-type", "").partition(";")[0]
         if kind == "application/json":
             lines += ["", shown(response.json())]

@@ -34,7 +34,6 @@ SERIES_S = 12  # of data before the table is written
 SHOWN = 3  # series of a result
 
 
-
 def beside() -> Metrics:
     """A second target that sets what the server of this demonstration has no cause to."""
     metrics = Metrics()
@@ -94,7 +93,8 @@ def results(found: Prometheus) -> Iterator[tuple[str, str, str, list[Any]]]:
 def table(found: Prometheus) -> str:
     """The page."""
     rows = [
-        f"| {where} | {name} | `{_cell(expression)}` | {_shown(result)} |" for where, name, expression, result in results(found)
+        f"| {where} | {name} | `{_cell(expression)}` | {_shown(result)} |"
+        for where, name, expression, result in results(found)
     ]
     return "\n".join([HEAD, "| where | name | expression | result |", "| --- | --- | --- | --- |", *rows, ""])
 

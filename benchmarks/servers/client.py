@@ -20,8 +20,8 @@ class Client:
         OSError: the server does not listen, or broke off twice in a row.
     """
 
-    def __init__(self, port: int, path: str, timeout_s: float = 60.0) -> None:
-        self.port, self.path, self.timeout_s = port, path, timeout_s
+    def __init__(self, port: int, path: str, headers: str = "", timeout_s: float = 60.0) -> None:
+        self.port, self.path, self.headers, self.timeout_s = port, path, headers, timeout_s
         self._socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
@@ -40,7 +40,7 @@ class Client:
 
     def ask(self, body: str) -> tuple[int, bytes, float]:
         """Status and content of one answer, and milliseconds from the request's first byte to the answer's last."""
-        request = wire(self.port, self.path, body)
+        request = wire(self.port, self.path, body, self.headers)
         kept = self._socket is not None
         try:
             return self._exchange(request)

@@ -2,8 +2,8 @@
 
 Every setting of a contestant is tried in a short search and the best one is measured in full. The other servers'
 settings are their documented ways to use two cores: one worker whose engine has two threads, or a worker per core, with
-larger and smaller batches. A second setting *of ours* that deserves a row of its own, such as the guarded service
-beside the plain one, is one more line of ``CONTESTANTS`` made with ``bertline``: it then has its row in every table.
+larger and smaller batches. A second setting of ours that deserves a row of its own is one more line of ``CONTESTANTS``
+made with ``bertline``; the guarded and watched service beside the bare one is measured by ``serve_guarded.py``.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Contestant:
     label: Callable[[Any], str]
     settings: tuple[Setting, ...]
     same_engine: bool = True
+    headers: Callable[[], str] = str  # further lines of a request's head; asked for before the server starts
 
     def request(self, text: str) -> str:
         """The content of a request."""
@@ -79,7 +80,7 @@ def _script(name: str) -> Callable[[Place, Options], list[str]]:
     return lambda place, options: [str(place.python), str((HERE / name).absolute())]
 
 
-def bertline(name: str, title: str, *settings: Setting) -> Contestant:
+def bertline(name: str, title: str, *settings: Setting, headers: Callable[[], str] = str) -> Contestant:
     """Our own server; ``flags`` of a setting go to ``bertline serve``."""
 
     def command(place: Place, options: Options) -> list[str]:
@@ -96,6 +97,7 @@ def bertline(name: str, title: str, *settings: Setting) -> Contestant:
         body=_text,
         label=lambda answer: _label(answer["predictions"][0]),
         settings=settings,
+        headers=headers,
     )
 
 
@@ -170,7 +172,9 @@ _INFINITY = (
 CONTESTANTS: dict[str, Contestant] = {
     one.name: one
     for one in (
-        bertline("bertline", "**bertline**", Setting("defaults", {"flags": ["--engine", ENGINE]})),
+        bertline(
+            "bertline", "**bertline**", Setting("defaults", {"flags": ["--engine", ENGINE, "--logs-level", "warning"]})
+        ),
         Contestant(
             name="fastapi",
             title="FastAPI + transformers pipeline",

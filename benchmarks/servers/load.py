@@ -51,6 +51,7 @@ class Plan:
     seed: int = 0
     limit_s: float = 10.0
     connections: int = 8192
+    headers: str = ""  # further lines of the head, each with its end
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,11 @@ def arrivals(rate_per_s: float, duration_s: float, seed: int) -> list[float]:
         found.append(now)
 
 
-def wire(port: int, path: str, body: str) -> bytes:
-    """A request as it goes over the wire."""
+def wire(port: int, path: str, body: str, headers: str = "") -> bytes:
+    """A request as it goes over the wire; ``headers`` are further lines of its head, each with its end."""
     content = body.encode()
     head = f"POST {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nAccept: */*\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+    return f"{head}{headers}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
 
 class Alarm:
@@ -160,7 +161,7 @@ class Load:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.scheduled_s = arrivals(plan.rate_per_s, plan.duration_s, plan.seed)
-        self.wires = [wire(plan.port, plan.path, body) for body in plan.bodies]
+        self.wires = [wire(plan.port, plan.path, body, plan.headers) for body in plan.bodies]
         self.latency_s = [0.0] * len(self.scheduled_s)
         self.lag_s = [0.0] * len(self.scheduled_s)
         self.status = [BROKEN] * len(self.scheduled_s)

@@ -51,6 +51,7 @@ class Server:
     bundle: Path
     port: int = field(default=0, init=False)
     started_s: float = field(default=0.0, init=False)
+    headers: str = field(default="", init=False, repr=False)
     _mark: str = field(default="", init=False, repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
@@ -61,6 +62,7 @@ class Server:
 
     def __enter__(self) -> Self:
         python = prepare(self.contestant)
+        self.headers = self.contestant.headers()
         WORK.mkdir(parents=True, exist_ok=True)
         self.port, self._mark = _free_port(), uuid.uuid4().hex
         place = Place(python, self.bundle.absolute(), self.port)
@@ -85,7 +87,7 @@ class Server:
 
     def client(self) -> Client:
         """A connection for one request after the other."""
-        return Client(self.port, self.contestant.path)
+        return Client(self.port, self.contestant.path, self.headers)
 
     def label(self, text: str) -> str:
         """The label that it gives a text.

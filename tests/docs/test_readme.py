@@ -13,6 +13,7 @@ import re
 import shlex
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -74,14 +75,20 @@ class Customer:
         )
 
     def _serve(self, words: list[str]) -> None:
+        if self.server is not None:
+            assert self.stop() == 0
         self.server = subprocess.Popen(words, cwd=self.directory, env=self.environment, text=True)
-        while not self._ready():
+        authority = self.directory / "certs" / "ca.pem" if "--tls-certificate" in words else None
+        while not self._ready(authority):
             assert self.server.poll() is None, "the server ended"
             time.sleep(0.1)
 
-    def _ready(self) -> bool:
+    def _ready(self, authority: Path | None) -> bool:
+        scheme, verify = "http", ssl.create_default_context(cafile=authority)
+        if authority is not None:
+            scheme = "https"
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/health/ready").status_code == 200
+            return httpx.get(f"{scheme}://127.0.0.1:{self.port}/health/ready", verify=verify).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -10,15 +10,18 @@ from contextlib import contextmanager
 import httpx
 
 from bertline.service import ServeSettings
+from bertline.service.perimeter import Perimeter
 from bertline.service.run import Server, listen, page_url
 from tests.service.doubles import WordCounter, serving_of
 
 
 @contextmanager
-def live(models: Mapping[str, WordCounter], settings: ServeSettings | None = None) -> Iterator[str]:
+def live(
+    models: Mapping[str, WordCounter], settings: ServeSettings | None = None, perimeter: Perimeter | None = None
+) -> Iterator[str]:
     """Serve the models until the block ends; gives the URL, at once."""
     settings = settings or ServeSettings(drain_s=0)
-    server = Server(serving_of(models, settings), lambda: None)
+    server = Server(serving_of(models, settings), lambda: None, perimeter)
     with listen("127.0.0.1", 0) as listener:
         url = page_url(listener)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

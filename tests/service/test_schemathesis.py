@@ -19,6 +19,11 @@ from schemathesis.core.failures import FailureGroup
 
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
+from bertline.service.guard.clients import Clients
+from bertline.service.guard.issuer import Issuer
+from bertline.service.guard.signing import SigningKeys
+from bertline.service.guard.store import Store
+from bertline.service.perimeter import Perimeter
 from tests.service.doubles import WordCounter, serving_of
 from tests.service.live import live, warm
 
@@ -45,7 +50,10 @@ CONFIG = {
     },
 }
 # Nothing can be loaded or brought back here, and the models are no rerankers.
-NEVER_WELL = {"PUT /admin/models/{name}", "POST /admin/models/{name}/rollback", "POST /rerank", "POST /embed_sparse"}
+NEVER_WELL = {
+    "PUT /admin/models/{name}", "POST /admin/models/{name}/rollback", "POST /rerank", "POST /embed_sparse",
+    "POST /oauth/token",
+}  # fmt: skip
 
 DESCRIPTION = create_app(serving_of({"reviews": MODEL})).openapi()
 schema = schemathesis.openapi.from_dict(DESCRIPTION, config=schemathesis.Config.from_dict(CONFIG))
@@ -60,9 +68,12 @@ def as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with live({"reviews": MODEL}) as one:
-        yield warm(one).rstrip("/")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a server that asks for no credentials, and has an issuer of its own all the same."""
+    with Store(f"sqlite:///{tmp_path_factory.mktemp('issuer') / 'auth.db'}") as store:
+        issuer = Issuer(SigningKeys(store, "http://127.0.0.1"), Clients(store), "bertline")
+        with live({"reviews": MODEL}, perimeter=Perimeter(issuer=issuer)) as one:
+            yield warm(one).rstrip("/")
 
 
 @pytest.fixture(scope="module")

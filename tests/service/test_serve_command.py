@@ -60,8 +60,8 @@ def test_flags_become_settings_and_a_bundle_has_its_own_name(app: typer.Typer, b
     where = "at http://127.0.0.1:8000 · API: http://127.0.0.1:8000/docs · Ctrl+C stops"
     assert result.stdout == f"tiny (version 1f2e3d4c, engine fp32) {where}\n"
     warning = (
-        "no credentials are asked for, so only this machine can reach the server\n"
         "warning: all who reach 0.0.0.0:8000 can use the models: no credentials are asked for\n"
+        "no credentials are asked for, so only this machine can reach the server\n"
     )
     assert result.stderr == warning
 

@@ -69,6 +69,8 @@ def serve(
     def say_ready(url: str, models: Models) -> None:
         names = ", ".join(f"{one.name} (version {one.version}, engine {one.engine})" for one in models)
         typer.echo(f"{names} at {url} · API: {url}/docs · Ctrl+C stops")
+        if not auth.configured and not settings.insecure:
+            typer.echo("no credentials are asked for, so only this machine can reach the server", err=True)
 
     def say_exposed(address: str) -> None:
         typer.echo(
@@ -76,8 +78,6 @@ def serve(
             err=True,
         )
 
-    if not auth.configured and not settings.insecure:
-        typer.echo("no credentials are asked for, so only this machine can reach the server", err=True)
     perimeter = PerimeterSettings(auth=auth, limits=limits, tls=tls, edge=edge, logs=logs, traces=traces)
     run(named_bundles(bundles), settings, perimeter, on_ready=say_ready, on_exposed=say_exposed)
 

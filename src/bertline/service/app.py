@@ -77,6 +77,8 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # FastAPI's page loads its scripts from another server
         redoc_url=None,
+        # FastAPI's own would put paths and queries in spans (FASTAPI_OTEL_AUTO_CONFIGURE); ours are in tracing.py.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.serving, app.state.measuring = serving, serving.measuring
     app.state.issuer = perimeter.issuer

@@ -69,7 +69,9 @@ def well() -> tuple[int, bytes]:
         ((200, b"\xff\xfe"), None, "is not a bertline server's"),
     ],
 )
-def test_a_server_that_cannot_be_read_is_told_in_a_sentence(answer: tuple[int, bytes], key: str | None, said: str) -> None:
+def test_a_server_that_cannot_be_read_is_told_in_a_sentence(
+    answer: tuple[int, bytes], key: str | None, said: str
+) -> None:
     with answering(answer) as (url, asked), pytest.raises(Unreadable) as caught:
         Server(url, key).read()
     assert said in str(caught.value)

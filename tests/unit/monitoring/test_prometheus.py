@@ -50,12 +50,15 @@ def test_a_threshold_that_moves_is_noticed(written: Path, tmp_path: Path) -> Non
         ("bertline_queue_seconds > 0.5", "bertline_queue_seconds > 5", "BertlineQueueLong"),
         ("rate1h > 0.0144", "rate1h > 0.144", "BertlineAvailabilityBurnsFast"),
         ("bertline_drift_score > 1", "bertline_drift_score > 0.1", "BertlineDrift"),
-        ('for: 2m', "for: 60m", "BertlineNotReady"),
+        ("rate6h > 0.006 ", "rate6h > 0.06 ", "BertlineAvailabilityBurnsFast"),
+        ("slow_share:rate1h > 0.144", "slow_share:rate1h > 0.5", "BertlineLatencyBurnsFast"),
+        ("rate3d > 0.01 ", "rate3d > 0.1 ", "BertlineLatencyBurnsSlowly"),
+        ("for: 2m", "for: 60m", "BertlineNotReady"),
     ):
         assert right in rules
         (tmp_path / "rules.yml").write_text(rules.replace(right, wrong), encoding="utf-8")
         done = promtool("test", "rules", "rules-test.yml", directory=tmp_path)
-        assert done.returncode != 0
+        assert done.returncode != 0, alert
         assert alert in done.stdout + done.stderr
 
 

@@ -51,7 +51,9 @@ def test_quantiles_are_of_what_came_between_two_snapshots() -> None:
     for _ in range(100):
         metrics.observe("bertline_http_request_seconds", 0.003, route="/v1/predict")
         metrics.observe("bertline_http_request_seconds", 20, route="/metrics")
-    found = quantiles(before, taken(metrics), "bertline_http_request_seconds", 0.5, 0.99, labels=[{"route": "/v1/predict"}])
+    found = quantiles(
+        before, taken(metrics), "bertline_http_request_seconds", 0.5, 0.99, labels=[{"route": "/v1/predict"}]
+    )
     assert found == [pytest.approx(0.00375), pytest.approx(0.004975)]
 
 

@@ -17,6 +17,7 @@ import httpx
 
 from bertline.errors import BertlineError, SettingsError
 from bertline.service.guard.keys import VerifyingKey, verifying_keys
+from bertline.service.tracing import outgoing_headers
 
 MAX_DOCUMENT_BYTES = 256 * 1024
 TIMEOUT_S = 5.0  # for one document, from connecting to its last byte
@@ -120,9 +121,9 @@ class Discovery:
 
     async def _get(self, address: str) -> httpx.Response:
         """An answer with at most 256 KiB, read as it came: nothing is unpacked."""
-        body = bytearray()
+        body, headers = bytearray(), outgoing_headers()  # of the request that brought an unknown key, if one did
         try:
-            async with asyncio.timeout(TIMEOUT_S), self._http.stream("GET", address) as answer:
+            async with asyncio.timeout(TIMEOUT_S), self._http.stream("GET", address, headers=headers) as answer:
                 async for piece in answer.aiter_raw():
                     body += piece
                     if len(body) > MAX_DOCUMENT_BYTES:
