@@ -24,7 +24,7 @@ class Example:
         series: each with a value per ``interval``.
         at: when the alert is looked at.
         fires: labels of each alert that must be there, without name and severity; none for silence.
-        interval: between two values.
+        interval: between two values, a key of ``prometheus.RULE_TESTS``.
     """
 
     what: str
@@ -86,7 +86,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "BertlineAvailabilityBurnsFast": (
         Example("all is well", (_answers(200, "0+6000x90"),), "80m"),
         Example("1 in 1,000 fails", (_answers(200, "0+5994x90"), _answers(500, "0+6x90")), "80m"),
-        Example("1 in 50 fails for an hour", (_answers(200, "0+5880x90"), _answers(500, "0+120x90")), "80m", (_JOB,)),
+        Example(
+            "1 in 50 fails in the last of six hours",
+            (_answers(200, "0+6000x300 1800000+5880x65"), _answers(500, "0x300 0+120x65")), "363m", (_JOB,),
+        ),
         Example(
             "1 in 50 is refused for want of capacity",
             (_answers(200, "0+5880x90"), _answers(429, "0+120x90"), _refused("overloaded", "0+120x90")), "80m", (_JOB,),
@@ -107,7 +110,8 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "BertlineLatencyBurnsFast": (
         Example("1 in 200 is slow", _timed("0+5970x90", "0+6000x90"), "80m"),
-        Example("1 in 5 is slow", _timed("0+4800x90", "0+6000x90"), "80m", (_JOB,)),
+        Example("1 in 5 is slow in the last of six hours", _timed("0+6000x300 1800000+4800x65", "0+6000x400"), "363m", (_JOB,)),
+        Example("1 in 10 is slow for six hours", _timed("0+5400x400", "0+6000x400"), "390m", (_JOB,)),
         Example("a page is slow that asks no model", _timed("0+4800x90", "0+6000x90", "/docs"), "80m"),
     ),
     "BertlineLatencyBurnsSlowly": (
@@ -135,10 +139,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("the server's doing", (_answers(500, "0+6000x40"), _refused("internal", "0+6000x40")), "30m"),
     ),
     "BertlineAuthFailures": (
-        Example("a few", _one(_AUTH, ',reason="unauthenticated"', "0+6x1500"), "1d"),
-        Example("as many as always", _one(_AUTH, ',reason="unauthenticated"', "0+120x1500"), "1d"),
+        Example("a few", _one(_AUTH, ',reason="unauthenticated"', "0+6x400"), "390m"),
+        Example("as many as always", _one(_AUTH, ',reason="unauthenticated"', "0+120x400"), "390m"),
         Example(
-            "twenty times as many", _one(_AUTH, ',reason="invalid_credentials"', "0+12x1430 17160+240x30"), "1445m", (_JOB,)
+            "twenty times as many", _one(_AUTH, ',reason="invalid_credentials"', "0+12x380 4560+240x30"), "391m", (_JOB,)
         ),
     ),
     "BertlineCertificateExpiresSoon": (

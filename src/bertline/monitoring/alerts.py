@@ -82,7 +82,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "BertlineAvailabilityBurnsSlowly", FAILED.burns(*TICKET), "15m", "ticket",
         "More requests of {{ $labels.job }} fail than the objective allows",
-        "{{ $value | humanizePercentage }} of the requests to a model failed over hours or days; 0.1 % may.",
+        "{{ $value | humanizePercentage }} of the requests to a model failed over three days; 0.1 % may.",
     ),
     Alert(
         "BertlineLatencyBurnsFast", SLOW.burns(*PAGE), "2m", "page",
@@ -92,8 +92,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "BertlineLatencyBurnsSlowly", SLOW.burns(*TICKET), "15m", "ticket",
         "More answers of {{ $labels.job }} are slow than the objective allows",
-        "{{ $value | humanizePercentage }} of the requests to a model took longer than 200 ms over hours or days; "
-        "1 % may.",
+        "{{ $value | humanizePercentage }} of the requests to a model took longer than 200 ms over three days; 1 % may.",
     ),
     Alert(
         "BertlineQueueLong", "bertline_queue_seconds > 0.5", "5m", "ticket",
@@ -117,11 +116,11 @@ ALERTS: tuple[Alert, ...] = (
         "BertlineAuthFailures",
         "sum by (job) (rate(bertline_auth_failures_total[5m])) > 0.5\n"
         "and sum by (job) (rate(bertline_auth_failures_total[5m])) "
-        "> 5 * sum by (job) (rate(bertline_auth_failures_total[1d]))",
+        "> 5 * sum by (job) (rate(bertline_auth_failures_total[6h]))",
         "5m", "ticket",
         "Many credentials are refused by {{ $labels.job }}",
         "{{ $value | printf \"%.1f\" }} requests per second bring a credential that is refused, five times as many "
-        "as over the day: a key expired, or somebody guesses.",
+        "as over six hours: a key expired, or somebody guesses.",
     ),
     Alert(
         "BertlineCertificateExpiresSoon",

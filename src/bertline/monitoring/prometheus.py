@@ -12,7 +12,9 @@ from bertline.monitoring.alerts import ALERTS, JOB, Alert
 from bertline.monitoring.objectives import recorded
 from bertline.monitoring.yaml_files import yaml_of
 
-CONFIG, RULES, RULE_TESTS = "prometheus/prometheus.yml", "prometheus/rules.yml", "prometheus/rules-test.yml"
+CONFIG, RULES = "prometheus/prometheus.yml", "prometheus/rules.yml"
+# Stories by the time between two values; promtool evaluates all rules as often, so those of days have a file of their own.
+RULE_TESTS = {"1m": "prometheus/rules-test.yml", "15m": "prometheus/rules-test-days.yml"}
 RUNBOOK = "docs/runbook.md"
 
 
@@ -59,7 +61,10 @@ def files(scrape: Scrape) -> dict[str, str]:
     return {
         CONFIG: yaml_of(_config(scrape), comment="Prometheus for bertline: promtool check config prometheus.yml"),
         RULES: yaml_of({"groups": _groups(scrape)}, comment="Recorded shares and alerts: promtool check rules rules.yml"),
-        RULE_TESTS: yaml_of(_rule_tests(scrape), comment="Every alert, and its silence: promtool test rules rules-test.yml"),
+        **{
+            name: yaml_of(_rule_tests(every), comment="Every alert, and its silence: promtool test rules rules-test*.yml")
+            for every, name in RULE_TESTS.items()
+        },
     }
 
 
@@ -98,11 +103,11 @@ def _rule(alert: Alert, runbook: str) -> dict[str, Any]:
     }
 
 
-def _rule_tests(scrape: Scrape) -> dict[str, Any]:
-    cases = [(alert, example) for alert in ALERTS for example in EXAMPLES[alert.name]]
+def _rule_tests(every: str) -> dict[str, Any]:
+    cases = [(alert, one) for alert in ALERTS for one in EXAMPLES[alert.name] if one.interval == every]
     return {
         "rule_files": ["rules.yml"],
-        "evaluation_interval": "1m",
+        "evaluation_interval": every,
         "tests": [_rule_test(alert, example) for alert, example in cases],
     }
 

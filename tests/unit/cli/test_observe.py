@@ -23,7 +23,8 @@ def test_the_command_writes_every_file_and_names_it(tmp_path: Path) -> None:
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert {line.removeprefix(f"{tmp_path}/") for line in done.output.split()} == written
     assert {
-        "prometheus/prometheus.yml", "prometheus/rules.yml", "prometheus/rules-test.yml",
+        "prometheus/prometheus.yml", "prometheus/rules.yml",
+        "prometheus/rules-test.yml", "prometheus/rules-test-days.yml",
         "grafana/dashboards/bertline-service.json", "grafana/dashboards/bertline-models.json",
         "grafana/provisioning/datasources/bertline.yml", "grafana/provisioning/dashboards/bertline.yml",
         "elk/filebeat.yml", "elk/kibana.ndjson",
