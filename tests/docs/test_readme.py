@@ -172,14 +172,25 @@ def test_the_model_is_distilled_and_optimised_and_an_engine_answers(customer: Cu
 
 
 @pytest.mark.slow
-def test_the_service_answers_and_stops(customer: Customer) -> None:
+def test_the_service_answers(customer: Customer) -> None:
     answer: dict[str, Any] = json.loads(customer.outputs["curl"])
     [prediction] = answer["predictions"]
     assert answer["model"]["name"] == "mails"
     assert prediction["label"] == "delivery"
     assert sum(one["probability"] for one in prediction["probabilities"]) == pytest.approx(1)
-    for path in ("/", "/docs"):
-        page = httpx.get(f"http://127.0.0.1:{customer.port}{path}")
-        assert page.status_code == 200
-        assert page.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.slow
+def test_on_a_network_it_asks_for_the_key_and_stops_when_told(customer: Customer) -> None:
+    """Of the last server of the page; it was started with HTTPS, and the key was printed before."""
+    key = customer.outputs["bertline auth"].splitlines()[0]
+    authority = ssl.create_default_context(cafile=customer.directory / "certs" / "ca.pem")
+    assert customer.server is not None
+    with httpx.Client(base_url=f"https://localhost:{customer.port}", verify=authority) as client:
+        assert client.get("/").status_code == 401
+        for path in ("/", "/docs"):
+            page = client.get(path, auth=("anybody", key))
+            assert page.status_code == 200
+            assert page.headers["content-type"].startswith("text/html")
+    assert (customer.directory / "watching" / "prometheus" / "rules.yml").exists()
     assert customer.stop() == 0

@@ -54,6 +54,7 @@ class Prometheus:
     def __init__(self, url: str) -> None:
         self.url = url
         self._client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self.close = self._client.close
 
     def query(self, expression: str) -> list[Any]:
         """The result as it is now; of a scalar, one."""
@@ -91,7 +92,11 @@ def prometheus(files: Path) -> Iterator[Prometheus]:
         process = subprocess.Popen(command, cwd=files, stdout=log, stderr=log)
         try:
             _until_ready(f"http://{address}", files / "prometheus.log")
-            yield Prometheus(f"http://{address}")
+            found = Prometheus(f"http://{address}")
+            try:
+                yield found
+            finally:
+                found.close()
         finally:
             process.terminate()
             process.wait(timeout=30)
