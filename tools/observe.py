@@ -3,7 +3,7 @@
 python -m tools.observe            until Ctrl+C; says where to look
 python -m tools.observe --table    writes docs/observability.md: each expression with its result, and ends
 
-Needs prometheus (tools/prometheus.sh fetches Debian's). The model is a tiny one: what counts is that every series moves.
+Needs prometheus (tools/packages.sh promtool installs it). The model is tiny: what counts is that every series moves.
 """
 
 from __future__ import annotations
@@ -101,11 +101,12 @@ def table(found: Prometheus) -> str:
 
 HEAD = """# Observability: every expression, asked
 
-`python -m tools.observe --table` wrote this page: it put a tiny model under a load that is too much for it on purpose, with
-refused, wrong, late and cut requests among it, killed a process that computes, let a real Prometheus read the metrics each
-second, and asked it each expression of the [rules](guide/observe/metrics.md) and dashboards. Of an alert it asked what is compared, without the
-comparison; in panels `$__rate_interval` was 10 s. The numbers are of that load and say nothing about speed; what counts is
-that none is missing. Certificates, drift and readiness by model came from a second target, for this server has no TLS and no reference data.
+`python -m tools.observe --table` wrote this page: it put a tiny model under a load that is too much for it on
+purpose, with refused, wrong, late and cut requests among it, killed a process that computes, let a real Prometheus
+read the metrics each second, and asked it each expression of the [rules](guide/observe/metrics.md) and dashboards. Of
+an alert it asked what is compared, without the comparison; in panels `$__rate_interval` was 10 s. The numbers are of
+that load and say nothing about speed; what counts is that none is missing. Certificates, drift and readiness by model
+came from a second target, for this server has no TLS and no reference data.
 """
 
 
@@ -128,7 +129,7 @@ def _shown(result: Sequence[Any]) -> str:
 def main(arguments: Sequence[str]) -> int:
     """The demonstration, or with ``--table`` the page."""
     if binary("prometheus") is None:
-        print("prometheus is missing: run tools/prometheus.sh", file=sys.stderr)
+        print("prometheus is missing: run tools/packages.sh", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder, watched(Path(folder)) as one:
         if "--table" in arguments:

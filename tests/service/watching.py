@@ -18,7 +18,6 @@ import httpx
 from bertline.monitoring.metrics import CONTENT_TYPE, Metrics
 
 ROOT = Path(__file__).parents[2]
-FETCHED = ROOT / "build" / "prometheus" / "usr" / "bin"  # by tools/prometheus.sh
 LONG = "it is a long text , as long as it is , and it is longer still ! " * 6
 BODIES: Sequence[tuple[dict[str, Any], dict[str, str]]] = (
     ({"text": "a film"}, {}),
@@ -34,13 +33,13 @@ EVERY_STATUS = {200, 404, 422, 429, 504}
 
 def binary(name: str) -> str | None:
     """Where a program of Prometheus' is; None if it is nowhere."""
-    return shutil.which(name) or (str(FETCHED / name) if (FETCHED / name).exists() else None)
+    return shutil.which(name)
 
 
 def promtool(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """What promtool says."""
     program = binary("promtool")
-    assert program, "promtool is missing: tools/prometheus.sh"
+    assert program, "promtool is missing: tools/packages.sh"
     return subprocess.run([program, *arguments], cwd=directory, capture_output=True, text=True, check=False)
 
 
@@ -82,7 +81,7 @@ class Prometheus:
 def prometheus(files: Path) -> Iterator[Prometheus]:
     """Prometheus on a free port with the configuration in this directory, until the block ends."""
     program = binary("prometheus")
-    assert program, "prometheus is missing: tools/prometheus.sh"
+    assert program, "prometheus is missing: tools/packages.sh"
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{one.getsockname()[1]}"

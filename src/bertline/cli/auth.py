@@ -214,7 +214,10 @@ def _show_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+TIME = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z$")  # of an id and of a name every letter counts
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(value)
-    return "-" if value is None else str(value).removesuffix("Z").replace("T", " ")
+    return "-" if value is None else TIME.sub(r"\1 \2", str(value))

@@ -30,9 +30,7 @@ def observe(
     runbook: Annotated[
         str | None, typer.Option(help="Address of the runbook, for the links in alerts. [docs/runbook.md]")
     ] = None,
-    prometheus_url: Annotated[
-        str, typer.Option(help="Where Grafana finds Prometheus.")
-    ] = "http://localhost:9090",
+    prometheus_url: Annotated[str, typer.Option(help="Where Grafana finds Prometheus.")] = "http://localhost:9090",
 ) -> None:
     """Write what watches the service: a scrape configuration, alerts with their tests, dashboards, and files for ELK.
 

@@ -38,9 +38,7 @@ def register(app: typer.Typer) -> None:
 
 def top(
     url: Annotated[str, typer.Argument(metavar="URL", help="Of the server, as in http://127.0.0.1:8000.")],
-    key_file: Annotated[
-        Path | None, typer.Option(help="File with a key or token that may read the metrics.")
-    ] = None,
+    key_file: Annotated[Path | None, typer.Option(help="File with a key or token that may read the metrics.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Show one second and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON each second, for programs.")] = False,
 ) -> None:

@@ -71,9 +71,17 @@ def _models(frame: Frame, *, narrow: bool) -> RenderableType:
 def _model(one: ModelLine, server_ready: bool, *, narrow: bool) -> list[RenderableType]:
     ready = server_ready if one.ready is None else one.ready
     state = Text("ready", style="green") if ready else Text("not ready", style="bold red")
-    described: list[RenderableType] = [] if narrow else [Text(one.version[:12]), Text(one.engine or NOTHING)]
+    described: list[RenderableType] = [] if narrow else [Text(one.version[:8]), Text(one.engine or NOTHING)]
     lost = Text(f"{one.restarts:.0f}", style="yellow" if one.restarts else "")
-    return [Text(one.name), *described, state, number(one.texts_per_s), f"{one.queue_tokens:,.0f}", time(one.queue_s), lost]
+    return [
+        Text(one.name),
+        *described,
+        state,
+        number(one.texts_per_s),
+        f"{one.queue_tokens:,.0f}",
+        time(one.queue_s),
+        lost,
+    ]
 
 
 def _refusals(frame: Frame) -> RenderableType:

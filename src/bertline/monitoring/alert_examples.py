@@ -81,36 +81,58 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "BertlineWorkerRestarts": (
         Example("one process was lost", _one(_RESTARTS, ',model="reviews"', "0x5 1x10"), "12m"),
-        Example("one is lost every two minutes", _one(_RESTARTS, ',model="reviews"', "0 0 1 1 2 2 3 3 4"), "8m", (_MODEL,)),
+        Example(
+            "one is lost every two minutes", _one(_RESTARTS, ',model="reviews"', "0 0 1 1 2 2 3 3 4"), "8m", (_MODEL,)
+        ),
     ),
     "BertlineAvailabilityBurnsFast": (
         Example("all is well", (_answers(200, "0+6000x90"),), "80m"),
         Example("1 in 1,000 fails", (_answers(200, "0+5994x90"), _answers(500, "0+6x90")), "80m"),
         Example(
             "1 in 50 fails in the last of six hours",
-            (_answers(200, "0+6000x300 1800000+5880x65"), _answers(500, "0x300 0+120x65")), "363m", (_JOB,),
+            (_answers(200, "0+6000x300 1800000+5880x65"), _answers(500, "0x300 0+120x65")),
+            "363m",
+            (_JOB,),
         ),
         Example(
             "1 in 50 is refused for want of capacity",
-            (_answers(200, "0+5880x90"), _answers(429, "0+120x90"), _refused("overloaded", "0+120x90")), "80m", (_JOB,),
+            (_answers(200, "0+5880x90"), _answers(429, "0+120x90"), _refused("overloaded", "0+120x90")),
+            "80m",
+            (_JOB,),
         ),
         Example(
             "a client has reached its own limit",
-            (_answers(200, "0+3000x90"), _answers(429, "0+3000x90"), _refused("rate_limited", "0+3000x90")), "80m",
+            (_answers(200, "0+3000x90"), _answers(429, "0+3000x90"), _refused("rate_limited", "0+3000x90")),
+            "80m",
         ),
-        Example("1 in 100 fails for six hours", (_answers(200, "0+5940x400"), _answers(503, "0+60x400")), "390m", (_JOB,)),
-        Example("it failed an hour ago and is well", (_answers(200, "0+6000x180"), _answers(500, "0+600x30 18000x150")), "60m"),
+        Example(
+            "1 in 100 fails for six hours", (_answers(200, "0+5940x400"), _answers(503, "0+60x400")), "390m", (_JOB,)
+        ),
+        Example(
+            "it failed an hour ago and is well",
+            (_answers(200, "0+6000x180"), _answers(500, "0+600x30 18000x150")),
+            "60m",
+        ),
         Example("nobody asks", (_answers(200, "5x90"),), "80m"),
     ),
     "BertlineAvailabilityBurnsSlowly": (
         Example("1 in 2,000 fails", (_answers(200, "0+19990x400"), _answers(500, "0+10x400")), "3d", interval="15m"),
         Example(
-            "1 in 500 fails for three days", (_answers(200, "0+9980x400"), _answers(500, "0+20x400")), "3d", (_JOB,), "15m"
+            "1 in 500 fails for three days",
+            (_answers(200, "0+9980x400"), _answers(500, "0+20x400")),
+            "3d",
+            (_JOB,),
+            "15m",
         ),
     ),
     "BertlineLatencyBurnsFast": (
         Example("1 in 200 is slow", _timed("0+5970x90", "0+6000x90"), "80m"),
-        Example("1 in 5 is slow in the last of six hours", _timed("0+6000x300 1800000+4800x65", "0+6000x400"), "363m", (_JOB,)),
+        Example(
+            "1 in 5 is slow in the last of six hours",
+            _timed("0+6000x300 1800000+4800x65", "0+6000x400"),
+            "363m",
+            (_JOB,),
+        ),
         Example("1 in 10 is slow for six hours", _timed("0+5400x400", "0+6000x400"), "390m", (_JOB,)),
         Example("a page is slow that asks no model", _timed("0+4800x90", "0+6000x90", "/docs"), "80m"),
     ),
@@ -125,15 +147,23 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "BertlineErrors": (
         Example("1 in 1,000", (_answers(200, "0+5994x20"), _refused("internal", "0+6x20")), "15m"),
         Example(
-            "1 in 20", (_answers(200, "0+5700x20"), _answers(500, "0+300x20"), _refused("compute_failed", "0+300x20")), "15m",
+            "1 in 20",
+            (_answers(200, "0+5700x20"), _answers(500, "0+300x20"), _refused("compute_failed", "0+300x20")),
+            "15m",
             ({**_JOB, "code": "compute_failed"},),
         ),
         Example("a client's doing", (_answers(422, "0+6000x20"), _refused("empty_text", "0+6000x20")), "15m"),
     ),
     "BertlineClientErrors": (
-        Example("1 in 10", (_answers(200, "0+5400x40"), _answers(422, "0+600x40"), _refused("empty_text", "0+600x40")), "30m"),
         Example(
-            "half of all", (_answers(200, "0+3000x40"), _answers(422, "0+3000x40"), _refused("wrong_type", "0+3000x40")), "30m",
+            "1 in 10",
+            (_answers(200, "0+5400x40"), _answers(422, "0+600x40"), _refused("empty_text", "0+600x40")),
+            "30m",
+        ),
+        Example(
+            "half of all",
+            (_answers(200, "0+3000x40"), _answers(422, "0+3000x40"), _refused("wrong_type", "0+3000x40")),
+            "30m",
             ({**_JOB, "code": "wrong_type"},),
         ),
         Example("the server's doing", (_answers(500, "0+6000x40"), _refused("internal", "0+6000x40")), "30m"),
@@ -142,12 +172,17 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("a few", _one(_AUTH, ',reason="unauthenticated"', "0+6x400"), "390m"),
         Example("as many as always", _one(_AUTH, ',reason="unauthenticated"', "0+120x400"), "390m"),
         Example(
-            "twenty times as many", _one(_AUTH, ',reason="invalid_credentials"', "0+12x380 4560+240x30"), "391m", (_JOB,)
+            "twenty times as many",
+            _one(_AUTH, ',reason="invalid_credentials"', "0+12x380 4560+240x30"),
+            "391m",
+            (_JOB,),
         ),
     ),
     "BertlineCertificateExpiresSoon": (
         Example("30 days left", _one(_EXPIRY, ',certificate="server"', f"{30 * 86_400}x120"), "90m"),
-        Example("13 days left", _one(_EXPIRY, ',certificate="server"', f"{13 * 86_400}x120"), "90m", _SERVER_CERTIFICATE),
+        Example(
+            "13 days left", _one(_EXPIRY, ',certificate="server"', f"{13 * 86_400}x120"), "90m", _SERVER_CERTIFICATE
+        ),
         Example("no TLS", _one("up", "", "1x120"), "90m"),
     ),
     "BertlineCertificateExpires": (
@@ -161,7 +196,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "BertlineDrift": (
         Example("what chance explains", _one(_DRIFT, ',model="reviews",kind="length"', "0.9x60"), "50m"),
         Example(
-            "twice that", _one(_DRIFT, ',model="reviews",kind="length"', "0.9x5 2x60"), "50m", ({**_MODEL, "kind": "length"},)
+            "twice that",
+            _one(_DRIFT, ',model="reviews",kind="length"', "0.9x5 2x60"),
+            "50m",
+            ({**_MODEL, "kind": "length"},),
         ),
     ),
-}  # fmt: skip
+}

@@ -92,7 +92,8 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "BertlineLatencyBurnsSlowly", SLOW.burns(*TICKET), "15m", "ticket",
         "More answers of {{ $labels.job }} are slow than the objective allows",
-        "{{ $value | humanizePercentage }} of the requests to a model took longer than 200 ms over three days; 1 % may.",
+        "{{ $value | humanizePercentage }} of the requests to a model took longer than 200 ms over three days; "
+        "1 % may.",
     ),
     Alert(
         "BertlineQueueLong", "bertline_queue_seconds > 0.5", "5m", "ticket",

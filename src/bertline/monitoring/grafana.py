@@ -168,7 +168,14 @@ def _columns() -> list[dict[str, Any]]:
 
 def _variables(one: Dashboard) -> list[dict[str, Any]]:
     found = [
-        {"type": "datasource", "name": "datasource", "label": "Prometheus", "query": "prometheus", "regex": "", "hide": 0},
+        {
+            "type": "datasource",
+            "name": "datasource",
+            "label": "Prometheus",
+            "query": "prometheus",
+            "regex": "",
+            "hide": 0,
+        },
         _of_labels("job", "Job", "label_values(bertline_ready, job)"),
     ]
     if one.by_model:

@@ -194,6 +194,6 @@ def samples_of(text: str) -> Iterator[tuple[str, Mapping[str, str], float]]:
     Raises:
         ValueError: it is not in Prometheus' text format.
     """
-    for family in text_string_to_metric_families(text):  # type: ignore[no-untyped-call]
+    for family in text_string_to_metric_families(text):
         for sample in family.samples:
             yield sample.name, sample.labels, sample.value

@@ -79,9 +79,7 @@ def slow_share(window: str) -> str:
     """Of the requests to a model: those that took longer than ``SLOW_S``, batches among them."""
     quick = f'bertline_http_request_seconds_bucket{{{ASKED},le="{SLOW_S}"}}'
     every = f"bertline_http_request_seconds_count{{{ASKED}}}"
-    return (
-        f"1 - sum by (job) (rate({quick}[{window}]))\n/ (sum by (job) (rate({every}[{window}])) > 0)"
-    )
+    return f"1 - sum by (job) (rate({quick}[{window}]))\n/ (sum by (job) (rate({every}[{window}])) > 0)"
 
 
 def recorded() -> dict[str, str]:

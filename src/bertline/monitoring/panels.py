@@ -99,13 +99,16 @@ NOW = (
         "Requests per second", "All routes, probes included.",
         ((rate("bertline_http_requests_total"), "requests"),), "reqps", "stat", 4,
     ),
-    Panel("Texts per second", "Texts that were answered.", ((rate("bertline_texts_total"), "texts"),), "ops", "stat", 4),
+    Panel(
+        "Texts per second", "Texts that were answered.", ((rate("bertline_texts_total"), "texts"),), "ops", "stat", 4,
+    ),
     Panel(
         "99 of 100 answers within", "Of the routes that ask a model.",
         ((quantile(0.99, _SECONDS, _TIMED), "p99"),), "s", "stat", 4,
     ),
     Panel(
-        "Failed, last 5 minutes", "Share of requests with a 5xx or refused for want of capacity; the objective is 0.1 %.",
+        "Failed, last 5 minutes",
+        "Share of requests with a 5xx or refused for want of capacity; the objective is 0.1 %.",
         ((f"job:bertline_failed_share:rate5m{{{IN}}}", "{{job}}"),), "percentunit", "stat", 4, limit=1 - AVAILABLE,
     ),
     Panel(
@@ -124,7 +127,8 @@ TRAFFIC = (
         ((rate("bertline_http_requests_total", by="status"), "{{status}}"),), "reqps", stacked=True,
     ),
     Panel(
-        "Half of the answers within, by route", "From a request's head to the end of its answer. Batches are in it too.",
+        "Half of the answers within, by route",
+        "From a request's head to the end of its answer. Batches are in it too.",
         ((quantile(0.5, _SECONDS, _TIMED, by="route"), "{{route}}"),), "s",
     ),
     Panel(
@@ -132,7 +136,8 @@ TRAFFIC = (
         ((quantile(0.99, _SECONDS, _TIMED, by="route"), "{{route}}"),), "s", limit=0.2,
     ),
     Panel(
-        "Where a request's time goes", "Mean of each phase. A long queue: too much load. Long computing: long texts, or "
+        "Where a request's time goes",
+        "Mean of each phase. A long queue: too much load. Long computing: long texts, or "
         "a machine that is busy with something else.",
         ((mean("bertline_phase_seconds", by="phase"), "{{phase}}"),), "s", stacked=True,
     ),
@@ -144,7 +149,8 @@ TRAFFIC = (
 
 QUEUE = (
     Panel(
-        "Wait in the queue, by model", "How long the last text in the queue will wait; beyond --max-wait-ms requests are "
+        "Wait in the queue, by model",
+        "How long the last text in the queue will wait; beyond --max-wait-ms requests are "
         "refused.", ((f"max by (model) (bertline_queue_seconds{{{IN}}})", "{{model}}"),), "s", limit=0.5,
     ),
     Panel(
@@ -188,7 +194,8 @@ REFUSALS = (
         ), "reqps", stacked=True,
     ),
     Panel(
-        "Failed requests", "Share of requests to a model, over an hour and over three days, and what the objective allows.",
+        "Failed requests",
+        "Share of requests to a model, over an hour and over three days, and what the objective allows.",
         (
             (f"job:bertline_failed_share:rate1h{{{IN}}}", "{{job}}, 1 h"),
             (f"job:bertline_failed_share:rate3d{{{IN}}}", "{{job}}, 3 d"),
@@ -237,7 +244,8 @@ VERSIONS = (
         ((f"min by (model, version) (bertline_model_ready{{{OF}}})", "{{model}} {{version}}"),), width=8, most=1,
     ),
     Panel(
-        "Lost processes", "In the last quarter of an hour, by model. One is replaced; the sixth within a minute ends the "
+        "Lost processes",
+        "In the last quarter of an hour, by model. One is replaced; the sixth within a minute ends the "
         "server.", ((f"sum by (model) (increase(bertline_worker_restarts_total{{{OF}}}[15m]))", "{{model}}"),), width=8,
     ),
     Panel(
@@ -283,7 +291,8 @@ LENGTHS = (
         "Not read", "Share of tokens that were cut off, because a text was too long for the model.",
         (
             (
-                f"{rate('bertline_cut_tokens_total', OF, by='model')} / {rate('bertline_text_tokens_sum', OF, by='model')}",
+                f"{rate('bertline_cut_tokens_total', OF, by='model')} / "
+                f"{rate('bertline_text_tokens_sum', OF, by='model')}",
                 "{{model}}",
             ),
         ), "percentunit", most=1,

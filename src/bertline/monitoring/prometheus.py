@@ -13,7 +13,7 @@ from bertline.monitoring.objectives import recorded
 from bertline.monitoring.yaml_files import yaml_of
 
 CONFIG, RULES = "prometheus/prometheus.yml", "prometheus/rules.yml"
-# Stories by the time between two values; promtool evaluates all rules as often, so those of days have a file of their own.
+# Stories by the time between two values; promtool evaluates all rules as often, so those of days have their own file.
 RULE_TESTS = {"1m": "prometheus/rules-test.yml", "15m": "prometheus/rules-test-days.yml"}
 RUNBOOK = "docs/runbook.md"
 
@@ -60,9 +60,13 @@ def files(scrape: Scrape) -> dict[str, str]:
     """The files by their paths: the configuration, the rules, and their tests for ``promtool test rules``."""
     return {
         CONFIG: yaml_of(_config(scrape), comment="Prometheus for bertline: promtool check config prometheus.yml"),
-        RULES: yaml_of({"groups": _groups(scrape)}, comment="Recorded shares and alerts: promtool check rules rules.yml"),
+        RULES: yaml_of(
+            {"groups": _groups(scrape)}, comment="Recorded shares and alerts: promtool check rules rules.yml"
+        ),
         **{
-            name: yaml_of(_rule_tests(every), comment="Every alert, and its silence: promtool test rules rules-test*.yml")
+            name: yaml_of(
+                _rule_tests(every), comment="Every alert, and its silence: promtool test rules rules-test*.yml"
+            )
             for every, name in RULE_TESTS.items()
         },
     }
@@ -81,11 +85,14 @@ def _config(scrape: Scrape) -> dict[str, Any]:
     }
 
 
+OBJECTIVE_GROUP, ALERT_GROUP = "bertline-objectives", "bertline-alerts"
+
+
 def _groups(scrape: Scrape) -> list[dict[str, Any]]:
     shares = [{"record": name, "expr": expression} for name, expression in recorded().items()]
     return [
-        {"name": "bertline-objectives", "rules": shares},
-        {"name": "bertline-alerts", "rules": [_rule(one, scrape.runbook) for one in ALERTS]},
+        {"name": OBJECTIVE_GROUP, "rules": shares},
+        {"name": ALERT_GROUP, "rules": [_rule(one, scrape.runbook) for one in ALERTS]},
     ]
 
 
@@ -108,13 +115,17 @@ def _rule_tests(every: str) -> dict[str, Any]:
     return {
         "rule_files": ["rules.yml"],
         "evaluation_interval": every,
+        # Alerts read what was recorded at the same moment: the moment before is too long ago to count.
+        "group_eval_order": [OBJECTIVE_GROUP, ALERT_GROUP],
         "tests": [_rule_test(alert, example) for alert, example in cases],
     }
 
 
 def _rule_test(alert: Alert, example: Example) -> dict[str, Any]:
     """Promtool compares all labels and annotations of an alert; the annotations' text is not what is tested."""
-    labels = [dict(sorted({"alertname": alert.name, "severity": alert.severity, **one}.items())) for one in example.fires]
+    labels = [
+        dict(sorted({"alertname": alert.name, "severity": alert.severity, **one}.items())) for one in example.fires
+    ]
     return {
         "name": f"{alert.name}: {example.what}",
         "interval": example.interval,

@@ -87,7 +87,9 @@ def quantile(share: float, buckets: Iterable[tuple[float, float]]) -> float:
     return low
 
 
-def quantiles(before: Snapshot, now: Snapshot, name: str, *shares: float, labels: Iterable[Labels] = ({},)) -> list[float]:
+def quantiles(
+    before: Snapshot, now: Snapshot, name: str, *shares: float, labels: Iterable[Labels] = ({},)
+) -> list[float]:
     """Of what a histogram saw between two snapshots.
 
     Args:

@@ -112,6 +112,15 @@ def test_lists_are_tables_for_people() -> None:
     assert all(re.match(r"bl_\w{8}  ", row) for row in rows)
 
 
+def test_a_table_shows_ids_and_names_letter_by_letter() -> None:
+    """Among thirty ids one has a T, which a time has as well."""
+    ids = [json.loads(done("key", "add", f"T{n}TZ", "--scope", "predict", "--json"))["id"] for n in range(30)]
+    rows = done("key", "list").splitlines()[1:]
+    assert {row.split()[0] for row in rows} == set(ids)
+    assert {row.split()[1] for row in rows} == {f"T{n}TZ" for n in range(30)}
+    assert all(re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", row) for row in rows)
+
+
 def test_a_client_is_removed() -> None:
     id = json.loads(done("client", "add", "nightly", "--scope", "predict", "--json"))["client_id"]
     assert auth("client", "remove", id).exit_code == 0

@@ -1,4 +1,4 @@
-"""The rules: Prometheus accepts them, each alert fires when it should and not otherwise, each has its runbook section."""
+"""The rules: Prometheus accepts them, each alert fires when it should and else not, each has its runbook section."""
 
 from __future__ import annotations
 

@@ -58,5 +58,5 @@ def test_quantiles_are_of_what_came_between_two_snapshots() -> None:
 
 
 def test_text_that_is_not_prometheus_is_no_snapshot() -> None:
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match="invalid metric name"):
         list(samples_of("<html>\n<p>hello"))
