@@ -8,7 +8,8 @@ from rich.text import Text
 
 from bertline.cli.top_frame import Frame, ModelLine
 
-NARROW = 72  # columns; below, a model's version and engine are left out
+WHOLE = 80  # columns; on fewer, a model's version and engine are left out
+SMALL = 60  # columns; on fewer, figures take a line more
 NOTHING = "–"
 
 
@@ -25,7 +26,7 @@ def screen(url: str, frame: Frame | None, trouble: str | None, *, width: int) ->
     if trouble:
         parts.append(Text(trouble, style="bold red"))
     if frame is not None:
-        parts += ["", _figures(frame), "", _models(frame, narrow=width < NARROW), "", _refusals(frame)]
+        parts += ["", _figures(frame, pairs=2 if width < SMALL else 3), "", _models(frame, narrow=width < WHOLE), "", _refusals(frame)]
     return Group(*parts)
 
 
@@ -37,29 +38,33 @@ def _head(url: str, frame: Frame | None) -> Text:
     return head.append("ready", style="green") if frame.ready else head.append("not ready", style="bold red")
 
 
-def _figures(frame: Frame) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for column in range(3):
-        table.add_column(style="dim")
-        table.add_column(justify="right", min_width=8 if column < 2 else 4)
-    table.add_row("texts/s", number(frame.texts_per_s), "requests/s", number(frame.requests_per_s), *_progress(frame))
+def _figures(frame: Frame, *, pairs: int) -> Table:
+    """Names and values, so many of them on a line."""
     padding = NOTHING if frame.padding is None else f"{frame.padding:.0%}"
-    table.add_row("p50", time(frame.p50_s), "p99", time(frame.p99_s), "padding", padding)
+    figures = [
+        ("texts/s", number(frame.texts_per_s)), ("requests/s", number(frame.requests_per_s)),
+        ("p50", time(frame.p50_s)), ("p99", time(frame.p99_s)),
+        ("open", f"{frame.in_progress:.0f}"), ("padding", padding),
+    ]  # fmt: skip
+    if pairs == 3:  # rates and latencies stay below each other
+        figures = [figures[place] for place in (0, 1, 4, 2, 3, 5)]
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(pairs):
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(justify="right", min_width=8, no_wrap=True)
+    for place in range(0, len(figures), pairs):
+        table.add_row(*(cell for pair in figures[place : place + pairs] for cell in pair))
     return table
-
-
-def _progress(frame: Frame) -> tuple[str, str]:
-    return "open", f"{frame.in_progress:.0f}"
 
 
 def _models(frame: Frame, *, narrow: bool) -> RenderableType:
     if not frame.models:
         return Text("no model has answered yet", style="dim")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("model", overflow="ellipsis", no_wrap=True, max_width=20)
+    table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0), header_style="dim")
+    table.add_column("model", overflow="ellipsis", no_wrap=True, max_width=16)
     if not narrow:
         table.add_column("version", no_wrap=True)
-        table.add_column("engine", overflow="ellipsis", no_wrap=True, max_width=12)
+        table.add_column("engine", overflow="ellipsis", no_wrap=True, max_width=8)
     table.add_column("state", no_wrap=True)
     for name in ("texts/s", "queue", "wait", "lost"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -70,7 +75,7 @@ def _models(frame: Frame, *, narrow: bool) -> RenderableType:
 
 def _model(one: ModelLine, server_ready: bool, *, narrow: bool) -> list[RenderableType]:
     ready = server_ready if one.ready is None else one.ready
-    state = Text("ready", style="green") if ready else Text("not ready", style="bold red")
+    state = Text("ready", style="green") if ready else Text("down", style="bold red")
     described: list[RenderableType] = [] if narrow else [Text(one.version[:8]), Text(one.engine or NOTHING)]
     lost = Text(f"{one.restarts:.0f}", style="yellow" if one.restarts else "")
     return [
