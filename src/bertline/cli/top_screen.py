@@ -26,7 +26,8 @@ def screen(url: str, frame: Frame | None, trouble: str | None, *, width: int) ->
     if trouble:
         parts.append(Text(trouble, style="bold red"))
     if frame is not None:
-        parts += ["", _figures(frame, pairs=2 if width < SMALL else 3), "", _models(frame, narrow=width < WHOLE), "", _refusals(frame)]
+        figures, models = _figures(frame, pairs=2 if width < SMALL else 3), _models(frame, narrow=width < WHOLE)
+        parts += ["", figures, "", models, "", _refusals(frame)]
     return Group(*parts)
 
 
