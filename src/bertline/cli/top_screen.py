@@ -77,7 +77,7 @@ def _models(frame: Frame, *, narrow: bool) -> RenderableType:
 def _model(one: ModelLine, server_ready: bool, *, narrow: bool) -> list[RenderableType]:
     ready = server_ready if one.ready is None else one.ready
     state = Text("ready", style="green") if ready else Text("down", style="bold red")
-    described: list[RenderableType] = [] if narrow else [Text(one.version[:8]), Text(one.engine or NOTHING)]
+    described: list[RenderableType] = [] if narrow else [Text(one.version[:12]), Text(one.engine or NOTHING)]
     lost = Text(f"{one.restarts:.0f}", style="yellow" if one.restarts else "")
     return [
         Text(one.name),
