@@ -29,6 +29,13 @@ SHARED = ("sqlite", "postgres", "redis")
 FRESH = itertools.count()  # clients that no test has used
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here are sums, on whatever machine; that a store is not waited for is tested elsewhere."""
+    for module in ("grouped", "in_database", "in_redis"):
+        monkeypatch.setattr(f"bertline.service.limits.{module}.TIMEOUT_S", 5.0)
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     with redis_server() as server:

@@ -22,6 +22,27 @@ from tests.unit.monitoring.log_lines import read
 log = logging.getLogger("bertline.some.part")
 
 
+@pytest.fixture(autouse=True)
+def fresh_logging() -> Iterator[None]:
+    """Logging as a new process has it: the identity provider of other tests makes this one's its own."""
+    factory = logging.getLogRecordFactory()
+    loggers = [one for one in logging.Logger.manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    disabled = [one for one in loggers if one.disabled]
+    logging.setLogRecordFactory(logging.LogRecord)
+    root = logging.getLogger()
+    handlers = root.handlers[:]
+    root.handlers[:] = [one for one in handlers if type(one).__module__.startswith("_pytest")]
+    for filtered in (root, *root.handlers):
+        filtered.filters.clear()
+    for one in disabled:
+        one.disabled = False
+    yield
+    root.handlers[:] = handlers
+    logging.setLogRecordFactory(factory)
+    for one in disabled:
+        one.disabled = True
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
