@@ -40,7 +40,6 @@ def beside() -> Metrics:
     metrics.set("bertline_ready", 1)
     metrics.set("bertline_certificate_expiry_timestamp_seconds", time.time() + 60 * alerts.DAY_S, certificate="server")
     metrics.set("bertline_drift_score", 0.4, model="reviews", kind="length")
-    metrics.set("bertline_model_ready", 1, model="reviews", version="1")
     return metrics
 
 
@@ -105,7 +104,7 @@ HEAD = """# Observability: every expression, asked
 purpose, with refused, wrong, late and cut requests among it, killed a process that computes, let a real Prometheus
 read the metrics each second, and asked it each expression of the [rules](guide/observe/metrics.md) and dashboards. Of
 an alert it asked what is compared, without the comparison; in panels `$__rate_interval` was 10 s. The numbers are of
-that load and say nothing about speed; what counts is that none is missing. Certificates, drift and readiness by model
+that load and say nothing about speed; what counts is that none is missing. Certificates and drift
 came from a second target, for this server has no TLS and no reference data.
 """
 
