@@ -15,12 +15,14 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import expect, sync_playwright
 from prometheus_client.parser import text_string_to_metric_families
 
 from bertline.errors import SettingsError
 from bertline.service.guard.settings import AuthSettings
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.perimeter import PerimeterSettings, build
+from tests.service.browsing import FLAGS
 from tests.service.spawn import COMMAND, ENVIRONMENT, Spawned, spawned
 from tests.unit.inference.tiny import write_tiny_bundle
 
@@ -118,6 +120,21 @@ def test_a_key_a_token_and_a_browsers_password_get_an_answer(guarded: Guarded) -
     assert by_key.status_code == by_token.status_code == by_password.status_code == 200
     assert by_key.json() == by_token.json() == by_password.json()
     assert by_key.headers["X-RateLimit-Limit"]
+
+
+@pytest.mark.browser
+def test_the_page_works_behind_its_password(guarded: Guarded, chromium: str) -> None:
+    """The browser asks for it once, and the page's own requests carry it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        password = {"username": "anybody", "password": guarded.key}
+        context = browser.new_context(http_credentials=password, ignore_https_errors=True)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(guarded.server.url)
+        page.locator("textarea").first.fill("it is a film")
+        page.keyboard.press("Control+Enter")
+        expect(page.get_by_text("Answered in")).to_be_visible()
+        browser.close()
 
 
 def test_scopes_decide(guarded: Guarded) -> None:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Protocol
 
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertline.monitoring.log_settings import LogSettings
@@ -187,6 +188,8 @@ def fields_of(scope: Scope, seen: _Exchange, duration_ns: int) -> dict[str, Any]
 def _add_route(fields: dict[str, Any], scope: Scope) -> None:
     # The template and not the path, in which anybody may write anything: ``/v1/models/{name}``.
     path, endpoint = getattr(scope.get("route"), "path", None), scope.get("endpoint")
+    if path is None and isinstance(endpoint, StaticFiles):
+        path = "/page"
     if path is not None:
         fields["url.path"] = path
     module = getattr(endpoint, "__module__", "")

@@ -11,7 +11,7 @@ from bertline.inference.wire import Op
 from bertline.monitoring.metrics import Metrics
 from bertline.service.guard.invalid_token import InvalidToken
 from bertline.service.limits.ledger import LimitReached
-from bertline.service.problems import Problem
+from bertline.service.problems import Code, Problem
 from bertline.service.record import current, note_answer, note_problem
 from bertline.service.scheduler import BatchRecord
 
@@ -25,6 +25,8 @@ class Measuring:
     def __init__(self, metrics: Metrics | None = None) -> None:
         self.metrics = metrics or Metrics()
         self._known: dict[str, int] = {}
+        for code in Code:  # a series that begins with its first event shows Prometheus no increase
+            self.metrics.count("bertline_problems", 0, code=code.value)
 
     def watch(self, serving: Serving) -> None:
         """Read queues and processes whenever the metrics are read."""

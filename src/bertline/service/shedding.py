@@ -35,9 +35,8 @@ ASKS: Mapping[bytes, Op] = {
     b"/v1/embeddings": Op.EMBED,
 }
 SAME_S = 0.005  # for which what was found about a queue is taken to hold
-BYTES_PER_TOKEN = (
-    6  # English has 4 to 5 in JSON; a request is taken for shorter than it is, and looked at when in doubt
-)
+# English has 4 to 5 in JSON: a request is taken for shorter than it is, and looked at when in doubt.
+BYTES_PER_TOKEN = 6
 TELL_EVERY_S = 1.0
 KEPT = 256  # answers as bytes
 LARGEST_BODY = 65_536  # that is read to its end and thrown away, so that the connection can be used again
