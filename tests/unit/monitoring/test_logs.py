@@ -24,23 +24,24 @@ log = logging.getLogger("bertline.some.part")
 
 @pytest.fixture(autouse=True)
 def fresh_logging() -> Iterator[None]:
-    """Logging as a new process has it: the identity provider of other tests makes this one's its own."""
-    factory = logging.getLogRecordFactory()
+    """Logging as a new process has it: servers and the identity provider of other tests make this one's their own."""
+    root, factory = logging.getLogger(), logging.getLogRecordFactory()
     loggers = [one for one in logging.Logger.manager.loggerDict.values() if isinstance(one, logging.Logger)]
-    disabled = [one for one in loggers if one.disabled]
-    logging.setLogRecordFactory(logging.LogRecord)
-    root = logging.getLogger()
+    before = [(one, one.disabled, one.level, one.propagate) for one in loggers]
     handlers = root.handlers[:]
+    logging.setLogRecordFactory(logging.LogRecord)
     root.handlers[:] = [one for one in handlers if type(one).__module__.startswith("_pytest")]
-    for filtered in (root, *root.handlers):
+    for filtered in (root, *root.handlers, *loggers):
         filtered.filters.clear()
-    for one in disabled:
-        one.disabled = False
+    for one in loggers:
+        one.disabled, one.propagate = False, True
+        one.setLevel(logging.NOTSET)
     yield
-    root.handlers[:] = handlers
     logging.setLogRecordFactory(factory)
-    for one in disabled:
-        one.disabled = True
+    root.handlers[:] = handlers
+    for one, disabled, level, propagate in before:
+        one.disabled, one.propagate = disabled, propagate
+        one.setLevel(level)
 
 
 class Terminal(io.StringIO):
