@@ -156,15 +156,21 @@ def test_a_failing_server_and_one_that_is_gone(visit: Visit) -> None:
 def test_a_text_that_kills_the_process_and_a_model_that_starts_again(visit: Visit) -> None:
     with live({"reviews": WordCounter()}) as url:
         page, _ = visit(url)
+        warming = False
+        body = '{"error": {"code": "not_ready", "message": "The models are warming up.", "field": null}}'
+
+        def between(route: Route) -> None:
+            route.fulfill(status=503, body=body) if warming else route.continue_()
+
+        page.route("**/v1/predict", between)  # from the start: one that is put there later may miss a request
         typed(page, "die")
         expect(page.locator("#error")).to_contain_text("cannot compute the text: its process died twice")
         typed(page, "good")
         state(page).to_have_attribute("data-state", "done")
-        body = '{"error": {"code": "not_ready", "message": "The models are warming up.", "field": null}}'
-        page.route("**/v1/predict", lambda route: route.fulfill(status=503, body=body))
+        warming = True
         page.keyboard.press("Control+Enter")
         expect(page.locator("#error")).to_contain_text("The model is not ready")
-        page.unroute("**/v1/predict")
+        warming = False
         page.get_by_role("button", name="Try again").click()
         state(page).to_have_attribute("data-state", "done")
 
