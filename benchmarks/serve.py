@@ -49,7 +49,7 @@ def main() -> None:
         if (busy := os.getloadavg()[0]) > QUIET_LOAD:
             print(f"this machine is busy (load {busy:.2f}): what is measured now is worth little", flush=True)
         allow_many_files()
-        bundle = models.optimised("rt")
+        bundle = models.teacher("rt", 0)
         key = {"seconds": given.seconds, "bundle": load(bundle).version, "engine": ENGINE}
         bench = Bench(bundle, Kept(key, given.again), given.seconds, given.minutes)
         for mode in MODES if given.only is None else (given.only,):

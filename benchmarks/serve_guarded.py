@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of a window, after 2 s of warm-up")
     given = parser.parse_args()
     allow_many_files()
-    bundle, busy = models.optimised("rt"), os.getloadavg()[0]
+    bundle, busy = models.teacher("rt", 0), os.getloadavg()[0]
     key = {"seconds": given.seconds, "bundle": load(bundle).version, "engine": ENGINE}
     bench = Bench(bundle, Kept(key), given.seconds, 0)
     with collector() as (url, sizes):

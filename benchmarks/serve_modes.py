@@ -145,7 +145,7 @@ def _trial(bench: Bench, contestant: Contestant, setting: Setting) -> Record:
     try:
         with bench.serving(contestant, setting) as server:
             seconds = max(LEAST_TRIAL_S, TRIAL_SHARE * bench.seconds)
-            found = search(bench.run(server), START_PER_S, seconds, confirm=False)
+            found = search(bench.run(server), START_PER_S, seconds, seeds=(0,), whole=False)
     except ServerError as error:
         print(f"  {error}", flush=True)
         return {"setting": setting.title, "sustained_per_s": 0.0, "error": str(error)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from markupsafe import Markup
@@ -61,10 +62,14 @@ def _panel(servers: Mapping[str, Any], key: str, name: str, top: float) -> Marku
 
 
 def _curve(plot: Plot, steps: Sequence[Mapping[str, Any]], key: str, colour: str) -> Markup:
-    ordered = sorted(steps, key=lambda one: float(one["offered_per_s"]))
-    points = [(plot.x(one["offered_per_s"]), plot.y(_height(one[key]))) for one in ordered]
-    dots = (element("circle", cx=x, cy=y, r=2.5, fill=colour) for x, y in points)
-    return Markup("").join([element("g", path(points, "curve"), stroke=colour), *dots])
+    """A dot per step, and a line through the median of each load."""
+    by_rate: dict[float, list[tuple[float, float]]] = {}
+    for one in steps:
+        at = plot.x(one["offered_per_s"]), plot.y(_height(one[key]))
+        by_rate.setdefault(one["rate_per_s"], []).append(at)
+    middle = [(median(x for x, _ in some), median(y for _, y in some)) for _, some in sorted(by_rate.items())]
+    dots = (element("circle", cx=x, cy=y, r=2.5, fill=colour) for some in by_rate.values() for x, y in some)
+    return Markup("").join([element("g", path(middle, "curve"), stroke=colour), *dots])
 
 
 def _height(ms: float | None) -> float:

@@ -17,7 +17,7 @@ import pytest
 from bertline.errors import BundleError, UsageError
 from bertline.service import ServeSettings, run
 from bertline.service.models import Models
-from bertline.service.run import listen, page_url, serve
+from bertline.service.run import listen, page_url, serve, tokenise_in_one_thread
 from tests.service.doubles import Broken, Gated, WordCounter, serving_of
 from tests.service.sockets import connected, request_of
 from tests.service.spawn import spawned
@@ -222,3 +222,12 @@ def test_an_address_that_others_can_reach_is_reported_and_loopback_is_not(
         serve(bundles, settings, on_ready=stop, on_exposed=exposed.append)
     assert len(exposed) == 1
     assert exposed[0].startswith("0.0.0.0:")
+
+
+@pytest.mark.parametrize(("said", "then"), [(None, "false"), ("true", "true")])
+def test_the_tokenizer_starts_no_threads_unless_somebody_wants_them(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, then: str
+) -> None:
+    monkeypatch.setattr(os, "environ", {} if said is None else {"TOKENIZERS_PARALLELISM": said})
+    tokenise_in_one_thread()
+    assert os.environ["TOKENIZERS_PARALLELISM"] == then

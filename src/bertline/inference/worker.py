@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from bertline.bundle.engine import RESERVED as TORCH
 from bertline.data.batching import Batch
 from bertline.errors import BertlineError, BundleError, EngineWarning
 from bertline.inference.embed import Embedder, load_embedder
@@ -29,6 +30,7 @@ from bertline.inference.load import load_predictor
 from bertline.inference.wire import Frames, Op, Order, Reply, Status
 
 RECEIVE_BYTES = 1 << 16
+LEAST_BATCH_TOKENS = 128
 # How onnxruntime and torch say that memory ran out; neither raises a MemoryError.
 _NO_MEMORY = ("failed to allocate", "bad_alloc", "not enough memory", "out of memory")
 
@@ -71,7 +73,8 @@ class Computer:
             self._predictor = load_predictor(bundle, engine=engine, lanes=lanes, checksum=checksum)
         said = tuple(str(one.message) for one in caught if issubclass(one.category, EngineWarning))
         one = self._predictor
-        self.started = Started(one.version, one.engine, one.backend.lanes, one.batch_tokens, said)
+        bound = batch_tokens(one.engine, one.batch_tokens, one.max_tokens)
+        self.started = Started(one.version, one.engine, one.backend.lanes, bound, said)
         self._embedder: Embedder | BertlineError | None = None
         self._lock = threading.Lock()
 
@@ -100,6 +103,21 @@ class Computer:
             if isinstance(self._embedder, BertlineError):
                 raise self._embedder
             return self._embedder
+
+
+def batch_tokens(engine: str, engine_tokens: int, longest_tokens: int) -> int:
+    """Bound on the padded tokens of a batch of different senders' texts.
+
+    On a core, two long texts together take as long as one after the other, and the first waits for both: so a batch
+    takes no longer than the longest text alone. (Whoever has all texts at once, ``predict``, waits for the last
+    anyway.) PyTorch's lane may be a GPU, which does take less for them together.
+
+    Args:
+        engine: its name.
+        engine_tokens: bound of the engine, for the cache.
+        longest_tokens: most that the model reads of a text.
+    """
+    return engine_tokens if engine == TORCH else min(engine_tokens, max(LEAST_BATCH_TOKENS, longest_tokens))
 
 
 def answer(compute: Callable[..., Values], order: Order) -> Reply:

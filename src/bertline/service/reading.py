@@ -45,7 +45,7 @@ class Reader:
 
     Args:
         tokenizer: the model's.
-        executor: where the work is done; one thread is enough, the library uses all cores for a large lot.
+        executor: where the work is done; one thread is enough.
     """
 
     def __init__(self, tokenizer: Tokenizer, executor: Executor) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import os
 import resource
 import signal
 import socket
@@ -64,6 +65,7 @@ def serve(
         built = _open(stack, perimeter, page_url(listener, tls is not None), listener.getsockname()[0])
         stack.enter_context(quiet_stop())
         allow_connections()
+        tokenise_in_one_thread()
         serving = Serving(bundles, settings)
         url = page_url(listener, tls is not None)
         server = Server(serving, lambda: on_ready(url, serving.models), built, tls)
@@ -207,6 +209,14 @@ def _measure(metrics: Metrics, perimeter: Perimeter | None, tls: RenewableTls | 
             metrics.count("bertline_log_lines_dropped", now - before)
 
     metrics.before_reading(look)
+
+
+def tokenise_in_one_thread() -> None:
+    """Keep the tokenizer's library from threads of its own, which it wakes for a single sentence too.
+
+    The cores are busy computing: a request would wait for two more threads to get one.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def allow_connections() -> None:

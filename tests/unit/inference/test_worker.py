@@ -93,6 +93,20 @@ def test_rows_are_those_of_the_bundles_own_predictor_and_embedder(asked: Asked, 
         assert replies[number].seconds > 0
 
 
+@pytest.mark.parametrize(
+    ("engine", "bound", "longest", "expected"),
+    [("fp32", 512, 256, 256), ("fp32", 512, 32, 128), ("int8", 64, 256, 64), ("torch", 2048, 256, 2048)],
+)
+def test_a_batch_takes_no_longer_than_the_longest_text_alone(
+    engine: str, bound: int, longest: int, expected: int
+) -> None:
+    assert worker.batch_tokens(engine, bound, longest) == expected
+
+
+def test_what_bounds_a_batch_is_told_to_the_server(bundle: Path) -> None:
+    assert Computer(bundle, "fp32", 1).started.batch_tokens == worker.LEAST_BATCH_TOKENS
+
+
 def test_a_batch_that_cannot_be_computed_is_said_and_the_next_one_is_computed(asked: Asked, bundle: Path) -> None:
     beyond = pad([[2, len(VOCABULARY) + 3, 3]], 0)
     replies = asked.ask(Order(7, Op.CLASSIFY, beyond), Order(8, Op.CLASSIFY, batch_of("a film")))
