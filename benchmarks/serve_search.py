@@ -52,13 +52,16 @@ def search(run: Run, start_per_s: float, seconds: float, *, seeds: Sequence[int]
         steps.append(run(rate, seconds, seed))
         return steps[-1].holds
 
-    low, high = bracket(lambda rate: most(lambda seed: step(rate, seed), seeds), max(LEAST_PER_S, start_per_s))
+    def holds(rate: float) -> bool:
+        return most(lambda seed: step(rate, seed), seeds)
+
+    low, high = bracket(holds, max(LEAST_PER_S, start_per_s))
     while low and high / low > NEAR:
         middle = (low * high) ** 0.5
-        low, high = (middle, high) if most(lambda seed: step(middle, seed), seeds) else (low, middle)  # noqa: B023
+        low, high = (middle, high) if holds(middle) else (low, middle)
     if whole:
-        for share in (*(one * (low or high) / high for one in DRAWN), OVER):
-            step(share * high, seeds[0])
+        for rate in (*(share * (low or high) for share in DRAWN), OVER * high):
+            step(rate, seeds[0])
     return Found(steps, low, max(one.answers_per_s for one in steps))
 
 

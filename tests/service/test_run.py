@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ import pytest
 from bertline.errors import BundleError, UsageError
 from bertline.service import ServeSettings, run
 from bertline.service.models import Models
-from bertline.service.run import listen, page_url, serve, tokenise_in_one_thread
+from bertline.service.run import keep_what_is_there, listen, page_url, serve, tokenise_in_one_thread
 from tests.service.doubles import Broken, Gated, WordCounter, serving_of
 from tests.service.sockets import connected, request_of
 from tests.service.spawn import spawned
@@ -231,3 +232,11 @@ def test_the_tokenizer_starts_no_threads_unless_somebody_wants_them(
     monkeypatch.setattr(os, "environ", {} if said is None else {"TOKENIZERS_PARALLELISM": said})
     tokenise_in_one_thread()
     assert os.environ["TOKENIZERS_PARALLELISM"] == then
+
+
+def test_what_was_made_before_the_first_request_is_searched_for_garbage_no_more() -> None:
+    try:
+        keep_what_is_there()
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()

@@ -15,7 +15,7 @@ from bertline.errors import TrainingError
 from bertline.training.settings import TrainSettings
 
 PROBES = 8
-PAYS = 1.2  # times as fast have products to be; with the instructions and AMX, or on Zen 4, they are 1.7 and more
+PAYS = 1.2  # times as fast have products to be; on Zen 4 they are twice as fast
 
 
 @dataclass(frozen=True, slots=True)
