@@ -113,5 +113,6 @@ def resumed(trainer: Trainer) -> None:
 
 
 def logits(trainer: Trainer, rows: Rows) -> np.ndarray[Any, Any]:
-    """What the trained model says of each row, [rows, labels]."""
+    """What the trained model says of each row, in their order, [rows, labels]."""
+    trainer.args.train_sampling_strategy = "random"  # grouping by length would reorder what is predicted too
     return np.asarray(trainer.predict(rows).predictions)

@@ -63,9 +63,20 @@ def _r8() -> Task:
     for path, part in ((data, "train"), (test, "test")):
         write_table(path, reuters.stories(part))
     settings = TrainSettings(model=MODEL, keep_duplicates=True)
-    return Task(
-        "r8", "Reuters R8", data, test, settings, "the official test split, all 2,189 stories", peer_grouped=True
-    )
+    return Task("r8", "Reuters R8", data, test, settings, "the official test split, all 2,189 stories")
 
 
-TASKS: dict[str, Callable[[], Task]] = {"rt": _rotten_tomatoes, "rt-imdb": _rotten_tomatoes_after_imdb, "r8": _r8}
+def _r8_in_fp32() -> Task:
+    """The same in the Trainer's precision."""
+    task = _r8()
+    settings = task.settings.model_copy(update={"precision": "fp32"})
+    recipe = "bertline's defaults, but in fp32 as the Trainer"
+    return replace(task, key="r8-fp32", title="Reuters R8 in fp32", settings=settings, recipe=recipe, peer_grouped=True)
+
+
+TASKS: dict[str, Callable[[], Task]] = {
+    "rt": _rotten_tomatoes,
+    "rt-imdb": _rotten_tomatoes_after_imdb,
+    "r8": _r8,
+    "r8-fp32": _r8_in_fp32,
+}
