@@ -67,7 +67,7 @@ def _curve(plot: Plot, steps: Sequence[Mapping[str, Any]], key: str, colour: str
     for one in steps:
         at = plot.x(one["offered_per_s"]), plot.y(_height(one[key]))
         by_rate.setdefault(one["rate_per_s"], []).append(at)
-    middle = [(median(x for x, _ in some), median(y for _, y in some)) for _, some in sorted(by_rate.items())]
+    middle = sorted((median(x for x, _ in some), median(y for _, y in some)) for some in by_rate.values())
     dots = (element("circle", cx=x, cy=y, r=2.5, fill=colour) for some in by_rate.values() for x, y in some)
     return Markup("").join([element("g", path(middle, "curve"), stroke=colour), *dots])
 
