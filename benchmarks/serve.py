@@ -7,7 +7,7 @@ Load is open-loop: Poisson arrivals by a seed, one text per request, latency fro
 
 - peers: what each server sustains at p99 ≤ 200 ms and what it can do at most, its best setting chosen first.
 - overhead: the engine alone, all texts at once and one at a time, against one request at a time over a connection.
-- overload: ten times the capacity for six steps' length; how much of the capacity is left as good answers.
+- overload: ten times the capacity for a minute; how much of the capacity is left as good answers.
 - soak: 80 % of what is sustained for ``--minutes``; whether the memory grows.
 
 Figures are kept in build/benchmarks/serve under the step length and the bundle, so that an interrupted run goes on;
