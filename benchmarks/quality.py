@@ -58,9 +58,7 @@ def peer(task: Task, seed: int) -> Result:
     """The Trainer on the same splits, seed and number of epochs."""
     settings = task.seeded(seed)
     out = BUILD / f"{task.key}-trainer-{seed}"
-    trainer, splits = peer_trainer.build(
-        prepare(str(task.data), settings, Silent()), settings, best=task.peer_grouped, output=out
-    )
+    trainer, splits = peer_trainer.build(prepare(str(task.data), settings, Silent()), settings, output=out)
     peer_trainer.resumed(trainer)
     history = [one["eval_accuracy"] for one in trainer.state.log_history if "eval_accuracy" in one]
     return {"logits": peer_trainer.logits(trainer, splits["test"]).tolist(), "validation": history}
@@ -92,8 +90,8 @@ def summarise(task: Task, *, run: bool) -> list[str]:
         f"{len(prepared.validation):,} validate (they choose the epoch and the temperature). "
         f"{len(repeated)} of the test rows repeat a training row"
         f"{'; they stay in, as in the published figures' if repeated else ''}.\n",
-        "| seed | bertline | without repeated rows | ECE before → after "
-        f"| Trainer{', grouped by length' if task.peer_grouped else ''} | difference (95 % interval, p) | TF-IDF |",
+        "| seed | bertline | without repeated rows | ECE before → after | Trainer | difference (95 % interval, p) "
+        "| TF-IDF |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     columns: list[list[float]] = [[], [], [], [], []]

@@ -30,7 +30,6 @@ class Task:
     settings: TrainSettings
     hold_out: str
     recipe: str = "bertline's defaults"
-    peer_grouped: bool = False  # the Trainer groups its batches by length, which halves its work on texts like these
 
     def seeded(self, seed: int) -> TrainSettings:
         """The settings of one run."""
@@ -66,17 +65,4 @@ def _r8() -> Task:
     return Task("r8", "Reuters R8", data, test, settings, "the official test split, all 2,189 stories")
 
 
-def _r8_in_fp32() -> Task:
-    """The same in the Trainer's precision."""
-    task = _r8()
-    settings = task.settings.model_copy(update={"precision": "fp32"})
-    recipe = "bertline's defaults, but in fp32 as the Trainer"
-    return replace(task, key="r8-fp32", title="Reuters R8 in fp32", settings=settings, recipe=recipe, peer_grouped=True)
-
-
-TASKS: dict[str, Callable[[], Task]] = {
-    "rt": _rotten_tomatoes,
-    "rt-imdb": _rotten_tomatoes_after_imdb,
-    "r8": _r8,
-    "r8-fp32": _r8_in_fp32,
-}
+TASKS: dict[str, Callable[[], Task]] = {"rt": _rotten_tomatoes, "rt-imdb": _rotten_tomatoes_after_imdb, "r8": _r8}

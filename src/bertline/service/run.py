@@ -220,7 +220,7 @@ def _measure(metrics: Metrics, perimeter: Perimeter | None, tls: RenewableTls | 
 def keep_what_is_there() -> None:
     """Let Python's search for cyclic garbage leave out what was made until now: it lasts as long as the process.
 
-    A full search among it stops every request for 30 to 90 ms, once in some thousands of them.
+    A full search among it stops every request for 57 ms, about once in a thousand of them (docs/log.md).
     """
     gc.collect()
     gc.freeze()

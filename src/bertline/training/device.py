@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from time import perf_counter
 
 import torch
@@ -73,6 +74,7 @@ def place(settings: TrainSettings) -> Placement:
     return Placement(device, torch.bfloat16 if bf16 else torch.float32)
 
 
+@cache
 def _cpu_multiplies_bf16() -> bool:
     """Whether the CPU multiplies faster in bf16 than in fp32: it has the instructions, and they are fast.
 

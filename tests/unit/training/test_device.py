@@ -11,13 +11,21 @@ from bertline.training import device
 from bertline.training.settings import TrainSettings
 
 
-def timed(**bf16_s: float) -> Callable[[torch.dtype], float]:
-    return lambda precision: 2.0 if precision is torch.float32 else bf16_s["bf16_s"]
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """What was found about this machine, before each test and after it."""
+    device._cpu_multiplies_bf16.cache_clear()
+    yield
+    device._cpu_multiplies_bf16.cache_clear()
+
+
+def timed(bf16_s: float) -> Callable[[torch.dtype], float]:
+    return lambda precision: 2.0 if precision is torch.float32 else bf16_s
 
 
 @pytest.mark.parametrize(("bf16_s", "faster"), [(1.0, True), (1.6, True), (1.7, False), (2.0, False), (3.4, False)])
 def test_bf16_has_to_pay_for_its_rounding(bf16_s: float, faster: bool) -> None:
-    assert device.faster_in_bf16(timed(bf16_s=bf16_s)) is faster
+    assert device.faster_in_bf16(timed(bf16_s)) is faster
 
 
 def test_one_slow_moment_of_the_machine_changes_no_verdict() -> None:
@@ -32,7 +40,7 @@ def test_one_slow_moment_of_the_machine_changes_no_verdict() -> None:
 @pytest.mark.parametrize("fast", [True, False])
 def test_auto_goes_by_what_is_measured(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    monkeypatch.setattr(device, "_product_s", timed(bf16_s=1.0 if fast else 2.0))
+    monkeypatch.setattr(device, "_product_s", timed(1.0 if fast else 2.0))
     placement = device.place(TrainSettings(model="m", device="cpu"))
     assert placement.precision is (torch.bfloat16 if fast else torch.float32)
 
