@@ -63,26 +63,13 @@ def shortened(texts: list[str], bundle: Path) -> list[str]:
     ]
 
 
-FEED_FORWARD = 512  # of the narrow student; 1,536 is the teacher's
-_TWO_LAYERS, _NARROW = "2 layers", "narrow"
+def _task(key: str, title: str, every: int) -> TextSet:
+    others = {"narrow": lambda: models.optimised(key, of=models.narrow)}
+    return TextSet(key, title, lambda: models.optimised(key), every, others)
+
 
 SETS = {
-    "rt": TextSet(
-        "rt",
-        "Rotten Tomatoes",
-        lambda: models.optimised("rt"),
-        1,
-        {
-            _TWO_LAYERS: lambda: models.optimised("rt", layers=2),
-            _NARROW: lambda: models.optimised("rt", feed_forward=FEED_FORWARD),
-        },
-    ),
-    "r8": TextSet(
-        "r8",
-        "Reuters R8",
-        lambda: models.optimised("r8"),
-        4,
-        {_NARROW: lambda: models.optimised("r8", feed_forward=FEED_FORWARD)},
-    ),
+    "rt": _task("rt", "Rotten Tomatoes", 1),
+    "r8": _task("r8", "Reuters R8", 4),
     "imdb": TextSet("imdb", "IMDB", models.imdb, 2),
 }

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.tasks import BUILD, IMDB, TASKS
@@ -30,6 +30,7 @@ from examples.tables import write_table
 
 BERTLINE = str(Path(sys.executable).with_name("bertline"))
 SENTENCES = 30_000
+FEED_FORWARD, ATTENTION_HEADS = 512, 6  # of the narrow student; its teacher's are 1,536 and 12
 SHORTEST, LONGEST = 4, 60  # words of a sentence that is kept
 
 
@@ -64,12 +65,12 @@ def student(key: str, seed: int, layers: int = 3) -> Path:
     return out
 
 
-def narrow(key: str, seed: int, layers: int = 3, feed_forward: int = 512) -> Path:
-    """The student with narrower feed-forward networks, distilled a second time with the same texts."""
-    out = BUILD / f"{key}-narrow{layers}x{feed_forward}-{seed}"
+def narrow(key: str, seed: int, layers: int = 3) -> Path:
+    """The student with narrower layers, distilled a second time with the same texts."""
+    out = BUILD / f"{key}-narrow{layers}-{seed}"
     if not (out / "bertline.json").exists():
-        start = student(key, seed, layers)
-        flags = ["--start", start, "--feed-forward", feed_forward, "--seed", seed, "--resume", *_more_text(key)]
+        width = ["--feed-forward", FEED_FORWARD, "--attention-heads", ATTENTION_HEADS]
+        flags = ["--start", student(key, seed, layers), *width, "--seed", seed, "--resume", *_more_text(key)]
         bertline("distill", teacher(key, seed), TASKS[key]().data, "--out", out, *flags)
     return out
 
@@ -78,11 +79,11 @@ def _more_text(key: str) -> list[str]:
     return ["--unlabelled", str(sentences())] if key == "rt" else []
 
 
-def optimised(key: str, seed: int = 0, layers: int = 3, feed_forward: int | None = None) -> Path:
-    """A copy of the teacher with every engine that may be used, and the student's, or the narrow student's."""
-    out = BUILD / f"{key}-optimised{layers}{f'x{feed_forward}' if feed_forward else ''}"
+def optimised(key: str, seed: int = 0, *, of: Callable[[str, int], Path] = student) -> Path:
+    """A copy of the teacher with every engine that may be used, and the student's or the narrow student's."""
+    out = BUILD / f"{key}-optimised-{of.__name__}"
     if not (out / "bertline.json").exists():
-        small = narrow(key, seed, layers, feed_forward) if feed_forward else student(key, seed, layers)
+        small = of(key, seed)
         made = out.with_name(f".{out.name}")
         shutil.rmtree(made, ignore_errors=True)
         shutil.copytree(teacher(key, seed), made)

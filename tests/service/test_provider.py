@@ -331,6 +331,16 @@ def test_times_must_be_positive() -> None:
 # ------------------------------------------------------------------------------------- a provider by other people
 
 
+@pytest.fixture(scope="session")
+def iam_server(iam_server: Any) -> Any:
+    """Canaille, without the handlers and filters that it gives the root of all logs, other tests' too."""
+    root = logging.getLogger()
+    root.handlers[:] = [one for one in root.handlers if type(one).__module__.startswith("_pytest")]
+    for handler in root.handlers:
+        handler.filters.clear()
+    return iam_server
+
+
 @pytest.fixture
 def registered(iam_server: Any) -> dict[str, Any]:
     """A client of a live Canaille, by its registration endpoint (RFC 7591), with its issuer's metadata."""

@@ -154,7 +154,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("text/csv", b"id,inputs\n1", "Row 2 has 1 columns and not 2: quote texts with commas, or name their column"),
     ("text/csv", b"good\n\nbad", "Row 2 has 0 columns and not 1: "),
     ("text/csv", b'"good', "The body is no CSV: unexpected end of data."),
-    ("text/csv", b"x" * 200_000, "The body is no CSV: field larger than field limit (131072)."),
+    ("text/csv", b"x" * 200_000, "inputs[0] has 200,000 characters and the limit is 50,000: send a part of it."),
     ("text/csv", b"good\xff", "The body is not UTF-8 at byte 4: encode it so."),
     ("text/csv", b"good\n" * 129, "There are more than 128 texts, the limit: send several requests."),
 ]

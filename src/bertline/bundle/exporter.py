@@ -99,9 +99,7 @@ class _Export:
         self.graph = Graph(recipe.stored)
         self.inputs: dict[str, str] = {}  # of each product, by its name
         self.shape = self.graph.add("Shape", "ids")
-        self.flat = self.graph.constant(np.array([-1, self.config.hidden]), "flat")
-        hidden = self.graph.constant(np.array([self.config.hidden]))
-        self.cube = self.graph.add("Concat", self.shape, hidden, axis=0)
+        self.wholes: dict[int, str] = {}  # [batch, tokens, width], by width
 
     def model(self) -> bytes:
         """The graph of logits."""
@@ -136,9 +134,18 @@ class _Export:
             states = self._layer(states, layer)
         return states
 
-    def _whole(self, states: str) -> str:
-        """States by text and token: [batch, tokens, hidden]."""
-        return self.graph.add("Reshape", states, self.cube)
+    def _whole(self, states: str, width: int | None = None) -> str:
+        """States by text and token: [batch, tokens, width]; of the hidden width unless told."""
+        width = width or self.config.hidden
+        if width not in self.wholes:
+            last = self.graph.constant(np.array([width]))
+            self.wholes[width] = self.graph.add("Concat", self.shape, last, axis=0)
+        return self.graph.add("Reshape", states, self.wholes[width])
+
+    def _flat(self, states: str, width: int | None = None) -> str:
+        """States one below the other: [batch · tokens, width]; of the hidden width unless told."""
+        width = width or self.config.hidden
+        return self.graph.add("Reshape", states, self.graph.constant(np.array([-1, width]), f"flat {width}"))
 
     def _first(self, states: str) -> str:
         """The states of [CLS], of [batch, tokens, hidden]: [batch, hidden]."""
@@ -158,7 +165,7 @@ class _Export:
         if segment is not None and apart:
             positions = graph.add("Add", positions, graph.constant(segment))
         summed = graph.add("Add", self._rows_of_table(), positions)
-        return graph.add("Reshape", self._norm(summed, "encoder.embeddings.norm"), self.flat)
+        return self._flat(self._norm(summed, "encoder.embeddings.norm"))
 
     def _segment(self) -> Array | None:
         """The embedding of segment 0, [hidden]; None where the family has no segments."""
@@ -189,16 +196,16 @@ class _Export:
         projected = [
             self._product(states, f"{layer}.qkv", f"{prefix}.attention.qkv", part, quantised) for part in range(3)
         ]
-        query, key, value = (self._whole(one) for one in projected)
-        heads = self.config.heads
+        heads = self.network.heads(layer)
+        width = heads * self.config.head_size
+        query, key, value = (self._whole(one, width) for one in projected)
         mixed = graph.add("Attention", query, key, value, "", "", "", "lengths", q_num_heads=heads, kv_num_heads=heads)
-        mixed = graph.add("Reshape", mixed, self.flat)
-        return self._after_attention(mixed, states, layer)
+        return self._after_attention(self._flat(mixed, width), states, layer)
 
     def _last_layer(self, states: str, layer: int) -> str:
         """The last layer for [CLS] alone: [batch, hidden]."""
         graph, prefix = self.graph, f"encoder.layers.{layer}"
-        hidden, heads, size = self.config.hidden, self.config.heads, self.config.head_size
+        hidden, heads, size = self.config.hidden, self.network.heads(layer), self.config.head_size
         states = self._whole(states)
         first = self._first(states)
         key_weight, value_weight = (self.network.named(f"{prefix}.attention.qkv.weight", part)[1] for part in (1, 2))
@@ -215,7 +222,7 @@ class _Export:
         mixed = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), states)
         values = self._left_over(value_weight.reshape(heads, size, hidden).transpose(0, 2, 1))
         mixed = graph.add("MatMul", graph.add("Transpose", mixed, perm=[1, 0, 2]), values)
-        mixed = graph.add("Reshape", graph.add("Transpose", mixed, perm=[1, 0, 2]), self.flat)
+        mixed = self._flat(graph.add("Transpose", mixed, perm=[1, 0, 2]), heads * size)
         return self._after_attention(graph.add("Add", mixed, graph.constant(value_bias)), first, layer)
 
     def _after_attention(self, mixed: str, states: str, layer: int) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bertline.encoder.config import EncoderConfig
+from bertline.encoder.encoder import Layer
 from bertline.encoder.heads import Classifier
 from bertline.encoder.keys import classifier_table, to_checkpoint
 
@@ -19,7 +20,8 @@ Array = np.ndarray[Any, Any]
 class Network:
     """Shape, pooling and weights of a classifier.
 
-    ``tensors`` has the arrays by their names in the checkpoint; ``table`` leads from our parameter names there.
+    ``tensors`` has the arrays by their names in the checkpoint; ``table`` leads from our parameter names there. Where
+    attention heads add nothing, the projections are here without them, under names of their own.
     """
 
     config: EncoderConfig
@@ -33,7 +35,11 @@ class Network:
         table = classifier_table(classifier.config, pooling=classifier.pooling)
         state = to_checkpoint(classifier.state_dict(), table)
         tensors = {name: tensor.float().numpy() for name, tensor in state.items()}
-        return cls(classifier.config, classifier.pooling, tensors, table)
+        network = cls(classifier.config, classifier.pooling, tensors, table)
+        for number, layer in enumerate(classifier.encoder.layers):
+            assert isinstance(layer, Layer)
+            network = _with_heads(network, number, layer.attention.busy_heads().numpy(force=True))
+        return network
 
     def named(self, parameter: str, part: int = 0) -> tuple[str, Array]:
         """A parameter's name in the checkpoint and its value; ``part`` chooses among query, key and value."""
@@ -44,10 +50,34 @@ class Network:
         """Whether the network has such a parameter."""
         return parameter in self.table
 
+    def heads(self, layer: int) -> int:
+        """Attention heads of a layer that add something to its states, or one if none does."""
+        return len(self.named(_qkv(layer, "weight"))[1]) // self.config.head_size
+
     def scaled(self, factor: float) -> Network:
         """The same network with its logits multiplied by ``factor``."""
         changed = {name: self.tensors[name] * np.float32(factor) for name in self._output_names()}
-        return Network(self.config, self.pooling, {**self.tensors, **changed}, self.table)
+        return replace(self, tensors={**self.tensors, **changed})
 
     def _output_names(self) -> list[str]:
         return [self.table[f"head.out.{part}"][0] for part in ("weight", "bias")]
+
+
+def _qkv(layer: int, part: str) -> str:
+    return f"encoder.layers.{layer}.attention.qkv.{part}"
+
+
+def _with_heads(network: Network, layer: int, busy: Array) -> Network:
+    """The network with only the ``busy`` heads of a layer, [heads]; the others add nothing, so no answer changes."""
+    if busy.all():
+        return network
+    if not busy.any():
+        busy = np.arange(len(busy)) == 0  # no operator computes attention without a head
+    kept = np.flatnonzero(np.repeat(busy, network.config.head_size))
+    tensors, table = dict(network.tensors), dict(network.table)
+    cuts = [(_qkv(layer, "weight"), 0), (_qkv(layer, "bias"), 0), (f"encoder.layers.{layer}.attention.out.weight", 1)]
+    for parameter, axis in cuts:
+        names = table[parameter]
+        table[parameter] = tuple(f"{name}.busy" for name in names)
+        tensors |= {f"{name}.busy": tensors[name].take(kept, axis) for name in names}
+    return replace(network, tensors=tensors, table=table)

@@ -40,7 +40,7 @@ def distill(
 
     The student learns the teacher's answers to the texts of DATA and --unlabelled; labels are not
     needed. Texts that are among the bundle's held-out rows are left out. With --start it goes on
-    from a student that was distilled before, and --feed-forward makes its layers narrower.
+    from a student that was distilled before; --feed-forward and --attention-heads make its layers narrower.
     """
     from bertline.cli.training_screen import TrainingScreen
     from bertline.training.distil import distil
@@ -101,7 +101,8 @@ def _show(distilled: Distilled) -> None:
 
 def _size(network: Size) -> str:
     return (
-        f"{network.layers} layers, {network.feed_forward:,} feed-forward neurons in each, "
+        f"{network.layers} layers, {network.attention_heads} attention heads in all, {network.feed_forward:,} "
+        "feed-forward neurons in each, "
         f"{network.parameters / 1e6:.1f} M parameters"
     )
 

@@ -26,6 +26,11 @@ TOO_FEW = "too few fields"
 LONGEST_ROW_CHARACTERS = 2**24
 
 
+def accept_long_fields() -> None:
+    """Let ``csv`` read fields of more than 131,072 characters: one setting for the process, never lowered."""
+    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
+
+
 def read_delimited(lines: Iterator[str], name: str, delimiter: str, encoding: str) -> Iterator[Row | BadRow]:
     """Rows of a table whose first row names its columns; blank lines are no rows.
 
@@ -39,7 +44,7 @@ def read_delimited(lines: Iterator[str], name: str, delimiter: str, encoding: st
     Raises:
         DataError: no header, or one that cannot be used.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))  # one setting for the process; never lowered
+    accept_long_fields()
     blank, first = 0, next(lines, None)
     while first is not None and not first.strip():
         blank, first = blank + 1, next(lines, None)

@@ -27,6 +27,24 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(config.hidden, config.hidden)
         self.dropout = config.attention_dropout
 
+    def busy_heads(self) -> Bool[Tensor, " heads"]:
+        """Which heads add something: those whose columns of the output projection are not all zero."""
+        columns: Tensor = self.out.weight.detach().ne(0).any(dim=0)
+        return columns.view(self.heads, self.head_size).any(dim=1)
+
+    def silence(self, idle: Bool[Tensor, " heads"]) -> None:
+        """Leave heads out for good: no query, key, value and no way out.
+
+        The shapes stay, as Hugging Face's layout wants them, and an engine leaves the zeros out. They remain zero
+        whatever is trained afterwards: a value of 0 gives its columns of the output projection no gradient, and those
+        give none to the value, to the query and to the key.
+        """
+        channels = idle.repeat_interleave(self.head_size)
+        with torch.no_grad():
+            self.qkv.weight[channels.repeat(3)] = 0
+            self.qkv.bias[channels.repeat(3)] = 0
+            self.out.weight[:, channels] = 0
+
     def forward(
         self,
         states: Float[Tensor, "batch tokens hidden"],

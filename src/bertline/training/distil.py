@@ -25,7 +25,7 @@ from bertline.training.distil_task import distillation
 from bertline.training.held_out import HeldOut, read_held_out
 from bertline.training.kept import Kept, OnValidation, measure_closeness
 from bertline.training.loop import Run, score
-from bertline.training.narrow import narrow
+from bertline.training.narrow import Width, busy_heads, narrow
 from bertline.training.pace import measure_pace
 from bertline.training.progress import Plan, Progress
 from bertline.training.speed import Speed, side_by_side
@@ -49,14 +49,18 @@ class Size:
     """Of a network."""
 
     layers: int
+    attention_heads: int
     feed_forward: int
     parameters: int
 
     @classmethod
     def of(cls, classifier: Classifier) -> Size:
-        """Count."""
-        config = classifier.config
-        return cls(config.layers, config.feed_forward, sum(one.numel() for one in classifier.parameters()))
+        """Count: all heads together, all parameters but those of heads that were left out."""
+        config, heads = classifier.config, sum(busy_heads(classifier))
+        of_a_head = config.head_size * (4 * config.hidden + 3)
+        left_out = (config.layers * config.heads - heads) * of_a_head
+        parameters = sum(one.numel() for one in classifier.parameters()) - left_out
+        return cls(config.layers, heads, config.feed_forward, parameters)
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,8 @@ def distil(
         overwrite: replace a bundle at ``out``, and forget an unfinished run.
 
     Raises:
-        UsageError: no transfer texts, no held-out rows, more layers or neurons than there are, a start that is no
-            student of this teacher, or ``out`` is one of the two.
+        UsageError: no transfer texts, no held-out rows, more layers, neurons or heads than there are, a start that is
+            no student of this teacher, or ``out`` is one of the two.
         DataError, BundleError, CheckpointError: the texts, the teacher, the start or the target cannot be used.
         TrainingError: an unfinished run is in the way, or differs from what is asked; a loss is not finite.
         Interrupted: a signal asked to stop; the state to resume from is on disk.
@@ -159,11 +163,10 @@ class _Work:
 
     def _narrowed(self) -> Classifier:
         """The network to train. A resumed run chooses again, which takes seconds, and then takes up its own weights."""
-        origin, asked = self.origin.classifier, self.settings.feed_forward
-        if asked is None or asked == origin.config.feed_forward:
-            return origin
-        self.progress.note(f"Choosing {asked:,} of {origin.config.feed_forward:,} feed-forward neurons in each layer")
-        return narrow(origin, asked, self.train, self.placement, seed=self.settings.seed)
+        origin, width = self.origin.classifier, Width.asked(self.settings)
+        if chosen := width.told(origin.config):
+            self.progress.note(f"Choosing {chosen} in each layer")
+        return narrow(origin, width, self.train, self.placement, seed=self.settings.seed)
 
     def answers(self, out: Path) -> _Answers:
         """The teacher's, read from disk where they are."""

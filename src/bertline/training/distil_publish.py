@@ -26,7 +26,7 @@ from bertline.evaluation.report import write_report
 from bertline.training.distil_settings import DistilSettings
 from bertline.training.held_out import HeldOut
 from bertline.training.kept import Kept, OnValidation, measure_kept
-from bertline.training.narrow import SCORED_TOKENS
+from bertline.training.narrow import SCORED_TOKENS, busy_heads
 from bertline.training.rows import Rows
 from bertline.training.student import Origin
 from bertline.training.teacher import Teacher
@@ -64,6 +64,16 @@ class Student:
     def narrowed(self) -> bool:
         """Whether neurons were left out."""
         return self.classifier.config.feed_forward < self.origin.classifier.config.feed_forward
+
+    @property
+    def heads(self) -> list[int]:
+        """Attention heads of each layer, without those that were left out."""
+        return busy_heads(self.classifier)
+
+    @property
+    def lost_heads(self) -> bool:
+        """Whether heads were left out, now or before."""
+        return min(self.heads) < self.classifier.config.heads
 
 
 def compare_on_test(
@@ -120,6 +130,7 @@ def _comparison(student: Student) -> list[tuple[str, str]]:
         ),
         ("Start", _start(student)),
         *([("Feed-forward networks", _width(student))] if student.narrowed else []),
+        *([("Attention heads", _heads(student))] if student.lost_heads else []),
         (
             "Kept",
             f"{percent(kept.ratio.value)} of the teacher’s accuracy (95 % interval {percent_range(kept.ratio)}); the "
@@ -142,6 +153,14 @@ def _width(student: Student) -> str:
     return (
         f"{kept:,} of {before:,} neurons in each layer: those without which the answers to the transfer texts "
         f"({SCORED_TOKENS:,} tokens of them at most) would move most"
+    )
+
+
+def _heads(student: Student) -> str:
+    kept = ", ".join(map(str, student.heads))
+    return (
+        f"{kept} of {student.classifier.config.heads} by layer: those without which the answers move most; the "
+        "others are zeros in the checkpoint, and engines leave them out"
     )
 
 
@@ -205,6 +224,8 @@ def _lineage(student: Student) -> dict[str, JsonValue]:
     if student.narrowed:
         known["feed_forward"] = student.classifier.config.feed_forward
         known["feed_forward_of_start"] = student.origin.classifier.config.feed_forward
+    if student.lost_heads:
+        known["attention_heads"] = list(student.heads)
     return known
 
 

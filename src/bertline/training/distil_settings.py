@@ -25,6 +25,11 @@ class DistilSettings(BaseModel):
         ge=1,
         description="neurons of each layer's feed-forward network to keep, the ones that matter most; else all",
     )
+    attention_heads: int | None = Field(
+        None,
+        ge=1,
+        description="attention heads of each layer to keep, likewise; a last layer that is read at [CLS] keeps its own",
+    )
     start: Path | None = Field(
         None, description="a student of this teacher to go on from, instead of the teacher's layers"
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from bertline.encoder.heads import Classifier
 from bertline.errors import UsageError
 from bertline.training.distil_settings import LAYERS, DistilSettings
-from bertline.training.narrow import check_width
+from bertline.training.narrow import Width
 from bertline.training.teacher import Teacher
 
 # What a student must share with its teacher: entries of ``EncoderConfig``, and what they are called in messages.
@@ -42,8 +42,8 @@ def begin(teacher: Teacher, settings: DistilSettings) -> Origin:
     """The teacher's chosen layers, or the student ``settings.start``.
 
     Raises:
-        UsageError: more layers or neurons than there are; ``start`` answers with other labels, reads other tokens, or
-            is of another shape than the teacher.
+        UsageError: more layers, neurons or heads than there are; ``start`` answers with other labels, reads other
+            tokens, or is of another shape than the teacher.
         BundleError, CheckpointError: ``start`` cannot be read.
     """
     if settings.start is None:
@@ -52,7 +52,7 @@ def begin(teacher: Teacher, settings: DistilSettings) -> Origin:
     else:
         origin = _go_on(teacher, Teacher.load(settings.start), settings)
     place = (origin.start or teacher).bundle.path
-    check_width(settings.feed_forward, origin.classifier.config.feed_forward, str(place))
+    Width.asked(settings).check(origin.classifier.config, str(place))
     return origin
 
 

@@ -13,12 +13,13 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from bertline.bundle.exporter import FP32, Recipe, export
+from bertline.bundle.exporter import FP32, Recipe, export, export_embedding
 from bertline.bundle.graph import stored_tensors
 from bertline.bundle.network import Network
 from bertline.bundle.probes import TOLERANCE, deviation
 from bertline.data.batching import Batch, pad
 from bertline.encoder.config import ACTIVATIONS, EncoderConfig, Family
+from bertline.encoder.encoder import Layer
 from bertline.encoder.heads import Classifier, Pooling
 from bertline.inference.onnx_backend import OnnxBackend, observe
 from bertline.optimisation.calibrate import observe_inputs
@@ -114,6 +115,28 @@ def test_a_network_of_one_layer_is_computed_too(pooling: Pooling) -> None:
     classifier, batch = seeded(config, pooling), pad(TEXTS, 0)
     found = answers(export(Network.of(classifier)), batch)
     np.testing.assert_allclose(found, logits_of(classifier, batch), atol=ROUNDING, rtol=0)
+
+
+@networks
+@pytest.mark.parametrize("idle", [[0], [1, 3], [0, 1, 2, 3]])
+def test_heads_that_add_nothing_are_not_computed(family: Family, pooling: Pooling, idle: list[int]) -> None:
+    classifier, batch = tiny_classifier(family=family, labels=3, pooling=pooling), pad(TEXTS, 0)
+    whole = export(Network.of(classifier))
+    for layer in classifier.encoder.layers:
+        assert isinstance(layer, Layer)
+        layer.attention.silence(torch.isin(torch.arange(4), torch.tensor(idle)))
+    network = Network.of(classifier)
+    model = export(network)
+    np.testing.assert_allclose(answers(model, batch), logits_of(classifier, batch), atol=ROUNDING, rtol=0)
+    kept = max(1, 4 - len(idle))
+    assert [network.heads(layer) for layer in range(2)] == [kept, kept]
+    of_a_head = 4 * 8 * (4 * 32 + 2)  # bytes of query, key, value and way out, without the key's bias
+    assert len(whole) - len(model) > 0.95 * 2 * (4 - kept) * of_a_head
+    eight = answers(export(network, eight_bits(network)), batch)
+    assert deviation(eight, logits_of(classifier, batch)) < TOLERANCE["int8"]
+    np.testing.assert_allclose(
+        answers(export_embedding(network), batch), logits_of(classifier, batch), atol=ROUNDING, rtol=0
+    )
 
 
 @networks

@@ -75,7 +75,8 @@ def test_a_second_distillation_tells_how_close_start_and_student_are(
     assert said["networks"]["student"]["feed_forward"] == 20
     agreement, divergence = before["agreement"]["value"], before["kl_nats"]
     shown = f"start gives the teacher’s label to {agreement:.3f}, diverges by {divergence:.4f} nats"
-    for words in ("On the validation rows: ", shown, " → student gives", "1 layers, 20 feed-forward neurons in each"):
+    size = "1 layers, 4 attention heads in all, 20 feed-forward neurons in each, "
+    for words in ("On the validation rows: ", shown, " → student gives", size):
         assert words in result.stderr
 
 
@@ -87,8 +88,10 @@ def test_a_width_and_a_start_that_do_not_fit_are_refused(
         assert isinstance(result.exception, UsageError)
         return str(result.exception)
 
-    where = f"the feed-forward networks of {bundle} have 64 neurons: give 1 to 64"
+    where = f"each layer of {bundle} has 64 feed-forward neurons: give 1 to 64"
     assert refused("--layers", 1, "--feed-forward", 65) == f"--feed-forward is 65, but {where}"
+    where = f"each layer of {bundle} has 4 attention heads: give 1 to 4"
+    assert refused("--layers", 1, "--attention-heads", 5) == f"--attention-heads is 5, but {where}"
     assert refused("--feed-forward", 0).startswith("--feed-forward is 0: input should be greater than or equal to 1")
     other = tmp_path / "other"
     write_tiny_bundle(other, labels=("ham", "spam"))

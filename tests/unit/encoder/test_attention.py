@@ -76,3 +76,29 @@ def test_the_probabilities_of_training_are_those_before_dropout() -> None:
     module, states = attention().train(), torch.randn(2, 4, 12)
     _, probabilities = module(states, None, want_attentions=True)
     assert torch.allclose(probabilities.sum(-1), torch.ones(2, 3, 4))
+
+
+def test_silenced_heads_add_nothing_and_stay_silent_whatever_is_trained() -> None:
+    module, states = attention().train(), torch.randn(2, 4, 12, generator=torch.Generator().manual_seed(1))
+    expected = by_the_formula(module, states, None)
+    idle = torch.tensor([False, True, False])
+    assert module.busy_heads().all()
+    module.silence(idle)
+    assert torch.equal(module.busy_heads(), ~idle)
+    with torch.no_grad():
+        module.eval()
+        assert not np.allclose(module(states, None)[0].numpy(), expected[0], atol=1e-3)
+        np.testing.assert_allclose(module(states, None)[0], by_the_formula(module, states, None)[0], atol=1e-6)
+    before = [one.detach().clone() for one in module.parameters()]
+    optimiser = torch.optim.AdamW(module.train().parameters(), lr=0.1, weight_decay=0.1)
+    for _ in range(5):
+        optimiser.zero_grad()
+        module(states, None)[0].square().sum().backward()
+        optimiser.step()
+    changed = [one.detach() for one in module.parameters()]
+    assert all(bool((one != other).any()) for one, other in zip(changed, before, strict=True))
+    assert torch.equal(module.busy_heads(), ~idle)
+    weight, bias, out, _ = changed
+    assert not weight.view(3, 3, 4, 12)[:, 1].any()
+    assert not bias.view(3, 3, 4)[:, 1].any()
+    assert not out.view(12, 3, 4)[:, 1].any()

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from safetensors.numpy import load_file
 
 from bertline.bundle import load
 from bertline.bundle.probes import read_probes
 from bertline.bundle.reference import read_reference
+from bertline.encoder.checkpoint import load_classifier
 from bertline.errors import BundleError, DataError, Interrupted, TrainingError, UsageError
 from bertline.inference import load_predictor
 from bertline.training.checkpoint import working_directory
 from bertline.training.distil import Distilled, distil
 from bertline.training.distil_settings import DistilSettings
+from bertline.training.narrow import busy_heads
 from bertline.training.progress import Silent, Step
 from bertline.training.run import train
 from bertline.training.settings import TrainSettings
@@ -208,6 +211,30 @@ def test_a_student_of_the_teachers_layers_can_be_narrow_at_once(teacher: Path, t
     lineage = load(result.bundle).manifest.lineage
     assert (lineage["layers"], lineage["feed_forward"], lineage["feed_forward_of_start"]) == ([1], 24, 64)
     assert "start" not in lineage
+
+
+@pytest.mark.parametrize("relations", [0.0, 1.0])
+def test_heads_that_are_left_out_stay_out_and_no_engine_computes_them(
+    teacher: Path, texts: Path, tmp_path: Path, relations: float
+) -> None:
+    out, told = tmp_path / "fewer", Told()
+    asked = settings(layers=2, attention_heads=1, epochs=1, value_relations=relations)
+    result = distil(teacher, str(texts), out, asked, told)
+    assert "Choosing 1 of 4 attention heads in each layer" in told.notes
+    assert (result.teacher.attention_heads, result.student.attention_heads) == (8, 5)
+    assert result.teacher.parameters - result.student.parameters == 3 * 8 * (4 * 32 + 3)
+    classifier = load_classifier(out)
+    assert busy_heads(classifier) == [1, 4]
+    assert load(out).manifest.lineage["attention_heads"] == [1, 4]
+    facts = dict(json.loads((out / "report" / "report.json").read_text())["facts"])
+    assert facts["Attention heads"].startswith("1, 4 of 4 by layer: those without which the answers move most")
+    with (out / "model.onnx").open("rb") as stream:
+        attention = [one for one in onnx.load(stream).graph.node if one.op_type == "Attention"]
+    assert [[one.i for one in node.attribute if one.name == "q_num_heads"] for node in attention] == [[1]]
+    again = distil(
+        teacher, str(texts), tmp_path / "again", settings(layers=None, start=out, epochs=1, lr=1e-3), Silent()
+    )
+    assert busy_heads(load_classifier(again.bundle)) == [1, 4]
 
 
 def test_a_second_distillation_does_not_write_over_its_start(

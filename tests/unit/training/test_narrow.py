@@ -15,13 +15,13 @@ from bertline.text import Truncation
 from bertline.training import narrow as subject
 from bertline.training.device import Placement
 from bertline.training.loop import score
-from bertline.training.narrow import importance, narrow, with_neurons
+from bertline.training.narrow import Width, busy_heads, head_importance, importance, narrow, with_neurons
 from bertline.training.rows import Rows
 from tests.unit.inference.tiny import tiny_classifier, tiny_tokenizer
 from tests.unit.training.conftest import sentences
 
 CPU = Placement(torch.device("cpu"), torch.float32)
-WIDTH = 64
+WIDTH, HEADS = 64, 4
 KINDS: list[tuple[Family, Pooling]] = [("bert", "cls"), ("distilbert", "cls"), ("bert", "mean")]
 
 
@@ -49,7 +49,7 @@ def silenced(classifier: Classifier, layer: int, neurons: Tensor) -> Classifier:
 @pytest.mark.parametrize(("family", "pooling"), KINDS)
 def test_with_all_of_its_neurons_it_is_the_same_network(family: Family, pooling: Pooling) -> None:
     classifier = tiny_classifier(family=family, labels=3, pooling=pooling)
-    assert np.array_equal(answers(narrow(classifier, WIDTH, rows(), CPU, seed=0)), answers(classifier))
+    assert np.array_equal(answers(narrow(classifier, Width(WIDTH, HEADS), rows(), CPU, seed=0)), answers(classifier))
     copy = with_neurons(classifier, torch.arange(WIDTH).expand(2, -1))
     assert np.array_equal(answers(copy), answers(classifier))
 
@@ -63,7 +63,7 @@ def test_neurons_that_say_nothing_are_the_ones_left_out_and_the_answers_stay(fam
             dead = torch.ones(WIDTH, dtype=torch.bool)
             dead[own] = False
             layer.down.weight[:, dead] = 0
-    narrower = narrow(classifier, 24, rows(), CPU, seed=0)
+    narrower = narrow(classifier, Width(24, None), rows(), CPU, seed=0)
     assert narrower.config == replace(classifier.config, feed_forward=24)
     assert [layer.up.weight.shape for layer in layers_of(narrower)] == [(24, 32)] * 2
     for layer, before, own in zip(layers_of(narrower), layers_of(classifier), alive, strict=True):
@@ -119,24 +119,22 @@ def test_the_least_important_neuron_of_a_layer_moves_the_answers_less_than_the_m
 def test_choosing_leaves_the_network_alone_and_gives_the_same_neurons_again() -> None:
     classifier = tiny_classifier(family="bert", labels=3, pooling="cls").train()
     before = {name: one.clone() for name, one in classifier.state_dict().items()}
-    one, other = (narrow(classifier, 20, rows(), CPU, seed=3) for _ in range(2))
+    one, other = (narrow(classifier, Width(20, 2), rows(), CPU, seed=3) for _ in range(2))
     assert all(torch.equal(weight, other.state_dict()[name]) for name, weight in one.state_dict().items())
     assert all(torch.equal(weight, before[name]) for name, weight in classifier.state_dict().items())
     assert classifier.training
     assert one.training
     assert all(weight.requires_grad and weight.grad is None for weight in classifier.parameters())
-    frozen = narrow(classifier.requires_grad_(False), 20, rows(), CPU, seed=3)
+    frozen = narrow(classifier.requires_grad_(False), Width(20, 2), rows(), CPU, seed=3)
     assert all(torch.equal(weight, frozen.state_dict()[name]) for name, weight in one.state_dict().items())
 
 
-def test_of_many_texts_some_are_read_from_the_first_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_texts_some_are_read_from_the_first_to_the_last() -> None:
     many = rows(48)
-    monkeypatch.setattr(subject, "SCORED_TOKENS", sum(many.lengths) // 4)
-    read = subject._spread(many)
+    read = subject._spread(many, sum(many.lengths) // 4)
     assert len(read) == 12
     assert (read.lines[0], read.lines[-1]) == (1, 48)
-    monkeypatch.setattr(subject, "SCORED_TOKENS", 10 * sum(many.lengths))
-    assert subject._spread(many).tokens == many.tokens
+    assert subject._spread(many, 10 * sum(many.lengths)).tokens == many.tokens
 
 
 @pytest.mark.parametrize("width", [0, -3, 65])
@@ -144,6 +142,43 @@ def test_a_width_that_is_not_there_is_refused(width: int) -> None:
     classifier = tiny_classifier(family="bert", labels=3, pooling="cls")
     with pytest.raises(
         UsageError,
-        match=rf"--feed-forward is {width}, but the feed-forward networks of the student have 64 neurons: give 1 to 64",
+        match=f"--feed-forward is {width}, but each layer of the student has 64 feed-forward neurons: give 1 to 64",
     ):
-        narrow(classifier, width, rows(), CPU, seed=0)
+        narrow(classifier, Width(width, None), rows(), CPU, seed=0)
+
+
+@pytest.mark.parametrize(("family", "pooling"), KINDS)
+def test_heads_that_say_nothing_are_the_ones_left_out_and_the_answers_stay(family: Family, pooling: Pooling) -> None:
+    classifier = tiny_classifier(family=family, labels=3, pooling=pooling)
+    whole_layers = layers_of(classifier)[: 1 if pooling == "cls" else 2]
+    for layer, first in zip(whole_layers, (1, 0), strict=False):
+        with torch.no_grad():  # the values stay: only what comes out is nothing
+            layer.attention.out.weight[:, 8 * first : 8 * first + 16] = 0
+    narrower = narrow(classifier, Width(None, 2), rows(), CPU, seed=0)
+    assert busy_heads(narrower) == ([2, 4] if pooling == "cls" else [2, 2])
+    assert narrower.config == classifier.config
+    assert np.array_equal(answers(narrower), answers(classifier))
+    for layer, before, first in zip(layers_of(narrower), whole_layers, (1, 0), strict=False):
+        assert not layer.attention.qkv.weight.view(3, 4, 8, 32)[:, first : first + 2].any()
+        kept = [head for head in range(4) if head not in (first, first + 1)]
+        for one, other in zip(layer.attention.qkv.parameters(), before.attention.qkv.parameters(), strict=True):
+            assert torch.equal(*(weights.view(3, 4, 8, -1)[:, kept] for weights in (one, other)))
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_the_head_that_is_left_out_is_the_one_whose_answers_move_least(pooling: Pooling) -> None:
+    classifier = tiny_classifier(family="bert", labels=3, pooling=pooling)
+    whole, whole_layers = answers(classifier), 1 if pooling == "cls" else 2
+
+    def moved(layer: int, head: int) -> float:
+        copy = with_neurons(classifier, torch.arange(WIDTH).expand(2, -1))
+        with torch.no_grad():
+            layers_of(copy)[layer].attention.out.weight[:, 8 * head : 8 * head + 8] = 0
+        apart = answers(copy) - whole
+        return float(np.square(apart - apart.mean(1, keepdims=True)).sum())
+
+    exact = [[moved(layer, head) for head in range(HEADS)] for layer in range(whole_layers)]
+    np.testing.assert_allclose(head_importance(classifier, rows(), CPU), exact, rtol=1e-4)
+    narrower = narrow(classifier, Width(None, 3), rows(), CPU, seed=0)
+    for layer, by_head in zip(layers_of(narrower), exact, strict=False):
+        assert layer.attention.busy_heads().tolist() == [head != np.argmin(by_head) for head in range(HEADS)]

@@ -107,14 +107,20 @@ def test_a_start_keeps_its_layers(teacher: Teacher, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("with_start", [False, True])
-def test_more_neurons_than_there_are_cannot_be_kept(teacher: Teacher, tmp_path: Path, with_start: bool) -> None:
+def test_more_neurons_or_heads_than_there_are_cannot_be_kept(
+    teacher: Teacher, tmp_path: Path, with_start: bool
+) -> None:
     path = start(tmp_path / "start", teacher) if with_start else None
     name = "start" if with_start else "teacher"
     with pytest.raises(
         UsageError,
-        match=rf"--feed-forward is 65, but the feed-forward networks of .*{name} have 64 neurons: give 1 to 64",
+        match=rf"--feed-forward is 65, but each layer of .*{name} has 64 feed-forward neurons: give 1 to 64",
     ):
         begin(teacher, DistilSettings(layers=2, start=path, feed_forward=65))
+    with pytest.raises(
+        UsageError, match=rf"--attention-heads is 5, but each layer of .*{name} has 4 attention heads: give 1 to 4"
+    ):
+        begin(teacher, DistilSettings(layers=2, start=path, attention_heads=5))
     assert begin(teacher, DistilSettings(layers=2, start=path, feed_forward=64)).classifier.config.feed_forward == 64
 
 

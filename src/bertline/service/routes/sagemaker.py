@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 
+from bertline.data.delimited import accept_long_fields
 from bertline.inference.activation import Activation
 from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
@@ -150,6 +151,7 @@ def _csv(body: bytes, most: int) -> tuple[list[str], PipelineParameters]:
 
     def texts() -> Iterator[str]:
         column, columns = 0, 1
+        accept_long_fields()  # texts have a limit of their own
         rows = csv.reader(StringIO(text, newline=""), strict=True)
         for number, row in enumerate(rows, start=1):
             if number == 1 and COLUMN in row:
