@@ -6,7 +6,7 @@
 Every contestant starts from the same checkpoint directory and is timed from texts to logits, tokenising included; peers
 run in processes and environments of their own and choose their batches on a warm-up slice. Repetitions alternate
 between the contestants in shuffled order. A set that was measured is kept in docs/engines.json with its machine until
-it is measured again. Writes docs/engines.md.
+it is measured again on a machine of that kind. Writes docs/engines.md.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks import bert_base, ceiling, engine_page
+from benchmarks import bert_base, ceiling, engine_page, machine
 from benchmarks.engine_texts import SETS, TextSet
-from benchmarks.machine import describe
 from benchmarks.peers.process import Peer, PeerError, PeerUnsupported, peer_kinds
 from bertline.bundle import load
 from bertline.inference import load_predictor
@@ -169,8 +168,8 @@ def main() -> None:
         except PeerError as error:
             raise SystemExit(f"a peer failed: {error}") from error
         bundle = chosen.bundle()
-        record[key] = {
-            "machine": describe(),
+        record.setdefault(key, {})[machine.kind()] = {
+            "machine": machine.describe(),
             "texts": len(chosen.texts(bundle)[0]),
             "rows": [asdict(row) for row in rows],
             "ceiling": ceiling.measure(bundle, chosen.texts(bundle)[0]),

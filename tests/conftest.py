@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections import Counter
 from typing import Any
 
 import hypothesis
@@ -41,6 +42,16 @@ hypothesis.settings.load_profile("bertline")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test gets an id of its own: of those that share one, a parallel run would run a single one."""
+    for item in items:
+        operation = getattr(item, "operation_label", None)  # which Schemathesis leaves out of the id
+        if operation is not None:
+            item._id = item.id.with_params(operation)
+    ids = [item.nodeid for item in items]
+    assert len(set(ids)) == len(ids), f"tests share ids: {[one for one, often in Counter(ids).items() if often > 1]}"
 
 
 @pytest.fixture(autouse=True)
