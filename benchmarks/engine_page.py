@@ -17,7 +17,7 @@ tokenising included; every peer chose its batches on a warm-up slice, and its se
 points. `make bench ONLY=engines` measures it again ([raw figures](engines.json)).
 
 *Narrow* students have 512 feed-forward neurons in each layer instead of 1,536, and 6 attention heads instead of 12
-unless they are said to have all. With AMX a processor multiplies eight bits ten times as fast as fp32 (the rates are below
+unless they are said to have all. With AMX a processor multiplies eight bits ten times as fast as fp32 (rates below
 each table), and what is around the products decides.
 """
 
