@@ -37,7 +37,7 @@ def live(
 def warm(url: str) -> str:
     """The URL, once the server there is ready."""
     deadline_s = time.monotonic() + 30
-    while httpx.get(f"{url}/health/ready").status_code != 200:
+    while httpx.get(f"{url}/health/ready", timeout=30).status_code != 200:
         assert time.monotonic() < deadline_s
         time.sleep(0.005)
     return url

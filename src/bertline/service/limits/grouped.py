@@ -22,8 +22,8 @@ DOWN_S = 1.0  # after a failure, in which the store is not asked: every request 
 class Grouped:
     """A ``Store`` around a shared one, with a time limit; after a failure it says so for a second without asking."""
 
-    def __init__(self, store: SharedStore, timeout_s: float = TIMEOUT_S) -> None:
-        self._store, self._timeout_s = store, timeout_s
+    def __init__(self, store: SharedStore, timeout_s: float | None = None) -> None:
+        self._store, self._timeout_s = store, TIMEOUT_S if timeout_s is None else timeout_s
         self._waiting: list[tuple[Charge, asyncio.Future[Outcome]]] = []
         self._calling: asyncio.Task[None] | None = None
         self._down_until_s = 0.0
