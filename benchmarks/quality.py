@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks import peer_trainer
 from benchmarks.machine import describe
@@ -24,6 +25,7 @@ from bertline.data.duplicates import cross_duplicates
 from bertline.evaluation.calibration import softmax
 from bertline.evaluation.metrics import ece
 from bertline.evaluation.paired import compare
+from bertline.training.device import place
 from bertline.training.prepare import prepare
 from bertline.training.progress import Silent
 from bertline.training.run import train
@@ -34,7 +36,8 @@ INTRODUCTION = """\
 
 all-MiniLM-L6-v2 fine-tuned by bertline on fixed hold-outs, beside transformers' Trainer with the same model, rows,
 seeds, epochs and learning rate, and TF-IDF with logistic regression. Intervals are of the paired difference on the same
-test rows; the mean's pools the seeds. `make bench ONLY=quality` measures again; a section stays until then.
+test rows; the mean's pools the seeds. `make bench ONLY=quality` measures again; a section stays until then on a machine
+that trains in the same precision.
 """
 Result = dict[str, Any]
 
@@ -76,6 +79,11 @@ def cached(name: str, make: Any, *, run: bool = True) -> Result | None:
     return found
 
 
+def precision(task: Task) -> str:
+    """In which ours is trained here: that which multiplies faster."""
+    return "bf16" if place(task.settings).precision is torch.bfloat16 else "fp32"
+
+
 def summarise(task: Task, *, run: bool) -> list[str]:
     """Lines of the page for one task."""
     prepared = prepare(str(task.data), task.seeded(0), Silent())
@@ -84,7 +92,7 @@ def summarise(task: Task, *, run: bool) -> list[str]:
     repeated = {one.candidate for one in cross_duplicates(seen, [one.text for one in prepared.test])}
     fresh = np.array([i not in repeated for i in range(len(truth))])
     lines = [
-        f"## {task.title}\n",
+        f"## {task.title}, trained in {precision(task)}\n",
         f"Trained with {task.recipe}. Machine: {describe()}.\n",
         f"{len(truth):,} test rows: {task.hold_out}. {len(prepared.train):,} rows train, "
         f"{len(prepared.validation):,} validate (they choose the epoch and the temperature). "
@@ -122,7 +130,7 @@ def summarise(task: Task, *, run: bool) -> list[str]:
     pooled = compare(np.concatenate(rights[0]), np.concatenate(rights[1])) if rights[0] else None
     means = [np.mean(one) if one else float("nan") for one in columns]
     lines.append(
-        f"| **mean** | **{means[0]:.2%}** | {means[1]:.2%} | {means[2]:.2%} | "
+        f"| **mean of {len(columns[0])}** | **{means[0]:.2%}** | {means[1]:.2%} | {means[2]:.2%} | "
         f"{f'{means[3]:.2%}' if columns[3] else ''} | {_difference(pooled) if pooled else ''} | {means[4]:.2%} |\n"
     )
     return lines
@@ -140,12 +148,15 @@ def main() -> None:
     parser.add_argument("--no-run", action="store_true", help="only write the page, from the runs that there are")
     arguments = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
-    sections: dict[str, str] = json.loads(SECTIONS.read_text()) if SECTIONS.exists() else {}
+    sections: dict[str, dict[str, str]] = json.loads(SECTIONS.read_text()) if SECTIONS.exists() else {}
     for key, make in TASKS.items():
         if arguments.only in (None, key):
-            sections[key] = "\n".join(summarise(make(), run=not arguments.no_run))
+            task = make()
+            section = "\n".join(summarise(task, run=not arguments.no_run))
+            sections.setdefault(key, {})[precision(task)] = section
             SECTIONS.write_text(json.dumps(sections, indent=1, ensure_ascii=False) + "\n")
-    PAGE.write_text("\n".join([INTRODUCTION, *(sections[key] for key in TASKS if key in sections)]))
+    found = [section for key in TASKS for _, section in sorted(sections.get(key, {}).items())]
+    PAGE.write_text("\n".join([INTRODUCTION, *found]))
 
 
 if __name__ == "__main__":
