@@ -24,7 +24,7 @@ demo: $(VENV)/.demo
 	@$(PY) -m examples.demo $(ARGS)
 
 test: $(VENV)/.test
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.check
 	@$(VENV)/bin/ruff check
