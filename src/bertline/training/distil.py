@@ -166,7 +166,10 @@ class _Work:
         origin, width = self.origin.classifier, Width.asked(self.settings)
         if chosen := width.told(origin.config):
             self.progress.note(f"Choosing {chosen} in each layer")
-        return narrow(origin, width, self.train, self.placement, seed=self.settings.seed)
+        student = narrow(origin, width, self.train, self.placement, seed=self.settings.seed)
+        if width.attention_heads is not None:
+            self.progress.note(f"Attention heads by layer: {', '.join(map(str, busy_heads(student)))}")
+        return student
 
     def answers(self, out: Path) -> _Answers:
         """The teacher's, read from disk where they are."""
