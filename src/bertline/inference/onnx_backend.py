@@ -22,6 +22,9 @@ from bertline.data.batching import Batch
 from bertline.errors import BundleError
 from bertline.inference.cores import usable_cores
 
+# Where somebody imported it before bertline, the environment variable came too late (``bertline.__init__``).
+onnxruntime.disable_telemetry_events()
+
 # onnxruntime would put these fused operators in the place of ours, which are faster (``bundle.exporter``).
 _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion", "EmbedLayerNormFusion"]
 
