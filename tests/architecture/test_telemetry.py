@@ -25,7 +25,8 @@ from pathlib import Path
 from bertline.inference import load_predictor
 
 load_predictor(Path(sys.argv[1]), engine="fp32").predict(["a film"])
-links = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
+folder = Path("/proc/self/fd")
+links = [os.readlink(one) for one in folder.iterdir() if one.exists()]
 told = {"asked": asked, "sockets": [one for one in links if one.startswith("socket:")]}
 print(json.dumps(told | {"hub": huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY}))
 """
