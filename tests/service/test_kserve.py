@@ -47,7 +47,7 @@ def test_the_path_names_the_model() -> None:
 
 # body → message
 WRONG: list[tuple[Any, str]] = [
-    (b"", "The body is not valid JSON: EOF while parsing a value at line 1 column 0."),
+    (b"", "The body is not valid JSON: it is empty."),
     (b'{"instances": "\xff"}', "The body is not valid JSON: "),
     (b"[" * 10_000, "The body is not valid JSON: "),
     (b"null", "The body must be a JSON object."),

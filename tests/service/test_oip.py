@@ -252,7 +252,7 @@ def test_not_ready_while_the_model_warms_up() -> None:
 
 # body, or what is different in a good one → status, message
 WRONG: list[tuple[Any, str]] = [
-    (b"", "The body is not valid JSON: EOF while parsing"),
+    (b"", "The body is not valid JSON: it is empty."),
     (b'{"inputs": "\xff"}', "The body is not valid JSON: "),
     (b"[" * 10_000, "The body is not valid JSON: "),
     (b"[]", "The body must be a JSON object."),

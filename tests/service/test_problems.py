@@ -23,8 +23,8 @@ NUMBERS = b'{"text": "a", "top_k": ' + b"1" * 4500 + b"}"
 # body as JSON or bytes → code, field, message
 WRONG: list[tuple[object, Code, str | None, str]] = [
     (b"{", Code.INVALID_JSON, None, "The body is not valid JSON: "),
-    (b'"\xff"', Code.INVALID_JSON, None, "The body cannot be read as JSON in UTF-8."),
-    (b"[" * 1900, Code.INVALID_JSON, None, "The body "),
+    (b'"\xff"', Code.INVALID_JSON, None, "The body is not valid JSON: it is not UTF-8 at byte 1."),
+    (b"[" * 1900, Code.INVALID_JSON, None, "The body is not valid JSON: lists and objects are nested more than 100"),
     ({}, Code.MISSING_FIELD, "text", "Send one text in text, or several in texts."),
     (b"", Code.MISSING_FIELD, "text", 'The body is empty: send {"text": "…"} as JSON.'),
     ({"text": None}, Code.MISSING_FIELD, "text", "Send one text in text, or several in texts."),
@@ -120,7 +120,7 @@ def test_a_wrong_request_gets_its_own_sentence(
 def test_a_long_number_is_refused_and_not_converted(client: TestClient) -> None:
     with TestClient(create_app(serving_of({"reviews": WordCounter()}))) as roomy:
         answer = until_ready(roomy).post("/v1/predict", content=NUMBERS, headers={"Content-Type": "application/json"})
-    check(answer, Code.INVALID_JSON, None, "The body cannot be read as JSON in UTF-8.")
+    check(answer, Code.INVALID_JSON, None, "The body is not valid JSON: a number has more than 4,300 digits.")
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])

@@ -38,7 +38,7 @@ WRONG: list[tuple[str, object, int, str, str]] = [
     ("/predict", {"inputs": "a", "raw_scores": 1}, 422, "Validation", "raw_scores must be true or false."),
     ("/predict", {"inputs": [["a"]] * 4}, 422, "Validation", "inputs has 4 texts and the limit is 3: send them"),
     ("/predict", {"inputs": "x" * 41}, 422, "Validation", "inputs[0] has 41 characters and the limit is 40: send"),
-    ("/predict", b'{"inputs": "a \\ud83d"}', 422, "Tokenizer", "inputs[0] has half a surrogate pair at character 2"),
+    ("/predict", b'{"inputs": "a \\ud83d"}', 422, "Tokenizer", "inputs has half a surrogate pair at character 2"),
     ("/predict", {"inputs": "fail"}, 424, "Backend", "The model cannot compute "),
     ("/predict", {"inputs": "die"}, 424, "Backend", "The model cannot compute "),
     ("/embed", {"inputs": [5, 11]}, 422, "Validation", "inputs[0][1] must be less than 11, the size of the vocabulary"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
+from bertline.data.json_text import JsonFault, LoneSurrogate, parse
 from bertline.data.rows import BadRow, Row, line_fault
 from bertline.errors import DataError
 
@@ -32,16 +32,19 @@ def _row(number: int, line: str, encoding: str) -> Row | BadRow:
     if fault := line_fault(line, encoding):
         return BadRow(number, *fault)
     try:
-        value = json.loads(line.rstrip())
-    except json.JSONDecodeError as error:
-        return BadRow(number, NOT_JSON, f"{error.msg.removesuffix(' at')} at character {error.pos + 1}")
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
-        return BadRow(number, NOT_JSON, str(error))
-    if not isinstance(value, dict):
-        return BadRow(number, NOT_OBJECT, f"it is {_KINDS[type(value)]}")
-    if "\\u" in line and _has_lone_surrogate(value):
-        return BadRow(number, LONE_SURROGATE)
-    return Row(number, value)
+        value = parse(line.rstrip(), not_a_number=True)
+    except LoneSurrogate as half:
+        return BadRow(number, LONE_SURROGATE, _place(half))
+    except JsonFault as error:
+        return BadRow(number, NOT_JSON, error.what + (f" at character {error.column}" if error.column else ""))
+    return Row(number, value) if isinstance(value, dict) else BadRow(number, NOT_OBJECT, f"it is {_KINDS[type(value)]}")
+
+
+def _place(half: LoneSurrogate) -> str:
+    where = ".".join(map(str, half.path))
+    if half.character is None:
+        return f"in a key of {where!r}" if where else "in a key"
+    return f"in {where!r} at character {half.character + 1}" if where else ""
 
 
 _KINDS = {
@@ -52,11 +55,3 @@ _KINDS = {
     bool: "true or false",
     type(None): "null",
 }
-
-
-def _has_lone_surrogate(value: object) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    return False

@@ -15,6 +15,7 @@ from bertline.service.problems import Code, Problem
 from bertline.service.route_table import methods_of
 
 LONGEST_SHOWN_NAME = 60
+NOT_WHOLE = Problem(Code.INVALID_JSON, "The body did not come whole: send it again.")
 _TYPES = {
     "string_type": "a string",
     "int_type": "a whole number",
@@ -74,9 +75,6 @@ def problem_of(errors: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -
     first = errors[0]
     kind, place = first["type"], first["loc"][1:]
     field = field_name(place)
-    if kind == "json_invalid":
-        reason = first.get("ctx", {}).get("error", "it does not parse")
-        return Problem(Code.INVALID_JSON, f"The body is not valid JSON: {reason} at character {place[0]}.")
     if kind == "missing" and not place:
         return Problem(Code.MISSING_FIELD, 'The body is empty: send {"text": "…"} as JSON.', "text")
     if kind == "missing":
@@ -111,7 +109,7 @@ def _unknown_field(place: Sequence[str | int], known: Sequence[str]) -> Problem:
 
 
 def _unreadable(request: Request) -> Problem:
-    return Problem(Code.INVALID_JSON, "The body cannot be read as JSON in UTF-8.")
+    return NOT_WHOLE
 
 
 def _wrong_method(request: Request) -> Problem:

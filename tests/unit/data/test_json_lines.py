@@ -23,15 +23,18 @@ def test_values_keep_their_types_and_blank_lines_are_no_rows() -> None:
 @pytest.mark.parametrize(
     ("line", "reason", "detail"),
     [
-        ('{"text": "x",}', NOT_JSON, "Illegal trailing comma before end of object at character 13"),
-        ("text,label", NOT_JSON, "Expecting value at character 1"),
-        ('{"text": "x"} {"text": "y"}', NOT_JSON, "Extra data at character 15"),
-        ('{"text": "x', NOT_JSON, "Unterminated string starting at character 10"),
+        ('{"text": "x",}', NOT_JSON, "illegal trailing comma before end of object at character 13"),
+        ("text,label", NOT_JSON, "expecting value at character 1"),
+        ('{"text": "x"} {"text": "y"}', NOT_JSON, "extra data at character 15"),
+        ('{"text": "x', NOT_JSON, "unterminated string starting at character 10"),
         ('["x"]', NOT_OBJECT, "it is a list"),
         ("3", NOT_OBJECT, "it is a number"),
         ("null", NOT_OBJECT, "it is null"),
-        ('{"text": "\\ud83d"}', LONE_SURROGATE, ""),
-        ('{"te\\udc00xt": "x"}', LONE_SURROGATE, ""),
+        ('{"text": "\\ud83d"}', LONE_SURROGATE, "in 'text' at character 1"),
+        ('{"te\\udc00xt": "x"}', LONE_SURROGATE, "in a key"),
+        ('{"n": [{"a\\udc00": 1}]}', LONE_SURROGATE, "in a key of 'n.0'"),
+        ('{"text": "x", "text": "y"}', NOT_JSON, "the name 'text' occurs twice in one object"),
+        ('{"n": 1e400}', NOT_JSON, "the number 1e400 is too large"),
         ('{"text": "caf\udce9"}', UNDECODABLE, "0xe9 at character 14 is not utf-8"),
         ('{"text": "x\0"}', NUL, ""),
     ],
@@ -47,6 +50,12 @@ def test_a_faulty_line_costs_that_row(line: str, reason: str, detail: str) -> No
 
 def test_a_pair_of_surrogates_is_a_character() -> None:
     assert read('{"text": "\\ud83d\\udc4d"}') == [Row(1, {"text": "👍"})]
+
+
+def test_not_a_number_is_a_missing_value_as_pandas_writes_it() -> None:
+    [row] = read('{"text": "x", "n": NaN, "m": -Infinity}')
+    assert isinstance(row, Row)
+    assert repr(row.values) == "{'text': 'x', 'n': nan, 'm': -inf}"
 
 
 @pytest.mark.parametrize("line", ["[" * 100_000, '{"n": ' + "9" * 10_000 + "}"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from fastapi import APIRouter, Depends, Request
 
 from bertline.service.guard.middleware import ANONYMOUS
+from bertline.service.json_body import JsonRoute
 from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import AsJson, ServingNow, error_answers
 from bertline.service.routes.own import described
@@ -43,7 +44,9 @@ def _loopback(host: str) -> bool:
         return False
 
 
-router = APIRouter(prefix="/admin/models", tags=["admin"], dependencies=[Depends(_from_this_machine)])
+router = APIRouter(
+    prefix="/admin/models", tags=["admin"], dependencies=[Depends(_from_this_machine)], route_class=JsonRoute
+)
 
 
 @router.get(
@@ -64,6 +67,7 @@ async def show(name: str, serving: ServingNow) -> ModelState:
         Code.NOT_LOCAL,
         Code.CANNOT_LOAD,
         Code.INVALID_JSON,
+        Code.INVALID_TEXT,
         Code.NOT_JSON,
         Code.MISSING_FIELD,
         Code.WRONG_TYPE,

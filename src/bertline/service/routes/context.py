@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
+from bertline.service.json_body import JsonRoute
 from bertline.service.problems import STATUS, Code, ErrorBody, Problem
-from bertline.service.refusals import problem_of
+from bertline.service.refusals import NOT_WHOLE, problem_of
 from bertline.service.serving import Answered, Serving
 from bertline.service.settings import ServeSettings
 
@@ -89,14 +89,14 @@ def json_answer(body: bytes | str, answered: Answered) -> Response:
     return Response(body, media_type="application/json", headers=answer_headers(answered))
 
 
-def dialect(refuse: Callable[[Problem], Response]) -> type[APIRoute]:
+def dialect(refuse: Callable[[Problem], Response]) -> type[JsonRoute]:
     """Routes whose errors have the shape of another server's: ``APIRouter(route_class=dialect(...))``.
 
     Args:
         refuse: makes the answer to a request that has a problem.
     """
 
-    class DialectRoute(APIRoute):
+    class DialectRoute(JsonRoute):
         shape = staticmethod(refuse)
 
         def get_route_handler(self) -> Any:
@@ -110,8 +110,8 @@ def dialect(refuse: Callable[[Problem], Response]) -> type[APIRoute]:
                     problem = problem_of(error.errors())
                 except Problem as found_problem:
                     problem = found_problem
-                except HTTPException:  # the framework's own, for a body that is not UTF-8
-                    problem = Problem(Code.INVALID_JSON, "The body cannot be read as JSON in UTF-8.")
+                except HTTPException:  # the framework's own, for a body that did not come
+                    problem = NOT_WHOLE
                 request.app.state.measuring.refused(problem)
                 return refuse(problem)
 

@@ -13,12 +13,12 @@ from time import perf_counter
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
 from bertline.inference.activation import Activation
+from bertline.service.json_body import JsonRoute
 from bertline.service.problems import STATUS, Code, ErrorBody, Problem
 from bertline.service.reading import Policy
 from bertline.service.routes import tei
@@ -108,7 +108,7 @@ def hf_errors(*codes: Code) -> dict[int | str, dict[str, Any]]:
     return {status: {**one, "description": ", ".join(one["description"])} for status, one in found.items()}
 
 
-class NumberedRoute(APIRoute):
+class NumberedRoute(JsonRoute):
     """Answers with the number that the client gave its request, which it reads back from ``X-Request-Id``."""
 
     def get_route_handler(self) -> Any:

@@ -72,18 +72,16 @@ def refusals(
     return found
 
 
-def parsed(model: type[Parsed], body: bytes) -> Parsed:
-    """A body, or a part of one, as JSON of this form.
+def parsed(model: type[Parsed], value: object) -> Parsed:
+    """A value of JSON in this form.
 
     Raises:
-        Problem: it is no JSON, or has another form.
+        Problem: it has another form.
     """
     try:
-        return model.model_validate_json(body)
+        return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-    if first["type"] == "json_invalid":
-        raise Problem(Code.INVALID_JSON, f"The body is not valid JSON: {first['ctx']['error']}.")
     field = field_name(first["loc"])
     if first["type"] == "missing":
         raise Problem(Code.MISSING_FIELD, f"{field} is missing: send it.", field)
@@ -176,7 +174,7 @@ async def predict(name: str, request: Request, serving: ServingNow, deadline_s: 
     ``--return_probabilities``; these are calibrated, like those of ``/v1/predict``.
     """
     version = serving.models.named(name, None)
-    asked = parsed(Instances, await request.body())
+    asked = parsed(Instances, await request.json())
     texts = [_text(one, place) for place, one in enumerate(asked.instances)]
     answered = await serving.classify(version, texts, deadline_s=deadline_s, field="instances")
     rows, labels = answered.probabilities(), version.labels

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from bertline import __version__
+from bertline.service.json_body import json_value
 from bertline.service.problems import Code, Problem
 from bertline.service.routes import health
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
@@ -251,7 +252,7 @@ def _described(version: Version) -> ModelMetadata:
 
 async def _infer(version: Version, request: Request, serving: Serving, deadline_s: float) -> Response:
     text, rest = split(await request.body(), request.headers.get(LENGTH_HEADER))
-    asked = parsed(InferRequest, text)
+    asked = parsed(InferRequest, json_value(text))
     parameters = asked.parameters or {}
     outputs = _outputs(asked, len(version.labels))
     texts = texts_of(asked.inputs, rest, serving.settings.max_batch_texts)

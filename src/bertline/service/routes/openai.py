@@ -200,7 +200,7 @@ async def embeddings(request: Request, serving: ServingNow, deadline_s: Deadline
 
     Of a text that is too long the model reads what it was trained to read; ``usage`` counts what it read.
     """
-    asked = parsed(EmbeddingRequest, await request.body())
+    asked = parsed(EmbeddingRequest, await request.json())
     if asked.encoding_format not in (None, "float", "base64"):
         raise Problem(Code.UNSUPPORTED, "encoding_format must be float or base64.", "encoding_format")
     policy, max_tokens = asked.reading()
@@ -240,7 +240,7 @@ for path in ("/v1/embeddings", "/embeddings"):
 )
 async def classify(request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
     """Labels with vLLM's probabilities: from the logits as they are, without the calibration of ``/v1/predict``."""
-    asked = parsed(ClassifyRequest, await request.body())
+    asked = parsed(ClassifyRequest, await request.json())
     policy, max_tokens = asked.reading()
     version = serving.models.named(asked.model)
     texts = _texts(asked.input, version, serving)

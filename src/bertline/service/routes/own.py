@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from bertline.service.json_body import JsonRoute
 from bertline.service.problems import Code
 from bertline.service.routes.context import (
     MODEL_ERRORS,
@@ -32,7 +33,7 @@ from bertline.service.schema import (
 from bertline.service.texts import check_texts
 from bertline.service.version import Version
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 
 ERRORS = (*MODEL_ERRORS, Code.UNKNOWN_FIELD, Code.CONFLICTING_FIELDS)
 

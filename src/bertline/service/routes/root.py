@@ -17,7 +17,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from bertline.service.problems import Code
+from bertline.service.problems import Code, Problem
 from bertline.service.routes import hf, tei
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, error_answers
 from bertline.service.routes.hf import NumberedRoute, PipelineRoute, hf_errors
@@ -91,7 +91,7 @@ async def ask(request: Request) -> Response:
     """
     try:
         body = await request.json()
-    except (ValueError, RecursionError):
+    except Problem:
         body = None
     found: Response = await handler_of(body, request.headers.get("user-agent", ""))(request)
     return found

@@ -18,6 +18,7 @@ from pydantic_core import to_json
 
 from bertline.data.delimited import accept_long_fields
 from bertline.inference.activation import Activation
+from bertline.service.json_body import json_value
 from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
 from bertline.service.routes.kserve import body_of, parsed, refusals, refused
@@ -124,7 +125,7 @@ def _ranked(labels: Sequence[str], scores: Sequence[float]) -> list[dict[str, An
 
 
 def _json(body: bytes, most: int) -> tuple[str | list[str], PipelineParameters]:
-    asked = parsed(Invocation, body)
+    asked = parsed(Invocation, json_value(body))
     inputs = asked.inputs
     if not isinstance(inputs, str) and not (isinstance(inputs, list) and all(isinstance(one, str) for one in inputs)):
         raise Problem(Code.WRONG_TYPE, "inputs must be a string or a list of strings.", "inputs")
@@ -136,7 +137,7 @@ def _lines(body: bytes, most: int) -> tuple[list[str], PipelineParameters]:
         for number, line in enumerate(body.splitlines(), start=1):
             if line.strip():
                 try:
-                    yield parsed(Line, line).inputs
+                    yield parsed(Line, json_value(line)).inputs
                 except Problem as problem:
                     raise Problem(problem.code, f"In line {number:,}: {problem.message}", problem.field) from None
 
