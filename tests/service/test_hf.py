@@ -122,9 +122,10 @@ def test_who_asks_is_told_from_the_request(
     ("parameters", "message"),
     [
         ({"top_k": 0}, "parameters.top_k must be at least 1."),
-        ({"function_to_apply": "tanh"}, 'function_to_apply must be "softmax", "sigmoid" or "none".'),
+        ({"function_to_apply": "tanh"}, "parameters.function_to_apply must be softmax, sigmoid or none."),
         ({"max_length": 3}, "parameters.max_length must be at least 4."),
-        ({"truncation": 1}, "truncation must be true or false."),
+        ({"truncation": 1}, "parameters.truncation must be true, false, "),
+        ({"truncation": "only_second"}, "parameters.truncation must be true, false, "),
         ({"candidate_labels": ["a"]}, "parameters.candidate_labels is of zero-shot-classification, and this model"),
         ({"aggregation_strategy": "simple"}, "parameters.aggregation_strategy is of token-classification, and this"),
         ({"targets": ["a"]}, "parameters.targets is of fill-mask, and this model classifies texts and embeds them"),
@@ -133,31 +134,31 @@ def test_who_asks_is_told_from_the_request(
 )
 def test_parameters_that_cannot_be_meant_are_refused(client: TestClient, parameters: object, message: str) -> None:
     answer = client.post("/", json={"inputs": "good", "parameters": parameters})
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     assert set(answer.json()) == {"error"}
     assert answer.json()["error"].startswith(message)
 
 
-def test_parameters_of_a_tokenizer_are_ignored(client: TestClient) -> None:
-    [found] = post(client, "/", inputs="good", parameters={"padding": True}, options={"wait_for_model": True})
+def test_parameters_that_no_answer_depends_on_are_taken(client: TestClient) -> None:
+    [found] = post(client, "/", inputs="good", parameters={"padding": True, "batch_size": 8})
     assert found[0]["label"] == "positive"
 
 
 @pytest.mark.parametrize(
     ("path", "body", "status", "message"),
     [
-        ("/", {"inputs": "", "parameters": {}}, 422, "inputs[0] is empty: send at least one word."),
-        ("/", {"inputs": [], "parameters": {}}, 422, "inputs is an empty list: send at least one text."),
-        ("/", {"inputs": ["a", 1], "parameters": {}}, 422, "inputs must be a text or a list of texts."),
-        ("/", {"parameters": {}}, 422, "inputs is missing: send it."),
-        ("/", {"inputs": {"question": "a", "context": "b"}, "parameters": {}}, 422, "source_sentence is missing: send"),
+        ("/", {"inputs": "", "parameters": {}}, 400, "inputs[0] is empty: send at least one word."),
+        ("/", {"inputs": [], "parameters": {}}, 400, "inputs is an empty list: send at least one text."),
+        ("/", {"inputs": ["a", 1], "parameters": {}}, 400, "inputs must be a text or a list of texts."),
+        ("/", {"parameters": {}}, 400, "inputs is missing: send it."),
+        ("/", {"inputs": {"question": "a", "context": "b"}, "parameters": {}}, 400, "source_sentence is missing: send"),
         ("/", {"inputs": "fail", "parameters": {}}, 500, "The model cannot compute "),
         ("/models/other", {"inputs": "a", "parameters": {}}, 404, "There is no model of that name: known are reviews."),
-        (f"{CLASSIFY}", {"inputs": LONG, "parameters": {"truncation": False}}, 422, "inputs[0] has 32 tokens and"),
-        ("/models/reviews/pipeline/feature-extraction", {"inputs": "a", "dimensions": 4}, 422, "dimensions must be at"),
+        (f"{CLASSIFY}", {"inputs": LONG, "parameters": {"truncation": False}}, 400, "inputs[0] has 32 tokens and"),
+        ("/models/reviews/pipeline/feature-extraction", {"inputs": "a", "dimensions": 4}, 400, "dimensions must be at"),
     ],
 )
-def test_errors_have_a_message_and_the_services_status(
+def test_errors_have_a_message_and_the_toolkits_status(
     client: TestClient, path: str, body: dict[str, Any], status: int, message: str
 ) -> None:
     answer = client.post(path, json=body)
@@ -221,8 +222,9 @@ def test_the_description_tells_the_shape_of_errors_from_who_makes_them(client: T
     assert shapes("/predict", "422") == ["TeiError"]
     assert shapes("/predict", "424") == ["TeiError"]
     assert shapes("/predict", "413") == ["TeiError"]
-    assert shapes("/", "413") == ["ErrorBody"]  # refused unread, so nobody knows whose client it is
-    assert shapes("/", "422") == ["TeiError", "HfError"]
+    assert shapes("/", "413") == ["TeiError", "ErrorBody"]  # the latter unread, so nobody knows whose client it is
+    assert shapes("/", "408") == ["ErrorBody"]
+    assert shapes("/", "400") == ["TeiError", "HfError"]
     assert sorted(shapes("/models/{name}/pipeline/text-classification", "500")) == ["ErrorBody", "HfError"]
 
 

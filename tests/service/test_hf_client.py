@@ -88,7 +88,7 @@ def test_an_error_has_its_sentence_status_and_the_number_of_the_request(client: 
     with pytest.raises(HfHubHTTPError, match=r"inputs\[0\] is empty: send at least one word") as caught:
         client.text_classification("")
     response = caught.value.response
-    assert response.status_code == 422
+    assert response.status_code == 400
     assert caught.value.request_id == response.request.headers["X-Amzn-Trace-Id"]
 
 

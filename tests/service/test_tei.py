@@ -89,7 +89,7 @@ def test_without_a_side_the_bundles_own_policy_reads_head_and_tail(client: TestC
 
 def test_a_text_that_is_too_long_is_an_error_where_it_must_not_be_cut(client: TestClient) -> None:
     answer = client.post("/predict", json={"inputs": LONG, "truncate": False})
-    assert answer.status_code == 422
+    assert answer.status_code == 413
     assert answer.json() == {
         "error": "inputs[0] has 32 tokens and reviews reads 16: send a part of it, or ask for another truncation.",
         "error_type": "Validation",
@@ -134,7 +134,7 @@ def test_states_of_more_tokens_than_an_answer_can_carry_are_refused(
     monkeypatch.setattr(tei, "MOST_STATES", 8)
     assert len(post(client, "/embed_all", inputs=["good good", "bad good"])) == 2  # of 4 tokens each
     answer = client.post("/embed_all", json={"inputs": ["good bad", "bad good good"]})
-    assert answer.status_code == 422
+    assert answer.status_code == 413
     assert answer.json()["error"].startswith("inputs would take 9 tokens and the limit where each is answered is 8: ")
 
 
@@ -152,7 +152,7 @@ def test_similarity_cuts_as_its_parameters_say(client: TestClient) -> None:
     assert head == pytest.approx(1.0)
     assert tail < 0.999
     refused = client.post("/similarity", json={"inputs": asked, "parameters": {"truncate": False}})
-    assert (refused.status_code, refused.json()["error_type"]) == (422, "Validation")
+    assert (refused.status_code, refused.json()["error_type"]) == (413, "Validation")
 
 
 def test_tokens_have_places_and_special_ones_have_none(client: TestClient) -> None:

@@ -11,7 +11,7 @@ from bertline.service.texts import check_texts, place_of
 SETTINGS = ServeSettings(max_batch_texts=3, max_chars=20)
 
 
-@pytest.mark.parametrize("text", ["a", "x" * 20, "🙂" * 20, "\x00", "é", "\ue000", "a\u2028b", "\ufffd"])
+@pytest.mark.parametrize("text", ["", " ", "a", "x" * 20, "🙂" * 20, "\x00", "é", "\ue000", "a\u2028b", "\ufffd"])
 def test_a_text_that_is_taken(text: str) -> None:
     check_texts([text], SETTINGS, "text")
     check_texts([text] * 3, SETTINGS, "texts")
@@ -21,8 +21,6 @@ def test_a_text_that_is_taken(text: str) -> None:
     ("texts", "code", "message"),
     [
         ([], Code.EMPTY_TEXT, "input is an empty list: send at least one text."),
-        ([""], Code.EMPTY_TEXT, "input is empty: send at least one word."),
-        (["a", "\u3000\n"], Code.EMPTY_TEXT, "input[1] is only white space: send at least one word."),
         (["x" * 21], Code.TEXT_TOO_LONG, "input has 21 characters and the limit is 20: send a part of it."),
         (["a", "🙂" * 21], Code.TEXT_TOO_LONG, "input[1] has 21 characters and the limit is 20: send a part of it."),
         (["a"] * 4, Code.TOO_MANY_TEXTS, "input has 4 texts and the limit is 3: send them in several requests."),

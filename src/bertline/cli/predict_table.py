@@ -12,12 +12,14 @@ from pathlib import Path
 from bertline.bundle.verify import read_manifest
 from bertline.cli.predict_added import Added
 from bertline.cli.predict_screen import PredictScreen, Tally, note, skipped_sentence
+from bertline.cli.predict_texts import Reads
 from bertline.data.columns import TEXT_NAMES, find_column
 from bertline.data.formats import STANDARD, format_of, name_of
 from bertline.data.rows import BadRow, BadRows, Row
 from bertline.data.table import open_writer, read_rows
 from bertline.errors import DataError, UsageError
 from bertline.inference import load_predictor, predict_stream
+from bertline.text import Tokenizer, why_unread
 
 LOOKAHEAD_ROWS = 100  # whose keys are the columns of a pipe
 
@@ -91,7 +93,7 @@ def label_table(bundle: Path, table: Table, top_k: int, *, engine: str | None = 
     check_output(table)
     with PredictScreen(shown=table.target != STANDARD or not sys.stdout.isatty()) as screen:
         screen.begin("checking")
-        survey, rows = take_survey(table, screen)
+        survey, rows = take_survey(table, screen, Tokenizer.from_directory(bundle).reads)
         added = Added.choose(survey.columns, min(top_k, len(manifest.labels)), manifest.name)
         predictor, tally = load_predictor(bundle, engine=engine), Tally()
         screen.begin("labelling", survey.rows)
@@ -132,8 +134,8 @@ def check_output(table: Table) -> None:
     table.output_format  # noqa: B018 - says now if no format is known
 
 
-def take_survey(table: Table, screen: PredictScreen) -> tuple[Survey, Generator[Row]]:
-    """What the table has, and its good rows from the beginning.
+def take_survey(table: Table, screen: PredictScreen, reads: Reads) -> tuple[Survey, Generator[Row]]:
+    """What the table has, and its good rows from the beginning; ``reads``: does the model read anything of a text?
 
     Raises:
         DataError: it cannot be read, has no text, or has bad rows that may not be left out.
@@ -144,7 +146,7 @@ def take_survey(table: Table, screen: PredictScreen) -> tuple[Survey, Generator[
     if not columns:
         raise _nothing(table, head)
     text_column = _text_column(table, tuple(columns))
-    rows = (_checked(row, text_column) for row in itertools.chain(head, rows))
+    rows = (_checked(row, text_column, reads) for row in itertools.chain(head, rows))
     if not Path(table.source).is_file():
         return Survey(tuple(columns), text_column, None, bad), _good(rows, bad, skip=table.skip_bad_rows)
     number = 0
@@ -157,7 +159,7 @@ def take_survey(table: Table, screen: PredictScreen) -> tuple[Survey, Generator[
             columns |= dict.fromkeys(row.values)
     if bad and not (number and table.skip_bad_rows):
         raise bad.error()
-    again = (_checked(row, text_column) for row in table.rows())
+    again = (_checked(row, text_column, reads) for row in table.rows())
     survey = Survey(tuple(columns), text_column, number, bad)
     return survey, _good(again, table.bad_rows(), skip=table.skip_bad_rows)
 
@@ -168,15 +170,19 @@ def _text_column(table: Table, columns: Sequence[str]) -> str:
     return find_column(table.name, columns, table.text_column, TEXT_NAMES, "text")
 
 
-def _checked(row: Row | BadRow, text_column: str) -> Row | BadRow:
+def _checked(row: Row | BadRow, text_column: str, reads: Reads) -> Row | BadRow:
     """A row with a text, or why there is none."""
     if isinstance(row, BadRow):
         return row
     text = row.values.get(text_column)
-    if text is None or (isinstance(text, str) and not text.strip()):
+    if text is None:
         return BadRow(row.line, f"empty text in column {text_column!r}")
     if not isinstance(text, str):
         return BadRow(row.line, f"no string in column {text_column!r}", f"it is of type {type(text).__name__}")
+    if not reads(text):
+        if not text.strip():
+            return BadRow(row.line, f"empty text in column {text_column!r}")
+        return BadRow(row.line, f"text in column {text_column!r} of which the model reads nothing", why_unread(text))
     return row
 
 

@@ -14,19 +14,23 @@ from typing import BinaryIO
 
 from rich.cells import cell_len, set_cell_size
 
+from bertline.bundle.verify import read_manifest
 from bertline.cli.predict_screen import PredictScreen, Tally, note, skipped_sentence
 from bertline.data.rows import BadRow, BadRows, line_fault
 from bertline.errors import DataError, UsageError
 from bertline.inference import Prediction, TextClassifier, load_predictor, predict_stream
+from bertline.text import Tokenizer, why_unread
 
 SOURCE = "standard input"
 EMPTY = "an empty line"
+UNREAD = "a line of which the model reads nothing"
 WIDEST_LABEL = 32  # cells of a terminal
 NARROWEST_TEXT = 20
 LONGEST_NAME = 256  # of a file, about
 DIGITS = 6  # of a written probability
 
 Layout = Callable[[str, Prediction], str]
+Reads = Callable[[str], bool]
 
 
 def label_arguments(
@@ -38,7 +42,7 @@ def label_arguments(
         UsageError: one is empty, or its bytes are no text.
         BundleError: the bundle cannot be loaded.
     """
-    _check(texts)
+    _check(texts, reader_of(bundle))
     predictor = load_predictor(bundle, engine=engine)
     layout = _layout(predictor, top_k, as_json=as_json, echo=len(texts) > 1)
     tally = _answer(predictor, texts, layout, PredictScreen(shown=False))
@@ -66,40 +70,52 @@ def label_lines(
     predictor = load_predictor(bundle, engine=engine)
     bad = BadRows(SOURCE)
     layout = _layout(predictor, top_k, as_json=as_json, echo=True)
-    with closing(good_lines(sys.stdin.buffer, encoding, bad, skip=skip_bad_rows)) as lines:
+    with closing(good_lines(sys.stdin.buffer, encoding, bad, reader_of(bundle), skip=skip_bad_rows)) as lines:
         tally = _answer(predictor, lines, layout, PredictScreen(shown=not sys.stdout.isatty()))
     note(tally.cut_sentence(predictor.max_tokens))
     note(skipped_sentence(bad))
 
 
-def _check(texts: Sequence[str]) -> None:
+def reader_of(bundle: Path) -> Reads:
+    """Tells whether the bundle's tokenizer leaves any token of a text; what it leaves none of cannot be labelled.
+
+    Raises:
+        BundleError: there is no bundle.
+    """
+    read_manifest(bundle)
+    return Tokenizer.from_directory(bundle).reads
+
+
+def _check(texts: Sequence[str], reads: Reads) -> None:
     for number, text in enumerate(texts, 1):
-        if not text.strip():
-            raise UsageError(f"text {number} is empty: leave it out, or check the quotes")
+        if not reads(text):
+            raise UsageError(f"text {number} {why_unread(text)}: leave it out, or check the quotes")
         if any("\ud800" <= one <= "\udfff" for one in text):
             raise UsageError(f"text {number} is not UTF-8: pipe it in and pass its --encoding")
 
 
-def good_lines(stream: BinaryIO, encoding: str, bad: BadRows, *, skip: bool) -> Generator[str]:
+def good_lines(stream: BinaryIO, encoding: str, bad: BadRows, reads: Reads, *, skip: bool) -> Generator[str]:
     """The texts of a stream, one per line; empty lines at its end do not count.
 
     Args:
         stream: the lines' bytes.
         encoding: of the lines; UTF-8 may begin with a byte order mark.
         bad: takes the lines that are no text.
+        reads: tells whether the model reads anything of a text.
         skip: go on after one.
 
     Raises:
-        DataError: a line is empty or not in the encoding (without ``skip``), or the encoding is not known.
+        DataError: without ``skip``, a line is empty, has nothing that the model reads, or is not in the encoding; or
+            the encoding is not known.
     """
     empty: list[BadRow] = []
     with _decoded(stream, encoding) as lines:
         for number, line in enumerate(lines, 1):
             text = line.rstrip("\r\n")
-            if not text.strip():
+            if not text.strip() and not reads(text):
                 empty.append(BadRow(number, EMPTY))
                 continue
-            fault = line_fault(text, encoding)
+            fault = line_fault(text, encoding) or (None if reads(text) else (UNREAD, why_unread(text)))
             faults = [*empty, *([BadRow(number, *fault)] if fault else [])]
             empty.clear()
             for one in faults:

@@ -17,7 +17,7 @@ METHODS = ("GET", "POST")
 # What a page may read besides the body. Any header may be sent: clients of the dialects add their own.
 EXPOSED = (
     "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing", "WWW-Authenticate", "X-Model", "X-Model-Version",
-    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-Id",
+    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-Id", "X-Warning",
 )  # fmt: skip
 ANSWER_HOLDS_S = 600
 _ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")

@@ -66,7 +66,9 @@ class Measuring:
         """Labels were given."""
         version = answered.version
         names = {"model": version.name, "version": version.version}
-        for shares in probabilities:
+        for shares, reading in zip(probabilities, answered.readings, strict=True):
+            if reading.blank:
+                continue  # a label of [CLS] and [SEP] says nothing of what is sent here
             confidence = max(shares)
             label = version.labels[shares.index(confidence)]
             self.metrics.count("bertline_predicted", 1, label=label, **names)

@@ -31,6 +31,11 @@ class Reading:
     read: int
     cut: int = 0
 
+    @property
+    def blank(self) -> bool:
+        """No token is left of the text: the network would read [CLS] and [SEP] alone."""
+        return self.read == SPECIAL_TOKENS and not self.cut
+
 
 @dataclass(slots=True)
 class _Asked:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -30,12 +30,30 @@ from bertline.service.reading import Policy, Reading
 from bertline.service.record import note_texts
 from bertline.service.scheduler import BatchRecord, Scheduler, TextProblem
 from bertline.service.settings import ServeSettings
-from bertline.service.texts import check_texts, place_of
+from bertline.service.texts import check_texts, place_of, refuse_blank
 from bertline.service.version import Version
 from bertline.service.worker import StartWorker, WorkerProcess
 from bertline.text.truncation import SHORTEST_TOKENS
 
 log = logging.getLogger(__name__)
+
+
+Blank = Literal["refuse", "answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a request's texts are read, and what it calls them."""
+
+    policy: Policy
+    max_tokens: int | None
+    field: str
+    blank: Blank = "refuse"
+    names: Sequence[str] | None = None
+
+    def name_of(self, place: int, number: int) -> str:
+        """What the request calls one of its texts."""
+        return self.names[place] if self.names is not None else place_of(self.field, place, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +191,7 @@ class Serving:
         policy: Policy | None = None,
         max_tokens: int | None = None,
         field: str = "texts",
+        blank: Blank = "refuse",
     ) -> Answered:
         """Logits of each text; those of a text's windows are averaged.
 
@@ -183,11 +202,13 @@ class Serving:
             policy: which tokens of a long text are read; None is the bundle's.
             max_tokens: fewer than the model reads; None is all.
             field: what the dialect calls the texts, for messages.
+            blank: what becomes of a text of which no token is left; its answer is that to [CLS] and [SEP] alone.
 
         Raises:
             Problem: a text cannot be used, the server has no time for it, or the model cannot compute it.
         """
-        answered = await self._answer(Op.CLASSIFY, version, texts, deadline_s, policy, max_tokens, field)
+        how = _How(policy or version.truncation, max_tokens, field, blank)
+        answered = await self._answer(Op.CLASSIFY, version, texts, deadline_s, how)
         self.measuring.predicted(answered, answered.probabilities())
         return answered
 
@@ -200,9 +221,15 @@ class Serving:
         policy: Policy | None = None,
         max_tokens: int | None = None,
         field: str = "texts",
+        names: Sequence[str] | None = None,
+        blank: Blank = "refuse",
     ) -> Answered:
-        """The mean of each text's token states, not normalised; of windows, their mean. See ``classify``."""
-        return await self._answer(Op.EMBED, version, texts, deadline_s, policy, max_tokens, field)
+        """The mean of each text's token states, not normalised; of windows, their mean. See ``classify``.
+
+        ``names`` is what the dialect calls each of the texts, where they come from several fields.
+        """
+        how = _How(policy or version.truncation, max_tokens, field, blank, names)
+        return await self._answer(Op.EMBED, version, texts, deadline_s, how)
 
     async def hidden(
         self,
@@ -219,53 +246,51 @@ class Serving:
             raise Problem(
                 Code.UNSUPPORTED, "States of tokens cannot be pooled over windows: choose another truncation."
             )
-        found = await self._answer(Op.HIDDEN, version, texts, deadline_s, policy, max_tokens, field)
+        how = _How(policy or version.truncation, max_tokens, field)
+        found = await self._answer(Op.HIDDEN, version, texts, deadline_s, how)
         each = zip(found.rows, found.readings, strict=True)
         rows = [row.reshape(len(reading.pieces[0]), -1) for row, reading in each]
         return Answered(version, rows, found.readings, found.timing)
 
-    async def _answer(
-        self,
-        op: Op,
-        version: Version,
-        texts: Sequence[str],
-        deadline_s: float,
-        policy: Policy | None,
-        max_tokens: int | None,
-        field: str,
-    ) -> Answered:
-        check_texts(texts, self.settings, field)
+    async def _answer(self, op: Op, version: Version, texts: Sequence[str], deadline_s: float, how: _How) -> Answered:
+        check_texts(texts, self.settings, how.field)
         note_texts(texts)
         began_s = perf_counter()
-        policy = policy or version.truncation
-        most = version.max_tokens if max_tokens is None else min(max_tokens, version.max_tokens)
-        if most < SHORTEST_TOKENS:
-            told = f"At least {SHORTEST_TOKENS} tokens of a text are read, [CLS] and [SEP] included: ask for more."
-            raise Problem(Code.OUT_OF_RANGE, told)
-        readings = await version.reader.read(texts, policy, most)
+        readings = await self._read(version, texts, how)
         tokenise_s = perf_counter() - began_s
-        if policy == "error":
-            _refuse_cut(readings, version.name, most, field)
         pieces = [piece for reading in readings for piece in reading.pieces]
         tokens = sum(map(len, pieces))
         if tokens > self.settings.max_request_tokens:
             raise Problem(
                 Code.TOO_MANY_TOKENS,
-                f"{field} would take {tokens:,} tokens and the limit of a request is "
+                f"{how.field} would take {tokens:,} tokens and the limit of a request is "
                 f"{self.settings.max_request_tokens:,}: send them in several requests.",
-                field,
+                how.field,
             )
         await charge_tokens(tokens)
         tracing.queued(began_s, tokenise_s)
         try:
             computed = await self.scheduler.compute(version.line(op), pieces, deadline_s)
         except TextProblem as problem:
-            raise problem.named(_field_of(problem.place, readings, field)) from None
+            name = how.name_of(_text_of(problem.place, readings), len(readings))
+            raise problem.named(name) from None
         rows = _pooled(computed.rows, readings)
         timing = Timing(tokenise_s, computed.queue_s, computed.compute_s)
         answered = Answered(version, rows, readings, timing)
         self.measuring.answered(op, answered)
         return answered
+
+    async def _read(self, version: Version, texts: Sequence[str], how: _How) -> Sequence[Reading]:
+        most = version.max_tokens if how.max_tokens is None else min(how.max_tokens, version.max_tokens)
+        if most < SHORTEST_TOKENS:
+            told = f"At least {SHORTEST_TOKENS} tokens of a text are read, [CLS] and [SEP] included: ask for more."
+            raise Problem(Code.OUT_OF_RANGE, told)
+        readings = await version.reader.read(texts, how.policy, most)
+        if how.blank == "refuse":
+            refuse_blank(texts, readings, lambda place: how.name_of(place, len(texts)))
+        if how.policy == "error":
+            _refuse_cut(readings, version.name, most, how)
+        return readings
 
     async def _version(self, name: str, bundle: Path) -> Version:
         loop = asyncio.get_running_loop()
@@ -308,16 +333,16 @@ def _pooled(rows: list[np.ndarray[Any, Any]], readings: Sequence[Reading]) -> li
     return [np.mean([next(each) for _ in reading.pieces], axis=0) for reading in readings]
 
 
-def _field_of(piece: int, readings: Sequence[Reading], field: str) -> str:
-    """What the request calls the text that a piece is of."""
+def _text_of(piece: int, readings: Sequence[Reading]) -> int:
+    """The place of the text that a piece is of."""
     ends = accumulate(len(reading.pieces) for reading in readings)
-    return place_of(field, next(place for place, end in enumerate(ends) if piece < end), len(readings))
+    return next(place for place, end in enumerate(ends) if piece < end)
 
 
-def _refuse_cut(readings: Sequence[Reading], model: str, max_tokens: int, field: str) -> None:
+def _refuse_cut(readings: Sequence[Reading], model: str, max_tokens: int, how: _How) -> None:
     for place, reading in enumerate(readings):
         if reading.cut:
-            name = place_of(field, place, len(readings))
+            name = how.name_of(place, len(readings))
             raise Problem(
                 Code.TOO_MANY_TOKENS,
                 f"{name} has {reading.read + reading.cut:,} tokens and {model} reads {max_tokens:,}: "

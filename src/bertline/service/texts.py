@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bertline.service.problems import Code, Problem
+from bertline.service.reading import Reading
 from bertline.service.settings import ServeSettings
+from bertline.text import why_unread
 
 _HALF = re.compile("[\ud800-\udfff]")
 
 
 def check_texts(texts: Sequence[str], settings: ServeSettings, field: str) -> None:
-    """Every text has a word, is not too long, and is Unicode.
+    """There are texts and not too many, and each is not too long and is Unicode.
+
+    Whether a text has anything to read is for the tokenizer to say: ``refuse_blank``.
 
     Args:
         texts: of one request.
@@ -44,10 +48,25 @@ def place_of(field: str, place: int, number: int) -> str:
     return field if number == 1 and not field.endswith("s") else f"{field}[{place}]"
 
 
+def refuse_blank(texts: Sequence[str], readings: Sequence[Reading], name_of: Callable[[int], str]) -> None:
+    """Raise the problem of the first text of which no token is left.
+
+    Args:
+        texts: of one request.
+        readings: of each.
+        name_of: what the request calls the text at a place.
+    """
+    for place, (text, reading) in enumerate(zip(texts, readings, strict=True)):
+        if reading.blank:
+            raise blank(text, name_of(place))
+
+
+def blank(text: str, field: str) -> Problem:
+    """What a request is told of a text of which no token is left."""
+    return Problem(Code.EMPTY_TEXT, f"{field} {why_unread(text)}: send at least one word.", field)
+
+
 def _check(text: str, field: str, max_chars: int) -> None:
-    if not text or text.isspace():
-        kind = "only white space" if text else "empty"
-        raise Problem(Code.EMPTY_TEXT, f"{field} is {kind}: send at least one word.", field)
     if len(text) > max_chars:
         raise Problem(
             Code.TEXT_TOO_LONG,

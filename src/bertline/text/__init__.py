@@ -2,6 +2,7 @@
 
 from bertline.text.tokenizer import Span, Tokenizer
 from bertline.text.truncation import Tokens, Truncation
+from bertline.text.unread import why_unread
 from bertline.text.windows import windows
 
-__all__ = ["Span", "Tokenizer", "Tokens", "Truncation", "windows"]
+__all__ = ["Span", "Tokenizer", "Tokens", "Truncation", "why_unread", "windows"]

@@ -26,6 +26,7 @@ SPECIALS = {
     "cls_token": "[CLS]",
     "mask_token": "[MASK]",
 }
+PROBE_CHARACTERS = 64
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -91,6 +92,11 @@ class Tokenizer:
         """Ids of each text, all of them, without special tokens."""
         encoded = self._wordpiece.encode_batch_fast([_whole(text) for text in texts], add_special_tokens=False)
         return [one.ids for one in encoded]
+
+    def reads(self, text: str) -> bool:
+        """Whether any token is left of a text (``bertline.text.unread``)."""
+        # The beginning decides nearly always, and a long text is not tokenised twice for it.
+        return any(ids for part in (text[:PROBE_CHARACTERS], text) for ids in self.encode_whole([part]))
 
     def framed(self, ids: Sequence[int]) -> list[int]:
         """[CLS], the ids, [SEP]."""

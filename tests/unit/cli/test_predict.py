@@ -112,6 +112,11 @@ def test_a_table_can_pass_through_a_pipe(bundle: Path) -> None:
         (["a film", "--overwrite"], "--overwrite goes with --input"),
         (["--input", "in.csv", "--json"], "--json is for texts: with --input, name the --output .jsonl"),
         (["a film", ""], "text 2 is empty: leave it out, or check the quotes"),
+        (["a film", " "], "text 2 is only white space: leave it out, or check the quotes"),
+        (
+            ["\u200b"],  # R9
+            "text 1 has only characters that the model does not read (U+200B): leave it out, or check the quotes",
+        ),
         (["a \udcff"], "text 1 is not UTF-8: pipe it in and pass its --encoding"),
     ],
 )

@@ -163,6 +163,15 @@ def test_what_is_no_text_is_a_bad_row(bundle: Path, tmp_path: Path, value: objec
         label_table(bundle, table(source), 1)
 
 
+@pytest.mark.parametrize("value", ["\u200b", "\x01 \x02", "\u00ad\u2060"])
+def test_a_row_whose_text_has_no_token_is_bad(bundle: Path, tmp_path: Path, value: str) -> None:
+    """R9: the tokenizer decides, as in the service."""
+    source = write(tmp_path / "in.jsonl", [{"text": "a"}, {"text": value}])
+    told = r"1 bad row \(line 2: text in column 'text' of which the model reads nothing \(has only characters that the"
+    with pytest.raises(DataError, match=told):
+        label_table(bundle, table(source), 1)
+
+
 def test_parquet_counts_rows(bundle: Path, tmp_path: Path) -> None:
     source = write(tmp_path / "in.parquet", [{"text": "a"}, {"text": None}])
     with pytest.raises(DataError, match=r"\(row 2: empty text in column 'text'\)"):

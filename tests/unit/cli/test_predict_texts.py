@@ -8,6 +8,7 @@ from bertline.cli.predict_texts import good_lines, json_line, screen_lines, tab_
 from bertline.data.rows import BadRows
 from bertline.errors import DataError, UsageError
 from bertline.inference import Prediction
+from tests.unit.inference.tiny import tiny_tokenizer
 
 PREDICTION = Prediction("good", {"bad": 0.25, "good": 0.75}, read_tokens=8, cut_tokens=0)
 LONG = Prediction("good", {"bad": 0.25, "good": 0.75}, read_tokens=256, cut_tokens=1234)
@@ -15,7 +16,7 @@ LONG = Prediction("good", {"bad": 0.25, "good": 0.75}, read_tokens=256, cut_toke
 
 def lines(content: bytes, encoding: str = "utf-8", *, skip: bool = False) -> tuple[list[str], BadRows]:
     bad = BadRows("standard input")
-    return list(good_lines(io.BytesIO(content), encoding, bad, skip=skip)), bad
+    return list(good_lines(io.BytesIO(content), encoding, bad, tiny_tokenizer().reads, skip=skip)), bad
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,20 @@ def test_wide_characters_are_counted_by_their_cells() -> None:
 
 def test_the_cut_and_the_other_ranks_are_shown() -> None:
     assert screen_lines("text", LONG, 2, 4, 0) == "good   75.0 %  (1,234 tokens cut)\nbad    25.0 %"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("\u200b", "has only characters that the model does not read (U+200B)"),
+        (" \x01\x02 ", "has only characters that the model does not read (U+0001, U+0002)"),
+        ("\u00ad\u2060", "has only characters that the model does not read (U+00AD, U+2060)"),
+    ],
+)
+def test_a_line_without_a_token_is_bad_as_an_empty_one_is(line: str, why: str) -> None:
+    """R9: the tokenizer decides, as in the service."""
+    with pytest.raises(DataError) as caught:
+        lines(f"one\n{line}\ntwo\n".encode())
+    assert f"line 2: a line of which the model reads nothing ({why})" in str(caught.value)
+    found, bad = lines(f"one\n{line}\ntwo\n".encode(), skip=True)
+    assert (found, bad.counts) == (["one", "two"], {"a line of which the model reads nothing": 1})

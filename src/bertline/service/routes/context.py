@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
+from bertline.service import notes
 from bertline.service.json_body import JsonRoute
 from bertline.service.problems import STATUS, Code, ErrorBody, Problem
 from bertline.service.refusals import NOT_WHOLE, problem_of
@@ -103,8 +104,11 @@ def dialect(refuse: Callable[[Problem], Response]) -> type[JsonRoute]:
             handle: Any = super().get_route_handler()
 
             async def answer(request: Request) -> Response:
+                said: dict[str, list[str]] = {}
+                token = notes.enter(said)
                 try:
                     found: Response = await handle(request)
+                    found.headers.update(notes.header(said))
                     return found
                 except RequestValidationError as error:
                     problem = problem_of(error.errors())
@@ -112,6 +116,8 @@ def dialect(refuse: Callable[[Problem], Response]) -> type[JsonRoute]:
                     problem = found_problem
                 except HTTPException:  # the framework's own, for a body that did not come
                     problem = NOT_WHOLE
+                finally:
+                    notes.leave(token)
                 request.app.state.measuring.refused(problem)
                 return refuse(problem)
 

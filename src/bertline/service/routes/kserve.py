@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 from bertline.service.problems import STATUS, Code, ErrorBody, Problem
 from bertline.service.refusals import field_name, problem_of
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
+from bertline.service.routes.fields import Exact, Tolerant
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 # Answered in the service's own shape, after a request has left its route.
@@ -127,20 +128,18 @@ _INSTANCE = {
 }
 
 
-class PredictParameters(BaseModel):
-    """What KServe's Hugging Face server has as flags of its start."""
+class PredictParameters(Exact):
+    """What KServe's Hugging Face server has as flags of its start; the protocol itself has no parameters."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+    at: ClassVar[str] = "parameters."
 
     return_probabilities: bool = Field(False, description="Each label with its calibrated probability.")
 
 
-class Instances(BaseModel):
+class Instances(Tolerant):
     """Texts to classify."""
 
     model_config = ConfigDict(
-        strict=True,
-        extra="ignore",
         json_schema_extra={"examples": [{"instances": ["A quiet film that stays with you for days."]}]},
     )
 
@@ -163,7 +162,7 @@ router = APIRouter(tags=["kserve v1"], route_class=dialect(refused))
     "/v1/models/{name}:predict",
     summary="Classify texts (KServe v1)",
     response_model=Predictions,
-    responses=refusals(*MODEL_ERRORS),
+    responses=refusals(*MODEL_ERRORS, Code.UNKNOWN_FIELD),
     dependencies=[AsJson],
     openapi_extra=body_of({"application/json": Instances}),
 )

@@ -7,7 +7,7 @@ A model has one input, texts (BYTES), and four outputs: ``label`` and ``probabil
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request, Response
@@ -19,21 +19,32 @@ from bertline.service.json_body import json_value
 from bertline.service.problems import Code, Problem
 from bertline.service.routes import health
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
+from bertline.service.routes.fields import Tolerant
 from bertline.service.routes.kserve import body_of, parsed, refusals, refused
-from bertline.service.routes.oip_tensors import LENGTH_HEADER, InputTensor, OutputTensor, split, texts_of, written
+from bertline.service.routes.oip_tensors import (
+    LENGTH_HEADER,
+    InputTensor,
+    OutputTensor,
+    note_unknown,
+    split,
+    texts_of,
+    written,
+)
 from bertline.service.serving import Answered, Serving
 from bertline.service.version import Version
 
 OUTPUTS = ("label", "probabilities", "logits", "embedding")
 UNNAMED = ("label", "probabilities")
 CLASSES = ("probabilities", "logits")  # outputs with a value per label
+PARAMETERS = ("timeout", "binary_data_output")
+OUTPUT_PARAMETERS = ("binary_data", "classification")
 BINARY = "application/octet-stream"
 
 
-class AskedOutput(BaseModel):
+class AskedOutput(Tolerant):
     """An output that the answer shall have."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+    at: ClassVar[str] = "outputs[]."
 
     name: str = Field(description=", ".join(OUTPUTS))
     parameters: dict[str, Any] | None = Field(
@@ -43,12 +54,10 @@ class AskedOutput(BaseModel):
     )
 
 
-class InferRequest(BaseModel):
+class InferRequest(Tolerant):
     """Texts, and what shall be told of them."""
 
     model_config = ConfigDict(
-        strict=True,
-        extra="ignore",
         json_schema_extra={
             "examples": [
                 {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["A quiet film that stays."]}]}
@@ -254,6 +263,7 @@ async def _infer(version: Version, request: Request, serving: Serving, deadline_
     text, rest = split(await request.body(), request.headers.get(LENGTH_HEADER))
     asked = parsed(InferRequest, json_value(text))
     parameters = asked.parameters or {}
+    note_unknown(parameters, PARAMETERS)
     outputs = _outputs(asked, len(version.labels))
     texts = texts_of(asked.inputs, rest, serving.settings.max_batch_texts)
     deadline_s = _earlier(deadline_s, parameters.get("timeout"))
@@ -281,6 +291,7 @@ def _outputs(asked: InferRequest, labels: int) -> list[AskedOutput]:
             raise Problem(
                 Code.UNSUPPORTED, f"{field}.name must be one of {', '.join(OUTPUTS)}, each once.", f"{field}.name"
             )
+        note_unknown(one.parameters, OUTPUT_PARAMETERS, "outputs[].")
         count = (one.parameters or {}).get("classification")
         if count is None:
             continue

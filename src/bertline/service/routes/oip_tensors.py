@@ -14,23 +14,26 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic import FailFast, Field
 from pydantic_core import to_json
 
+from bertline.service.notes import note_ignored
 from bertline.service.problems import Code, Problem
+from bertline.service.routes.fields import Tolerant
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
 MOST_DIMENSIONS = 8  # of a shape, and of lists in lists
+INPUT_PARAMETERS = ("binary_data_size",)
 _DIGITS = 12  # of a length; more is longer than any body
 
 
-class InputTensor(BaseModel):
+class InputTensor(Tolerant):
     """Texts: BYTES, in ``data`` or, with ``parameters.binary_data_size``, after the JSON."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+    at: ClassVar[str] = "inputs[]."
 
     name: str = Field(description="Any: a model has one input.")
     shape: Annotated[list[int], FailFast()] = Field([], description="Number of texts; [] and -1 stand for any.")
@@ -64,6 +67,17 @@ class OutputTensor:
             return self.values.astype("<f4").tobytes()
         elements = [str(one).encode() for one in self.values.flat]
         return b"".join(struct.pack("<I", len(one)) + one for one in elements)
+
+
+def note_unknown(parameters: dict[str, Any] | None, known: tuple[str, ...], at: str = "") -> None:
+    """Say which parameters had no effect; the protocol lets a client send any.
+
+    Args:
+        parameters: of the request, or of one of its tensors.
+        known: those that have one.
+        at: where in the body they are.
+    """
+    note_ignored((one for one in parameters or {} if one not in known), known, f"{at}parameters.")
 
 
 def split(body: bytes, announced: str | None) -> tuple[bytes, bytes]:
@@ -106,6 +120,7 @@ def texts_of(inputs: Sequence[InputTensor], rest: bytes, most: int) -> list[str]
     tensor, field = inputs[0], "inputs[0]"
     if tensor.datatype != "BYTES":
         raise Problem(Code.WRONG_TYPE, f"{field}.datatype must be BYTES: a model reads texts.", f"{field}.datatype")
+    note_unknown(tensor.parameters, INPUT_PARAMETERS, "inputs[].")
     size = (tensor.parameters or {}).get("binary_data_size")
     if (tensor.data is None) == (size is None):
         raise Problem(

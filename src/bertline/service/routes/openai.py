@@ -19,16 +19,25 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
+from bertline.service.notes import note, note_ignored
 from bertline.service.problems import Code, Problem
 from bertline.service.reading import Policy
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
+from bertline.service.routes.fields import Exact, Tolerant
 from bertline.service.routes.kserve import body_of, parsed, refusals, status_of
 from bertline.service.schema import OpenAIModel
 from bertline.service.serving import Answered, Serving
-from bertline.service.texts import check_texts
+from bertline.service.texts import check_texts, place_of
 from bertline.service.version import Version
+from bertline.text import why_unread
 
-CODES = {Code.UNKNOWN_MODEL: "model_not_found", Code.OVERLOADED: "rate_limit_exceeded"}  # where OpenAI has its own
+# Where OpenAI has a name of its own.
+CODES = {
+    Code.UNKNOWN_MODEL: "model_not_found",
+    Code.OVERLOADED: "rate_limit_exceeded",
+    Code.UNKNOWN_FIELD: "unknown_parameter",
+}
+NO_EFFECT = ("priority", "request_id", "cache_salt")  # vLLM's, which change no answer
 SIDES: dict[str | None, Policy | None] = {None: None, "left": "tail", "right": "head"}
 WHOLE = -1  # of truncate_prompt_tokens: what the model reads
 FEWEST_TOKENS = 4  # of truncate_prompt_tokens: [CLS], two of the text, [SEP]
@@ -63,7 +72,7 @@ def refused(problem: Problem) -> Response:
     return JSONResponse(OpenAIError(error=detail).model_dump(), status_code=status, headers=headers)
 
 
-MODEL_REFUSALS = refusals(*MODEL_ERRORS, shape=OpenAIError, names=CODES)
+MODEL_REFUSALS = refusals(*MODEL_ERRORS, Code.UNKNOWN_FIELD, shape=OpenAIError, names=CODES)
 _IDS = {"type": "array", "items": {"type": "integer"}}
 _INPUT = {
     "anyOf": [
@@ -80,7 +89,6 @@ class Prompt(BaseModel):
 
     model_config = ConfigDict(
         strict=True,
-        extra="ignore",
         json_schema_extra={
             "required": ["input"],
             "examples": [{"input": "A quiet film that stays with you for days."}],
@@ -113,9 +121,13 @@ class Prompt(BaseModel):
         return SIDES[self.truncation_side], None if most == WHOLE else most
 
 
-class EmbeddingRequest(Prompt):
-    """Texts to embed."""
+class EmbeddingRequest(Exact, Prompt):
+    """Texts to embed. A field that is not known is refused, as by OpenAI."""
 
+    model_config = ConfigDict(extra="forbid")
+    priority: int | None = Field(None, description="vLLM's; without effect.")
+    request_id: str | None = Field(None, description="vLLM's; without effect.")
+    cache_salt: str | None = Field(None, description="vLLM's; without effect.")
     encoding_format: str | None = Field(None, description="float, or base64 of little-endian float32.")
     dimensions: int | None = Field(None, ge=1, description="Keep so many, and make the length 1 again.")
     user: str | None = Field(None, description="Not looked at.")
@@ -145,9 +157,10 @@ class EmbeddingResponse(BaseModel):
     usage: Usage
 
 
-class ClassifyRequest(Prompt):
-    """Texts to classify."""
+class ClassifyRequest(Tolerant, Prompt):
+    """Texts to classify. A field that is not known is ignored, as by vLLM."""
 
+    model_config = ConfigDict(extra="allow")
     use_activation: bool | None = Field(None, description="false: logits in the place of probabilities.")
 
 
@@ -201,14 +214,16 @@ async def embeddings(request: Request, serving: ServingNow, deadline_s: Deadline
     Of a text that is too long the model reads what it was trained to read; ``usage`` counts what it read.
     """
     asked = parsed(EmbeddingRequest, await request.json())
+    note_ignored((name for name in NO_EFFECT if getattr(asked, name) is not None), ())
     if asked.encoding_format not in (None, "float", "base64"):
         raise Problem(Code.UNSUPPORTED, "encoding_format must be float or base64.", "encoding_format")
     policy, max_tokens = asked.reading()
     version = serving.models.named(asked.model)
     texts = _texts(asked.input, version, serving)
     answered = await serving.embed(
-        version, texts, deadline_s=deadline_s, policy=policy, max_tokens=max_tokens, field="input"
+        *(version, texts), deadline_s=deadline_s, policy=policy, max_tokens=max_tokens, field="input", blank="answer"
     )
+    _note_blank(texts, answered)
     rows = _shortened(np.stack(answered.rows).astype(np.float64), asked.dimensions)
     encoded: list[Any] = rows.tolist()
     if asked.encoding_format == "base64":
@@ -262,6 +277,13 @@ async def classify(request: Request, serving: ServingNow, deadline_s: DeadlineNo
         "usage": _usage(answered),
     }
     return json_answer(to_json(body), answered)
+
+
+def _note_blank(texts: list[str], answered: Answered) -> None:
+    """OpenAI embeds a blank, so that one in a batch does not cost the others their answers; nor is it silent here."""
+    for place, (text, reading) in enumerate(zip(texts, answered.readings, strict=True)):
+        if reading.blank:
+            note("embedded without a token of its own", f"{place_of('input', place, len(texts))} {why_unread(text)}")
 
 
 def _usage(answered: Answered) -> dict[str, int]:

@@ -71,8 +71,9 @@ def _either(*tables: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict
 
 
 # Whose client sends a body that is refused unread cannot be told from it: the service's own shape.
-UNREAD = error_answers(Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW)
-ERRORS = {**_either(tei_errors(*MODEL_ERRORS, empty=True), hf_errors(*MODEL_ERRORS)), **UNREAD}
+UNREAD = (Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW)
+READ = tuple(code for code in MODEL_ERRORS if code not in UNREAD)
+ERRORS = _either(tei_errors(*READ), hf_errors(*READ, Code.UNKNOWN_FIELD), error_answers(*UNREAD))
 Scores = list[TeiScore] | list[list[TeiScore]]
 router = APIRouter(tags=["tei", "hugging face"], route_class=NumberedRoute)
 

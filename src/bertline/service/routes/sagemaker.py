@@ -12,42 +12,28 @@ from io import StringIO
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 
 from bertline.data.delimited import accept_long_fields
-from bertline.inference.activation import Activation
 from bertline.service.json_body import json_value
 from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
+from bertline.service.routes.fields import Tolerant
 from bertline.service.routes.kserve import body_of, parsed, refusals, refused
-from bertline.service.serving import Answered
+from bertline.service.routes.pipeline import PipelineParameters
+from bertline.service.routes.tei_answers import scores
+from bertline.service.texts import blank
 
 JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
-FUNCTIONS: dict[str | None, Activation | None] = {None: None, "softmax": "softmax", "sigmoid": "sigmoid"}
 COLUMN = "inputs"  # of a CSV with a header
 
 
-class PipelineParameters(BaseModel):
-    """Arguments of ``transformers``' text classification pipeline."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    top_k: int | None = Field(
-        None, ge=1, description="So many labels of each text, the most probable first; null is all; without it, one."
-    )
-    function_to_apply: str | None = Field(
-        None, description="From logits to scores: softmax, sigmoid or none; without it, what the model is made for."
-    )
-
-
-class Invocation(BaseModel):
+class Invocation(Tolerant):
     """One text, or several, and how to answer."""
 
     model_config = ConfigDict(
-        strict=True,
-        extra="ignore",
         json_schema_extra={"examples": [{"inputs": "A quiet film that stays with you for days."}]},
     )
 
@@ -94,29 +80,34 @@ async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow)
     if read is None:
         raise Problem(Code.NOT_JSON, f"Send the body with the header Content-Type: {JSON}, {LINES} or {CSV}.")
     inputs, parameters = read(await request.body(), serving.settings.max_batch_texts)
-    scores = _scores_of(parameters)
     texts = [inputs] if isinstance(inputs, str) else inputs
-    answered = await serving.classify(version, texts, deadline_s=deadline_s, field="inputs")
-    rows = [_ranked(version.labels, row) for row in scores(answered)]
+    by_line = kind == LINES
+    answered = await serving.classify(
+        version,
+        texts,
+        deadline_s=deadline_s,
+        policy=parameters.policy,
+        max_tokens=parameters.max_tokens,
+        field="inputs",
+        blank="answer" if by_line else "refuse",
+    )
+    rows = [_ranked(version.labels, row) for row in scores(answered, parameters.function_to_apply)]
     headers = answer_headers(answered)
     if "top_k" in parameters.model_fields_set:
         listed: list[Any] = [row[: parameters.top_k] for row in rows]
     else:
         listed = [row[0] for row in rows]
-    if kind == LINES:
-        return Response(b"".join(to_json([one]) + b"\n" for one in listed), media_type=LINES, headers=headers)
+    if by_line:
+        lines = zip(texts, answered.readings, listed, strict=True)
+        each = (to_json(refusal_of(text) if reading.blank else [one]) for text, reading, one in lines)
+        return Response(b"".join(one + b"\n" for one in each), media_type=LINES, headers=headers)
     alone = isinstance(inputs, str) and isinstance(listed[0], list)  # the pipeline's own exception
     return Response(to_json(listed[0] if alone else listed), media_type=JSON, headers=headers)
 
 
-def _scores_of(parameters: PipelineParameters) -> Callable[[Answered], list[list[float]]]:
-    name = parameters.function_to_apply
-    if name == "none":
-        return lambda answered: [row.tolist() for row in answered.rows]
-    if name not in FUNCTIONS:
-        field = "parameters.function_to_apply"
-        raise Problem(Code.UNSUPPORTED, f"{field} must be softmax, sigmoid or none.", field)
-    return lambda answered: answered.probabilities(calibrated=False, activation=FUNCTIONS[name])
+def refusal_of(text: str) -> dict[str, str]:
+    """The answer to a line of which no token is left; the other lines have theirs."""
+    return {"error": blank(text, COLUMN).message}
 
 
 def _ranked(labels: Sequence[str], scores: Sequence[float]) -> list[dict[str, Any]]:

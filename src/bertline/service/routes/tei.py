@@ -32,7 +32,7 @@ from bertline.service.routes.tei_answers import (
     tei_errors,
     vectors_json,
 )
-from bertline.service.routes.tei_inputs import VersionNow, as_batch, checked, no_prompts, predict_texts, texts_of
+from bertline.service.routes.tei_inputs import VersionNow, as_batch, no_prompts, predict_texts, texts_of
 from bertline.service.routes.tei_schema import (
     TeiEmbedAllRequest,
     TeiEmbedRequest,
@@ -42,10 +42,11 @@ from bertline.service.routes.tei_schema import (
     TeiSimilarityParameters,
     TeiSimilarityRequest,
 )
+from bertline.service.texts import check_texts
 
 MOST_STATES = 8_192  # tokens of a request whose every state is sent: about 60 MB of JSON at 384 numbers each
 
-ERRORS = tei_errors(*MODEL_ERRORS, empty=True)
+ERRORS = tei_errors(*MODEL_ERRORS)
 router = APIRouter(tags=["tei"], route_class=TeiRoute)
 
 
@@ -96,7 +97,7 @@ async def embed_all(
     no_prompts(asked.prompt_name)
     batch = as_batch(asked.inputs)
     texts = await texts_of(batch, version, settings)
-    checked(texts, settings, "inputs")
+    check_texts(texts, settings, "inputs")
     readings = await version.reader.read(texts, asked.policy or version.truncation, version.max_tokens)
     if (tokens := sum(one.read for one in readings)) > MOST_STATES:
         raise Problem(
@@ -123,10 +124,13 @@ async def similarity(
     began_s = perf_counter()
     how = asked.parameters or TeiSimilarityParameters()
     no_prompts(how.prompt_name)
-    checked([asked.inputs.source_sentence], settings, "inputs.source_sentence")
-    checked(asked.inputs.sentences, settings, "inputs.sentences")
+    check_texts([asked.inputs.source_sentence], settings, "inputs.source_sentence")
+    check_texts(asked.inputs.sentences, settings, "inputs.sentences")
     texts = [asked.inputs.source_sentence, *asked.inputs.sentences]
-    answered = await serving.embed(version, texts, deadline_s=deadline_s, policy=how.policy, field="inputs.sentences")
+    names = ["inputs.source_sentence", *(f"inputs.sentences[{place}]" for place in range(len(texts) - 1))]
+    answered = await serving.embed(
+        version, texts, deadline_s=deadline_s, policy=how.policy, field="inputs", names=names
+    )
     return answer(to_json(cosines(np.stack(answered.rows))), answered, sum(map(len, texts)), began_s)
 
 

@@ -28,12 +28,13 @@ KINDS: Mapping[Code, ErrorType] = {
         (
             Code.INVALID_JSON, Code.NOT_FOUND, Code.UNKNOWN_MODEL, Code.METHOD_NOT_ALLOWED, Code.BODY_TOO_LARGE,
             Code.BODY_TOO_SLOW, Code.NOT_JSON, Code.MISSING_FIELD, Code.UNKNOWN_FIELD, Code.CONFLICTING_FIELDS,
-            Code.WRONG_TYPE, Code.OUT_OF_RANGE, Code.EMPTY_TEXT, Code.TEXT_TOO_LONG, Code.TOO_MANY_TEXTS,
+            Code.WRONG_TYPE, Code.OUT_OF_RANGE, Code.TEXT_TOO_LONG, Code.TOO_MANY_TEXTS,
             Code.TOO_MANY_TOKENS, Code.INVALID_HEADER, Code.UNSUPPORTED, Code.NOT_LOCAL, Code.CANNOT_LOAD,
             Code.UNAUTHENTICATED, Code.INVALID_CREDENTIALS, Code.INSUFFICIENT_SCOPE,
         ),
         "Validation",
     ),
+    Code.EMPTY_TEXT: "Empty",
     Code.INVALID_TEXT: "Tokenizer",
     Code.OVERLOADED: "Overloaded",
     Code.RATE_LIMITED: "Overloaded",
@@ -46,6 +47,8 @@ KINDS: Mapping[Code, ErrorType] = {
     Code.NOT_READY: "Unhealthy",
 }  # fmt: skip
 STATUS_OF_KIND: Mapping[ErrorType, int] = {"Backend": 424, "Empty": 400}
+# Too much in one request: TEI's description calls it "Batch size error", and its clients split the request at a 413.
+STATUS_OF_CODE: Mapping[Code, int] = dict.fromkeys((Code.TOO_MANY_TEXTS, Code.TOO_MANY_TOKENS, Code.TEXT_TOO_LONG), 413)
 # Answered after a route failed, when nobody knows any more whose client asks, so in the service's own shape.
 OUTSIDE_ROUTES = frozenset({Code.INTERNAL})
 
@@ -58,12 +61,17 @@ class TeiProblem(Problem):
         self.kind = kind
 
 
+def status_of(kind: ErrorType, code: Code) -> int:
+    """The status of a problem, as TEI's router maps its kinds (``router/src/http/server.rs``)."""
+    return STATUS_OF_KIND.get(kind) or STATUS_OF_CODE.get(code) or int(STATUS[code])
+
+
 def refuse(problem: Problem) -> Response:
     """The answer to a request that has a problem."""
     kind = problem.kind if isinstance(problem, TeiProblem) else KINDS[problem.code]
     return JSONResponse(
         TeiError(error=problem.message, error_type=kind).model_dump(),
-        status_code=STATUS_OF_KIND.get(kind, int(problem.status)),
+        status_code=status_of(kind, problem.code),
         headers={"Cache-Control": "no-store", **problem.headers},
     )
 
@@ -71,21 +79,16 @@ def refuse(problem: Problem) -> Response:
 TeiRoute = dialect(refuse)
 
 
-def tei_errors(*codes: Code, empty: bool = False) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route for its OpenAPI description.
-
-    Args:
-        codes: what may happen.
-        empty: also TEI's own kind, of a batch without texts.
-    """
+def tei_errors(*codes: Code) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route for its OpenAPI description, given what may happen."""
     own: dict[int | str, set[str]] = {}
-    found: dict[int | str, set[str]] = {400: {"Empty"}} if empty else {}
+    found: dict[int | str, set[str]] = {}
     for code in codes:
         kind = KINDS[code]
         if code in OUTSIDE_ROUTES:
             own.setdefault(int(STATUS[code]), set()).add(code)
         else:
-            found.setdefault(STATUS_OF_KIND.get(kind, int(STATUS[code])), set()).add(kind)
+            found.setdefault(status_of(kind, code), set()).add(kind)
     return {
         **{status: {"model": ErrorBody, "description": ", ".join(sorted(one))} for status, one in own.items()},
         **{status: {"model": TeiError, "description": ", ".join(sorted(one))} for status, one in found.items()},

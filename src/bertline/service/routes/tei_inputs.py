@@ -10,10 +10,8 @@ from fastapi import Depends, Request
 
 from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import ServingNow
-from bertline.service.routes.tei_answers import TeiProblem
 from bertline.service.routes.tei_schema import Ids
 from bertline.service.settings import ServeSettings
-from bertline.service.texts import check_texts
 from bertline.service.version import Version
 
 
@@ -83,15 +81,9 @@ def as_batch(inputs: str | Ids | list[str | Ids]) -> list[str | Ids]:
 
 
 def not_empty(batch: Sequence[object], field: str) -> None:
-    """Raise what TEI says of a batch without texts."""
+    """Refuse a batch without texts."""
     if not batch:
-        raise TeiProblem("Empty", Code.EMPTY_TEXT, f"{field} is an empty list: send at least one text.", field)
-
-
-def checked(texts: Sequence[str], settings: ServeSettings, field: str) -> None:
-    """As ``check_texts``, where an empty list is TEI's kind of error."""
-    not_empty(texts, field)
-    check_texts(texts, settings, field)
+        raise Problem(Code.EMPTY_TEXT, f"{field} is an empty list: send at least one text.", field)
 
 
 async def texts_of(batch: Sequence[str | Ids], version: Version, settings: ServeSettings) -> list[str]:

@@ -17,14 +17,14 @@ from bertline.service.routes.tei_inputs import (
     MODEL_PATH,
     VersionNow,
     check_ids,
-    checked,
     no_prompts,
     not_empty,
 )
 from bertline.service.routes.tei_schema import TeiClassifier, TeiDecodeRequest, TeiInfo, TeiToken, TeiTokenizeRequest
+from bertline.service.texts import check_texts
 from bertline.service.version import Version
 
-ERRORS = tei_errors(*MODEL_ERRORS, empty=True)
+ERRORS = tei_errors(*MODEL_ERRORS)
 router = APIRouter(tags=["tei"], route_class=TeiRoute)
 
 
@@ -33,7 +33,7 @@ async def tokenize(asked: TeiTokenizeRequest, version: VersionNow, settings: Set
     """The tokens of each text, all of them, with their places in it."""
     no_prompts(asked.prompt_name)
     texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
-    checked(texts, settings, "inputs")
+    check_texts(texts, settings, "inputs")
     return await asyncio.to_thread(lambda: [_tokens(one, version, asked.add_special_tokens) for one in texts])
 
 

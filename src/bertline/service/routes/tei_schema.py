@@ -1,17 +1,16 @@
 """What goes over the wire to and from clients of Text Embeddings Inference (TEI 1.9, ``router/src/http/types.rs``).
 
-Fields that TEI does not know are ignored, as TEI does. Wrong ones get one sentence and not one for each type they might
-have had.
+Fields that TEI does not know are ignored, as TEI does, and a header of the answer names them. Wrong ones get one
+sentence and not one for each type they might have had.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -22,16 +21,18 @@ from pydantic import (
 
 from bertline.service.problems import Code, Problem
 from bertline.service.reading import Policy
+from bertline.service.routes.fields import Tolerant
 
 ErrorType = Literal["Unhealthy", "Backend", "Overloaded", "Validation", "Tokenizer", "Empty"]
 POLICIES: Mapping[str, Policy] = {"right": "head", "left": "tail"}  # what TEI cuts off, and what is read then
 
 
-def must_be(wanted: str) -> WrapValidator:
+def must_be(wanted: str, at: str = "") -> WrapValidator:
     """One sentence for a field of the wrong type, whatever its members were tried for.
 
     Args:
         wanted: what the field must be, as in "a string".
+        at: where in the body the field is, as in "parameters.".
     """
 
     def check(value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
@@ -39,7 +40,8 @@ def must_be(wanted: str) -> WrapValidator:
             return validate(value)
         except ValidationError:
             # No ValueError, so pydantic lets it pass.
-            raise Problem(Code.WRONG_TYPE, f"{info.field_name} must be {wanted}.", info.field_name) from None
+            field = f"{at}{info.field_name}"
+            raise Problem(Code.WRONG_TYPE, f"{field} must be {wanted}.", field) from None
 
     return WrapValidator(check)
 
@@ -57,10 +59,8 @@ Input = Annotated[
 Direction = Annotated[Literal["Left", "Right", "left", "right"] | None, must_be('"left" or "right"')]
 
 
-class Lenient(BaseModel):
-    """Of another server's clients: types are checked, unknown fields are not."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
+class Lenient(Tolerant):
+    """Part of a body of TEI's clients: its types are checked, and unknown fields are ignored."""
 
     @model_validator(mode="before")
     @classmethod
@@ -127,12 +127,16 @@ class TeiEmbedRequest(TeiEmbedAllRequest):
 class TeiSentences(Lenient):
     """A sentence, and those it is compared with."""
 
+    at: ClassVar[str] = "inputs."
+
     source_sentence: Annotated[str, must_be("a string")] = Field(examples=["A quiet film."])
     sentences: Annotated[Strings, must_be("a list of strings")] = Field(examples=[["A loud film.", "A calm one."]])
 
 
 class TeiSimilarityParameters(Prompted):
     """How the sentences are read."""
+
+    at: ClassVar[str] = "parameters."
 
 
 class TeiSimilarityRequest(Lenient):

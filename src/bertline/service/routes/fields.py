@@ -1,0 +1,47 @@
+"""Fields that a dialect does not know: ignored and named in a header, or refused by name, as its own server does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from bertline.service.notes import hint, note_ignored, shown
+from bertline.service.problems import Code, Problem
+
+
+class Tolerant(BaseModel):
+    """Part of a body whose unknown fields are ignored; the answer's header names them (``bertline.service.notes``)."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    at: ClassVar[str] = ""  # where in the body it is, as in "parameters."
+
+    @model_validator(mode="after")
+    def _note_unknown(self) -> Self:
+        note_ignored(self.model_extra or {}, list(type(self).model_fields), self.at)
+        return self
+
+
+class Exact(BaseModel):
+    """Part of a body whose unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    at: ClassVar[str] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, content: Any) -> Any:
+        if isinstance(content, Mapping):
+            for name in content:
+                if name not in cls.model_fields:
+                    raise cls.unknown(name)
+        return content
+
+    @classmethod
+    def unknown(cls, name: str) -> Problem:
+        """What a request with this field is told."""
+        known = list(cls.model_fields)
+        meant = hint(name, known).strip(" ()") or f"known are {', '.join(f'{cls.at}{one}' for one in known)}."
+        field = f"{cls.at}{shown(name)}"
+        return Problem(Code.UNKNOWN_FIELD, f"There is no field {field}: {meant}", field)
