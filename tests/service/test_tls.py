@@ -34,7 +34,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bertline.errors import UsageError
 from bertline.service import ServeSettings
 from bertline.service import tls as tls_module
-from bertline.service.patient_http import PatientHttp
+from bertline.service.http1.connection import Http1Connection
 from bertline.service.run import Server, listen
 from bertline.service.security_headers import SecurityHeaders
 from bertline.service.tls import RenewableTls, TlsSettings, extensions, load
@@ -100,7 +100,7 @@ def served(
     assert not thread.is_alive(), "the server did not stop"
 
 
-class ShowsTls(PatientHttp):
+class ShowsTls(Http1Connection):
     """Puts the extensions of the connection into the scope of each request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

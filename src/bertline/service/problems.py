@@ -17,6 +17,12 @@ from starlette.responses import JSONResponse
 class Code(StrEnum):
     """What went wrong, for programs; the message is for people."""
 
+    MALFORMED_REQUEST = "malformed_request"
+    HEAD_TOO_LARGE = "head_too_large"
+    TARGET_TOO_LONG = "target_too_long"
+    UNSUPPORTED_VERSION = "unsupported_version"
+    UNSUPPORTED_TRANSFER_ENCODING = "unsupported_transfer_encoding"
+    EXPECTATION_FAILED = "expectation_failed"
     INVALID_JSON = "invalid_json"
     NOT_FOUND = "not_found"
     UNKNOWN_MODEL = "unknown_model"
@@ -53,6 +59,12 @@ class Code(StrEnum):
 
 
 STATUS: Mapping[Code, HTTPStatus] = {
+    Code.MALFORMED_REQUEST: HTTPStatus.BAD_REQUEST,
+    Code.HEAD_TOO_LARGE: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    Code.TARGET_TOO_LONG: HTTPStatus.REQUEST_URI_TOO_LONG,
+    Code.UNSUPPORTED_VERSION: HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
+    Code.UNSUPPORTED_TRANSFER_ENCODING: HTTPStatus.NOT_IMPLEMENTED,
+    Code.EXPECTATION_FAILED: HTTPStatus.EXPECTATION_FAILED,
     Code.INVALID_JSON: HTTPStatus.BAD_REQUEST,
     Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Code.UNKNOWN_MODEL: HTTPStatus.NOT_FOUND,

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import ipaddress
+import logging
 import os
 import resource
 import signal
@@ -21,15 +22,20 @@ from bertline.monitoring.logs import configure
 from bertline.monitoring.metrics import Metrics
 from bertline.monitoring.traces import open_traces
 from bertline.service.app import REFUSE, create_app
+from bertline.service.http1.connection import Http1Connection, Http1Settings
+from bertline.service.http1.grammar import Limits
 from bertline.service.models import Models
-from bertline.service.patient_http import PatientHttp
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
+from bertline.service.problems import Problem
 from bertline.service.proxies import hosts_of
 from bertline.service.record import log_context
 from bertline.service.serving import Serving
 from bertline.service.settings import ServeSettings
 from bertline.service.shedding import Shedding
+from bertline.service.tally import Tally
 from bertline.service.tls import RenewableTls
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 2048  # connections that the system holds until they are accepted
 LAST_WORDS_S = 0.1  # from a connection to its first request
@@ -132,7 +138,7 @@ class Server(uvicorn.Server):
             log_level="warning",
             access_log=False,
             ws="none",
-            http=PatientHttp.limited(settings.body_timeout_s, Shedding(serving, REFUSE).answer),
+            http=Http1Connection.with_settings(_http1(serving)),
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
@@ -198,6 +204,21 @@ class Server(uvicorn.Server):
     async def _watch(self) -> None:
         await self._serving.failed.wait()
         self.failure, self.should_exit = self._serving.failure, True
+
+
+def _http1(serving: Serving) -> Http1Settings:
+    """How connections behave, as the settings say."""
+    settings, measuring = serving.settings, serving.measuring
+    limits = Limits(settings.max_head_bytes, settings.max_header_bytes, settings.max_headers, settings.max_target_bytes)
+    tally = Tally(
+        log, "%d connections were closed: their requests are not valid HTTP/1.1, or too large before the body"
+    )
+
+    def on_malformed(problem: Problem) -> None:
+        measuring.refused(problem)
+        tally.add()
+
+    return Http1Settings(limits, settings.body_timeout_s, Shedding(serving, REFUSE).answer, on_malformed)
 
 
 def _measure(metrics: Metrics, perimeter: Perimeter | None, tls: RenewableTls | None) -> None:

@@ -33,6 +33,13 @@ class ServeSettings(BaseModel):
     max_request_tokens: int = Field(131_072, ge=16, description="most tokens that one request may have computed")
     max_body_bytes: int = Field(4 * 2**20, ge=1024, description="most bytes of the body of one request")
 
+    max_head_bytes: int = Field(
+        32_768, ge=1024, description="most bytes of a request's first line and headers; also of a body's trailers"
+    )
+    max_header_bytes: int = Field(16_384, ge=256, description="most bytes of one header")
+    max_headers: int = Field(100, ge=10, description="most headers of one request")
+    max_target_bytes: int = Field(8_192, ge=256, description="most bytes of a path with its query")
+
     max_wait_ms: float = Field(
         1_000, gt=0, description="a request that would wait longer for the model is refused (429)"
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -20,7 +19,8 @@ from bertline.inference.waiting import bucket
 from bertline.inference.wire import Op
 from bertline.service.access_log import request_id
 from bertline.service.problems import Problem
-from bertline.service.security_headers import HEADERS, OWN_ORIGIN_ONLY
+from bertline.service.raw_response import raw_response
+from bertline.service.tally import Tally
 
 if TYPE_CHECKING:
     from bertline.service.serving import Serving
@@ -37,7 +37,6 @@ ASKS: Mapping[bytes, Op] = {
 SAME_S = 0.005  # for which what was found about a queue is taken to hold
 # English has 4 to 5 in JSON: a request is taken for shorter than it is, and looked at when in doubt.
 BYTES_PER_TOKEN = 6
-TELL_EVERY_S = 1.0
 KEPT = 256  # answers as bytes
 LARGEST_BODY = 65_536  # that is read to its end and thrown away, so that the connection can be used again
 Headers = Iterable[tuple[bytes, bytes]]
@@ -56,7 +55,7 @@ class Shedding:
         self._found: dict[tuple[Op, int], Problem | None] = {}
         self._found_s = 0.0
         self._written: dict[tuple[bytes, str, int], tuple[bytes, bytes]] = {}
-        self._untold, self._told_s = 0, -TELL_EVERY_S
+        self._tally = Tally(log, "the queue is full: %d requests were refused at the sight of their head")
 
     def answer(self, method: bytes, path: bytes, headers: Headers) -> bytes | None:
         """The whole answer to a request whose head has come, or None where it has to be looked at.
@@ -70,7 +69,7 @@ class Shedding:
         problem = self._problem(op, size) if size is not None else None
         if problem is None:
             return None
-        self._tell()
+        self._tally.add()
         measuring = self._serving.measuring
         measuring.refused(problem)
         measuring.metrics.count(
@@ -78,14 +77,6 @@ class Shedding:
         )
         head, body = self._bytes(path, problem)
         return b"%sx-request-id: %s\r\n\r\n%s" % (head, request_id(named), body)
-
-    def _tell(self) -> None:
-        """One line of the log a second for all of them: a line each would cost more than the refusal."""
-        self._untold += 1
-        now_s = time.monotonic()
-        if now_s >= self._told_s + TELL_EVERY_S:
-            log.warning("the queue is full: %d requests were refused at the sight of their head", self._untold)
-            self._untold, self._told_s = 0, now_s
 
     def _problem(self, op: Op, size: int) -> Problem | None:
         now_s = time.monotonic()
@@ -118,13 +109,8 @@ class Shedding:
 
     def _write(self, path: bytes, problem: Problem) -> tuple[bytes, bytes]:
         scope: Scope = {"type": "http", "method": "POST", "path": path.decode(), "headers": [], "root_path": ""}
-        response = self._refuse(scope, problem)
-        response.headers.update({"Content-Security-Policy": OWN_ORIGIN_ONLY, **HEADERS})
-        status = problem.status
-        lines = [b"HTTP/1.1 %d %s" % (status.value, status.phrase.encode())]
-        lines.append(b"date: " + formatdate(usegmt=True).encode())
-        lines += [name + b": " + value for name, value in response.raw_headers]
-        return b"\r\n".join(lines) + b"\r\n", bytes(response.body)
+        head, body = raw_response(self._refuse(scope, problem))
+        return head.removesuffix(b"\r\n"), body
 
 
 def _again_s(problem: Problem) -> int:

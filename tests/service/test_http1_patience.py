@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bertline.service import ServeSettings
-from bertline.service.patient_http import PatientHttp
+from bertline.service.http1.connection import Http1Connection, Http1Settings
 from tests.service.doubles import Gated, WordCounter
 from tests.service.live import live, warm
 from tests.service.sockets import HEAD, connected, request_of, rest_of
@@ -84,5 +84,5 @@ def test_an_answer_may_take_longer_than_a_head_may() -> None:
 
 
 def test_the_bound_is_a_setting() -> None:
-    assert PatientHttp.limited(3).head_timeout_s == 3
-    assert PatientHttp.head_timeout_s == 20
+    assert Http1Connection.with_settings(Http1Settings(head_timeout_s=3)).settings.head_timeout_s == 3
+    assert Http1Connection.settings.head_timeout_s == 20

@@ -1,0 +1,80 @@
+"""R1, R2, R3: no byte of a body is ever read as a request, by any published way to have it read so."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+
+from tests.service.recorded import Recorded, Seen, recorded, statuses
+from tests.service.smuggling import HIDDEN_PATH, VECTORS, Vector
+from tests.service.sockets import connected, rest_of
+
+LAST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Recorded]:
+    with recorded() as one:
+        yield one
+
+
+def named(vectors: list[Vector]) -> list[object]:
+    return [pytest.param(one, id=one.name.replace(" ", "-")) for one in vectors]
+
+
+def exchange(server: Recorded, *pieces: bytes) -> tuple[list[int], list[Seen]]:
+    """The statuses of all responses until the server closes, and what its application was asked."""
+    server.requests.clear()
+    with connected(server.url) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            connection.sendall(piece)
+        answered = rest_of(connection)
+    return statuses(answered), list(server.requests)
+
+
+def test_at_least_sixty_vectors_are_told_apart() -> None:
+    assert len({one.name for one in VECTORS}) == len(VECTORS) >= 60
+
+
+@pytest.mark.parametrize("vector", named([one for one in VECTORS if one.body is None]))
+def test_what_is_no_request_gets_one_response_and_nothing_after_it_is_read(server: Recorded, vector: Vector) -> None:
+    answered, asked = exchange(server, vector.data + LAST)
+    assert answered == [vector.status]
+    assert HIDDEN_PATH not in [one.path for one in asked]
+    assert not [one for one in asked if one.path != "/v1/predict"]  # its own request at most, whose body broke off
+
+
+@pytest.mark.parametrize("vector", named([one for one in VECTORS if one.body is not None]))
+def test_a_body_stays_a_body_and_the_next_request_begins_after_it(server: Recorded, vector: Vector) -> None:
+    answered, asked = exchange(server, vector.data + LAST)
+    assert answered == [vector.status, 200]
+    assert [one.body for one in asked] == [vector.body, b""]
+    assert asked[1].path == "/livez"
+
+
+@pytest.mark.parametrize("vector", named([one for one in VECTORS if one.body is not None]))
+def test_it_does_not_matter_in_which_pieces_it_comes(server: Recorded, vector: Vector) -> None:
+    half = len(vector.data) // 2
+    head = vector.data.index(b"\r\n\r\n", 2) + 4
+    for cuts in ([head], [half], [1, 2, 3, head - 1, head + 1]):
+        places = sorted({0, *(one for one in cuts if 0 < one < len(vector.data)), len(vector.data)})
+        pieces = [vector.data[one:two] for one, two in pairwise(places)]
+        answered, asked = exchange(server, *pieces, LAST)
+        assert (answered, [one.body for one in asked]) == ([vector.status, 200], [vector.body, b""])
+
+
+def test_requests_sent_together_are_answered_in_their_order(server: Recorded) -> None:
+    predict = next(one.data for one in VECTORS if one.name == "head: an empty line first")
+    answered, asked = exchange(server, predict * 3 + LAST)
+    assert answered == [200] * 4
+    assert [one.path for one in asked] == ["/v1/predict"] * 3 + ["/livez"]
+
+
+def test_what_cannot_be_read_does_not_overtake_the_response_before_it(server: Recorded) -> None:
+    predict = next(one.data for one in VECTORS if one.name == "head: absolute target")
+    answered, asked = exchange(server, predict + b"nothing\n" + LAST)
+    assert (answered, len(asked)) == ([200, 400], 1)
