@@ -191,7 +191,9 @@ def _chunks() -> list[Vector]:
         "CR in an extension": b"10;a\rb\r\n" + JSON + b"\r\n" + END,
         "extension hides a request": b"10;\n" + HIDDEN + JSON + b"\r\n" + END,
         "extension without a name": b"10;\r\n" + JSON + b"\r\n" + END,
+        "extension after a blank": b"10 ;a\r\n" + JSON + b"\r\n" + END,
         "extension with an open quote": b'10;a="\r\n' + JSON + b"\r\n" + END,
+        "trailer with a length": chunk(JSON) + b"0\r\nContent-Length: 5\r\n\r\n",
         "trailer with obs-fold": chunk(JSON) + b"0\r\nA: b\r\n c\r\n\r\n",
         "trailer with a bare LF": chunk(JSON) + b"0\r\nA: b\nC: d\r\n\r\n",
         "trailer with a blank before the colon": chunk(JSON) + b"0\r\nA : b\r\n\r\n",
@@ -203,7 +205,7 @@ def _chunks() -> list[Vector]:
     found.append(refused("chunk: many extensions", chunked(body=many + END), 431))
     trailer = chunk(JSON) + b"0\r\nA: " + b"b" * 40_000 + b"\r\n\r\n"
     found.append(refused("chunk: oversize trailer", chunked(body=trailer), 431))
-    fine = b'10 ; a = b ; c="d;\\"\t e"\r\n' + JSON + b"\r\n0;z\r\nX-Checksum: 1\r\nContent-Length: 5\r\n\r\n"
+    fine = b'10;a=b;c="d e"\r\n' + JSON + b"\r\n0;z\r\nX-Checksum: 1\r\n\r\n"
     found.append(served("chunk: extensions and trailers", chunked(body=fine)))
     found.append(
         served(

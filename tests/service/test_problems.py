@@ -71,6 +71,12 @@ WRONG: list[tuple[object, Code, str | None, str]] = [
 ]
 # Codes whose tests need more than a body, and where those are.
 ELSEWHERE = {
+    Code.MALFORMED_REQUEST: "test_http1_bounds.py::test_what_is_no_request_is_told_why",
+    Code.UNSUPPORTED_VERSION: "test_http1_bounds.py::test_what_is_no_request_is_told_why",
+    Code.UNSUPPORTED_TRANSFER_ENCODING: "test_http1_bounds.py::test_what_is_no_request_is_told_why",
+    Code.EXPECTATION_FAILED: "test_http1_bounds.py::test_what_is_no_request_is_told_why",
+    Code.HEAD_TOO_LARGE: "test_http1_bounds.py::test_a_bound_is_exact",
+    Code.TARGET_TOO_LONG: "test_http1_bounds.py::test_a_bound_is_exact",
     Code.NOT_JSON: "test_problems.py::test_only_json_is_taken_because_a_foreign_page_can_send_the_rest",
     Code.NOT_FOUND: "test_problems.py::test_an_unknown_path",
     Code.METHOD_NOT_ALLOWED: "test_problems.py::test_a_wrong_method_names_the_right_one",

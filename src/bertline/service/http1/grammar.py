@@ -20,7 +20,7 @@ HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9
 ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
 LENGTH = re.compile(rb"[0-9]{1,18}")
 QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
-CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[ \t]*%b+(?:[ \t]*=[ \t]*(?:%b+|%b))?)*" % (TOKEN, TOKEN, QUOTED))
+CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;%b+(?:=(?:%b+|%b))?)*" % (TOKEN, TOKEN, QUOTED))
 END = b"\r\n\r\n"
 FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"})
 CHUNK_SIZE_BYTES = 15  # digits of a chunk's size at most; what is longer has extensions

@@ -327,8 +327,8 @@ class RequestParser:
         block = self._until(END, self._overhead_left, "trailer")
         if block is None:
             return False
-        for _ in self._lines(block):
-            pass
+        if any(name in FRAMING for name, _ in self._lines(block)):
+            raise malformed("a trailer belongs into the head (RFC 9110, section 6.5.1)")
         return self._end()
 
     def _end(self) -> bool:

@@ -1,0 +1,175 @@
+"""R3: everything before the body has a bound; what exceeds it is refused at once, in the service's own words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from bertline.service import ServeSettings
+from bertline.service.http1.connection import LINGER_BYTES
+from tests.service.recorded import Recorded, recorded, statuses
+from tests.service.sockets import connected, rest_of
+
+SETTINGS = ServeSettings(
+    drain_s=0,
+    max_head_bytes=4_096,
+    max_header_bytes=1_024,
+    max_headers=20,
+    max_target_bytes=512,
+    max_body_bytes=2_000,
+    body_timeout_s=5,
+)
+BUFFERS = 16 * 2**20  # of the two sockets, at most
+GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Recorded]:
+    with recorded(SETTINGS) as one:
+        yield one
+
+
+def answer(server: Recorded, data: bytes) -> tuple[int, dict[str, str]]:
+    """Status and error of the response, after which the server closes."""
+    with connected(server.url) as connection:
+        connection.sendall(data)
+        answered = rest_of(connection)
+    (status,) = statuses(answered)
+    head, _, body = answered.partition(b"\r\n\r\n")
+    if status >= 400:
+        assert b"\r\nConnection: close" in head or b"\r\nconnection: close" in head
+        assert b"x-content-type-options: nosniff" in head.lower()
+    return status, json.loads(body).get("error", {})
+
+
+def header(size: int) -> bytes:
+    return b"A: " + b"x" * (size - 3) + b"\r\n"
+
+
+CLOSE = b"Connection: close\r\n\r\n"
+HEAD = len(GET + CLOSE) - 4
+
+
+@pytest.mark.parametrize(
+    ("inside", "beyond", "status", "code", "message"),
+    [
+        (
+            *(GET + header(1_024) + CLOSE, GET + header(1_025) + CLOSE, 431, "head_too_large"),
+            "The header of the request exceeds the limit of 1,024 bytes: send less.",
+        ),
+        (
+            GET + b"A: b\r\n" * 18 + CLOSE,
+            GET + b"A: b\r\n" * 19 + CLOSE,
+            *(431, "head_too_large", "The number of headers of the request exceeds the limit of 20: send less."),
+        ),
+        (
+            GET + header(1_020) * 3 + header(4_096 - HEAD - 3 * 1_022 - 2) + CLOSE,
+            GET + header(1_020) * 3 + header(4_096 - HEAD - 3 * 1_022 - 1) + CLOSE,
+            *(431, "head_too_large", "The head of the request exceeds the limit of 4,096 bytes: send less."),
+        ),
+        (
+            GET.replace(b"/livez", b"/livez?" + b"a" * 505) + CLOSE,
+            GET.replace(b"/livez", b"/livez?" + b"a" * 506) + CLOSE,
+            *(414, "target_too_long", "The path with its query exceeds the limit of 512 bytes: send what is long in"),
+        ),
+    ],
+    ids=["header", "headers", "head", "target"],
+)
+def test_a_bound_is_exact(server: Recorded, inside: bytes, beyond: bytes, status: int, code: str, message: str) -> None:
+    assert answer(server, inside)[0] == 200
+    found, error = answer(server, beyond)
+    assert (found, error["code"]) == (status, code)
+    assert error["message"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "code", "message"),
+    [
+        (b"GET  / HTTP/1.1\r\n\r\n", 400, "malformed_request", "This is not a valid HTTP/1.1 request: its first line"),
+        (b"\x16\x03\x01\x02\x00\x01", 400, "malformed_request", "This is not a valid HTTP/1.1 request: it does not"),
+        (b"PRI * HTTP/2.0\r\n\r\n", 505, "unsupported_version", "Only HTTP/1.1 and HTTP/1.0 are spoken here: use one"),
+        (GET + b"Expect: a\r\n\r\n", 417, "expectation_failed", "Expect can only be 100-continue here: leave it out."),
+        (
+            *(GET + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501, "unsupported_transfer_encoding"),
+            "Transfer-Encoding can only be chunked here: compress with Content-Encoding instead.",
+        ),
+    ],
+)
+def test_what_is_no_request_is_told_why(server: Recorded, data: bytes, status: int, code: str, message: str) -> None:
+    found, error = answer(server, data)
+    assert (found, error["code"]) == (status, code)
+    assert error["message"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"a" * 65_536, b"A: b\r\n" * 10_000, b"A: " + b"b" * 65_533],
+    ids=["one header", "many headers", "a header in pieces"],
+)
+@pytest.mark.parametrize("start", [GET + b"A: ", b"GET /", GET + b"Transfer-Encoding: chunked\r\n\r\n1;a="])
+def test_64_mb_before_the_body_are_not_taken(server: Recorded, start: bytes, piece: bytes) -> None:
+    sent = refused_after(server, start, piece)
+    assert sent < LINGER_BYTES + BUFFERS
+    assert server.requests == [] or b"chunked" in start
+
+
+def refused_after(server: Recorded, start: bytes, piece: bytes) -> int:
+    """Bytes that went out until the server had closed the connection."""
+    server.requests.clear()
+    with connected(server.url) as connection:
+        connection.sendall(start)
+        for number in range(2**26 // len(piece)):
+            try:
+                connection.sendall(piece)
+            except OSError:
+                return number * len(piece)
+    raise AssertionError("all of it was taken")
+
+
+def test_a_refused_client_that_is_still_sending_reads_why(server: Recorded) -> None:
+    """A reset would take the response away: the server closes its side and goes on reading for a while."""
+    with connected(server.url) as connection:
+        connection.sendall(GET + b"A: " + b"b" * 300_000)
+        assert statuses(rest_of(connection)) == [431]
+        connection.sendall(b"b" * 100_000)  # nobody minds
+    body = b'{"text": "%s"}' % (b"good " * 100_000)
+    for _ in range(20):
+        response = httpx.post(f"{server.url}/v1/predict", content=body, headers={"Content-Type": "application/json"})
+        assert response.status_code == 413
+
+
+def test_a_body_that_nobody_reads_has_its_time_too() -> None:
+    """The request is answered before its body is there, and the body stops coming."""
+    settings = ServeSettings(drain_s=0, body_timeout_s=0.3, max_body_bytes=2_000)
+    with recorded(settings) as server, connected(server.url) as connection:
+        connection.sendall(b"POST /nothing HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 1000\r\n\r\n{")
+        assert statuses(rest_of(connection))[0] in (400, 404, 408)
+
+
+def test_requests_that_wait_for_the_one_ahead_are_bounded(server: Recorded) -> None:
+    """A client may send many at once; each is answered, and no more than the bounds of a head waits in memory."""
+    many = (GET + b"\r\n") * 2_000 + GET + CLOSE
+    with connected(server.url) as connection:
+        connection.setblocking(True)
+        answered = bytearray()
+        connection.settimeout(30)
+        sent = 0
+        while sent < len(many):
+            sent += connection.send(many[sent : sent + 60_000])
+            answered += connection.recv(65_536)
+        answered += rest_of(connection)
+    assert statuses(bytes(answered)) == [200] * 2_001
+
+
+def test_refusals_are_counted_and_said_once_a_second(server: Recorded, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        answer(server, b"nothing\n\n")
+    metrics = httpx.get(f"{server.url}/metrics").text
+    counted = next(one for one in metrics.splitlines() if one.startswith('bertline_problems_total{code="malformed'))
+    assert float(counted.split()[-1]) >= 3
+    said = [one.getMessage() for one in caplog.records if "not valid HTTP/1.1" in one.getMessage()]
+    assert len(said) <= 2
+    assert not any("nothing" in one for one in said)
