@@ -67,6 +67,61 @@ def test_csv_has_a_text_in_each_row(client: TestClient, body: bytes) -> None:
     assert invoke(client, body, "text/csv; charset=utf-8").json() == [POSITIVE, NEGATIVE]
 
 
+CSV = '"good, film"\n"a\nbad one"\n'
+LINES = '{"inputs": "good"}\n{"inputs": "bad"}\n'
+READ_ALIKE = {
+    "blank lines at the end": lambda text: text + "\n\n\n",
+    "blank lines at the beginning": lambda text: "\n\n" + text,
+    "blank lines between": lambda text: text.replace('\n"a', '\n\n\n"a').replace("}\n{", "}\n\n{"),
+    "carriage returns and line feeds": lambda text: text.replace('\n"a', '\r\n"a').replace("}\n", "}\r\n"),
+    "carriage returns": lambda text: text.replace('\n"a', '\r"a').replace("}\n", "}\r"),
+    "no line end at the end": str.rstrip,
+}
+
+
+@pytest.mark.parametrize("form", READ_ALIKE)
+@pytest.mark.parametrize(("kind", "body"), [("text/csv", CSV), ("application/jsonlines", LINES)])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_body_is_read_as_a_file_is(client: TestClient, kind: str, body: str, form: str, encoding: str) -> None:
+    """R11: blank lines are no rows, any line ends a line, and Unicode is recognised by its mark or its zeros."""
+    answer = invoke(client, READ_ALIKE[form](body).encode(encoding), kind)
+    assert answer.status_code == 200, answer.text
+    assert flat_labels(answer) == ["positive", "negative"]
+
+
+def flat_labels(answer: Any) -> list[str]:
+    """The labels of a JSON answer, or of one with a line for each text."""
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    return [one["label"] for line in lines for one in line]
+
+
+@pytest.mark.parametrize("charset", ["utf-16", '"UTF-16LE"', "iso-8859-1", "windows-1252", "utf-8"])
+@pytest.mark.parametrize(("kind", "body"), [("text/csv", "good für\nbad\n"), ("application/jsonlines", LINES)])
+def test_the_charset_says_how_a_table_is_encoded(client: TestClient, kind: str, body: str, charset: str) -> None:
+    """R11: what ``--encoding`` is to a file, ``charset`` is to a request."""
+    answer = invoke(client, body.encode(charset.strip('"')), f"{kind}; Charset={charset}")
+    assert flat_labels(answer) == ["positive", "negative"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/csv", "id;inputs;\n1;good, so good;\n2;bad;\n"),
+        ("text/csv", "sep=|\nid|inputs\n1|good\n2|bad"),
+        ("text/csv", "inputs,,\ngood,1,\nbad,,2\n"),
+        ("application/jsonlines", '{"id": 1, "inputs": "good"}\n{"inputs": "bad", "n": NaN, "m": {}}'),
+    ],
+)
+def test_other_columns_and_keys_are_left_alone(client: TestClient, kind: str, body: str) -> None:
+    """R11: as in a file, where they are columns that nobody asked about."""
+    assert flat_labels(invoke(client, body.encode(), kind)) == ["positive", "negative"]
+
+
+def test_a_semicolon_in_a_text_without_a_header_is_no_delimiter(client: TestClient) -> None:
+    """R11: only a header can say so."""
+    assert flat_labels(invoke(client, b"good; very good\nbad", "text/csv")) == ["positive", "negative"]
+
+
 def test_of_several_models_the_first_answers() -> None:
     models = {"reviews": WordCounter(), "other": WordCounter(("no", "yes"), name="other")}
     with TestClient(create_app(serving_of(models))) as client:
@@ -141,21 +196,40 @@ WRONG: list[tuple[str, Any, str]] = [
         "parameters.function_to_apply must be softmax, sigmoid or none.",
     ),
     ("application/jsonlines", b"", "inputs is an empty list: send at least one text."),
-    ("application/jsonlines", b'{"inputs": "a"}\n{', "In line 2: The body is not valid JSON: "),
-    ("application/jsonlines", b'{"inputs": ["a"]}', "In line 1: inputs must be a string."),
+    (
+        "application/jsonlines",
+        b'{"inputs": "a"}\n{',
+        "Line 2 is not valid JSON (expecting property name enclosed in double quotes",
+    ),
+    ("application/jsonlines", b'{"inputs": ["a"]}', "inputs in line 1 must be a string."),
     (
         "application/jsonlines",
         b'{"inputs": "a", "parameters": {}}',
-        "In line 1: There is no field parameters: known are inputs.",
+        "Line 1 has parameters, which lines do not have: send them in a JSON body.",
     ),
     ("application/jsonlines", b'{"inputs": "a"}\n' * 129, "There are more than 128 texts, the limit: send several"),
     ("text/csv", b"", "inputs is an empty list: send at least one text."),
-    ("text/csv", b"good\nso, bad", "Row 2 has 2 columns and not 1: quote texts with commas, or name their column"),
-    ("text/csv", b"id,inputs\n1", "Row 2 has 1 columns and not 2: quote texts with commas, or name their column"),
-    ("text/csv", b"good\n\nbad", "Row 2 has 0 columns and not 1: "),
-    ("text/csv", b'"good', "The body is no CSV: unexpected end of data."),
+    ("text/csv", b"good\nso, bad", "Line 2 has too many fields (2 where the first row has 1): quote texts with"),
+    ("text/csv", b"id,inputs\n1", "Line 2 has too few fields (1 where the first row has 2): quote texts with"),
+    ("text/csv", b"good, film\nbad", "Line 1 has 2 columns: quote texts with commas, or name their column inputs in a"),
+    ("text/csv", b"inputs,inputs\ngood,bad", "The body line 1 names the column 'inputs' twice: rename one of them."),
+    ("text/csv", b"good\nb\0ad", "Line 2 has a NUL character: leave it out."),
+    ("text/csv", b"PK\x03\x04", "The body is a zip archive or an Excel workbook: save the table as CSV."),
+    ("text/csv; charset=klingon", b"good", "The charset of Content-Type is none that is known: send UTF-8."),
+    ("text/csv; charset=punycode", b"good", "The charset of Content-Type is none that is known: send UTF-8."),
+    ("text/csv; charset=utf-16", "文本".encode("utf-16-be"), "The body is not utf-16 after line 0 (UTF-16 stream does"),
+    ("application/jsonlines", b'{"text": "a"}', "Line 1 has no inputs: send it."),
+    ("application/jsonlines", b'{"inputs": "a"}\n["b"]', "Line 2 is not a JSON object (it is a list): correct it."),
+    (
+        "application/jsonlines",
+        b'\n{"inputs": "a", "inputs": "b"}',
+        "Line 2 is not valid JSON (the name 'inputs' occurs",
+    ),
+    ("application/jsonlines", b'{"inputs": "\\ud83d"}', "Line 1 has half of a surrogate pair, which is no character"),
+    ("application/jsonlines", b'[\n{"inputs": "a"}]', "The body is a JSON array: write one JSON object per line"),
+    ("text/csv", b'"good', "Line 1 has a quote that is never closed: quote texts with commas, or name"),
     ("text/csv", b"x" * 200_000, "inputs[0] has 200,000 characters and the limit is 50,000: send a part of it."),
-    ("text/csv", b"good\xff", "The body is not UTF-8 at byte 4: encode it so."),
+    ("text/csv", b"good\xff", "Line 1 has undecodable bytes (0xff at character 5 is not utf-8): send it in UTF-8,"),
     ("text/csv", b"good\n" * 129, "There are more than 128 texts, the limit: send several requests."),
 ]
 

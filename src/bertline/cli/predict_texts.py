@@ -10,12 +10,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from rich.cells import cell_len, set_cell_size
 
 from bertline.bundle.verify import read_manifest
 from bertline.cli.predict_screen import PredictScreen, Tally, note, skipped_sentence
+from bertline.data.decoding import HEAD_BYTES, codec_of
 from bertline.data.rows import BadRow, BadRows, line_fault
 from bertline.errors import DataError, UsageError
 from bertline.inference import Prediction, TextClassifier, load_predictor, predict_stream
@@ -129,9 +130,10 @@ def good_lines(stream: BinaryIO, encoding: str, bad: BadRows, reads: Reads, *, s
 @contextmanager
 def _decoded(stream: BinaryIO, encoding: str) -> Iterator[Iterable[str]]:
     """Lines that end at line feeds only; bytes that are no text are kept apart (PEP 383)."""
-    codec = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+    peekable = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(Any, stream))
     try:
-        lines = io.TextIOWrapper(stream, codec, errors="surrogateescape", newline="\n")
+        codec = codec_of(peekable.peek(HEAD_BYTES), encoding)
+        lines = io.TextIOWrapper(peekable, codec, errors="surrogateescape", newline="\n")
     except LookupError:
         raise UsageError(f"--encoding {encoding} is no encoding: give one such as utf-8 or latin-1") from None
     try:

@@ -12,15 +12,20 @@ import csv
 import itertools
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from bertline.data.rows import BadRow, Row, line_fault
-from bertline.errors import DataError
+from bertline.data.rows import BadRow, Row, TableFault, line_fault
+
+Header = Callable[[Sequence[str]], bool]  # whether a first row names the columns
 
 NEVER_CLOSED = "a quote that is never closed"
 AFTER_QUOTE = "text after a closing quote"
 TOO_MANY = "too many fields"
 TOO_FEW = "too few fields"
+
+DELIMITERS = ",;\t|"  # that a header is searched for
+EXCEL = re.compile(r"\ufeff?\"?sep=(?P<delimiter>[^\"\r\n])\"?[\r\n]*", re.IGNORECASE)
+QUOTED = re.compile(r'"[^"]*+"?')
 
 # A row of several lines may be this long; after that its quote is taken for one that is never closed. Bounds memory.
 LONGEST_ROW_CHARACTERS = 2**24
@@ -31,49 +36,104 @@ def accept_long_fields() -> None:
     csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
 
 
-def read_delimited(lines: Iterator[str], name: str, delimiter: str, encoding: str) -> Iterator[Row | BadRow]:
-    """Rows of a table whose first row names its columns; blank lines are no rows.
+def named(first: Sequence[str]) -> bool:
+    """The first row names the columns, whatever it holds."""
+    return True
+
+
+def unnamed(first: Sequence[str]) -> bool:
+    """The first row is a row like the others."""
+    return False
+
+
+def read_delimited(
+    lines: Iterator[str], name: str, delimiter: str | None, encoding: str, header: Header = named, *, usual: str = ","
+) -> Iterator[Row | BadRow]:
+    """Rows of a table; blank lines are no rows.
+
+    A column without a name is called ``column_`` and its place, counted from 1; a name that occurs twice is refused.
+    Fields after the last column are left out where they are empty, as spreadsheets write them; columns without a name
+    at the end of the header need no field.
 
     Args:
         lines: physical lines with their endings.
         name: the table's, in messages.
-        delimiter: between fields. A comma gives way to a semicolon or tab if the header has one and no comma:
-            so spreadsheets write ``.csv`` where the comma is the decimal sign.
+        delimiter: between fields; None is what a first line ``sep=;`` says, as Excel reads and writes it, else
+            ``usual``, else another one of ``DELIMITERS`` if the header has that and not the usual one: so
+            spreadsheets write ``.csv`` where the comma is the decimal sign.
         encoding: in which ``lines`` were decoded, for messages.
+        header: whether a first row names the columns.
+        usual: the delimiter of the format.
 
     Raises:
-        DataError: no header, or one that cannot be used.
+        DataError: no rows at all, or a header that cannot be used.
     """
     accept_long_fields()
-    blank, first = 0, next(lines, None)
-    while first is not None and not first.strip():
-        blank, first = blank + 1, next(lines, None)
+    number, first, said = _first_line(lines)
     if first is None:
-        raise DataError(f"{name} is empty: it needs a header line that names the columns, and rows")
-    if delimiter == "," and "," not in first:
-        delimiter = next((other for other in ";\t" if other in first), ",")
-    source = _Lines(itertools.chain([first], lines), blank + 1)
-    records = _records(source, delimiter, encoding)
-    columns = _header(next(records), name)
+        needs = "a header line that names the columns, and rows" if header is named else "rows"
+        raise TableFault(name, "is empty", f"it needs {needs}")
+    between = delimiter or said or _delimiter(first, usual, header)
+    records = _records(_Lines(itertools.chain([first], lines), number), between, encoding)
+    columns: list[str] = []
+    least = 0
     for record in records:
-        yield record if isinstance(record, BadRow) else _row(*record, columns)
+        if isinstance(record, BadRow):
+            if not columns and header is named:
+                fault = f"line {record.line} should name the columns but has {record}"
+                raise TableFault(name, fault, "correct the header")
+            yield record
+        elif columns:
+            yield _row(*record, columns, least)
+        elif header(record[1]):
+            columns = _names(*record, name)
+            least = max((place for place, column in enumerate(record[1], 1) if column.strip()), default=len(columns))
+        else:
+            columns, least = [f"column_{place}" for place in range(1, len(record[1]) + 1)], len(record[1])
+            yield _row(*record, columns, least)
 
 
-def _header(record: tuple[int, list[str]] | BadRow, name: str) -> list[str]:
-    if isinstance(record, BadRow):
-        raise DataError(f"{name} line {record.line} should name the columns but has {record}: correct the header")
-    columns = [column.strip() for column in record[1]]
+def _first_line(lines: Iterator[str]) -> tuple[int, str | None, str | None]:
+    """The first line that is not blank with its number, and the delimiter that a line before it names."""
+    said = None
+    for number, line in enumerate(lines, 1):
+        if said is None and (named := EXCEL.fullmatch(line)):
+            said = named["delimiter"]
+        elif line.strip():
+            return number, line, said
+    return 0, None, said
+
+
+def _delimiter(first: str, usual: str, header: Header) -> str:
+    """The usual one, unless the line has none outside of quotes and is a header with another one."""
+    bare = QUOTED.sub("", first)
+    if usual in bare:
+        return usual
+    others = [one for one in DELIMITERS if one in bare and header(next(csv.reader([first], delimiter=one)))]
+    return others[0] if others else usual
+
+
+def _names(line: int, record: Sequence[str], name: str) -> list[str]:
+    """The columns of a header."""
+    columns = [column.strip() for column in record]
     twice = next((column for column in columns if column and columns.count(column) > 1), None)
     if twice is not None:
-        raise DataError(f"{name} line {record[0]} names the column {twice!r} twice: rename one of them")
+        raise TableFault(name, f"line {line} names the column {twice!r} twice", "rename one of them")
+    for place, column in enumerate(columns):
+        if not column:
+            names = itertools.chain([f"column_{place + 1}"], (f"column_{place + 1}_{n}" for n in itertools.count(2)))
+            columns[place] = next(one for one in names if one not in columns)
     return columns
 
 
-def _row(line: int, fields: list[str], columns: list[str]) -> Row | BadRow:
+def _row(line: int, fields: list[str], columns: list[str], least: int) -> Row | BadRow:
     if len(fields) == len(columns):
         return Row(line, dict(zip(columns, fields, strict=True)))
-    reason = TOO_MANY if len(fields) > len(columns) else TOO_FEW
-    return BadRow(line, reason, f"{len(fields)} where the header has {len(columns)}")
+    if len(fields) > len(columns) and any(fields[len(columns) :]):
+        return BadRow(line, TOO_MANY, f"{len(fields)} where the first row has {len(columns)}")
+    if len(fields) < least:
+        return BadRow(line, TOO_FEW, f"{len(fields)} where the first row has {len(columns)}")
+    return Row(line, dict(itertools.zip_longest(columns, fields[: len(columns)], fillvalue="")))
 
 
 class _Lines:

@@ -53,6 +53,21 @@ def format_of(location: Location, given: str | None = None) -> Format:
     return SUFFIXES[suffixes[-1]]
 
 
+def delimiter_of(given: str) -> str:
+    r"""The character between two fields: itself, or written as ``\t`` or ``tab``.
+
+    >>> delimiter_of(";"), delimiter_of("tab")
+    (';', '\t')
+
+    Raises:
+        SettingsError: it is no single character, or one that means something else in CSV.
+    """
+    one = "\t" if given in ("\\t", "tab") else given
+    if len(one) != 1 or one in '"\r\n\0':
+        raise SettingsError(f"delimiter {given!r} is none: give the one character between two fields, such as ; or tab")
+    return one
+
+
 def name_of(location: Location, direction: Literal["input", "output"]) -> str:
     """The table's name in messages."""
     return f"standard {direction}" if location == STANDARD else os.fspath(location)

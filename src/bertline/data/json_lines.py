@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bertline.data.json_text import JsonFault, LoneSurrogate, parse
-from bertline.data.rows import BadRow, Row, line_fault
-from bertline.errors import DataError
+from bertline.data.rows import BadRow, Row, TableFault, line_fault
 
 NOT_JSON = "not valid JSON"
 NOT_OBJECT = "not a JSON object"
@@ -24,7 +23,7 @@ def read_json_lines(lines: Iterator[str], name: str, encoding: str) -> Iterator[
             continue
         row = _row(number, line, encoding)
         if number == 1 and isinstance(row, BadRow) and row.reason == NOT_JSON and line.lstrip().startswith("["):
-            raise DataError(f"{name} is a JSON array: write one JSON object per line instead")
+            raise TableFault(name, "is a JSON array", "write one JSON object per line instead")
         yield row
 
 

@@ -19,6 +19,24 @@ SHOWN = 3  # bad rows that an error message lists
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
 
+class TableFault(DataError):
+    """A table that cannot be read at all.
+
+    Args:
+        name: the table's.
+        fault: follows the name.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, name: str, fault: str, remedy: str) -> None:
+        super().__init__(f"{name} {fault}: {remedy}")
+        self.fault, self.remedy = fault, remedy
+
+
+class EncodingFault(TableFault):
+    """A table that is not in the encoding that it is said to be in, or in none that is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row: its values by column, and the line of the file where it starts (Parquet: its number)."""

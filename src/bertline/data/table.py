@@ -13,51 +13,57 @@ import shutil
 import stat
 import sys
 import tempfile
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, Literal, cast
 
-from bertline.data.delimited import read_delimited
-from bertline.data.formats import STANDARD, Location, format_of, name_of
+from bertline.data.decoding import DAMAGED, Bytes, damaged, lines_of, text_of
+from bertline.data.delimited import Header, named, read_delimited, unnamed
+from bertline.data.formats import STANDARD, Location, delimiter_of, format_of, name_of
 from bertline.data.json_lines import read_json_lines
-from bertline.data.rows import BadRow, Row
+from bertline.data.rows import BadRow, Row, TableFault
 from bertline.data.writer import RowWriter, open_writer
 from bertline.errors import DataError
 
-__all__ = ["BadRow", "Row", "RowWriter", "open_writer", "read_rows"]
+__all__ = ["BadRow", "Row", "RowWriter", "open_writer", "read_bytes", "read_rows"]
 
 GZIP_MAGIC = b"\x1f\x8b"
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 NOT_TEXT = {
-    b"PK\x03\x04": "is a zip archive or an Excel workbook: save the table as CSV",
-    b"PAR1": "is a Parquet file: name it .parquet or pass --format parquet",
+    b"PK\x03\x04": ("is a zip archive or an Excel workbook", "save the table as CSV"),
+    b"PAR1": ("is a Parquet file", "name it .parquet or pass --format parquet"),
 }
-UTF8_NAMES = ("utf-8", "utf8", "utf_8")
-
-Bytes = io.BufferedReader | gzip.GzipFile
-DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
-def read_rows(source: Location, *, format: str | None = None, encoding: str = "utf-8") -> Iterator[Row | BadRow]:
+def read_rows(
+    source: Location,
+    *,
+    format: str | None = None,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    header: bool = True,
+) -> Iterator[Row | BadRow]:
     """The rows of a table in order, bad ones in their place.
 
     Args:
         source: a path, or ``-`` for standard input. Gzip is recognised by its first bytes, whatever the name.
         format: csv, tsv, jsonl or parquet; by default what the suffix says, and CSV for ``-``.
-        encoding: of CSV, TSV and JSON lines; UTF-8 may begin with a byte order mark.
+        encoding: of CSV, TSV and JSON lines; where it is UTF-8, UTF-16 and UTF-32 are recognised too.
+        delimiter: of CSV and TSV, as for ``delimiter_of``; by default what the header says.
+        header: whether the first row of CSV and TSV names the columns; else they are ``column_1`` and so on.
 
     Raises:
         DataError: at once if the file is not there or its format is not known; while reading if it is empty,
-        damaged
-            or not what its name says.
-        SettingsError: an unknown format.
+            damaged or not what its name says.
+        SettingsError: an unknown format, or a delimiter that is none.
     """
     name, kind = name_of(source, "input"), format_of(source, format)
+    between = None if delimiter is None else delimiter_of(delimiter)
     if source != STANDARD:
         _check_file(Path(source), name)
-    return _parquet_rows(source, name) if kind == "parquet" else _text_rows(source, name, kind, encoding)
+    if kind == "parquet":
+        return _parquet_rows(source, name)
+    return _opened_text_rows(source, name, kind, encoding, between, named if header else unnamed)
 
 
 def _check_file(path: Path, name: str) -> None:
@@ -71,35 +77,66 @@ def _check_file(path: Path, name: str) -> None:
         raise DataError(f"{name} is a directory: give a file in it")
 
 
-def _text_rows(source: Location, name: str, kind: str, encoding: str) -> Iterator[Row | BadRow]:
-    with _opened(source, name) as stream:
-        _refuse_other_kinds(stream, name, encoding)
-        with _decoded(stream, name, encoding) as text:
-            lines = _lines(text, name, encoding)
-            if kind == "jsonl":
-                yield from read_json_lines(lines, name, encoding)
-            else:
-                yield from read_delimited(lines, name, "\t" if kind == "tsv" else ",", encoding)
+def read_bytes(
+    body: bytes,
+    name: str,
+    *,
+    format: Literal["csv", "tsv", "jsonl"],
+    encoding: str = "utf-8",
+    header: Header = named,
+) -> Generator[Row | BadRow]:
+    """The rows of a table that is in memory, such as the body of a request, read as a file is.
+
+    Args:
+        body: not gzipped.
+        name: in messages.
+        format: of text.
+        encoding: as for ``read_rows``.
+        header: as for ``read_delimited``.
+
+    Raises:
+        DataError: while reading, as for ``read_rows``.
+    """
+    return _text_rows(io.BufferedReader(cast(Any, io.BytesIO(body))), name, format, encoding, None, header)
+
+
+def _text_rows(
+    stream: Bytes, name: str, kind: str, encoding: str, delimiter: str | None, header: Header
+) -> Generator[Row | BadRow]:
+    _refuse_other_kinds(stream, name)
+    with text_of(stream, name, encoding) as (text, codec):
+        lines = lines_of(text, name, codec)
+        if kind == "jsonl":
+            yield from read_json_lines(lines, name, codec)
+        else:
+            yield from read_delimited(lines, name, delimiter, codec, header, usual="\t" if kind == "tsv" else ",")
+
+
+def _opened_text_rows(
+    source: Location, name: str, kind: str, encoding: str, delimiter: str | None, header: Header
+) -> Iterator[Row | BadRow]:
+    with open_table(source, name) as stream:
+        yield from _text_rows(stream, name, kind, encoding, delimiter, header)
 
 
 def _parquet_rows(source: Location, name: str) -> Iterator[Row | BadRow]:
     from bertline.data.parquet import read_parquet  # needs pyarrow, which an install may lack
 
     with ExitStack() as stack:
-        stream = stack.enter_context(_opened(source, name))
+        stream = stack.enter_context(open_table(source, name))
         if isinstance(stream, gzip.GzipFile) or not stream.seekable():  # Parquet is read from its end
             spool = stack.enter_context(tempfile.TemporaryFile())
             try:
                 shutil.copyfileobj(stream, spool)
             except DAMAGED as error:
-                raise _damaged(name, "", error) from error
+                raise damaged(name, "", error) from error
             stream = cast(io.BufferedReader, spool)
             stream.seek(0)
         yield from read_parquet(stream, name)
 
 
 @contextmanager
-def _opened(source: Location, name: str) -> Iterator[Bytes]:
+def open_table(source: Location, name: str) -> Iterator[Bytes]:
     """The bytes of a table, decompressed. Standard input is left open."""
     with ExitStack() as stack:
         stream = _standard_input(stack) if source == STANDARD else _file(Path(source), name, stack)
@@ -126,49 +163,11 @@ def _file(path: Path, name: str, stack: ExitStack) -> io.BufferedReader:
     return stream
 
 
-def _refuse_other_kinds(stream: Bytes, name: str, encoding: str) -> None:
+def _refuse_other_kinds(stream: Bytes, name: str) -> None:
     try:
         head = stream.peek(4)
     except DAMAGED as error:
-        raise _damaged(name, "", error) from error
-    for magic, sentence in NOT_TEXT.items():
+        raise damaged(name, "", error) from error
+    for magic, (fault, remedy) in NOT_TEXT.items():
         if head.startswith(magic):
-            raise DataError(f"{name} {sentence}")
-    if encoding.lower() in UTF8_NAMES and head.startswith(UTF16_MARKS):
-        raise DataError(f"{name} is in UTF-16: pass --encoding utf-16, or save it as UTF-8")
-
-
-@contextmanager
-def _decoded(stream: Bytes, name: str, encoding: str) -> Iterator[Iterable[str]]:
-    """Lines with their endings (``newline=""``); bytes that are no text become surrogates (PEP 383)."""
-    codec = "utf-8-sig" if encoding.lower() in UTF8_NAMES else encoding
-    try:
-        text = io.TextIOWrapper(cast(BinaryIO, stream), codec, errors="surrogateescape", newline="")
-    except LookupError as error:
-        raise DataError(
-            f"{name} cannot be read as {encoding!r}, which is no text encoding: pass --encoding utf-8, say"
-        ) from error
-    try:
-        yield text
-    finally:
-        text.detach()
-
-
-def _lines(text: Iterable[str], name: str, encoding: str) -> Iterator[str]:
-    number = 0
-    try:
-        for number, line in enumerate(text, 1):  # noqa: B007
-            yield line
-    except DAMAGED as error:
-        raise _damaged(name, f" after line {number}", error) from error
-    except UnicodeError as error:  # UTF-16 and its like cannot go on after a fault
-        reason = getattr(error, "reason", error)
-        raise DataError(
-            f"{name} is not {encoding} after line {number} ({reason}): pass its --encoding, or save it as UTF-8"
-        ) from error
-    except OSError as error:
-        raise DataError(f"{name} cannot be read after line {number} ({error.strerror}): check the disk") from error
-
-
-def _damaged(name: str, where: str, error: Exception) -> DataError:
-    return DataError(f"{name} is cut off or damaged{where} ({error}): copy it again")
+            raise TableFault(name, fault, remedy)

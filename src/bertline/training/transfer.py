@@ -10,11 +10,12 @@ from itertools import chain, islice
 from pathlib import Path
 
 from bertline.data.columns import TEXT_NAMES, find_column
+from bertline.data.decoding import lines_of, text_of
 from bertline.data.duplicates import cross_duplicates
 from bertline.data.examples import LOOKAHEAD_ROWS
 from bertline.data.formats import format_of, name_of
 from bertline.data.rows import BadRow, BadRows, Row, line_fault
-from bertline.data.table import UTF8_NAMES, read_rows
+from bertline.data.table import open_table, read_rows
 from bertline.errors import DataError, UsageError
 from bertline.training.distil_settings import DistilSettings
 
@@ -78,17 +79,13 @@ def _texts(source: str, settings: DistilSettings, bad: BadRows, format: str | No
 
 def _plain_texts(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int, str]]:
     """One text a line; empty lines are none."""
-    try:
-        codec = "utf-8-sig" if encoding.lower() in UTF8_NAMES else encoding
-        with Path(source).open(encoding=codec, errors="surrogateescape") as lines:
-            for number, line in enumerate(lines, 1):
-                fault = line_fault(line, encoding)
-                if fault is not None:
-                    bad.add(BadRow(number, *fault))
-                elif line.strip():
-                    yield number, line.strip()
-    except (OSError, LookupError) as error:
-        raise DataError(f"{source} cannot be read ({error}): check the path, and --encoding") from error
+    with open_table(source, source) as stream, text_of(stream, source, encoding) as (text, codec):
+        for number, line in enumerate(lines_of(text, source, codec), 1):
+            fault = line_fault(line, codec)
+            if fault is not None:
+                bad.add(BadRow(number, *fault))
+            elif line.strip():
+                yield number, line.strip()
 
 
 def _table_texts(source: str, settings: DistilSettings, bad: BadRows, format: str | None) -> Iterator[tuple[int, str]]:

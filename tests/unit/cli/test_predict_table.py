@@ -141,7 +141,7 @@ def test_bad_rows_are_all_found_before_the_model_is_loaded(
         label_table(bundle, table(tmp_path / "in.csv"), 1)
     assert str(error.value) == (
         f"{tmp_path / 'in.csv'} has 2 bad rows (line 3: empty text in column 'text'; line 5: too many fields "
-        "(3 where the header has 2)); fix them or pass --skip-bad-rows to leave them out"
+        "(3 where the first row has 2)); fix them or pass --skip-bad-rows to leave them out"
     )
     assert not (tmp_path / "out.jsonl").exists()
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertline.data import delimited
-from bertline.data.delimited import AFTER_QUOTE, NEVER_CLOSED, TOO_FEW, TOO_MANY, read_delimited
+from bertline.data.delimited import AFTER_QUOTE, NEVER_CLOSED, TOO_FEW, TOO_MANY, read_delimited, unnamed
 from bertline.data.rows import NUL, UNDECODABLE, BadRow, Row
 from bertline.errors import DataError
 
 
 def read(text: str, delimiter: str = ",") -> list[Row | BadRow]:
-    return list(read_delimited(iter(io.StringIO(text, newline="")), "t.csv", delimiter, "utf-8"))
+    return list(read_delimited(iter(io.StringIO(text, newline="")), "t.csv", None, "utf-8", usual=delimiter))
 
 
 def lines(text: str, delimiter: str = ",") -> list[tuple[int, object]]:
@@ -61,8 +61,8 @@ def test_spaces_around_column_names_are_dropped() -> None:
 
 def test_too_many_and_too_few_fields() -> None:
     assert read("text,label\nx,a,b\ny\nz,c\n") == [
-        BadRow(2, TOO_MANY, "3 where the header has 2"),
-        BadRow(3, TOO_FEW, "1 where the header has 2"),
+        BadRow(2, TOO_MANY, "3 where the first row has 2"),
+        BadRow(3, TOO_FEW, "1 where the first row has 2"),
         Row(4, {"text": "z", "label": "c"}),
     ]
 
@@ -152,8 +152,84 @@ def test_a_column_named_twice_is_refused() -> None:
         read("\ntext,label,text\nx,y,z\n")
 
 
-def test_unnamed_columns_may_be_several() -> None:
-    assert read("text,,\nx,y,z\n") == [Row(2, {"text": "x", "": "z"})]
+def test_columns_without_a_name_are_called_by_their_place() -> None:
+    """T11: a spreadsheet exports what stands under an empty heading, too."""
+    assert read("text,,\nx,y,z\n") == [Row(2, {"text": "x", "column_2": "y", "column_3": "z"})]
+    assert read(",,text\nx,y,z\n") == [Row(2, {"column_1": "x", "column_2": "y", "text": "z"})]
+    assert read("column_3, ,\t\nx,y,z\n") == [Row(2, {"column_3": "x", "column_2": "y", "column_3_2": "z"})]
+
+
+def test_names_that_only_look_alike_are_columns_of_their_own() -> None:
+    """T11: case and characters that cannot be seen tell columns apart, so that none is lost."""
+    assert read("text,Text,text\u200b\nx,y,z\n") == [Row(2, {"text": "x", "Text": "y", "text\u200b": "z"})]
+
+
+def test_names_that_differ_by_spaces_around_them_are_one_name_and_refused() -> None:
+    """T11: spaces around a name do not count, so two columns would become one."""
+    with pytest.raises(DataError, match=r"t\.csv line 1 names the column 'text' twice: rename one of them"):
+        read("text, text\nx,y\n")
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("text,label\nx,a,,\n", {"text": "x", "label": "a"}),
+        ("text,label,\nx,a,\n", {"text": "x", "label": "a", "column_3": ""}),
+        ("text,label,\nx,a\n", {"text": "x", "label": "a", "column_3": ""}),
+        ("text,label,,\nx,a,,b\n", {"text": "x", "label": "a", "column_3": "", "column_4": "b"}),
+    ],
+)
+def test_delimiters_at_the_end_of_a_line_lose_nothing(table: str, row: dict[str, str]) -> None:
+    """T19: spreadsheets write them for columns that are empty."""
+    assert read(table) == [Row(2, row)]
+
+
+def test_a_field_beyond_the_header_is_never_dropped() -> None:
+    """T11: it has no column, so the row is bad and named."""
+    assert read("text,label\nx,a,,b\n") == [BadRow(2, TOO_MANY, "4 where the first row has 2")]
+
+
+@pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_first_line_of_excel_names_the_delimiter(line: str, end: str) -> None:
+    """T19: Excel reads and writes it, and it is neither a header nor a row; lines count from the first."""
+    text = end.join([line, "text;note, or not;label", "one, two;;a", ""])
+    assert read(text) == [Row(3, {"text": "one, two", "note, or not": "", "label": "a"})]
+
+
+def test_only_the_first_line_names_a_delimiter() -> None:
+    """T19: further down it is a text."""
+    assert read("text\nsep=;\n") == [Row(2, {"text": "sep=;"})]
+
+
+def test_a_header_that_has_the_comma_only_in_quotes_is_believed() -> None:
+    """T19: where the comma is the decimal sign, names may have one."""
+    assert read('"text, or title";label\n1,5;a\n') == [Row(2, {"text, or title": "1,5", "label": "a"})]
+
+
+def test_a_given_delimiter_is_taken_whatever_the_header_has() -> None:
+    """T19: also one that no header is searched for."""
+    rows = read_delimited(iter(["a,b;text^label\n", "x^y\n"]), "t.csv", "^", "utf-8")
+    assert list(rows) == [Row(2, {"a,b;text": "x", "label": "y"})]
+
+
+def test_without_a_header_no_row_is_lost_and_no_delimiter_guessed() -> None:
+    """T19: the first text of a list of texts is a text, and its semicolon is one, too."""
+    table = "\nA fine film; really.\nbad\n"
+    assert list(read_delimited(iter(table.splitlines(True)), "t.csv", None, "utf-8", unnamed)) == [
+        Row(2, {"column_1": "A fine film; really."}),
+        Row(3, {"column_1": "bad"}),
+    ]
+    assert list(read_delimited(iter(["x,a\n", "y,b,c\n"]), "t.csv", None, "utf-8", unnamed)) == [
+        Row(1, {"column_1": "x", "column_2": "a"}),
+        BadRow(2, TOO_MANY, "3 where the first row has 2"),
+    ]
+
+
+def test_without_a_header_a_faulty_first_row_is_a_bad_row() -> None:
+    """T19: it costs itself alone, as everywhere."""
+    rows = list(read_delimited(iter(['"x" y\n', "z\n"]), "t.csv", None, "utf-8", unnamed))
+    assert rows == [BadRow(1, AFTER_QUOTE), Row(2, {"column_1": "z"})]
 
 
 def test_a_faulty_header_is_refused() -> None:

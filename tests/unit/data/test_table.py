@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertline.data.rows import UNDECODABLE, BadRow, Row
-from bertline.data.table import open_writer, read_rows
-from bertline.errors import DataError
+from bertline.data.table import open_writer, read_bytes, read_rows
+from bertline.errors import DataError, SettingsError
 
 TABLE = "text,label\nnaïve 👍,pos\nbad,neg\n"
 ROWS = [Row(2, {"text": "naïve 👍", "label": "pos"}), Row(3, {"text": "bad", "label": "neg"})]
@@ -163,7 +163,6 @@ def test_a_damaged_gzip_file(tmp_path: Path) -> None:
     [
         (b"PK\x03\x04rest", "is a zip archive or an Excel workbook: save the table as CSV"),
         (b"PAR1rest", r"is a Parquet file: name it \.parquet or pass --format parquet"),
-        (TABLE.encode("utf-16"), "is in UTF-16: pass --encoding utf-16, or save it as UTF-8"),
     ],
 )
 def test_a_file_that_is_something_else(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -185,8 +184,29 @@ def test_an_encoding_that_cannot_go_on_after_a_fault(tmp_path: Path) -> None:
         list(read_rows(tmp_path / "t.csv", encoding="utf-16"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("said", ["utf-8", "utf-16", "UTF_16LE", "utf-32-be"])
+@pytest.mark.parametrize("marked", [True, False], ids=["marked", "unmarked"])
+def test_utf_16_and_utf_32_are_read_whatever_is_said(tmp_path: Path, encoding: str, said: str, marked: bool) -> None:
+    """T19, R11: a mark is believed, and so are zeros where nothing is said of the order of the bytes."""
+    mark = "\ufeff" if marked and encoding.endswith("e") else ""
+    if not mark and said in ("UTF_16LE", "utf-32-be") and encoding not in ("utf-16", "utf-32"):
+        return  # it is believed, wrong or not
+    (tmp_path / "t.csv").write_bytes((mark + TABLE).encode(encoding))
+    assert list(read_rows(tmp_path / "t.csv", encoding=said)) == ROWS
+    (tmp_path / "t.jsonl").write_bytes((mark + '{"text": "naïve 👍"}\r\n').encode(encoding))
+    assert list(read_rows(tmp_path / "t.jsonl", encoding=said)) == [Row(1, {"text": "naïve 👍"})]
+
+
+def test_a_zero_in_a_header_is_no_sign_of_utf_16(tmp_path: Path) -> None:
+    """T19: most characters would have one."""
+    (tmp_path / "t.csv").write_bytes(b"a\0,text\nx,y\n")
+    with pytest.raises(DataError, match=r"t\.csv line 1 should name the columns but has a NUL character: correct"):
+        list(read_rows(tmp_path / "t.csv"))
+
+
 def test_utf_16_without_its_byte_order_mark_is_an_error_of_the_table(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_bytes(TABLE.encode("utf-16-be"))
+    (tmp_path / "t.csv").write_bytes("文本,標籤\n".encode("utf-16-be"))
     with pytest.raises(DataError, match=r"t\.csv is not utf-16 after line 0 .*: pass its --encoding"):
         list(read_rows(tmp_path / "t.csv", encoding="utf-16"))
 
@@ -221,3 +241,36 @@ def test_what_the_writer_packs_the_reader_reads_from_a_pipe(tmp_path: Path, monk
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(pipe))
         assert list(read_rows("-", format="parquet")) == [Row(1, {"text": "x"})]
         sys.stdin.detach()
+
+
+def test_bytes_in_memory_are_read_as_a_file_is() -> None:
+    """R11: one reader for files and the bodies of requests."""
+    assert list(read_bytes(b"\xef\xbb\xbf" + TABLE.encode(), "The body", format="csv")) == ROWS
+    assert list(read_bytes(b'\n{"text": "x"}\r{"text": 1}', "The body", format="jsonl")) == [
+        Row(2, {"text": "x"}),
+        Row(3, {"text": 1}),
+    ]
+
+
+@pytest.mark.parametrize(("given", "between"), [("tab", "\t"), ("\\t", "\t"), ("|", "|"), ("§", "§")])
+def test_a_delimiter_can_be_given(tmp_path: Path, given: str, between: str) -> None:
+    """T19: also for a table whose header has several that it could be."""
+    (tmp_path / "t.csv").write_text(f"a,text{between}label\nx{between}y\n")
+    assert list(read_rows(tmp_path / "t.csv", delimiter=given)) == [Row(2, {"a,text": "x", "label": "y"})]
+
+
+@pytest.mark.parametrize("given", ["", ";;", '"', "\n"])
+def test_a_delimiter_that_is_none(tmp_path: Path, given: str) -> None:
+    """T19: it is said before the table is read."""
+    (tmp_path / "t.csv").write_text(TABLE)
+    with pytest.raises(SettingsError, match=r"delimiter .* is none: give the one character between two fields"):
+        read_rows(tmp_path / "t.csv", delimiter=given)
+
+
+def test_a_table_without_a_header_has_all_its_rows(tmp_path: Path) -> None:
+    """T19: the first text is no name."""
+    (tmp_path / "t.tsv").write_text("fine\tpos\nbad\tneg\n")
+    assert list(read_rows(tmp_path / "t.tsv", header=False)) == [
+        Row(1, {"column_1": "fine", "column_2": "pos"}),
+        Row(2, {"column_1": "bad", "column_2": "neg"}),
+    ]

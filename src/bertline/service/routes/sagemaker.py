@@ -6,28 +6,26 @@ https://github.com/aws/sagemaker-huggingface-inference-toolkit. An endpoint has 
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Sequence
-from io import StringIO
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 
-from bertline.data.delimited import accept_long_fields
-from bertline.service.json_body import json_value
 from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
 from bertline.service.routes.fields import Tolerant
 from bertline.service.routes.kserve import body_of, parsed, refusals, refused
 from bertline.service.routes.pipeline import PipelineParameters
 from bertline.service.routes.tei_answers import scores
+from bertline.service.table_body import texts_of
 from bertline.service.texts import blank
 
 JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
-COLUMN = "inputs"  # of a CSV with a header
+FORMATS: dict[str, Literal["csv", "jsonl"]] = {LINES: "jsonl", CSV: "csv"}
+COLUMN = "inputs"  # of a CSV with a header, and a key of JSON lines
 
 
 class Invocation(Tolerant):
@@ -41,14 +39,6 @@ class Invocation(Tolerant):
         Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
     ]
     parameters: PipelineParameters | None = None
-
-
-class Line(BaseModel):
-    """One line of JSON lines."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    inputs: str
 
 
 class ScoredLabel(BaseModel):
@@ -76,10 +66,9 @@ async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow)
     """
     version = serving.models.named(serving.models.names[0])
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    read = READERS.get(kind)
-    if read is None:
+    if kind != JSON and kind not in FORMATS:
         raise Problem(Code.NOT_JSON, f"Send the body with the header Content-Type: {JSON}, {LINES} or {CSV}.")
-    inputs, parameters = read(await request.body(), serving.settings.max_batch_texts)
+    inputs, parameters = await _read(request, FORMATS.get(kind), serving.settings.max_batch_texts)
     texts = [inputs] if isinstance(inputs, str) else inputs
     by_line = kind == LINES
     answered = await serving.classify(
@@ -115,66 +104,14 @@ def _ranked(labels: Sequence[str], scores: Sequence[float]) -> list[dict[str, An
     return [{"label": label, "score": score} for label, score in ranked]
 
 
-def _json(body: bytes, most: int) -> tuple[str | list[str], PipelineParameters]:
-    asked = parsed(Invocation, json_value(body))
+async def _read(
+    request: Request, format: Literal["csv", "jsonl"] | None, most: int
+) -> tuple[str | list[str], PipelineParameters]:
+    if format is not None:
+        content_type = request.headers["content-type"]
+        return texts_of(await request.body(), content_type, format, COLUMN, most), PipelineParameters()
+    asked = parsed(Invocation, await request.json())
     inputs = asked.inputs
     if not isinstance(inputs, str) and not (isinstance(inputs, list) and all(isinstance(one, str) for one in inputs)):
         raise Problem(Code.WRONG_TYPE, "inputs must be a string or a list of strings.", "inputs")
     return inputs, asked.parameters or PipelineParameters()
-
-
-def _lines(body: bytes, most: int) -> tuple[list[str], PipelineParameters]:
-    def texts() -> Iterator[str]:
-        for number, line in enumerate(body.splitlines(), start=1):
-            if line.strip():
-                try:
-                    yield parsed(Line, json_value(line)).inputs
-                except Problem as problem:
-                    raise Problem(problem.code, f"In line {number:,}: {problem.message}", problem.field) from None
-
-    return _at_most(most, texts()), PipelineParameters()
-
-
-def _csv(body: bytes, most: int) -> tuple[list[str], PipelineParameters]:
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Problem(Code.INVALID_TEXT, f"The body is not UTF-8 at byte {error.start:,}: encode it so.") from None
-
-    def texts() -> Iterator[str]:
-        column, columns = 0, 1
-        accept_long_fields()  # texts have a limit of their own
-        rows = csv.reader(StringIO(text, newline=""), strict=True)
-        for number, row in enumerate(rows, start=1):
-            if number == 1 and COLUMN in row:
-                column, columns = row.index(COLUMN), len(row)
-                continue
-            if len(row) != columns:
-                raise Problem(
-                    Code.WRONG_TYPE,
-                    f"Row {number:,} has {len(row):,} columns and not {columns:,}: quote texts with commas, or name "
-                    f"their column {COLUMN} in a header.",
-                )
-            yield row[column]
-
-    try:
-        return _at_most(most, texts()), PipelineParameters()
-    except csv.Error as error:
-        raise Problem(Code.WRONG_TYPE, f"The body is no CSV: {error}.") from None
-
-
-def _at_most(most: int, texts: Iterator[str]) -> list[str]:
-    """The texts, read no further than the limit."""
-    found: list[str] = []
-    for text in texts:
-        found.append(text)
-        if len(found) > most:
-            raise Problem(Code.TOO_MANY_TEXTS, f"There are more than {most:,} texts, the limit: send several requests.")
-    return found
-
-
-READERS: dict[str, Callable[[bytes, int], tuple[str | list[str], PipelineParameters]]] = {
-    JSON: _json,
-    LINES: _lines,
-    CSV: _csv,
-}
