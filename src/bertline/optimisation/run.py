@@ -15,8 +15,11 @@ from bertline.bundle.exporter import FP32
 from bertline.bundle.network import Network
 from bertline.bundle.probes import read_probes
 from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
+from bertline.bundle.tree import entries
+from bertline.destination import check_room, claim
 from bertline.encoder.checkpoint import load_classifier
 from bertline.errors import BundleError
+from bertline.evaluation.report import check_report_package
 from bertline.inference.instructions import adds_in_16_bits
 from bertline.optimisation.candidates import STUDENT, Candidate, Rows, Workshop, largest_weight
 from bertline.optimisation.cold import measure_cold_start
@@ -29,7 +32,7 @@ from bertline.optimisation.settings import OptimizeSettings
 from bertline.optimisation.vocabulary import PrunedVocabulary, prune
 from bertline.text import Tokenizer, Truncation
 from bertline.training.distil_settings import DistilSettings
-from bertline.training.transfer import read_transfer
+from bertline.training.transfer import check_heads, read_transfer
 
 Tell = Callable[[str], None]
 
@@ -40,17 +43,38 @@ def optimise(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimis
     Raises:
         BundleError: the bundle or the student cannot be used, carries no held-out rows, cannot be replaced, or
             was replaced meanwhile.
+        DestinationError: there is no room, or another process writes the bundle.
         DataError: a table of unlabelled text cannot be read.
     """
     bundle = load(directory)
     check_target(bundle.path, overwrite=True)  # before long work, not after it
-    with tempfile.TemporaryDirectory(prefix="bertline-optimize-") as work:
+    _check_start(bundle, settings)
+    with claim(bundle.path, "the bundle"), tempfile.TemporaryDirectory(prefix="bertline-optimize-") as work:
         bench = Bench(bundle, settings, Path(work), tell)
         found = bench.run()
         if not bundle.is_current():
             raise BundleError(f"{directory} was replaced while its engines were measured: run optimize again")
         publish(bundle, found, settings, bench.student_probes(found))
     return found
+
+
+def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
+    """Whether there is a network to start from, texts, room where engines are built, and for a second bundle.
+
+    Raises:
+        BundleError, DataError, UsageError: something is missing, Jinja perhaps.
+        DestinationError: there is no room.
+    """
+    fp32_file(bundle)
+    check_report_package()
+    if settings.unlabelled:
+        check_heads(None, DistilSettings(unlabelled=settings.unlabelled))
+    if settings.student is not None:
+        load(settings.student, verify=False)
+    folders = [bundle.path, *([] if settings.student is None else [settings.student])]
+    held_bytes = sum(status.st_size for folder in folders for status in entries(folder).values())
+    check_room(Path(tempfile.gettempdir()) / "engines", "the work on the engines", held_bytes)
+    check_room(bundle.path, "the bundle with its engines", 2 * held_bytes)
 
 
 def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], float]:
@@ -66,6 +90,18 @@ def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], float]
         opened = time.perf_counter() - began
         names, seconds = bench.plan()
     return names, opened + seconds
+
+
+def fp32_file(bundle: Bundle) -> Path:
+    """The graph that every engine is compared with.
+
+    Raises:
+        BundleError: the bundle is of a version that wrote none.
+    """
+    file = bundle.path / str(FP32.file)
+    if not file.is_file():
+        raise BundleError(f"{bundle.path} has no {FP32.file}: train it again with this version of bertline")
+    return file
 
 
 class Bench:
@@ -126,7 +162,7 @@ class Bench:
         names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
         if STUDENT in self.networks:
             names = [*names, *(f"{STUDENT}-{one}" for one in names), "cascade"]
-        self._fp32_file()
+        fp32_file(self.bundle)
         tuning, settings = len(self.tuning.tokens), self.settings
         extent = Extent(
             tuning=tuning,
@@ -153,7 +189,7 @@ class Bench:
     def _candidates(self) -> list[Candidate]:
         shop, full = self.workshop, self.networks[FULL]
         self.tell("Building engines: fp32, int8")
-        found = [shop.fp32(self._fp32_file()), *shop.int8(full, FULL), shop.small(full, FULL)]
+        found = [shop.fp32(fp32_file(self.bundle)), *shop.int8(full, FULL), shop.small(full, FULL)]
         best_int8 = found[-2]
         student = self.networks.get(STUDENT)
         if student is not None:
@@ -187,12 +223,6 @@ class Bench:
 
     def _logits(self, candidate: Candidate, rows: Rows) -> Logits:
         return compute(candidate.backend, rows.tokens, rows.pad_id, candidate.engine.batch_tokens)
-
-    def _fp32_file(self) -> Path:
-        file = self.bundle.path / str(FP32.file)
-        if not file.is_file():
-            raise BundleError(f"{self.bundle.path} has no {FP32.file}: train it again with this version of bertline")
-        return file
 
     @property
     def truncation(self) -> Truncation:
