@@ -59,13 +59,12 @@ def optimise(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimis
 
 
 def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
-    """Whether there is a network to start from, texts, room where engines are built, and for a second bundle.
+    """Whether there is a student, texts, room where engines are built, and room for a second bundle.
 
     Raises:
         BundleError, DataError, UsageError: something is missing, Jinja perhaps.
         DestinationError: there is no room.
     """
-    fp32_file(bundle)
     check_report_package()
     if settings.unlabelled:
         check_heads(None, DistilSettings(unlabelled=settings.unlabelled))
@@ -119,6 +118,7 @@ class Bench:
         self.tokenizer = Tokenizer.from_directory(bundle.path)
         self.tuning = self._rows(read_reference(bundle.path, "validation", self.labels))
         self.test = self._rows(read_reference(bundle.path, "test", self.labels))
+        fp32_file(bundle)
         self.networks = {FULL: Network.of(load_classifier(bundle.path))}
         if settings.student is not None:
             self.networks[STUDENT] = self._student(settings.student)

@@ -65,5 +65,5 @@ def test_what_optimize_reads_besides(more: str, said: Any) -> None:
 def test_optimize_misses_the_graph_before_it_reads_texts(said: Any) -> None:
     """T18."""
     write_tiny_bundle(Path("tiny"), overwrite=True, rows=12)
-    told = said("optimize tiny --unlabelled rows.csv", "bertline.optimisation.run.check_heads")
+    told = said("optimize tiny --unlabelled rows.csv", "bertline.optimisation.run.read_transfer")
     assert "tiny has no model.onnx: train it again" in told
