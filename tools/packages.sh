@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the tests drive for real, where they are absent and we may install them: a browser
-# (and the library that Playwright's driver is linked against), PostgreSQL, Redis, Prometheus with promtool, nginx and
-# openssl. Tests start servers of their own; none of the packages' services has to run.
+# (and the library that Playwright's driver is linked against), PostgreSQL, Redis, Prometheus with promtool, nginx,
+# openssl, and QEMU, which emulates processors without the newest instructions. Tests start servers of their own; none of the packages' services has to run.
 #
 #   tools/packages.sh [program …]     all of them, or those that provide these programs
 set -eu
@@ -13,6 +13,7 @@ package_of() {
     initdb) echo postgresql ;;
     nginx) echo nginx-light ;;
     promtool) echo prometheus ;;
+    qemu-x86_64-static) echo qemu-user-static ;;
     redis-server | chromium | openssl) echo "$1" ;;
     *)
         echo "bertline: tools/packages.sh knows no program $1" >&2
@@ -40,7 +41,7 @@ present() {
 }
 
 missing=""
-for program in ${*:-chromium libatomic initdb redis-server promtool nginx openssl}; do
+for program in ${*:-chromium libatomic initdb redis-server promtool nginx openssl qemu-x86_64-static}; do
     package=$(package_of "$program")
     present "$program" || missing="${missing:+$missing }$package"
 done

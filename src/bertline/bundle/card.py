@@ -57,8 +57,10 @@ def _summary(manifest: Manifest) -> str:
 
 def _engines(manifest: Manifest) -> str:
     """What ``optimize`` measured, as a table; the first engine answers unless another is asked for."""
+    measured_on = {str(one.measured["processor"]) for one in manifest.engines if "processor" in one.measured}
+    place = _text(", ".join(sorted(measured_on))) or "the machine that measured it"
     lines = [
-        "The first engine answers. Speed is of the machine that measured it; accuracy is of the test rows.\n",
+        f"The first engine answers. Speed is of {place}; accuracy is of the test rows.\n",
         "| engine | texts/s | one text, ms | MB | memory, MB | accuracy |",
         "|---|---:|---:|---:|---:|---:|",
     ]

@@ -26,7 +26,7 @@ from bertline.bundle.engine import Engine
 from bertline.bundle.graph import MICROSOFT, Graph, Stored, stored_tensors
 from bertline.bundle.network import Network
 from bertline.bundle.probes import EMBEDDING as EMBEDDING
-from bertline.bundle.quantise import LARGEST, Observed, quantise_rows
+from bertline.bundle.quantise import SEVEN_BITS, Observed, quantise_rows
 from bertline.encoder.heads import Classifier
 
 Array = np.ndarray[Any, Any]
@@ -43,7 +43,7 @@ class Recipe:
         observed: each quantised product's input as it was seen, by the product's name (``3.up``); none of them is fp32.
         float_products: products that stay in fp32 although their input was observed.
         balanced: products whose input's outliers are moved into the weight, for one more multiplication.
-        largest: greatest quantised weight, 127 or 63.
+        largest: greatest quantised weight of a product.
         small_table: the embedding table in int8 with a scale per row, other left-over weights in fp16.
         vocabulary: for each id the row of a smaller table, [vocab]; ``kept`` are the ids of its rows.
         stored: tensors of the checkpoint that the graph refers to instead of holding them.
@@ -53,7 +53,7 @@ class Recipe:
     observed: Observed = field(default_factory=dict)
     float_products: frozenset[str] = frozenset()
     balanced: frozenset[str] = frozenset()
-    largest: int = LARGEST
+    largest: int = SEVEN_BITS
     small_table: bool = False
     vocabulary: Array | None = None
     kept: Array | None = None

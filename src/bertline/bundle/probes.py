@@ -1,7 +1,7 @@
 """Probe texts with the logits that a network gives them: an engine that answers otherwise is not used.
 
-An engine can be wrong on one machine and right on another: products in eight bits saturate on CPUs without VNNI, a
-library has a fault for one instruction set. Hashes do not see that; a few answers do.
+An engine can be wrong on one machine and right on another, where a library has a fault for one instruction set; and
+it can be another network's. Hashes do not see the first; a few answers see both.
 """
 
 from __future__ import annotations
@@ -26,8 +26,13 @@ PROBES = f"{FOLDER}/probes.json"
 NUMBER = 16  # of texts
 
 # Root mean square of the deviation, relative to the spread of the network's own logits. fp32 differs by rounding
-# alone; int8 engines that lose no accuracy measured 0.02 to 0.06 (docs/log.md), saturated ones 0.5 and more.
+# alone; int8 engines that lose no accuracy measured 0.02 to 0.06 (docs/log.md), overflowing ones 0.25 and more.
 TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "int8": 0.2}
+# A network that answers every text alike has no spread, and rounding would be infinitely far from it. So a spread
+# counts as no less than this much of a calibrated logit, which moves a probability by at most 1.25 points,
+LEAST_SPREAD = 0.05
+# nor as less than this share of the logits' own size, which rounding in fp32 stays far below.
+LEAST_SHARE = 0.01
 
 Logits = Float[np.ndarray[Any, Any], "rows labels"]
 Found = Float[np.ndarray[Any, Any], "found_rows found_labels"]  # of an engine, which may be wrong in shape too
@@ -62,13 +67,41 @@ def read_probes(bundle: Path) -> Probes:
         logits = {name: np.array(rows, dtype=np.float64) for name, rows in content["logits"].items()}
         if any(one.ndim != 2 or len(one) != len(content["texts"]) for one in logits.values()):
             raise ValueError("as many rows of logits as texts are needed")
+        if not all(np.isfinite(one).all() for one in logits.values()):
+            raise ValueError("a logit is not a finite number")
         return Probes(tuple(content["texts"]), logits)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path} is not a file of probes ({error}): write the bundle again with bertline") from error
 
 
-def deviation(reference: Logits, found: Found) -> float:
+def objection(reference: Logits, found: Found, precision: Precision, temperature: float = 1.0) -> str | None:
+    """Why an engine must not be used, given its logits of the probe texts; None if it may.
+
+    ``optimize`` picks by this rule and a loader loads by it, so that what is picked is loaded.
+
+    Args:
+        reference: the network's own logits.
+        found: the engine's.
+        precision: of the engine's products.
+        temperature: of the bundle.
+    """
+    if found.shape != reference.shape:
+        return f"its logits of the probe texts have the shape {list(found.shape)} instead of {list(reference.shape)}"
+    if not np.isfinite(found).all():
+        return "its logits of the probe texts are not all finite numbers"
+    off, allowed = deviation(reference, found, temperature), TOLERANCE[precision]
+    if off <= allowed:
+        return None
+    return (
+        f"its logits of the probe texts are off by {off:.1%} of their spread, and {allowed:.1%} is allowed "
+        f"for {precision}"
+    )
+
+
+def deviation(reference: Logits, found: Found, temperature: float = 1.0) -> float:
     """Root mean square of ``found − reference``, relative to that of ``reference`` around its column means.
+
+    ``LEAST_SPREAD`` and ``LEAST_SHARE`` bound what it is relative to from below.
 
     >>> deviation(np.array([[1.0, -1.0], [-1.0, 1.0]]), np.array([[1.1, -1.1], [-1.1, 1.1]]))
     0.10000000000000009
@@ -77,7 +110,9 @@ def deviation(reference: Logits, found: Found) -> float:
         return float("inf")
     centre = reference.mean(axis=0) if len(reference) > 1 else 0.0  # one text has no spread
     spread = float(np.sqrt(np.mean((reference - centre) ** 2)))
-    return float(np.sqrt(np.mean((found - reference) ** 2))) / max(spread, 1e-6)
+    size = float(np.sqrt(np.mean(np.square(reference))))
+    least = max(LEAST_SPREAD * temperature, LEAST_SHARE * size)
+    return float(np.sqrt(np.mean((found - reference) ** 2))) / max(spread, least)
 
 
 def choose(lengths: Sequence[int], number: int = NUMBER) -> list[int]:

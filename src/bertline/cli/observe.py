@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bertline.destination import as_destination_error, check_place, check_room, claim, replace_file
 from bertline.errors import UsageError
 
-WHAT = "the files"  # in messages about where they go
 EPILOG = "Example: bertline observe watching --target 10.0.0.7:8000 --target 10.0.0.8:8000"
 
 
@@ -57,13 +55,15 @@ def write(files: dict[str, str], directory: Path) -> list[Path]:
     """Write each text to its path below a directory; the paths, in order.
 
     Raises:
-        DestinationError: the directory cannot be written to, or another process writes there.
+        UsageError: the directory cannot be written to.
     """
-    contents = {directory / name: text.encode() for name, text in files.items()}
-    check_place(directory, WHAT, inside=True)
-    check_room(directory, WHAT, sum(map(len, contents.values())))
-    with claim(directory / "bertline", WHAT), as_destination_error(directory, WHAT):
-        for path, content in contents.items():
+    written = []
+    for name, text in files.items():
+        path = directory / name
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, content)
-    return list(contents)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written ({error.strerror}): name a directory that can be") from None
+        written.append(path)
+    return written

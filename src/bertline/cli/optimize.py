@@ -79,7 +79,7 @@ def _show(bundle: Path, found: Optimised, settings: OptimizeSettings) -> None:
             console.print(f"{name}: {candidate.note}", soft_wrap=True)
     for sentence in found.caveats:
         console.print(f"note: {sentence}", soft_wrap=True)
-    console.print(
-        f"lost: points of accuracy against fp32\n\nPicked  {found.picked} for {settings.goal}", soft_wrap=True
-    )
+    console.print("lost: points of accuracy against fp32", soft_wrap=True)
+    console.print(f"speed: of {found.processor}; answers are alike on every processor", soft_wrap=True)
+    console.print(f"\nPicked  {found.picked} for {settings.goal}", soft_wrap=True)
     console.print(f"Report  {bundle / 'report' / 'engines.html'}", soft_wrap=True)

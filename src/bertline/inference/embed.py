@@ -18,11 +18,12 @@ from jaxtyping import Float
 
 from bertline.bundle import Bundle, load
 from bertline.bundle.engine import FULL
-from bertline.bundle.probes import EMBEDDING, TOLERANCE, deviation, read_probes
+from bertline.bundle.probes import EMBEDDING
 from bertline.data.batching import Batch, pad, plan
 from bertline.errors import BertlineError, BundleError, EngineWarning
 from bertline.inference.lanes import each_batch
 from bertline.inference.predictor import BATCH_TOKENS
+from bertline.inference.probing import Probing
 from bertline.text import Tokenizer, Truncation
 
 ONNX_BATCH_TOKENS = 512  # what suits the graph, as it does engines: such a batch stays in a core's cache
@@ -216,16 +217,11 @@ def _graph(bundle: Bundle, tokenizer: Tokenizer, lanes: int | None) -> EncoderBa
             raise
         raise BundleError(f"{path} needs onnxruntime, which is not installed: pip install 'bertline[serve]'") from None
     graph = OnnxEncoder(path, lanes=lanes)
-    probes, manifest = read_probes(bundle.path), bundle.manifest
-    reference = probes.logits.get(FULL)
-    if reference is None:
-        return graph
-    tokens = tokenizer.encode(probes.texts, Truncation(manifest.max_tokens, manifest.truncation))
-    found = deviation(reference, graph.logits(pad([one.ids for one in tokens], tokenizer.pad_id)))
-    if found > TOLERANCE["fp32"]:
+    objection = Probing(bundle, tokenizer).objection(graph, FULL, "fp32")
+    if objection is not None:
         raise BundleError(
-            f"{path}: on this machine its answers to the probe texts are off by {found:.1%} of their spread, and "
-            f"{TOLERANCE['fp32']:.1%} is allowed: install PyTorch (pip install 'bertline[train]') to embed without it"
+            f"{path}: {objection}: make it again with bertline optimize, or install PyTorch to embed without it "
+            "(pip install 'bertline[train]')"
         )
     return graph
 

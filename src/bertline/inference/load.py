@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bertline.bundle import Bundle, load
+from bertline.bundle.engine import FOLDER as MADE
 from bertline.bundle.engine import RESERVED as TORCH
 from bertline.bundle.engine import Engine
-from bertline.bundle.probes import TOLERANCE, deviation, read_probes
-from bertline.data.batching import pad
 from bertline.errors import BertlineError, BundleError, EngineWarning, SettingsError, UsageError
 from bertline.inference.gpu import torch_sees_gpu
 from bertline.inference.predictor import BATCH_TOKENS, Backend, TextClassifier
-from bertline.text import Tokenizer, Truncation
+from bertline.inference.probing import Probing
+from bertline.text import Tokenizer
 
 _ATTEMPTS = 3
 
@@ -72,7 +72,7 @@ class _Loader:
         self.bundle, self.device, self.lanes = bundle, device, lanes
         self.tokenizer = Tokenizer.from_directory(bundle.path)
         self.engines = {one.name: one for one in bundle.manifest.engines}
-        self.probes = read_probes(bundle.path)
+        self.probing = Probing(bundle, self.tokenizer)
 
     def predictor(self, wanted: str | None, batch_tokens: int | None) -> TextClassifier:
         refused: list[str] = []
@@ -139,18 +139,10 @@ class _Loader:
         Raises:
             BundleError: it does not.
         """
-        reference = self.probes.logits.get(engine.network)
-        if reference is None:
-            return
-        manifest = self.bundle.manifest
-        tokens = self.tokenizer.encode(self.probes.texts, Truncation(manifest.max_tokens, manifest.truncation))
-        found = deviation(reference, backend.logits(pad([one.ids for one in tokens], self.tokenizer.pad_id)))
-        allowed = TOLERANCE[engine.precision]
-        if found > allowed:
-            raise BundleError(
-                f"on this machine its answers to the probe texts are off by {found:.1%} of their spread, and "
-                f"{allowed:.1%} is allowed for {engine.precision}: run bertline optimize here"
-            )
+        objection = self.probing.objection(backend, engine.network, engine.precision)
+        if objection is not None:
+            verb = "optimize" if str(engine.file).startswith(f"{MADE}/") else "train"
+            raise BundleError(f"{objection}: make the engine again with bertline {verb}")
 
     def _part(self, engine: Engine, name: str) -> Engine:
         part = self.engines.get(name)

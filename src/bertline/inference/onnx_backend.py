@@ -4,10 +4,15 @@ Small batches, one thread each, as many at a time as there are cores: batches of
 cache, and threads that share no batch never wait for each other. Only a batch that comes alone and is long enough is
 computed by all cores; below that their meeting costs more than it saves (docs/log.md). Threads that wait do not spin:
 on a busy machine spinning threads keep the others from the work they wait for.
+
+Eight-bit products are right on every processor. x86 before VNNI multiplies unsigned by signed bytes in pairs and adds
+each pair in 16 bits (``vpmaddubsw``), where weights beyond 7 bits overflow. onnxruntime can compute those products in
+another way, which is exact and slower, but only on request: so it is asked for wherever one product shows the fault.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,6 +35,14 @@ _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion", "EmbedLayerNormFusion"]
 
 # Padded tokens from which a batch that comes alone is computed by all cores.
 WIDE_TOKENS: dict[Precision, int] = {"fp32": 32, "int8": 192}
+
+
+# The graph of one product, y = a · b with unsigned a and signed b, as onnx writes it: serving has no onnx.
+_PRODUCT = (
+    b'\x08\n:b\n\x18\n\x01a\n\x01b\x12\x01y"\rMatMulInteger\x12\x01gZ\x15\n\x01a\x12\x10\n\x0e\x08\x02\x12\n\n\x03\x12\x01m\n\x03'
+    b"\x12\x01kZ\x15\n\x01b\x12\x10\n\x0e\x08\x03\x12\n\n\x03\x12\x01k\n\x03\x12\x01nb\x15\n\x01y\x12\x10\n\x0e\x08\x06\x12\n\n\x03\x12"
+    b"\x01m\n\x03\x12\x01nB\x04\n\x00\x10\n"
+)
 
 
 class OnnxGraph:
@@ -149,11 +162,27 @@ class OnnxEncoder:
         return self._graph.compute("logits", batch, alone=alone)
 
 
+@functools.cache
+def adds_in_16_bits() -> bool:
+    """Whether onnxruntime's plain products of bytes overflow on this processor, found by computing the largest one."""
+    largest = {"a": np.full((2, 8), 255, np.uint8), "b": np.full((8, 16), 127, np.int8)}
+    session = onnxruntime.InferenceSession(_PRODUCT, _plain_options(1), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, largest)
+    return bool((np.asarray(found) != 8 * 255 * 127).any())
+
+
 def _feeds(batch: Batch) -> dict[str, np.ndarray[Any, Any]]:
     return {"ids": batch.ids, "lengths": batch.attend.sum(axis=1, dtype=np.int64)}
 
 
 def _options(threads: int) -> onnxruntime.SessionOptions:
+    options = _plain_options(threads)
+    if adds_in_16_bits():  # weights of 7 bits keep the faster product even so; where nothing overflows, none would
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    return options
+
+
+def _plain_options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3

@@ -12,7 +12,6 @@ from bertline.bundle.engine import FOLDER, FULL, Engine, Precision
 from bertline.bundle.exporter import FP32, Recipe, export
 from bertline.bundle.network import Network
 from bertline.bundle.probes import deviation
-from bertline.bundle.quantise import LARGEST
 from bertline.data.batching import Batch
 from bertline.inference.activation import softmax
 from bertline.inference.cascade import Cascade
@@ -32,7 +31,6 @@ SENSITIVITY_ROWS = 256
 # A product that, quantised alone, moves the logits by more (of their spread) gets a balanced input. Of a MiniLM these
 # are the feed-forward products of the first three layers; balancing all products agrees as well and takes 5 % longer.
 BALANCE_ABOVE = 0.01
-SEVEN_BITS = 63  # greatest weight of which two products with an activation, 2 · 255 · 63, can be added in 16 bits
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,10 @@ class Candidate:
     backend: Backend
     files: tuple[Path, ...]
     note: str = ""
+
+    def but(self, note: str) -> Candidate:
+        """The same with another thing to say of it."""
+        return replace(self, note=f"{self.note}; {note}" if self.note else note)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,6 @@ class Workshop:
         pruned: the smaller vocabulary for the smallest engines.
         temperature: the bundle's.
         lanes: batches computed at a time; None is one per core.
-        largest: greatest quantised weight, as ``largest_weight`` gives it; None: whichever is closer to fp32.
 
     Attributes:
         prepared: of each network, by name, the balanced one and how it is quantised.
@@ -95,7 +96,6 @@ class Workshop:
     pruned: PrunedVocabulary
     temperature: float
     lanes: int | None = None
-    largest: int | None = LARGEST
     prepared: dict[str, tuple[Network, Recipe]] = field(default_factory=dict)
     moved: dict[str, dict[str, float]] = field(default_factory=dict)
     exact: dict[str, Candidate] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class Workshop:
         reference = self._reference(network, name)
         network, recipe = self._eight_bits(network, name)
         plain = self._built(f"{prefix}int8", name, "int8", network, recipe)
-        yield replace(plain, note=_bits(recipe))
+        yield plain
         if _agreement(self.logits(plain), reference) >= MIXED_BELOW:
             return
         worst = sorted(self.moved[name], key=lambda product: -self.moved[name][product])
@@ -127,7 +127,7 @@ class Workshop:
             less = replace(recipe, float_products=frozenset(worst[:number]))
             mixed = self._built(f"{prefix}int8-mixed", name, "int8", network, less)
             if _agreement(self.logits(mixed), reference) >= MIXED_BELOW or number == _SENSITIVE[-1]:
-                yield replace(mixed, note=f"{_bits(recipe)}; in fp32: {', '.join(worst[:number])}")
+                yield replace(mixed, note=f"in fp32: {', '.join(worst[:number])}")
                 return
 
     def small(self, network: Network, name: str) -> Candidate:
@@ -138,7 +138,7 @@ class Workshop:
         built = self._built(f"{prefix}small", name, "int8", network, recipe)
         covered = np.mean([self.pruned.covers(one.ids) for one in self.tuning.tokens])
         kept = f"{len(self.pruned.kept):,} token embeddings; {covered:.1%} of texts need no other"
-        return replace(built, note=f"{_bits(recipe)}; {kept}")
+        return replace(built, note=kept)
 
     def cascade(
         self, first: Candidate, second: Candidate, *, allowed: float, confidence: float
@@ -176,21 +176,10 @@ class Workshop:
             reference = self._reference(network, name)[self.tuning.evenly(SENSITIVITY_ROWS)]
             balanced, observed = with_balanced_values(network, observe_inputs(network, self.tuning.batches()))
             recipe = Recipe(observed=observed, small_table=True)
-            recipe = replace(recipe, largest=self._largest(balanced, name, recipe, reference))
             self.moved[name] = self._sensitivity(balanced, name, recipe, reference)
             sensitive = frozenset(product for product, by in self.moved[name].items() if by > BALANCE_ABOVE)
             self.prepared[name] = balanced, replace(recipe, balanced=sensitive)
         return self.prepared[name]
-
-    def _largest(self, network: Network, name: str, recipe: Recipe, reference: Logits) -> int:
-        """The greatest weight; where the CPU does not say whether it overflows, both are tried on some rows."""
-        if self.largest is not None:
-            return self.largest
-        off = {
-            largest: self._off(network, name, replace(recipe, largest=largest), reference)
-            for largest in (LARGEST, SEVEN_BITS)
-        }
-        return min(off, key=lambda largest: off[largest])
 
     def _sensitivity(self, network: Network, name: str, recipe: Recipe, reference: Logits) -> dict[str, float]:
         """How far the logits of some rows move when one product alone is quantised, by product."""
@@ -217,17 +206,6 @@ class Workshop:
         self.answers.pop(engine, None)  # those of another engine that had this name
         record = Engine(name=engine, precision=precision, network=network_name, file=f"{FOLDER}/{file.name}")
         return Candidate(record, OnnxBackend(file, precision=precision, lanes=self.lanes), (file,))
-
-
-def largest_weight(adds_in_16_bits: bool | None) -> int | None:
-    """The greatest quantised weight that a CPU computes rightly; None where both have to be tried."""
-    if adds_in_16_bits is None:
-        return None
-    return SEVEN_BITS if adds_in_16_bits else LARGEST
-
-
-def _bits(recipe: Recipe) -> str:
-    return "weights in 8 bits" if recipe.largest == LARGEST else "weights in 7 bits, as 8 overflow on this CPU"
 
 
 def _logits(candidate: Candidate, rows: Rows) -> Logits:

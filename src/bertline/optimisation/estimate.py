@@ -34,14 +34,12 @@ class Extent:
         read: rows that every engine answers once: tuning, test and unlabelled ones.
         timed: texts of a repetition.
         repetitions: of the timing.
-        weights: greatest weights that are tried first; 1 where it is known.
     """
 
     tuning: int
     read: int
     timed: int
     repetitions: int
-    weights: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class Pieces:
         """
         tried = min(SENSITIVITY_ROWS, extent.tuning)
         # With one product in eight bits an engine is about as fast as with none.
-        sensitivity = (self.products + extent.weights - 1) * (self.build + tried * self.row["fp32"])
+        sensitivity = self.products * (self.build + tried * self.row["fp32"])
         engines = (1 + len(EIGHT_BITS)) * self.build + self.engine("fp32", extent)
         measured = len(EIGHT_BITS) * self.engine("int8", extent)
         return self.build + extent.tuning * self.observed_row + sensitivity + engines + measured

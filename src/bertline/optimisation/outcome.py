@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bertline.bundle.probes import Probes
 from bertline.optimisation.candidates import Candidate
 from bertline.optimisation.measure import Measured, Quality
 
@@ -14,7 +15,9 @@ class Optimised:
     """What was tried, what it measured, and what was picked.
 
     ``measured`` holds figures of the tuning rows, by which the pick was made; ``reported`` the quality on the test
-    rows, which nothing was chosen by; ``agreement`` the share of unlabelled texts that get fp32's label.
+    rows, which nothing was chosen by; ``agreement`` the share of unlabelled texts that get fp32's label. ``refused``
+    names the engines that a loader would refuse by the ``probes``; they are reported and never picked or written.
+    ``processor`` is what speeds were measured on.
     """
 
     picked: str
@@ -24,3 +27,6 @@ class Optimised:
     agreement: Mapping[str, float]
     frontier: set[str]
     caveats: tuple[str, ...]
+    refused: frozenset[str]
+    probes: Probes
+    processor: str

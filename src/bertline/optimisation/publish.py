@@ -7,17 +7,14 @@ import shutil
 from bertline.bundle import Bundle, Manifest, model_card, writing
 from bertline.bundle.engine import Engine
 from bertline.bundle.exporter import FP32, write_embedding
-from bertline.bundle.probes import Probes, read_probes
 from bertline.encoder.checkpoint import load_classifier
-from bertline.optimisation.candidates import STUDENT
-from bertline.optimisation.measure import Logits
 from bertline.optimisation.outcome import Optimised
 from bertline.optimisation.pick import cost
 from bertline.optimisation.report import write_report
 from bertline.optimisation.settings import OptimizeSettings
 
 
-def publish(bundle: Bundle, found: Optimised, settings: OptimizeSettings, student_probes: Logits | None) -> None:
+def publish(bundle: Bundle, found: Optimised, settings: OptimizeSettings) -> None:
     """Write the bundle anew, whole or not at all: what it had, the engines that may be used, and the report."""
     names = _used(found, settings)
     engines = tuple(_recorded(found, name) for name in names)
@@ -28,9 +25,7 @@ def publish(bundle: Bundle, found: Optimised, settings: OptimizeSettings, studen
                 (staging / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(bundle.path / path, staging / path)
         write_embedding(staging, load_classifier(staging))  # bundles of earlier versions have none
-        probes = read_probes(bundle.path)
-        of_student = {} if student_probes is None else {STUDENT: student_probes}
-        Probes(probes.texts, {**probes.logits, **of_student}).write(staging)
+        found.probes.write(staging)
         for name in names:
             engine = found.candidates[name].engine
             if engine.kind == "onnx" and engine != FP32:
@@ -41,14 +36,18 @@ def publish(bundle: Bundle, found: Optimised, settings: OptimizeSettings, studen
 
 def _used(found: Optimised, settings: OptimizeSettings) -> list[str]:
     """Engines to ship, the picked one first: those within the allowed drop, the parts of cascades, fp32."""
-    within = [n for n, one in found.measured.items() if one.quality.drop_points <= settings.max_accuracy_drop + 1e-9]
+    within = [
+        name
+        for name, one in found.measured.items()
+        if name not in found.refused and one.quality.drop_points <= settings.max_accuracy_drop + 1e-9
+    ]
     ranked = sorted(within, key=lambda name: (name != found.picked, cost(found.measured[name], settings.goal)))
     parts = [part for name in ranked for part in found.candidates[name].engine.parts]
     return list(dict.fromkeys([*ranked, *parts, FP32.name]))
 
 
 def _recorded(found: Optimised, name: str) -> Engine:
-    figures = found.measured[name].to_json() | {"note": found.candidates[name].note}
+    figures = found.measured[name].to_json() | {"note": found.candidates[name].note, "processor": found.processor}
     tested = found.reported[name]
     figures |= {"test_accuracy": tested.accuracy, "test_difference": tested.difference.accuracy.to_json()}
     return found.candidates[name].engine.model_copy(update={"measured": figures})

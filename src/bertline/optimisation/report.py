@@ -32,6 +32,7 @@ def write_report(directory: Path, found: Optimised, bundle: Bundle, settings: Op
     record = {
         "goal": settings.goal,
         "max_accuracy_drop_points": settings.max_accuracy_drop,
+        "processor": found.processor,
         "picked": found.picked,
         "caveats": list(found.caveats),
         "engines": {name: row(found, name) for name in found.measured},

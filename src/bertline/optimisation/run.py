@@ -13,15 +13,14 @@ from bertline.bundle import Bundle, check_target, load
 from bertline.bundle.engine import FULL
 from bertline.bundle.exporter import FP32
 from bertline.bundle.network import Network
-from bertline.bundle.probes import read_probes
+from bertline.bundle.probes import Probes
 from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
-from bertline.bundle.tree import entries
-from bertline.destination import check_room, claim
 from bertline.encoder.checkpoint import load_classifier
 from bertline.errors import BundleError
-from bertline.evaluation.report import check_report_package
-from bertline.inference.instructions import adds_in_16_bits
-from bertline.optimisation.candidates import STUDENT, Candidate, Rows, Workshop, largest_weight
+from bertline.inference.cores import usable_cores
+from bertline.inference.instructions import processor
+from bertline.inference.probing import Probing
+from bertline.optimisation.candidates import STUDENT, Candidate, Rows, Workshop
 from bertline.optimisation.cold import measure_cold_start
 from bertline.optimisation.estimate import Extent, measure_pieces
 from bertline.optimisation.measure import Logits, Measured, compute, megabytes, quality, speeds
@@ -32,7 +31,7 @@ from bertline.optimisation.settings import OptimizeSettings
 from bertline.optimisation.vocabulary import PrunedVocabulary, prune
 from bertline.text import Tokenizer, Truncation
 from bertline.training.distil_settings import DistilSettings
-from bertline.training.transfer import check_heads, read_transfer
+from bertline.training.transfer import read_transfer
 
 Tell = Callable[[str], None]
 
@@ -43,37 +42,17 @@ def optimise(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimis
     Raises:
         BundleError: the bundle or the student cannot be used, carries no held-out rows, cannot be replaced, or
             was replaced meanwhile.
-        DestinationError: there is no room, or another process writes the bundle.
         DataError: a table of unlabelled text cannot be read.
     """
     bundle = load(directory)
     check_target(bundle.path, overwrite=True)  # before long work, not after it
-    _check_start(bundle, settings)
-    with claim(bundle.path, "the bundle"), tempfile.TemporaryDirectory(prefix="bertline-optimize-") as work:
+    with tempfile.TemporaryDirectory(prefix="bertline-optimize-") as work:
         bench = Bench(bundle, settings, Path(work), tell)
         found = bench.run()
         if not bundle.is_current():
             raise BundleError(f"{directory} was replaced while its engines were measured: run optimize again")
-        publish(bundle, found, settings, bench.student_probes(found))
+        publish(bundle, found, settings)
     return found
-
-
-def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
-    """Whether there is a student, texts, room where engines are built, and room for a second bundle.
-
-    Raises:
-        BundleError, DataError, UsageError: something is missing, Jinja perhaps.
-        DestinationError: there is no room.
-    """
-    check_report_package()
-    if settings.unlabelled:
-        check_heads(None, DistilSettings(unlabelled=settings.unlabelled))
-    if settings.student is not None:
-        load(settings.student, verify=False)
-    folders = [bundle.path, *([] if settings.student is None else [settings.student])]
-    held_bytes = sum(status.st_size for folder in folders for status in entries(folder).values())
-    check_room(Path(tempfile.gettempdir()) / "engines", "the work on the engines", held_bytes)
-    check_room(bundle.path, "the bundle with its engines", 2 * held_bytes)
 
 
 def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], float]:
@@ -91,18 +70,6 @@ def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], float]
     return names, opened + seconds
 
 
-def fp32_file(bundle: Bundle) -> Path:
-    """The graph that every engine is compared with.
-
-    Raises:
-        BundleError: the bundle is of a version that wrote none.
-    """
-    file = bundle.path / str(FP32.file)
-    if not file.is_file():
-        raise BundleError(f"{bundle.path} has no {FP32.file}: train it again with this version of bertline")
-    return file
-
-
 class Bench:
     """One run: everything that is read and built, and the order of the work.
 
@@ -116,9 +83,9 @@ class Bench:
     def __init__(self, bundle: Bundle, settings: OptimizeSettings, work: Path, tell: Tell) -> None:
         self.bundle, self.settings, self.tell = bundle, settings, tell
         self.tokenizer = Tokenizer.from_directory(bundle.path)
+        self.probing = Probing(bundle, self.tokenizer)
         self.tuning = self._rows(read_reference(bundle.path, "validation", self.labels))
         self.test = self._rows(read_reference(bundle.path, "test", self.labels))
-        fp32_file(bundle)
         self.networks = {FULL: Network.of(load_classifier(bundle.path))}
         if settings.student is not None:
             self.networks[STUDENT] = self._student(settings.student)
@@ -126,8 +93,7 @@ class Bench:
         if settings.unlabelled:
             texts = read_transfer(None, DistilSettings(unlabelled=settings.unlabelled), ()).texts
         self.unlabelled = self.tokenizer.encode(texts, self.truncation)
-        largest = largest_weight(adds_in_16_bits())
-        self.workshop = Workshop(work, self.tuning, self._pruned(), bundle.manifest.temperature, largest=largest)
+        self.workshop = Workshop(work, self.tuning, self._pruned(), bundle.manifest.temperature)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -137,10 +103,14 @@ class Bench:
     def run(self) -> Optimised:
         """Build, measure, pick."""
         candidates = {one.engine.name: one for one in self._candidates()}
+        probes, refused = self._probe(candidates)
+        for name, why in refused.items():
+            candidates[name] = candidates[name].but(f"cannot be used: {why}")
         self.tell(f"Measuring {len(candidates)} engines side by side, {self.settings.repetitions} repetitions")
         logits = {name: self.workshop.logits(one) for name, one in candidates.items()}
         measured = self._measure(candidates, logits)
-        picked = pick(measured, self.settings.goal, self.settings.max_accuracy_drop)
+        usable = {name: one for name, one in measured.items() if name not in refused}
+        picked = pick(usable, self.settings.goal, self.settings.max_accuracy_drop)
         tested = {name: self._logits(one, self.test) for name, one in candidates.items()}
         reported = {name: quality(one, tested[FP32.name], self.test.truth) for name, one in tested.items()}
         apart = measured[picked].quality.difference
@@ -153,8 +123,11 @@ class Bench:
             measured,
             reported,
             self._agreement(candidates),
-            frontier(measured, self.settings.goal),
+            frontier(usable, self.settings.goal),
             (sentence,) if sentence else (),
+            frozenset(refused),
+            probes,
+            f"{processor()}, {usable_cores()} cores",
         )
 
     def plan(self) -> tuple[list[str], float]:
@@ -162,14 +135,13 @@ class Bench:
         names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
         if STUDENT in self.networks:
             names = [*names, *(f"{STUDENT}-{one}" for one in names), "cascade"]
-        fp32_file(self.bundle)
+        self._fp32_file()
         tuning, settings = len(self.tuning.tokens), self.settings
         extent = Extent(
             tuning=tuning,
             read=tuning + len(self.test.tokens) + len(self.unlabelled),
             timed=min(settings.speed_rows, tuning),
             repetitions=settings.repetitions,
-            weights=1 if self.workshop.largest else 2,
         )
         pieces = [
             measure_pieces(network, self.tuning, self.bundle.path, self.workshop.folder, self.workshop.lanes)
@@ -178,18 +150,32 @@ class Bench:
         cascade = pieces[0].engine("int8", extent) if STUDENT in self.networks else 0.0
         return names, sum(one.network(extent) for one in pieces) + cascade
 
-    def student_probes(self, found: Optimised) -> Logits | None:
-        """What the student's fp32 engine says of the bundle's probe texts; None without a student or probes."""
-        texts = read_probes(self.bundle.path).texts
-        student = found.candidates.get(f"{STUDENT}-fp32")
-        if student is None or not texts:
-            return None
-        return compute(student.backend, self.tokenizer.encode(texts, self.truncation), self.tokenizer.pad_id, 512)
+    def _probe(self, candidates: Mapping[str, Candidate]) -> tuple[Probes, dict[str, str]]:
+        """The probes with a student's answers, and the engines that a loader would refuse by them: why, by name."""
+        probing, student = self.probing, candidates.get(f"{STUDENT}-fp32")
+        if student is not None and probing.probes.texts:
+            logits = {**probing.probes.logits, STUDENT: probing.answers(student.backend)}
+            probing = Probing(self.bundle, self.tokenizer, Probes(probing.probes.texts, logits))
+        refused: dict[str, str] = {}
+        for name, one in candidates.items():  # a cascade comes after its parts
+            why = probing.objection(one.backend, one.engine.network, one.engine.precision)
+            part = next((part for part in one.engine.parts if part in refused), None)
+            if why or part:
+                refused[name] = why or f"its part {part} cannot"
+        return probing.probes, refused
+
+    def _exact(self) -> Candidate:
+        """The bundle's own engine, which all others are compared with."""
+        found = self.workshop.fp32(self._fp32_file())
+        why = self.probing.objection(found.backend, FULL, "fp32")
+        if why is not None:
+            raise BundleError(f"the engine {FP32.name} of {self.bundle.path} cannot be used: {why}: train it again")
+        return found
 
     def _candidates(self) -> list[Candidate]:
         shop, full = self.workshop, self.networks[FULL]
         self.tell("Building engines: fp32, int8")
-        found = [shop.fp32(fp32_file(self.bundle)), *shop.int8(full, FULL), shop.small(full, FULL)]
+        found = [self._exact(), *shop.int8(full, FULL), shop.small(full, FULL)]
         best_int8 = found[-2]
         student = self.networks.get(STUDENT)
         if student is not None:
@@ -223,6 +209,12 @@ class Bench:
 
     def _logits(self, candidate: Candidate, rows: Rows) -> Logits:
         return compute(candidate.backend, rows.tokens, rows.pad_id, candidate.engine.batch_tokens)
+
+    def _fp32_file(self) -> Path:
+        file = self.bundle.path / str(FP32.file)
+        if not file.is_file():
+            raise BundleError(f"{self.bundle.path} has no {FP32.file}: train it again with this version of bertline")
+        return file
 
     @property
     def truncation(self) -> Truncation:

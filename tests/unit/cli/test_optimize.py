@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from bertline.bundle import load
 from bertline.cli.optimize import EPILOG, register
 from bertline.errors import BundleError, SettingsError
+from bertline.inference.instructions import processor
 from bertline.optimisation import run
 from bertline.optimisation.cold import ColdStart
 from tests.unit.inference.tiny import write_tiny_bundle
@@ -60,7 +61,7 @@ def test_figures_are_json_on_standard_output_and_a_table_on_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "measure_cold_start", lambda *_: ColdStart(seconds=0.25, memory_mb=42.0))
-    write_tiny_bundle(tmp_path / "reviews", engine=True, rows=30)
+    write_tiny_bundle(tmp_path / "reviews", engine=True, rows=40)
     result = bertline(tmp_path / "reviews", "--json", "--goal", "size", "--max-accuracy-drop", 100, *QUICK)
     assert result.exit_code == 0, result.output
     said, engines = json.loads(result.stdout), load(tmp_path / "reviews").manifest.engines
@@ -71,6 +72,7 @@ def test_figures_are_json_on_standard_output_and_a_table_on_the_other(
         assert words in result.stderr
     assert "0.00 (0.0 to 0.0)" in result.stderr, "fp32 loses nothing"
     assert re.search(rf"Picked  {said['picked']} for size", result.stderr)
+    assert f"speed: of {processor()}, " in result.stderr, "M3: figures say for which processor they are"
     assert "report/engines.html" in result.stderr
 
 

@@ -215,7 +215,7 @@ def test_a_graph_that_answers_otherwise_here_is_not_used(tiny: Path, tmp_path: P
     content = json.loads((tiny / PROBES).read_text(encoding="utf-8"))
     content["logits"]["full"] = [[x + 0.05 * i for i, x in enumerate(row)] for row in content["logits"]["full"]]
     wrong = altered(tiny, tmp_path / "wrong", PROBES, json.dumps(content).encode())
-    with pytest.warns(EngineWarning, match=r"its answers to the probe texts are off by \d.*; torch embeds instead"):
+    with pytest.warns(EngineWarning, match=r"its logits of the probe texts are off by \d.*; torch embeds instead"):
         embedder = load_embedder(wrong, device="cpu")
     assert embedder.engine == "torch"
 

@@ -4,10 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
+from onnx import helper
 
 from bertline.bundle.exporter import FP32
-from bertline.bundle.graph import Graph
+from bertline.bundle.graph import MICROSOFT, Graph
 from bertline.bundle.probes import EMBEDDING
 from bertline.data.batching import Batch, pad
 from bertline.encoder.config import Family
@@ -124,3 +127,48 @@ def test_how_wide_an_output_is_stands_in_the_file(tiny: Path) -> None:
     assert (graph.width("embedding"), graph.width("hidden")) == (32, 32)
     with pytest.raises(BundleError, match=r"embedding\.onnx does not say how wide its absent is: make it again with"):
         graph.width("absent")
+
+
+# ------------------------------------------------------------------------------- how bytes are multiplied here
+
+
+def test_the_product_that_is_tried_is_what_onnx_writes() -> None:
+    """Serving has no onnx: the graph is a constant of the program."""
+    byte, signed, whole = onnx.TensorProto.UINT8, onnx.TensorProto.INT8, onnx.TensorProto.INT32
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["a", "b"], ["y"])],
+        "g",
+        [
+            helper.make_tensor_value_info("a", byte, ["m", "k"]),
+            helper.make_tensor_value_info("b", signed, ["k", "n"]),
+        ],
+        [helper.make_tensor_value_info("y", whole, ["m", "n"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 10)], ir_version=10)
+    assert model.SerializeToString() == module._PRODUCT
+
+
+@pytest.mark.parametrize("overflows", [False, True])
+@pytest.mark.parametrize("largest", [63, 127])
+def test_the_largest_products_are_exact_however_bytes_are_multiplied(
+    monkeypatch: pytest.MonkeyPatch, largest: int, overflows: bool
+) -> None:
+    """M2: with what the processor does fastest, where that is right, and with the exact way."""
+    if not overflows and module.adds_in_16_bits():
+        pytest.skip("this processor cannot do it the fast way")
+    monkeypatch.setattr(module, "adds_in_16_bits", lambda: overflows)
+    graph = Graph({})
+    weight, zero = np.full((64, 16), largest, np.int8), np.uint8(0)
+    eight = graph.add("Cast", "lengths", to=onnx.TensorProto.UINT8)
+    one = graph.constant(np.float32(1))
+    product = graph.add(
+        "MatMulIntegerToFloat",
+        *(graph.add("Expand", eight, graph.constant(np.array([2, 64]))), graph.constant(weight), one),
+        *(graph.constant(np.ones(16, np.float32)), graph.constant(zero), ""),
+        graph.constant(np.zeros(16, np.float32)),
+        domain=MICROSOFT,
+    )
+    model = graph.finish({"lengths": (1,)}, {"logits": product})
+    session = onnxruntime.InferenceSession(model, module._options(1), providers=["CPUExecutionProvider"])
+    (found,) = session.run(["logits"], {"lengths": np.array([255])})
+    np.testing.assert_array_equal(found, np.full((2, 16), 64 * 255 * largest, np.float32))

@@ -5,15 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from bertline.bundle.engine import FULL, Precision
-from bertline.bundle.exporter import Recipe, export
+from bertline.bundle.exporter import export
 from bertline.bundle.network import Network
 from bertline.bundle.probes import deviation
+from bertline.bundle.quantise import SEVEN_BITS
 from bertline.data.batching import pad
 from bertline.optimisation import candidates
-from bertline.optimisation.candidates import Candidate, Rows, Workshop, largest_weight
+from bertline.optimisation.candidates import Candidate, Rows, Workshop
 from bertline.optimisation.measure import Logits, compute
 from bertline.optimisation.vocabulary import prune
 from bertline.text import Truncation
@@ -41,7 +43,7 @@ def test_a_network_in_fp32_gives_its_own_logits(workshop: Workshop) -> None:
 def test_eight_bits_that_change_few_labels_are_tried_alone(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "MIXED_BELOW", 0.0)
     (plain,) = workshop.int8(NETWORK, FULL)
-    assert (plain.engine.name, plain.note) == ("int8", "weights in 8 bits")
+    assert (plain.engine.name, plain.note) == ("int8", "")
     assert plain.files == (workshop.folder / "engines" / "int8.onnx",)
 
 
@@ -51,7 +53,7 @@ def test_where_they_change_labels_the_products_that_hurt_most_stay_in_fp32(
     monkeypatch.setattr(candidates, "MIXED_BELOW", 1.01)  # never enough: as many stay as may
     plain, mixed = workshop.int8(NETWORK, FULL)
     assert mixed.engine.name == "int8-mixed"
-    named = mixed.note.removeprefix("weights in 8 bits; in fp32: ").split(", ")
+    named = mixed.note.removeprefix("in fp32: ").split(", ")
     network, recipe = workshop.prepared[FULL]
     moved = workshop.moved[FULL]
     assert named == sorted(moved, key=lambda name: -moved[name])[:4], "each was quantised alone to find out"
@@ -64,40 +66,18 @@ def test_where_they_change_labels_the_products_that_hurt_most_stay_in_fp32(
 # ---------------------------------------------------------------------------------------- how large a weight may be
 
 
-def test_a_cpu_that_adds_in_16_bits_gets_weights_of_7() -> None:
-    assert [largest_weight(adds) for adds in (True, False, None)] == [63, 127, None]
-    assert 2 * 255 * 63 < 2**15 < 2 * 255 * 127
-
-
-def test_engines_are_built_with_the_weights_that_the_cpu_can_add_and_say_so(
+def test_no_engine_has_a_product_that_a_processor_could_overflow(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """M3: two products with the largest activation fit into 16 bits, whichever processor the engine is made on."""
     monkeypatch.setattr(candidates, "MIXED_BELOW", 1.01)
-    workshop.largest = 63
-    plain, mixed = workshop.int8(NETWORK, FULL)
-    small = workshop.small(NETWORK, FULL)
-    network, recipe = workshop.prepared[FULL]
-    assert recipe.largest == 63
-    assert plain.files[0].read_bytes() == export(network, recipe)
-    for one, more in ((plain, ""), (mixed, "; in fp32: "), (small, "; 60 token embeddings; ")):
-        assert one.note.startswith(f"weights in 7 bits, as 8 overflow on this CPU{more}")
-
-
-@pytest.mark.parametrize("better", [63, 127])
-def test_where_the_cpu_does_not_tell_both_are_measured_and_the_closer_one_to_fp32_stays(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, better: int
-) -> None:
-    workshop.largest, tried = None, []
-
-    def off(network: Network, name: str, recipe: Recipe, reference: Logits) -> float:
-        if len(recipe.observed) > 1:  # else it is of the sensitivity
-            tried.append(recipe.largest)
-        return 0.1 if recipe.largest == better else 0.2
-
-    monkeypatch.setattr(workshop, "_off", off)
-    workshop.small(NETWORK, FULL)
-    assert sorted(tried) == [63, 127]
-    assert workshop.prepared[FULL][1].largest == better
+    assert 2 * 255 * SEVEN_BITS < 2**15
+    for one in [*workshop.int8(NETWORK, FULL), workshop.small(NETWORK, FULL)]:
+        model = onnx.load(one.files[0])
+        factors = {node.input[1] for node in model.graph.node if node.op_type == "MatMulIntegerToFloat"}
+        weights = [onnx.numpy_helper.to_array(init) for init in model.graph.initializer if init.name in factors]
+        assert weights
+        assert {int(np.abs(weight).max()) for weight in weights} == {SEVEN_BITS}
 
 
 # -------------------------------------------------------------------------------------------- what is computed once
@@ -141,7 +121,7 @@ def test_the_smallest_engine_says_how_many_texts_need_no_other_token(workshop: W
     found = workshop.small(NETWORK, FULL)
     covered = np.mean([workshop.pruned.covers(one.ids) for one in TOKENS])
     assert 0 < covered < 1
-    assert found.note == f"weights in 8 bits; 60 token embeddings; {covered:.1%} of texts need no other"
+    assert found.note == f"60 token embeddings; {covered:.1%} of texts need no other"
     assert found.engine.name == "small"
 
 

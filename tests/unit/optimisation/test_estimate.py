@@ -15,7 +15,7 @@ from tests.unit.inference.tiny import random_texts, tiny_classifier, tiny_tokeni
 CLASSIFIER = tiny_classifier(family="bert", labels=3, pooling="cls")
 TOKENS = tiny_tokenizer().encode(random_texts(24, seed=3), Truncation(32))
 NOTHING = Pieces(0.0, 0.0, {"fp32": 0.0, "int8": 0.0}, {"fp32": 0.0, "int8": 0.0}, 0.0, products=0)
-EXTENT = Extent(tuning=1000, read=3000, timed=512, repetitions=5, weights=1)
+EXTENT = Extent(tuning=1000, read=3000, timed=512, repetitions=5)
 
 
 def test_every_kind_of_work_counts_as_often_as_it_is_done() -> None:
@@ -37,8 +37,6 @@ def test_the_sensitivity_of_every_product_is_part_of_it(tuning: int) -> None:
     every = replace(none, products=23)
     one = 0.5 + 0.01 * min(SENSITIVITY_ROWS, tuning)
     assert every.network(extent) - none.network(extent) == pytest.approx(23 * one)
-    two = replace(extent, weights=2)  # greatest weights that are tried before
-    assert every.network(two) - every.network(extent) == pytest.approx(one)
 
 
 @pytest.mark.usefixtures("no_cold_starts")

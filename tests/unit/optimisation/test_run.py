@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -18,6 +19,7 @@ from bertline.bundle.probes import EMBEDDING, read_probes
 from bertline.bundle.tree import sha256
 from bertline.errors import BundleError
 from bertline.inference import load_predictor
+from bertline.inference.instructions import processor
 from bertline.optimisation import publish, run
 from bertline.optimisation.estimate import Extent, Pieces
 from bertline.optimisation.outcome import Optimised
@@ -35,7 +37,7 @@ PIECES = Pieces(
 )
 FIGURES = {
     *("accuracy", "accuracy_difference", "p_value", "agreement", "texts_per_s", "p50_ms", "p99_ms", "megabytes"),
-    *("memory_mb", "start_s", "note", "test_accuracy", "test_difference"),
+    *("memory_mb", "start_s", "note", "processor", "test_accuracy", "test_difference"),
 }
 MADE = {"README.md", "engines/probes.json"}  # files that a run may write again
 
@@ -149,21 +151,17 @@ def test_it_tells_what_it_does(done: Done) -> None:
     assert re.fullmatch(r"Measuring \d+ engines side by side, 1 repetitions", done.told[-1])
 
 
-@pytest.mark.parametrize(
-    ("adds_in_16_bits", "said"),
-    [(True, "weights in 7 bits, as 8 overflow on this CPU"), (False, "weights in 8 bits")],
-)
-def test_the_report_and_the_bundle_say_how_large_weights_are(
-    copy: Path, monkeypatch: pytest.MonkeyPatch, adds_in_16_bits: bool, said: str
-) -> None:
-    monkeypatch.setattr(run, "adds_in_16_bits", lambda: adds_in_16_bits)
-    optimise(copy, OptimizeSettings(max_accuracy_drop=100, **QUICK), lambda _: None)
-    record = json.loads((copy / "report" / "engines.json").read_text())
-    shipped = {one.name: one.measured["note"] for one in load(copy).manifest.engines}
-    for name in ("int8", "small"):
-        assert record["engines"][name]["note"].startswith(said)
-        assert shipped[name] == record["engines"][name]["note"]
-    assert (shipped["fp32"], record["engines"]["fp32"]["note"]) == ("", "")
+def test_what_speeds_were_measured_on_is_said_wherever_they_are(done: Done) -> None:
+    """M3: in the report, in the manifest and in the model card; the terminal: tests/unit/cli/test_optimize.py."""
+    named = done.found.processor
+    assert named.startswith(f"{processor()}, ")
+    assert named.endswith(" cores")
+    assert json.loads((done.directory / "report" / "engines.json").read_text())["processor"] == named
+    assert {one.measured["processor"] for one in done.after.engines} == {named}
+    page = Page((done.directory / "report" / "engines.html").read_text(encoding="utf-8"))
+    assert f"Speed is of {named}; answers are alike on every processor." in page.text
+    card = html.unescape((done.directory / "README.md").read_text(encoding="utf-8"))
+    assert f"Speed is of {named}; accuracy is of the test rows." in card
 
 
 class Page(HTMLParser):
@@ -316,7 +314,7 @@ def test_a_plan_names_what_would_be_tried_and_changes_nothing(
     before = contents(original)
     names, seconds = plan(original, OptimizeSettings(**QUICK))
     more, longer = plan(original, OptimizeSettings(student=student, **QUICK))
-    extent = Extent(tuning=ROWS, read=2 * ROWS, timed=16, repetitions=1, weights=1)
+    extent = Extent(tuning=ROWS, read=2 * ROWS, timed=16, repetitions=1)
     assert seconds == pytest.approx(PIECES.network(extent), abs=5), "and what it takes to open the bundle"
     assert longer == pytest.approx(2 * PIECES.network(extent) + PIECES.engine("int8", extent), abs=5)
     assert names == ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]

@@ -1,0 +1,53 @@
+"""Whether what computes a bundle's network here gives the bundle's probe texts the logits that it should."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from bertline.bundle import Bundle
+from bertline.bundle.engine import Precision
+from bertline.bundle.probes import Probes, objection, read_probes
+from bertline.data.batching import Batch, pad
+from bertline.text import Tokenizer, Truncation
+
+
+@runtime_checkable
+class GivesLogits(Protocol):
+    """An engine, or the graph of embeddings with its head."""
+
+    def logits(self, batch: Batch) -> Float[np.ndarray[Any, Any], "batch labels"]:
+        """One row of logits per row of the batch."""
+        ...
+
+
+class Probing:
+    """The probes of a bundle, ready to be answered.
+
+    Args:
+        bundle: whose texts and truncation they are.
+        tokenizer: of the bundle.
+        probes: others than those that the bundle has.
+
+    Raises:
+        BundleError: the bundle's file of probes is damaged.
+    """
+
+    def __init__(self, bundle: Bundle, tokenizer: Tokenizer, probes: Probes | None = None) -> None:
+        self._manifest, self._tokenizer = bundle.manifest, tokenizer
+        self.probes = probes or read_probes(bundle.path)
+
+    def objection(self, backend: GivesLogits, network: str, precision: Precision) -> str | None:
+        """Why ``backend`` must not answer for the network of this name; None if it may, or if there are no probes."""
+        reference = self.probes.logits.get(network)
+        if reference is None:
+            return None
+        return objection(reference, self.answers(backend), precision, self._manifest.temperature)
+
+    def answers(self, backend: GivesLogits) -> Float[np.ndarray[Any, Any], "texts labels"]:
+        """What ``backend`` says of the probe texts."""
+        manifest = self._manifest
+        tokens = self._tokenizer.encode(self.probes.texts, Truncation(manifest.max_tokens, manifest.truncation))
+        return backend.logits(pad([one.ids for one in tokens], self._tokenizer.pad_id))
