@@ -35,6 +35,10 @@ class BundleError(BertlineError):
     """A bundle is missing, truncated, altered or of an unknown format."""
 
 
+class DestinationError(BertlineError):
+    """A result cannot be written where it is to go: the name, the rights, the room, or another writer."""
+
+
 class TrainingError(BertlineError):
     """Training cannot start, go on or be resumed."""
 

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +24,7 @@ from bertline.bundle.fields import MANIFEST, Strict
 from bertline.bundle.manifest import parse
 from bertline.bundle.swap import flush
 from bertline.bundle.verify import SIGNATURE, check_files, manifest_bytes, plain_bytes
+from bertline.destination import claim, replace_file
 from bertline.errors import BundleError, UsageError
 
 if TYPE_CHECKING:
@@ -142,7 +141,13 @@ def sign(bundle: Path, key: Ed25519PrivateKey, *, now: datetime | None = None) -
 
     Raises:
         BundleError: the bundle is damaged, or its directory cannot be written.
+        DestinationError: another process signs it.
     """
+    with claim(bundle / SIGNATURE, "the signature"):  # or of two that sign at once one would be lost
+        return _sign(bundle, key, now)
+
+
+def _sign(bundle: Path, key: Ed25519PrivateKey, now: datetime | None) -> Signature:
     manifest = manifest_bytes(bundle)
     check_files(bundle, parse(manifest, str(bundle)), hashes=True)
     id_ = public_key(key).id
@@ -160,14 +165,10 @@ def sign(bundle: Path, key: Ed25519PrivateKey, *, now: datetime | None = None) -
 
 
 def _replace(path: Path, raw: bytes) -> None:
-    staging = path.with_name(f".{path.name}.writing-{secrets.token_hex(4)}")  # hidden: no part of the bundle
     try:
-        staging.write_bytes(raw)
-        flush(staging)
-        staging.replace(path)
+        replace_file(path, raw)  # by way of a hidden file, which is no part of the bundle
         flush(path.parent)
     except OSError as error:
-        staging.unlink(missing_ok=True)
         raise BundleError(
             f"{path} cannot be written: {error.strerror}; sign a copy that this user may write"
         ) from error
@@ -189,14 +190,17 @@ def new_key(path: Path, passphrase: bytes | None = None) -> PublicKey:
         if one.exists() or one.is_symlink():
             raise UsageError(f"{one} is there already and no key is overwritten: choose another name")
     _write_new(beside, public, 0o644)
-    _write_new(path, private, 0o600)
+    try:
+        _write_new(path, private, 0o600)
+    except UsageError:
+        beside.unlink()
+        raise
     return public_key(key)
 
 
 def _write_new(path: Path, raw: bytes, mode: int) -> None:
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(raw)
+        replace_file(path, raw, mode=mode, fresh=True)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}; choose another place for the keys") from None
 

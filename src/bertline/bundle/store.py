@@ -5,7 +5,6 @@ Loading opens no file but to hash it, runs no code from the bundle and imports n
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import glob
 import os
@@ -16,15 +15,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertline.bundle.fields import MANIFEST
+from pydantic import TypeAdapter, ValidationError
+
+from bertline.bundle.fields import MANIFEST, Name
 from bertline.bundle.manifest import FileRecord, Manifest, parse
 from bertline.bundle.signing import PublicKey, Signature, require_signature
 from bertline.bundle.swap import flush, swap
 from bertline.bundle.tree import entries, record, require_plain
 from bertline.bundle.verify import SIGNATURE, check_files, manifest_bytes, read_manifest
-from bertline.errors import BundleError
+from bertline.destination import as_destination_error, check_place, resolved, shortened
+from bertline.errors import BundleError, DestinationError
 
 VERSION_DIGITS = 12
+WHAT = "the bundle"  # in messages about where it goes
 _ATTEMPTS = 3  # a bundle may be replaced while it is read; more than twice in a row is no accident
 
 
@@ -106,34 +109,40 @@ def writing(target: Path, manifest: Manifest, *, overwrite: bool = False) -> Ite
         overwrite: replace a bundle that is there. A directory that holds anything else is never replaced.
 
     Raises:
-        BundleError: ``target`` is taken, or the disk refused.
+        BundleError: ``target`` is taken.
+        DestinationError: the disk refused.
     """
-    final = target.resolve()
-    with _as_bundle_error(target):
+    final = resolved(target, WHAT)
+    with as_destination_error(target, WHAT):
         check_target(final, overwrite=overwrite)
         final.parent.mkdir(parents=True, exist_ok=True)
         _sweep(final)
         staging = final.with_name(f".{final.name}.writing-{secrets.token_hex(4)}")
         staging.mkdir()
     try:
-        with _lock(staging):
+        with _lock(staging), as_destination_error(target, WHAT):
             yield staging
-            with _as_bundle_error(target):
-                _seal(staging, manifest)
-                _install(staging, final, overwrite=overwrite)
+            _seal(staging, manifest)
+            _install(staging, final, overwrite=overwrite)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
 def check_target(target: Path, *, overwrite: bool = False) -> None:
-    """Refuse to write where something would be lost; ask before long work whose result goes to ``target``.
+    """Refuse to write where something would be lost, or where nothing can be; ask before long work for ``target``.
 
     Raises:
         BundleError: a file is there, a bundle (without ``overwrite``), or anything that is not a bundle.
+        DestinationError: the name is too long, or nothing can be written there.
     """
+    check_place(target, WHAT)
     final = target.resolve()
     if not final.exists():
         return
+    if final.is_mount():
+        raise DestinationError(
+            f"{final} is a mount point, which no bundle can take the place of: choose a directory below it"
+        )
     if not final.is_dir():
         raise BundleError(f"{final} is a file: choose another directory for the bundle")
     if Path.cwd().is_relative_to(final):
@@ -149,6 +158,24 @@ def check_target(target: Path, *, overwrite: bool = False) -> None:
             f"{final} already holds a bundle: choose another directory, or pass --overwrite to replace it"
         )
     _check_replaceable(final)
+
+
+def check_new(target: Path, *, overwrite: bool = False) -> None:
+    """As ``check_target``, for a bundle that is called as its directory.
+
+    Raises:
+        BundleError: as ``check_target``.
+        DestinationError: as ``check_target``, or the name has a control character or a backslash, more than 200
+            characters, or bytes that are no UTF-8.
+    """
+    check_target(target, overwrite=overwrite)
+    try:
+        TypeAdapter(Name).validate_python("" if target.name == ".." else target.name).encode()
+    except (ValidationError, UnicodeEncodeError):
+        raise DestinationError(
+            f"{shortened(target)} is no name for a bundle: give 1 to 200 characters of UTF-8, without control "
+            "characters and backslashes"
+        ) from None
 
 
 def _identity(directory: Path) -> tuple[int, int] | None:
@@ -226,12 +253,3 @@ def _lock(directory: Path) -> Iterator[bool]:
         yield held
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _as_bundle_error(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        advice = "free some space" if error.errno == errno.ENOSPC else "choose another directory"
-        raise BundleError(f"the bundle cannot be written to {target}: {error.strerror}; {advice}") from error

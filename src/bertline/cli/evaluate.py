@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bertline.destination import as_destination_error, check_place, check_room, claim
+
 if TYPE_CHECKING:
     from bertline.data.examples import Example
     from bertline.evaluation.evaluate import Evaluation
+    from bertline.inference import TextClassifier
 
+WHAT = "the report"  # in messages about where it goes
 EPILOG = "Example: bertline evaluate reviews new-reviews.csv --slice-columns country --report new-report"
 
 
@@ -45,40 +51,61 @@ def evaluate(
     """Measure a bundle on labelled rows: accuracy, F1, calibration, slices, each with a 95 % interval."""
     from bertline.cli.figures_table import print_figures
     from bertline.data.examples import read_examples
+    from bertline.inference import load_predictor
 
-    dataset = read_examples(
-        data,
-        text_column=text_column,
-        label_column=label_column,
-        slice_columns=tuple(slice_columns or ()),
-        format=format,
-        encoding=encoding,
-        skip_bad_rows=skip_bad_rows,
-        trainable=False,
-    )
-    evaluation = _measure(bundle, engine, dataset.examples, dataset.source)
-    if dataset.skipped:
-        typer.echo(f"Skipped {sum(dataset.skipped.values()):,} bad rows", err=True)
-    if report is not None:
-        from bertline.evaluation.report import write_report
+    with _report_place(report):
+        predictor = load_predictor(bundle, engine=engine)
+        dataset = read_examples(
+            data,
+            text_column=text_column,
+            label_column=label_column,
+            slice_columns=tuple(slice_columns or ()),
+            format=format,
+            encoding=encoding,
+            skip_bad_rows=skip_bad_rows,
+            trainable=False,
+        )
+        evaluation = _measure(bundle, predictor, dataset.examples, dataset.source)
+        if dataset.skipped:
+            typer.echo(f"Skipped {sum(dataset.skipped.values()):,} bad rows", err=True)
+        if as_json:
+            typer.echo(json.dumps(evaluation.to_json(), ensure_ascii=False))
+        else:
+            print_figures(f"{evaluation.rows:,} rows of {dataset.source}", evaluation.headline())
+        if report is not None:
+            _write_report(report, evaluation, bundle, dataset.source)
 
-        facts = [("Bundle", str(bundle)), ("Data", f"{evaluation.rows:,} rows of {dataset.source}")]
+
+@contextmanager
+def _report_place(report: Path | None) -> Iterator[None]:
+    """Before the work: can the report be written? Within: no other process writes it."""
+    from bertline.evaluation.report import check_report_package
+
+    if report is None:
+        yield
+        return
+    check_report_package()
+    check_place(report, WHAT, inside=True)
+    check_room(report / "report.html", WHAT, 0)
+    with claim(report / "report", WHAT):
+        yield
+
+
+def _write_report(report: Path, evaluation: Evaluation, bundle: Path, source: str) -> None:
+    from bertline.evaluation.report import write_report
+
+    facts = [("Bundle", str(bundle)), ("Data", f"{evaluation.rows:,} rows of {source}")]
+    with as_destination_error(report, WHAT):
         write_report(report, evaluation, history=(), baselines=(), title=bundle.resolve().name, facts=facts)
-    if as_json:
-        typer.echo(json.dumps(evaluation.to_json(), ensure_ascii=False))
-    else:
-        print_figures(f"{evaluation.rows:,} rows of {dataset.source}", evaluation.headline())
 
 
-def _measure(bundle: Path, engine: str | None, examples: tuple[Example, ...], source: str) -> Evaluation:
+def _measure(bundle: Path, predictor: TextClassifier, examples: tuple[Example, ...], source: str) -> Evaluation:
     import numpy as np
 
     from bertline.data.labels import Labels
     from bertline.errors import DataError
     from bertline.evaluation.evaluate import evaluate as measure
-    from bertline.inference import load_predictor
 
-    predictor = load_predictor(bundle, engine=engine)
     labels = Labels(predictor.labels)
     for one in examples:
         if one.label not in labels.names:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import TextIO
 
 import typer
 
 from bertline import __version__
 from bertline.cli import auth, distill, evaluate, models, observe, optimize, predict, serve, tls, top, train
+from bertline.destination import is_full, remedy
 from bertline.errors import BertlineError, EngineWarning
 from bertline.training.spinning import sleep_if_busy
 
@@ -58,18 +61,39 @@ def _warn(
         typer.echo(f"warning: {message}", err=True)
 
 
+def _full(error: OSError) -> str:
+    """What no verb could foresee: standard output or a temporary directory is full."""
+    _let_go(sys.stdout)
+    place = error.filename or "standard output"
+    return f"{place} cannot be written: {error.strerror}; {remedy(error)}"
+
+
+def _let_go(stream: TextIO) -> None:
+    """What is left in the buffer cannot be written, and the interpreter would complain once more when it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def main() -> None:
     """Entry point. Exit codes: 0 done, 1 the work failed or a gate said no, 2 usage, 130 interrupted."""
     warnings.showwarning = _warn
     arguments = [one for one in sys.argv[1:] if one != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
-        app(arguments)
+        try:
+            app(arguments)
+        finally:
+            sys.stdout.flush()  # here, where an error can be said in a sentence
     except BertlineError as error:
         if debug:
             raise
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if debug or not is_full(error):
+            raise
+        typer.echo(f"error: {_full(error)}", err=True)
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from bertline.destination import as_destination_error, check_place, check_room, claim, replace_file
 from bertline.errors import UsageError
 
+WHAT = "the files"  # in messages about where they go
 EPILOG = "Example: bertline observe watching --target 10.0.0.7:8000 --target 10.0.0.8:8000"
 
 
@@ -55,15 +57,13 @@ def write(files: dict[str, str], directory: Path) -> list[Path]:
     """Write each text to its path below a directory; the paths, in order.
 
     Raises:
-        UsageError: the directory cannot be written to.
+        DestinationError: the directory cannot be written to, or another process writes there.
     """
-    written = []
-    for name, text in files.items():
-        path = directory / name
-        try:
+    contents = {directory / name: text.encode() for name, text in files.items()}
+    check_place(directory, WHAT, inside=True)
+    check_room(directory, WHAT, sum(map(len, contents.values())))
+    with claim(directory / "bertline", WHAT), as_destination_error(directory, WHAT):
+        for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written ({error.strerror}): name a directory that can be") from None
-        written.append(path)
-    return written
+            replace_file(path, content)
+    return list(contents)

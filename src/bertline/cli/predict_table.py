@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,15 @@ from bertline.cli.predict_added import Added
 from bertline.cli.predict_screen import PredictScreen, Tally, note, skipped_sentence
 from bertline.cli.predict_texts import Reads
 from bertline.data.columns import TEXT_NAMES, find_column
-from bertline.data.formats import STANDARD, format_of, name_of
+from bertline.data.formats import STANDARD, format_of, is_gzip_name, name_of
 from bertline.data.rows import BadRow, BadRows, Row
 from bertline.data.table import open_writer, read_rows
+from bertline.destination import check_name, check_place, check_room, claim
 from bertline.errors import DataError, UsageError
 from bertline.inference import load_predictor, predict_stream
 from bertline.text import Tokenizer, why_unread
 
+WHAT = "the output"  # in messages about where it goes
 LOOKAHEAD_ROWS = 100  # whose keys are the columns of a pipe
 
 
@@ -62,6 +64,19 @@ class Table:
                 raise
             return self.format
 
+    @property
+    def replaces_a_file(self) -> bool:
+        """Whether the output is or becomes a file; pipes and devices are written as they come."""
+        target = Path(self.target)
+        return self.target != STANDARD and (target.is_file() or not target.exists())
+
+    @property
+    def least_bytes(self) -> int:
+        """What the output takes at least, where that is known: every column of the input is in it."""
+        packed = is_gzip_name(self.target) or self.output_format == "parquet"
+        source = Path(self.source)
+        return source.stat().st_size if not packed and source.is_file() else 0
+
     def rows(self) -> Iterator[Row | BadRow]:
         """The input's rows from its beginning."""
         return read_rows(self.source, format=self.format, encoding=self.encoding)
@@ -88,14 +103,15 @@ def label_table(bundle: Path, table: Table, top_k: int, *, engine: str | None = 
         UsageError: the output must not be written.
         DataError: the input cannot be read or has bad rows, or the output cannot be written.
         BundleError: the bundle cannot be loaded.
+        DestinationError: there is no room for the output, no right to write it, or another process writes it.
     """
     manifest = read_manifest(bundle)
     check_output(table)
-    with PredictScreen(shown=table.target != STANDARD or not sys.stdout.isatty()) as screen:
+    with _claimed(table), PredictScreen(shown=table.target != STANDARD or not sys.stdout.isatty()) as screen:
+        predictor, tally = load_predictor(bundle, engine=engine), Tally()  # takes a second, the survey perhaps minutes
         screen.begin("checking")
         survey, rows = take_survey(table, screen, Tokenizer.from_directory(bundle).reads)
         added = Added.choose(survey.columns, min(top_k, len(manifest.labels)), manifest.name)
-        predictor, tally = load_predictor(bundle, engine=engine), Tally()
         screen.begin("labelling", survey.rows)
         pairs = ((str(row.values[survey.text_column]), row) for row in rows)
         columns = [*survey.columns, *added.columns]
@@ -117,12 +133,14 @@ def check_output(table: Table) -> None:
 
     Raises:
         UsageError: it exists, is the input, has no directory, or is Parquet on a terminal.
+        DestinationError: it cannot be written there, or there is no room.
     """
     if table.target == STANDARD:
         if table.output_format == "parquet" and sys.stdout.isatty():
             raise UsageError("Parquet is not for a terminal: name a file with --output")
         return
     output, source = Path(table.target), Path(table.source)
+    check_name(output, WHAT)
     if not output.parent.is_dir():
         raise UsageError(f"--output {output} has no directory: create {output.parent} first")
     if output.is_dir():
@@ -132,6 +150,16 @@ def check_output(table: Table) -> None:
     if output.is_file() and not table.overwrite:
         raise UsageError(f"--output {output} exists: name another file, or pass --overwrite to replace it")
     table.output_format  # noqa: B018 - says now if no format is known
+    if table.replaces_a_file:
+        check_place(output, WHAT)
+        check_room(output, WHAT, table.least_bytes)
+
+
+@contextmanager
+def _claimed(table: Table) -> Iterator[None]:
+    """Within: no other process writes the output, if it is a file."""
+    with claim(Path(table.target), WHAT) if table.replaces_a_file else nullcontext():
+        yield
 
 
 def take_survey(table: Table, screen: PredictScreen, reads: Reads) -> tuple[Survey, Generator[Row]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from bertline.destination import as_destination_error, check_place, claim, replace_file
 from bertline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import Certificate, CertificateBuilder, DNSName, IPAddress
 
+WHAT = "the certificates"  # in messages about where they go
 EPILOG = "Example: bertline tls dev --out certificates --name models.test"
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 CA_DAYS, SERVER_DAYS = 3650, 397
@@ -79,24 +81,28 @@ def dev(
         raise UsageError(
             "making certificates needs cryptography and it is not installed: pip install 'bertline[serve]'"
         ) from None
-    now, files = datetime.now(UTC), Files.of(out)
+    check_place(out, WHAT, inside=True)
+    with claim(out / "bertline", WHAT):
+        typer.echo(_make(Files.of(out), name or [], datetime.now(UTC), force=force))
+
+
+def _make(files: Files, name: list[str], now: datetime, *, force: bool) -> str:
+    """Make the four files or renew two of them; returns what to tell."""
     present = [one.name for one in files if os.path.lexists(one)]
     if force or not present:
-        names = tuple(dict.fromkeys((*OWN_NAMES, *(_checked(one) for one in name or ()))))
+        names = tuple(dict.fromkeys((*OWN_NAMES, *(_checked(one) for one in name))))
         authority = _authority(names, now)
         _write(files.ca_key, files.ca, authority)
         done = "made"
     else:
-        authority, names = _renewable(files, name or (), present, now)
+        authority, names = _renewable(files, name, present, now)
         done = "renewed"
     server = _server(names, authority, now)
     _write(files.key, files.certificate, server)
-    typer.echo(_told(files, names, server.certificate, done))
+    return _told(files, names, server.certificate, done)
 
 
-def _renewable(
-    files: Files, wanted: list[str] | tuple[()], present: list[str], now: datetime
-) -> tuple[Signed, tuple[str, ...]]:
+def _renewable(files: Files, wanted: list[str], present: list[str], now: datetime) -> tuple[Signed, tuple[str, ...]]:
     """The authority that is there and the names of its certificate, if it is time for another one.
 
     Raises:
@@ -257,24 +263,17 @@ def _read(key_path: Path, path: Path) -> Signed:
 
 
 def _write(key_path: Path, path: Path, signed: Signed) -> None:
-    """Put each file in its place in one step, so that a server that looks meanwhile finds the old one or the new."""
+    """Put each file in its place in one step, so that a server that looks meanwhile finds the old one or the new.
+
+    Raises:
+        DestinationError: they cannot be written.
+    """
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     key = signed.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for target, content, mode in (
-            (key_path, key, 0o600),
-            (path, signed.certificate.public_bytes(Encoding.PEM), 0o644),
-        ):
-            staging = target.with_name(f".{target.name}.{os.getpid()}")
-            with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-                file.write(content)
-            staging.replace(target)
-    except OSError as error:
-        raise UsageError(
-            f"{path.parent} cannot be written ({error.strerror}): name another directory with --out"
-        ) from None
+    with as_destination_error(path, WHAT):
+        replace_file(key_path, key, mode=0o600)
+        replace_file(path, signed.certificate.public_bytes(Encoding.PEM), mode=0o644)
 
 
 def _told(files: Files, names: tuple[str, ...], certificate: Certificate, done: str) -> str:

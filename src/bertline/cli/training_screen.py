@@ -29,6 +29,7 @@ class TrainingScreen:
             TextColumn("{task.percentage:>3.0f} %  {task.fields[figures]}"),
             console=self._console,
             transient=True,
+            disable=not self._console.is_terminal,
         )
         self._task = self._bar.add_task("training", total=None, figures="", visible=False)
         self._told = 0.0

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 
 from bertline.data.columns import LABEL_NAMES, TEXT_NAMES, check_column, field_of, find_column, name_of_value
-from bertline.data.formats import Location, format_of, name_of
+from bertline.data.formats import STANDARD, Location, format_of, name_of
 from bertline.data.rows import SHOWN, BadRow, BadRows, Row
 from bertline.data.table import read_rows
 from bertline.errors import DataError
@@ -89,6 +90,27 @@ def read_examples(
     if trainable:
         examples = _check_labels(examples, columns, bad, skip_bad_rows)
     return Dataset(name, tuple(examples), columns.text, columns.label, dict(bad.counts))
+
+
+def check_head(
+    source: Location,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    format: str | None = None,
+    encoding: str = "utf-8",
+) -> None:
+    """Read the first rows of a file alone: can it be read, and has it these columns? Pipes are not touched.
+
+    Raises:
+        DataError: as ``read_examples``, which reads all of it.
+    """
+    if source == STANDARD or (Path(source).exists() and not Path(source).is_file()):
+        return
+    head = _lookahead(read_rows(source, format=format, encoding=encoding))
+    seen = dict.fromkeys(column for row in head if isinstance(row, Row) for column in row.values)
+    if seen:
+        _Columns.find(name_of(source, "input"), tuple(seen), text_column, label_column, None, ())
 
 
 def _lookahead(rows: Iterator[Row | BadRow]) -> list[Row | BadRow]:

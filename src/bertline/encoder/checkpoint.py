@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import Module
 
@@ -28,7 +27,7 @@ from bertline.encoder.keys import (
     to_checkpoint,
     to_ours,
 )
-from bertline.encoder.weights import read_tensors
+from bertline.encoder.weights import read_tensors, write_tensors
 from bertline.errors import CheckpointError
 
 # Parts of published checkpoints that are not the encoder: masked-LM, next-sentence and question-answering
@@ -112,7 +111,7 @@ def save_encoder(directory: Path, encoder: Encoder) -> None:
     """Write ``config.json`` and ``model.safetensors`` of the bare encoder, as ``AutoModel`` loads them."""
     config = encoder.config
     _write_config(directory, config, {"architectures": [f"{_ARCHITECTURE[config.family]}Model"]})
-    _write_tensors(directory, to_checkpoint(encoder.state_dict(), encoder_table(config)))
+    _write_weights(directory, to_checkpoint(encoder.state_dict(), encoder_table(config)))
 
 
 def save_classifier(directory: Path, classifier: Classifier, *, labels: Sequence[str]) -> None:
@@ -132,7 +131,7 @@ def save_classifier(directory: Path, classifier: Classifier, *, labels: Sequence
     if mean:
         extra["bertline_pooling"] = "mean"
     _write_config(directory, config, extra)
-    _write_tensors(
+    _write_weights(
         directory,
         to_checkpoint(classifier.state_dict(), classifier_table(config, pooling=classifier.pooling)),
     )
@@ -143,8 +142,8 @@ def _write_config(directory: Path, config: EncoderConfig, extra: Mapping[str, An
     (directory / "config.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _write_tensors(directory: Path, tensors: dict[str, Tensor]) -> None:
-    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+def _write_weights(directory: Path, tensors: Mapping[str, Tensor]) -> None:
+    write_tensors(directory / "model.safetensors", tensors, {"format": "pt"})
 
 
 def _plain_names(tensors: Mapping[str, Tensor], config: EncoderConfig) -> dict[str, Tensor]:

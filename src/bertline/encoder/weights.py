@@ -1,4 +1,4 @@
-"""Tensors from a checkpoint directory: one safetensors file, a sharded set, or an old ``.bin``.
+"""Tensors from a checkpoint directory: one safetensors file, a sharded set, or an old ``.bin``; and into a file.
 
 ``.bin`` files are pickles: they are read only through torch's weights-only loader, which runs no code.
 """
@@ -6,16 +6,21 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bertline.errors import CheckpointError
 
 _WHOLE = ("model.safetensors", "pytorch_model.bin")
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 _SHARDED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 
 
@@ -29,6 +34,21 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
     for path in _weight_files(directory):
         tensors |= _read_file(path)
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write a safetensors file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; the library has an error of its own for that, which says so in words only.
+    """
+    try:
+        save_file(dict(tensors), path, metadata=None if metadata is None else dict(metadata))
+    except SafetensorError as error:
+        if (system := _SYSTEM_ERROR.search(str(error))) is None:
+            raise
+        number = int(system[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def _weight_files(directory: Path) -> list[Path]:

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from bertline.evaluation.evaluate import label_scores
 from bertline.evaluation.intervals import Estimate, wilson
 from bertline.evaluation.metrics import Rows, confusion_of
 from bertline.evaluation.paired import PairedDifference, compare
+
+_NO_SKLEARN = "the TF-IDF baseline needs scikit-learn, which is not installed: pip install 'bertline[train]'"
 
 TrainRows = Int[np.ndarray[Any, Any], " train_rows"]
 ValidationRows = Int[np.ndarray[Any, Any], " validation_rows"]
@@ -129,15 +132,23 @@ def tfidf(
     return chosen, strength
 
 
+def check_baselines_package() -> None:
+    """Before the work that is compared with the baselines: see that scikit-learn is installed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if find_spec("sklearn") is None:
+        raise UsageError(_NO_SKLEARN)
+
+
 def _sklearn() -> tuple[Any, Any]:
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
         from sklearn.multiclass import OneVsRestClassifier
     except ImportError as error:
-        raise UsageError(
-            "the TF-IDF baseline needs scikit-learn, which is not installed: pip install 'bertline[train]'"
-        ) from error
+        raise UsageError(_NO_SKLEARN) from error
 
     def classifier(strength: float) -> Any:
         liblinear = LogisticRegression(C=strength, solver="liblinear", dual=True, max_iter=300, random_state=0)

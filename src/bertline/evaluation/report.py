@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from bertline.destination import replace_file
 from bertline.errors import UsageError
 from bertline.evaluation import figures
 from bertline.evaluation.baselines import Baseline
@@ -21,6 +22,8 @@ from bertline.evaluation.wording import (
     confusion_note,
     verdict,
 )
+
+_NO_JINJA = "the report needs Jinja, which is not installed: pip install 'bertline[train]'"
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -48,6 +51,7 @@ def write_report(
 
     Raises:
         UsageError: Jinja is not installed.
+        OSError: the files cannot be written.
     """
     page = render(evaluation, title=title, history=history, baselines=baselines, facts=facts, settings=settings)
     record = {
@@ -59,8 +63,9 @@ def write_report(
         "settings": [list(pair) for pair in settings],
     }
     directory.mkdir(parents=True, exist_ok=True)
-    _replace(directory / "report.json", json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
-    _replace(directory / "report.html", page)
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    replace_file(directory / "report.json", text.encode())
+    replace_file(directory / "report.html", page.encode())
     return directory / "report.html"
 
 
@@ -101,11 +106,21 @@ def render(
     return page
 
 
+def check_report_package() -> None:
+    """Before the work whose report it is to be: see that Jinja is installed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if find_spec("jinja2") is None:
+        raise UsageError(_NO_JINJA)
+
+
 def _template() -> Any:
     try:
         import jinja2
     except ImportError as error:
-        raise UsageError("the report needs Jinja, which is not installed: pip install 'bertline[train]'") from error
+        raise UsageError(_NO_JINJA) from error
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bertline", "evaluation"),
         autoescape=True,
@@ -163,10 +178,3 @@ def _common_scale(evaluation: Evaluation) -> tuple[float, float]:
     every = [*evaluation.by_length, *(one for rows in evaluation.slices.values() for one in rows)]
     accuracies: list[Estimate] = [one.accuracy for one in every] or [wilson(0, 0)]
     return min(one.low for one in accuracies), max(one.high for one in accuracies)
-
-
-def _replace(path: Path, content: str) -> None:
-    """Write beside and move over, so that a report is never half there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(content, encoding="utf-8")
-    beside.replace(path)

@@ -15,8 +15,11 @@ from bertline.bundle.exporter import FP32
 from bertline.bundle.network import Network
 from bertline.bundle.probes import Probes
 from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
+from bertline.bundle.tree import entries
+from bertline.destination import check_room, claim
 from bertline.encoder.checkpoint import load_classifier
 from bertline.errors import BundleError
+from bertline.evaluation.report import check_report_package
 from bertline.inference.cores import usable_cores
 from bertline.inference.instructions import processor
 from bertline.inference.probing import Probing
@@ -31,7 +34,7 @@ from bertline.optimisation.settings import OptimizeSettings
 from bertline.optimisation.vocabulary import PrunedVocabulary, prune
 from bertline.text import Tokenizer, Truncation
 from bertline.training.distil_settings import DistilSettings
-from bertline.training.transfer import read_transfer
+from bertline.training.transfer import check_heads, read_transfer
 
 Tell = Callable[[str], None]
 
@@ -42,17 +45,37 @@ def optimise(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimis
     Raises:
         BundleError: the bundle or the student cannot be used, carries no held-out rows, cannot be replaced, or
             was replaced meanwhile.
+        DestinationError: there is no room, or another process writes the bundle.
         DataError: a table of unlabelled text cannot be read.
     """
     bundle = load(directory)
     check_target(bundle.path, overwrite=True)  # before long work, not after it
-    with tempfile.TemporaryDirectory(prefix="bertline-optimize-") as work:
+    _check_start(bundle, settings)
+    with claim(bundle.path, "the bundle"), tempfile.TemporaryDirectory(prefix="bertline-optimize-") as work:
         bench = Bench(bundle, settings, Path(work), tell)
         found = bench.run()
         if not bundle.is_current():
             raise BundleError(f"{directory} was replaced while its engines were measured: run optimize again")
         publish(bundle, found, settings)
     return found
+
+
+def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
+    """Whether there is a student, texts, room where engines are built, and room for a second bundle.
+
+    Raises:
+        BundleError, DataError, UsageError: something is missing, Jinja perhaps.
+        DestinationError: there is no room.
+    """
+    check_report_package()
+    if settings.unlabelled:
+        check_heads(None, DistilSettings(unlabelled=settings.unlabelled))
+    if settings.student is not None:
+        load(settings.student, verify=False)
+    folders = [bundle.path, *([] if settings.student is None else [settings.student])]
+    held_bytes = sum(status.st_size for folder in folders for status in entries(folder).values())
+    check_room(Path(tempfile.gettempdir()) / "engines", "the work on the engines", held_bytes)
+    check_room(bundle.path, "the bundle with its engines", 2 * held_bytes)
 
 
 def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], float]:
@@ -68,6 +91,18 @@ def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], float]
         opened = time.perf_counter() - began
         names, seconds = bench.plan()
     return names, opened + seconds
+
+
+def fp32_file(bundle: Bundle) -> Path:
+    """The graph that every engine is compared with.
+
+    Raises:
+        BundleError: the bundle is of a version that wrote none.
+    """
+    file = bundle.path / str(FP32.file)
+    if not file.is_file():
+        raise BundleError(f"{bundle.path} has no {FP32.file}: train it again with this version of bertline")
+    return file
 
 
 class Bench:
@@ -86,6 +121,7 @@ class Bench:
         self.probing = Probing(bundle, self.tokenizer)
         self.tuning = self._rows(read_reference(bundle.path, "validation", self.labels))
         self.test = self._rows(read_reference(bundle.path, "test", self.labels))
+        fp32_file(bundle)
         self.networks = {FULL: Network.of(load_classifier(bundle.path))}
         if settings.student is not None:
             self.networks[STUDENT] = self._student(settings.student)
@@ -135,7 +171,7 @@ class Bench:
         names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
         if STUDENT in self.networks:
             names = [*names, *(f"{STUDENT}-{one}" for one in names), "cascade"]
-        self._fp32_file()
+        fp32_file(self.bundle)
         tuning, settings = len(self.tuning.tokens), self.settings
         extent = Extent(
             tuning=tuning,
@@ -166,7 +202,7 @@ class Bench:
 
     def _exact(self) -> Candidate:
         """The bundle's own engine, which all others are compared with."""
-        found = self.workshop.fp32(self._fp32_file())
+        found = self.workshop.fp32(fp32_file(self.bundle))
         why = self.probing.objection(found.backend, FULL, "fp32")
         if why is not None:
             raise BundleError(f"the engine {FP32.name} of {self.bundle.path} cannot be used: {why}: train it again")
@@ -209,12 +245,6 @@ class Bench:
 
     def _logits(self, candidate: Candidate, rows: Rows) -> Logits:
         return compute(candidate.backend, rows.tokens, rows.pad_id, candidate.engine.batch_tokens)
-
-    def _fp32_file(self) -> Path:
-        file = self.bundle.path / str(FP32.file)
-        if not file.is_file():
-            raise BundleError(f"{self.bundle.path} has no {FP32.file}: train it again with this version of bertline")
-        return file
 
     @property
     def truncation(self) -> Truncation:

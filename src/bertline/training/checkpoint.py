@@ -10,14 +10,16 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from bertline.destination import remedy
+from bertline.encoder.weights import write_tensors
 from bertline.errors import TrainingError
 from bertline.evaluation.history import EpochRecord
 
@@ -55,16 +57,35 @@ def working_directory(out: Path) -> Path:
 
 
 def save_state(directory: Path, identity: Mapping[str, Any], state: State) -> None:
-    """Replace the state on disk; ``identity`` says what was asked for, and a resumed run must match it."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Replace the state on disk; ``identity`` says what was asked for, and a resumed run must match it.
+
+    Raises:
+        TrainingError: it cannot be written; the state before it, if there is one, is kept.
+    """
     groups = {"weights": state.weights, "moments": state.moments, "best": state.best}
     tensors = {f"{group}:{name}": one.contiguous() for group, some in groups.items() for name, one in some.items()}
     metadata = {"identity": json.dumps(dict(identity), sort_keys=True), "position": json.dumps(asdict(state.position))}
     fresh = directory / f"{STATE}.new"
-    save_file(tensors, fresh, metadata=metadata)
-    with fresh.open("rb+") as file:
-        os.fsync(file.fileno())
-    fresh.replace(directory / STATE)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_tensors(fresh, tensors, metadata)
+        with fresh.open("rb+") as file:
+            os.fsync(file.fileno())
+        fresh.replace(directory / STATE)
+    except OSError as error:
+        raise _unsaved(directory, fresh, error) from error
+
+
+def _unsaved(directory: Path, fresh: Path, error: OSError) -> TrainingError:
+    """Why the state is not on the disk, and how to go on."""
+    with suppress(OSError):
+        fresh.unlink(missing_ok=True)
+    said = f"the state of the run cannot be saved in {directory} ({error.strerror}): {remedy(error)}"
+    if (directory / STATE).exists():
+        return TrainingError(f"{said}; the state saved before is kept, run the same command with --resume")
+    with suppress(OSError):
+        directory.rmdir()
+    return TrainingError(f"{said}; none was saved before, run the same command again")
 
 
 def load_state(directory: Path, identity: Mapping[str, Any]) -> State | None:
@@ -99,6 +120,14 @@ def load_state(directory: Path, identity: Mapping[str, Any]) -> State | None:
     return State(Position(**position), **groups)
 
 
+def state_bytes(directory: Path) -> int:
+    """Size of the state on disk, 0 without one."""
+    try:
+        return (directory / STATE).stat().st_size
+    except OSError:
+        return 0
+
+
 def discard_state(directory: Path) -> None:
     """Remove the state of a run that is finished or given up."""
     shutil.rmtree(directory, ignore_errors=True)
@@ -112,7 +141,7 @@ def settle_unfinished(directory: Path, *, resume: bool, overwrite: bool) -> None
     """
     if not directory.exists() or resume:
         return
-    if not overwrite:
+    if not overwrite and (directory / STATE).exists():
         raise TrainingError(
             f"an unfinished run is in {directory}: pass --resume to go on with it or --overwrite to start again"
         )

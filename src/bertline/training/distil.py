@@ -12,11 +12,12 @@ import numpy as np
 import torch
 
 from bertline import __version__
-from bertline.bundle import check_target
+from bertline.destination import claim
 from bertline.encoder.heads import Classifier
-from bertline.errors import UsageError
+from bertline.errors import DestinationError, UsageError
 from bertline.evaluation.evaluate import Evaluation
 from bertline.evaluation.history import EpochRecord
+from bertline.training.before import check_disk, check_start
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
 from bertline.training.distil_publish import Compared, Student, compare_on_test, publish_student
@@ -32,7 +33,7 @@ from bertline.training.speed import Speed, side_by_side
 from bertline.training.student import Origin, begin
 from bertline.training.task import Task
 from bertline.training.teacher import Teacher
-from bertline.training.transfer import Transfer, fingerprint, read_transfer
+from bertline.training.transfer import Transfer, check_heads, fingerprint, read_transfer
 
 # Settings that change how often or how fast, but not what comes out; those of the data are told by its hashes, the
 # start by its version.
@@ -106,27 +107,43 @@ def distil(
         Interrupted: a signal asked to stop; the state to resume from is on disk.
     """
     _check_out(out, bundle, settings.start)
-    check_target(out, overwrite=overwrite)
-    directory = working_directory(out)
-    settle_unfinished(directory, resume=resume, overwrite=overwrite)
+    check_start(out, overwrite=overwrite, baselines=False)
+    with claim(out, "the bundle"):
+        directory = working_directory(out)
+        settle_unfinished(directory, resume=resume, overwrite=overwrite)
+        placement = place(settings.loop())
+        work = _open(bundle, data, out, settings, placement, progress)
+        answers = work.answers(out)
+        history = work.fit(answers, directory, resume=resume)
+        compared = work.compare()
+        validation = work.on_validation(compared.validation_logits, answers.validation)
+        try:
+            publish_student(out, work.made(compared, validation, history), overwrite=overwrite)
+        except DestinationError as error:
+            raise DestinationError(
+                f"{error}; the trained weights are kept, run the same command with --resume"
+            ) from error
+        discard_state(directory)
+    speed = side_by_side(bundle, out, work.held_out.test.texts, work.test.lengths)
+    sizes = Size.of(work.teacher.classifier), Size.of(work.student)
+    return Distilled(out, compared.evaluation, compared.kept, validation, *sizes, speed, history)
+
+
+def _open(
+    bundle: Path, data: str | None, out: Path, settings: DistilSettings, placement: Placement, progress: Progress
+) -> _Work:
+    """Everything that is read: the teacher and the start before the tables."""
     teacher = Teacher.load(bundle)
     torch.manual_seed(settings.seed)
     origin = begin(teacher, settings)
+    check_disk(out, origin.classifier)
     settings = settings.model_copy(update={"layers": origin.classifier.config.layers})
+    check_heads(data, settings)
     held_out = read_held_out(teacher.bundle, settings)
     transfer = read_transfer(data, settings, held_out.texts)
     for name, value in transfer.facts:
         progress.note(f"{name}: {value}")
-    work = _Work(teacher, origin, held_out, transfer, settings, place(settings.loop()), progress)
-    answers = work.answers(out)
-    history = work.fit(answers, directory, resume=resume)
-    compared = work.compare()
-    validation = work.on_validation(compared.validation_logits, answers.validation)
-    publish_student(out, work.made(compared, validation, history), overwrite=overwrite)
-    discard_state(directory)
-    speed = side_by_side(bundle, out, held_out.test.texts, work.test.lengths)
-    sizes = Size.of(teacher.classifier), Size.of(work.student)
-    return Distilled(out, compared.evaluation, compared.kept, validation, *sizes, speed, history)
+    return _Work(teacher, origin, held_out, transfer, settings, placement, progress)
 
 
 def _check_out(out: Path, bundle: Path, start: Path | None) -> None:

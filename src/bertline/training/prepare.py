@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bertline.data.duplicates import cross_duplicates
-from bertline.data.examples import Dataset, Example, read_examples
+from bertline.data.examples import Dataset, Example, check_head, read_examples
 from bertline.data.fingerprint import Fingerprint, fingerprint
 from bertline.data.labels import Labels
 from bertline.data.split import stratified_split
@@ -44,6 +44,8 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
     Raises:
         DataError: the table or one of its rows cannot be used, or too few rows are left to train or evaluate.
     """
+    if settings.eval_data is not None:  # before all of DATA is read
+        _check_evaluation(settings.eval_data, settings)
     dataset = _read(source, settings)
     labels = Labels.of(dataset.examples)
     facts = _reading_facts(dataset)
@@ -100,6 +102,11 @@ def _read(source: str | Path, settings: TrainSettings, *, trainable: bool = True
         skip_bad_rows=settings.skip_bad_rows,
         trainable=trainable,
     )
+
+
+def _check_evaluation(path: Path, settings: TrainSettings) -> None:
+    columns = {"text_column": settings.text_column, "label_column": settings.label_column}
+    check_head(str(path), encoding=settings.encoding, **columns)
 
 
 def _split(

@@ -11,14 +11,15 @@ from typing import Any
 import torch
 
 from bertline import __version__
-from bertline.bundle import check_target
-from bertline.encoder.checkpoint import load_pretrained
+from bertline.destination import claim
+from bertline.encoder.checkpoint import load_pretrained, read_config
 from bertline.encoder.heads import Classifier
 from bertline.encoder.source import find_model
-from bertline.errors import TrainingError
+from bertline.errors import DestinationError, TrainingError
 from bertline.evaluation.history import EpochRecord
 from bertline.evaluation.intervals import Estimate
 from bertline.text import Tokenizer
+from bertline.training.before import check_disk, check_start
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
 from bertline.training.loop import Run, score
@@ -66,23 +67,59 @@ def train(
         overwrite: replace a bundle at ``out``, and forget an unfinished run.
 
     Raises:
-        DataError, CheckpointError, BundleError: the table, the model or the target cannot be used.
+        DataError, CheckpointError, BundleError, DestinationError: the table, the model or the target cannot be used.
         TrainingError: an unfinished run is in the way, or differs from what is asked; a loss is not finite.
         Interrupted: a signal asked to stop; the state to resume from is on disk.
     """
-    check_target(out, overwrite=overwrite)
-    directory = working_directory(out)
-    settle_unfinished(directory, resume=resume, overwrite=overwrite)
+    check_start(out, overwrite=overwrite, baselines=True)
+    with claim(out, "the bundle"):
+        directory = working_directory(out)
+        settle_unfinished(directory, resume=resume, overwrite=overwrite)
+        placement = place(settings)
+        model, tokenizer = _open(out, settings)
+        prepared = prepare(source, settings, progress)
+        made = _fit(model, tokenizer, prepared, settings, placement, progress, directory, resume=resume)
+        try:
+            publish(out, made, overwrite=overwrite)
+        except DestinationError as error:
+            raise DestinationError(
+                f"{error}; the trained weights are kept, run the same command with --resume"
+            ) from error
+        discard_state(directory)
+    return Trained(out, made.measured, made.history)
+
+
+def _open(out: Path, settings: TrainSettings) -> tuple[Path, Tokenizer]:
+    """The checkpoint's directory and its tokenizer.
+
+    All of the checkpoint is read, which takes a second, so that what is wrong with it is said before a table is read
+    and searched for duplicates.
+    """
     model = find_model(settings.model)
-    prepared = prepare(source, settings, progress)
+    config, _ = read_config(model)
+    _check_positions(config.max_positions, settings)
     tokenizer = Tokenizer.from_directory(model)
+    check_disk(out, load_pretrained(model, labels=2, pooling=settings.pooling, dropout=settings.dropout))
+    return model, tokenizer
+
+
+def _fit(
+    model: Path,
+    tokenizer: Tokenizer,
+    prepared: Prepared,
+    settings: TrainSettings,
+    placement: Placement,
+    progress: Progress,
+    directory: Path,
+    *,
+    resume: bool,
+) -> Made:
+    """Train on the prepared rows and measure what came out."""
     rows = {name: tokenise(some, tokenizer, prepared.labels, settings) for name, some in prepared.splits.items()}
     truncation = cut_fact(list(rows.values()), settings)
     progress.note(": ".join(truncation))
-    placement = place(settings)
     torch.manual_seed(settings.seed)
     classifier = load_pretrained(model, labels=len(prepared.labels), pooling=settings.pooling, dropout=settings.dropout)
-    _check_positions(classifier, settings)
     progress.planned(_plan(classifier, rows, prepared, settings, placement))
     identity = _identity(prepared, settings, placement)
     state = load_state(directory, identity) if resume else None
@@ -91,16 +128,12 @@ def train(
     run = Run(classifier, rows["train"], rows["validation"], settings, placement, progress, directory, identity)
     history = run.fit(state)
     measured = _measure(classifier, rows, prepared, settings, placement, progress)
-    made = Made(
+    return Made(
         classifier, tokenizer, prepared, settings, measured, tuple(history), placement.name, truncation, rows["train"]
     )
-    publish(out, made, overwrite=overwrite)
-    discard_state(directory)
-    return Trained(out, measured, tuple(history))
 
 
-def _check_positions(classifier: Classifier, settings: TrainSettings) -> None:
-    positions = classifier.config.max_positions
+def _check_positions(positions: int, settings: TrainSettings) -> None:
     if settings.max_tokens > positions:
         raise TrainingError(
             f"--max-tokens is {settings.max_tokens}, but {settings.model} has {positions} positions: "

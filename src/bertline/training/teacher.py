@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from bertline.bundle import Bundle, load
 from bertline.bundle.reference import ReferenceRows
 from bertline.encoder.checkpoint import load_classifier
 from bertline.encoder.heads import Classifier
+from bertline.encoder.weights import write_tensors
 from bertline.text import Tokenizer, Truncation
 from bertline.training.device import Placement
 from bertline.training.loop import score
@@ -82,7 +84,10 @@ class Teacher:
         with placement.computing():
             logits = score(self.classifier, rows, placement.device)
         progress.note(f"The teacher has answered, in {time.monotonic() - began:.0f} s")
-        _keep(path, logits)
+        try:
+            _keep(path, logits)
+        except OSError as error:  # the answers are here all the same
+            progress.note(f"note: the teacher's answers cannot be kept in {path} ({error.strerror})")
         return logits
 
     def exact_answers(self, rows: Rows, placement: Placement) -> np.ndarray[Any, Any]:
@@ -94,5 +99,8 @@ class Teacher:
 def _keep(path: Path, logits: np.ndarray[Any, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    save_file({"logits": logits}, fresh)
-    fresh.replace(path)
+    try:
+        write_tensors(fresh, {"logits": torch.from_numpy(logits)})
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

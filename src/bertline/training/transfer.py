@@ -13,7 +13,7 @@ from bertline.data.columns import TEXT_NAMES, find_column
 from bertline.data.decoding import lines_of, text_of
 from bertline.data.duplicates import cross_duplicates
 from bertline.data.examples import LOOKAHEAD_ROWS
-from bertline.data.formats import format_of, name_of
+from bertline.data.formats import STANDARD, format_of, name_of
 from bertline.data.rows import BadRow, BadRows, Row, line_fault
 from bertline.data.table import open_table, read_rows
 from bertline.errors import DataError, UsageError
@@ -38,9 +38,7 @@ def read_transfer(data: str | None, settings: DistilSettings, held_out: Sequence
         UsageError: no file is given.
         DataError: a file or a row cannot be used, or no text is left.
     """
-    sources = [*([data] if data is not None else []), *settings.unlabelled]
-    if not sources:
-        raise UsageError("there are no texts to distil with: give a table as DATA, or --unlabelled FILE")
+    sources = _sources(data, settings)
     first: dict[str, int] = {}
     read = skipped = 0
     for source in sources:
@@ -64,6 +62,24 @@ def read_transfer(data: str | None, settings: DistilSettings, held_out: Sequence
     of_held_out = f"{exact} exact and {len(found) - exact} near left out" if found else "none"
     facts = (("Transfer texts", f"{len(kept):,} of {names}{more}"), ("Held-out rows among them", of_held_out))
     return Transfer(kept, tuple(first[text] for text in kept), facts)
+
+
+def check_heads(data: str | None, settings: DistilSettings) -> None:
+    """Read the first text of each file alone: before the first one is read to its end, what is wrong with the last.
+
+    Raises:
+        UsageError, DataError: as ``read_transfer``.
+    """
+    for source in _sources(data, settings):
+        if source != STANDARD and (Path(source).is_file() or not Path(source).exists()):  # a pipe can be read once only
+            next(iter(_texts(source, settings, BadRows(source), settings.format if source == data else None)), None)
+
+
+def _sources(data: str | None, settings: DistilSettings) -> list[str]:
+    sources = [*([data] if data is not None else []), *settings.unlabelled]
+    if not sources:
+        raise UsageError("there are no texts to distil with: give a table as DATA, or --unlabelled FILE")
+    return sources
 
 
 def fingerprint(texts: Sequence[str]) -> str:

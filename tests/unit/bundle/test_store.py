@@ -12,7 +12,7 @@ import pytest
 from bertline.bundle import Manifest, check_target, load, writing
 from bertline.bundle import store as module
 from bertline.bundle.verify import check_files
-from bertline.errors import BundleError
+from bertline.errors import BundleError, DestinationError
 from tests.unit.bundle.conftest import FILES, write
 
 
@@ -120,7 +120,7 @@ def test_a_full_disk_is_a_sentence(bundle: Path, manifest: Manifest, monkeypatch
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(module, "flush", full)
-    with pytest.raises(BundleError, match=r"cannot be written to .*: No space left on device; free some space"):
+    with pytest.raises(DestinationError, match=r"cannot be written to .*: No space left on device; free some space"):
         write(bundle, manifest, overwrite=True)
     assert marker(bundle) == b"one"
 

@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from bertline.cli import observe
-from bertline.errors import UsageError
+from bertline.errors import DestinationError
 
 app = typer.Typer()
 app.callback()(lambda: None)  # as in the whole command: its verbs keep their names
@@ -36,5 +36,5 @@ def test_the_command_writes_every_file_and_names_it(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(DestinationError, match="the files cannot be written to"):
         observe.write({"a": "b"}, tmp_path / "file")

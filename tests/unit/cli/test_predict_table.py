@@ -132,10 +132,10 @@ def test_a_text_column_that_cannot_be_told_is_an_error(bundle: Path, tmp_path: P
 BAD = b"text,n\na film,1\n,2\nit is so,3\ntoo,many,4\n"
 
 
-def test_bad_rows_are_all_found_before_the_model_is_loaded(
+def test_bad_rows_are_all_found_before_one_row_is_labelled(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bertline.cli.predict_table.load_predictor", None)
+    monkeypatch.setattr("bertline.cli.predict_table.predict_stream", None)
     (tmp_path / "in.csv").write_bytes(BAD)
     with pytest.raises(DataError) as error:
         label_table(bundle, table(tmp_path / "in.csv"), 1)

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from bertline.cli import tls as command
 from bertline.cli.tls import Files, register
-from bertline.errors import UsageError
+from bertline.errors import DestinationError, UsageError
 from bertline.service.tls import TlsSettings, context
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -144,7 +144,9 @@ def test_some_of_the_files_or_foreign_ones_are_not_touched(out: Path) -> None:
 
 def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert "cannot be written (" in refused("--out", tmp_path / "file" / "tls")
+    error = dev("--out", tmp_path / "file" / "tls").exception
+    assert isinstance(error, DestinationError), error
+    assert "the certificates cannot be written to" in str(error)
 
 
 @pytest.mark.parametrize("name", ["a b", "", "https://a.test", "a..b", "*.*.a", "-a.test", "é.test", "1.2.3.4/8"])

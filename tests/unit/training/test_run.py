@@ -13,7 +13,7 @@ import transformers
 from bertline.bundle import load
 from bertline.errors import BundleError, DataError, TrainingError
 from bertline.inference import load_predictor
-from bertline.training.checkpoint import working_directory
+from bertline.training.checkpoint import STATE, working_directory
 from bertline.training.progress import Plan, Silent
 from bertline.training.run import Trained, train
 from bertline.training.settings import TrainSettings
@@ -122,6 +122,7 @@ def test_a_bundle_is_replaced_only_when_asked(trained: tuple[Trained, Told], mod
 
 def test_an_unfinished_run_is_not_thrown_away(model: Path, table: Path, tmp_path: Path) -> None:
     working_directory(tmp_path / "out").mkdir()
+    (working_directory(tmp_path / "out") / STATE).touch()
     with pytest.raises(TrainingError, match=r"an unfinished run is in .* pass --resume .* or --overwrite"):
         train(str(table), tmp_path / "out", settings(model), Silent())
 

@@ -1,0 +1,19 @@
+"""Where results go: tried before the work, held by one writer at a time, and never left half-written."""
+
+from bertline.destination.checks import check_name, check_place, check_room, existing, resolved
+from bertline.destination.claim import claim
+from bertline.destination.files import as_destination_error, is_full, remedy, replace_file, shortened
+
+__all__ = [
+    "as_destination_error",
+    "check_name",
+    "check_place",
+    "check_room",
+    "claim",
+    "existing",
+    "is_full",
+    "remedy",
+    "replace_file",
+    "resolved",
+    "shortened",
+]

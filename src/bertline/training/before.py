@@ -1,0 +1,40 @@
+"""Before the hours: whatever would make a run fail at its end is looked at first, the cheapest first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bertline.bundle import check_new
+from bertline.destination import check_room
+from bertline.encoder.heads import Classifier
+from bertline.evaluation.baselines import check_baselines_package
+from bertline.evaluation.report import check_report_package
+from bertline.training.checkpoint import state_bytes, working_directory
+
+_COPIES = 4  # of the weights in a state: the weights, two moments of each, the best epoch's weights
+
+
+def check_start(out: Path, *, overwrite: bool, baselines: bool) -> None:
+    """Whether a bundle can be made at ``out`` at all; takes milliseconds.
+
+    Raises:
+        UsageError: a package that the end of the run needs is not installed.
+        BundleError, DestinationError: the name, the rights, or something is there already.
+    """
+    check_new(out, overwrite=overwrite)
+    check_report_package()
+    if baselines:
+        check_baselines_package()
+
+
+def check_disk(out: Path, classifier: Classifier) -> None:
+    """Whether there is room for the run's fullest moment: a new state beside the one that it replaces.
+
+    The bundle, which is written at the end beside one state, takes about a quarter of a state.
+
+    Raises:
+        DestinationError: there is not.
+    """
+    of_state = 4 * _COPIES * sum(one.numel() for one in classifier.parameters())
+    there = state_bytes(working_directory(out))
+    check_room(out, "the run with its bundle", 2 * of_state - min(there, of_state), largest_bytes=of_state)
