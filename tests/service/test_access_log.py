@@ -88,7 +88,7 @@ def test_an_answer_of_a_model_has_its_line(out: Log) -> None:
 def test_a_refused_request_has_its_code(out: Log) -> None:
     with client_of(WordCounter(), out) as client:
         client.post(PREDICT, json={"text": ""})
-        client.post("/v1/embeddings", json={"input": ""})
+        client.post("/v1/embeddings", json={"input": []})
     own, openai = out.lines(PREDICT)[0], out.lines("/v1/embeddings")[0]
     for line in (own, openai):
         assert line["bertline.error.code"] == "empty_text"

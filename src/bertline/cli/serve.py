@@ -30,6 +30,7 @@ PARTS: dict[str, type[BaseModel]] = {
 # What bertline[serve] installs and is imported at once.
 NEEDED = ("fastapi", "fastapi_offline", "starlette", "uvicorn", "joserfc", "sqlalchemy", "structlog", "httpx")
 
+PATHS = (".", "/", "~")  # that an argument without a name begins with, where the path has a = in it
 EPILOG = "Example: bertline serve reviews --port 8080"
 
 
@@ -41,7 +42,10 @@ def register(app: typer.Typer) -> None:
 def serve(
     bundles: Annotated[
         list[str],
-        typer.Argument(metavar="[NAME=]BUNDLE", help="Directories of bundles; NAME is what clients call the model."),
+        typer.Argument(
+            metavar="[NAME=]BUNDLE",
+            help="Directories of bundles; NAME is what clients call the model, as in BAAI/bge-small=runs/bge.",
+        ),
     ],
     settings: ServeSettings,
     auth: AuthSettings,
@@ -86,7 +90,7 @@ def named_bundles(bundles: Sequence[str]) -> dict[str, Path]:
     """The directories of ``[NAME=]BUNDLE`` arguments by name, in their order.
 
     Raises:
-        UsageError: two have the same name.
+        UsageError: two have the same name, or a path was taken for a name.
         BundleError: one is no bundle.
     """
     from bertline.bundle.verify import read_manifest
@@ -94,6 +98,11 @@ def named_bundles(bundles: Sequence[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for bundle in bundles:
         name, directory = named(bundle)
+        if name and not directory.exists() and Path(bundle).exists():
+            raise UsageError(
+                f"{bundle} was read as the name {name} and the bundle {directory}, which does not exist: "
+                f"write ./{bundle} for the directory of that name"
+            )
         name = name or read_manifest(directory).name
         if name in found:
             raise UsageError(f"two models are called {name}: name one of them otherwise, NAME={directory}")
@@ -102,13 +111,13 @@ def named_bundles(bundles: Sequence[str]) -> dict[str, Path]:
 
 
 def named(bundle: str) -> tuple[str | None, Path]:
-    """Name and directory of a ``[NAME=]BUNDLE`` argument.
+    """Name and directory of a ``[NAME=]BUNDLE`` argument: the name ends at the first =, and no name begins a path.
 
-    >>> named("films=runs/a=1"), named("./runs/a=1")
-    (('films', PosixPath('runs/a=1')), (None, PosixPath('runs/a=1')))
+    >>> named("BAAI/bge-small=runs/a=1"), named("./runs/a=1")
+    (('BAAI/bge-small', PosixPath('runs/a=1')), (None, PosixPath('runs/a=1')))
     """
     name, equals, directory = bundle.partition("=")
-    if not equals or "/" in name:
+    if not equals or bundle.startswith(PATHS):
         return None, Path(bundle)
     if not name or not directory:
         raise UsageError(f"{bundle} is not NAME=BUNDLE: write reviews=path/to/bundle, or the path alone")

@@ -21,6 +21,7 @@ from bertline.monitoring.log_settings import LogSettings
 from bertline.monitoring.redaction import redacted
 from bertline.service import record as records
 from bertline.service.record import RequestRecord
+from bertline.service.route_table import template_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,7 +188,7 @@ def fields_of(scope: Scope, seen: _Exchange, duration_ns: int) -> dict[str, Any]
 
 def _add_route(fields: dict[str, Any], scope: Scope) -> None:
     # The template and not the path, in which anybody may write anything: ``/v1/models/{name}``.
-    path, endpoint = getattr(scope.get("route"), "path", None), scope.get("endpoint")
+    path, endpoint = template_of(scope.get("route")), scope.get("endpoint")
     if path is None and isinstance(endpoint, StaticFiles):
         path = "/page"
     if path is not None:

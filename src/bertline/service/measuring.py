@@ -13,6 +13,7 @@ from bertline.service.guard.invalid_token import InvalidToken
 from bertline.service.limits.ledger import LimitReached
 from bertline.service.problems import Code, Problem
 from bertline.service.record import current, note_answer, note_problem
+from bertline.service.route_table import template_of
 from bertline.service.scheduler import BatchRecord
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class MeasuredHttp:
         finally:
             self._open -= 1
             # The template and not the path, which anybody may make up: ``/v1/models/{name}``.
-            route = getattr(scope.get("route"), "path", "other")
+            route = template_of(scope.get("route")) or "other"
             seconds = perf_counter() - began_s
             self._metrics.count("bertline_http_requests", 1, route=route, method=_method(scope), status=status)
             self._metrics.observe("bertline_http_request_seconds", seconds, route=route)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertline.errors import BertlineError, UsageError
+from bertline.service.model_names import fault_of
 from bertline.service.problems import Code, Problem
 
 if TYPE_CHECKING:
@@ -29,12 +30,15 @@ class Models:
         make: loads a version and makes it ready.
 
     Raises:
-        UsageError: there is no model.
+        UsageError: there is no model, or none can have one of the names.
     """
 
     def __init__(self, bundles: Mapping[str, Path], make: Make) -> None:
         if not bundles:
             raise UsageError("there is no model to serve: name at least one bundle")
+        for name in bundles:
+            if fault := fault_of(name):
+                raise UsageError(f"the model name {name!r} {fault}: choose another, as in NAME=BUNDLE")
         self._bundles, self._make = dict(bundles), make
         self._current: dict[str, Version] = {}
         self._previous: dict[str, Version] = {}
@@ -93,8 +97,10 @@ class Models:
         """Put another bundle, or a new model, in service; what answered before goes on until the new one is warm.
 
         Raises:
-            Problem: the bundle cannot be used; nothing has changed then.
+            Problem: the bundle cannot be used, or the name; nothing has changed then.
         """
+        if fault := fault_of(name):
+            raise Problem(Code.OUT_OF_RANGE, f"The name of the model {fault}: choose another.", "name")
         async with self._changing:
             try:
                 new = await self._make(name, bundle)

@@ -19,6 +19,12 @@ def every(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
             yield from every(included.routes)
 
 
+def template_of(route: object) -> str | None:
+    """A route's path without its values, as in ``/v1/models/{name}``: for metrics, logs, spans and scopes."""
+    found: str | None = getattr(route, "path_format", None) or getattr(route, "path", None)
+    return found
+
+
 def methods_of(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
     """The methods that the path of a request takes, of all routes that have it, sorted."""
     found: set[str] = set()

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bertline.monitoring.trace_context import SpanContext, read_parent, read_state
 from bertline.monitoring.traces import Span
 from bertline.service.record import note_trace
+from bertline.service.route_table import template_of
 from bertline.service.scheduler import ORIGIN, BatchRecord
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ def _attributes(scope: Scope) -> dict[str, str | int]:
         "http.request.method": method if method in METHODS else "_OTHER",
         "url.scheme": scope["scheme"],
     }
-    route = getattr(scope.get("route"), "path", None)
+    route = template_of(scope.get("route"))
     if route:
         attributes["http.route"] = route
     server = scope.get("server")

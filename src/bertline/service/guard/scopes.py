@@ -9,7 +9,8 @@ from functools import lru_cache
 from starlette.routing import BaseRoute, Mount, compile_path
 
 from bertline.service.guard.client import Scope
-from bertline.service.route_table import every
+from bertline.service.model_names import converted
+from bertline.service.route_table import every, template_of
 
 # Whoever starts, stops or balances asks these and has no credential; they tell nothing but up or down. The last three
 # are how a credential is obtained and checked: the first of them asks for a client's secret itself, the others publish
@@ -46,7 +47,7 @@ LONGEST_KEPT = 200  # characters of a path whose scope is remembered: anybody ma
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    return compile_path(template)[0]
+    return compile_path(converted(template))[0]
 
 
 # Starlette's own patterns, so that a path is read here as it is where it leads.
@@ -79,7 +80,7 @@ def _search(path: str) -> frozenset[Scope]:
 def templates(routes: Iterable[BaseRoute]) -> Iterator[str]:
     """The path of each route, those of included routers and mounts among them."""
     for route in every(routes):
-        path: str = getattr(route, "path", "")
+        path: str = template_of(route) or ""
         yield "/page" if isinstance(route, Mount) and path.startswith("/page") else path
 
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Request
 
 from bertline.service.guard.middleware import ANONYMOUS
 from bertline.service.json_body import JsonRoute
+from bertline.service.model_names import converted
 from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import AsJson, ServingNow, error_answers
 from bertline.service.routes.own import described
@@ -50,7 +51,7 @@ router = APIRouter(
 
 
 @router.get(
-    "/{name}",
+    converted("/{name}"),
     summary="Show a model's versions",
     responses=error_answers(Code.NOT_LOCAL, Code.UNKNOWN_MODEL, Code.NOT_READY),
 )
@@ -60,7 +61,7 @@ async def show(name: str, serving: ServingNow) -> ModelState:
 
 
 @router.put(
-    "/{name}",
+    converted("/{name}"),
     summary="Put a bundle in service",
     dependencies=[AsJson],
     responses=error_answers(
@@ -89,7 +90,7 @@ async def load(name: str, asked: LoadRequest, serving: ServingNow) -> ModelState
 
 
 @router.post(
-    "/{name}/rollback",
+    converted("/{name}/rollback"),
     summary="Let the version before answer again",
     responses=error_answers(
         Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY, Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW

@@ -79,7 +79,7 @@ def answer_headers(answered: Answered) -> dict[str, str]:
             f"tokenise;dur={1000 * timing.tokenise_s:.2f}, waiting;dur={1000 * timing.queue_s:.2f}, "
             f"inference;dur={1000 * timing.compute_s:.2f}"
         ),
-        "X-Model": quote(answered.version.name, safe=" "),  # a header is ASCII, a name need not be
+        "X-Model": quote(answered.version.name, safe=" /"),  # a header is ASCII, a name need not be
         "X-Model-Version": answered.version.version,
         "Cache-Control": "no-store",
     }

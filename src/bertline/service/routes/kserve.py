@@ -17,6 +17,7 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
+from bertline.service.model_names import converted
 from bertline.service.problems import STATUS, Code, ErrorBody, Problem
 from bertline.service.refusals import field_name, problem_of
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
@@ -159,7 +160,7 @@ router = APIRouter(tags=["kserve v1"], route_class=dialect(refused))
 
 
 @router.post(
-    "/v1/models/{name}:predict",
+    converted("/v1/models/{name}:predict"),
     summary="Classify texts (KServe v1)",
     response_model=Predictions,
     responses=refusals(*MODEL_ERRORS, Code.UNKNOWN_FIELD),

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from bertline import __version__
 from bertline.service.json_body import json_value
+from bertline.service.model_names import converted
 from bertline.service.problems import Code, Problem
 from bertline.service.routes import health
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
@@ -189,45 +190,50 @@ async def models(serving: ServingNow) -> ModelNames:
     return ModelNames(models=serving.models.names)
 
 
-@router.get("/models/{name}", summary="A model's inputs and outputs (OIP)", responses=MISSING)
-async def model(name: str, serving: ServingNow) -> ModelMetadata:
-    """Of the version that answers."""
-    return _described(_found(serving, name))
-
-
-@router.get("/models/{name}/versions/{version}", summary="A version's inputs and outputs (OIP)", responses=MISSING)
-async def model_version(name: str, version: str, serving: ServingNow) -> ModelMetadata:
-    """404 where another version answers."""
-    return _described(_found(serving, name, version))
-
-
-@router.get("/models/{name}/ready", summary="Does a model answer? (OIP)", responses=MISSING)
-async def model_ready(name: str, serving: ServingNow) -> ModelReady:
-    """503 while the process that computes it is replaced."""
-    return _ready(_found(serving, name))
-
-
-@router.get("/models/{name}/versions/{version}/ready", summary="Does a version answer? (OIP)", responses=MISSING)
+# A name may have slashes, so the longest address comes first.
+@router.get(
+    converted("/models/{name}/versions/{version}/ready"), summary="Does a version answer? (OIP)", responses=MISSING
+)
 async def version_ready(name: str, version: str, serving: ServingNow) -> ModelReady:
     """404 where another version answers."""
     return _ready(_found(serving, name, version))
 
 
-@router.post("/models/{name}/infer", summary="Ask a model (OIP)", **INFER)
+@router.get(converted("/models/{name}/ready"), summary="Does a model answer? (OIP)", responses=MISSING)
+async def model_ready(name: str, serving: ServingNow) -> ModelReady:
+    """503 while the process that computes it is replaced."""
+    return _ready(_found(serving, name))
+
+
+@router.get(
+    converted("/models/{name}/versions/{version}"), summary="A version's inputs and outputs (OIP)", responses=MISSING
+)
+async def model_version(name: str, version: str, serving: ServingNow) -> ModelMetadata:
+    """404 where another version answers."""
+    return _described(_found(serving, name, version))
+
+
+@router.get(converted("/models/{name}"), summary="A model's inputs and outputs (OIP)", responses=MISSING)
+async def model(name: str, serving: ServingNow) -> ModelMetadata:
+    """Of the version that answers."""
+    return _described(_found(serving, name))
+
+
+@router.post(converted("/models/{name}/versions/{version}/infer"), summary="Ask a version (OIP)", **INFER)
+async def infer_version(
+    name: str, version: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow
+) -> Response:
+    """As without a version; 404 where another one answers."""
+    return await _infer(_found(serving, name, version), request, serving, deadline_s)
+
+
+@router.post(converted("/models/{name}/infer"), summary="Ask a model (OIP)", **INFER)
 async def infer(name: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
     """Labels, calibrated probabilities, logits or embeddings of texts.
 
     With the header Inference-Header-Content-Length, the JSON has that length and binary tensors follow.
     """
     return await _infer(_found(serving, name), request, serving, deadline_s)
-
-
-@router.post("/models/{name}/versions/{version}/infer", summary="Ask a version (OIP)", **INFER)
-async def infer_version(
-    name: str, version: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow
-) -> Response:
-    """As without a version; 404 where another one answers."""
-    return await _infer(_found(serving, name, version), request, serving, deadline_s)
 
 
 def _found(serving: Serving, name: str, version: str | None = None) -> Version:

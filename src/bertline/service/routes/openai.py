@@ -19,6 +19,7 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
+from bertline.service.model_names import converted
 from bertline.service.notes import note, note_ignored
 from bertline.service.problems import Code, Problem
 from bertline.service.reading import Policy
@@ -195,7 +196,7 @@ router = APIRouter(tags=["openai"], route_class=dialect(refused))
 
 
 @router.get(
-    "/v1/models/{name}",
+    converted("/v1/models/{name}"),
     summary="Does a model answer? (OpenAI, KServe v1)",
     tags=["kserve v1"],
     responses=refusals(Code.UNKNOWN_MODEL, Code.NOT_READY, shape=OpenAIError, names=CODES),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from bertline.service.model_names import converted
 from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import ServingNow
 from bertline.service.routes.tei_schema import Ids
@@ -20,7 +21,7 @@ async def model_of(request: Request, serving: ServingNow) -> Version:
     return serving.models.named(request.path_params.get("name", serving.models.names[0]))
 
 
-MODEL_PATH = "/models/{name}"
+MODEL_PATH = converted("/models/{name}")
 # For the OpenAPI description; a declared parameter would also bring an error answer that cannot happen.
 MODEL_IN_PATH: dict[str, Any] = {
     "name": "name", "in": "path", "required": True, "description": "Of the model.", "schema": {"type": "string"}
