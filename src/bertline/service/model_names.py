@@ -15,7 +15,7 @@ LONGEST = 200  # characters
 
 
 class _Name(Convertor[str]):
-    regex = "[^/]+(?:/[^/]+)*"
+    regex = f"[^/]+(?:/(?!(?:{'|'.join(sorted(RESERVED))})(?:/|$))[^/]+)*"
 
     def convert(self, value: str) -> str:
         return value

@@ -190,19 +190,10 @@ async def models(serving: ServingNow) -> ModelNames:
     return ModelNames(models=serving.models.names)
 
 
-# A name may have slashes, so the longest address comes first.
-@router.get(
-    converted("/models/{name}/versions/{version}/ready"), summary="Does a version answer? (OIP)", responses=MISSING
-)
-async def version_ready(name: str, version: str, serving: ServingNow) -> ModelReady:
-    """404 where another version answers."""
-    return _ready(_found(serving, name, version))
-
-
-@router.get(converted("/models/{name}/ready"), summary="Does a model answer? (OIP)", responses=MISSING)
-async def model_ready(name: str, serving: ServingNow) -> ModelReady:
-    """503 while the process that computes it is replaced."""
-    return _ready(_found(serving, name))
+@router.get(converted("/models/{name}"), summary="A model's inputs and outputs (OIP)", responses=MISSING)
+async def model(name: str, serving: ServingNow) -> ModelMetadata:
+    """Of the version that answers."""
+    return _described(_found(serving, name))
 
 
 @router.get(
@@ -213,18 +204,18 @@ async def model_version(name: str, version: str, serving: ServingNow) -> ModelMe
     return _described(_found(serving, name, version))
 
 
-@router.get(converted("/models/{name}"), summary="A model's inputs and outputs (OIP)", responses=MISSING)
-async def model(name: str, serving: ServingNow) -> ModelMetadata:
-    """Of the version that answers."""
-    return _described(_found(serving, name))
+@router.get(converted("/models/{name}/ready"), summary="Does a model answer? (OIP)", responses=MISSING)
+async def model_ready(name: str, serving: ServingNow) -> ModelReady:
+    """503 while the process that computes it is replaced."""
+    return _ready(_found(serving, name))
 
 
-@router.post(converted("/models/{name}/versions/{version}/infer"), summary="Ask a version (OIP)", **INFER)
-async def infer_version(
-    name: str, version: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow
-) -> Response:
-    """As without a version; 404 where another one answers."""
-    return await _infer(_found(serving, name, version), request, serving, deadline_s)
+@router.get(
+    converted("/models/{name}/versions/{version}/ready"), summary="Does a version answer? (OIP)", responses=MISSING
+)
+async def version_ready(name: str, version: str, serving: ServingNow) -> ModelReady:
+    """404 where another version answers."""
+    return _ready(_found(serving, name, version))
 
 
 @router.post(converted("/models/{name}/infer"), summary="Ask a model (OIP)", **INFER)
@@ -234,6 +225,14 @@ async def infer(name: str, request: Request, serving: ServingNow, deadline_s: De
     With the header Inference-Header-Content-Length, the JSON has that length and binary tensors follow.
     """
     return await _infer(_found(serving, name), request, serving, deadline_s)
+
+
+@router.post(converted("/models/{name}/versions/{version}/infer"), summary="Ask a version (OIP)", **INFER)
+async def infer_version(
+    name: str, version: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow
+) -> Response:
+    """As without a version; 404 where another one answers."""
+    return await _infer(_found(serving, name, version), request, serving, deadline_s)
 
 
 def _found(serving: Serving, name: str, version: str | None = None) -> Version:
