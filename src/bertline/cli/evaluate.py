@@ -66,6 +66,8 @@ def evaluate(
             trainable=False,
         )
         evaluation = _measure(bundle, predictor, dataset.examples, dataset.source)
+        for sentence in dataset.spellings:
+            typer.echo(f"note: the label {sentence}: taken as one", err=True)
         if dataset.skipped:
             typer.echo(f"Skipped {sum(dataset.skipped.values()):,} bad rows", err=True)
         if as_json:
@@ -108,7 +110,7 @@ def _measure(bundle: Path, predictor: TextClassifier, examples: tuple[Example, .
 
     labels = Labels(predictor.labels)
     for one in examples:
-        if one.label not in labels.names:
+        if one.label not in labels:
             raise DataError(
                 f"{source} line {one.line} has the label {one.label!r}, which {bundle} does not know: "
                 f"its labels are {', '.join(labels.names)}"

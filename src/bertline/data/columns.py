@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from bertline.data.names import canonical
 from bertline.errors import DataError
 
-# In any case and with any white space around. A table with two of one list is asked which one it means.
+# In any case and any spelling of ``names.canonical``. A table with two of one list is asked which one it means.
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "tweet", "utterance")
 LABEL_NAMES = ("label", "category", "class", "sentiment", "topic", "intent", "target")
 
@@ -23,7 +24,7 @@ def find_column(source: str, columns: Sequence[str], given: str | None, names: S
     """
     if given is not None:
         return check_column(source, columns, given, f"--{what}-column")
-    found = [column for column in columns if column.strip().casefold() in names]
+    found = [column for column in columns if canonical(column).casefold() in names]
     if len(found) == 1:
         return found[0]
     several = " and ".join(repr(column) for column in found)
@@ -32,14 +33,16 @@ def find_column(source: str, columns: Sequence[str], given: str | None, names: S
 
 
 def check_column(source: str, columns: Sequence[str], given: str, flag: str) -> str:
-    """``given`` as the table spells it: exactly, or in another case if that is one column only.
+    """``given`` as the table spells it: exactly, or in another spelling or case if that is one column only.
 
     Raises:
         DataError: there is no such column.
     """
     if given in columns:
         return given
-    alike = [column for column in columns if column.strip().casefold() == given.strip().casefold()]
+    alike = [column for column in columns if canonical(column) == canonical(given)]
+    if not alike:
+        alike = [column for column in columns if canonical(column).casefold() == canonical(given).casefold()]
     if len(alike) != 1:
         raise DataError(f"{source} has no column {given!r}: correct {flag} (its columns are {_listed(columns)})")
     return alike[0]
@@ -51,7 +54,7 @@ def _listed(columns: Sequence[str], most: int = 20) -> str:
 
 
 def name_of_value(value: object) -> str | None:
-    """A label or group as a string; None for a null, a NaN or nothing but white space.
+    """A label or group as a string in its one spelling; None for a null, a NaN or nothing but white space.
 
     Booleans become "true" and "false" as in JSON. Whole floats become integers, because a column of integers
     with a null in it is a column of floats to many programs.
@@ -65,7 +68,7 @@ def name_of_value(value: object) -> str | None:
     if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
         return None
     if isinstance(value, str):
-        return value.strip() or None
+        return canonical(value) or None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bertline.data.columns import LABEL_NAMES, TEXT_NAMES, check_column, field_of, find_column, name_of_value
 from bertline.data.formats import STANDARD, Location, format_of, name_of
+from bertline.data.names import told_apart
 from bertline.data.rows import SHOWN, BadRow, BadRows, Row
 from bertline.data.table import read_rows
 from bertline.errors import DataError
@@ -38,6 +39,7 @@ class Dataset:
     text_column: str
     label_column: str
     skipped: Mapping[str, int] = field(default_factory=dict)
+    spellings: tuple[str, ...] = ()  # of labels that are spelt in several ways and taken as one, each as a sentence
 
 
 def read_examples(
@@ -79,17 +81,30 @@ def read_examples(
         raise _nothing(name, kind, head, bad, skip_bad_rows)
     columns = _Columns.find(name, tuple(seen), text_column, label_column, group_column, slice_columns)
     examples: list[Example] = []
+    spelt: dict[str, dict[str, None]] = {}  # label → its spellings in their order
     for row in chain(head, rows):
         one = columns.example(row) if isinstance(row, Row) else row
         if isinstance(one, BadRow):
             bad.add(one)
         else:
             examples.append(one)
+            if isinstance(row, Row) and isinstance(label := row.values[columns.label], str):
+                spelt.setdefault(one.label, {})[label.strip()] = None
     if bad and (not skip_bad_rows or not examples):
         raise bad.error(skipped=skip_bad_rows)
     if trainable:
         examples = _check_labels(examples, columns, bad, skip_bad_rows)
-    return Dataset(name, tuple(examples), columns.text, columns.label, dict(bad.counts))
+    return Dataset(name, tuple(examples), columns.text, columns.label, dict(bad.counts), _spellings(spelt))
+
+
+def _spellings(spelt: Mapping[str, Mapping[str, None]]) -> tuple[str, ...]:
+    sentences: list[str] = []
+    for label, spellings in spelt.items():
+        ways = list(dict.fromkeys([*spellings, label]))  # the label's own may occur nowhere
+        if len(ways) > 1:
+            shown = told_apart(ways)[: len(spellings)]
+            sentences.append(f"{label!r} is spelt {' and '.join(shown)}")
+    return tuple(sentences)
 
 
 def check_head(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from bertline.data.examples import Example
+from bertline.data.names import canonical
 from bertline.errors import DataError
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Labels:
     """The names in the order of the head's outputs.
 
@@ -33,10 +35,18 @@ class Labels:
         Raises:
             DataError: there is no such label.
         """
-        try:
-            return self.names.index(name)
-        except ValueError:
-            raise DataError(f"the label {name!r} is unknown: the labels are {', '.join(self.names)}") from None
+        place = self.places.get(canonical(name))
+        if place is None:
+            raise DataError(f"the label {name!r} is unknown: the labels are {', '.join(self.names)}")
+        return place
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The index of each label by its one spelling; bundles of earlier versions may have others."""
+        return {canonical(name): place for place, name in reversed([*enumerate(self.names)])}
+
+    def __contains__(self, name: str) -> bool:
+        return canonical(name) in self.places
 
     def __len__(self) -> int:
         return len(self.names)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bertline.bundle import Bundle
 from bertline.bundle.reference import ReferenceRows, read_reference
 from bertline.data.examples import Example, read_examples
+from bertline.data.labels import Labels
 from bertline.data.split import stratified_split
 from bertline.errors import DataError, UsageError
 from bertline.training.distil_settings import DistilSettings
@@ -55,12 +56,12 @@ def _halves(bundle: Bundle, settings: DistilSettings) -> HeldOut:
         skip_bad_rows=settings.skip_bad_rows,
         trainable=False,
     )
-    place = {label: i for i, label in enumerate(bundle.manifest.labels)}
+    place = Labels(tuple(bundle.manifest.labels)).places
     for one in dataset.examples:
         if one.label not in place:
             raise DataError(
                 f"{dataset.source} line {one.line} has the label {one.label!r}, which {bundle.path} does not know: "
-                f"its labels are {', '.join(place)}"
+                f"its labels are {', '.join(bundle.manifest.labels)}"
             )
     split = stratified_split(
         [one.label for one in dataset.examples], validation_ratio=0.5, test_ratio=0.0, seed=settings.seed

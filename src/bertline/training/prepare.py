@@ -131,7 +131,7 @@ def _read_evaluation(path: Path, dataset: Dataset, labels: Labels, settings: Tra
     columns = {"text_column": dataset.text_column, "label_column": dataset.label_column, "format": None}
     evaluation = _read(path, settings.model_copy(update=columns), trainable=False).examples
     for one in evaluation:
-        if one.label not in labels.names:
+        if one.label not in labels:
             raise DataError(
                 f"{path} line {one.line} has the label {one.label!r}, which no training row has: "
                 "correct it, or add training rows of that label"
@@ -155,6 +155,8 @@ def _reading_facts(dataset: Dataset) -> list[tuple[str, str]]:
     more = f" and {len(counts) - 8} more labels" if len(counts) > 8 else ""
     columns = f"text from column {dataset.text_column!r}, label from {dataset.label_column!r}"
     facts = [("Data", f"{len(dataset.examples):,} rows of {dataset.source}; {columns}"), ("Labels", shares + more)]
+    if dataset.spellings:
+        facts.append(("Spellings taken as one label", "; ".join(dataset.spellings)))
     if dataset.skipped:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dataset.skipped.items())
         facts.append(("Skipped rows", reasons))
