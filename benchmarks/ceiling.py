@@ -96,7 +96,7 @@ def flops(layers: int, hidden: int, feed_forward: int, lengths: Sequence[int], h
 
 def _shares(bundle: Path, texts: Sequence[str], rate: float) -> dict[str, Any]:
     manifest, (config, _) = load(bundle, verify=False).manifest, read_config(bundle)
-    tokenizer, backend = Tokenizer.from_directory(bundle), OnnxBackend(bundle / "model.onnx", lanes=1)
+    tokenizer, backend = Tokenizer.from_bundle(bundle), OnnxBackend(bundle / "model.onnx", lanes=1)
     truncation = Truncation(manifest.max_tokens, manifest.truncation)
     tokenising, tokens = _timed(lambda: tokenizer.encode(texts, truncation))
     lengths = [len(one.ids) for one in tokens]

@@ -49,5 +49,13 @@ class Interrupted(TrainingError):
     exit_code = 130
 
 
-class EngineWarning(UserWarning):
+class BertlineWarning(UserWarning):
+    """Something the user should know and may leave as it is; the message is one sentence."""
+
+
+class CheckpointWarning(BertlineWarning):
+    """A part of a checkpoint has no effect here; the message names it."""
+
+
+class EngineWarning(BertlineWarning):
     """An engine of a bundle is not used, and another answers in its place; the message names both."""

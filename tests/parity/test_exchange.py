@@ -30,9 +30,10 @@ from bertline.encoder.checkpoint import (
     save_classifier,
     save_encoder,
 )
-from bertline.encoder.config import EncoderConfig
+from bertline.encoder.config import ACTIVATIONS, EncoderConfig
 from bertline.encoder.encoder import Encoder
 from bertline.encoder.heads import Classifier
+from bertline.errors import CheckpointWarning
 from tests.parity.peers import FAMILIES, Sample, hf_classifier, hf_encoder, widen
 from tests.parity.tolerances import TOLERANCES, difference
 
@@ -86,6 +87,42 @@ def test_a_classifier_that_transformers_saved(family: str, tmp_path: Path) -> No
     ours = load_classifier(tmp_path)
     assert ours.labels == 3
     assert ours.config == EncoderConfig.from_hf(model.config.to_dict())
+    assert difference(logits(ours), their_logits(model)) <= TOLERANCES["logits"]
+
+
+@pytest.mark.parametrize(
+    "activation", ["gelu_python", "gelu_fast", "gelu_accurate", "gelu_python_tanh", "swish", *ACTIVATIONS]
+)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_name_of_an_activation(family: str, activation: str, tmp_path: Path) -> None:
+    """T5: the values of transformers, also after the checkpoint is written again under the current name."""
+    config = config_of(family)
+    setattr(config, "activation" if family == "distilbert" else "hidden_act", activation)
+    model = hf_classifier(config, labels=3)
+    source, again = tmp_path / "source", tmp_path / "again"
+    again.mkdir()
+    model.save_pretrained(source)
+    ours = load_classifier(source)
+    save_classifier(again, ours, labels=LABELS)
+    theirs = AutoModelForSequenceClassification.from_pretrained(again)
+    assert difference(logits(ours), their_logits(model)) <= TOLERANCES["logits"]
+    assert difference(their_logits(theirs), their_logits(model)) <= TOLERANCES["logits"]
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "model.", "_orig_mod."])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_wrapped_checkpoint_without_model_type(family: str, wrapper: str, tmp_path: Path) -> None:
+    """T5: as a training script saves it, in a pickle, with a foreign head (T6); transformers computed its states."""
+    model = hf_classifier(config_of(family), labels=3)
+    content = model.config.to_dict()
+    del content["model_type"]
+    content["architectures"] = [type(model).__name__]
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    tensors = {wrapper + name: one for name, one in model.state_dict().items()}
+    head = {f"{wrapper}crf.transitions": torch.ones(3, 3)}
+    torch.save({"state_dict": tensors | head, "epoch": 1}, tmp_path / "pytorch_model.bin")
+    with pytest.warns(CheckpointWarning, match=rf"has no use for \({wrapper}crf\.transitions\): the encoder is taken"):
+        ours = load_classifier(tmp_path)
     assert difference(logits(ours), their_logits(model)) <= TOLERANCES["logits"]
 
 

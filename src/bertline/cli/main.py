@@ -13,7 +13,7 @@ import typer
 from bertline import __version__
 from bertline.cli import auth, distill, evaluate, models, observe, optimize, predict, serve, tls, top, train
 from bertline.destination import is_full, remedy
-from bertline.errors import BertlineError, EngineWarning
+from bertline.errors import BertlineError, BertlineWarning
 from bertline.training.spinning import sleep_if_busy
 
 TRAINING = ("train", "distill")  # verbs whose threads wait for each other
@@ -57,7 +57,7 @@ def _warn(
     line: str | None = None,
 ) -> None:
     """Ours as one sentence; those of libraries are for developers, who have ``python -W``."""
-    if issubclass(category, EngineWarning):
+    if issubclass(category, BertlineWarning):
         typer.echo(f"warning: {message}", err=True)
 
 

@@ -110,7 +110,7 @@ def label_table(bundle: Path, table: Table, top_k: int, *, engine: str | None = 
     with _claimed(table), PredictScreen(shown=table.target != STANDARD or not sys.stdout.isatty()) as screen:
         predictor, tally = load_predictor(bundle, engine=engine), Tally()  # takes a second, the survey perhaps minutes
         screen.begin("checking")
-        survey, rows = take_survey(table, screen, Tokenizer.from_directory(bundle).reads)
+        survey, rows = take_survey(table, screen, Tokenizer.from_bundle(bundle).reads)
         added = Added.choose(survey.columns, min(top_k, len(manifest.labels)), manifest.name)
         screen.begin("labelling", survey.rows)
         pairs = ((str(row.values[survey.text_column]), row) for row in rows)

@@ -84,7 +84,7 @@ def reader_of(bundle: Path) -> Reads:
         BundleError: there is no bundle.
     """
     read_manifest(bundle)
-    return Tokenizer.from_directory(bundle).reads
+    return Tokenizer.from_bundle(bundle).reads
 
 
 def _check(texts: Sequence[str], reads: Reads) -> None:

@@ -1,8 +1,6 @@
 """HF checkpoints in and out: ``config.json`` and weights, for the bare encoder and for the classifier.
 
-Reads checkpoints with and without the family's prefix (``bert.``), with the old ``gamma``/``beta`` names of
-LayerNorm, and with heads that this project does not use, which are left aside. A missing, an unknown and a
-wrongly shaped key are named.
+What is beside the encoder is left aside (``names``). A missing, an unknown and a wrongly shaped weight are named.
 """
 
 from __future__ import annotations
@@ -27,16 +25,11 @@ from bertline.encoder.keys import (
     to_checkpoint,
     to_ours,
 )
+from bertline.encoder.names import StateDict, plain_names, some
 from bertline.encoder.weights import read_tensors, write_tensors
 from bertline.errors import CheckpointError
 
-# Parts of published checkpoints that are not the encoder: masked-LM, next-sentence and question-answering
-# heads, the pooler, the classification layers, and buffers that older versions saved.
-_ASIDE = ("cls.", "vocab_", "qa_outputs.", "pooler.", "classifier.", "pre_classifier.")
-_BUFFERS = ("position_ids", "token_type_ids")
-_OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
 _ARCHITECTURE = {"bert": "Bert", "distilbert": "DistilBert"}
-_SHOWN = 3
 
 
 def read_config(directory: Path) -> tuple[EncoderConfig, dict[str, Any]]:
@@ -65,7 +58,7 @@ def load_encoder(directory: Path) -> Encoder:
     """
     config, _ = read_config(directory)
     encoder = Encoder(config)
-    _fill_encoder(encoder, _plain_names(read_tensors(directory), config), directory)
+    _fill_encoder(encoder, plain_names(read_tensors(directory), config, directory))
     return encoder
 
 
@@ -77,12 +70,14 @@ def load_pretrained(
     Raises:
         CheckpointError: as ``load_encoder``.
     """
-    config, _ = read_config(directory)
+    config, content = read_config(directory)
     if dropout is not None:
         config = config.with_dropout(dropout)
     classifier = Classifier(config, labels, pooling)
-    tensors = _plain_names(read_tensors(directory), config)
-    _fill_encoder(classifier.encoder, tensors, directory)
+    state = plain_names(read_tensors(directory), config, directory)
+    _fill_encoder(classifier.encoder, state)
+    tensors = state.tensors
+    _require_labels(content, tensors, directory)
     pooler = _plain_table(pooler_table(config), config)
     if pooling == "cls" and all(name in tensors for names in pooler.values() for name in names):
         _fill(classifier.head, tensors, pooler, directory)
@@ -97,12 +92,14 @@ def load_classifier(directory: Path) -> Classifier:
     """
     config, content = read_config(directory)
     pooling: Pooling = "mean" if content.get("bertline_pooling") == "mean" else "cls"
-    tensors = _plain_names(read_tensors(directory), config)
+    state = plain_names(read_tensors(directory), config, directory)
+    tensors = state.tensors
     head = output_table() if pooling == "mean" else {**pooler_table(config), **output_table()}
     table = _plain_table(head, config)
     _require(tensors, table.values(), directory, "classification head")
+    _require_labels(content, tensors, directory)
     classifier = Classifier(config, tensors["classifier.bias"].numel(), pooling)
-    _fill_encoder(classifier.encoder, tensors, directory)
+    _fill_encoder(classifier.encoder, state)
     _fill(classifier.head, tensors, table, directory)
     return classifier
 
@@ -146,33 +143,15 @@ def _write_weights(directory: Path, tensors: Mapping[str, Tensor]) -> None:
     write_tensors(directory / "model.safetensors", tensors, {"format": "pt"})
 
 
-def _plain_names(tensors: Mapping[str, Tensor], config: EncoderConfig) -> dict[str, Tensor]:
-    """The same tensors by today's names and without the family's prefix."""
-    plain: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        for old, new in _OLD_NAMES.items():
-            name = name.replace(old, new)
-        plain[name.removeprefix(f"{config.family}.")] = tensor
-    return plain
-
-
 def _plain_table(table: Mapping[str, tuple[str, ...]], config: EncoderConfig) -> dict[str, tuple[str, ...]]:
     return {ours: tuple(one.removeprefix(f"{config.family}.") for one in hf) for ours, hf in table.items()}
 
 
-def _fill_encoder(encoder: Encoder, tensors: Mapping[str, Tensor], origin: Path) -> None:
+def _fill_encoder(encoder: Encoder, state: StateDict) -> None:
     table = encoder_table(encoder.config)
-    _require(tensors, table.values(), origin, "encoder")
-    known = {name for names in table.values() for name in names}
-    unknown = [
-        name for name in tensors if name not in known and not name.startswith(_ASIDE) and not name.endswith(_BUFFERS)
-    ]
-    if unknown:
-        raise CheckpointError(
-            f"{origin} has weights that a {encoder.config.family} encoder of {encoder.config.layers} layers "
-            f"does not know ({_some(unknown)}): its config.json is of another model"
-        )
-    _fill(encoder, tensors, table, origin)
+    _require(state.encoder, table.values(), state.origin, "encoder")
+    state.require_only((name for names in table.values() for name in names), encoder.config)
+    _fill(encoder, state.encoder, table, state.origin)
 
 
 def _fill(module: Module, tensors: Mapping[str, Tensor], table: Table, origin: Path) -> None:
@@ -182,6 +161,11 @@ def _fill(module: Module, tensors: Mapping[str, Tensor], table: Table, origin: P
         rows, *rest = own[ours].shape
         expected = [rows // len(names), *rest]
         for name in names:
+            if not tensors[name].is_floating_point():
+                kind = str(tensors[name].dtype).removeprefix("torch.")
+                raise CheckpointError(
+                    f"{origin}: {name} is of type {kind}, so it is quantised: give the checkpoint that it was made from"
+                )
             if list(tensors[name].shape) != expected:
                 raise CheckpointError(
                     f"{origin}: {name} has shape {list(tensors[name].shape)}, but config.json says "
@@ -190,15 +174,21 @@ def _fill(module: Module, tensors: Mapping[str, Tensor], table: Table, origin: P
     module.load_state_dict(own | to_ours(tensors, table))
 
 
+def _require_labels(content: Mapping[str, Any], tensors: Mapping[str, Tensor], origin: Path) -> None:
+    """The classification layer has a row for each label of ``config.json``, where both are there."""
+    bias, names = tensors.get("classifier.bias"), content.get("id2label")
+    labels = len(names) if isinstance(names, dict) else content.get("num_labels")
+    if bias is not None and labels is not None and bias.numel() != labels:
+        raise CheckpointError(
+            f"{origin}: config.json has {labels} labels, but classifier.bias has {bias.numel()} entries: "
+            "the weights and config.json are of different models"
+        )
+
+
 def _require(tensors: Mapping[str, Tensor], names: Iterable[tuple[str, ...]], origin: Path, part: str) -> None:
     missing = [one for group in names for one in group if one not in tensors]
     if missing:
         raise CheckpointError(
-            f"{origin} lacks {len(missing)} weights of the {part} ({_some(missing)}): "
+            f"{origin} lacks {len(missing)} weights of the {part} ({some(missing)}): "
             "it is not a whole BERT or DistilBERT checkpoint of this kind"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

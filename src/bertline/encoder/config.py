@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
+from bertline.encoder.family import Family as Family
+from bertline.encoder.family import family_of
 from bertline.errors import CheckpointError
 
-Family = Literal["bert", "distilbert"]
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
+# Other names of the same functions in transformers.activations; gelu_fast cuts √(2/π) off after ten digits.
+_SYNONYMS = {
+    "gelu_python": "gelu",
+    "gelu_fast": "gelu_new",
+    "gelu_accurate": "gelu_new",
+    "gelu_python_tanh": "gelu_new",
+    "swish": "silu",
+}
 
 _BERT = {
     "vocab_size": "vocab_size",
@@ -119,11 +128,7 @@ class EncoderConfig:
             CheckpointError: another architecture, a setting that this encoder does not compute, an entry that
                 is missing or out of range.
         """
-        family = config.get("model_type")
-        if not isinstance(family, str) or family not in _NAMES:
-            raise CheckpointError(
-                f"{origin} is of model_type {family!r}: bertline reads 'bert' and 'distilbert' checkpoints"
-            )
+        family = family_of(config, origin)
         for name, allowed in _FIXED.items():
             if config.get(name) not in allowed and name in config:
                 raise CheckpointError(
@@ -153,6 +158,8 @@ class EncoderConfig:
 def _checked(name: str, value: Any, hf: str, origin: str) -> Any:
     if value is None and name in _MAY_BE_NULL:
         return _MAY_BE_NULL[name]
+    if name == "activation":
+        return _SYNONYMS.get(value, value) if isinstance(value, str) else value
     if name in _LEAST and not (type(value) is int and value >= _LEAST[name]):
         raise CheckpointError(f"{origin} sets {hf} to {value!r}: it must be a whole number of at least {_LEAST[name]}")
     if name not in _RATES:

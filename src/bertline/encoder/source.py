@@ -16,6 +16,7 @@ _FILES = [
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.txt",
 ]
 _OLD_WEIGHTS = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]

@@ -23,6 +23,8 @@ _WHOLE = ("model.safetensors", "pytorch_model.bin")
 _SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 _SHARDED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "module")  # entries of a training script's checkpoint
+
 
 def read_tensors(directory: Path) -> dict[str, Tensor]:
     """Every tensor of a checkpoint by its name there; floating point ones as fp32.
@@ -85,9 +87,22 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a damaged file fails in many ways: SafetensorError, RuntimeError, EOFError, KeyError …
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path} cannot be read ({reason}): copy it again from the model's source") from error
+    loaded = _unwrapped(loaded, path)
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{path} holds no table of tensors: bertline reads state dicts")
     return {name: tensor for name, tensor in loaded.items() if isinstance(name, str) and isinstance(tensor, Tensor)}
+
+
+def _unwrapped(loaded: object, path: Path) -> object:
+    """The state dict itself, where a training script saved it beside its own state."""
+    if not isinstance(loaded, dict) or any(isinstance(one, Tensor) for one in loaded.values()):
+        return loaded
+    inside = {name: _unwrapped(loaded[name], path) for name in _WRAPPERS if isinstance(loaded.get(name), dict)}
+    if len(inside) > 1:
+        raise CheckpointError(
+            f"{path} holds several state dicts ({', '.join(inside)}): save the one that you want by itself"
+        )
+    return next(iter(inside.values()), loaded)
 
 
 def _read_pickle(path: Path) -> object:

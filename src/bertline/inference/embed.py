@@ -175,7 +175,7 @@ def load_embedder(
 
 
 def _embedder(bundle: Bundle, lanes: int | None, device: str) -> Embedder:
-    tokenizer = Tokenizer.from_directory(bundle.path)
+    tokenizer = Tokenizer.from_bundle(bundle.path)
     there = EMBEDDING in bundle.manifest.files
     refused: BundleError | None = None
     if there and device in ("auto", "cpu"):

@@ -70,7 +70,7 @@ def load_predictor(
 class _Loader:
     def __init__(self, bundle: Bundle, device: str, lanes: int | None) -> None:
         self.bundle, self.device, self.lanes = bundle, device, lanes
-        self.tokenizer = Tokenizer.from_directory(bundle.path)
+        self.tokenizer = Tokenizer.from_bundle(bundle.path)
         self.engines = {one.name: one for one in bundle.manifest.engines}
         self.probing = Probing(bundle, self.tokenizer)
 

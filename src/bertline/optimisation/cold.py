@@ -42,7 +42,7 @@ def _answer(directory: Path, files: list[Path]) -> None:
     from bertline.inference.onnx_backend import OnnxBackend
     from bertline.text import Tokenizer, Truncation
 
-    tokenizer = Tokenizer.from_directory(directory)
+    tokenizer = Tokenizer.from_bundle(directory)
     (tokens,) = tokenizer.encode([TEXT], Truncation())
     for file in files:
         OnnxBackend(file, lanes=1).logits(pad([tokens.ids], tokenizer.pad_id))

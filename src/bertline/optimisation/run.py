@@ -117,7 +117,7 @@ class Bench:
 
     def __init__(self, bundle: Bundle, settings: OptimizeSettings, work: Path, tell: Tell) -> None:
         self.bundle, self.settings, self.tell = bundle, settings, tell
-        self.tokenizer = Tokenizer.from_directory(bundle.path)
+        self.tokenizer = Tokenizer.from_bundle(bundle.path)
         self.probing = Probing(bundle, self.tokenizer)
         self.tuning = self._rows(read_reference(bundle.path, "validation", self.labels))
         self.test = self._rows(read_reference(bundle.path, "test", self.labels))

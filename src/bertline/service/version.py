@@ -76,7 +76,7 @@ class Version:
         self.temperature, self.metrics = manifest.temperature, manifest.metrics
         self.created_s, self.pooling = int(datetime.fromisoformat(manifest.created).timestamp()), manifest.pooling
         self.activation = activation_of(self.path)
-        self.tokenizer = Tokenizer.from_directory(self.path)
+        self.tokenizer = Tokenizer.from_bundle(self.path)
         self.reader = Reader(self.tokenizer, executor)
         self.station = Station()
         self.restarts = 0

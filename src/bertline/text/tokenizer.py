@@ -1,4 +1,4 @@
-"""WordPiece by HF ``tokenizers``: texts to ids, and the four files that HF tools expect of a tokenizer.
+"""Texts to ids by HF ``tokenizers``, and the files that HF tools expect of a tokenizer.
 
 The tokenizer itself never truncates or pads: truncation is ours because it is reported, padding belongs to
 the batch.
@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tokenizers
-from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
-from bertline.errors import CheckpointError
+from bertline.errors import CheckpointError, CheckpointWarning
+from bertline.text.json_file import read_json
+from bertline.text.published import SPECIALS, load_fast, parts_of, read_published, require_special, specials_of
+from bertline.text.tokenizer_settings import AS_IT_IS, BERT, FILE, NORMALISATION, Kind
 from bertline.text.truncation import Tokens, Truncation
 
-SPECIALS = {
-    "unk_token": "[UNK]",
-    "sep_token": "[SEP]",
-    "pad_token": "[PAD]",
-    "cls_token": "[CLS]",
-    "mask_token": "[MASK]",
-}
 PROBE_CHARACTERS = 64
+_DEFAULT = {"do_lower_case": False, "tokenize_chinese_chars": True, "strip_accents": None}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -41,47 +38,72 @@ class Span:
 
 
 class Tokenizer:
-    """A WordPiece tokenizer with BERT's five special tokens.
+    """A tokenizer with BERT's five special tokens, mostly a WordPiece one.
 
     Args:
         wordpiece: an HF fast tokenizer; its own truncation and padding are switched off.
         lowercase: whether it lower-cases; written to ``tokenizer_config.json``.
+        specials: the token of each role, where they are not BERT's.
 
     Raises:
         CheckpointError: a special token is missing from the vocabulary.
     """
 
-    def __init__(self, wordpiece: tokenizers.Tokenizer, *, lowercase: bool, origin: str = "tokenizer") -> None:
+    def __init__(
+        self,
+        wordpiece: tokenizers.Tokenizer,
+        *,
+        lowercase: bool,
+        specials: Mapping[str, str] = SPECIALS,
+        origin: str = "tokenizer",
+    ) -> None:
         wordpiece.no_truncation()
         wordpiece.no_padding()
         self._wordpiece = wordpiece
-        self._lowercase = lowercase
+        self._lowercase, self._origin = lowercase, origin
+        added = wordpiece.get_added_tokens_decoder()
+        self._added = {id_: token.content for id_, token in added.items()}  # id_to_token gives them normalised
+        self._specials = {role: specials[role] for role in SPECIALS}
         self.unknown_id, self.sep_id, self.pad_id, self.cls_id, self.mask_id = (
-            _special_id(wordpiece, token, origin) for token in SPECIALS.values()
+            require_special(wordpiece, token, origin) for token in self._specials.values()
         )
 
     @classmethod
     def from_directory(cls, directory: Path) -> Tokenizer:
-        """Read ``tokenizer.json``, or ``vocab.txt`` with ``tokenizer_config.json`` beside it.
+        """Read a checkpoint as ``AutoTokenizer`` does, with the same ids.
+
+        A ``CheckpointWarning`` names each of its settings and tokens that has no effect.
 
         Raises:
-            CheckpointError: neither file is there, or one cannot be read.
+            CheckpointError: there is no tokenizer, a file cannot be read, or one says what bertline does not know.
         """
-        config = _read_json(directory / "tokenizer_config.json")
-        fast, vocabulary = directory / "tokenizer.json", directory / "vocab.txt"
-        if fast.is_file():
-            wordpiece = _load_fast(fast)
-            return cls(wordpiece, lowercase=_lowercases(wordpiece, config), origin=str(fast))
-        if vocabulary.is_file():
-            lowercase = bool(config.get("do_lower_case", True))
-            wordpiece = _from_vocabulary(_read_vocabulary(vocabulary), config)
-            return cls(wordpiece, lowercase=lowercase, origin=str(vocabulary))
-        raise CheckpointError(f"{directory} has no tokenizer: it needs tokenizer.json or vocab.txt beside config.json")
+        published = read_published(directory)
+        wordpiece = published.wordpiece
+        return cls(
+            wordpiece, lowercase=_lowercases(wordpiece), specials=published.specials, origin=str(published.origin)
+        )
+
+    @classmethod
+    def from_bundle(cls, directory: Path) -> Tokenizer:
+        """Read the tokenizer that a bundle was written with: its ``tokenizer.json`` as it is.
+
+        In the bundles of earlier versions ``AutoTokenizer`` may read the same files otherwise. Without the file it is
+        the tokenizer of a checkpoint.
+
+        Raises:
+            CheckpointError: the file cannot be read.
+        """
+        fast = directory / "tokenizer.json"
+        if not fast.is_file():
+            return cls.from_directory(directory)
+        wordpiece = load_fast(fast)
+        specials = specials_of(read_json(directory / FILE))
+        return cls(wordpiece, lowercase=_lowercases(wordpiece), specials=specials, origin=str(fast))
 
     @property
     def vocab_size(self) -> int:
-        """Number of ids, added tokens included."""
-        return int(self._wordpiece.get_vocab_size())
+        """One more than the largest id, added tokens included; ids below it may be without a token."""
+        return 1 + max(self._wordpiece.get_vocab(with_added_tokens=True).values())
 
     def encode(self, texts: Sequence[str], truncation: Truncation) -> list[Tokens]:
         """Ids of each text, [CLS] and [SEP] included, and how many tokens did not fit."""
@@ -116,72 +138,61 @@ class Tokenizer:
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """The vocabulary entry of each id; "" for an id without one."""
-        return [self._wordpiece.id_to_token(id_) or "" for id_ in ids]
+        return [self._added.get(id_) or self._wordpiece.id_to_token(id_) or "" for id_ in ids]
 
     def save(self, directory: Path, *, max_tokens: int = 512) -> None:
-        """Write the files that HF tools load; ``max_tokens`` becomes their ``model_max_length``."""
-        last = max(self._wordpiece.get_vocab(with_added_tokens=True).values())
-        lines = self.tokens(range(last + 1))
-        config: dict[str, Any] = {
-            "tokenizer_class": "BertTokenizer",
-            "do_lower_case": self._lowercase,
-            **_normalisation(self._wordpiece),
-            "model_max_length": max_tokens,
-            **SPECIALS,
-        }
-        self._wordpiece.save(str(directory / "tokenizer.json"), pretty=False)
-        (directory / "vocab.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        (directory / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
-        (directory / "special_tokens_map.json").write_text(json.dumps(SPECIALS, indent=2) + "\n")
+        """Write the files that HF tools load; ``max_tokens`` becomes their ``model_max_length``.
+
+        They name the class of ``transformers`` that builds the same tokenizer from them. That is tried: the files are
+        read again.
+
+        Raises:
+            CheckpointError: neither class does.
+        """
+        (directory / "tokenizer.json").write_text(self._wordpiece.to_str(), encoding="utf-8")  # OSError on a full disk
+        for kind in (BERT, AS_IT_IS):
+            config = self._config(kind, max_tokens)
+            roles = {role: config[role] for role in SPECIALS if role in config}
+            (directory / FILE).write_text(json.dumps(config, indent=2) + "\n")
+            (directory / "special_tokens_map.json").write_text(json.dumps(roles, indent=2) + "\n")
+            if self._comes_back(directory):
+                break
+        else:
+            raise CheckpointError(
+                f"{self._origin} is a tokenizer that transformers would read otherwise from a bundle: "
+                "start from a checkpoint with another one"
+            )
+        if kind == BERT:  # a vocabulary says nothing about another class
+            lines = self.tokens(range(self.vocab_size))
+            (directory / "vocab.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    def _config(self, kind: Kind, max_tokens: int) -> dict[str, Any]:
+        """``tokenizer_config.json``: ``BertTokenizer`` builds the normaliser anew from it."""
+        normalizer = parts_of(self._wordpiece)["normalizer"] or {}
+        own: dict[str, Any] = {}
+        roles = self._specials
+        if kind == BERT:
+            own = {name: normalizer.get(theirs, _DEFAULT[name]) for name, theirs in NORMALISATION.items()}
+            own["do_lower_case"] = self._lowercase
+        else:  # what has a role is matched in texts
+            roles = {role: token for role, token in roles.items() if token in self._added.values()}
+        return {"tokenizer_class": kind, **own, "model_max_length": max_tokens, **roles}
+
+    def _comes_back(self, directory: Path) -> bool:
+        """Whether the files in ``directory`` are read as this tokenizer."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CheckpointWarning)
+            try:
+                published = read_published(directory)
+            except CheckpointError:
+                return False
+        theirs, ours = parts_of(published.wordpiece), parts_of(self._wordpiece)
+        # Reading the files has asserted that texts are framed by [CLS] and [SEP], which has several forms.
+        return theirs | {"post_processor": None} == ours | {"post_processor": None}
 
 
-def _load_fast(path: Path) -> tokenizers.Tokenizer:
-    try:
-        return tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust side raises bare Exception
-        raise CheckpointError(
-            f"{path} cannot be read as a tokenizer ({error}): copy it again from the model's source"
-        ) from error
-
-
-def _read_vocabulary(path: Path) -> dict[str, int]:
-    try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")  # U+2028 and U+0085 end no line here
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} cannot be read as a vocabulary ({error}): copy it again from the model's source"
-        ) from error
-    vocabulary = {word: id_ for id_, word in enumerate(lines)}
-    for token in SPECIALS.values():
-        _require_special(vocabulary.get(token), token, str(path))
-    return vocabulary
-
-
-def _from_vocabulary(vocabulary: dict[str, int], config: dict[str, Any]) -> tokenizers.Tokenizer:
-    bert = BertWordPieceTokenizer(
-        vocab=vocabulary,
-        lowercase=bool(config.get("do_lower_case", True)),
-        handle_chinese_chars=bool(config.get("tokenize_chinese_chars", True)),
-        strip_accents=config.get("strip_accents"),
-    )
-    return tokenizers.Tokenizer.from_str(bert.to_str())
-
-
-def _normalizer(wordpiece: tokenizers.Tokenizer) -> dict[str, Any]:
-    return json.loads(wordpiece.to_str()).get("normalizer") or {}
-
-
-def _lowercases(wordpiece: tokenizers.Tokenizer, config: dict[str, Any]) -> bool:
-    return bool(_normalizer(wordpiece).get("lowercase", config.get("do_lower_case", False)))
-
-
-def _normalisation(wordpiece: tokenizers.Tokenizer) -> dict[str, Any]:
-    """Entries of ``tokenizer_config.json``: ``transformers`` builds the normaliser anew from them."""
-    normalizer = _normalizer(wordpiece)
-    return {
-        "tokenize_chinese_chars": normalizer.get("handle_chinese_chars", True),
-        "strip_accents": normalizer.get("strip_accents"),
-    }
+def _lowercases(wordpiece: tokenizers.Tokenizer) -> bool:
+    return bool((parts_of(wordpiece)["normalizer"] or {}).get("lowercase", False))
 
 
 def _whole(text: str) -> str:
@@ -189,25 +200,3 @@ def _whole(text: str) -> str:
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _special_id(wordpiece: tokenizers.Tokenizer, token: str, origin: str) -> int:
-    return _require_special(wordpiece.token_to_id(token), token, origin)
-
-
-def _require_special(id_: int | None, token: str, origin: str) -> int:
-    if id_ is None:
-        raise CheckpointError(f"{origin} has no {token} in its vocabulary: bertline needs a BERT WordPiece vocabulary")
-    return int(id_)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is not valid JSON ({error}): copy it again from the model's source") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} holds no JSON object: copy it again from the model's source")
-    return content

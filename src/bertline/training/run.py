@@ -11,7 +11,9 @@ from typing import Any
 import torch
 
 from bertline import __version__
+from bertline.bundle.fields import MANIFEST
 from bertline.destination import claim
+from bertline.encoder.agreement import load_tokenizer
 from bertline.encoder.checkpoint import load_pretrained, read_config
 from bertline.encoder.heads import Classifier
 from bertline.encoder.source import find_model
@@ -98,7 +100,7 @@ def _open(out: Path, settings: TrainSettings) -> tuple[Path, Tokenizer]:
     model = find_model(settings.model)
     config, _ = read_config(model)
     _check_positions(config.max_positions, settings)
-    tokenizer = Tokenizer.from_directory(model)
+    tokenizer = load_tokenizer(model, bundle=(model / MANIFEST).is_file())
     check_disk(out, load_pretrained(model, labels=2, pooling=settings.pooling, dropout=settings.dropout))
     return model, tokenizer
 

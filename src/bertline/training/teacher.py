@@ -47,7 +47,7 @@ class Teacher:
         """
         bundle = load(directory)
         classifier = load_classifier(bundle.path).eval().requires_grad_(False)
-        return cls(bundle, classifier, Tokenizer.from_directory(bundle.path))
+        return cls(bundle, classifier, Tokenizer.from_bundle(bundle.path))
 
     def transfer_rows(self, transfer: Transfer) -> Rows:
         """Transfer texts as the loop takes them."""

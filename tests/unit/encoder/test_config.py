@@ -76,6 +76,23 @@ def test_one_rate_everywhere() -> None:
     assert (config.dropout, config.attention_dropout, config.head_dropout) == (0.25, 0.25, 0.25)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("gelu_python", "gelu"),
+        ("gelu_fast", "gelu_new"),
+        ("gelu_accurate", "gelu_new"),
+        ("gelu_python_tanh", "gelu_new"),
+        ("swish", "silu"),
+    ],
+)
+def test_other_names_of_the_same_activation(theirs: str, ours: str) -> None:
+    """T5: read by either name, and written by the one that is current."""
+    config = EncoderConfig.from_hf(MINILM | {"hidden_act": theirs})
+    assert config.activation == ours
+    assert config.to_hf()["hidden_act"] == ours
+
+
 def test_a_missing_padding_token_is_the_first() -> None:
     assert EncoderConfig.from_hf({**MINILM, "pad_token_id": None}).pad_id == 0
 

@@ -98,6 +98,24 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_none(tmp_path: Path, zipped
     assert proof.exists()  # it is live: only the loader kept it from running
 
 
+@pytest.mark.parametrize("path", [("state_dict",), ("model_state_dict",), ("model",), ("module",), ("model", "module")])
+def test_a_state_dict_inside_of_a_training_scripts_checkpoint(tmp_path: Path, path: tuple[str, ...]) -> None:
+    """T5."""
+    content: dict[str, Any] = dict(TENSORS)
+    for name in reversed(path):
+        content = {name: content, "epoch": 3, "optimizer": {"state": {0: {"step": torch.ones(1)}}}}
+    torch.save(content, tmp_path / "pytorch_model.bin")
+    assert equal(read_tensors(tmp_path))
+
+
+def test_several_state_dicts_inside(tmp_path: Path) -> None:
+    """T5: which one is meant cannot be known."""
+    torch.save({"model": TENSORS, "state_dict": TENSORS}, tmp_path / "pytorch_model.bin")
+    sentence = f"{tmp_path / 'pytorch_model.bin'} holds several state dicts (state_dict, model): save the one that you"
+    with pytest.raises(CheckpointError, match=re.escape(sentence)):
+        read_tensors(tmp_path)
+
+
 def test_a_bin_file_that_is_no_table(tmp_path: Path) -> None:
     torch.save(torch.ones(2), tmp_path / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match=r"pytorch_model\.bin holds no table of tensors: bertline reads state"):

@@ -1,0 +1,230 @@
+"""Tokens beside the model's vocabulary, from the places where HF checkpoints keep them.
+
+``added_tokens_decoder`` in ``tokenizer_config.json`` counts alone where it is there; else ``special_tokens_map.json``,
+``added_tokens.json`` and ``tokenizer.json`` do. The special tokens that ``tokenizer_config.json`` names are added in
+either case. The order of adding decides the ids, so it is that of ``transformers`` 5.24
+(``PreTrainedTokenizerBase._from_pretrained``, ``TokenizersBackend.__init__``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+from tokenizers import AddedToken
+
+from bertline.errors import CheckpointError
+from bertline.text.json_file import read_json
+from bertline.text.tokenizer_settings import FILE
+
+ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_NEEDED = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_EXTRA = "extra_special_tokens"
+_EXTRA_ONCE = "additional_special_tokens"  # its name in earlier versions
+_MAP, _LIST, _FAST = "special_tokens_map.json", "added_tokens.json", "tokenizer.json"
+_AGAIN = "copy it again from the model's source"
+
+Token = str | AddedToken
+
+
+@dataclass
+class Added:
+    """What the files say.
+
+    Attributes:
+        declared: each token to add, with the id that a file gives it and that file.
+        named: tokens by their role; None where a file says that there is none.
+        extra: other special tokens.
+        mentioned: every token that a file speaks of, and that file.
+    """
+
+    declared: dict[int, tuple[AddedToken, Path]] = field(default_factory=dict)
+    named: dict[str, Token | None] = field(default_factory=dict)
+    extra: list[Token] = field(default_factory=list)
+    mentioned: dict[str, Path] = field(default_factory=dict)
+
+    def declare(self, id_: int, token: AddedToken, place: Path) -> None:
+        """Note the id that a file gives a token."""
+        self.declared[id_] = (token, place)
+        self.mentioned.setdefault(token.content, place)
+
+
+def read_added(directory: Path, config: Mapping[str, Any]) -> Added:
+    """The added tokens of a checkpoint.
+
+    Args:
+        directory: of the checkpoint.
+        config: content of its ``tokenizer_config.json``.
+
+    Raises:
+        CheckpointError: an entry is not in the form that ``transformers`` reads.
+    """
+    added, settings = Added(), dict(config)
+    if _EXTRA_ONCE in settings and not settings.get(_EXTRA):
+        settings[_EXTRA] = settings.pop(_EXTRA_ONCE)
+    if "added_tokens_decoder" in settings:
+        with _reading(directory / FILE) as place:
+            for id_, entry in settings["added_tokens_decoder"].items():
+                added.declare(int(id_), AddedToken(**entry), place)
+        _read_other_files(Added(mentioned=added.mentioned), {}, directory)
+    else:
+        settings |= _read_other_files(added, settings, directory)
+    with _reading(directory / FILE) as place:
+        _name(added, {name: _token(value) for name, value in settings.items()}, place)
+    return added
+
+
+def add_tokens(wordpiece: tokenizers.Tokenizer, added: Added, named: Mapping[str, Token | None]) -> None:
+    """Add the tokens in the order that gives them the ids of ``transformers``.
+
+    Args:
+        wordpiece: is changed.
+        added: what the files say.
+        named: tokens by their role, those that the class adds unasked included.
+
+    Raises:
+        CheckpointError: an id differs from the one that a file gives it, or is another token's already; or two tokens
+            cannot be told apart.
+    """
+    there = wordpiece.get_added_tokens_decoder().values()
+    known = {repr(one) for one in there}
+    tokens: list[Token] = [one for _, (one, _) in sorted(added.declared.items()) if repr(one) not in known]
+    seen = {one.content for one in there} | {_content(one) for one in tokens}
+    names = {_content(one) for one in named.values() if one is not None}
+    for token in (*named.values(), *added.extra):
+        if token is not None and _content(token) not in seen and token not in tokens:
+            tokens.append(token)
+    ready = [AddedToken(one, special=True) if isinstance(one, str) else one for one in tokens]
+    for token in ready:
+        token.special = token.special or token.content in names
+    wordpiece.add_tokens(ready)
+    _require_ids(wordpiece, added)
+    _require_distinct(wordpiece, added)
+
+
+def left_out(wordpiece: tokenizers.Tokenizer, added: Added) -> Iterator[str]:
+    """A sentence for each file with tokens that were not added."""
+    there = {one.content for one in wordpiece.get_added_tokens_decoder().values()}
+    for place in dict.fromkeys(added.mentioned.values()):
+        missing = [token for token, file in added.mentioned.items() if file == place and token not in there]
+        if missing:
+            yield (
+                f"{place} has the added tokens {', '.join(missing)}, which transformers does not use because "
+                f"{place.with_name(FILE)} leaves them out, and neither does bertline: add them there"
+            )
+
+
+def _read_other_files(added: Added, settings: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """Declare the tokens of all files but ``tokenizer_config.json``; returns the settings among them."""
+    with _reading(directory / _MAP) as place:
+        named = _special_tokens_map(read_json(place), settings)
+        for value in named.values():
+            for token in value if isinstance(value, list) else [value]:
+                if isinstance(token, Token):
+                    added.mentioned.setdefault(_content(token), place)
+    merged = {**settings, **named}
+    listed = merged.get(_EXTRA)
+    special = {_content(merged[role]) for role in ROLES if merged.get(role)}
+    special |= {_content(one) for one in listed} if isinstance(listed, list) else set()
+    with _reading(directory / _LIST) as place:
+        for content, id_ in read_json(place).items():
+            ours = content in special
+            added.declare(int(id_), AddedToken(content, normalized=not ours, special=ours), place)
+    with _reading(directory / _FAST) as place:
+        for entry in read_json(place).get("added_tokens") or []:
+            flags = {name: value for name, value in entry.items() if name != "id"}
+            added.declare(int(entry["id"]), AddedToken(**flags), place)
+    return named
+
+
+def _special_tokens_map(content: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for name, value in content.items():
+        if name == _EXTRA and isinstance(value, list):
+            before = list(settings.get(_EXTRA) or [])
+            tokens = [_special(one) for one in value]
+            named[name] = before + [one for one in tokens if one not in before]
+        else:
+            named[name] = _special(value) if name != _EXTRA else value
+    return named
+
+
+def _name(added: Added, settings: Mapping[str, Any], place: Path) -> None:
+    """Which tokens have roles, and which are special besides."""
+    by_content = {token.content: token for token, _ in added.declared.values()}
+    own = {role: settings[role] for role in ROLES if role in settings}
+    own = {role: by_content.get(_content(one), one) if one is not None else None for role, one in own.items()}
+    for role in _NEEDED:
+        if role in own and own[role] is None:
+            raise TypeError(f"{role} is null")
+    others = {name: one for name, one in settings.items() if name.endswith("_token") and name not in ROLES}
+    extra = settings.get(_EXTRA, settings.get(_EXTRA_ONCE))
+    if isinstance(extra, dict):
+        others, extra = {**others, **{name: _token(one) for name, one in extra.items()}}, None
+    added.named = {**own, **{name: one for name, one in others.items() if isinstance(one, Token)}}
+    added.extra = [_token(one) for one in extra or []]
+    for token in (*(one for one in own.values() if one is not None), *added.extra):
+        if not isinstance(token, Token):
+            raise TypeError(f"{token!r} is not a token")
+        added.mentioned.setdefault(_content(token), place)
+
+
+def _token(value: Any) -> Any:
+    """A token in the form in which ``transformers`` saves it; anything else as it is."""
+    if isinstance(value, dict) and value.get("__type") == "AddedToken":
+        return AddedToken(**{name: one for name, one in value.items() if name != "__type"})
+    return value
+
+
+def _special(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return AddedToken(**{name: one for name, one in value.items() if name not in ("special", "__type")}, special=True)
+
+
+def _content(token: Any) -> str:
+    return token.content if isinstance(token, AddedToken) else str(token)
+
+
+def _require_ids(wordpiece: tokenizers.Tokenizer, added: Added) -> None:
+    for id_, (token, place) in added.declared.items():
+        given = wordpiece.token_to_id(token.content)
+        if given != id_:
+            raise CheckpointError(
+                f"{place} gives {token.content} the id {id_}, but transformers gives it {given} after the vocabulary "
+                "beside it: the files are of different models"
+            )
+    words = {id_: word for word, id_ in wordpiece.get_vocab(with_added_tokens=False).items()}
+    for id_, token in wordpiece.get_added_tokens_decoder().items():
+        if words.get(id_, token.content) != token.content:
+            raise CheckpointError(
+                f"the added token {token.content} gets the id {id_}, which {words[id_]!r} of the vocabulary has "
+                f"already ({added.mentioned.get(token.content, 'a special token')}): remove the vocabulary's repeated "
+                "lines, or the token"
+            )
+
+
+def _require_distinct(wordpiece: tokenizers.Tokenizer, added: Added) -> None:
+    """No two tokens are matched by the same text: which of them is, changes from one process to the next."""
+    normalizer, seen = wordpiece.normalizer, dict[str, str]()
+    for token in wordpiece.get_added_tokens_decoder().values():
+        if not token.normalized or normalizer is None:
+            continue
+        other = seen.setdefault(normalizer.normalize_str(token.content), token.content)
+        if other != token.content:
+            raise CheckpointError(
+                f"{added.mentioned.get(token.content, 'the tokenizer')} has the added tokens {other} and "
+                f"{token.content}, which are the same after normalisation: remove one, or set its normalized to false"
+            )
+
+
+@contextmanager
+def _reading(place: Path) -> Iterator[Path]:
+    try:
+        yield place
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"{place} describes an added token in an unknown form ({error}): {_AGAIN}") from error

@@ -1,0 +1,26 @@
+"""The small JSON files beside a tokenizer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bertline.errors import CheckpointError
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file; empty where there is no such file.
+
+    Raises:
+        CheckpointError: the file holds anything but a JSON object.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is not valid JSON ({error}): copy it again from the model's source") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} holds no JSON object: copy it again from the model's source")
+    return content

@@ -1,0 +1,150 @@
+"""``tokenizer_config.json``: the class that builds a tokenizer, and which settings that class reads.
+
+Read from the source of ``transformers`` 5.24 (``AutoTokenizer``, ``BertTokenizer``, ``TokenizersBackend``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from bertline.errors import CheckpointError
+from bertline.text.json_file import read_json
+
+FILE = "tokenizer_config.json"
+Kind = Literal["BertTokenizer", "PreTrainedTokenizerFast"]
+BERT: Kind = "BertTokenizer"
+AS_IT_IS: Kind = "PreTrainedTokenizerFast"
+
+# By the name without "Fast", which transformers ignores.
+_CLASSES: dict[str, Kind] = {
+    **dict.fromkeys(("BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer"), BERT),
+    **dict.fromkeys(("PreTrainedTokenizer", "TokenizersBackend", "PythonBackend"), AS_IT_IS),
+}
+_BERT_FAMILIES = ("bert", "distilbert")
+
+# What BertTokenizer builds its normaliser from, and the names of the same settings in tokenizer.json.
+NORMALISATION = {
+    "do_lower_case": "lowercase",
+    "tokenize_chinese_chars": "handle_chinese_chars",
+    "strip_accents": "strip_accents",
+}
+# Settings of the tokenizers in Python that transformers had before, with the values that change nothing.
+_OF_EARLIER_CLASSES: dict[str, tuple[object, ...]] = {
+    "clean_text": (True,),
+    "do_basic_tokenize": (True,),
+    "never_split": (None, []),
+    "wordpieces_prefix": ("##",),
+    "word_tokenizer_type": (None, "basic"),
+    "subword_tokenizer_type": (None, "wordpiece"),
+    "do_word_tokenize": (True,),
+    "do_subword_tokenize": (True,),
+    "mecab_kwargs": (None,),
+    "sudachi_kwargs": (None,),
+    "jumanpp_kwargs": (None,),
+    "add_bos_token": (None, False),
+    "add_eos_token": (None, False),
+    "add_prefix_space": (None, False),
+}
+# Settings that bertline does not compute, with the values that change nothing.
+_REFUSED: dict[str, tuple[object, ...]] = {
+    "auto_map": (None,),
+    "fast_tokenizer_files": (None, []),
+    "init_inputs": (None, []),
+    "split_special_tokens": (None, False),
+    **dict.fromkeys(("vocab", "merges", "post_processor", "tokenizer_object"), (None,)),
+    **dict.fromkeys(("tokenizer_padding", "tokenizer_truncation"), (None,)),
+}
+_SIDES = {
+    "padding_side": "bertline pads on the right",
+    "truncation_side": "--truncation says which tokens of a long text bertline keeps",
+}
+# Settings that say nothing about the ids of a text, or that other modules read.
+_KNOWN = frozenset(
+    (
+        *("added_tokens_decoder", "additional_special_tokens", "extra_special_tokens", "special_tokens_map_file"),
+        *("model_max_length", "max_len", "max_length", "stride", "truncation", "truncation_strategy"),
+        *("padding", "pad_to_multiple_of", "pad_token_type_id", "model_input_names", "return_token_type_ids"),
+        *("tokenizer_class", "tokenizer_file", "full_tokenizer_file", "vocab_file", "vocab_size", "files_loaded"),
+        *("name_or_path", "_name_or_path", "_commit_hash", "is_local", "local_files_only", "transformers_version"),
+        *("backend", "use_fast", "legacy", "verbose", "device", "processor_class", "chat_template"),
+        "clean_up_tokenization_spaces",
+    )
+)
+
+
+def class_of(directory: Path, config: Mapping[str, Any], *, serialised: bool) -> Kind:
+    """The class that ``AutoTokenizer`` builds the tokenizer of ``directory`` with.
+
+    Args:
+        directory: of the checkpoint; its ``config.json`` may name the class too.
+        config: content of its ``tokenizer_config.json``.
+        serialised: whether it has a ``tokenizer.json``.
+
+    Raises:
+        CheckpointError: a class that bertline does not know.
+    """
+    model = read_json(directory / "config.json")
+    name, origin = config.get("tokenizer_class"), directory / FILE
+    if not name:
+        name, origin = model.get("tokenizer_class"), directory / "config.json"
+    if not name:
+        return AS_IT_IS if serialised and model.get("model_type") not in _BERT_FAMILIES else BERT
+    kind = _CLASSES.get(str(name).removesuffix("Fast"))
+    if kind is None:
+        raise CheckpointError(f"{origin} names the tokenizer class {name}: bertline reads {BERT} and {AS_IT_IS}")
+    return kind
+
+
+def require_known(path: Path, config: Mapping[str, Any]) -> None:
+    """Refuse the settings that change ids in ``transformers`` and not here.
+
+    Raises:
+        CheckpointError: there is one.
+    """
+    for name, harmless in _REFUSED.items():
+        if name in config and config[name] not in harmless:
+            raise CheckpointError(f"{path} sets {name}, which bertline does not read: choose a checkpoint without it")
+    for name in _SIDES:
+        if config.get(name, "right") not in ("left", "right"):
+            raise CheckpointError(f"{path} sets {name} to {config[name]!r}: it must be left or right")
+
+
+def switch(path: Path, config: Mapping[str, Any], name: str, default: bool | None) -> bool | None:
+    """A setting of ``NORMALISATION``; only where ``default`` is None may it be null.
+
+    Raises:
+        CheckpointError: another type.
+    """
+    value = config.get(name, default)
+    if not isinstance(value, bool) and (value is not None or default is not None):
+        raise CheckpointError(f"{path} sets {name} to {value!r}: it must be true or false")
+    return value
+
+
+def ignored_settings(path: Path, config: Mapping[str, Any], kind: Kind, normalizer: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each setting that has no effect in ``transformers``, and so has none here.
+
+    Args:
+        path: of ``tokenizer_config.json``.
+        config: its content.
+        kind: the class of the tokenizer.
+        normalizer: of the tokenizer as it was built, in the form of ``tokenizer.json``.
+    """
+    for name, value in config.items():
+        if name in _SIDES:
+            if value != "right":
+                yield f"{path} sets {name} to {value!r}, but {_SIDES[name]}"
+        elif name in NORMALISATION:
+            if kind == AS_IT_IS and value != normalizer.get(NORMALISATION[name]):
+                yield _no_effect(path, name, value, kind)
+        elif name in _OF_EARLIER_CLASSES:
+            if value not in _OF_EARLIER_CLASSES[name]:
+                yield _no_effect(path, name, value, kind)
+        elif name not in _KNOWN and name not in _REFUSED and not name.endswith("_token"):
+            yield _no_effect(path, name, value, kind)
+
+
+def _no_effect(path: Path, name: str, value: object, kind: Kind) -> str:
+    return f"{path} sets {name} to {value!r}, which has no effect on a {kind} of transformers, and none here"
