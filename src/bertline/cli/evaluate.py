@@ -48,7 +48,10 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
-    """Measure a bundle on labelled rows: accuracy, F1, calibration, slices, each with a 95 % interval."""
+    """Measure a bundle on labelled rows: accuracy, F1, calibration, slices, each with a 95 % interval.
+
+    A row whose label the bundle does not know counts as wrong; such labels are named and counted apart.
+    """
     from bertline.cli.figures_table import print_figures
     from bertline.data.examples import read_examples
     from bertline.inference import load_predictor
@@ -70,12 +73,26 @@ def evaluate(
             typer.echo(f"note: the label {sentence}: taken as one", err=True)
         if dataset.skipped:
             typer.echo(f"Skipped {sum(dataset.skipped.values()):,} bad rows", err=True)
+        if evaluation.unknown:
+            typer.echo(_unknown(evaluation, bundle), err=True)
         if as_json:
             typer.echo(json.dumps(evaluation.to_json(), ensure_ascii=False))
         else:
             print_figures(f"{evaluation.rows:,} rows of {dataset.source}", evaluation.headline())
         if report is not None:
             _write_report(report, evaluation, bundle, dataset.source)
+
+
+def _unknown(evaluation: Evaluation, bundle: Path) -> str:
+    from bertline.evaluation.truth import counted
+    from bertline.evaluation.wording import rows_of
+
+    names = [one.label for one in evaluation.unknown for _ in range(one.rows)]
+    accuracy, rows = evaluation.known_accuracy, rows_of(evaluation.unknown_rows)
+    return (
+        f"note: {rows} of a label that {bundle} does not know ({counted(names)}) and counted as wrong; on the others "
+        f"the accuracy is {accuracy.value:.3f} ({accuracy.low:.3f} – {accuracy.high:.3f})"
+    )
 
 
 @contextmanager
@@ -102,26 +119,25 @@ def _write_report(report: Path, evaluation: Evaluation, bundle: Path, source: st
 
 
 def _measure(bundle: Path, predictor: TextClassifier, examples: tuple[Example, ...], source: str) -> Evaluation:
-    import numpy as np
-
-    from bertline.data.labels import Labels
     from bertline.errors import DataError
     from bertline.evaluation.evaluate import evaluate as measure
+    from bertline.evaluation.truth import read_truth
 
-    labels = Labels(predictor.labels)
-    for one in examples:
-        if one.label not in labels:
-            raise DataError(
-                f"{source} line {one.line} has the label {one.label!r}, which {bundle} does not know: "
-                f"its labels are {', '.join(labels.names)}"
-            )
+    labels = predictor.labels
+    truth = read_truth([one.label for one in examples], labels)
+    if (truth.rows >= len(labels)).all():
+        raise DataError(
+            f"{source} line {examples[0].line} has the label {examples[0].label!r}, and no row has one that {bundle} "
+            f"knows ({', '.join(labels)}): give a table with its labels, or name another --label-column"
+        )
     texts = [one.text for one in examples]
     scores = predictor.score(texts)
     return measure(
-        truth=np.array([labels.index(one.label) for one in examples], dtype=np.int64),
+        truth=truth.rows,
+        unknown=truth.unknown,
         logits=scores.logits,
         temperature=predictor.temperature,
-        labels=labels.names,
+        labels=labels,
         lengths=[len(one.ids) for one in scores.tokens],
         fields=[one.fields for one in examples],
         texts=texts,

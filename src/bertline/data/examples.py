@@ -11,11 +11,10 @@ from pathlib import Path
 from bertline.data.columns import LABEL_NAMES, TEXT_NAMES, check_column, field_of, find_column, name_of_value
 from bertline.data.formats import STANDARD, Location, format_of, name_of
 from bertline.data.names import told_apart
-from bertline.data.rows import SHOWN, BadRow, BadRows, Row
+from bertline.data.rows import BadRow, BadRows, Row
 from bertline.data.table import read_rows
 from bertline.errors import DataError
 
-SINGLE = "a label with a single example"
 LOOKAHEAD_ROWS = 100  # whose keys are a JSON lines file's columns
 
 
@@ -65,8 +64,8 @@ def read_examples(
         format: as for ``read_rows``.
         encoding: as for ``read_rows``.
         skip_bad_rows: leave bad rows out and count them in ``Dataset.skipped``, instead of raising.
-        trainable: ask for two labels or more with two examples or more each. False for a table to evaluate
-            on.
+        trainable: ask for two labels or more, one of them with two examples or more. False for a table to
+            evaluate on.
 
     Raises:
         DataError: the table cannot be read, a column is not there or in doubt, rows are bad, or there is
@@ -93,7 +92,7 @@ def read_examples(
     if bad and (not skip_bad_rows or not examples):
         raise bad.error(skipped=skip_bad_rows)
     if trainable:
-        examples = _check_labels(examples, columns, bad, skip_bad_rows)
+        _check_labels(examples, columns)
     return Dataset(name, tuple(examples), columns.text, columns.label, dict(bad.counts), _spellings(spelt))
 
 
@@ -205,30 +204,14 @@ def _name(row: Row, column: str) -> str | BadRow | None:
         return BadRow(row.line, reason, f"it is of type {error}")
 
 
-def _check_labels(examples: list[Example], columns: _Columns, bad: BadRows, skip: bool) -> list[Example]:
-    """The examples whose labels can be learned; if that is not all of them, an error or, to skip, the rest."""
+def _check_labels(examples: Sequence[Example], columns: _Columns) -> None:
+    """Refuse a table of which nothing can be learned, or nothing be held out: a column of ids has a label a row."""
     counts = Counter(one.label for one in examples)
-    single = [one for one in examples if counts[one.label] == 1]
-    if single and not skip:
-        raise _single_error(single, columns, bad.place)
-    for one in single:
-        bad.add(BadRow(one.line, SINGLE, repr(one.label)))
-    left = len(counts) - len(single)
-    if left < 2:
-        which = f"only the label {counts.most_common(1)[0][0]!r}" if left else "no label with two examples"
-        raise DataError(
-            f"{columns.source} has {which} in column {columns.label!r}: "
-            "give examples of at least two labels, or name another --label-column"
-        )
-    return [one for one in examples if counts[one.label] > 1]
-
-
-def _single_error(single: Sequence[Example], columns: _Columns, place: str) -> DataError:
-    shown = [f"{one.label!r}, {place} {one.line}" for one in single[:SHOWN]]
-    shown += [f"and {len(single) - SHOWN:,} more"] if len(single) > SHOWN else []
-    labels, them = ("a label", "it") if len(single) == 1 else (f"{len(single):,} labels", "them")
-    return DataError(
-        f"{columns.source} has {labels} with a single example in column {columns.label!r} "
-        f"({'; '.join(shown)}); correct {them}, add examples, name another --label-column "
-        f"or pass --skip-bad-rows to leave {them} out"
+    [(commonest, most)] = counts.most_common(1)
+    if len(counts) > 1 and most > 1:
+        return
+    which = f"only the label {commonest!r}" if most > 1 else "no label with two examples"
+    raise DataError(
+        f"{columns.source} has {which} in column {columns.label!r}: "
+        "give examples of at least two labels, or name another --label-column"
     )

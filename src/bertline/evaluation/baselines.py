@@ -76,7 +76,7 @@ def measure_baselines(
         texts: the evaluated rows.
         truth: index of the true label of each.
         predicted: the encoder's labels for ``texts``.
-        labels: names of the label indices.
+        labels: names of the label indices, those behind the model's own that ``truth`` has too.
         seed: of the bootstrap.
 
     Raises:

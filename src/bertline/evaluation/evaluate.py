@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from bertline.errors import TrainingError
 from bertline.evaluation import metrics
@@ -23,6 +24,10 @@ from bertline.evaluation.intervals import (
 from bertline.evaluation.metrics import BINS, ClassCounts, Confusion, Probabilities, Rows
 from bertline.evaluation.slices import Slice, by_column, by_length
 
+Widened = Float[np.ndarray[Any, Any], "rows names"]
+Known = Bool[np.ndarray[Any, Any], " rows"]
+
+_WIDTH, _MASS = slice(3, 3 + BINS), slice(3 + BINS, 3 + 2 * BINS)  # columns of the gaps
 MISTAKES = 12
 EXCERPT_CHARACTERS = 280
 
@@ -77,11 +82,28 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownLabel:
+    """A true label that the model does not know, and how many rows are of it: each of them counts as wrong."""
+
+    label: str
+    rows: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Both fields by name."""
+        return {"label": self.label, "rows": self.rows}
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """A classifier measured on ``rows`` rows.
 
+    Every row counts in the accuracy, macro-F1, MCC, Brier and ECE, those of an ``unknown`` label as wrong: what they
+    were given instead lowers a label's precision, and an unknown label is one with an F1 of 0. Only the NLL is over
+    the rows of known labels, because a probability of 0 has none.
+
     ``calibrated`` is after temperature scaling, ``uncalibrated`` before.
-    ``confusion`` has a row per true label and a column per predicted one, in the order of ``labels``.
+    ``confusion`` has a row per true label and a column per predicted one, in the order of ``labels``; rows of unknown
+    labels are not in it.
     """
 
     labels: tuple[str, ...]
@@ -98,6 +120,23 @@ class Evaluation:
     slices: Mapping[str, tuple[Slice, ...]]
     mistakes: tuple[Mistake, ...]
     seed: int
+    unknown: tuple[UnknownLabel, ...] = ()
+
+    @property
+    def unknown_rows(self) -> int:
+        """Rows whose label the model does not know."""
+        return sum(one.rows for one in self.unknown)
+
+    @property
+    def known_accuracy(self) -> Estimate:
+        """Accuracy on the rows whose label the model knows."""
+        right = sum(row[i] for i, row in enumerate(self.confusion))
+        return wilson(right, self.rows - self.unknown_rows)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The model's labels that no row has: nothing is known of their recall and F1."""
+        return tuple(one.label for one in self.classes if not one.support)
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
         """The figures people ask for first, by name, most wanted first."""
@@ -129,6 +168,7 @@ class Evaluation:
             "metrics": self.metrics(),
             "classes": [one.to_json() for one in self.classes],
             "confusion": [list(row) for row in self.confusion],
+            "unknown_labels": [one.to_json() for one in self.unknown],
             "reliability": {
                 "calibrated": [one.to_json() for one in self.calibrated.bins],
                 "uncalibrated": [one.to_json() for one in self.uncalibrated.bins],
@@ -146,6 +186,7 @@ def evaluate(
     temperature: float,
     labels: Sequence[str],
     lengths: Rows | Sequence[int],
+    unknown: Sequence[str] = (),
     fields: Sequence[Mapping[str, str]] = (),
     texts: Sequence[str] = (),
     seed: int = 0,
@@ -153,11 +194,12 @@ def evaluate(
     """Measure a classifier by its logits.
 
     Args:
-        truth: index of each row's true label.
+        truth: index of each row's true label, in ``labels`` followed by ``unknown`` (``truth.read_truth``).
         logits: before division by the temperature.
         temperature: of ``fit_temperature`` on validation data, never on these rows.
         labels: names, in the order of the logits.
         lengths: tokens of each row.
+        unknown: true labels that the model does not know.
         fields: values of the columns to slice by, one mapping per row; none for no slices.
         texts: what was read, for the excerpts of mistakes; none for no mistakes.
         seed: of the bootstrap.
@@ -166,10 +208,11 @@ def evaluate(
         TrainingError: there are no rows, or a logit is not finite.
     """
     _check(truth, logits, labels, lengths)
-    before, after = softmax(logits), softmax(logits, temperature)
-    counts = metrics.confusion(truth, logits)
+    names, known = (*labels, *unknown), len(labels)
+    before, after = (_widened(softmax(logits, one), len(names)) for one in (1.0, temperature))
+    counts = metrics.confusion_of(truth, logits.argmax(axis=1), len(names))
     right = logits.argmax(axis=1) == truth
-    uncalibrated, calibrated = _probability_scores(truth, (before, after), seed)
+    uncalibrated, calibrated = _probability_scores(truth, (before, after), truth < known, seed)
     return Evaluation(
         labels=tuple(labels),
         rows=len(truth),
@@ -179,12 +222,19 @@ def evaluate(
         calibrated=calibrated,
         uncalibrated=uncalibrated,
         classes=_class_scores(counts, labels),
-        confusion=tuple(tuple(int(n) for n in row) for row in counts),
+        confusion=tuple(tuple(int(n) for n in row[:known]) for row in counts[:known]),
         by_length=by_length(np.asarray(lengths, dtype=np.int64), right),
         slices=by_column(fields, right),
-        mistakes=_mistakes(truth, after, labels, texts),
+        mistakes=_mistakes(truth, after, names, texts),
         seed=seed,
+        unknown=tuple(UnknownLabel(name, int((truth == known + i).sum())) for i, name in enumerate(unknown)),
     )
+
+
+def _widened(probabilities: Probabilities, names: int) -> Widened:
+    """With a probability of 0 for each label that the model does not know."""
+    more = names - probabilities.shape[1]
+    return np.pad(probabilities, ((0, 0), (0, more))) if more else probabilities
 
 
 def label_scores(confusion: Confusion, *, seed: int) -> dict[str, Estimate]:
@@ -209,9 +259,11 @@ def _check(truth: Rows, logits: Logits, labels: Sequence[str], lengths: Rows | S
         )
 
 
-def _probability_scores(truth: Rows, candidates: Sequence[Probabilities], seed: int) -> tuple[ProbabilityScores, ...]:
+def _probability_scores(
+    truth: Rows, candidates: Sequence[Probabilities], known: Known, seed: int
+) -> tuple[ProbabilityScores, ...]:
     """Scores of several probabilities for the same rows, all from the same bootstrap resamples."""
-    features = [_features(truth, one) for one in candidates]
+    features = [_features(truth, one, known) for one in candidates]
     resampled = resampled_sums(np.concatenate(features, axis=1), seed=seed)
     width = features[0].shape[1]
     return tuple(
@@ -220,14 +272,15 @@ def _probability_scores(truth: Rows, candidates: Sequence[Probabilities], seed: 
     )
 
 
-def _features(truth: Rows, probabilities: Probabilities) -> np.ndarray[Any, Any]:
-    """Columns whose sums make the scores: NLL, Brier, gaps by equal-width bin, gaps by equal-mass bin."""
+def _features(truth: Rows, probabilities: Probabilities, known: Known) -> np.ndarray[Any, Any]:
+    """Columns whose sums make the scores: NLL, rows that have one, Brier, gaps by equal-width and by equal-mass bin."""
     rows, confidence = np.arange(len(truth)), probabilities.max(axis=1)
-    out = np.zeros((len(truth), 2 + 2 * BINS))
-    out[:, 0], out[:, 1] = metrics.nll_rows(truth, probabilities), metrics.brier_rows(truth, probabilities)
+    out = np.zeros((len(truth), _WIDTH.start + 2 * BINS))
+    out[:, 0], out[:, 1] = np.where(known, metrics.nll_rows(truth, probabilities), 0.0), known
+    out[:, 2] = metrics.brier_rows(truth, probabilities)
     gaps = metrics.gaps(truth, probabilities)
-    out[rows, 2 + metrics.equal_width(confidence)] = gaps
-    out[rows, 2 + BINS + metrics.equal_mass(confidence)] = gaps
+    out[rows, _WIDTH.start + metrics.equal_width(confidence)] = gaps
+    out[rows, _MASS.start + metrics.equal_mass(confidence)] = gaps
     return out
 
 
@@ -235,12 +288,11 @@ def _scores(
     features: np.ndarray[Any, Any], resampled: np.ndarray[Any, Any], bins: tuple[Bin, ...]
 ) -> ProbabilityScores:
     rows, sums = len(features), features.sum(axis=0)
-    width, mass = slice(2, 2 + BINS), slice(2 + BINS, None)
     return ProbabilityScores(
-        nll=percentile(float(sums[0] / rows), resampled[:, 0] / rows),
-        brier=percentile(float(sums[1] / rows), resampled[:, 1] / rows),
-        ece=calibration_error(sums[width], resampled[:, width], rows),
-        ece_equal_mass=calibration_error(sums[mass], resampled[:, mass], rows),
+        nll=percentile(float(sums[0] / max(sums[1], 1)), resampled[:, 0] / np.maximum(resampled[:, 1], 1)),
+        brier=percentile(float(sums[2] / rows), resampled[:, 2] / rows),
+        ece=calibration_error(sums[_WIDTH], resampled[:, _WIDTH], rows),
+        ece_equal_mass=calibration_error(sums[_MASS], resampled[:, _MASS], rows),
         bins=bins,
     )
 

@@ -18,6 +18,7 @@ from bertline.evaluation.intervals import Estimate, wilson
 from bertline.evaluation.wording import (
     MEANINGS,
     TERMS,
+    absent_note,
     calibration_note,
     confusion_note,
     verdict,
@@ -99,6 +100,7 @@ def render(
         calibration=_calibration_rows(evaluation),
         calibration_note=calibration_note(evaluation),
         confusion_note=confusion_note(evaluation),
+        absent_note=absent_note(evaluation),
         terms=TERMS,
         pictures=_pictures(evaluation, history, baselines),
         mark=lambda estimate: charts.interval_mark(estimate, evaluation.accuracy.value, scale),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bertline.evaluation.baselines import Baseline
 from bertline.evaluation.evaluate import Evaluation
 from bertline.evaluation.figures import gain, gain_range, p_value, percent, percent_range
+from bertline.evaluation.truth import SHOWN
 
 MEANINGS = {
     "accuracy": "rows with the right label",
@@ -33,8 +34,9 @@ TERMS = (
     ("MCC", "Matthews correlation coefficient for any number of labels (Gorodkin 2004); 0 is chance."),
     (
         "NLL and Brier score",
-        "Mean −log p of the true label; mean Σ (p − y)² over all labels, the original multi-class form (Brier 1950), "
-        "with two labels twice the one-sided one. Both are after temperature scaling where not said otherwise.",
+        "Mean −log p of the true label, over the rows whose label the model knows; mean Σ (p − y)² over all labels, "
+        "the original multi-class form (Brier 1950), with two labels twice the one-sided one. Both are after "
+        "temperature scaling where not said otherwise.",
     ),
     (
         "ECE",
@@ -61,6 +63,12 @@ def verdict(evaluation: Evaluation, baselines: Sequence[Baseline]) -> str:
         f"Right on {percent(accuracy.value)} of {evaluation.rows:,} rows "
         f"(95 % interval {percent_range(accuracy)}), {len(evaluation.labels)} labels."
     )
+    if evaluation.unknown:
+        said += (
+            f" {rows_of(evaluation.unknown_rows)} of a label that the model does not know and counted as wrong; "
+            f"on the others it is right on {percent(evaluation.known_accuracy.value)} "
+            f"({percent_range(evaluation.known_accuracy)})."
+        )
     if not baselines:
         return said
     best = max(baselines, key=lambda one: one.accuracy.value)
@@ -72,6 +80,26 @@ def verdict(evaluation: Evaluation, baselines: Sequence[Baseline]) -> str:
     if paired.verdict < 0:
         return f"{said} {against}: the encoder is worse, {figures}. Use the baseline, or train differently."
     return f"{said} {against}: these rows show no difference, {figures}. More test rows would tell."
+
+
+def rows_of(rows: int) -> str:
+    """The beginning of a sentence about rows.
+
+    >>> rows_of(1), rows_of(1200)
+    ('1 row is', '1,200 rows are')
+    """
+    return "1 row is" if rows == 1 else f"{rows:,} rows are"
+
+
+def absent_note(evaluation: Evaluation) -> str:
+    """Which labels could not be evaluated; empty where all could."""
+    absent = evaluation.absent
+    if not absent:
+        return ""
+    names = ", ".join(f"“{name}”" for name in absent[:SHOWN])
+    names += f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""
+    them = "it" if len(absent) == 1 else "them"
+    return f"No row has the label {names}: how well the model finds {them} cannot be evaluated here."
 
 
 def calibration_note(evaluation: Evaluation) -> str:

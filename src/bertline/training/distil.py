@@ -140,6 +140,8 @@ def _open(
     settings = settings.model_copy(update={"layers": origin.classifier.config.layers})
     check_heads(data, settings)
     held_out = read_held_out(teacher.bundle, settings)
+    if held_out.left_out:
+        progress.note(f"Rows left out, of labels that the teacher does not know: {held_out.left_out}")
     transfer = read_transfer(data, settings, held_out.texts)
     for name, value in transfer.facts:
         progress.note(f"{name}: {value}")

@@ -10,16 +10,22 @@ from bertline.data.examples import Example, read_examples
 from bertline.data.labels import Labels
 from bertline.data.split import stratified_split
 from bertline.errors import DataError, UsageError
+from bertline.evaluation.truth import counted
 from bertline.training.distil_settings import DistilSettings
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """``validation`` chooses the epoch and the temperature, ``test`` gives the figures; ``source`` names them."""
+    """``validation`` chooses the epoch and the temperature, ``test`` gives the figures; ``source`` names them.
+
+    ``left_out`` says how many rows have a label that the teacher does not know. Neither it nor its student could have
+    them right, so they say nothing about what the student kept.
+    """
 
     validation: ReferenceRows
     test: ReferenceRows
     source: str
+    left_out: str = ""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -32,7 +38,7 @@ def read_held_out(bundle: Bundle, settings: DistilSettings) -> HeldOut:
 
     Raises:
         UsageError: the bundle carries none and no table is given.
-        DataError: the table cannot be used, or has a label that the bundle does not know.
+        DataError: the table cannot be used, or has no label that the bundle knows.
         BundleError: the bundle's rows cannot be read.
     """
     if settings.eval_data is not None:
@@ -57,18 +63,17 @@ def _halves(bundle: Bundle, settings: DistilSettings) -> HeldOut:
         trainable=False,
     )
     place = Labels(tuple(bundle.manifest.labels)).places
-    for one in dataset.examples:
-        if one.label not in place:
-            raise DataError(
-                f"{dataset.source} line {one.line} has the label {one.label!r}, which {bundle.path} does not know: "
-                f"its labels are {', '.join(bundle.manifest.labels)}"
-            )
-    split = stratified_split(
-        [one.label for one in dataset.examples], validation_ratio=0.5, test_ratio=0.0, seed=settings.seed
-    )
+    examples = [one for one in dataset.examples if one.label in place]
+    if not examples:
+        raise DataError(
+            f"{dataset.source} has no label that {bundle.path} knows: its labels are {', '.join(bundle.manifest.labels)}; "
+            "correct the labels, or name another --label-column"
+        )
+    unknown = counted([one.label for one in dataset.examples if one.label not in place])
+    split = stratified_split([one.label for one in examples], validation_ratio=0.5, test_ratio=0.0, seed=settings.seed)
 
     def rows(indices: tuple[int, ...]) -> ReferenceRows:
-        some: list[Example] = [dataset.examples[i] for i in indices]
+        some: list[Example] = [examples[i] for i in indices]
         return ReferenceRows(tuple(one.text for one in some), tuple(place[one.label] for one in some))
 
-    return HeldOut(rows(split.validation), rows(split.train), f"half of {dataset.source}")
+    return HeldOut(rows(split.validation), rows(split.train), f"half of {dataset.source}", unknown)

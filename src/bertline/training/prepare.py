@@ -11,8 +11,10 @@ from bertline.data.duplicates import cross_duplicates
 from bertline.data.examples import Dataset, Example, check_head, read_examples
 from bertline.data.fingerprint import Fingerprint, fingerprint
 from bertline.data.labels import Labels
+from bertline.data.names import canonical
 from bertline.data.split import stratified_split
 from bertline.errors import DataError
+from bertline.evaluation.truth import SHOWN, counted, read_truth
 from bertline.text import Tokenizer, Truncation
 from bertline.training.progress import Progress
 from bertline.training.rows import Rows
@@ -62,6 +64,7 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
                 "or --keep-duplicates to evaluate on the repeated ones"
             )
     facts += _split_facts(train, validation, test, removed, settings)
+    facts += _label_facts(dataset, labels, test)
     for name, value in facts:
         progress.note(f"{name}: {value}")
     tested = fingerprint(replace(dataset, examples=test))
@@ -72,8 +75,8 @@ def tokenise(examples: Sequence[Example], tokenizer: Tokenizer, labels: Labels, 
     """Rows of one split as the training loop takes them."""
     truncation = Truncation(settings.max_tokens, settings.truncation)
     tokens = tokenizer.encode([one.text for one in examples], truncation)
-    targets = [labels.index(one.label) for one in examples]
-    return Rows(tokens, targets, [one.line for one in examples], tokenizer.pad_id)
+    truth = read_truth([one.label for one in examples], labels.names)
+    return Rows(tokens, truth.rows.tolist(), [one.line for one in examples], tokenizer.pad_id)
 
 
 def cut_fact(rows: Sequence[Rows], settings: TrainSettings) -> tuple[str, str]:
@@ -130,12 +133,11 @@ def _split(
 def _read_evaluation(path: Path, dataset: Dataset, labels: Labels, settings: TrainSettings) -> tuple[Example, ...]:
     columns = {"text_column": dataset.text_column, "label_column": dataset.label_column, "format": None}
     evaluation = _read(path, settings.model_copy(update=columns), trainable=False).examples
-    for one in evaluation:
-        if one.label not in labels:
-            raise DataError(
-                f"{path} line {one.line} has the label {one.label!r}, which no training row has: "
-                "correct it, or add training rows of that label"
-            )
+    if not any(one.label in labels for one in evaluation):
+        raise DataError(
+            f"{path} line {evaluation[0].line} has the label {evaluation[0].label!r}, and no row has one of the "
+            "training rows: correct the labels, or name another --label-column"
+        )
     return evaluation
 
 
@@ -161,6 +163,25 @@ def _reading_facts(dataset: Dataset) -> list[tuple[str, str]]:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dataset.skipped.items())
         facts.append(("Skipped rows", reasons))
     return facts
+
+
+def _label_facts(dataset: Dataset, labels: Labels, test: Sequence[Example]) -> list[tuple[str, str]]:
+    """Labels that are rare, that no test row has, or that only test rows have."""
+    counts, facts = Counter(one.label for one in dataset.examples), []
+    single = [f"{one.label} (line {one.line})" for one in dataset.examples if counts[one.label] == 1]
+    if single:
+        facts.append(("Labels with a single row, which trains", _some(single)))
+    tested = {canonical(one.label) for one in test}
+    if absent := [name for name in labels.names if canonical(name) not in tested]:
+        facts.append(("Labels that cannot be evaluated, for no test row has them", _some(absent)))
+    if unknown := [one.label for one in test if one.label not in labels]:
+        facts.append(("Test rows of labels that no training row has, counted as wrong", counted(unknown)))
+    return facts
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _split_facts(

@@ -23,6 +23,7 @@ from bertline.evaluation.evaluate import Evaluation, evaluate
 from bertline.evaluation.history import EpochRecord
 from bertline.evaluation.intervals import Estimate
 from bertline.evaluation.report import write_report
+from bertline.evaluation.truth import read_truth
 from bertline.text import Tokenizer
 from bertline.training.prepare import Prepared
 from bertline.training.rows import Rows
@@ -71,15 +72,13 @@ def measure(
 ) -> Measured:
     """Evaluate the test rows' ``logits``, and the baselines on the same rows; validation rows give the temperature."""
     labels = prepared.labels.names
-    targets = {
-        name: np.array([prepared.labels.index(one.label) for one in some], dtype=np.int64)
-        for name, some in prepared.splits.items()
-    }
+    truth = {name: read_truth([one.label for one in some], labels) for name, some in prepared.splits.items()}
     texts = {name: [one.text for one in some] for name, some in prepared.splits.items()}
     evaluation = evaluate(
-        truth=test.truth,
+        truth=truth["test"].rows,
+        unknown=truth["test"].unknown,
         logits=logits,
-        temperature=fit_temperature(validation_logits, targets["validation"]),
+        temperature=fit_temperature(validation_logits, truth["validation"].rows),
         labels=labels,
         lengths=test.lengths,
         fields=[one.fields for one in prepared.test],
@@ -88,13 +87,13 @@ def measure(
     )
     baselines = measure_baselines(
         train_texts=texts["train"],
-        train_truth=targets["train"],
+        train_truth=truth["train"].rows,
         validation_texts=texts["validation"],
-        validation_truth=targets["validation"],
+        validation_truth=truth["validation"].rows,
         texts=texts["test"],
-        truth=test.truth,
+        truth=truth["test"].rows,
         predicted=logits.argmax(1).astype(np.int64),
-        labels=labels,
+        labels=(*labels, *truth["test"].unknown),
         seed=settings.seed,
     )
     return Measured(evaluation, baselines, logits, validation_logits)
@@ -131,7 +130,8 @@ def _keep_rows(staging: Path, made: Made) -> None:
     texts = tuple(validation[i].text for i in chosen)
     Probes(texts, {FULL: made.measured.validation_logits[chosen]}).write(staging)
     write_token_counts(staging, (one.ids for one in made.train.tokens))
-    splits: dict[Split, tuple[Example, ...]] = {"validation": validation, "test": made.prepared.test}
+    known = tuple(one for one in made.prepared.test if one.label in labels)  # no other can be told by an index
+    splits: dict[Split, tuple[Example, ...]] = {"validation": validation, "test": known}
     for split, rows in splits.items() if most else ():
         kept = [rows[i * len(rows) // min(most, len(rows))] for i in range(min(most, len(rows)))]
         truth = tuple(labels.index(one.label) for one in kept)

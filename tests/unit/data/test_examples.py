@@ -173,22 +173,17 @@ def test_nothing_at_all(csv: Any, jsonl: Any) -> None:
 
 
 def test_a_label_with_a_single_example(csv: Any) -> None:
+    """T16: a rare label is an ordinary one; of 52 news topics one has a single row."""
     content = f"text,label\n{SOUND}odd,psitive\n"
-    assert message(csv, content) == (
-        "t.csv has a label with a single example in column 'label' ('psitive', line 6); correct it, add examples, "
-        "name another --label-column or pass --skip-bad-rows to leave it out"
-    )
-    dataset = csv(content, skip_bad_rows=True)
-    assert len(dataset.examples) == 4
-    assert dataset.skipped == {"a label with a single example": 1}
+    for skip in (False, True):
+        dataset = csv(content, skip_bad_rows=skip)
+        assert [one.label for one in dataset.examples] == ["pos", "neg", "pos", "neg", "psitive"]
+        assert dataset.skipped == {}
 
 
 def test_a_column_of_anything_but_labels(csv: Any) -> None:
     content = "text,label\n" + "".join(f"text {i},value {i}\n" for i in range(5))
-    assert "has 5 labels with a single example in column 'label' ('value 0', line 2; 'value 1', line 3;" in message(
-        csv, content
-    )
-    assert message(csv, content, skip_bad_rows=True) == (
+    assert message(csv, content) == (
         "t.csv has no label with two examples in column 'label': "
         "give examples of at least two labels, or name another --label-column"
     )

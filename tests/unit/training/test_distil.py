@@ -330,9 +330,13 @@ def test_a_bundle_without_held_out_rows_needs_a_table_to_measure_on(texts: Path,
     assert result.speed.engine == "torch"
     assert load(result.bundle).manifest.metrics["split"] == f"half of {table}"
     assert len(read_reference(result.bundle, "validation", ("bad", "good"))) == 20
-    wrong = write_csv(tmp_path / "wrong.csv", [("it is", "good"), ("on or", "ugly")])
-    with pytest.raises(DataError, match=r"wrong\.csv line 3 has the label 'ugly', which .*bare does not know"):
-        distil(bare, None, tmp_path / "other", asked.model_copy(update={"eval_data": wrong}), Silent())
+    told, more = Told(), write_csv(tmp_path / "more.csv", [*sentences(40, seed=9), ("on or", "ugly")])
+    result = distil(bare, None, tmp_path / "other", asked.model_copy(update={"eval_data": more}), told)
+    assert result.evaluation.rows == 20  # T16: neither teacher nor student could have the other row right
+    assert "Rows left out, of labels that the teacher does not know: ugly 1" in told.notes
+    wrong = write_csv(tmp_path / "wrong.csv", [("on or", "ugly")])
+    with pytest.raises(DataError, match=r"wrong\.csv has no label that .*bare knows: its labels are bad, good;"):
+        distil(bare, None, tmp_path / "none", asked.model_copy(update={"eval_data": wrong}), Silent())
 
 
 def test_it_does_not_write_over_its_teacher_nor_over_another_bundle(

@@ -132,10 +132,49 @@ def test_more_tokens_than_positions_is_refused(model: Path, table: Path, tmp_pat
         train(str(table), tmp_path / "out", settings(model, max_tokens=65), Silent())
 
 
-def test_a_label_that_only_the_evaluation_has_is_named(model: Path, table: Path, tmp_path: Path) -> None:
-    test = write_csv(tmp_path / "test.csv", [("is it at", "good"), ("on or", "ugly")])
-    with pytest.raises(DataError, match=r"test.csv line 3 has the label 'ugly', which no training row has"):
-        train(str(table), tmp_path / "out", settings(model, eval_data=test), Silent())
+def test_labels_that_only_the_evaluation_has_are_counted_as_wrong(model: Path, table: Path, tmp_path: Path) -> None:
+    """T16: named and counted apart, in the figures, the report and the notes; baselines have them wrong too."""
+    rows = [("is it at us zz", "good"), ("on or an um zz", "bad"), ("on or zz", "ugly"), ("at at zz", "ugly")]
+    test, told = write_csv(tmp_path / "test.csv", [*rows, ("um zz", "odd")]), Told()
+    result = train(str(table), tmp_path / "out", settings(model, eval_data=test), told)
+    evaluation = result.measured.evaluation
+    assert [one.to_json() for one in evaluation.unknown] == [{"label": "odd", "rows": 1}, {"label": "ugly", "rows": 2}]
+    assert (evaluation.rows, evaluation.labels) == (5, ("bad", "good"))
+    assert evaluation.accuracy.value <= 0.4
+    assert all(one.accuracy.value <= 0.4 for one in result.measured.baselines)
+    assert "Test rows of labels that no training row has, counted as wrong: ugly 2, odd 1" in told.notes
+    record = json.loads((result.bundle / "report" / "report.json").read_text())
+    assert record["unknown_labels"] == [{"label": "odd", "rows": 1}, {"label": "ugly", "rows": 2}]
+    page = (result.bundle / "report" / "report.html").read_text()
+    assert "3 rows are of a label that the model does not know and counted as wrong; on the others" in page
+    assert len((result.bundle / "reference" / "test.jsonl").read_text().splitlines()) == 2
+    none = write_csv(tmp_path / "none.csv", [("on or", "ugly")])
+    with pytest.raises(DataError, match=r"none.csv line 2 has the label 'ugly', and no row has one of the training"):
+        train(str(table), tmp_path / "other", settings(model, eval_data=none), Silent())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("grouped", [False, True])
+def test_rare_labels_train_and_are_said_not_to_be_evaluated(model: Path, tmp_path: Path, grouped: bool) -> None:
+    """T16: labels of one, two and three rows among 120; every one of them trains, whichever part the others are in."""
+    rare = [("um zz yy", "one"), ("um xx ww", "two"), ("an xx vv", "two"), *((f"or {c} ss", "three") for c in "abc")]
+    rows, told = [*sentences(120), *rare], Told()
+    data = tmp_path / "rows.csv"
+    with data.open("w", newline="") as stream:
+        csv.writer(stream).writerows([["text", "label", "who"], *([*one, str(i // 3)] for i, one in enumerate(rows))])
+    asked = settings(model, epochs=2, class_weights="balanced", group_column="who" if grouped else None)
+    result = train(str(data), tmp_path / "out", asked, told)
+    evaluation = result.measured.evaluation
+    assert evaluation.labels == ("bad", "good", "one", "three", "two")
+    assert "one" in evaluation.absent
+    assert "Labels with a single row, which trains: one (line 122)" in told.notes
+    assert f"Labels that cannot be evaluated, for no test row has them: {', '.join(evaluation.absent)}" in told.notes
+    page = (result.bundle / "report" / "report.html").read_text()
+    assert "“one”" in page
+    assert "cannot be evaluated here." in page
+    assert all(np.isfinite(one.value) for _, one in evaluation.headline())
+    assert all(np.isfinite(record.validation_macro_f1) for record in result.history)
+    assert load_predictor(result.bundle).predict(["um zz yy"])[0].probabilities.keys() == set(evaluation.labels)
 
 
 def test_mean_pooling_makes_a_bundle_whose_card_says_so(model: Path, table: Path, tmp_path: Path) -> None:

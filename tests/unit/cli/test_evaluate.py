@@ -1,0 +1,57 @@
+"""The command as one types it, on tables whose labels are not all the bundle's."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from bertline.cli.main import main
+from tests.unit.training.conftest import write_csv
+
+
+def evaluate(bundle: Path, table: Path, *more: str) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["bertline", "evaluate", str(bundle), str(table), *more])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return int(ended.value.code or 0)
+
+
+def test_labels_that_the_bundle_does_not_know(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """T16: they count as wrong, are named, and counted apart."""
+    rows = [("a film", "positive"), ("it is", "positive"), ("one", "odd"), ("so", "odd"), ("is it", "new")]
+    table = write_csv(tmp_path / "rows.csv", rows)
+    assert evaluate(bundle, table, "--json") == 0
+    told = capsys.readouterr()
+    found = json.loads(told.out)
+    assert found["unknown_labels"] == [{"label": "new", "rows": 1}, {"label": "odd", "rows": 2}]
+    right = sum(found["confusion"][i][i] for i in range(3))
+    assert right == 1
+    assert found["metrics"]["accuracy"]["value"] == 0.2
+    assert told.err == (
+        f"note: 3 rows are of a label that {bundle} does not know (odd 2, new 1) and counted as wrong; on the others "
+        f"the accuracy is 0.500 (0.095 – 0.905)\n"
+    )
+
+
+def test_a_table_of_other_labels_altogether(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """T16: that is the wrong column or the wrong bundle."""
+    table = write_csv(tmp_path / "rows.csv", [("a film", "7"), ("it is", "8")])
+    assert evaluate(bundle, table) == 1
+    assert capsys.readouterr().err == (
+        f"error: {table} line 2 has the label '7', and no row has one that {bundle} knows (negative, neutral, "
+        "positive): give a table with its labels, or name another --label-column\n"
+    )
+
+
+def test_a_label_of_the_bundle_that_no_row_has(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """T16."""
+    table = write_csv(tmp_path / "rows.csv", [("a film", "positive"), ("it is", "negative")])
+    assert evaluate(bundle, table, "--report", str(tmp_path / "report")) == 0
+    assert capsys.readouterr().err == ""
+    assert "No row has the label “neutral”" in (tmp_path / "report" / "report.html").read_text()

@@ -1,0 +1,112 @@
+"""Rows of labels that the model does not know: wrong, named and counted apart; the figures are scikit-learn's."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, precision_score, recall_score
+
+from bertline.evaluation import metrics
+from bertline.evaluation.calibration import softmax
+from bertline.evaluation.evaluate import Evaluation, evaluate
+from bertline.evaluation.report import render
+from bertline.evaluation.truth import read_truth
+from tests.unit.evaluation.test_evaluate import numbers
+
+LABELS = ("bad", "fair", "good", "never")
+NAMES = ["bad", "fair", "good", "odd", "new", "good", "odd"] * 20
+
+
+def logits_for(names: list[str]) -> np.ndarray:
+    rng = np.random.default_rng(3)
+    towards = np.array([[4.0 * (name == label) for label in LABELS] for name in names])
+    return rng.normal(size=(len(names), len(LABELS))) + towards
+
+
+def measured(names: list[str] = NAMES) -> Evaluation:
+    truth = read_truth(names, LABELS)
+    return evaluate(
+        truth=truth.rows,
+        unknown=truth.unknown,
+        logits=logits_for(names),
+        temperature=1.5,
+        labels=LABELS,
+        lengths=[5] * len(names),
+        texts=[f"text {i}" for i in range(len(names))],
+    )
+
+
+def test_figures_are_those_of_scikit_learn_by_name() -> None:
+    """T16."""
+    found = measured()
+    predicted = [LABELS[i] for i in logits_for(NAMES).argmax(axis=1)]
+    assert found.accuracy.value == pytest.approx(accuracy_score(NAMES, predicted))
+    assert found.macro_f1.value == pytest.approx(f1_score(NAMES, predicted, average="macro"))
+    assert found.mcc.value == pytest.approx(matthews_corrcoef(NAMES, predicted))
+    for score, name in ((precision_score, "precision"), (recall_score, "recall"), (f1_score, "f1")):
+        wanted = score(NAMES, predicted, labels=list(LABELS), average=None, zero_division=0)
+        assert [getattr(one, name).value for one in found.classes] == pytest.approx(list(wanted)), name
+
+
+def test_they_are_named_and_counted_apart() -> None:
+    """T16."""
+    found = measured()
+    assert [one.to_json() for one in found.unknown] == [{"label": "new", "rows": 20}, {"label": "odd", "rows": 40}]
+    assert (found.unknown_rows, found.rows, len(found.confusion)) == (60, 140, len(LABELS))
+    assert sum(map(sum, found.confusion)) == 80
+    known = [i for i, name in enumerate(NAMES) if name in LABELS]
+    alone = evaluate(
+        truth=read_truth([NAMES[i] for i in known], LABELS).rows,
+        logits=logits_for(NAMES)[known],
+        temperature=1.5,
+        labels=LABELS,
+        lengths=[5] * len(known),
+    )
+    assert found.known_accuracy == alone.accuracy
+    assert found.confusion == alone.confusion
+    assert found.calibrated.nll.value == pytest.approx(alone.calibrated.nll.value)
+    assert found.absent == ("never",)
+    assert {one.truth for one in found.mistakes} <= {"new", "odd", *LABELS}
+    assert found.to_json()["unknown_labels"] == [one.to_json() for one in found.unknown]
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False)) == found.to_json()
+
+
+def test_brier_and_calibration_are_over_all_rows() -> None:
+    """T16: a row of an unknown label is one that the model is sure of and has wrong."""
+    found, truth = measured(), read_truth(NAMES, LABELS)
+    widened = np.pad(softmax(logits_for(NAMES), 1.5), ((0, 0), (0, 2)))
+    assert found.calibrated.brier.value == pytest.approx(metrics.brier(truth.rows, widened))
+    assert found.calibrated.ece.value == pytest.approx(metrics.ece(truth.rows, widened))
+    assert sum(one.rows for one in found.calibrated.bins) == 140
+
+
+def test_every_interval_holds_its_value() -> None:
+    """T16."""
+    found = measured()
+    scores = [(one.precision, one.recall, one.f1) for one in found.classes]
+    estimates = [estimate for _, estimate in found.headline()] + [one for three in scores for one in three]
+    assert all(one.low <= one.value <= one.high for one in estimates)
+
+
+@pytest.mark.parametrize("names", [["odd"], ["odd", "bad"], ["odd"] * 30, ["never"] * 3, ["bad"] * 5])
+def test_few_labels_and_only_unknown_ones_give_finite_figures(names: list[str]) -> None:
+    """T16: no NaN and no warning where labels have no row."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = measured(names)
+    assert all(math.isfinite(number) for number in numbers(found.to_json()))
+
+
+def test_the_page_says_so() -> None:
+    """T16."""
+    page = render(measured(), title="t", history=(), baselines=(), facts=(), settings=())
+    assert "60 rows are of a label that the model does not know and counted as wrong; on the others it is right" in page
+    assert "No row has the label “never”: how well the model finds it cannot be evaluated here." in page
+    assert "Labels that the model does not know" in page
+    assert "Labels that the model does not know" not in render(
+        measured(["bad"]), title="t", history=(), baselines=(), facts=(), settings=()
+    )
