@@ -66,8 +66,8 @@ def _halves(bundle: Bundle, settings: DistilSettings) -> HeldOut:
     examples = [one for one in dataset.examples if one.label in place]
     if not examples:
         raise DataError(
-            f"{dataset.source} has no label that {bundle.path} knows: its labels are {', '.join(bundle.manifest.labels)}; "
-            "correct the labels, or name another --label-column"
+            f"{dataset.source} has no label that {bundle.path} knows: its labels are "
+            f"{', '.join(bundle.manifest.labels)}; correct the labels, or name another --label-column"
         )
     unknown = counted([one.label for one in dataset.examples if one.label not in place])
     split = stratified_split([one.label for one in examples], validation_ratio=0.5, test_ratio=0.0, seed=settings.seed)
