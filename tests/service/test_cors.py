@@ -57,7 +57,7 @@ def test_no_origin_is_allowed_unless_listed(guarded: Guard) -> None:
 def test_a_preflight_needs_no_credential(guarded: Guard) -> None:
     answer = asking(guarded).options("/v1/predict", headers={"Origin": SHOP, **PREFLIGHT})
     assert (answer.status_code, allowed(answer)) == (200, SHOP)
-    assert answer.headers["Access-Control-Allow-Methods"] == "GET, POST"
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST"
     assert answer.headers["Access-Control-Allow-Headers"] == "authorization,x-stainless-os"
     assert "Access-Control-Allow-Credentials" not in answer.headers
     assert "Origin" in answer.headers["Vary"]

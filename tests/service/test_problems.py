@@ -210,4 +210,4 @@ def test_a_long_name_of_an_unknown_field_is_shortened(client: TestClient) -> Non
 def test_a_wrong_method_is_told_all_the_methods_of_the_path(client: TestClient) -> None:
     """``/`` is the page for GET and another server's dialect for POST; ``/admin/models/{name}`` has two routes."""
     found = {path: client.request("PATCH", path).headers["Allow"] for path in ("/", "/admin/models/a", "/livez")}
-    assert found == {"/": "GET, POST", "/admin/models/a": "GET, PUT", "/livez": "GET"}
+    assert found == {"/": "GET, HEAD, POST", "/admin/models/a": "GET, HEAD, PUT", "/livez": "GET, HEAD"}

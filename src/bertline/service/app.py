@@ -21,6 +21,7 @@ from bertline.service.body_limit import BodyLimit
 from bertline.service.closing import Closing
 from bertline.service.guard.middleware import Guard
 from bertline.service.guard.scopes import check_all_named
+from bertline.service.head import HeadAsGet
 from bertline.service.limits.middleware import LimitPerClient
 from bertline.service.measuring import MeasuredHttp
 from bertline.service.openapi import describing_guard
@@ -119,6 +120,7 @@ def _add_outer(app: FastAPI, serving: Serving, perimeter: Perimeter) -> None:
         app.add_middleware(Hosts, allowed=perimeter.hosts, refuse=REFUSE)
     app.add_middleware(Closing, draining=lambda: serving.draining)
     app.add_middleware(SecurityHeaders, hsts_max_age_s=settings.tls.hsts_max_age_s)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(MeasuredHttp, metrics=measuring.metrics)
     if perimeter.traces is not None:
         app.add_middleware(Tracing, traces=perimeter.traces)

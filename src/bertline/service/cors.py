@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bertline.service.proxies import EdgeSettings
 
 # Models are changed from the machine that serves them, never from a page elsewhere: no PUT.
-METHODS = ("GET", "POST")
+METHODS = ("GET", "HEAD", "POST")
 # What a page may read besides the body. Any header may be sent: clients of the dialects add their own.
 EXPOSED = (
     "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing", "WWW-Authenticate", "X-Model", "X-Model-Version",

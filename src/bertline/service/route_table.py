@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import Scope
 
 
@@ -26,9 +26,13 @@ def template_of(route: object) -> str | None:
 
 
 def methods_of(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
-    """The methods that the path of a request takes, of all routes that have it, sorted."""
+    """The methods that the path of a request takes, of all routes that have it, sorted.
+
+    A mount has files. What takes GET takes HEAD (``service/head.py``).
+    """
+    scope = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}  # a mount changes it
     found: set[str] = set()
     for route in every(routes):
         if route.matches(scope)[0] is not Match.NONE:
-            found |= getattr(route, "methods", None) or set()
-    return sorted(found)
+            found |= {"GET"} if isinstance(route, Mount) else getattr(route, "methods", None) or set()
+    return sorted(found | {"HEAD"} if "GET" in found else found)
