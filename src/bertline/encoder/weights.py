@@ -34,7 +34,12 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
     """
     tensors: dict[str, Tensor] = {}
     for path in _weight_files(directory):
-        tensors |= _read_file(path)
+        part = _read_file(path)
+        if twice := tensors.keys() & part.keys():
+            raise CheckpointError(
+                f"{path} has {min(twice)}, which another shard has too: copy them again from the model's source"
+            )
+        tensors |= part
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 

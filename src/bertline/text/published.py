@@ -88,7 +88,7 @@ def read_published(directory: Path) -> Published:
             raise _lacks(token, str(origin))
     add_tokens(wordpiece, added, {role: own.get(role) for role in ROLES} | added.named)
     if kind == BERT:
-        wordpiece.post_processor = _frame(wordpiece, specials)
+        wordpiece.post_processor = frame(wordpiece, specials)
     _require_framed(wordpiece, specials, origin)
     for sentence in _without_effect(directory, kind, config, added, wordpiece, serialised):
         warnings.warn(CheckpointWarning(sentence), stacklevel=3)
@@ -129,6 +129,16 @@ def require_special(wordpiece: tokenizers.Tokenizer, token: str, origin: str) ->
     return int(id_)
 
 
+def frame(wordpiece: tokenizers.Tokenizer, specials: Mapping[str, str]) -> processors.TemplateProcessing:
+    """[CLS], a text, [SEP]; and for a pair the other text and another [SEP], in segment 1."""
+    cls, sep = specials["cls_token"], specials["sep_token"]
+    return processors.TemplateProcessing(
+        single=f"{cls}:0 $A:0 {sep}:0",
+        pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
+        special_tokens=[(one, wordpiece.token_to_id(one)) for one in (cls, sep)],
+    )
+
+
 def parts_of(wordpiece: tokenizers.Tokenizer) -> dict[str, Any]:
     """A tokenizer in the form of ``tokenizer.json``."""
     content: dict[str, Any] = json.loads(wordpiece.to_str())
@@ -159,15 +169,6 @@ def _bert(words: dict[str, int], config: Mapping[str, Any], unknown: str, place:
     wordpiece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     wordpiece.decoder = decoders.WordPiece(prefix="##")
     return wordpiece
-
-
-def _frame(wordpiece: tokenizers.Tokenizer, specials: Mapping[str, str]) -> processors.TemplateProcessing:
-    cls, sep = specials["cls_token"], specials["sep_token"]
-    return processors.TemplateProcessing(
-        single=f"{cls}:0 $A:0 {sep}:0",
-        pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
-        special_tokens=[(one, wordpiece.token_to_id(one)) for one in (cls, sep)],
-    )
 
 
 def _require_framed(wordpiece: tokenizers.Tokenizer, specials: Mapping[str, str], origin: Path) -> None:
@@ -205,10 +206,11 @@ def _without_effect(
     theirs = parts_of(serialised)
     differing = [name for part, name in _PARTS.items() if _differ(part, theirs[part] or {}, parts[part])]
     if differing:
+        verb = "has" if len(differing) == 1 else "have"
         yield (
-            f"{directory / 'tokenizer.json'} has another {' and '.join(differing)} than the {BERT} that transformers "
-            f"builds from its vocabulary and {FILE}, and so does bertline: if the model was trained with "
-            f'tokenizer.json, set "tokenizer_class" to "{AS_IT_IS}" there'
+            f"{directory / 'tokenizer.json'}: its {' and '.join(differing)} {verb} no effect, because transformers "
+            f"builds a {BERT} from its vocabulary and the settings in {FILE}, and so does bertline: if the model was "
+            f'trained with this file, set "tokenizer_class" to "{AS_IT_IS}" there'
         )
 
 

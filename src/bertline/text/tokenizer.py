@@ -18,7 +18,7 @@ import tokenizers
 
 from bertline.errors import CheckpointError, CheckpointWarning
 from bertline.text.json_file import read_json
-from bertline.text.published import SPECIALS, load_fast, parts_of, read_published, require_special, specials_of
+from bertline.text.published import SPECIALS, frame, load_fast, parts_of, read_published, require_special, specials_of
 from bertline.text.tokenizer_settings import AS_IT_IS, BERT, FILE, NORMALISATION, Kind
 from bertline.text.truncation import Tokens, Truncation
 
@@ -149,7 +149,9 @@ class Tokenizer:
         Raises:
             CheckpointError: neither class does.
         """
-        (directory / "tokenizer.json").write_text(self._wordpiece.to_str(), encoding="utf-8")  # OSError on a full disk
+        framed = tokenizers.Tokenizer.from_str(self._wordpiece.to_str())
+        framed.post_processor = frame(framed, self._specials)
+        (directory / "tokenizer.json").write_text(framed.to_str(), encoding="utf-8")  # OSError on a full disk
         for kind in (BERT, AS_IT_IS):
             config = self._config(kind, max_tokens)
             roles = {role: config[role] for role in SPECIALS if role in config}
@@ -159,8 +161,8 @@ class Tokenizer:
                 break
         else:
             raise CheckpointError(
-                f"{self._origin} is a tokenizer that transformers would read otherwise from a bundle: "
-                "start from a checkpoint with another one"
+                f"transformers would not rebuild the tokenizer of {self._origin} from a bundle: start from another "
+                "checkpoint"
             )
         if kind == BERT:  # a vocabulary says nothing about another class
             lines = self.tokens(range(self.vocab_size))
@@ -187,7 +189,7 @@ class Tokenizer:
             except CheckpointError:
                 return False
         theirs, ours = parts_of(published.wordpiece), parts_of(self._wordpiece)
-        # Reading the files has asserted that texts are framed by [CLS] and [SEP], which has several forms.
+        # That texts are framed by [CLS] and [SEP] has several forms, and reading the files has asserted it.
         return theirs | {"post_processor": None} == ours | {"post_processor": None}
 
 

@@ -155,6 +155,15 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
         read_tensors(tmp_path)
 
 
+def test_a_weight_in_two_shards(tmp_path: Path) -> None:
+    """T5: as after a copy of one checkpoint's shards over another's."""
+    shard(tmp_path)
+    save_file({"a": torch.ones(2, 3)}, tmp_path / "model-00002-of-00002.safetensors")
+    sentence = f"{tmp_path / 'model-00002-of-00002.safetensors'} has a, which another shard has too: copy them again"
+    with pytest.raises(CheckpointError, match=re.escape(sentence)):
+        read_tensors(tmp_path)
+
+
 @pytest.mark.parametrize(
     "place", ["../outside.safetensors", "{tmp}/outside.safetensors", "deeper/../../outside.safetensors"]
 )
