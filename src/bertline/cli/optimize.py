@@ -10,6 +10,7 @@ import typer
 
 from bertline.cli.settings_flags import with_settings
 from bertline.optimisation.settings import OptimizeSettings
+from bertline.training.timing import Span
 
 if TYPE_CHECKING:
     from bertline.optimisation.outcome import Optimised
@@ -42,7 +43,7 @@ def optimize(
 
     if dry_run:
         names, seconds = plan(bundle, settings)
-        typer.echo(f"would try {', '.join(names)}; about {max(1, round(seconds / 60))} min on this machine")
+        typer.echo(f"would try {', '.join(names)}; {minutes(seconds)} on this machine")
         return
     found = optimise(bundle, settings, lambda text: typer.echo(text, err=True))
     if as_json:
@@ -50,6 +51,18 @@ def optimize(
 
         typer.echo(json.dumps({"picked": found.picked, "engines": {name: row(found, name) for name in found.measured}}))
     _show(bundle, found, settings)
+
+
+def minutes(seconds: Span) -> str:
+    """About how long, or between which two, where the timings differ.
+
+    >>> minutes(Span(100.0, 110.0)), minutes(Span(100.0, 600.0))
+    ('about 2 min', '2 to 10 min (the pace varies: something else computes)')
+    """
+    low, high = (max(1, round(one / 60)) for one in (seconds.low, seconds.high))
+    if low == high or seconds.stable:
+        return f"about {max(1, round(seconds.middle / 60))} min"
+    return f"{low} to {high} min (the pace varies: something else computes)"
 
 
 def _show(bundle: Path, found: Optimised, settings: OptimizeSettings) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from bertline.text.truncation import SPECIAL_TOKENS
+from bertline.training.timing import Pace
 
 if TYPE_CHECKING:
     from bertline.data.rows import BadRows
@@ -40,7 +41,8 @@ class PredictScreen:
         self._task: TaskID | None = None
         self._total: int | None = None
         self._done = 0
-        self._began = 0.0
+        self._began = self._looked = 0.0
+        self._recent = Pace()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -55,11 +57,15 @@ class PredictScreen:
             self._bar.remove_task(self._task)
         self._task = self._bar.add_task(what, total=rows, figures="")
         self._total, self._done, self._began = rows, 0, time.monotonic()
+        self._recent, self._looked = Pace(), self._began
 
     def advance(self) -> None:
         """One row is done."""
         self._done += 1
         if self._done % UPDATE_ROWS == 0 and self._task is not None:
+            now = time.monotonic()
+            self._recent.did(UPDATE_ROWS, now - self._looked)
+            self._looked = now
             self._bar.update(self._task, completed=self._done, figures=self._figures())
 
     def summary(self) -> str:
@@ -69,8 +75,8 @@ class PredictScreen:
     def _figures(self) -> str:
         if self._total is None:
             return self.summary()
-        left = timedelta(seconds=round((self._total - self._done) / self._pace()))
-        return f"{self._done:,} of {self._total:,} rows, {self._pace():,.0f} rows/s, {left} left"
+        left = timedelta(seconds=round(self._recent.seconds_for(self._total - self._done)))
+        return f"{self._done:,} of {self._total:,} rows, {self._recent.per_s:,.0f} rows/s, {left} left"
 
     def _pace(self) -> float:
         return self._done / max(time.monotonic() - self._began, 1e-9)

@@ -11,10 +11,13 @@ from rich.progress import BarColumn, Progress, TextColumn
 from bertline.cli.figures_table import print_figures
 from bertline.evaluation.history import EpochRecord
 from bertline.training.progress import Plan, Step
+from bertline.training.timing import Span
 
 if TYPE_CHECKING:
     from bertline.training.run import Trained
 
+CORRECTED_AFTER_S = 20.0
+FAR_OFF = 1.4  # times as long, or as short, as was said
 LOG_EVERY_S = 15.0  # without a terminal: a line that often
 
 
@@ -32,7 +35,8 @@ class TrainingScreen:
             disable=not self._console.is_terminal,
         )
         self._task = self._bar.add_task("training", total=None, figures="", visible=False)
-        self._told = 0.0
+        self._told = self._begun = 0.0
+        self._expected: Span | None = None
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -51,12 +55,12 @@ class TrainingScreen:
             f"Plan: {plan.epochs} epochs of {plan.train_rows:,} rows ({plan.tokens_per_epoch:,} tokens), "
             f"{plan.steps:,} steps on {plan.place}"
         )
-        self.note(
-            f"Time: about {duration(plan.seconds)} at {plan.pace_tokens_s:,.0f} tokens/s, measured on this machine"
-        )
+        self.note(f"Time: {time_sentence(plan)}")
+        self._expected, self._begun = plan.seconds, time.monotonic()
 
     def stepped(self, step: Step) -> None:
-        """Move the bar."""
+        """Move the bar, and say so when the time left is another than was said."""
+        self._correct(step)
         figures = f"loss {step.loss:.3f}  {step.tokens_per_s:,.0f} tokens/s  {duration(step.seconds_left)} left"
         name = f"epoch {step.epoch} of {step.epochs}"
         self._bar.update(
@@ -65,6 +69,20 @@ class TrainingScreen:
         if not self._console.is_terminal and time.monotonic() - self._told >= LOG_EVERY_S:
             self._told = time.monotonic()
             self.note(f"  {name}, step {step.step} of {step.steps}: {figures}")
+
+    def _correct(self, step: Step) -> None:
+        """At most once a minute, and only where the whole time is far from the one said last."""
+        spent = time.monotonic() - self._begun
+        if self._expected is None or spent < CORRECTED_AFTER_S:
+            return
+        total = spent + step.seconds_left
+        if self._expected.low / FAR_OFF <= total <= self._expected.high * FAR_OFF:
+            return
+        self._expected = Span(total, total)
+        self.note(
+            f"Time: now about {duration(step.seconds_left)} left at {step.tokens_per_s:,.0f} tokens/s, the pace of the "
+            "last minute"
+        )
 
     def epoch_ended(self, record: EpochRecord, best: bool) -> None:
         """The epoch's figures."""
@@ -84,6 +102,18 @@ def show_result(trained: Trained) -> None:
     console.print(f"\nBundle  {trained.bundle}\nReport  {trained.bundle / 'report' / 'report.html'}", soft_wrap=True)
     console.print(f"\nTry it  bertline serve {trained.bundle}", soft_wrap=True)
     console.print(f"Faster  bertline optimize {trained.bundle}", soft_wrap=True)
+
+
+def time_sentence(plan: Plan) -> str:
+    """How long a run takes: one figure where the timings agree, else a range."""
+    slow, fast = 1 / plan.token_seconds.high, 1 / plan.token_seconds.low
+    if plan.seconds.stable:
+        middle = 1 / plan.token_seconds.middle
+        return f"about {duration(plan.seconds.middle)} at {middle:,.0f} tokens/s, measured on this machine"
+    return (
+        f"{duration(plan.seconds.low)} to {duration(plan.seconds.high)}, because the pace varies here from {slow:,.0f} "
+        f"to {fast:,.0f} tokens/s: something else computes on this machine"
+    )
 
 
 def duration(seconds: float) -> str:

@@ -34,6 +34,7 @@ from bertline.optimisation.settings import OptimizeSettings
 from bertline.optimisation.vocabulary import PrunedVocabulary, prune
 from bertline.text import Tokenizer, Truncation
 from bertline.training.distil_settings import DistilSettings
+from bertline.training.timing import Span, until_stable
 from bertline.training.transfer import check_heads, read_transfer
 
 Tell = Callable[[str], None]
@@ -78,8 +79,8 @@ def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
     check_room(bundle.path, "the bundle with its engines", 2 * held_bytes)
 
 
-def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], float]:
-    """Names of the engines that ``optimise`` would try, and about how many seconds that takes here.
+def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], Span]:
+    """Names of the engines that ``optimise`` would try, and the span of the seconds that it takes here.
 
     Raises:
         BundleError, DataError: as ``optimise``.
@@ -90,7 +91,7 @@ def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], float]
         bench = Bench(bundle, settings, Path(work), lambda _: None)
         opened = time.perf_counter() - began
         names, seconds = bench.plan()
-    return names, opened + seconds
+    return names, Span(opened + seconds.low, opened + seconds.high)
 
 
 def fp32_file(bundle: Bundle) -> Path:
@@ -166,8 +167,8 @@ class Bench:
             f"{processor()}, {usable_cores()} cores",
         )
 
-    def plan(self) -> tuple[list[str], float]:
-        """Names of what would be tried, and about how many seconds that takes here."""
+    def plan(self) -> tuple[list[str], Span]:
+        """Names of what would be tried, and the span of the seconds that it takes here."""
         names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
         if STUDENT in self.networks:
             names = [*names, *(f"{STUDENT}-{one}" for one in names), "cascade"]
@@ -179,12 +180,17 @@ class Bench:
             timed=min(settings.speed_rows, tuning),
             repetitions=settings.repetitions,
         )
-        pieces = [
-            measure_pieces(network, self.tuning, self.bundle.path, self.workshop.folder, self.workshop.lanes)
-            for network in self.networks.values()
-        ]
-        cascade = pieces[0].engine("int8", extent) if STUDENT in self.networks else 0.0
-        return names, sum(one.network(extent) for one in pieces) + cascade
+
+        def seconds() -> float:
+            shop = self.workshop
+            pieces = [
+                measure_pieces(network, self.tuning, self.bundle.path, shop.folder, shop.lanes)
+                for network in self.networks.values()
+            ]
+            cascade = pieces[0].engine("int8", extent) if STUDENT in self.networks else 0.0
+            return sum(one.network(extent) for one in pieces) + cascade
+
+        return names, until_stable(seconds, rounds=2)
 
     def _probe(self, candidates: Mapping[str, Candidate]) -> tuple[Probes, dict[str, str]]:
         """The probes with a student's answers, and the engines that a loader would refuse by them: why, by name."""

@@ -27,7 +27,7 @@ from bertline.training.held_out import HeldOut, read_held_out
 from bertline.training.kept import Kept, OnValidation, measure_closeness
 from bertline.training.loop import Run, score
 from bertline.training.narrow import Width, busy_heads, narrow
-from bertline.training.pace import measure_pace
+from bertline.training.pace import measure_run
 from bertline.training.progress import Plan, Progress
 from bertline.training.speed import Speed, side_by_side
 from bertline.training.student import Origin, begin
@@ -267,8 +267,8 @@ class _Work:
         }
 
     def _plan(self, task: Task) -> Plan:
-        settings, tokens = self.settings.loop(), sum(self.train.lengths)
-        pace = measure_pace(self.student, self.train, settings, self.placement, task)
+        settings = self.settings.loop()
+        seconds, token_seconds = measure_run(self.student, self.train, self.validation, settings, self.placement, task)
         return Plan(
             train_rows=len(self.train),
             validation_rows=len(self.validation),
@@ -276,8 +276,8 @@ class _Work:
             labels=self.teacher.bundle.manifest.labels,
             epochs=settings.epochs,
             steps=len(self.train.plan(settings.batch_tokens, 0)) * settings.epochs,
-            tokens_per_epoch=tokens,
+            tokens_per_epoch=sum(self.train.lengths),
             place=self.placement.name,
-            pace_tokens_s=pace,
-            seconds=tokens * settings.epochs / pace,
+            seconds=seconds,
+            token_seconds=token_seconds,
         )

@@ -33,6 +33,7 @@ from bertline.training.schedule import rate_factor
 from bertline.training.settings import TrainSettings
 from bertline.training.stop import StopRequest
 from bertline.training.task import Task, classification
+from bertline.training.timing import Pace
 
 SCORING_TOKENS = 4096
 _SHOWN_LINES = 8
@@ -79,7 +80,7 @@ class Run:
         balanced = self.settings.class_weights == "balanced"
         self.learned = self.task or classification(self.train, self.validation, balanced=balanced)
         self.saved = time.monotonic()
-        self.begun, self.begun_tokens = time.monotonic(), 0
+        self.pace, self.validation_s = Pace(), 0.0
 
     def _plan(self, epoch: int) -> list[list[int]]:
         return self.train.plan(self.settings.batch_tokens, epoch_seed(self.settings.seed, epoch))
@@ -95,7 +96,7 @@ class Run:
         self._end_epoch(batches)
 
     def _batch(self, indices: list[int], mean_rows: float) -> None:
-        at, settings = self.position, self.settings
+        at, settings, began = self.position, self.settings, time.monotonic()
         batch = self.train.batch(indices)
         ids, attend = to_device(batch, self.placement.device, reads_attend=self.learned.reads_attend)
         torch.manual_seed(step_seed(settings.seed, at.step))
@@ -109,15 +110,15 @@ class Run:
         self.optimiser.step(rate_factor(at.step, self.steps, settings.warmup_ratio))
         at.batch, at.step = at.batch + 1, at.step + 1
         at.epoch_loss, at.epoch_rows = at.epoch_loss + loss, at.epoch_rows + len(indices)
-        self.begun_tokens += int(batch.attend.sum())
+        self.pace.did(int(batch.attend.sum()), time.monotonic() - began)
         self._tell()
 
     def _tell(self) -> None:
-        at, elapsed = self.position, time.monotonic() - self.begun
-        pace = self.begun_tokens / max(elapsed, 1e-9)
-        left = sum(self.train.lengths) * self.settings.epochs * (1 - at.step / self.steps) / max(pace, 1e-9)
+        at, epochs = self.position, self.settings.epochs
+        left = self.pace.seconds_for(sum(self.train.lengths) * epochs * (1 - at.step / self.steps))
+        left += self.validation_s * (epochs - at.epoch)
         loss = at.epoch_loss / max(1, at.epoch_rows)
-        self.progress.stepped(Step(at.step, self.steps, at.epoch + 1, self.settings.epochs, loss, pace, left))
+        self.progress.stepped(Step(at.step, self.steps, at.epoch + 1, epochs, loss, self.pace.per_s, left))
 
     def _not_finite(self, indices: list[int]) -> str:
         lines = sorted(self.train.lines[i] for i in indices)
@@ -129,7 +130,9 @@ class Run:
 
     def _end_epoch(self, batches: list[list[int]]) -> None:
         at = self.position
+        began = time.monotonic()
         record = self._validate(batches)
+        self.validation_s = time.monotonic() - began
         at.history.append(record)
         if self.learned.is_best(at.history):
             at.best_epoch = record.epoch

@@ -6,11 +6,17 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from bertline.evaluation.history import EpochRecord
+from bertline.training.timing import Span
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run is about to do, and how long that takes at the pace measured on this machine."""
+    """What a run is about to do, and how long that takes at the pace measured on this machine.
+
+    Attributes:
+        seconds: of all epochs.
+        token_seconds: of a trained token.
+    """
 
     train_rows: int
     validation_rows: int
@@ -20,13 +26,13 @@ class Plan:
     steps: int
     tokens_per_epoch: int
     place: str
-    pace_tokens_s: float
-    seconds: float
+    seconds: Span
+    token_seconds: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One optimiser step: position, mean loss of the epoch so far, pace, seconds left of the whole run."""
+    """One optimiser step: position, mean loss of the epoch so far, pace of the last minute, seconds left of the run."""
 
     step: int
     steps: int

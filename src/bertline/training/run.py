@@ -25,7 +25,7 @@ from bertline.training.before import check_disk, check_start
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
 from bertline.training.loop import Run, score
-from bertline.training.pace import measure_pace
+from bertline.training.pace import measure_run
 from bertline.training.prepare import Prepared, cut_fact, prepare, tokenise
 from bertline.training.progress import Plan, Progress
 from bertline.training.publish import Made, Measured, measure, publish
@@ -164,8 +164,7 @@ def _plan(
     placement: Placement,
 ) -> Plan:
     train = rows["train"]
-    tokens = sum(train.lengths)
-    pace = measure_pace(classifier, train, settings, placement)
+    seconds, token_seconds = measure_run(classifier, train, rows["validation"], settings, placement)
     return Plan(
         train_rows=len(train),
         validation_rows=len(rows["validation"]),
@@ -173,10 +172,10 @@ def _plan(
         labels=prepared.labels.names,
         epochs=settings.epochs,
         steps=len(train.plan(settings.batch_tokens, 0)) * settings.epochs,
-        tokens_per_epoch=tokens,
+        tokens_per_epoch=sum(train.lengths),
         place=placement.name,
-        pace_tokens_s=pace,
-        seconds=tokens * settings.epochs / pace,
+        seconds=seconds,
+        token_seconds=token_seconds,
     )
 
 

@@ -62,3 +62,16 @@ def test_the_bar_is_for_terminals_only(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert ("32 of 32 rows" in captured.err) == terminal
+
+
+def test_the_time_left_is_that_of_the_last_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """T17: what was disturbed at first, or is disturbed now, says nothing about the rest."""
+    clock = Clock()
+    monkeypatch.setattr(predict_screen, "time", clock)
+    screen = PredictScreen()
+    screen.begin("labelling", 3200)
+    for seconds, rows in ((4.0, 160), (0.5, 1440)):
+        for _ in range(rows):
+            clock.now += seconds
+            screen.advance()
+    assert screen._figures() == "1,600 of 3,200 rows, 2 rows/s, 0:13:20 left"

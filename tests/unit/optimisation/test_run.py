@@ -315,8 +315,9 @@ def test_a_plan_names_what_would_be_tried_and_changes_nothing(
     names, seconds = plan(original, OptimizeSettings(**QUICK))
     more, longer = plan(original, OptimizeSettings(student=student, **QUICK))
     extent = Extent(tuning=ROWS, read=2 * ROWS, timed=16, repetitions=1)
-    assert seconds == pytest.approx(PIECES.network(extent), abs=5), "and what it takes to open the bundle"
-    assert longer == pytest.approx(2 * PIECES.network(extent) + PIECES.engine("int8", extent), abs=5)
+    assert seconds.stable
+    assert seconds.middle == pytest.approx(PIECES.network(extent), abs=5), "and what it takes to open the bundle"
+    assert longer.middle == pytest.approx(2 * PIECES.network(extent) + PIECES.engine("int8", extent), abs=5)
     assert names == ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
     assert more == [*names, *(f"student-{one}" for one in names), "cascade"]
     assert contents(original) == before
