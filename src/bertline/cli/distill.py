@@ -49,7 +49,7 @@ def distill(
         distilled = distil(bundle, data, out, settings, screen, resume=resume, overwrite=overwrite)
     if as_json:
         typer.echo(json.dumps(_record(distilled), ensure_ascii=False))
-    _show(distilled)
+    _show(distilled, settings)
 
 
 def _record(distilled: Distilled) -> dict[str, object]:
@@ -68,10 +68,11 @@ def _record(distilled: Distilled) -> dict[str, object]:
     }
 
 
-def _show(distilled: Distilled) -> None:
+def _show(distilled: Distilled, settings: DistilSettings) -> None:
     from rich.console import Console
 
     from bertline.cli.figures_table import print_figures
+    from bertline.cli.training_screen import show_collapse
 
     kept, speed, difference = distilled.kept, distilled.speed, distilled.kept.difference
     console = Console(stderr=True, highlight=False)
@@ -96,7 +97,8 @@ def _show(distilled: Distilled) -> None:
     )
     report = distilled.bundle / "report" / "report.html"
     console.print(f"\nBundle  {distilled.bundle}\nReport  {report}", soft_wrap=True)
-    console.print(f"\nTry it  bertline serve {distilled.bundle}", soft_wrap=True)
+    if not show_collapse(console, distilled.evaluation, settings):
+        console.print(f"\nTry it  bertline serve {distilled.bundle}", soft_wrap=True)
 
 
 def _size(network: Size) -> str:

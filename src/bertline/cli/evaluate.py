@@ -54,6 +54,7 @@ def evaluate(
     """
     from bertline.cli.figures_table import print_figures
     from bertline.data.examples import read_examples
+    from bertline.evaluation.wording import collapse
     from bertline.inference import load_predictor
 
     with _report_place(report):
@@ -79,6 +80,8 @@ def evaluate(
             typer.echo(json.dumps(evaluation.to_json(), ensure_ascii=False))
         else:
             print_figures(f"{evaluation.rows:,} rows of {dataset.source}", evaluation.headline())
+        if (collapsed := collapse(evaluation)) is not None:
+            typer.echo(f"warning: {collapsed}", err=True)
         if report is not None:
             _write_report(report, evaluation, bundle, dataset.source)
 

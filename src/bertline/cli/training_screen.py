@@ -10,14 +10,19 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from bertline.cli.figures_table import print_figures
 from bertline.evaluation.history import EpochRecord
+from bertline.evaluation.wording import collapse
 from bertline.training.progress import Plan, Step
 from bertline.training.timing import Span
+from bertline.training.settings import TrainSettings
 
 if TYPE_CHECKING:
+    from bertline.evaluation.evaluate import Evaluation
+    from bertline.training.distil_settings import DistilSettings
     from bertline.training.run import Trained
 
 CORRECTED_AFTER_S = 20.0
 FAR_OFF = 1.4  # times as long, or as short, as was said
+RARE_BEYOND = 0.8  # share of the most frequent label from which the others may have been too rare to be learned
 LOG_EVERY_S = 15.0  # without a terminal: a line that often
 
 
@@ -94,14 +99,28 @@ class TrainingScreen:
         )
 
 
-def show_result(trained: Trained) -> None:
-    """The headline figures of a finished run, and where everything is."""
+def show_result(trained: Trained, settings: TrainSettings) -> None:
+    """The headline figures of a finished run, where everything is, and what to do next."""
     console = Console(stderr=True, highlight=False)
     console.print()
     print_figures(f"{trained.measured.evaluation.rows:,} test rows", trained.headline(), stderr=True)
     console.print(f"\nBundle  {trained.bundle}\nReport  {trained.bundle / 'report' / 'report.html'}", soft_wrap=True)
-    console.print(f"\nTry it  bertline serve {trained.bundle}", soft_wrap=True)
-    console.print(f"Faster  bertline optimize {trained.bundle}", soft_wrap=True)
+    if not show_collapse(console, trained.measured.evaluation, settings):
+        console.print(f"\nTry it  bertline serve {trained.bundle}", soft_wrap=True)
+        console.print(f"Faster  bertline optimize {trained.bundle}", soft_wrap=True)
+
+
+def show_collapse(console: Console, evaluation: Evaluation, settings: TrainSettings | DistilSettings) -> bool:
+    """Whether the model gives every text one label; if so, that is said, and what to try."""
+    collapsed = collapse(evaluation)
+    if collapsed is None:
+        return False
+    others = [f"a lower --lr (it was {settings.lr:g})", f"a higher --warmup-ratio (it was {settings.warmup_ratio:g})"]
+    majority = max(one.support for one in evaluation.classes) / evaluation.rows
+    if isinstance(settings, TrainSettings) and settings.class_weights == "none" and majority >= RARE_BEYOND:
+        others.append("--class-weights balanced, because one label has most of the rows")
+    console.print(f"\nwarning: {collapsed}: train again with {' or '.join(others)}", soft_wrap=True, markup=False)
+    return True
 
 
 def time_sentence(plan: Plan) -> str:

@@ -69,6 +69,9 @@ def verdict(evaluation: Evaluation, baselines: Sequence[Baseline]) -> str:
             f"on the others it is right on {percent(evaluation.known_accuracy.value)} "
             f"({percent_range(evaluation.known_accuracy)})."
         )
+    collapsed = collapse(evaluation)
+    if collapsed is not None:
+        return f"{said} {collapsed[0].upper()}{collapsed[1:]}. Train it again, first with a lower learning rate."
     if not baselines:
         return said
     best = max(baselines, key=lambda one: one.accuracy.value)
@@ -100,6 +103,17 @@ def absent_note(evaluation: Evaluation) -> str:
     names += f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""
     them = "it" if len(absent) == 1 else "them"
     return f"No row has the label {names}: how well the model finds {them} cannot be evaluated here."
+
+
+def collapse(evaluation: Evaluation) -> str | None:
+    """What to say of a model that gives every row one label, of which there are several; None of any other."""
+    given = [one for one in evaluation.classes if one.predicted]
+    if len(given) != 1 or sum(one.support > 0 for one in evaluation.classes) < 2:
+        return None
+    return (
+        f"all {evaluation.rows:,} rows got the label “{given[0].label}”: the accuracy is that label's share of them "
+        "and MCC is 0, so the model tells no texts apart"
+    )
 
 
 def calibration_note(evaluation: Evaluation) -> str:

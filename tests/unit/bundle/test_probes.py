@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertline.bundle.probes import NUMBER, PROBES, TOLERANCE, Probes, choose, deviation, read_probes
+from bertline.bundle.engine import Precision
+from bertline.bundle.probes import NUMBER, PROBES, TOLERANCE, Probes, choose, deviation, objection, read_probes
 from bertline.errors import BundleError
 
 LOGITS = np.array([[1.0, -1.0], [-1.0, 1.0], [0.25, 1 / 3]])
@@ -38,6 +40,7 @@ def test_a_bundle_without_probes_has_none(tmp_path: Path) -> None:
         '{"texts": ["a"], "logits": {"full": [1]}}',
         '{"texts": ["a"], "logits": {"full": [[1], [2]]}}',
         '{"texts": 5, "logits": {}}',
+        '{"texts": ["a"], "logits": {"full": [[NaN, 1.0]]}}',
     ],
 )
 def test_a_damaged_file_is_a_bundle_error(tmp_path: Path, content: str) -> None:
@@ -68,6 +71,70 @@ def test_a_network_that_always_says_the_same_is_outside_every_tolerance() -> Non
     same = np.broadcast_to(LOGITS.mean(axis=0), LOGITS.shape)
     assert deviation(LOGITS, same) == pytest.approx(1.0)
     assert max(TOLERANCE.values()) < 0.5
+
+
+SAME = np.broadcast_to([-2.1, 0.4], (16, 2))
+ALMOST = SAME + np.linspace(0, 1e-7, 32).reshape(16, 2)
+
+
+@pytest.mark.parametrize(
+    ("reference", "rounding", "temperature"),
+    [
+        (SAME, 1e-6, 1.0),
+        (ALMOST, 1e-6, 0.05),  # the lowest temperature that is ever fitted
+        (40 * SAME, 3e-5, 20.0),
+        (40 * SAME, 3e-5, 0.05),
+        (1e5 * SAME, 0.1, 1.0),
+        (1e-7 * SAME, 1e-8, 1.0),
+        (1e-7 * LOGITS, 1e-8, 1.0),
+        (np.zeros((16, 3)), 1e-7, 1.0),
+    ],
+)
+def test_rounding_is_no_objection_however_little_the_logits_differ(
+    reference: np.ndarray,  # type: ignore[type-arg]
+    rounding: float,
+    temperature: float,
+) -> None:
+    """T7: a network that answers all texts alike, one whose logits are tiny, and both at once."""
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], reference.shape)
+    assert objection(reference, reference + rounding * signs, "fp32", temperature) is None
+
+
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("reference", [SAME, ALMOST, 40 * SAME])
+def test_another_answer_is_one_even_where_all_are_alike(reference: np.ndarray, precision: Precision) -> None:  # type: ignore[type-arg]
+    """T7: what is not there any more is the division by nearly nothing, not the comparison."""
+    assert objection(reference, reference * 0.9, precision) is not None
+    assert objection(reference, reference[:, ::-1], precision) is not None
+
+
+def test_a_difference_is_as_large_as_what_it_does_to_probabilities() -> None:
+    """T7: the same logits are nearly one answer at a temperature of 20, and far apart at 0.05."""
+    found = np.add(SAME, [0.02, 0.0])
+    assert objection(SAME, found, "int8", 20.0) is None
+    assert objection(SAME / 100, np.add(SAME / 100, [0.02, 0.0]), "int8", 0.05) is not None
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (LOGITS[:, :1], r"its logits of the probe texts have the shape \[3, 1\] instead of \[3, 2\]"),
+        (LOGITS[:2], r"its logits of the probe texts have the shape \[2, 2\] instead of \[3, 2\]"),
+        (np.where(LOGITS < 0, np.nan, LOGITS), "its logits of the probe texts are not all finite numbers"),
+        (
+            -LOGITS,
+            "its logits of the probe texts are off by 20[0-9].[0-9]% of their spread, and 20.0% is allowed for int8",
+        ),
+    ],
+)
+def test_an_objection_says_what_is_wrong_with_the_answers_and_blames_no_machine(
+    found: np.ndarray,  # type: ignore[type-arg]
+    said: str,
+) -> None:
+    """T7."""
+    why = objection(LOGITS, found, "int8")
+    assert why is not None
+    assert re.fullmatch(said, why), why
 
 
 @given(st.lists(st.integers(1, 512), min_size=1, max_size=80))

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from bertline.bundle import Manifest, load, writing
-from bertline.bundle.probes import EMBEDDING, read_probes
+from bertline.bundle.probes import EMBEDDING, TOLERANCE, Probes, read_probes
 from bertline.bundle.tree import sha256
 from bertline.errors import BundleError
 from bertline.inference import load_predictor
@@ -225,6 +225,42 @@ def test_engines_that_lose_more_than_allowed_are_reported_but_not_shipped(copy: 
     assert found.measured["student-fp32"].quality.drop_points > 5
     assert "student-fp32" not in shipped
     assert "student-fp32" in json.loads((copy / "report" / "engines.json").read_text())["engines"]
+
+
+def test_what_a_loader_would_refuse_is_reported_with_the_reason_and_neither_picked_nor_written(
+    copy: Path, student: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T7: one rule for picking and loading. int8 would be picked, its answers count as too far away."""
+    monkeypatch.setitem(TOLERANCE, "int8", 1e-9)
+    settings = OptimizeSettings(max_accuracy_drop=100, goal="size", student=student, **QUICK)
+    found = optimise(copy, settings, lambda _: None)
+    eight = {name for name, one in found.candidates.items() if one.engine.precision == "int8"}
+    assert found.refused == eight
+    assert {"int8", "small", "student-int8", "cascade"} <= eight
+    assert found.picked in {"fp32", "student-fp32"}
+    assert found.frontier <= {"fp32", "student-fp32"}
+    assert {one.name for one in load(copy).manifest.engines} == {"fp32", "student-fp32"}
+    assert load_predictor(copy).engine == found.picked
+    record = json.loads((copy / "report" / "engines.json").read_text())["engines"]
+    assert re.fullmatch(
+        r"cannot be used: its logits of the probe texts are off by .*% of their spread, and 0\.0% is allowed for int8",
+        record["int8"]["note"],
+    )
+    assert record["cascade"]["note"].endswith(
+        f"; cannot be used: its part {found.candidates['cascade'].engine.parts[0]} cannot"
+    )
+
+
+def test_a_bundle_whose_own_engine_is_wrong_is_refused(copy: Path) -> None:
+    """T7: everything is compared with it, so nothing may be picked by it."""
+    probes = read_probes(copy)
+    bundle = load(copy)
+    with writing(copy, bundle.manifest, overwrite=True) as staging:
+        shutil.copytree(bundle.path, staging, dirs_exist_ok=True)
+        Probes(probes.texts, {"full": -probes.logits["full"]}).write(staging)
+    message = r"the engine fp32 of .*tiny cannot be used: its logits of the probe texts are off by .*: train it again"
+    with pytest.raises(BundleError, match=message):
+        optimise(copy, OptimizeSettings(**QUICK), lambda _: None)
 
 
 def test_few_rows_bring_a_caveat(copy: Path) -> None:

@@ -1,0 +1,103 @@
+"""T7: a training that ends in one answer for everything is called that, and its bundle works like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bertline.bundle import load
+from bertline.cli.training_screen import show_result
+from bertline.errors import TrainingError
+from bertline.inference import load_predictor
+from bertline.optimisation import run as optimisation
+from bertline.optimisation.cold import ColdStart
+from bertline.optimisation.run import optimise
+from bertline.optimisation.settings import OptimizeSettings
+from bertline.training.progress import Silent
+from bertline.training.run import Trained, train
+from tests.unit.training.conftest import sentences, write_csv
+from tests.unit.training.test_run import settings
+
+RATES = (0.1, 1.0, 10.0)  # logits that differ in the third digit, and logits that do not differ, small and large
+TEXTS = ["is it at us", "on or an um", ""]
+
+
+@pytest.fixture(scope="module")
+def collapsed(model: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[float, Trained]:
+    folder = tmp_path_factory.mktemp("collapsed")
+    return {rate: train(str(table), folder / f"{rate:g}", settings(model, lr=rate), Silent()) for rate in RATES}
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_its_end_says_so_and_what_to_try_and_does_not_invite_to_use_it(
+    collapsed: dict[float, Trained], rate: float, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluation = collapsed[rate].measured.evaluation
+    assert (evaluation.mcc.value, evaluation.accuracy.value) == (0.0, 0.5)
+    given = next(one.label for one in evaluation.classes if one.predicted)
+    show_result(collapsed[rate], settings(model, lr=rate))
+    said = capsys.readouterr().err
+    assert (
+        f"warning: all 16 rows got the label “{given}”: the accuracy is that label's share of them and MCC is 0, "
+        f"so the model tells no texts apart: train again with a lower --lr (it was {rate:g}) "
+        "or a higher --warmup-ratio (it was 0.1)\n"
+    ) in said
+    assert "Try it" not in said
+    assert "Faster" not in said
+    report = (collapsed[rate].bundle / "report" / "report.html").read_text(encoding="utf-8")
+    assert f"All 16 rows got the label “{given}”" in report
+
+
+def test_a_model_that_tells_texts_apart_is_not_called_that(
+    model: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = train(str(table), tmp_path / "words", settings(model), Silent())
+    show_result(trained, settings(model))
+    said = capsys.readouterr().err
+    assert "warning" not in said
+    assert f"Try it  bertline serve {trained.bundle}" in said
+    assert f"Faster  bertline optimize {trained.bundle}" in said
+
+
+def test_where_one_label_has_most_rows_weights_are_advised_too(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A single answer, by scores that do differ."""
+    rows = sentences(400)
+    few = [row for row in rows if row[1] == "good"][:160] + [row for row in rows if row[1] == "bad"][:16]
+    asked = settings(model, lr=1e-3)
+    trained = train(str(write_csv(tmp_path / "few.csv", few)), tmp_path / "few", asked, Silent())
+    assert trained.measured.logits.std(axis=0).min() > 0.5
+    show_result(trained, asked)
+    said = capsys.readouterr().err
+    assert "rows got the label “good”" in said
+    assert said.rstrip().endswith("or --class-weights balanced, because one label has most of the rows")
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_its_bundle_is_loaded_and_optimised_without_a_word(
+    collapsed: dict[float, Trained], rate: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Warnings are errors: none of the engines is left out, neither before nor after."""
+    monkeypatch.setattr(optimisation, "measure_cold_start", lambda *_, **__: ColdStart(0.25, 42.0))
+    bundle = collapsed[rate].bundle
+    before = load_predictor(bundle)
+    assert before.engine == "fp32"
+    found = optimise(bundle, OptimizeSettings(repetitions=1, speed_rows=16), lambda _: None)
+    after = load_predictor(bundle)
+    assert after.engine == found.picked
+    assert [one.label for one in after.predict(TEXTS)] == [one.label for one in before.predict(TEXTS)]
+    for one in load(bundle).manifest.engines:
+        assert load_predictor(bundle, engine=one.name).engine == one.name
+
+
+def test_weights_that_are_no_numbers_after_the_last_step_are_refused_with_the_remedy(
+    model: Path, table: Path, tmp_path: Path
+) -> None:
+    """The loss was finite each time that it was looked at."""
+    one_step = settings(model, lr=1e30, epochs=1, batch_tokens=100_000)
+    message = r"the model's logits are not finite on 16 of 16 rows: its weights diverged, so train again with a lower"
+    with pytest.raises(TrainingError, match=message):
+        train(str(table), tmp_path / "words", one_step, Silent())
+    assert not (tmp_path / "words").exists()
