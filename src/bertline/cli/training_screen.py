@@ -10,7 +10,6 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from bertline.cli.figures_table import print_figures
 from bertline.evaluation.history import EpochRecord
-from bertline.evaluation.wording import collapse
 from bertline.training.progress import Plan, Step
 from bertline.training.timing import Span
 from bertline.training.settings import TrainSettings
@@ -112,6 +111,8 @@ def show_result(trained: Trained, settings: TrainSettings) -> None:
 
 def show_collapse(console: Console, evaluation: Evaluation, settings: TrainSettings | DistilSettings) -> bool:
     """Whether the model gives every text one label; if so, that is said, and what to try."""
+    from bertline.evaluation.wording import collapse
+
     collapsed = collapse(evaluation)
     if collapsed is None:
         return False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from bertline.bundle import load
+from bertline.cli.main import main
 from bertline.cli.training_screen import show_result
 from bertline.errors import TrainingError
 from bertline.inference import load_predictor
@@ -90,6 +92,32 @@ def test_its_bundle_is_loaded_and_optimised_without_a_word(
     assert [one.label for one in after.predict(TEXTS)] == [one.label for one in before.predict(TEXTS)]
     for one in load(bundle).manifest.engines:
         assert load_predictor(bundle, engine=one.name).engine == one.name
+
+
+def test_measuring_it_on_other_rows_says_it_too(
+    collapsed: dict[float, Trained], table: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bertline", "evaluate", str(collapsed[1.0].bundle), str(table)])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err.startswith("warning: all 160 rows got the label “")
+
+
+def test_a_student_of_it_collapses_too_and_that_is_said(
+    collapsed: dict[float, Trained],
+    table: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags = ["--layers", "1", "--epochs", "1", "--precision", "fp32", "--out", str(tmp_path / "small")]
+    monkeypatch.setattr(sys, "argv", ["bertline", "distill", str(collapsed[10.0].bundle), str(table), *flags])
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr().err
+    assert "warning: all 16 rows got the label “" in said
+    assert "train again with a lower --lr (it was 0.0001) or a higher --warmup-ratio (it was 0.1)\n" in said
+    assert "Try it" not in said
 
 
 def test_weights_that_are_no_numbers_after_the_last_step_are_refused_with_the_remedy(
