@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from bertline.cli.figures_table import print_figures
 from bertline.evaluation.history import EpochRecord
 from bertline.training.progress import Plan, Step
-from bertline.training.timing import Span
 from bertline.training.settings import TrainSettings
+from bertline.training.timing import Span
 
 if TYPE_CHECKING:
     from bertline.evaluation.evaluate import Evaluation
