@@ -39,6 +39,13 @@ def evaluate(
     ] = None,
     format: Annotated[str | None, typer.Option(help="csv, tsv, jsonl or parquet; else by the suffix.")] = None,
     encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between the fields of CSV and TSV, such as ; or tab; else what the header says.")
+    ] = None,
+    no_header: Annotated[
+        bool,
+        typer.Option("--no-header", help="The first line of CSV and TSV is a row; columns are column_1 and so on."),
+    ] = False,
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="Leave unusable rows out and count them.")
     ] = False,
@@ -66,6 +73,8 @@ def evaluate(
             slice_columns=tuple(slice_columns or ()),
             format=format,
             encoding=encoding,
+            delimiter=delimiter,
+            header=not no_header,
             skip_bad_rows=skip_bad_rows,
             trainable=False,
         )

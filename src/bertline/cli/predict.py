@@ -48,6 +48,13 @@ def predict(
         str | None, typer.Option(help="Column of --input with the text; without it, found by its name.")
     ] = None,
     encoding: Annotated[str, typer.Option(help="Of --input or of standard input.")] = "utf-8",
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="Between the fields of --input, such as ; or tab; without it, what the header says."),
+    ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="The first line of --input is a row; columns are column_1 and so on.")
+    ] = False,
     skip_bad_rows: Annotated[
         bool,
         typer.Option("--skip-bad-rows", help="Leave out rows that cannot be labelled, and say how many."),
@@ -74,7 +81,14 @@ def predict(
     """
     with _reader_may_leave():
         if source is None:
-            _only_with_input(output=target != STANDARD, format=format, text_column=text_column, overwrite=overwrite)
+            _only_with_input(
+                output=target != STANDARD,
+                format=format,
+                text_column=text_column,
+                overwrite=overwrite,
+                delimiter=delimiter,
+                no_header=no_header,
+            )
             _label_texts(
                 *(bundle, engine, texts or [], encoding),
                 skip_bad_rows=skip_bad_rows,
@@ -88,7 +102,7 @@ def predict(
             raise UsageError("--json is for texts: with --input, name the --output .jsonl or pass --format jsonl")
         from bertline.cli.predict_table import Table, label_table
 
-        table = Table(source, target, format, encoding, text_column, skip_bad_rows, overwrite)
+        table = Table(source, target, format, encoding, text_column, skip_bad_rows, overwrite, delimiter, not no_header)
         label_table(bundle, table, top_k or 1, engine=engine)
 
 

@@ -13,8 +13,9 @@ from bertline.bundle.verify import read_manifest
 from bertline.cli.predict_added import Added
 from bertline.cli.predict_screen import PredictScreen, Tally, note, skipped_sentence
 from bertline.cli.predict_texts import Reads
-from bertline.data.columns import TEXT_NAMES, find_column
+from bertline.data.columns import TEXT_NAMES, find_column, hint_of, shortened
 from bertline.data.formats import STANDARD, format_of, is_gzip_name, name_of
+from bertline.data.names import canonical
 from bertline.data.rows import BadRow, BadRows, Row
 from bertline.data.table import open_writer, read_rows
 from bertline.destination import check_name, check_place, check_room, claim
@@ -37,6 +38,8 @@ class Table:
     text_column: str | None = None
     skip_bad_rows: bool = False
     overwrite: bool = False
+    delimiter: str | None = None
+    header: bool = True
 
     @property
     def name(self) -> str:
@@ -79,7 +82,9 @@ class Table:
 
     def rows(self) -> Iterator[Row | BadRow]:
         """The input's rows from its beginning."""
-        return read_rows(self.source, format=self.format, encoding=self.encoding)
+        return read_rows(
+            self.source, format=self.format, encoding=self.encoding, delimiter=self.delimiter, header=self.header
+        )
 
     def bad_rows(self) -> BadRows:
         """Where to count what cannot be labelled."""
@@ -193,9 +198,17 @@ def take_survey(table: Table, screen: PredictScreen, reads: Reads) -> tuple[Surv
 
 
 def _text_column(table: Table, columns: Sequence[str]) -> str:
-    if len(columns) == 1 and table.text_column is None:
-        return columns[0]
-    return find_column(table.name, columns, table.text_column, TEXT_NAMES, "text")
+    """The column of the text; the only one, unless what names it may be a text itself."""
+    kind, given = table.input_format, table.text_column
+    if len(columns) > 1 or given is not None:
+        return find_column(table.name, columns, given, TEXT_NAMES, "text", hint_of(kind, columns, header=table.header))
+    [column] = columns
+    if kind in ("csv", "tsv") and table.header and canonical(column).casefold() not in TEXT_NAMES:
+        raise DataError(
+            f"{table.name} has one column, and its first line is {shortened(column)!r}: pass --no-header if that is a "
+            "text, or name it with --text-column if it is a header"
+        )
+    return column
 
 
 def _checked(row: Row | BadRow, text_column: str, reads: Reads) -> Row | BadRow:
@@ -229,4 +242,10 @@ def _nothing(table: Table, head: Sequence[Row | BadRow]) -> DataError:
     for row in head:
         if isinstance(row, BadRow):
             bad.add(row)
-    return bad.error() if bad else DataError(f"{table.name} has no rows: there is nothing to label")
+    return (
+        bad.error()
+        if bad
+        else DataError(
+            f"{table.name} has no rows: there is nothing to label{hint_of(table.input_format, (), header=table.header)}"
+        )
+    )

@@ -14,22 +14,29 @@ TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "m
 LABEL_NAMES = ("label", "category", "class", "sentiment", "topic", "intent", "target")
 
 
-def find_column(source: str, columns: Sequence[str], given: str | None, names: Sequence[str], what: str) -> str:
+def find_column(
+    source: str, columns: Sequence[str], given: str | None, names: Sequence[str], what: str, hint: str = ""
+) -> str:
     """The column ``given``, or the only one whose name is among ``names``.
 
-    ``what`` is "text" or "label", and the flag in messages ``--{what}-column``.
+    ``what`` is "text" or "label", and the flag in messages ``--{what}-column``; ``hint`` is what else may help.
 
     Raises:
         DataError: no such column, or more than one; the message lists the columns there are.
     """
     if given is not None:
         return check_column(source, columns, given, f"--{what}-column")
-    found = [column for column in columns if canonical(column).casefold() in names]
+    found = candidates(columns, names)
     if len(found) == 1:
         return found[0]
     several = " and ".join(repr(column) for column in found)
     fault = f"could take its {what} from {several}" if found else f"has no column that is known to hold the {what}"
-    raise DataError(f"{source} {fault}: name it with --{what}-column (its columns are {_listed(columns)})")
+    raise DataError(f"{source} {fault}: name it with --{what}-column (its columns are {_listed(columns)}){hint}")
+
+
+def candidates(columns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The columns whose name is among ``names``."""
+    return [column for column in columns if canonical(column).casefold() in names]
 
 
 def check_column(source: str, columns: Sequence[str], given: str, flag: str) -> str:
@@ -44,12 +51,34 @@ def check_column(source: str, columns: Sequence[str], given: str, flag: str) -> 
     if not alike:
         alike = [column for column in columns if canonical(column).casefold() == canonical(given).casefold()]
     if len(alike) != 1:
-        raise DataError(f"{source} has no column {given!r}: correct {flag} (its columns are {_listed(columns)})")
+        listed = _listed(columns)
+        raise DataError(
+            f"{source} has no column {given!r}: correct {flag} or rename the column (its columns are {listed})"
+        )
     return alike[0]
 
 
+def hint_of(kind: str, columns: Sequence[str], *, header: bool) -> str:
+    """What may have gone wrong where no column of CSV has the name that it should have.
+
+    >>> hint_of("csv", ["A fine film."], header=True)
+    '; if its first line is no header, pass --no-header'
+    """
+    if kind not in ("csv", "tsv"):
+        return ""
+    hints = ["if its first line is no header, pass --no-header"] if header else []
+    if any(mark in column for column in columns for mark in ",;\t|"):
+        hints.append("if something else stands between its fields, pass --delimiter")
+    return "".join(f"; {one}" for one in hints)
+
+
+def shortened(column: str) -> str:
+    """A column's name for a message."""
+    return column if len(column) <= 60 else f"{column[:59]}…"
+
+
 def _listed(columns: Sequence[str], most: int = 20) -> str:
-    shown = [repr(column if len(column) <= 60 else f"{column[:59]}…") for column in columns[:most]]
+    shown = [repr(shortened(column)) for column in columns[:most]]
     return ", ".join(shown) + (f" and {len(columns) - most} more" if len(columns) > most else "")
 
 

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from bertline.data.columns import LABEL_NAMES, TEXT_NAMES, check_column, field_of, find_column, name_of_value
+from bertline.data.columns import (
+    LABEL_NAMES,
+    TEXT_NAMES,
+    candidates,
+    check_column,
+    field_of,
+    find_column,
+    hint_of,
+    name_of_value,
+)
 from bertline.data.formats import STANDARD, Location, format_of, name_of
 from bertline.data.names import told_apart
 from bertline.data.rows import BadRow, BadRows, Row
@@ -50,8 +59,11 @@ def read_examples(
     slice_columns: Sequence[str] = (),
     format: str | None = None,
     encoding: str = "utf-8",
+    delimiter: str | None = None,
+    header: bool = True,
     skip_bad_rows: bool = False,
     trainable: bool = True,
+    like: Dataset | None = None,
 ) -> Dataset:
     """Read a table of labelled text.
 
@@ -63,9 +75,12 @@ def read_examples(
         slice_columns: columns to keep in ``Example.fields``.
         format: as for ``read_rows``.
         encoding: as for ``read_rows``.
+        delimiter: as for ``read_rows``.
+        header: as for ``read_rows``.
         skip_bad_rows: leave bad rows out and count them in ``Dataset.skipped``, instead of raising.
         trainable: ask for two labels or more, one of them with two examples or more. False for a table to
             evaluate on.
+        like: a table whose columns are taken here too, where this one has them.
 
     Raises:
         DataError: the table cannot be read, a column is not there or in doubt, rows are bad, or there is
@@ -73,12 +88,16 @@ def read_examples(
     """
     name, kind = name_of(source, "input"), format_of(source, format)
     bad = BadRows(name, "row" if kind == "parquet" else "line")
-    rows = read_rows(source, format=format, encoding=encoding)
+    rows = read_rows(source, format=format, encoding=encoding, delimiter=delimiter, header=header)
     head = _lookahead(rows)
-    seen = dict.fromkeys(column for row in head if isinstance(row, Row) for column in row.values)
+    seen = tuple(dict.fromkeys(column for row in head if isinstance(row, Row) for column in row.values))
     if not seen:
-        raise _nothing(name, kind, head, bad, skip_bad_rows)
-    columns = _Columns.find(name, tuple(seen), text_column, label_column, group_column, slice_columns)
+        raise _nothing(name, kind, head, bad, skip_bad_rows, header)
+    if like is not None:
+        text_column = text_column or (like.text_column if like.text_column in seen else None)
+        label_column = label_column or (like.label_column if like.label_column in seen else None)
+    hint = hint_of(kind, seen, header=header)
+    columns = _Columns.find(name, seen, text_column, label_column, group_column, slice_columns, hint)
     examples: list[Example] = []
     spelt: dict[str, dict[str, None]] = {}  # label → its spellings in their order
     for row in chain(head, rows):
@@ -113,18 +132,24 @@ def check_head(
     label_column: str | None = None,
     format: str | None = None,
     encoding: str = "utf-8",
+    delimiter: str | None = None,
+    header: bool = True,
 ) -> None:
     """Read the first rows of a file alone: can it be read, and has it these columns? Pipes are not touched.
+
+    Which of several columns it may be, another table can tell.
 
     Raises:
         DataError: as ``read_examples``, which reads all of it.
     """
     if source == STANDARD or (Path(source).exists() and not Path(source).is_file()):
         return
-    head = _lookahead(read_rows(source, format=format, encoding=encoding))
-    seen = dict.fromkeys(column for row in head if isinstance(row, Row) for column in row.values)
-    if seen:
-        _Columns.find(name_of(source, "input"), tuple(seen), text_column, label_column, None, ())
+    head = _lookahead(read_rows(source, format=format, encoding=encoding, delimiter=delimiter, header=header))
+    seen = tuple(dict.fromkeys(column for row in head if isinstance(row, Row) for column in row.values))
+    name, hint = name_of(source, "input"), hint_of(format_of(source, format), seen, header=header)
+    for what, names, given in (("text", TEXT_NAMES, text_column), ("label", LABEL_NAMES, label_column)):
+        if seen and (given is not None or len(candidates(seen, names)) < 2):
+            find_column(name, seen, given, names, what, hint)
 
 
 def _lookahead(rows: Iterator[Row | BadRow]) -> list[Row | BadRow]:
@@ -138,14 +163,15 @@ def _lookahead(rows: Iterator[Row | BadRow]) -> list[Row | BadRow]:
     return head
 
 
-def _nothing(name: str, kind: str, head: Sequence[Row | BadRow], bad: BadRows, skip: bool) -> DataError:
+def _nothing(name: str, kind: str, head: Sequence[Row | BadRow], bad: BadRows, skip: bool, header: bool) -> DataError:
     for row in head:
         if isinstance(row, BadRow):
             bad.add(row)
     if bad:
         return bad.error(skipped=skip)
     what = "a header line but no rows" if kind in ("csv", "tsv") else "no rows"
-    return DataError(f"{name} has {what}: give rows with a text and a label")
+    hint = hint_of(kind, (), header=header)
+    return DataError(f"{name} has {what}: give rows with a text and a label{hint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +191,12 @@ class _Columns:
         label: str | None,
         group: str | None,
         slices: Sequence[str],
+        hint: str,
     ) -> _Columns:
         return cls(
             source,
-            find_column(source, columns, text, TEXT_NAMES, "text"),
-            find_column(source, columns, label, LABEL_NAMES, "label"),
+            find_column(source, columns, text, TEXT_NAMES, "text", hint),
+            find_column(source, columns, label, LABEL_NAMES, "label", hint),
             None if group is None else check_column(source, columns, group, "--group-column"),
             tuple(check_column(source, columns, one, "--slice-columns") for one in slices),
         )

@@ -53,6 +53,18 @@ def format_of(location: Location, given: str | None = None) -> Format:
     return SUFFIXES[suffixes[-1]]
 
 
+def format_beside(location: Location, given: str | None) -> str | None:
+    """The format of a further table of a command: what its suffix says, else ``given`` as for the first one.
+
+    >>> format_beside("test.json", "jsonl"), format_beside("test.csv", "jsonl"), format_beside("test.csv", None)
+    ('jsonl', 'csv', None)
+    """
+    try:
+        return given and format_of(location)
+    except DataError:
+        return given
+
+
 def delimiter_of(given: str) -> str:
     r"""The character between two fields: itself, or written as ``\t`` or ``tab``.
 

@@ -91,7 +91,11 @@ class BadRows:
         shown += [f"and {number - SHOWN:,} more"] if number > SHOWN else []
         rows, them = ("row", "it") if number == 1 else ("rows", "them")
         remedies = [f"fix {them}"]
-        remedies += ["give the file's --encoding (such as latin-1 or cp1252)"] if UNDECODABLE in self.counts else []
+        remedies += (
+            ["give the file's --encoding (such as latin-1 or cp1252)", "save it as UTF-8"]
+            if UNDECODABLE in self.counts
+            else []
+        )
         remedies += [] if skipped else [f"pass --skip-bad-rows to leave {them} out"]
         return DataError(
             f"{self.source} has {'only ' if skipped else ''}{number:,} bad {rows} ({'; '.join(shown)}); "

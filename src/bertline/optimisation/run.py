@@ -33,7 +33,6 @@ from bertline.optimisation.publish import publish
 from bertline.optimisation.settings import OptimizeSettings
 from bertline.optimisation.vocabulary import PrunedVocabulary, prune
 from bertline.text import Tokenizer, Truncation
-from bertline.training.distil_settings import DistilSettings
 from bertline.training.timing import Span, until_stable
 from bertline.training.transfer import check_heads, read_transfer
 
@@ -70,7 +69,7 @@ def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
     """
     check_report_package()
     if settings.unlabelled:
-        check_heads(None, DistilSettings(unlabelled=settings.unlabelled))
+        check_heads(None, settings.tables())
     if settings.student is not None:
         load(settings.student, verify=False)
     folders = [bundle.path, *([] if settings.student is None else [settings.student])]
@@ -128,7 +127,7 @@ class Bench:
             self.networks[STUDENT] = self._student(settings.student)
         texts: tuple[str, ...] = ()
         if settings.unlabelled:
-            texts = read_transfer(None, DistilSettings(unlabelled=settings.unlabelled), ()).texts
+            texts = read_transfer(None, settings.tables(), ()).texts
         self.unlabelled = self.tokenizer.encode(texts, self.truncation)
         self.workshop = Workshop(work, self.tuning, self._pruned(), bundle.manifest.temperature)
 

@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bertline.training.distil_settings import DistilSettings
+
 Goal = Literal["throughput", "latency", "size"]
 
 
@@ -17,7 +19,26 @@ class OptimizeSettings(BaseModel):
     goal: Goal = Field("throughput", description="what the picked engine is best at")
     student: Path | None = Field(None, description="bundle that bertline distill made of this one: tried, and cascaded")
     unlabelled: tuple[str, ...] = Field((), description="tables of text: say how often engines agree with fp32")
+    text_column: str | None = Field(None, description="column of the text in them; found by name when not given")
+    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(
+        None, description="format of those whose suffix says none"
+    )
+    encoding: str = Field("utf-8", description="their encoding; UTF-16 and UTF-32 are recognised, too")
+    delimiter: str | None = Field(
+        None, description="between their fields in CSV and TSV, such as ; or tab; else what the header says"
+    )
+    no_header: bool = Field(
+        False, description="their first line in CSV and TSV is a row; the columns are column_1, column_2 and so on"
+    )
+    skip_bad_rows: bool = Field(False, description="leave their unusable rows out, instead of stopping")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="of the bound on the loss of a cascade")
     kept_tokens: int = Field(8000, ge=200, description="rows of a pruned embedding table")
     speed_rows: int = Field(512, ge=16, description="texts whose time is taken")
     repetitions: int = Field(5, ge=1, description="of each measurement of speed; medians are shown")
+
+    def tables(self) -> DistilSettings:
+        """What is said of the unlabelled tables, as ``read_transfer`` takes it."""
+        shared = DistilSettings.model_fields.keys() & {
+            "unlabelled", "text_column", "format", "encoding", "delimiter", "no_header", "skip_bad_rows",
+        }  # fmt: skip
+        return DistilSettings(**{name: getattr(self, name) for name in shared})

@@ -42,9 +42,15 @@ class DistilSettings(BaseModel):
         None, description="labelled rows to measure on, half of them to choose the epoch; else the bundle's own"
     )
     format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(
-        None, description="format of DATA; else its suffix"
+        None, description="format of DATA, and of other tables whose suffix says none; else their suffix"
     )
-    encoding: str = Field("utf-8", description="encoding of text files")
+    encoding: str = Field("utf-8", description="encoding of all text files; UTF-16 and UTF-32 are recognised, too")
+    delimiter: str | None = Field(
+        None, description="between the fields of CSV and TSV, such as ; or tab; else what the header says"
+    )
+    no_header: bool = Field(
+        False, description="the first line of CSV and TSV is a row, and the columns are column_1, column_2 and so on"
+    )
     skip_bad_rows: bool = Field(False, description="leave unusable rows out and count them, instead of stopping")
 
     epochs: int = Field(4, ge=1, description="passes over the texts")

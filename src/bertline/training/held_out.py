@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bertline.bundle import Bundle
 from bertline.bundle.reference import ReferenceRows, read_reference
 from bertline.data.examples import Example, read_examples
+from bertline.data.formats import format_beside
 from bertline.data.labels import Labels
 from bertline.data.split import stratified_split
 from bertline.errors import DataError, UsageError
@@ -58,7 +59,10 @@ def _halves(bundle: Bundle, settings: DistilSettings) -> HeldOut:
         str(settings.eval_data),
         text_column=settings.text_column,
         label_column=settings.label_column,
+        format=format_beside(str(settings.eval_data), settings.format),
         encoding=settings.encoding,
+        delimiter=settings.delimiter,
+        header=not settings.no_header,
         skip_bad_rows=settings.skip_bad_rows,
         trainable=False,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from bertline.data.duplicates import cross_duplicates
 from bertline.data.examples import Dataset, Example, check_head, read_examples
 from bertline.data.fingerprint import Fingerprint, fingerprint
+from bertline.data.formats import format_beside
 from bertline.data.labels import Labels
 from bertline.data.names import canonical
 from bertline.data.split import stratified_split
@@ -93,7 +94,7 @@ def cut_fact(rows: Sequence[Rows], settings: TrainSettings) -> tuple[str, str]:
     )
 
 
-def _read(source: str | Path, settings: TrainSettings, *, trainable: bool = True) -> Dataset:
+def _read(source: str | Path, settings: TrainSettings, like: Dataset | None = None) -> Dataset:
     return read_examples(
         str(source),
         text_column=settings.text_column,
@@ -102,14 +103,24 @@ def _read(source: str | Path, settings: TrainSettings, *, trainable: bool = True
         slice_columns=settings.slice_columns,
         format=settings.format,
         encoding=settings.encoding,
+        delimiter=settings.delimiter,
+        header=not settings.no_header,
         skip_bad_rows=settings.skip_bad_rows,
-        trainable=trainable,
+        trainable=like is None,
+        like=like,
     )
 
 
 def _check_evaluation(path: Path, settings: TrainSettings) -> None:
-    columns = {"text_column": settings.text_column, "label_column": settings.label_column}
-    check_head(str(path), encoding=settings.encoding, **columns)
+    check_head(
+        str(path),
+        text_column=settings.text_column,
+        label_column=settings.label_column,
+        format=format_beside(path, settings.format),
+        encoding=settings.encoding,
+        delimiter=settings.delimiter,
+        header=not settings.no_header,
+    )
 
 
 def _split(
@@ -131,8 +142,8 @@ def _split(
 
 
 def _read_evaluation(path: Path, dataset: Dataset, labels: Labels, settings: TrainSettings) -> tuple[Example, ...]:
-    columns = {"text_column": dataset.text_column, "label_column": dataset.label_column, "format": None}
-    evaluation = _read(path, settings.model_copy(update=columns), trainable=False).examples
+    format = {"format": format_beside(path, settings.format)}
+    evaluation = _read(path, settings.model_copy(update=format), like=dataset).examples
     if not any(one.label in labels for one in evaluation):
         raise DataError(
             f"{path} line {evaluation[0].line} has the label {evaluation[0].label!r}, and no row has one of the "

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from bertline.data.columns import TEXT_NAMES, find_column
+from bertline.data.columns import TEXT_NAMES, find_column, hint_of
 from bertline.data.decoding import lines_of, text_of
 from bertline.data.duplicates import cross_duplicates
 from bertline.data.examples import LOOKAHEAD_ROWS
-from bertline.data.formats import STANDARD, format_of, name_of
+from bertline.data.formats import STANDARD, format_beside, format_of, name_of
 from bertline.data.rows import BadRow, BadRows, Row, line_fault
 from bertline.data.table import open_table, read_rows
 from bertline.errors import DataError, UsageError
@@ -43,7 +43,7 @@ def read_transfer(data: str | None, settings: DistilSettings, held_out: Sequence
     read = skipped = 0
     for source in sources:
         bad = BadRows(name_of(source, "input"))
-        for line, text in _texts(source, settings, bad, settings.format if source == data else None):
+        for line, text in _texts(source, settings, bad, _format(source, data, settings)):
             first.setdefault(text, line)
             read += 1
         if bad and not settings.skip_bad_rows:
@@ -72,7 +72,13 @@ def check_heads(data: str | None, settings: DistilSettings) -> None:
     """
     for source in _sources(data, settings):
         if source != STANDARD and (Path(source).is_file() or not Path(source).exists()):  # a pipe can be read once only
-            next(iter(_texts(source, settings, BadRows(source), settings.format if source == data else None)), None)
+            next(iter(_texts(source, settings, BadRows(source), _format(source, data, settings))), None)
+
+
+def _format(source: str, data: str | None, settings: DistilSettings) -> str | None:
+    if source == data:
+        return settings.format
+    return None if Path(source).suffix.lower() == PLAIN else format_beside(source, settings.format)
 
 
 def _sources(data: str | None, settings: DistilSettings) -> list[str]:
@@ -105,14 +111,16 @@ def _plain_texts(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int
 
 
 def _table_texts(source: str, settings: DistilSettings, bad: BadRows, format: str | None) -> Iterator[tuple[int, str]]:
-    rows = read_rows(source, format=format, encoding=settings.encoding)
+    header = not settings.no_header
+    rows = read_rows(source, format=format, encoding=settings.encoding, delimiter=settings.delimiter, header=header)
     head = list(islice(rows, LOOKAHEAD_ROWS))
     columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     name = name_of(source, "input")
-    bad.place = "row" if format_of(source, format) == "parquet" else "line"
+    kind = format_of(source, format)
+    bad.place = "row" if kind == "parquet" else "line"
     if not columns:
         raise DataError(f"{name} has no rows: give rows with a text")
-    column = find_column(name, columns, settings.text_column, TEXT_NAMES, "text")
+    column = find_column(name, columns, settings.text_column, TEXT_NAMES, "text", hint_of(kind, columns, header=header))
     for row in chain(head, rows):
         if isinstance(row, BadRow):
             bad.add(row)

@@ -112,7 +112,8 @@ def test_columns_that_appear_late_are_kept(bundle: Path, tmp_path: Path) -> None
     ("rows", "given", "text"),
     [
         ([{"review": "a film", "n": 1}], None, "a film"),
-        ([{"whatever": "a film"}], None, "a film"),
+        ([{"Text\u200b": "a film"}], None, "a film"),
+        ([{"whatever": "a film"}], "whatever", "a film"),
         ([{"text": "no", "other": "a film"}], "other", "a film"),
     ],
 )

@@ -50,7 +50,10 @@ def test_no_column_that_could_be_it_is_asked_about() -> None:
 def test_a_given_column_that_is_not_there() -> None:
     with pytest.raises(DataError) as error:
         find_column("t.csv", ["text", "label"], "txt", TEXT_NAMES, "text")
-    assert str(error.value) == "t.csv has no column 'txt': correct --text-column (its columns are 'text', 'label')"
+    assert (
+        str(error.value)
+        == "t.csv has no column 'txt': correct --text-column or rename the column (its columns are 'text', 'label')"
+    )
 
 
 def test_case_is_ignored_only_where_that_leaves_one() -> None:

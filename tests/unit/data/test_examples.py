@@ -105,7 +105,8 @@ def test_bytes_of_another_encoding(csv: Any) -> None:
     content = f"text,label\n{SOUND}naïve,pos\n".encode("latin-1")
     assert message(csv, content) == (
         "t.csv has 1 bad row (line 6: undecodable bytes (0xef at character 3 is not utf-8)); fix it or "
-        "give the file's --encoding (such as latin-1 or cp1252) or pass --skip-bad-rows to leave it out"
+        "give the file's --encoding (such as latin-1 or cp1252) or save it as UTF-8 or pass --skip-bad-rows to "
+        "leave it out"
     )
     assert csv(content, encoding="latin-1").examples[-1].text == "naïve"
 
@@ -168,7 +169,10 @@ def test_nothing_but_bad_rows(csv: Any) -> None:
 
 def test_nothing_at_all(csv: Any, jsonl: Any) -> None:
     assert message(csv, "") == "t.csv is empty: it needs a header line that names the columns, and rows"
-    assert message(csv, "text,label\n") == "t.csv has a header line but no rows: give rows with a text and a label"
+    assert message(csv, "text,label\n") == (
+        "t.csv has a header line but no rows: give rows with a text and a label; "
+        "if its first line is no header, pass --no-header"
+    )
     assert message(jsonl, []) == "t.jsonl has no rows: give rows with a text and a label"
 
 
@@ -204,7 +208,7 @@ def test_a_table_to_evaluate_on_may_have_any_labels(csv: Any) -> None:
 def test_a_column_that_is_not_there(csv: Any, column: str) -> None:
     flag = column.replace("_", "-")
     assert message(csv, f"text,label\n{SOUND}", **{column: "none"}) == (
-        f"t.csv has no column 'none': correct --{flag} (its columns are 'text', 'label')"
+        f"t.csv has no column 'none': correct --{flag} or rename the column (its columns are 'text', 'label')"
     )
 
 

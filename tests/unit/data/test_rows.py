@@ -31,7 +31,7 @@ def test_the_error_tells_the_first_rows_and_counts_the_others() -> None:
 def test_the_remedy_for_undecodable_bytes_is_the_encoding() -> None:
     bad = BadRows("reviews.csv")
     bad.add(BadRow(2, UNDECODABLE))
-    assert "give the file's --encoding (such as latin-1 or cp1252) or pass" in str(bad.error())
+    assert "give the file's --encoding (such as latin-1 or cp1252) or save it as UTF-8 or pass" in str(bad.error())
 
 
 def test_skipping_is_no_remedy_when_nothing_else_is_left() -> None:
