@@ -181,6 +181,8 @@ class ThreadWorker:
     def pid(self) -> int:
         return 4_000_000  # more than Linux gives
 
+    responsive = True
+
     async def start(self) -> Started:
         try:
             version = load(self._bundle).version

@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -74,7 +74,8 @@ def test_a_process_that_is_killed_in_the_middle_of_batches_costs_nobody_an_answe
             (worker,) = server.workers
             os.kill(worker, signal.SIGSTOP)  # now nothing comes back, and all eight wait
             until(lambda: metric(server.url, "bertline_http_requests_in_progress") >= 8)
-            os.kill(worker, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # on a slow machine the server was faster
+                os.kill(worker, signal.SIGKILL)
             load.until(20)
             assert server.workers != [worker]
     assert (load.statuses, load.lost) == ({200}, [])
@@ -192,9 +193,10 @@ def test_clients_that_go_without_an_answer_leave_nothing_behind(server: Spawned)
         until(lambda: metric(server.url, "bertline_http_requests_in_progress") >= 51)
     until(lambda: metric(server.url, "bertline_http_requests_in_progress") == 1)  # the one that asks this
     assert metric(server.url, "bertline_queue_texts") == 0
-    os.kill(worker, signal.SIGCONT)
-    assert httpx.post(f"{server.url}/v1/predict", json=BODIES[0]).status_code == 200
-    assert server.workers == [worker]
+    with suppress(ProcessLookupError):  # one that is stopped for too long is replaced
+        os.kill(worker, signal.SIGCONT)
+    assert httpx.post(f"{server.url}/v1/predict", json=BODIES[0], timeout=30).status_code == 200
+    assert len(server.workers) == 1
 
 
 @contextmanager

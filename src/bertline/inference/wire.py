@@ -32,7 +32,7 @@ class Op(IntEnum):
     CLASSIFY = 0  # a row of logits per text
     EMBED = 1  # the mean of a text's states
     HIDDEN = 2  # every token's state, a text's one after the other
-    PING = 3  # an answer, through the same queue and threads as batches
+    PING = 3  # an answer at once, from the thread that receives
 
 
 class Status(IntEnum):

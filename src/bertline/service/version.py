@@ -17,6 +17,7 @@ from bertline.errors import BertlineError, BundleError
 from bertline.inference.activation import activation_of
 from bertline.inference.wire import Op
 from bertline.inference.worker import Started
+from bertline.service.costs import Costs
 from bertline.service.problems import Problem
 from bertline.service.reading import Policy, Reader
 from bertline.service.scheduler import Line, Scheduler, Station
@@ -84,6 +85,7 @@ class Version:
         self._scheduler, self._on_beyond_help = scheduler, on_beyond_help
         self._engine, self._lanes, self._timeout_s = engine, lanes, timeout_s
         self._start_worker = start_worker
+        self._costs = Costs()
         self._worker: Worker | None = None
         self._lines: dict[Op, Line] = {}
         self._recent: list[float] = []
@@ -92,8 +94,8 @@ class Version:
 
     @property
     def ready(self) -> bool:
-        """Its process lives and has answered."""
-        return self.station.worker is not None
+        """Its process lives, has answered, and has said something within the last seconds."""
+        return self.station.worker is not None and (self._worker is None or self._worker.responsive)
 
     @property
     def engine(self) -> str:
@@ -103,7 +105,7 @@ class Version:
     @property
     def worker_pid(self) -> int | None:
         """Of the process that computes; None while there is none."""
-        return self._worker.pid if self._worker is not None and self.ready else None
+        return self._worker.pid if self._worker is not None and self.station.worker is not None else None
 
     @property
     def figures(self) -> Mapping[str, Figure]:
@@ -163,6 +165,7 @@ class Version:
             timeout_s=self._timeout_s,
             on_lost=self._lost,
             checksum=self._checksum,
+            costs=self._costs,
         )
         try:
             self.started = await worker.start()

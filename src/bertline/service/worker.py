@@ -1,12 +1,14 @@
 """The server's side of one process that computes (``bertline.inference.worker``): start it, ask it, notice its end.
 
-A process is lost when its socket closes, when it leaves a batch unanswered for too long, or when, asked through the
-queue that batches take, it does not answer while it has nothing else to do. It is killed then, whatever it is at.
+A process is lost when its socket closes, when it leaves a batch unanswered for far longer than such batches take, or
+when it says nothing for seconds while it has nothing to do (``bertline.service.watch``). It is killed then, whatever it
+is at.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import sys
 from collections.abc import Callable
@@ -18,9 +20,13 @@ from bertline.data.batching import Batch
 from bertline.errors import BundleError
 from bertline.inference.wire import EMPTY, Frames, Op, Order, Reply, Status
 from bertline.inference.worker import Started
+from bertline.service.costs import Costs
+from bertline.service.watch import BEAT_S, SILENT_S, TICK_S, Watch
 
+PING_NUMBER = 2**32 - 1  # nobody waits for that answer: that it comes is what counts
 START_TIMEOUT_S = 120.0  # a bundle of a gigabyte on a slow disk is hashed and loaded in that time
-HEARTBEAT_S = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class WorkerLost(Exception):
@@ -64,6 +70,11 @@ class Worker(Computes, Protocol):
         """Of its process."""
         ...
 
+    @property
+    def responsive(self) -> bool:
+        """It has said something within the last seconds."""
+        ...
+
     async def stop(self) -> None:
         """End it; it is not reported as lost."""
         ...
@@ -81,6 +92,7 @@ class StartWorker(Protocol):
         timeout_s: float,
         on_lost: Callable[[str], None],
         checksum: str | None,
+        costs: Costs,
     ) -> Worker:
         """Not started yet."""
         ...
@@ -96,6 +108,7 @@ class WorkerProcess:
         timeout_s: longest time for a batch.
         on_lost: called once, when it is gone without having been asked to stop.
         checksum: of the manifest; it refuses another bundle, before it looks into it. None: any bundle that is there.
+        costs: what such batches cost in the processes before this one; nothing is known of them without it.
     """
 
     def __init__(
@@ -107,13 +120,15 @@ class WorkerProcess:
         timeout_s: float,
         on_lost: Callable[[str], None],
         checksum: str | None = None,
+        costs: Costs | None = None,
     ) -> None:
         self._bundle, self._engine, self._lanes, self._checksum = bundle, engine, lanes, checksum
-        self._timeout_s, self._on_lost = timeout_s, on_lost
+        self._timeout_s, self._on_lost, self._costs = timeout_s, on_lost, costs or Costs()
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._number = 0
         self._running = self._lost = False
-        self._heartbeat: asyncio.Task[None] | None = None
+        self._watch: Watch | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> Started:
         """Start the process and wait until it can compute.
@@ -146,13 +161,19 @@ class WorkerProcess:
         if started.error is not None:
             raise BundleError(started.error)
         self._running = True
-        self._heartbeat = asyncio.create_task(self._beat(), name="heartbeat")
+        self._watch = Watch(self._costs, self._timeout_s, loop.time())
+        self._watching = asyncio.create_task(self._look(self._watch), name="watch")
         return started
 
     @property
     def pid(self) -> int:
         """Of the process."""
         return self._process.pid
+
+    @property
+    def responsive(self) -> bool:
+        """See ``Worker.responsive``."""
+        return self._watch is None or not self._watch.silent
 
     async def compute(self, op: Op, batch: Batch, *, alone: bool) -> Reply:
         """See ``Computes.compute``."""
@@ -162,11 +183,11 @@ class WorkerProcess:
         number, loop = self._number, asyncio.get_running_loop()
         reply = self._waiting[number] = loop.create_future()
         self._transport.write(Order(number, op, batch, alone).pack())
-        overdue = loop.call_later(self._timeout_s, self._hung)
+        assert self._watch is not None  # it has started
+        self._watch.sent(number, op, batch.ids.size, loop.time())
         try:
             found: Reply = await reply
         finally:
-            overdue.cancel()
             self._waiting.pop(number, None)
         if found.status is Status.NO_MEMORY:
             raise NoMemory(found.text)
@@ -177,8 +198,8 @@ class WorkerProcess:
     async def stop(self) -> None:
         """End the process; it is not reported as lost."""
         self._running = False
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
         with suppress(AttributeError):  # it was never started
             self._transport.close()
             try:
@@ -194,6 +215,9 @@ class WorkerProcess:
 
     def received(self, reply: Reply) -> None:
         """A frame came from the process."""
+        if self._watch is not None:
+            self._watch.heard(asyncio.get_running_loop().time())
+            self._watch.answered(reply.number, reply.seconds if reply.status is Status.DONE else None)
         waiting = self._waiting.get(reply.number)
         if waiting is not None and not waiting.done():
             waiting.set_result(reply)
@@ -202,15 +226,12 @@ class WorkerProcess:
         """The process's end of the socket is closed."""
         self._gone("it ended")
 
-    def _hung(self) -> None:
-        self._gone(f"it left a batch unanswered for {self._timeout_s:g} s")
-
     def _gone(self, why: str) -> None:
         if self._lost:
             return
         self._lost = True
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
         self.kill()
         self._transport.close()
         for waiting in self._waiting.values():
@@ -220,13 +241,23 @@ class WorkerProcess:
         if self._running:
             self._on_lost(why)
 
-    async def _beat(self) -> None:
-        """Ask for an answer through the queue of the batches, whenever nothing else shows that it lives."""
-        with suppress(WorkerLost, ComputeFailed):
-            while True:
-                await asyncio.sleep(HEARTBEAT_S)
-                if not self._waiting:
-                    await self.compute(Op.PING, EMPTY, alone=False)
+    async def _look(self, watch: Watch) -> None:
+        """Ask whether it lives, and end it once it is given up."""
+        loop, silent = asyncio.get_running_loop(), False
+        asked_s = loop.time()
+        while True:
+            await asyncio.sleep(TICK_S)
+            now_s = loop.time()
+            if (why := watch.look(now_s)) is not None:
+                self._gone(why)
+                return
+            if watch.silent != silent:
+                silent = watch.silent
+                what = f"has said nothing for {SILENT_S:g} s" if silent else "answers again"
+                log.warning("process %d %s", self.pid, what)
+            if now_s - asked_s >= BEAT_S:
+                asked_s = now_s
+                self._transport.write(Order(PING_NUMBER, Op.PING, EMPTY).pack())
 
 
 class _Connection(asyncio.Protocol):

@@ -1,0 +1,163 @@
+"""Real processes that hang in every way: they are noticed, replaced, and whoever waits is answered once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.service import spawn
+from tests.service.load import loaded
+from tests.service.spawn import spawned
+from tests.service.test_faults import QUICK, ready, until
+from tests.unit.inference.tiny import write_tiny_bundle
+
+BODIES: list[dict[str, object]] = [{"text": "a film"}, {"texts": ["is it so ? it is !", "one .", "an is at on"]}]
+HANGS = "is is is is is is"
+# What the interpreter runs before anything else: at five times the same token, a lane hangs.
+HOOK = """
+import os, re, time
+import numpy as np
+from bertline.inference import predictor
+
+def hang():
+    if os.environ["HANG"] == "waits":
+        time.sleep(3600)  # as in a library that waits for a lock: others can go on
+    re.fullmatch("(a+)+b", "a" * 64)  # holds the interpreter's lock for years
+
+def logits(self, batch, *, alone=False, real=predictor.TextClassifier.logits):
+    words = batch.ids[:, 1:6]
+    if words.shape[1] == 5 and (words == words[:, :1]).all(1).any() and batch.ids.shape[1] == 8:
+        hang()
+    return real(self, batch, alone=alone)
+
+predictor.TextClassifier.logits = logits
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("hangs") / "tiny"
+    write_tiny_bundle(target, engine=True)
+    return target
+
+
+def test_a_process_that_is_stopped_under_load_is_replaced_long_before_the_upper_limit(bundle: Path) -> None:
+    """R19: its batches cost milliseconds, and ``worker_timeout_s`` is a minute here."""
+    with spawned(str(bundle), *QUICK, "--worker-timeout-s", "60") as server, loaded(server.url, BODIES) as load:
+        load.until(40)
+        (worker,) = server.workers
+        began_s = time.monotonic()
+        os.kill(worker, signal.SIGSTOP)
+        until(lambda: not ready(server.url), 30)
+        until(lambda: ready(server.url), 30)
+        assert time.monotonic() - began_s < 30
+        load.until(40)
+        assert server.workers != [worker]
+        told = server.errors()
+    assert (load.statuses, load.lost) == ({200}, [])
+    assert "was lost: it left a batch unanswered for 1.5 s, and such a batch takes about " in told
+
+
+def test_a_process_that_is_stopped_while_idle_is_red_and_replaced(bundle: Path) -> None:
+    """R19: nobody needs to ask anything."""
+    with spawned(str(bundle), *QUICK, "--worker-timeout-s", "60") as server:
+        (worker,) = server.workers
+        os.kill(worker, signal.SIGSTOP)
+        until(lambda: not ready(server.url), 30)
+        until(lambda: ready(server.url) and server.workers != [worker], 30)
+        told = server.errors()
+    assert f"process {worker} has said nothing for 1.5 s" in told
+    assert "was lost: it has said nothing for 5 s" in told
+
+
+def test_one_that_is_stopped_for_a_moment_is_kept(bundle: Path) -> None:
+    """R19: a pause is no hang."""
+    with spawned(str(bundle), *QUICK) as server, loaded(server.url, BODIES) as load:
+        load.until(20)
+        (worker,) = server.workers
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(0.5)
+        os.kill(worker, signal.SIGCONT)
+        load.until(20)
+        assert server.workers == [worker]
+    assert (load.statuses, load.lost) == ({200}, [])
+
+
+@contextmanager
+def crawling(worker: int, stopped_s: float, running_s: float) -> Iterator[None]:
+    """Let a process run for a part of the time only, as one whose memory is swapped out again and again."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(running_s):
+            os.kill(worker, signal.SIGSTOP)
+            over.wait(stopped_s)
+            os.kill(worker, signal.SIGCONT)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_one_that_crawls_is_slow_and_kept(bundle: Path) -> None:
+    """R19: batches of milliseconds take a third of a second, again and again."""
+    with spawned(str(bundle), *QUICK) as server, loaded(server.url, BODIES) as load:
+        load.until(20)
+        (worker,) = server.workers
+        with crawling(worker, stopped_s=0.35, running_s=0.05):
+            load.until(60)
+        load.until(20)
+        assert server.workers == [worker]
+    assert (load.statuses, load.lost) == ({200}, [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["waits", "holds the lock"])
+def test_a_text_at_which_a_lane_hangs_costs_its_sender_an_answer_and_nobody_else(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """R19: computed once more by itself, it hangs again, and is given up."""
+    (tmp_path / "sitecustomize.py").write_text(HOOK)
+    monkeypatch.setitem(spawn.ENVIRONMENT, "PYTHONPATH", f"{tmp_path}{os.pathsep}{spawn.ENVIRONMENT['PYTHONPATH']}")
+    monkeypatch.setitem(spawn.ENVIRONMENT, "HANG", kind)
+    with spawned(str(bundle), *QUICK, "--lanes", "2", "--worker-timeout-s", "60") as server:
+        with loaded(server.url, BODIES, clients=4) as load:
+            load.until(40)
+            workers = server.workers
+            answer = httpx.post(f"{server.url}/v1/predict", json={"text": HANGS}, timeout=60)
+            load.until(40)
+            assert server.workers != workers
+        told = server.errors()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "worker_lost")
+    assert answer.json()["error"]["message"].startswith("The model cannot compute text: its process died twice with it")
+    assert (load.statuses, load.lost) == ({200}, [])
+    assert told.count("was lost: it left a batch unanswered") == 2
+
+
+@pytest.mark.slow
+def test_a_model_that_hangs_at_everything_ends_the_server_with_one_sentence(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R19: for ever is no answer: whatever started it is told, and can start it elsewhere."""
+    (tmp_path / "sitecustomize.py").write_text(HOOK)
+    monkeypatch.setitem(spawn.ENVIRONMENT, "PYTHONPATH", f"{tmp_path}{os.pathsep}{spawn.ENVIRONMENT['PYTHONPATH']}")
+    monkeypatch.setitem(spawn.ENVIRONMENT, "HANG", "waits")
+    body: dict[str, object] = {"text": HANGS}
+    with spawned(str(bundle), *QUICK) as server, loaded(server.url, [body], clients=4) as load:
+        code, _, errors = server.ended(timeout_s=120)
+    assert code == 1
+    told = "error: the process that computes tiny was lost 6 times in 60 s: look at the log for what ends it"
+    assert errors.splitlines()[-1] == told
+    assert load.statuses <= {503, 504}
