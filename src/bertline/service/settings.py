@@ -50,7 +50,9 @@ class ServeSettings(BaseModel):
         20, gt=0, description="time for a request's head, and between parts of its body, three times it in all"
     )
     idle_timeout_s: int = Field(30, ge=1, description="time after which a connection that asks nothing is closed")
-    worker_timeout_s: float = Field(15, gt=0, description="time for a batch, after which its process is replaced")
+    worker_timeout_s: float = Field(
+        15, gt=0, description="most time for a batch; its process is replaced then, or once it takes far too long"
+    )
     drain_s: float = Field(
         1.0, ge=0, description="when stopping: time in which readiness is red and requests are still accepted"
     )
