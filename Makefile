@@ -24,6 +24,7 @@ demo: $(VENV)/.demo
 	@$(PY) -m examples.demo $(ARGS)
 
 test: $(VENV)/.test
+	@tools/packages.sh
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.check
@@ -33,7 +34,7 @@ check: $(VENV)/.check
 	@$(VENV)/bin/lint-imports --no-logo
 
 observe: $(VENV)/.test
-	@tools/packages.sh promtool
+	@tools/packages.sh prometheus
 	@$(PY) -m tools.observe $(ARGS)
 
 bench: $(VENV)/.bench

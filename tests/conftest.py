@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import jaxtyping
 import pytest
 
 import tests.shapes
+from tests.programs import absent, program, summary
 
 # Before torch is imported: tiny networks gain nothing from threads, and lose much to them on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -40,7 +40,6 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 hypothesis.settings.register_profile("bertline", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("bertline")
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -52,6 +51,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item._id = item.id.with_params(operation)
     ids = [item.nodeid for item in items]
     assert len(set(ids)) == len(ids), f"tests share ids: {[one for one, often in Counter(ids).items() if often > 1]}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What would have to be installed for the tests that were skipped."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    line = summary(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    if line is not None:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)
@@ -70,11 +77,6 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of a Chromium to drive; without one the test is skipped, in continuous integration it fails."""
-    path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    path = program("chromium")
     driver = subprocess.run([sys.executable, "-m", "playwright", "--version"], capture_output=True, check=False)
-    if path and driver.returncode == 0:
-        return path
-    absent = "no Chromium is installed" if path is None else "Playwright's driver does not start"
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{absent}: tools/packages.sh installs what is missing")
-    pytest.skip(f"{absent}: apt-get install chromium libatomic1")
+    return path if driver.returncode == 0 else absent("libatomic.so.1, which Playwright's driver needs,", "libatomic1")

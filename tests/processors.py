@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import subprocess
 import sys
 
 import pytest
 
+from tests.programs import program as needed
+
 # What QEMU calls a processor of each kind. It emulates nothing newer than AVX2.
 EMULATED = {"AVX2 without VNNI": "Haswell", "SSE4.2": "Nehalem"}
 OVERFLOWS = {"AVX2 without VNNI": True, "SSE4.2": False}
-_EMULATORS = ("qemu-x86_64-static", "qemu-x86_64")
 
 
 def emulated(kind: str, program: str, *arguments: object) -> str:
@@ -23,12 +23,16 @@ def emulated(kind: str, program: str, *arguments: object) -> str:
     """
     if platform.machine() != "x86_64":
         pytest.skip(f"{platform.machine()} libraries cannot be run as x86-64")
-    emulator = next((path for name in _EMULATORS if (path := shutil.which(name))), None)
-    if emulator is None:
-        assert os.environ.get("CI") != "true", "QEMU is missing: tools/packages.sh installs qemu-user-static"
-        pytest.skip("QEMU is not installed: apt-get install qemu-user-static")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    command = [emulator, "-cpu", EMULATED[kind], sys.executable, "-c", program, *map(str, arguments)]
+    command = [
+        needed("qemu-x86_64-static"),
+        "-cpu",
+        EMULATED[kind],
+        sys.executable,
+        "-c",
+        program,
+        *map(str, arguments),
+    ]
     ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     own = [line for line in ran.stderr.splitlines() if "TCG doesn't support" not in line]
     assert ran.returncode == 0, "\n".join(own)

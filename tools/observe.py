@@ -22,8 +22,9 @@ from typing import Any
 from bertline.cli.observe import write
 from bertline.monitoring import alerts, grafana, prometheus
 from bertline.monitoring.metrics import Metrics
+from tests.programs import find
 from tests.service.spawn import Spawned, spawned
-from tests.service.watching import EVERY_STATUS, Prometheus, asking, binary, exporter
+from tests.service.watching import EVERY_STATUS, Prometheus, asking, exporter
 from tests.service.watching import prometheus as started
 from tests.unit.inference.tiny import write_tiny_bundle
 from tools.expressions import measured, plain
@@ -127,8 +128,8 @@ def _shown(result: Sequence[Any]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """The demonstration, or with ``--table`` the page."""
-    if binary("prometheus") is None:
-        print("prometheus is missing: run tools/packages.sh", file=sys.stderr)
+    if find("prometheus") is None:
+        print("bertline: prometheus is missing: apt-get install prometheus, as root", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder, watched(Path(folder)) as one:
         if "--table" in arguments:

@@ -1,69 +1,82 @@
 #!/bin/sh
-# Installs the Debian packages that the tests drive for real, where they are absent and we may install them: a browser
-# (and the library that Playwright's driver is linked against), PostgreSQL, Redis, Prometheus with promtool, nginx,
-# openssl, and QEMU, which emulates processors without the newest instructions. Tests start servers of their own; none of the packages' services has to run.
+# Installs the Debian packages that the tests drive for real (tools/packages.txt), as far as they are absent and we may
+# install them: as root, or in CI with sudo. Elsewhere one line names what is missing, and the tests that need it are
+# skipped; in CI that is a failure. Tests start servers of their own: none of the packages' services has to run.
 #
 #   tools/packages.sh [program …]     all of them, or those that provide these programs
 set -eu
+cd "$(dirname "$0")/.."
 
-# package_of PROGRAM: which package brings it.
-package_of() {
-    case $1 in
-    libatomic) echo libatomic1 ;;
-    initdb) echo postgresql ;;
-    nginx) echo nginx-light ;;
-    promtool) echo prometheus ;;
-    qemu-x86_64-static) echo qemu-user-static ;;
-    redis-server | chromium | openssl) echo "$1" ;;
-    *)
-        echo "bertline: tools/packages.sh knows no program $1" >&2
-        exit 2
-        ;;
-    esac
-}
+LOG=build/packages.log
 
-# found PROGRAM…: whether one of these is on the path, or where Debian keeps it.
-found() {
+# present NAME…: whether one of these programs or libraries is where Debian keeps it.
+present() {
     for name in "$@"; do
-        for place in $(printf %s "$PATH" | tr : ' ') /usr/sbin /usr/lib/postgresql/*/bin; do
-            if [ -x "$place/$name" ]; then return 0; fi
-        done
+        case $name in
+        *.so.*) [ -z "$(find /lib/ /usr/lib/ -maxdepth 2 -name "$name" 2>/dev/null)" ] || return 0 ;;
+        *)
+            for place in $(printf %s "$PATH" | tr : ' ') /usr/sbin /usr/lib/postgresql/*/bin; do
+                if [ -x "$place/$name" ]; then return 0; fi
+            done
+            ;;
+        esac
     done
     return 1
 }
 
-present() {
-    case $1 in
-    chromium) found chromium chromium-browser google-chrome google-chrome-stable ;;
-    libatomic) [ -n "$(find /lib/ /usr/lib/ -maxdepth 2 -name libatomic.so.1 2>/dev/null)" ] ;;
-    *) found "$1" ;;
-    esac
+# wanted NAME PROGRAM…: whether the program is among those that were asked for; nothing asked for is all.
+wanted() {
+    name=$1
+    shift
+    [ $# -gt 0 ] || return 0
+    for program in "$@"; do
+        if [ "$program" = "$name" ]; then return 0; fi
+    done
+    return 1
 }
 
 missing=""
-for program in ${*:-chromium libatomic initdb redis-server promtool nginx openssl qemu-x86_64-static}; do
-    package=$(package_of "$program")
-    present "$program" || missing="${missing:+$missing }$package"
-done
+while IFS=: read -r names package; do
+    case $names in '' | '#'*) continue ;; esac
+    # shellcheck disable=SC2086 # one word for each name
+    if wanted ${names%% *} "$@" && ! present $names; then
+        case " $missing " in *" ${package# } "*) ;; *) missing="${missing:+$missing }${package# }" ;; esac
+    fi
+done <tools/packages.txt
 [ -n "$missing" ] || exit 0
 
-if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "bertline: some tests need more than is here: apt-get install $missing, as root" >&2
+# give_up TEXT: in CI every test has to run.
+give_up() {
+    echo "bertline: $1" >&2
+    [ "${CI:-}" != true ] || exit 1
     exit 0
+}
+
+as_root=""
+if [ "$(id -u)" != 0 ]; then
+    if [ "${CI:-}" = true ] && sudo -n true 2>/dev/null; then
+        as_root="sudo -n DEBIAN_FRONTEND=noninteractive"
+    else
+        give_up "tests that need more than is here are skipped; for them, as root: apt-get install $missing"
+    fi
 fi
-echo "$missing, for the tests"
+command -v apt-get >/dev/null || give_up "tests that need more than is here are skipped: $missing (Debian's names)"
+
+printf '  %-56s' "Debian packages for the tests: $(echo "$missing" | wc -w)"
+begin=$(date +%s)
 mkdir -p build
 export DEBIAN_FRONTEND=noninteractive
 # A package whose service starts at once takes a port; the tests start their own.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod +x "$policy"
-    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod +x "$policy"
+    trap '$as_root rm -f "$policy"' EXIT
 fi
 # shellcheck disable=SC2086 # one word for each package
-if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >build/packages.log 2>&1; then
-    tail -n 20 build/packages.log >&2
-    echo "bertline: $missing could not be installed (the whole log is in build/packages.log)" >&2
-    exit 1
+if { $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends $missing; } >"$LOG" 2>&1; then
+    printf '%4d s\n' $(($(date +%s) - begin))
+else
+    printf 'failed\n'
+    give_up "$missing could not be installed, so the tests that need them are skipped (why: $LOG)"
 fi

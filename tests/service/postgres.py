@@ -22,14 +22,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.programs import program
+
 USER = "bertline"
-
-
-def binaries() -> Path | None:
-    """Where initdb and postgres are; Debian keeps them out of the search path."""
-    found = shutil.which("initdb")
-    places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return next((one for one in reversed(places) if (one / "initdb").is_file() and (one / "postgres").is_file()), None)
 
 
 class Postgres:
@@ -89,10 +84,7 @@ class Postgres:
 @contextmanager
 def cluster() -> Iterator[Postgres]:
     """A server of one's own, running; skips the test where PostgreSQL is not installed, but not in CI."""
-    place = binaries()
-    if place is None:
-        assert not os.environ.get("CI"), "PostgreSQL is missing: tools/packages.sh installs it"
-        pytest.skip("PostgreSQL is not installed: tools/packages.sh installs it")
+    place = Path(program("initdb")).resolve().parent
     directory = Path(tempfile.mkdtemp(prefix="bertline-pg-"))  # short, because the path of a socket must be
     try:
         server = Postgres(place, directory)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -12,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import redis
+
+from tests.programs import program
 
 
 class RedisServer:
@@ -63,10 +62,7 @@ class RedisServer:
 @contextmanager
 def redis_server() -> Iterator[RedisServer]:
     """A server of one's own, running; skips the test where Redis is not installed, but not in CI."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        assert not os.environ.get("CI"), "Redis is missing: apt-get install redis-server"
-        pytest.skip("Redis is not installed: apt-get install redis-server")
+    binary = program("redis-server")
     with tempfile.TemporaryDirectory(prefix="bertline-redis-") as directory:  # a socket's path must be short
         server = RedisServer(binary, Path(directory))
         server.start()

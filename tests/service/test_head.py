@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from bertline.service.limits.settings import LimitSettings
 from bertline.service.perimeter import Perimeter, PerimeterSettings
 from bertline.service.proxies import EdgeSettings
 from bertline.service.route_table import every, template_of
+from tests.programs import program
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
 from tests.service.live import live, warm
@@ -83,11 +83,10 @@ def test_nothing_of_a_body_goes_over_the_wire_and_the_connection_is_used_again(u
             assert answer.count(b"\r\n\r\n") == 1
 
 
-@pytest.mark.skipif(shutil.which("wget") is None, reason="wget is missing: apt-get install wget")
 @pytest.mark.parametrize("path", ["/readyz", "/livez", "/health", "/", "/v1/models", "/metrics"])
 def test_wget_finds_it(url: str, path: str) -> None:
     """R6: what health checks of containers call."""
-    command = ["wget", "--spider", "--quiet", "--no-proxy", "--tries=1", url + path]
+    command = [program("wget"), "--spider", "--quiet", "--no-proxy", "--tries=1", url + path]
     assert subprocess.run(command, check=False, timeout=60).returncode == 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.programs import program
 from tests.service.browsing import Visit, browser_at, visits
 from tests.service.doubles import WordCounter
 from tests.service.live import live
@@ -86,9 +86,7 @@ def shown(page: Page, language: str, text: str) -> str:
 
 @pytest.mark.parametrize("text", NASTY)
 def test_the_curl_line_sends_what_was_typed(visit: Visit, url: str, text: str) -> None:
-    curl = shutil.which("curl")
-    if curl is None:
-        pytest.skip("no curl is installed: apt-get install curl")
+    program("curl")
     page, _ = visit(url)
     with recorder() as (elsewhere, kept):
         line = shown(page, "curl", text).replace(url, elsewhere)

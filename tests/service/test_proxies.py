@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -28,6 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bertline.service.app import REFUSE, create_app
 from bertline.service.proxies import MOST_HOPS, EdgeSettings, Hosts, Proxies, hosts_of, parse_address
 from bertline.service.run import listen
+from tests.programs import program
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
 
@@ -282,10 +282,7 @@ http {{
 @contextmanager
 def nginx(folder: Path, behind: int) -> Iterator[tuple[int, int, trustme.CA]]:
     """Ports of the real proxy before a port, without and with TLS, and the authority of its certificate."""
-    path = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if path is None:
-        assert os.environ.get("CI") != "true", "apt-get install nginx-light"
-        pytest.skip("no nginx is installed: apt-get install nginx-light")
+    path = program("nginx")
     authority = trustme.CA()
     leaf = authority.issue_cert("127.0.0.1")
     leaf.cert_chain_pems[0].write_to_path(folder / "cert.pem")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -38,6 +36,7 @@ from bertline.service.http1.connection import Http1Connection
 from bertline.service.run import Server, listen
 from bertline.service.security_headers import SecurityHeaders
 from bertline.service.tls import RenewableTls, TlsSettings, extensions, load
+from tests.programs import program
 from tests.service.doubles import WordCounter, serving_of
 
 CA, OTHER_CA = trustme.CA(), trustme.CA()
@@ -140,11 +139,7 @@ def shown(port: int, *authorities: trustme.CA) -> int:
 
 @pytest.fixture(scope="module")
 def openssl() -> str:
-    path = shutil.which("openssl")
-    if path is None:
-        assert os.environ.get("CI") != "true", "apt-get install openssl"
-        pytest.skip("no openssl is installed: apt-get install openssl")
-    return path
+    return program("openssl")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import threading
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 
 from bertline.monitoring.metrics import CONTENT_TYPE, Metrics
+from tests.programs import program
 
 ROOT = Path(__file__).parents[2]
 LONG = "it is a long text , as long as it is , and it is longer still ! " * 6
@@ -31,16 +31,9 @@ BODIES: Sequence[tuple[dict[str, Any], dict[str, str]]] = (
 EVERY_STATUS = {200, 404, 422, 429, 504}
 
 
-def binary(name: str) -> str | None:
-    """Where a program of Prometheus' is; None if it is nowhere."""
-    return shutil.which(name)
-
-
 def promtool(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """What promtool says."""
-    program = binary("promtool")
-    assert program, "promtool is missing: tools/packages.sh"
-    return subprocess.run([program, *arguments], cwd=directory, capture_output=True, text=True, check=False)
+    return subprocess.run([program("promtool"), *arguments], cwd=directory, capture_output=True, text=True, check=False)
 
 
 class Prometheus:
@@ -80,12 +73,15 @@ class Prometheus:
 @contextmanager
 def prometheus(files: Path) -> Iterator[Prometheus]:
     """Prometheus on a free port with the configuration in this directory, until the block ends."""
-    program = binary("prometheus")
-    assert program, "prometheus is missing: tools/packages.sh"
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{one.getsockname()[1]}"
-    command = [program, "--config.file=prometheus.yml", f"--web.listen-address={address}", "--log.level=warn"]
+    command = [
+        program("prometheus"),
+        "--config.file=prometheus.yml",
+        f"--web.listen-address={address}",
+        "--log.level=warn",
+    ]
     command += [f"--storage.tsdb.path={files / 'data'}", "--storage.tsdb.retention.time=1d"]
     with (files / "prometheus.log").open("w") as log:
         process = subprocess.Popen(command, cwd=files, stdout=log, stderr=log)

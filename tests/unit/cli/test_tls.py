@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import shutil
 import ssl
 import stat
 import subprocess
@@ -20,6 +19,7 @@ from bertline.cli import tls as command
 from bertline.cli.tls import Files, register
 from bertline.errors import DestinationError, UsageError
 from bertline.service.tls import TlsSettings, context
+from tests.programs import program
 
 app = typer.Typer(pretty_exceptions_enable=False)
 register(app)
@@ -157,9 +157,7 @@ def test_what_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_the_authority_cannot_sign_for_anybody_else(out: Path) -> None:
     """Whoever finds its key has no power over other sites in browsers that trust it."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl is installed: apt-get install openssl")
+    openssl = program("openssl")
     authority = command._read(Files.of(out).ca_key, Files.of(out).ca)
     for names, verdict in (
         (("bank.example",), "permitted subtree violation"),
