@@ -135,7 +135,9 @@ def _sentence(fault: ErrorDetails, component: str, origins: Mapping[str, str]) -
     name = str(fault["loc"][0])
     if fault["type"] == "missing":
         return f"{component} needs {name}: pass --{name.replace('_', '-')} or set it in {FILE} [{component}]"
-    return f"{origins.get(name, name)} is {fault['input']!r}: {reason[:1].lower()}{reason[1:]}"
+    inner = [one for one in fault["loc"][1:] if isinstance(one, str)]  # of a table in the component's own
+    place = ".".join([origins.get(name, name), *inner])
+    return f"{place} is {fault['input']!r}: {reason[:1].lower()}{reason[1:]}"
 
 
 def _nearest(name: str, known: tuple[str, ...] | list[str]) -> str:

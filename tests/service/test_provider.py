@@ -385,7 +385,10 @@ def test_a_token_of_canaille_with_authlibs_rfc_9068_tokens(iam_server: Any, regi
         _checked(registered["issuer"], sent, audience="another")
 
 
-def test_canailles_own_tokens_are_of_type_jwt(iam_server: Any, registered: dict[str, Any]) -> None:
+def test_canailles_own_tokens_have_the_form_of_id_tokens_and_are_refused(
+    iam_server: Any, registered: dict[str, Any]
+) -> None:
+    """R4: Canaille builds them with Authlib's ``generate_id_token``: the audience is the client, there is no scope."""
     user = iam_server.random_user(password="correct horse")
     with OAuth2Client(registered["id"], registered["secret"], scope="openid") as robot:
         sent = robot.fetch_token(
@@ -394,5 +397,5 @@ def test_canailles_own_tokens_are_of_type_jwt(iam_server: Any, registered: dict[
     terms = {"audience": registered["id"]}
     with pytest.raises(InvalidToken, match="typ is not that of an access token"):
         _checked(registered["issuer"], sent, **terms)
-    client = _checked(registered["issuer"], sent, **terms, types=frozenset({"JWT"}))
-    assert client == Client(user.user_name, frozenset(), "token")
+    with pytest.raises(InvalidToken, match="its claims are not those of an access token"):
+        _checked(registered["issuer"], sent, **terms, types=frozenset({"JWT"}))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bertline.monitoring.logs import Logs
     from bertline.monitoring.traces import Traces
     from bertline.service.guard.issuer import Issuer
+    from bertline.service.guard.keys import Keys
     from bertline.service.guard.middleware import Checks
     from bertline.service.guard.provider import Provider
     from bertline.service.guard.store import Store
@@ -101,7 +102,7 @@ def _add_auth(found: Perimeter, auth: AuthSettings, url: str, store: Store | Non
     if auth.issuer is not None and auth.database is None:
         raise SettingsError("auth.issuer names this server's own tokens, which need a database: set auth.database too")
     found.providers = [Provider(issuer) for issuer in auth.issuers]
-    trusted = [_trust(auth, provider) for provider in found.providers]
+    trusted = [trust(auth, provider) for provider in found.providers]
     if store is not None:
         from bertline.service.guard.api_keys import ApiKeys
         from bertline.service.guard.clients import Clients
@@ -110,7 +111,7 @@ def _add_auth(found: Perimeter, auth: AuthSettings, url: str, store: Store | Non
         from bertline.service.guard.trust import Trust
 
         signing = SigningKeys(store, auth.issuer or url)
-        found.keys, found.issuer = ApiKeys(store), Issuer(signing, Clients(store), auth.audience)
+        found.keys, found.issuer = ApiKeys(store), Issuer(signing, Clients(store), auth.audience[0])
         trusted.append(Trust(signing, auth.audience, algorithms=frozenset({ALGORITHM})))
     if trusted:
         from bertline.service.guard.bearer import BearerTokens
@@ -118,13 +119,18 @@ def _add_auth(found: Perimeter, auth: AuthSettings, url: str, store: Store | Non
         found.tokens = BearerTokens(trusted)
 
 
-def _trust(auth: AuthSettings, provider: Provider) -> Trust:
+def trust(auth: AuthSettings, keys: Keys) -> Trust:
+    """The issuer of these keys, on the terms that the settings give it."""
     from bertline.service.guard.trust import Trust
 
+    terms = auth.of(keys.issuer)
     return Trust(
-        provider,
-        auth.audience,
-        types=frozenset(auth.token_types),
-        skew_s=auth.clock_skew_s,
-        scope_prefix=auth.scope_prefix,
+        keys,
+        terms.audience,
+        types=frozenset(terms.token_types),
+        skew_s=terms.clock_skew_s,
+        scope_prefix=terms.scope_prefix,
+        scope_claims=terms.scope_claims,
+        client_claims=terms.client_claims,
+        audience_claim=terms.audience_claim,
     )

@@ -88,7 +88,7 @@ class BearerTokens:
         if not any(key.verifies(algorithm, parts.signed, parts.signature) for key in candidates):
             raise InvalidToken(Check.SIGNATURE)
         now_s = self._now_s()
-        client, until_s = trust.client(parts.claims, now_s)
+        client, until_s = trust.client(parts.header, parts.claims, now_s)
         self._remember(digest, _Verified(client, min(until_s, now_s + REMEMBER_S), trust.keys, generation))
         return client
 

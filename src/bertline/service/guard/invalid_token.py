@@ -21,7 +21,9 @@ class Check(StrEnum):
     ISSUER = "issuer"
     KEY = "key"
     SIGNATURE = "signature"
+    ACCESS = "access"
     AUDIENCE = "audience"
+    AUDIENCE_CLIENT = "audience_client"
     EXPIRED = "expired"
     NOT_YET = "not_yet"
     CLAIMS = "claims"
@@ -37,11 +39,13 @@ SENTENCE: Mapping[Check, str] = {
     Check.ISSUER: "its iss is not an issuer that is trusted here: ask the right one",
     Check.KEY: "its kid is not that of a key which the issuer uses for its alg: ask the issuer for a new token",
     Check.SIGNATURE: "its signature does not match: ask the issuer for a new token",
+    Check.ACCESS: "its claims are not those of an access token: send the access token, not the ID token",
     Check.AUDIENCE: "its aud does not name this service: ask the issuer for a token for it",
+    Check.AUDIENCE_CLIENT: "its client_id is not a client that this service accepts: have it added to the audience",
     Check.EXPIRED: "it has expired: ask the issuer for a new token",
     Check.NOT_YET: "its nbf or iat is in the future: compare the clocks of the issuer and of this server",
-    Check.CLAIMS: "a claim is missing or of the wrong type among exp, nbf, iat, scope and scp: RFC 9068 has them",
-    Check.CLIENT: "its client_id, azp or sub is missing, too long or not printable: have the issuer set client_id",
+    Check.CLAIMS: "a claim is missing or of the wrong type among exp, nbf, iat and those of scopes: RFC 9068 has them",
+    Check.CLIENT: "the claim with its client is missing, too long or not printable: have the issuer set client_id",
 }
 
 

@@ -1,32 +1,89 @@
-"""The settings of the guard: whose credentials are taken."""
+"""The settings of the guard: whose credentials are taken, and on which terms."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
-class AuthSettings(BaseModel):
+class TokenTerms(BaseModel):
+    """What an identity provider's access tokens are like. The defaults are RFC 9068's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    audience: tuple[str, ...] = Field(
+        ("bertline",), min_length=1, description="what aud of an access token has to name: one of these"
+    )
+    audience_claim: Literal["aud", "client_id"] = Field(
+        "aud", description="claim that names the audience; client_id for tokens without aud, as Amazon Cognito's"
+    )
+    token_types: tuple[str, ...] = Field(
+        ("at+jwt",), min_length=1, description="typ of access tokens: at+jwt (RFC 9068), JWT, or absent for none at all"
+    )
+    scope_claims: tuple[str, ...] = Field(
+        ("scope", "scp"),
+        min_length=1,
+        description="claims that carry scopes, as in roles or realm_access.roles: the first that is there decides",
+    )
+    scope_prefix: str = Field("", description="before each scope in a provider's tokens, as in bertline: or api/")
+    client_claims: tuple[str, ...] = Field(
+        ("client_id", "azp", "appid", "cid", "sub"),
+        min_length=1,
+        description="claims that name the client, for limits and logs: the first that is there decides",
+    )
+    clock_skew_s: float = Field(60, ge=0, le=300, description="by which clocks may differ")
+
+    @field_validator("audience", "token_types", "scope_claims", "client_claims", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("audience", "token_types", "scope_claims", "client_claims")
+    @classmethod
+    def _none_is_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(value):
+            raise ValueError("One of these is empty: write it out, or leave it out.")
+        return value
+
+
+class AuthSettings(TokenTerms):
     """Nothing set: no authentication, and the service listens on this machine alone.
 
     ``issuers`` are identity providers; ``database`` has this service's own clients and API keys
     (``bertline auth``). Both may be set.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     issuers: tuple[str, ...] = Field((), description="URLs of identity providers whose access tokens are taken")
-    audience: str = Field("bertline", min_length=1, description="what aud of an access token has to name")
-    scope_prefix: str = Field("", description="before each scope in a provider's tokens, as in bertline: or api/")
-    token_types: tuple[str, ...] = Field(
-        ("at+jwt",), description="typ of access tokens (RFC 9068); some providers still write JWT"
+    terms: dict[str, TokenTerms] = Field(
+        default_factory=dict,
+        description="for issuers by URL, in bertline.toml only: what is given replaces the setting of the same name",
     )
-    clock_skew_s: float = Field(60, ge=0, le=300, description="by which clocks may differ")
     database: str | None = Field(
         None, description="URL of the database of clients and API keys, as in sqlite:///auth.db or postgresql://…"
     )
     issuer: str | None = Field(
         None, description="URL by which clients reach this server: the issuer of its own tokens (needs a database)"
     )
+
+    @model_validator(mode="after")
+    def _terms_are_of_issuers(self) -> Self:
+        for url in self.terms:
+            if url not in self.issuers:
+                raise ValueError(f"terms has {url}, which issuers does not: write both exactly as the provider's iss")
+        return self
+
+    def of(self, issuer: str) -> TokenTerms:
+        """The terms of an issuer: its own, and the general ones where it has none.
+
+        >>> url = "https://login.example"
+        >>> auth = AuthSettings(issuers=(url,), scope_prefix="api:", terms={url: TokenTerms(token_types=("JWT",))})
+        >>> auth.of(url).token_types, auth.of(url).scope_prefix, auth.of("https://other.example").token_types
+        (('JWT',), 'api:', ('at+jwt',))
+        """
+        general = {name: getattr(self, name) for name in TokenTerms.model_fields}
+        own = self.terms.get(issuer)
+        return TokenTerms(**general | (own.model_dump(exclude_unset=True) if own else {}))
 
     @property
     def configured(self) -> bool:

@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from bertline.errors import SettingsError
+from bertline.service.guard.access_token import is_access_token
+from bertline.service.guard.claims import ABSENT, first
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.invalid_token import Check, InvalidToken
 from bertline.service.guard.keys import PUBLIC_KEY_ALGORITHMS, Keys
 
 DEFAULT_ALGORITHMS = frozenset({"RS256", "PS256", "ES256", "EdDSA", "Ed25519"})
+ACCESS_TOKEN_TYPE = "at+jwt"  # RFC 9068 section 2.1
+NO_TYPE = "absent"  # among accepted types: a header without typ, which RFC 7519 section 5.1 makes optional
+SCOPE_CLAIMS = ("scope", "scp")  # RFC 9068's; Microsoft's (with spaces) and Okta's (a list)
+CLIENT_CLAIMS = ("client_id", "azp", "appid", "cid", "sub")
 LONGEST_CLIENT_ID = 255  # characters, as for sub in OpenID Connect
 MOST_SKEW_S = 300.0
 # Keys and addresses of keys that the token brings along prove nothing. No extension is understood here, so what is
@@ -27,35 +33,44 @@ class Trust:
 
     Attributes:
         keys: of the issuer.
-        audience: what ``aud`` must contain: the name of this service with the issuer.
-        types: values of ``typ``, without ``application/``; add ``JWT`` for an issuer that does not follow RFC 9068.
+        audience: this service's name with the issuer, or several: what ``aud`` must contain one of.
+        types: values of ``typ``, without ``application/``; ``absent`` is a header without one.
         algorithms: values of ``alg``.
         skew_s: by how much the issuer's clock may differ from ours.
         scope_prefix: in front of the scopes that are meant for us, as in ``bertline:predict``.
+        scope_claims: where scopes are; the first that is there decides.
+        client_claims: where the client's name is; the first that is there decides.
+        audience_claim: ``client_id`` where tokens have no ``aud``: the audience is then a list of clients.
 
     Raises:
-        SettingsError: the audience is empty, there are no types, an algorithm needs no key pair, or the skew is out
-            of range.
+        SettingsError: there is no audience, type or claim, an algorithm needs no key pair, or the skew is out of range.
     """
 
     keys: Keys
-    audience: str
-    types: frozenset[str] = frozenset({"at+jwt"})
+    audience: str | tuple[str, ...]
+    types: frozenset[str] = frozenset({ACCESS_TOKEN_TYPE})
     algorithms: frozenset[str] = DEFAULT_ALGORITHMS
     skew_s: float = 60.0
     scope_prefix: str = ""
+    scope_claims: tuple[str, ...] = SCOPE_CLAIMS
+    client_claims: tuple[str, ...] = CLIENT_CLAIMS
+    audience_claim: str = "aud"
 
     def __post_init__(self) -> None:
         issuer = self.keys.issuer
-        if not self.audience:
+        audience = (self.audience,) if isinstance(self.audience, str) else self.audience
+        if not audience or not all(audience):
             raise SettingsError(f"The audience of tokens from {issuer} is empty: set it to this service's name there.")
         if not self.types:
             raise SettingsError(f"No type of token from {issuer} is accepted: leave the setting out for at+jwt.")
+        if not self.scope_claims or not self.client_claims:
+            raise SettingsError(f"No claim of tokens from {issuer} is read: leave the settings of claims out.")
         if not self.algorithms or not self.algorithms <= PUBLIC_KEY_ALGORITHMS:
             known = ", ".join(sorted(PUBLIC_KEY_ALGORITHMS))
             raise SettingsError(f"Algorithms of tokens from {issuer} must be some of {known}.")
         if not 0 <= self.skew_s <= MOST_SKEW_S:
             raise SettingsError(f"The clock skew of tokens from {issuer} must be 0 to {MOST_SKEW_S:g} s.")
+        object.__setattr__(self, "audience", audience)
         object.__setattr__(self, "types", frozenset(_bare(kind) for kind in self.types))
 
     def algorithm(self, header: Mapping[str, Any]) -> str:
@@ -66,37 +81,62 @@ class Trust:
         """
         if not _REFUSED_PARAMETERS.isdisjoint(header):
             raise InvalidToken(Check.HEADER)
-        kind, algorithm = header.get("typ"), header.get("alg")
-        if not isinstance(kind, str) or _bare(kind) not in self.types:
+        algorithm = header.get("alg")
+        if _type(header) not in self.types:
             raise InvalidToken(Check.TYPE)
         if not isinstance(algorithm, str) or algorithm not in self.algorithms:
             raise InvalidToken(Check.ALGORITHM)
         return algorithm
 
-    def client(self, claims: Mapping[str, Any], now_s: float) -> tuple[Client, float]:
-        """Who the claims of a verified token stand for, and until when (s since 1970).
+    def client(self, header: Mapping[str, Any], claims: Mapping[str, Any], now_s: float) -> tuple[Client, float]:
+        """Who a verified token stands for, and until when (s since 1970).
 
         Raises:
-            InvalidToken: the token is for somebody else, for another time, or says not enough.
+            InvalidToken: it is no access token, is for somebody else or for another time, or says not enough.
         """
-        named = claims.get("aud")
-        if named != self.audience and not (isinstance(named, list) and self.audience in named):
-            raise InvalidToken(Check.AUDIENCE)
+        if not is_access_token(claims, typed=_type(header) == ACCESS_TOKEN_TYPE):
+            raise InvalidToken(Check.ACCESS)
+        self._check_audience(claims)
         until_s = _number(claims.get("exp")) + self.skew_s
         if now_s >= until_s:
             raise InvalidToken(Check.EXPIRED)
         if any(_number(claims[name]) > now_s + self.skew_s for name in ("nbf", "iat") if name in claims):
             raise InvalidToken(Check.NOT_YET)
-        return Client(_client_id(claims), self._scopes(claims), "token"), until_s
+        return Client(self._client_id(claims), self._scopes(claims), "token"), until_s
+
+    def _check_audience(self, claims: Mapping[str, Any]) -> None:
+        """A token with ``aud`` is for whom that names, also where the issuer's tokens usually have none."""
+        named = claims.get(self.audience_claim)
+        listed = named if isinstance(named, list) and self.audience_claim == "aud" else [named]
+        if not any(one in self.audience for one in listed if isinstance(one, str)):
+            raise InvalidToken(Check.AUDIENCE if self.audience_claim == "aud" else Check.AUDIENCE_CLIENT)
+        if self.audience_claim != "aud" and "aud" in claims:
+            raise InvalidToken(Check.AUDIENCE)
 
     def _scopes(self, claims: Mapping[str, Any]) -> frozenset[Scope]:
-        """``scope`` is RFC 9068's; ``scp`` is Microsoft's (with spaces) and Okta's (a list). Others are ignored."""
-        listed = claims["scope"] if "scope" in claims else claims.get("scp", "")
+        """A string with spaces or a list. Scopes that are not ours are ignored."""
+        listed = first(claims, self.scope_claims)
+        listed = "" if listed is ABSENT else listed
         names = listed.split(" ") if isinstance(listed, str) else listed
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise InvalidToken(Check.CLAIMS)
         ours = {name.removeprefix(self.scope_prefix) for name in names if name.startswith(self.scope_prefix)}
         return frozenset(Scope(name) for name in ours & _SCOPES)
+
+    def _client_id(self, claims: Mapping[str, Any]) -> str:
+        """A strange name is not passed over for the next."""
+        name = first(claims, self.client_claims)
+        if isinstance(name, str) and 0 < len(name) <= LONGEST_CLIENT_ID and name.isprintable():
+            return name
+        raise InvalidToken(Check.CLIENT)
+
+
+def _type(header: Mapping[str, Any]) -> str | None:
+    """What the header says in ``typ``; ``NO_TYPE`` without one, None for what no setting can accept."""
+    if "typ" not in header:
+        return NO_TYPE
+    kind = header["typ"]
+    return _bare(kind) if isinstance(kind, str) and _bare(kind) != NO_TYPE else None
 
 
 def _bare(kind: str) -> str:
@@ -113,11 +153,3 @@ def _number(value: object) -> float:
         if math.isfinite(number):
             return number
     raise InvalidToken(Check.CLAIMS)
-
-
-def _client_id(claims: Mapping[str, Any]) -> str:
-    """The first of the three that is there decides; a strange one is not passed over for the next."""
-    name = next((claims[claim] for claim in ("client_id", "azp", "sub") if claim in claims), None)
-    if isinstance(name, str) and 0 < len(name) <= LONGEST_CLIENT_ID and name.isprintable():
-        return name
-    raise InvalidToken(Check.CLIENT)
