@@ -44,9 +44,11 @@ from bertline.bundle.signing import (
     signed_bytes,
 )
 from bertline.bundle.verify import SIGNATURE
-from bertline.errors import BundleError, UsageError
+from bertline.errors import BundleError, DestinationError, UsageError
+from tests.disks import disk, fill
 from tests.programs import program
 from tests.unit.bundle.conftest import FILES, write
+from tests.unit.destination.test_claim import holding
 
 OURS = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 THEIRS = Ed25519PrivateKey.from_private_bytes(bytes(range(32, 64)))
@@ -322,7 +324,30 @@ def test_where_nothing_can_be_written_this_is_said_and_nothing_is_left(
     assert not list(signed.glob(".*"))
 
 
+def test_of_two_that_sign_at_once_neither_signature_is_lost(signed: Path) -> None:
+    """T13: the second is refused while the first one reads and writes the file of signatures."""
+    with (
+        holding(signed / SIGNATURE) as process,
+        pytest.raises(DestinationError, match=rf"is being written by process {process.pid} "),
+    ):
+        sign(signed, THEIRS)
+    sign(signed, THEIRS)
+    assert len(read_signatures(signed)) == 2
+    assert not list(signed.glob(".*"))
+
+
 # ---------------------------------------------------------------------------------------------------- keys
+
+
+def test_a_full_disk_leaves_no_half_of_a_pair(tmp_path: Path) -> None:
+    """T12."""
+    with disk(tmp_path / "disk", megabytes=1) as place:
+        filler = fill(place)
+        with pytest.raises(UsageError, match="cannot be written: No space left on device; choose another place"):
+            new_key(place / "release.key")
+        assert list(place.iterdir()) == [filler]
+        filler.unlink()
+        new_key(place / "release.key")
 
 
 @pytest.mark.parametrize("passphrase", [None, b"correct horse"])

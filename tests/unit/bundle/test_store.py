@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bertline.bundle import Manifest, check_target, load, writing
+from bertline.bundle import Manifest, check_new, check_target, load, writing
 from bertline.bundle import store as module
 from bertline.bundle.verify import check_files
 from bertline.errors import BundleError, DestinationError
+from tests.disks import disk
 from tests.unit.bundle.conftest import FILES, write
 
 
@@ -105,6 +106,31 @@ def test_a_target_can_be_checked_before_long_work(bundle: Path, tmp_path: Path) 
     check_target(bundle, overwrite=True)
     with pytest.raises(BundleError, match="already holds a bundle"):
         check_target(bundle)
+
+
+@pytest.mark.parametrize("name", ["trailing ", " leading", "-x", "ü b", "…", "a'b\"c", "x" * 200])
+def test_a_name_that_a_bundle_can_have(tmp_path: Path, manifest: Manifest, name: str) -> None:
+    """T12: unusual is not wrong."""
+    check_new(tmp_path / name)
+    write(tmp_path / name, manifest.model_copy(update={"name": name}))
+    assert load(tmp_path / name).manifest.name == name
+
+
+@pytest.mark.parametrize("name", ["a\tb", "a\nb", "a\\b", "a\0b", "x" * 201, "\udcff", "a\x7f"])
+def test_a_name_that_no_bundle_can_have_is_refused_before_it_is_written(tmp_path: Path, name: str) -> None:
+    """T12."""
+    with pytest.raises(DestinationError, match=r"is no name for a bundle|no name holds a NUL byte"):
+        check_new(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mount_point_is_no_place_for_a_bundle(tmp_path: Path) -> None:
+    """T12: nothing can be renamed to it; a volume of a container is one."""
+    with (
+        disk(tmp_path / "volume", megabytes=1) as place,
+        pytest.raises(DestinationError, match="volume is a mount point, which no bundle can take the place of: choose"),
+    ):
+        check_target(place)
 
 
 def test_an_exception_leaves_the_old_bundle_and_nothing_else(bundle: Path, manifest: Manifest) -> None:

@@ -151,3 +151,27 @@ def test_rows_are_scored_in_their_order_whatever_batch_they_are_in() -> None:
     together = score(model, VALIDATION, torch.device("cpu"))
     alone = [score(model, Rows([tokens], [0], [2], 0), torch.device("cpu"))[0] for tokens in VALIDATION.tokens]
     np.testing.assert_allclose(together, np.stack(alone), atol=1e-5)
+
+
+def test_the_time_left_is_corrected_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T17: steps take 40 s at a disturbed beginning and 2 s later; a minute on, the first ones no longer count."""
+    lefts: list[tuple[int, float]] = []
+
+    class Steps(Silent):
+        def stepped(self, step: Step) -> None:
+            lefts.append((step.steps - step.step, step.seconds_left))
+
+    class Clock:
+        now = 0.0
+
+        def monotonic(self) -> float:
+            self.now += 20.0 if len(lefts) < 3 else 1.0
+            return self.now
+
+    monkeypatch.setattr("bertline.training.loop.time", Clock())
+    long = run(tmp_path, Steps(), epochs=8, patience=8, batch_tokens=128, checkpoint_every_s=1e9)
+    long.fit()
+    assert long.validation_s == 1.0
+    early, late = lefts[1], next(one for one in reversed(lefts) if one[0] >= 20)
+    assert early[1] > 10 * early[0], "a step is said to take more than 10 s"
+    assert 0.5 * late[0] < late[1] < 2.5 * late[0] + 8
