@@ -78,6 +78,8 @@ ELSEWHERE = {
     Code.HEAD_TOO_LARGE: "test_http1_bounds.py::test_a_bound_is_exact",
     Code.TARGET_TOO_LONG: "test_http1_bounds.py::test_a_bound_is_exact",
     Code.NOT_JSON: "test_problems.py::test_only_json_is_taken_because_a_foreign_page_can_send_the_rest",
+    Code.UNSUPPORTED_CONTENT_ENCODING: "test_content_encoding.py::test_a_coding_that_is_not_read_is_a_415",
+    Code.INVALID_CONTENT_ENCODING: "test_content_encoding.py::test_what_is_not_what_the_header_says_is_a_400",
     Code.NOT_FOUND: "test_problems.py::test_an_unknown_path",
     Code.METHOD_NOT_ALLOWED: "test_problems.py::test_a_wrong_method_names_the_right_one",
     Code.INVALID_HEADER: "test_problems.py::test_a_deadline_is_a_positive_number_of_milliseconds",

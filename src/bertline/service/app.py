@@ -104,6 +104,7 @@ def _add_inner(app: FastAPI, serving: Serving) -> None:
         max_body_bytes=settings.max_body_bytes,
         timeout_s=settings.body_timeout_s,
         refuse=REFUSE,
+        on_refused=serving.measuring.refused,
     )
 
 

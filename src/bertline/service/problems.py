@@ -29,6 +29,8 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TOO_LARGE = "body_too_large"
     BODY_TOO_SLOW = "body_too_slow"
+    UNSUPPORTED_CONTENT_ENCODING = "unsupported_content_encoding"
+    INVALID_CONTENT_ENCODING = "invalid_content_encoding"
     NOT_JSON = "not_json"
     MISSING_FIELD = "missing_field"
     UNKNOWN_FIELD = "unknown_field"
@@ -71,6 +73,8 @@ STATUS: Mapping[Code, HTTPStatus] = {
     Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Code.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Code.BODY_TOO_SLOW: HTTPStatus.REQUEST_TIMEOUT,
+    Code.UNSUPPORTED_CONTENT_ENCODING: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Code.INVALID_CONTENT_ENCODING: HTTPStatus.BAD_REQUEST,
     Code.NOT_JSON: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Code.MISSING_FIELD: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.UNKNOWN_FIELD: HTTPStatus.UNPROCESSABLE_ENTITY,

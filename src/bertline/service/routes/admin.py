@@ -14,7 +14,7 @@ from bertline.service.guard.middleware import ANONYMOUS
 from bertline.service.json_body import JsonRoute
 from bertline.service.model_names import converted
 from bertline.service.problems import Code, Problem
-from bertline.service.routes.context import AsJson, ServingNow, error_answers
+from bertline.service.routes.context import UNREAD, AsJson, ServingNow, error_answers
 from bertline.service.routes.own import described
 from bertline.service.schema import LoadRequest, ModelState
 
@@ -73,8 +73,7 @@ async def show(name: str, serving: ServingNow) -> ModelState:
         Code.MISSING_FIELD,
         Code.WRONG_TYPE,
         Code.UNKNOWN_FIELD,
-        Code.BODY_TOO_LARGE,
-        Code.BODY_TOO_SLOW,
+        *UNREAD,
     ),
 )
 async def load(name: str, asked: LoadRequest, serving: ServingNow) -> ModelState:
@@ -92,9 +91,7 @@ async def load(name: str, asked: LoadRequest, serving: ServingNow) -> ModelState
 @router.post(
     converted("/{name}/rollback"),
     summary="Let the version before answer again",
-    responses=error_answers(
-        Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY, Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW
-    ),
+    responses=error_answers(Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY, *UNREAD),
 )
 async def roll_back(name: str, serving: ServingNow) -> ModelState:
     """Let the version before this one answer again. Its process never stopped, so it does at once."""

@@ -21,9 +21,13 @@ from bertline.service.settings import ServeSettings
 
 Handler = Callable[[Request], Awaitable[Response]]
 
+# What is wrong with a body before anything has parsed it.
+UNREAD = (
+    Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW, Code.UNSUPPORTED_CONTENT_ENCODING, Code.INVALID_CONTENT_ENCODING,
+)  # fmt: skip
 # What may happen to any request that asks a model something.
 MODEL_ERRORS = (
-    Code.INVALID_JSON, Code.NOT_JSON, Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW, Code.MISSING_FIELD, Code.WRONG_TYPE,
+    *UNREAD, Code.INVALID_JSON, Code.NOT_JSON, Code.MISSING_FIELD, Code.WRONG_TYPE,
     Code.EMPTY_TEXT, Code.INVALID_TEXT, Code.TEXT_TOO_LONG, Code.TOO_MANY_TEXTS, Code.TOO_MANY_TOKENS,
     Code.UNKNOWN_MODEL, Code.INVALID_HEADER, Code.UNSUPPORTED, Code.OUT_OF_RANGE, Code.OVERLOADED, Code.DEADLINE,
     Code.COMPUTE_FAILED, Code.NO_MEMORY, Code.WORKER_LOST, Code.NOT_READY, Code.INTERNAL,

@@ -14,7 +14,7 @@ from bertline.service.guard.client import Scope
 from bertline.service.guard.issuer import GRANT, Issuer
 from bertline.service.guard.token_request import FORM, token_request
 from bertline.service.problems import Code, Problem
-from bertline.service.routes.context import dialect
+from bertline.service.routes.context import UNREAD, dialect
 
 TOKEN_PATH = "/oauth/token"
 JWKS_PATH = "/.well-known/jwks.json"
@@ -108,7 +108,7 @@ FORM_SCHEMA = {
     TOKEN_PATH,
     summary="Get a token",
     response_model=TokenResponse,
-    responses=_answers(*ERRORS, Code.NOT_FOUND, Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW),
+    responses=_answers(*ERRORS, Code.NOT_FOUND, *UNREAD),
     openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": FORM_SCHEMA}}}},
 )
 async def token(request: Request, issuer: IssuerNow) -> Response:

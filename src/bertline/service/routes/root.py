@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 
 from bertline.service.problems import Code, Problem
 from bertline.service.routes import hf, tei
-from bertline.service.routes.context import MODEL_ERRORS, AsJson, error_answers
+from bertline.service.routes.context import MODEL_ERRORS, UNREAD, AsJson, error_answers
 from bertline.service.routes.hf import NumberedRoute, PipelineRoute, hf_errors
 from bertline.service.routes.tei_answers import TeiRoute, tei_errors
 from bertline.service.routes.tei_inputs import MODEL_IN_PATH, MODEL_PATH
@@ -71,7 +71,6 @@ def _either(*tables: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict
 
 
 # Whose client sends a body that is refused unread cannot be told from it: the service's own shape.
-UNREAD = (Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW)
 READ = tuple(code for code in MODEL_ERRORS if code not in UNREAD)
 ERRORS = _either(tei_errors(*READ), hf_errors(*READ, Code.UNKNOWN_FIELD), error_answers(*UNREAD))
 Scores = list[TeiScore] | list[list[TeiScore]]

@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import (
     MODEL_ERRORS,
+    UNREAD,
     AsJson,
     DeadlineNow,
     ServingNow,
@@ -144,7 +145,7 @@ for path, wanted in (("/rerank", "Rank texts"), ("/embed_sparse", "Embed texts s
         summary=f"{wanted}: no model here does",
         status_code=424,
         responses={
-            **tei_errors(Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW),
+            **tei_errors(*UNREAD),
             424: {"model": TeiError, "description": "Backend: always, the models are classifiers."},
         },
     )(_other_kind)
