@@ -18,6 +18,7 @@ from benchmarks.peers.environments import ENVIRONMENTS, OWN, STAMP, TORCH
 BERTLINE = "--editable ."
 ENGINE = ("jaxtyping", "numpy", "onnxruntime==1.32.*", "pydantic", "tokenizers", BERTLINE)
 REQUIREMENTS: dict[str, tuple[str, ...]] = {
+    "http": ("granian==2.8.*", "hypercorn==0.18.*", "uvicorn[standard]==0.54.*"),
     "litserve": ("litserve==0.2.19", *ENGINE),
     "bentoml": ("bentoml==1.4.39", *ENGINE),
     "ray": ("ray[serve]==2.60.*", *ENGINE),
