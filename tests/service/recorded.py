@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertline.service import ServeSettings
+from bertline.service.perimeter import Perimeter
 from bertline.service.run import Server, listen, page_url
 from tests.service.doubles import WordCounter, serving_of
 from tests.service.live import warm
@@ -34,9 +35,10 @@ class Recorded:
 
 
 @contextmanager
-def recorded(settings: ServeSettings | None = None) -> Iterator[Recorded]:
+def recorded(settings: ServeSettings | None = None, perimeter: Perimeter | None = None) -> Iterator[Recorded]:
     """Serve a word counter until the block ends."""
-    server = Server(serving_of({"reviews": WordCounter()}, settings or ServeSettings(drain_s=0)), lambda: None)
+    serving = serving_of({"reviews": WordCounter()}, settings or ServeSettings(drain_s=0))
+    server = Server(serving, lambda: None, perimeter)
     with listen("127.0.0.1", 0) as listener:
         found = Recorded(page_url(listener))
         assert isinstance(server.config.app, object)

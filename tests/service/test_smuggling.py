@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import pytest
 
+from bertline.service.perimeter import Perimeter
 from tests.service.recorded import Recorded, Seen, recorded, statuses
-from tests.service.smuggling import HIDDEN_PATH, VECTORS, Vector
+from tests.service.smuggling import HIDDEN, HIDDEN_PATH, JSON, VECTORS, Vector, length, post
 from tests.service.sockets import connected, rest_of
 
 LAST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -78,3 +79,38 @@ def test_what_cannot_be_read_does_not_overtake_the_response_before_it(server: Re
     predict = next(one.data for one in VECTORS if one.name == "head: absolute target")
     answered, asked = exchange(server, predict + b"nothing\n" + LAST)
     assert (answered, len(asked)) == ([200, 400], 1)
+
+
+@pytest.fixture(scope="module")
+def choosy() -> Iterator[Recorded]:
+    """A server that refuses requests for other hosts before their body is read."""
+    with recorded(perimeter=Perimeter(hosts=("localhost", "127.0.0.1"))) as one:
+        yield one
+
+
+def test_a_client_that_keeps_its_body_back_is_not_asked_twice(choosy: Recorded) -> None:
+    """R2: after a response without 100 Continue nobody can know whether the body comes, so the connection is closed."""
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: evil.example\r\nExpect: 100-continue\r\n"
+    head += b"Content-Length: %d\r\n\r\n" % len(HIDDEN)
+    with connected(choosy.url) as connection:
+        connection.sendall(head)
+        refusal = connection.recv(65_536)
+        assert (statuses(refusal), b"connection: close" in refusal.lower()) == ([400], True)
+        connection.sendall(HIDDEN + LAST)
+        assert rest_of(connection) == b""
+
+
+def test_a_body_that_nobody_reads_is_still_a_body(choosy: Recorded) -> None:
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: evil.example\r\nContent-Length: %d\r\n\r\n" % len(HIDDEN)
+    for pieces in ([head, HIDDEN, LAST], [head + HIDDEN + LAST], [head + HIDDEN[:9], HIDDEN[9:] + LAST]):
+        answered, asked = exchange(choosy, *pieces)
+        assert (answered, [one.path for one in asked]) == ([400, 200], ["/v1/predict", "/livez"])
+
+
+def test_a_body_that_was_asked_for_leaves_the_connection_open(server: Recorded) -> None:
+    head = post(b"Expect: 100-continue\r\n", length(JSON))
+    with connected(server.url) as connection:
+        connection.sendall(head)
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(JSON + LAST)
+        assert statuses(rest_of(connection)) == [200, 200]

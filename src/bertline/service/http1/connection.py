@@ -118,6 +118,10 @@ class Http1Connection(HttpToolsProtocol):
             self.expect_100_continue = False  # RFC 9110, section 10.1.1
         super().on_headers_complete()
         self.cycle.transport = _Outgoing(self)  # type: ignore[assignment]
+        if self.expect_100_continue:
+            # A client that has its response before 100 Continue may never send the body (RFC 9110, section 10.1.1):
+            # its next request would be taken for that body.
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """The whole request is there: the moment to say no, if it was refused."""
@@ -129,6 +133,8 @@ class Http1Connection(HttpToolsProtocol):
                 self.on_response_complete()
             return
         super().on_message_complete()
+        if not self.cycle.response_started:
+            self.cycle.keep_alive = self.parser.should_keep_alive()
         if not self.cycle.response_complete:
             self.parser.hold()
         elif not self.transport.is_closing():
