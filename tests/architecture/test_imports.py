@@ -35,6 +35,7 @@ print(json.dumps(sorted(new - sys.stdlib_module_names)))
 
 # The one module of its package that may need more than the package: a back end, an exporter, a format.
 OPTIONAL = {
+    "bertline.data.arrow_values",
     "bertline.data.parquet",
     "bertline.inference.torch_backend",
     "bertline.inference.onnx_backend",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import sys
+import tempfile
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bertline.bundle.verify import read_manifest
 from bertline.cli.predict_added import Added
 from bertline.cli.predict_screen import PredictScreen, Tally, note, skipped_sentence
 from bertline.cli.predict_texts import Reads
-from bertline.data.columns import TEXT_NAMES, find_column, hint_of, shortened
-from bertline.data.formats import STANDARD, format_of, is_gzip_name, name_of
+from bertline.data.columns import TEXT_NAMES, find_column, hint_of, shortened, string_fault
+from bertline.data.formats import STANDARD, Format, format_of, is_gzip_name, name_of
 from bertline.data.names import canonical
+from bertline.data.outline import Outline
 from bertline.data.rows import BadRow, BadRows, Row
 from bertline.data.table import open_writer, read_rows
 from bertline.destination import check_name, check_place, check_room, claim
@@ -40,6 +43,7 @@ class Table:
     overwrite: bool = False
     delimiter: str | None = None
     header: bool = True
+    copy: str | None = None  # of a pipe, on disk
 
     @property
     def name(self) -> str:
@@ -47,7 +51,7 @@ class Table:
         return name_of(self.source, "input")
 
     @property
-    def input_format(self) -> str:
+    def input_format(self) -> Format:
         """``--format``, else what the input's name says.
 
         Raises:
@@ -56,7 +60,7 @@ class Table:
         return format_of(self.source, self.format)
 
     @property
-    def output_format(self) -> str:
+    def output_format(self) -> Format:
         """What the output's name says, else the input's format."""
         if self.target == STANDARD:
             return self.input_format
@@ -65,7 +69,7 @@ class Table:
         except DataError:
             if self.format is None:
                 raise
-            return self.format
+            return format_of(self.target, self.format)
 
     @property
     def replaces_a_file(self) -> bool:
@@ -83,22 +87,46 @@ class Table:
     def rows(self) -> Iterator[Row | BadRow]:
         """The input's rows from its beginning."""
         return read_rows(
-            self.source, format=self.format, encoding=self.encoding, delimiter=self.delimiter, header=self.header
+            self.source if self.copy is None else self.copy,
+            format=self.input_format,
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            header=self.header,
+            name=self.name,
         )
+
+    @property
+    def place(self) -> str:
+        """What rows are counted in."""
+        return "row" if self.input_format == "parquet" else "line"
 
     def bad_rows(self) -> BadRows:
         """Where to count what cannot be labelled."""
-        return BadRows(self.name, "row" if self.input_format == "parquet" else "line")
+        return BadRows(self.name, self.place)
+
+    @property
+    def is_pipe(self) -> bool:
+        """Whether it can be read only once."""
+        return self.copy is None and not Path(self.source).is_file()
+
+    @property
+    def needs_all_rows(self) -> bool:
+        """Whether the output's columns and their types, or what it cannot hold, show only when all rows are read."""
+        return self.input_format == "parquet" or (self.input_format == "jsonl" != self.output_format)
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is known before the first row is labelled; ``rows`` is None for a pipe, which is read once."""
+    """What is known before the first row is labelled.
+
+    Of a pipe, which is read once, ``rows`` and ``outline`` are None.
+    """
 
     columns: tuple[str, ...]
     text_column: str
     rows: int | None
     bad: BadRows
+    outline: Outline | None
 
 
 def label_table(bundle: Path, table: Table, top_k: int, *, engine: str | None = None) -> None:
@@ -112,7 +140,8 @@ def label_table(bundle: Path, table: Table, top_k: int, *, engine: str | None = 
     """
     manifest = read_manifest(bundle)
     check_output(table)
-    with _claimed(table), PredictScreen(shown=table.target != STANDARD or not sys.stdout.isatty()) as screen:
+    shown = table.target != STANDARD or not sys.stdout.isatty()
+    with _claimed(table), _read_twice(table) as table, PredictScreen(shown=shown) as screen:
         predictor, tally = load_predictor(bundle, engine=engine), Tally()  # takes a second, the survey perhaps minutes
         screen.begin("checking")
         survey, rows = take_survey(table, screen, Tokenizer.from_bundle(bundle).reads)
@@ -120,10 +149,10 @@ def label_table(bundle: Path, table: Table, top_k: int, *, engine: str | None = 
         screen.begin("labelling", survey.rows)
         pairs = ((str(row.values[survey.text_column]), row) for row in rows)
         columns = [*survey.columns, *added.columns]
-        output = open_writer(table.target, format=table.output_format, columns=columns)
+        output = open_writer(table.target, format=table.output_format, columns=columns, outline=survey.outline)
         with closing(rows), output as writer:
             for row, prediction in predict_stream(predictor, pairs):
-                writer.write(row.values | added.values(row, prediction, table.name))
+                writer.write(row.values, added.values(row, prediction, table.name))
                 tally.add(prediction)
                 screen.advance()
     note(added.sentence())
@@ -167,21 +196,43 @@ def _claimed(table: Table) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _read_twice(table: Table) -> Iterator[Table]:
+    """The table; a pipe of which all rows must be known first has a copy of its bytes in a temporary file."""
+    if not (table.is_pipe and table.needs_all_rows):
+        yield table
+        return
+    with ExitStack() as stack:
+        try:
+            copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="bertline-"))
+            pipe = sys.stdin.buffer if table.source == STANDARD else stack.enter_context(Path(table.source).open("rb"))
+            shutil.copyfileobj(pipe, copy)
+            copy.flush()
+        except OSError as error:
+            raise DataError(
+                f"{table.name} cannot be copied to {tempfile.gettempdir()} ({error.strerror}): "
+                "make room there, set TMPDIR, or give a file as --input"
+            ) from error
+        yield replace(table, copy=copy.name)
+
+
 def take_survey(table: Table, screen: PredictScreen, reads: Reads) -> tuple[Survey, Generator[Row]]:
     """What the table has, and its good rows from the beginning; ``reads``: does the model read anything of a text?
 
     Raises:
-        DataError: it cannot be read, has no text, or has bad rows that may not be left out.
+        DataError: it cannot be read, has no text, has bad rows that may not be left out, or has a column that the
+            output's format cannot hold.
     """
     bad, rows = table.bad_rows(), table.rows()
     head = list(itertools.islice(rows, LOOKAHEAD_ROWS))
-    columns = dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values)
+    columns = tuple(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     if not columns:
         raise _nothing(table, head)
-    text_column = _text_column(table, tuple(columns))
-    rows = (_checked(row, text_column, reads) for row in itertools.chain(head, rows))
-    if not Path(table.source).is_file():
-        return Survey(tuple(columns), text_column, None, bad), _good(rows, bad, skip=table.skip_bad_rows)
+    text_column = _text_column(table, columns)
+    outline = Outline(table.name, table.output_format, table.place)
+    rows = (_checked(row, text_column, reads, outline) for row in itertools.chain(head, rows))
+    if table.is_pipe:
+        return Survey(columns, text_column, None, bad, None), _good(rows, bad, skip=table.skip_bad_rows)
     number = 0
     for row in rows:
         screen.advance()
@@ -189,11 +240,11 @@ def take_survey(table: Table, screen: PredictScreen, reads: Reads) -> tuple[Surv
             bad.add(row)
         else:
             number += 1
-            columns |= dict.fromkeys(row.values)
+            outline.add(row)
     if bad and not (number and table.skip_bad_rows):
         raise bad.error()
-    again = (_checked(row, text_column, reads) for row in table.rows())
-    survey = Survey(tuple(columns), text_column, number, bad)
+    again = (_checked(row, text_column, reads, outline) for row in table.rows())
+    survey = Survey(tuple(outline.columns), text_column, number, bad, outline)
     return survey, _good(again, table.bad_rows(), skip=table.skip_bad_rows)
 
 
@@ -211,20 +262,18 @@ def _text_column(table: Table, columns: Sequence[str]) -> str:
     return column
 
 
-def _checked(row: Row | BadRow, text_column: str, reads: Reads) -> Row | BadRow:
-    """A row with a text, or why there is none."""
+def _checked(row: Row | BadRow, text_column: str, reads: Reads, outline: Outline) -> Row | BadRow:
+    """A row with a text that the model reads and values that the output can hold, or why it is none."""
     if isinstance(row, BadRow):
         return row
-    text = row.values.get(text_column)
-    if text is None:
-        return BadRow(row.line, f"empty text in column {text_column!r}")
-    if not isinstance(text, str):
-        return BadRow(row.line, f"no string in column {text_column!r}", f"it is of type {type(text).__name__}")
+    if fault := string_fault(row, text_column):
+        return fault
+    text = str(row.values[text_column])
     if not reads(text):
         if not text.strip():
             return BadRow(row.line, f"empty text in column {text_column!r}")
         return BadRow(row.line, f"text in column {text_column!r} of which the model reads nothing", why_unread(text))
-    return row
+    return outline.fault(row) or row
 
 
 def _good(rows: Iterator[Row | BadRow], bad: BadRows, *, skip: bool) -> Generator[Row]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from bertline.data.names import canonical
+from bertline.data.rows import UNREADABLE, BadRow, Row, Unreadable, fault_of
 from bertline.errors import DataError
 
 # In any case and any spelling of ``names.canonical``. A table with two of one list is asked which one it means.
@@ -92,7 +93,7 @@ def name_of_value(value: object) -> str | None:
     ('pos', 'true', '2', None)
 
     Raises:
-        TypeError: the value is no name: a fraction, a list, an object, bytes.
+        TypeError: the value is no name: a fraction, a list, an object, bytes; the text says which.
     """
     if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
         return None
@@ -104,7 +105,7 @@ def name_of_value(value: object) -> str | None:
         return str(int(value))
     if isinstance(value, int):
         return str(value)
-    raise TypeError(type(value).__name__)
+    raise TypeError(fault_of(value))
 
 
 def field_of(values: Mapping[str, object], column: str) -> str:
@@ -114,3 +115,24 @@ def field_of(values: Mapping[str, object], column: str) -> str:
         return name_of_value(value) or ""
     except TypeError:
         return str(value)
+
+
+def text_fault(row: Row, column: str) -> BadRow | None:
+    """Why a row has no text in its column, or None if it has one."""
+    if (fault := string_fault(row, column)) is None and not str(row.values[column]).strip():
+        return BadRow(row.line, f"empty text in column {column!r}")
+    return fault
+
+
+def string_fault(row: Row, column: str) -> BadRow | None:
+    """Why a row has no string in its column, not even an empty one, or None if it has one."""
+    if column not in row.values:
+        return BadRow(row.line, f"no column {column!r}")
+    text = row.values[column]
+    if text is None:
+        return BadRow(row.line, f"empty text in column {column!r}")
+    if isinstance(text, Unreadable):
+        return BadRow(row.line, f"{UNREADABLE} in column {column!r}", text.detail)
+    if not isinstance(text, str):
+        return BadRow(row.line, f"no string in column {column!r}", fault_of(text))
+    return None

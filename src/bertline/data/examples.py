@@ -17,6 +17,7 @@ from bertline.data.columns import (
     find_column,
     hint_of,
     name_of_value,
+    text_fault,
 )
 from bertline.data.formats import STANDARD, Location, format_of, name_of
 from bertline.data.names import told_apart
@@ -204,14 +205,10 @@ class _Columns:
     def example(self, row: Row) -> Example | BadRow:
         """The row as an example, or what it lacks."""
         values = row.values
-        for column in (self.text, self.label):
-            if column not in values:
-                return BadRow(row.line, f"no column {column!r}")
-        text = values[self.text]
-        if text is None or (isinstance(text, str) and not text.strip()):
-            return BadRow(row.line, f"empty text in column {self.text!r}")
-        if not isinstance(text, str):
-            return BadRow(row.line, f"no string in column {self.text!r}", f"it is of type {type(text).__name__}")
+        if fault := text_fault(row, self.text):
+            return fault
+        if self.label not in values:
+            return BadRow(row.line, f"no column {self.label!r}")
         label = _name(row, self.label)
         group = None if self.group is None else _name(row, self.group)
         if label is None:
@@ -220,7 +217,9 @@ class _Columns:
             return label
         if isinstance(group, BadRow):
             return group
-        return Example(row.line, text, label, group, {one: field_of(values, one) for one in self.slices})
+        return Example(
+            row.line, str(values[self.text]), label, group, {one: field_of(values, one) for one in self.slices}
+        )
 
 
 def _name(row: Row, column: str) -> str | BadRow | None:
@@ -228,7 +227,7 @@ def _name(row: Row, column: str) -> str | BadRow | None:
         return name_of_value(row.values.get(column))
     except TypeError as error:
         reason = f"neither a string, an integer nor a boolean in column {column!r}"
-        return BadRow(row.line, reason, f"it is of type {error}")
+        return BadRow(row.line, reason, str(error))
 
 
 def _check_labels(examples: Sequence[Example], columns: _Columns) -> None:

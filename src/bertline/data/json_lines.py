@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bertline.data.json_text import JsonFault, LoneSurrogate, parse
-from bertline.data.rows import BadRow, Row, TableFault, line_fault
+from bertline.data.json_text import JsonFault, LoneSurrogate, has_surrogates, lone_surrogates, parse
+from bertline.data.json_values import JsonObject
+from bertline.data.rows import BadRow, Row, TableFault, Unreadable, line_fault
 
 NOT_JSON = "not valid JSON"
 NOT_OBJECT = "not a JSON object"
@@ -30,27 +31,30 @@ def read_json_lines(lines: Iterator[str], name: str, encoding: str) -> Iterator[
 def _row(number: int, line: str, encoding: str) -> Row | BadRow:
     if fault := line_fault(line, encoding):
         return BadRow(number, *fault)
+    text = line.rstrip()
     try:
-        value = parse(line.rstrip(), not_a_number=True)
-    except LoneSurrogate as half:
-        return BadRow(number, LONE_SURROGATE, _place(half))
+        value = parse(text, table=True)
     except JsonFault as error:
         return BadRow(number, NOT_JSON, error.what + (f" at character {error.column}" if error.column else ""))
-    return Row(number, value) if isinstance(value, dict) else BadRow(number, NOT_OBJECT, f"it is {_KINDS[type(value)]}")
+    if not isinstance(value, dict):
+        kind = "a number" if isinstance(value, float) else _KINDS[type(value)]
+        return BadRow(number, NOT_OBJECT, f"it is {kind}")
+    for half in list(lone_surrogates(value)) if has_surrogates(text) else ():
+        if not half.path:
+            return BadRow(number, LONE_SURROGATE, "in a key")
+        value[str(half.path[0])] = Unreadable(f"{LONE_SURROGATE}, {_place(half)}")
+    return Row(number, JsonObject(value, text))
 
 
 def _place(half: LoneSurrogate) -> str:
     where = ".".join(map(str, half.path))
-    if half.character is None:
-        return f"in a key of {where!r}" if where else "in a key"
-    return f"in {where!r} at character {half.character + 1}" if where else ""
+    return f"in a key of {where!r}" if half.character is None else f"in {where!r} at character {half.character + 1}"
 
 
 _KINDS = {
     list: "a list",
     str: "a string",
     int: "a number",
-    float: "a number",
     bool: "true or false",
     type(None): "null",
 }

@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from bertline.data.json_values import Real, whole
+
 DEEPEST = 100  # lists and objects inside one another; Python's own limit depends on its version and on the caller
 SHOWN_NAME = 60  # characters of a name in a message
 
@@ -63,26 +65,27 @@ def decoded(body: bytes) -> str:
         raise JsonFault(f"it is not {name} at byte {error.start:,}") from None
 
 
-def parse(text: str, *, not_a_number: bool = False) -> Any:
+def parse(text: str, *, table: bool = False) -> Any:
     """The value of a JSON text.
 
     Args:
         text: without a byte order mark.
-        not_a_number: take NaN and the infinities too: in a table they are how Python and pandas write a missing value.
+        table: take any number, with its digits as written (``Real``), and strings that are not Unicode: what a column
+            holds concerns only its readers. NaN and the infinities too: so Python and pandas write a missing value.
 
     >>> parse('{"top_k": 1, "top_k": 2}')
     Traceback (most recent call last):
     bertline.data.json_text.JsonFault: the name 'top_k' occurs twice in one object
 
     Raises:
-        JsonFault: it is not JSON, is nested too deeply, names a key of an object twice, or has a number that no
-            double or no integer of Python's can hold.
-        LoneSurrogate: a string is not Unicode.
+        JsonFault: it is not JSON, is nested too deeply, names a key of an object twice, or (not of a table) has a
+            number that no double or no integer of Python's can hold.
+        LoneSurrogate: a string is not Unicode (not of a table).
     """
     if (_many(text, "[") or _many(text, "{")) and _depth(text) > DEEPEST:
         raise JsonFault(f"lists and objects are nested more than {DEEPEST} deep")
     try:
-        value = (_TABLE if not_a_number else _STRICT).decode(text)
+        value = (_TABLE if table else _STRICT).decode(text)
     except json.JSONDecodeError as error:
         if not text.strip():
             raise JsonFault("it is empty") from None
@@ -93,10 +96,20 @@ def parse(text: str, *, not_a_number: bool = False) -> Any:
     except ValueError:  # of int(): the conversion takes time that grows with the square of the digits
         raise JsonFault(f"a number has more than {sys.get_int_max_str_digits():,} digits") from None
     # In bytes that were decoded strictly a half can only be an escape. The first search is by far the fastest.
-    if "\\" in text and ("\\ud" in text or "\\uD" in text):
-        for path, character in _halves(value, ()):
-            raise LoneSurrogate(path, character)
+    if not table and has_surrogates(text):
+        for half in lone_surrogates(value):
+            raise half
     return value
+
+
+def has_surrogates(text: str) -> bool:
+    """Whether a JSON text has escapes of surrogates, in pairs or not."""
+    return "\\" in text and ("\\ud" in text or "\\uD" in text)
+
+
+def lone_surrogates(value: Any) -> Iterator[LoneSurrogate]:
+    """Every half of a surrogate pair in the strings and keys of a value."""
+    return (LoneSurrogate(path, character) for path, character in _halves(value, ()))
 
 
 def _many(text: str, bracket: str) -> bool:
@@ -137,7 +150,8 @@ def _no_number(name: str) -> NoReturn:
 
 
 _decoder = partial(json.JSONDecoder, object_pairs_hook=_object, parse_float=_float)
-_STRICT, _TABLE = _decoder(parse_constant=_no_number), _decoder()
+_STRICT = _decoder(parse_constant=_no_number)
+_TABLE = _decoder(parse_float=Real, parse_int=whole, parse_constant=Real)
 
 
 def _halves(value: Any, path: Path) -> Iterator[tuple[Path, int | None]]:

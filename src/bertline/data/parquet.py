@@ -1,11 +1,13 @@
-"""Parquet in and out, by record batches. The only file that imports pyarrow."""
+"""Parquet in and out, by record batches. Only this file and ``arrow_values`` import pyarrow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
-from bertline.data.rows import BadRow, Row
+from bertline.data.kinds import Kind, Mixed, join, kind_of
+from bertline.data.outline import Outline
+from bertline.data.rows import NOTHING, Row, TypedRow
 from bertline.errors import DataError
 
 try:
@@ -14,18 +16,20 @@ try:
 except ModuleNotFoundError as error:
     raise DataError("a Parquet table needs pyarrow: install bertline[parquet], or use CSV or JSON lines") from error
 
-UNREADABLE = "a value that cannot be read"
+from bertline.data.arrow_values import Batch, NoType, arrow_array, arrow_type, leaf_ticks
+
 READ_ROWS = 1_024  # per record batch: 1,024 texts of 10,000 characters are 10 MB
 WRITE_ROWS = 8_192  # per row group
 
 
-def read_parquet(stream: BinaryIO, name: str) -> Iterator[Row | BadRow]:
-    """Rows of a Parquet file, numbered from 1.
+def read_parquet(stream: BinaryIO, name: str) -> Iterator[Row]:
+    """Rows of a Parquet file, numbered from 1. A value is converted when a row is asked for it.
 
     ``stream`` must be seekable, because the end of the file is read first.
 
     Raises:
-        DataError: not a Parquet file, a damaged one, or one with two columns of the same name.
+        DataError: not a Parquet file, a damaged one, one with two columns of the same name, or one whose timestamps
+            of 96 bits are too far apart for one unit.
     """
     number = 0
     try:
@@ -33,44 +37,74 @@ def read_parquet(stream: BinaryIO, name: str) -> Iterator[Row | BadRow]:
             columns = table.schema_arrow.names
             if twice := next((column for column in columns if columns.count(column) > 1), None):
                 raise DataError(f"{name} has two columns {twice!r}: rename one of them")
+            unit = _unit_of_96_bits(table, stream, name)
+        with pq.ParquetFile(stream, coerce_int96_timestamp_unit=unit) as table:
             for batch in table.iter_batches(batch_size=READ_ROWS):
-                yield from _rows(batch, number + 1)
-                number += batch.num_rows
+                shared = Batch(batch)
+                for index in range(batch.num_rows):
+                    number += 1
+                    yield Row(number, TypedRow(shared, index))
     except (pa.ArrowException, OSError) as error:
         where = f" after row {number}" if number else ""
         reason = str(error).rstrip(". ").partition("\n")[0]
         raise DataError(f"{name} cannot be read as Parquet{where} ({reason}): write or copy it again") from error
 
 
-def _rows(batch: Any, first: int) -> list[Row | BadRow]:
-    try:
-        return [Row(number, values) for number, values in enumerate(batch.to_pylist(), first)]
-    except ValueError as error:  # a string that is not UTF-8, a date before year 1: then row by row
-        if batch.num_rows == 1:
-            return [BadRow(first, UNREADABLE, str(error))]
-        return [one for i in range(batch.num_rows) for one in _rows(batch.slice(i, 1), first + i)]
+def _unit_of_96_bits(table: Any, stream: BinaryIO, name: str) -> str:
+    """The unit in which timestamps of 96 bits can be read; "ns" if there are none.
+
+    They hold any year to the nanosecond, Arrow's have 64 bits: beyond the years 1677 to 2262 pyarrow lets
+    nanoseconds overflow in silence, and in microseconds it drops the rest.
+    """
+    leaves = range(len(table.schema))
+    old = [table.schema.column(leaf).path for leaf in leaves if table.schema.column(leaf).physical_type == "INT96"]
+    if not old:
+        return "ns"
+    far = fine = False
+    with pq.ParquetFile(stream, coerce_int96_timestamp_unit="us") as coarse:
+        for exact, wide in zip(table.iter_batches(columns=old), coarse.iter_batches(columns=old), strict=True):
+            for ns, us in zip(leaf_ticks(exact.to_struct_array()), leaf_ticks(wide.to_struct_array()), strict=True):
+                held = ns // 1_000 == us
+                far |= not held.all()
+                fine |= bool((ns[held] % 1_000).any())
+    if far and fine:
+        raise DataError(
+            f"{name} has timestamps of 96 bits ({', '.join(map(repr, old))}), some to the nanosecond and some beyond "
+            "the years 1677 to 2262, which no type of 64 bits has room for: write it with timestamps of 64 bits"
+        )
+    return "us" if far else "ns"
 
 
 class ParquetRows:
-    """Writes rows to ``stream`` in row groups; the types of the columns are those of the first group.
+    """Writes rows to ``stream`` in row groups. Rows that come from Parquet are passed on as they are.
+
+    Args:
+        stream: where to write.
+        columns: in order.
+        name: of the table in messages.
+        outline: what is known of all rows that will come. Without it, the first group decides a column's type.
 
     Raises:
-        DataError: on writing or closing, values of one column that are not of one type.
+        DataError: at once, Parquet has no type for a column of ``outline``; later, a value is not of its column's type.
     """
 
-    def __init__(self, stream: BinaryIO, columns: Sequence[str], name: str) -> None:
+    def __init__(self, stream: BinaryIO, columns: Sequence[str], name: str, outline: Outline | None = None) -> None:
         self._stream, self._columns, self._name = stream, tuple(columns), name
-        self._values: dict[str, list[object]] = {column: [] for column in self._columns}
-        self._rows = 0
-        self._schema: Any = None
+        self._place = "row" if outline is None else outline.place
+        self._kinds: dict[str, Kind] = {} if outline is None else dict(outline.kinds)
+        self._types = {column: self._type(column) for column in self._kinds}
+        self._rows: list[tuple[Mapping[str, object], Mapping[str, object]]] = []
+        self._line = 0
         self._writer: Any = None
 
-    def write(self, values: Mapping[str, object]) -> None:
+    def write(self, values: Mapping[str, object], added: Mapping[str, object] = NOTHING) -> None:
         """Add a row; columns that it lacks are null."""
-        for column in self._columns:
-            self._values[column].append(values.get(column))
-        self._rows += 1
-        if self._rows == WRITE_ROWS:
+        self._line += 1
+        for given in (added,) if isinstance(values, TypedRow) else (values, added):
+            for column, value in given.items():
+                self._note(column, value)
+        self._rows.append((values, added))
+        if len(self._rows) == WRITE_ROWS:
             self._flush()
 
     def close(self) -> None:
@@ -82,24 +116,62 @@ class ParquetRows:
             if self._writer is not None:
                 self._writer.close()
 
-    def _flush(self) -> None:
-        arrays = [self._array(column) for column in self._columns]
-        if self._writer is None:
-            self._schema = pa.schema([(name, one.type) for name, one in zip(self._columns, arrays, strict=True)])
-            self._writer = pq.ParquetWriter(self._stream, self._schema)
-        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-        self._values = {column: [] for column in self._columns}
-        self._rows = 0
-
-    def _array(self, column: str) -> Any:
-        values = self._values[column]
+    def _note(self, column: str, value: object) -> None:
+        """Nothing is cast: a value has to be of the type that its column is written with."""
+        known = self._kinds.get(column)
         try:
-            if self._schema is not None:
-                return pa.array(values, type=self._schema.field(column).type)
-            array = pa.array(values)
-        except (pa.ArrowException, OverflowError) as error:
-            raise DataError(
-                f"column {column!r} of {self._name} has values of several types, or of none that Parquet "
-                f"has ({error}): write CSV or JSON lines instead"
-            ) from error
-        return array.cast(pa.string()) if pa.types.is_null(array.type) else array
+            kind = kind_of(value, self._line, repr(column))
+            joined = kind if known is None else join(known, kind, repr(column))
+        except Mixed as error:
+            raise self._several(column, error.sentence("row")) from error
+        except TypeError as error:
+            raise self._several(column, str(error)) from error
+        if joined is known:
+            return
+        self._kinds[column] = joined
+        if column in self._types and self._type(column) != self._types[column]:
+            raise self._several(column, f"row {self._line:,} is none of {self._types[column]}")
+
+    def _type(self, column: str) -> Any:
+        try:
+            return arrow_type(self._kinds[column])
+        except NoType as error:
+            raise self._several(column, f"{error} in {self._place} {error.line:,}") from error
+
+    def _several(self, column: str, reason: str) -> DataError:
+        return DataError(
+            f"column {column!r} of {self._name} has values of several types, or of none that Parquet has "
+            f"({reason}): write CSV or JSON lines instead"
+        )
+
+    def _flush(self) -> None:
+        source = _passed_on([values for values, _ in self._rows if isinstance(values, TypedRow)])
+        fields, arrays = [], []
+        for column in self._columns:
+            if source is not None and column in source.schema.names:
+                fields.append(source.schema.field(column))
+                arrays.append(source.column(column))
+                continue
+            if column not in self._types:
+                self._types[column] = self._type(column) if column in self._kinds else pa.string()
+            values = [added[column] if column in added else given.get(column) for given, added in self._rows]
+            fields.append(pa.field(column, self._types[column]))
+            arrays.append(arrow_array(values, self._types[column]))
+        if self._writer is None:
+            schema = pa.schema(fields, metadata=None if source is None else source.schema.metadata)
+            self._writer = pq.ParquetWriter(self._stream, schema)
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._writer.schema))
+        self._rows = []
+
+
+def _passed_on(rows: Sequence[TypedRow]) -> Any:
+    """Rows of batches as one table, without a look at their values; None for no rows."""
+    runs: list[tuple[Any, int, int]] = []  # batch, first row, one past the last
+    for row in rows:
+        if runs and runs[-1][0] is row.batch and runs[-1][2] == row.index:
+            runs[-1] = (row.batch, runs[-1][1], row.index + 1)
+        else:
+            runs.append((row.batch, row.index, row.index + 1))
+    return (
+        pa.Table.from_batches([batch.arrow.slice(first, end - first) for batch, first, end in runs]) if runs else None
+    )

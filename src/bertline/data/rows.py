@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from bertline.errors import DataError
 
 UNDECODABLE = "undecodable bytes"
 NUL = "a NUL character"
+UNREADABLE = "a value that cannot be read"
+NOTHING: Mapping[str, object] = MappingProxyType({})
 SHOWN = 3  # bad rows that an error message lists
 
 # Undecodable bytes 0x80–0xff arrive as U+DC80–U+DCFF (PEP 383); no valid text decodes to these.
@@ -42,7 +47,76 @@ class Row:
     """One row: its values by column, and the line of the file where it starts (Parquet: its number)."""
 
     line: int
-    values: dict[str, object]
+    values: Mapping[str, object]
+
+
+class TypedBatch(Protocol):
+    """Rows of a format whose columns have types, in that format's own memory (Parquet: a record batch)."""
+
+    arrow: Any
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The columns in order."""
+
+    def column(self, name: str) -> Sequence[object]:
+        """The values of a column, converted now.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+
+
+class TypedRow(Mapping[str, object]):
+    """The values of one row of a batch, converted when they are asked for and not before."""
+
+    __slots__ = ("batch", "index")
+
+    def __init__(self, batch: TypedBatch, index: int) -> None:
+        self.batch, self.index = batch, index
+
+    def __getitem__(self, name: str) -> object:
+        return self.batch.column(name)[self.index]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.batch.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.batch.names)
+
+    def __len__(self) -> int:
+        return len(self.batch.names)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A value of a type that only Parquet has (``kind``: date, timestamp, binary …), as text formats write it."""
+
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands for a value that cannot be read, so that only those who need the value have to refuse its row."""
+
+    detail: str
+
+    def __str__(self) -> str:
+        return f"unreadable: {self.detail}"
+
+
+def fault_of(value: object) -> str:
+    """Why a value cannot be used: it is of another type, or it cannot be read."""
+    if isinstance(value, Unreadable):
+        return value.detail
+    return f"it is of type {value.kind if isinstance(value, Rendered) else type(value).__name__}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ def read_rows(
     encoding: str = "utf-8",
     delimiter: str | None = None,
     header: bool = True,
+    name: str | None = None,
 ) -> Iterator[Row | BadRow]:
     """The rows of a table in order, bad ones in their place.
 
@@ -51,13 +52,14 @@ def read_rows(
         encoding: of CSV, TSV and JSON lines; where it is UTF-8, UTF-16 and UTF-32 are recognised too.
         delimiter: of CSV and TSV, as for ``delimiter_of``; by default what the header says.
         header: whether the first row of CSV and TSV names the columns; else they are ``column_1`` and so on.
+        name: of the table in messages, if it is not that of ``source``.
 
     Raises:
         DataError: at once if the file is not there or its format is not known; while reading if it is empty,
             damaged or not what its name says.
         SettingsError: an unknown format, or a delimiter that is none.
     """
-    name, kind = name_of(source, "input"), format_of(source, format)
+    name, kind = name or name_of(source, "input"), format_of(source, format)
     between = None if delimiter is None else delimiter_of(delimiter)
     if source != STANDARD:
         _check_file(Path(source), name)

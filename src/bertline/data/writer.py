@@ -7,7 +7,6 @@ and renamed. Pipes and devices (``-``, ``/dev/null``) are written as they come.
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import re
 import secrets
@@ -18,6 +17,10 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar, cast
 
 from bertline.data.formats import STANDARD, Location, format_of, is_gzip_name, name_of
+from bertline.data.json_values import JsonObject
+from bertline.data.outline import Outline
+from bertline.data.rendering import Unwritable, field_of, json_of
+from bertline.data.rows import NOTHING
 from bertline.errors import DataError
 
 GZIP_LEVEL = 6
@@ -27,8 +30,14 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 class RowWriter(Protocol):
     """Takes rows one by one."""
 
-    def write(self, values: Mapping[str, object]) -> None:
-        """Write a row; a column without a value is empty (CSV, TSV) or null (JSON lines, Parquet)."""
+    def write(self, values: Mapping[str, object], added: Mapping[str, object] = NOTHING) -> None:
+        """Write a row; a column without a value is empty (CSV, TSV) or null (JSON lines, Parquet).
+
+        Args:
+            values: of a row. One that was read from JSON lines or Parquet goes to the same format as it is: digits
+                and spaces as written, no column converted, no key added.
+            added: of columns that the row does not have.
+        """
 
 
 class _Closable(Protocol):
@@ -43,7 +52,9 @@ Thing = TypeVar("Thing", bound=_Closable)
 
 
 @contextmanager
-def open_writer(target: Location, *, format: str | None = None, columns: Sequence[str]) -> Iterator[RowWriter]:
+def open_writer(
+    target: Location, *, format: str | None = None, columns: Sequence[str], outline: Outline | None = None
+) -> Iterator[RowWriter]:
     """Open a table to write.
 
     Args:
@@ -52,9 +63,11 @@ def open_writer(target: Location, *, format: str | None = None, columns: Sequenc
         format: csv, tsv, jsonl or parquet; by default what the suffix says, and CSV for ``-``.
         columns: the columns in order. JSON lines also take rows with further keys; the other formats refuse
             them.
+        outline: from a first pass over all rows. It fixes the types of Parquet's columns; without it the first
+            8,192 rows do, and a later row that needs other ones is an error.
 
     Raises:
-        DataError: the target cannot be written, or a row does not fit the columns.
+        DataError: the target cannot be written, or has no way to hold a value.
         SettingsError: an unknown format.
     """
     name, kind = name_of(target, "output"), format_of(target, format)
@@ -67,7 +80,7 @@ def open_writer(target: Location, *, format: str | None = None, columns: Sequenc
             packed = gzip.GzipFile("", "wb", GZIP_LEVEL, stream, mtime=0)
             stream = cast(BinaryIO, stack.enter_context(_closing(packed, name)))
         with _reported(name):
-            rows = _rows(kind, stream, columns, name)
+            rows = _rows(kind, stream, columns, name, outline)
         stack.enter_context(_closing(rows, name))
         yield _Checked(rows, None if kind == "jsonl" else columns, name)
 
@@ -85,12 +98,12 @@ def _closing(thing: Thing, name: str) -> Iterator[Thing]:
         thing.close()
 
 
-def _rows(kind: str, stream: BinaryIO, columns: Sequence[str], name: str) -> _Format:
+def _rows(kind: str, stream: BinaryIO, columns: Sequence[str], name: str, outline: Outline | None) -> _Format:
     if kind == "parquet":
         from bertline.data.parquet import ParquetRows  # needs pyarrow, which an install may lack
 
-        return ParquetRows(stream, columns, name)
-    return _JsonLines(stream, columns) if kind == "jsonl" else _Delimited(stream, columns, DELIMITERS[kind])
+        return ParquetRows(stream, columns, name, outline)
+    return _JsonLines(stream, columns, name) if kind == "jsonl" else _Delimited(stream, columns, kind, name)
 
 
 @contextmanager
@@ -155,54 +168,77 @@ class _Checked:
         self._rows, self._name = rows, name
         self._columns = None if columns is None else frozenset(columns)
 
-    def write(self, values: Mapping[str, object]) -> None:
-        if self._columns is not None and not self._columns.issuperset(values):
-            new = next(key for key in values if key not in self._columns)
+    def write(self, values: Mapping[str, object], added: Mapping[str, object] = NOTHING) -> None:
+        if self._columns is not None and not self._columns.issuperset((*values, *added)):
+            new = next(key for key in (*values, *added) if key not in self._columns)
             raise DataError(f"{self._name} has no column {new!r}, and its columns are fixed: write JSON lines instead")
         with _reported(self._name):
-            self._rows.write(values)
+            self._rows.write(values, added)
 
 
 class _JsonLines:
-    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
-        self._stream, self._empty = stream, dict.fromkeys(columns)
+    def __init__(self, stream: BinaryIO, columns: Sequence[str], name: str) -> None:
+        self._stream, self._columns, self._name = stream, columns, name
 
-    def write(self, values: Mapping[str, object]) -> None:
-        text = json.dumps(self._empty | dict(values), ensure_ascii=False, default=str)
-        self._stream.write(_encoded(text + "\n"))
+    def write(self, values: Mapping[str, object], added: Mapping[str, object] = NOTHING) -> None:
+        if isinstance(values, JsonObject):
+            text = _extended(values.text, added)
+        else:
+            row = dict.fromkeys(self._columns) | dict(values) | dict(added)
+            text = f"{{{', '.join(f'{json_of(key)}: {self._value(key, one)}' for key, one in row.items())}}}"
+        self._stream.write(f"{text}\n".encode())
 
     def close(self) -> None:
         pass
+
+    def _value(self, column: str, value: object) -> str:
+        try:
+            return json_of(value)
+        except Unwritable as error:
+            raise _cannot_hold(self._name, column, "JSON lines", error) from error
+
+
+def _extended(line: str, added: Mapping[str, object]) -> str:
+    """The text of an object with more keys at its end."""
+    text = line.strip()
+    if not added:
+        return text
+    separator = ", " if text[1:-1].strip() else ""
+    return text[:-1].rstrip() + separator + json_of(added)[1:]
 
 
 class _Delimited:
-    def __init__(self, stream: BinaryIO, columns: Sequence[str], delimiter: str) -> None:
-        self._stream, self._columns, self._delimiter = stream, tuple(columns), delimiter
-        self._special = re.compile(f'[{delimiter}"\r\n]')
-        self._write_fields(self._columns)
+    def __init__(self, stream: BinaryIO, columns: Sequence[str], kind: str, name: str) -> None:
+        self._stream, self._columns, self._delimiter = stream, tuple(columns), DELIMITERS[kind]
+        self._kind, self._name = kind.upper(), name
+        self._special = re.compile(f'[{self._delimiter}"\r\n]')
+        self._write_fields([self._field(f"{column} (its name)", column) for column in self._columns])
 
-    def write(self, values: Mapping[str, object]) -> None:
-        self._write_fields([_field(values.get(column)) for column in self._columns])
+    def write(self, values: Mapping[str, object], added: Mapping[str, object] = NOTHING) -> None:
+        self._write_fields(
+            [self._field(column, added[column] if column in added else values.get(column)) for column in self._columns]
+        )
 
     def close(self) -> None:
         pass
+
+    def _field(self, column: str, value: object) -> str:
+        try:
+            return field_of(value)
+        except Unwritable as error:
+            raise _cannot_hold(self._name, column, self._kind, error) from error
 
     def _write_fields(self, fields: Sequence[str]) -> None:
         # Not csv.writer: it leaves a lone carriage return unquoted unless every line ends in one.
         line = self._delimiter.join(map(self._quoted, fields))
-        self._stream.write(_encoded((line or '""') + "\n"))  # a blank line would be no row
+        self._stream.write(((line or '""') + "\n").encode())  # a blank line would be no row
 
     def _quoted(self, field: str) -> str:
         return '"' + field.replace('"', '""') + '"' if self._special.search(field) else field
 
 
-def _field(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")  # half of a surrogate pair has no UTF-8: written as \ud83d
+def _cannot_hold(name: str, column: str, format: str, error: Unwritable) -> DataError:
+    return DataError(
+        f"{name} cannot hold a value of column {column!r} ({error}), because {format} has no way to write it: "
+        "write another format, or correct the value"
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from bertline.data.columns import TEXT_NAMES, find_column, hint_of
+from bertline.data.columns import TEXT_NAMES, find_column, hint_of, text_fault
 from bertline.data.decoding import lines_of, text_of
 from bertline.data.duplicates import cross_duplicates
 from bertline.data.examples import LOOKAHEAD_ROWS
@@ -124,7 +124,7 @@ def _table_texts(source: str, settings: DistilSettings, bad: BadRows, format: st
     for row in chain(head, rows):
         if isinstance(row, BadRow):
             bad.add(row)
-        elif isinstance(text := row.values.get(column), str) and text.strip():
-            yield row.line, text
+        elif fault := text_fault(row, column):
+            bad.add(fault)
         else:
-            bad.add(BadRow(row.line, f"no text in column {column!r}"))
+            yield row.line, str(row.values[column])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import subprocess
 import sys
@@ -13,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bertline.data import parquet
-from bertline.data.parquet import UNREADABLE, read_parquet
-from bertline.data.rows import BadRow, Row
+from bertline.data.parquet import read_parquet
+from bertline.data.rows import Row, Unreadable
 from bertline.data.table import open_writer, read_rows
 from bertline.errors import DataError
 
@@ -48,14 +49,15 @@ def test_dictionary_columns_are_strings() -> None:
     ]
 
 
-def test_a_value_that_cannot_be_read_costs_its_row() -> None:
+def test_a_value_that_cannot_be_read_costs_only_itself() -> None:
+    """T10: what nobody reads makes no row bad; whoever reads it learns why it is not there."""
     offsets, data = pa.py_buffer(b"\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0"), pa.py_buffer(b"a\xffb")
     texts = pa.StringArray.from_buffers(3, offsets, data)
-    first, bad, last = read_parquet(stored(pa.table({"text": texts})), "t.parquet")
-    assert [first, last] == [Row(1, {"text": "a"}), Row(3, {"text": "b"})]
-    assert isinstance(bad, BadRow)
-    assert (bad.line, bad.reason) == (2, UNREADABLE)
-    assert "0xff" in bad.detail
+    assert list(read_parquet(stored(pa.table({"text": texts})), "t.parquet")) == [
+        Row(1, {"text": "a"}),
+        Row(2, {"text": Unreadable("its byte 0xff at 1 is not UTF-8")}),
+        Row(3, {"text": "b"}),
+    ]
 
 
 def test_two_columns_of_one_name_are_refused() -> None:
@@ -96,7 +98,9 @@ def test_the_types_are_those_of_the_first_row_group(monkeypatch: pytest.MonkeyPa
     assert [row.values["note"] for row in read_rows(path) if isinstance(row, Row)] == [None, None, *["later"] * 3]
 
 
-@pytest.mark.parametrize("values", [["x", 1], ["x", "y", 1], [1, 2, "x"], [2**70], [object()]])
+@pytest.mark.parametrize(
+    "values", [["x", 1], ["x", "y", 1], [1, 2, "x"], [1, 2, 2.5], [True, 1], [10**40], [{}], [object()]]
+)
 def test_values_of_several_types_are_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, values: list[Any]
 ) -> None:
@@ -123,3 +127,39 @@ def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
     assert run.stdout.decode().strip() == (
         "a Parquet table needs pyarrow: install bertline[parquet], or use CSV or JSON lines"
     )
+
+
+def old_timestamps(path: Path, *moments: datetime.datetime | int) -> Path:
+    """A file with timestamps of 96 bits, as Hive, Impala and older releases of Spark write them."""
+    kind = pa.timestamp("ns" if isinstance(moments[0], int) else "us")
+    values = pa.array(moments, kind)
+    table = pa.table(
+        {"text": ["a"] * len(moments), "at": values, "list": pa.array([[one] for one in moments], pa.list_(kind))}
+    )
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True)
+    return path
+
+
+def test_timestamps_of_96_bits_are_read_in_the_unit_that_holds_them(tmp_path: Path) -> None:
+    """T10: pyarrow lets the year 9999 overflow in nanoseconds, in silence, and it becomes 1816."""
+    far = old_timestamps(tmp_path / "far.parquet", datetime.datetime(9999, 12, 31), datetime.datetime(2026, 1, 2))
+    fine = old_timestamps(tmp_path / "fine.parquet", 1, 1_000)
+    assert [str(row.values["at"]) for row in read_rows(far) if isinstance(row, Row)] == [
+        "9999-12-31T00:00:00",
+        "2026-01-02T00:00:00",
+    ]
+    assert [str(row.values["at"]) for row in read_rows(fine) if isinstance(row, Row)] == [
+        "1970-01-01T00:00:00.000000001",
+        "1970-01-01T00:00:00.000001000",
+    ]
+
+
+def test_timestamps_of_96_bits_that_no_unit_holds_are_refused(tmp_path: Path) -> None:
+    """T10: neither the year nor the nanosecond is dropped in silence."""
+    far, fine = pa.array([datetime.datetime(9999, 12, 31)], pa.timestamp("us")), pa.array([1], pa.timestamp("ns"))
+    table = pa.table({"text": ["a"], "far": far, "fine": fine})
+    pq.write_table(table, tmp_path / "both.parquet", use_deprecated_int96_timestamps=True)
+    with pytest.raises(
+        DataError, match=r"timestamps of 96 bits \('far', 'fine'\), some to the nanosecond and some beyond"
+    ):
+        list(read_rows(tmp_path / "both.parquet"))

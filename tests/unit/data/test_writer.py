@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertline.data.rows import Row
+from bertline.data.rows import Row, Unreadable
 from bertline.data.table import read_rows
 from bertline.data.writer import open_writer
 from bertline.errors import DataError
@@ -101,8 +101,27 @@ def test_a_key_without_a_column_is_refused_where_columns_are_fixed(tmp_path: Pat
     assert list(tmp_path.iterdir()) == [tmp_path / "t.jsonl"]
 
 
-def test_half_of_a_surrogate_pair_is_written_as_its_escape(tmp_path: Path) -> None:
-    assert written(tmp_path / "t.csv", [{"a": "x\ud83d"}], ["a"]) == [{"a": "x\\ud83d"}]
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("x\ud83d", "half of a surrogate pair, which is no character"),
+        ("x\0", "a NUL character"),
+        (Unreadable("its byte 0xff at 1 is not UTF-8"), "its byte 0xff at 1 is not UTF-8"),
+        ([object()], "it is of type object"),
+    ],
+)
+def test_a_value_that_csv_cannot_hold_is_refused_and_not_changed(tmp_path: Path, value: object, fault: str) -> None:
+    """T10: half of a surrogate pair used to become the six characters of its escape."""
+    message = rf"t\.csv cannot hold a value of column 'a' \({fault}\), because CSV has no way to write it"
+    with pytest.raises(DataError, match=message):
+        written(tmp_path / "t.csv", [{"a": value}], ["a"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_of_a_surrogate_pair_is_an_escape_in_json(tmp_path: Path) -> None:
+    with open_writer(tmp_path / "t.jsonl", columns=["a"]) as writer:
+        writer.write({"a": "x\ud83d"})
+    assert (tmp_path / "t.jsonl").read_text() == '{"a": "x\\ud83d"}\n'
 
 
 @pytest.mark.parametrize("suffix", [*TEXT_FORMATS, "parquet"])

@@ -68,7 +68,7 @@ def test_when_only_held_out_rows_are_given_it_says_so(tmp_path: Path) -> None:
 def test_bad_rows_are_named_or_left_out_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text\na film\n   \n")
-    with pytest.raises(DataError, match=r"rows\.csv has 1 bad row \(line 3: no text in column 'text'\)"):
+    with pytest.raises(DataError, match=r"rows\.csv has 1 bad row \(line 3: empty text in column 'text'\)"):
         read_transfer(str(path), settings(), [])
     kept = read_transfer(str(path), settings(skip_bad_rows=True), [])
     assert kept.texts == ("a film",)
