@@ -12,8 +12,8 @@ from packaging.utils import canonicalize_name
 
 from tests.architecture.requirements import closure, declared
 
-# Each belongs to a package that is declared (fastapi, jinja2, pydantic) and that chooses its version.
-FOUNDATIONS = {"starlette", "markupsafe", "pydantic-core"}
+# Each belongs to a package that is declared (fastapi, jinja2, pydantic, OpenTelemetry) and that chooses its version.
+FOUNDATIONS = {"starlette", "markupsafe", "pydantic-core", "requests"}
 BY_URL = {"psycopg"}  # sqlalchemy imports it when a database's URL asks for it
 SOURCE = Path(__file__).parents[2] / "src"
 

@@ -14,7 +14,7 @@ OAUTH = "/.well-known/oauth-authorization-server"
 
 
 class Identity:
-    """What the provider says, by path: a document, bytes, or a status with headers.
+    """What the provider says, by path: a document, bytes, or a status with headers and maybe bytes.
 
     Attributes:
         asked: paths, as they came.
@@ -43,8 +43,9 @@ def identity(port: int = 0) -> Iterator[Identity]:
             one.asked.append(self.path)
             one.held.wait(30)
             said = one.said.get(self.path, (404, {}))
-            status, headers = said if isinstance(said, tuple) else (200, one.headers)
-            body = said if isinstance(said, bytes) else b"" if isinstance(said, tuple) else json.dumps(said).encode()
+            status, headers, *sent = said if isinstance(said, tuple) else (200, one.headers, said)
+            body = sent[0] if sent else b""
+            body = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)

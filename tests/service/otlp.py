@@ -25,6 +25,9 @@ class Collector:
         headers: of the same requests.
         paths: of the same requests.
         status: that requests are answered with.
+        answer: and the body; None is OTLP's own.
+        answer_headers: beside those of every answer.
+        connections: by which requests came.
         hold: while it is not set, requests are not answered.
         asked: a request came.
     """
@@ -35,6 +38,9 @@ class Collector:
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
         self.status = 200
+        self.answer: bytes | None = None
+        self.answer_headers: dict[str, str] = {}
+        self.connections: set[Any] = set()
         self.hold, self.asked = threading.Event(), threading.Event()
         self.hold.set()
 
@@ -91,10 +97,12 @@ def collecting() -> Iterator[Collector]:
                 collector.bodies.append(body)
                 collector.headers.append({name.lower(): value for name, value in self.headers.items()})
                 collector.paths.append(self.path)
-            answer = ExportTraceServiceResponse().SerializeToString()
+            collector.connections.add(self.client_address)
+            answer = ExportTraceServiceResponse().SerializeToString() if collector.answer is None else collector.answer
             self.send_response(collector.status)
             self.send_header("Content-Type", "application/x-protobuf")
-            self.send_header("Content-Length", str(len(answer)))
+            for name, value in {**collector.answer_headers, "Content-Length": str(len(answer))}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer)
 

@@ -24,6 +24,7 @@ from bertline.errors import SettingsError, UsageError
 from bertline.monitoring.trace_context import RANDOM, SAMPLED, SpanContext
 
 if TYPE_CHECKING:
+    import requests
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 PATH = "/v1/traces"
 MOST_WAITING = 2048  # spans that are not sent yet; what comes beyond is dropped
 MOST_LINKS = 128  # of a span, OpenTelemetry's own default
+MOST_ANSWER_BYTES = 64 * 1024  # that are read of what a collector answers
 FLUSH_S = 1.5  # for what is not sent yet, when the server stops
 LOW_64 = (1 << 64) - 1
 PACKAGES = ("opentelemetry", "google", "requests")
@@ -152,7 +154,7 @@ class Traces:
         self._bound = round(settings.sample * (LOW_64 + 1))
         self._draw = Random().getrandbits  # not the common one, which a seed would make the same on every server
         self._place = urlsplit(endpoint).netloc
-        self._exporter = _Exporter(OTLPSpanExporter(endpoint), self._place)
+        self._exporter = _Exporter(OTLPSpanExporter(endpoint, session=_session()), self._place)
         exporter: Any = self._exporter  # has what is called of a SpanExporter, which cannot be imported above
         self._processor = BatchSpanProcessor(exporter, max_queue_size=MOST_WAITING)
         self._api, self._span = trace, ReadableSpan
@@ -229,6 +231,25 @@ class Traces:
         unsent = self._dropped + self._recorded - self._exporter.sent
         if unsent:
             log.warning("%d spans were not taken by %s.", unsent, self._place)
+
+
+def _session() -> requests.Session | None:
+    """Reads little of an answer, and nothing unpacked: the exporter looks at its status and headers alone.
+
+    None where OpenTelemetry's own variables name what authenticates: that brings a session of its own.
+    """
+    import requests
+
+    def skim(answer: requests.Response, **_: object) -> None:
+        answer.raw.read(MOST_ANSWER_BYTES, decode_content=False)  # all of it, as a rule: the connection is used again
+        answer.close()
+
+    if any(name.startswith("OTEL_PYTHON_EXPORTER_OTLP_") and "CREDENTIAL_PROVIDER" in name for name in os.environ):
+        return None
+    session = requests.Session()
+    session.stream = True
+    session.hooks["response"].append(skim)
+    return session
 
 
 class _Exporter:

@@ -1,21 +1,20 @@
 """Where a provider says its keys are, and what they are (OpenID Connect Discovery 1.0 section 4, RFC 8414).
 
-The only file that imports httpx. It knows nothing of caching.
+It knows nothing of caching.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, NoReturn, Self
+from http import HTTPStatus
+from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
-import httpx
-
 from bertline.errors import BertlineError, SettingsError
+from bertline.service.guard.fetched import Document, Fetcher, Unreadable
 from bertline.service.guard.keys import VerifyingKey, verifying_keys
 from bertline.service.tracing import outgoing_headers
 
@@ -59,18 +58,11 @@ def checked_issuer(issuer: str) -> str:
 
 
 class Discovery:
-    """A provider as seen over HTTP. No redirect is followed: who answers for an issuer is decided by its address.
-
-    The variables of the environment for proxies and certificates (``HTTPS_PROXY``, ``SSL_CERT_FILE``) count.
-    """
+    """A provider as seen over HTTP."""
 
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
-        self._http = httpx.AsyncClient(
-            timeout=TIMEOUT_S,
-            follow_redirects=False,
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-        )
+        self._http = Fetcher(TIMEOUT_S, MAX_DOCUMENT_BYTES)
 
     async def __aenter__(self) -> Self:
         return self
@@ -90,13 +82,13 @@ class Discovery:
             keys = verifying_keys(_json(answer))
         except ValueError:
             raise ProviderError(f"The provider {self._issuer} has no JWK set at its jwks_uri.") from None
-        return KeySet(keys, max_age_s(answer.headers.get("Cache-Control", "")))
+        return KeySet(keys, max_age_s(answer.cache_control))
 
     async def _metadata(self) -> Any:
-        answer: httpx.Response | None = None
+        answer: Document | None = None
         for address in _addresses(self._issuer):
             answer = await self._get(address)
-            if answer.status_code == httpx.codes.OK:
+            if answer.status == HTTPStatus.OK:
                 break
         assert answer is not None
         return _json(answer)
@@ -119,29 +111,17 @@ class Discovery:
             raise ProviderError(f"The provider {self._issuer} has no jwks_uri that is an https address.")
         return str(address)
 
-    async def _get(self, address: str) -> httpx.Response:
-        """An answer with at most 256 KiB, read as it came: nothing is unpacked."""
-        body, headers = bytearray(), outgoing_headers()  # of the request that brought an unknown key, if one did
-        try:
-            async with asyncio.timeout(TIMEOUT_S), self._http.stream("GET", address, headers=headers) as answer:
-                async for piece in answer.aiter_raw():
-                    body += piece
-                    if len(body) > MAX_DOCUMENT_BYTES:
-                        self._fail(f"sent more than {MAX_DOCUMENT_BYTES:,} bytes")
-        except TimeoutError:
-            self._fail(f"did not answer within {TIMEOUT_S:g} s")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            self._fail(f"cannot be reached ({type(error).__name__})")
-        return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(body))
-
-    def _fail(self, what: str) -> NoReturn:
-        raise ProviderError(f"The provider {self._issuer} {what}.") from None
+    async def _get(self, address: str) -> Document:
+        try:  # the headers are of the request that brought an unknown key, if one did
+            return await self._http.get(address, outgoing_headers())
+        except Unreadable as error:
+            raise ProviderError(f"The provider {self._issuer} {error}.") from None
 
 
-def _json(answer: httpx.Response) -> Any:
+def _json(answer: Document) -> Any:
     """The body of an answer with status 200; None of any other, and of what is not JSON."""
     try:
-        return json.loads(answer.content) if answer.status_code == httpx.codes.OK else None
+        return json.loads(answer.body) if answer.status == HTTPStatus.OK else None
     except (ValueError, RecursionError):
         return None
 
