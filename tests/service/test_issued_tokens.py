@@ -153,7 +153,7 @@ def test_tokens_that_cannot_be_used_are_refused_as_the_guide_says() -> None:
     assert outcome(checks(auth), org.signed()) is Check.KEY
     assert outcome(checks(auth), GOOGLES_ACCESS_TOKEN) is Check.STRUCTURE
     guide = " ".join(GUIDE.read_text(encoding="utf-8").split())
-    assert "their key is not published, and they are refused" in guide
+    assert "Their key is not published, so they are rejected" in guide
     assert "its access tokens are opaque, and the only JWTs that it signs are ID tokens" in guide
 
 
