@@ -24,7 +24,7 @@ http {{
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
   map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-  upstream models {{ server 127.0.0.1:{behind}; keepalive 4; }}
+  upstream models {{ server 127.0.0.1:{behind}; keepalive 4; keepalive_timeout IDLE_S; }}
   server {{
     listen 127.0.0.1:{port};
     underscores_in_headers on;
@@ -62,9 +62,14 @@ Proxy = Callable[[Path, int], AbstractContextManager[int]]
 
 
 @contextmanager
-def nginx(folder: Path, behind: int) -> Iterator[int]:
-    """The port of an nginx before a port of this machine."""
-    with _started(folder, NGINX, behind, lambda file: ["nginx", "-c", file, "-p", str(folder), "-e", "stderr"]) as port:
+def nginx(folder: Path, behind: int, idle_s: int = 60) -> Iterator[int]:
+    """The port of an nginx before a port of this machine; it closes idle connections after its default, 60 s."""
+    with _started(
+        folder,
+        NGINX.replace("IDLE_S", f"{idle_s}s"),
+        behind,
+        lambda file: ["nginx", "-c", file, "-p", str(folder), "-e", "stderr"],
+    ) as port:
         yield port
 
 

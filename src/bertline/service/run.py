@@ -14,6 +14,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -148,6 +149,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.failure: Exception | None = None
         self._was_ready = False
+        self._drain_s = settings.drain_s
         self._serving, self._on_ready, self._tls = serving, on_ready, tls
         _measure(serving.measuring.metrics, perimeter, tls)
 
@@ -159,12 +161,18 @@ class Server(uvicorn.Server):
         watched = [self._announce(), self._watch(), *([self._tls.watch()] if self._tls else [])]
         self._watching = [asyncio.create_task(one) for one in watched]  # kept, or they could be collected
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Ctrl+C does not drain: whoever presses it is at this terminal, and nobody balances a load."""
+        if sig == signal.SIGINT:
+            self._drain_s = 0.0
+        super().handle_exit(sig, frame)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then answer what is left."""
         self._serving.draining = True
         # Clients came only if it was ready once; if a model is beyond help by now, they are told so and not reset.
         if self._was_ready and not self.force_exit:
-            await asyncio.sleep(self._serving.settings.drain_s)
+            await asyncio.sleep(self._drain_s)
             await self._close_door(sockets or [])
         for task in self._watching:
             task.cancel()
@@ -186,7 +194,7 @@ class Server(uvicorn.Server):
                 await asyncio.get_running_loop().connect_accepted_socket(
                     self._protocol, one, ssl=self.config.ssl, ssl_handshake_timeout=handshake_s
                 )
-        await asyncio.sleep(min(LAST_WORDS_S, self._serving.settings.drain_s))
+        await asyncio.sleep(min(LAST_WORDS_S, self._drain_s))
 
     def _protocol(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]

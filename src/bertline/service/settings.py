@@ -1,8 +1,11 @@
 """The settings of the service, and why each default is what it is."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+ENDING_S = 4.0  # what stopping takes beside the settings: 2 s for the processes that compute, 1.5 s for spans
 
 
 class ServeSettings(BaseModel):
@@ -49,11 +52,32 @@ class ServeSettings(BaseModel):
     body_timeout_s: float = Field(
         20, gt=0, description="time for a request's head, and between parts of its body, three times it in all"
     )
-    idle_timeout_s: int = Field(30, ge=1, description="time after which a connection that asks nothing is closed")
+    idle_timeout_s: int = Field(
+        130,
+        ge=1,
+        description="time after which a connection that asks nothing is closed; has to be above the same of a proxy",
+    )
     worker_timeout_s: float = Field(
         15, gt=0, description="most time for a batch; its process is replaced then, or once it takes far too long"
     )
     drain_s: float = Field(
-        1.0, ge=0, description="when stopping: time in which readiness is red and requests are still accepted"
+        5.0, ge=0, description="when stopping: time in which readiness is red and requests are still accepted"
     )
-    shutdown_timeout_s: int = Field(30, ge=1, description="when stopping: time for the requests in progress after that")
+    shutdown_timeout_s: int = Field(15, ge=1, description="when stopping: time for the requests in progress after that")
+    stop_grace_s: float = Field(
+        30,
+        gt=0,
+        description="time after which a server that was told to stop is killed: drain and shutdown have to fit into it",
+    )
+
+    @model_validator(mode="after")
+    def _stops_in_time(self) -> Self:
+        takes_s = self.drain_s + self.shutdown_timeout_s + ENDING_S
+        if takes_s > self.stop_grace_s:
+            raise ValueError(
+                f"stopping takes up to {takes_s:g} s (drain_s {self.drain_s:g}, shutdown_timeout_s "
+                f"{self.shutdown_timeout_s}, and {ENDING_S:g} to end), and the server is killed after stop_grace_s, "
+                f"{self.stop_grace_s:g} s: lower one of the two, or raise stop_grace_s together with what it stands "
+                "for, as terminationGracePeriodSeconds"
+            )
+        return self

@@ -24,6 +24,7 @@ from bertline.service.costs import Costs
 from bertline.service.watch import BEAT_S, SILENT_S, TICK_S, Watch
 
 PING_NUMBER = 2**32 - 1  # nobody waits for that answer: that it comes is what counts
+END_S = 2.0  # for the process to end by itself, once it is told to
 START_TIMEOUT_S = 120.0  # a bundle of a gigabyte on a slow disk is hashed and loaded in that time
 
 log = logging.getLogger(__name__)
@@ -203,7 +204,7 @@ class WorkerProcess:
         with suppress(AttributeError):  # it was never started
             self._transport.close()
             try:
-                await asyncio.wait_for(self._process.wait(), 5)
+                await asyncio.wait_for(self._process.wait(), END_S)
             except TimeoutError:
                 self.kill()
                 await self._process.wait()
