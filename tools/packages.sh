@@ -62,7 +62,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 command -v apt-get >/dev/null || give_up "tests that need more than is here are skipped: $missing (Debian's names)"
 
-printf '  %-56s' "Debian packages for the tests: $(echo "$missing" | wc -w)"
+printf '  %-56s' "$(echo "$missing" | wc -w) Debian packages that the tests drive"
 begin=$(date +%s)
 mkdir -p build
 export DEBIAN_FRONTEND=noninteractive
