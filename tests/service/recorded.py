@@ -31,6 +31,7 @@ class Recorded:
     """A server and what its application was asked."""
 
     url: str
+    server: Server
     requests: list[Seen] = field(default_factory=list)
 
 
@@ -40,7 +41,7 @@ def recorded(settings: ServeSettings | None = None, perimeter: Perimeter | None 
     serving = serving_of({"reviews": WordCounter()}, settings or ServeSettings(drain_s=0))
     server = Server(serving, lambda: None, perimeter)
     with listen("127.0.0.1", 0) as listener:
-        found = Recorded(page_url(listener))
+        found = Recorded(page_url(listener), server)
         assert isinstance(server.config.app, object)
         server.config.app = recording(server.config.app, found.requests)  # type: ignore[arg-type]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

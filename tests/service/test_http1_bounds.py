@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -23,6 +26,7 @@ SETTINGS = ServeSettings(
     body_timeout_s=5,
 )
 BUFFERS = 16 * 2**20  # of the two sockets, at most
+READ_BYTES = 2**18  # that the event loop takes at a time, at most
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
 
 
@@ -173,3 +177,24 @@ def test_refusals_are_counted_and_said_once_a_second(server: Recorded, caplog: p
     said = [one.getMessage() for one in caplog.records if "not valid HTTP/1.1" in one.getMessage()]
     assert len(said) <= 2
     assert not any("nothing" in one for one in said)
+
+
+def test_requests_that_wait_for_the_one_ahead_of_them_are_not_read_without_end(server: Recorded) -> None:
+    """R3: sent as fast as the network takes them, and answered one at a time."""
+    requests = (GET + b"\r\n") * 2_000
+    with connected(server.url) as connection, ThreadPoolExecutor(1) as sending:
+
+        def send() -> None:
+            with suppress(OSError):  # ended below
+                while True:
+                    connection.sendall(requests)
+
+        sent = sending.submit(send)
+        answered = 0
+        while answered < 200:
+            answered += connection.recv(65536).count(b"HTTP/1.1 200 OK")
+        unread = [one.parser.unread for one in server.server.server_state.connections.copy()]
+        connection.shutdown(socket.SHUT_RDWR)
+        sent.result()
+    assert max(unread) > 0, "nothing waited"
+    assert max(unread) <= SETTINGS.max_head_bytes + READ_BYTES

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -32,6 +32,7 @@ class Full:
     """A server whose queue is full until its model's gate is opened."""
 
     url: str
+    server: Server
     serving: Serving
     model: Gated
     waiting: list[httpx.Response] = field(default_factory=list)
@@ -51,7 +52,7 @@ def full(**more: WordCounter) -> Iterator[Full]:
         line.tokens_per_s = 1000.0
         model.gate.clear()
         model.entered.clear()
-        found = Full(url, serving, model)
+        found = Full(url, server, serving, model)
         asked = {**LONG, "model": "slow"}
         answers = [many.submit(httpx.post, f"{url}/v1/predict", json=asked, timeout=30)]
         assert model.entered.wait(timeout=30)
@@ -202,3 +203,17 @@ def test_whatever_needs_a_look_takes_the_long_way(
 def test_each_path_is_one_that_the_app_answers() -> None:
     described = create_app(serving_of({"reviews": WordCounter()})).openapi()["paths"]
     assert {path.decode() for path in ASKS} <= {path for path, methods in described.items() if "post" in methods}
+
+
+def test_refusals_that_their_client_does_not_read_are_not_piled_up(busy: Full) -> None:
+    """As everything else, they wait until it reads."""
+    requests = request_of(LONG) * 1_000
+    with connected(busy.url) as connection:
+        connection.settimeout(2)
+        with suppress(TimeoutError):  # the server reads no more
+            for _ in range(64):
+                connection.sendall(requests)
+        assert httpx.get(f"{busy.url}/livez").status_code == 200
+        unsent = [one.transport.get_write_buffer_size() for one in busy.server.server_state.connections.copy()]
+    assert max(unsent) > 0, "nothing waited"
+    assert max(unsent) < 2**20

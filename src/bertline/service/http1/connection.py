@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bertline.service.http1.grammar import Limits
@@ -69,6 +70,7 @@ class Http1Connection(HttpToolsProtocol):
         """The clock starts."""
         super().connection_made(transport)
         self.parser = RequestParser(self, self.settings.limits)
+        self.flow = _Flow(transport, lambda: self.backlogged)
         self._extensions = extensions(transport)
         self._wait(self.settings.head_timeout_s)
 
@@ -76,6 +78,12 @@ class Http1Connection(HttpToolsProtocol):
     def lingering(self) -> bool:
         """Whether nothing more is answered, and only the client's end of the connection is awaited."""
         return self._linger_bytes is not None
+
+    @property
+    def backlogged(self) -> bool:
+        """Whether the requests that wait for the one ahead of them are enough, and no more bytes should be read."""
+        parser = self.parser
+        return parser is not None and parser.held and parser.unread > self.settings.limits.head_bytes
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more to wait for."""
@@ -95,7 +103,7 @@ class Http1Connection(HttpToolsProtocol):
         except Problem as problem:
             self._reject(problem)
             return
-        if self.parser.unread > self.settings.limits.head_bytes:  # requests that wait for the one ahead of them
+        if self.backlogged:
             self.flow.pause_reading()
 
     def on_message_begin(self) -> None:
@@ -108,7 +116,8 @@ class Http1Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The clock stops, unless the request is refused: then it goes on until the body is there too."""
-        if self.parser.should_keep_alive():
+        # A client that does not read its responses has to wait for them: only the long way does that.
+        if self.parser.should_keep_alive() and not self.flow.write_paused:
             self._refusal = self.settings.refuse(self.parser.get_method(), self.url, self.headers)
         if self._refusal is not None:
             self.cycle = REFUSED
@@ -133,7 +142,7 @@ class Http1Connection(HttpToolsProtocol):
                 self.on_response_complete()
             return
         super().on_message_complete()
-        if not self.cycle.response_started:
+        if self.expect_100_continue and not self.cycle.response_started:  # the body came after all
             self.cycle.keep_alive = self.parser.should_keep_alive()
         if not self.cycle.response_complete:
             self.parser.hold()
@@ -154,6 +163,11 @@ class Http1Connection(HttpToolsProtocol):
             self.parser.resume()
         except Problem as problem:
             self._reject(problem)
+            return
+        if self.backlogged:  # a request that was refused meanwhile had reading resumed
+            self.flow.pause_reading()
+        else:
+            self.flow.resume_reading()
 
     def shutdown(self) -> None:
         """The server stops: who was refused is not waited for."""
@@ -210,6 +224,19 @@ class Http1Connection(HttpToolsProtocol):
     def _give_up(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+
+class _Flow(FlowControl):
+    """Uvicorn's, which resumes reading at each response and each ``receive()``: here only while there is room."""
+
+    def __init__(self, transport: asyncio.Transport, full: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self._full = full
+
+    def resume_reading(self) -> None:
+        """Read on, unless enough requests wait."""
+        if not self._full():
+            super().resume_reading()
 
 
 class _Outgoing:

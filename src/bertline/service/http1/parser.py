@@ -64,14 +64,14 @@ class RequestParser:
 
     Attributes:
         reading: whether a request has begun and not ended.
-        unread: bytes that wait because of ``hold``.
+        held: whether nothing is read until ``resume``.
     """
 
     def __init__(self, events: Events, limits: Limits) -> None:
         self._events, self._limits = events, limits
         self._buffer = bytearray()
         self._step: Callable[[], bool] = self._begin
-        self._held = self._advancing = False
+        self.held = self._advancing = False
         self.reading = False
 
     # ------------------------------------------------------------------------------------------- as uvicorn asks
@@ -115,11 +115,11 @@ class RequestParser:
 
     def hold(self) -> None:
         """Read nothing more until ``resume``."""
-        self._held = True
+        self.held = True
 
     def resume(self) -> None:
         """Go on with what waits. Raises what ``feed_data`` does."""
-        self._held = False
+        self.held = False
         self._advance()
 
     def _advance(self) -> None:
@@ -127,7 +127,7 @@ class RequestParser:
             return
         self._advancing = True
         try:
-            while self._buffer and not self._held and self._step():
+            while self._buffer and not self.held and self._step():
                 pass
         finally:
             self._advancing = False
