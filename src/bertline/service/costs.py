@@ -2,6 +2,9 @@
 
 Sizes are kept by their power of two. A slow batch counts at once by half and a fast one slowly, so that a machine that
 becomes slow is not taken for a process that hangs.
+
+A batch that is computed alone may have all cores, and costs a fraction then of what it costs beside others: the two are
+kept apart.
 """
 
 from __future__ import annotations
@@ -18,24 +21,27 @@ class Costs:
     """Of one version of a model, whichever process computed them."""
 
     def __init__(self) -> None:
-        self._seconds: dict[Op, dict[int, float]] = {}
+        self._seconds: dict[tuple[Op, bool], dict[int, float]] = {}
         self._patience, self._hung_s = 1.0, float("-inf")
 
-    def learn(self, op: Op, padded_tokens: int, seconds: float) -> None:
+    def learn(self, op: Op, padded_tokens: int, seconds: float, *, alone: bool) -> None:
         """A batch was computed in this time."""
-        known, size = self._seconds.setdefault(op, {}), padded_tokens.bit_length()
+        known, size = self._seconds.setdefault((op, alone), {}), padded_tokens.bit_length()
         before = known.get(size, seconds)
         known[size] = before + (UP if seconds > before else DOWN) * (seconds - before)
 
-    def expected_s(self, op: Op, padded_tokens: int) -> float | None:
+    def expected_s(self, op: Op, padded_tokens: int, *, alone: bool) -> float | None:
         """How long a batch takes; None where nothing was measured yet.
 
         >>> costs = Costs()
-        >>> costs.learn(Op.CLASSIFY, 64, 0.01)
-        >>> costs.expected_s(Op.CLASSIFY, 64), costs.expected_s(Op.CLASSIFY, 1024), costs.expected_s(Op.EMBED, 64)
-        (0.01, 0.64, None)
+        >>> costs.learn(Op.CLASSIFY, 64, 0.01, alone=False)
+        >>> costs.expected_s(Op.CLASSIFY, 1024, alone=False), costs.expected_s(Op.CLASSIFY, 64, alone=True)
+        (0.64, 0.01)
+        >>> costs.expected_s(Op.EMBED, 64, alone=False)
         """
-        known, size = self._seconds.get(op), padded_tokens.bit_length()
+        known, size = self._seconds.get((op, alone)), padded_tokens.bit_length()
+        if alone and not known:
+            known = self._seconds.get((op, False))  # it takes no longer than beside others
         if not known:
             return None
         if size in known:

@@ -16,7 +16,7 @@ from bertline.inference.wire import Op
 from bertline.service.costs import Costs
 
 TICK_S = 0.1  # between two looks
-LONGEST_TICK_S = 0.5  # of the time between two looks, what counts
+LONGEST_TICK_S = 0.5  # the most that counts of the time between two looks
 BEAT_S = 0.5  # between two questions whether it lives
 SILENT_S = 1.5  # without a word, after which it is not ready: a probe sees it within two seconds
 QUIET_S = 5.0  # without a word while nothing is computed, after which it is ended
@@ -30,6 +30,7 @@ LOADED = frozenset({Op.CLASSIFY})  # what a process can do when it says that it 
 class _Order:
     op: Op
     padded_tokens: int
+    alone: bool
     since_s: float
     expected_s: float | None
     bound_s: float
@@ -48,37 +49,36 @@ class Watch:
         self.costs, self._timeout_s = costs, timeout_s
         self._orders: dict[int, _Order] = {}
         self._loaded = set(LOADED)
-        self._looked_s, self._away_s = now_s, 0.0
+        self._noted_s, self._away_s = now_s, 0.0
         self._heard_s = now_s
         self.silent = False
 
-    def sent(self, number: int, op: Op, padded_tokens: int, now_s: float) -> None:
+    def sent(self, number: int, op: Op, padded_tokens: int, now_s: float, *, alone: bool) -> None:
         """The process was given a batch."""
-        expected_s = self.costs.expected_s(op, padded_tokens) if op in self._loaded else None
+        here_s = self._here_s(now_s)
+        expected_s = self.costs.expected_s(op, padded_tokens, alone=alone) if op in self._loaded else None
         ahead = [one.expected_s for one in self._orders.values()]
         bound_s = self._timeout_s
         if expected_s is not None and None not in ahead:
             # It may have to wait for all that is computed: an engine can have fewer lanes than the server.
             far_s = FAR * (expected_s + sum(one for one in ahead if one is not None))
             bound_s = min(self._timeout_s, self.costs.patience(now_s) * max(LEAST_S, far_s))
-        self._orders[number] = _Order(op, padded_tokens, now_s - self._away_s, expected_s, bound_s)
+        self._orders[number] = _Order(op, padded_tokens, alone, here_s, expected_s, bound_s)
 
     def heard(self, now_s: float) -> None:
         """The process said something."""
-        self._heard_s, self.silent = now_s - self._away_s, False
+        self._heard_s, self.silent = self._here_s(now_s), False
 
     def answered(self, number: int, seconds: float | None) -> None:
         """A batch came back, computed in so many seconds; None if it could not be computed."""
         order = self._orders.pop(number, None)
         if order is not None and seconds is not None:
             self._loaded.add(order.op)
-            self.costs.learn(order.op, order.padded_tokens, seconds)
+            self.costs.learn(order.op, order.padded_tokens, seconds, alone=order.alone)
 
     def look(self, now_s: float) -> str | None:
         """Why the process is to be ended; None while it is not. To be asked every ``TICK_S``."""
-        self._away_s += max(0.0, now_s - self._looked_s - LONGEST_TICK_S)
-        self._looked_s = now_s
-        here_s = now_s - self._away_s
+        here_s = self._here_s(now_s)
         self.silent = here_s - self._heard_s >= SILENT_S
         for order in self._orders.values():
             limit_s = order.bound_s if self.silent else min(self._timeout_s, ALIVE * order.bound_s)
@@ -89,6 +89,15 @@ class Watch:
         if not self._orders and here_s - self._heard_s > quiet_s:
             return f"it has said nothing for {quiet_s:g} s"
         return None
+
+    def _here_s(self, now_s: float) -> float:
+        """The time without that in which the server did not run.
+
+        Whatever happens first after such a gap has to notice it, and that may be an answer or a batch.
+        """
+        self._away_s += max(0.0, now_s - self._noted_s - LONGEST_TICK_S)
+        self._noted_s = now_s
+        return now_s - self._away_s
 
 
 def _overdue(order: _Order, limit_s: float) -> str:

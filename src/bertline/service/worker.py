@@ -185,7 +185,7 @@ class WorkerProcess:
         reply = self._waiting[number] = loop.create_future()
         self._transport.write(Order(number, op, batch, alone).pack())
         assert self._watch is not None  # it has started
-        self._watch.sent(number, op, batch.ids.size, loop.time())
+        self._watch.sent(number, op, batch.ids.size, loop.time(), alone=alone)
         try:
             found: Reply = await reply
         finally:
