@@ -116,7 +116,7 @@ def test_connections_that_say_nothing_do_not_hold_it_up(bundle: Path) -> None:
         idle = [stack.enter_context(connected(server.url)) for _ in range(20)]
         for one in idle[:10]:
             one.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert one.recv(65536).startswith(b"HTTP/1.1 200")
+            assert one.recv(12) == b"HTTP/1.1 200"
         assert stopped(server) == 0
         said = [rest_of(one) for one in idle]  # to the end of each, where a reset would raise
         assert [bool(one) for one in said] == [True] * 10 + [False] * 10
