@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -235,7 +235,7 @@ def _sweep(final: Path) -> None:
     if final.exists():
         left += final.parent.glob(f".{name}.previous-*")
     for path in left:
-        with _lock(path) as held:
+        with suppress(OSError), _lock(path) as held:  # another user's, a link, or removed by another sweep meanwhile
             if held:
                 shutil.rmtree(path, ignore_errors=True)
 

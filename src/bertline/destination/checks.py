@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from bertline.destination.files import as_destination_error, shortened
@@ -44,7 +45,7 @@ def check_name(path: Path, what: str) -> None:
     with as_destination_error(path, what):
         longest = os.pathconf(existing(final.parent), "PC_NAME_MAX") - LONGEST_SUFFIX
     size = len(os.fsencode(final.name))
-    if size > longest:
+    if size > longest > 0:  # some file systems do not say
         raise DestinationError(
             f"{what} cannot be written to {shortened(path)}: the name has {size} bytes, and there is room for "
             f"{longest}; choose a shorter one"
@@ -69,14 +70,16 @@ def check_place(path: Path, what: str, *, inside: bool = False) -> None:
         if not place.is_dir():
             raise DestinationError(f"{what} cannot be written to {path}: {place} is not a directory; choose another")
         # Called as what is written there, so that whoever sweeps up after a crash finds this too.
-        Path(tempfile.mkdtemp(prefix=f".{final.name}.writing-", dir=place)).rmdir()
+        trial = Path(tempfile.mkdtemp(prefix=f".{final.name}.writing-", dir=place))
+        with suppress(FileNotFoundError):  # swept up already, by a writer that ends just now
+            trial.rmdir()
 
 
 def check_room(path: Path, what: str, needed_bytes: int, *, largest_bytes: int = 0) -> None:
     """Compare what will be written at ``path`` with the room there.
 
     Args:
-        path: of the file or directory to write.
+        path: of the file or directory to write; where it is a link, there is room where it leads.
         what: is written there, for the message.
         needed_bytes: at the fullest moment, about.
         largest_bytes: of them in one file.
@@ -84,9 +87,10 @@ def check_room(path: Path, what: str, needed_bytes: int, *, largest_bytes: int =
     Raises:
         DestinationError: there is less room, or a file may not be that large (``ulimit -f``).
     """
+    final = resolved(path, what)
     with as_destination_error(path, what):
-        free_bytes = shutil.disk_usage(existing(path.parent)).free
-    if free_bytes < needed_bytes + SLACK_BYTES:
+        total_bytes, _, free_bytes = shutil.disk_usage(existing(final.parent))
+    if total_bytes and free_bytes < needed_bytes + SLACK_BYTES:  # 0 in all: the file system does not count
         raise DestinationError(
             f"{what} needs about {megabytes(needed_bytes + SLACK_BYTES)} at {path}, and {megabytes(free_bytes)} are "
             "free there: make room, or choose a place on another disk"

@@ -47,7 +47,8 @@ def claim(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.unlink(missing_ok=True)  # before letting go: whoever takes it meanwhile sees that it is gone
+        with suppress(OSError):  # another user's file in a directory like /tmp stays: it locks nothing once let go
+            lock.unlink()  # before letting go: whoever takes it meanwhile sees that it is gone
         os.close(descriptor)
         for one in made:
             with suppress(OSError):  # something was written

@@ -220,6 +220,15 @@ def test_a_live_writer_is_not_swept_away(bundle: Path, manifest: Manifest) -> No
     assert marker(bundle) == b"slow"
 
 
+def test_what_cannot_be_swept_up_is_in_nobodys_way(bundle: Path, manifest: Manifest) -> None:
+    """T12: another user's, or a link; its removal is no part of writing a bundle."""
+    left = bundle.with_name(f".{bundle.name}.writing-01234567")
+    left.symlink_to("nowhere")
+    write(bundle, manifest, overwrite=True, marker=b"new")
+    assert marker(bundle) == b"new"
+    assert left.is_symlink()
+
+
 def test_of_two_writers_to_a_new_place_the_second_is_told(tmp_path: Path, manifest: Manifest) -> None:
     target = tmp_path / "reviews"
     with pytest.raises(BundleError, match="already holds a bundle"), writing(target, manifest) as staging:  # noqa: PT012

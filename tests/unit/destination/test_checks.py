@@ -91,6 +91,20 @@ def test_room_is_compared_with_what_will_be_written(tmp_path: Path) -> None:
         filler.unlink()
 
 
+def test_there_is_room_where_a_link_leads(tmp_path: Path) -> None:
+    """T12: the link itself may be on a larger disk."""
+    with disk(tmp_path / "disk", megabytes=40) as place:
+        (tmp_path / "link").symlink_to(place / "out")
+        with pytest.raises(DestinationError, match=r"about 48 MB at .*link, and 42 MB are free there: "):
+            check_room(tmp_path / "link", "the bundle", 30 * 2**20)
+
+
+def test_a_file_system_that_does_not_count_is_not_full() -> None:
+    """T12: /proc says 0 of 0 blocks, as some network and FUSE file systems do."""
+    assert os.statvfs("/proc").f_blocks == 0
+    check_room(Path("/proc/out"), "the bundle", 2**20)
+
+
 @pytest.fixture
 def small_files() -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,3 +117,31 @@ def test_directories_that_nothing_was_written_into_are_removed(tmp_path: Path) -
     with claim(tmp_path / "a" / "b" / "out", "the bundle"):
         (tmp_path / "a" / "b" / "out").mkdir()
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["out"]
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A directory like /tmp: everyone may write there, and remove what is theirs."""
+    directory = Path(tempfile.mkdtemp())
+    directory.chmod(0o1777)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_lock_that_another_user_left_behind_is_taken_and_stays(shared: Path) -> None:
+    """T13: it cannot be removed, which is no reason to fail after the work."""
+    lock = shared / ".out.lock"
+    lock.write_text("left by root")
+    os.seteuid(65534)
+    try:
+        for _ in range(2):
+            with (
+                claim(shared / "out", "the bundle"),
+                pytest.raises(DestinationError, match="another process"),
+                claim(shared / "out", "the bundle"),
+            ):
+                pass
+    finally:
+        os.seteuid(0)
+    assert lock.read_text() == "left by root"
