@@ -60,6 +60,7 @@ def evaluate(
     A row whose label the bundle does not know counts as wrong; such labels are named and counted apart.
     """
     from bertline.cli.figures_table import print_figures
+    from bertline.cli.predict_screen import left_out
     from bertline.data.examples import read_examples
     from bertline.evaluation.wording import collapse
     from bertline.inference import load_predictor
@@ -81,8 +82,8 @@ def evaluate(
         evaluation = _measure(bundle, predictor, dataset.examples, dataset.source)
         for sentence in dataset.spellings:
             typer.echo(f"note: the label {sentence}: taken as one", err=True)
-        if dataset.skipped:
-            typer.echo(f"Skipped {sum(dataset.skipped.values()):,} bad rows", err=True)
+        if (skipped := left_out(dataset.skipped)) is not None:
+            typer.echo(skipped, err=True)
         if evaluation.unknown:
             typer.echo(_unknown(evaluation, bundle), err=True)
         if as_json:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
@@ -122,7 +124,13 @@ class Tally:
 
 def skipped_sentence(bad: BadRows) -> str | None:
     """How many rows were left out and why, or None if none was."""
-    if not bad:
+    return left_out(bad.counts)
+
+
+def left_out(counts: Mapping[str, int]) -> str | None:
+    """As ``skipped_sentence``, from the number of bad rows by reason."""
+    rows = sum(counts.values())
+    if not rows:
         return None
-    reasons = ", ".join(f"{number:,} × {reason}" for reason, number in bad.counts.most_common())
-    return f"note: left out {len(bad):,} bad {'row' if len(bad) == 1 else 'rows'}: {reasons}"
+    reasons = ", ".join(f"{number:,} × {reason}" for reason, number in Counter(counts).most_common())
+    return f"note: left out {rows:,} bad {'row' if rows == 1 else 'rows'}: {reasons}"

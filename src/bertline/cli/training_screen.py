@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bertline.training.run import Trained
 
 CORRECTED_AFTER_S = 20.0
+CORRECTED_EVERY_S = 60.0  # at most
 FAR_OFF = 1.4  # times as long, or as short, as was said
 RARE_BEYOND = 0.8  # share of the most frequent label from which the others may have been too rare to be learned
 LOG_EVERY_S = 15.0  # without a terminal: a line that often
@@ -41,6 +43,7 @@ class TrainingScreen:
         self._task = self._bar.add_task("training", total=None, figures="", visible=False)
         self._told = self._begun = 0.0
         self._expected: Span | None = None
+        self._corrected_s = -math.inf  # when, on the clock of the run
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -56,8 +59,8 @@ class TrainingScreen:
     def planned(self, plan: Plan) -> None:
         """What comes now, and how long it takes."""
         self.note(
-            f"Plan: {plan.epochs} epochs of {plan.train_rows:,} rows ({plan.tokens_per_epoch:,} tokens), "
-            f"{plan.steps:,} steps on {plan.place}"
+            f"Plan: {_number(plan.epochs, 'epoch')} of {_number(plan.train_rows, 'row')} "
+            f"({_number(plan.tokens_per_epoch, 'token')}), {_number(plan.steps, 'step')} on {plan.place}"
         )
         self.note(f"Time: {time_sentence(plan)}")
         self._expected, self._begun = plan.seconds, time.monotonic()
@@ -77,12 +80,12 @@ class TrainingScreen:
     def _correct(self, step: Step) -> None:
         """At most once a minute, and only where the whole time is far from the one said last."""
         spent = time.monotonic() - self._begun
-        if self._expected is None or spent < CORRECTED_AFTER_S:
+        if self._expected is None or spent < max(CORRECTED_AFTER_S, self._corrected_s + CORRECTED_EVERY_S):
             return
         total = spent + step.seconds_left
         if self._expected.low / FAR_OFF <= total <= self._expected.high * FAR_OFF:
             return
-        self._expected = Span(total, total)
+        self._expected, self._corrected_s = Span(total, total), spent
         self.note(
             f"Time: now about {duration(step.seconds_left)} left at {step.tokens_per_s:,.0f} tokens/s, the pace of the "
             "last minute"
@@ -96,6 +99,10 @@ class TrainingScreen:
             f"accuracy {record.validation_accuracy:.1%}, macro-F1 {record.validation_macro_f1:.1%}, "
             f"{duration(record.seconds)}{mark}"
         )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def show_result(trained: Trained, settings: TrainSettings) -> None:

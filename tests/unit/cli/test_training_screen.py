@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bertline.cli import training_screen
@@ -81,3 +83,24 @@ def test_a_range_that_holds_is_left_alone(clock: Clock, capsys: pytest.CaptureFi
     told = capsys.readouterr().err
     assert corrections(told) == []
     assert not told.startswith("\n")
+
+
+def test_a_pace_that_jumps_about_is_said_at_most_once_a_minute(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """T17: a line a second helps nobody."""
+    with TrainingScreen() as screen:
+        screen.planned(plan(100.0, 100.0))
+        for second in range(1, 161):
+            clock.now += 1
+            screen.stepped(step(second, 1000 if second % 2 else 5000))
+    assert len(corrections(capsys.readouterr().err)) == 3  # after 20, 81 and 142 seconds
+
+
+def test_one_epoch_is_no_plural(capsys: pytest.CaptureFixture[str]) -> None:
+    with TrainingScreen() as screen:
+        screen.planned(replace(plan(2.0, 2.0), epochs=1, steps=1))
+        screen.planned(plan(2.0, 2.0))
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "Plan: 1 epoch of 80 rows (1,000 tokens), 1 step on CPU"
+    assert told[2] == "Plan: 3 epochs of 80 rows (1,000 tokens), 300 steps on CPU"
