@@ -19,6 +19,7 @@ import hypothesis.strategies as st
 import pytest
 from starlette.testclient import TestClient
 
+from bertline.service import notes
 from bertline.service.notes import HEADER
 
 TENSOR = {"name": "t", "shape": [1], "datatype": "BYTES", "data": ["good"]}
@@ -174,3 +175,20 @@ def test_any_name_fits_a_header(client: TestClient, name: str, more: int) -> Non
     assert set(told) <= set(string.printable) - set("\r\n\t\x0b\x0c")
     assert len(told) < 2000
     assert told.endswith(f" and {more - 7} more") == (more > 7)
+
+
+def test_what_many_fields_might_mean_is_not_looked_up(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R10: a body has room for 100,000 of them, in one object or in many, and everybody waits while they are read."""
+    looked_up: list[str] = []
+
+    def near(name: str, known: tuple[str, ...]) -> None:
+        looked_up.append(name)
+
+    monkeypatch.setattr(notes, "_near", near)
+    answer = client.post("/predict", json={"inputs": "good", **{f"field{number}": 1 for number in range(100_000)}})
+    assert (answer.status_code, len(looked_up)) == (200, notes.MOST)
+    assert answer.headers[HEADER].endswith("field7 and 99,992 more")
+    looked_up.clear()
+    tensors = [{**TENSOR, f"field{number}": 1} for number in range(40)]
+    assert client.post("/v2/models/reviews/infer", json={"inputs": tensors}).status_code == 400  # one is expected
+    assert len(looked_up) == notes.MOST

@@ -9,12 +9,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 from contextvars import ContextVar
+from functools import lru_cache
+from itertools import islice
 
 HEADER = "X-Warning"
 MOST = 8  # notes of one kind that are spelled out
 LONGEST_NAME = 60
 
-_notes: ContextVar[dict[str, list[str]] | None] = ContextVar("notes", default=None)
+Notes = dict[str, dict[str, None]]  # by kind, each once, in the order in which they came
+
+_notes: ContextVar[Notes | None] = ContextVar("notes", default=None)
 enter, leave = _notes.set, _notes.reset
 
 
@@ -26,8 +30,8 @@ def note(kind: str, what: str) -> None:
         what: ends it.
     """
     notes = _notes.get()
-    if notes is not None and what not in notes.setdefault(kind, []):
-        notes[kind].append(what)
+    if notes is not None:
+        notes.setdefault(kind, {})[what] = None
 
 
 def note_ignored(names: Iterable[str], known: Collection[str], at: str = "") -> None:
@@ -38,8 +42,13 @@ def note_ignored(names: Iterable[str], known: Collection[str], at: str = "") -> 
         known: fields that it might have meant.
         at: where in the body they are, as in "parameters.".
     """
+    notes = _notes.get()
+    if notes is None:
+        return
     for name in names:
-        note("ignored", f"{at}{shown(name)}{hint(name, known)}")
+        # A body may have 100,000 of them, and finding out what each was meant to be would take seconds.
+        meant = hint(name, known) if len(notes.get("ignored", ())) < MOST else ""
+        note("ignored", f"{at}{shown(name)}{meant}")
 
 
 def hint(name: str, known: Collection[str]) -> str:
@@ -48,8 +57,13 @@ def hint(name: str, known: Collection[str]) -> str:
     >>> hint("max_lenght", ("top_k", "max_length"))
     ' (did you mean max_length?)'
     """
-    near = difflib.get_close_matches(shown(name), known, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    near = _near(shown(name), tuple(known))
+    return f" (did you mean {near}?)" if near else ""
+
+
+@lru_cache(1024)  # a list of tensors may have the same field in each
+def _near(name: str, known: tuple[str, ...]) -> str | None:
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
 
 
 def shown(name: str) -> str:
@@ -62,10 +76,10 @@ def shown(name: str) -> str:
     return ascii(short)[1:-1]
 
 
-def header(notes: dict[str, list[str]]) -> dict[str, str]:
+def header(notes: Notes) -> dict[str, str]:
     """The header of an answer with these notes; none if there are none."""
     parts = []
     for kind, those in notes.items():
         more = f" and {len(those) - MOST:,} more" if len(those) > MOST else ""
-        parts.append(f"{kind}: {', '.join(those[:MOST])}{more}")
+        parts.append(f"{kind}: {', '.join(islice(those, MOST))}{more}")
     return {HEADER: "; ".join(parts)} if parts else {}

@@ -108,7 +108,7 @@ def dialect(refuse: Callable[[Problem], Response]) -> type[JsonRoute]:
             handle: Any = super().get_route_handler()
 
             async def answer(request: Request) -> Response:
-                said: dict[str, list[str]] = {}
+                said: notes.Notes = {}
                 token = notes.enter(said)
                 try:
                     found: Response = await handle(request)
