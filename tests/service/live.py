@@ -17,12 +17,15 @@ from tests.service.doubles import WordCounter, serving_of
 
 @contextmanager
 def live(
-    models: Mapping[str, WordCounter], settings: ServeSettings | None = None, perimeter: Perimeter | None = None
+    models: Mapping[str, WordCounter],
+    settings: ServeSettings | None = None,
+    perimeter: Perimeter | None = None,
+    port: int = 0,
 ) -> Iterator[str]:
-    """Serve the models until the block ends; gives the URL, at once."""
+    """Serve the models until the block ends, on a free port unless one is given; gives the URL, at once."""
     settings = settings or ServeSettings(drain_s=0)
     server = Server(serving_of(models, settings), lambda: None, perimeter)
-    with listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", port) as listener:
         url = page_url(listener)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -24,21 +24,24 @@ http {{
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
   map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-  upstream models {{ server 127.0.0.1:{behind}; keepalive 4; keepalive_timeout IDLE_S; }}
+  upstream models {{ server 127.0.0.1:{behind}; keepalive 4; keepalive_timeout {idle_s}s; }}
   server {{
     listen 127.0.0.1:{port};
     underscores_in_headers on;
-    location /admin/ {{ return 403; }}
-    location / {{
+{locations}
+  }}
+}}
+"""
+WEB_SOCKETS = """
+    location /admin/ { return 403; }
+    location / {
       proxy_pass http://models;
       proxy_http_version 1.1;
       proxy_request_buffering off;
       proxy_set_header Host $http_host;
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade;
-    }}
-  }}
-}}
+    }
 """
 HAPROXY = """
 global
@@ -62,32 +65,32 @@ Proxy = Callable[[Path, int], AbstractContextManager[int]]
 
 
 @contextmanager
-def nginx(folder: Path, behind: int, idle_s: int = 60) -> Iterator[int]:
-    """The port of an nginx before a port of this machine; it closes idle connections after its default, 60 s."""
-    with _started(
-        folder,
-        NGINX.replace("IDLE_S", f"{idle_s}s"),
-        behind,
-        lambda file: ["nginx", "-c", file, "-p", str(folder), "-e", "stderr"],
-    ) as port:
+def nginx(folder: Path, behind: int, idle_s: int = 60, locations: str = WEB_SOCKETS) -> Iterator[int]:
+    """The port of an nginx before a port of this machine, which its locations call ``http://models``.
+
+    It closes idle connections after its default, 60 s.
+    """
+    file = folder / "proxy.conf"
+    command = ["nginx", "-c", str(file), "-p", str(folder), "-e", "stderr"]
+    with _started(file, NGINX, command, behind=behind, idle_s=idle_s, locations=locations) as port:
         yield port
 
 
 @contextmanager
 def haproxy(folder: Path, behind: int) -> Iterator[int]:
     """The port of a HAProxy before a port of this machine."""
-    with _started(folder, HAPROXY, behind, lambda file: ["haproxy", "-db", "-f", file]) as port:
+    file = folder / "proxy.conf"
+    with _started(file, HAPROXY, ["haproxy", "-db", "-f", str(file)], behind=behind) as port:
         yield port
 
 
 @contextmanager
-def _started(folder: Path, config: str, behind: int, command: Callable[[str], list[str]]) -> Iterator[int]:
+def _started(file: Path, config: str, command: list[str], **values: object) -> Iterator[int]:
     with listen("127.0.0.1", 0) as one:
         port = one.getsockname()[1]
-    file = folder / "proxy.conf"
-    file.write_text(config.format(folder=folder, port=port, behind=behind))
-    name, *arguments = command(str(file))
-    with (folder / "proxy.log").open("w") as log:
+    file.write_text(config.format(folder=file.parent, port=port, **values))
+    name, *arguments = command
+    with file.with_suffix(".log").open("w") as log:
         process = subprocess.Popen([program(name), *arguments], stdout=log, stderr=log)
         try:
             until_open(port)

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import FileResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from bertline import __version__
@@ -26,6 +26,7 @@ from bertline.service.limits.middleware import LimitPerClient
 from bertline.service.measuring import MeasuredHttp
 from bertline.service.openapi import describing_guard
 from bertline.service.perimeter import Perimeter
+from bertline.service.prefix import Prefixed, RootPath
 from bertline.service.proxies import Hosts, Proxies
 from bertline.service.routes import (
     admin,
@@ -98,6 +99,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
 def _add_inner(app: FastAPI, serving: Serving) -> None:
     """What a request passes that may come in."""
     settings = serving.settings
+    app.add_middleware(RootPath)
     app.add_middleware(Abandoned)
     app.add_middleware(
         BodyLimit,
@@ -126,8 +128,10 @@ def _add_outer(app: FastAPI, serving: Serving, perimeter: Perimeter) -> None:
     if perimeter.traces is not None:
         app.add_middleware(Tracing, traces=perimeter.traces)
     app.add_middleware(AccessLog, logs=perimeter.logs, settings=settings.logs)
-    if settings.edge.trusted_proxies:
-        edge = settings.edge
+    edge = settings.edge
+    if edge.root_path:
+        app.add_middleware(Prefixed, prefix=edge.root_path, strip=edge.strip_root_path)
+    if edge.trusted_proxies:
         app.add_middleware(Proxies, trusted=edge.trusted_proxies, header=edge.forwarded_header)
 
 
@@ -137,12 +141,23 @@ def _add_pages(app: FastAPI) -> None:
     app.mount("/page", Revalidated(directory=PAGE), name="page")
 
     @app.get("/", include_in_schema=False)
-    async def index() -> FileResponse:
-        return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+    async def index(request: Request) -> Response:
+        return _page("index.html", request.scope)
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> FileResponse:
-        return FileResponse(PAGE / "docs.html", headers={"Cache-Control": "no-cache"})
+    async def docs(request: Request) -> Response:
+        return _page("docs.html", request.scope)
+
+
+def _page(name: str, scope: Scope) -> Response:
+    """A page. Its links are relative, which is wrong only at a prefix without the slash after it (``/bert``).
+
+    Proxies that strip that prefix ask for ``/`` all the same; where the prefix is known, the links have it.
+    """
+    text = (PAGE / name).read_text(encoding="utf-8")
+    if prefix := scope.get("root_path"):
+        text = text.replace('="./', f'="{prefix}/')
+    return HTMLResponse(text, headers={"Cache-Control": "no-cache"})
 
 
 class Revalidated(StaticFiles):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bertline.service.cors import checked_origins
+from bertline.service.prefix import STATE, checked_prefix, prefix_of
 
 if TYPE_CHECKING:  # settings are read without a web server
     from starlette.responses import Response
@@ -64,7 +65,14 @@ class EdgeSettings(BaseModel):
         (), description="addresses or networks of the proxies before the service, which name the client in a header"
     )
     forwarded_header: Literal["x-forwarded", "forwarded"] = Field(
-        "x-forwarded", description="which header they write: X-Forwarded-For, -Proto and -Host, or Forwarded (RFC 7239)"
+        "x-forwarded",
+        description="which headers they write: X-Forwarded-For, -Proto, -Host, -Prefix, or Forwarded",
+    )
+    root_path: Annotated[str, AfterValidator(checked_prefix)] = Field(
+        "", description="prefix below which a proxy shows the service, as in /bert; else X-Forwarded-Prefix says"
+    )
+    strip_root_path: bool = Field(
+        False, description="remove root_path from the paths of requests, because the proxy leaves it there"
     )
     allowed_hosts: Annotated[tuple[str, ...], AfterValidator(_host_names)] = Field(
         (), description="names by which clients may ask, as in models.example.com or *.example.com; else see the guide"
@@ -75,6 +83,12 @@ class EdgeSettings(BaseModel):
     cors_credentials: bool = Field(
         False, description="whether a browser may add its own password or certificate to what those pages ask"
     )
+
+    @model_validator(mode="after")
+    def _something_to_strip(self) -> Self:
+        if self.strip_root_path and not self.root_path:
+            raise ValueError("strip_root_path has nothing to remove: set root_path to the prefix that the proxy leaves")
+        return self
 
     @model_validator(mode="after")
     def _not_everybody_with_credentials(self) -> Self:
@@ -105,6 +119,9 @@ class Proxies:
     is the client; what is left of it could be made up. An entry that cannot be read ends the walk: the client is then
     the last that could. Uvicorn's own middleware would take such an entry for the client's address.
 
+    ``X-Forwarded-Prefix`` is what a proxy has removed from the path. RFC 7239 has nothing for it. Of several values
+    nobody can tell which proxy removed which, so none is believed.
+
     Args:
         app: what gets the request.
         trusted: addresses or networks of the proxies.
@@ -118,6 +135,7 @@ class Proxies:
         self._networks = [ipaddress.ip_network(one) for one in trusted]
         self._trusts = lru_cache(4096)(self._among_them)
         self._hops = _x_forwarded if header == "x-forwarded" else _forwarded
+        self._prefix_header = b"x-forwarded-prefix" if header == "x-forwarded" else b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -143,6 +161,9 @@ class Proxies:
                 scope["client"] = tuple(address)
             if address is None or not self._trusts(address.host):
                 break
+        prefixes = _values(scope["headers"], self._prefix_header)
+        if len(prefixes) == 1 and (prefix := prefix_of(prefixes[0])):
+            scope.setdefault("state", {})[STATE] = prefix
         if scheme.lower() in ("http", "https"):
             scope["scheme"] = scheme.lower()
         if _HOST.fullmatch(host):

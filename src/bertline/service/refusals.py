@@ -113,8 +113,15 @@ def _unreadable(request: Request) -> Problem:
 
 
 def _wrong_method(request: Request) -> Problem:
-    return Problem(Code.METHOD_NOT_ALLOWED, f"{request.url.path} does not take {request.method}: see /docs.")
+    return Problem(Code.METHOD_NOT_ALLOWED, f"{request.url.path} does not take {request.method}: see {_docs(request)}.")
 
 
 def _no_such_path(request: Request) -> Problem:
-    return Problem(Code.NOT_FOUND, "There is nothing at this path: see /docs for the ones that answer.")
+    return Problem(Code.NOT_FOUND, f"There is nothing at this path: see {_docs(request)} for the ones that answer.")
+
+
+def _docs(request: Request) -> str:
+    """The path of the API reference for the client, below the prefix of a proxy."""
+    scope = request.scope
+    prefix: str = scope.get("app_root_path", scope.get("root_path", ""))  # a mount has changed root_path
+    return f"{prefix}/docs"

@@ -28,7 +28,7 @@ from bertline.service.http1.grammar import Limits
 from bertline.service.models import Models
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
 from bertline.service.problems import Problem
-from bertline.service.proxies import hosts_of
+from bertline.service.proxies import EdgeSettings, hosts_of
 from bertline.service.record import log_context
 from bertline.service.serving import Serving
 from bertline.service.settings import ServeSettings
@@ -139,7 +139,7 @@ class Server(uvicorn.Server):
             log_level="warning",
             access_log=False,
             ws="none",
-            http=Http1Connection.with_settings(_http1(serving)),
+            http=Http1Connection.with_settings(_http1(serving, perimeter)),
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
@@ -214,7 +214,7 @@ class Server(uvicorn.Server):
         self.failure, self.should_exit = self._serving.failure, True
 
 
-def _http1(serving: Serving) -> Http1Settings:
+def _http1(serving: Serving, perimeter: Perimeter | None) -> Http1Settings:
     """How connections behave, as the settings say."""
     settings, measuring = serving.settings, serving.measuring
     limits = Limits(settings.max_head_bytes, settings.max_header_bytes, settings.max_headers, settings.max_target_bytes)
@@ -226,7 +226,9 @@ def _http1(serving: Serving) -> Http1Settings:
         measuring.refused(problem)
         tally.add()
 
-    return Http1Settings(limits, settings.body_timeout_s, Shedding(serving, REFUSE).answer, on_malformed)
+    edge = perimeter.settings.edge if perimeter else EdgeSettings()
+    shedding = Shedding(serving, REFUSE, edge.root_path if edge.strip_root_path else "")
+    return Http1Settings(limits, settings.body_timeout_s, shedding.answer, on_malformed)
 
 
 def _measure(metrics: Metrics, perimeter: Perimeter | None, tls: RenewableTls | None) -> None:

@@ -48,10 +48,11 @@ class Shedding:
     Args:
         serving: whose queues decide. With several models a request is refused here when all of them would refuse it.
         refuse: shapes the answer as the path's dialect has it.
+        strip: prefix that a proxy leaves in paths.
     """
 
-    def __init__(self, serving: Serving, refuse: Callable[[Scope, Problem], Response]) -> None:
-        self._serving, self._refuse = serving, refuse
+    def __init__(self, serving: Serving, refuse: Callable[[Scope, Problem], Response], strip: str = "") -> None:
+        self._serving, self._refuse, self._strip = serving, refuse, strip.encode()
         self._found: dict[tuple[Op, int], Problem | None] = {}
         self._found_s = 0.0
         self._written: dict[tuple[bytes, str, int], tuple[bytes, bytes]] = {}
@@ -62,6 +63,7 @@ class Shedding:
 
         Pages of another origin (CORS), large bodies and bodies of unknown size take the long way.
         """
+        path = path.removeprefix(self._strip)
         op = ASKS.get(path) if method == b"POST" else None
         if op is None:
             return None

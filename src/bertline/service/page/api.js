@@ -33,6 +33,9 @@ export class Refusal extends Error {
   }
 }
 
+// The address of a path of this service, below whatever prefix a proxy shows it.
+export const address = (path) => new URL(`..${path}`, import.meta.url).href;
+
 export async function models() {
   return (await call("/v1/models", {})).body;
 }
@@ -65,7 +68,7 @@ export function retryAfter_s(header, now_ms = Date.now()) {
 async function call(path, options) {
   let response, body;
   try {
-    response = await fetch(path, { cache: "no-store", ...options });
+    response = await fetch(address(path), { cache: "no-store", ...options });
     body = await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;

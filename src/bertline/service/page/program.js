@@ -1,5 +1,6 @@
 // The request that is typed, as programs would send it.
 
+import { address } from "./api.js";
 import { at } from "./elements.js";
 import { SNIPPETS } from "./snippets.js";
 import { tabs } from "./tabs.js";
@@ -13,7 +14,7 @@ let body = {};
 
 export function showRequest(asked) {
   body = asked;
-  whole = SNIPPETS[language](`${location.origin}/v1/predict`, body);
+  whole = SNIPPETS[language](address("/v1/predict"), body);
   at("code").textContent = whole.length > SHOWN ? `${whole.slice(0, SHOWN)}…` : whole;
   at("shortened").hidden = whole.length <= SHOWN;
 }

@@ -19,7 +19,7 @@ from bertline.service.routes.own import described
 from bertline.service.schema import LoadRequest, ModelState
 
 # A proxy on this machine makes every client look local; these headers give it away.
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-prefix", "x-real-ip", "via")
 
 
 async def _from_this_machine(request: Request) -> None:
