@@ -245,6 +245,17 @@ def test_ciphers_of_tls_1_2(hello: Hello, port: int, lax: int, cipher: str, spok
     assert (f"Cipher is {cipher}" in hello(port, *flags).stdout) == spoken
 
 
+def test_a_refused_client_that_is_still_sending_reads_why(port: int) -> None:
+    """R3: also inside TLS, whose connections have no half to close."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+        trusting(CA).wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nA: " + b"b" * 400_000)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 431 ")
+        connection.sendall(b"b" * 100_000)  # nobody minds
+
+
 def test_http_1_1_is_agreed_on(hello: Hello, port: int) -> None:
     assert "ALPN protocol: http/1.1" in hello(port, "-alpn", "h2,http/1.1").stdout
 

@@ -125,14 +125,15 @@ def _opened(target: Location, name: str) -> Iterator[BinaryIO]:
         with _reported(name):
             sys.stdout.buffer.flush()
         return
-    path = Path(os.path.realpath(target))  # what a link points at is replaced, not the link
+    # What a link points at is replaced, not the link. A pipe may have no other name: /dev/stdout, or a shell's >(gzip).
+    named, path = Path(target), Path(os.path.realpath(target))
     with _reported(name):
+        in_place = named.exists() and not (named.is_file() or named.is_dir())  # a pipe or a device
         if path.is_dir():
             raise DataError(f"{name} is a directory: give the name of a file to write")
-        if not path.parent.is_dir():
+        if not (in_place or path.parent.is_dir()):
             raise DataError(f"{name} cannot be written: create the directory {path.parent} first")
-        in_place = path.exists() and not path.is_file()  # a pipe or a device
-    with _device(path, name) if in_place else _replaced(path, name) as stream:
+    with _device(named, name) if in_place else _replaced(path, name) as stream:
         yield stream
 
 

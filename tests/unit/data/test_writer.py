@@ -161,6 +161,15 @@ def test_a_device_is_written_and_not_replaced(tmp_path: Path) -> None:
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
+def test_a_pipe_is_written_by_the_name_that_a_shell_gives_it(tmp_path: Path) -> None:
+    """T12: >(gzip) and /dev/stdout are links to pipes, which are in no directory."""
+    taking, giving = os.pipe()
+    with os.fdopen(taking, "rb") as reader:
+        with os.fdopen(giving, "wb"), open_writer(f"/dev/fd/{giving}", columns=["a"], format="csv") as rows:
+            rows.write({"a": "x"})
+        assert reader.read() == b"a\nx\n"
+
+
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "d.csv").mkdir()
     for name, sentence in [

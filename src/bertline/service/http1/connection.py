@@ -201,12 +201,10 @@ class Http1Connection(HttpToolsProtocol):
         self._stop_waiting()
         self._unset_keepalive_if_required()
         self._linger_bytes = LINGER_BYTES
-        if self.transport.can_write_eof():
-            self.flow.resume_reading()
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():  # TLS has no such half
             self.transport.write_eof()
-            self._wait(LINGER_S)
-        else:  # TLS
-            self.transport.close()
+        self._wait(LINGER_S)
 
     def _wait_for_next(self) -> None:
         self._unset_keepalive_if_required()
@@ -222,7 +220,9 @@ class Http1Connection(HttpToolsProtocol):
             self._impatience = None
 
     def _give_up(self) -> None:
-        if not self.transport.is_closing():
+        if self.lingering:
+            self.transport.abort()  # nobody reads what is still to be written
+        elif not self.transport.is_closing():
             self.transport.close()
 
 
