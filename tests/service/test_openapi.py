@@ -26,8 +26,12 @@ OWN = {
     "/admin/models/{name}": {"get", "put"},
     "/admin/models/{name}/rollback": {"post"},
 }
-# What only other routes answer.
-ELSEWHERE = (Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED, Code.NOT_LOCAL, Code.CANNOT_LOAD)
+# What only other routes answer, or the connection, which closes before there is a route.
+ELSEWHERE = (
+    Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED, Code.NOT_LOCAL, Code.CANNOT_LOAD,
+    Code.MALFORMED_REQUEST, Code.HEAD_TOO_LARGE, Code.TARGET_TOO_LONG, Code.UNSUPPORTED_VERSION,
+    Code.UNSUPPORTED_TRANSFER_ENCODING, Code.EXPECTATION_FAILED,
+)  # fmt: skip
 
 
 def test_the_routes(description: Any) -> None:

@@ -25,6 +25,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bertline.service.app import REFUSE, create_app
+from bertline.service.prefix import prefix_of
 from bertline.service.proxies import MOST_HOPS, EdgeSettings, Hosts, Proxies, hosts_of, parse_address
 from bertline.service.run import listen
 from tests.programs import program
@@ -190,12 +191,14 @@ def test_a_chain_without_end_is_followed_for_a_while() -> None:
 
 PIECES = st.sampled_from(
     ["for=", "proto=", "host=", '"', ";", ",", "\\", "[", "]", ":", "10.0.0.1", "127.0.0.1", "::1", "unknown", "_x",
-     " ", "\t", "https", CLIENT, "%", "\xe9", "9" * 30, "=", "."]
+     " ", "\t", "https", CLIENT, "%", "\xe9", "9" * 30, "=", ".", "/", "/bert"]
 )  # fmt: skip
 VALUES = st.one_of(
     st.binary(max_size=80), st.lists(PIECES, max_size=12).map(lambda one: "".join(one).encode("latin-1"))
 )
-NAMES = st.sampled_from([b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"via"])
+NAMES = st.sampled_from(
+    [b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-prefix", b"via"]
+)
 KINDS = st.sampled_from(["x-forwarded", "forwarded"])
 
 
@@ -208,6 +211,7 @@ def test_whatever_is_sent_what_comes_out_can_be_used(headers: Headers, kind: str
     assert parse_address(address) == (address, 0)
     assert 0 <= port <= 65_535
     assert host(scope).decode("ascii").isprintable()
+    assert prefix_of(scope.get("state", {}).get("root_path", "/bert"))
     assert through(headers, ("192.0.2.1", 9), kind)["client"] == ("192.0.2.1", 9)
 
 

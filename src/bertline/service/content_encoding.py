@@ -57,7 +57,7 @@ class Unpacker:
         self._held = b""
         self._unpacking: Any = None  # the type of zlib's objects has no public name
 
-    def feed(self, packed: bytes, most: int) -> bytes:
+    def feed(self, packed: bytes, most: int) -> bytearray:
         """What the next part of the body holds, cut off after ``most`` bytes; whoever gets as many asks no further.
 
         Args:
@@ -76,7 +76,7 @@ class Unpacker:
                     break
                 found += self._unpack(step, most - len(found))
                 step = self._unpacking.unused_data
-        return bytes(found)
+        return found
 
     def end(self) -> None:
         """The body has ended.
