@@ -224,7 +224,7 @@ def test_the_description_tells_the_shape_of_errors_from_who_makes_them(client: T
     assert shapes("/predict", "413") == ["TeiError"]
     assert shapes("/", "413") == ["TeiError", "ErrorBody"]  # the latter unread, so nobody knows whose client it is
     assert shapes("/", "408") == ["ErrorBody"]
-    assert shapes("/", "400") == ["TeiError", "HfError"]
+    assert shapes("/", "400") == ["TeiError", "HfError", "ErrorBody"]
     assert sorted(shapes("/models/{name}/pipeline/text-classification", "500")) == ["ErrorBody", "HfError"]
 
 

@@ -188,9 +188,13 @@ def test_a_timeout_is_the_requests_deadline() -> None:
         assert client.infer("reviews", texts("good"), timeout=20_000_000).as_numpy("label") == [b"positive"]
 
 
-def test_compressed_bodies_are_refused(client: triton.InferenceServerClient) -> None:
-    with pytest.raises(InferenceServerException, match=r"^\[400\] Send the body without compression\.$"):
-        client.infer("reviews", texts("good"), request_compression_algorithm="gzip")
+@pytest.mark.parametrize("binary", [True, False])
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_compressed_bodies_are_answered(client: triton.InferenceServerClient, coding: str, binary: bool) -> None:
+    """R7: as Triton answers them; the length that the client names is that of the JSON before it is compressed."""
+    given = texts("good", "bad", binary=binary)
+    answered = client.infer("reviews", given, request_compression_algorithm=coding)
+    assert list(answered.as_numpy("label")) == [b"positive", b"negative"]
 
 
 def test_a_page_of_another_origin_cannot_ask_without_a_content_type(url: str) -> None:

@@ -151,8 +151,6 @@ async def _sent_as_tensors(request: Request) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/json", BINARY, "") or (not kind and "origin" in request.headers):
         raise Problem(Code.NOT_JSON, f"Send the body with the header Content-Type: application/json or {BINARY}.")
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Problem(Code.UNSUPPORTED, "Send the body without compression.", "Content-Encoding")
 
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=dialect(refused))
