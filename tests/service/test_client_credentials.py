@@ -67,8 +67,8 @@ def test_without_auth_no_token_is_looked_at(both: Both) -> None:
         assert labels(both.open.url, token) == 3
     for key in ("none", "sk-anything", both.key):
         assert vectors(both.open.url, key) == 1
-    assert "A server without `[auth]` does not look at it." in said("hugging-face.md")
-    assert "A server without `[auth]` does not look at it." in said("openai.md")
+    assert "A server without `[auth]` ignores it." in said("hugging-face.md")
+    assert "A server without `[auth]` ignores it." in said("openai.md")
 
 
 @pytest.mark.parametrize("token", [None, TOKEN, "bl_nonsense"])
@@ -78,7 +78,7 @@ def test_with_auth_a_token_of_hugging_face_is_refused(both: Both, token: str | N
         labels(both.guarded.url, token)
     assert refused.value.response.status_code == 401
     assert 'error="invalid_token"' in refused.value.response.headers["WWW-Authenticate"]
-    assert "A server with `[auth]` answers 401" in said("hugging-face.md")
+    assert "A server with `[auth]` returns 401" in said("hugging-face.md")
 
 
 @pytest.mark.parametrize("key", ["none", "sk-proj-canary4711", "bl_nonsense"])
@@ -88,7 +88,7 @@ def test_with_auth_a_key_of_openai_is_refused(both: Both, key: str) -> None:
         vectors(both.guarded.url, key)
     assert refused.value.status_code == 401
     assert key not in str(refused.value)
-    assert "A server with `[auth]` answers 401" in said("openai.md")
+    assert "A server with `[auth]` returns 401" in said("openai.md")
 
 
 def test_with_auth_the_clients_take_a_key_of_the_servers(both: Both) -> None:

@@ -148,7 +148,7 @@ def test_every_route_of_ours_reads_json_by_the_one_rule(client: TestClient) -> N
     app = client.app
     assert isinstance(app, FastAPI)
     ours = [one for one in every(app.routes) if isinstance(one, JsonRoute)]
-    named = {(method.lower(), route.path) for route in ours for method in route.methods}
+    named = {(method.lower(), route.path_format) for route in ours for method in route.methods}
     assert set(BODIES) <= named
 
 
