@@ -30,7 +30,7 @@ from tests.service.smuggling import HIDDEN_PATH, VECTORS, Vector, length, post
 PAGE = Path("docs/framing.md")
 BODY = b'{"text": "a film that is worth every minute of its length"}'
 REQUEST = post(b"User-Agent: bench\r\nAccept: */*\r\nAuthorization: Bearer abcdef\r\n", length(BODY), body=BODY)
-ROUNDS, REQUESTS = 7, 2_000
+ROUNDS, REQUESTS = 7, 800  # hypercorn closes a connection after 1,000
 APP = "benchmarks.servers.app_recording:app"
 QUIET = ("--ws", "none", "--log-level", "critical", "--no-access-log")
 SERVERS: dict[str, tuple[str, ...]] = {
@@ -103,7 +103,7 @@ def strictness(name: str) -> dict[str, int]:
 
 
 def _send(port: int, vector: Vector) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=0.3) as one, suppress(OSError):
+    with socket.create_connection(("127.0.0.1", port), timeout=0.1) as one, suppress(OSError):
         one.sendall(vector.data)
         while one.recv(65_536):
             pass
@@ -116,7 +116,7 @@ def costs() -> dict[str, list[float]]:
         for name in SERVERS:
             with served(name) as (port, pid), socket.create_connection(("127.0.0.1", port), timeout=30) as one:
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                _ask(one, 200)
+                _ask(one, 100)
                 before_s = _cpu_s(pid)
                 _ask(one, REQUESTS)
                 found[name].append((_cpu_s(pid) - before_s) / REQUESTS * 1e6)
@@ -128,7 +128,9 @@ def _ask(one: socket.socket, times: int) -> None:
         one.sendall(REQUEST)
         answer = b""
         while not answer.endswith(b"ok"):
-            answer += one.recv(65_536)
+            part = one.recv(65_536)
+            assert part, "the server closed the connection"
+            answer += part
 
 
 def _cpu_s(leader: int) -> float:
