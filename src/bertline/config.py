@@ -142,4 +142,4 @@ def _sentence(fault: ErrorDetails, component: str, origins: Mapping[str, str]) -
 
 def _nearest(name: str, known: tuple[str, ...] | list[str]) -> str:
     match = difflib.get_close_matches(name, known, n=1)
-    return f": did you mean {match[0]}?" if match else f": known are {', '.join(sorted(known))}"
+    return f": did you mean {match[0]}?" if match else f": valid names are {', '.join(sorted(known))}"

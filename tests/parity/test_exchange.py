@@ -121,7 +121,9 @@ def test_a_wrapped_checkpoint_without_model_type(family: str, wrapper: str, tmp_
     tensors = {wrapper + name: one for name, one in model.state_dict().items()}
     head = {f"{wrapper}crf.transitions": torch.ones(3, 3)}
     torch.save({"state_dict": tensors | head, "epoch": 1}, tmp_path / "pytorch_model.bin")
-    with pytest.warns(CheckpointWarning, match=rf"has no use for \({wrapper}crf\.transitions\): the encoder is taken"):
+    with pytest.warns(
+        CheckpointWarning, match=rf"does not use \({wrapper}crf\.transitions\): only the encoder is read"
+    ):
         ours = load_classifier(tmp_path)
     assert difference(logits(ours), their_logits(model)) <= TOLERANCES["logits"]
 

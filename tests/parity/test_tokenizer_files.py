@@ -140,7 +140,7 @@ def test_an_added_token_whose_id_is_not_the_next_one(tmp_path: Path) -> None:
     write(tmp_path, added_tokens={"[URL]": 20})
     sentence = (
         f"{tmp_path / 'added_tokens.json'} gives [URL] the id 20, but transformers gives it 15 after the vocabulary "
-        "beside it: the files are of different models"
+        "beside it: the files belong to different models"
     )
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         Tokenizer.from_directory(tmp_path)
@@ -149,7 +149,7 @@ def test_an_added_token_whose_id_is_not_the_next_one(tmp_path: Path) -> None:
 def test_an_added_token_that_takes_the_id_of_a_word(tmp_path: Path) -> None:
     """T2: a repeated line makes the vocabulary's size smaller than its largest id, and new ids count from the size."""
     write(tmp_path, [*WORDS, "film", "last"], tokenizer_config={"extra_special_tokens": ["[URL]"]})
-    sentence = "the added token [URL] gets the id 16, which 'last' of the vocabulary has already ("
+    sentence = "the added token [URL] gets the id 16, which 'last' of the vocabulary already has ("
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         Tokenizer.from_directory(tmp_path)
 
@@ -238,15 +238,15 @@ def test_settings_that_transformers_uses(tmp_path: Path, settings: dict[str, Any
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ({"never_split": ["Film"]}, "sets never_split to ['Film'], which has no effect on a BertTokenizer of"),
-        ({"do_basic_tokenize": False}, "sets do_basic_tokenize to False, which has no effect on a BertTokenizer of"),
-        ({"wordpieces_prefix": "@@"}, "sets wordpieces_prefix to '@@', which has no effect on a BertTokenizer of"),
-        ({"word_tokenizer_type": "mecab"}, "sets word_tokenizer_type to 'mecab', which has no effect on a BertTok"),
+        ({"never_split": ["Film"]}, "sets never_split to ['Film'], which neither a BertTokenizer of"),
+        ({"do_basic_tokenize": False}, "sets do_basic_tokenize to False, which neither a BertTokenizer of"),
+        ({"wordpieces_prefix": "@@"}, "sets wordpieces_prefix to '@@', which neither a BertTokenizer of"),
+        ({"word_tokenizer_type": "mecab"}, "sets word_tokenizer_type to 'mecab', which neither a BertTok"),
         (
             {"clean_text": False},
-            "sets clean_text to False, which has no effect on a BertTokenizer of transformers, and",
+            "sets clean_text to False, which neither a BertTokenizer of transformers nor",
         ),
-        ({"invented": 3}, "sets invented to 3, which has no effect on a BertTokenizer of transformers, and none here"),
+        ({"invented": 3}, "sets invented to 3, which neither a BertTokenizer of transformers nor bertline uses"),
         ({"padding_side": "left"}, "sets padding_side to 'left', but bertline pads on the right"),
         ({"truncation_side": "left"}, "sets truncation_side to 'left', but --truncation says which tokens of a long"),
     ],
@@ -268,7 +268,7 @@ def test_a_class_that_takes_tokenizer_json_as_it_is_does_not_read_the_settings_o
         fast=fast_tokenizer(),
         tokenizer_config={"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": False},
     )
-    sentence = "sets do_lower_case to False, which has no effect on a PreTrainedTokenizerFast of transformers"
+    sentence = "sets do_lower_case to False, which neither a PreTrainedTokenizerFast of transformers"
     with pytest.warns(CheckpointWarning, match=sentence):
         ours = Tokenizer.from_directory(tmp_path)
     assert ids(ours) == theirs(tmp_path)
@@ -414,7 +414,7 @@ def test_a_text_that_is_not_framed_as_bert_reads_it_is_refused(tmp_path: Path, p
 def test_a_tokenizer_that_draws_its_merges_is_refused(tmp_path: Path) -> None:
     """T4."""
     fast = fast_tokenizer(models.BPE({w: i for i, w in enumerate(WORDS)}, [], unk_token="[UNK]", dropout=0.1))
-    with pytest.raises(CheckpointError, match=r"drops merges at random \(dropout\), so a text has no fixed ids"):
+    with pytest.raises(CheckpointError, match=r"drops merges at random \(dropout\), so the ids of a text vary"):
         Tokenizer.from_directory(write(tmp_path, fast=fast, tokenizer_config=AS_IT_IS))
 
 
@@ -453,9 +453,7 @@ def test_a_tokenizer_that_transformers_would_not_rebuild_is_not_written(tmp_path
     fast = fast_tokenizer()
     fast.add_tokens([AddedToken("[URL]"), AddedToken("[url]")])
     ours = Tokenizer(fast, lowercase=True, origin="own/tokenizer.json")
-    sentence = (
-        "transformers would not rebuild the tokenizer of own/tokenizer.json from a bundle: start from another check"
-    )
+    sentence = "transformers cannot rebuild the tokenizer of own/tokenizer.json from a bundle: start from another check"
     with pytest.raises(CheckpointError, match=sentence):
         ours.save(tmp_path)
 

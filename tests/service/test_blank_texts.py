@@ -72,7 +72,7 @@ def test_openais_embeddings_of_the_others_do_not_fail_for_it(client: TestClient,
     rows = [one["embedding"] for one in answer.json()["data"]]
     assert rows[0] == client.post("/v1/embeddings", json={"input": inputs[0]}).json()["data"][0]["embedding"]
     assert rows[1] == pytest.approx(np.array([0, 0, 2]) / 2)  # no good, no bad, two tokens
-    assert answer.headers["X-Warning"] == f"embedded without a token of its own: input[1] {why_unread(text)}"
+    assert answer.headers["X-Warning"] == f"embedded from [CLS] and [SEP] alone: input[1] {why_unread(text)}"
 
 
 @pytest.mark.parametrize("text", BLANKS)

@@ -130,10 +130,10 @@ def test_a_coding_that_is_not_read_is_a_415(client: TestClient, coding: str | li
 
 GZIPPED, ZLIBBED = gzip.compress(BODY, mtime=0), zlib.compress(BODY)
 SPOILT = GZIPPED[:-6] + bytes([GZIPPED[-6] ^ 1]) + GZIPPED[-5:]  # the sum of its bytes
-NOT_IT = "is not {}, or is damaged: send what Content-Encoding says, or leave it out."
+NOT_IT = "is not {}, or is damaged: correct it, or leave Content-Encoding out."
 SHORT, LONG = (
-    "ends before its {} stream does: send all of it.",
-    "goes on after the end of its {} stream: send the stream alone.",
+    "ends in the middle of its {} stream: send the whole body.",
+    "continues after the end of its {} stream: send only the stream.",
 )
 WRONG = [
     ("gzip", BODY, NOT_IT),

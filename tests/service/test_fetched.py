@@ -110,7 +110,7 @@ def test_a_document_that_is_packed_all_the_same_is_read(name: str) -> None:
     ("body", "sentence"),
     [
         (KEYS, "sent what cannot be read: The body is not gzip, or is damaged"),
-        (gzip.compress(KEYS)[:-9], "sent what cannot be read: The body ends before its gzip stream does"),
+        (gzip.compress(KEYS)[:-9], "sent what cannot be read: The body ends in the middle of its gzip stream"),
     ],
     ids=["not packed", "cut off"],
 )

@@ -93,16 +93,22 @@ def test_an_error_has_its_sentence_status_and_the_number_of_the_request(client: 
 
 
 def test_tasks_that_the_model_does_not_do_are_refused_and_not_answered(client: InferenceClient) -> None:
-    with pytest.raises(HfHubHTTPError, match="is of zero-shot-classification, and this model classifies texts"):
+    with pytest.raises(
+        HfHubHTTPError, match="is a parameter of zero-shot-classification, and this model classifies and embeds texts"
+    ):
         client.zero_shot_classification("good", candidate_labels=["a", "b"])
-    with pytest.raises(HfHubHTTPError, match="is of token-classification, and this model classifies texts"):
+    with pytest.raises(
+        HfHubHTTPError, match="is a parameter of token-classification, and this model classifies and embeds texts"
+    ):
         client.token_classification("good", aggregation_strategy="simple")
     with pytest.raises(HfHubHTTPError, match="source_sentence is missing"):
         client.question_answering(question="good?", context="bad")
 
 
 def test_an_unknown_model_is_named_with_those_that_are_known(url: str) -> None:
-    with pytest.raises(HfHubHTTPError, match="There is no model of that name: known are reviews, topics") as caught:
+    with pytest.raises(
+        HfHubHTTPError, match="There is no model of that name: valid names are reviews, topics"
+    ) as caught:
         InferenceClient(model=f"{url}/models/other").text_classification("good")
     assert caught.value.response.status_code == 404
 

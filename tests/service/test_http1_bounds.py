@@ -77,7 +77,7 @@ HEAD = len(GET + CLOSE) - 4
         (
             GET.replace(b"/livez", b"/livez?" + b"a" * 505) + CLOSE,
             GET.replace(b"/livez", b"/livez?" + b"a" * 506) + CLOSE,
-            *(414, "target_too_long", "The path with its query exceeds the limit of 512 bytes: send what is long in"),
+            *(414, "target_too_long", "The path with its query exceeds the limit of 512 bytes: send long values in"),
         ),
     ],
     ids=["header", "headers", "head", "target"],
@@ -94,11 +94,21 @@ def test_a_bound_is_exact(server: Recorded, inside: bytes, beyond: bytes, status
     [
         (b"GET  / HTTP/1.1\r\n\r\n", 400, "malformed_request", "This is not a valid HTTP/1.1 request: its first line"),
         (b"\x16\x03\x01\x02\x00\x01", 400, "malformed_request", "This is not a valid HTTP/1.1 request: it does not"),
-        (b"PRI * HTTP/2.0\r\n\r\n", 505, "unsupported_version", "Only HTTP/1.1 and HTTP/1.0 are spoken here: use one"),
-        (GET + b"Expect: a\r\n\r\n", 417, "expectation_failed", "Expect can only be 100-continue here: leave it out."),
+        (
+            b"PRI * HTTP/2.0\r\n\r\n",
+            505,
+            "unsupported_version",
+            "This server supports only HTTP/1.1 and HTTP/1.0: use one",
+        ),
+        (
+            GET + b"Expect: a\r\n\r\n",
+            417,
+            "expectation_failed",
+            "This server supports only Expect: 100-continue: leave the header out.",
+        ),
         (
             *(GET + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501, "unsupported_transfer_encoding"),
-            "Transfer-Encoding can only be chunked here: compress with Content-Encoding instead.",
+            "This server supports only Transfer-Encoding: chunked: compress with Content-Encoding instead.",
         ),
     ],
 )

@@ -42,7 +42,7 @@ def test_the_path_names_the_model() -> None:
         unknown = client.post("/v1/models/nope:predict", json={"instances": ["good"]})
     assert answer.json() == {"predictions": ["yes"]}
     assert unknown.status_code == 404
-    assert unknown.json() == {"error": "There is no model of that name: known are reviews, v1:final."}
+    assert unknown.json() == {"error": "There is no model of that name: valid names are reviews, v1:final."}
 
 
 # body → message

@@ -95,7 +95,7 @@ def test_a_name_that_begins_another_is_not_taken_for_it(url: str) -> None:
     known = f"reviews, {NAME}, {OTHER}"
     assert (answer.status_code, answer.json()["error"]) == (
         404,
-        f"There is no model of that name: known are {known}.",
+        f"There is no model of that name: valid names are {known}.",
     )
     assert httpx.get(f"{url}/v2/models/BAAI%252Fbge-small").status_code == 404
 
@@ -145,7 +145,7 @@ def test_a_model_can_be_loaded_and_rolled_back_under_it(url: str) -> None:
         ("/a", "has an empty part"),
         ("a/", "has an empty part"),
         ("", "is empty"),
-        ("a/../b", "has a part that clients and proxies take out of an address ('.' or '..')"),
+        ("a/../b", "has the part '.' or '..', which clients and proxies remove from addresses"),
         ("a\nb", "has a character that cannot be printed"),
         ("a" * 201, "has more than 200 characters"),
     ],
@@ -204,6 +204,6 @@ def test_a_directory_that_was_taken_for_a_name_is_explained(tmp_path: Path, monk
     with pytest.raises(UsageError) as caught:
         serve.named_bundles(["runs/lr=1"])
     assert str(caught.value) == (
-        "runs/lr=1 was read as the name runs/lr and the bundle 1, which does not exist: "
+        "runs/lr=1 means the bundle 1 under the name runs/lr, and there is no such bundle: "
         "write ./runs/lr=1 for the directory of that name"
     )

@@ -164,7 +164,7 @@ def test_only_the_version_that_answers_answers(client: triton.InferenceServerCli
 
 def test_an_error_is_a_sentence_to_the_client(client: triton.InferenceServerClient) -> None:
     for model, text, status, message in (
-        ("nope", "good", "404", "There is no model of that name: known are reviews, topics."),
+        ("nope", "good", "404", "There is no model of that name: valid names are reviews, topics."),
         ("reviews", " ", "400", "inputs[0].data is only white space: send at least one word."),
         ("reviews", "fail", "500", "The model cannot compute "),
     ):
@@ -219,7 +219,7 @@ def test_what_kserve_asks(url: str, reviews: WordCounter) -> None:
     assert httpx.get(f"{url}/v2/models").json() == {"models": ["reviews", "topics"]}
     assert httpx.get(f"{url}/v2/models/topics/ready").json() == {"name": "topics", "ready": True}
     assert httpx.get(f"{url}/v2/models/nope/ready").json() == {
-        "error": "There is no model of that name: known are reviews, topics."
+        "error": "There is no model of that name: valid names are reviews, topics."
     }
     answer = httpx.post(url + INFER, json=request(["good"]))
     assert answer.headers["Content-Type"] == "application/json"

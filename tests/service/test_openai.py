@@ -115,7 +115,7 @@ def test_an_unknown_model_is_not_found(client: OpenAI) -> None:
     error = refused.value
     assert (error.code, error.param, error.type) == ("model_not_found", "model", "invalid_request_error")
     assert error.body == {
-        "message": "There is no model of that name: known are reviews, topics.",
+        "message": "There is no model of that name: valid names are reviews, topics.",
         "type": "invalid_request_error",
         "param": "model",
         "code": "model_not_found",

@@ -30,7 +30,7 @@ WRONG: list[tuple[object, Code, str | None, str]] = [
     ({"text": None}, Code.MISSING_FIELD, "text", "Send one text in text, or several in texts."),
     ({"text": "a", "texts": ["b"]}, Code.CONFLICTING_FIELDS, "texts", "Send either text or texts, not both."),
     ({"txt": "a"}, Code.UNKNOWN_FIELD, "txt", "There is no field txt: did you mean text?"),
-    ({"text": "a", "zq": 1}, Code.UNKNOWN_FIELD, "zq", "There is no field zq: known are text, texts, model,"),
+    ({"text": "a", "zq": 1}, Code.UNKNOWN_FIELD, "zq", "There is no field zq: valid names are text, texts, model,"),
     ({"text": 3}, Code.WRONG_TYPE, "text", "text must be a string."),
     ({"text": ["a"]}, Code.WRONG_TYPE, "text", "text must be a string."),
     ({"texts": "a"}, Code.WRONG_TYPE, "texts", "texts must be a list of strings."),
@@ -49,7 +49,7 @@ WRONG: list[tuple[object, Code, str | None, str]] = [
     ({"text": "x" * 61}, Code.TEXT_TOO_LONG, "text", "text has 61 characters and the limit is 60: send a part"),
     ({"texts": ["a", "x" * 61]}, Code.TEXT_TOO_LONG, "texts[1]", "texts[1] has 61 characters and the limit is"),
     ({"texts": ["a"] * 4}, Code.TOO_MANY_TEXTS, "texts", "texts has 4 texts and the limit is 3: send them in"),
-    ({"text": "a", "model": "b"}, Code.UNKNOWN_MODEL, "model", "There is no model of that name: known are rev"),
+    ({"text": "a", "model": "b"}, Code.UNKNOWN_MODEL, "model", "There is no model of that name: valid names are rev"),
     ({"text": "x" * 2000}, Code.BODY_TOO_LARGE, None, "The body has more than 2,000 bytes, the limit: send"),
     ({"text": "a", "truncation": "middle"}, Code.WRONG_TYPE, "truncation", "truncation must be"),
     (

@@ -205,9 +205,9 @@ WRONG: list[tuple[str, Any, str]] = [
     (
         "application/jsonlines",
         b'{"inputs": "a", "parameters": {}}',
-        "Line 1 has parameters, which lines do not have: send them in a JSON body.",
+        "Line 1 has parameters, which a line cannot have: send them in a JSON body.",
     ),
-    ("application/jsonlines", b'{"inputs": "a"}\n' * 129, "There are more than 128 texts, the limit: send several"),
+    ("application/jsonlines", b'{"inputs": "a"}\n' * 129, "There are more texts than the limit of 128: send several"),
     ("text/csv", b"", "inputs is an empty list: send at least one text."),
     ("text/csv", b"good\nso, bad", "Line 2 has too many fields (2 where the first row has 1): quote texts with"),
     ("text/csv", b"id,inputs\n1", "Line 2 has too few fields (1 where the first row has 2): quote texts with"),
@@ -215,8 +215,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("text/csv", b"inputs,inputs\ngood,bad", "The body line 1 names the column 'inputs' twice: rename one of them."),
     ("text/csv", b"good\nb\0ad", "Line 2 has a NUL character: leave it out."),
     ("text/csv", b"PK\x03\x04", "The body is a zip archive or an Excel workbook: save the table as CSV."),
-    ("text/csv; charset=klingon", b"good", "The charset of Content-Type is none that is known: send UTF-8."),
-    ("text/csv; charset=punycode", b"good", "The charset of Content-Type is none that is known: send UTF-8."),
+    ("text/csv; charset=klingon", b"good", "The charset of Content-Type is unknown: send UTF-8."),
+    ("text/csv; charset=punycode", b"good", "The charset of Content-Type is unknown: send UTF-8."),
     ("text/csv; charset=utf-16", "文本".encode("utf-16-be"), "The body is not utf-16 after line 0 (UTF-16 stream does"),
     ("application/jsonlines", b'{"text": "a"}', "Line 1 has no inputs: send it."),
     ("application/jsonlines", b'{"inputs": "a"}\n["b"]', "Line 2 is not a JSON object (it is a list): correct it."),
@@ -225,12 +225,16 @@ WRONG: list[tuple[str, Any, str]] = [
         b'\n{"inputs": "a", "inputs": "b"}',
         "Line 2 is not valid JSON (the name 'inputs' occurs",
     ),
-    ("application/jsonlines", b'{"inputs": "\\ud83d"}', "Line 1 has half of a surrogate pair, which is no character"),
+    (
+        "application/jsonlines",
+        b'{"inputs": "\\ud83d"}',
+        "Line 1 has half of a surrogate pair, which is not a character",
+    ),
     ("application/jsonlines", b'[\n{"inputs": "a"}]', "The body is a JSON array: write one JSON object per line"),
     ("text/csv", b'"good', "Line 1 has a quote that is never closed: quote texts with commas, or name"),
     ("text/csv", b"x" * 200_000, "inputs[0] has 200,000 characters and the limit is 50,000: send a part of it."),
     ("text/csv", b"good\xff", "Line 1 has undecodable bytes (0xff at character 5 is not utf-8): send it in UTF-8,"),
-    ("text/csv", b"good\n" * 129, "There are more than 128 texts, the limit: send several requests."),
+    ("text/csv", b"good\n" * 129, "There are more texts than the limit of 128: send several requests."),
 ]
 
 

@@ -132,7 +132,7 @@ def test_fewer_tokens_than_the_model_reads_may_be_asked_for_and_no_more() -> Non
         for few in (3, 0, -1):
             problem = await problem_of(serving.classify(version, ["good"], deadline_s=deadline_s, max_tokens=few))
             assert problem.code == Code.OUT_OF_RANGE
-            told = "At least 4 tokens of a text are read, [CLS] and [SEP] included: ask for more."
+            told = "The fewest tokens that can be read are 4, including [CLS] and [SEP]: ask for more."
             assert problem.message == told
 
     told(story)

@@ -52,7 +52,7 @@ WRONG: list[tuple[str, object, int, str, str]] = [
     ("/embed", {"inputs": "a", "prompt_name": "query"}, 422, "Validation", "The model has no prompts: leave prompt"),
     ("/decode", {"ids": [[5], [11]]}, 422, "Validation", "ids[1][0] must be less than 11, the size of the vocabulary"),
     ("/decode", {"ids": [[5]] * 4}, 413, "Validation", "ids has 4 lists and the limit is 3: send several requests."),
-    ("/models/other", {"inputs": "a"}, 404, "Validation", "There is no model of that name: known are reviews."),
+    ("/models/other", {"inputs": "a"}, 404, "Validation", "There is no model of that name: valid names are reviews."),
     ("/predict", b"{", 400, "Validation", "The body is not valid JSON: "),
     ("/", b"{", 400, "Validation", "The body is not valid JSON: "),
     ("/", b"null", 422, "Validation", "The body must be a JSON object."),

@@ -31,13 +31,17 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/predict", {"text": "good", "topk": 2}, "There is no field topk: did you mean top_k?"),
     ("/v1/tokenize", {"text": "good", "top_k": 2}, "There is no field top_k: "),
     ("/v1/embeddings", {"input": "good", "dimension": 2}, "There is no field dimension: did you mean dimensions?"),
-    ("/embeddings", {"input": "good", "zzz": 2}, "There is no field zzz: known are input, model, "),
+    ("/embeddings", {"input": "good", "zzz": 2}, "There is no field zzz: valid names are input, model, "),
     (
         "/",
         {"inputs": "good", "parameters": {"max_lenght": 8}},
         "There is no field parameters.max_lenght: did you mean max_length?",
     ),
-    ("/", {"inputs": "good", "parameters": {"zzz": 1}}, "There is no field parameters.zzz: known are parameters.top_k"),
+    (
+        "/",
+        {"inputs": "good", "parameters": {"zzz": 1}},
+        "There is no field parameters.zzz: valid names are parameters.top_k",
+    ),
     (
         "/models/reviews/pipeline/text-classification",
         {"inputs": "good", "parameters": {"return_all_score": True}},

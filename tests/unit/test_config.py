@@ -111,12 +111,12 @@ def test_a_switch_in_the_environment(file: Path, value: str, expected: bool) -> 
         ("[train]\nskip-bad-rows = true\n", "[train] has an unknown key skip-bad-rows: did you mean skip_bad_rows?"),
         (
             "[train]\nzzz = 3\n",
-            "[train] has an unknown key zzz: known are epochs, ids, lr, pooling, skip_bad_rows, slice_columns",
+            "[train] has an unknown key zzz: valid names are epochs, ids, lr, pooling, skip_bad_rows, slice_columns",
         ),
         ("[trian]\nepochs = 3\n", "has an unknown table [trian]: did you mean train?"),
         (
             "[zzz]\n",
-            "has an unknown table [zzz]: known are "
+            "has an unknown table [zzz]: valid names are "
             "auth, distill, edge, limits, logs, optimize, serve, tls, traces, train",
         ),
         ("epochs = 3\n", "sets epochs outside of a table: write it below [train]"),

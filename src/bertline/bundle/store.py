@@ -140,9 +140,7 @@ def check_target(target: Path, *, overwrite: bool = False) -> None:
     if not final.exists():
         return
     if final.is_mount():
-        raise DestinationError(
-            f"{final} is a mount point, which no bundle can take the place of: choose a directory below it"
-        )
+        raise DestinationError(f"{final} is a mount point, which a bundle cannot replace: choose a directory below it")
     if not final.is_dir():
         raise BundleError(f"{final} is a file: choose another directory for the bundle")
     if Path.cwd().is_relative_to(final):
@@ -173,7 +171,7 @@ def check_new(target: Path, *, overwrite: bool = False) -> None:
         TypeAdapter(Name).validate_python("" if target.name == ".." else target.name).encode()
     except (ValidationError, UnicodeEncodeError):
         raise DestinationError(
-            f"{shortened(target)} is no name for a bundle: give 1 to 200 characters of UTF-8, without control "
+            f"{shortened(target)} is not a valid name for a bundle: use 1 to 200 UTF-8 characters without control "
             "characters and backslashes"
         ) from None
 

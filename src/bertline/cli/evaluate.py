@@ -40,11 +40,14 @@ def evaluate(
     format: Annotated[str | None, typer.Option(help="csv, tsv, jsonl or parquet; else by the suffix.")] = None,
     encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
     delimiter: Annotated[
-        str | None, typer.Option(help="Between the fields of CSV and TSV, such as ; or tab; else what the header says.")
+        str | None, typer.Option(help="Delimiter of CSV and TSV, such as ; or tab; found from the header by default.")
     ] = None,
     no_header: Annotated[
         bool,
-        typer.Option("--no-header", help="The first line of CSV and TSV is a row; columns are column_1 and so on."),
+        typer.Option(
+            "--no-header",
+            help="CSV and TSV have no header: line 1 is a row, and columns are column_1 and so on.",
+        ),
     ] = False,
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="Leave unusable rows out and count them.")
@@ -81,7 +84,7 @@ def evaluate(
         )
         evaluation = _measure(bundle, predictor, dataset.examples, dataset.source)
         for sentence in dataset.spellings:
-            typer.echo(f"note: the label {sentence}: taken as one", err=True)
+            typer.echo(f"note: the label {sentence}, and the spellings count as one label", err=True)
         if (skipped := left_out(dataset.skipped)) is not None:
             typer.echo(skipped, err=True)
         if evaluation.unknown:
@@ -103,8 +106,8 @@ def _unknown(evaluation: Evaluation, bundle: Path) -> str:
     names = [one.label for one in evaluation.unknown for _ in range(one.rows)]
     accuracy, rows = evaluation.known_accuracy, rows_of(evaluation.unknown_rows)
     return (
-        f"note: {rows} of a label that {bundle} does not know ({counted(names)}) and counted as wrong; on the others "
-        f"the accuracy is {accuracy.value:.3f} ({accuracy.low:.3f} – {accuracy.high:.3f})"
+        f"note: {rows} of a label that {bundle} does not know ({counted(names)}) and counted as wrong; accuracy on the "
+        f"other rows is {accuracy.value:.3f} ({accuracy.low:.3f} – {accuracy.high:.3f})"
     )
 
 

@@ -57,12 +57,12 @@ def minutes(seconds: Span) -> str:
     """About how long, or between which two, where the timings differ.
 
     >>> minutes(Span(100.0, 110.0)), minutes(Span(100.0, 600.0))
-    ('about 2 min', '2 to 10 min (the pace varies: something else computes)')
+    ('about 2 min', '2 to 10 min (the pace varies: the machine is busy)')
     """
     low, high = (max(1, round(one / 60)) for one in (seconds.low, seconds.high))
     if low == high or seconds.stable:
         return f"about {max(1, round(seconds.middle / 60))} min"
-    return f"{low} to {high} min (the pace varies: something else computes)"
+    return f"{low} to {high} min (the pace varies: the machine is busy)"
 
 
 def _show(bundle: Path, found: Optimised, settings: OptimizeSettings) -> None:
@@ -92,7 +92,7 @@ def _show(bundle: Path, found: Optimised, settings: OptimizeSettings) -> None:
             console.print(f"{name}: {candidate.note}", soft_wrap=True)
     for sentence in found.caveats:
         console.print(f"note: {sentence}", soft_wrap=True)
-    console.print("lost: points of accuracy against fp32", soft_wrap=True)
-    console.print(f"speed: of {found.processor}; answers are alike on every processor", soft_wrap=True)
+    console.print("lost: points of accuracy lost against fp32", soft_wrap=True)
+    console.print(f"speed: measured on {found.processor}; the answers are the same on every processor", soft_wrap=True)
     console.print(f"\nPicked  {found.picked} for {settings.goal}", soft_wrap=True)
     console.print(f"Report  {bundle / 'report' / 'engines.html'}", soft_wrap=True)

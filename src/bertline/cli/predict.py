@@ -50,10 +50,13 @@ def predict(
     encoding: Annotated[str, typer.Option(help="Of --input or of standard input.")] = "utf-8",
     delimiter: Annotated[
         str | None,
-        typer.Option(help="Between the fields of --input, such as ; or tab; without it, what the header says."),
+        typer.Option(help="Delimiter of --input, such as ; or tab; found from the header by default."),
     ] = None,
     no_header: Annotated[
-        bool, typer.Option("--no-header", help="The first line of --input is a row; columns are column_1 and so on.")
+        bool,
+        typer.Option(
+            "--no-header", help="--input has no header: its first line is a row, and columns are column_1 and so on."
+        ),
     ] = False,
     skip_bad_rows: Annotated[
         bool,

@@ -44,7 +44,7 @@ def serve(
         list[str],
         typer.Argument(
             metavar="[NAME=]BUNDLE",
-            help="Directories of bundles; NAME is what clients call the model, as in BAAI/bge-small=runs/bge.",
+            help="Directories of bundles; NAME is the name of the model for clients, as in BAAI/bge-small=runs/bge.",
         ),
     ],
     settings: ServeSettings,
@@ -100,7 +100,7 @@ def named_bundles(bundles: Sequence[str]) -> dict[str, Path]:
         name, directory = named(bundle)
         if name and not directory.exists() and Path(bundle).exists():
             raise UsageError(
-                f"{bundle} was read as the name {name} and the bundle {directory}, which does not exist: "
+                f"{bundle} means the bundle {directory} under the name {name}, and there is no such bundle: "
                 f"write ./{bundle} for the directory of that name"
             )
         name = name or read_manifest(directory).name

@@ -138,8 +138,8 @@ def time_sentence(plan: Plan) -> str:
         middle = 1 / plan.token_seconds.middle
         return f"about {duration(plan.seconds.middle)} at {middle:,.0f} tokens/s, measured on this machine"
     return (
-        f"{duration(plan.seconds.low)} to {duration(plan.seconds.high)}, because the pace varies here from {slow:,.0f} "
-        f"to {fast:,.0f} tokens/s: something else computes on this machine"
+        f"{duration(plan.seconds.low)} to {duration(plan.seconds.high)}, because the machine is busy and its pace "
+        f"varies from {slow:,.0f} to {fast:,.0f} tokens/s"
     )
 
 

@@ -224,7 +224,7 @@ def _number_type(kind: Number) -> Any:
         return pa.float64()
     if kind.decimal and kind.digits + kind.scale <= DECIMAL_DIGITS:
         return pa.decimal128(max(1, kind.digits + kind.scale), kind.scale)
-    raise NoType("numbers with more digits than a double, an integer of 64 bits or a decimal has", kind.widened)
+    raise NoType("numbers with too many digits for int64, double and decimal", kind.widened)
 
 
 def arrow_array(values: Sequence[object], kind: Any) -> Any:

@@ -31,7 +31,7 @@ def find_column(
     if len(found) == 1:
         return found[0]
     several = " and ".join(repr(column) for column in found)
-    fault = f"could take its {what} from {several}" if found else f"has no column that is known to hold the {what}"
+    fault = f"could take its {what} from {several}" if found else f"has no column with a usual name for the {what}"
     raise DataError(f"{source} {fault}: name it with --{what}-column (its columns are {_listed(columns)}){hint}")
 
 
@@ -63,13 +63,13 @@ def hint_of(kind: str, columns: Sequence[str], *, header: bool) -> str:
     """What may have gone wrong where no column of CSV has the name that it should have.
 
     >>> hint_of("csv", ["A fine film."], header=True)
-    '; if its first line is no header, pass --no-header'
+    '; if it has no header, pass --no-header'
     """
     if kind not in ("csv", "tsv"):
         return ""
-    hints = ["if its first line is no header, pass --no-header"] if header else []
+    hints = ["if it has no header, pass --no-header"] if header else []
     if any(mark in column for column in columns for mark in ",;\t|"):
-        hints.append("if something else stands between its fields, pass --delimiter")
+        hints.append("if its fields have another delimiter, pass --delimiter")
     return "".join(f"; {one}" for one in hints)
 
 

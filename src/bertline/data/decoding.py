@@ -70,8 +70,8 @@ def text_of(stream: Bytes, name: str, encoding: str, newline: str = "") -> Itera
     except DAMAGED as error:
         raise damaged(name, "", error) from error
     except LookupError as error:
-        fault = f"cannot be read as {encoding!r}, which is no text encoding"
-        raise EncodingFault(name, fault, "pass --encoding utf-8, say") from error
+        fault = f"cannot be read as {encoding!r}, which is not a text encoding"
+        raise EncodingFault(name, fault, "pass another, such as --encoding utf-8") from error
     try:
         yield text, codec.removesuffix("-sig")
     finally:

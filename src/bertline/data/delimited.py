@@ -71,7 +71,7 @@ def read_delimited(
     accept_long_fields()
     number, first, said = _first_line(lines)
     if first is None:
-        needs = "a header line that names the columns, and rows" if header is named else "rows"
+        needs = "a header line with column names, and rows" if header is named else "rows"
         raise TableFault(name, "is empty", f"it needs {needs}")
     between = delimiter or said or _delimiter(first, usual, header)
     records = _records(_Lines(itertools.chain([first], lines), number), between, encoding)
@@ -80,7 +80,7 @@ def read_delimited(
     for record in records:
         if isinstance(record, BadRow):
             if not columns and header is named:
-                fault = f"line {record.line} should name the columns but has {record}"
+                fault = f"line {record.line} should be the header but has {record}"
                 raise TableFault(name, fault, "correct the header")
             yield record
         elif columns:
@@ -118,7 +118,7 @@ def _names(line: int, record: Sequence[str], name: str) -> list[str]:
     columns = [column.strip() for column in record]
     twice = next((column for column in columns if column and columns.count(column) > 1), None)
     if twice is not None:
-        raise TableFault(name, f"line {line} names the column {twice!r} twice", "rename one of them")
+        raise TableFault(name, f"line {line} has two columns named {twice!r}", "rename one of them")
     for place, column in enumerate(columns):
         if not column:
             names = itertools.chain([f"column_{place + 1}"], (f"column_{place + 1}_{n}" for n in itertools.count(2)))

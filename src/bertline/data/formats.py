@@ -76,7 +76,9 @@ def delimiter_of(given: str) -> str:
     """
     one = "\t" if given in ("\\t", "tab") else given
     if len(one) != 1 or one in '"\r\n\0':
-        raise SettingsError(f"delimiter {given!r} is none: give the one character between two fields, such as ; or tab")
+        raise SettingsError(
+            f"delimiter {given!r} is not a delimiter: give the single character between two fields, such as ; or tab"
+        )
     return one
 
 

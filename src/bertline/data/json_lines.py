@@ -10,7 +10,7 @@ from bertline.data.rows import BadRow, Row, TableFault, Unreadable, line_fault
 
 NOT_JSON = "not valid JSON"
 NOT_OBJECT = "not a JSON object"
-LONE_SURROGATE = "half of a surrogate pair, which is no character"
+LONE_SURROGATE = "half of a surrogate pair, which is not a character"
 
 
 def read_json_lines(lines: Iterator[str], name: str, encoding: str) -> Iterator[Row | BadRow]:

@@ -146,7 +146,7 @@ def _float(text: str) -> float:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise JsonFault(f"{name} is no JSON number")
+    raise JsonFault(f"{name} is not a JSON number")
 
 
 _decoder = partial(json.JSONDecoder, object_pairs_hook=_object, parse_float=_float)

@@ -97,4 +97,4 @@ def _is_unicode(text: str) -> bool:
 
 def _check_surrogates(text: str) -> None:
     if not text.isascii() and not _is_unicode(text):
-        raise Unwritable("half of a surrogate pair, which is no character")
+        raise Unwritable("half of a surrogate pair, which is not a character")

@@ -23,12 +23,16 @@ def resolved(path: Path, what: str) -> Path:
         DestinationError: a NUL byte, or links that lead in a circle.
     """
     if "\0" in str(path):
-        raise DestinationError(f"{what} cannot be written to {shortened(path)}: no name holds a NUL byte")
+        raise DestinationError(
+            f"{what} cannot be written to {shortened(path)}: its name contains a NUL byte; choose another name"
+        )
     try:
         with as_destination_error(path, what):
             return path.resolve()
     except RuntimeError:  # Python 3.13 raises an OSError instead
-        raise DestinationError(f"{what} cannot be written to {shortened(path)}: its links lead in a circle") from None
+        raise DestinationError(
+            f"{what} cannot be written to {shortened(path)}: its symbolic links form a loop; choose another place"
+        ) from None
 
 
 def check_name(path: Path, what: str) -> None:

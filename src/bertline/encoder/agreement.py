@@ -35,7 +35,7 @@ def load_tokenizer(directory: Path, *, bundle: bool = False) -> Tokenizer:
         warnings.warn(
             CheckpointWarning(
                 f"{directory / 'config.json'} sets pad_token_id to {config.pad_id}, but the tokenizer pads with the id "
-                f"{tokenizer.pad_id}: bertline pads as the tokenizer does"
+                f"{tokenizer.pad_id}: bertline pads with the latter"
             ),
             stacklevel=2,
         )

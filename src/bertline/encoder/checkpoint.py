@@ -164,12 +164,12 @@ def _fill(module: Module, tensors: Mapping[str, Tensor], table: Table, origin: P
             if not tensors[name].is_floating_point():
                 kind = str(tensors[name].dtype).removeprefix("torch.")
                 raise CheckpointError(
-                    f"{origin}: {name} is of type {kind}, so it is quantised: give the checkpoint that it was made from"
+                    f"{origin}: {name} has the type {kind}, so it is quantised: give the original checkpoint"
                 )
             if list(tensors[name].shape) != expected:
                 raise CheckpointError(
                     f"{origin}: {name} has shape {list(tensors[name].shape)}, but config.json says "
-                    f"{expected}: the weights and config.json are of different models"
+                    f"{expected}: the weights and config.json belong to different models"
                 )
     module.load_state_dict(own | to_ours(tensors, table))
 
@@ -181,7 +181,7 @@ def _require_labels(content: Mapping[str, Any], tensors: Mapping[str, Tensor], o
     if bias is not None and labels is not None and bias.numel() != labels:
         raise CheckpointError(
             f"{origin}: config.json has {labels} labels, but classifier.bias has {bias.numel()} entries: "
-            "the weights and config.json are of different models"
+            "the weights and config.json belong to different models"
         )
 
 

@@ -43,7 +43,7 @@ def family_of(config: Mapping[str, Any], origin: str) -> Family:
         return "bert" if named == "bert" else "distilbert"
     if named:
         raise CheckpointError(
-            f"{origin} is of model_type {named!r}: bertline reads 'bert' and 'distilbert' checkpoints"
+            f"{origin} has the model_type {named!r}: bertline reads 'bert' and 'distilbert' checkpoints"
         )
     architectures = config.get("architectures")
     if architectures:
@@ -51,7 +51,7 @@ def family_of(config: Mapping[str, Any], origin: str) -> Family:
         if len(families) == 1 and (family := families.pop()):
             return family
         raise CheckpointError(
-            f"{origin} is of architecture {architectures!r} and names no model_type: bertline reads Bert… and "
+            f"{origin} has the architecture {architectures!r} and no model_type: bertline reads Bert… and "
             "DistilBert… checkpoints"
         )
     known: list[Family] = [family for family, entries in _ENTRIES.items() if entries <= config.keys()]
@@ -60,7 +60,7 @@ def family_of(config: Mapping[str, Any], origin: str) -> Family:
         if known[0] == "distilbert" or (isinstance(segments, int) and segments > 1):
             return known[0]
     raise CheckpointError(
-        f"{origin} names no model_type, and its other entries do not tell which model it is: "
+        f"{origin} has no model_type, and its other entries fit no single family: "
         'add "model_type": "bert" or "distilbert"'
     )
 

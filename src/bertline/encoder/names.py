@@ -61,13 +61,13 @@ class StateDict:
         if unknown:
             raise CheckpointError(
                 f"{self.origin} has weights that a {config.family} encoder of {config.layers} layers "
-                f"does not know ({some(unknown)}): its config.json is of another model"
+                f"does not have ({some(unknown)}): its config.json belongs to another model"
             )
         if self.foreign:
             warnings.warn(
                 CheckpointWarning(
-                    f"{self.origin} has weights beside its encoder that bertline has no use for "
-                    f"({some(self.foreign)}): the encoder is taken, they are left out"
+                    f"{self.origin} has weights beside its encoder that bertline does not use "
+                    f"({some(self.foreign)}): only the encoder is read"
                 ),
                 stacklevel=2,  # one place for all who load: shown once
             )
@@ -108,7 +108,7 @@ def _todays_names(tensors: Mapping[str, Tensor], origin: Path) -> dict[str, Tens
         for old, new in _OLD_NAMES.items():
             name = name.replace(old, new)
         if name in named:
-            raise CheckpointError(f"{origin} has the weight {name} twice, under its old name too: remove one of them")
+            raise CheckpointError(f"{origin} has the weight {name} twice, once under its old name: remove one of them")
         named[name] = tensor
     return named
 

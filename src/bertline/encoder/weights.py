@@ -37,7 +37,7 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
         part = _read_file(path)
         if twice := tensors.keys() & part.keys():
             raise CheckpointError(
-                f"{path} has {min(twice)}, which another shard has too: copy them again from the model's source"
+                f"{path} has {min(twice)}, which is also in another shard: download them again from the model's source"
             )
         tensors |= part
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
@@ -105,7 +105,7 @@ def _unwrapped(loaded: object, path: Path) -> object:
     inside = {name: _unwrapped(loaded[name], path) for name in _WRAPPERS if isinstance(loaded.get(name), dict)}
     if len(inside) > 1:
         raise CheckpointError(
-            f"{path} holds several state dicts ({', '.join(inside)}): save the one that you want by itself"
+            f"{path} holds several state dicts ({', '.join(inside)}): save the one that you want in a file of its own"
         )
     return next(iter(inside.values()), loaded)
 

@@ -36,7 +36,7 @@ TERMS = (
         "NLL and Brier score",
         "Mean −log p of the true label, over the rows whose label the model knows; mean Σ (p − y)² over all labels, "
         "the original multi-class form (Brier 1950), with two labels twice the one-sided one. Both are after "
-        "temperature scaling where not said otherwise.",
+        "temperature scaling unless stated otherwise.",
     ),
     (
         "ECE",
@@ -66,7 +66,7 @@ def verdict(evaluation: Evaluation, baselines: Sequence[Baseline]) -> str:
     if evaluation.unknown:
         said += (
             f" {rows_of(evaluation.unknown_rows)} of a label that the model does not know and counted as wrong; "
-            f"on the others it is right on {percent(evaluation.known_accuracy.value)} "
+            f"of the other rows it is right on {percent(evaluation.known_accuracy.value)} "
             f"({percent_range(evaluation.known_accuracy)})."
         )
     collapsed = collapse(evaluation)
@@ -112,7 +112,7 @@ def collapse(evaluation: Evaluation) -> str | None:
         return None
     return (
         f"all {evaluation.rows:,} rows got the label “{given[0].label}”: the accuracy is that label's share of them "
-        "and MCC is 0, so the model tells no texts apart"
+        "and MCC is 0, so the model does not distinguish any texts"
     )
 
 

@@ -74,7 +74,7 @@ def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
         load(settings.student, verify=False)
     folders = [bundle.path, *([] if settings.student is None else [settings.student])]
     held_bytes = sum(status.st_size for folder in folders for status in entries(folder).values())
-    check_room(Path(tempfile.gettempdir()) / "engines", "the work on the engines", held_bytes)
+    check_room(Path(tempfile.gettempdir()) / "engines", "the files of the engines", held_bytes)
     check_room(bundle.path, "the bundle with its engines", 2 * held_bytes)
 
 

@@ -19,18 +19,23 @@ class OptimizeSettings(BaseModel):
     goal: Goal = Field("throughput", description="what the picked engine is best at")
     student: Path | None = Field(None, description="bundle that bertline distill made of this one: tried, and cascaded")
     unlabelled: tuple[str, ...] = Field((), description="tables of text: say how often engines agree with fp32")
-    text_column: str | None = Field(None, description="column of the text in them; found by name when not given")
-    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(
-        None, description="format of those whose suffix says none"
+    text_column: str | None = Field(
+        None, description="text column of the unlabelled tables; found by name when not given"
     )
-    encoding: str = Field("utf-8", description="their encoding; UTF-16 and UTF-32 are recognised, too")
+    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(
+        None, description="format of unlabelled tables whose suffix gives none"
+    )
+    encoding: str = Field("utf-8", description="encoding of the unlabelled tables; UTF-16 and UTF-32 are detected")
     delimiter: str | None = Field(
-        None, description="between their fields in CSV and TSV, such as ; or tab; else what the header says"
+        None, description="delimiter of unlabelled CSV and TSV, such as ; or tab; found from the header by default"
     )
     no_header: bool = Field(
-        False, description="their first line in CSV and TSV is a row; the columns are column_1, column_2 and so on"
+        False,
+        description="unlabelled CSV and TSV have no header: line 1 is a row, and columns are column_1 and so on",
     )
-    skip_bad_rows: bool = Field(False, description="leave their unusable rows out, instead of stopping")
+    skip_bad_rows: bool = Field(
+        False, description="leave unusable rows of the unlabelled tables out, instead of stopping"
+    )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="of the bound on the loss of a cascade")
     kept_tokens: int = Field(8000, ge=200, description="rows of a pruned embedding table")
     speed_rows: int = Field(512, ge=16, description="texts whose time is taken")

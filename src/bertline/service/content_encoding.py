@@ -85,7 +85,7 @@ class Unpacker:
             Problem: what it was compressed to has not.
         """
         if self._unpacking is None or not self._unpacking.eof:
-            raise _invalid(f"The body ends before its {self._coding} stream does: send all of it.")
+            raise _invalid(f"The body ends in the middle of its {self._coding} stream: send the whole body.")
 
     def _begin(self, step: bytes) -> bool:
         """Make ready for the next bytes; False if they are too few to know what they are."""
@@ -108,7 +108,7 @@ class Unpacker:
             if self._members > 1:
                 raise _excess(self._coding) from None
             raise _invalid(
-                f"The body is not {self._coding}, or is damaged: send what Content-Encoding says, or leave it out."
+                f"The body is not {self._coding}, or is damaged: correct it, or leave Content-Encoding out."
             ) from None
         return found
 
@@ -124,7 +124,7 @@ def _deflate_bits(start: bytes) -> int:
 
 
 def _excess(coding: str) -> Problem:
-    return _invalid(f"The body goes on after the end of its {coding} stream: send the stream alone.")
+    return _invalid(f"The body continues after the end of its {coding} stream: send only the stream.")
 
 
 def _invalid(message: str) -> Problem:

@@ -48,8 +48,8 @@ def fault_of(name: str) -> str | None:
     if len(name) > LONGEST:
         return f"has more than {LONGEST} characters"
     if {".", ".."} & set(parts):
-        return "has a part that clients and proxies take out of an address ('.' or '..')"
+        return "has the part '.' or '..', which clients and proxies remove from addresses"
     if not name.isprintable():
         return "has a character that cannot be printed"
     reserved = next((part for part in parts[1:] if part in RESERVED), None)
-    return f"has the part {reserved!r}, which ends names in addresses" if reserved else None
+    return f"has the part {reserved!r}, which is reserved in addresses" if reserved else None

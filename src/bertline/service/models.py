@@ -88,7 +88,7 @@ class Models:
                 raise Problem(Code.MISSING_FIELD, f"Name one of the models in model: {known}.", field)
             name = next(iter(self._bundles))
         if name not in self._bundles:
-            raise Problem(Code.UNKNOWN_MODEL, f"There is no model of that name: known are {known}.", field)
+            raise Problem(Code.UNKNOWN_MODEL, f"There is no model of that name: valid names are {known}.", field)
         if name not in self._current:
             raise Problem(Code.NOT_READY, "The models are warming up: ask again in a second.")
         return self._current[name]
@@ -100,7 +100,7 @@ class Models:
             Problem: the bundle cannot be used, or the name; nothing has changed then.
         """
         if fault := fault_of(name):
-            raise Problem(Code.OUT_OF_RANGE, f"The name of the model {fault}: choose another.", "name")
+            raise Problem(Code.OUT_OF_RANGE, f"The model name {fault}: choose another.", "name")
         async with self._changing:
             try:
                 new = await self._make(name, bundle)

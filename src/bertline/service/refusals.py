@@ -15,7 +15,7 @@ from bertline.service.problems import Code, Problem
 from bertline.service.route_table import methods_of
 
 LONGEST_SHOWN_NAME = 60
-NOT_WHOLE = Problem(Code.INVALID_JSON, "The body did not come whole: send it again.")
+NOT_WHOLE = Problem(Code.INVALID_JSON, "The body is incomplete: send it again.")
 _TYPES = {
     "string_type": "a string",
     "int_type": "a whole number",
@@ -104,7 +104,7 @@ def _unknown_field(place: Sequence[str | int], known: Sequence[str]) -> Problem:
     name = field_name(place) or ""
     shown = name if len(name) <= LONGEST_SHOWN_NAME else f"{name[:LONGEST_SHOWN_NAME]}…"
     near = difflib.get_close_matches(shown, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known) or 'none'}."
+    hint = f"did you mean {near[0]}?" if near else f"valid names are {', '.join(known) or 'none'}."
     return Problem(Code.UNKNOWN_FIELD, f"There is no field {shown}: {hint}", shown)
 
 

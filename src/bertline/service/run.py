@@ -218,9 +218,7 @@ def _http1(serving: Serving, perimeter: Perimeter | None) -> Http1Settings:
     """How connections behave, as the settings say."""
     settings, measuring = serving.settings, serving.measuring
     limits = Limits(settings.max_head_bytes, settings.max_header_bytes, settings.max_headers, settings.max_target_bytes)
-    tally = Tally(
-        log, "%d connections were closed: their requests are not valid HTTP/1.1, or too large before the body"
-    )
+    tally = Tally(log, "%d connections were closed because a request was not valid HTTP/1.1 or its head was too large")
 
     def on_malformed(problem: Problem) -> None:
         measuring.refused(problem)

@@ -283,7 +283,7 @@ class Serving:
     async def _read(self, version: Version, texts: Sequence[str], how: _How) -> Sequence[Reading]:
         most = version.max_tokens if how.max_tokens is None else min(how.max_tokens, version.max_tokens)
         if most < SHORTEST_TOKENS:
-            told = f"At least {SHORTEST_TOKENS} tokens of a text are read, [CLS] and [SEP] included: ask for more."
+            told = f"The fewest tokens that can be read are {SHORTEST_TOKENS}, including [CLS] and [SEP]: ask for more."
             raise Problem(Code.OUT_OF_RANGE, told)
         readings = await version.reader.read(texts, how.policy, most)
         if how.blank == "refuse":

@@ -37,11 +37,11 @@ class ServeSettings(BaseModel):
     max_body_bytes: int = Field(4 * 2**20, ge=1024, description="most bytes of the body of one request")
 
     max_head_bytes: int = Field(
-        32_768, ge=1024, description="most bytes of a request's first line and headers; also of a body's trailers"
+        32_768, ge=1024, description="maximum size of the request line with all headers, and of a body's trailers"
     )
-    max_header_bytes: int = Field(16_384, ge=256, description="most bytes of one header")
-    max_headers: int = Field(100, ge=10, description="most headers of one request")
-    max_target_bytes: int = Field(8_192, ge=256, description="most bytes of a path with its query")
+    max_header_bytes: int = Field(16_384, ge=256, description="maximum size of one header")
+    max_headers: int = Field(100, ge=10, description="maximum number of headers of one request")
+    max_target_bytes: int = Field(8_192, ge=256, description="maximum size of a path with its query")
 
     max_wait_ms: float = Field(
         1_000, gt=0, description="a request that would wait longer for the model is refused (429)"
@@ -58,7 +58,9 @@ class ServeSettings(BaseModel):
         description="time after which a connection that asks nothing is closed; has to be above the same of a proxy",
     )
     worker_timeout_s: float = Field(
-        15, gt=0, description="most time for a batch; its process is replaced then, or once it takes far too long"
+        15,
+        gt=0,
+        description="longest time for a batch; a worker that hangs is usually replaced earlier",
     )
     drain_s: float = Field(
         5.0, ge=0, description="when stopping: time in which readiness is red and requests are still accepted"

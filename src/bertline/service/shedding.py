@@ -56,7 +56,7 @@ class Shedding:
         self._found: dict[tuple[Op, int], Problem | None] = {}
         self._found_s = 0.0
         self._written: dict[tuple[bytes, str, int], tuple[bytes, bytes]] = {}
-        self._tally = Tally(log, "the queue is full: %d requests were refused at the sight of their head")
+        self._tally = Tally(log, "the queue is full: %d requests were rejected before their body was read")
 
     def answer(self, method: bytes, path: bytes, headers: Headers) -> bytes | None:
         """The whole answer to a request whose head has come, or None where it has to be looked at.

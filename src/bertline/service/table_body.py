@@ -58,7 +58,7 @@ def texts_of(body: bytes, content_type: str, format: Literal["csv", "jsonl"], co
                 texts.append(text)
                 if len(texts) > most:
                     raise Problem(
-                        Code.TOO_MANY_TEXTS, f"There are more than {most:,} texts, the limit: send several requests."
+                        Code.TOO_MANY_TEXTS, f"There are more texts than the limit of {most:,}: send several requests."
                     )
     except EncodingFault as fault:
         raise Problem(Code.INVALID_TEXT, f"The body {fault.fault}: send it in UTF-8.") from None
@@ -76,7 +76,7 @@ def _charset(content_type: str) -> str:
     except (LookupError, ValueError):
         codec = ""
     if not KNOWN.fullmatch(codec):
-        raise Problem(Code.INVALID_HEADER, "The charset of Content-Type is none that is known: send UTF-8.", "charset")
+        raise Problem(Code.INVALID_HEADER, "The charset of Content-Type is unknown: send UTF-8.", "charset")
     return codec
 
 
@@ -89,7 +89,7 @@ def _texts(rows: Iterator[Row | BadRow], column: str, *, keyed: bool) -> Iterato
         if PARAMETERS in row.values and keyed:
             raise Problem(
                 Code.UNKNOWN_FIELD,
-                f"Line {row.line:,} has {PARAMETERS}, which lines do not have: send them in a JSON body.",
+                f"Line {row.line:,} has {PARAMETERS}, which a line cannot have: send them in a JSON body.",
                 PARAMETERS,
             )
         yield _text(row, _column(row, list(row.values), column, keyed=keyed))

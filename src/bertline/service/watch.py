@@ -87,7 +87,7 @@ class Watch:
                 return _overdue(order, limit_s)
         quiet_s = max(SILENT_S, min(self._timeout_s, QUIET_S))
         if not self._orders and here_s - self._heard_s > quiet_s:
-            return f"it has said nothing for {quiet_s:g} s"
+            return f"it has been silent for {quiet_s:g} s"
         return None
 
     def _here_s(self, now_s: float) -> float:
@@ -101,5 +101,5 @@ class Watch:
 
 
 def _overdue(order: _Order, limit_s: float) -> str:
-    usual = "" if order.expected_s is None else f", and such a batch takes about {order.expected_s:.2g} s"
-    return f"it left a batch unanswered for {limit_s:.3g} s{usual}"
+    usual = "" if order.expected_s is None else f" and usually takes about {order.expected_s:.2g} s"
+    return f"a batch took longer than {limit_s:.3g} s{usual}"

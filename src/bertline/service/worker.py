@@ -254,7 +254,7 @@ class WorkerProcess:
                 return
             if watch.silent != silent:
                 silent = watch.silent
-                what = f"has said nothing for {SILENT_S:g} s" if silent else "answers again"
+                what = f"has been silent for {SILENT_S:g} s" if silent else "answers again"
                 log.warning("process %d %s", self.pid, what)
             if now_s - asked_s >= BEAT_S:
                 asked_s = now_s

@@ -196,15 +196,15 @@ def _require_ids(wordpiece: tokenizers.Tokenizer, added: Added) -> None:
         if given != id_:
             raise CheckpointError(
                 f"{place} gives {token.content} the id {id_}, but transformers gives it {given} after the vocabulary "
-                "beside it: the files are of different models"
+                "beside it: the files belong to different models"
             )
     words = {id_: word for word, id_ in wordpiece.get_vocab(with_added_tokens=False).items()}
     for id_, token in wordpiece.get_added_tokens_decoder().items():
         if words.get(id_, token.content) != token.content:
             raise CheckpointError(
-                f"the added token {token.content} gets the id {id_}, which {words[id_]!r} of the vocabulary has "
-                f"already ({added.mentioned.get(token.content, 'a special token')}): remove the vocabulary's repeated "
-                "lines, or the token"
+                f"the added token {token.content} gets the id {id_}, which {words[id_]!r} of the vocabulary "
+                f"already has ({added.mentioned.get(token.content, 'a special token')}): remove repeated lines of the "
+                "vocabulary, or the token"
             )
 
 

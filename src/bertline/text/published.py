@@ -174,7 +174,9 @@ def _bert(words: dict[str, int], config: Mapping[str, Any], unknown: str, place:
 def _require_framed(wordpiece: tokenizers.Tokenizer, specials: Mapping[str, str], origin: Path) -> None:
     """A text can be read, and its ids stand between [CLS] and [SEP]."""
     if parts_of(wordpiece)["model"].get("dropout"):
-        raise CheckpointError(f"{origin} drops merges at random (dropout), so a text has no fixed ids: set it to null")
+        raise CheckpointError(
+            f"{origin} drops merges at random (dropout), so the ids of a text vary: set dropout to null"
+        )
     cls, sep = (wordpiece.token_to_id(specials[role]) for role in ("cls_token", "sep_token"))
     for text in _PROBES:
         try:

@@ -161,7 +161,7 @@ class Tokenizer:
                 break
         else:
             raise CheckpointError(
-                f"transformers would not rebuild the tokenizer of {self._origin} from a bundle: start from another "
+                f"transformers cannot rebuild the tokenizer of {self._origin} from a bundle: start from another "
                 "checkpoint"
             )
         if kind == BERT:  # a vocabulary says nothing about another class

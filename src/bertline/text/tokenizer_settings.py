@@ -147,4 +147,4 @@ def ignored_settings(path: Path, config: Mapping[str, Any], kind: Kind, normaliz
 
 
 def _no_effect(path: Path, name: str, value: object, kind: Kind) -> str:
-    return f"{path} sets {name} to {value!r}, which has no effect on a {kind} of transformers, and none here"
+    return f"{path} sets {name} to {value!r}, which neither a {kind} of transformers nor bertline uses"

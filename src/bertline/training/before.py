@@ -37,4 +37,4 @@ def check_disk(out: Path, classifier: Classifier) -> None:
     """
     of_state = 4 * _COPIES * sum(one.numel() for one in classifier.parameters())
     there = state_bytes(working_directory(out))
-    check_room(out, "the run with its bundle", 2 * of_state - min(there, of_state), largest_bytes=of_state)
+    check_room(out, "the run and its bundle", 2 * of_state - min(there, of_state), largest_bytes=of_state)

@@ -82,10 +82,10 @@ def _unsaved(directory: Path, fresh: Path, error: OSError) -> TrainingError:
         fresh.unlink(missing_ok=True)
     said = f"the state of the run cannot be saved in {directory} ({error.strerror}): {remedy(error)}"
     if (directory / STATE).exists():
-        return TrainingError(f"{said}; the state saved before is kept, run the same command with --resume")
+        return TrainingError(f"{said}; the earlier state is kept: run the same command with --resume")
     with suppress(OSError):
         directory.rmdir()
-    return TrainingError(f"{said}; none was saved before, run the same command again")
+    return TrainingError(f"{said}; there is no earlier state: run the same command again")
 
 
 def load_state(directory: Path, identity: Mapping[str, Any]) -> State | None:

@@ -121,7 +121,7 @@ def distil(
             publish_student(out, work.made(compared, validation, history), overwrite=overwrite)
         except DestinationError as error:
             raise DestinationError(
-                f"{error}; the trained weights are kept, run the same command with --resume"
+                f"{error}; the trained weights are kept: run the same command with --resume"
             ) from error
         discard_state(directory)
     speed = side_by_side(bundle, out, work.held_out.test.texts, work.test.lengths)
@@ -141,7 +141,7 @@ def _open(
     check_heads(data, settings)
     held_out = read_held_out(teacher.bundle, settings)
     if held_out.left_out:
-        progress.note(f"Rows left out, of labels that the teacher does not know: {held_out.left_out}")
+        progress.note(f"Rows left out because the teacher does not know their label: {held_out.left_out}")
     transfer = read_transfer(data, settings, held_out.texts)
     for name, value in transfer.facts:
         progress.note(f"{name}: {value}")

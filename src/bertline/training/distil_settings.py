@@ -42,14 +42,14 @@ class DistilSettings(BaseModel):
         None, description="labelled rows to measure on, half of them to choose the epoch; else the bundle's own"
     )
     format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(
-        None, description="format of DATA, and of other tables whose suffix says none; else their suffix"
+        None, description="format of DATA and of tables whose suffix gives none; by default the suffix decides"
     )
-    encoding: str = Field("utf-8", description="encoding of all text files; UTF-16 and UTF-32 are recognised, too")
+    encoding: str = Field("utf-8", description="encoding of all text files; UTF-16 and UTF-32 are detected")
     delimiter: str | None = Field(
-        None, description="between the fields of CSV and TSV, such as ; or tab; else what the header says"
+        None, description="delimiter of CSV and TSV, such as ; or tab; found from the header by default"
     )
     no_header: bool = Field(
-        False, description="the first line of CSV and TSV is a row, and the columns are column_1, column_2 and so on"
+        False, description="CSV and TSV have no header: line 1 is a row, and columns are column_1 and so on"
     )
     skip_bad_rows: bool = Field(False, description="leave unusable rows out and count them, instead of stopping")
 

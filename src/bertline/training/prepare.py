@@ -169,7 +169,7 @@ def _reading_facts(dataset: Dataset) -> list[tuple[str, str]]:
     columns = f"text from column {dataset.text_column!r}, label from {dataset.label_column!r}"
     facts = [("Data", f"{len(dataset.examples):,} rows of {dataset.source}; {columns}"), ("Labels", shares + more)]
     if dataset.spellings:
-        facts.append(("Spellings taken as one label", "; ".join(dataset.spellings)))
+        facts.append(("Spellings that count as one label", "; ".join(dataset.spellings)))
     if dataset.skipped:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dataset.skipped.items())
         facts.append(("Skipped rows", reasons))
@@ -181,12 +181,12 @@ def _label_facts(dataset: Dataset, labels: Labels, test: Sequence[Example]) -> l
     counts, facts = Counter(one.label for one in dataset.examples), []
     single = [f"{one.label} (line {one.line})" for one in dataset.examples if counts[one.label] == 1]
     if single:
-        facts.append(("Labels with a single row, which trains", _some(single)))
+        facts.append(("Labels with a single row, used for training", _some(single)))
     tested = {canonical(one.label) for one in test}
     if absent := [name for name in labels.names if canonical(name) not in tested]:
-        facts.append(("Labels that cannot be evaluated, for no test row has them", _some(absent)))
+        facts.append(("Labels that cannot be evaluated because no test row has them", _some(absent)))
     if unknown := [one.label for one in test if one.label not in labels]:
-        facts.append(("Test rows of labels that no training row has, counted as wrong", counted(unknown)))
+        facts.append(("Test rows counted as wrong because no training row has their label", counted(unknown)))
     return facts
 
 

@@ -85,7 +85,7 @@ def train(
             publish(out, made, overwrite=overwrite)
         except DestinationError as error:
             raise DestinationError(
-                f"{error}; the trained weights are kept, run the same command with --resume"
+                f"{error}; the trained weights are kept: run the same command with --resume"
             ) from error
         discard_state(directory)
     return Trained(out, made.measured, made.history)

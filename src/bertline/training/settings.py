@@ -18,14 +18,14 @@ class TrainSettings(BaseModel):
     slice_columns: tuple[str, ...] = Field((), description="columns by whose values the report breaks the figures down")
     eval_data: Path | None = Field(None, description="a test table of its own; otherwise part of DATA is held out")
     format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(
-        None, description="format of DATA, and of other tables whose suffix says none; else their suffix"
+        None, description="format of DATA and of tables whose suffix gives none; by default the suffix decides"
     )
-    encoding: str = Field("utf-8", description="encoding of all text files; UTF-16 and UTF-32 are recognised, too")
+    encoding: str = Field("utf-8", description="encoding of all text files; UTF-16 and UTF-32 are detected")
     delimiter: str | None = Field(
-        None, description="between the fields of CSV and TSV, such as ; or tab; else what the header says"
+        None, description="delimiter of CSV and TSV, such as ; or tab; found from the header by default"
     )
     no_header: bool = Field(
-        False, description="the first line of CSV and TSV is a row, and the columns are column_1, column_2 and so on"
+        False, description="CSV and TSV have no header: line 1 is a row, and columns are column_1 and so on"
     )
     skip_bad_rows: bool = Field(False, description="leave unusable rows out and count them, instead of stopping")
     validation_ratio: float = Field(0.1, gt=0, lt=0.5, description="share of the rows that early stopping looks at")

@@ -32,8 +32,8 @@ def test_labels_that_the_bundle_does_not_know(bundle: Path, tmp_path: Path, caps
     assert right == 1
     assert found["metrics"]["accuracy"]["value"] == 0.2
     assert told.err == (
-        f"note: 3 rows are of a label that {bundle} does not know (odd 2, new 1) and counted as wrong; on the others "
-        f"the accuracy is 0.500 (0.095 – 0.905)\n"
+        f"note: 3 rows are of a label that {bundle} does not know (odd 2, new 1) and counted as wrong; accuracy on the "
+        f"other rows is 0.500 (0.095 – 0.905)\n"
     )
 
 

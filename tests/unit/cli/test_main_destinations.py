@@ -121,7 +121,7 @@ def test_a_second_command_is_refused_at_the_start(command: Any, name: str, tmp_p
 def test_a_name_that_no_bundle_can_have(command: Any, name: str, called: str, tmp_path: Path) -> None:
     """T12: the manifest says the name too, and refused it after the training."""
     said = one_sentence(command(name, tmp_path / called))
-    assert "is no name for a bundle: give 1 to 200 characters of UTF-8, without control characters" in said
+    assert "is not a valid name for a bundle: use 1 to 200 UTF-8 characters without control characters" in said
     assert [path.name for path in tmp_path.iterdir()] == ["tables"]
 
 
@@ -144,7 +144,7 @@ def test_optimize_asks_for_room_first(
     with disk(tmp_path / "disk", megabytes=8) as place:
         write_tiny_bundle(place / "tiny", engine=True, rows=30)
         monkeypatch.setattr(sys, "argv", ["bertline", "optimize", str(place / "tiny")])
-        for temporary, what in ((place, "the work on the engines"), (tmp_path, "the bundle with its engines")):
+        for temporary, what in ((place, "the files of the engines"), (tmp_path, "the bundle with its engines")):
             monkeypatch.setattr("tempfile.tempdir", str(temporary))
             with pytest.raises(SystemExit):
                 main()

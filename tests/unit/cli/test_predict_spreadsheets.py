@@ -95,20 +95,17 @@ def test_a_list_of_texts_is_asked_about_and_loses_none(predict: Any) -> None:
 
 def test_a_single_text_is_no_header(predict: Any) -> None:
     """T19: nor is a table without rows a mistake of the table."""
-    assert "has no rows: there is nothing to label; if its first line is no header, pass --no-header" in predict(
-        b"it\n"
-    )
+    assert "has no rows: there is nothing to label; if it has no header, pass --no-header" in predict(b"it\n")
     assert predict(b"it\n", "--no-header") == [["column_1"], ["it"]]
 
 
 def test_a_delimiter_that_no_header_shows(predict: Any) -> None:
     """T19: it can be given; and where a header has another one, too, that is said."""
     assert predict(b"text^n\nit is, so^1\n", "--delimiter", "^") == [HEADER, ROW]
-    assert "; if something else stands between its fields, pass --delimiter" in predict(
-        b"a;text, or so;b\nit;is, so;1\n"
-    )
-    assert "delimiter '^^' is none: give the one character between two fields, such as ; or tab" in predict(
-        b"text\nit\n", "--delimiter", "^^"
+    assert "; if its fields have another delimiter, pass --delimiter" in predict(b"a;text, or so;b\nit;is, so;1\n")
+    assert (
+        "delimiter '^^' is not a delimiter: give the single character between two fields, such as ; or tab"
+        in predict(b"text\nit\n", "--delimiter", "^^")
     )
 
 

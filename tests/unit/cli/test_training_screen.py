@@ -39,8 +39,7 @@ def test_one_figure_where_the_timings_agree_and_a_range_where_not() -> None:
     """T17."""
     assert time_sentence(plan(2100.0, 2200.0)) == "about 35 min 49 s at 1 tokens/s, measured on this machine"
     assert time_sentence(plan(2160.0, 9960.0)) == (
-        "36 min 0 s to 2 h 46 min, because the pace varies here from 0 to 1 tokens/s: something else computes on this "
-        "machine"
+        "36 min 0 s to 2 h 46 min, because the machine is busy and its pace varies from 0 to 1 tokens/s"
     )
 
 

@@ -42,7 +42,7 @@ def test_no_column_that_could_be_it_is_asked_about() -> None:
     with pytest.raises(DataError) as error:
         find_column("t.csv", ["text", "stars"], None, LABEL_NAMES, "label")
     assert str(error.value) == (
-        "t.csv has no column that is known to hold the label: name it with --label-column "
+        "t.csv has no column with a usual name for the label: name it with --label-column "
         "(its columns are 'text', 'stars')"
     )
 

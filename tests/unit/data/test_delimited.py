@@ -139,7 +139,7 @@ def test_an_empty_value_in_a_table_of_one_column() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "  \n"])
 def test_an_empty_table_is_refused(text: str) -> None:
-    with pytest.raises(DataError, match=r"t\.csv is empty: it needs a header line that names the columns, and rows"):
+    with pytest.raises(DataError, match=r"t\.csv is empty: it needs a header line with column names, and rows"):
         read(text)
 
 
@@ -148,7 +148,7 @@ def test_a_header_alone_has_no_rows() -> None:
 
 
 def test_a_column_named_twice_is_refused() -> None:
-    with pytest.raises(DataError, match=r"t\.csv line 2 names the column 'text' twice: rename one of them"):
+    with pytest.raises(DataError, match=r"t\.csv line 2 has two columns named 'text': rename one of them"):
         read("\ntext,label,text\nx,y,z\n")
 
 
@@ -166,7 +166,7 @@ def test_names_that_only_look_alike_are_columns_of_their_own() -> None:
 
 def test_names_that_differ_by_spaces_around_them_are_one_name_and_refused() -> None:
     """T11: spaces around a name do not count, so two columns would become one."""
-    with pytest.raises(DataError, match=r"t\.csv line 1 names the column 'text' twice: rename one of them"):
+    with pytest.raises(DataError, match=r"t\.csv line 1 has two columns named 'text': rename one of them"):
         read("text, text\nx,y\n")
 
 
@@ -233,7 +233,7 @@ def test_without_a_header_a_faulty_first_row_is_a_bad_row() -> None:
 
 
 def test_a_faulty_header_is_refused() -> None:
-    with pytest.raises(DataError, match=r"t\.csv line 1 should name the columns but has text after a closing quote"):
+    with pytest.raises(DataError, match=r"t\.csv line 1 should be the header but has text after a closing quote"):
         read('"text"s,label\nx,y\n')
 
 

@@ -168,10 +168,9 @@ def test_nothing_but_bad_rows(csv: Any) -> None:
 
 
 def test_nothing_at_all(csv: Any, jsonl: Any) -> None:
-    assert message(csv, "") == "t.csv is empty: it needs a header line that names the columns, and rows"
+    assert message(csv, "") == "t.csv is empty: it needs a header line with column names, and rows"
     assert message(csv, "text,label\n") == (
-        "t.csv has a header line but no rows: give rows with a text and a label; "
-        "if its first line is no header, pass --no-header"
+        "t.csv has a header line but no rows: give rows with a text and a label; if it has no header, pass --no-header"
     )
     assert message(jsonl, []) == "t.jsonl has no rows: give rows with a text and a label"
 

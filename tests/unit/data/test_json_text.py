@@ -51,7 +51,7 @@ def test_a_hostile_text_costs_no_more_than_its_length(hostile: str) -> None:
         ("[1, 2", "expecting ',' delimiter", 1, 6),
         ('{"a": "b\nc"}', "invalid control character", 1, 9),
         ("{} {}", "extra data", 1, 4),
-        ("[NaN]", "NaN is no JSON number", None, None),
+        ("[NaN]", "NaN is not a JSON number", None, None),
         ('[{"a": 1, "a": 1}]', "the name 'a' occurs twice in one object", None, None),
         ("  ", "it is empty", None, None),
     ],

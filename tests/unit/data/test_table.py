@@ -174,7 +174,9 @@ def test_a_file_that_is_something_else(tmp_path: Path, content: bytes, sentence:
 @pytest.mark.parametrize("encoding", ["klingon", "base64"])
 def test_an_encoding_that_is_none(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "t.csv").write_text(TABLE)
-    with pytest.raises(DataError, match=rf"t\.csv cannot be read as '{encoding}', .* pass --encoding utf-8"):
+    with pytest.raises(
+        DataError, match=rf"t\.csv cannot be read as '{encoding}', .* pass another, such as --encoding utf-8"
+    ):
         list(read_rows(tmp_path / "t.csv", encoding=encoding))
 
 
@@ -201,7 +203,7 @@ def test_utf_16_and_utf_32_are_read_whatever_is_said(tmp_path: Path, encoding: s
 def test_a_zero_in_a_header_is_no_sign_of_utf_16(tmp_path: Path) -> None:
     """T19: most characters would have one."""
     (tmp_path / "t.csv").write_bytes(b"a\0,text\nx,y\n")
-    with pytest.raises(DataError, match=r"t\.csv line 1 should name the columns but has a NUL character: correct"):
+    with pytest.raises(DataError, match=r"t\.csv line 1 should be the header but has a NUL character: correct"):
         list(read_rows(tmp_path / "t.csv"))
 
 
@@ -263,7 +265,9 @@ def test_a_delimiter_can_be_given(tmp_path: Path, given: str, between: str) -> N
 def test_a_delimiter_that_is_none(tmp_path: Path, given: str) -> None:
     """T19: it is said before the table is read."""
     (tmp_path / "t.csv").write_text(TABLE)
-    with pytest.raises(SettingsError, match=r"delimiter .* is none: give the one character between two fields"):
+    with pytest.raises(
+        SettingsError, match=r"delimiter .* is not a delimiter: give the single character between two fields"
+    ):
         read_rows(tmp_path / "t.csv", delimiter=given)
 
 

@@ -104,7 +104,7 @@ def test_a_key_without_a_column_is_refused_where_columns_are_fixed(tmp_path: Pat
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
-        ("x\ud83d", "half of a surrogate pair, which is no character"),
+        ("x\ud83d", "half of a surrogate pair, which is not a character"),
         ("x\0", "a NUL character"),
         (Unreadable("its byte 0xff at 1 is not UTF-8"), "its byte 0xff at 1 is not UTF-8"),
         ([object()], "it is of type object"),

@@ -98,7 +98,7 @@ def test_a_special_token_that_transformers_would_add_untrained(saved: Path, miss
 def test_two_tokens_to_pad_with(saved: Path) -> None:
     """T1: harmless, because padding is masked, and named."""
     configure(saved, pad_token_id=3)
-    sentence = f"{saved / 'config.json'} sets pad_token_id to 3, but the tokenizer pads with the id 0: bertline pads as"
+    sentence = f"{saved / 'config.json'} sets pad_token_id to 3, but the tokenizer pads with the id 0: bertline pads"
     with pytest.warns(CheckpointWarning, match=re.escape(sentence)):
         assert load_tokenizer(saved).pad_id == 0
 
@@ -112,7 +112,7 @@ def test_labels_and_the_classification_layer(saved: Path, changes: dict[str, Any
     configure(saved, **changes)
     sentence = (
         f"{saved}: config.json has 5 labels, but classifier.bias has 2 entries: "
-        "the weights and config.json are of different models"
+        "the weights and config.json belong to different models"
     )
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         load(saved)
@@ -128,7 +128,9 @@ def test_labels_and_the_classification_layer(saved: Path, changes: dict[str, Any
 def test_sizes_of_the_embeddings(saved: Path, entry: str, value: int, weight: str, shapes: str) -> None:
     """T1: positions and rows, with both numbers."""
     configure(saved, **{entry: value})
-    sentence = f"{saved}: embeddings.{weight}.weight has shape {shapes}: the weights and config.json are of different"
+    sentence = (
+        f"{saved}: embeddings.{weight}.weight has shape {shapes}: the weights and config.json belong to different"
+    )
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         load_encoder(saved)
 
@@ -151,7 +153,7 @@ def test_weights_in_eight_bits_are_not_taken_for_weights(saved: Path) -> None:
     )
     rewrite(saved, lambda tensors: tensors | {name: torch.ones_like(tensors[name], dtype=torch.int8)})
     plain = name.split(".", 1)[1]
-    sentence = f"{saved}: {plain} is of type int8, so it is quantised: give the checkpoint that it was made from"
+    sentence = f"{saved}: {plain} has the type int8, so it is quantised: give the original checkpoint"
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         load_encoder(saved)
 

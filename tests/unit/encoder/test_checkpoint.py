@@ -105,7 +105,7 @@ def test_unknown_weights_are_named(saved: Path, config: EncoderConfig) -> None:
     rewrite(saved, lambda tensors: tensors | {"adapter.down.weight": torch.ones(2)})
     sentence = (
         f"{saved} has weights that a {config.family} encoder of 2 layers does not know (adapter.down.weight): "
-        "its config.json is of another model"
+        "its config.json belongs to another model"
     )
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         load_encoder(saved)
@@ -138,7 +138,7 @@ def test_a_wrong_shape_is_named_even_within_query_key_and_value(
         query="attention.self.query" if bert else "attention.q_lin",
     )
     rewrite(saved, lambda tensors: tensors | {name: torch.ones(shape)})
-    sentence = f"{name} has shape {list(shape)}, but config.json says {expected}: the weights and config.json are of"
+    sentence = f"{name} has shape {list(shape)}, but config.json says {expected}: the weights and config.json belong to"
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         load_encoder(saved)
 
@@ -218,5 +218,5 @@ def test_a_damaged_config_json(tmp_path: Path, content: bytes, sentence: str) ->
 
 def test_another_architecture(saved: Path) -> None:
     (saved / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(CheckpointError, match=r"config\.json is of model_type 'gpt2': bertline reads 'bert' and"):
+    with pytest.raises(CheckpointError, match=r"config\.json has the model_type 'gpt2': bertline reads 'bert' and"):
         load_encoder(saved)

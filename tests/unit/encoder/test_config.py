@@ -106,9 +106,9 @@ def test_a_rate_may_be_written_as_a_whole_number() -> None:
     [
         (
             {"model_type": "roberta"},
-            "reviews/config.json is of model_type 'roberta': bertline reads 'bert' and 'distilbert' checkpoints",
+            "reviews/config.json has the model_type 'roberta': bertline reads 'bert' and 'distilbert' checkpoints",
         ),
-        ({"model_type": ["bert"]}, "reviews/config.json is of model_type ['bert']: bertline reads"),
+        ({"model_type": ["bert"]}, "reviews/config.json has the model_type ['bert']: bertline reads"),
         (
             {"position_embedding_type": "relative_key"},
             "sets position_embedding_type to 'relative_key': bertline computes only 'absolute'",

@@ -32,7 +32,7 @@ DISTILBERT = {
     "n_layers": 6,
     "vocab_size": 30522,
 }
-UNKNOWN = 'x/config.json names no model_type, and its other entries do not tell which model it is: add "model_type"'
+UNKNOWN = 'x/config.json has no model_type, and its other entries fit no single family: add "model_type"'
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_the_architecture_tells_the_family(architecture: str, family: str) -> No
 )
 def test_another_architecture(architectures: Any) -> None:
     """T5."""
-    sentence = f"x/config.json is of architecture {architectures!r} and names no model_type: bertline reads Bert… and"
+    sentence = f"x/config.json has the architecture {architectures!r} and no model_type: bertline reads Bert… and"
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         family_of({**BERT, "architectures": architectures}, "x/config.json")
 

@@ -63,9 +63,7 @@ def test_a_wrapped_encoder_without_its_family(saved: Path, classifier: Classifie
         return encoder | {"classifier.weight": torch.ones(7, 12)}
 
     rewrite(saved, wrap)
-    with pytest.warns(
-        CheckpointWarning, match=r"weights beside its encoder that bertline has no use for \(classifier\."
-    ):
+    with pytest.warns(CheckpointWarning, match=r"weights beside its encoder that bertline does not use \(classifier\."):
         assert same(load_encoder(saved), classifier.encoder)
 
 
@@ -73,8 +71,8 @@ def test_a_whole_encoder_beside_a_foreign_head(saved: Path, classifier: Classifi
     """T6: the encoder is taken, the head is left out and named."""
     rewrite(saved, lambda tensors: tensors | {name: torch.ones(shape) for name, shape in CRF.items()})
     sentence = (
-        f"{saved} has weights beside its encoder that bertline has no use for (crf.start_transitions, crf.transitions, "
-        "lstm.bias_ih_l0 and 1 more): the encoder is taken, they are left out"
+        f"{saved} has weights beside its encoder that bertline does not use (crf.start_transitions, crf.transitions, "
+        "lstm.bias_ih_l0 and 1 more): only the encoder is read"
     )
     for load in (load_encoder, lambda directory: load_pretrained(directory, labels=4).encoder):
         with pytest.warns(CheckpointWarning, match=re.escape(sentence)):
@@ -89,7 +87,7 @@ def test_other_heads_of_all_kinds(saved: Path, classifier: Classifier, foreign: 
     rewrite(
         saved, lambda tensors: {f"module.{name}": one for name, one in (tensors | {foreign: torch.ones(2)}).items()}
     )
-    with pytest.warns(CheckpointWarning, match=re.escape(f"has no use for (module.{foreign}): the encoder is taken")):
+    with pytest.warns(CheckpointWarning, match=re.escape(f"does not use (module.{foreign}): only the encoder is read")):
         assert same(load_encoder(saved), classifier.encoder)
 
 
@@ -99,7 +97,9 @@ def test_a_weight_inside_the_encoder_that_is_not_known_is_refused(
 ) -> None:
     """T6: it may change what the encoder computes."""
     rewrite(saved, lambda tensors: tensors | {f"{config.family}.{inside}": torch.ones(2)})
-    with pytest.raises(CheckpointError, match=re.escape(f"does not know ({inside}): its config.json is of another")):
+    with pytest.raises(
+        CheckpointError, match=re.escape(f"does not have ({inside}): its config.json belongs to another")
+    ):
         load_encoder(saved)
 
 
@@ -130,5 +130,5 @@ def test_a_norm_under_its_old_and_its_new_name(saved: Path, config: EncoderConfi
     """T5."""
     name = f"{config.family}.embeddings.LayerNorm.weight"
     rewrite(saved, lambda tensors: tensors | {name.replace("weight", "gamma"): torch.ones(12)})
-    with pytest.raises(CheckpointError, match=re.escape(f"has the weight {name} twice, under its old name too")):
+    with pytest.raises(CheckpointError, match=re.escape(f"has the weight {name} twice, once under its old name")):
         load_encoder(saved)

@@ -159,7 +159,9 @@ def test_a_weight_in_two_shards(tmp_path: Path) -> None:
     """T5: as after a copy of one checkpoint's shards over another's."""
     shard(tmp_path)
     save_file({"a": torch.ones(2, 3)}, tmp_path / "model-00002-of-00002.safetensors")
-    sentence = f"{tmp_path / 'model-00002-of-00002.safetensors'} has a, which another shard has too: copy them again"
+    sentence = (
+        f"{tmp_path / 'model-00002-of-00002.safetensors'} has a, which is also in another shard: download them again"
+    )
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         read_tensors(tmp_path)
 

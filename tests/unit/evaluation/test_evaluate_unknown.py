@@ -104,7 +104,10 @@ def test_few_labels_and_only_unknown_ones_give_finite_figures(names: list[str]) 
 def test_the_page_says_so() -> None:
     """T16."""
     page = render(measured(), title="t", history=(), baselines=(), facts=(), settings=())
-    assert "60 rows are of a label that the model does not know and counted as wrong; on the others it is right" in page
+    assert (
+        "60 rows are of a label that the model does not know and counted as wrong; of the other rows it is right"
+        in page
+    )
     assert "No row has the label “never”: how well the model finds it cannot be evaluated here." in page
     assert "Labels that the model does not know" in page
     assert "Labels that the model does not know" not in render(

@@ -159,7 +159,7 @@ def test_what_speeds_were_measured_on_is_said_wherever_they_are(done: Done) -> N
     assert json.loads((done.directory / "report" / "engines.json").read_text())["processor"] == named
     assert {one.measured["processor"] for one in done.after.engines} == {named}
     page = Page((done.directory / "report" / "engines.html").read_text(encoding="utf-8"))
-    assert f"Speed is of {named}; answers are alike on every processor." in page.text
+    assert f"Speed was measured on {named}; the answers are the same on every processor." in page.text
     card = html.unescape((done.directory / "README.md").read_text(encoding="utf-8"))
     assert f"Speed is of {named}; accuracy is of the test rows." in card
 

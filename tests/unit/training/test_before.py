@@ -184,7 +184,7 @@ def test_a_disk_that_is_full_before_the_first_state(model: Path, table: Path, tm
     """T12: nothing is kept, so nothing is in the way."""
     with disk(tmp_path / "disk", megabytes=24) as place:
         filling = Filling(place, at=1)
-        with pytest.raises(TrainingError, match=r"none was saved before, run the same command again$"):
+        with pytest.raises(TrainingError, match=r"there is no earlier state: run the same command again$"):
             train(str(table), place / "out", settings(model, checkpoint_every_s=1e-6), filling)
         assert filling.filler is not None
         filling.filler.unlink()

@@ -333,7 +333,7 @@ def test_a_bundle_without_held_out_rows_needs_a_table_to_measure_on(texts: Path,
     told, more = Told(), write_csv(tmp_path / "more.csv", [*sentences(40, seed=9), ("on or", "ugly")])
     result = distil(bare, None, tmp_path / "other", asked.model_copy(update={"eval_data": more}), told)
     assert result.evaluation.rows == 20  # T16: neither teacher nor student could have the other row right
-    assert "Rows left out, of labels that the teacher does not know: ugly 1" in told.notes
+    assert "Rows left out because the teacher does not know their label: ugly 1" in told.notes
     wrong = write_csv(tmp_path / "wrong.csv", [("on or", "ugly")])
     with pytest.raises(DataError, match=r"wrong\.csv has no label that .*bare knows: its labels are bad, good;"):
         distil(bare, None, tmp_path / "none", asked.model_copy(update={"eval_data": wrong}), Silent())

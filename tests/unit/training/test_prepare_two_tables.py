@@ -143,7 +143,7 @@ def test_rows_in_another_encoding_can_be_saved_in_this_one(tmp_path: Path) -> No
 def test_a_first_row_that_was_taken_for_a_header_is_asked_about(tmp_path: Path) -> None:
     """T19: with what helps."""
     data = write(tmp_path / "train.csv", separated(TRAIN, ";", None))
-    with pytest.raises(DataError, match=r"name it with --text-column .*\); if its first line is no header, pass --no-"):
+    with pytest.raises(DataError, match=r"name it with --text-column .*\); if it has no header, pass --no-"):
         prepare(str(data), TrainSettings(), Silent())
     whole = TrainSettings(no_header=True)
     with pytest.raises(DataError, match=r"\(its columns are 'column_1'\)"):

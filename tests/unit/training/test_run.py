@@ -142,11 +142,11 @@ def test_labels_that_only_the_evaluation_has_are_counted_as_wrong(model: Path, t
     assert (evaluation.rows, evaluation.labels) == (5, ("bad", "good"))
     assert evaluation.accuracy.value <= 0.4
     assert all(one.accuracy.value <= 0.4 for one in result.measured.baselines)
-    assert "Test rows of labels that no training row has, counted as wrong: ugly 2, odd 1" in told.notes
+    assert "Test rows counted as wrong because no training row has their label: ugly 2, odd 1" in told.notes
     record = json.loads((result.bundle / "report" / "report.json").read_text())
     assert record["unknown_labels"] == [{"label": "odd", "rows": 1}, {"label": "ugly", "rows": 2}]
     page = (result.bundle / "report" / "report.html").read_text()
-    assert "3 rows are of a label that the model does not know and counted as wrong; on the others" in page
+    assert "3 rows are of a label that the model does not know and counted as wrong; of the other rows" in page
     assert len((result.bundle / "reference" / "test.jsonl").read_text().splitlines()) == 2
     none = write_csv(tmp_path / "none.csv", [("on or", "ugly")])
     with pytest.raises(DataError, match=r"none.csv line 2 has the label 'ugly', and no row has one of the training"):
@@ -167,8 +167,8 @@ def test_rare_labels_train_and_are_said_not_to_be_evaluated(model: Path, tmp_pat
     evaluation = result.measured.evaluation
     assert evaluation.labels == ("bad", "good", "one", "three", "two")
     assert "one" in evaluation.absent
-    assert "Labels with a single row, which trains: one (line 122)" in told.notes
-    assert f"Labels that cannot be evaluated, for no test row has them: {', '.join(evaluation.absent)}" in told.notes
+    assert "Labels with a single row, used for training: one (line 122)" in told.notes
+    assert f"Labels that cannot be evaluated because no test row has them: {', '.join(evaluation.absent)}" in told.notes
     page = (result.bundle / "report" / "report.html").read_text()
     assert "“one”" in page
     assert "cannot be evaluated here." in page

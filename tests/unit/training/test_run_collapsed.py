@@ -42,7 +42,7 @@ def test_its_end_says_so_and_what_to_try_and_does_not_invite_to_use_it(
     said = capsys.readouterr().err
     assert (
         f"warning: all 16 rows got the label “{given}”: the accuracy is that label's share of them and MCC is 0, "
-        f"so the model tells no texts apart: train again with a lower --lr (it was {rate:g}) "
+        f"so the model does not distinguish any texts: train again with a lower --lr (it was {rate:g}) "
         "or a higher --warmup-ratio (it was 0.1)\n"
     ) in said
     assert "Try it" not in said

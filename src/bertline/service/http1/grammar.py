@@ -72,5 +72,5 @@ def too_long(limits: Limits) -> Problem:
     """The target exceeds its bound."""
     return Problem(
         Code.TARGET_TOO_LONG,
-        f"The path with its query exceeds the limit of {limits.target_bytes:,} bytes: send what is long in the body.",
+        f"The path with its query exceeds the limit of {limits.target_bytes:,} bytes: send long values in the body.",
     )

@@ -197,12 +197,12 @@ class RequestParser:
         """Report the target; the host comes back if it names one."""
         found = REQUEST_LINE.fullmatch(line)
         if found is None:
-            raise malformed("its first line is not a method, a path and a version with single blanks between them")
+            raise malformed("its first line is not a method, a path and a version separated by single spaces")
         self._method, target, major, minor = found.groups()
         if len(target) > self._limits.target_bytes:
             raise too_long(self._limits)
         if (major, minor) not in ((b"1", b"1"), (b"1", b"0")):
-            raise Problem(Code.UNSUPPORTED_VERSION, "Only HTTP/1.1 and HTTP/1.0 are spoken here: use one of them.")
+            raise Problem(Code.UNSUPPORTED_VERSION, "This server supports only HTTP/1.1 and HTTP/1.0: use one of them.")
         self._version = f"1.{minor.decode()}"
         host = None
         if not target.startswith(b"/") and not (target == b"*" and self._method == b"OPTIONS"):
@@ -246,7 +246,11 @@ class RequestParser:
         if hosts and not HOST.fullmatch(hosts[0]):
             raise malformed("its Host header is not a name with an optional port")
         if any(one.lower() != b"100-continue" for one in fields.get(b"expect", ())):
-            raise Problem(Code.EXPECTATION_FAILED, "Expect can only be 100-continue here: leave it out.", "Expect")
+            raise Problem(
+                Code.EXPECTATION_FAILED,
+                "This server supports only Expect: 100-continue: leave the header out.",
+                "Expect",
+            )
         options = b",".join(fields.get(b"connection", ())).lower().split(b",")
         self._keep_alive = self._version == "1.1" and b"close" not in [one.strip(b" \t") for one in options]
         codings, lengths = fields.get(b"transfer-encoding"), fields.get(b"content-length")
@@ -265,17 +269,17 @@ class RequestParser:
         if lengths is not None:
             raise malformed("it has both Transfer-Encoding and Content-Length")
         if self._version == "1.0":
-            raise malformed("HTTP/1.0 has no Transfer-Encoding")
+            raise malformed("it has Transfer-Encoding, which HTTP/1.0 does not have")
         coding = codings[0].lower()
         if len(codings) == 1 and coding == b"chunked":
             return
         if len(codings) == 1 and ALSO_CODED.fullmatch(coding):
             raise Problem(
                 Code.UNSUPPORTED_TRANSFER_ENCODING,
-                "Transfer-Encoding can only be chunked here: compress with Content-Encoding instead.",
+                "This server supports only Transfer-Encoding: chunked: compress with Content-Encoding instead.",
                 "Transfer-Encoding",
             )
-        raise malformed("its Transfer-Encoding does not end with chunked, once")
+        raise malformed("its Transfer-Encoding does not end with a single chunked")
 
     # -------------------------------------------------------------------------------------------------- the body
 
@@ -328,7 +332,7 @@ class RequestParser:
         if block is None:
             return False
         if any(name in FRAMING for name, _ in self._lines(block)):
-            raise malformed("a trailer belongs into the head (RFC 9110, section 6.5.1)")
+            raise malformed("one of its trailers is only allowed in the head (RFC 9110, section 6.5.1)")
         return self._end()
 
     def _end(self) -> bool:

@@ -284,7 +284,7 @@ def _note_blank(texts: list[str], answered: Answered) -> None:
     """OpenAI embeds a blank, so that one in a batch does not cost the others their answers; nor is it silent here."""
     for place, (text, reading) in enumerate(zip(texts, answered.readings, strict=True)):
         if reading.blank:
-            note("embedded without a token of its own", f"{place_of('input', place, len(texts))} {why_unread(text)}")
+            note("embedded from [CLS] and [SEP] alone", f"{place_of('input', place, len(texts))} {why_unread(text)}")
 
 
 def _usage(answered: Answered) -> dict[str, int]:

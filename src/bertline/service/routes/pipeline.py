@@ -38,19 +38,21 @@ class PipelineParameters(Exact):
 
     at: ClassVar[str] = AT
 
-    top_k: int | None = Field(None, ge=1, description="So many labels, the most probable ones; null is all.")
+    top_k: int | None = Field(None, ge=1, description="Number of most probable labels to return; null returns all.")
     function_to_apply: Function = Field(
-        None, description="From logits to scores; without it, what the checkpoint says."
+        None, description="Function from logits to scores; the default is that of the checkpoint."
     )
     truncation: Cut = Field(
         None,
-        description="true: of a text that is too long the head is read. false: it is an error. "
-        "Without it, the model's own choice.",
+        description="true: only the beginning of a text that is too long is read. false: such a text is an error. "
+        "The default is that of the model.",
     )
-    max_length: int | None = Field(None, ge=4, description="Tokens to read, at most as many as the model reads.")
-    return_all_scores: bool | None = Field(None, description="The older name: true is top_k null, false is top_k 1.")
-    padding: bool | str | None = Field(None, description="Without effect: no answer depends on it.")
-    batch_size: int | None = Field(None, description="Without effect: no answer depends on it.")
+    max_length: int | None = Field(
+        None, ge=4, description="Maximum number of tokens to read, up to the limit of the model."
+    )
+    return_all_scores: bool | None = Field(None, description="Older form of top_k: true is null, false is 1.")
+    padding: bool | str | None = Field(None, description="Accepted without effect.")
+    batch_size: int | None = Field(None, description="Accepted without effect.")
 
     @model_validator(mode="before")
     @classmethod
@@ -81,7 +83,7 @@ class PipelineParameters(Exact):
         field = f"{AT}{name}"
         return Problem(
             Code.UNSUPPORTED,
-            f"{field} is of {OTHER_TASKS[name]}, and this model classifies texts and embeds them: "
-            "ask a model of that task.",
+            f"{field} is a parameter of {OTHER_TASKS[name]}, and this model classifies and embeds texts: "
+            "use a model for that task.",
             field,
         )
