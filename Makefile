@@ -9,11 +9,12 @@ BENCHMARKS = $(notdir $(basename $(shell grep -l __main__ benchmarks/*.py)))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench observe docs clean
+.PHONY: help demo test drill check bench observe docs clean
 
 help:
 	@echo 'make demo    fine-tune a model on 8,530 film reviews (a few minutes), then serve it with a web page'
 	@echo 'make test    all tests; ARGS="tests/unit/data -x" is passed on to pytest'
+	@echo 'make drill   the tests that take longest, and 100,000 drawn examples where others draw hundreds'
 	@echo 'make check   style (ruff), types (mypy) and floors (import-linter)'
 	@echo 'make observe a server under load and a Prometheus that watches it, until Ctrl+C'
 	@echo 'make bench   measure again every figure in README.md and docs/ (long); ONLY=quality for one of them'
@@ -25,7 +26,12 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	@tools/packages.sh
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not drill' $(ARGS)
+
+drill: $(VENV)/.test
+	@tools/packages.sh
+	@$(PY) -m pytest -n 2 --dist loadfile -m drill $(ARGS)
+	@BERTLINE_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/service/test_http1_fuzz.py $(ARGS)
 
 check: $(VENV)/.check
 	@$(VENV)/bin/ruff check

@@ -146,7 +146,7 @@ def test_a_text_at_which_a_lane_hangs_costs_its_sender_an_answer_and_nobody_else
     assert told.count("was lost: a batch took longer than") == 2
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_a_model_that_hangs_at_everything_ends_the_server_with_one_sentence(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,8 +139,8 @@ def test_a_model_can_be_loaded_and_rolled_back_under_it(url: str) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("a/ready", "has the part 'ready', which ends names in addresses"),
-        ("a/versions/b", "has the part 'versions', which ends names in addresses"),
+        ("a/ready", "has the part 'ready', which is reserved in addresses"),
+        ("a/versions/b", "has the part 'versions', which is reserved in addresses"),
         ("a//b", "has an empty part"),
         ("/a", "has an empty part"),
         ("a/", "has an empty part"),
@@ -168,7 +168,7 @@ def test_such_a_name_cannot_be_loaded_either(url: str) -> None:
     """R15: the admin route says it in the same words."""
     answer = httpx.put(f"{url}/admin/models/{'a' * 201}", json={"bundle": "nowhere"})
     assert answer.status_code == 422
-    told = "The name of the model has more than 200 characters: choose another."
+    told = "The model name has more than 200 characters: choose another."
     assert answer.json()["error"]["message"] == told
     assert httpx.put(f"{url}/admin/models/a/ready", json={"bundle": "nowhere"}).status_code == 404  # no such address
 

@@ -212,7 +212,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("text/csv", b"good\nso, bad", "Line 2 has too many fields (2 where the first row has 1): quote texts with"),
     ("text/csv", b"id,inputs\n1", "Line 2 has too few fields (1 where the first row has 2): quote texts with"),
     ("text/csv", b"good, film\nbad", "Line 1 has 2 columns: quote texts with commas, or name their column inputs in a"),
-    ("text/csv", b"inputs,inputs\ngood,bad", "The body line 1 names the column 'inputs' twice: rename one of them."),
+    ("text/csv", b"inputs,inputs\ngood,bad", "The body line 1 has two columns named 'inputs': rename one of them."),
     ("text/csv", b"good\nb\0ad", "Line 2 has a NUL character: leave it out."),
     ("text/csv", b"PK\x03\x04", "The body is a zip archive or an Excel workbook: save the table as CSV."),
     ("text/csv; charset=klingon", b"good", "The charset of Content-Type is unknown: send UTF-8."),

@@ -40,7 +40,7 @@ def fault_of(name: str) -> str | None:
     """Why no model can be called so, as the predicate of a sentence about the name; None if one can.
 
     >>> fault_of("BAAI/bge-small"), fault_of("a//b"), fault_of("a/ready")
-    (None, 'has an empty part', "has the part 'ready', which ends names in addresses")
+    (None, 'has an empty part', "has the part 'ready', which is reserved in addresses")
     """
     parts = name.split("/")
     if not all(parts):

@@ -72,7 +72,7 @@ def test_figures_are_json_on_standard_output_and_a_table_on_the_other(
         assert words in result.stderr
     assert "0.00 (0.0 to 0.0)" in result.stderr, "fp32 loses nothing"
     assert re.search(rf"Picked  {said['picked']} for size", result.stderr)
-    assert f"speed: of {processor()}, " in result.stderr, "M3: figures say for which processor they are"
+    assert f"speed: measured on {processor()}, " in result.stderr, "M3: figures say for which processor they are"
     assert "report/engines.html" in result.stderr
 
 

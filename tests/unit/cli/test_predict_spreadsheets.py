@@ -79,7 +79,7 @@ def test_a_mark_and_the_encoding_that_has_it_is_no_part_of_a_name(predict: Any) 
 def test_two_columns_of_one_name_are_refused_by_name(predict: Any) -> None:
     """T11: one of them would be lost."""
     for content in (b"text,n,n\nit is,1,2\n", b"text,n, n\nit is,1,2\n"):
-        assert "in.csv line 1 names the column 'n' twice: rename one of them" in predict(content)
+        assert "in.csv line 1 has two columns named 'n': rename one of them" in predict(content)
 
 
 def test_a_list_of_texts_is_asked_about_and_loses_none(predict: Any) -> None:

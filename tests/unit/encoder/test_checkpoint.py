@@ -104,7 +104,7 @@ def test_missing_weights_are_named(saved: Path, config: EncoderConfig) -> None:
 def test_unknown_weights_are_named(saved: Path, config: EncoderConfig) -> None:
     rewrite(saved, lambda tensors: tensors | {"adapter.down.weight": torch.ones(2)})
     sentence = (
-        f"{saved} has weights that a {config.family} encoder of 2 layers does not know (adapter.down.weight): "
+        f"{saved} has weights that a {config.family} encoder of 2 layers does not have (adapter.down.weight): "
         "its config.json belongs to another model"
     )
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
@@ -116,7 +116,7 @@ def test_a_deeper_model_than_config_json_says_is_refused(saved: Path) -> None:
     content = json.loads(path.read_text())
     depth = "num_hidden_layers" if "num_hidden_layers" in content else "n_layers"
     path.write_text(json.dumps(content | {depth: 1}))
-    with pytest.raises(CheckpointError, match=r"of 1 layers does not know \(.*layer\.1\..* and 13 more\)"):
+    with pytest.raises(CheckpointError, match=r"of 1 layers does not have \(.*layer\.1\..* and 13 more\)"):
         load_encoder(saved)
 
 

@@ -166,7 +166,7 @@ def test_what_is_optimised_here_answers_alike_on_another_processor(optimised: Pa
     assert_alike(found, answers(optimised), optimised)
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_what_is_optimised_on_another_processor_answers_alike_here(tmp_path: Path) -> None:
     """M3: the other way round."""
     write_tiny_bundle(tmp_path / "tiny", engine=True, rows=40)
