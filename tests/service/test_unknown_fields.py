@@ -52,7 +52,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"inputs": "good", "parameters": {"topk": 1}},
         "There is no field parameters.topk: did you mean top_k?",
     ),
-    ("/invocations", {"inputs": "good", "parameters": {"targets": ["a"]}}, "parameters.targets is a parameter of fill-mask"),
+    (
+        "/invocations",
+        {"inputs": "good", "parameters": {"targets": ["a"]}},
+        "parameters.targets is a parameter of fill-mask",
+    ),
     (
         "/v1/models/reviews:predict",
         {"instances": ["good"], "parameters": {"return_probability": True}},
