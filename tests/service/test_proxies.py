@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +29,7 @@ from bertline.service.run import listen
 from tests.programs import program
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
+from tests.service.proxying import until_open
 
 EXAMPLES = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "300"))
 TRUSTED = ("10.0.0.0/8", "2001:db8:1::/48", "127.0.0.1")
@@ -302,18 +301,6 @@ def nginx(folder: Path, behind: int) -> Iterator[tuple[int, int, trustme.CA]]:
     finally:
         process.terminate()
         process.wait(30)
-
-
-def until_open(port: int) -> None:
-    deadline_s = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        except OSError:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.02)
-        else:
-            return
 
 
 def test_behind_nginx(tmp_path: Path) -> None:
