@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import program
 from tools import dialect_pages
 from tools.dialect_pages import PAGES, Server, alike, serving, shown
 
@@ -26,6 +27,7 @@ CLIENTS = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
+    program("curl")  # the pages' own commands are run
     with serving() as one:
         yield one
 
@@ -61,6 +63,7 @@ def test_an_answer_that_is_wrong_is_found_and_the_prose_around_it_kept(server: S
 def test_the_check_names_the_page_that_is_out_of_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    program("curl")
     page = tmp_path / "sagemaker.md"
     page.write_text("```http\nGET /ping\n```\n\nThe end.\n", encoding="utf-8")
     monkeypatch.setattr(dialect_pages, "PAGES", tmp_path)
