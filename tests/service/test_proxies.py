@@ -254,9 +254,11 @@ def listening(app: ASGIApp) -> Iterator[int]:
     with listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        thread.join(timeout=30)
+        try:
+            yield listener.getsockname()[1]
+        finally:  # also of a test that is skipped: the listener must not be closed under the server
+            server.should_exit = True
+            thread.join(timeout=30)
 
 
 NGINX = """
