@@ -17,10 +17,10 @@ from pathlib import Path
 
 from benchmarks.tasks import BUILD, IMDB, TASKS
 from bertline.bundle import Manifest, writing
-from bertline.bundle.exporter import FP32, write_fp32_engine
 from bertline.bundle.reference import ReferenceRows, Split, write_reference
 from bertline.data.examples import Example
 from bertline.encoder.checkpoint import load_classifier, save_classifier
+from bertline.export.exporter import FP32, write_fp32_engine
 from bertline.text import Tokenizer
 from bertline.training.prepare import prepare
 from bertline.training.progress import Silent

@@ -22,9 +22,9 @@ from benchmarks import peer_trainer
 from benchmarks.machine import describe
 from benchmarks.tasks import BUILD, SEEDS, TASKS, Task
 from bertline.data.duplicates import cross_duplicates
-from bertline.evaluation.calibration import softmax
-from bertline.evaluation.metrics import ece
-from bertline.evaluation.paired import compare
+from bertline.statistics.calibration import softmax
+from bertline.statistics.metrics import ece
+from bertline.statistics.paired import compare
 from bertline.training.device import place
 from bertline.training.prepare import prepare
 from bertline.training.progress import Silent

@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # annotations only, which a check at run time could not resolve.
 ARRAY_PACKAGES = [
     "bertline.bundle.probes",
-    "bertline.bundle.quantise",
+    "bertline.export.quantise",
     "bertline.data.batching",
     "bertline.encoder",
     "bertline.evaluation",

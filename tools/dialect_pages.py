@@ -30,12 +30,12 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from bertline.bundle import Manifest, writing
 from bertline.bundle.engine import FULL
-from bertline.bundle.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.bundle.probes import Probes
 from bertline.data.batching import Batch, pad
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.heads import Classifier
+from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.text import Tokenizer, Truncation
 from tests.service.spawn import spawned
 from tests.unit.inference.tiny import logits_of

@@ -7,8 +7,8 @@ from typing import Any
 
 import promql_parser
 
-from bertline.monitoring.metrics import TABLE
-from bertline.monitoring.objectives import recorded
+from bertline.monitoring.dashboards.objectives import recorded
+from bertline.monitoring.metrics.registry import TABLE
 
 COMPARISONS = ("==", "!=", "<", ">", "<=", ">=")
 ADDED = frozenset({"job", "instance"})  # by Prometheus, to every series

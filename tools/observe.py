@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from bertline.cli.observe import write
-from bertline.monitoring import alerts, grafana, prometheus
-from bertline.monitoring.metrics import Metrics
+from bertline.monitoring.dashboards import alerts, grafana, prometheus
+from bertline.monitoring.metrics.registry import Metrics
 from tests.programs import find
 from tests.service.spawn import Spawned, spawned
 from tests.service.watching import EVERY_STATUS, Prometheus, asking, exporter

@@ -7,7 +7,7 @@ import sys
 import uvicorn
 
 from benchmarks.servers.app_recording import app
-from bertline.service.http1.connection import Http1Connection
+from bertline.service.edge.http1.connection import Http1Connection
 
 
 def main() -> None:

@@ -39,9 +39,9 @@ OPTIONAL = {
     "bertline.data.parquet",
     "bertline.inference.torch_backend",
     "bertline.inference.onnx_backend",
-    "bertline.bundle.exporter",
-    "bertline.bundle.graph",
-    "bertline.bundle.network",
+    "bertline.export.exporter",
+    "bertline.export.graph",
+    "bertline.export.network",
     "bertline.bundle.signing",
     "bertline.service.limits.in_redis",
 }

@@ -13,10 +13,10 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
-from bertline.bundle.exporter import EMBEDDING, FP32, write_embedding, write_fp32_engine
 from bertline.data.batching import pad
 from bertline.encoder.checkpoint import load_pretrained, save_classifier
 from bertline.encoder.source import find_model
+from bertline.export.exporter import EMBEDDING, FP32, write_embedding, write_fp32_engine
 from bertline.inference import load_predictor
 from bertline.inference.embed import load_embedder
 from bertline.inference.onnx_backend import OnnxBackend, OnnxEncoder

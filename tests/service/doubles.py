@@ -24,11 +24,11 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from bertline.bundle import Manifest, load, writing
 from bertline.data.batching import Batch
 from bertline.errors import BundleError
-from bertline.inference.wire import Op, Reply, Status
-from bertline.inference.worker import Started
 from bertline.service import ServeSettings
-from bertline.service.serving import Serving
-from bertline.service.worker import ComputeFailed, NoMemory, WorkerLost
+from bertline.serving.process import ComputeFailed, NoMemory, WorkerLost
+from bertline.serving.serving import Serving
+from bertline.serving.wire import Op, Reply, Status
+from bertline.serving.worker import Started
 from bertline.text import Tokenizer
 
 TOPICS = (

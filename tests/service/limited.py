@@ -22,7 +22,7 @@ from bertline.service.limits.ledger import Limits
 from bertline.service.limits.middleware import LimitPerClient
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.limits.store import Outage, SharedStore
-from bertline.service.serving import Serving
+from bertline.serving.serving import Serving
 from tests.service.clock import Clock
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of

@@ -12,8 +12,8 @@ import uvicorn
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
-from bertline.monitoring.log_settings import LogSettings
-from bertline.monitoring.logs import configure
+from bertline.monitoring.logs.logger import configure
+from bertline.monitoring.logs.settings import LogSettings
 from bertline.service import record
 from bertline.service.access_log import AccessLog
 from bertline.service.app import create_app

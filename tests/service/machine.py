@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from bertline.data.batching import Batch
-from bertline.inference.wire import Op, Reply, Status
-from bertline.service.scheduler import BatchRecord, Computed, Line, Scheduler, Station
-from bertline.service.worker import ComputeFailed, NoMemory, WorkerLost
+from bertline.serving.process import ComputeFailed, NoMemory, WorkerLost
+from bertline.serving.scheduler import BatchRecord, Computed, Line, Scheduler, Station
+from bertline.serving.wire import Op, Reply, Status
 
 POISON, KILLER, RIDDLE = 901, 902, 903  # ids that cannot be computed, that end the process, that find a mistake of ours
 PACE = 1000.0  # padded tokens/s of a lane

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bertline.monitoring.log_settings import LogSettings
-from bertline.monitoring.logs import json_line
+from bertline.monitoring.logs.logger import json_line
+from bertline.monitoring.logs.settings import LogSettings
 from bertline.service import record
 from bertline.service.access_log import LONGEST_USER_AGENT, SANE_ID, AccessLog
 from bertline.service.guard.client import Client
 from bertline.service.guard.client import Scope as GuardScope
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 from tests.service.doubles import Buggy, Gated, WordCounter
 from tests.service.logged import Log, client_of, logged, socket_of, until
 from tests.unit.monitoring.log_lines import EVERY_LINE, read

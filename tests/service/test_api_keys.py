@@ -15,7 +15,8 @@ from bertline.service.guard import credentials
 from bertline.service.guard.api_keys import ApiKeys, new_key
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.store import Store
-from bertline.service.problems import Code, Problem
+from bertline.service.problems import status_of
+from bertline.serving.problems import Code, Problem
 from tests.service.clock import Clock
 from tests.service.postgres import cluster
 
@@ -116,7 +117,7 @@ def test_what_is_no_key_is_refused_in_one_sentence_with_a_challenge(
 ) -> None:
     assert callable(change)
     problem = asyncio.run(refusal(keys, change(added(store, clock))))
-    assert problem.status == 401
+    assert status_of(problem) == 401
     assert sentence in problem.message
     challenge = f'Bearer error="invalid_token", error_description="{problem.message}"'
     assert problem.headers == {"WWW-Authenticate": challenge}

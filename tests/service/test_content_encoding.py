@@ -19,13 +19,13 @@ from starlette.testclient import TestClient
 
 from bertline.service import ServeSettings
 from bertline.service.app import REFUSE, create_app
-from bertline.service.content_encoding import MOST_MEMBERS, STEP_BYTES, Unpacker
+from bertline.service.edge.content_encoding import MOST_MEMBERS, STEP_BYTES, Unpacker
+from bertline.service.edge.shedding import LARGEST_BODY, Shedding
 from bertline.service.guard.client import Client, Scope
 from bertline.service.limits.ledger import Limits
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.perimeter import Perimeter
-from bertline.service.problems import Code, Problem
-from bertline.service.shedding import LARGEST_BODY, Shedding
+from bertline.serving.problems import Code, Problem
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
 from tests.service.live import live, warm

@@ -11,11 +11,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.testclient import TestClient
 
 from bertline.service.app import create_app
-from bertline.service.cors import options
+from bertline.service.edge.cors import options
+from bertline.service.edge.proxies import EdgeSettings
 from bertline.service.guard.client import Client
 from bertline.service.guard.middleware import Guard
-from bertline.service.problems import Code, Problem
-from bertline.service.proxies import EdgeSettings
+from bertline.serving.problems import Code, Problem
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
 

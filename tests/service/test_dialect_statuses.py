@@ -11,8 +11,11 @@ from starlette.testclient import TestClient
 
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.service.problems import Code, Problem
-from bertline.service.routes import hf, kserve, openai, tei_answers
+from bertline.service.problems import response_of
+from bertline.service.routes import kserve, openai
+from bertline.service.routes.hf import router as hf
+from bertline.service.routes.tei import answers as tei_answers
+from bertline.serving.problems import Code, Problem
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
 
@@ -69,7 +72,7 @@ KSERVE = HF
 OPENAI = HF
 
 DIALECTS: dict[str, tuple[Callable[[Problem], Response], Mapping[Code, int]]] = {
-    "own": (lambda problem: problem.response(), table(
+    "own": (lambda problem: response_of(problem), table(
         OF_HTTP, {422: (*WRONG, *TOO_MUCH, Code.EMPTY_TEXT, Code.INVALID_TEXT)}, OF_COMPUTING
     )),
     "tei": (tei_answers.refuse, TEI),

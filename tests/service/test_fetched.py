@@ -15,9 +15,9 @@ from typing import Any
 import brotli
 import pytest
 
-from bertline.monitoring.trace_context import SpanContext
-from bertline.monitoring.traces import MOST_ANSWER_BYTES, Span, Traces, TraceSettings, open_traces
-from bertline.service.guard.fetched import Document, Fetcher, Unreadable
+from bertline.monitoring.traces.context import SpanContext
+from bertline.monitoring.traces.exporter import MOST_ANSWER_BYTES, Span, Traces, TraceSettings, open_traces
+from bertline.service.guard.documents import Document, Fetcher, Unreadable
 from bertline.service.guard.provider import Provider
 from tests.service.forging import public
 from tests.service.identity import OIDC, identity
@@ -181,7 +181,7 @@ def test_a_connection_to_a_collector_is_used_again_unless_it_says_too_much(
 
 
 def test_a_session_that_brings_credentials_is_left_to_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bertline.monitoring import traces
+    from bertline.monitoring.traces import exporter as traces
 
     assert traces._session() is not None
     monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER", "gcp")

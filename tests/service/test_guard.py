@@ -21,7 +21,7 @@ from bertline.service.app import REFUSE, create_app
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.middleware import LONGEST_HEADER, Guard
 from bertline.service.guard.scopes import NEEDED, OPEN, check_all_named, needed, templates
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
 

@@ -15,12 +15,12 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from bertline.service.app import PAGE, create_app
+from bertline.service.edge.head_as_get import HeadAsGet
+from bertline.service.edge.proxies import EdgeSettings
 from bertline.service.guard.client import Client, Scope
-from bertline.service.head import HeadAsGet
 from bertline.service.limits.ledger import Limits
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.perimeter import Perimeter, PerimeterSettings
-from bertline.service.proxies import EdgeSettings
 from bertline.service.route_table import every, template_of
 from tests.programs import program
 from tests.service.conftest import until_ready

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from bertline.bundle import writing
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.service.serving import Serving
+from bertline.serving.serving import Serving
 from tests.service.conftest import until_ready
 from tests.unit.inference.tiny import TEXTS, random_texts, write_tiny_bundle
 

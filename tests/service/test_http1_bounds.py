@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from bertline.service import ServeSettings
-from bertline.service.http1.connection import LINGER_BYTES
+from bertline.service.edge.http1.connection import LINGER_BYTES
 from bertline.service.perimeter import Perimeter
 from tests.service.recorded import Recorded, recorded, statuses
 from tests.service.sockets import connected, rest_of

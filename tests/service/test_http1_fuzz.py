@@ -25,8 +25,8 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from bertline.service.http1.connection import Http1Connection
-from bertline.service.http1.grammar import Limits
+from bertline.service.edge.http1.connection import Http1Connection
+from bertline.service.edge.http1.grammar import Limits
 from tests.service.recorded import statuses
 from tests.service.smuggling import HIDDEN, VECTORS
 

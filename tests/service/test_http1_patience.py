@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bertline.service import ServeSettings
-from bertline.service.http1.connection import Http1Connection, Http1Settings
+from bertline.service.edge.http1.connection import Http1Connection, Http1Settings
 from tests.service.doubles import Gated, WordCounter
 from tests.service.live import live, warm
 from tests.service.sockets import HEAD, connected, request_of, rest_of

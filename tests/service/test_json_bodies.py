@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from bertline.service.app import create_app
-from bertline.service.json_body import JsonRoute
 from bertline.service.route_table import every
+from bertline.service.routes.json_body import JsonRoute
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
 

@@ -16,8 +16,8 @@ from bertline.service.limits.buckets import (
     charged,
     returned,
 )
+from bertline.service.limits.headers import standings, waits
 from bertline.service.limits.settings import ClientLimits
-from bertline.service.limits.standing import standings, waits
 
 ASK = Charge("ann", 0, 0, 1, None, None, None, None)
 

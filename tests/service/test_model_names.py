@@ -18,8 +18,8 @@ from bertline.errors import UsageError
 from bertline.service import ServeSettings
 from bertline.service.guard.client import Scope
 from bertline.service.guard.scopes import needed
-from bertline.service.model_names import fault_of
-from bertline.service.serving import Serving
+from bertline.serving.model_names import fault_of
+from bertline.serving.serving import Serving
 from tests.service.doubles import WordCounter
 from tests.service.live import live, warm
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bertline.service import ServeSettings
-from bertline.service.problems import Code, Problem
-from bertline.service.serving import Answered, Serving
+from bertline.serving.problems import Code, Problem
+from bertline.serving.serving import Answered, Serving
 from tests.service.doubles import Broken, Gated, WordCounter, serving_of
 
 Story = Callable[[Serving], Coroutine[Any, Any, None]]

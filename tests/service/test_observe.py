@@ -15,9 +15,9 @@ import typer
 from typer.testing import CliRunner
 
 from bertline.cli import top
-from bertline.monitoring import grafana, prometheus
-from bertline.monitoring.metrics import TABLE, samples_of
-from bertline.monitoring.snapshot import Snapshot
+from bertline.monitoring.dashboards import grafana, prometheus
+from bertline.monitoring.metrics.registry import TABLE, samples_of
+from bertline.monitoring.metrics.snapshot import Snapshot
 from tests.service.spawn import spawned
 from tests.service.watching import LONG, asking
 from tests.unit.inference.tiny import write_tiny_bundle

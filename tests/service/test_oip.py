@@ -22,7 +22,7 @@ from tritonclient.utils import InferenceServerException
 from bertline import __version__
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.service.routes.oip import InferRequest
+from bertline.service.routes.oip.router import InferRequest
 from tests.service.conftest import until_ready
 from tests.service.doubles import TOPICS, Gated, WordCounter, serving_of
 from tests.service.live import live, warm

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from bertline.service.problems import STATUS, Code
+from bertline.service.problems import STATUS
+from bertline.serving.problems import Code
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
-from bertline.inference.wire import Op
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.service.problems import Code, Problem
-from bertline.service.scheduler import Computed
+from bertline.service.problems import status_of
+from bertline.serving.problems import Code, Problem
+from bertline.serving.scheduler import Computed
+from bertline.serving.wire import Op
 from tests.service.conftest import until_ready
 from tests.service.doubles import Gated, serving_of
 from tests.service.machine import PACE, Machine, right
@@ -47,7 +48,7 @@ def test_the_queue_has_an_end(texts: Sequence[Sequence[int]]) -> None:
         beyond = machine.ask(*texts)
         await asyncio.sleep(0)
         problem = refused(beyond)
-        assert (problem.code, problem.status) == (Code.OVERLOADED, 429)
+        assert (problem.code, status_of(problem)) == (Code.OVERLOADED, 429)
         *_, found = await asyncio.gather(*waiting)
         assert right(found, *texts)
         assert found.queue_s >= 2
@@ -145,7 +146,7 @@ def test_what_would_be_too_late_is_refused_at_once() -> None:
         await asyncio.sleep(0)
         for one in (late, large):
             problem = refused(one)
-            assert (problem.code, problem.status) == (Code.DEADLINE, 504)
+            assert (problem.code, status_of(problem)) == (Code.DEADLINE, 504)
             assert problem.message.startswith("It would take about ")
         assert right(await in_time, [1] * 100)
         await asyncio.gather(*waiting)

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
-from bertline.inference.wire import Op
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
+from bertline.serving.wire import Op
 from tests.service.conftest import until_ready
 from tests.service.doubles import TOPICS, Gated, WordCounter, serving_of
 

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from bertline.service.app import REFUSE, create_app
+from bertline.service.edge.prefix import LONGEST, prefix_of, relative_to, stripped
+from bertline.service.edge.proxies import EdgeSettings, Proxies
+from bertline.service.edge.shedding import Shedding
 from bertline.service.guard.client import Client, Scope
 from bertline.service.perimeter import Perimeter, PerimeterSettings
-from bertline.service.prefix import LONGEST, prefix_of, relative_to, stripped
-from bertline.service.problems import Code, Problem
-from bertline.service.proxies import EdgeSettings, Proxies
-from bertline.service.shedding import Shedding
+from bertline.serving.problems import Code, Problem
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
 from tests.service.logged import Log, client_of

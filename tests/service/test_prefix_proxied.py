@@ -12,13 +12,13 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from bertline.service.edge.proxies import EdgeSettings
 from bertline.service.guard.client import Scope
 from bertline.service.guard.clients import new_client
 from bertline.service.guard.discovery import Discovery
 from bertline.service.guard.settings import AuthSettings
 from bertline.service.guard.store import Store
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
-from bertline.service.proxies import EdgeSettings
 from bertline.service.run import listen
 from tests.service.browsing import Visit, browser_at, state, visits
 from tests.service.doubles import WordCounter

@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.service.problems import STATUS, Code
+from bertline.service.problems import STATUS
+from bertline.serving.problems import Code
 from tests.service.conftest import until_ready
 from tests.service.doubles import Broken, Buggy, WordCounter, serving_of
 

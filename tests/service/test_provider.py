@@ -22,7 +22,8 @@ from bertline.service.guard.invalid_token import Check, InvalidToken
 from bertline.service.guard.keys import verifying_keys
 from bertline.service.guard.provider import UNKNOWN_KEY_EVERY_S, Provider
 from bertline.service.guard.trust import Trust
-from bertline.service.problems import Code, Problem
+from bertline.service.problems import status_of
+from bertline.serving.problems import Code, Problem
 from tests.service.forging import AUDIENCE, claims, header, key, public, token
 from tests.service.identity import OAUTH, OIDC, Identity, identity
 
@@ -153,7 +154,7 @@ def test_a_provider_that_is_not_in_order_is_said_once_and_asked_until_it_is(
             await until(lambda: len(said.asked) >= 5 and warnings_of(caplog))
             with pytest.raises(Problem, match="does not answer") as refusal:
                 await checks.client(sent)
-            assert (refusal.value.status, refusal.value.headers["Retry-After"]) == (503, "5")
+            assert (status_of(refusal.value), refusal.value.headers["Retry-After"]) == (503, "5")
             said.held.set()
             said.said = good
             await until(lambda: keys.generation)

@@ -23,8 +23,9 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bertline.service.app import REFUSE, create_app
-from bertline.service.prefix import prefix_of
-from bertline.service.proxies import MOST_HOPS, EdgeSettings, Hosts, Proxies, hosts_of, parse_address
+from bertline.service.edge.prefix import prefix_of
+from bertline.service.edge.proxies import MOST_HOPS, EdgeSettings, Hosts, Proxies, hosts_of, parse_address
+from bertline.service.problems import response_of
 from bertline.service.run import listen
 from tests.programs import program
 from tests.service.conftest import until_ready
@@ -376,7 +377,7 @@ def test_a_request_names_one_host(hosts: Headers) -> None:
         return {"type": "http.request"}
 
     scope: Scope = {"type": "http", "path": "/v1/models", "method": "GET", "headers": hosts}
-    asyncio.run(Hosts(telling, ["localhost"], lambda _, problem: problem.response())(scope, receive, send))
+    asyncio.run(Hosts(telling, ["localhost"], lambda _, problem: response_of(problem))(scope, receive, send))
     assert statuses[0] == 400
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bertline.errors import SettingsError
-from bertline.service.reading import Policy, Reader, Reading
+from bertline.serving.reader import Policy, Reader, Reading
 from bertline.text import Tokenizer
 from tests.service.doubles import ID, word_tokenizer
 

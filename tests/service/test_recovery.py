@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from bertline.errors import BundleError
-from bertline.inference.wire import Op
-from bertline.inference.worker import Started
 from bertline.service import ServeSettings
-from bertline.service.problems import Code, Problem
-from bertline.service.serving import Answered, Serving
-from bertline.service.version import MOST_RESTARTS
+from bertline.service.problems import status_of
+from bertline.serving.problems import Code, Problem
+from bertline.serving.serving import Answered, Serving
+from bertline.serving.version import MOST_RESTARTS
+from bertline.serving.wire import Op
+from bertline.serving.worker import Started
 from tests.service.doubles import Gated, ThreadWorker, WordCounter, serving_of
 
 Story = Callable[[Serving], Coroutine[Any, Any, None]]
@@ -84,7 +85,7 @@ def test_a_process_that_ends_again_and_again_ends_the_server_and_nobody_waits() 
         assert not serving.ready
         with pytest.raises(Problem) as caught:
             await asyncio.wait_for(waiting, 1)
-        assert (caught.value.code, caught.value.status) == (Code.WORKER_LOST, 503)
+        assert (caught.value.code, status_of(caught.value)) == (Code.WORKER_LOST, 503)
 
     told(story, model)
 

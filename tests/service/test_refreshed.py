@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from bertline.service.guard import refreshed as module
-from bertline.service.guard.refreshed import Refreshed
+from bertline.service.guard import cached_table as module
+from bertline.service.guard.cached_table import Refreshed
 from bertline.service.guard.store import AuthDatabaseError
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 from tests.service.clock import Clock
 
 

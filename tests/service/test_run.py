@@ -17,8 +17,8 @@ import pytest
 
 from bertline.errors import BundleError, UsageError
 from bertline.service import ServeSettings, run
-from bertline.service.models import Models
 from bertline.service.run import keep_what_is_there, listen, page_url, serve, tokenise_in_one_thread
+from bertline.serving.models import Models
 from tests.service.doubles import Broken, Gated, WordCounter, serving_of
 from tests.service.sockets import connected, request_of
 from tests.service.spawn import spawned

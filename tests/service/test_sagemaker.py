@@ -14,7 +14,7 @@ from transformers import pipeline
 from bertline.bundle import load, writing
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.service.serving import Serving
+from bertline.serving.serving import Serving
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
 from tests.unit.inference.tiny import random_texts, write_tiny_bundle

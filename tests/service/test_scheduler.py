@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertline.inference.wire import Op
-from bertline.service.problems import Code, Problem
-from bertline.service.scheduler import BUDGET_BACK_S, FIRST_TOKENS_PER_S, Computed, Line, TextProblem
+from bertline.serving.problems import Code, Problem
+from bertline.serving.scheduler import BUDGET_BACK_S, FIRST_TOKENS_PER_S, Computed, Line, TextProblem
+from bertline.serving.wire import Op
 from tests.service.machine import KILLER, PACE, POISON, RESTART_S, RIDDLE, Machine, right
 from tests.service.virtual_time import run
 

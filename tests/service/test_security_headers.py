@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from bertline.service.app import PAGE
-from bertline.service.security_headers import HEADERS, SecurityHeaders
+from bertline.service.edge.security_headers import HEADERS, SecurityHeaders
 
 FILES = sorted(PAGE.iterdir())
 PATHS = ["/", "/docs", "/openapi.json", "/page/page.css", "/health/live", "/nope", "/v1/predict"]

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from bertline.inference.wire import Op
 from bertline.service import ServeSettings
 from bertline.service.app import REFUSE, create_app
-from bertline.service.problems import Code, Problem
+from bertline.service.edge.shedding import ASKS, LARGEST_BODY, Shedding
 from bertline.service.run import Server, listen, page_url
-from bertline.service.serving import Serving
-from bertline.service.shedding import ASKS, LARGEST_BODY, Shedding
+from bertline.serving.problems import Code, Problem
+from bertline.serving.serving import Serving
+from bertline.serving.wire import Op
 from tests.service.doubles import Gated, WordCounter, serving_of
 from tests.service.live import warm
 from tests.service.sockets import connected, request_of

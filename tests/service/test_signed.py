@@ -19,12 +19,12 @@ from bertline.bundle import load
 from bertline.bundle.signing import new_key, read_private_key, sign
 from bertline.bundle.tree import record
 from bertline.errors import BundleError, UsageError
-from bertline.inference.wire import EMPTY, Op
-from bertline.inference.worker import Computer
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.service.serving import Serving
-from bertline.service.worker import WorkerProcess
+from bertline.serving.process import WorkerProcess
+from bertline.serving.serving import Serving
+from bertline.serving.wire import EMPTY, Op
+from bertline.serving.worker import Computer
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
 from tests.service.spawn import COMMAND, ENVIRONMENT, spawned

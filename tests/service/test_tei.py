@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from bertline.service.app import create_app
-from bertline.service.routes import tei
+from bertline.service.routes.tei import router as tei
 from tests.service.conftest import until_ready
 from tests.service.doubles import TOPICS, WordCounter, serving_of
 

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.service.problems import Code, Problem
-from bertline.service.routes.tei_answers import KINDS, refuse
+from bertline.service.routes.tei.answers import KINDS, refuse
+from bertline.serving.problems import Code, Problem
 from tests.service.conftest import until_ready
 from tests.service.doubles import WordCounter, serving_of
 

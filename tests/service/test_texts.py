@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bertline.service import ServeSettings
-from bertline.service.problems import Code, Problem
-from bertline.service.texts import check_texts, place_of
+from bertline.serving.problems import Code, Problem
+from bertline.serving.texts import check_texts, place_of
 
 SETTINGS = ServeSettings(max_batch_texts=3, max_chars=20)
 

@@ -31,11 +31,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bertline.errors import UsageError
 from bertline.service import ServeSettings
-from bertline.service import tls as tls_module
-from bertline.service.http1.connection import Http1Connection
+from bertline.service.edge import tls as tls_module
+from bertline.service.edge.http1.connection import Http1Connection
+from bertline.service.edge.security_headers import SecurityHeaders
+from bertline.service.edge.tls import RenewableTls, TlsSettings, extensions, load
 from bertline.service.run import Server, listen
-from bertline.service.security_headers import SecurityHeaders
-from bertline.service.tls import RenewableTls, TlsSettings, extensions, load
 from tests.programs import program
 from tests.service.doubles import WordCounter, serving_of
 

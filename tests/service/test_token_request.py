@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertline.service.guard.token_request import FORM, TokenRequest, token_request
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 
 EXAMPLES = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "300"))
 GRANT = b"grant_type=client_credentials"

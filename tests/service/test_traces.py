@@ -23,14 +23,14 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from starlette.types import Message, Receive, Scope, Send
 
-from bertline.inference.wire import Op
-from bertline.monitoring.traces import Traces, TraceSettings, open_traces
+from bertline.monitoring.traces.exporter import Traces, TraceSettings, open_traces
 from bertline.service import ServeSettings
 from bertline.service.perimeter import Perimeter
 from bertline.service.record import RequestRecord, enter, leave
 from bertline.service.run import Server, listen, page_url
-from bertline.service.serving import Serving
 from bertline.service.tracing import PROBES, Tracing, current_ids, outgoing_headers
+from bertline.serving.serving import Serving
+from bertline.serving.wire import Op
 from tests.service.doubles import Buggy, Gated, WordCounter, serving_of
 from tests.service.live import warm
 from tests.service.otlp import Collector, attributes, collecting

@@ -19,8 +19,8 @@ import hypothesis.strategies as st
 import pytest
 from starlette.testclient import TestClient
 
-from bertline.service import notes
-from bertline.service.notes import HEADER
+from bertline.service.routes import notes
+from bertline.service.routes.notes import HEADER
 
 TENSOR = {"name": "t", "shape": [1], "datatype": "BYTES", "data": ["good"]}
 SIMILAR = {"source_sentence": "good", "sentences": ["bad"]}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bertline.inference.wire import Op
-from bertline.service.costs import MOST_PATIENCE, PATIENCE_HOLDS_S, Costs
-from bertline.service.watch import ALIVE, BEAT_S, FAR, LEAST_S, QUIET_S, SILENT_S, TICK_S, Watch
+from bertline.serving.costs import MOST_PATIENCE, PATIENCE_HOLDS_S, Costs
+from bertline.serving.watch import ALIVE, BEAT_S, FAR, LEAST_S, QUIET_S, SILENT_S, TICK_S, Watch
+from bertline.serving.wire import Op
 
 TIMEOUT_S = 15.0
 TOKENS = 64

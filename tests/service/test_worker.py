@@ -16,9 +16,9 @@ from bertline.bundle import load
 from bertline.data.batching import Batch, pad
 from bertline.errors import BundleError
 from bertline.inference.load import load_predictor
-from bertline.inference.wire import Op
-from bertline.service import worker as service_worker
-from bertline.service.worker import ComputeFailed, WorkerLost, WorkerProcess
+from bertline.serving import process as service_worker
+from bertline.serving.process import ComputeFailed, WorkerLost, WorkerProcess
+from bertline.serving.wire import Op
 from bertline.text import Truncation
 from tests.unit.inference.tiny import VOCABULARY, tiny_tokenizer, write_tiny_bundle
 

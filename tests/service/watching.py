@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from bertline.monitoring.metrics import CONTENT_TYPE, Metrics
+from bertline.monitoring.metrics.registry import CONTENT_TYPE, Metrics
 from tests.programs import program
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 import sys
 
-from bertline.processor import too_old
+from bertline.machine.requirements import too_old
 
 if (_sentence := too_old()) is not None:
     sys.exit(f"error: {_sentence}")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bertline.cli.settings_flags import with_settings
-from bertline.training.distil_settings import DistilSettings
+from bertline.training.distillation.settings import DistilSettings
 
 if TYPE_CHECKING:
-    from bertline.training.distil import Distilled, Size
-    from bertline.training.kept import Closeness
+    from bertline.training.distillation.fidelity import Closeness
+    from bertline.training.distillation.run import Distilled, Size
 
 EPILOG = "Example: bertline distill reviews reviews.csv --unlabelled more-reviews.txt --layers 3 --out small"
 
@@ -43,7 +43,7 @@ def distill(
     from a student that was distilled before; --feed-forward and --attention-heads make its layers narrower.
     """
     from bertline.cli.training_screen import TrainingScreen
-    from bertline.training.distil import distil
+    from bertline.training.distillation.run import distil
 
     with TrainingScreen() as screen:
         distilled = distil(bundle, data, out, settings, screen, resume=resume, overwrite=overwrite)

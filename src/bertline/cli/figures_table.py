@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bertline.evaluation.intervals import Estimate
+from bertline.statistics.intervals import Estimate
 
 
 def print_figures(title: str, figures: Sequence[tuple[str, Estimate]], *, stderr: bool = False) -> None:

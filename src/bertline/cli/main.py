@@ -14,7 +14,7 @@ from bertline import __version__
 from bertline.cli import auth, distill, evaluate, models, observe, optimize, predict, serve, tls, top, train
 from bertline.destination import is_full, remedy
 from bertline.errors import BertlineError, BertlineWarning
-from bertline.training.spinning import sleep_if_busy
+from bertline.machine.threads import sleep_if_busy
 
 TRAINING = ("train", "distill")  # verbs whose threads wait for each other
 

@@ -39,7 +39,7 @@ def observe(
     They are made from the tables of metrics and of log fields, so they fit this version of the server.
     """
     try:
-        from bertline.monitoring import elk, grafana, prometheus
+        from bertline.monitoring.dashboards import elk, grafana, prometheus
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("yaml", "prometheus_client"):
             raise

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bertline.cli.settings_flags import with_settings
-from bertline.optimisation.settings import OptimizeSettings
-from bertline.training.timing import Span
+from bertline.machine.timing import Span
+from bertline.optimization.settings import OptimizeSettings
 
 if TYPE_CHECKING:
-    from bertline.optimisation.outcome import Optimised
+    from bertline.optimization.outcome import Optimised
 
 WIDE = 100  # columns of a terminal that has room for every figure; the report has them all
 
@@ -39,7 +39,7 @@ def optimize(
     lose no more accuracy than allowed are written into it, the best one first. Accuracy is reported on the test rows,
     which nothing is chosen by.
     """
-    from bertline.optimisation.run import optimise, plan
+    from bertline.optimization.run import optimise, plan
 
     if dry_run:
         names, seconds = plan(bundle, settings)
@@ -47,7 +47,7 @@ def optimize(
         return
     found = optimise(bundle, settings, lambda text: typer.echo(text, err=True))
     if as_json:
-        from bertline.optimisation.report import row
+        from bertline.optimization.report import row
 
         typer.echo(json.dumps({"picked": found.picked, "engines": {name: row(found, name) for name in found.measured}}))
     _show(bundle, found, settings)

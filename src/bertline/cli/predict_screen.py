@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from bertline.machine.timing import Pace
 from bertline.text.truncation import SPECIAL_TOKENS
-from bertline.training.timing import Pace
 
 if TYPE_CHECKING:
     from bertline.data.rows import BadRows

@@ -11,16 +11,16 @@ from pydantic import BaseModel
 
 from bertline.cli.settings_flags import with_settings
 from bertline.errors import UsageError
-from bertline.monitoring.log_settings import LogSettings
-from bertline.monitoring.traces import TraceSettings
+from bertline.monitoring.logs.settings import LogSettings
+from bertline.monitoring.traces.exporter import TraceSettings
+from bertline.service.edge.proxies import EdgeSettings
+from bertline.service.edge.tls import TlsSettings
 from bertline.service.guard.settings import AuthSettings
 from bertline.service.limits.settings import LimitSettings
-from bertline.service.proxies import EdgeSettings
 from bertline.service.settings import ServeSettings
-from bertline.service.tls import TlsSettings
 
 if TYPE_CHECKING:
-    from bertline.service.models import Models
+    from bertline.serving.models import Models
 
 # The other parts of the server's settings, by the names of their components.
 PARTS: dict[str, type[BaseModel]] = {

@@ -19,7 +19,7 @@ from rich.live import Live
 from bertline.cli.top_frame import Frame, frame_of
 from bertline.cli.top_screen import screen
 from bertline.errors import BertlineError, UsageError
-from bertline.monitoring.snapshot import Snapshot
+from bertline.monitoring.metrics.snapshot import Snapshot
 
 EPILOG = "Examples: bertline top http://127.0.0.1:8000 · bertline top https://models.example --key-file key --once"
 REFRESH_S = 1.0
@@ -47,7 +47,7 @@ def top(
     All of it is what GET /metrics says. Ctrl+C ends it.
     """
     try:
-        import bertline.monitoring.metrics  # noqa: F401  # what is read below
+        import bertline.monitoring.metrics.registry  # noqa: F401  # what is read below
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "prometheus_client":
             raise
@@ -103,7 +103,7 @@ class Server:
         Raises:
             Unreadable: the server does not answer, refuses, or answers something else.
         """
-        from bertline.monitoring.metrics import samples_of
+        from bertline.monitoring.metrics.registry import samples_of
 
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         try:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from math import isnan
 from typing import Any
 
-from bertline.monitoring.objectives import ROUTES
-from bertline.monitoring.snapshot import Snapshot, increase, increases, quantiles
+from bertline.monitoring.dashboards.objectives import ROUTES
+from bertline.monitoring.metrics.snapshot import Snapshot, increase, increases, quantiles
 
 _ASKED = re.compile(ROUTES)
 

@@ -11,13 +11,13 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from bertline.cli.figures_table import print_figures
 from bertline.evaluation.history import EpochRecord
+from bertline.machine.timing import Span
 from bertline.training.progress import Plan, Step
 from bertline.training.settings import TrainSettings
-from bertline.training.timing import Span
 
 if TYPE_CHECKING:
     from bertline.evaluation.evaluate import Evaluation
-    from bertline.training.distil_settings import DistilSettings
+    from bertline.training.distillation.settings import DistilSettings
     from bertline.training.run import Trained
 
 CORRECTED_AFTER_S = 20.0

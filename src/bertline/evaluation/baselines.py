@@ -15,9 +15,9 @@ from jaxtyping import Int
 
 from bertline.errors import UsageError
 from bertline.evaluation.evaluate import label_scores
-from bertline.evaluation.intervals import Estimate, wilson
-from bertline.evaluation.metrics import Rows, confusion_of
-from bertline.evaluation.paired import PairedDifference, compare
+from bertline.statistics.intervals import Estimate, wilson
+from bertline.statistics.metrics import Rows, confusion_of
+from bertline.statistics.paired import PairedDifference, compare
 
 _NO_SKLEARN = "the TF-IDF baseline needs scikit-learn, which is not installed: pip install 'bertline[train]'"
 

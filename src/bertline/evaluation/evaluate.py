@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from bertline.errors import TrainingError
-from bertline.evaluation import metrics
-from bertline.evaluation.calibration import Bin, Logits, reliability, softmax
-from bertline.evaluation.intervals import (
+from bertline.statistics import metrics
+from bertline.statistics.calibration import Bin, Logits, reliability, softmax
+from bertline.statistics.intervals import (
     LEVEL,
     RESAMPLES,
     Estimate,
@@ -21,8 +21,8 @@ from bertline.evaluation.intervals import (
     resampled_sums,
     wilson,
 )
-from bertline.evaluation.metrics import BINS, ClassCounts, Confusion, Probabilities, Rows
-from bertline.evaluation.slices import Slice, by_column, by_length
+from bertline.statistics.metrics import BINS, ClassCounts, Confusion, Probabilities, Rows
+from bertline.statistics.slices import Slice, by_column, by_length
 
 Widened = Float[np.ndarray[Any, Any], "rows names"]
 Known = Bool[np.ndarray[Any, Any], " rows"]

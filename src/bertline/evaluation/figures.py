@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bertline.evaluation.intervals import Estimate
+from bertline.statistics.intervals import Estimate
 
 # The figures of ``Evaluation.headline`` that are shares of rows; the others are plain numbers.
 SHARES = frozenset({"accuracy", "macro-F1", "ECE", "ECE before temperature"})

@@ -14,7 +14,6 @@ from bertline.evaluation import figures
 from bertline.evaluation.baselines import Baseline
 from bertline.evaluation.evaluate import Evaluation
 from bertline.evaluation.history import EpochRecord
-from bertline.evaluation.intervals import Estimate, wilson
 from bertline.evaluation.wording import (
     MEANINGS,
     TERMS,
@@ -23,6 +22,7 @@ from bertline.evaluation.wording import (
     confusion_note,
     verdict,
 )
+from bertline.statistics.intervals import Estimate, wilson
 
 _NO_JINJA = "the report needs Jinja, which is not installed: pip install 'bertline[train]'"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bertline.data.labels import Labels, ordered
-from bertline.evaluation.metrics import Rows
+from bertline.statistics.metrics import Rows
 
 SHOWN = 8  # labels in a sentence
 

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from bertline.data.batching import Batch
-from bertline.inference.activation import softmax
 from bertline.inference.predictor import Backend
+from bertline.statistics.activation import softmax
 
 
 class Cascade:

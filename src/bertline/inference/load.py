@@ -11,9 +11,9 @@ from bertline.bundle.engine import FOLDER as MADE
 from bertline.bundle.engine import RESERVED as TORCH
 from bertline.bundle.engine import Engine
 from bertline.errors import BertlineError, BundleError, EngineWarning, SettingsError, UsageError
-from bertline.inference.gpu import torch_sees_gpu
 from bertline.inference.predictor import BATCH_TOKENS, Backend, TextClassifier
 from bertline.inference.probing import Probing
+from bertline.machine.gpu import torch_sees_gpu
 from bertline.text import Tokenizer
 
 _ATTEMPTS = 3

@@ -25,7 +25,7 @@ from jaxtyping import Float
 from bertline.bundle.engine import Precision
 from bertline.data.batching import Batch
 from bertline.errors import BundleError
-from bertline.inference.cores import usable_cores
+from bertline.machine.cores import usable_cores
 
 # Where somebody imported it before bertline, the environment variable came too late (``bertline.__init__``).
 onnxruntime.disable_telemetry_events()

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from bertline.bundle import Bundle
 from bertline.data.batching import Batch, pad, plan
 from bertline.errors import BundleError
-from bertline.inference.activation import activation_of, probabilities
 from bertline.inference.lanes import each_batch
+from bertline.statistics.activation import activation_of, probabilities
 from bertline.text import Tokenizer, Tokens, Truncation
 
 # Padded tokens of a batch: small batches stay in the cache of a CPU.

@@ -13,6 +13,7 @@ from bertline.data.batching import Batch
 from bertline.encoder.checkpoint import load_classifier
 from bertline.encoder.heads import mean_pool
 from bertline.errors import SettingsError
+from bertline.machine.gpu import sees_gpu
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -75,11 +76,6 @@ class TorchBackend:
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             found = read(self._classifier.encoder(ids, attend).last, attend)
         return np.asarray(found.float().cpu().numpy())
-
-
-def sees_gpu() -> bool:
-    """Whether torch finds a GPU that it can compute on."""
-    return torch.cuda.is_available()
 
 
 def _find(device: str) -> torch.device:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bertline.monitoring.log_settings import LogSettings
-from bertline.monitoring.redaction import redacted
+from bertline.monitoring.logs.redaction import redacted
+from bertline.monitoring.logs.settings import LogSettings
 from bertline.service import record as records
 from bertline.service.record import RequestRecord
 from bertline.service.route_table import template_of
@@ -38,7 +38,7 @@ ROUTES = "bertline.service.routes."
 
 
 class AccessLines(Protocol):
-    """What the lines are handed to: ``bertline.monitoring.logs.Logs``."""
+    """What the lines are handed to: ``bertline.monitoring.logs.logger.Logs``."""
 
     def access(self, level: str, message: str, fields: Mapping[str, object]) -> None:
         """Log one."""

@@ -14,40 +14,32 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from bertline import __version__
-from bertline.service import cors, refusals
-from bertline.service.abandoned import Abandoned
+from bertline.service import refusals
 from bertline.service.access_log import AccessLog
-from bertline.service.body_limit import BodyLimit
-from bertline.service.closing import Closing
+from bertline.service.edge import cors
+from bertline.service.edge.body_limit import BodyLimit
+from bertline.service.edge.disconnect import Abandoned
+from bertline.service.edge.draining import Closing
+from bertline.service.edge.head_as_get import HeadAsGet
+from bertline.service.edge.internal_errors import UnexpectedErrors
+from bertline.service.edge.prefix import Prefixed, RootPath
+from bertline.service.edge.proxies import Hosts, Proxies
+from bertline.service.edge.security_headers import SecurityHeaders
 from bertline.service.guard.middleware import Guard
 from bertline.service.guard.scopes import check_all_named
-from bertline.service.head import HeadAsGet
 from bertline.service.limits.middleware import LimitPerClient
 from bertline.service.measuring import MeasuredHttp
 from bertline.service.openapi import describing_guard
 from bertline.service.perimeter import Perimeter
-from bertline.service.prefix import Prefixed, RootPath
-from bertline.service.proxies import Hosts, Proxies
-from bertline.service.routes import (
-    admin,
-    health,
-    hf,
-    kserve,
-    metrics,
-    oauth,
-    oip,
-    openai,
-    own,
-    root,
-    sagemaker,
-    tei,
-    tei_model,
-)
+from bertline.service.routes import admin, health, kserve, metrics, oauth, openai, root, sagemaker
 from bertline.service.routes.context import refusals_of
-from bertline.service.security_headers import SecurityHeaders
-from bertline.service.serving import Serving
+from bertline.service.routes.hf import router as hf
+from bertline.service.routes.oip import router as oip
+from bertline.service.routes.own import router as own
+from bertline.service.routes.tei import model as tei_model
+from bertline.service.routes.tei import router as tei
 from bertline.service.tracing import Tracing
-from bertline.service.unexpected import UnexpectedErrors
+from bertline.serving.serving import Serving
 
 ROUTERS = [
     module.router

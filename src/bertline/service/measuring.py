@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bertline.inference.wire import Op
-from bertline.monitoring.metrics import Metrics
+from bertline.monitoring.metrics.registry import Metrics
 from bertline.service.guard.invalid_token import InvalidToken
 from bertline.service.limits.ledger import LimitReached
-from bertline.service.problems import Code, Problem
 from bertline.service.record import current, note_answer, note_problem
 from bertline.service.route_table import template_of
-from bertline.service.scheduler import BatchRecord
+from bertline.serving.problems import Code, Problem
+from bertline.serving.scheduler import BatchRecord
+from bertline.serving.wire import Op
 
 if TYPE_CHECKING:
-    from bertline.service.serving import Answered, Serving
+    from bertline.serving.serving import Answered, Serving
 
 
 class Measuring:

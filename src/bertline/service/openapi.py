@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from bertline.service.guard.scopes import needed
-from bertline.service.problems import STATUS, Code
+from bertline.service.problems import STATUS
+from bertline.serving.problems import Code
 
 SCHEMES = {
     "bearer": {

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bertline.errors import SettingsError
-from bertline.monitoring.log_settings import LogSettings
-from bertline.monitoring.traces import TraceSettings
+from bertline.monitoring.logs.settings import LogSettings
+from bertline.monitoring.traces.exporter import TraceSettings
+from bertline.service.edge.proxies import EdgeSettings
+from bertline.service.edge.tls import TlsSettings
 from bertline.service.guard.settings import AuthSettings
 from bertline.service.limits.settings import LimitSettings
-from bertline.service.proxies import EdgeSettings
-from bertline.service.tls import TlsSettings
 
 if TYPE_CHECKING:
-    from bertline.monitoring.logs import Logs
-    from bertline.monitoring.traces import Traces
+    from bertline.monitoring.logs.logger import Logs
+    from bertline.monitoring.traces.exporter import Traces
     from bertline.service.guard.issuer import Issuer
     from bertline.service.guard.keys import Keys
     from bertline.service.guard.middleware import Checks

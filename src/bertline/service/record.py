@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bertline.monitoring.redaction import MOST_TEXTS
+from bertline.monitoring.logs.redaction import MOST_TEXTS
 
 if TYPE_CHECKING:
-    from bertline.service.problems import Problem
-    from bertline.service.serving import Answered
+    from bertline.serving.problems import Problem
+    from bertline.serving.serving import Answered
 
 
 @dataclass(slots=True)

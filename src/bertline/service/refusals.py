@@ -11,8 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bertline.service.problems import Code, Problem
+from bertline.service.problems import response_of
 from bertline.service.route_table import methods_of
+from bertline.serving.problems import Code, Problem
 
 LONGEST_SHOWN_NAME = 60
 NOT_WHOLE = Problem(Code.INVALID_JSON, "The body is incomplete: send it again.")
@@ -45,7 +46,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 def _counted(request: Request, problem: Problem) -> Response:
     request.app.state.measuring.refused(problem)
-    return problem.response()
+    return response_of(problem)
 
 
 def _known_fields(request: Request) -> list[str]:
@@ -62,7 +63,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     if error.status_code == 405:  # the framework names the methods of the first route alone (RFC 9110, 10.2.1)
         headers["Allow"] = ", ".join(methods_of(request.app.routes, request.scope))
     # Whatever else refuses a path (a file that may not be read, say) has nothing to offer there.
-    return known.get(error.status_code, _no_such_path)(request).response(headers)
+    return response_of(known.get(error.status_code, _no_such_path)(request), headers)
 
 
 def problem_of(errors: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> Problem:

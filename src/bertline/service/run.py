@@ -19,22 +19,22 @@ from types import FrameType
 import uvicorn
 
 from bertline.errors import BertlineError, UsageError
-from bertline.monitoring.logs import configure
-from bertline.monitoring.metrics import Metrics
-from bertline.monitoring.traces import open_traces
+from bertline.monitoring.logs.logger import configure
+from bertline.monitoring.logs.tally import Tally
+from bertline.monitoring.metrics.registry import Metrics
+from bertline.monitoring.traces.exporter import open_traces
 from bertline.service.app import REFUSE, create_app
-from bertline.service.http1.connection import Http1Connection, Http1Settings
-from bertline.service.http1.grammar import Limits
-from bertline.service.models import Models
+from bertline.service.edge.http1.connection import Http1Connection, Http1Settings
+from bertline.service.edge.http1.grammar import Limits
+from bertline.service.edge.proxies import EdgeSettings, hosts_of
+from bertline.service.edge.shedding import Shedding
+from bertline.service.edge.tls import RenewableTls
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
-from bertline.service.problems import Problem
-from bertline.service.proxies import EdgeSettings, hosts_of
 from bertline.service.record import log_context
-from bertline.service.serving import Serving
 from bertline.service.settings import ServeSettings
-from bertline.service.shedding import Shedding
-from bertline.service.tally import Tally
-from bertline.service.tls import RenewableTls
+from bertline.serving.models import Models
+from bertline.serving.problems import Problem
+from bertline.serving.serving import Serving
 
 log = logging.getLogger(__name__)
 

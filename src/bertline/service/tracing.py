@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bertline.monitoring.trace_context import SpanContext, read_parent, read_state
-from bertline.monitoring.traces import Span
+from bertline.monitoring.traces.context import SpanContext, read_parent, read_state
+from bertline.monitoring.traces.exporter import Span
 from bertline.service.record import note_trace
 from bertline.service.route_table import template_of
-from bertline.service.scheduler import ORIGIN, BatchRecord
+from bertline.serving.scheduler import ORIGIN, BatchRecord
 
 if TYPE_CHECKING:
-    from bertline.monitoring.traces import Traces
+    from bertline.monitoring.traces.exporter import Traces
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"))
 PROBES = frozenset(("/health/live", "/health/ready", "/livez", "/readyz", "/metrics"))  # every few seconds, for ever

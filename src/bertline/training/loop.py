@@ -20,9 +20,10 @@ from torch import Tensor
 
 from bertline.encoder.heads import Classifier
 from bertline.errors import Interrupted, TrainingError
-from bertline.evaluation.calibration import softmax
 from bertline.evaluation.history import EpochRecord
-from bertline.evaluation.metrics import accuracy, macro_f1
+from bertline.machine.timing import Pace
+from bertline.statistics.calibration import softmax
+from bertline.statistics.metrics import accuracy, macro_f1
 from bertline.training.checkpoint import Position, State, save_state
 from bertline.training.device import Placement
 from bertline.training.objectives import to_device
@@ -33,7 +34,6 @@ from bertline.training.schedule import rate_factor
 from bertline.training.settings import TrainSettings
 from bertline.training.stop import StopRequest
 from bertline.training.task import Task, classification
-from bertline.training.timing import Pace
 
 SCORING_TOKENS = 4096
 _SHOWN_LINES = 8

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from bertline.evaluation.history import EpochRecord
-from bertline.training.timing import Span
+from bertline.machine.timing import Span
 
 
 @dataclass(frozen=True, slots=True)

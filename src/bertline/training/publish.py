@@ -11,19 +11,19 @@ from pydantic import JsonValue
 
 from bertline.bundle import Manifest, model_card, writing
 from bertline.bundle.engine import FULL
-from bertline.bundle.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.bundle.probes import Probes, choose
 from bertline.bundle.reference import ReferenceRows, Split, write_reference, write_token_counts
 from bertline.data.examples import Example
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.heads import Classifier
 from bertline.evaluation.baselines import Baseline, measure_baselines
-from bertline.evaluation.calibration import fit_temperature
 from bertline.evaluation.evaluate import Evaluation, evaluate
 from bertline.evaluation.history import EpochRecord
-from bertline.evaluation.intervals import Estimate
 from bertline.evaluation.report import write_report
 from bertline.evaluation.truth import read_truth
+from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
+from bertline.statistics.calibration import fit_temperature
+from bertline.statistics.intervals import Estimate
 from bertline.text import Tokenizer
 from bertline.training.prepare import Prepared
 from bertline.training.rows import Rows

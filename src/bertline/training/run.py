@@ -19,13 +19,13 @@ from bertline.encoder.heads import Classifier
 from bertline.encoder.source import find_model
 from bertline.errors import DestinationError, TrainingError
 from bertline.evaluation.history import EpochRecord
-from bertline.evaluation.intervals import Estimate
+from bertline.statistics.intervals import Estimate
 from bertline.text import Tokenizer
-from bertline.training.before import check_disk, check_start
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
+from bertline.training.estimate import measure_run
 from bertline.training.loop import Run, score
-from bertline.training.pace import measure_run
+from bertline.training.preflight import check_disk, check_start
 from bertline.training.prepare import Prepared, cut_fact, prepare, tokenise
 from bertline.training.progress import Plan, Progress
 from bertline.training.publish import Made, Measured, measure, publish

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from bertline.encoder.heads import Classifier
-from bertline.evaluation.calibration import Logits, softmax
 from bertline.evaluation.history import EpochRecord
-from bertline.evaluation.metrics import nll
+from bertline.statistics.calibration import Logits, softmax
+from bertline.statistics.metrics import nll
 from bertline.training.objectives import balanced_weights, classify
 from bertline.training.rows import Rows
 

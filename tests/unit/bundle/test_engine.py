@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from bertline.bundle.engine import FULL, Engine
-from bertline.bundle.exporter import FP32
+from bertline.export.exporter import FP32
 
 ONNX = {"name": "int8", "precision": "int8", "file": "engines/int8.onnx"}
 CASCADE = {"name": "cascade", "kind": "cascade", "precision": "int8", "parts": ("a", "b"), "threshold": 0.8}

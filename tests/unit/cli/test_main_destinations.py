@@ -23,7 +23,7 @@ __all__ = ["model"]
 # The command by its name: its words, and what it must not reach when its place cannot be written.
 WORK = {
     "train": ("train {table} --model {model} --max-tokens 32 --out {out}", "bertline.training.run.prepare"),
-    "distill": ("distill {bundle} {table} --layers 1 --out {out}", "bertline.training.distil.read_transfer"),
+    "distill": ("distill {bundle} {table} --layers 1 --out {out}", "bertline.training.distillation.run.read_transfer"),
     "predict": (
         "predict {bundle} --input {table} --output {out} --format csv",
         "bertline.cli.predict_table.load_predictor",
@@ -130,7 +130,7 @@ def test_optimize_is_refused_while_another_process_writes_the_bundle(
 ) -> None:
     """T13."""
     monkeypatch.setattr(sys, "argv", ["bertline", "optimize", str(teacher)])
-    monkeypatch.setattr("bertline.optimisation.run.Bench", None)
+    monkeypatch.setattr("bertline.optimization.run.Bench", None)
     with holding(teacher) as process, pytest.raises(SystemExit):
         main()
     assert f"is being written by process {process.pid} (" in capsys.readouterr().err
@@ -140,7 +140,7 @@ def test_optimize_asks_for_room_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """T12: where the bundle lies, and where engines are built."""
-    monkeypatch.setattr("bertline.optimisation.run.Bench", None)
+    monkeypatch.setattr("bertline.optimization.run.Bench", None)
     with disk(tmp_path / "disk", megabytes=8) as place:
         write_tiny_bundle(place / "tiny", engine=True, rows=30)
         monkeypatch.setattr(sys, "argv", ["bertline", "optimize", str(place / "tiny")])

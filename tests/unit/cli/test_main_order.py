@@ -37,8 +37,8 @@ READ = {
     "evaluate tiny rows.csv": "bertline.data.examples.read_examples",
     "predict tiny --input rows.csv --output out.csv": "bertline.cli.predict_table.take_survey",
     "predict tiny it": "bertline.cli.predict_texts.predict_stream",
-    "optimize tiny": "bertline.optimisation.run.Bench",
-    "distill tiny rows.csv --layers 1 --out small": "bertline.training.distil.check_heads",
+    "optimize tiny": "bertline.optimization.run.Bench",
+    "distill tiny rows.csv --layers 1 --out small": "bertline.training.distillation.run.check_heads",
 }
 
 
@@ -59,11 +59,11 @@ def test_an_engine_that_there_is_not(command: str, said: Any) -> None:
 @pytest.mark.parametrize("more", ["--student none", "--unlabelled none.csv", "--unlabelled tiny/config.json"])
 def test_what_optimize_reads_besides(more: str, said: Any) -> None:
     """T18."""
-    assert more.split()[1] in said(f"optimize tiny {more}", "bertline.optimisation.run.Bench")
+    assert more.split()[1] in said(f"optimize tiny {more}", "bertline.optimization.run.Bench")
 
 
 def test_optimize_misses_the_graph_before_it_reads_texts(said: Any) -> None:
     """T18."""
     write_tiny_bundle(Path("tiny"), overwrite=True, rows=12)
-    told = said("optimize tiny --unlabelled rows.csv", "bertline.optimisation.run.read_transfer")
+    told = said("optimize tiny --unlabelled rows.csv", "bertline.optimization.run.read_transfer")
     assert "tiny has no model.onnx: train it again" in told

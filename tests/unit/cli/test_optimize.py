@@ -13,9 +13,9 @@ from typer.testing import CliRunner, Result
 from bertline.bundle import load
 from bertline.cli.optimize import EPILOG, register
 from bertline.errors import BundleError, SettingsError
-from bertline.inference.instructions import processor
-from bertline.optimisation import run
-from bertline.optimisation.cold import ColdStart
+from bertline.machine.instructions import processor
+from bertline.optimization import run
+from bertline.optimization.cold_start import ColdStart
 from tests.unit.inference.tiny import write_tiny_bundle
 
 app = typer.Typer(pretty_exceptions_enable=False)

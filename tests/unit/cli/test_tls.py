@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from bertline.cli import tls as command
 from bertline.cli.tls import Files, register
 from bertline.errors import DestinationError, UsageError
-from bertline.service.tls import TlsSettings, context
+from bertline.service.edge.tls import TlsSettings, context
 from tests.programs import program
 
 app = typer.Typer(pretty_exceptions_enable=False)

@@ -15,7 +15,7 @@ from bertline.cli import top as module
 from bertline.cli.top import Server, Unreadable, address, key_of, refreshes
 from bertline.cli.top_frame import Frame
 from bertline.errors import UsageError
-from bertline.monitoring.metrics import Metrics
+from bertline.monitoring.metrics.registry import Metrics
 
 
 class Answers(BaseHTTPRequestHandler):

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from bertline.cli.top_frame import Frame, ModelLine, frame_of
 from bertline.cli.top_screen import screen
-from bertline.monitoring.metrics import Metrics
-from bertline.monitoring.snapshot import Snapshot
-from tests.unit.monitoring.test_snapshot import taken
+from bertline.monitoring.metrics.registry import Metrics
+from bertline.monitoring.metrics.snapshot import Snapshot
+from tests.unit.monitoring.metrics.test_snapshot import taken
 
 URL = "http://127.0.0.1:8000"
 FRAME = Frame(

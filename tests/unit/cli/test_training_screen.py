@@ -8,8 +8,8 @@ import pytest
 
 from bertline.cli import training_screen
 from bertline.cli.training_screen import TrainingScreen, time_sentence
+from bertline.machine.timing import Span
 from bertline.training.progress import Plan, Step
-from bertline.training.timing import Span
 
 
 class Clock:

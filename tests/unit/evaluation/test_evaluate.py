@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bertline.errors import TrainingError
-from bertline.evaluation import metrics
-from bertline.evaluation.calibration import softmax
 from bertline.evaluation.evaluate import EXCERPT_CHARACTERS, MISTAKES, Evaluation, evaluate, label_scores
+from bertline.statistics import metrics
+from bertline.statistics.calibration import softmax
 
 LABELS = ("bad", "fair", "good")
 

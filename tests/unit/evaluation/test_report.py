@@ -14,11 +14,11 @@ from bertline.errors import UsageError
 from bertline.evaluation.baselines import Baseline
 from bertline.evaluation.evaluate import Evaluation, evaluate
 from bertline.evaluation.history import EpochRecord
-from bertline.evaluation.intervals import wilson
 from bertline.evaluation.matrix import STRONGEST
-from bertline.evaluation.paired import compare
 from bertline.evaluation.report import write_report
 from bertline.evaluation.wording import calibration_note, confusion_note, verdict
+from bertline.statistics.intervals import wilson
+from bertline.statistics.paired import compare
 
 EVIL = "<script>alert('x')</script>"
 CSS = Path(__file__).parents[3] / "src" / "bertline" / "evaluation" / "report.css"

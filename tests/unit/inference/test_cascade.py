@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertline.data.batching import Batch, pad
-from bertline.inference.activation import softmax
 from bertline.inference.cascade import Cascade, unsure_rows
 from bertline.inference.predictor import Backend
+from bertline.statistics.activation import softmax
 
 SURE = 50  # ids from here on make the first network sure
 Array = np.ndarray[Any, Any]

@@ -15,12 +15,12 @@ import torch
 from transformers import AutoModel
 
 from bertline.bundle import load
-from bertline.bundle.graph import Graph
 from bertline.bundle.probes import EMBEDDING, PROBES
 from bertline.data.batching import Batch, pad
 from bertline.encoder.config import Family
 from bertline.encoder.heads import Pooling
 from bertline.errors import BundleError, EngineWarning
+from bertline.export.graph import Graph
 from bertline.inference import embed as module
 from bertline.inference import load_predictor
 from bertline.inference.embed import Embedder, EncoderBackend, load_embedder, normalised

@@ -15,9 +15,9 @@ import torch
 
 from bertline.bundle import Manifest, load, writing
 from bertline.bundle.engine import Engine
-from bertline.bundle.exporter import FP32, Recipe, export
-from bertline.bundle.network import Network
 from bertline.errors import BundleError, EngineWarning, SettingsError, UsageError
+from bertline.export.exporter import FP32, Recipe, export
+from bertline.export.network import Network
 from bertline.inference import load as module
 from bertline.inference import load_predictor
 from bertline.inference.predictor import Backend

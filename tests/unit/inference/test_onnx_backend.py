@@ -9,13 +9,13 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from bertline.bundle.exporter import FP32
-from bertline.bundle.graph import MICROSOFT, Graph
 from bertline.bundle.probes import EMBEDDING
 from bertline.data.batching import Batch, pad
 from bertline.encoder.config import Family
 from bertline.encoder.heads import Pooling
 from bertline.errors import BundleError
+from bertline.export.exporter import FP32
+from bertline.export.graph import MICROSOFT, Graph
 from bertline.inference import load_predictor
 from bertline.inference import onnx_backend as module
 from bertline.inference.onnx_backend import WIDE_TOKENS, OnnxBackend, OnnxEncoder, OnnxGraph

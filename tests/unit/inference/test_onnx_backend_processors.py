@@ -14,21 +14,21 @@ import torch
 
 from bertline.bundle import Manifest, load, writing
 from bertline.bundle.engine import Engine
-from bertline.bundle.exporter import FP32, Recipe, export
-from bertline.bundle.network import Network
 from bertline.bundle.probes import TOLERANCE, deviation
-from bertline.bundle.quantise import EIGHT_BITS, SEVEN_BITS
 from bertline.data.batching import pad
 from bertline.encoder.config import Family
 from bertline.encoder.encoder import Layer
 from bertline.encoder.heads import Pooling
+from bertline.export.exporter import FP32, Recipe, export
+from bertline.export.network import Network
+from bertline.export.quantise import EIGHT_BITS, SEVEN_BITS
 from bertline.inference import load_predictor
 from bertline.inference.onnx_backend import adds_in_16_bits, observe
-from bertline.optimisation import run
-from bertline.optimisation.calibrate import observe_inputs
-from bertline.optimisation.cold import ColdStart
-from bertline.optimisation.run import optimise
-from bertline.optimisation.settings import OptimizeSettings
+from bertline.optimization import run
+from bertline.optimization.calibrate import observe_inputs
+from bertline.optimization.cold_start import ColdStart
+from bertline.optimization.run import optimise
+from bertline.optimization.settings import OptimizeSettings
 from bertline.text import Truncation
 from tests.processors import EMULATED, OVERFLOWS, emulated
 from tests.unit.inference.tiny import TEXTS, VOCABULARY, logits_of, tiny_classifier, tiny_tokenizer, write_tiny_bundle
@@ -123,8 +123,8 @@ OPTIMISE = """
 import sys
 from pathlib import Path
 from bertline.optimisation import run
-from bertline.optimisation.cold import ColdStart
-from bertline.optimisation.settings import OptimizeSettings
+from bertline.optimization.cold_start import ColdStart
+from bertline.optimization.settings import OptimizeSettings
 run.measure_cold_start = lambda *_, **__: ColdStart(0.25, 42.0)
 run.optimise(Path(sys.argv[1]), OptimizeSettings.model_validate_json(sys.argv[2]), print)
 """

@@ -14,7 +14,7 @@ from bertline.bundle import load
 from bertline.data.batching import Batch
 from bertline.errors import BundleError
 from bertline.inference import Prediction, Predictor, TextClassifier, load_predictor
-from bertline.inference.activation import softmax
+from bertline.statistics.activation import softmax
 from tests.unit.inference.tiny import TEXTS, tiny_tokenizer
 
 

@@ -16,13 +16,13 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from bertline.bundle import Manifest, model_card, writing
 from bertline.bundle.engine import FULL
-from bertline.bundle.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.bundle.probes import Probes
 from bertline.bundle.reference import ReferenceRows, Split, write_reference, write_token_counts
 from bertline.data.batching import Batch, pad
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig, Family
 from bertline.encoder.heads import Classifier, Pooling
+from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.text import Tokenizer, Truncation
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from bertline.monitoring.log_table import FIELDS, TABLE
+from bertline.monitoring.logs.table import FIELDS, TABLE
 
 EVERY_LINE = {one.name for one in TABLE if one.when == "line"}
 

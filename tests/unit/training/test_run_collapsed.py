@@ -12,10 +12,10 @@ from bertline.cli.main import main
 from bertline.cli.training_screen import show_result
 from bertline.errors import TrainingError
 from bertline.inference import load_predictor
-from bertline.optimisation import run as optimisation
-from bertline.optimisation.cold import ColdStart
-from bertline.optimisation.run import optimise
-from bertline.optimisation.settings import OptimizeSettings
+from bertline.optimization import run as optimisation
+from bertline.optimization.cold_start import ColdStart
+from bertline.optimization.run import optimise
+from bertline.optimization.settings import OptimizeSettings
 from bertline.training.progress import Silent
 from bertline.training.run import Trained, train
 from tests.unit.training.conftest import sentences, write_csv

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bertline.service.guard import credentials
+from bertline.service.guard.cached_table import Refreshed
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.records import ApiKeyRecord
-from bertline.service.guard.refreshed import Refreshed
 from bertline.service.guard.store import AuthDatabaseError, Store
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 
 REFRESH_S = 5.0  # in which a revocation reaches every process
 DAY_S = 86_400

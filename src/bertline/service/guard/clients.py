@@ -9,7 +9,7 @@ from bertline.service.guard.client import Scope
 from bertline.service.guard.failures import Failures
 from bertline.service.guard.records import ClientRecord
 from bertline.service.guard.store import AuthDatabaseError, Store
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 
 LONGEST_ID = 32  # that is remembered of what was sent
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
 from bertline.errors import BertlineError, SettingsError
-from bertline.service.guard.fetched import Document, Fetcher, Unreadable
+from bertline.service.guard.documents import Document, Fetcher, Unreadable
 from bertline.service.guard.keys import VerifyingKey, verifying_keys
 from bertline.service.tracing import outgoing_headers
 

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 
 LIMIT = 10
 WINDOW_S = 60.0

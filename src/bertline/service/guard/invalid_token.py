@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 
 
 class Check(StrEnum):

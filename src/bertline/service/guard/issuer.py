@@ -8,7 +8,7 @@ from bertline.service.guard.client import Scope
 from bertline.service.guard.clients import Clients
 from bertline.service.guard.signing import SigningKeys
 from bertline.service.guard.token_request import TokenRequest
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 
 GRANT = "client_credentials"
 

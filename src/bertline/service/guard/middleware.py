@@ -13,7 +13,8 @@ from starlette.types import Scope as AsgiScope
 
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.scopes import needed
-from bertline.service.problems import Code, Problem
+from bertline.service.problems import response_of
+from bertline.serving.problems import Code, Problem
 
 ANONYMOUS = Client("anonymous", frozenset(Scope), "anonymous")
 KEY_PREFIX = "bl_"
@@ -50,7 +51,7 @@ class Guard:
         app: ASGIApp,
         tokens: Checks | None = None,
         keys: Checks | None = None,
-        refuse: Callable[[AsgiScope, Problem], Response] = lambda _, problem: problem.response(),
+        refuse: Callable[[AsgiScope, Problem], Response] = lambda _, problem: response_of(problem),
         failed: Callable[[Problem], None] = lambda _: None,
     ) -> None:
         self._app, self._tokens, self._keys, self._refuse, self._failed = app, tokens, keys, refuse, failed

@@ -17,7 +17,7 @@ from typing import Self
 from bertline.errors import BertlineError, SettingsError
 from bertline.service.guard.discovery import Discovery, KeySet, checked_issuer
 from bertline.service.guard.keys import VerifyingKey
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 
 SHORTEST_REFRESH_S, LONGEST_REFRESH_S = 60.0, 86_400.0  # whatever Cache-Control asks for
 UNKNOWN_KEY_EVERY_S = 30.0

@@ -9,8 +9,8 @@ from functools import lru_cache
 from starlette.routing import BaseRoute, Mount, compile_path
 
 from bertline.service.guard.client import Scope
-from bertline.service.model_names import converted
 from bertline.service.route_table import every, template_of
+from bertline.service.routes.model_names import converted
 
 # Whoever starts, stops or balances asks these and has no credential; they tell nothing but up or down. The last three
 # are how a credential is obtained and checked: the first of them asks for a client's secret itself, the others publish

@@ -15,9 +15,9 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from bertline.service.guard.cached_table import Refreshed
 from bertline.service.guard.keys import VerifyingKey, verifying_keys
 from bertline.service.guard.records import SigningKeyRecord
-from bertline.service.guard.refreshed import Refreshed
 from bertline.service.guard.store import Store
 
 ALGORITHM = "ES256"

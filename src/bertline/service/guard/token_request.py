@@ -11,7 +11,7 @@ import binascii
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote_plus
 
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 
 MAX_FIELDS = 32
 FORM = "application/x-www-form-urlencoded"

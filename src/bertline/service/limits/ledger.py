@@ -13,10 +13,10 @@ from hashlib import sha256
 from typing import NamedTuple, Self
 
 from bertline.service.limits.buckets import MICRO, Account, Charge, Return
+from bertline.service.limits.headers import Fields, Standing, Wait, fields, policies, standings, waits
 from bertline.service.limits.settings import ClientLimits, LimitSettings
-from bertline.service.limits.standing import Fields, Standing, Wait, fields, policies, standings, waits
 from bertline.service.limits.store import Outage, Store, open_store
-from bertline.service.problems import Code, Problem
+from bertline.serving.problems import Code, Problem
 
 FOR_NOTHING = (429, 500, 503)  # answers to requests that brought their client nothing; not 504, whose time it sets
 LONGEST_NAME = 255  # of a client in the store; a longer one becomes its hash

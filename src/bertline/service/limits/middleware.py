@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertline.service.guard.client import Client
 from bertline.service.limits.ledger import Ledger, Limits, current
-from bertline.service.problems import Problem
+from bertline.service.problems import response_of
+from bertline.serving.problems import Problem
 
 LARGEST_UNREAD = 65_536  # bytes of a refused body that are thrown away, so that the connection can be used again
 
@@ -34,7 +35,7 @@ class LimitPerClient:
         self,
         app: ASGIApp,
         limits: Limits,
-        refuse: Callable[[Scope, Problem], Response] = lambda _, problem: problem.response(),
+        refuse: Callable[[Scope, Problem], Response] = lambda _, problem: response_of(problem),
         on_refused: Callable[[Problem], None] = lambda _: None,
     ) -> None:
         self._app, self._limits, self._refuse, self._on_refused = app, limits, refuse, on_refused

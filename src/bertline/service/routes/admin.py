@@ -11,12 +11,12 @@ from pathlib import Path
 from fastapi import APIRouter, Depends, Request
 
 from bertline.service.guard.middleware import ANONYMOUS
-from bertline.service.json_body import JsonRoute
-from bertline.service.model_names import converted
-from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import UNREAD, AsJson, ServingNow, error_answers
-from bertline.service.routes.own import described
-from bertline.service.schema import LoadRequest, ModelState
+from bertline.service.routes.json_body import JsonRoute
+from bertline.service.routes.model_names import converted
+from bertline.service.routes.own.router import described
+from bertline.service.routes.own.schema import LoadRequest, ModelState
+from bertline.serving.problems import Code, Problem
 
 # A proxy on this machine makes every client look local; these headers give it away.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-prefix", "x-real-ip", "via")

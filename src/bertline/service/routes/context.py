@@ -12,12 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
-from bertline.service import notes
-from bertline.service.json_body import JsonRoute
-from bertline.service.problems import STATUS, Code, ErrorBody, Problem
+from bertline.service.problems import STATUS, ErrorBody, response_of
 from bertline.service.refusals import NOT_WHOLE, problem_of
-from bertline.service.serving import Answered, Serving
+from bertline.service.routes import notes
+from bertline.service.routes.json_body import JsonRoute
 from bertline.service.settings import ServeSettings
+from bertline.serving.problems import Code, Problem
+from bertline.serving.serving import Answered, Serving
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -139,6 +140,6 @@ def refusals_of(routers: Iterable[APIRouter]) -> Callable[[Scope, Problem], Resp
             if route.matches(scope)[0] is Match.FULL:
                 answer: Response = route.shape(problem)
                 return answer
-        return problem.response()
+        return response_of(problem)
 
     return refuse

@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from bertline.service.notes import hint, note_ignored, shown
-from bertline.service.problems import Code, Problem
+from bertline.service.routes.notes import hint, note_ignored, shown
+from bertline.serving.problems import Code, Problem
 
 
 class Tolerant(BaseModel):
-    """Part of a body whose unknown fields are ignored; the answer's header names them (``bertline.service.notes``)."""
+    """Part of a body whose unknown fields are ignored; the answer's header names them."""
 
     model_config = ConfigDict(extra="allow", strict=True)
     at: ClassVar[str] = ""  # where in the body it is, as in "parameters."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import ServingNow, error_answers
-from bertline.service.schema import Health
+from bertline.service.routes.own.schema import Health
+from bertline.serving.problems import Code, Problem
 
 router = APIRouter(tags=["health"])
 

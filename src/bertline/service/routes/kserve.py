@@ -17,11 +17,12 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
-from bertline.service.model_names import converted
-from bertline.service.problems import STATUS, Code, ErrorBody, Problem
+from bertline.service.problems import STATUS, ErrorBody
 from bertline.service.refusals import field_name, problem_of
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
 from bertline.service.routes.fields import Exact, Tolerant
+from bertline.service.routes.model_names import converted
+from bertline.serving.problems import Code, Problem
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 # Answered in the service's own shape, after a request has left its route.

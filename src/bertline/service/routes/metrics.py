@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from bertline.monitoring.metrics import CONTENT_TYPE
+from bertline.monitoring.metrics.registry import CONTENT_TYPE
 from bertline.service.measuring import Measuring
 
 router = APIRouter(tags=["health"])

@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 from bertline.service.guard.client import Scope
 from bertline.service.guard.issuer import GRANT, Issuer
 from bertline.service.guard.token_request import FORM, token_request
-from bertline.service.problems import Code, Problem
+from bertline.service.problems import STATUS, status_of
 from bertline.service.routes.context import UNREAD, dialect
+from bertline.serving.problems import Code, Problem
 
 TOKEN_PATH = "/oauth/token"
 JWKS_PATH = "/.well-known/jwks.json"
@@ -71,8 +72,8 @@ class ServerMetadata(BaseModel):
 
 def refusal(problem: Problem) -> Response:
     """A problem in the words of OAuth."""
-    others = "invalid_request" if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
-    status, error = ERRORS.get(problem.code, (problem.status, others))
+    others = "invalid_request" if status_of(problem) < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+    status, error = ERRORS.get(problem.code, (status_of(problem), others))
     body = OAuthError(error=error, error_description=problem.message).model_dump()
     return JSONResponse(body, status, {"Cache-Control": "no-store", "Pragma": "no-cache", **problem.headers})
 
@@ -80,7 +81,7 @@ def refusal(problem: Problem) -> Response:
 def _answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
     by_status: dict[int, set[str]] = {}
     for code in codes:
-        status, error = ERRORS.get(code, (HTTPStatus(int(Problem(code, "").status)), "invalid_request"))
+        status, error = ERRORS.get(code, (STATUS[code], "invalid_request"))
         by_status.setdefault(int(status), set()).add(error)
     return {
         status: {"model": OAuthError, "description": ", ".join(sorted(names))} for status, names in by_status.items()

@@ -19,17 +19,17 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
-from bertline.service.model_names import converted
-from bertline.service.notes import note, note_ignored
-from bertline.service.problems import Code, Problem
-from bertline.service.reading import Policy
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
 from bertline.service.routes.fields import Exact, Tolerant
 from bertline.service.routes.kserve import body_of, parsed, refusals, status_of
-from bertline.service.schema import OpenAIModel
-from bertline.service.serving import Answered, Serving
-from bertline.service.texts import check_texts, place_of
-from bertline.service.version import Version
+from bertline.service.routes.model_names import converted
+from bertline.service.routes.notes import note, note_ignored
+from bertline.service.routes.own.schema import OpenAIModel
+from bertline.serving.problems import Code, Problem
+from bertline.serving.reader import Policy
+from bertline.serving.serving import Answered, Serving
+from bertline.serving.texts import check_texts, place_of
+from bertline.serving.version import Version
 from bertline.text import why_unread
 
 # Where OpenAI has a name of its own.

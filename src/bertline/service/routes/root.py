@@ -17,13 +17,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from bertline.service.problems import Code, Problem
-from bertline.service.routes import hf, tei
 from bertline.service.routes.context import MODEL_ERRORS, UNREAD, AsJson, error_answers
-from bertline.service.routes.hf import NumberedRoute, PipelineRoute, hf_errors
-from bertline.service.routes.tei_answers import TeiRoute, tei_errors
-from bertline.service.routes.tei_inputs import MODEL_IN_PATH, MODEL_PATH
-from bertline.service.routes.tei_schema import TeiScore
+from bertline.service.routes.hf import router as hf
+from bertline.service.routes.hf.router import NumberedRoute, PipelineRoute, hf_errors
+from bertline.service.routes.tei import router as tei
+from bertline.service.routes.tei.answers import TeiRoute, tei_errors
+from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH
+from bertline.service.routes.tei.schema import TeiScore
+from bertline.serving.problems import Code, Problem
 
 EMBED_ONLY = frozenset({"normalize", "dimensions", "prompt_name"})
 CLIENT = "hf_hub/"  # in the User-Agent of huggingface_hub

@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 
-from bertline.service.problems import Code, Problem
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
 from bertline.service.routes.fields import Tolerant
+from bertline.service.routes.hf.pipeline import PipelineParameters
 from bertline.service.routes.kserve import body_of, parsed, refusals, refused
-from bertline.service.routes.pipeline import PipelineParameters
-from bertline.service.routes.tei_answers import scores
-from bertline.service.table_body import texts_of
-from bertline.service.texts import blank
+from bertline.service.routes.table_body import texts_of
+from bertline.service.routes.tei.answers import scores
+from bertline.serving.problems import Code, Problem
+from bertline.serving.texts import blank
 
 JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
 FORMATS: dict[str, Literal["csv", "jsonl"]] = {LINES: "jsonl", CSV: "csv"}

@@ -1,0 +1,325 @@
+"""Our encoder as an ONNX graph: dynamic in batch and tokens, the head inside, written operator by operator.
+
+Inputs: ``ids`` [batch, tokens], padded on the right, and ``lengths`` [batch]. Output: ``logits`` [batch, labels].
+The graph of embeddings (``export_embedding``) also has ``embedding`` [batch, hidden] and ``hidden`` [batch, tokens,
+hidden].
+
+- Products are on [batch · tokens, hidden], so that the bias is added by the product itself.
+- What the head reads of the last layer is [CLS] alone. Its query meets the keys through Wₖᵀq, and the values are mixed
+  before Wᵥ is applied (both products are associative), so that layer costs two passes over the states instead of
+  twelve hidden² products per token: a sixth of a model of six layers is not computed, and no answer changes.
+- Residual, bias and LayerNorm are separate operators: onnxruntime's fused one takes nine times as long as its
+  LayerNormalization (measured, docs/log.md).
+- Quantised products take activations in eight bits with ranges fixed beforehand (``quantise``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bertline.bundle.engine import Engine
+from bertline.bundle.probes import EMBEDDING as EMBEDDING
+from bertline.encoder.heads import Classifier
+from bertline.export.graph import MICROSOFT, Graph, Stored, stored_tensors
+from bertline.export.network import Network
+from bertline.export.quantise import SEVEN_BITS, Observed, quantise_rows
+
+Array = np.ndarray[Any, Any]
+FP32 = Engine(name="fp32", precision="fp32", file="model.onnx")
+_INPUTS = {"ids": ("batch", "tokens"), "lengths": ("batch",)}
+_HIDDEN_SCORE = np.float32(-1e30)  # of a padding token, before the softmax
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an engine computes a network; the defaults are fp32.
+
+    Attributes:
+        observed: each quantised product's input as it was seen, by the product's name (``3.up``); none of them is fp32.
+        float_products: products that stay in fp32 although their input was observed.
+        balanced: products whose input's outliers are moved into the weight, for one more multiplication.
+        largest: greatest quantised weight of a product.
+        small_table: the embedding table in int8 with a scale per row, other left-over weights in fp16.
+        vocabulary: for each id the row of a smaller table, [vocab]; ``kept`` are the ids of its rows.
+        stored: tensors of the checkpoint that the graph refers to instead of holding them.
+        taps: also output the input of every product, to find its range.
+    """
+
+    observed: Observed = field(default_factory=dict)
+    float_products: frozenset[str] = frozenset()
+    balanced: frozenset[str] = frozenset()
+    largest: int = SEVEN_BITS
+    small_table: bool = False
+    vocabulary: Array | None = None
+    kept: Array | None = None
+    stored: Mapping[str, Stored] = field(default_factory=dict)
+    taps: bool = False
+
+
+def export(network: Network, recipe: Recipe | None = None) -> bytes:
+    """The network's ONNX model."""
+    return _Export(network, recipe or Recipe()).model()
+
+
+def write_fp32_engine(bundle: Path, classifier: Classifier) -> None:
+    """Write the graph of the engine ``FP32``; its weights are those of ``model.safetensors`` beside it."""
+    stored = stored_tensors(bundle / "model.safetensors")
+    (bundle / str(FP32.file)).write_bytes(export(Network.of(classifier), Recipe(stored=stored)))
+
+
+def export_embedding(network: Network, stored: Mapping[str, Stored] | None = None) -> bytes:
+    """The network's sentence embeddings as an ONNX model, in fp32, whatever its pooling.
+
+    Outputs: ``embedding`` [batch, hidden], the mean of the last layer's states over the real tokens (Reimers and
+    Gurevych 2019, and the mean pooling of sentence-transformers); ``hidden`` [batch, tokens, hidden], those states,
+    without meaning on padding; ``logits`` [batch, labels], computed from the same states, by which a loader tells from
+    the bundle's probes whether the machine computes the graph right.
+
+    Args:
+        network: the full one of a bundle.
+        stored: tensors of its checkpoint that the graph refers to instead of holding them.
+    """
+    return _Export(network, Recipe(stored=stored or {})).embedding_model()
+
+
+def write_embedding(bundle: Path, classifier: Classifier) -> None:
+    """Write the graph of embeddings, ``EMBEDDING``; its weights are those of ``model.safetensors`` beside it."""
+    stored = stored_tensors(bundle / "model.safetensors")
+    (bundle / EMBEDDING).write_bytes(export_embedding(Network.of(classifier), stored))
+
+
+class _Export:
+    def __init__(self, network: Network, recipe: Recipe) -> None:
+        self.network, self.recipe, self.config = network, recipe, network.config
+        self.graph = Graph(recipe.stored)
+        self.inputs: dict[str, str] = {}  # of each product, by its name
+        self.shape = self.graph.add("Shape", "ids")
+        self.wholes: dict[int, str] = {}  # [batch, tokens, width], by width
+
+    def model(self) -> bytes:
+        """The graph of logits."""
+        last = self.config.layers - 1
+        states = self._layers(last)
+        if self.network.pooling == "cls":
+            pooled = self._last_layer(states, last)
+        else:
+            pooled = self._mean(self._whole(self._layer(states, last)))
+        outputs = {"logits": self._head(pooled)} | (self.inputs if self.recipe.taps else {})
+        return self.graph.finish(_INPUTS, outputs)
+
+    def embedding_model(self) -> bytes:
+        """The graph of embeddings: every layer for every token."""
+        hidden = self._whole(self._layers(self.config.layers))
+        mean = self._mean(hidden)
+        cls = self.network.pooling == "cls"
+        logits = self._head(self._first(hidden) if cls else mean)
+        width = self.config.hidden
+        shapes: dict[str, tuple[str | int, ...]] = {
+            "embedding": ("batch", width),
+            "hidden": ("batch", "tokens", width),
+        }
+        return self.graph.finish(_INPUTS, {"embedding": mean, "hidden": hidden, "logits": logits}, shapes)
+
+    # ------------------------------------------------------------------------------------------- parts
+
+    def _layers(self, number: int) -> str:
+        """The states after the first ``number`` layers: [batch · tokens, hidden]."""
+        states = self._embeddings()
+        for layer in range(number):
+            states = self._layer(states, layer)
+        return states
+
+    def _whole(self, states: str, width: int | None = None) -> str:
+        """States by text and token: [batch, tokens, width]; of the hidden width unless told."""
+        width = width or self.config.hidden
+        if width not in self.wholes:
+            last = self.graph.constant(np.array([width]))
+            self.wholes[width] = self.graph.add("Concat", self.shape, last, axis=0)
+        return self.graph.add("Reshape", states, self.wholes[width])
+
+    def _flat(self, states: str, width: int | None = None) -> str:
+        """States one below the other: [batch · tokens, width]; of the hidden width unless told."""
+        width = width or self.config.hidden
+        return self.graph.add("Reshape", states, self.graph.constant(np.array([-1, width]), f"flat {width}"))
+
+    def _first(self, states: str) -> str:
+        """The states of [CLS], of [batch, tokens, hidden]: [batch, hidden]."""
+        return self.graph.add("Gather", states, self.graph.constant(np.int64(0)), axis=1)
+
+    def _embeddings(self) -> str:
+        """Token + position (+ segment 0) embeddings, normalised: [batch · tokens, hidden]."""
+        graph, network = self.graph, self.network
+        first, tokens = graph.constant(np.array([0])), graph.add("Shape", "ids", start=1, end=2)
+        name, position = network.named("encoder.embeddings.position.weight")
+        segment = self._segment()
+        # A table that lies in another file is left as it is there; else the sum is stored, one operator less.
+        apart = segment is not None and name in self.recipe.stored
+        if segment is not None and not apart:
+            name, position = f"{name}+segment", position + segment
+        positions = graph.add("Slice", self._left_over(position, name), first, tokens, first)
+        if segment is not None and apart:
+            positions = graph.add("Add", positions, graph.constant(segment))
+        summed = graph.add("Add", self._rows_of_table(), positions)
+        return self._flat(self._norm(summed, "encoder.embeddings.norm"))
+
+    def _segment(self) -> Array | None:
+        """The embedding of segment 0, [hidden]; None where the family has no segments."""
+        parameter = "encoder.embeddings.segment.weight"
+        if not self.network.has(parameter):
+            return None
+        row: Array = self.network.named(parameter)[1][0]
+        return row
+
+    def _rows_of_table(self) -> str:
+        """Token embeddings of ``ids``: [batch, tokens, hidden]."""
+        graph, recipe = self.graph, self.recipe
+        name, table = self.network.named("encoder.embeddings.token.weight")
+        ids = "ids"
+        if recipe.vocabulary is not None and recipe.kept is not None:
+            ids = graph.add("Gather", graph.constant(recipe.vocabulary.astype(np.int32), "vocabulary"), ids)
+            name, table = f"{name}.kept", table[recipe.kept]
+        if not recipe.small_table:
+            return graph.add("Gather", graph.constant(table, name), ids)
+        quantised, scale = quantise_rows(table)
+        rows = graph.add("Cast", graph.add("Gather", graph.constant(quantised), ids), to=1)
+        return graph.add("Mul", rows, graph.add("Gather", graph.constant(scale[:, None]), ids))
+
+    def _layer(self, states: str, layer: int) -> str:
+        """One whole layer on [batch · tokens, hidden]."""
+        graph, prefix = self.graph, f"encoder.layers.{layer}"
+        quantised = self._eight_bits(states, f"{layer}.qkv", f"{prefix}.attention.qkv")
+        projected = [
+            self._product(states, f"{layer}.qkv", f"{prefix}.attention.qkv", part, quantised) for part in range(3)
+        ]
+        heads = self.network.heads(layer)
+        width = heads * self.config.head_size
+        query, key, value = (self._whole(one, width) for one in projected)
+        mixed = graph.add("Attention", query, key, value, "", "", "", "lengths", q_num_heads=heads, kv_num_heads=heads)
+        return self._after_attention(self._flat(mixed, width), states, layer)
+
+    def _last_layer(self, states: str, layer: int) -> str:
+        """The last layer for [CLS] alone: [batch, hidden]."""
+        graph, prefix = self.graph, f"encoder.layers.{layer}"
+        hidden, heads, size = self.config.hidden, self.network.heads(layer), self.config.head_size
+        states = self._whole(states)
+        first = self._first(states)
+        key_weight, value_weight = (self.network.named(f"{prefix}.attention.qkv.weight", part)[1] for part in (1, 2))
+        value_bias = self.network.named(f"{prefix}.attention.qkv.bias", 2)[1]
+        query = self._dense(first, f"{prefix}.attention.qkv")
+        per_head = graph.constant(np.array([-1, heads, size]))
+        query = graph.add("Transpose", graph.add("Reshape", query, per_head), perm=[1, 0, 2])
+        # The key's bias adds the same to every score of a query: the softmax does not see it.
+        keys = self._left_over(key_weight.reshape(heads, size, hidden) / np.float32(np.sqrt(size)))
+        wanted = graph.add("Transpose", graph.add("MatMul", query, keys), perm=[1, 0, 2])
+        scores = graph.add("FusedMatMul", wanted, states, domain=MICROSOFT, transB=1)
+        real = graph.add("Unsqueeze", self._real(), graph.constant(np.array([1])))
+        scores = graph.add("Where", real, scores, graph.constant(_HIDDEN_SCORE))
+        mixed = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), states)
+        values = self._left_over(value_weight.reshape(heads, size, hidden).transpose(0, 2, 1))
+        mixed = graph.add("MatMul", graph.add("Transpose", mixed, perm=[1, 0, 2]), values)
+        mixed = self._flat(graph.add("Transpose", mixed, perm=[1, 0, 2]), heads * size)
+        return self._after_attention(graph.add("Add", mixed, graph.constant(value_bias)), first, layer)
+
+    def _after_attention(self, mixed: str, states: str, layer: int) -> str:
+        """Output projection and feed-forward network, each with residual and norm."""
+        add, prefix = self.graph.add, f"encoder.layers.{layer}"
+        projected = self._product(mixed, f"{layer}.out", f"{prefix}.attention.out")
+        states = self._norm(add("Add", projected, states), f"{prefix}.attention_norm")
+        inner = self._activation(self._product(states, f"{layer}.up", f"{prefix}.up"))
+        fed = self._product(inner, f"{layer}.down", f"{prefix}.down")
+        return self._norm(add("Add", fed, states), f"{prefix}.feed_forward_norm")
+
+    def _mean(self, states: str) -> str:
+        """Mean of the real tokens' states, of [batch, tokens, hidden]: [batch, hidden]."""
+        add, constant = self.graph.add, self.graph.constant
+        last, middle = constant(np.array([-1])), constant(np.array([1]))
+        weights = add("Unsqueeze", add("Cast", self._real(), to=1), last)
+        summed = add("ReduceSum", add("Mul", states, weights), middle, keepdims=0)
+        return add("Div", summed, add("Unsqueeze", add("Cast", "lengths", to=1), last))
+
+    def _head(self, pooled: str) -> str:
+        if self.network.pooling == "cls":
+            activation = "Tanh" if self.config.family == "bert" else "Relu"
+            pooled = self.graph.add(activation, self._dense(pooled, "head.dense"))
+        return self._dense(pooled, "head.out")
+
+    # ------------------------------------------------------------------------------------------- operators
+
+    def _real(self) -> str:
+        """True on real tokens: [batch, tokens]."""
+        add, constant = self.graph.add, self.graph.constant
+        tokens = add("Squeeze", add("Shape", "ids", start=1, end=2))
+        places = add("Range", constant(np.int64(0)), tokens, constant(np.int64(1)))
+        lengths = add("Unsqueeze", "lengths", constant(np.array([1])))
+        return add("Less", add("Unsqueeze", places, constant(np.array([0]))), lengths)
+
+    def _norm(self, states: str, parameter: str) -> str:
+        parameters = (self.network.named(f"{parameter}.{part}") for part in ("weight", "bias"))
+        weight, bias = (self.graph.constant(value, name) for name, value in parameters)
+        return self.graph.add("LayerNormalization", states, weight, bias, epsilon=self.config.norm_eps, axis=-1)
+
+    def _activation(self, states: str) -> str:
+        kind = self.config.activation
+        if kind in ("gelu_new", "gelu_pytorch_tanh"):
+            return self.graph.add("Gelu", states, approximate="tanh")
+        if kind == "silu":
+            return self.graph.add("Mul", states, self.graph.add("Sigmoid", states))
+        return self.graph.add({"gelu": "Gelu", "relu": "Relu"}[kind], states)
+
+    def _eight_bits(self, states: str, product: str, parameter: str) -> tuple[str, str, str, Array | None] | None:
+        """A product's input in eight bits, its scale and zero point, and what its channels were divided by.
+
+        None where the product stays in fp32.
+        """
+        self.inputs[product] = states
+        observed = self.recipe.observed.get(product)
+        if observed is None or product in self.recipe.float_products:
+            return None
+        divisor = None
+        if product in self.recipe.balanced:
+            parts = [self.network.tensors[name] for name in self.network.table[f"{parameter}.weight"]]
+            divisor = observed.balance(np.concatenate(parts))
+            states = self.graph.add("Mul", states, self.graph.constant(1 / divisor))
+        limits = observed.range(divisor)
+        scale = self.graph.constant(np.float32(limits.scale))
+        zero = self.graph.constant(np.uint8(limits.zero_point))
+        return self.graph.add("QuantizeLinear", states, scale, zero), scale, zero, divisor
+
+    def _product(
+        self,
+        states: str,
+        product: str,
+        parameter: str,
+        part: int = 0,
+        quantised: tuple[str, str, str, Array | None] | None = None,
+    ) -> str:
+        """``states`` · weightᵀ + bias, in eight bits where the recipe says so."""
+        quantised = quantised or self._eight_bits(states, product, parameter)
+        if quantised is None:
+            return self._dense(states, parameter, part)
+        weight, bias = (self.network.named(f"{parameter}.{one}", part)[1] for one in ("weight", "bias"))
+        eight, input_scale, zero, divisor = quantised
+        whole, scale = quantise_rows(weight if divisor is None else weight * divisor, self.recipe.largest)
+        constant = self.graph.constant
+        return self.graph.add(
+            "MatMulIntegerToFloat",
+            *(eight, constant(whole.T), input_scale, constant(scale), zero, "", constant(bias)),
+            domain=MICROSOFT,
+        )
+
+    def _dense(self, states: str, parameter: str, part: int = 0) -> str:
+        """``states`` · weightᵀ + bias in fp32."""
+        (name, weight), (bias_name, bias) = (self.network.named(f"{parameter}.{p}", part) for p in ("weight", "bias"))
+        weight_name = self._left_over(weight, name)
+        return self.graph.add("Gemm", states, weight_name, self.graph.constant(bias, bias_name), transB=1)
+
+    def _left_over(self, weight: Array, name: str | None = None) -> str:
+        """A weight that is not quantised; a small engine stores it in fp16 and widens it when it is loaded."""
+        if not self.recipe.small_table:
+            return self.graph.constant(weight.astype(np.float32), name)
+        return self.graph.add("Cast", self.graph.constant(weight.astype(np.float16), name and f"{name}.half"), to=1)

@@ -1,0 +1,1 @@
+"""What is generated from the tables: dashboards, alerts, recording rules, index templates."""

@@ -1,0 +1,150 @@
+"""Files for Prometheus: what to scrape, what to record, when to call somebody, and the tests of those rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bertline.errors import UsageError
+from bertline.monitoring.dashboards.alert_examples import EXAMPLES, Example
+from bertline.monitoring.dashboards.alerts import ALERTS, JOB, Alert
+from bertline.monitoring.dashboards.objectives import recorded
+from bertline.monitoring.dashboards.yaml_files import yaml_of
+
+CONFIG, RULES = "prometheus/prometheus.yml", "prometheus/rules.yml"
+# Stories by the time between two values; promtool evaluates all rules as often, so those of days have their own file.
+RULE_TESTS = {"1m": "prometheus/rules-test.yml", "15m": "prometheus/rules-test-days.yml"}
+RUNBOOK = "docs/runbook.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """How Prometheus reaches the servers.
+
+    Attributes:
+        targets: ``host:port`` of each, or ``https://host:port``; all with TLS or none.
+        key_file: path, on Prometheus' machine, of a file with a key or token of the scope metrics.
+        runbook: where the runbook is; a section's anchor is appended.
+        interval_s: between two readings.
+
+    Raises:
+        UsageError: a target is no address, or some have TLS and others do not.
+    """
+
+    targets: tuple[str, ...] = ("127.0.0.1:8000",)
+    key_file: str | None = None
+    runbook: str = RUNBOOK
+    interval_s: int = 15
+
+    def __post_init__(self) -> None:
+        if len({one.startswith("https://") for one in self.targets}) != 1:
+            raise UsageError("targets with https:// and others cannot be in one job: name those of one kind")
+        for one in self.addresses:
+            _, colon, port = one.rpartition(":")
+            if not colon or not port.isdecimal() or "/" in one:
+                raise UsageError(f"{one} is not a target: write host:port, or https://host:port")
+
+    @property
+    def scheme(self) -> str:
+        """Of all targets."""
+        return "https" if self.targets[0].startswith("https://") else "http"
+
+    @property
+    def addresses(self) -> list[str]:
+        """Of each target, ``host:port``."""
+        return [one.removeprefix("https://").removeprefix("http://").rstrip("/") for one in self.targets]
+
+
+def files(scrape: Scrape) -> dict[str, str]:
+    """The files by their paths: the configuration, the rules, and their tests for ``promtool test rules``."""
+    return {
+        CONFIG: yaml_of(_config(scrape), comment="Prometheus for bertline: promtool check config prometheus.yml"),
+        RULES: yaml_of(
+            {"groups": _groups(scrape)}, comment="Recorded shares and alerts: promtool check rules rules.yml"
+        ),
+        **{
+            name: yaml_of(
+                _rule_tests(every), comment="Every alert, and its silence: promtool test rules rules-test*.yml"
+            )
+            for every, name in RULE_TESTS.items()
+        },
+    }
+
+
+def _config(scrape: Scrape) -> dict[str, Any]:
+    job: dict[str, Any] = {"job_name": JOB, "scheme": scrape.scheme, "metrics_path": "/metrics"}
+    if scrape.key_file:
+        job["authorization"] = {"type": "Bearer", "credentials_file": scrape.key_file}
+    job["static_configs"] = [{"targets": scrape.addresses}]
+    every = f"{scrape.interval_s}s"
+    return {
+        "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
+        "rule_files": ["rules.yml"],
+        "scrape_configs": [job],
+    }
+
+
+OBJECTIVE_GROUP, ALERT_GROUP = "bertline-objectives", "bertline-alerts"
+
+
+def _groups(scrape: Scrape) -> list[dict[str, Any]]:
+    shares = [{"record": name, "expr": expression} for name, expression in recorded().items()]
+    return [
+        {"name": OBJECTIVE_GROUP, "rules": shares},
+        {"name": ALERT_GROUP, "rules": [_rule(one, scrape.runbook) for one in ALERTS]},
+    ]
+
+
+def _rule(alert: Alert, runbook: str) -> dict[str, Any]:
+    return {
+        "alert": alert.name,
+        "expr": alert.expression,
+        "for": alert.lasting,
+        "labels": {"severity": alert.severity},
+        "annotations": {
+            "summary": alert.summary,
+            "description": alert.description,
+            "runbook_url": f"{runbook}#{alert.anchor}",
+        },
+    }
+
+
+def _rule_tests(every: str) -> dict[str, Any]:
+    cases = [(alert, one) for alert in ALERTS for one in EXAMPLES[alert.name] if one.interval == every]
+    return {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": every,
+        # Alerts read what was recorded at the same moment: the moment before is too long ago to count.
+        "group_eval_order": [OBJECTIVE_GROUP, ALERT_GROUP],
+        "tests": [_rule_test(alert, example) for alert, example in cases],
+    }
+
+
+def _rule_test(alert: Alert, example: Example) -> dict[str, Any]:
+    """Promtool compares all labels and annotations of an alert; the annotations' text is not what is tested."""
+    labels = [
+        dict(sorted({"alertname": alert.name, "severity": alert.severity, **one}.items())) for one in example.fires
+    ]
+    return {
+        "name": f"{alert.name}: {example.what}",
+        "interval": example.interval,
+        "input_series": [{"series": name, "values": values} for name, values in example.series],
+        "promql_expr_test": [
+            {
+                "expr": f'ALERTS{{alertname="{alert.name}",alertstate="firing"}}',
+                "eval_time": example.at,
+                "exp_samples": [{"labels": _selector({"alertstate": "firing", **one}), "value": 1} for one in labels],
+            }
+        ],
+    }
+
+
+def _selector(labels: Mapping[str, str]) -> str:
+    pairs = ", ".join(f'{name}="{value}"' for name, value in labels.items())
+    return f"ALERTS{{{pairs}}}"
+
+
+def expressions() -> Sequence[tuple[str, str]]:
+    """Every expression of a rule, with the rule's name."""
+    return [*recorded().items(), *((one.name, one.expression) for one in ALERTS)]

@@ -1,0 +1,1 @@
+"""The table of log fields, and what writes a line."""

@@ -1,0 +1,1 @@
+"""Trace context and the spans that are exported."""

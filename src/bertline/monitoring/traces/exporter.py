@@ -1,0 +1,298 @@
+"""Spans, and how they reach a collector: OpenTelemetry over OTLP/HTTP. The only file that imports it, and only if on.
+
+A span is handed over when it has ended, as a value. OpenTelemetry's tracer would make it from a start and an end, which
+takes 50 µs of the thread that all requests share where this takes 7 (measured, SDK 1.45); its sampler asks for a span
+where the draw of a number decides. Its resource, queue, encoding and exporter are used as they are.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bertline import __version__
+from bertline.errors import SettingsError, UsageError
+from bertline.monitoring.traces.context import RANDOM, SAMPLED, SpanContext
+
+if TYPE_CHECKING:
+    import requests
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+log = logging.getLogger(__name__)
+
+PATH = "/v1/traces"
+MOST_WAITING = 2048  # spans that are not sent yet; what comes beyond is dropped
+MOST_LINKS = 128  # of a span, OpenTelemetry's own default
+MOST_ANSWER_BYTES = 64 * 1024  # that are read of what a collector answers
+FLUSH_S = 1.5  # for what is not sent yet, when the server stops
+LOW_64 = (1 << 64) - 1
+PACKAGES = ("opentelemetry", "google", "requests")
+
+
+class TraceSettings(BaseModel):
+    """Where spans are sent, and of how many requests.
+
+    What the collector asks to be authenticated with is read from ``OTEL_EXPORTER_OTLP_HEADERS`` and nowhere else, so
+    that it stands in no file and on no command line.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoint: str | None = Field(
+        None,
+        description="address of a collector, as http://127.0.0.1:4318; else OTEL_EXPORTER_OTLP_ENDPOINT, else off",
+    )
+    sample: float = Field(
+        0.01, ge=0, le=1, description="share of the requests that are traced, where the caller has not decided"
+    )
+    trust_parent: bool = Field(
+        True, description="callers decide whether their requests are traced, and in which trace (traceparent)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One that has ended.
+
+    Attributes:
+        name: of few different ones.
+        context: its own.
+        start_ns: since 1970.
+        end_ns: since 1970.
+        parent: None of a root.
+        server: it answers a request, and its parent and links are of another program.
+        attributes: never a text or a credential.
+        links: to spans of other traces, or of the same.
+        failed: its status is error.
+    """
+
+    name: str
+    context: SpanContext
+    start_ns: int
+    end_ns: int
+    parent: SpanContext | None = None
+    server: bool = False
+    attributes: Mapping[str, str | int] = field(default_factory=dict)
+    links: Sequence[SpanContext] = ()
+    failed: bool = False
+
+
+def open_traces(settings: TraceSettings, environ: Mapping[str, str] | None = None) -> Traces | None:
+    """Start to send spans; None where no collector is named, or ``OTEL_SDK_DISABLED`` is true.
+
+    Raises:
+        SettingsError: the collector's address is none.
+        UsageError: OpenTelemetry is not installed.
+    """
+    endpoint = _endpoint(settings, os.environ if environ is None else environ)
+    if endpoint is None:
+        return None
+    try:
+        return Traces(settings, endpoint)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in PACKAGES:
+            raise
+        raise UsageError(
+            f"Traces need OpenTelemetry and {error.name} is not installed: pip install 'bertline[traces]'"
+        ) from None
+
+
+def _endpoint(settings: TraceSettings, environ: Mapping[str, str]) -> str | None:
+    """As the exporter's specification has it: a general address is a base, one for traces is whole."""
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return None
+    base = settings.endpoint or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    whole = None if settings.endpoint else environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    endpoint = whole or (f"{base.rstrip('/')}{PATH}" if base else None)
+    if endpoint is not None and not _is_address(endpoint):
+        raise SettingsError(
+            "The endpoint of traces must be an http or https address without a user name: "
+            "set it as http://127.0.0.1:4318, and credentials in OTEL_EXPORTER_OTLP_HEADERS."
+        )
+    return endpoint
+
+
+def _is_address(endpoint: str) -> bool:
+    try:
+        url = urlsplit(endpoint)
+        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and "@" not in url.netloc
+    except ValueError:
+        return False
+
+
+class Traces:
+    """Decides what is traced, and sends spans in a thread of its own. ``open_traces`` makes one.
+
+    Nobody waits for the collector: while it does not answer, up to ``MOST_WAITING`` spans are kept and the others
+    dropped, which the log says once.
+
+    Raises:
+        ModuleNotFoundError: OpenTelemetry is not installed.
+    """
+
+    def __init__(self, settings: TraceSettings, endpoint: str) -> None:
+        from opentelemetry import trace
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace import ReadableSpan
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+        # Its own lines repeat every few seconds, and quote what callers sent; what matters of them is said here, once.
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+        self.settings = settings
+        self._bound = round(settings.sample * (LOW_64 + 1))
+        self._draw = Random().getrandbits  # not the common one, which a seed would make the same on every server
+        self._place = urlsplit(endpoint).netloc
+        self._exporter = _Exporter(OTLPSpanExporter(endpoint, session=_session()), self._place)
+        exporter: Any = self._exporter  # has what is called of a SpanExporter, which cannot be imported above
+        self._processor = BatchSpanProcessor(exporter, max_queue_size=MOST_WAITING)
+        self._api, self._span = trace, ReadableSpan
+        self._resource, self._scope = _resource(), InstrumentationScope("bertline", __version__)
+        self._recorded = self._dropped = 0
+
+    @property
+    def lost(self) -> int:
+        """Spans that were dropped, or that the collector did not take."""
+        return self._dropped + self._exporter.failed
+
+    def sampled(self, trace_id: int) -> bool:
+        """Whether a new trace is recorded: as OpenTelemetry's TraceIdRatioBased decides, so servers agree."""
+        return trace_id & LOW_64 < self._bound
+
+    def decide(self, parent: SpanContext | None) -> SpanContext | None:
+        """The context of a request's span, in the trusted caller's trace or a new one; None if it is not traced."""
+        if parent is not None and self.settings.trust_parent:
+            return self.child(parent) if parent.sampled else None
+        trace_id = self._draw(128)
+        return self._new(trace_id) if self.sampled(trace_id) else None
+
+    def root(self) -> SpanContext:
+        """A span of a new trace, which is recorded."""
+        return self._new(self._draw(128))
+
+    def child(self, parent: SpanContext) -> SpanContext:
+        """Another span of the same trace."""
+        return parent._replace(span_id=self._draw(64) or 1)
+
+    def _new(self, trace_id: int) -> SpanContext:
+        return SpanContext(trace_id or 1, self._draw(64) or 1, SAMPLED | RANDOM)
+
+    def record(self, span: Span) -> None:
+        """Have it sent. Called from one thread only."""
+        if self._recorded - self._exporter.taken >= MOST_WAITING:
+            if not self._dropped:
+                log.warning(
+                    "Spans come faster than %s takes them and some are dropped: trace a smaller share.", self._place
+                )
+            self._dropped += 1
+            return
+        self._recorded += 1
+        self._processor.on_end(self._readable(span))
+
+    def _readable(self, span: Span) -> ReadableSpan:
+        api, remote = self._api, span.server
+        code = api.StatusCode.ERROR if span.failed else api.StatusCode.UNSET
+        return self._span(
+            span.name,
+            self._context(span.context, False),
+            None if span.parent is None else self._context(span.parent, remote),
+            self._resource,
+            span.attributes,
+            links=[api.Link(self._context(one, remote)) for one in span.links[:MOST_LINKS]],
+            kind=api.SpanKind.SERVER if span.server else api.SpanKind.INTERNAL,
+            status=api.Status(code),
+            start_time=span.start_ns,
+            end_time=span.end_ns,
+            instrumentation_scope=self._scope,
+        )
+
+    def _context(self, context: SpanContext, remote: bool) -> Any:
+        state = self._api.TraceState(context.state) if context.state else None
+        flags = self._api.TraceFlags(context.flags)
+        return self._api.SpanContext(context.trace_id, context.span_id, remote, flags, state)
+
+    def close(self) -> None:
+        """Send what is left, for ``FLUSH_S`` at most; what is left then is lost."""
+        flushing = threading.Thread(target=self._processor.shutdown, name="flush-spans", daemon=True)
+        flushing.start()
+        flushing.join(FLUSH_S)
+        self._exporter.shutdown()  # ends a wait for the next attempt
+        unsent = self._dropped + self._recorded - self._exporter.sent
+        if unsent:
+            log.warning("%d spans were not taken by %s.", unsent, self._place)
+
+
+def _session() -> requests.Session | None:
+    """Reads little of an answer, and nothing unpacked: the exporter looks at its status and headers alone.
+
+    None where OpenTelemetry's own variables name what authenticates: that brings a session of its own.
+    """
+    import requests
+
+    def skim(answer: requests.Response, **_: object) -> None:
+        answer.raw.read(MOST_ANSWER_BYTES, decode_content=False)  # all of it, as a rule: the connection is used again
+        answer.close()
+
+    if any(name.startswith("OTEL_PYTHON_EXPORTER_OTLP_") and "CREDENTIAL_PROVIDER" in name for name in os.environ):
+        return None
+    session = requests.Session()
+    session.stream = True
+    session.hooks["response"].append(skim)
+    return session
+
+
+class _Exporter:
+    """OpenTelemetry's exporter, watched. All but ``shutdown`` is called by the thread that sends.
+
+    Attributes:
+        taken: spans that were given to it.
+        sent: of those, how many the collector took.
+        failed: and how many it did not.
+    """
+
+    def __init__(self, exporter: SpanExporter, place: str) -> None:
+        self._exporter, self._place = exporter, place
+        self.taken = self.sent = self.failed = 0
+        self._failing = self._closed = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send them, and say in the log when that begins or ceases to fail."""
+        self.taken += len(spans)
+        result = self._exporter.export(spans)
+        failing = result.name != "SUCCESS"
+        self.failed += len(spans) if failing else 0
+        self.sent += 0 if failing else len(spans)
+        if self._closed:
+            return result  # how many were left has been said
+        if failing and not self._failing:
+            log.warning(
+                "%s does not take spans: they are lost until it does, and requests are not affected.", self._place
+            )
+        if self._failing and not failing:
+            log.warning("%s takes spans again; %d were lost.", self._place, self.failed)
+        self._failing = failing
+        return result
+
+    def shutdown(self) -> None:
+        """Nothing more is sent."""
+        self._closed = True
+        self._exporter.shutdown()
+
+
+def _resource() -> Resource:
+    """Who sends the spans; ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES`` have the last word."""
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+
+    own = {"service.name": "bertline", "service.version": __version__, "service.instance.id": str(uuid4())}
+    return Resource.create(own).merge(OTELResourceDetector().detect())

@@ -1,0 +1,223 @@
+"""The engines that are tried, and how each is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from bertline.bundle.engine import FOLDER, FULL, Engine, Precision
+from bertline.bundle.probes import deviation
+from bertline.data.batching import Batch
+from bertline.export.exporter import FP32, Recipe, export
+from bertline.export.network import Network
+from bertline.inference.cascade import Cascade
+from bertline.inference.onnx_backend import OnnxBackend
+from bertline.inference.predictor import Backend
+from bertline.optimization.balance import with_balanced_values
+from bertline.optimization.calibrate import observe_inputs
+from bertline.optimization.measure import Logits, Truth, compute
+from bertline.optimization.threshold import Chosen, choose_threshold
+from bertline.optimization.vocabulary import PrunedVocabulary
+from bertline.statistics.activation import softmax
+from bertline.text import Tokens
+
+STUDENT = "student"
+MIXED_BELOW = 0.99  # agreement under which the products that hurt most are left in fp32
+_SENSITIVE = (1, 2, 4)
+SENSITIVITY_ROWS = 256
+# A product that, quantised alone, moves the logits by more (of their spread) gets a balanced input. Of a MiniLM these
+# are the feed-forward products of the first three layers; balancing all products agrees as well and takes 5 % longer.
+BALANCE_ABOVE = 0.01
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An engine with its files and its back end; ``note`` says what is particular about it."""
+
+    engine: Engine
+    backend: Backend
+    files: tuple[Path, ...]
+    note: str = ""
+
+    def but(self, note: str) -> Candidate:
+        """The same with another thing to say of it."""
+        return replace(self, note=f"{self.note}; {note}" if self.note else note)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Tokenised rows with their labels."""
+
+    tokens: Sequence[Tokens]
+    truth: Truth
+    pad_id: int
+
+    def batches(self, batch_tokens: int = 2048) -> Iterator[Batch]:
+        """The rows as batches, for calibration."""
+        from bertline.data.batching import pad, plan
+
+        for rows in plan([len(one.ids) for one in self.tokens], batch_tokens):
+            yield pad([self.tokens[row].ids for row in rows], self.pad_id)
+
+    def evenly(self, number: int) -> list[int]:
+        """Indices of at most so many of the rows, evenly spread."""
+        some = min(number, len(self.tokens))
+        return [i * len(self.tokens) // some for i in range(some)]
+
+    def spread(self, number: int) -> Rows:
+        """At most so many of the rows, evenly spread."""
+        kept = self.evenly(number)
+        return Rows([self.tokens[i] for i in kept], self.truth[kept], self.pad_id)
+
+
+@dataclass
+class Workshop:
+    """Builds engines of one bundle into ``folder``.
+
+    Args:
+        folder: where engine files go, below ``engines/``.
+        tuning: the rows that ranges, sensitivity and thresholds are chosen on.
+        pruned: the smaller vocabulary for the smallest engines.
+        temperature: the bundle's.
+        lanes: batches computed at a time; None is one per core.
+
+    Attributes:
+        prepared: of each network, by name, the balanced one and how it is quantised.
+        moved: how far each product, quantised alone, moves the network's logits.
+        exact: each network's engine in fp32.
+        answers: what engines said of the tuning rows, by the engine's name.
+    """
+
+    folder: Path
+    tuning: Rows
+    pruned: PrunedVocabulary
+    temperature: float
+    lanes: int | None = None
+    prepared: dict[str, tuple[Network, Recipe]] = field(default_factory=dict)
+    moved: dict[str, dict[str, float]] = field(default_factory=dict)
+    exact: dict[str, Candidate] = field(default_factory=dict)
+    answers: dict[str, Logits] = field(default_factory=dict)
+
+    def fp32(self, file: Path) -> Candidate:
+        """The engine that the bundle has from its training."""
+        found = Candidate(FP32, OnnxBackend(file, lanes=self.lanes), (file, file.with_name("model.safetensors")))
+        self.exact[FULL] = found
+        return found
+
+    def float_of(self, network: Network, name: str) -> Candidate:
+        """A network in fp32."""
+        found = self._built(f"{name}-fp32", name, "fp32", network, Recipe())
+        self.exact[name] = found
+        return found
+
+    def int8(self, network: Network, name: str) -> Iterator[Candidate]:
+        """Every product in eight bits; after it, where labels change too often, one with the worst left in fp32."""
+        prefix = "" if name == FULL else f"{name}-"
+        reference = self._reference(network, name)
+        network, recipe = self._eight_bits(network, name)
+        plain = self._built(f"{prefix}int8", name, "int8", network, recipe)
+        yield plain
+        if _agreement(self.logits(plain), reference) >= MIXED_BELOW:
+            return
+        worst = sorted(self.moved[name], key=lambda product: -self.moved[name][product])
+        for number in _SENSITIVE:
+            less = replace(recipe, float_products=frozenset(worst[:number]))
+            mixed = self._built(f"{prefix}int8-mixed", name, "int8", network, less)
+            if _agreement(self.logits(mixed), reference) >= MIXED_BELOW or number == _SENSITIVE[-1]:
+                yield replace(mixed, note=f"in fp32: {', '.join(worst[:number])}")
+                return
+
+    def small(self, network: Network, name: str) -> Candidate:
+        """Eight bits, and only the rows of the embedding table that the task uses."""
+        prefix = "" if name == FULL else f"{name}-"
+        network, eight_bits = self._eight_bits(network, name)
+        recipe = replace(eight_bits, vocabulary=self.pruned.row, kept=self.pruned.kept)
+        built = self._built(f"{prefix}small", name, "int8", network, recipe)
+        covered = np.mean([self.pruned.covers(one.ids) for one in self.tuning.tokens])
+        kept = f"{len(self.pruned.kept):,} token embeddings; {covered:.1%} of texts need no other"
+        return replace(built, note=kept)
+
+    def cascade(
+        self, first: Candidate, second: Candidate, *, allowed: float, confidence: float
+    ) -> tuple[Candidate, Chosen]:
+        """``first`` where it is sure, ``second`` for the rest."""
+        own, other = self.logits(first), self.logits(second)
+        sure = softmax(own, self.temperature).max(axis=1)
+        truth = self.tuning.truth
+        chosen = choose_threshold(
+            sure, own.argmax(axis=1) == truth, other.argmax(axis=1) == truth, allowed=allowed, confidence=confidence
+        )
+        engine = Engine(
+            name="cascade",
+            kind="cascade",
+            precision="int8",
+            network="cascade",
+            parts=(first.engine.name, second.engine.name),
+            threshold=chosen.threshold,
+            batch_tokens=2 * first.engine.batch_tokens,
+        )
+        self.answers.pop(engine.name, None)
+        backend = Cascade(first.backend, second.backend, threshold=chosen.threshold, temperature=self.temperature)
+        return Candidate(engine, backend, first.files + second.files, _promise(chosen, confidence)), chosen
+
+    def logits(self, candidate: Candidate) -> Logits:
+        """What a candidate says of the tuning rows; it is asked once."""
+        name = candidate.engine.name
+        if name not in self.answers:
+            self.answers[name] = _logits(candidate, self.tuning)
+        return self.answers[name]
+
+    def _eight_bits(self, network: Network, name: str) -> tuple[Network, Recipe]:
+        """The network with balanced values, and how it is quantised: sensitive products get a balanced input."""
+        if name not in self.prepared:
+            reference = self._reference(network, name)[self.tuning.evenly(SENSITIVITY_ROWS)]
+            balanced, observed = with_balanced_values(network, observe_inputs(network, self.tuning.batches()))
+            recipe = Recipe(observed=observed, small_table=True)
+            self.moved[name] = self._sensitivity(balanced, name, recipe, reference)
+            sensitive = frozenset(product for product, by in self.moved[name].items() if by > BALANCE_ABOVE)
+            self.prepared[name] = balanced, replace(recipe, balanced=sensitive)
+        return self.prepared[name]
+
+    def _sensitivity(self, network: Network, name: str, recipe: Recipe, reference: Logits) -> dict[str, float]:
+        """How far the logits of some rows move when one product alone is quantised, by product."""
+        return {
+            product: self._off(network, name, replace(recipe, observed={product: seen}), reference)
+            for product, seen in recipe.observed.items()
+        }
+
+    def _off(self, network: Network, name: str, recipe: Recipe, reference: Logits) -> float:
+        """How far an engine's logits of ``SENSITIVITY_ROWS`` rows are from the ``reference``."""
+        tried = self._built(".tried", name, "int8", network, recipe)
+        return deviation(reference, _logits(tried, self.tuning.spread(SENSITIVITY_ROWS)))
+
+    def _reference(self, network: Network, name: str) -> Logits:
+        """What the network's engine in fp32 says; it is built if it was not asked for yet."""
+        return self.logits(self.exact.get(name) or self.float_of(network, name))
+
+    def _built(
+        self, engine: str, network_name: str, precision: Precision, network: Network, recipe: Recipe
+    ) -> Candidate:
+        file = self.folder / FOLDER / f"{engine}.onnx"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(export(network, recipe))
+        self.answers.pop(engine, None)  # those of another engine that had this name
+        record = Engine(name=engine, precision=precision, network=network_name, file=f"{FOLDER}/{file.name}")
+        return Candidate(record, OnnxBackend(file, precision=precision, lanes=self.lanes), (file,))
+
+
+def _logits(candidate: Candidate, rows: Rows) -> Logits:
+    return compute(candidate.backend, rows.tokens, rows.pad_id, candidate.engine.batch_tokens)
+
+
+def _agreement(logits: Logits, reference: Logits) -> float:
+    return float((logits.argmax(axis=1) == reference.argmax(axis=1)).mean())
+
+
+def _promise(chosen: Chosen, confidence: float) -> str:
+    said = f"passes on {chosen.passed_on:.0%} of the texts"
+    if chosen.certified:
+        return f"{said}; loses at most {100 * chosen.bound:.2f} points with {confidence:.0%} confidence"
+    return f"{said}; too few rows to promise a bound (at most {100 * chosen.bound:.2f} points)"

@@ -1,0 +1,141 @@
+"""What an engine is worth on this machine: agreement and accuracy on given rows, speed, size, memory, start-up."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bertline.data.batching import pad, plan
+from bertline.inference.lanes import each_batch
+from bertline.inference.predictor import Backend
+from bertline.optimization.cold_start import ColdStart
+from bertline.statistics.paired import PairedDifference, compare
+from bertline.text import Tokens
+
+SINGLE_TEXTS = 64
+
+Logits = Float[np.ndarray[Any, Any], "rows labels"]
+Truth = Int[np.ndarray[Any, Any], " rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Accuracy, the paired difference to fp32 on the same rows, and the share of rows with the same label."""
+
+    accuracy: float
+    difference: PairedDifference
+    agreement: float
+
+    @property
+    def drop_points(self) -> float:
+        """Accuracy lost, in points; negative if the engine is better."""
+        return 0 - 100 * self.difference.accuracy.value  # a product alone would make −0.0 of 0
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Texts per second in bulk, and milliseconds for one text alone: median and 99 % quantile."""
+
+    texts_per_s: float
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Everything that was measured of one engine."""
+
+    quality: Quality
+    speed: Speed
+    megabytes: float
+    cold: ColdStart
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures by name, for the manifest."""
+        difference = self.quality.difference
+        return {
+            "accuracy": self.quality.accuracy,
+            "accuracy_difference": difference.accuracy.to_json(),
+            "p_value": difference.p_value,
+            "agreement": self.quality.agreement,
+            "texts_per_s": round(self.speed.texts_per_s, 1),
+            "p50_ms": round(self.speed.p50_ms, 2),
+            "p99_ms": round(self.speed.p99_ms, 2),
+            "megabytes": round(self.megabytes, 1),
+            "memory_mb": round(self.cold.memory_mb),
+            "start_s": round(self.cold.seconds, 2),
+        }
+
+
+def compute(backend: Backend, tokens: Sequence[Tokens], pad_id: int, batch_tokens: int) -> Logits:
+    """Logits of every row, in their order, as scoring in bulk computes them."""
+    batches = plan([len(one.ids) for one in tokens], batch_tokens)
+    found: list[Logits | None] = [None] * len(batches)
+
+    def one(number: int) -> None:
+        found[number] = backend.logits(pad([tokens[row].ids for row in batches[number]], pad_id))
+
+    each_batch(one, range(len(batches)), backend.lanes)
+    rows = np.concatenate([np.asarray(batch) for batch in batches]) if batches else np.empty(0, int)
+    logits = np.concatenate([part for part in found if part is not None])
+    return np.asarray(logits[np.argsort(rows)])
+
+
+def quality(logits: Logits, reference: Logits, truth: Truth) -> Quality:
+    """Compare an engine with fp32 on the same rows."""
+    label, expected = logits.argmax(axis=1), reference.argmax(axis=1)
+    right = label == truth
+    return Quality(
+        float(right.mean()), compare(right, expected == truth), float((label == expected).mean()) if len(truth) else 1.0
+    )
+
+
+def speeds(
+    backends: Mapping[str, tuple[Backend, int]], tokens: Sequence[Tokens], pad_id: int, repetitions: int, seed: int = 0
+) -> dict[str, Speed]:
+    """Time every back end on the same rows, side by side: each repetition takes them in another order.
+
+    Args:
+        backends: by name, each with its bound on the tokens of a batch.
+        tokens: what is computed in bulk; the first ``SINGLE_TEXTS`` also one by one.
+        pad_id: for padding.
+        repetitions: medians are over these.
+        seed: of the order.
+    """
+    bulk: dict[str, list[float]] = {name: [] for name in backends}
+    single: dict[str, list[float]] = {name: [] for name in backends}
+    for backend, batch_tokens in backends.values():
+        compute(backend, tokens[:SINGLE_TEXTS], pad_id, batch_tokens)
+    order, rng = list(backends), random.Random(seed)
+    for _ in range(repetitions):
+        rng.shuffle(order)
+        for name in order:
+            backend, batch_tokens = backends[name]
+            began = time.perf_counter()
+            compute(backend, tokens, pad_id, batch_tokens)
+            bulk[name].append(time.perf_counter() - began)
+            for row in tokens[:SINGLE_TEXTS]:
+                began = time.perf_counter()
+                backend.logits(pad([row.ids], pad_id), alone=True)
+                single[name].append(1000 * (time.perf_counter() - began))
+    return {
+        name: Speed(
+            len(tokens) / statistics.median(bulk[name]),
+            statistics.median(single[name]),
+            float(np.quantile(single[name], 0.99)),
+        )
+        for name in backends
+    }
+
+
+def megabytes(files: Sequence[Path]) -> float:
+    """Size on disk of the files that an engine needs."""
+    return sum(file.stat().st_size for file in files) / 1e6

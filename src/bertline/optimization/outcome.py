@@ -1,0 +1,32 @@
+"""What a run of ``optimise`` found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bertline.bundle.probes import Probes
+from bertline.optimization.candidates import Candidate
+from bertline.optimization.measure import Measured, Quality
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """What was tried, what it measured, and what was picked.
+
+    ``measured`` holds figures of the tuning rows, by which the pick was made; ``reported`` the quality on the test
+    rows, which nothing was chosen by; ``agreement`` the share of unlabelled texts that get fp32's label. ``refused``
+    names the engines that a loader would refuse by the ``probes``; they are reported and never picked or written.
+    ``processor`` is what speeds were measured on.
+    """
+
+    picked: str
+    candidates: Mapping[str, Candidate]
+    measured: Mapping[str, Measured]
+    reported: Mapping[str, Quality]
+    agreement: Mapping[str, float]
+    frontier: set[str]
+    caveats: tuple[str, ...]
+    refused: frozenset[str]
+    probes: Probes
+    processor: str

@@ -1,0 +1,59 @@
+"""Which engine is picked, which ones no other beats, and what the rows cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import NormalDist
+
+from bertline.optimization.measure import Measured
+from bertline.optimization.settings import Goal
+
+FP32_NAME = "fp32"
+
+
+def cost(measured: Measured, goal: Goal) -> float:
+    """What is made small: seconds per text, milliseconds of one text, or megabytes."""
+    if goal == "size":
+        return measured.megabytes
+    return 1 / measured.speed.texts_per_s if goal == "throughput" else measured.speed.p50_ms
+
+
+def pick(measured: Mapping[str, Measured], goal: Goal, max_drop_points: float) -> str:
+    """The cheapest engine whose measured drop on the tuning rows is allowed; fp32 if there is no other."""
+    allowed = [name for name, one in measured.items() if one.quality.drop_points <= max_drop_points + 1e-9]
+    return min(allowed or [FP32_NAME], key=lambda name: cost(measured[name], goal))
+
+
+def frontier(measured: Mapping[str, Measured], goal: Goal) -> set[str]:
+    """The engines that no other one beats in both accuracy and cost (Pareto)."""
+    points = {name: (-one.quality.accuracy, cost(one, goal)) for name, one in measured.items()}
+    return {
+        name
+        for name, (loss, spent) in points.items()
+        if not any(a <= loss and b <= spent and (a, b) != (loss, spent) for a, b in points.values())
+    }
+
+
+def smallest_visible_drop(rows: int, disagreement: float) -> float:
+    """The smallest drop, in points, that a paired comparison of so many rows tells from none (95 %, two-sided).
+
+    Args:
+        rows: of the comparison.
+        disagreement: share of the rows on which only one of the two is right.
+    """
+    if rows == 0:
+        return 100.0
+    z = NormalDist().inv_cdf(0.975)
+    return float(100 * z * (max(disagreement, 1 / rows) / rows) ** 0.5)
+
+
+def caveat(rows: int, max_drop_points: float, disagreement: float) -> str | None:
+    """A sentence for when the rows are too few for the drop that is asked about, else None."""
+    visible = smallest_visible_drop(rows, disagreement)
+    if visible <= max_drop_points:
+        return None
+    needed = int(rows * (visible / max(max_drop_points, 0.01)) ** 2)
+    return (
+        f"with {rows:,} rows a drop of {max_drop_points:g} points cannot be told from none: what shows is about "
+        f"{visible:.1f} points; about {needed:,} rows would tell"
+    )

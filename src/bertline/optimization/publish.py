@@ -1,0 +1,53 @@
+"""The optimised bundle: what it had, the engines that may be used, their figures and probes."""
+
+from __future__ import annotations
+
+import shutil
+
+from bertline.bundle import Bundle, Manifest, model_card, writing
+from bertline.bundle.engine import Engine
+from bertline.encoder.checkpoint import load_classifier
+from bertline.export.exporter import FP32, write_embedding
+from bertline.optimization.outcome import Optimised
+from bertline.optimization.pick import cost
+from bertline.optimization.report import write_report
+from bertline.optimization.settings import OptimizeSettings
+
+
+def publish(bundle: Bundle, found: Optimised, settings: OptimizeSettings) -> None:
+    """Write the bundle anew, whole or not at all: what it had, the engines that may be used, and the report."""
+    names = _used(found, settings)
+    engines = tuple(_recorded(found, name) for name in names)
+    manifest = bundle.manifest.model_copy(update={"engines": engines})
+    with writing(bundle.path, Manifest(**dict(manifest)), overwrite=True) as staging:
+        for path in bundle.manifest.files:
+            if not path.startswith("engines/"):
+                (staging / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(bundle.path / path, staging / path)
+        write_embedding(staging, load_classifier(staging))  # bundles of earlier versions have none
+        found.probes.write(staging)
+        for name in names:
+            engine = found.candidates[name].engine
+            if engine.kind == "onnx" and engine != FP32:
+                shutil.copy2(found.candidates[name].files[0], staging / str(engine.file))
+        write_report(staging / "report", found, bundle, settings)
+        (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
+
+
+def _used(found: Optimised, settings: OptimizeSettings) -> list[str]:
+    """Engines to ship, the picked one first: those within the allowed drop, the parts of cascades, fp32."""
+    within = [
+        name
+        for name, one in found.measured.items()
+        if name not in found.refused and one.quality.drop_points <= settings.max_accuracy_drop + 1e-9
+    ]
+    ranked = sorted(within, key=lambda name: (name != found.picked, cost(found.measured[name], settings.goal)))
+    parts = [part for name in ranked for part in found.candidates[name].engine.parts]
+    return list(dict.fromkeys([*ranked, *parts, FP32.name]))
+
+
+def _recorded(found: Optimised, name: str) -> Engine:
+    figures = found.measured[name].to_json() | {"note": found.candidates[name].note, "processor": found.processor}
+    tested = found.reported[name]
+    figures |= {"test_accuracy": tested.accuracy, "test_difference": tested.difference.accuracy.to_json()}
+    return found.candidates[name].engine.model_copy(update={"measured": figures})

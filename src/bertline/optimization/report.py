@@ -1,0 +1,116 @@
+"""``report/engines.html`` and ``engines.json``: every engine that was tried, and the picture of what each costs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from bertline.bundle import Bundle
+from bertline.errors import UsageError
+from bertline.evaluation import svg
+from bertline.optimization.outcome import Optimised
+from bertline.optimization.settings import Goal, OptimizeSettings
+
+WIDTH, HEIGHT = 680.0, 330.0
+AXES: dict[Goal, tuple[str, str]] = {
+    "throughput": ("texts per second", "texts_per_s"),
+    "latency": ("milliseconds for one text", "p50_ms"),
+    "size": ("megabytes", "megabytes"),
+}
+
+
+def write_report(directory: Path, found: Optimised, bundle: Bundle, settings: OptimizeSettings) -> None:
+    """Write both files into ``directory``.
+
+    Raises:
+        UsageError: Jinja is not installed.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    record = {
+        "goal": settings.goal,
+        "max_accuracy_drop_points": settings.max_accuracy_drop,
+        "processor": found.processor,
+        "picked": found.picked,
+        "caveats": list(found.caveats),
+        "engines": {name: row(found, name) for name in found.measured},
+    }
+    (directory / "engines.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    page = _template().render(
+        title=bundle.manifest.name,
+        found=found,
+        settings=settings,
+        axis=AXES[settings.goal][0],
+        rows=[row(found, name) for name in found.measured],
+        picture=pareto(found, settings.goal),
+    )
+    (directory / "engines.html").write_text(page, encoding="utf-8")
+
+
+def row(found: Optimised, name: str) -> dict[str, Any]:
+    """One engine's line of the table, as plain values."""
+    tested = found.reported[name]
+    return {
+        "name": name,
+        "picked": name == found.picked,
+        "on_frontier": name in found.frontier,
+        "note": found.candidates[name].note,
+        **found.measured[name].to_json(),
+        "drop_points": found.measured[name].quality.drop_points,
+        "test_accuracy": tested.accuracy,
+        "test_drop_points": tested.drop_points,
+        "test_difference": tested.difference.accuracy.to_json(),
+        "test_agreement": tested.agreement,
+        "unlabelled_agreement": found.agreement.get(name),
+    }
+
+
+def pareto(found: Optimised, goal: Goal) -> Markup:
+    """Accuracy on the tuning rows against what an engine costs; the line joins those that no other beats."""
+    title, key = AXES[goal]
+    points = {name: (float(one.to_json()[key]), one.quality.accuracy) for name, one in found.measured.items()}
+    across, up = [x for x, _ in points.values()], [y for _, y in points.values()]
+    margin = max(0.002, 0.15 * (max(up) - min(up)))
+    plot = svg.Plot(
+        58.0, 28.0, WIDTH - 48, HEIGHT - 46, (0.0, 1.05 * max(across)), (min(up) - margin, max(up) + margin)
+    )
+    levels, steps = svg.ticks(*plot.y_range), svg.ticks(*plot.x_range)
+    best = sorted(points[name] for name in found.frontier)
+    return svg.picture(
+        f"Accuracy and {title} of {len(points)} engines; picked: {found.picked}",
+        WIDTH,
+        HEIGHT,
+        plot.grid(levels, [f"{100 * level:.1f} %" for level in levels]),
+        *(svg.text(f"{step:g}", plot.x(step), HEIGHT - 26, anchor="middle") for step in steps),
+        svg.text(title, (plot.left + plot.right) / 2, HEIGHT - 6, anchor="middle"),
+        svg.path([(plot.x(x), plot.y(y)) for x, y in best], "curve first"),
+        *(_point(plot, name, point, found) for name, point in points.items()),
+    )
+
+
+def _point(plot: svg.Plot, name: str, point: tuple[float, float], found: Optimised) -> Markup:
+    x, y = plot.x(point[0]), plot.y(point[1])
+    picked = name == found.picked
+    kind = "dot first" if name in found.frontier else "dot second"
+    ring = svg.element("circle", cx=x, cy=y, r=9, class_="ring") if picked else Markup("")
+    label = svg.text(name, x, y - 13, anchor="middle", class_="value" if picked else "tick")
+    return ring + svg.element("circle", cx=x, cy=y, r=4.5, class_=kind) + label
+
+
+def _template() -> Any:
+    try:
+        import jinja2
+    except ImportError as error:
+        raise UsageError("the report needs Jinja, which is not installed: pip install 'bertline[train]'") from error
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("bertline", "optimisation"), jinja2.PackageLoader("bertline", "evaluation")]
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("engines.html.jinja")

@@ -1,0 +1,284 @@
+"""The whole verb: a bundle in, the same bundle with measured engines out."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from bertline.bundle import Bundle, check_target, load
+from bertline.bundle.engine import FULL
+from bertline.bundle.probes import Probes
+from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
+from bertline.bundle.tree import entries
+from bertline.destination import check_room, claim
+from bertline.encoder.checkpoint import load_classifier
+from bertline.errors import BundleError
+from bertline.evaluation.report import check_report_package
+from bertline.export.exporter import FP32
+from bertline.export.network import Network
+from bertline.inference.probing import Probing
+from bertline.machine.cores import usable_cores
+from bertline.machine.instructions import processor
+from bertline.machine.timing import Span, until_stable
+from bertline.optimization.candidates import STUDENT, Candidate, Rows, Workshop
+from bertline.optimization.cold_start import measure_cold_start
+from bertline.optimization.estimate import Extent, measure_pieces
+from bertline.optimization.measure import Logits, Measured, compute, megabytes, quality, speeds
+from bertline.optimization.outcome import Optimised
+from bertline.optimization.pick import caveat, frontier, pick
+from bertline.optimization.publish import publish
+from bertline.optimization.settings import OptimizeSettings
+from bertline.optimization.vocabulary import PrunedVocabulary, prune
+from bertline.text import Tokenizer, Truncation
+from bertline.training.distillation.transfer import check_heads, read_transfer
+
+Tell = Callable[[str], None]
+
+
+def optimise(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimised:
+    """Try engines for the bundle at ``directory``, measure them here, and write those that may be used into it.
+
+    Raises:
+        BundleError: the bundle or the student cannot be used, carries no held-out rows, cannot be replaced, or
+            was replaced meanwhile.
+        DestinationError: there is no room, or another process writes the bundle.
+        DataError: a table of unlabelled text cannot be read.
+    """
+    bundle = load(directory)
+    check_target(bundle.path, overwrite=True)  # before long work, not after it
+    _check_start(bundle, settings)
+    with claim(bundle.path, "the bundle"), tempfile.TemporaryDirectory(prefix="bertline-optimize-") as work:
+        bench = Bench(bundle, settings, Path(work), tell)
+        found = bench.run()
+        if not bundle.is_current():
+            raise BundleError(f"{directory} was replaced while its engines were measured: run optimize again")
+        publish(bundle, found, settings)
+    return found
+
+
+def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
+    """Whether there is a student, texts, room where engines are built, and room for a second bundle.
+
+    Raises:
+        BundleError, DataError, UsageError: something is missing, Jinja perhaps.
+        DestinationError: there is no room.
+    """
+    check_report_package()
+    if settings.unlabelled:
+        check_heads(None, settings.tables())
+    if settings.student is not None:
+        load(settings.student, verify=False)
+    folders = [bundle.path, *([] if settings.student is None else [settings.student])]
+    held_bytes = sum(status.st_size for folder in folders for status in entries(folder).values())
+    check_room(Path(tempfile.gettempdir()) / "engines", "the files of the engines", held_bytes)
+    check_room(bundle.path, "the bundle with its engines", 2 * held_bytes)
+
+
+def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], Span]:
+    """Names of the engines that ``optimise`` would try, and the span of the seconds that it takes here.
+
+    Raises:
+        BundleError, DataError: as ``optimise``.
+    """
+    began = time.perf_counter()
+    bundle = load(directory)
+    with tempfile.TemporaryDirectory() as work:
+        bench = Bench(bundle, settings, Path(work), lambda _: None)
+        opened = time.perf_counter() - began
+        names, seconds = bench.plan()
+    return names, Span(opened + seconds.low, opened + seconds.high)
+
+
+def fp32_file(bundle: Bundle) -> Path:
+    """The graph that every engine is compared with.
+
+    Raises:
+        BundleError: the bundle is of a version that wrote none.
+    """
+    file = bundle.path / str(FP32.file)
+    if not file.is_file():
+        raise BundleError(f"{bundle.path} has no {FP32.file}: train it again with this version of bertline")
+    return file
+
+
+class Bench:
+    """One run: everything that is read and built, and the order of the work.
+
+    Args:
+        bundle: the one to optimise.
+        settings: of the run.
+        work: where engines are built.
+        tell: is told what happens.
+    """
+
+    def __init__(self, bundle: Bundle, settings: OptimizeSettings, work: Path, tell: Tell) -> None:
+        self.bundle, self.settings, self.tell = bundle, settings, tell
+        self.tokenizer = Tokenizer.from_bundle(bundle.path)
+        self.probing = Probing(bundle, self.tokenizer)
+        self.tuning = self._rows(read_reference(bundle.path, "validation", self.labels))
+        self.test = self._rows(read_reference(bundle.path, "test", self.labels))
+        fp32_file(bundle)
+        self.networks = {FULL: Network.of(load_classifier(bundle.path))}
+        if settings.student is not None:
+            self.networks[STUDENT] = self._student(settings.student)
+        texts: tuple[str, ...] = ()
+        if settings.unlabelled:
+            texts = read_transfer(None, settings.tables(), ()).texts
+        self.unlabelled = self.tokenizer.encode(texts, self.truncation)
+        self.workshop = Workshop(work, self.tuning, self._pruned(), bundle.manifest.temperature)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The bundle's."""
+        return self.bundle.manifest.labels
+
+    def run(self) -> Optimised:
+        """Build, measure, pick."""
+        candidates = {one.engine.name: one for one in self._candidates()}
+        probes, refused = self._probe(candidates)
+        for name, why in refused.items():
+            candidates[name] = candidates[name].but(f"cannot be used: {why}")
+        self.tell(f"Measuring {len(candidates)} engines side by side, {self.settings.repetitions} repetitions")
+        logits = {name: self.workshop.logits(one) for name, one in candidates.items()}
+        measured = self._measure(candidates, logits)
+        usable = {name: one for name, one in measured.items() if name not in refused}
+        picked = pick(usable, self.settings.goal, self.settings.max_accuracy_drop)
+        tested = {name: self._logits(one, self.test) for name, one in candidates.items()}
+        reported = {name: quality(one, tested[FP32.name], self.test.truth) for name, one in tested.items()}
+        apart = measured[picked].quality.difference
+        rows = len(self.tuning.truth)
+        disagreement = (apart.only_first + apart.only_second) / max(1, rows)
+        sentence = caveat(rows, self.settings.max_accuracy_drop, disagreement)
+        return Optimised(
+            picked,
+            candidates,
+            measured,
+            reported,
+            self._agreement(candidates),
+            frontier(usable, self.settings.goal),
+            (sentence,) if sentence else (),
+            frozenset(refused),
+            probes,
+            f"{processor()}, {usable_cores()} cores",
+        )
+
+    def plan(self) -> tuple[list[str], Span]:
+        """Names of what would be tried, and the span of the seconds that it takes here."""
+        names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
+        if STUDENT in self.networks:
+            names = [*names, *(f"{STUDENT}-{one}" for one in names), "cascade"]
+        fp32_file(self.bundle)
+        tuning, settings = len(self.tuning.tokens), self.settings
+        extent = Extent(
+            tuning=tuning,
+            read=tuning + len(self.test.tokens) + len(self.unlabelled),
+            timed=min(settings.speed_rows, tuning),
+            repetitions=settings.repetitions,
+        )
+
+        def seconds() -> float:
+            shop = self.workshop
+            pieces = [
+                measure_pieces(network, self.tuning, self.bundle.path, shop.folder, shop.lanes)
+                for network in self.networks.values()
+            ]
+            cascade = pieces[0].engine("int8", extent) if STUDENT in self.networks else 0.0
+            return sum(one.network(extent) for one in pieces) + cascade
+
+        return names, until_stable(seconds, rounds=2)
+
+    def _probe(self, candidates: Mapping[str, Candidate]) -> tuple[Probes, dict[str, str]]:
+        """The probes with a student's answers, and the engines that a loader would refuse by them: why, by name."""
+        probing, student = self.probing, candidates.get(f"{STUDENT}-fp32")
+        if student is not None and probing.probes.texts:
+            logits = {**probing.probes.logits, STUDENT: probing.answers(student.backend)}
+            probing = Probing(self.bundle, self.tokenizer, Probes(probing.probes.texts, logits))
+        refused: dict[str, str] = {}
+        for name, one in candidates.items():  # a cascade comes after its parts
+            why = probing.objection(one.backend, one.engine.network, one.engine.precision)
+            part = next((part for part in one.engine.parts if part in refused), None)
+            if why or part:
+                refused[name] = why or f"its part {part} cannot"
+        return probing.probes, refused
+
+    def _exact(self) -> Candidate:
+        """The bundle's own engine, which all others are compared with."""
+        found = self.workshop.fp32(fp32_file(self.bundle))
+        why = self.probing.objection(found.backend, FULL, "fp32")
+        if why is not None:
+            raise BundleError(f"the engine {FP32.name} of {self.bundle.path} cannot be used: {why}: train it again")
+        return found
+
+    def _candidates(self) -> list[Candidate]:
+        shop, full = self.workshop, self.networks[FULL]
+        self.tell("Building engines: fp32, int8")
+        found = [self._exact(), *shop.int8(full, FULL), shop.small(full, FULL)]
+        best_int8 = found[-2]
+        student = self.networks.get(STUDENT)
+        if student is not None:
+            self.tell("Building engines of the student, and the cascade")
+            exact = shop.float_of(student, STUDENT)
+            small = list(shop.int8(student, STUDENT))
+            found += [exact, *small, shop.small(student, STUDENT)]
+            allowed = self.settings.max_accuracy_drop / 100
+            cascade, _ = shop.cascade(small[-1], best_int8, allowed=allowed, confidence=self.settings.confidence)
+            found.append(cascade)
+        return found
+
+    def _measure(self, candidates: Mapping[str, Candidate], logits: Mapping[str, Logits]) -> dict[str, Measured]:
+        backends = {name: (one.backend, one.engine.batch_tokens) for name, one in candidates.items()}
+        sample = self.tuning.spread(self.settings.speed_rows).tokens
+        timed = speeds(backends, sample, self.tuning.pad_id, self.settings.repetitions)
+        measured = {}
+        for name, one in candidates.items():
+            own = quality(logits[name], logits[FP32.name], self.tuning.truth)
+            onnx = [file for file in one.files if file.suffix == ".onnx"]
+            cold = measure_cold_start(self.bundle.path, onnx)
+            measured[name] = Measured(own, timed[name], megabytes(one.files), cold)
+        return measured
+
+    def _agreement(self, candidates: Mapping[str, Candidate]) -> dict[str, float]:
+        if not self.unlabelled:
+            return {}
+        rows = Rows(self.unlabelled, np.zeros(len(self.unlabelled), dtype=np.int64), self.tokenizer.pad_id)
+        labels = {name: self._logits(one, rows).argmax(axis=1) for name, one in candidates.items()}
+        return {name: float((one == labels[FP32.name]).mean()) for name, one in labels.items()}
+
+    def _logits(self, candidate: Candidate, rows: Rows) -> Logits:
+        return compute(candidate.backend, rows.tokens, rows.pad_id, candidate.engine.batch_tokens)
+
+    @property
+    def truncation(self) -> Truncation:
+        """How the bundle reads long texts."""
+        return Truncation(self.bundle.manifest.max_tokens, self.bundle.manifest.truncation)
+
+    def _rows(self, rows: ReferenceRows) -> Rows:
+        if not len(rows):
+            raise BundleError(
+                f"{self.bundle.path} carries no held-out rows to measure on (reference/): train it again, "
+                "with --reference-rows above 0"
+            )
+        tokens = self.tokenizer.encode(rows.texts, self.truncation)
+        return Rows(tokens, np.array(rows.truth, dtype=np.int64), self.tokenizer.pad_id)
+
+    def _pruned(self) -> PrunedVocabulary:
+        table = self.networks[FULL].named("encoder.embeddings.token.weight")[1]
+        always = [getattr(self.tokenizer, f"{one}_id") for one in ("pad", "unknown", "cls", "sep", "mask")]
+        counts = read_token_counts(self.bundle.path)
+        for one in (*self.tuning.tokens, *self.unlabelled):
+            counts.update(one.ids)
+        return prune(table, counts, always, min(self.settings.kept_tokens, len(table)))
+
+    def _student(self, directory: Path) -> Network:
+        student = load(directory)
+        manifest, own = student.manifest, self.bundle.manifest
+        for name in ("labels", "max_tokens", "truncation"):
+            if getattr(manifest, name) != getattr(own, name):
+                raise BundleError(f"{directory} has other {name} than {self.bundle.path}: distil it from this bundle")
+        if manifest.files.get("vocab.txt") != own.files.get("vocab.txt"):
+            raise BundleError(f"{directory} has another vocabulary than {self.bundle.path}: distil it from this bundle")
+        return Network.of(load_classifier(directory)).scaled(own.temperature / manifest.temperature)

@@ -1,0 +1,132 @@
+"""Bounds on the body of a request, held before anything parses it: its size, and how long it may take to arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bertline.service.edge.content_encoding import Unpacker, coding_of
+from bertline.service.problems import response_of
+from bertline.serving.problems import Code, Problem
+
+WHOLE = 3  # times as long as any of its parts may the whole body take
+
+
+class BodyLimit:
+    """ASGI middleware: refuse a body of more than ``max_body_bytes``, announced or not, or slower than ``timeout_s``.
+
+    That is the time until its next part; all parts together have ``WHOLE`` times as long, so that a byte now and then
+    does not hold a connection for ever.
+
+    The body is collected here and passed on in one piece: the app would collect it anyway, and cannot confuse
+    "too large" with "not JSON". (FastAPI's own ``max_body_size`` answers in plain text.) A compressed body is unpacked
+    on the way and must keep to the bound both ways; the app gets it with the headers of a plain one.
+
+    Args:
+        app: what gets the others.
+        max_body_bytes: of a body as it is sent, and of what it unpacks to.
+        timeout_s: until the next part of a body.
+        refuse: shapes the answer as the path's dialect has it.
+        on_refused: is told of each refusal.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        timeout_s: float,
+        refuse: Callable[[Scope, Problem], Response] = lambda _, problem: response_of(problem),
+        on_refused: Callable[[Problem], None] = lambda _: None,
+    ) -> None:
+        self._app, self._max_body_bytes, self._timeout_s = app, max_body_bytes, timeout_s
+        self._refuse, self._on_refused = refuse, on_refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body, or answer 400, 408, 413 or 415."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            waiting = [await self._collect(scope, receive)]
+        except Problem as problem:
+            self._on_refused(problem)
+            # What is left of the body is not read, so the connection cannot be used again.
+            refused = self._refuse(scope, problem)
+            refused.headers["Connection"] = "close"
+            await refused(scope, receive, send)
+            return
+
+        async def replay() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        await self._app(scope, replay, send)
+
+    async def _collect(self, scope: Scope, receive: Receive) -> Message:
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._max_body_bytes:
+            raise self._too_large()
+        first = await self._next(receive)
+        if first["type"] != "http.request":
+            return first
+        more = first.get("more_body", False)
+        # Without a body the header says nothing, so a GET with it is an ordinary GET.
+        coding = coding_of(scope["headers"]) if more or first.get("body") else None
+        if coding is None and not more:
+            return self._checked(first)  # what nearly all requests are: nothing to collect
+        message = await self._rest(first, receive, Unpacker(coding) if coding else None)
+        if coding and message["type"] == "http.request":
+            scope["headers"] = _of_plain(scope["headers"], len(message["body"]))
+        return message
+
+    async def _rest(self, message: Message, receive: Receive, unpacker: Unpacker | None) -> Message:
+        body, taken = bytearray(), 0
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + WHOLE * self._timeout_s
+        while True:
+            if message["type"] != "http.request":
+                return message
+            part = message.get("body", b"")
+            taken += len(part)
+            if taken > self._max_body_bytes:
+                raise self._too_large()
+            body += unpacker.feed(part, self._max_body_bytes + 1 - len(body)) if unpacker else part
+            if len(body) > self._max_body_bytes:
+                raise self._too_large(" once it is unpacked")
+            if not message.get("more_body", False):
+                if unpacker:
+                    unpacker.end()
+                return {"type": "http.request", "body": bytes(body), "more_body": False}
+            if loop.time() >= until_s:
+                raise _too_slow(f"The body was not complete after {WHOLE * self._timeout_s:g} s")
+            message = await self._next(receive)
+
+    async def _next(self, receive: Receive) -> Message:
+        try:
+            return await asyncio.wait_for(receive(), self._timeout_s)
+        except TimeoutError:
+            raise _too_slow(f"Nothing of the body came for {self._timeout_s:g} s") from None
+
+    def _checked(self, message: Message) -> Message:
+        if len(message.get("body", b"")) > self._max_body_bytes:
+            raise self._too_large()
+        return message
+
+    def _too_large(self, when: str = "") -> Problem:
+        return Problem(
+            Code.BODY_TOO_LARGE,
+            f"The body has more than {self._max_body_bytes:,} bytes{when}, the limit: send fewer or shorter texts.",
+        )
+
+
+def _of_plain(headers: Iterable[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
+    """The headers of a request whose body was unpacked to this many bytes."""
+    kept = [one for one in headers if one[0] not in (b"content-encoding", b"content-length")]
+    return [*kept, (b"content-length", b"%d" % size)]
+
+
+def _too_slow(what: str) -> Problem:
+    return Problem(Code.BODY_TOO_SLOW, f"{what}: send it in one go.")

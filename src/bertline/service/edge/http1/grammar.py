@@ -1,0 +1,76 @@
+"""The grammar of HTTP/1.1 requests (RFC 9112 with RFC 9110), without what the RFCs let a server put up with.
+
+No bare LF, no line folding, no blank before a colon, no second Content-Length: a sender that follows the grammar writes
+none of it, and proxies disagree about each.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from bertline.serving.problems import Code, Problem
+
+TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+REQUEST_LINE = re.compile(rb"(%b{1,32}) ([!\"$-~]+) HTTP/([0-9])\.([0-9])" % TOKEN)  # no blank, no '#', only ASCII
+BEGINNING = re.compile(rb"%b{1,32}(?: .*)?" % TOKEN, re.DOTALL)
+FIELD = re.compile(rb"(%b+):([\t -~\x80-\xff]*)" % TOKEN)
+BARE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")  # a line ends with CR LF and with nothing else
+HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
+ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
+LENGTH = re.compile(rb"[0-9]{1,18}")
+QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;%b+(?:=(?:%b+|%b))?)*" % (TOKEN, TOKEN, QUOTED))
+END = b"\r\n\r\n"
+FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"})
+CHUNK_SIZE_BYTES = 15  # digits of a chunk's size at most; what is longer has extensions
+ALSO_CODED = re.compile(rb"(?:(?!chunked\b)%b+[ \t]*,[ \t]*)+chunked" % TOKEN)
+
+
+class Limits(NamedTuple):
+    """Bounds on everything that is not the body.
+
+    Attributes:
+        head_bytes: of the request line and the headers; also of all chunk extensions and trailers of a body together.
+        header_bytes: of one header, its name included.
+        headers: how many.
+        target_bytes: of the path with its query.
+    """
+
+    head_bytes: int = 32_768
+    header_bytes: int = 16_384
+    headers: int = 100
+    target_bytes: int = 8_192
+
+
+def origin_form(target: bytes) -> tuple[bytes, bytes]:
+    """Path and host of an absolute target (RFC 9112, section 3.2.2).
+
+    >>> origin_form(b"http://models.example.com?all")
+    (b'/?all', b'models.example.com')
+    """
+    found = ABSOLUTE.fullmatch(target)
+    if found is None or not HOST.fullmatch(found[1]):
+        raise malformed("its target is neither a path nor an http address")
+    host, path = found.groups()
+    return path if path.startswith(b"/") else b"/" + path, host
+
+
+def malformed(why: str) -> Problem:
+    """No request that the grammar knows."""
+    return Problem(Code.MALFORMED_REQUEST, f"This is not a valid HTTP/1.1 request: {why}.")
+
+
+def too_large(limits: Limits, part: str) -> Problem:
+    """A part that is not the body exceeds its bound."""
+    most = {"header": f"{limits.header_bytes:,} bytes", "number of headers": f"{limits.headers:,}"}
+    bound = most.get(part, f"{limits.head_bytes:,} bytes")
+    return Problem(Code.HEAD_TOO_LARGE, f"The {part} of the request exceeds the limit of {bound}: send less.")
+
+
+def too_long(limits: Limits) -> Problem:
+    """The target exceeds its bound."""
+    return Problem(
+        Code.TARGET_TOO_LONG,
+        f"The path with its query exceeds the limit of {limits.target_bytes:,} bytes: send long values in the body.",
+    )

@@ -1,0 +1,132 @@
+"""The dialect of Hugging Face's pipelines, as ``huggingface_hub.InferenceClient`` (1.29, 2.4) speaks it.
+
+Scores are those of ``transformers.pipeline`` on the same bundle, that is, without its temperature. Without ``top_k``
+all labels are listed, as the client documents it (the pipeline itself lists one then), and each text has a list of its
+own, also a single one, because the client takes the first of them.
+"""
+
+from __future__ import annotations
+
+import re
+from time import perf_counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from starlette.responses import JSONResponse
+
+from bertline.service.problems import ErrorBody
+from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect
+from bertline.service.routes.hf.pipeline import PipelineParameters
+from bertline.service.routes.json_body import JsonRoute
+from bertline.service.routes.kserve import status_of
+from bertline.service.routes.tei import router as tei
+from bertline.service.routes.tei.answers import OUTSIDE_ROUTES, answer, listed, scores
+from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH, VersionNow
+from bertline.service.routes.tei.schema import Lenient, Strings, TeiScore, must_be
+from bertline.serving.problems import Code, Problem
+
+_PRINTABLE = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+class HfError(BaseModel):
+    """The body of an answer that is not a success."""
+
+    error: str
+
+
+class HfClassificationRequest(Lenient):
+    """Texts to classify."""
+
+    inputs: Annotated[str | Strings, must_be("a text or a list of texts")] = Field(
+        examples=["A quiet film that stays with you for days."]
+    )
+    parameters: PipelineParameters | None = None
+
+
+def refuse(problem: Problem) -> Response:
+    """The answer to a request that has a problem."""
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    return JSONResponse({"error": problem.message}, status_code=status_of(problem.code), headers=headers)
+
+
+def hf_errors(*codes: Code) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route for its OpenAPI description."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for code in codes:
+        model: Any = ErrorBody if code in OUTSIDE_ROUTES else HfError
+        one = found.setdefault(int(status_of(code)), {"model": model, "description": []})
+        one["model"] |= model
+        one["description"].append(code.value)
+    described = {status: {**one, "description": ", ".join(one["description"])} for status, one in found.items()}
+    # FastAPI would else describe its own 422, which no client ever gets here.
+    return {**described, "default": {"model": HfError | ErrorBody, "description": "Any other error."}}
+
+
+class NumberedRoute(JsonRoute):
+    """Answers with the number that the client gave its request, which it reads back from ``X-Request-Id``."""
+
+    def get_route_handler(self) -> Any:
+        """The handler of the route, whatever class it has besides, with that header on all its answers."""
+        handle: Any = super().get_route_handler()
+
+        async def answer_numbered(request: Request) -> Response:
+            found: Response = await handle(request)
+            number = request.headers.get("x-amzn-trace-id", "")
+            if _PRINTABLE.fullmatch(number):
+                found.headers["X-Request-Id"] = number
+            return found
+
+        return answer_numbered
+
+
+class PipelineRoute(NumberedRoute, dialect(refuse)):  # type: ignore[misc]  # a class made by a function
+    """Errors in the dialect's shape, and numbered answers."""
+
+
+ERRORS = hf_errors(*MODEL_ERRORS, Code.UNKNOWN_FIELD)
+NAMED: dict[str, Any] = {"parameters": [MODEL_IN_PATH]}
+router = APIRouter(
+    prefix=f"{MODEL_PATH}/pipeline",
+    tags=["hugging face"],
+    route_class=PipelineRoute,
+    dependencies=[AsJson],
+)
+
+
+@router.post(
+    "/text-classification",
+    summary="Classify texts",
+    response_model=list[list[TeiScore]],
+    responses=ERRORS,
+    openapi_extra=NAMED,
+)
+async def classify(
+    asked: HfClassificationRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow
+) -> Response:
+    """Labels with scores, the most probable first: a list for each text, also for a single one."""
+    began_s = perf_counter()
+    how = asked.parameters or PipelineParameters()
+    texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
+    answered = await serving.classify(
+        version, texts, deadline_s=deadline_s, policy=how.policy, max_tokens=how.max_tokens, field="inputs"
+    )
+    found = [listed(version.labels, one)[: how.top_k] for one in scores(answered, how.function_to_apply)]
+    return answer(to_json(found), answered, sum(map(len, texts)), began_s)
+
+
+router.post(
+    "/feature-extraction",
+    summary="Embed texts",
+    response_model=list[list[float]],
+    responses=ERRORS,
+    openapi_extra=NAMED,
+)(tei.embed)
+router.post(
+    "/sentence-similarity",
+    summary="Compare sentences",
+    response_model=list[float],
+    responses=ERRORS,
+    openapi_extra=NAMED,
+)(tei.similarity)

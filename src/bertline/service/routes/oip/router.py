@@ -1,0 +1,350 @@
+"""The Open Inference Protocol v2 over HTTP, with Triton's extensions for binary tensors and classification.
+
+A model has one input, texts (BYTES), and four outputs: ``label`` and ``probabilities``, which come when none is named,
+``logits`` and ``embedding``. https://github.com/kserve/open-inference-protocol
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from fastapi import APIRouter, Depends, Request, Response
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, FailFast, Field
+
+from bertline import __version__
+from bertline.service.routes import health
+from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
+from bertline.service.routes.fields import Tolerant
+from bertline.service.routes.json_body import json_value
+from bertline.service.routes.kserve import body_of, parsed, refusals, refused
+from bertline.service.routes.model_names import converted
+from bertline.service.routes.oip.tensors import (
+    LENGTH_HEADER,
+    InputTensor,
+    OutputTensor,
+    note_unknown,
+    split,
+    texts_of,
+    written,
+)
+from bertline.serving.problems import Code, Problem
+from bertline.serving.serving import Answered, Serving
+from bertline.serving.version import Version
+
+OUTPUTS = ("label", "probabilities", "logits", "embedding")
+UNNAMED = ("label", "probabilities")
+CLASSES = ("probabilities", "logits")  # outputs with a value per label
+PARAMETERS = ("timeout", "binary_data_output")
+OUTPUT_PARAMETERS = ("binary_data", "classification")
+BINARY = "application/octet-stream"
+
+
+class AskedOutput(Tolerant):
+    """An output that the answer shall have."""
+
+    at: ClassVar[str] = "outputs[]."
+
+    name: str = Field(description=", ".join(OUTPUTS))
+    parameters: dict[str, Any] | None = Field(
+        None,
+        description="binary_data: send it after the JSON. classification: of probabilities or logits, so many of the "
+        'highest, each as the string "value:index:label".',
+    )
+
+
+class InferRequest(Tolerant):
+    """Texts, and what shall be told of them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["A quiet film that stays."]}]}
+            ]
+        },
+    )
+
+    id: str | None = Field(None, description="Comes back with the answer.")
+    parameters: dict[str, Any] | None = Field(
+        None,
+        description="timeout: microseconds after which the answer is of no use. binary_data_output: send outputs "
+        "after the JSON unless their binary_data says otherwise.",
+    )
+    inputs: Annotated[list[InputTensor], FailFast()] = Field(description="One.")
+    outputs: list[AskedOutput] | None = Field(None, fail_fast=True, description=f"Without it: {' and '.join(UNNAMED)}.")
+
+
+class ServerMetadata(BaseModel):
+    """What serves here."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class Live(BaseModel):
+    """The server answers."""
+
+    live: bool
+
+
+class Ready(Live):
+    """Requests may come."""
+
+    ready: bool
+
+
+class ModelNames(BaseModel):
+    """The models, the default one first."""
+
+    models: list[str]
+
+
+class TensorMetadata(BaseModel):
+    """An input or output; -1 in a shape is any number."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(BaseModel):
+    """A model's inputs and outputs."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class ModelReady(BaseModel):
+    """A model answers."""
+
+    name: str
+    ready: bool
+
+
+class AnsweredTensor(TensorMetadata):
+    """An output of an answer; without data where it is sent after the JSON."""
+
+    parameters: dict[str, Any] | None = None
+    data: list[Any] | None = None
+
+
+class InferResponse(BaseModel):
+    """What was asked for, of each text in their order."""
+
+    model_name: str
+    model_version: str
+    id: str | None = None
+    outputs: list[AnsweredTensor]
+
+
+async def _sent_as_tensors(request: Request) -> None:
+    """JSON, or JSON with binary data after it; Triton's Python client names no content type at all.
+
+    A page of another origin could send that without being asked too, but its browser adds the header Origin.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/json", BINARY, "") or (not kind and "origin" in request.headers):
+        raise Problem(Code.NOT_JSON, f"Send the body with the header Content-Type: application/json or {BINARY}.")
+
+
+router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=dialect(refused))
+MISSING = refusals(Code.UNKNOWN_MODEL, Code.NOT_READY)
+INFER: dict[str, Any] = {
+    "response_model": InferResponse,
+    "responses": refusals(*MODEL_ERRORS, Code.CONFLICTING_FIELDS),
+    "dependencies": [Depends(_sent_as_tensors)],
+    "openapi_extra": body_of({"application/json": InferRequest, BINARY: None}),
+}
+
+
+@router.get("", summary="What serves here (OIP)")
+async def server() -> ServerMetadata:
+    """Name, version, and which of Triton's extensions are known."""
+    return ServerMetadata(name="bertline", version=__version__, extensions=["binary_tensor_data", "classification"])
+
+
+@router.get("/health/live", summary="Is the process alive? (OIP)")
+async def live() -> Live:
+    """The process answers."""
+    return Live(live=True)
+
+
+@router.get("/health/ready", summary="May requests come? (OIP)", responses=refusals(Code.NOT_READY))
+async def ready(serving: ServingNow) -> Ready:
+    """As ``/health/ready``; both keys, since clients of the protocol look for either."""
+    await health.ready(serving)
+    return Ready(live=True, ready=True)
+
+
+@router.get("/models", summary="Names of the models (OIP)")
+async def models(serving: ServingNow) -> ModelNames:
+    """KServe's extension of the protocol."""
+    return ModelNames(models=serving.models.names)
+
+
+@router.get(converted("/models/{name}"), summary="A model's inputs and outputs (OIP)", responses=MISSING)
+async def model(name: str, serving: ServingNow) -> ModelMetadata:
+    """Of the version that answers."""
+    return _described(_found(serving, name))
+
+
+@router.get(
+    converted("/models/{name}/versions/{version}"), summary="A version's inputs and outputs (OIP)", responses=MISSING
+)
+async def model_version(name: str, version: str, serving: ServingNow) -> ModelMetadata:
+    """404 where another version answers."""
+    return _described(_found(serving, name, version))
+
+
+@router.get(converted("/models/{name}/ready"), summary="Does a model answer? (OIP)", responses=MISSING)
+async def model_ready(name: str, serving: ServingNow) -> ModelReady:
+    """503 while the process that computes it is replaced."""
+    return _ready(_found(serving, name))
+
+
+@router.get(
+    converted("/models/{name}/versions/{version}/ready"), summary="Does a version answer? (OIP)", responses=MISSING
+)
+async def version_ready(name: str, version: str, serving: ServingNow) -> ModelReady:
+    """404 where another version answers."""
+    return _ready(_found(serving, name, version))
+
+
+@router.post(converted("/models/{name}/infer"), summary="Ask a model (OIP)", **INFER)
+async def infer(name: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
+    """Labels, calibrated probabilities, logits or embeddings of texts.
+
+    With the header Inference-Header-Content-Length, the JSON has that length and binary tensors follow.
+    """
+    return await _infer(_found(serving, name), request, serving, deadline_s)
+
+
+@router.post(converted("/models/{name}/versions/{version}/infer"), summary="Ask a version (OIP)", **INFER)
+async def infer_version(
+    name: str, version: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow
+) -> Response:
+    """As without a version; 404 where another one answers."""
+    return await _infer(_found(serving, name, version), request, serving, deadline_s)
+
+
+def _found(serving: Serving, name: str, version: str | None = None) -> Version:
+    found = serving.models.named(name, None)
+    if version not in (None, found.version):
+        raise Problem(Code.UNKNOWN_MODEL, f"{found.name} answers with version {found.version} and no other.")
+    return found
+
+
+def _ready(version: Version) -> ModelReady:
+    if not version.ready:
+        raise Problem(Code.NOT_READY, f"The process that computes {version.name} is replaced: ask again in a second.")
+    return ModelReady(name=version.name, ready=True)
+
+
+def _described(version: Version) -> ModelMetadata:
+    labels = len(version.labels)
+    return ModelMetadata(
+        name=version.name,
+        versions=[version.version],
+        platform="pytorch_torch" if version.engine == "torch" else "onnx_onnxv1",
+        inputs=[TensorMetadata(name="text", datatype="BYTES", shape=[-1])],
+        outputs=[
+            TensorMetadata(name="label", datatype="BYTES", shape=[-1]),
+            TensorMetadata(name="probabilities", datatype="FP32", shape=[-1, labels]),
+            TensorMetadata(name="logits", datatype="FP32", shape=[-1, labels]),
+            TensorMetadata(name="embedding", datatype="FP32", shape=[-1, -1]),
+        ],
+    )
+
+
+async def _infer(version: Version, request: Request, serving: Serving, deadline_s: float) -> Response:
+    text, rest = split(await request.body(), request.headers.get(LENGTH_HEADER))
+    asked = parsed(InferRequest, json_value(text))
+    parameters = asked.parameters or {}
+    note_unknown(parameters, PARAMETERS)
+    outputs = _outputs(asked, len(version.labels))
+    texts = texts_of(asked.inputs, rest, serving.settings.max_batch_texts)
+    deadline_s = _earlier(deadline_s, parameters.get("timeout"))
+    answers: dict[str, Answered] = {}
+    for name, ask in (("classify", serving.classify), ("embed", serving.embed)):
+        if any((one.name == "embedding") == (name == "embed") for one in outputs):
+            answers[name] = await ask(version, texts, deadline_s=deadline_s, field="inputs[0].data")
+    binary = parameters.get("binary_data_output") is True
+    head: dict[str, Any] = {"model_name": version.name, "model_version": version.version}
+    if asked.id is not None:
+        head["id"] = asked.id
+    body, length = written(head, [_tensor(one, answers, binary) for one in outputs])
+    headers = answer_headers(next(iter(answers.values())))
+    if length is None:
+        return Response(body, media_type="application/json", headers=headers)
+    return Response(body, media_type=BINARY, headers={**headers, LENGTH_HEADER: str(length)})
+
+
+def _outputs(asked: InferRequest, labels: int) -> list[AskedOutput]:
+    """What the answer shall have; each output once, or an answer could be made larger than anybody can send."""
+    outputs = asked.outputs or [AskedOutput(name=name) for name in UNNAMED]
+    for place, one in enumerate(outputs):
+        field = f"outputs[{place}]"
+        if one.name not in OUTPUTS or one.name in (before.name for before in outputs[:place]):
+            raise Problem(
+                Code.UNSUPPORTED, f"{field}.name must be one of {', '.join(OUTPUTS)}, each once.", f"{field}.name"
+            )
+        note_unknown(one.parameters, OUTPUT_PARAMETERS, "outputs[].")
+        count = (one.parameters or {}).get("classification")
+        if count is None:
+            continue
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise Problem(
+                Code.OUT_OF_RANGE,
+                f"{field}.parameters.classification must be a number of labels from 1 to {labels}.",
+                field,
+            )
+        if one.name not in CLASSES:
+            raise Problem(Code.UNSUPPORTED, f"{field} has no classes: ask for those of {' or '.join(CLASSES)}.", field)
+    return outputs
+
+
+def _earlier(deadline_s: float, timeout_us: Any) -> float:
+    """The deadline, or that of the request's own timeout if it is earlier; 0 is none, as for Triton."""
+    if timeout_us is None:
+        return deadline_s
+    number = isinstance(timeout_us, int | float) and not isinstance(timeout_us, bool)
+    if not number or not 0 <= timeout_us < float("inf"):
+        raise Problem(Code.OUT_OF_RANGE, "parameters.timeout must be a number of microseconds.", "parameters.timeout")
+    # Whoever names an age of the universe gets the server's own limit; no float can hold all integers.
+    if timeout_us == 0 or timeout_us > 1e15:
+        return deadline_s
+    own_s: float = asyncio.get_running_loop().time() + timeout_us / 1e6
+    return min(deadline_s, own_s)
+
+
+def _tensor(output: AskedOutput, answers: dict[str, Answered], binary: bool) -> OutputTensor:
+    parameters = output.parameters or {}
+    binary = parameters.get("binary_data", binary) is True
+    if output.name == "embedding":
+        return OutputTensor(output.name, np.stack(answers["embed"].rows).astype(np.float32), binary)
+    answered = answers["classify"]
+    labels = np.array(answered.version.labels, dtype=np.object_)
+    values = np.stack(answered.rows) if output.name == "logits" else np.array(answered.probabilities())
+    if output.name == "label":
+        return OutputTensor(output.name, labels[values.argmax(axis=1)], binary)
+    count = parameters.get("classification")
+    found = values.astype(np.float32) if count is None else _highest(values, labels, count)
+    return OutputTensor(output.name, found, binary)
+
+
+def _highest(
+    values: Float[np.ndarray[Any, Any], "texts labels"], labels: np.ndarray[Any, Any], count: int
+) -> np.ndarray[Any, Any]:
+    """The ``count`` highest of each row, each as "value:index:label"."""
+    order = np.argsort(-values, axis=1, kind="stable")[:, :count]
+    rows = [
+        [f"{row[place]:f}:{place}:{labels[place]}" for place in places]
+        for row, places in zip(values, order, strict=True)
+    ]
+    return np.array(rows, dtype=np.object_)

@@ -1,0 +1,210 @@
+"""What goes over the wire in the service's own API: requests and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bertline.serving.problems import Code, Problem
+from bertline.serving.reader import Policy
+from bertline.serving.serving import Answered
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Texts(BaseModel):
+    """One text in ``text`` or several in ``texts``, and the model that shall read them."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "oneOf": [{"required": ["text"]}, {"required": ["texts"]}],
+            "examples": [{"text": "A quiet film that stays with you for days."}],
+        },
+    )
+
+    text: str | None = Field(None, description="One text. Either this or texts.")
+    # fail_fast: two million wrong entries would make as many complaints, of which one is told
+    texts: Annotated[list[str], Field(fail_fast=True)] | None = Field(
+        None, description="Several texts, answered in their order."
+    )
+    model: str | None = Field(None, description="Name of the model; needed only where several are served.")
+
+    def named_texts(self) -> tuple[str, list[str]]:
+        """The texts, and which field they came in.
+
+        Raises:
+            Problem: none or both of the fields.
+        """
+        if self.text is not None and self.texts is not None:
+            raise Problem(Code.CONFLICTING_FIELDS, "Send either text or texts, not both.", "texts")
+        if self.texts is not None:
+            return "texts", self.texts
+        if self.text is None:
+            raise Problem(Code.MISSING_FIELD, "Send one text in text, or several in texts.", "text")
+        return "text", [self.text]
+
+
+class PredictRequest(Texts):
+    """Texts to classify."""
+
+    top_k: int | None = Field(None, ge=1, description="How many labels to list per text; all without it.")
+    truncation: Policy | None = Field(
+        None,
+        description="What to read of a text that is too long: its head and tail, one of them, all of it in windows "
+        "whose answers are averaged, or nothing, which is an error; without it, the model's own choice.",
+    )
+
+
+class TokenizeRequest(Texts):
+    """Texts to take apart."""
+
+
+class LoadRequest(BaseModel):
+    """A bundle to put in service."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    bundle: str = Field(min_length=1, description="Its directory on the machine that serves.")
+
+
+class ModelReference(BaseModel):
+    """Which model answered."""
+
+    name: str
+    version: str = Field(description="The same for the same bytes in every file of the bundle.")
+
+
+class LabelProbability(BaseModel):
+    """One label and how probable it is."""
+
+    label: str
+    probability: Probability = Field(description="Calibrated: of answers given at 0.8, about 80 % are right.")
+
+
+class TextPrediction(BaseModel):
+    """The answer for one text."""
+
+    label: str = Field(description="The most probable label.")
+    labels: list[str] | None = Field(
+        None, description="Where a text may have several: those of probability 0.5 or more. Absent otherwise."
+    )
+    probabilities: list[LabelProbability] = Field(description="Most probable first; top_k of them if given.")
+    read_tokens: int = Field(description="Tokens that the model read, [CLS] and [SEP] included.")
+    cut_tokens: int = Field(description="Tokens left out because the text was too long; 0 if none.")
+    windows: int | None = Field(None, description="Windows whose answers were averaged. Absent where there is one.")
+
+
+def predictions_of(answered: Answered, top_k: int | None = None) -> list[TextPrediction]:
+    """The wire form of an answer, text by text."""
+    labels, several = answered.version.labels, answered.version.activation == "sigmoid"
+    found: list[TextPrediction] = []
+    for shares, reading in zip(answered.probabilities(), answered.readings, strict=True):
+        listed = sorted(zip(labels, shares, strict=True), key=lambda one: -one[1])
+        found.append(
+            TextPrediction(
+                label=listed[0][0],
+                labels=[label for label, share in listed if share >= 0.5] if several else None,
+                probabilities=[LabelProbability(label=label, probability=share) for label, share in listed[:top_k]],
+                read_tokens=reading.read,
+                cut_tokens=reading.cut,
+                windows=len(reading.pieces) if len(reading.pieces) > 1 else None,
+            )
+        )
+    return found
+
+
+class PredictResponse(BaseModel):
+    """The answers, in the order of the texts."""
+
+    model: ModelReference
+    predictions: list[TextPrediction]
+
+
+class Token(BaseModel):
+    """A token, and the characters it stands for, from start up to end."""
+
+    id: int
+    token: str
+    start: int
+    end: int
+
+
+class TextTokens(BaseModel):
+    """The tokens of one text, without [CLS] and [SEP]."""
+
+    tokens: list[Token]
+    read_tokens: int = Field(description="Tokens that the model would read, [CLS] and [SEP] included.")
+    cut_tokens: int = Field(description="Tokens that it would leave out.")
+
+
+class TokenizeResponse(BaseModel):
+    """The tokens, in the order of the texts."""
+
+    model: ModelReference
+    texts: list[TextTokens]
+
+
+class MeasuredFigure(BaseModel):
+    """A figure measured on held-out text, with its 95 % interval where there is one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class ModelDescription(BaseModel):
+    """A model that answers here."""
+
+    name: str
+    version: str
+    labels: list[str]
+    multi_label: bool = Field(description="A text may have several of the labels.")
+    max_tokens: int = Field(description="Most tokens it reads of a text, [CLS] and [SEP] included.")
+    truncation: str = Field(description="What it reads of a text that is too long.")
+    engine: str = Field(description="What computes it.")
+    ready: bool = Field(description="The process that computes it lives.")
+    metrics: Mapping[str, MeasuredFigure] = Field(description="As measured when it was trained, by name.")
+
+
+class Limits(BaseModel):
+    """What one request may bring."""
+
+    max_batch_texts: int
+    max_chars: int = Field(description="Characters of one text.")
+    max_request_tokens: int = Field(description="Tokens of all texts, windows counted each.")
+    max_body_bytes: int
+
+
+class OpenAIModel(BaseModel):
+    """A model, as OpenAI's clients list them."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+
+
+class ModelsResponse(BaseModel):
+    """The models, the default one first, and the limits of a request."""
+
+    models: Sequence[ModelDescription]
+    limits: Limits
+    object: Literal["list"] = "list"
+    data: Sequence[OpenAIModel] = Field(description="The same models, as OpenAI's clients expect them.")
+
+
+class ModelState(BaseModel):
+    """The version of a model that answers, and the one that a rollback brings back."""
+
+    current: ModelDescription
+    previous: ModelDescription | None
+
+
+class Health(BaseModel):
+    """The state that was asked for, and that it holds."""
+
+    status: str

@@ -1,0 +1,127 @@
+"""What TEI's clients ask of a model without having it compute: its tokens, its limits, and whether it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from bertline import __version__
+from bertline.service.routes.context import MODEL_ERRORS, AsJson, ServingNow, SettingsNow
+from bertline.service.routes.tei.answers import TeiRoute, tei_errors
+from bertline.service.routes.tei.inputs import (
+    MODEL_IN_PATH,
+    MODEL_PATH,
+    VersionNow,
+    check_ids,
+    no_prompts,
+    not_empty,
+)
+from bertline.service.routes.tei.schema import TeiClassifier, TeiDecodeRequest, TeiInfo, TeiToken, TeiTokenizeRequest
+from bertline.serving.problems import Code, Problem
+from bertline.serving.texts import check_texts
+from bertline.serving.version import Version
+
+ERRORS = tei_errors(*MODEL_ERRORS)
+router = APIRouter(tags=["tei"], route_class=TeiRoute)
+
+
+@router.post("/tokenize", summary="Show the tokens of texts", responses=ERRORS, dependencies=[AsJson])
+async def tokenize(asked: TeiTokenizeRequest, version: VersionNow, settings: SettingsNow) -> list[list[TeiToken]]:
+    """The tokens of each text, all of them, with their places in it."""
+    no_prompts(asked.prompt_name)
+    texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
+    check_texts(texts, settings, "inputs")
+    return await asyncio.to_thread(lambda: [_tokens(one, version, asked.add_special_tokens) for one in texts])
+
+
+def _tokens(text: str, version: Version, framed: bool) -> list[TeiToken]:
+    tokenizer = version.tokenizer
+    found = [
+        TeiToken(id=one.id, text=text[one.start : one.end], special=False, start=one.start, stop=one.end)
+        for one in tokenizer.spans(text)
+    ]
+    if not framed:
+        return found
+    ends = (tokenizer.cls_id, tokenizer.sep_id)
+    first, last = (
+        TeiToken(id=id_, text=token, special=True, start=None, stop=None)
+        for id_, token in zip(ends, tokenizer.tokens(ends), strict=True)
+    )
+    return [first, *found, last]
+
+
+@router.post("/decode", summary="Put token ids together to texts", responses=ERRORS, dependencies=[AsJson])
+async def decode(asked: TeiDecodeRequest, version: VersionNow, settings: SettingsNow) -> list[str]:
+    """The text of each list of ids, as far as WordPiece keeps it."""
+    not_empty(asked.ids, "ids")
+    batch = [one for one in asked.ids if isinstance(one, list)] or [[one for one in asked.ids if isinstance(one, int)]]
+    if len(batch) > settings.max_batch_texts:
+        raise Problem(
+            Code.TOO_MANY_TEXTS,
+            f"ids has {len(batch):,} lists and the limit is {settings.max_batch_texts:,}: send several requests.",
+            "ids",
+        )
+    for place, ids in enumerate(batch):
+        check_ids(ids, version, settings, f"ids[{place}]")
+    skip, decoded = asked.skip_special_tokens, version.tokenizer.decode
+    return await asyncio.to_thread(lambda: [decoded(ids, skip_special_tokens=skip) for ids in batch])
+
+
+async def info(version: VersionNow, settings: SettingsNow) -> TeiInfo:
+    """The model, and the limits of a request."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    labels = {str(number): label for number, label in enumerate(version.labels)}
+    classifier = TeiClassifier(id2label=labels, label2id={label: int(number) for number, label in labels.items()})
+    return TeiInfo(
+        model_id=version.name,
+        model_sha=version.version,
+        model_dtype=version.engine,
+        served_model_name=version.name,
+        model_type={"classifier": classifier},
+        max_concurrent_requests=files if files != resource.RLIM_INFINITY else 2**31 - 1,
+        max_input_length=version.max_tokens,
+        max_batch_tokens=version.started.batch_tokens if version.started else 0,
+        max_client_batch_size=settings.max_batch_texts,
+        tokenization_workers=1,  # Serving's executor
+        version=__version__,
+    )
+
+
+router.get("/info", summary="What answers here", responses=tei_errors(Code.NOT_READY))(info)
+router.get(
+    f"{MODEL_PATH}/info",
+    summary="What answers under a name",
+    responses=tei_errors(Code.UNKNOWN_MODEL, Code.NOT_READY),
+    openapi_extra={"parameters": [MODEL_IN_PATH]},
+)(info)
+
+
+async def health(serving: ServingNow) -> Response:
+    """An empty answer when every model answers and the server is not stopping; else 503."""
+    if not serving.ready:
+        raise Problem(Code.NOT_READY, "unhealthy")
+    return Response()
+
+
+async def model_health(version: VersionNow, serving: ServingNow) -> Response:
+    """The same of one model."""
+    if serving.draining or not version.ready:
+        raise Problem(Code.NOT_READY, "unhealthy")
+    return Response()
+
+
+def _health(path: str, *codes: Code, **more: Any) -> Any:
+    well: dict[int | str, dict[str, Any]] = {200: {"description": "They may. The body is empty."}}
+    return router.get(
+        path, summary="May requests come?", response_class=Response, responses={**well, **tei_errors(*codes)}, **more
+    )
+
+
+for path in ("/health", "/ping"):
+    _health(path, Code.NOT_READY)(health)
+_health(f"{MODEL_PATH}/health", Code.NOT_READY, Code.UNKNOWN_MODEL, openapi_extra={"parameters": [MODEL_IN_PATH]})(
+    model_health
+)

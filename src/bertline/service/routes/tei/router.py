@@ -1,0 +1,151 @@
+"""The dialect of Text Embeddings Inference (TEI 1.9, https://huggingface.github.io/text-embeddings-inference).
+
+It cannot name a model: the first one answers, or the one in the path. Scores are those that TEI gives for the same
+checkpoint, that is, without the bundle's temperature; where a text may have several labels, each has its own. Texts
+that are too long are cut, as by TEI's ``auto_truncate``, by the bundle's own policy unless a direction is asked for.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+from fastapi import APIRouter, Response
+from pydantic_core import to_json
+
+from bertline.service.routes.context import (
+    MODEL_ERRORS,
+    UNREAD,
+    AsJson,
+    DeadlineNow,
+    ServingNow,
+    SettingsNow,
+)
+from bertline.service.routes.tei.answers import (
+    TeiProblem,
+    TeiRoute,
+    answer,
+    cosines,
+    listed,
+    scores,
+    shortened,
+    tei_errors,
+    vectors_json,
+)
+from bertline.service.routes.tei.inputs import VersionNow, as_batch, no_prompts, predict_texts, texts_of
+from bertline.service.routes.tei.schema import (
+    TeiEmbedAllRequest,
+    TeiEmbedRequest,
+    TeiError,
+    TeiPredictRequest,
+    TeiScore,
+    TeiSimilarityParameters,
+    TeiSimilarityRequest,
+)
+from bertline.serving.problems import Code, Problem
+from bertline.serving.texts import check_texts
+
+MOST_STATES = 8_192  # tokens of a request whose every state is sent: about 60 MB of JSON at 384 numbers each
+
+ERRORS = tei_errors(*MODEL_ERRORS)
+router = APIRouter(tags=["tei"], route_class=TeiRoute)
+
+
+@router.post(
+    "/predict",
+    summary="Classify texts",
+    response_model=list[TeiScore] | list[list[TeiScore]],
+    responses=ERRORS,
+    dependencies=[AsJson],
+)
+async def predict(
+    asked: TeiPredictRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow
+) -> Response:
+    """All labels, the most probable first: a list for one text, a list of lists for a batch."""
+    began_s = perf_counter()
+    texts, single = predict_texts(asked.inputs)
+    answered = await serving.classify(version, texts, deadline_s=deadline_s, policy=asked.policy, field="inputs")
+    found = [listed(version.labels, one) for one in scores(answered, "none" if asked.raw_scores else None)]
+    return answer(to_json(found[0] if single else found), answered, sum(map(len, texts)), began_s)
+
+
+@router.post("/embed", summary="Embed texts", response_model=list[list[float]], responses=ERRORS, dependencies=[AsJson])
+async def embed(
+    asked: TeiEmbedRequest, version: VersionNow, serving: ServingNow, settings: SettingsNow, deadline_s: DeadlineNow
+) -> Response:
+    """The mean of each text's token states."""
+    began_s = perf_counter()
+    no_prompts(asked.prompt_name)
+    batch = as_batch(asked.inputs)
+    texts = await texts_of(batch, version, settings)
+    answered = await serving.embed(version, texts, deadline_s=deadline_s, policy=asked.policy, field="inputs")
+    rows = shortened(np.stack(answered.rows), asked.dimensions, normalise=asked.normalize is not False)
+    return answer(await vectors_json(rows), answered, sum(map(len, batch)), began_s)
+
+
+@router.post(
+    "/embed_all",
+    summary="Embed every token of texts",
+    response_model=list[list[list[float]]],
+    responses=ERRORS,
+    dependencies=[AsJson],
+)
+async def embed_all(
+    asked: TeiEmbedAllRequest, version: VersionNow, serving: ServingNow, settings: SettingsNow, deadline_s: DeadlineNow
+) -> Response:
+    """The state of each token, [CLS] and [SEP] included, as the last layer leaves it."""
+    began_s = perf_counter()
+    no_prompts(asked.prompt_name)
+    batch = as_batch(asked.inputs)
+    texts = await texts_of(batch, version, settings)
+    check_texts(texts, settings, "inputs")
+    readings = await version.reader.read(texts, asked.policy or version.truncation, version.max_tokens)
+    if (tokens := sum(one.read for one in readings)) > MOST_STATES:
+        raise Problem(
+            Code.TOO_MANY_TOKENS,
+            f"inputs would take {tokens:,} tokens and the limit where each is answered is {MOST_STATES:,}: "
+            "send them in several requests.",
+            "inputs",
+        )
+    answered = await serving.hidden(version, texts, deadline_s=deadline_s, policy=asked.policy, field="inputs")
+    return answer(await vectors_json(answered.rows), answered, sum(map(len, batch)), began_s)
+
+
+@router.post(
+    "/similarity", summary="Compare sentences", response_model=list[float], responses=ERRORS, dependencies=[AsJson]
+)
+async def similarity(
+    asked: TeiSimilarityRequest,
+    version: VersionNow,
+    serving: ServingNow,
+    settings: SettingsNow,
+    deadline_s: DeadlineNow,
+) -> Response:
+    """The cosine of the source sentence's embedding with that of each other sentence."""
+    began_s = perf_counter()
+    how = asked.parameters or TeiSimilarityParameters()
+    no_prompts(how.prompt_name)
+    check_texts([asked.inputs.source_sentence], settings, "inputs.source_sentence")
+    check_texts(asked.inputs.sentences, settings, "inputs.sentences")
+    texts = [asked.inputs.source_sentence, *asked.inputs.sentences]
+    names = ["inputs.source_sentence", *(f"inputs.sentences[{place}]" for place in range(len(texts) - 1))]
+    answered = await serving.embed(
+        version, texts, deadline_s=deadline_s, policy=how.policy, field="inputs", names=names
+    )
+    return answer(to_json(cosines(np.stack(answered.rows))), answered, sum(map(len, texts)), began_s)
+
+
+async def _other_kind() -> Response:
+    raise TeiProblem("Backend", Code.UNSUPPORTED, "The model is a classifier: ask /predict, /embed or /similarity.")
+
+
+for path, wanted in (("/rerank", "Rank texts"), ("/embed_sparse", "Embed texts sparsely")):
+    router.post(
+        path,
+        summary=f"{wanted}: no model here does",
+        status_code=424,
+        responses={
+            **tei_errors(*UNREAD),
+            424: {"model": TeiError, "description": "Backend: always, the models are classifiers."},
+        },
+    )(_other_kind)

@@ -1,0 +1,1 @@
+"""Models being served, without HTTP: queue, scheduler, the processes that compute, versions."""

@@ -1,0 +1,30 @@
+"""Which names a model may have: with slashes, as hubs have them (``BAAI/bge-small``).
+
+An address ends in a name or goes on after it (``/ready``, ``/infer``). Such a part may not be a later part of a name,
+or nobody could say where the name ends.
+"""
+
+from __future__ import annotations
+
+# Parts of addresses that follow a name, as in /v2/models/{name}/ready.
+RESERVED = frozenset({"health", "infer", "info", "pipeline", "ready", "rollback", "versions"})
+LONGEST = 200  # characters
+
+
+def fault_of(name: str) -> str | None:
+    """Why no model can be called so, as the predicate of a sentence about the name; None if one can.
+
+    >>> fault_of("BAAI/bge-small"), fault_of("a//b"), fault_of("a/ready")
+    (None, 'has an empty part', "has the part 'ready', which is reserved in addresses")
+    """
+    parts = name.split("/")
+    if not all(parts):
+        return "is empty" if not name else "has an empty part"
+    if len(name) > LONGEST:
+        return f"has more than {LONGEST} characters"
+    if {".", ".."} & set(parts):
+        return "has the part '.' or '..', which clients and proxies remove from addresses"
+    if not name.isprintable():
+        return "has a character that cannot be printed"
+    reserved = next((part for part in parts[1:] if part in RESERVED), None)
+    return f"has the part {reserved!r}, which is reserved in addresses" if reserved else None

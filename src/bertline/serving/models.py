@@ -1,0 +1,141 @@
+"""The models by name: the version that answers, the one before it, and how one takes the place of the other.
+
+A request takes the version that answers when it comes and keeps it, so no answer mixes two. A new version is loaded,
+checked and warmed beside the old one; the switch itself is one assignment. The old one stays as it is, process and
+all, for an instant way back, until the next one comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bertline.errors import BertlineError, UsageError
+from bertline.serving.model_names import fault_of
+from bertline.serving.problems import Code, Problem
+
+if TYPE_CHECKING:
+    from bertline.serving.version import Version
+
+Make = Callable[[str, Path], Awaitable["Version"]]
+
+
+class Models:
+    """The table of models, the default one first.
+
+    Args:
+        bundles: directory of each, by name.
+        make: loads a version and makes it ready.
+
+    Raises:
+        UsageError: there is no model, or none can have one of the names.
+    """
+
+    def __init__(self, bundles: Mapping[str, Path], make: Make) -> None:
+        if not bundles:
+            raise UsageError("there is no model to serve: name at least one bundle")
+        for name in bundles:
+            if fault := fault_of(name):
+                raise UsageError(f"the model name {name!r} {fault}: choose another, as in NAME=BUNDLE")
+        self._bundles, self._make = dict(bundles), make
+        self._current: dict[str, Version] = {}
+        self._previous: dict[str, Version] = {}
+        self._changing = asyncio.Lock()
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Make every model ready, in their order.
+
+        Raises:
+            BertlineError: one cannot be loaded.
+        """
+        for name, bundle in self._bundles.items():
+            self._current[name] = await self._make(name, bundle)
+
+    async def stop(self) -> None:
+        """End all processes."""
+        versions = [*self._current.values(), *self._previous.values()]
+        await asyncio.gather(*(one.stop() for one in versions), *self._retiring, return_exceptions=True)
+
+    @property
+    def names(self) -> list[str]:
+        """What clients call them."""
+        return list(self._bundles)
+
+    @property
+    def ready(self) -> bool:
+        """Every model has a process that lives."""
+        return len(self._current) == len(self._bundles) and all(one.ready for one in self._current.values())
+
+    def __iter__(self) -> Iterator[Version]:
+        return iter(self._current.values())
+
+    def previous(self, name: str) -> Version | None:
+        """The version that a rollback brings back."""
+        return self._previous.get(name)
+
+    def named(self, name: str | None, field: str | None = "model") -> Version:
+        """The version that answers for a model; the only model when no name is given.
+
+        Raises:
+            Problem: no such model, several and none was named, or it is not loaded yet.
+        """
+        known = ", ".join(self._bundles)
+        if name is None:
+            if len(self._bundles) > 1:
+                raise Problem(Code.MISSING_FIELD, f"Name one of the models in model: {known}.", field)
+            name = next(iter(self._bundles))
+        if name not in self._bundles:
+            raise Problem(Code.UNKNOWN_MODEL, f"There is no model of that name: valid names are {known}.", field)
+        if name not in self._current:
+            raise Problem(Code.NOT_READY, "The models are warming up: ask again in a second.")
+        return self._current[name]
+
+    async def load(self, name: str, bundle: Path) -> Version:
+        """Put another bundle, or a new model, in service; what answered before goes on until the new one is warm.
+
+        Raises:
+            Problem: the bundle cannot be used, or the name; nothing has changed then.
+        """
+        if fault := fault_of(name):
+            raise Problem(Code.OUT_OF_RANGE, f"The model name {fault}: choose another.", "name")
+        async with self._changing:
+            try:
+                new = await self._make(name, bundle)
+            except BertlineError as error:
+                raise Problem(Code.CANNOT_LOAD, f"Nothing was changed: {error}", "bundle") from None
+            old = self._current.get(name)
+            self._bundles[name], self._current[name] = bundle, new
+            if old is not None:
+                self._retire(self._previous.get(name))
+                self._previous[name] = old
+            return new
+
+    async def roll_back(self, name: str) -> Version:
+        """Let the version before this one answer again; done once more, it is undone.
+
+        Raises:
+            Problem: there is no such model, or no version before.
+        """
+        async with self._changing:
+            current, previous = self.named(name), self._previous.get(name)
+            if previous is None:
+                raise Problem(
+                    Code.CANNOT_LOAD, f"{name} has no version to go back to: none was loaded since the start."
+                )
+            self._current[name], self._previous[name] = previous, current
+            return previous
+
+    def lost(self, version: Version) -> bool:
+        """Whether a version that computes no more is one that answers; if it is the one before, it is forgotten."""
+        for name in [name for name, one in self._previous.items() if one is version]:
+            self._retire(self._previous.pop(name))
+        return any(one is version for one in self)
+
+    def _retire(self, version: Version | None) -> None:
+        if version is not None:
+            task = asyncio.create_task(version.stop(), name="retire")
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)

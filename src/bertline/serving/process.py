@@ -1,0 +1,273 @@
+"""The server's side of one process that computes (``bertline.serving.worker``): start it, ask it, notice its end.
+
+A process is lost when its socket closes, when it leaves a batch unanswered for far longer than such batches take, or
+when it says nothing for seconds while it has nothing to do (``bertline.serving.watch``). It is killed then, whatever it
+is at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from bertline.data.batching import Batch
+from bertline.errors import BundleError
+from bertline.serving.costs import Costs
+from bertline.serving.watch import BEAT_S, SILENT_S, TICK_S, Watch
+from bertline.serving.wire import EMPTY, Frames, Op, Order, Reply, Status
+from bertline.serving.worker import Started
+
+PING_NUMBER = 2**32 - 1  # nobody waits for that answer: that it comes is what counts
+END_S = 2.0  # for the process to end by itself, once it is told to
+START_TIMEOUT_S = 120.0  # a bundle of a gigabyte on a slow disk is hashed and loaded in that time
+
+log = logging.getLogger(__name__)
+
+
+class WorkerLost(Exception):
+    """The process is gone; what it was computing may be computed by another."""
+
+
+class ComputeFailed(Exception):
+    """This batch cannot be computed; the message says nothing of its texts."""
+
+
+class NoMemory(ComputeFailed):
+    """There is not enough memory for this batch."""
+
+
+class Computes(Protocol):
+    """What the scheduler knows of a process that computes."""
+
+    async def compute(self, op: Op, batch: Batch, *, alone: bool) -> Reply:
+        """The rows of a batch.
+
+        Raises:
+            ComputeFailed: this batch cannot be computed.
+            WorkerLost: the process ended, or had to be ended.
+        """
+        ...
+
+
+class Worker(Computes, Protocol):
+    """Something that computes a bundle, with a life of its own."""
+
+    async def start(self) -> Started:
+        """Return once it can compute.
+
+        Raises:
+            BundleError: it cannot load the bundle, or says nothing in time.
+        """
+        ...
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        ...
+
+    @property
+    def responsive(self) -> bool:
+        """It has said something within the last seconds."""
+        ...
+
+    async def stop(self) -> None:
+        """End it; it is not reported as lost."""
+        ...
+
+
+class StartWorker(Protocol):
+    """Makes a worker, as ``WorkerProcess`` does."""
+
+    def __call__(
+        self,
+        bundle: Path,
+        *,
+        engine: str | None,
+        lanes: int | None,
+        timeout_s: float,
+        on_lost: Callable[[str], None],
+        checksum: str | None,
+        costs: Costs,
+    ) -> Worker:
+        """Not started yet."""
+        ...
+
+
+class WorkerProcess:
+    """A process that computes a bundle.
+
+    Args:
+        bundle: what it loads.
+        engine: by name; None is the bundle's choice.
+        lanes: batches at a time; None is one per core.
+        timeout_s: longest time for a batch.
+        on_lost: called once, when it is gone without having been asked to stop.
+        checksum: of the manifest; it refuses another bundle, before it looks into it. None: any bundle that is there.
+        costs: what such batches cost in the processes before this one; nothing is known of them without it.
+    """
+
+    def __init__(
+        self,
+        bundle: Path,
+        *,
+        engine: str | None,
+        lanes: int | None,
+        timeout_s: float,
+        on_lost: Callable[[str], None],
+        checksum: str | None = None,
+        costs: Costs | None = None,
+    ) -> None:
+        self._bundle, self._engine, self._lanes, self._checksum = bundle, engine, lanes, checksum
+        self._timeout_s, self._on_lost, self._costs = timeout_s, on_lost, costs or Costs()
+        self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._number = 0
+        self._running = self._lost = False
+        self._watch: Watch | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> Started:
+        """Start the process and wait until it can compute.
+
+        Raises:
+            BundleError: it cannot load the bundle, or says nothing in time.
+        """
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "bertline.serving.worker", str(self._bundle.absolute())]
+        command += ["--socket", str(theirs.fileno())]
+        command += ["--engine", self._engine] if self._engine else []
+        command += ["--lanes", str(self._lanes)] if self._lanes else []
+        command += ["--checksum", self._checksum] if self._checksum else []
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                *command, pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL
+            )
+        loop = asyncio.get_running_loop()
+        ready = self._waiting[0] = loop.create_future()
+        self._transport, _ = await loop.create_connection(lambda: _Connection(self), sock=ours)
+        try:
+            started = Started.parse((await asyncio.wait_for(ready, START_TIMEOUT_S)).text)
+        except (TimeoutError, WorkerLost):
+            self.kill()
+            raise BundleError(f"the process that computes {self._bundle} did not start: see its output above") from None
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+        del self._waiting[0]
+        if started.error is not None:
+            raise BundleError(started.error)
+        self._running = True
+        self._watch = Watch(self._costs, self._timeout_s, loop.time())
+        self._watching = asyncio.create_task(self._look(self._watch), name="watch")
+        return started
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
+    def responsive(self) -> bool:
+        """See ``Worker.responsive``."""
+        return self._watch is None or not self._watch.silent
+
+    async def compute(self, op: Op, batch: Batch, *, alone: bool) -> Reply:
+        """See ``Computes.compute``."""
+        if self._lost:
+            raise WorkerLost
+        self._number += 1
+        number, loop = self._number, asyncio.get_running_loop()
+        reply = self._waiting[number] = loop.create_future()
+        self._transport.write(Order(number, op, batch, alone).pack())
+        assert self._watch is not None  # it has started
+        self._watch.sent(number, op, batch.ids.size, loop.time(), alone=alone)
+        try:
+            found: Reply = await reply
+        finally:
+            self._waiting.pop(number, None)
+        if found.status is Status.NO_MEMORY:
+            raise NoMemory(found.text)
+        if found.status is Status.FAILED:
+            raise ComputeFailed(found.text)
+        return found
+
+    async def stop(self) -> None:
+        """End the process; it is not reported as lost."""
+        self._running = False
+        if self._watching is not None:
+            self._watching.cancel()
+        with suppress(AttributeError):  # it was never started
+            self._transport.close()
+            try:
+                await asyncio.wait_for(self._process.wait(), END_S)
+            except TimeoutError:
+                self.kill()
+                await self._process.wait()
+
+    def kill(self) -> None:
+        """End the process now."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    def received(self, reply: Reply) -> None:
+        """A frame came from the process."""
+        if self._watch is not None:
+            self._watch.heard(asyncio.get_running_loop().time())
+            self._watch.answered(reply.number, reply.seconds if reply.status is Status.DONE else None)
+        waiting = self._waiting.get(reply.number)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply)
+
+    def closed(self) -> None:
+        """The process's end of the socket is closed."""
+        self._gone("it ended")
+
+    def _gone(self, why: str) -> None:
+        if self._lost:
+            return
+        self._lost = True
+        if self._watching is not None:
+            self._watching.cancel()
+        self.kill()
+        self._transport.close()
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(WorkerLost())
+                waiting.exception()  # looked at, whether or not anybody still waits
+        if self._running:
+            self._on_lost(why)
+
+    async def _look(self, watch: Watch) -> None:
+        """Ask whether it lives, and end it once it is given up."""
+        loop, silent = asyncio.get_running_loop(), False
+        asked_s = loop.time()
+        while True:
+            await asyncio.sleep(TICK_S)
+            now_s = loop.time()
+            if (why := watch.look(now_s)) is not None:
+                self._gone(why)
+                return
+            if watch.silent != silent:
+                silent = watch.silent
+                what = f"has been silent for {SILENT_S:g} s" if silent else "answers again"
+                log.warning("process %d %s", self.pid, what)
+            if now_s - asked_s >= BEAT_S:
+                asked_s = now_s
+                self._transport.write(Order(PING_NUMBER, Op.PING, EMPTY).pack())
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, worker: WorkerProcess) -> None:
+        self._worker, self._frames = worker, Frames()
+
+    def data_received(self, data: bytes) -> None:
+        for frame in self._frames.feed(data):
+            self._worker.received(Reply.unpack(frame))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._worker.closed()

@@ -1,0 +1,389 @@
+"""Who computes what next: the texts of all requests and models, on as many lanes as there are cores.
+
+A lane that becomes free takes a batch at once (nothing is polled, and an idle server adds no wait), from the model that
+has had least of the machine. A batch that fails is halved until the text at fault is alone; one whose process died is
+computed once more, text by text, so that a text that kills costs its sender an answer and nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bertline.data.batching import pad
+from bertline.serving.problems import Code, Problem
+from bertline.serving.process import ComputeFailed, Computes, NoMemory, WorkerLost
+from bertline.serving.queue import TokenQueue, Waiting, turns
+from bertline.serving.wire import Op, Reply
+
+log = logging.getLogger(__name__)
+
+FIRST_TOKENS_PER_S = 4000.0  # a guess until the first batches were measured: the warm-up's
+LAST_WAITS = 4  # times as long as its first may the last text of a request wait: a large one does not come alone
+SMOOTHING = 0.1  # of the last batch in the running pace
+LEAST_BUDGET_TOKENS = 16
+BUDGET_BACK_S = 60.0  # after which a budget that was halved for want of memory is doubled again
+
+ORIGIN: ContextVar[object] = ContextVar("origin", default=None)  # who asks: read by ``compute``, for ``BatchRecord``
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A request's texts, until all of them have their rows."""
+
+    done: asyncio.Future[None]
+    rows: list[np.ndarray[Any, Any] | None]
+    left: int
+    queue_s: float = 0.0  # the longest any of its texts waited
+    compute_s: float = 0.0  # of the batches its texts were in, the longest
+    origin: object = None
+
+
+class TextProblem(Problem):
+    """One of a request's texts cannot be computed.
+
+    Attributes:
+        place: of its ids among the sequences that were asked for.
+    """
+
+    def __init__(self, code: Code, place: int, why: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(code, f"The model cannot compute text {place}: {why}.", f"texts[{place}]", headers=headers)
+        self.place, self._why = place, why
+
+    def named(self, field: str) -> Problem:
+        """The same in the request's own words."""
+        return Problem(self.code, f"The model cannot compute {field}: {self._why}.", field, headers=self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A row per text, and where the time went."""
+
+    rows: list[np.ndarray[Any, Any]]
+    queue_s: float
+    compute_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """One batch that was computed. Metrics, logs, traces and pace all read this record.
+
+    Attributes:
+        origins: who asked for its texts, as ``ORIGIN`` named them, each once.
+    """
+
+    line: Line
+    texts: int
+    tokens: int
+    padded_tokens: int
+    queue_s: tuple[float, ...]
+    compute_s: float
+    origins: tuple[object, ...] = ()
+
+
+@dataclass(eq=False)
+class Station:
+    """The process behind a model's lines; None while there is none to ask."""
+
+    worker: Computes | None = None
+    in_flight: int = 0
+    suspects: deque[tuple[Line, Waiting[Job]]] = field(default_factory=deque)
+    exclusive: bool = False  # a suspect is being computed, with nothing beside it
+    closed: bool = False  # there will be no process any more
+
+
+@dataclass(eq=False)
+class Line:
+    """The texts that wait for one network of one model.
+
+    Attributes:
+        model: name and version, for whoever reads a ``BatchRecord``.
+        op: what is asked of the process.
+        station: where it is computed.
+        batch_tokens: bound on the padded tokens of a batch, as the engine has it.
+        pad_id: of the tokenizer.
+    """
+
+    model: tuple[str, str]
+    op: Op
+    station: Station
+    batch_tokens: int
+    pad_id: int
+    queue: TokenQueue[Job] = field(default_factory=TokenQueue)
+    halves: deque[list[Waiting[Job]]] = field(default_factory=deque)
+    served_s: float = 0.0
+    tokens_per_s: float = FIRST_TOKENS_PER_S
+    budget_tokens: int = 0
+    halved_s: float = -math.inf
+
+    def __post_init__(self) -> None:
+        self.budget_tokens = self.batch_tokens
+
+    @property
+    def has_work(self) -> bool:
+        """A text waits."""
+        return bool(self.queue.texts or self.halves)
+
+
+class Scheduler:
+    """All lines of a server.
+
+    Args:
+        lanes: batches computed at a time, over all models.
+        max_wait_s: a request whose first text would wait longer is refused, or its last ``LAST_WAITS`` times as long.
+        observe: receives each batch's record.
+    """
+
+    def __init__(self, lanes: int, max_wait_s: float, observe: Callable[[BatchRecord], None] = lambda _: None) -> None:
+        self.lanes, self._max_wait_s, self._observe = lanes, max_wait_s, observe
+        self._lines: list[Line] = []
+        self._busy = 0
+        self._running: set[asyncio.Task[None]] = set()
+
+    def add(self, line: Line) -> None:
+        """Let this line take part."""
+        self._lines.append(line)
+
+    def remove(self, line: Line) -> None:
+        """No more texts come to this line."""
+        self._lines.remove(line)
+
+    def expected_wait_s(self, line: Line) -> float:
+        """How long a text would wait whose turn came last."""
+        return line.queue.tokens / line.tokens_per_s
+
+    def refusal(self, line: Line, tokens: int) -> Problem | None:
+        """What a request for a text of so many tokens would be told now; None if it would be let in."""
+        if self.expected_wait_s(line) <= self._max_wait_s:
+            return None
+        (turn_s,) = turns(asyncio.get_running_loop().time(), [tokens], line.tokens_per_s)
+        return self._overload(line, turn_s, turn_s)[0]
+
+    async def compute(self, line: Line, sequences: Sequence[Sequence[int]], deadline_s: float) -> Computed:
+        """A row per sequence of ids.
+
+        Args:
+            line: of the model.
+            sequences: texts as the network reads them.
+            deadline_s: on the event loop's clock; texts are not computed after it.
+
+        Raises:
+            Problem: overloaded, or too late.
+            TextProblem: one of them cannot be computed.
+        """
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        if line.station.closed:
+            raise _closed()
+        job = Job(loop.create_future(), [None] * len(sequences), len(sequences), origin=ORIGIN.get())
+        each = zip(sequences, turns(now_s, map(len, sequences), line.tokens_per_s), strict=True)
+        texts = [Waiting(ids, turn_s, deadline_s, job, place, now_s) for place, (ids, turn_s) in enumerate(each)]
+        self._admit(line, texts, now_s)
+        self._wake(line)
+        for text in texts:
+            line.queue.put(text)
+        self.pump()
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                await job.done
+        except TimeoutError:
+            raise _late("Its deadline passed before it was computed") from None
+        finally:
+            for text in texts:
+                line.queue.leave(text)
+        return Computed([row for row in job.rows if row is not None], job.queue_s, job.compute_s)
+
+    def pump(self) -> None:
+        """Give every free lane a batch, as long as there are any."""
+        while self._busy < self.lanes:
+            ready = [line for line in self._lines if _can_start(line)]
+            if not ready:
+                return
+            line = min(ready, key=lambda one: one.served_s)
+            batch = self._next_batch(line)
+            if batch:
+                self._start(line, batch)
+
+    def close(self, station: Station) -> None:
+        """Nothing is computed there any more: whoever waits is told so."""
+        station.closed = True
+        waiting = [text for _, text in station.suspects]
+        for line in self._lines:
+            if line.station is station:
+                waiting += [*line.queue, *(text for half in line.halves for text in half)]
+                line.halves.clear()
+        station.suspects.clear()
+        for text in waiting:
+            _fail(text, _closed())
+
+    # ------------------------------------------------------------------------------------------- admission
+
+    def _admit(self, line: Line, texts: list[Waiting[Job]], now_s: float) -> None:
+        """Let the texts into the queue, or say why not; one text or many, it is the wait that decides.
+
+        Raises:
+            Problem: the queue is too long, or the last of them would be too late.
+        """
+        own_s = sum(text.tokens for text in texts) / line.tokens_per_s
+        wait_s = self.expected_wait_s(line)
+        if wait_s <= self._max_wait_s and now_s + wait_s + own_s <= texts[-1].deadline_s:
+            return
+        problem, last_s = self._overload(line, texts[0].turn_s, texts[-1].turn_s)
+        if problem is not None:
+            raise problem
+        if now_s + last_s + own_s > texts[-1].deadline_s:
+            raise _late(f"It would take about {last_s + own_s:.2f} s")
+
+    def _overload(self, line: Line, first_turn_s: float, last_turn_s: float) -> tuple[Problem | None, float]:
+        """What a request with these turns is to be told, and for how long its last text would wait."""
+        # Counted exactly only where it matters: many of the texts that wait may be behind these.
+        turns_s = first_turn_s, last_turn_s
+        first_s, last_s = (line.queue.tokens_before(turn_s) / line.tokens_per_s for turn_s in turns_s)
+        beyond_s = max(first_s - self._max_wait_s, last_s - LAST_WAITS * self._max_wait_s)
+        if beyond_s <= 0:
+            return None, last_s
+        again_s = max(1, math.ceil(beyond_s + self._max_wait_s / 2))
+        told = f"The texts that go before these already take about {last_s:.1f} s: ask again in {again_s} s."
+        return Problem(Code.OVERLOADED, told, headers={"Retry-After": str(again_s)}), last_s
+
+    def _wake(self, line: Line) -> None:
+        """A line that had nothing to do is not owed the time it did not want."""
+        if not line.has_work:
+            others = [one.served_s for one in self._lines if one.has_work]
+            line.served_s = max(line.served_s, min(others, default=line.served_s))
+
+    # ------------------------------------------------------------------------------------------- batches
+
+    def _next_batch(self, line: Line) -> list[Waiting[Job]]:
+        now_s = asyncio.get_running_loop().time()
+        if line.budget_tokens < line.batch_tokens and now_s - line.halved_s > BUDGET_BACK_S:
+            line.budget_tokens, line.halved_s = min(line.batch_tokens, 2 * line.budget_tokens), now_s
+        station = line.station
+        if station.suspects and station.suspects[0][0] is line:
+            batch, station.exclusive = [station.suspects.popleft()[1]], True
+        elif line.halves:
+            batch = line.halves.popleft()
+        else:
+            taken = line.queue.take(line.budget_tokens, now_s)
+            self._drop(taken.late)
+            return taken.batch
+        self._drop([text for text in batch if text.deadline_s <= now_s])
+        batch = [text for text in batch if not text.gone and text.deadline_s > now_s]
+        station.exclusive = station.exclusive and bool(batch)
+        return batch
+
+    def _drop(self, late: list[Waiting[Job]]) -> None:
+        for text in late:
+            _fail(text, _late("Its deadline passed while it waited"))
+
+    def _start(self, line: Line, texts: list[Waiting[Job]]) -> None:
+        self._busy += 1
+        line.station.in_flight += 1
+        alone = self._busy == 1 and not any(one.has_work for one in self._lines)
+        task = asyncio.create_task(self._run(line, texts, alone))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run(self, line: Line, texts: list[Waiting[Job]], alone: bool) -> None:
+        loop = asyncio.get_running_loop()
+        began_s, spent_s = loop.time(), None
+        batch = pad([text.ids for text in texts], line.pad_id)
+        worker = line.station.worker
+        try:
+            if worker is None:
+                raise WorkerLost
+            reply = await worker.compute(line.op, batch, alone=alone)
+            spent_s = reply.seconds
+            self._deliver(line, texts, reply, began_s, batch.ids.size, alone)
+        except WorkerLost:
+            self._lost(line, texts)
+        except NoMemory as error:
+            line.budget_tokens = max(LEAST_BUDGET_TOKENS, min(line.budget_tokens, batch.ids.size) // 2)
+            line.halved_s = began_s
+            self._halve(line, texts, error)
+        except ComputeFailed as error:
+            self._halve(line, texts, error)
+        except Exception as error:  # a mistake of ours: these requests end with it, and the lane goes on
+            for text in texts:
+                _fail(text, error)
+        finally:
+            # A batch that failed took its time too: a model that fails must not starve the others.
+            line.served_s += loop.time() - began_s if spent_s is None else spent_s
+            self._busy -= 1
+            line.station.in_flight -= 1
+            line.station.exclusive = False
+            self.pump()
+
+    def _deliver(
+        self, line: Line, texts: list[Waiting[Job]], reply: Reply, began_s: float, padded: int, alone: bool
+    ) -> None:
+        assert reply.values is not None
+        tokens = sum(text.tokens for text in texts)
+        waited = tuple(began_s - text.arrived_s for text in texts)
+        pace = tokens / max(reply.seconds, 1e-6) * (1 if alone else self.lanes)
+        line.tokens_per_s += SMOOTHING * (pace - line.tokens_per_s)
+        for text, row, queue_s in zip(texts, reply.values, waited, strict=True):
+            job = text.sender
+            width = row.size * len(texts) // padded if line.op is Op.HIDDEN else row.size  # of one token, or all
+            job.rows[text.place] = row[: text.tokens * width] if line.op is Op.HIDDEN else row
+            job.queue_s, job.compute_s = max(job.queue_s, queue_s), max(job.compute_s, reply.seconds)
+            job.left -= 1
+            if not job.left and not job.done.done():
+                job.done.set_result(None)
+        origins = tuple(dict.fromkeys(text.sender.origin for text in texts if text.sender.origin is not None))
+        self._observe(BatchRecord(line, len(texts), tokens, padded, waited, reply.seconds, origins))
+
+    def _halve(self, line: Line, texts: list[Waiting[Job]], error: ComputeFailed) -> None:
+        """The text that cannot be computed is in one of the halves, and alone in the end."""
+        if len(texts) == 1:
+            short = isinstance(error, NoMemory)
+            code, why = (Code.NO_MEMORY, "there is not enough memory") if short else (Code.COMPUTE_FAILED, str(error))
+            log.error("%s cannot compute a text of %d tokens: %s", " ".join(line.model), texts[0].tokens, error)
+            _fail(texts[0], TextProblem(code, texts[0].place, why))
+            return
+        middle = len(texts) // 2
+        line.halves += [texts[:middle], texts[middle:]]
+
+    def _lost(self, line: Line, texts: list[Waiting[Job]]) -> None:
+        """The process died: each text once more and by itself, unless it died twice with this one."""
+        for text in texts:
+            text.lost += 1
+            if line.station.closed:
+                _fail(text, _closed())
+            elif text.lost == 1:
+                line.station.suspects.append((line, text))
+            else:
+                why = "its process died twice with it; send another text, or look at the server's log"
+                _fail(text, TextProblem(Code.WORKER_LOST, text.place, why, headers={"Retry-After": "1"}))
+
+
+def _can_start(line: Line) -> bool:
+    """Whether the process may be given a batch of this line now."""
+    station = line.station
+    if station.worker is None or station.exclusive:
+        return False
+    if station.suspects:
+        return station.in_flight == 0 and station.suspects[0][0] is line
+    return line.has_work
+
+
+def _fail(text: Waiting[Job], error: Exception) -> None:
+    text.gone = True
+    if not text.sender.done.done():
+        text.sender.done.set_exception(error)
+
+
+def _closed() -> Problem:
+    return Problem(Code.WORKER_LOST, "The process that computes cannot be started again: ask another server.")
+
+
+def _late(why: str) -> Problem:
+    return Problem(Code.DEADLINE, f"{why}: ask again with a longer X-Request-Timeout-Ms, or with fewer texts.")

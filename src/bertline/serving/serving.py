@@ -1,0 +1,351 @@
+"""Texts in, rows out: what every route and dialect asks for, whatever its own words for it are."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal, Self
+
+import numpy as np
+from jaxtyping import Float
+
+from bertline.bundle.signing import read_public_key
+from bertline.errors import BertlineError
+from bertline.machine.cores import usable_cores
+from bertline.service import tracing
+from bertline.service.limits.ledger import charge_tokens
+from bertline.service.measuring import Measuring
+from bertline.service.record import note_texts
+from bertline.service.settings import ServeSettings
+from bertline.serving.models import Models
+from bertline.serving.problems import Code, Problem
+from bertline.serving.process import StartWorker, WorkerProcess
+from bertline.serving.reader import Policy, Reading
+from bertline.serving.scheduler import BatchRecord, Scheduler, TextProblem
+from bertline.serving.texts import check_texts, place_of, refuse_blank
+from bertline.serving.version import Version
+from bertline.serving.wire import Op
+from bertline.statistics.activation import Activation, probabilities
+from bertline.text.truncation import SHORTEST_TOKENS
+
+log = logging.getLogger(__name__)
+
+
+Blank = Literal["refuse", "answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a request's texts are read, and what it calls them."""
+
+    policy: Policy
+    max_tokens: int | None
+    field: str
+    blank: Blank = "refuse"
+    names: Sequence[str] | None = None
+
+    def name_of(self, place: int, number: int) -> str:
+        """What the request calls one of its texts."""
+        return self.names[place] if self.names is not None else place_of(self.field, place, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where a request's time went, in seconds; of its texts, the one that took longest."""
+
+    tokenise_s: float
+    queue_s: float
+    compute_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A row per text from one version of a model.
+
+    Attributes:
+        version: which one.
+        rows: logits [texts, labels] or embeddings [texts, hidden]; for ``hidden``, [tokens, hidden] of each text.
+        readings: which tokens of each text were read.
+        timing: where the time went.
+    """
+
+    version: Version
+    rows: Sequence[Float[np.ndarray[Any, Any], "..."]]
+    readings: Sequence[Reading]
+    timing: Timing
+
+    @property
+    def read_tokens(self) -> int:
+        """Of all texts together."""
+        return sum(one.read for one in self.readings)
+
+    def probabilities(self, *, calibrated: bool = True, activation: Activation | None = None) -> list[list[float]]:
+        """Of each text, each label's, in the model's order.
+
+        Args:
+            calibrated: divide the logits by the bundle's temperature first; HF's pipelines do not.
+            activation: instead of the model's own.
+        """
+        temperature = self.version.temperature if calibrated else 1.0
+        found: list[list[float]] = probabilities(
+            np.stack(self.rows), activation or self.version.activation, temperature
+        ).tolist()
+        return found
+
+
+class Serving:
+    """The models, and the scheduler that gives them their share. An async context: entering it starts the models.
+
+    Args:
+        bundles: directory of each model, the default one first.
+        settings: limits and times.
+        measuring: keeps the metrics.
+        start_worker: makes the process that computes; tests put something else in its place.
+
+    Raises:
+        UsageError: a key of ``settings.require_signed_by`` cannot be used.
+    """
+
+    def __init__(
+        self,
+        bundles: Mapping[str, Path],
+        settings: ServeSettings,
+        *,
+        measuring: Measuring | None = None,
+        start_worker: StartWorker = WorkerProcess,
+    ) -> None:
+        self.settings = settings
+        self.models = Models(bundles, self._version)
+        self.measuring = measuring or Measuring()
+        self.measuring.watch(self)
+        lanes = settings.lanes or usable_cores()
+        self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self._computed)
+        self.draining = False
+        self.failure: BertlineError | None = None
+        self.failed = asyncio.Event()
+        self._start_worker = start_worker
+        # Read once: who can write the files later cannot make the server trust another key.
+        self._trusted = [read_public_key(path) for path in settings.require_signed_by] or None
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="tokenise")
+        self._starting: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._starting = asyncio.create_task(self.models.start(), name="start")
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            with suppress(asyncio.CancelledError, Exception):  # the one who waits for it has seen its error
+                await self._starting
+        await self.models.stop()
+        self._executor.shutdown(cancel_futures=True)
+
+    @property
+    def ready(self) -> bool:
+        """Every model has a process that lives and has answered, and requests may come."""
+        started = self._starting is not None and self._starting.done() and not self._starting.cancelled()
+        return started and self.models.ready and not self.draining and self.failure is None
+
+    async def until_ready(self) -> None:
+        """Return once every model has answered, or raise what the first that could not raised."""
+        assert self._starting is not None, "the app has not started"
+        await asyncio.shield(self._starting)
+
+    def deadline_s(self, header: str | None) -> float:
+        """When an answer is of no use any more, on the event loop's clock.
+
+        Args:
+            header: of the request, X-Request-Timeout-Ms.
+
+        Raises:
+            Problem: it is no positive number.
+        """
+        timeout_ms = self.settings.request_timeout_ms
+        if header is not None:
+            try:
+                timeout_ms = float(header)
+            except ValueError:
+                timeout_ms = 0.0
+            if not 0 < timeout_ms < float("inf"):
+                raise Problem(
+                    Code.INVALID_HEADER,
+                    "X-Request-Timeout-Ms must be a positive number of milliseconds.",
+                    "X-Request-Timeout-Ms",
+                )
+        return asyncio.get_running_loop().time() + timeout_ms / 1000
+
+    async def classify(
+        self,
+        version: Version,
+        texts: Sequence[str],
+        *,
+        deadline_s: float,
+        policy: Policy | None = None,
+        max_tokens: int | None = None,
+        field: str = "texts",
+        blank: Blank = "refuse",
+    ) -> Answered:
+        """Logits of each text; those of a text's windows are averaged.
+
+        Args:
+            version: from ``models.named``.
+            texts: not empty, checked by ``check_texts`` here.
+            deadline_s: from ``deadline_s``.
+            policy: which tokens of a long text are read; None is the bundle's.
+            max_tokens: fewer than the model reads; None is all.
+            field: what the dialect calls the texts, for messages.
+            blank: what becomes of a text of which no token is left; its answer is that to [CLS] and [SEP] alone.
+
+        Raises:
+            Problem: a text cannot be used, the server has no time for it, or the model cannot compute it.
+        """
+        how = _How(policy or version.truncation, max_tokens, field, blank)
+        answered = await self._answer(Op.CLASSIFY, version, texts, deadline_s, how)
+        self.measuring.predicted(answered, answered.probabilities())
+        return answered
+
+    async def embed(
+        self,
+        version: Version,
+        texts: Sequence[str],
+        *,
+        deadline_s: float,
+        policy: Policy | None = None,
+        max_tokens: int | None = None,
+        field: str = "texts",
+        names: Sequence[str] | None = None,
+        blank: Blank = "refuse",
+    ) -> Answered:
+        """The mean of each text's token states, not normalised; of windows, their mean. See ``classify``.
+
+        ``names`` is what the dialect calls each of the texts, where they come from several fields.
+        """
+        how = _How(policy or version.truncation, max_tokens, field, blank, names)
+        return await self._answer(Op.EMBED, version, texts, deadline_s, how)
+
+    async def hidden(
+        self,
+        version: Version,
+        texts: Sequence[str],
+        *,
+        deadline_s: float,
+        policy: Policy | None = None,
+        max_tokens: int | None = None,
+        field: str = "texts",
+    ) -> Answered:
+        """The states of each text's tokens, [CLS] and [SEP] included: [tokens, hidden] each. See ``classify``."""
+        if policy == "window":
+            raise Problem(
+                Code.UNSUPPORTED, "States of tokens cannot be pooled over windows: choose another truncation."
+            )
+        how = _How(policy or version.truncation, max_tokens, field)
+        found = await self._answer(Op.HIDDEN, version, texts, deadline_s, how)
+        each = zip(found.rows, found.readings, strict=True)
+        rows = [row.reshape(len(reading.pieces[0]), -1) for row, reading in each]
+        return Answered(version, rows, found.readings, found.timing)
+
+    async def _answer(self, op: Op, version: Version, texts: Sequence[str], deadline_s: float, how: _How) -> Answered:
+        check_texts(texts, self.settings, how.field)
+        note_texts(texts)
+        began_s = perf_counter()
+        readings = await self._read(version, texts, how)
+        tokenise_s = perf_counter() - began_s
+        pieces = [piece for reading in readings for piece in reading.pieces]
+        tokens = sum(map(len, pieces))
+        if tokens > self.settings.max_request_tokens:
+            raise Problem(
+                Code.TOO_MANY_TOKENS,
+                f"{how.field} would take {tokens:,} tokens and the limit of a request is "
+                f"{self.settings.max_request_tokens:,}: send them in several requests.",
+                how.field,
+            )
+        await charge_tokens(tokens)
+        tracing.queued(began_s, tokenise_s)
+        try:
+            computed = await self.scheduler.compute(version.line(op), pieces, deadline_s)
+        except TextProblem as problem:
+            name = how.name_of(_text_of(problem.place, readings), len(readings))
+            raise problem.named(name) from None
+        rows = _pooled(computed.rows, readings)
+        timing = Timing(tokenise_s, computed.queue_s, computed.compute_s)
+        answered = Answered(version, rows, readings, timing)
+        self.measuring.answered(op, answered)
+        return answered
+
+    async def _read(self, version: Version, texts: Sequence[str], how: _How) -> Sequence[Reading]:
+        most = version.max_tokens if how.max_tokens is None else min(how.max_tokens, version.max_tokens)
+        if most < SHORTEST_TOKENS:
+            told = f"The fewest tokens that can be read are {SHORTEST_TOKENS}, including [CLS] and [SEP]: ask for more."
+            raise Problem(Code.OUT_OF_RANGE, told)
+        readings = await version.reader.read(texts, how.policy, most)
+        if how.blank == "refuse":
+            refuse_blank(texts, readings, lambda place: how.name_of(place, len(texts)))
+        if how.policy == "error":
+            _refuse_cut(readings, version.name, most, how)
+        return readings
+
+    async def _version(self, name: str, bundle: Path) -> Version:
+        loop = asyncio.get_running_loop()
+
+        def make() -> Version:
+            return Version(
+                name,
+                bundle,
+                scheduler=self.scheduler,
+                executor=self._executor,
+                engine=self.settings.engine,
+                lanes=self.settings.lanes,
+                timeout_s=self.settings.worker_timeout_s,
+                on_beyond_help=lambda error: self._lost(version, error),
+                start_worker=self._start_worker,
+                trusted=self._trusted,
+            )
+
+        version = await loop.run_in_executor(None, make)  # hashes and reads files
+        await version.start()
+        return version
+
+    def _computed(self, record: BatchRecord) -> None:
+        self.measuring.batch(record)
+        tracing.computed(record)
+
+    def _lost(self, version: Version, error: BertlineError) -> None:
+        """A model cannot be kept alive: the server says so and ends, for whatever started it to start it anew."""
+        log.error("%s", error)
+        if self.models.lost(version):  # and not one that waits for a rollback, or is being loaded
+            self.failure = self.failure or error
+            self.failed.set()
+
+
+def _pooled(rows: list[np.ndarray[Any, Any]], readings: Sequence[Reading]) -> list[np.ndarray[Any, Any]]:
+    """One row per text: the mean over its windows."""
+    if len(rows) == len(readings):
+        return rows
+    each = iter(rows)
+    return [np.mean([next(each) for _ in reading.pieces], axis=0) for reading in readings]
+
+
+def _text_of(piece: int, readings: Sequence[Reading]) -> int:
+    """The place of the text that a piece is of."""
+    ends = accumulate(len(reading.pieces) for reading in readings)
+    return next(place for place, end in enumerate(ends) if piece < end)
+
+
+def _refuse_cut(readings: Sequence[Reading], model: str, max_tokens: int, how: _How) -> None:
+    for place, reading in enumerate(readings):
+        if reading.cut:
+            name = how.name_of(place, len(readings))
+            raise Problem(
+                Code.TOO_MANY_TOKENS,
+                f"{name} has {reading.read + reading.cut:,} tokens and {model} reads {max_tokens:,}: "
+                "send a part of it, or ask for another truncation.",
+                name,
+            )

@@ -1,0 +1,224 @@
+"""One version of one model: what its bundle says, the process that computes it, and the texts that wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+
+from bertline.bundle import load
+from bertline.bundle.figures import Figure, figures
+from bertline.bundle.signing import PublicKey
+from bertline.errors import BertlineError, BundleError
+from bertline.serving.costs import Costs
+from bertline.serving.problems import Problem
+from bertline.serving.process import StartWorker, Worker, WorkerProcess
+from bertline.serving.reader import Policy, Reader
+from bertline.serving.scheduler import Line, Scheduler, Station
+from bertline.serving.wire import Op
+from bertline.serving.worker import Started
+from bertline.statistics.activation import activation_of
+from bertline.text import Tokenizer
+
+MOST_RESTARTS = 5  # within RESTART_WINDOW_S; more than that is no accident
+RESTART_WINDOW_S = 60.0
+WARM_UP_TEXTS = (
+    "The first answer is slower than all others, so nobody should wait for it.",
+    "The first answers are slower than all others. " * 12,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Version:
+    """A bundle that is served.
+
+    Args:
+        name: what clients call the model.
+        bundle: its directory.
+        scheduler: gives its process batches.
+        executor: tokenises.
+        engine: by name; None is the bundle's choice.
+        lanes: batches its process computes at a time; None is one per core.
+        timeout_s: longest time for a batch.
+        on_beyond_help: called when its process cannot be kept alive.
+        start_worker: makes the process.
+        trusted: keys of which one must have signed the bundle; None asks for no signature.
+
+    Raises:
+        BundleError: the bundle is missing or damaged, or not signed as it should be.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        bundle: Path,
+        *,
+        scheduler: Scheduler,
+        executor: Executor,
+        engine: str | None,
+        lanes: int | None,
+        timeout_s: float,
+        on_beyond_help: Callable[[BertlineError], None],
+        start_worker: StartWorker = WorkerProcess,
+        trusted: Sequence[PublicKey] | None = None,
+    ) -> None:
+        self.name = name
+        self.path = bundle.resolve()  # "current" may point elsewhere tomorrow, this version may not
+        one = load(self.path, trusted=trusted)
+        manifest = one.manifest
+        self._checksum = manifest.checksum
+        self.version, self.labels, self.max_tokens = one.version, manifest.labels, manifest.max_tokens
+        self.truncation: Policy = manifest.truncation
+        self.temperature, self.metrics = manifest.temperature, manifest.metrics
+        self.created_s, self.pooling = int(datetime.fromisoformat(manifest.created).timestamp()), manifest.pooling
+        self.activation = activation_of(self.path)
+        self.tokenizer = Tokenizer.from_bundle(self.path)
+        self.reader = Reader(self.tokenizer, executor)
+        self.station = Station()
+        self.restarts = 0
+        self.started: Started | None = None
+        self._scheduler, self._on_beyond_help = scheduler, on_beyond_help
+        self._engine, self._lanes, self._timeout_s = engine, lanes, timeout_s
+        self._start_worker = start_worker
+        self._costs = Costs()
+        self._worker: Worker | None = None
+        self._lines: dict[Op, Line] = {}
+        self._recent: list[float] = []
+        self._recovering: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    @property
+    def ready(self) -> bool:
+        """Its process lives, has answered, and has said something within the last seconds."""
+        return self.station.worker is not None and (self._worker is None or self._worker.responsive)
+
+    @property
+    def engine(self) -> str:
+        """What computes it, by the name the bundle gives it."""
+        return self.started.engine if self.started else ""
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Of the process that computes; None while there is none."""
+        return self._worker.pid if self._worker is not None and self.station.worker is not None else None
+
+    @property
+    def figures(self) -> Mapping[str, Figure]:
+        """What was measured of it when it was trained."""
+        return figures(self.metrics)
+
+    @property
+    def lines(self) -> Collection[Line]:
+        """Where texts wait, for whatever is asked."""
+        return self._lines.values()
+
+    def line(self, op: Op) -> Line:
+        """Where texts wait for ``op``."""
+        return self._lines[op]
+
+    async def start(self) -> None:
+        """Start the process, have it check the bundle's hashes and probes, and warm it up.
+
+        Raises:
+            BundleError: it cannot be started, or is not this version any more.
+        """
+        worker = await self._new_worker()
+        assert self.started is not None
+        for op in (Op.CLASSIFY, Op.EMBED, Op.HIDDEN):
+            line = Line((self.name, self.version), op, self.station, self.started.batch_tokens, self.tokenizer.pad_id)
+            self._lines[op] = line
+            self._scheduler.add(line)
+        try:
+            await self._go(worker)
+        except BaseException:
+            await self._end()
+            raise
+
+    async def stop(self) -> None:
+        """Answer what waits, then end the process."""
+        station = self.station
+        while station.in_flight or station.suspects or any(line.has_work for line in self._lines.values()):
+            await asyncio.sleep(0.01)
+        await self._end()
+
+    async def _end(self) -> None:
+        self._stopped = True
+        if self._recovering is not None:
+            self._recovering.cancel()
+        for line in self._lines.values():
+            self._scheduler.remove(line)
+        self._lines = {}
+        worker, self._worker, self.station.worker = self._worker, None, None
+        if worker is not None:
+            await worker.stop()
+
+    async def _new_worker(self) -> Worker:
+        worker = self._start_worker(
+            self.path,
+            engine=self._engine,
+            lanes=self._lanes,
+            timeout_s=self._timeout_s,
+            on_lost=self._lost,
+            checksum=self._checksum,
+            costs=self._costs,
+        )
+        try:
+            self.started = await worker.start()
+        except BertlineError:
+            await worker.stop()  # it ends by itself; this waits for it
+            raise
+        if self.started.version != self.version:
+            await worker.stop()
+            raise BundleError(f"{self.path} was replaced by another version while it was served: load that one")
+        for sentence in self.started.warnings:
+            log.warning("%s", sentence)
+        return worker
+
+    async def _go(self, worker: Worker) -> None:
+        """Warm the process up and give it the texts that wait."""
+        self._worker = worker
+        self.station.worker = worker
+        deadline_s = asyncio.get_running_loop().time() + self._timeout_s
+        line = self._lines[Op.CLASSIFY]
+        for text in WARM_UP_TEXTS:
+            (reading,) = await self.reader.read([text], self.truncation, self.max_tokens)
+            try:
+                await self._scheduler.compute(line, reading.pieces, deadline_s)
+            except Problem as problem:
+                raise BundleError(f"{self.name} cannot answer: {problem.message}") from None
+        self._scheduler.pump()
+
+    def _lost(self, why: str) -> None:
+        log.error("the process that computes %s %s was lost: %s; it is replaced", self.name, self.version, why)
+        self.station.worker, self._worker = None, None
+        if not self._stopped:
+            self._recovering = asyncio.create_task(self._recover(), name="recover")
+
+    async def _recover(self) -> None:
+        now_s = monotonic()
+        self._recent = [one for one in self._recent if now_s - one < RESTART_WINDOW_S] + [now_s]
+        if len(self._recent) > MOST_RESTARTS:
+            told = (
+                f"the process that computes {self.name} was lost {len(self._recent)} times in "
+                f"{RESTART_WINDOW_S:.0f} s: look at the log for what ends it"
+            )
+            self._give_up(BundleError(told))
+            return
+        try:
+            self._worker = await self._new_worker()
+        except BertlineError as error:
+            self._give_up(error)
+            return
+        self.restarts += 1
+        self.station.worker = self._worker
+        log.warning("%s %s computes again", self.name, self.version)
+        self._scheduler.pump()
+
+    def _give_up(self, error: BertlineError) -> None:
+        self._scheduler.close(self.station)
+        self._on_beyond_help(error)

@@ -1,0 +1,82 @@
+"""Temperature scaling, and the reliability table that shows what it did."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import minimize_scalar
+
+from bertline.statistics.activation import softmax
+from bertline.statistics.intervals import Estimate, wilson
+from bertline.statistics.metrics import BINS, Probabilities, Rows, equal_width
+
+__all__ = ["Bin", "fit_temperature", "reliability", "softmax"]
+
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
+
+Logits = Float[np.ndarray[Any, Any], "rows labels"]
+
+
+def fit_temperature(logits: Logits, truth: Rows) -> float:
+    """The temperature of least negative log-likelihood on validation data (Guo et al. 2017, section 4.2).
+
+    The likelihood has one minimum in 1/T (it is convex there), hence one in log T, which is searched
+    between log 0.05 and log 20. It has none at all when every row is right, however few rows there are: the
+    best T would be 0. Such data know nothing about mistakes, and T stays 1. So it does where no other T is
+    better.
+    """
+    if not len(truth) or np.array_equal(logits.argmax(axis=1), truth):
+        return 1.0
+
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    of_truth = shifted[np.arange(len(truth)), truth]
+
+    def loss(log_temperature: float) -> float:  # not through probabilities, whose underflow would flatten it
+        scale = float(np.exp(-log_temperature))
+        return float((np.log(np.exp(shifted * scale).sum(axis=1)) - of_truth * scale).mean())
+
+    bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Rows with a confidence in (``low``, ``high``]: how sure the model was, and how often it was right."""
+
+    low: float
+    high: float
+    rows: int
+    confidence: float
+    accuracy: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {
+            "low": self.low,
+            "high": self.high,
+            "rows": self.rows,
+            "confidence": self.confidence,
+            "accuracy": self.accuracy.to_json(),
+        }
+
+
+def reliability(truth: Rows, probabilities: Probabilities, *, bins: int = BINS) -> tuple[Bin, ...]:
+    """The non-empty equal-width bins of the confidence that ``metrics.ece`` is the summary of."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    of_row = equal_width(confidence, bins)
+    right = probabilities.argmax(axis=1) == truth
+    rows = np.bincount(of_row, minlength=bins)
+    sums = np.bincount(of_row, weights=confidence, minlength=bins)
+    hits = np.bincount(of_row, weights=right, minlength=bins)
+    return tuple(
+        Bin(
+            i / bins,
+            (i + 1) / bins,
+            int(rows[i]),
+            float(sums[i] / rows[i]),
+            wilson(int(hits[i]), int(rows[i])),
+        )
+        for i in map(int, np.flatnonzero(rows))
+    )

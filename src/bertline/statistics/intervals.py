@@ -1,0 +1,136 @@
+"""What a figure is worth: 95 % intervals for proportions (Wilson) and for everything else (bootstrap).
+
+A bootstrap resample of n rows is a vector of n counts, so a statistic that is made of sums over rows is one
+matrix product for all resamples together; nothing here loops over resamples × rows in Python.
+"""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from bertline.statistics.metrics import ClassCounts, Confusion
+
+LEVEL = 0.95
+RESAMPLES = 1_000
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+_CELLS_AT_ONCE = 2_000_000  # resamples × rows in memory: 16 MB of float64
+
+Resampled = Float[np.ndarray[Any, Any], " resamples"]
+Features = Float[np.ndarray[Any, Any], "rows features"]
+ResampledSums = Float[np.ndarray[Any, Any], "resamples features"]
+Sums = Float[np.ndarray[Any, Any], " features"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its 95 % interval, ``low`` ≤ ``value`` ≤ ``high``."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        """Length of the interval."""
+        return self.high - self.low
+
+    def to_json(self) -> dict[str, float]:
+        """The three numbers by name."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+
+def wilson(successes: int, trials: int) -> Estimate:
+    """A proportion with Wilson's score interval (Wilson 1927), which is sound for few rows and at 0 and 1.
+
+    No trials: the value is 0 and the interval says that nothing is known.
+
+    >>> wilson(0, 0)
+    Estimate(value=0.0, low=0.0, high=1.0)
+    """
+    if trials == 0:
+        return Estimate(0.0, 0.0, 1.0)
+    z = NormalDist().inv_cdf(TAILS[1])
+    share = successes / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * (share * (1 - share) / trials + z * z / (4 * trials * trials)) ** 0.5
+    return Estimate(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
+
+
+def f1_interval(hits: int, misses: int) -> Estimate:
+    """F1 of one class, with an interval; ``misses`` are its rows missed and the rows wrongly given to it.
+
+    F1 = 2J / (1 + J) grows with J = hits / (hits + misses), and J is a proportion of the rows that concern the
+    class: Wilson's interval for J, carried over, is one for F1. (Of three right rows a bootstrap says [1, 1].)
+    """
+    jaccard = wilson(hits, hits + misses)
+    return Estimate(*(2 * j / (1 + j) for j in (jaccard.value, jaccard.low, jaccard.high)))
+
+
+def percentile(value: float, resampled: Resampled) -> Estimate:
+    """The bootstrap's percentile interval (Efron 1979), widened where it does not reach ``value``."""
+    low, high = np.quantile(resampled, TAILS)
+    return Estimate(value, min(value, float(low)), max(value, float(high)))
+
+
+def calibration_error(bin_sums: Sums, resampled: ResampledSums, rows: int) -> Estimate:
+    """A binned calibration error Σ|s_b| / n with an interval, of the bins' gap sums s_b and their resamples.
+
+    The error of resamples lies above the error of the data, which lies above the truth, because |·| turns
+    noise into error: of a calibrated model, the percentile interval contained the true 0 in none of 300
+    simulations and the basic bootstrap's in two of three. So the low end here is the value minus the 97.5 %
+    point of Σ|s*_b − s_b| / n, which bounds what noise can add (triangle inequality); the high end is the
+    percentile's. Measured coverage 96 to 100 % (100, 300 and 2,000 rows, true errors of 0, 1, 3 and 10 %).
+    """
+    value = float(np.abs(bin_sums).sum() / rows)
+    noise = np.abs(resampled - bin_sums).sum(axis=1) / rows
+    high = np.quantile(np.abs(resampled).sum(axis=1) / rows, TAILS[1])
+    return Estimate(value, max(0.0, value - float(np.quantile(noise, TAILS[1]))), max(value, float(high)))
+
+
+def resampled_sums(features: Features, *, seed: int, resamples: int = RESAMPLES) -> ResampledSums:
+    """Column sums of ``features`` in each bootstrap resample of its rows; the same rows for all columns."""
+    rows = len(features)
+    rng = np.random.default_rng(seed)
+    out = np.empty((resamples, features.shape[1]))
+    step = max(1, _CELLS_AT_ONCE // max(1, rows))
+    for start in range(0, resamples, step):
+        some = min(step, resamples - start)
+        drawn = rng.integers(0, rows, size=(some, rows))
+        drawn += rows * np.arange(some)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=some * rows).reshape(some, rows)
+        out[start : start + some] = counts.astype(np.float64) @ features
+    return out
+
+
+def resampled_counts(confusion: Confusion, *, seed: int, resamples: int = RESAMPLES) -> ClassCounts:
+    """Class counts of bootstrap resamples: multinomial draws of the confusion matrix's non-empty cells."""
+    labels = len(confusion)
+    truth, predicted = np.nonzero(confusion)
+    cells = confusion[truth, predicted]
+    rows = int(cells.sum())
+    rng = np.random.default_rng(seed)
+    parts: list[ClassCounts] = []
+    step = max(1, _CELLS_AT_ONCE // max(1, len(cells)))
+    for start in range(0, resamples, step):
+        drawn = rng.multinomial(rows, cells / rows, size=min(step, resamples - start)).astype(np.float64)
+        hit = truth == predicted
+        parts.append(
+            ClassCounts(
+                _sums_by(drawn[:, hit], truth[hit], labels),
+                _sums_by(drawn, truth, labels),
+                _sums_by(drawn, predicted, labels),
+            )
+        )
+    return ClassCounts(*(np.concatenate([getattr(p, n) for p in parts]) for n in ("hits", "support", "predicted")))
+
+
+def _sums_by(drawn: np.ndarray[Any, Any], keys: np.ndarray[Any, Any], labels: int) -> np.ndarray[Any, Any]:
+    out = np.zeros((len(drawn), labels))
+    if len(keys):
+        order = np.argsort(keys, kind="stable")
+        present, starts = np.unique(keys[order], return_index=True)
+        out[:, present] = np.add.reduceat(drawn[:, order], starts, axis=1)
+    return out

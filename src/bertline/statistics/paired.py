@@ -1,0 +1,67 @@
+"""Is one classifier better than another *on the same rows*? A paired test sees more than two intervals."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from bertline.statistics.intervals import RESAMPLES, Estimate, percentile
+
+Right = Bool[np.ndarray[Any, Any], " rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """Accuracy of the first minus accuracy of the second, and the rows on which only one of them is right.
+
+    ``p_value`` is McNemar's exact one: the chance of so uneven a split of those rows if neither were better.
+    """
+
+    accuracy: Estimate
+    only_first: int
+    only_second: int
+    p_value: float
+
+    @property
+    def verdict(self) -> int:
+        """1: the first is better; −1: the second; 0: not shown (0 is in the interval, or p ≥ 0.05)."""
+        shown = self.p_value < 0.05 and (self.accuracy.low > 0 or self.accuracy.high < 0)
+        return (1 if self.accuracy.value > 0 else -1) if shown else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """All four fields by name."""
+        return {
+            "accuracy": self.accuracy.to_json(),
+            "only_first": self.only_first,
+            "only_second": self.only_second,
+            "p_value": self.p_value,
+        }
+
+
+def compare(first: Right, second: Right, *, seed: int = 0, resamples: int = RESAMPLES) -> PairedDifference:
+    """Compare two classifiers by which of the same rows each has right."""
+    rows = len(first)
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    p_value = mcnemar(only_first, only_second)
+    if rows == 0:
+        return PairedDifference(Estimate(0.0, -1.0, 1.0), 0, 0, p_value)
+    shares = np.array([only_first, only_second, rows - only_first - only_second]) / rows
+    drawn = np.random.default_rng(seed).multinomial(rows, shares, size=resamples)
+    estimate = percentile((only_first - only_second) / rows, (drawn[:, 0] - drawn[:, 1]) / rows)
+    return PairedDifference(estimate, only_first, only_second, p_value)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """McNemar's exact two-sided p-value (McNemar 1947): a fair coin's, for the rows that only one has right.
+
+    >>> mcnemar(9, 1)
+    0.021484375
+    """
+    tosses, fewer = only_first + only_second, min(only_first, only_second)
+    ways = total = 1  # whole numbers: exact for any number of rows
+    for k in range(fewer):
+        ways = ways * (tosses - k) // (k + 1)
+        total += ways
+    share: float = 2 * total / (1 << tosses)
+    return min(1.0, share)

@@ -1,0 +1,1 @@
+"""From a teacher to a smaller student that answers as it does."""

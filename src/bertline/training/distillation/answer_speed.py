@@ -1,0 +1,55 @@
+"""How fast two bundles answer the same texts on this machine, side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bertline.bundle.engine import RESERVED as TORCH
+from bertline.errors import BundleError, UsageError
+from bertline.export.exporter import FP32
+from bertline.inference import load_predictor
+from bertline.inference.predictor import TextClassifier
+
+ROUNDS = 5
+TOKENS = 6_000  # of a round, about: a second or two
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Texts answered per second, tokenising included, by the engine ``engine`` of both; medians over the rounds."""
+
+    teacher_texts_s: float
+    student_texts_s: float
+    engine: str
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast the student is."""
+        return self.student_texts_s / self.teacher_texts_s
+
+
+def side_by_side(teacher: Path, student: Path, texts: Sequence[str], lengths: Sequence[int]) -> Speed:
+    """Time both bundles on the first of ``texts`` (``lengths`` are in tokens), alternating between the two."""
+    some = max(1, min(len(texts), int(TOKENS * len(texts) / sum(lengths))))
+    engine, both = _predictors(teacher, student)
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for number in range(ROUNDS + 1):
+        for predictor, spent in zip(both, seconds, strict=True):
+            began = time.perf_counter()
+            predictor.score(texts[:some])
+            if number:  # the first round warms up
+                spent.append(time.perf_counter() - began)
+    slow, fast = (some / median(spent) for spent in seconds)
+    return Speed(slow, fast, engine)
+
+
+def _predictors(*bundles: Path) -> tuple[str, list[TextClassifier]]:
+    """With their fp32 engines if both have one that works here, else with PyTorch."""
+    try:
+        return FP32.name, [load_predictor(one, engine=FP32.name, verify=False) for one in bundles]
+    except (BundleError, UsageError):
+        return TORCH, [load_predictor(one, engine=TORCH, verify=False, device="cpu") for one in bundles]

@@ -1,0 +1,83 @@
+"""The rows that a student is measured on: those that travel with the bundle, or a table given in their place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bertline.bundle import Bundle
+from bertline.bundle.reference import ReferenceRows, read_reference
+from bertline.data.examples import Example, read_examples
+from bertline.data.formats import format_beside
+from bertline.data.labels import Labels
+from bertline.data.split import stratified_split
+from bertline.errors import DataError, UsageError
+from bertline.evaluation.truth import counted
+from bertline.training.distillation.settings import DistilSettings
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """``validation`` chooses the epoch and the temperature, ``test`` gives the figures; ``source`` names them.
+
+    ``left_out`` says how many rows have a label that the teacher does not know. Neither it nor its student could have
+    them right, so they say nothing about what the student kept.
+    """
+
+    validation: ReferenceRows
+    test: ReferenceRows
+    source: str
+    left_out: str = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts of both."""
+        return self.validation.texts + self.test.texts
+
+
+def read_held_out(bundle: Bundle, settings: DistilSettings) -> HeldOut:
+    """The bundle's reference rows, or the rows of ``settings.eval_data``, one half of them for validation.
+
+    Raises:
+        UsageError: the bundle carries none and no table is given.
+        DataError: the table cannot be used, or has no label that the bundle knows.
+        BundleError: the bundle's rows cannot be read.
+    """
+    if settings.eval_data is not None:
+        return _halves(bundle, settings)
+    labels = bundle.manifest.labels
+    validation, test = (read_reference(bundle.path, split, labels) for split in ("validation", "test"))
+    if not len(validation) or not len(test):
+        raise UsageError(
+            f"{bundle.path} carries no held-out rows to measure a student on: pass --eval-data with a labelled table "
+            "that it was not trained on"
+        )
+    return HeldOut(validation, test, f"the test rows of {bundle.manifest.name}")
+
+
+def _halves(bundle: Bundle, settings: DistilSettings) -> HeldOut:
+    dataset = read_examples(
+        str(settings.eval_data),
+        text_column=settings.text_column,
+        label_column=settings.label_column,
+        format=format_beside(str(settings.eval_data), settings.format),
+        encoding=settings.encoding,
+        delimiter=settings.delimiter,
+        header=not settings.no_header,
+        skip_bad_rows=settings.skip_bad_rows,
+        trainable=False,
+    )
+    place = Labels(tuple(bundle.manifest.labels)).places
+    examples = [one for one in dataset.examples if one.label in place]
+    if not examples:
+        raise DataError(
+            f"{dataset.source} has no label that {bundle.path} knows: its labels are "
+            f"{', '.join(bundle.manifest.labels)}; correct the labels, or name another --label-column"
+        )
+    unknown = counted([one.label for one in dataset.examples if one.label not in place])
+    split = stratified_split([one.label for one in examples], validation_ratio=0.5, test_ratio=0.0, seed=settings.seed)
+
+    def rows(indices: tuple[int, ...]) -> ReferenceRows:
+        some: list[Example] = [examples[i] for i in indices]
+        return ReferenceRows(tuple(one.text for one in some), tuple(place[one.label] for one in some))
+
+    return HeldOut(rows(split.validation), rows(split.train), f"half of {dataset.source}", unknown)

@@ -1,0 +1,130 @@
+"""Transfer texts: what the teacher answers and the student learns from. Labels are not needed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from bertline.data.columns import TEXT_NAMES, find_column, hint_of, text_fault
+from bertline.data.decoding import lines_of, text_of
+from bertline.data.duplicates import cross_duplicates
+from bertline.data.examples import LOOKAHEAD_ROWS
+from bertline.data.formats import STANDARD, format_beside, format_of, name_of
+from bertline.data.rows import BadRow, BadRows, Row, line_fault
+from bertline.data.table import open_table, read_rows
+from bertline.errors import DataError, UsageError
+from bertline.training.distillation.settings import DistilSettings
+
+PLAIN = ".txt"
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Distinct texts, the line where each was first read, and what was left out, as facts to tell."""
+
+    texts: tuple[str, ...]
+    lines: tuple[int, ...]
+    facts: tuple[tuple[str, str], ...]
+
+
+def read_transfer(data: str | None, settings: DistilSettings, held_out: Sequence[str]) -> Transfer:
+    """The texts of ``data`` and ``settings.unlabelled`` that repeat none of the ``held_out`` ones.
+
+    Raises:
+        UsageError: no file is given.
+        DataError: a file or a row cannot be used, or no text is left.
+    """
+    sources = _sources(data, settings)
+    first: dict[str, int] = {}
+    read = skipped = 0
+    for source in sources:
+        bad = BadRows(name_of(source, "input"))
+        for line, text in _texts(source, settings, bad, _format(source, data, settings)):
+            first.setdefault(text, line)
+            read += 1
+        if bad and not settings.skip_bad_rows:
+            raise bad.error()
+        skipped += len(bad)
+    texts = list(first)
+    found = cross_duplicates(held_out, texts)
+    repeated = {one.candidate for one in found}
+    exact = sum(1 for one in found if one.kind == "exact")
+    kept = tuple(text for i, text in enumerate(texts) if i not in repeated)
+    names = " and ".join(name_of(source, "input") for source in sources)
+    if not kept:
+        raise DataError(f"{names} leaves no text that is not among the held-out rows: give other texts")
+    more = f"; {read - len(texts):,} repeated" if read > len(texts) else ""
+    more += f"; {skipped:,} bad rows left out" if skipped else ""
+    of_held_out = f"{exact} exact and {len(found) - exact} near left out" if found else "none"
+    facts = (("Transfer texts", f"{len(kept):,} of {names}{more}"), ("Held-out rows among them", of_held_out))
+    return Transfer(kept, tuple(first[text] for text in kept), facts)
+
+
+def check_heads(data: str | None, settings: DistilSettings) -> None:
+    """Read the first text of each file alone: before the first one is read to its end, what is wrong with the last.
+
+    Raises:
+        UsageError, DataError: as ``read_transfer``.
+    """
+    for source in _sources(data, settings):
+        if source != STANDARD and (Path(source).is_file() or not Path(source).exists()):  # a pipe can be read once only
+            next(iter(_texts(source, settings, BadRows(source), _format(source, data, settings))), None)
+
+
+def _format(source: str, data: str | None, settings: DistilSettings) -> str | None:
+    if source == data:
+        return settings.format
+    return None if Path(source).suffix.lower() == PLAIN else format_beside(source, settings.format)
+
+
+def _sources(data: str | None, settings: DistilSettings) -> list[str]:
+    sources = [*([data] if data is not None else []), *settings.unlabelled]
+    if not sources:
+        raise UsageError("there are no texts to distil with: give a table as DATA, or --unlabelled FILE")
+    return sources
+
+
+def fingerprint(texts: Sequence[str]) -> str:
+    """SHA-256 of texts in their order."""
+    return hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+
+
+def _texts(source: str, settings: DistilSettings, bad: BadRows, format: str | None) -> Iterator[tuple[int, str]]:
+    if format is None and Path(source).suffix.lower() == PLAIN:
+        return _plain_texts(source, settings.encoding, bad)
+    return _table_texts(source, settings, bad, format)
+
+
+def _plain_texts(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int, str]]:
+    """One text a line; empty lines are none."""
+    with open_table(source, source) as stream, text_of(stream, source, encoding) as (text, codec):
+        for number, line in enumerate(lines_of(text, source, codec), 1):
+            fault = line_fault(line, codec)
+            if fault is not None:
+                bad.add(BadRow(number, *fault))
+            elif line.strip():
+                yield number, line.strip()
+
+
+def _table_texts(source: str, settings: DistilSettings, bad: BadRows, format: str | None) -> Iterator[tuple[int, str]]:
+    header = not settings.no_header
+    rows = read_rows(source, format=format, encoding=settings.encoding, delimiter=settings.delimiter, header=header)
+    head = list(islice(rows, LOOKAHEAD_ROWS))
+    columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+    name = name_of(source, "input")
+    kind = format_of(source, format)
+    bad.place = "row" if kind == "parquet" else "line"
+    if not columns:
+        raise DataError(f"{name} has no rows: give rows with a text")
+    column = find_column(name, columns, settings.text_column, TEXT_NAMES, "text", hint_of(kind, columns, header=header))
+    for row in chain(head, rows):
+        if isinstance(row, BadRow):
+            bad.add(row)
+        elif fault := text_fault(row, column):
+            bad.add(fault)
+        else:
+            yield row.line, str(row.values[column])

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bertline.data.batching import Batch
+from bertline.optimization.measure import SINGLE_TEXTS, compute, megabytes, quality, speeds
+from bertline.text import Tokens
+
+Array = np.ndarray[Any, Any]
+
+
+class Sums:
+    """A back end whose answer is the sum of the ids of a row."""
+
+    def __init__(self, lanes: int = 2) -> None:
+        self.lanes = lanes
+        self.sizes: list[tuple[int, ...]] = []
+        self.alone = 0
+
+    def logits(self, batch: Batch, *, alone: bool = False) -> Array:
+        self.sizes.append(batch.ids.shape)
+        self.alone += alone
+        sums = (batch.ids * batch.attend).sum(axis=1).astype(np.float32)
+        return np.stack([sums, -sums], axis=1)
+
+
+def tokens(*lengths: int) -> list[Tokens]:
+    return [Tokens([*range(row + 1, row + length + 1)], 0) for row, length in enumerate(lengths)]
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(1, 100), st.integers(1, 3))
+def test_logits_come_in_the_order_of_the_rows(lengths: list[int], batch_tokens: int, lanes: int) -> None:
+    rows, backend = tokens(*lengths), Sums(lanes)
+    found = compute(backend, rows, 0, batch_tokens)
+    assert found[:, 0].tolist() == [sum(one.ids) for one in rows]
+    assert all(rows * longest <= batch_tokens or rows == 1 for rows, longest in backend.sizes)
+
+
+LOGITS = np.random.default_rng(0).normal(size=(50, 3))
+TRUTH = LOGITS.argmax(axis=1)
+
+
+def test_equal_logits_agree_and_lose_nothing() -> None:
+    same = quality(LOGITS, LOGITS.copy(), (TRUTH + (np.arange(50) < 10)) % 3)
+    assert (same.accuracy, same.agreement, same.drop_points) == (0.8, 1.0, 0.0)
+    assert str(same.drop_points) == "0.0", "and not -0.0"
+    assert (same.difference.only_first, same.difference.only_second) == (0, 0)
+
+
+def test_a_label_that_changes_counts_as_lost_won_or_neither() -> None:
+    changed = LOGITS.copy()
+    changed[:10] = -changed[:10]  # ten rows get another label
+    truth = TRUTH.copy()
+    truth[5] = changed[5].argmax()  # one of them the right one
+    found = quality(changed, LOGITS, truth)
+    assert found.agreement == pytest.approx(0.8)
+    assert found.accuracy == pytest.approx(41 / 50)
+    assert found.drop_points == pytest.approx(100 * (49 - 41) / 50)
+
+
+def test_speeds_time_the_same_work_for_every_engine() -> None:
+    backends = {name: Sums() for name in ("a", "b")}
+    rows = tokens(*range(1, SINGLE_TEXTS + 21))
+    found = speeds({name: (one, 64) for name, one in backends.items()}, rows, 0, repetitions=3)
+    assert found.keys() == backends.keys()
+    assert sorted(backends["a"].sizes) == sorted(backends["b"].sizes)
+    assert backends["a"].alone == 3 * SINGLE_TEXTS
+    for one in found.values():
+        assert one.texts_per_s > 0
+        assert 0 < one.p50_ms <= one.p99_ms
+
+
+def test_sizes_are_summed_in_megabytes(tmp_path: Path) -> None:
+    for name, size in (("graph", 1_500_000), ("weights", 500_000)):
+        (tmp_path / name).write_bytes(bytes(size))
+    assert megabytes([tmp_path / "graph", tmp_path / "weights"]) == 2.0

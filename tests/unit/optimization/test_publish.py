@@ -1,0 +1,32 @@
+"""What optimize leaves for embeddings: the graph of the full network, also where an earlier version wrote none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bertline.bundle import load
+from bertline.bundle.probes import EMBEDDING
+from bertline.inference.embed import load_embedder
+from bertline.optimization.run import optimise
+from bertline.optimization.settings import OptimizeSettings
+from tests.unit.inference.tiny import TEXTS, write_tiny_bundle
+from tests.unit.optimization.conftest import ROWS
+
+pytestmark = pytest.mark.usefixtures("no_cold_starts")
+
+
+def test_a_bundle_of_an_earlier_version_gets_the_graph_of_embeddings(original: Path, tmp_path: Path) -> None:
+    old = tmp_path / "tiny"
+    write_tiny_bundle(old, engine=True, embedding=False, rows=ROWS)
+    before = load_embedder(old, device="cpu")
+    assert before.engine == "torch"
+    found = optimise(old, OptimizeSettings(repetitions=1, speed_rows=16), lambda _: None)
+    after, manifest = load_embedder(old, verify=True), load(old).manifest
+    assert after.engine == "onnx"
+    np.testing.assert_allclose(after.embed(TEXTS), before.embed(TEXTS), atol=1e-5, rtol=0)
+    assert manifest.files[EMBEDDING] == load(original).manifest.files[EMBEDDING], "the same network, the same bytes"
+    assert not [one for one in manifest.engines if one.file == EMBEDDING], "it answers with no labels"
+    assert EMBEDDING not in [str(file.name) for one in found.candidates.values() for file in one.files]

@@ -1,0 +1,37 @@
+"""Bundles that were trained and distilled embed: each with its own network's graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bertline.data.batching import pad
+from bertline.inference.embed import load_embedder
+from bertline.inference.torch_backend import TorchBackend
+from bertline.text import Truncation
+from bertline.training.distillation.run import distil
+from bertline.training.distillation.settings import DistilSettings
+from bertline.training.progress import Silent
+from bertline.training.run import train
+from bertline.training.settings import TrainSettings
+from tests.unit.inference.tiny import tiny_tokenizer
+from tests.unit.training.conftest import sentences
+
+TEXTS = [text for text, _ in sentences(12, seed=5)]
+QUICK = {"epochs": 1, "batch_tokens": 512, "precision": "fp32", "lr": 2e-3}
+
+
+def test_teacher_and_student_embed_each_with_its_own_encoder(model: Path, table: Path, tmp_path: Path) -> None:
+    teacher, student = tmp_path / "teacher", tmp_path / "student"
+    train(str(table), teacher, TrainSettings(model=str(model), max_tokens=32, **QUICK), Silent())
+    distil(teacher, str(table), student, DistilSettings(layers=1, **QUICK), Silent())
+    batch = pad([one.ids for one in tiny_tokenizer().encode(TEXTS, Truncation(32))], 0)
+    found = []
+    for bundle in (teacher, student):
+        embedder = load_embedder(bundle, verify=True)
+        assert embedder.engine == "onnx"
+        expected = TorchBackend(bundle, device="cpu").embeddings(batch)
+        np.testing.assert_allclose(embedder.embeddings(batch), expected, atol=1e-5, rtol=0)
+        found.append(expected)
+    assert np.abs(found[0] - found[1]).max() > 0.1

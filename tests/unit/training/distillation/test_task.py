@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bertline.evaluation.history import EpochRecord
+from bertline.text import Truncation
+from bertline.training.device import place
+from bertline.training.distillation.student import student_of
+from bertline.training.distillation.task import (
+    closest,
+    distance,
+    distillation,
+    relation_divergence,
+    value_relations,
+)
+from bertline.training.loop import Run, score
+from bertline.training.progress import Silent
+from bertline.training.rows import Rows
+from bertline.training.settings import TrainSettings
+from tests.unit.inference.tiny import tiny_classifier, tiny_tokenizer
+from tests.unit.training.conftest import sentences
+
+IDS = torch.randint(5, 60, (4, 7), generator=torch.Generator().manual_seed(0))
+ATTEND = torch.arange(7)[None, :] < torch.tensor([7, 5, 3, 7])[:, None]
+LOGITS = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_same_answers_are_no_distance_apart_and_a_shift_of_all_logits_is_none() -> None:
+    assert float(distance(LOGITS, LOGITS)) == 0.0
+    assert float(distance(LOGITS + 5.0, LOGITS)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_answers_are_as_far_apart_as_their_probabilities_at_a_high_temperature() -> None:
+    other, hot = LOGITS.flip(1), 1_000.0
+    p, q = (LOGITS.double() / hot).softmax(-1), (other.double() / hot).softmax(-1)
+    divergence = float((p * (p / q).log()).sum()) * hot**2
+    assert float(distance(other, LOGITS)) == pytest.approx(2 * 3 * divergence, rel=1e-2)
+
+
+def test_the_distance_adds_up_over_rows() -> None:
+    other = LOGITS.flip(1)
+    alone = [float(distance(other[i : i + 1], LOGITS[i : i + 1])) for i in range(4)]
+    assert float(distance(other, LOGITS)) == pytest.approx(sum(alone))
+
+
+def test_value_relations_are_those_of_the_last_layers_values() -> None:
+    model = tiny_classifier(family="bert", labels=3, pooling="cls").eval().requires_grad_(False)
+    encoded = model.encoder(IDS, ATTEND, want_hidden_states=True)
+    seen: list[torch.Tensor] = []
+    hook = model.encoder.layers[-1].attention.qkv.register_forward_hook(lambda *given: seen.append(given[2]))
+    model.encoder(IDS, ATTEND)
+    hook.remove()
+    values = seen[0][..., 64:].view(4, 7, 4, 8).transpose(1, 2)
+    scores = (values @ values.transpose(-1, -2) / 8**0.5).masked_fill(~ATTEND[:, None, None, :], float("-inf"))
+    torch.testing.assert_close(value_relations(model, encoded, ATTEND).exp(), scores.softmax(-1))
+
+
+def test_relations_are_compared_between_real_tokens_only() -> None:
+    model = tiny_classifier(family="bert", labels=3, pooling="cls").eval().requires_grad_(False)
+    other = tiny_classifier(family="bert", labels=3, pooling="cls", seed=1).eval().requires_grad_(False)
+
+    def relations(which: torch.nn.Module, ids: torch.Tensor, attend: torch.Tensor) -> torch.Tensor:
+        return value_relations(which, which.encoder(ids, attend, want_hidden_states=True), attend)
+
+    own, wanted = relations(model, IDS, ATTEND), relations(other, IDS, ATTEND)
+    assert float(relation_divergence(own, own, ATTEND)) == 0.0
+    whole = float(relation_divergence(own, wanted, ATTEND))
+    alone = 0.0
+    for row, length in enumerate([7, 5, 3, 7]):
+        ids, attend = IDS[row : row + 1, :length], ATTEND[row : row + 1, :length]
+        alone += float(relation_divergence(relations(model, ids, attend), relations(other, ids, attend), attend))
+    assert whole == pytest.approx(alone, rel=1e-4)
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_a_student_with_all_of_its_teacher_has_nothing_to_learn(weight: float) -> None:
+    teacher = tiny_classifier(family="bert", labels=3, pooling="cls").eval().requires_grad_(False)
+    student = student_of(teacher, [0, 1], dropout=0.0)
+    logits = teacher(IDS, ATTEND).numpy()
+    task = distillation(teacher, logits, logits[:2], relations_weight=weight)
+    assert float(task.loss(student, IDS, ATTEND, [0, 1, 2, 3]).detach()) == pytest.approx(0.0, abs=1e-5)
+    assert task.validation_loss(logits[:2]) == 0.0
+    one_layer = student_of(teacher, [1], dropout=0.0)
+    assert float(task.loss(one_layer, IDS, ATTEND, [0, 1, 2, 3]).detach()) > 0.01
+
+
+def test_the_loss_is_of_the_rows_it_is_asked_for() -> None:
+    teacher = tiny_classifier(family="bert", labels=3, pooling="cls").eval().requires_grad_(False)
+    logits = teacher(IDS, ATTEND).numpy()
+    task = distillation(teacher, logits[::-1].copy(), logits)
+    student = student_of(teacher, [0, 1], dropout=0.0)
+    assert float(task.loss(student, IDS, ATTEND, [3, 2, 1, 0]).detach()) == pytest.approx(0.0, abs=1e-5)
+    assert float(task.loss(student, IDS, ATTEND, [0, 1, 2, 3]).detach()) > 0.01
+
+
+def test_the_epoch_closest_to_the_teacher_is_the_best_whatever_its_accuracy() -> None:
+    def record(accuracy: float, loss: float) -> EpochRecord:
+        return EpochRecord(1, 1, 1.0, 1, 0.5, loss, accuracy, accuracy)
+
+    assert closest([record(0.9, 0.4), record(0.8, 0.3)])
+    assert not closest([record(0.8, 0.3), record(0.9, 0.3)])
+    assert not np.any([closest([record(0.8, 0.3), record(0.8, 0.2), record(0.9, loss)]) for loss in (0.25, 0.4)])
+
+
+def test_a_student_learns_its_teachers_answers_by_heart(tmp_path: Path) -> None:
+    teacher = tiny_classifier(family="bert", labels=2, pooling="cls").eval().requires_grad_(False)
+    tokenizer = tiny_tokenizer()
+    tokens = tokenizer.encode([text for text, _ in sentences(64)], Truncation(64))
+    rows = Rows(tokens, [], range(1, 65), tokenizer.pad_id)
+    logits = score(teacher, rows, torch.device("cpu"))
+    labelled = replace(rows, targets=logits.argmax(1).tolist())
+    student = student_of(teacher, [1], dropout=0.0)
+    asked = TrainSettings(epochs=40, patience=40, lr=3e-3, batch_tokens=256, precision="fp32", weight_decay=0.0)
+    run = Run(
+        student, rows, labelled, asked, place(asked), Silent(), tmp_path, {}, distillation(teacher, logits, logits)
+    )
+    history = run.fit()
+    assert max(one.validation_accuracy for one in history) >= 0.95
+    assert min(one.validation_loss for one in history) < 0.1 * history[0].train_loss
