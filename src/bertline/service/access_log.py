@@ -195,7 +195,7 @@ def _add_route(fields: dict[str, Any], scope: Scope) -> None:
         fields["url.path"] = path
     module = getattr(endpoint, "__module__", "")
     if module.startswith(ROUTES):
-        fields["bertline.dialect"] = module[len(ROUTES) :].partition("_")[0]
+        fields["bertline.dialect"] = module[len(ROUTES) :].partition(".")[0]
         fields["event.action"] = getattr(endpoint, "__name__", "")
 
 
