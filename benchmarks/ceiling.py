@@ -18,7 +18,7 @@ from bertline.bundle import load
 from bertline.data.batching import pad, plan
 from bertline.encoder.checkpoint import read_config
 from bertline.inference.onnx_backend import OnnxBackend
-from bertline.text import Tokenizer, Truncation
+from bertline.text import Reader, Tokenizer, Truncation
 
 SHAPES = ((512, 384, 1536), (512, 1536, 384), (1024, 768, 768), (512, 1024, 4096), (2048, 2048, 2048))
 SECONDS = 0.4  # of each shape
@@ -97,11 +97,11 @@ def flops(layers: int, hidden: int, feed_forward: int, lengths: Sequence[int], h
 def _shares(bundle: Path, texts: Sequence[str], rate: float) -> dict[str, Any]:
     manifest, (config, _) = load(bundle, verify=False).manifest, read_config(bundle)
     tokenizer, backend = Tokenizer.from_bundle(bundle), OnnxBackend(bundle / "model.onnx", lanes=1)
-    truncation = Truncation(manifest.max_tokens, manifest.truncation)
-    tokenising, tokens = _timed(lambda: tokenizer.encode(texts, truncation))
-    lengths = [len(one.ids) for one in tokens]
+    reader = Reader(tokenizer, Truncation(manifest.max_tokens, manifest.truncation))
+    tokenising, readings = _timed(lambda: reader.read(texts))
+    lengths = [one.read for one in readings]
     laying_out, batches = _timed(
-        lambda: [pad([tokens[i].ids for i in rows], tokenizer.pad_id) for rows in plan(lengths, 512)]
+        lambda: [pad([readings[i].piece.ids for i in rows], tokenizer.pad_id) for rows in plan(lengths, 512)]
     )
 
     def lane(some: Sequence[Any]) -> None:

@@ -36,7 +36,7 @@ from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.heads import Classifier
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
-from bertline.text import Tokenizer, Truncation
+from bertline.text import Reader, Tokenizer, Truncation
 from tests.service.spawn import spawned
 from tests.unit.inference.tiny import logits_of
 
@@ -85,8 +85,8 @@ def write_bundle(target: Path) -> None:
         torch.manual_seed(0)
         classifier = Classifier(config, len(LABELS), manifest.pooling)
     probes = (*GOOD, *BAD)
-    tokens = tokenizer.encode(probes, Truncation(manifest.max_tokens, manifest.truncation))
-    batch = pad([one.ids for one in tokens], 0)
+    readings = Reader(tokenizer, Truncation(manifest.max_tokens, manifest.truncation)).read(probes)
+    batch = pad([one.piece.ids for one in readings], 0)
     train(classifier, batch)
     with writing(target, manifest) as staging:
         save_classifier(staging, classifier, labels=LABELS)

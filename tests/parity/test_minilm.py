@@ -14,7 +14,7 @@ from bertline.data.batching import pad
 from bertline.encoder.checkpoint import load_encoder, save_encoder
 from bertline.encoder.encoder import Encoder
 from bertline.encoder.source import find_model
-from bertline.text import Tokenizer, Truncation
+from bertline.text import Reader, Tokenizer, Truncation
 from tests.parity.tolerances import TOLERANCES, difference
 
 pytestmark = pytest.mark.peer
@@ -42,8 +42,8 @@ def encoder(directory: Path) -> Encoder:
 def test_states_and_attentions_of_every_layer(directory: Path, encoder: Encoder) -> None:
     model: Any = AutoModel.from_pretrained(directory, attn_implementation="eager").eval()
     theirs_in = AutoTokenizer.from_pretrained(directory)(list(SENTENCES), padding=True, return_tensors="pt")
-    tokens = Tokenizer.from_directory(directory).encode(SENTENCES, Truncation())
-    batch = pad([one.ids for one in tokens], encoder.config.pad_id)
+    readings = Reader(Tokenizer.from_directory(directory), Truncation()).read(SENTENCES)
+    batch = pad([one.piece.ids for one in readings], encoder.config.pad_id)
     ids, attend = torch.from_numpy(batch.ids), torch.from_numpy(batch.attend)
     assert torch.equal(ids, theirs_in["input_ids"])
     assert torch.equal(attend.long(), theirs_in["attention_mask"])

@@ -15,7 +15,7 @@ from bertline.encoder.agreement import load_tokenizer
 from bertline.encoder.checkpoint import load_pretrained, save_classifier
 from bertline.encoder.heads import Classifier
 from bertline.errors import CheckpointError, CheckpointWarning
-from bertline.text import Tokenizer
+from bertline.text import Reader, Tokenizer, Truncation
 from tests.parity.published import PROBES, Draw, draw
 from tests.parity.tolerances import TOLERANCES, difference
 
@@ -26,7 +26,7 @@ LABELS = ("a", "b", "c")
 
 
 def framed(tokenizer: Tokenizer) -> list[list[int]]:
-    return [tokenizer.framed(ids) for ids in tokenizer.encode_whole(PROBES)]
+    return [one.piece.ids for one in Reader(tokenizer, Truncation()).read(PROBES)]
 
 
 def theirs(directory: Path) -> list[list[int]]:

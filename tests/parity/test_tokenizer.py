@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, BertTokenizerFast
 from transformers.models.bert.tokenization_bert_legacy import BertTokenizerLegacy
 
 from bertline.encoder.source import find_model
-from bertline.text import Tokenizer, Truncation
+from bertline.text import Reader, Tokenizer, Truncation
 
 pytestmark = pytest.mark.peer
 
@@ -46,8 +46,8 @@ CHARACTERS = st.one_of(
 
 
 def ids(tokenizer: Tokenizer, text: str, truncation: Truncation = WHOLE) -> list[int]:
-    (tokens,) = tokenizer.encode([text], truncation)
-    return tokens.ids
+    (reading,) = Reader(tokenizer, truncation).read([text])
+    return reading.piece.ids
 
 
 @pytest.mark.parametrize("text", TEXTS)

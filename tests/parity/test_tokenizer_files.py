@@ -17,7 +17,7 @@ from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.heads import Classifier
 from bertline.errors import CheckpointError, CheckpointWarning
-from bertline.text import Tokenizer
+from bertline.text import Reader, Tokenizer, Truncation
 from tests.parity.peers import widen
 
 pytestmark = pytest.mark.peer
@@ -57,7 +57,7 @@ def fast_tokenizer(model: Any = None, **parts: Any) -> tokenizers.Tokenizer:
 
 
 def ids(tokenizer: Tokenizer) -> list[list[int]]:
-    return [tokenizer.framed(one) for one in tokenizer.encode_whole(TEXTS)]
+    return [one.piece.ids for one in Reader(tokenizer, Truncation(100_000)).read(TEXTS)]
 
 
 def theirs(directory: Path) -> list[list[int]]:

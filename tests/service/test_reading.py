@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from bertline.errors import SettingsError
-from bertline.serving.reader import Policy, Reader, Reading
-from bertline.text import Tokenizer
+from bertline.serving.reader import BackgroundReader
+from bertline.text import Piece, Policy, Reading, Tokenizer, Truncation
+from bertline.text.tokenizer import Encoded
 from tests.service.doubles import ID, word_tokenizer
 
 CLS, SEP, UNK, GOOD, BAD = (ID[word] for word in ("[CLS]", "[SEP]", "[UNK]", "good", "bad"))
-Story = Callable[[Reader], Coroutine[Any, Any, None]]
+HEAD = Truncation(8, "head")
+Story = Callable[[BackgroundReader], Coroutine[Any, Any, None]]
 
 
 class Watched:
@@ -27,9 +28,9 @@ class Watched:
         self.lots: list[list[str]] = []
         self.gate, self.entered = threading.Event(), threading.Event()
         self.gate.set()
-        self.framed = tokenizer.framed
+        self.cls_id, self.sep_id = tokenizer.cls_id, tokenizer.sep_id
 
-    def encode_whole(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode_whole(self, texts: Sequence[str], *, offsets: bool = False) -> list[Encoded]:
         self.lots.append(list(texts))
         self.entered.set()
         assert self.gate.wait(timeout=30)
@@ -37,7 +38,7 @@ class Watched:
             raise Panic
         if "fail" in texts:
             raise ValueError("fail")
-        return self._tokenizer.encode_whole(texts)
+        return self._tokenizer.encode_whole(texts, offsets=offsets)
 
 
 class Panic(BaseException):
@@ -52,7 +53,7 @@ def watched() -> Watched:
 def told(watched: Watched, story: Story) -> None:
     async def all_of_it() -> None:
         with ThreadPoolExecutor(1) as executor:
-            await story(Reader(watched, executor))  # type: ignore[arg-type]
+            await story(BackgroundReader(watched, executor))  # type: ignore[arg-type]
 
     asyncio.run(all_of_it())
 
@@ -74,40 +75,41 @@ def told(watched: Watched, story: Story) -> None:
 def test_what_is_read_of_a_text_that_is_too_long(
     watched: Watched, policy: Policy, pieces: list[list[int]], read: int, cut: int
 ) -> None:
-    async def story(reader: Reader) -> None:
-        long, short = await reader.read(["good good good good bad bad bad bad", "good film"], policy, 6)
-        assert (long.pieces, long.read, long.cut) == (pieces, read, cut)
-        assert short == Reading([[CLS, GOOD, UNK, SEP]], 4)
+    async def story(reader: BackgroundReader) -> None:
+        long, short = await reader.read(["good good good good bad bad bad bad", "good film"], Truncation(6, policy))
+        assert ([piece.ids for piece in long.pieces], long.read, long.cut) == (pieces, read, cut)
+        assert short == Reading([Piece([CLS, GOOD, UNK, SEP])], 4)
 
     told(watched, story)
 
 
 def test_while_a_lot_is_read_the_next_one_gathers(watched: Watched) -> None:
-    async def story(reader: Reader) -> None:
+    async def story(reader: BackgroundReader) -> None:
         watched.gate.clear()
-        first = asyncio.create_task(reader.read(["good"], "head", 8))
+        first = asyncio.create_task(reader.read(["good"], HEAD))
         await asyncio.to_thread(watched.entered.wait, 30)
         asked: list[tuple[Policy, int]] = [("head", 8), ("tail", 4), ("window", 6)]
         others = [
-            asyncio.create_task(reader.read([f"bad {word}" for word in "ab"], policy, most)) for policy, most in asked
+            asyncio.create_task(reader.read([f"bad {word}" for word in "ab"], Truncation(most, policy)))
+            for policy, most in asked
         ]
         await asyncio.sleep(0)
         assert watched.lots == [["good"]]
         watched.gate.set()
-        assert await first == [Reading([[CLS, GOOD, SEP]], 3)]
+        assert await first == [Reading([Piece([CLS, GOOD, SEP])], 3)]
         found = await asyncio.gather(*others)
         assert watched.lots == [["good"], ["bad a", "bad b"] * 3]
-        assert found == [[Reading([[CLS, BAD, UNK, SEP]], 4)] * 2] * 3
+        assert found == [[Reading([Piece([CLS, BAD, UNK, SEP])], 4)] * 2] * 3
 
     told(watched, story)
 
 
 def test_a_request_that_has_left_is_not_read(watched: Watched) -> None:
-    async def story(reader: Reader) -> None:
+    async def story(reader: BackgroundReader) -> None:
         watched.gate.clear()
-        first = asyncio.create_task(reader.read(["good"], "head", 8))
+        first = asyncio.create_task(reader.read(["good"], HEAD))
         await asyncio.to_thread(watched.entered.wait, 30)
-        leaving, staying = (asyncio.create_task(reader.read([word], "head", 8)) for word in ("leaving", "staying"))
+        leaving, staying = (asyncio.create_task(reader.read([word], HEAD)) for word in ("leaving", "staying"))
         await asyncio.sleep(0)
         leaving.cancel()
         await asyncio.sleep(0)
@@ -122,27 +124,16 @@ def test_a_request_that_has_left_is_not_read(watched: Watched) -> None:
 def test_of_a_lot_that_cannot_be_read_only_the_one_at_fault_gets_the_error(
     watched: Watched, word: str, kind: type[Exception]
 ) -> None:
-    async def story(reader: Reader) -> None:
+    async def story(reader: BackgroundReader) -> None:
         watched.gate.clear()
-        asked = [asyncio.create_task(reader.read(["first"], "head", 8))]
+        asked = [asyncio.create_task(reader.read(["first"], HEAD))]
         await asyncio.to_thread(watched.entered.wait, 30)
-        asked += [asyncio.create_task(reader.read([one], "head", 8)) for one in ("good", word, "bad")]
+        asked += [asyncio.create_task(reader.read([one], HEAD)) for one in ("good", word, "bad")]
         await asyncio.sleep(0)
         watched.gate.set()
         found = await asyncio.gather(*asked, return_exceptions=True)
         assert [type(one) for one in found] == [list, list, kind, list]
-        assert found[3] == [Reading([[CLS, BAD, SEP]], 3)]
-        assert await reader.read(["good"], "head", 8) == [Reading([[CLS, GOOD, SEP]], 3)]  # and it goes on
-
-    told(watched, story)
-
-
-def test_a_bound_that_leaves_no_room_is_the_error_of_whoever_asked_for_it(watched: Watched) -> None:
-    async def story(reader: Reader) -> None:
-        narrow, wide = await asyncio.gather(
-            reader.read(["good " * 9], "head", 3), reader.read(["good"], "head", 8), return_exceptions=True
-        )
-        assert isinstance(narrow, SettingsError)
-        assert wide == [Reading([[CLS, GOOD, SEP]], 3)]
+        assert found[3] == [Reading([Piece([CLS, BAD, SEP])], 3)]
+        assert await reader.read(["good"], HEAD) == [Reading([Piece([CLS, GOOD, SEP])], 3)]  # and it goes on
 
     told(watched, story)

@@ -19,7 +19,7 @@ from bertline.inference.load import load_predictor
 from bertline.serving import process as service_worker
 from bertline.serving.process import ComputeFailed, WorkerLost, WorkerProcess
 from bertline.serving.wire import Op
-from bertline.text import Truncation
+from bertline.text import Reader, Truncation
 from tests.unit.inference.tiny import VOCABULARY, tiny_tokenizer, write_tiny_bundle
 
 Story = Callable[[WorkerProcess, list[str]], Coroutine[Any, Any, None]]
@@ -35,7 +35,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def batch() -> Batch:
     texts = ["a film", "is it so ? it is !", "one ."]
-    return pad([one.ids for one in tiny_tokenizer().encode(texts, Truncation(32))], 0)
+    return pad([one.piece.ids for one in Reader(tiny_tokenizer(), Truncation(32)).read(texts)], 0)
 
 
 def told(bundle: Path, story: Story, timeout_s: float = 30.0) -> None:

@@ -154,7 +154,7 @@ def _measure(bundle: Path, predictor: TextClassifier, examples: tuple[Example, .
         logits=scores.logits,
         temperature=predictor.temperature,
         labels=labels,
-        lengths=[len(one.ids) for one in scores.tokens],
+        lengths=[one.read for one in scores.readings],
         fields=[one.fields for one in examples],
         texts=texts,
     )

@@ -24,7 +24,7 @@ from bertline.errors import BertlineError, BundleError, EngineWarning
 from bertline.inference.lanes import each_batch
 from bertline.inference.predictor import BATCH_TOKENS
 from bertline.inference.probing import Probing
-from bertline.text import Tokenizer, Truncation
+from bertline.text import Reader, Tokenizer, Truncation
 
 ONNX_BATCH_TOKENS = 512  # what suits the graph, as it does engines: such a batch stays in a core's cache
 _ATTEMPTS = 3
@@ -77,8 +77,7 @@ class Embedder:
         self.dimensions = backend.dimensions
         self.lanes = backend.lanes
         self.batch_tokens = batch_tokens
-        self._truncation = Truncation(manifest.max_tokens, manifest.truncation)
-        self._tokenizer = tokenizer
+        self._reader = Reader(tokenizer, Truncation(manifest.max_tokens, manifest.truncation))
         self._backend = backend
 
     def embed(self, texts: Sequence[str]) -> Float[Array, "rows hidden"]:
@@ -87,12 +86,12 @@ class Embedder:
         Raises:
             BundleError: the weights give something else than finite numbers.
         """
-        tokens = self._tokenizer.encode(texts, self._truncation)
-        found = np.empty((len(tokens), self.dimensions), dtype=np.float32)
-        batches = plan([len(one.ids) for one in tokens], self.batch_tokens)
+        readings = self._reader.read(texts)
+        found = np.empty((len(readings), self.dimensions), dtype=np.float32)
+        batches = plan([len(one.piece.ids) for one in readings], self.batch_tokens)
 
         def compute(rows: list[int]) -> None:
-            batch = pad([tokens[row].ids for row in rows], self._tokenizer.pad_id)
+            batch = pad([readings[row].piece.ids for row in rows], self._reader.tokenizer.pad_id)
             found[rows] = self.embeddings(batch, alone=len(batches) == 1)
 
         each_batch(compute, batches, self.lanes)

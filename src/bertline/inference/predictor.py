@@ -12,7 +12,7 @@ from bertline.data.batching import Batch, pad, plan
 from bertline.errors import BundleError
 from bertline.inference.lanes import each_batch
 from bertline.statistics.activation import activation_of, probabilities
-from bertline.text import Tokenizer, Tokens, Truncation
+from bertline.text import Reader, Reading, Tokenizer, Truncation
 
 # Padded tokens of a batch: small batches stay in the cache of a CPU.
 BATCH_TOKENS = 2048
@@ -94,10 +94,10 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The network's own answer, before the temperature: a row of logits per text, and the tokens it read."""
+    """The network's own answer, before the temperature: a row of logits per text, and what it read."""
 
     logits: Logits
-    tokens: list[Tokens]
+    readings: list[Reading]
 
 
 class TextClassifier:
@@ -127,10 +127,9 @@ class TextClassifier:
         self.labels: tuple[str, ...] = manifest.labels
         self.max_tokens = manifest.max_tokens
         self.metrics = manifest.metrics
-        self._truncation = Truncation(manifest.max_tokens, manifest.truncation)
+        self._reader = Reader(tokenizer, Truncation(manifest.max_tokens, manifest.truncation))
         self.temperature = manifest.temperature
         self.activation = activation_of(bundle.path)
-        self._tokenizer = tokenizer
         self.backend = backend
         self.batch_tokens = batch_tokens
 
@@ -146,28 +145,28 @@ class TextClassifier:
             Prediction(
                 label=self.labels[int(row.argmax())],
                 probabilities=dict(zip(self.labels, row.tolist(), strict=True)),
-                read_tokens=len(tokens.ids),
-                cut_tokens=tokens.cut,
+                read_tokens=reading.read,
+                cut_tokens=reading.cut,
             )
-            for row, tokens in zip(rows, scores.tokens, strict=True)
+            for row, reading in zip(rows, scores.readings, strict=True)
         ]
 
     def score(self, texts: Sequence[str]) -> Scores:
-        """Logits and tokens of each text, in their order; for evaluation and calibration.
+        """Logits and reading of each text, in their order; for evaluation and calibration.
 
         Raises:
             BundleError: as ``predict``.
         """
-        tokens = self._tokenizer.encode(texts, self._truncation)
-        logits = np.empty((len(tokens), len(self.labels)))
-        batches = plan([len(one.ids) for one in tokens], self.batch_tokens)
+        readings = self._reader.read(texts)
+        logits = np.empty((len(readings), len(self.labels)))
+        batches = plan([len(one.piece.ids) for one in readings], self.batch_tokens)
 
         def compute(rows: list[int]) -> None:
-            batch = pad([tokens[row].ids for row in rows], self._tokenizer.pad_id)
+            batch = pad([readings[row].piece.ids for row in rows], self._reader.tokenizer.pad_id)
             logits[rows] = self.logits(batch, alone=len(batches) == 1)
 
         each_batch(compute, batches, self.backend.lanes)
-        return Scores(logits, tokens)
+        return Scores(logits, readings)
 
     def logits(self, batch: Batch, *, alone: bool = False) -> Logits:
         """What the back end makes of a batch (``Backend.logits``), if it makes sense.

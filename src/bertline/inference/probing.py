@@ -11,7 +11,7 @@ from bertline.bundle import Bundle
 from bertline.bundle.engine import Precision
 from bertline.bundle.probes import Probes, objection, read_probes
 from bertline.data.batching import Batch, pad
-from bertline.text import Tokenizer, Truncation
+from bertline.text import Reader, Tokenizer, Truncation
 
 
 @runtime_checkable
@@ -49,5 +49,5 @@ class Probing:
     def answers(self, backend: GivesLogits) -> Float[np.ndarray[Any, Any], "texts labels"]:
         """What ``backend`` says of the probe texts."""
         manifest = self._manifest
-        tokens = self._tokenizer.encode(self.probes.texts, Truncation(manifest.max_tokens, manifest.truncation))
-        return backend.logits(pad([one.ids for one in tokens], self._tokenizer.pad_id))
+        readings = Reader(self._tokenizer, Truncation(manifest.max_tokens, manifest.truncation)).read(self.probes.texts)
+        return backend.logits(pad([one.piece.ids for one in readings], self._tokenizer.pad_id))

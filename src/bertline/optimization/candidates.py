@@ -22,7 +22,7 @@ from bertline.optimization.measure import Logits, Truth, compute
 from bertline.optimization.threshold import Chosen, choose_threshold
 from bertline.optimization.vocabulary import PrunedVocabulary
 from bertline.statistics.activation import softmax
-from bertline.text import Tokens
+from bertline.text import Reading
 
 STUDENT = "student"
 MIXED_BELOW = 0.99  # agreement under which the products that hurt most are left in fp32
@@ -51,7 +51,7 @@ class Candidate:
 class Rows:
     """Tokenised rows with their labels."""
 
-    tokens: Sequence[Tokens]
+    readings: Sequence[Reading]
     truth: Truth
     pad_id: int
 
@@ -59,18 +59,18 @@ class Rows:
         """The rows as batches, for calibration."""
         from bertline.data.batching import pad, plan
 
-        for rows in plan([len(one.ids) for one in self.tokens], batch_tokens):
-            yield pad([self.tokens[row].ids for row in rows], self.pad_id)
+        for rows in plan([len(one.piece.ids) for one in self.readings], batch_tokens):
+            yield pad([self.readings[row].piece.ids for row in rows], self.pad_id)
 
     def evenly(self, number: int) -> list[int]:
         """Indices of at most so many of the rows, evenly spread."""
-        some = min(number, len(self.tokens))
-        return [i * len(self.tokens) // some for i in range(some)]
+        some = min(number, len(self.readings))
+        return [i * len(self.readings) // some for i in range(some)]
 
     def spread(self, number: int) -> Rows:
         """At most so many of the rows, evenly spread."""
         kept = self.evenly(number)
-        return Rows([self.tokens[i] for i in kept], self.truth[kept], self.pad_id)
+        return Rows([self.readings[i] for i in kept], self.truth[kept], self.pad_id)
 
 
 @dataclass
@@ -136,7 +136,7 @@ class Workshop:
         network, eight_bits = self._eight_bits(network, name)
         recipe = replace(eight_bits, vocabulary=self.pruned.row, kept=self.pruned.kept)
         built = self._built(f"{prefix}small", name, "int8", network, recipe)
-        covered = np.mean([self.pruned.covers(one.ids) for one in self.tuning.tokens])
+        covered = np.mean([self.pruned.covers(one.piece.ids) for one in self.tuning.readings])
         kept = f"{len(self.pruned.kept):,} token embeddings; {covered:.1%} of texts need no other"
         return replace(built, note=kept)
 
@@ -209,7 +209,7 @@ class Workshop:
 
 
 def _logits(candidate: Candidate, rows: Rows) -> Logits:
-    return compute(candidate.backend, rows.tokens, rows.pad_id, candidate.engine.batch_tokens)
+    return compute(candidate.backend, rows.readings, rows.pad_id, candidate.engine.batch_tokens)
 
 
 def _agreement(logits: Logits, reference: Logits) -> float:

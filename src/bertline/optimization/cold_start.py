@@ -40,12 +40,12 @@ def measure_cold_start(directory: Path, files: list[Path], repetitions: int = RE
 def _answer(directory: Path, files: list[Path]) -> None:
     from bertline.data.batching import pad
     from bertline.inference.onnx_backend import OnnxBackend
-    from bertline.text import Tokenizer, Truncation
+    from bertline.text import Reader, Tokenizer, Truncation
 
     tokenizer = Tokenizer.from_bundle(directory)
-    (tokens,) = tokenizer.encode([TEXT], Truncation())
+    (reading,) = Reader(tokenizer, Truncation()).read([TEXT])
     for file in files:
-        OnnxBackend(file, lanes=1).logits(pad([tokens.ids], tokenizer.pad_id))
+        OnnxBackend(file, lanes=1).logits(pad([reading.piece.ids], tokenizer.pad_id))
 
 
 def resident_mb() -> float:

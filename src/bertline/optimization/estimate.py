@@ -93,7 +93,7 @@ def measure_pieces(network: Network, rows: Rows, bundle: Path, work: Path, lanes
         build, backend = _timed(partial(_built, work / f"{precision}.onnx", network, recipe, lanes))
         row[precision], alone[precision] = _paces(backend, some)
     start = measure_cold_start(bundle, [work / "int8.onnx"], repetitions=1).seconds
-    number = len(some.tokens)
+    number = len(some.readings)
     return Pieces(build, max(0.0, observing - build) / number, row, alone, start, len(observed))
 
 
@@ -106,14 +106,14 @@ def _paces(backend: OnnxBackend, rows: Rows) -> tuple[float, float]:
     """Seconds of a row in bulk, and of one alone."""
 
     def bulk() -> None:
-        compute(backend, rows.tokens, rows.pad_id, BATCH_TOKENS)
+        compute(backend, rows.readings, rows.pad_id, BATCH_TOKENS)
 
     def alone() -> None:
-        for one in rows.tokens[:8]:
-            backend.logits(pad([one.ids], rows.pad_id), alone=True)
+        for one in rows.readings[:8]:
+            backend.logits(pad([one.piece.ids], rows.pad_id), alone=True)
 
     seconds = []
-    for work, number in ((bulk, len(rows.tokens)), (alone, len(rows.tokens[:8]))):
+    for work, number in ((bulk, len(rows.readings)), (alone, len(rows.readings[:8]))):
         work()  # the first time it also makes room
         seconds.append(_timed(work)[0] / number)
     return seconds[0], seconds[1]

@@ -18,7 +18,7 @@ from bertline.inference.lanes import each_batch
 from bertline.inference.predictor import Backend
 from bertline.optimization.cold_start import ColdStart
 from bertline.statistics.paired import PairedDifference, compare
-from bertline.text import Tokens
+from bertline.text import Reading
 
 SINGLE_TEXTS = 64
 
@@ -75,13 +75,13 @@ class Measured:
         }
 
 
-def compute(backend: Backend, tokens: Sequence[Tokens], pad_id: int, batch_tokens: int) -> Logits:
+def compute(backend: Backend, readings: Sequence[Reading], pad_id: int, batch_tokens: int) -> Logits:
     """Logits of every row, in their order, as scoring in bulk computes them."""
-    batches = plan([len(one.ids) for one in tokens], batch_tokens)
+    batches = plan([len(one.piece.ids) for one in readings], batch_tokens)
     found: list[Logits | None] = [None] * len(batches)
 
     def one(number: int) -> None:
-        found[number] = backend.logits(pad([tokens[row].ids for row in batches[number]], pad_id))
+        found[number] = backend.logits(pad([readings[row].piece.ids for row in batches[number]], pad_id))
 
     each_batch(one, range(len(batches)), backend.lanes)
     rows = np.concatenate([np.asarray(batch) for batch in batches]) if batches else np.empty(0, int)
@@ -99,13 +99,17 @@ def quality(logits: Logits, reference: Logits, truth: Truth) -> Quality:
 
 
 def speeds(
-    backends: Mapping[str, tuple[Backend, int]], tokens: Sequence[Tokens], pad_id: int, repetitions: int, seed: int = 0
+    backends: Mapping[str, tuple[Backend, int]],
+    readings: Sequence[Reading],
+    pad_id: int,
+    repetitions: int,
+    seed: int = 0,
 ) -> dict[str, Speed]:
     """Time every back end on the same rows, side by side: each repetition takes them in another order.
 
     Args:
         backends: by name, each with its bound on the tokens of a batch.
-        tokens: what is computed in bulk; the first ``SINGLE_TEXTS`` also one by one.
+        readings: what is computed in bulk; the first ``SINGLE_TEXTS`` also one by one.
         pad_id: for padding.
         repetitions: medians are over these.
         seed: of the order.
@@ -113,22 +117,22 @@ def speeds(
     bulk: dict[str, list[float]] = {name: [] for name in backends}
     single: dict[str, list[float]] = {name: [] for name in backends}
     for backend, batch_tokens in backends.values():
-        compute(backend, tokens[:SINGLE_TEXTS], pad_id, batch_tokens)
+        compute(backend, readings[:SINGLE_TEXTS], pad_id, batch_tokens)
     order, rng = list(backends), random.Random(seed)
     for _ in range(repetitions):
         rng.shuffle(order)
         for name in order:
             backend, batch_tokens = backends[name]
             began = time.perf_counter()
-            compute(backend, tokens, pad_id, batch_tokens)
+            compute(backend, readings, pad_id, batch_tokens)
             bulk[name].append(time.perf_counter() - began)
-            for row in tokens[:SINGLE_TEXTS]:
+            for row in readings[:SINGLE_TEXTS]:
                 began = time.perf_counter()
-                backend.logits(pad([row.ids], pad_id), alone=True)
+                backend.logits(pad([row.piece.ids], pad_id), alone=True)
                 single[name].append(1000 * (time.perf_counter() - began))
     return {
         name: Speed(
-            len(tokens) / statistics.median(bulk[name]),
+            len(readings) / statistics.median(bulk[name]),
             statistics.median(single[name]),
             float(np.quantile(single[name], 0.99)),
         )

@@ -33,7 +33,7 @@ from bertline.optimization.pick import caveat, frontier, pick
 from bertline.optimization.publish import publish
 from bertline.optimization.settings import OptimizeSettings
 from bertline.optimization.vocabulary import PrunedVocabulary, prune
-from bertline.text import Tokenizer, Truncation
+from bertline.text import Reader, Tokenizer, Truncation
 from bertline.training.distillation.transfer import check_heads, read_transfer
 
 Tell = Callable[[str], None]
@@ -118,6 +118,7 @@ class Bench:
     def __init__(self, bundle: Bundle, settings: OptimizeSettings, work: Path, tell: Tell) -> None:
         self.bundle, self.settings, self.tell = bundle, settings, tell
         self.tokenizer = Tokenizer.from_bundle(bundle.path)
+        self.reader = Reader(self.tokenizer, Truncation(bundle.manifest.max_tokens, bundle.manifest.truncation))
         self.probing = Probing(bundle, self.tokenizer)
         self.tuning = self._rows(read_reference(bundle.path, "validation", self.labels))
         self.test = self._rows(read_reference(bundle.path, "test", self.labels))
@@ -128,7 +129,7 @@ class Bench:
         texts: tuple[str, ...] = ()
         if settings.unlabelled:
             texts = read_transfer(None, settings.tables(), ()).texts
-        self.unlabelled = self.tokenizer.encode(texts, self.truncation)
+        self.unlabelled = self.reader.read(texts)
         self.workshop = Workshop(work, self.tuning, self._pruned(), bundle.manifest.temperature)
 
     @property
@@ -172,10 +173,10 @@ class Bench:
         if STUDENT in self.networks:
             names = [*names, *(f"{STUDENT}-{one}" for one in names), "cascade"]
         fp32_file(self.bundle)
-        tuning, settings = len(self.tuning.tokens), self.settings
+        tuning, settings = len(self.tuning.readings), self.settings
         extent = Extent(
             tuning=tuning,
-            read=tuning + len(self.test.tokens) + len(self.unlabelled),
+            read=tuning + len(self.test.readings) + len(self.unlabelled),
             timed=min(settings.speed_rows, tuning),
             repetitions=settings.repetitions,
         )
@@ -231,7 +232,7 @@ class Bench:
 
     def _measure(self, candidates: Mapping[str, Candidate], logits: Mapping[str, Logits]) -> dict[str, Measured]:
         backends = {name: (one.backend, one.engine.batch_tokens) for name, one in candidates.items()}
-        sample = self.tuning.spread(self.settings.speed_rows).tokens
+        sample = self.tuning.spread(self.settings.speed_rows).readings
         timed = speeds(backends, sample, self.tuning.pad_id, self.settings.repetitions)
         measured = {}
         for name, one in candidates.items():
@@ -249,12 +250,7 @@ class Bench:
         return {name: float((one == labels[FP32.name]).mean()) for name, one in labels.items()}
 
     def _logits(self, candidate: Candidate, rows: Rows) -> Logits:
-        return compute(candidate.backend, rows.tokens, rows.pad_id, candidate.engine.batch_tokens)
-
-    @property
-    def truncation(self) -> Truncation:
-        """How the bundle reads long texts."""
-        return Truncation(self.bundle.manifest.max_tokens, self.bundle.manifest.truncation)
+        return compute(candidate.backend, rows.readings, rows.pad_id, candidate.engine.batch_tokens)
 
     def _rows(self, rows: ReferenceRows) -> Rows:
         if not len(rows):
@@ -262,15 +258,15 @@ class Bench:
                 f"{self.bundle.path} carries no held-out rows to measure on (reference/): train it again, "
                 "with --reference-rows above 0"
             )
-        tokens = self.tokenizer.encode(rows.texts, self.truncation)
-        return Rows(tokens, np.array(rows.truth, dtype=np.int64), self.tokenizer.pad_id)
+        readings = self.reader.read(rows.texts)
+        return Rows(readings, np.array(rows.truth, dtype=np.int64), self.tokenizer.pad_id)
 
     def _pruned(self) -> PrunedVocabulary:
         table = self.networks[FULL].named("encoder.embeddings.token.weight")[1]
         always = [getattr(self.tokenizer, f"{one}_id") for one in ("pad", "unknown", "cls", "sep", "mask")]
         counts = read_token_counts(self.bundle.path)
-        for one in (*self.tuning.tokens, *self.unlabelled):
-            counts.update(one.ids)
+        for one in (*self.tuning.readings, *self.unlabelled):
+            counts.update(one.piece.ids)
         return prune(table, counts, always, min(self.settings.kept_tokens, len(table)))
 
     def _student(self, directory: Path) -> Network:

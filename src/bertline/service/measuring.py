@@ -68,7 +68,7 @@ class Measuring:
         version = answered.version
         names = {"model": version.name, "version": version.version}
         for shares, reading in zip(probabilities, answered.readings, strict=True):
-            if reading.blank:
+            if reading.unread:
                 continue  # a label of [CLS] and [SEP] says nothing of what is sent here
             confidence = max(shares)
             label = version.labels[shares.index(confidence)]

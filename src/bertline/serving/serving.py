@@ -27,12 +27,12 @@ from bertline.service.settings import ServeSettings
 from bertline.serving.models import Models
 from bertline.serving.problems import Code, Problem
 from bertline.serving.process import StartWorker, WorkerProcess
-from bertline.serving.reader import Policy, Reading
 from bertline.serving.scheduler import BatchRecord, Scheduler, TextProblem
 from bertline.serving.texts import check_texts, place_of, refuse_blank
 from bertline.serving.version import Version
 from bertline.serving.wire import Op
 from bertline.statistics.activation import Activation, probabilities
+from bertline.text import Policy, Reading, Truncation
 from bertline.text.truncation import SHORTEST_TOKENS
 
 log = logging.getLogger(__name__)
@@ -249,7 +249,7 @@ class Serving:
         how = _How(policy or version.truncation, max_tokens, field)
         found = await self._answer(Op.HIDDEN, version, texts, deadline_s, how)
         each = zip(found.rows, found.readings, strict=True)
-        rows = [row.reshape(len(reading.pieces[0]), -1) for row, reading in each]
+        rows = [row.reshape(len(reading.piece.ids), -1) for row, reading in each]
         return Answered(version, rows, found.readings, found.timing)
 
     async def _answer(self, op: Op, version: Version, texts: Sequence[str], deadline_s: float, how: _How) -> Answered:
@@ -258,7 +258,7 @@ class Serving:
         began_s = perf_counter()
         readings = await self._read(version, texts, how)
         tokenise_s = perf_counter() - began_s
-        pieces = [piece for reading in readings for piece in reading.pieces]
+        pieces = [piece.ids for reading in readings for piece in reading.pieces]
         tokens = sum(map(len, pieces))
         if tokens > self.settings.max_request_tokens:
             raise Problem(
@@ -285,7 +285,7 @@ class Serving:
         if most < SHORTEST_TOKENS:
             told = f"The fewest tokens that can be read are {SHORTEST_TOKENS}, including [CLS] and [SEP]: ask for more."
             raise Problem(Code.OUT_OF_RANGE, told)
-        readings = await version.reader.read(texts, how.policy, most)
+        readings = await version.reader.read(texts, Truncation(most, how.policy))
         if how.blank == "refuse":
             refuse_blank(texts, readings, lambda place: how.name_of(place, len(texts)))
         if how.policy == "error":

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 
 from bertline.service.settings import ServeSettings
 from bertline.serving.problems import Code, Problem
-from bertline.serving.reader import Reading
-from bertline.text import why_unread
+from bertline.text import Reading, why_unread
 
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -57,7 +56,7 @@ def refuse_blank(texts: Sequence[str], readings: Sequence[Reading], name_of: Cal
         name_of: what the request calls the text at a place.
     """
     for place, (text, reading) in enumerate(zip(texts, readings, strict=True)):
-        if reading.blank:
+        if reading.unread:
             raise blank(text, name_of(place))
 
 

@@ -17,12 +17,12 @@ from bertline.errors import BertlineError, BundleError
 from bertline.serving.costs import Costs
 from bertline.serving.problems import Problem
 from bertline.serving.process import StartWorker, Worker, WorkerProcess
-from bertline.serving.reader import Policy, Reader
+from bertline.serving.reader import BackgroundReader
 from bertline.serving.scheduler import Line, Scheduler, Station
 from bertline.serving.wire import Op
 from bertline.serving.worker import Started
 from bertline.statistics.activation import activation_of
-from bertline.text import Tokenizer
+from bertline.text import Policy, Tokenizer, Truncation
 
 MOST_RESTARTS = 5  # within RESTART_WINDOW_S; more than that is no accident
 RESTART_WINDOW_S = 60.0
@@ -78,7 +78,7 @@ class Version:
         self.created_s, self.pooling = int(datetime.fromisoformat(manifest.created).timestamp()), manifest.pooling
         self.activation = activation_of(self.path)
         self.tokenizer = Tokenizer.from_bundle(self.path)
-        self.reader = Reader(self.tokenizer, executor)
+        self.reader = BackgroundReader(self.tokenizer, executor)
         self.station = Station()
         self.restarts = 0
         self.started: Started | None = None
@@ -186,9 +186,9 @@ class Version:
         deadline_s = asyncio.get_running_loop().time() + self._timeout_s
         line = self._lines[Op.CLASSIFY]
         for text in WARM_UP_TEXTS:
-            (reading,) = await self.reader.read([text], self.truncation, self.max_tokens)
+            (reading,) = await self.reader.read([text], Truncation(self.max_tokens, self.truncation))
             try:
-                await self._scheduler.compute(line, reading.pieces, deadline_s)
+                await self._scheduler.compute(line, [reading.piece.ids], deadline_s)
             except Problem as problem:
                 raise BundleError(f"{self.name} cannot answer: {problem.message}") from None
         self._scheduler.pump()

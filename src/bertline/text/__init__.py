@@ -1,8 +1,8 @@
-"""Text to ids: WordPiece tokenising, truncation that is reported, windows over long texts."""
+"""Text to ids: WordPiece tokenising, pairs, truncation that is reported, windows over long texts."""
 
+from bertline.text.reading import Input, Piece, Reader, Reading
 from bertline.text.tokenizer import Span, Tokenizer
-from bertline.text.truncation import Tokens, Truncation
+from bertline.text.truncation import Policy, Truncation
 from bertline.text.unread import why_unread
-from bertline.text.windows import windows
 
-__all__ = ["Span", "Tokenizer", "Tokens", "Truncation", "why_unread", "windows"]
+__all__ = ["Input", "Piece", "Policy", "Reader", "Reading", "Span", "Tokenizer", "Truncation", "why_unread"]

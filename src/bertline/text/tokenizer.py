@@ -20,11 +20,19 @@ from bertline.errors import CheckpointError, CheckpointWarning
 from bertline.text.json_file import read_json
 from bertline.text.published import SPECIALS, frame, load_fast, parts_of, read_published, require_special, specials_of
 from bertline.text.tokenizer_settings import AS_IT_IS, BERT, FILE, NORMALISATION, Kind
-from bertline.text.truncation import Tokens, Truncation
 
 PROBE_CHARACTERS = 64
 _DEFAULT = {"do_lower_case": False, "tokenize_chinese_chars": True, "strip_accents": None}
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The ids of a text and, where asked for, the characters that each stands for, from the first up to the second."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,32 +113,24 @@ class Tokenizer:
         """One more than the largest id, added tokens included; ids below it may be without a token."""
         return 1 + max(self._wordpiece.get_vocab(with_added_tokens=True).values())
 
-    def encode(self, texts: Sequence[str], truncation: Truncation) -> list[Tokens]:
-        """Ids of each text, [CLS] and [SEP] included, and how many tokens did not fit."""
-        kept = (truncation.cut(ids) for ids in self.encode_whole(texts))
-        return [Tokens(self.framed(ids), cut) for ids, cut in kept]
-
-    def encode_whole(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text, all of them, without special tokens."""
-        encoded = self._wordpiece.encode_batch_fast([_whole(text) for text in texts], add_special_tokens=False)
-        return [one.ids for one in encoded]
+    def encode_whole(self, texts: Sequence[str], *, offsets: bool = False) -> list[Encoded]:
+        """The tokens of each text, all of them, without special tokens."""
+        whole = [_whole(text) for text in texts]
+        if not offsets:
+            return [Encoded(one.ids) for one in self._wordpiece.encode_batch_fast(whole, add_special_tokens=False)]
+        found = self._wordpiece.encode_batch(whole, add_special_tokens=False)
+        return [Encoded(one.ids, _places(text, one.offsets)) for text, one in zip(texts, found, strict=True)]
 
     def reads(self, text: str) -> bool:
         """Whether any token is left of a text (``bertline.text.unread``)."""
         # The beginning decides nearly always, and a long text is not tokenised twice for it.
-        return any(ids for part in (text[:PROBE_CHARACTERS], text) for ids in self.encode_whole([part]))
-
-    def framed(self, ids: Sequence[int]) -> list[int]:
-        """[CLS], the ids, [SEP]."""
-        return [self.cls_id, *ids, self.sep_id]
+        return any(one.ids for part in (text[:PROBE_CHARACTERS], text) for one in self.encode_whole([part]))
 
     def spans(self, text: str) -> list[Span]:
         """The tokens of a text with their places in it, without special tokens."""
         encoded = self._wordpiece.encode(_whole(text), add_special_tokens=False)
-        return [
-            Span(id_, token, start, end)
-            for id_, token, (start, end) in zip(encoded.ids, encoded.tokens, encoded.offsets, strict=True)
-        ]
+        each = zip(encoded.ids, encoded.tokens, _places(text, encoded.offsets), strict=True)
+        return [Span(id_, token, start, end) for id_, token, (start, end) in each]
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """The text of ids, as far as WordPiece keeps it: lower case, spaces normalised."""
@@ -202,3 +202,15 @@ def _whole(text: str) -> str:
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _places(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Offsets in the raw text, of those in its ``_whole``, where two halves of a pair are one character."""
+    if text.isascii() or not _HALVES.search(text):
+        return offsets
+    raw, place = [], 0
+    for _ in _whole(text):
+        raw.append(place)
+        place += 2 if _HALVES.match(text, place) else 1
+    raw.append(place)
+    return [(raw[start], raw[end]) for start, end in offsets]

@@ -1,4 +1,4 @@
-"""Which tokens of a text that is too long are read, and how many are not.
+"""Which tokens of an input that is too long are read.
 
 The default keeps the first and the last tokens: on IMDB, BERT-base reads 256 tokens of head and tail with
 94.0 % accuracy and 256 tokens of head alone with 92.4 % (Sun et al. 2019, "How to Fine-Tune BERT for Text
@@ -12,32 +12,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bertline.errors import SettingsError
+from bertline.text.windows import windows
 
-Policy = Literal["head_tail", "head", "tail"]
+Policy = Literal["head_tail", "head", "tail", "window", "error"]
 
-SPECIAL_TOKENS = 2  # [CLS] in front, [SEP] at the end
+SPECIAL_TOKENS = 2  # [CLS] in front, [SEP] at the end; a pair has another [SEP] between its texts
 SHORTEST_TOKENS = 4  # the two special ones, one of the head, one of the tail
 HEAD_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """One text as the encoder reads it: ``ids`` with [CLS] and [SEP], and how many tokens were ``cut``."""
-
-    ids: list[int]
-    cut: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Truncation:
-    """At most ``max_tokens`` ids ([CLS] and [SEP] count), chosen by ``policy``.
+    """At most ``max_tokens`` ids in a piece (special tokens count), chosen by ``policy``.
 
-    >>> Truncation(max_tokens=6).cut([1, 2, 3, 4, 5, 6, 7])
-    ([1, 5, 6, 7], 3)
-    >>> Truncation(max_tokens=6, policy="head").cut([1, 2, 3, 4, 5, 6, 7])
-    ([1, 2, 3, 4], 3)
-    >>> Truncation(max_tokens=6, policy="tail").cut([1, 2, 3, 4, 5, 6, 7])
-    ([4, 5, 6, 7], 3)
+    ``window`` reads everything, in several pieces. ``error`` chooses like ``head_tail``; the caller refuses an input
+    that was cut.
 
     Raises:
         SettingsError: ``max_tokens`` leaves no room for a first and a last token.
@@ -53,19 +42,54 @@ class Truncation:
                 "([CLS], one token of the head, one of the tail, [SEP])"
             )
 
-    @property
-    def room(self) -> int:
-        """Tokens of the text itself that fit."""
-        return self.max_tokens - SPECIAL_TOKENS
+    def pieces(self, lengths: Sequence[int]) -> list[tuple[Sequence[int], ...]]:
+        """The places of the tokens in each piece, for each text of the input.
 
-    def cut(self, ids: Sequence[int]) -> tuple[list[int], int]:
-        """The ids of a text (without special tokens) that are read, and the number that are not."""
-        excess = len(ids) - self.room
-        if excess <= 0:
-            return list(ids), 0
-        if self.policy == "head":
-            return list(ids[: self.room]), excess
-        if self.policy == "tail":
-            return list(ids[excess:]), excess
-        head = max(1, int(self.room * HEAD_SHARE))
-        return [*ids[:head], *ids[len(ids) - (self.room - head) :]], excess
+        Windows over a pair are windows over its longer text, and each has the same tokens of the shorter one: all of
+        them, if half a piece holds them.
+
+        Args:
+            lengths: tokens of the one text, or of both texts of a pair, without special tokens.
+
+        >>> Truncation(6, "head").pieces([7])
+        [([0, 1, 2, 3],)]
+        >>> Truncation(8, "tail").pieces([7, 2])
+        [([4, 5, 6], range(0, 2))]
+        """
+        room = self.max_tokens - SPECIAL_TOKENS
+        if len(lengths) == 1:
+            return [(places,) for places in self._places(lengths[0], room)]
+        first, second = lengths
+        rooms = shares(first, second, room - 1)
+        if first > second:
+            beside = self._one(second, rooms[1])
+            return [(places, beside) for places in self._places(first, rooms[0])]
+        beside = self._one(first, rooms[0])
+        return [(beside, places) for places in self._places(second, rooms[1])]
+
+    def _places(self, length: int, room: int) -> list[Sequence[int]]:
+        """The places that each piece has of a text of ``length`` tokens, where ``room`` fit."""
+        return [*windows(range(length), room)] if self.policy == "window" else [self._one(length, room)]
+
+    def _one(self, length: int, room: int) -> Sequence[int]:
+        """The places that are read of such a text in one piece."""
+        whole = range(length)
+        if length <= room:
+            return whole
+        head = {"head": room, "tail": 0}.get(self.policy, min(room, max(1, int(room * HEAD_SHARE))))
+        return [*whole[:head], *whole[length - (room - head) :]]
+
+
+def shares(first: int, second: int, room: int) -> tuple[int, int]:
+    """How many tokens fit of each text of a pair: tokens are taken from the longer one until both fit.
+
+    Two texts that are both too long get half each, and the longer one gets the odd token (the second if they are
+    equally long). That is ``longest_first`` of the ``tokenizers`` library.
+
+    >>> shares(100, 5, 20), shares(100, 101, 21), shares(5, 6, 20)
+    ((15, 5), (10, 11), (5, 6))
+    """
+    if first + second <= room:
+        return first, second
+    shorter = min(first, second, room // 2)
+    return (room - shorter, shorter) if first > second else (shorter, room - shorter)

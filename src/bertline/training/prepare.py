@@ -16,7 +16,7 @@ from bertline.data.names import canonical
 from bertline.data.split import stratified_split
 from bertline.errors import DataError
 from bertline.evaluation.truth import SHOWN, counted, read_truth
-from bertline.text import Tokenizer, Truncation
+from bertline.text import Reader, Tokenizer, Truncation
 from bertline.training.progress import Progress
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
@@ -74,22 +74,22 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
 
 def tokenise(examples: Sequence[Example], tokenizer: Tokenizer, labels: Labels, settings: TrainSettings) -> Rows:
     """Rows of one split as the training loop takes them."""
-    truncation = Truncation(settings.max_tokens, settings.truncation)
-    tokens = tokenizer.encode([one.text for one in examples], truncation)
+    reader = Reader(tokenizer, Truncation(settings.max_tokens, settings.truncation))
+    readings = reader.read([one.text for one in examples])
     truth = read_truth([one.label for one in examples], labels.names)
-    return Rows(tokens, truth.rows.tolist(), [one.line for one in examples], tokenizer.pad_id)
+    return Rows(readings, truth.rows.tolist(), [one.line for one in examples], tokenizer.pad_id)
 
 
 def cut_fact(rows: Sequence[Rows], settings: TrainSettings) -> tuple[str, str]:
     """How many texts and tokens did not fit, over all splits."""
-    tokens = [one for some in rows for one in some.tokens]
-    cut, lost = sum(1 for one in tokens if one.cut), sum(one.cut for one in tokens)
-    total = lost + sum(len(one.ids) for one in tokens)
+    readings = [one for some in rows for one in some.readings]
+    cut, lost = sum(1 for one in readings if one.cut), sum(one.cut for one in readings)
+    total = lost + sum(one.read for one in readings)
     if not cut:
         return "Truncation", f"no text is longer than {settings.max_tokens} tokens; nothing was cut"
     kept = "the first and last tokens are kept" if settings.truncation == "head_tail" else "the first tokens are kept"
     return "Truncation", (
-        f"{cut:,} of {len(tokens):,} texts are longer than {settings.max_tokens} tokens; {kept}, "
+        f"{cut:,} of {len(readings):,} texts are longer than {settings.max_tokens} tokens; {kept}, "
         f"{lost:,} tokens ({lost / total:.1%}) were cut"
     )
 

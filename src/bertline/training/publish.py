@@ -129,7 +129,7 @@ def _keep_rows(staging: Path, made: Made) -> None:
     chosen = choose([len(one.text) for one in validation])
     texts = tuple(validation[i].text for i in chosen)
     Probes(texts, {FULL: made.measured.validation_logits[chosen]}).write(staging)
-    write_token_counts(staging, (one.ids for one in made.train.tokens))
+    write_token_counts(staging, (one.piece.ids for one in made.train.readings))
     known = tuple(one for one in made.prepared.test if one.label in labels)  # no other can be told by an index
     splits: dict[Split, tuple[Example, ...]] = {"validation": validation, "test": known}
     for split, rows in splits.items() if most else ():

@@ -9,25 +9,25 @@ from typing import Any
 import numpy as np
 
 from bertline.data.batching import Batch, pad, plan
-from bertline.text.truncation import Tokens
+from bertline.text import Reading
 
 
 @dataclass(frozen=True)
 class Rows:
     """Tokenised rows of one split: ``targets`` are label indices, if there are any, ``lines`` the source file's."""
 
-    tokens: Sequence[Tokens]
+    readings: Sequence[Reading]
     targets: Sequence[int]
     lines: Sequence[int]
     pad_id: int = 0
 
     def __len__(self) -> int:
-        return len(self.tokens)
+        return len(self.readings)
 
     @property
     def lengths(self) -> list[int]:
         """Tokens of each row as read."""
-        return [len(one.ids) for one in self.tokens]
+        return [len(one.piece.ids) for one in self.readings]
 
     @property
     def truth(self) -> np.ndarray[Any, Any]:
@@ -40,7 +40,7 @@ class Rows:
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """The rows at ``indices`` as a batch."""
-        return pad([self.tokens[i].ids for i in indices], self.pad_id)
+        return pad([self.readings[i].piece.ids for i in indices], self.pad_id)
 
     def batches(self, batch_tokens: int) -> Iterator[tuple[list[int], Batch]]:
         """Every row once, longest first, with its indices."""

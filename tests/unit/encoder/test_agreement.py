@@ -19,7 +19,7 @@ from bertline.encoder.checkpoint import load_classifier, load_encoder, load_pret
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.heads import Classifier
 from bertline.errors import CheckpointError, CheckpointWarning
-from bertline.text import Truncation
+from bertline.text import Reader, Truncation
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [*SPECIALS, *(f"w{i}" for i in range(15))]  # as many as the small encoder has rows
@@ -83,8 +83,8 @@ def test_rows_that_no_id_leads_to_are_fine(config: EncoderConfig, tmp_path: Path
     wide = EncoderConfig(family=config.family, vocab_size=64, hidden=12, heads=3, layers=1, segments=config.segments)
     save_classifier(tmp_path, Classifier(wide, 2), labels=LABELS)
     tokenizer = load_tokenizer(vocabulary(tmp_path, [*WORDS, *WORDS[5:8]]))
-    (tokens,) = tokenizer.encode(["w0 w14"], Truncation())
-    assert tokens.ids == [2, 20, 19, 3]  # of equal lines the last counts
+    (reading,) = Reader(tokenizer, Truncation()).read(["w0 w14"])
+    assert reading.piece.ids == [2, 20, 19, 3]  # of equal lines the last counts
 
 
 @pytest.mark.parametrize("missing", SPECIALS)

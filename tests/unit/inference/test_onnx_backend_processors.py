@@ -29,7 +29,7 @@ from bertline.optimization.calibrate import observe_inputs
 from bertline.optimization.cold_start import ColdStart
 from bertline.optimization.run import optimise
 from bertline.optimization.settings import OptimizeSettings
-from bertline.text import Truncation
+from bertline.text import Reader, Truncation
 from tests.processors import EMULATED, OVERFLOWS, emulated
 from tests.unit.inference.tiny import TEXTS, VOCABULARY, logits_of, tiny_classifier, tiny_tokenizer, write_tiny_bundle
 
@@ -182,7 +182,7 @@ def test_engines_of_earlier_versions_in_all_eight_bits_answer_alike_too(tmp_path
     """M3: bundles that are there already were optimised beside VNNI, with weights up to 127."""
     write_tiny_bundle(tmp_path / "made", engine=True)
     network = Network.of(tiny_classifier(family="bert", labels=3, pooling="cls"))
-    batch = pad([one.ids for one in tiny_tokenizer().encode(TEXTS, Truncation(32))], 0)
+    batch = pad([one.piece.ids for one in Reader(tiny_tokenizer(), Truncation(32)).read(TEXTS)], 0)
     observed = observe_inputs(network, [batch])
     earlier = Engine(name="int8", precision="int8", file="engines/int8.onnx")
     manifest = Manifest(**{**dict(load(tmp_path / "made").manifest), "engines": (earlier, FP32)})

@@ -58,7 +58,7 @@ def test_an_answer_has_every_label_and_reports_what_was_read(bundle: Path) -> No
         assert one.label == max(one.probabilities, key=one.probabilities.__getitem__)
     assert [one.read_tokens for one in predictions[:4]] == [7, 6, 2, 32]
     assert predictions[2].cut_tokens == 0
-    whole = classifier(bundle, Counting()).score([TEXTS[3]]).tokens[0]
+    whole = classifier(bundle, Counting()).score([TEXTS[3]]).readings[0]
     assert predictions[3].cut_tokens == whole.cut > 30
 
 

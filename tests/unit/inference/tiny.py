@@ -23,7 +23,7 @@ from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig, Family
 from bertline.encoder.heads import Classifier, Pooling
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
-from bertline.text import Tokenizer, Truncation
+from bertline.text import Reader, Tokenizer, Truncation
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [*string.ascii_lowercase, *(a + b for a, b in itertools.product("aeiou", "lmnrst")), ".", ",", "!"]
@@ -137,5 +137,5 @@ def _write_rows(staging: Path, classifier: Classifier, manifest: Manifest, rows:
 
 
 def _batch(texts: Sequence[str], manifest: Manifest) -> Batch:
-    tokens = tiny_tokenizer().encode(texts, Truncation(manifest.max_tokens, manifest.truncation))
-    return pad([one.ids for one in tokens], 0)
+    readings = Reader(tiny_tokenizer(), Truncation(manifest.max_tokens, manifest.truncation)).read(texts)
+    return pad([one.piece.ids for one in readings], 0)

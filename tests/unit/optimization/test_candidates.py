@@ -18,20 +18,20 @@ from bertline.optimization import candidates
 from bertline.optimization.candidates import Candidate, Rows, Workshop
 from bertline.optimization.measure import Logits, compute
 from bertline.optimization.vocabulary import prune
-from bertline.text import Truncation
+from bertline.text import Reader, Truncation
 from tests.unit.inference.tiny import logits_of, random_texts, tiny_classifier, tiny_tokenizer
 
 CLASSIFIER = tiny_classifier(family="bert", labels=3, pooling="cls")
 NETWORK = Network.of(CLASSIFIER)
-TOKENS = tiny_tokenizer().encode(random_texts(24, seed=3), Truncation(32))
-LOGITS = logits_of(CLASSIFIER, pad([one.ids for one in TOKENS], 0))
+READINGS = Reader(tiny_tokenizer(), Truncation(32)).read(random_texts(24, seed=3))
+LOGITS = logits_of(CLASSIFIER, pad([one.piece.ids for one in READINGS], 0))
 
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     table = NETWORK.named("encoder.embeddings.token.weight")[1]
-    pruned = prune(table, Counter(id_ for one in TOKENS for id_ in one.ids), [0], 60)
-    return Workshop(tmp_path, Rows(TOKENS, LOGITS.argmax(axis=1), 0), pruned, temperature=1.5, lanes=1)
+    pruned = prune(table, Counter(id_ for one in READINGS for id_ in one.piece.ids), [0], 60)
+    return Workshop(tmp_path, Rows(READINGS, LOGITS.argmax(axis=1), 0), pruned, temperature=1.5, lanes=1)
 
 
 def test_a_network_in_fp32_gives_its_own_logits(workshop: Workshop) -> None:
@@ -87,8 +87,8 @@ def test_fp32_answers_the_tuning_rows_once(workshop: Workshop, monkeypatch: pyte
     asked: list[tuple[Precision, int]] = []
 
     def counted(candidate: Candidate, rows: Rows) -> Logits:
-        asked.append((candidate.engine.precision, len(rows.tokens)))
-        return compute(candidate.backend, rows.tokens, rows.pad_id, candidate.engine.batch_tokens)
+        asked.append((candidate.engine.precision, len(rows.readings)))
+        return compute(candidate.backend, rows.readings, rows.pad_id, candidate.engine.batch_tokens)
 
     monkeypatch.setattr(candidates, "MIXED_BELOW", 0.0)
     monkeypatch.setattr(candidates, "SENSITIVITY_ROWS", 8)
@@ -98,8 +98,8 @@ def test_fp32_answers_the_tuning_rows_once(workshop: Workshop, monkeypatch: pyte
     for one in found * 2:
         workshop.logits(one)
     products = len(workshop.moved["student"])
-    assert asked.count(("fp32", len(TOKENS))) == 1
-    assert asked.count(("int8", len(TOKENS))) == 1
+    assert asked.count(("fp32", len(READINGS))) == 1
+    assert asked.count(("int8", len(READINGS))) == 1
     assert asked.count(("int8", 8)) == products
     assert len(asked) == products + 2
 
@@ -119,7 +119,7 @@ def test_engines_of_a_student_carry_its_name(workshop: Workshop, monkeypatch: py
 
 def test_the_smallest_engine_says_how_many_texts_need_no_other_token(workshop: Workshop) -> None:
     found = workshop.small(NETWORK, FULL)
-    covered = np.mean([workshop.pruned.covers(one.ids) for one in TOKENS])
+    covered = np.mean([workshop.pruned.covers(one.piece.ids) for one in READINGS])
     assert 0 < covered < 1
     assert found.note == f"60 token embeddings; {covered:.1%} of texts need no other"
     assert found.engine.name == "small"

@@ -9,11 +9,11 @@ import pytest
 from bertline.export.network import Network
 from bertline.optimization.candidates import SENSITIVITY_ROWS, Rows
 from bertline.optimization.estimate import Extent, Pieces, measure_pieces
-from bertline.text import Truncation
+from bertline.text import Reader, Truncation
 from tests.unit.inference.tiny import random_texts, tiny_classifier, tiny_tokenizer
 
 CLASSIFIER = tiny_classifier(family="bert", labels=3, pooling="cls")
-TOKENS = tiny_tokenizer().encode(random_texts(24, seed=3), Truncation(32))
+READINGS = Reader(tiny_tokenizer(), Truncation(32)).read(random_texts(24, seed=3))
 NOTHING = Pieces(0.0, 0.0, {"fp32": 0.0, "int8": 0.0}, {"fp32": 0.0, "int8": 0.0}, 0.0, products=0)
 EXTENT = Extent(tuning=1000, read=3000, timed=512, repetitions=5)
 
@@ -41,7 +41,7 @@ def test_the_sensitivity_of_every_product_is_part_of_it(tuning: int) -> None:
 
 @pytest.mark.usefixtures("no_cold_starts")
 def test_the_pieces_are_measured_on_the_network_itself(tmp_path: Path) -> None:
-    rows = Rows(TOKENS, np.zeros(len(TOKENS), dtype=np.int64), 0)
+    rows = Rows(READINGS, np.zeros(len(READINGS), dtype=np.int64), 0)
     found = measure_pieces(Network.of(CLASSIFIER), rows, tmp_path, tmp_path, lanes=1)
     assert found.products == 4 * CLASSIFIER.config.layers - 1  # the last layer's attention reads [CLS] alone
     assert found.start == 0.25

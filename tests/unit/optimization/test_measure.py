@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bertline.data.batching import Batch
 from bertline.optimization.measure import SINGLE_TEXTS, compute, megabytes, quality, speeds
-from bertline.text import Tokens
+from bertline.text import Piece, Reading
 
 Array = np.ndarray[Any, Any]
 
@@ -30,15 +30,15 @@ class Sums:
         return np.stack([sums, -sums], axis=1)
 
 
-def tokens(*lengths: int) -> list[Tokens]:
-    return [Tokens([*range(row + 1, row + length + 1)], 0) for row, length in enumerate(lengths)]
+def tokens(*lengths: int) -> list[Reading]:
+    return [Reading([Piece([*range(row + 1, row + length + 1)])], length) for row, length in enumerate(lengths)]
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(1, 100), st.integers(1, 3))
 def test_logits_come_in_the_order_of_the_rows(lengths: list[int], batch_tokens: int, lanes: int) -> None:
     rows, backend = tokens(*lengths), Sums(lanes)
     found = compute(backend, rows, 0, batch_tokens)
-    assert found[:, 0].tolist() == [sum(one.ids) for one in rows]
+    assert found[:, 0].tolist() == [sum(one.piece.ids) for one in rows]
     assert all(rows * longest <= batch_tokens or rows == 1 for rows, longest in backend.sizes)
 
 

@@ -24,7 +24,7 @@ from bertline.inference.load import load_predictor
 from bertline.serving import worker
 from bertline.serving.wire import EMPTY, Frames, Op, Order, Reply, Status
 from bertline.serving.worker import Computer, Started, answer, run
-from bertline.text import Truncation
+from bertline.text import Reader, Truncation
 from tests.unit.inference.tiny import VOCABULARY, tiny_tokenizer, write_tiny_bundle
 
 ROOT = Path(__file__).parents[3]
@@ -39,7 +39,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def batch_of(*texts: str) -> Batch:
-    return pad([one.ids for one in TOKENIZER.encode(texts, Truncation(32))], TOKENIZER.pad_id)
+    return pad([one.piece.ids for one in Reader(TOKENIZER, Truncation(32)).read(texts)], TOKENIZER.pad_id)
 
 
 class Asked:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import tokenizers
@@ -14,8 +13,7 @@ from hypothesis import strategies as st
 
 from bertline.encoder.source import find_model
 from bertline.errors import CheckpointError
-from bertline.text import Span, Tokenizer, Tokens, Truncation
-from bertline.text.truncation import Policy
+from bertline.text import Piece, Reader, Reading, Span, Tokenizer, Truncation
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "film", "##s", "!", "é", "e", "A", "中", "文"]
 FILES = {"tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"}
@@ -30,8 +28,8 @@ def write(directory: Path, words: list[str], **config: object) -> Path:
 
 
 def read(tokenizer: Tokenizer, text: str, truncation: Truncation | None = None) -> list[str]:
-    (tokens,) = tokenizer.encode([text], truncation or Truncation())
-    return tokenizer.tokens(tokens.ids)
+    (reading,) = Reader(tokenizer, truncation or Truncation()).read([text])
+    return tokenizer.tokens(reading.piece.ids)
 
 
 @pytest.fixture
@@ -62,8 +60,8 @@ def test_a_vocabulary_line_ends_at_its_newline_only(tmp_path: Path) -> None:
     words = [*WORDS, "x\u2028y", "q\u0085r", "z\x0cz", "last"]
     tokenizer = Tokenizer.from_directory(write(tmp_path, words))
     assert tokenizer.tokens(range(len(words))) == words
-    (tokens,) = tokenizer.encode(["last"], Truncation())
-    assert tokens.ids == [2, len(words) - 1, 3]
+    (reading,) = Reader(tokenizer, Truncation()).read(["last"])
+    assert reading.piece.ids == [2, len(words) - 1, 3]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -73,8 +71,8 @@ def test_the_last_line_may_lack_its_newline_and_lines_may_end_as_on_windows(tmp_
 
 
 def test_no_texts_and_an_empty_text(tokenizer: Tokenizer) -> None:
-    assert tokenizer.encode([], Truncation()) == []
-    assert tokenizer.encode(["", " \n"], Truncation()) == [Tokens([2, 3], 0)] * 2
+    assert Reader(tokenizer, Truncation()).read([]) == []
+    assert Reader(tokenizer, Truncation()).read(["", " \n"]) == [Reading([Piece([2, 3])], 2, unread=(0,))] * 2
 
 
 def test_an_id_without_a_token_is_shown_as_nothing(tokenizer: Tokenizer) -> None:
@@ -82,35 +80,11 @@ def test_an_id_without_a_token_is_shown_as_nothing(tokenizer: Tokenizer) -> None
 
 
 def test_half_a_surrogate_pair_is_read_as_an_unknown_character(minilm: Tokenizer) -> None:
-    lone, replaced, whole, pair = minilm.encode(
-        ["a \ud83d b", "a \ufffd b", "a \U0001f3ac b", "a \ud83c\udfac b"], Truncation()
+    lone, replaced, whole, pair = Reader(minilm, Truncation()).read(
+        ["a \ud83d b", "a \ufffd b", "a \U0001f3ac b", "a \ud83c\udfac b"]
     )
     assert lone == replaced
     assert pair == whole
-
-
-@settings(max_examples=25)
-@given(texts=st.lists(st.text(max_size=80), max_size=4), max_tokens=st.integers(4, 24))
-def test_what_was_cut_is_reported(minilm: Tokenizer, texts: list[str], max_tokens: int) -> None:
-    whole = minilm.encode(texts, Truncation(max_tokens=100_000))
-    for policy in get_args(Policy):
-        cut = minilm.encode(texts, Truncation(max_tokens, policy))
-        for all_of_it, some in zip(whole, cut, strict=True):
-            assert all_of_it.cut == 0
-            assert len(some.ids) + some.cut == len(all_of_it.ids)
-            assert len(some.ids) <= max_tokens
-            assert (some.ids[0], some.ids[-1]) == (minilm.cls_id, minilm.sep_id)
-            if policy != "tail":
-                assert some.ids[1] == all_of_it.ids[1]
-            if policy != "head":
-                assert some.ids[-2] == all_of_it.ids[-2]
-
-
-@settings(max_examples=25)
-@given(texts=st.lists(st.text(max_size=80), max_size=4))
-def test_the_whole_of_a_text_is_its_ids_without_the_special_tokens(minilm: Tokenizer, texts: list[str]) -> None:
-    encoded = minilm.encode(texts, Truncation(max_tokens=100_000))
-    assert [minilm.framed(ids) for ids in minilm.encode_whole(texts)] == [one.ids for one in encoded]
 
 
 def test_spans_are_the_places_of_tokens_in_characters(tokenizer: Tokenizer) -> None:
@@ -128,15 +102,15 @@ def test_spans_are_the_places_of_tokens_in_characters(tokenizer: Tokenizer) -> N
 @given(text=st.text(max_size=80))
 def test_spans_are_in_the_text_and_in_its_order(minilm: Tokenizer, text: str) -> None:
     spans = minilm.spans(text)
-    assert [one.id for one in spans] == minilm.encode_whole([text])[0]
+    assert [one.id for one in spans] == minilm.encode_whole([text])[0].ids
     assert all(0 <= one.start <= one.end <= len(text) for one in spans)
     assert [one.start for one in spans] == sorted(one.start for one in spans)
 
 
 def test_ids_become_a_text_again(tokenizer: Tokenizer) -> None:
-    (tokens,) = tokenizer.encode(["A films !"], Truncation())
-    assert tokenizer.decode(tokens.ids) == "a films!"
-    assert tokenizer.decode(tokens.ids, skip_special_tokens=False) == "[CLS] a films! [SEP]"
+    (reading,) = Reader(tokenizer, Truncation()).read(["A films !"])
+    assert tokenizer.decode(reading.piece.ids) == "a films!"
+    assert tokenizer.decode(reading.piece.ids, skip_special_tokens=False) == "[CLS] a films! [SEP]"
     assert tokenizer.decode([]) == ""
 
 
@@ -144,10 +118,10 @@ def test_it_comes_back_from_the_files_it_saves(minilm: Tokenizer, tmp_path: Path
     texts = ["A gripping film!", "naïve façade", "東京 🎬", "[MASK] [SEP]", "x" * 120]
     minilm.save(tmp_path, max_tokens=128)
     assert {path.name for path in tmp_path.iterdir()} == FILES
-    expected = minilm.encode(texts, Truncation())
-    assert Tokenizer.from_directory(tmp_path).encode(texts, Truncation()) == expected
+    expected = Reader(minilm, Truncation()).read(texts)
+    assert Reader(Tokenizer.from_directory(tmp_path), Truncation()).read(texts) == expected
     (tmp_path / "tokenizer.json").unlink()
-    assert Tokenizer.from_directory(tmp_path).encode(texts, Truncation()) == expected
+    assert Reader(Tokenizer.from_directory(tmp_path), Truncation()).read(texts) == expected
     assert (tmp_path / "vocab.txt").read_bytes() == (MINILM / "vocab.txt").read_bytes()
     assert json.loads((tmp_path / "tokenizer_config.json").read_text())["model_max_length"] == 128
 
@@ -169,7 +143,7 @@ def test_a_gap_in_the_ids_keeps_the_lines_of_the_vocabulary_in_place(tmp_path: P
     tokenizer.save(saved)
     assert (saved / "vocab.txt").read_text().splitlines() == [*WORDS[:5], "", "film", "!"]
     (saved / "tokenizer.json").unlink()
-    assert Tokenizer.from_directory(saved).encode(["film!"], Truncation()) == [Tokens([2, 6, 7, 3])]
+    assert Reader(Tokenizer.from_directory(saved), Truncation()).read(["film!"]) == [Reading([Piece([2, 6, 7, 3])], 4)]
 
 
 def test_settings_of_the_saved_tokenizer_neither_truncate_nor_pad(tmp_path: Path) -> None:
@@ -177,8 +151,8 @@ def test_settings_of_the_saved_tokenizer_neither_truncate_nor_pad(tmp_path: Path
     library.enable_truncation(4)
     library.enable_padding(length=64)
     library.save(str(tmp_path / "tokenizer.json"))
-    (tokens,) = Tokenizer.from_directory(tmp_path).encode(["one two three four five six"], Truncation())
-    assert (len(tokens.ids), tokens.cut) == (8, 0)
+    (reading,) = Reader(Tokenizer.from_directory(tmp_path), Truncation()).read(["one two three four five six"])
+    assert (len(reading.piece.ids), reading.cut) == (8, 0)
 
 
 @pytest.mark.parametrize("missing", ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bertline.text import Truncation
+from bertline.text import Reader, Truncation
 from bertline.training import estimate as pace
 from bertline.training.device import Placement
 from bertline.training.estimate import FORWARD, measure_run
@@ -20,7 +20,7 @@ SETTINGS = TrainSettings(model="tiny", epochs=3, batch_tokens=128, precision="fp
 
 def rows(number: int, seed: int) -> Rows:
     texts = [text for text, _ in sentences(number, seed)]
-    tokens = tiny_tokenizer().encode(texts, Truncation(32))
+    tokens = Reader(tiny_tokenizer(), Truncation(32)).read(texts)
     return Rows(tokens, [i % 2 for i in range(number)], list(range(number)))
 
 

@@ -13,7 +13,7 @@ import torch
 
 from bertline.encoder.heads import Classifier
 from bertline.errors import Interrupted, TrainingError
-from bertline.text import Truncation
+from bertline.text import Reader, Truncation
 from bertline.training.checkpoint import load_state
 from bertline.training.device import place
 from bertline.training.loop import Run, score
@@ -29,9 +29,9 @@ QUICK: dict[str, Any] = {"precision": "fp32", "batch_tokens": 256, "lr": 3e-3, "
 
 def rows_of(pairs: list[tuple[str, str]]) -> Rows:
     tokenizer = tiny_tokenizer()
-    tokens = tokenizer.encode([text for text, _ in pairs], Truncation(64))
+    readings = Reader(tokenizer, Truncation(64)).read([text for text, _ in pairs])
     targets = [["bad", "good"].index(label) for _, label in pairs]
-    return Rows(tokens, targets, range(2, len(pairs) + 2), tokenizer.pad_id)
+    return Rows(readings, targets, range(2, len(pairs) + 2), tokenizer.pad_id)
 
 
 TRAIN, VALIDATION = rows_of(sentences(96)), rows_of(sentences(40, seed=1))
@@ -149,7 +149,7 @@ def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best_weights(
 def test_rows_are_scored_in_their_order_whatever_batch_they_are_in() -> None:
     model = tiny_classifier(family="bert", labels=2, pooling="cls").eval()
     together = score(model, VALIDATION, torch.device("cpu"))
-    alone = [score(model, Rows([tokens], [0], [2], 0), torch.device("cpu"))[0] for tokens in VALIDATION.tokens]
+    alone = [score(model, Rows([reading], [0], [2], 0), torch.device("cpu"))[0] for reading in VALIDATION.readings]
     np.testing.assert_allclose(together, np.stack(alone), atol=1e-5)
 
 

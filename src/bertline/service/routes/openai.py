@@ -26,11 +26,10 @@ from bertline.service.routes.model_names import converted
 from bertline.service.routes.notes import note, note_ignored
 from bertline.service.routes.own.schema import OpenAIModel
 from bertline.serving.problems import Code, Problem
-from bertline.serving.reader import Policy
 from bertline.serving.serving import Answered, Serving
 from bertline.serving.texts import check_texts, place_of
 from bertline.serving.version import Version
-from bertline.text import why_unread
+from bertline.text import Policy, why_unread
 
 # Where OpenAI has a name of its own.
 CODES = {
@@ -283,7 +282,7 @@ async def classify(request: Request, serving: ServingNow, deadline_s: DeadlineNo
 def _note_blank(texts: list[str], answered: Answered) -> None:
     """OpenAI embeds a blank, so that one in a batch does not cost the others their answers; nor is it silent here."""
     for place, (text, reading) in enumerate(zip(texts, answered.readings, strict=True)):
-        if reading.blank:
+        if reading.unread:
             note("embedded from [CLS] and [SEP] alone", f"{place_of('input', place, len(texts))} {why_unread(text)}")
 
 

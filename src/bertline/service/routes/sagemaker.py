@@ -88,7 +88,7 @@ async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow)
         listed = [row[0] for row in rows]
     if by_line:
         lines = zip(texts, answered.readings, listed, strict=True)
-        each = (to_json(refusal_of(text) if reading.blank else [one]) for text, reading, one in lines)
+        each = (to_json(refusal_of(text) if reading.unread else [one]) for text, reading, one in lines)
         return Response(b"".join(one + b"\n" for one in each), media_type=LINES, headers=headers)
     alone = isinstance(inputs, str) and isinstance(listed[0], list)  # the pipeline's own exception
     return Response(to_json(listed[0] if alone else listed), media_type=JSON, headers=headers)

@@ -196,4 +196,4 @@ def _spread(rows: Rows, tokens: int) -> Rows:
     """As many of the rows as have some ``tokens`` tokens, at equal steps from the first to the last."""
     wanted = round(tokens * len(rows) / sum(rows.lengths))
     chosen = np.linspace(0, len(rows) - 1, min(len(rows), max(1, wanted)), dtype=np.int64).tolist()
-    return replace(rows, tokens=[rows.tokens[i] for i in chosen], targets=(), lines=[rows.lines[i] for i in chosen])
+    return replace(rows, readings=[rows.readings[i] for i in chosen], targets=(), lines=[rows.lines[i] for i in chosen])

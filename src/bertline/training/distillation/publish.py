@@ -109,7 +109,7 @@ def publish_student(out: Path, student: Student, *, overwrite: bool) -> None:
         Probes(texts, {FULL: student.compared.validation_logits[chosen]}).write(staging)
         write_reference(staging, "validation", held_out.validation, manifest.labels)
         write_reference(staging, "test", held_out.test, manifest.labels)
-        write_token_counts(staging, (one.ids for one in student.transfer.tokens))
+        write_token_counts(staging, (one.piece.ids for one in student.transfer.readings))
         write_report(
             staging / "report",
             student.compared.evaluation,

@@ -20,7 +20,7 @@ from bertline.bundle.reference import ReferenceRows
 from bertline.encoder.checkpoint import load_classifier
 from bertline.encoder.heads import Classifier
 from bertline.encoder.weights import write_tensors
-from bertline.text import Tokenizer, Truncation
+from bertline.text import Reader, Tokenizer, Truncation
 from bertline.training.device import Placement
 from bertline.training.distillation.transfer import Transfer, fingerprint
 from bertline.training.loop import score
@@ -60,7 +60,7 @@ class Teacher:
     def _rows(self, texts: Sequence[str], targets: Sequence[int], lines: Sequence[int]) -> Rows:
         manifest = self.bundle.manifest
         truncation = Truncation(manifest.max_tokens, manifest.truncation)
-        return Rows(self.tokenizer.encode(texts, truncation), targets, lines, self.tokenizer.pad_id)
+        return Rows(Reader(self.tokenizer, truncation).read(texts), targets, lines, self.tokenizer.pad_id)
 
     def answers(
         self, texts: Sequence[str], rows: Rows, placement: Placement, out: Path, progress: Progress

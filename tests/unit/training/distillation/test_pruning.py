@@ -11,7 +11,7 @@ from bertline.encoder.config import Family
 from bertline.encoder.encoder import Layer
 from bertline.encoder.heads import Classifier, Pooling
 from bertline.errors import UsageError
-from bertline.text import Truncation
+from bertline.text import Reader, Truncation
 from bertline.training.device import Placement
 from bertline.training.distillation import pruning as subject
 from bertline.training.distillation.pruning import Width, busy_heads, head_importance, importance, narrow, with_neurons
@@ -27,8 +27,8 @@ KINDS: list[tuple[Family, Pooling]] = [("bert", "cls"), ("distilbert", "cls"), (
 
 def rows(number: int = 48) -> Rows:
     tokenizer = tiny_tokenizer()
-    tokens = tokenizer.encode([text for text, _ in sentences(number)], Truncation(64))
-    return Rows(tokens, (), range(1, number + 1), tokenizer.pad_id)
+    readings = Reader(tokenizer, Truncation(64)).read([text for text, _ in sentences(number)])
+    return Rows(readings, (), range(1, number + 1), tokenizer.pad_id)
 
 
 def layers_of(classifier: Classifier) -> list[Layer]:
@@ -134,7 +134,7 @@ def test_of_many_texts_some_are_read_from_the_first_to_the_last() -> None:
     read = subject._spread(many, sum(many.lengths) // 4)
     assert len(read) == 12
     assert (read.lines[0], read.lines[-1]) == (1, 48)
-    assert subject._spread(many, 10 * sum(many.lengths)).tokens == many.tokens
+    assert subject._spread(many, 10 * sum(many.lengths)).readings == many.readings
 
 
 @pytest.mark.parametrize("width", [0, -3, 65])

@@ -9,7 +9,7 @@ import numpy as np
 from bertline.data.batching import pad
 from bertline.inference.embed import load_embedder
 from bertline.inference.torch_backend import TorchBackend
-from bertline.text import Truncation
+from bertline.text import Reader, Truncation
 from bertline.training.distillation.run import distil
 from bertline.training.distillation.settings import DistilSettings
 from bertline.training.progress import Silent
@@ -26,7 +26,7 @@ def test_teacher_and_student_embed_each_with_its_own_encoder(model: Path, table:
     teacher, student = tmp_path / "teacher", tmp_path / "student"
     train(str(table), teacher, TrainSettings(model=str(model), max_tokens=32, **QUICK), Silent())
     distil(teacher, str(table), student, DistilSettings(layers=1, **QUICK), Silent())
-    batch = pad([one.ids for one in tiny_tokenizer().encode(TEXTS, Truncation(32))], 0)
+    batch = pad([one.piece.ids for one in Reader(tiny_tokenizer(), Truncation(32)).read(TEXTS)], 0)
     found = []
     for bundle in (teacher, student):
         embedder = load_embedder(bundle, verify=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bertline.evaluation.history import EpochRecord
-from bertline.text import Truncation
+from bertline.text import Reader, Truncation
 from bertline.training.device import place
 from bertline.training.distillation.student import student_of
 from bertline.training.distillation.task import (
@@ -110,8 +110,8 @@ def test_the_epoch_closest_to_the_teacher_is_the_best_whatever_its_accuracy() ->
 def test_a_student_learns_its_teachers_answers_by_heart(tmp_path: Path) -> None:
     teacher = tiny_classifier(family="bert", labels=2, pooling="cls").eval().requires_grad_(False)
     tokenizer = tiny_tokenizer()
-    tokens = tokenizer.encode([text for text, _ in sentences(64)], Truncation(64))
-    rows = Rows(tokens, [], range(1, 65), tokenizer.pad_id)
+    readings = Reader(tokenizer, Truncation(64)).read([text for text, _ in sentences(64)])
+    rows = Rows(readings, [], range(1, 65), tokenizer.pad_id)
     logits = score(teacher, rows, torch.device("cpu"))
     labelled = replace(rows, targets=logits.argmax(1).tolist())
     student = student_of(teacher, [1], dropout=0.0)

@@ -14,8 +14,8 @@ from pydantic import Field, model_validator
 from bertline.service.routes.fields import Exact
 from bertline.service.routes.tei.schema import must_be
 from bertline.serving.problems import Code, Problem
-from bertline.serving.reader import Policy
 from bertline.statistics.activation import Activation
+from bertline.text import Policy
 
 AT = "parameters."
 # Parameters that only other tasks have, whose clients would take the answer for theirs.

@@ -32,6 +32,7 @@ from bertline.service.routes.own.schema import (
 from bertline.serving.problems import Code
 from bertline.serving.texts import check_texts
 from bertline.serving.version import Version
+from bertline.text import Truncation
 
 router = APIRouter(route_class=JsonRoute)
 
@@ -73,7 +74,7 @@ async def tokenize(asked: TokenizeRequest, serving: ServingNow, settings: Settin
     field, texts = asked.named_texts()
     check_texts(texts, settings, field)
     version = serving.models.named(asked.model)
-    readings = await version.reader.read(texts, version.truncation, version.max_tokens)
+    readings = await version.reader.read(texts, Truncation(version.max_tokens, version.truncation))
     return TokenizeResponse(
         model=ModelReference(name=version.name, version=version.version),
         texts=[

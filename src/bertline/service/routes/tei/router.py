@@ -44,6 +44,7 @@ from bertline.service.routes.tei.schema import (
 )
 from bertline.serving.problems import Code, Problem
 from bertline.serving.texts import check_texts
+from bertline.text import Truncation
 
 MOST_STATES = 8_192  # tokens of a request whose every state is sent: about 60 MB of JSON at 384 numbers each
 
@@ -99,7 +100,7 @@ async def embed_all(
     batch = as_batch(asked.inputs)
     texts = await texts_of(batch, version, settings)
     check_texts(texts, settings, "inputs")
-    readings = await version.reader.read(texts, asked.policy or version.truncation, version.max_tokens)
+    readings = await version.reader.read(texts, Truncation(version.max_tokens, asked.policy or version.truncation))
     if (tokens := sum(one.read for one in readings)) > MOST_STATES:
         raise Problem(
             Code.TOO_MANY_TOKENS,

@@ -21,7 +21,7 @@ from pydantic import (
 
 from bertline.service.routes.fields import Tolerant
 from bertline.serving.problems import Code, Problem
-from bertline.serving.reader import Policy
+from bertline.text import Policy
 
 ErrorType = Literal["Unhealthy", "Backend", "Overloaded", "Validation", "Tokenizer", "Empty"]
 POLICIES: Mapping[str, Policy] = {"right": "head", "left": "tail"}  # what TEI cuts off, and what is read then
