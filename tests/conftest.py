@@ -29,7 +29,7 @@ ARRAY_PACKAGES = [
     "bertline.encoder",
     "bertline.evaluation",
     "bertline.inference",
-    "bertline.optimisation",
+    "bertline.optimization",
     "bertline.training",
 ]
 jaxtyping.install_import_hook(ARRAY_PACKAGES, f"{tests.shapes.__name__}.checked")

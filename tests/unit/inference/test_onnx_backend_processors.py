@@ -122,7 +122,7 @@ print(json.dumps({name: [one.engine, one.score(texts).logits.tolist()] for name,
 OPTIMISE = """
 import sys
 from pathlib import Path
-from bertline.optimisation import run
+from bertline.optimization import run
 from bertline.optimization.cold_start import ColdStart
 from bertline.optimization.settings import OptimizeSettings
 run.measure_cold_start = lambda *_, **__: ColdStart(0.25, 42.0)
