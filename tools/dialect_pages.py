@@ -36,9 +36,9 @@ from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.heads import Classifier
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
+from bertline.testing.tiny import logits_of
 from bertline.text import Reader, Tokenizer, Truncation
 from tests.service.spawn import spawned
-from tests.unit.inference.tiny import logits_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "guide" / "dialects"

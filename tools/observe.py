@@ -22,11 +22,11 @@ from typing import Any
 from bertline.cli.observe import write
 from bertline.monitoring.dashboards import alerts, grafana, prometheus
 from bertline.monitoring.metrics.registry import Metrics
+from bertline.testing.tiny import write_tiny_bundle
 from tests.programs import find
 from tests.service.spawn import Spawned, spawned
 from tests.service.watching import EVERY_STATUS, Prometheus, asking, exporter
 from tests.service.watching import prometheus as started
-from tests.unit.inference.tiny import write_tiny_bundle
 from tools.expressions import measured, plain
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.inference.tiny import write_tiny_bundle
+from bertline.testing.tiny import write_tiny_bundle
 
 VARIABLES = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DISABLE_TELEMETRY", "DO_NOT_TRACK")
 

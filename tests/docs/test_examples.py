@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from bertline.bundle import load
+from bertline.testing.tiny import write_tiny_bundle
 from examples import demo, reuters, rotten_tomatoes
 from examples.tables import packaged_file, write_table
-from tests.unit.inference.tiny import write_tiny_bundle
 
 ROOT = Path(__file__).parents[2]
 TOPICS = ("earn", "acq", "crude", "trade", "money-fx", "interest", "ship", "grain")

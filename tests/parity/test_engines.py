@@ -20,9 +20,9 @@ from bertline.export.exporter import EMBEDDING, FP32, write_embedding, write_fp3
 from bertline.inference import load_predictor
 from bertline.inference.embed import load_embedder
 from bertline.inference.onnx_backend import OnnxBackend, OnnxEncoder
+from bertline.testing.tiny import TEXTS, write_tiny_bundle
 from tests.parity.test_minilm import SENTENCES
 from tests.parity.tolerances import TOLERANCES
-from tests.unit.inference.tiny import TEXTS, write_tiny_bundle
 
 LABELS = ("negative", "neutral", "positive")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.service.doubles import Gated
+from bertline.testing.words import Gated
 
 TIMEOUT_MS = 20_000
 FLAGS = [

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from bertline.service.app import create_app
-from tests.service.doubles import WordCounter, serving_of
+from bertline.testing.words import WordCounter, serving_of
 
 
 def until_ready(client: TestClient) -> TestClient:

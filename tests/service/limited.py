@@ -23,9 +23,9 @@ from bertline.service.limits.middleware import LimitPerClient
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.limits.store import Outage, SharedStore
 from bertline.serving.serving import Serving
-from tests.service.clock import Clock
+from bertline.testing.clock import Clock
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 
 _all_there: Barrier
 

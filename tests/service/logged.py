@@ -19,8 +19,8 @@ from bertline.service.access_log import AccessLog
 from bertline.service.app import create_app
 from bertline.service.perimeter import Perimeter, PerimeterSettings
 from bertline.service.run import listen, page_url
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 from tests.service.live import warm
 from tests.unit.monitoring.log_lines import read
 

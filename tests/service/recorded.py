@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bertline.service import ServeSettings
 from bertline.service.perimeter import Perimeter
 from bertline.service.run import Server, listen, page_url
-from tests.service.doubles import WordCounter, serving_of
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.live import warm
 
 

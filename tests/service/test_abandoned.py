@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from bertline.service import ServeSettings
 from bertline.service.edge.disconnect import Abandoned
-from tests.service.doubles import Gated
+from bertline.testing.words import Gated
 from tests.service.live import live, warm
 from tests.service.sockets import connected, request_of
 

@@ -21,7 +21,7 @@ from bertline.service.access_log import LONGEST_USER_AGENT, SANE_ID, AccessLog
 from bertline.service.guard.client import Client
 from bertline.service.guard.client import Scope as GuardScope
 from bertline.serving.problems import Code, Problem
-from tests.service.doubles import Buggy, Gated, WordCounter
+from bertline.testing.words import Buggy, Gated, WordCounter
 from tests.service.logged import Log, client_of, logged, socket_of, until
 from tests.unit.monitoring.log_lines import EVERY_LINE, read
 

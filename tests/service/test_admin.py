@@ -9,8 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from bertline.service.app import create_app
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 
 Asking = Callable[..., AbstractContextManager[TestClient]]
 

@@ -17,7 +17,7 @@ from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.store import Store
 from bertline.service.problems import status_of
 from bertline.serving.problems import Code, Problem
-from tests.service.clock import Clock
+from bertline.testing.clock import Clock
 from tests.service.postgres import cluster
 
 SCOPES = frozenset({Scope.PREDICT, Scope.METRICS})

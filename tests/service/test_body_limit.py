@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 from tests.service.live import live, warm
 from tests.service.sockets import HEAD, connected, request_of, rest_of
 

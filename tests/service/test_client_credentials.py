@@ -12,9 +12,9 @@ from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 from openai import AuthenticationError, OpenAI
 
+from bertline.testing.tiny import write_tiny_bundle
 from tests.service.spawn import Spawned, spawned
 from tests.service.test_perimeter import bertline
-from tests.unit.inference.tiny import write_tiny_bundle
 
 PAGES = Path(__file__).parents[2] / "docs/guide/dialects"
 TOKEN = "hf_canary4711canary4711canary4711cana"

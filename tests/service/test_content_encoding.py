@@ -26,8 +26,8 @@ from bertline.service.limits.ledger import Limits
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.perimeter import Perimeter
 from bertline.serving.problems import Code, Problem
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 from tests.service.live import live, warm
 from tests.service.test_guard import KEY, Known
 from tests.service.test_shedding import PLAIN, busy  # noqa: F401 - a fixture

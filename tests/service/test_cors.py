@@ -16,8 +16,8 @@ from bertline.service.edge.proxies import EdgeSettings
 from bertline.service.guard.client import Client
 from bertline.service.guard.middleware import Guard
 from bertline.serving.problems import Code, Problem
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 
 SHOP = "https://shop.example.com"
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,x-stainless-os"}

@@ -16,8 +16,8 @@ from bertline.service.routes import kserve, openai
 from bertline.service.routes.hf import router as hf
 from bertline.service.routes.tei import answers as tei_answers
 from bertline.serving.problems import Code, Problem
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 
 WRONG = (
     Code.MISSING_FIELD, Code.UNKNOWN_FIELD, Code.CONFLICTING_FIELDS, Code.WRONG_TYPE, Code.OUT_OF_RANGE,

@@ -7,7 +7,7 @@ import pytest
 from bertline.service.guard import failures as module
 from bertline.service.guard.failures import LIMIT, Failures
 from bertline.serving.problems import Code, Problem
-from tests.service.clock import Clock
+from bertline.testing.clock import Clock
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ import tokenizers
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from bertline.bundle import load, writing
+from bertline.testing.tiny import VOCABULARY, write_tiny_bundle
 from bertline.text import Tokenizer
 from tests.service.load import every, loaded
 from tests.service.sockets import HEAD, connected, request_of
 from tests.service.spawn import Spawned, spawned
-from tests.unit.inference.tiny import VOCABULARY, write_tiny_bundle
 
 REPEATS = int(os.environ.get("FAULT_REPEATS", "3"))
 QUICK = ("--drain-s", "0")

@@ -22,8 +22,8 @@ from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.middleware import LONGEST_HEADER, Guard
 from bertline.service.guard.scopes import NEEDED, OPEN, check_all_named, needed, templates
 from bertline.serving.problems import Code, Problem
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 
 CANARY = "canary-0Xb4d5ec2e7"
 KEY, TOKEN = f"bl_good_{CANARY}", f"header.{CANARY}.signature"

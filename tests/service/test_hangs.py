@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bertline.testing.tiny import write_tiny_bundle
 from tests.service import spawn
 from tests.service.load import loaded
 from tests.service.spawn import spawned
 from tests.service.test_faults import QUICK, ready, until
-from tests.unit.inference.tiny import write_tiny_bundle
 
 BODIES: list[dict[str, object]] = [{"text": "a film"}, {"texts": ["is it so ? it is !", "one .", "an is at on"]}]
 HANGS = "is is is is is is"

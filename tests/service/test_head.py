@@ -22,9 +22,9 @@ from bertline.service.limits.ledger import Limits
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.perimeter import Perimeter, PerimeterSettings
 from bertline.service.route_table import every, template_of
+from bertline.testing.words import WordCounter, serving_of
 from tests.programs import program
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 from tests.service.live import live, warm
 from tests.service.logged import Log, client_of
 from tests.service.test_guard import KEY, Known

@@ -14,8 +14,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from bertline.service.app import create_app
+from bertline.testing.words import TOPICS, WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import TOPICS, WordCounter, serving_of
 
 CLASSIFY = "/models/reviews/pipeline/text-classification"
 LONG = "good " + "word " * 28 + "bad"  # 30 tokens, and the model reads 14

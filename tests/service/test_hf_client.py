@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import AsyncInferenceClient, InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
-from tests.service.doubles import TOPICS, WordCounter
+from bertline.testing.words import TOPICS, WordCounter
 from tests.service.live import live, warm
 
 LONG = "good " + "word " * 28 + "bad"  # 30 tokens, and the model reads 14

@@ -18,8 +18,8 @@ from bertline.bundle import writing
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
 from bertline.serving.serving import Serving
+from bertline.testing.tiny import TEXTS, random_texts, write_tiny_bundle
 from tests.service.conftest import until_ready
-from tests.unit.inference.tiny import TEXTS, random_texts, write_tiny_bundle
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ import pytest
 
 from bertline.service import ServeSettings
 from bertline.service.edge.http1.connection import Http1Connection, Http1Settings
-from tests.service.doubles import Gated, WordCounter
+from bertline.testing.words import Gated, WordCounter
 from tests.service.live import live, warm
 from tests.service.sockets import HEAD, connected, request_of, rest_of
 

@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 from bertline.service.app import create_app
 from bertline.service.route_table import every
 from bertline.service.routes.json_body import JsonRoute
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 
 SENTENCES = {"source_sentence": "gut für dich", "sentences": ["gut", "schlecht"]}
 PIPELINE = "/models/{name}/pipeline/"

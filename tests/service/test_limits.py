@@ -16,8 +16,8 @@ from bertline.service.limits.ledger import Limits
 from bertline.service.limits.middleware import LARGEST_UNREAD
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.limits.store import Outage, Outcome
-from tests.service.clock import Clock
-from tests.service.doubles import Gated, WordCounter
+from bertline.testing.clock import Clock
+from bertline.testing.words import Gated, WordCounter
 from tests.service.limited import guarded, limited_client, limits_of
 from tests.service.live import live, warm
 

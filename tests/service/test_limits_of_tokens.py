@@ -8,8 +8,8 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from tests.service.clock import Clock
-from tests.service.doubles import WordCounter
+from bertline.testing.clock import Clock
+from bertline.testing.words import WordCounter
 from tests.service.limited import limited_client, limits_of
 
 NOON_S = 86_400 * 20_000 + 43_200

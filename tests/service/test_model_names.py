@@ -20,7 +20,7 @@ from bertline.service.guard.client import Scope
 from bertline.service.guard.scopes import needed
 from bertline.serving.model_names import fault_of
 from bertline.serving.serving import Serving
-from tests.service.doubles import WordCounter
+from bertline.testing.words import WordCounter
 from tests.service.live import live, warm
 
 NAME, OTHER = "BAAI/bge-small", "BAAI/bge-small/int8"

@@ -14,7 +14,7 @@ import pytest
 from bertline.service import ServeSettings
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Answered, Serving
-from tests.service.doubles import Broken, Gated, WordCounter, serving_of
+from bertline.testing.words import Broken, Gated, WordCounter, serving_of
 
 Story = Callable[[Serving], Coroutine[Any, Any, None]]
 NEW = ("no", "yes")

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 from bertline.bundle import load
 from bertline.errors import UsageError
 from bertline.service.app import create_app
+from bertline.testing.words import TOPICS, Gated, WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import TOPICS, Gated, WordCounter, serving_of
 
 METRICS: dict[str, JsonValue] = {
     "accuracy": {"value": 0.84, "low": 0.82, "high": 0.86},

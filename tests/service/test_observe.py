@@ -18,9 +18,9 @@ from bertline.cli import top
 from bertline.monitoring.dashboards import grafana, prometheus
 from bertline.monitoring.metrics.registry import TABLE, samples_of
 from bertline.monitoring.metrics.snapshot import Snapshot
+from bertline.testing.tiny import write_tiny_bundle
 from tests.service.spawn import spawned
 from tests.service.watching import LONG, asking
-from tests.unit.inference.tiny import write_tiny_bundle
 from tools.expressions import SUFFIXES, measured, plain
 from tools.observe import Watched, watched
 

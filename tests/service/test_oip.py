@@ -23,8 +23,8 @@ from bertline import __version__
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
 from bertline.service.routes.oip.router import InferRequest
+from bertline.testing.words import TOPICS, Gated, WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import TOPICS, Gated, WordCounter, serving_of
 from tests.service.live import live, warm
 
 INFER = "/v2/models/reviews/infer"

@@ -21,8 +21,8 @@ from starlette.testclient import TestClient
 
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
+from bertline.testing.words import ID, Gated, WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import ID, Gated, WordCounter, serving_of
 from tests.service.live import live, warm
 
 

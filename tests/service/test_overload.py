@@ -15,8 +15,8 @@ from bertline.service.problems import status_of
 from bertline.serving.problems import Code, Problem
 from bertline.serving.scheduler import Computed
 from bertline.serving.wire import Op
+from bertline.testing.words import Gated, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import Gated, serving_of
 from tests.service.machine import PACE, Machine, right
 from tests.service.virtual_time import run
 

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 from pydantic import JsonValue
 
 from bertline.service import ServeSettings
+from bertline.testing.words import TOPICS, Gated, WordCounter
 from tests.service.browsing import Visit, browser_at, held, no_sideways_scrolling, state, visits
-from tests.service.doubles import TOPICS, Gated, WordCounter
 from tests.service.live import live
 
 pytestmark = pytest.mark.browser

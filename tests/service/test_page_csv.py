@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from bertline.testing.words import WordCounter
 from tests.service.browsing import browser_at
-from tests.service.doubles import WordCounter
 from tests.service.live import live
 
 pytestmark = pytest.mark.browser

@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from bertline.service import ServeSettings
+from bertline.testing.words import Gated, WordCounter
 from tests.service.browsing import Visit, browser_at, held, visits
-from tests.service.doubles import Gated, WordCounter
 from tests.service.live import live
 
 pytestmark = pytest.mark.browser

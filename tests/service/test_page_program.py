@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from bertline.testing.words import WordCounter
 from tests.programs import program
 from tests.service.browsing import Visit, browser_at, visits
-from tests.service.doubles import WordCounter
 from tests.service.live import live
 
 pytestmark = pytest.mark.browser

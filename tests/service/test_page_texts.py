@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bertline.service import ServeSettings
+from bertline.testing.words import WordCounter
 from tests.service.browsing import Visit, browser_at, state, visits
-from tests.service.doubles import WordCounter
 from tests.service.live import live
 
 pytestmark = pytest.mark.browser

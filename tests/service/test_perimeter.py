@@ -22,9 +22,9 @@ from bertline.errors import SettingsError
 from bertline.service.guard.settings import AuthSettings
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.perimeter import PerimeterSettings, build
+from bertline.testing.tiny import write_tiny_bundle
 from tests.service.browsing import FLAGS
 from tests.service.spawn import COMMAND, ENVIRONMENT, Spawned, spawned
-from tests.unit.inference.tiny import write_tiny_bundle
 
 CANARY = "zanzibar-4711"
 REQUESTS_A_MINUTE = 12

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
 from bertline.serving.wire import Op
+from bertline.testing.words import TOPICS, Gated, WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import TOPICS, Gated, WordCounter, serving_of
 
 
 def test_one_text(client: TestClient, model: WordCounter) -> None:

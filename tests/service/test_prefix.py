@@ -18,8 +18,8 @@ from bertline.service.edge.shedding import Shedding
 from bertline.service.guard.client import Client, Scope
 from bertline.service.perimeter import Perimeter, PerimeterSettings
 from bertline.serving.problems import Code, Problem
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 from tests.service.logged import Log, client_of
 from tests.service.test_guard import KEY, Known
 from tests.service.test_shedding import PLAIN

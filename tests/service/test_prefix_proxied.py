@@ -20,8 +20,8 @@ from bertline.service.guard.settings import AuthSettings
 from bertline.service.guard.store import Store
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
 from bertline.service.run import listen
+from bertline.testing.words import WordCounter
 from tests.service.browsing import Visit, browser_at, state, visits
-from tests.service.doubles import WordCounter
 from tests.service.live import live, warm
 from tests.service.proxying import nginx
 

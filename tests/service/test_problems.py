@@ -15,8 +15,8 @@ from bertline.service import ServeSettings
 from bertline.service.app import create_app
 from bertline.service.problems import STATUS
 from bertline.serving.problems import Code
+from bertline.testing.words import Broken, Buggy, WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import Broken, Buggy, WordCounter, serving_of
 
 LIMITS = ServeSettings(max_batch_texts=3, max_chars=60, max_body_bytes=2000, max_request_tokens=40)
 NUMBERS = b'{"text": "a", "top_k": ' + b"1" * 4500 + b"}"

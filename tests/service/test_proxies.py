@@ -27,9 +27,9 @@ from bertline.service.edge.prefix import prefix_of
 from bertline.service.edge.proxies import MOST_HOPS, EdgeSettings, Hosts, Proxies, hosts_of, parse_address
 from bertline.service.problems import response_of
 from bertline.service.run import listen
+from bertline.testing.words import WordCounter, serving_of
 from tests.programs import program
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 from tests.service.proxying import until_open
 
 EXAMPLES = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "300"))

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bertline.serving.reader import BackgroundReader
+from bertline.testing.words import ID, word_tokenizer
 from bertline.text import Piece, Policy, Reading, Tokenizer, Truncation
 from bertline.text.tokenizer import Encoded
-from tests.service.doubles import ID, word_tokenizer
 
 CLS, SEP, UNK, GOOD, BAD = (ID[word] for word in ("[CLS]", "[SEP]", "[UNK]", "good", "bad"))
 HEAD = Truncation(8, "head")

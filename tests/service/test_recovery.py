@@ -17,7 +17,7 @@ from bertline.serving.serving import Answered, Serving
 from bertline.serving.version import MOST_RESTARTS
 from bertline.serving.wire import Op
 from bertline.serving.worker import Started
-from tests.service.doubles import Gated, ThreadWorker, WordCounter, serving_of
+from bertline.testing.words import Gated, ThreadWorker, WordCounter, serving_of
 
 Story = Callable[[Serving], Coroutine[Any, Any, None]]
 NEW = ("no", "yes")

@@ -13,7 +13,7 @@ from bertline.service.guard import cached_table as module
 from bertline.service.guard.cached_table import Refreshed
 from bertline.service.guard.store import AuthDatabaseError
 from bertline.serving.problems import Code, Problem
-from tests.service.clock import Clock
+from bertline.testing.clock import Clock
 
 
 class Source:

@@ -19,10 +19,10 @@ from bertline.errors import BundleError, UsageError
 from bertline.service import ServeSettings, run
 from bertline.service.run import keep_what_is_there, listen, page_url, serve, tokenise_in_one_thread
 from bertline.serving.models import Models
-from tests.service.doubles import Broken, Gated, WordCounter, serving_of
+from bertline.testing.tiny import write_tiny_bundle
+from bertline.testing.words import Broken, Gated, WordCounter, serving_of
 from tests.service.sockets import connected, request_of
 from tests.service.spawn import spawned
-from tests.unit.inference.tiny import write_tiny_bundle
 
 GOOD = {"text": "good"}
 QUICK = ServeSettings(port=0, drain_s=0)

@@ -15,9 +15,9 @@ from bertline.bundle import load, writing
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
 from bertline.serving.serving import Serving
+from bertline.testing.tiny import random_texts, write_tiny_bundle
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
-from tests.unit.inference.tiny import random_texts, write_tiny_bundle
 
 POSITIVE = {"label": "positive", "score": pytest.approx(0.9)}
 NEGATIVE = {"label": "negative", "score": pytest.approx(0.9)}

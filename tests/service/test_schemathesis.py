@@ -24,7 +24,7 @@ from bertline.service.guard.issuer import Issuer
 from bertline.service.guard.signing import SigningKeys
 from bertline.service.guard.store import Store
 from bertline.service.perimeter import Perimeter
-from tests.service.doubles import WordCounter, serving_of
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.live import live, warm
 
 # Whoever says that an answer is of no use after a millisecond is told so; other 5xx are errors of the server.

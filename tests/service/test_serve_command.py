@@ -15,7 +15,7 @@ from bertline.cli import serve
 from bertline.errors import BundleError, UsageError
 from bertline.service import ServeSettings
 from bertline.service import run as service_run
-from tests.unit.inference.tiny import write_tiny_bundle
+from bertline.testing.tiny import write_tiny_bundle
 
 Served = list[tuple[dict[str, Path], ServeSettings]]
 

@@ -13,7 +13,7 @@ from bertline.service import ServeSettings
 from bertline.service.problems import status_of
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
-from tests.service.doubles import ID, TOPICS, WordCounter, serving_of
+from bertline.testing.words import ID, TOPICS, WordCounter, serving_of
 
 Story = Callable[[Serving], Coroutine[Any, Any, None]]
 

@@ -19,7 +19,7 @@ from bertline.service.run import Server, listen, page_url
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
 from bertline.serving.wire import Op
-from tests.service.doubles import Gated, WordCounter, serving_of
+from bertline.testing.words import Gated, WordCounter, serving_of
 from tests.service.live import warm
 from tests.service.sockets import connected, request_of
 

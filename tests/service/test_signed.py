@@ -25,10 +25,10 @@ from bertline.serving.process import WorkerProcess
 from bertline.serving.serving import Serving
 from bertline.serving.wire import EMPTY, Op
 from bertline.serving.worker import Computer
+from bertline.testing.tiny import write_tiny_bundle
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 from tests.service.spawn import COMMAND, ENVIRONMENT, spawned
-from tests.unit.inference.tiny import write_tiny_bundle
 
 REPLACED = "was replaced by another version while it was served: load that one"
 

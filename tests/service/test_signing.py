@@ -20,7 +20,7 @@ from bertline.service.guard.keys import Keys
 from bertline.service.guard.signing import EVERY_S, MARGIN_S, SHOWN_S, SigningKeys, rotate
 from bertline.service.guard.store import Store
 from bertline.service.guard.trust import Trust
-from tests.service.clock import Clock
+from bertline.testing.clock import Clock
 
 ISSUER = "https://bertline.test"
 CLAIMS = {"aud": "bertline", "sub": "blc_1", "client_id": "blc_1", "scope": "predict"}

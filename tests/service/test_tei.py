@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from bertline.service.app import create_app
 from bertline.service.routes.tei import router as tei
+from bertline.testing.words import TOPICS, WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import TOPICS, WordCounter, serving_of
 
 GOOD = [
     {"score": pytest.approx(0.9), "label": "positive"},

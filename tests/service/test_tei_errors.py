@@ -13,8 +13,8 @@ from bertline.service import ServeSettings
 from bertline.service.app import create_app
 from bertline.service.routes.tei.answers import KINDS, refuse
 from bertline.serving.problems import Code, Problem
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import WordCounter, serving_of
 
 
 def compared(source: str, *sentences: str) -> dict[str, Any]:

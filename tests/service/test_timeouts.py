@@ -17,12 +17,12 @@ from bertline.config import load_settings
 from bertline.errors import SettingsError
 from bertline.service import ServeSettings
 from bertline.service.settings import ENDING_S
-from tests.service.doubles import WordCounter
+from bertline.testing.tiny import write_tiny_bundle
+from bertline.testing.words import WordCounter
 from tests.service.live import live, warm
 from tests.service.proxying import nginx
 from tests.service.sockets import connected, rest_of
 from tests.service.spawn import Spawned, spawned
-from tests.unit.inference.tiny import write_tiny_bundle
 
 GUIDE = (Path(__file__).parents[2] / "docs/guide/timeouts.md").read_text(encoding="utf-8")
 KUBERNETES_S, LONGEST_COMMON_IDLE_S = 30, 120

@@ -36,8 +36,8 @@ from bertline.service.edge.http1.connection import Http1Connection
 from bertline.service.edge.security_headers import SecurityHeaders
 from bertline.service.edge.tls import RenewableTls, TlsSettings, extensions, load
 from bertline.service.run import Server, listen
+from bertline.testing.words import WordCounter, serving_of
 from tests.programs import program
-from tests.service.doubles import WordCounter, serving_of
 
 CA, OTHER_CA = trustme.CA(), trustme.CA()
 NOW = datetime.now(UTC)

@@ -32,8 +32,8 @@ from bertline.service.guard.store import Store
 from bertline.service.guard.trust import Trust
 from bertline.service.routes import oauth
 from bertline.service.run import listen, page_url
-from tests.service.clock import Clock
-from tests.service.doubles import WordCounter, serving_of
+from bertline.testing.clock import Clock
+from bertline.testing.words import WordCounter, serving_of
 from tests.service.live import warm
 
 AUDIENCE = "bertline"

@@ -31,11 +31,11 @@ from bertline.service.run import Server, listen, page_url
 from bertline.service.tracing import PROBES, Tracing, current_ids, outgoing_headers
 from bertline.serving.serving import Serving
 from bertline.serving.wire import Op
-from tests.service.doubles import Buggy, Gated, WordCounter, serving_of
+from bertline.testing.tiny import write_tiny_bundle
+from bertline.testing.words import Buggy, Gated, WordCounter, serving_of
 from tests.service.live import warm
 from tests.service.otlp import Collector, attributes, collecting
 from tests.service.spawn import spawned
-from tests.unit.inference.tiny import write_tiny_bundle
 
 FUZZ = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "300"))
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

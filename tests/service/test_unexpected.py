@@ -9,8 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from bertline.service.app import create_app
+from bertline.testing.words import Buggy, serving_of
 from tests.service.conftest import until_ready
-from tests.service.doubles import Buggy, serving_of
 from tests.service.live import live, warm
 
 

@@ -19,8 +19,8 @@ from bertline.inference.load import load_predictor
 from bertline.serving import process as service_worker
 from bertline.serving.process import ComputeFailed, WorkerLost, WorkerProcess
 from bertline.serving.wire import Op
+from bertline.testing.tiny import VOCABULARY, tiny_tokenizer, write_tiny_bundle
 from bertline.text import Reader, Truncation
-from tests.unit.inference.tiny import VOCABULARY, tiny_tokenizer, write_tiny_bundle
 
 Story = Callable[[WorkerProcess, list[str]], Coroutine[Any, Any, None]]
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from bertline.bundle import load
 from bertline.cli.distill import register
 from bertline.errors import UsageError
-from tests.unit.inference.tiny import write_tiny_bundle
+from bertline.testing.tiny import write_tiny_bundle
 
 app = typer.Typer(pretty_exceptions_enable=False)
 register(app)

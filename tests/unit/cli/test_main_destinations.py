@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 import pytest
 
 from bertline.cli.main import main
+from bertline.testing.tiny import write_tiny_bundle
 from tests.disks import disk, fill
 from tests.unit.destination.test_claim import holding
-from tests.unit.inference.tiny import write_tiny_bundle
 from tests.unit.training.conftest import model, sentences, write_csv
 
 __all__ = ["model"]

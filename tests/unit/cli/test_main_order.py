@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from bertline.cli.main import main
-from tests.unit.inference.tiny import write_tiny_bundle
+from bertline.testing.tiny import write_tiny_bundle
 from tests.unit.training.conftest import write_csv
 
 

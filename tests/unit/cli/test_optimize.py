@@ -16,7 +16,7 @@ from bertline.errors import BundleError, SettingsError
 from bertline.machine.instructions import processor
 from bertline.optimization import run
 from bertline.optimization.cold_start import ColdStart
-from tests.unit.inference.tiny import write_tiny_bundle
+from bertline.testing.tiny import write_tiny_bundle
 
 app = typer.Typer(pretty_exceptions_enable=False)
 register(app)

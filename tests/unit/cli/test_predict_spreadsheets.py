@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bertline.cli.main import main
-from tests.unit.inference.tiny import write_tiny_bundle
+from bertline.testing.tiny import write_tiny_bundle
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from bertline.cli.predict_texts import good_lines, json_line, screen_lines, tab_
 from bertline.data.rows import BadRows
 from bertline.errors import DataError, UsageError
 from bertline.inference import Prediction
-from tests.unit.inference.tiny import tiny_tokenizer
+from bertline.testing.tiny import tiny_tokenizer
 
 PREDICTION = Prediction("good", {"bad": 0.25, "good": 0.75}, read_tokens=8, cut_tokens=0)
 LONG = Prediction("good", {"bad": 0.25, "good": 0.75}, read_tokens=256, cut_tokens=1234)

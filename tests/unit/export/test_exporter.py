@@ -24,7 +24,7 @@ from bertline.export.network import Network
 from bertline.inference.onnx_backend import OnnxBackend, observe
 from bertline.optimization.calibrate import observe_inputs
 from bertline.optimization.vocabulary import prune
-from tests.unit.inference.tiny import VOCABULARY, logits_of, tiny_classifier, write_tiny_bundle
+from bertline.testing.tiny import VOCABULARY, logits_of, tiny_classifier, write_tiny_bundle
 
 Array = np.ndarray[Any, Any]
 ROUNDING = 1e-5

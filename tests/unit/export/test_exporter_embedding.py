@@ -19,7 +19,7 @@ from bertline.export.exporter import EMBEDDING, export_embedding
 from bertline.export.graph import stored_tensors
 from bertline.export.network import Network
 from bertline.inference.onnx_backend import observe
-from tests.unit.inference.tiny import VOCABULARY, logits_of, tiny_classifier, write_tiny_bundle
+from bertline.testing.tiny import VOCABULARY, logits_of, tiny_classifier, write_tiny_bundle
 
 ROUNDING = 1e-5
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.inference.tiny import write_tiny_bundle
+from bertline.testing.tiny import write_tiny_bundle
 
 
 @pytest.fixture(scope="session")

@@ -26,8 +26,8 @@ from bertline.inference import load_predictor
 from bertline.inference.embed import Embedder, EncoderBackend, load_embedder, normalised
 from bertline.inference.onnx_backend import OnnxEncoder
 from bertline.inference.torch_backend import TorchBackend
+from bertline.testing.tiny import TEXTS, VOCABULARY, write_tiny_bundle
 from bertline.text import Tokenizer
-from tests.unit.inference.tiny import TEXTS, VOCABULARY, write_tiny_bundle
 
 ROUNDING = 1e-5
 RNG = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from bertline.inference import load as module
 from bertline.inference import load_predictor
 from bertline.inference.predictor import Backend
 from bertline.inference.torch_backend import TorchBackend
-from tests.unit.inference.tiny import TEXTS, write_tiny_bundle
+from bertline.testing.tiny import TEXTS, write_tiny_bundle
 
 
 def test_a_bundle_becomes_a_predictor(bundle: Path) -> None:

@@ -22,7 +22,7 @@ from bertline.inference import load as module
 from bertline.inference import load_predictor
 from bertline.inference.predictor import Backend
 from bertline.inference.torch_backend import TorchBackend
-from tests.unit.inference.tiny import TEXTS, tiny_classifier, write_tiny_bundle
+from bertline.testing.tiny import TEXTS, tiny_classifier, write_tiny_bundle
 
 OTHER = Engine(name="other", precision="fp32", file="engines/other.onnx")
 PROBED = r"its logits of the probe texts are off by .*% of their spread, and 0\.1% is allowed for fp32"

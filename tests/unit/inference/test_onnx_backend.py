@@ -20,7 +20,7 @@ from bertline.inference import load_predictor
 from bertline.inference import onnx_backend as module
 from bertline.inference.onnx_backend import WIDE_TOKENS, OnnxBackend, OnnxEncoder, OnnxGraph
 from bertline.inference.torch_backend import TorchBackend
-from tests.unit.inference.tiny import TEXTS, VOCABULARY, write_tiny_bundle
+from bertline.testing.tiny import TEXTS, VOCABULARY, write_tiny_bundle
 
 RNG = np.random.default_rng(0)
 IDS = [RNG.integers(5, len(VOCABULARY), length).tolist() for length in RNG.integers(2, 32, 24)]

@@ -29,9 +29,9 @@ from bertline.optimization.calibrate import observe_inputs
 from bertline.optimization.cold_start import ColdStart
 from bertline.optimization.run import optimise
 from bertline.optimization.settings import OptimizeSettings
+from bertline.testing.tiny import TEXTS, VOCABULARY, logits_of, tiny_classifier, tiny_tokenizer, write_tiny_bundle
 from bertline.text import Reader, Truncation
 from tests.processors import EMULATED, OVERFLOWS, emulated
-from tests.unit.inference.tiny import TEXTS, VOCABULARY, logits_of, tiny_classifier, tiny_tokenizer, write_tiny_bundle
 
 RNG = np.random.default_rng(0)
 IDS = [RNG.integers(5, len(VOCABULARY), length).tolist() for length in (2, 3, 3, 7, 12, 19, 30, 30, 41, 63)]

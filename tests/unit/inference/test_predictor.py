@@ -15,7 +15,7 @@ from bertline.data.batching import Batch
 from bertline.errors import BundleError
 from bertline.inference import Prediction, Predictor, TextClassifier, load_predictor
 from bertline.statistics.activation import softmax
-from tests.unit.inference.tiny import TEXTS, tiny_tokenizer
+from bertline.testing.tiny import TEXTS, tiny_tokenizer
 
 
 class Counting:

@@ -18,7 +18,7 @@ from bertline.encoder.heads import Pooling
 from bertline.errors import SettingsError
 from bertline.inference import load_predictor
 from bertline.inference.torch_backend import TorchBackend, _multiplies_bf16
-from tests.unit.inference.tiny import TEXTS, VOCABULARY, write_tiny_bundle
+from bertline.testing.tiny import TEXTS, VOCABULARY, write_tiny_bundle
 
 SHORT = [text for text in TEXTS if len(text) < 30]
 BF16_OF_SPREAD = 0.04  # of the range of each logit over the texts; 0.008 to 0.021 was measured

@@ -7,7 +7,7 @@ import pytest
 
 from bertline.optimization import estimate, run
 from bertline.optimization.cold_start import ColdStart
-from tests.unit.inference.tiny import write_tiny_bundle
+from bertline.testing.tiny import write_tiny_bundle
 
 ROWS = 40
 

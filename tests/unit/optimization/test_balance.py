@@ -8,7 +8,7 @@ from bertline.export.network import Network
 from bertline.inference.onnx_backend import observe
 from bertline.optimization.balance import with_balanced_values
 from bertline.optimization.calibrate import observe_inputs
-from tests.unit.inference.tiny import tiny_classifier
+from bertline.testing.tiny import tiny_classifier
 
 BATCH = pad([[2, 5, 6, 7, 9, 11, 3], [2, 9, 3]], 0)
 

@@ -8,7 +8,7 @@ from bertline.data.batching import pad
 from bertline.encoder.heads import Pooling
 from bertline.export.network import Network
 from bertline.optimization.calibrate import observe_inputs
-from tests.unit.inference.tiny import VOCABULARY, tiny_classifier
+from bertline.testing.tiny import VOCABULARY, tiny_classifier
 
 RNG = np.random.default_rng(0)
 TEXTS = [RNG.integers(5, len(VOCABULARY), length).tolist() for length in (2, 3, 9, 17, 30)]

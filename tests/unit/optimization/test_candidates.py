@@ -18,8 +18,8 @@ from bertline.optimization import candidates
 from bertline.optimization.candidates import Candidate, Rows, Workshop
 from bertline.optimization.measure import Logits, compute
 from bertline.optimization.vocabulary import prune
+from bertline.testing.tiny import logits_of, random_texts, tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
-from tests.unit.inference.tiny import logits_of, random_texts, tiny_classifier, tiny_tokenizer
 
 CLASSIFIER = tiny_classifier(family="bert", labels=3, pooling="cls")
 NETWORK = Network.of(CLASSIFIER)

@@ -9,8 +9,8 @@ import pytest
 from bertline.export.network import Network
 from bertline.optimization.candidates import SENSITIVITY_ROWS, Rows
 from bertline.optimization.estimate import Extent, Pieces, measure_pieces
+from bertline.testing.tiny import random_texts, tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
-from tests.unit.inference.tiny import random_texts, tiny_classifier, tiny_tokenizer
 
 CLASSIFIER = tiny_classifier(family="bert", labels=3, pooling="cls")
 READINGS = Reader(tiny_tokenizer(), Truncation(32)).read(random_texts(24, seed=3))

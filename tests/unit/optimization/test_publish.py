@@ -12,7 +12,7 @@ from bertline.bundle.probes import EMBEDDING
 from bertline.inference.embed import load_embedder
 from bertline.optimization.run import optimise
 from bertline.optimization.settings import OptimizeSettings
-from tests.unit.inference.tiny import TEXTS, write_tiny_bundle
+from bertline.testing.tiny import TEXTS, write_tiny_bundle
 from tests.unit.optimization.conftest import ROWS
 
 pytestmark = pytest.mark.usefixtures("no_cold_starts")

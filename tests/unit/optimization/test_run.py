@@ -25,7 +25,7 @@ from bertline.optimization.estimate import Extent, Pieces
 from bertline.optimization.outcome import Optimised
 from bertline.optimization.run import optimise, plan
 from bertline.optimization.settings import OptimizeSettings
-from tests.unit.inference.tiny import TEXTS, random_texts, write_tiny_bundle
+from bertline.testing.tiny import TEXTS, random_texts, write_tiny_bundle
 from tests.unit.optimization.conftest import ROWS
 
 pytestmark = pytest.mark.usefixtures("no_cold_starts")

@@ -24,8 +24,8 @@ from bertline.inference.load import load_predictor
 from bertline.serving import worker
 from bertline.serving.wire import EMPTY, Frames, Op, Order, Reply, Status
 from bertline.serving.worker import Computer, Started, answer, run
+from bertline.testing.tiny import VOCABULARY, tiny_tokenizer, write_tiny_bundle
 from bertline.text import Reader, Truncation
-from tests.unit.inference.tiny import VOCABULARY, tiny_tokenizer, write_tiny_bundle
 
 ROOT = Path(__file__).parents[3]
 TOKENIZER = tiny_tokenizer()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bertline.encoder.checkpoint import save_encoder
-from tests.unit.inference.tiny import tiny_classifier, tiny_tokenizer
+from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 
 GOOD, BAD = ["is", "it", "at", "us"], ["on", "or", "an", "um"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training import estimate as pace
 from bertline.training.device import Placement
 from bertline.training.estimate import FORWARD, measure_run
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
-from tests.unit.inference.tiny import tiny_classifier, tiny_tokenizer
 from tests.unit.training.conftest import sentences
 
 CPU = Placement(torch.device("cpu"), torch.float32)

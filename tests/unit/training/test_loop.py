@@ -13,6 +13,7 @@ import torch
 
 from bertline.encoder.heads import Classifier
 from bertline.errors import Interrupted, TrainingError
+from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training.checkpoint import load_state
 from bertline.training.device import place
@@ -21,7 +22,6 @@ from bertline.training.progress import Silent, Step
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
 from bertline.training.task import classification
-from tests.unit.inference.tiny import tiny_classifier, tiny_tokenizer
 from tests.unit.training.conftest import sentences
 
 QUICK: dict[str, Any] = {"precision": "fp32", "batch_tokens": 256, "lr": 3e-3, "checkpoint_every_s": 1e9}

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from bertline.data.batching import pad
+from bertline.testing.tiny import tiny_classifier
 from bertline.training.objectives import balanced_weights, classify, to_device
-from tests.unit.inference.tiny import tiny_classifier
 
 IDS = torch.randint(5, 60, (64, 7), generator=torch.Generator().manual_seed(0))
 ATTEND = torch.ones_like(IDS, dtype=torch.bool)

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from bertline.encoder.heads import Classifier
+from bertline.testing.tiny import tiny_classifier
 from bertline.training.objectives import classify
 from bertline.training.optimiser import Optimiser
 from bertline.training.settings import TrainSettings
-from tests.unit.inference.tiny import tiny_classifier
 
 SETTINGS = TrainSettings(lr=1e-2, weight_decay=0.1, clip_norm=0.5)
 IDS = torch.tensor([[2, 7, 8, 3], [2, 9, 10, 3]])

@@ -13,6 +13,7 @@ import pytest
 from bertline.bundle import load
 from bertline.destination import check_room
 from bertline.errors import BertlineError, CheckpointError, DataError, DestinationError, TrainingError, UsageError
+from bertline.testing.tiny import tiny_classifier, write_tiny_bundle
 from bertline.training.checkpoint import STATE, state_bytes, working_directory
 from bertline.training.distillation.run import distil
 from bertline.training.distillation.settings import DistilSettings
@@ -21,7 +22,6 @@ from bertline.training.progress import Silent, Step
 from bertline.training.run import train
 from bertline.training.settings import TrainSettings
 from tests.disks import disk, fill
-from tests.unit.inference.tiny import tiny_classifier, write_tiny_bundle
 from tests.unit.training.conftest import sentences, write_csv
 
 

@@ -13,13 +13,13 @@ import pytest
 from bertline.bundle import load
 from bertline.errors import DataError
 from bertline.optimization.settings import OptimizeSettings
+from bertline.testing.tiny import write_tiny_bundle
 from bertline.training.distillation.held_out import read_held_out
 from bertline.training.distillation.settings import DistilSettings
 from bertline.training.distillation.transfer import check_heads, read_transfer
 from bertline.training.prepare import Prepared, prepare
 from bertline.training.progress import Silent
 from bertline.training.settings import TrainSettings
-from tests.unit.inference.tiny import write_tiny_bundle
 from tests.unit.training.conftest import sentences
 
 Rows = list[tuple[str, str]]

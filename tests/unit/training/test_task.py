@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from bertline.evaluation.history import EpochRecord
+from bertline.testing.tiny import tiny_classifier
 from bertline.text import Piece, Reading
 from bertline.training.objectives import balanced_weights, classify
 from bertline.training.rows import Rows
 from bertline.training.task import classification, most_accurate
-from tests.unit.inference.tiny import tiny_classifier
 
 ROWS = Rows([Reading([Piece([2, 7 + i, 3])], 3) for i in range(6)], [0, 1, 1, 0, 1, 1], range(2, 8))
 

@@ -11,13 +11,13 @@ from bertline.encoder.config import Family
 from bertline.encoder.encoder import Layer
 from bertline.encoder.heads import Classifier, Pooling
 from bertline.errors import UsageError
+from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training.device import Placement
 from bertline.training.distillation import pruning as subject
 from bertline.training.distillation.pruning import Width, busy_heads, head_importance, importance, narrow, with_neurons
 from bertline.training.loop import score
 from bertline.training.rows import Rows
-from tests.unit.inference.tiny import tiny_classifier, tiny_tokenizer
 from tests.unit.training.conftest import sentences
 
 CPU = Placement(torch.device("cpu"), torch.float32)

@@ -9,13 +9,13 @@ import numpy as np
 from bertline.data.batching import pad
 from bertline.inference.embed import load_embedder
 from bertline.inference.torch_backend import TorchBackend
+from bertline.testing.tiny import tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training.distillation.run import distil
 from bertline.training.distillation.settings import DistilSettings
 from bertline.training.progress import Silent
 from bertline.training.run import train
 from bertline.training.settings import TrainSettings
-from tests.unit.inference.tiny import tiny_tokenizer
 from tests.unit.training.conftest import sentences
 
 TEXTS = [text for text, _ in sentences(12, seed=5)]

@@ -18,6 +18,7 @@ from bertline.bundle.reference import read_reference
 from bertline.encoder.checkpoint import load_classifier
 from bertline.errors import BundleError, DataError, Interrupted, TrainingError, UsageError
 from bertline.inference import load_predictor
+from bertline.testing.tiny import write_tiny_bundle
 from bertline.training.checkpoint import working_directory
 from bertline.training.distillation.pruning import busy_heads
 from bertline.training.distillation.run import Distilled, distil
@@ -26,7 +27,6 @@ from bertline.training.distillation.teacher import FOLDER
 from bertline.training.progress import Silent, Step
 from bertline.training.run import train
 from bertline.training.settings import TrainSettings
-from tests.unit.inference.tiny import write_tiny_bundle
 from tests.unit.training.conftest import sentences, write_csv
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from bertline.testing.tiny import random_texts, write_tiny_bundle
 from bertline.training.checkpoint import STATE, working_directory
 from bertline.training.distillation.run import distil
 from bertline.training.distillation.settings import DistilSettings
 from bertline.training.progress import Silent
-from tests.unit.inference.tiny import random_texts, write_tiny_bundle
 
 PATIENCE_S = 120.0
 

@@ -12,11 +12,11 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from bertline.encoder.config import EncoderConfig, Family
 from bertline.encoder.heads import Classifier, Pooling
 from bertline.errors import UsageError
+from bertline.testing.tiny import VOCABULARY, tiny_classifier, write_tiny_bundle
 from bertline.text import Tokenizer
 from bertline.training.distillation.settings import DistilSettings
 from bertline.training.distillation.student import begin, chosen_layers, student_of
 from bertline.training.distillation.teacher import Teacher
-from tests.unit.inference.tiny import VOCABULARY, tiny_classifier, write_tiny_bundle
 
 IDS = torch.randint(5, 60, (3, 7), generator=torch.Generator().manual_seed(0))
 ATTEND = torch.ones_like(IDS, dtype=torch.bool)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bertline.evaluation.history import EpochRecord
+from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training.device import place
 from bertline.training.distillation.student import student_of
@@ -22,7 +23,6 @@ from bertline.training.loop import Run, score
 from bertline.training.progress import Silent
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
-from tests.unit.inference.tiny import tiny_classifier, tiny_tokenizer
 from tests.unit.training.conftest import sentences
 
 IDS = torch.randint(5, 60, (4, 7), generator=torch.Generator().manual_seed(0))

@@ -10,4 +10,5 @@ class Clock:
         self.now_s = now_s
 
     def __call__(self) -> float:
+        """The time, in seconds."""
         return self.now_s

@@ -140,6 +140,7 @@ class Broken(WordCounter):
     """Answers nothing, not even the warm-up."""
 
     def check(self, batch: Batch) -> None:
+        """Raise at every batch."""
         raise ComputeFailed("it has no weights")
 
 
@@ -147,6 +148,7 @@ class Buggy(WordCounter):
     """Has an error that nobody foresaw, and whose message quotes the text, at the word ``fail``."""
 
     def check(self, batch: Batch) -> None:
+        """Raise what no code expects."""
         if (batch.ids == ID["fail"]).any():
             raise ValueError("no such word in my secret")
 
@@ -159,6 +161,7 @@ class Gated(WordCounter):
         self.gate, self.entered = threading.Event(), threading.Event()
 
     def compute(self, op: Op, batch: Batch) -> np.ndarray[Any, Any]:
+        """As the others, once the gate is open."""
         self.entered.set()
         assert self.gate.wait(timeout=30), "nobody opened the gate"
         return super().compute(op, batch)
@@ -179,11 +182,13 @@ class ThreadWorker:
 
     @property
     def pid(self) -> int:
+        """Of no process."""
         return 4_000_000  # more than Linux gives
 
     responsive = True
 
     async def start(self) -> Started:
+        """Open the bundle and say what answers."""
         try:
             version = load(self._bundle).version
         except BundleError as error:
@@ -191,6 +196,7 @@ class ThreadWorker:
         return Started(version, "words", self._double.lanes, 64)
 
     async def compute(self, op: Op, batch: Batch, *, alone: bool) -> Reply:
+        """A batch, in a thread."""
         if self._lost:
             raise WorkerLost
         if op is Op.CLASSIFY:
@@ -217,6 +223,7 @@ class ThreadWorker:
             self._on_lost("it ended")
 
     async def stop(self) -> None:
+        """Note that it was stopped."""
         self.stopped = True
 
 

@@ -66,7 +66,8 @@ def tiny_classifier(*, family: Family, labels: int, pooling: Pooling, seed: int 
 def logits_of(classifier: Classifier, batch: Batch) -> np.ndarray[Any, Any]:
     """What PyTorch computes."""
     with torch.inference_mode():
-        return classifier.eval()(torch.from_numpy(batch.ids), torch.from_numpy(batch.attend)).numpy()
+        logits = classifier.eval()(torch.from_numpy(batch.ids), torch.from_numpy(batch.attend))
+    return np.asarray(logits.numpy())
 
 
 def random_texts(number: int, seed: int = 0) -> list[str]:
