@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bertline.cli.settings_flags import with_settings
+from bertline.data.settings import EvaluateSettings
 from bertline.destination import as_destination_error, check_place, check_room, claim
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ EPILOG = "Example: bertline evaluate reviews new-reviews.csv --slice-columns cou
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(epilog=EPILOG)(evaluate)
+    app.command(epilog=EPILOG)(with_settings(EvaluateSettings)(evaluate))
 
 
 def evaluate(
@@ -32,26 +34,7 @@ def evaluate(
         str,
         typer.Argument(metavar="DATA", help="Labelled table: CSV, TSV, JSON lines or Parquet; - is standard input."),
     ],
-    text_column: Annotated[str | None, typer.Option(help="Column of the text; found by name when not given.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the label; found by name.")] = None,
-    slice_columns: Annotated[
-        list[str] | None, typer.Option(help="Break the figures down by this column; may be repeated.")
-    ] = None,
-    format: Annotated[str | None, typer.Option(help="csv, tsv, jsonl or parquet; else by the suffix.")] = None,
-    encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
-    delimiter: Annotated[
-        str | None, typer.Option(help="Delimiter of CSV and TSV, such as ; or tab; found from the header by default.")
-    ] = None,
-    no_header: Annotated[
-        bool,
-        typer.Option(
-            "--no-header",
-            help="CSV and TSV have no header: line 1 is a row, and columns are column_1 and so on.",
-        ),
-    ] = False,
-    skip_bad_rows: Annotated[
-        bool, typer.Option("--skip-bad-rows", help="Leave unusable rows out and count them.")
-    ] = False,
+    settings: EvaluateSettings,
     report: Annotated[Path | None, typer.Option(help="Directory to write report.html and report.json to.")] = None,
     engine: Annotated[
         str | None, typer.Option(help="Engine to measure, torch included; without it the bundle's first.")
@@ -70,18 +53,7 @@ def evaluate(
 
     with _report_place(report):
         predictor = load_predictor(bundle, engine=engine)
-        dataset = read_examples(
-            data,
-            text_column=text_column,
-            label_column=label_column,
-            slice_columns=tuple(slice_columns or ()),
-            format=format,
-            encoding=encoding,
-            delimiter=delimiter,
-            header=not no_header,
-            skip_bad_rows=skip_bad_rows,
-            trainable=False,
-        )
+        dataset = read_examples(data, settings, slice_columns=settings.slice_columns, trainable=False)
         evaluation = _measure(bundle, predictor, dataset.examples, dataset.source)
         for sentence in dataset.spellings:
             typer.echo(f"note: the label {sentence}, and the spellings count as one label", err=True)

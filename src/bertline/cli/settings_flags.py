@@ -19,11 +19,12 @@ from bertline.config import load_settings
 
 
 def with_settings(
-    model: type[BaseModel], component: str, **others: type[BaseModel]
+    model: type[BaseModel], component: str | None = None, **others: type[BaseModel]
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command one flag per field of ``model``; its parameter ``settings`` receives the loaded settings.
 
-    A flag that is not given leaves the value to the environment, ``bertline.toml`` and the default, in this order.
+    A flag that is not given leaves the value to the environment, ``bertline.toml`` and the default, in this order;
+    without a ``component``, to the default alone.
     ``others`` are further components of the command by name, whose flags begin with it (``--tls-key``); the parameter
     of that name receives them.
     """
@@ -38,7 +39,7 @@ def with_settings(
 
         def run(**given: Any) -> Any:
             values = {name: _plain(given.pop(name)) for name in model.model_fields}
-            loaded: dict[str, Any] = {"settings": load_settings(model, component, values)}
+            loaded: dict[str, Any] = {"settings": _load(model, component, values)}
             for other, its in others.items():
                 values = {name: _plain(given.pop(f"{other}_{name}", None)) for name in its.model_fields}
                 loaded[other] = load_settings(its, other, values, flag_prefix=f"{other}-")
@@ -50,6 +51,12 @@ def with_settings(
         return run
 
     return decorate
+
+
+def _load(model: type[BaseModel], component: str | None, values: dict[str, Any]) -> BaseModel:
+    if component is not None:
+        return load_settings(model, component, values)
+    return model(**{name: value for name, value in values.items() if value is not None})
 
 
 def _flag(name: str, field: FieldInfo, panel: str = "Settings") -> inspect.Parameter:

@@ -22,7 +22,7 @@ from bertline.data.columns import (
 from bertline.data.formats import STANDARD, Location, format_of, name_of
 from bertline.data.names import told_apart
 from bertline.data.rows import BadRow, BadRows, Row
-from bertline.data.table import read_rows
+from bertline.data.settings import AS_FOUND, LabelledTableSettings
 from bertline.errors import DataError
 
 LOOKAHEAD_ROWS = 100  # whose keys are a JSON lines file's columns
@@ -53,16 +53,10 @@ class Dataset:
 
 def read_examples(
     source: Location,
+    table: LabelledTableSettings = AS_FOUND,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
     group_column: str | None = None,
     slice_columns: Sequence[str] = (),
-    format: str | None = None,
-    encoding: str = "utf-8",
-    delimiter: str | None = None,
-    header: bool = True,
-    skip_bad_rows: bool = False,
     trainable: bool = True,
     like: Dataset | None = None,
 ) -> Dataset:
@@ -70,15 +64,9 @@ def read_examples(
 
     Args:
         source: a path or ``-``.
-        text_column: found by name when not given.
-        label_column: found by name when not given.
+        table: how it is read; columns that it does not name are found by name.
         group_column: rows that share a value here belong together; a null belongs to itself.
         slice_columns: columns to keep in ``Example.fields``.
-        format: as for ``read_rows``.
-        encoding: as for ``read_rows``.
-        delimiter: as for ``read_rows``.
-        header: as for ``read_rows``.
-        skip_bad_rows: leave bad rows out and count them in ``Dataset.skipped``, instead of raising.
         trainable: ask for two labels or more, one of them with two examples or more. False for a table to
             evaluate on.
         like: a table whose columns are taken here too, where this one has them.
@@ -87,13 +75,14 @@ def read_examples(
         DataError: the table cannot be read, a column is not there or in doubt, rows are bad, or there is
         nothing to learn.
     """
-    name, kind = name_of(source, "input"), format_of(source, format)
+    name, kind = name_of(source, "input"), format_of(source, table.format)
     bad = BadRows(name, "row" if kind == "parquet" else "line")
-    rows = read_rows(source, format=format, encoding=encoding, delimiter=delimiter, header=header)
+    rows, header = table.rows(source), not table.no_header
     head = _lookahead(rows)
     seen = tuple(dict.fromkeys(column for row in head if isinstance(row, Row) for column in row.values))
     if not seen:
-        raise _nothing(name, kind, head, bad, skip_bad_rows, header)
+        raise _nothing(name, kind, head, bad, table.skip_bad_rows, header)
+    text_column, label_column = table.text_column, table.label_column
     if like is not None:
         text_column = text_column or (like.text_column if like.text_column in seen else None)
         label_column = label_column or (like.label_column if like.label_column in seen else None)
@@ -109,8 +98,8 @@ def read_examples(
             examples.append(one)
             if isinstance(row, Row) and isinstance(label := row.values[columns.label], str):
                 spelt.setdefault(one.label, {})[label.strip()] = None
-    if bad and (not skip_bad_rows or not examples):
-        raise bad.error(skipped=skip_bad_rows)
+    if bad and (not table.skip_bad_rows or not examples):
+        raise bad.error(skipped=table.skip_bad_rows)
     if trainable:
         _check_labels(examples, columns)
     return Dataset(name, tuple(examples), columns.text, columns.label, dict(bad.counts), _spellings(spelt))
@@ -126,16 +115,7 @@ def _spellings(spelt: Mapping[str, Mapping[str, None]]) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def check_head(
-    source: Location,
-    *,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    format: str | None = None,
-    encoding: str = "utf-8",
-    delimiter: str | None = None,
-    header: bool = True,
-) -> None:
+def check_head(source: Location, table: LabelledTableSettings) -> None:
     """Read the first rows of a file alone: can it be read, and has it these columns? Pipes are not touched.
 
     Which of several columns it may be, another table can tell.
@@ -145,10 +125,11 @@ def check_head(
     """
     if source == STANDARD or (Path(source).exists() and not Path(source).is_file()):
         return
-    head = _lookahead(read_rows(source, format=format, encoding=encoding, delimiter=delimiter, header=header))
+    head = _lookahead(table.rows(source))
     seen = tuple(dict.fromkeys(column for row in head if isinstance(row, Row) for column in row.values))
-    name, hint = name_of(source, "input"), hint_of(format_of(source, format), seen, header=header)
-    for what, names, given in (("text", TEXT_NAMES, text_column), ("label", LABEL_NAMES, label_column)):
+    name = name_of(source, "input")
+    hint = hint_of(format_of(source, table.format), seen, header=not table.no_header)
+    for what, names, given in (("text", TEXT_NAMES, table.text_column), ("label", LABEL_NAMES, table.label_column)):
         if seen and (given is not None or len(candidates(seen, names)) < 2):
             find_column(name, seen, given, names, what, hint)
 

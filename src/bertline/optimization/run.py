@@ -69,7 +69,7 @@ def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
     """
     check_report_package()
     if settings.unlabelled:
-        check_heads(None, settings.tables())
+        check_heads(None, settings)
     if settings.student is not None:
         load(settings.student, verify=False)
     folders = [bundle.path, *([] if settings.student is None else [settings.student])]
@@ -128,7 +128,7 @@ class Bench:
             self.networks[STUDENT] = self._student(settings.student)
         texts: tuple[str, ...] = ()
         if settings.unlabelled:
-            texts = read_transfer(None, settings.tables(), ()).texts
+            texts = read_transfer(None, settings, ()).texts
         self.unlabelled = self.reader.read(texts)
         self.workshop = Workshop(work, self.tuning, self._pruned(), bundle.manifest.temperature)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from bertline.data.duplicates import cross_duplicates
 from bertline.data.examples import Dataset, Example, check_head, read_examples
 from bertline.data.fingerprint import Fingerprint, fingerprint
-from bertline.data.formats import format_beside
 from bertline.data.labels import Labels
 from bertline.data.names import canonical
 from bertline.data.split import stratified_split
@@ -48,7 +47,7 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
         DataError: the table or one of its rows cannot be used, or too few rows are left to train or evaluate.
     """
     if settings.eval_data is not None:  # before all of DATA is read
-        _check_evaluation(settings.eval_data, settings)
+        check_head(str(settings.eval_data), settings.beside(settings.eval_data))
     dataset = _read(source, settings)
     labels = Labels.of(dataset.examples)
     facts = _reading_facts(dataset)
@@ -97,29 +96,11 @@ def cut_fact(rows: Sequence[Rows], settings: TrainSettings) -> tuple[str, str]:
 def _read(source: str | Path, settings: TrainSettings, like: Dataset | None = None) -> Dataset:
     return read_examples(
         str(source),
-        text_column=settings.text_column,
-        label_column=settings.label_column,
+        settings,
         group_column=settings.group_column,
         slice_columns=settings.slice_columns,
-        format=settings.format,
-        encoding=settings.encoding,
-        delimiter=settings.delimiter,
-        header=not settings.no_header,
-        skip_bad_rows=settings.skip_bad_rows,
         trainable=like is None,
         like=like,
-    )
-
-
-def _check_evaluation(path: Path, settings: TrainSettings) -> None:
-    check_head(
-        str(path),
-        text_column=settings.text_column,
-        label_column=settings.label_column,
-        format=format_beside(path, settings.format),
-        encoding=settings.encoding,
-        delimiter=settings.delimiter,
-        header=not settings.no_header,
     )
 
 
@@ -142,8 +123,7 @@ def _split(
 
 
 def _read_evaluation(path: Path, dataset: Dataset, labels: Labels, settings: TrainSettings) -> tuple[Example, ...]:
-    format = {"format": format_beside(path, settings.format)}
-    evaluation = _read(path, settings.model_copy(update=format), like=dataset).examples
+    evaluation = _read(path, settings.beside(path), like=dataset).examples
     if not any(one.label in labels for one in evaluation):
         raise DataError(
             f"{path} line {evaluation[0].line} has the label {evaluation[0].label!r}, and no row has one of the "

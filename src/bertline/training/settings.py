@@ -3,31 +3,17 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from bertline.data.settings import EvaluateSettings
 
 
-class TrainSettings(BaseModel):
+class TrainSettings(EvaluateSettings):
     """One fine-tuning run. The defaults come from the measurements in ``docs/log.md``."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
     model: str = Field("all-MiniLM-L6-v2", description="a checkpoint directory, an installed model's name or a hub id")
-    text_column: str | None = Field(None, description="column of the text; found by name when not given")
-    label_column: str | None = Field(None, description="column of the label; found by name when not given")
     group_column: str | None = Field(None, description="rows with one value here stay in one split")
-    slice_columns: tuple[str, ...] = Field((), description="columns by whose values the report breaks the figures down")
     eval_data: Path | None = Field(None, description="a test table of its own; otherwise part of DATA is held out")
-    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(
-        None, description="format of DATA and of tables whose suffix gives none; by default the suffix decides"
-    )
-    encoding: str = Field("utf-8", description="encoding of all text files; UTF-16 and UTF-32 are detected")
-    delimiter: str | None = Field(
-        None, description="delimiter of CSV and TSV, such as ; or tab; found from the header by default"
-    )
-    no_header: bool = Field(
-        False, description="CSV and TSV have no header: line 1 is a row, and columns are column_1 and so on"
-    )
-    skip_bad_rows: bool = Field(False, description="leave unusable rows out and count them, instead of stopping")
     validation_ratio: float = Field(0.1, gt=0, lt=0.5, description="share of the rows that early stopping looks at")
     test_ratio: float = Field(0.1, gt=0, lt=0.5, description="share held out for the reported figures")
     reference_rows: int = Field(

@@ -9,10 +9,17 @@ from typing import Any
 import pytest
 
 from bertline.data.examples import Dataset, Example, read_examples
+from bertline.data.settings import LabelledTableSettings
 from bertline.data.table import open_writer
 from bertline.errors import DataError
 
 SOUND = "good,pos\nbad,neg\nfine,pos\npoor,neg\n"
+
+
+def read_as(name: str, **options: Any) -> Dataset:
+    """Read with some of the table's settings, and what is the reader's own."""
+    own = {one: options.pop(one) for one in ("group_column", "slice_columns", "trainable", "like") if one in options}
+    return read_examples(name, LabelledTableSettings(**options), **own)
 
 
 @pytest.fixture
@@ -22,7 +29,7 @@ def csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def read(content: str | bytes, **options: Any) -> Dataset:
         Path("t.csv").write_bytes(content.encode() if isinstance(content, str) else content)
-        return read_examples("t.csv", **options)
+        return read_as("t.csv", **options)
 
     return read
 
@@ -34,7 +41,7 @@ def jsonl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def read(objects: list[Any], **options: Any) -> Dataset:
         Path("t.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in objects))
-        return read_examples("t.jsonl", **options)
+        return read_as("t.jsonl", **options)
 
     return read
 

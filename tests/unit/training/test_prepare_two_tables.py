@@ -94,7 +94,7 @@ def test_optimize_reads_its_tables_as_it_is_told(tmp_path: Path, said: str) -> N
     settings, form, suffix, encoding = SAID[said]
     path = write(tmp_path / f"more.{suffix}", form(TRAIN), encoding)
     given = {name: value for name, value in settings.items() if name != "label_column"}
-    tables = OptimizeSettings(unlabelled=(str(path),), **given).tables()
+    tables = OptimizeSettings(unlabelled=(str(path),), **given)
     assert len(read_transfer(None, tables, ()).texts) == len(TRAIN)
 
 

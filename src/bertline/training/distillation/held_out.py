@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from bertline.bundle import Bundle
 from bertline.bundle.reference import ReferenceRows, read_reference
 from bertline.data.examples import Example, read_examples
-from bertline.data.formats import format_beside
 from bertline.data.labels import Labels
 from bertline.data.split import stratified_split
 from bertline.errors import DataError, UsageError
@@ -55,17 +54,8 @@ def read_held_out(bundle: Bundle, settings: DistilSettings) -> HeldOut:
 
 
 def _halves(bundle: Bundle, settings: DistilSettings) -> HeldOut:
-    dataset = read_examples(
-        str(settings.eval_data),
-        text_column=settings.text_column,
-        label_column=settings.label_column,
-        format=format_beside(str(settings.eval_data), settings.format),
-        encoding=settings.encoding,
-        delimiter=settings.delimiter,
-        header=not settings.no_header,
-        skip_bad_rows=settings.skip_bad_rows,
-        trainable=False,
-    )
+    source = str(settings.eval_data)
+    dataset = read_examples(source, settings.beside(source), trainable=False)
     place = Labels(tuple(bundle.manifest.labels)).places
     examples = [one for one in dataset.examples if one.label in place]
     if not examples:

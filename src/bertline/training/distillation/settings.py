@@ -3,17 +3,16 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from bertline.data.settings import LabelledTableSettings, UnlabelledSettings
 from bertline.training.settings import TrainSettings
 
 LAYERS = 3  # of a student that starts from its teacher's, when nothing is asked for
 
 
-class DistilSettings(BaseModel):
+class DistilSettings(UnlabelledSettings, LabelledTableSettings):
     """One distillation. The defaults come from the measurements in ``docs/log.md``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     layers: int | None = Field(
         None,
@@ -33,26 +32,9 @@ class DistilSettings(BaseModel):
     start: Path | None = Field(
         None, description="a student of this teacher to go on from, instead of the teacher's layers"
     )
-    unlabelled: tuple[str, ...] = Field(
-        (), description="a table with a text column, or a .txt file with a text on each line; may be repeated"
-    )
-    text_column: str | None = Field(None, description="column of the text; found by name when not given")
-    label_column: str | None = Field(None, description="column of the label in --eval-data; found by name")
     eval_data: Path | None = Field(
         None, description="labelled rows to measure on, half of them to choose the epoch; else the bundle's own"
     )
-    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(
-        None, description="format of DATA and of tables whose suffix gives none; by default the suffix decides"
-    )
-    encoding: str = Field("utf-8", description="encoding of all text files; UTF-16 and UTF-32 are detected")
-    delimiter: str | None = Field(
-        None, description="delimiter of CSV and TSV, such as ; or tab; found from the header by default"
-    )
-    no_header: bool = Field(
-        False, description="CSV and TSV have no header: line 1 is a row, and columns are column_1 and so on"
-    )
-    skip_bad_rows: bool = Field(False, description="leave unusable rows out and count them, instead of stopping")
-
     epochs: int = Field(4, ge=1, description="passes over the texts")
     patience: int = Field(2, ge=1, description="epochs that come no closer to the teacher before stopping")
     batch_tokens: int = Field(1024, ge=16, description="padded tokens of a batch")

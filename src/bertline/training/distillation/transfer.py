@@ -13,11 +13,11 @@ from bertline.data.columns import TEXT_NAMES, find_column, hint_of, text_fault
 from bertline.data.decoding import lines_of, text_of
 from bertline.data.duplicates import cross_duplicates
 from bertline.data.examples import LOOKAHEAD_ROWS
-from bertline.data.formats import STANDARD, format_beside, format_of, name_of
+from bertline.data.formats import STANDARD, format_of, name_of
 from bertline.data.rows import BadRow, BadRows, Row, line_fault
-from bertline.data.table import open_table, read_rows
+from bertline.data.settings import UnlabelledSettings
+from bertline.data.table import open_table
 from bertline.errors import DataError, UsageError
-from bertline.training.distillation.settings import DistilSettings
 
 PLAIN = ".txt"
 
@@ -31,7 +31,7 @@ class Transfer:
     facts: tuple[tuple[str, str], ...]
 
 
-def read_transfer(data: str | None, settings: DistilSettings, held_out: Sequence[str]) -> Transfer:
+def read_transfer(data: str | None, settings: UnlabelledSettings, held_out: Sequence[str]) -> Transfer:
     """The texts of ``data`` and ``settings.unlabelled`` that repeat none of the ``held_out`` ones.
 
     Raises:
@@ -43,7 +43,7 @@ def read_transfer(data: str | None, settings: DistilSettings, held_out: Sequence
     read = skipped = 0
     for source in sources:
         bad = BadRows(name_of(source, "input"))
-        for line, text in _texts(source, settings, bad, _format(source, data, settings)):
+        for line, text in _texts(source, _own(source, data, settings), bad):
             first.setdefault(text, line)
             read += 1
         if bad and not settings.skip_bad_rows:
@@ -64,7 +64,7 @@ def read_transfer(data: str | None, settings: DistilSettings, held_out: Sequence
     return Transfer(kept, tuple(first[text] for text in kept), facts)
 
 
-def check_heads(data: str | None, settings: DistilSettings) -> None:
+def check_heads(data: str | None, settings: UnlabelledSettings) -> None:
     """Read the first text of each file alone: before the first one is read to its end, what is wrong with the last.
 
     Raises:
@@ -72,16 +72,21 @@ def check_heads(data: str | None, settings: DistilSettings) -> None:
     """
     for source in _sources(data, settings):
         if source != STANDARD and (Path(source).is_file() or not Path(source).exists()):  # a pipe can be read once only
-            next(iter(_texts(source, settings, BadRows(source), _format(source, data, settings))), None)
+            next(iter(_texts(source, _own(source, data, settings), BadRows(source))), None)
 
 
-def _format(source: str, data: str | None, settings: DistilSettings) -> str | None:
+def _own(source: str, data: str | None, settings: UnlabelledSettings) -> UnlabelledSettings:
+    """How one of the files is read."""
     if source == data:
-        return settings.format
-    return None if Path(source).suffix.lower() == PLAIN else format_beside(source, settings.format)
+        return settings
+    return settings.model_copy(update={"format": None}) if _is_plain(source) else settings.beside(source)
 
 
-def _sources(data: str | None, settings: DistilSettings) -> list[str]:
+def _is_plain(source: str) -> bool:
+    return Path(source).suffix.lower() == PLAIN
+
+
+def _sources(data: str | None, settings: UnlabelledSettings) -> list[str]:
     sources = [*([data] if data is not None else []), *settings.unlabelled]
     if not sources:
         raise UsageError("there are no texts to distil with: give a table as DATA, or --unlabelled FILE")
@@ -93,10 +98,10 @@ def fingerprint(texts: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
 
 
-def _texts(source: str, settings: DistilSettings, bad: BadRows, format: str | None) -> Iterator[tuple[int, str]]:
-    if format is None and Path(source).suffix.lower() == PLAIN:
+def _texts(source: str, settings: UnlabelledSettings, bad: BadRows) -> Iterator[tuple[int, str]]:
+    if settings.format is None and _is_plain(source):
         return _plain_texts(source, settings.encoding, bad)
-    return _table_texts(source, settings, bad, format)
+    return _table_texts(source, settings, bad)
 
 
 def _plain_texts(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int, str]]:
@@ -110,17 +115,17 @@ def _plain_texts(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int
                 yield number, line.strip()
 
 
-def _table_texts(source: str, settings: DistilSettings, bad: BadRows, format: str | None) -> Iterator[tuple[int, str]]:
-    header = not settings.no_header
-    rows = read_rows(source, format=format, encoding=settings.encoding, delimiter=settings.delimiter, header=header)
+def _table_texts(source: str, settings: UnlabelledSettings, bad: BadRows) -> Iterator[tuple[int, str]]:
+    rows = settings.rows(source)
     head = list(islice(rows, LOOKAHEAD_ROWS))
     columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     name = name_of(source, "input")
-    kind = format_of(source, format)
+    kind = format_of(source, settings.format)
     bad.place = "row" if kind == "parquet" else "line"
     if not columns:
         raise DataError(f"{name} has no rows: give rows with a text")
-    column = find_column(name, columns, settings.text_column, TEXT_NAMES, "text", hint_of(kind, columns, header=header))
+    hint = hint_of(kind, columns, header=not settings.no_header)
+    column = find_column(name, columns, settings.text_column, TEXT_NAMES, "text", hint)
     for row in chain(head, rows):
         if isinstance(row, BadRow):
             bad.add(row)

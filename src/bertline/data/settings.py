@@ -1,0 +1,62 @@
+"""How a table is read: the settings that every command over tables shares, each with its one description."""
+
+from collections.abc import Iterator
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bertline.data.formats import Format, Location, format_beside
+from bertline.data.rows import BadRow, Row
+from bertline.data.table import read_rows
+
+
+class TableSettings(BaseModel):
+    """A table with a column of text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    text_column: str | None = Field(None, description="column of the text; found by name when not given")
+    format: Format | None = Field(
+        None, description="format of DATA and of tables whose suffix gives none; by default the suffix decides"
+    )
+    encoding: str = Field("utf-8", description="encoding of all text files; UTF-16 and UTF-32 are detected")
+    delimiter: str | None = Field(
+        None, description="delimiter of CSV and TSV, such as ; or tab; found from the header by default"
+    )
+    no_header: bool = Field(
+        False, description="CSV and TSV have no header: line 1 is a row, and columns are column_1 and so on"
+    )
+    skip_bad_rows: bool = Field(False, description="leave unusable rows out and count them, instead of stopping")
+
+    def rows(self, source: Location) -> Iterator[Row | BadRow]:
+        """The rows of ``source``, as ``read_rows`` gives them."""
+        return read_rows(
+            source, format=self.format, encoding=self.encoding, delimiter=self.delimiter, header=not self.no_header
+        )
+
+    def beside(self, source: Location) -> Self:
+        """The settings of a table beside DATA: its suffix says its format, and ``format`` only if it has none."""
+        return self.model_copy(update={"format": format_beside(source, self.format)})
+
+
+class LabelledTableSettings(TableSettings):
+    """A table with a column of text and one of labels."""
+
+    label_column: str | None = Field(None, description="column of the label; found by name when not given")
+
+
+AS_FOUND = LabelledTableSettings()  # every setting has its default
+
+
+class EvaluateSettings(LabelledTableSettings):
+    """A labelled table whose figures are broken down."""
+
+    slice_columns: tuple[str, ...] = Field((), description="columns by whose values the report breaks the figures down")
+
+
+class UnlabelledSettings(TableSettings):
+    """Files of text without labels."""
+
+    unlabelled: tuple[str, ...] = Field(
+        (), description="a table with a text column, or a .txt file with a text on each line; may be repeated"
+    )
