@@ -13,7 +13,7 @@ from bertline.service.guard.client import Scope
 from bertline.service.guard.clients import Clients, new_client
 from bertline.service.guard.issuer import GRANT, Issuer
 from bertline.service.guard.signing import SigningKeys
-from bertline.service.guard.store import Store
+from bertline.service.guard.store import CredentialStore
 from bertline.service.guard.token_request import TokenRequest
 
 ISSUER, AUDIENCE = "http://127.0.0.1", "bertline"
@@ -71,7 +71,7 @@ def _database() -> str:
 
 def _bearer() -> str:
     """A token as the server's own endpoint gives them."""
-    with Store(_database()) as store:
+    with CredentialStore(_database()) as store:
         client, secret = new_client("benchmark", frozenset({Scope.PREDICT}), now_s=0)
         store.add_client(client)
         issuer = Issuer(SigningKeys(store, ISSUER, lifetime_s=LIFETIME_S), Clients(store), AUDIENCE)

@@ -18,7 +18,7 @@ from bertline.service.limits.buckets import Charge
 from bertline.service.limits.grouped import Grouped
 from bertline.service.limits.in_database import InDatabase
 from bertline.service.limits.in_redis import InRedis
-from bertline.service.limits.ledger import Limits
+from bertline.service.limits.ledger import Ledgers
 from bertline.service.limits.middleware import LimitPerClient
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.limits.store import Outage, SharedStore
@@ -44,7 +44,7 @@ class Named:
         await self._app(scope, receive, send)
 
 
-def guarded(app: FastAPI, limits: Limits) -> FastAPI:
+def guarded(app: FastAPI, limits: Ledgers) -> FastAPI:
     """The app, behind the limits."""
     measuring = app.state.serving.measuring
     app.add_middleware(LimitPerClient, limits=limits, refuse=REFUSE, on_refused=measuring.refused)
@@ -52,22 +52,22 @@ def guarded(app: FastAPI, limits: Limits) -> FastAPI:
     return app
 
 
-def app_of(serving: Serving, limits: Limits) -> FastAPI:
+def app_of(serving: Serving, limits: Ledgers) -> FastAPI:
     """The app for these models, behind the limits."""
     return guarded(create_app(serving), limits)
 
 
 @contextmanager
-def limited_client(limits: Limits, model: WordCounter | None = None) -> Iterator[TestClient]:
+def limited_client(limits: Ledgers, model: WordCounter | None = None) -> Iterator[TestClient]:
     """A client of the app."""
     serving = serving_of({"reviews": model or WordCounter()})
     with TestClient(app_of(serving, limits), client=("192.0.2.1", 50_000)) as client:
         yield until_ready(client)
 
 
-def limits_of(clock: Clock | None = None, **settings: Any) -> Limits:
+def limits_of(clock: Clock | None = None, **settings: Any) -> Ledgers:
     """Limits whose time stands still."""
-    return Limits(LimitSettings(**settings), clock=clock or Clock())
+    return Ledgers(LimitSettings(**settings), clock=clock or Clock())
 
 
 def keep(barrier: Barrier) -> None:

@@ -14,7 +14,7 @@ from bertline.service.guard import api_keys as module
 from bertline.service.guard import credentials
 from bertline.service.guard.api_keys import ApiKeys, new_key
 from bertline.service.guard.client import Client, Scope
-from bertline.service.guard.store import Store
+from bertline.service.guard.store import CredentialStore
 from bertline.service.problems import status_of
 from bertline.serving.problems import Code, Problem
 from bertline.testing.clock import Clock
@@ -29,17 +29,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(f"sqlite:///{tmp_path / 'auth.db'}") as one:
+def store(tmp_path: Path) -> Iterator[CredentialStore]:
+    with CredentialStore(f"sqlite:///{tmp_path / 'auth.db'}") as one:
         yield one
 
 
 @pytest.fixture
-def keys(store: Store, clock: Clock) -> ApiKeys:
+def keys(store: CredentialStore, clock: Clock) -> ApiKeys:
     return ApiKeys(store, clock=clock, now=clock)
 
 
-def added(store: Store, clock: Clock, lifetime_s: int | None = None) -> str:
+def added(store: CredentialStore, clock: Clock, lifetime_s: int | None = None) -> str:
     record, text = new_key("dashboard", SCOPES, now_s=int(clock()), lifetime_s=lifetime_s)
     store.add_api_key(record)
     return text
@@ -52,13 +52,15 @@ async def refusal(keys: ApiKeys, key: str) -> Problem:
 
 
 def test_a_key_stands_for_a_client_that_is_called_by_its_public_beginning(
-    store: Store, clock: Clock, keys: ApiKeys
+    store: CredentialStore, clock: Clock, keys: ApiKeys
 ) -> None:
     key = added(store, clock)
     assert asyncio.run(keys.client(key)) == Client(key[:11], SCOPES, "key")
 
 
-def test_a_key_works_at_once_although_the_table_was_read_before(store: Store, clock: Clock, keys: ApiKeys) -> None:
+def test_a_key_works_at_once_although_the_table_was_read_before(
+    store: CredentialStore, clock: Clock, keys: ApiKeys
+) -> None:
     async def story() -> None:
         await keys.client(added(store, clock))
         clock.now_s += 1
@@ -68,7 +70,7 @@ def test_a_key_works_at_once_although_the_table_was_read_before(store: Store, cl
 
 
 def test_a_revoked_key_is_refused_in_every_process_within_five_seconds(
-    store: Store, clock: Clock, keys: ApiKeys
+    store: CredentialStore, clock: Clock, keys: ApiKeys
 ) -> None:
     other = ApiKeys(store, clock=clock, now=clock)
     key = added(store, clock)
@@ -88,7 +90,9 @@ def test_a_revoked_key_is_refused_in_every_process_within_five_seconds(
     asyncio.run(story())
 
 
-def test_a_key_is_refused_from_the_second_on_in_which_it_expires(store: Store, clock: Clock, keys: ApiKeys) -> None:
+def test_a_key_is_refused_from_the_second_on_in_which_it_expires(
+    store: CredentialStore, clock: Clock, keys: ApiKeys
+) -> None:
     key = added(store, clock, lifetime_s=2)
 
     async def story() -> None:
@@ -113,7 +117,7 @@ def test_a_key_is_refused_from_the_second_on_in_which_it_expires(store: Store, c
     ],
 )
 def test_what_is_no_key_is_refused_in_one_sentence_with_a_challenge(
-    change: object, sentence: str, store: Store, clock: Clock, keys: ApiKeys
+    change: object, sentence: str, store: CredentialStore, clock: Clock, keys: ApiKeys
 ) -> None:
     assert callable(change)
     problem = asyncio.run(refusal(keys, change(added(store, clock))))
@@ -125,7 +129,7 @@ def test_what_is_no_key_is_refused_in_one_sentence_with_a_challenge(
 
 
 def test_another_secret_with_the_id_of_a_key_is_refused_like_an_unknown_one(
-    store: Store, clock: Clock, keys: ApiKeys
+    store: CredentialStore, clock: Clock, keys: ApiKeys
 ) -> None:
     key = added(store, clock)
     body = key[:12] + credentials.new(credentials.API_KEY).text[12:55]
@@ -136,7 +140,7 @@ def test_another_secret_with_the_id_of_a_key_is_refused_like_an_unknown_one(
 
 
 def test_an_unknown_key_is_compared_like_a_known_one(
-    store: Store, clock: Clock, keys: ApiKeys, monkeypatch: pytest.MonkeyPatch
+    store: CredentialStore, clock: Clock, keys: ApiKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared: list[str | None] = []
     real = credentials.matches
@@ -152,7 +156,7 @@ def test_an_unknown_key_is_compared_like_a_known_one(
 
 
 def test_unknown_keys_have_the_table_read_once_a_second_at_most(
-    store: Store, clock: Clock, keys: ApiKeys, monkeypatch: pytest.MonkeyPatch
+    store: CredentialStore, clock: Clock, keys: ApiKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readings = 0
     real = store.api_keys
@@ -175,7 +179,7 @@ def test_unknown_keys_have_the_table_read_once_a_second_at_most(
 
 
 def test_the_day_of_the_last_use_is_written_once_a_day(
-    store: Store, clock: Clock, keys: ApiKeys, monkeypatch: pytest.MonkeyPatch
+    store: CredentialStore, clock: Clock, keys: ApiKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days: list[date] = []
     real = store.api_key_used
@@ -202,7 +206,7 @@ def test_the_day_of_the_last_use_is_written_once_a_day(
 
 
 def test_a_use_that_cannot_be_noted_is_a_warning_and_no_refusal(
-    store: Store, clock: Clock, keys: ApiKeys, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    store: CredentialStore, clock: Clock, keys: ApiKeys, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
 
@@ -222,7 +226,7 @@ def test_known_keys_go_on_while_postgresql_is_away_and_new_ones_work_when_it_is_
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    with cluster() as server, Store(server.url) as store:
+    with cluster() as server, CredentialStore(server.url) as store:
         keys = ApiKeys(store, clock=clock, now=clock)
         key = added(store, clock)
 
@@ -250,7 +254,7 @@ def test_known_keys_go_on_while_postgresql_is_away_and_new_ones_work_when_it_is_
 
 
 def test_the_secret_is_nowhere_but_with_its_owner(
-    store: Store, clock: Clock, keys: ApiKeys, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    store: CredentialStore, clock: Clock, keys: ApiKeys, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     record, key = new_key("dashboard", SCOPES, now_s=int(clock()))
@@ -272,7 +276,7 @@ def test_the_secret_is_nowhere_but_with_its_owner(
     assert not [one for one in seen if secret in one or secret[:43] in one]
 
 
-def test_the_database_is_not_asked_for_a_second_request(store: Store, clock: Clock, keys: ApiKeys) -> None:
+def test_the_database_is_not_asked_for_a_second_request(store: CredentialStore, clock: Clock, keys: ApiKeys) -> None:
     record, key = new_key("one", SCOPES, now_s=int(clock()))
     store.add_api_key(record)
 

@@ -18,7 +18,7 @@ from bertline.service.guard import store as module
 from bertline.service.guard.client import Scope
 from bertline.service.guard.records import ApiKeyRecord, ClientRecord, SigningKeyRecord
 from bertline.service.guard.signing import SigningKeys, rotate
-from bertline.service.guard.store import AuthDatabaseError, Store, default_url
+from bertline.service.guard.store import AuthDatabaseError, CredentialStore, default_url
 from tests.service.postgres import new_database, postgres_url
 
 __all__ = ["postgres_url"]  # the fixture
@@ -38,12 +38,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    with Store(url) as one:
+def store(url: str) -> Iterator[CredentialStore]:
+    with CredentialStore(url) as one:
         yield one
 
 
-def test_clients_come_back_as_they_were_kept(store: Store) -> None:
+def test_clients_come_back_as_they_were_kept(store: CredentialStore) -> None:
     other = ClientRecord("blc_bbbbbbbb", "O'Hara; DROP TABLE", frozenset(Scope), HASH, 1_790_000_001)
     store.add_client(other)
     store.add_client(CLIENT)
@@ -55,14 +55,14 @@ def test_clients_come_back_as_they_were_kept(store: Store) -> None:
     assert store.clients() == [CLIENT]
 
 
-def test_api_keys_come_back_as_they_were_kept(store: Store) -> None:
+def test_api_keys_come_back_as_they_were_kept(store: CredentialStore) -> None:
     endless = ApiKeyRecord("bl_bbbbbbbb", "é 日本", frozenset({Scope.ADMIN}), HASH, 1_790_000_001)
     store.add_api_key(endless)
     store.add_api_key(KEY)
     assert store.api_keys() == [KEY, endless]
 
 
-def test_a_revoked_key_stays_in_the_list_with_the_time_of_the_first_revocation(store: Store) -> None:
+def test_a_revoked_key_stays_in_the_list_with_the_time_of_the_first_revocation(store: CredentialStore) -> None:
     store.add_api_key(KEY)
     assert store.revoke_api_key(KEY.id, 1_790_000_100)
     assert store.revoke_api_key(KEY.id, 1_790_000_200)
@@ -70,14 +70,14 @@ def test_a_revoked_key_stays_in_the_list_with_the_time_of_the_first_revocation(s
     assert store.api_keys()[0].revoked_s == 1_790_000_100
 
 
-def test_the_day_of_the_last_use_never_goes_back(store: Store) -> None:
+def test_the_day_of_the_last_use_never_goes_back(store: CredentialStore) -> None:
     store.add_api_key(KEY)
     for day in (date(2026, 10, 2), date(2026, 10, 3), date(2026, 10, 1)):
         store.api_key_used(KEY.id, day)
     assert store.api_keys()[0].last_used == date(2026, 10, 3)
 
 
-def test_a_generation_of_signing_keys_is_written_once(store: Store) -> None:
+def test_a_generation_of_signing_keys_is_written_once(store: CredentialStore) -> None:
     assert store.add_signing_key(SIGNING)
     assert not store.add_signing_key(SigningKeyRecord(1, "another", "another", 1_790_000_000, 1_790_000_600))
     second = SigningKeyRecord(2, "a-second", "another", 1_790_000_000, 1_790_000_600)
@@ -88,13 +88,13 @@ def test_a_generation_of_signing_keys_is_written_once(store: Store) -> None:
 
 
 def test_what_is_kept_is_there_the_next_time(url: str) -> None:
-    with Store(url) as first:
+    with CredentialStore(url) as first:
         first.add_client(CLIENT)
-    with Store(url) as second:
+    with CredentialStore(url) as second:
         assert second.clients() == [CLIENT]
 
 
-def test_a_scope_of_a_newer_version_means_nothing_here(store: Store) -> None:
+def test_a_scope_of_a_newer_version_means_nothing_here(store: CredentialStore) -> None:
     store.add_client(CLIENT)
     with store._transaction() as connection:
         connection.execute(sql.update(module.CLIENTS).values(scopes="predict conquer"))
@@ -102,27 +102,27 @@ def test_a_scope_of_a_newer_version_means_nothing_here(store: Store) -> None:
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(url: str) -> None:
-    with Store(url) as one, one._transaction() as connection:
+    with CredentialStore(url) as one, one._transaction() as connection:
         connection.execute(sql.update(module.SCHEMA).values(version=7))
     with pytest.raises(
         AuthDatabaseError, match="has version 7 and this bertline knows version 1: install the bertline"
     ):
-        Store(url)
+        CredentialStore(url)
 
 
 def test_an_older_database_is_brought_up_to_date_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Store(url) as one:
+    with CredentialStore(url) as one:
         one.add_client(CLIENT)
     steps: list[int] = []
     monkeypatch.setattr(module, "STEPS", (*module.STEPS, lambda _: steps.append(2), lambda _: steps.append(3)))
     for _ in range(2):
-        with Store(url) as one:
+        with CredentialStore(url) as one:
             assert one.clients() == [CLIENT]
     assert steps == [2, 3]
 
 
 def test_a_step_that_fails_leaves_the_database_as_it_was(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Store(url) as one:
+    with CredentialStore(url) as one:
         one.add_client(CLIENT)
 
     def half(connection: sql.Connection) -> None:
@@ -132,15 +132,15 @@ def test_a_step_that_fails_leaves_the_database_as_it_was(url: str, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(module, "STEPS", (*module.STEPS, half))
         with pytest.raises(RuntimeError, match="the power went"):
-            Store(url)
-    with Store(url) as one:
+            CredentialStore(url)
+    with CredentialStore(url) as one:
         assert one.clients() == [CLIENT]
 
 
 def start_at_once(url: str, barrier: Barrier) -> None:
     """One of several servers that start together, and several operators that rotate the same key."""
     barrier.wait(60)
-    with Store(url) as store:
+    with CredentialStore(url) as store:
         SigningKeys(store, "http://here")._read()
         known = store.signing_keys()
         barrier.wait(60)
@@ -159,14 +159,14 @@ def test_eight_processes_make_one_schema_one_first_key_and_one_new_key(url: str)
     for one in processes:
         one.join(120)
     assert [one.exitcode for one in processes] == [0] * PROCESSES
-    with Store(url) as store:
+    with CredentialStore(url) as store:
         assert [one.generation for one in store.signing_keys()] == [1, 2]
 
 
 def test_the_file_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with Store(f"sqlite:///{tmp_path / 'auth.db'}") as one:
+        with CredentialStore(f"sqlite:///{tmp_path / 'auth.db'}") as one:
             one.add_client(CLIENT)
     finally:
         os.umask(before)
@@ -175,15 +175,15 @@ def test_the_file_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> N
 
 def test_a_file_that_is_open_to_everybody_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "auth.db"
-    Store(f"sqlite:///{path}").close()
+    CredentialStore(f"sqlite:///{path}").close()
     path.chmod(0o604)
     with pytest.raises(AuthDatabaseError, match=f"open to everybody: chmod 600 {path}"):
-        Store(f"sqlite:///{path}")
+        CredentialStore(f"sqlite:///{path}")
 
 
 def test_a_file_that_was_taken_away_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "auth.db"
-    with Store(f"sqlite:///{path}") as store:
+    with CredentialStore(f"sqlite:///{path}") as store:
         path.rename(tmp_path / "away.db")
         with pytest.raises(AuthDatabaseError, match=r"auth\.db, cannot be used: unable to open database file"):
             store.clients()
@@ -195,7 +195,7 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     path.write_text("a shopping list, of more than a hundred bytes" * 10)
     path.chmod(0o600)
     with pytest.raises(AuthDatabaseError, match="cannot be used: file is not a database"):
-        Store(f"sqlite:///{path}")
+        CredentialStore(f"sqlite:///{path}")
 
 
 def test_a_file_that_another_process_writes_is_waited_for_and_then_given_up(
@@ -203,7 +203,7 @@ def test_a_file_that_another_process_writes_is_waited_for_and_then_given_up(
 ) -> None:
     monkeypatch.setattr(module, "WAIT_S", 0.05)
     path = tmp_path / "auth.db"
-    with Store(f"sqlite:///{path}") as store:
+    with CredentialStore(f"sqlite:///{path}") as store:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(AuthDatabaseError, match="database is locked"):
@@ -225,7 +225,7 @@ def test_a_file_that_another_process_writes_is_waited_for_and_then_given_up(
 )
 def test_a_url_that_cannot_be_used_is_refused_without_its_password(url: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence) as caught:
-        Store(url)
+        CredentialStore(url)
     assert "hunter2" not in str(caught.value)
 
 
@@ -234,16 +234,16 @@ def test_a_url_that_cannot_be_used_is_refused_without_its_password(url: str, sen
 )
 def test_a_server_that_does_not_answer_is_named_without_the_password(url: str) -> None:
     with pytest.raises(AuthDatabaseError, match=r"keys, auth at 127\.0\.0\.1, cannot be used: .*refused") as caught:
-        Store(url)
+        CredentialStore(url)
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_directory_that_is_not_there_is_said_not_to_be(tmp_path: Path) -> None:
     with pytest.raises(AuthDatabaseError, match="cannot be made: No such file or directory"):
-        Store(f"sqlite:///{tmp_path / 'nowhere' / 'auth.db'}")
+        CredentialStore(f"sqlite:///{tmp_path / 'nowhere' / 'auth.db'}")
 
 
-def test_errors_of_the_database_quote_no_values(store: Store) -> None:
+def test_errors_of_the_database_quote_no_values(store: CredentialStore) -> None:
     store.add_signing_key(SIGNING)
     long = SigningKeyRecord(2, SIGNING.kid, "-----BEGIN PRIVATE KEY----- canary", 1_790_000_000, 1_790_000_600)
     with pytest.raises(AuthDatabaseError) as caught:

@@ -22,7 +22,7 @@ from bertline.service.app import REFUSE, create_app
 from bertline.service.edge.content_encoding import MOST_MEMBERS, STEP_BYTES, Unpacker
 from bertline.service.edge.shedding import LARGEST_BODY, Shedding
 from bertline.service.guard.client import Client, Scope
-from bertline.service.limits.ledger import Limits
+from bertline.service.limits.ledger import Ledgers
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.perimeter import Perimeter
 from bertline.serving.problems import Code, Problem
@@ -340,7 +340,7 @@ def test_without_a_body_the_header_says_nothing(client: TestClient, coding: str)
 def test_the_guard_and_the_limits_come_first() -> None:
     """R7: nothing is unpacked for somebody who may not ask."""
     keys = Known(KEY, Client("a", frozenset({Scope.PREDICT}), "key"))
-    perimeter = Perimeter(keys=keys, limits=Limits(LimitSettings(requests_per_minute=1)))
+    perimeter = Perimeter(keys=keys, limits=Ledgers(LimitSettings(requests_per_minute=1)))
     with TestClient(create_app(serving_of({"reviews": WordCounter()}), perimeter)) as client:
         until_ready(client)
         headers = {"Content-Encoding": "br", "Content-Type": "application/json"}

@@ -17,7 +17,7 @@ import pytest
 
 from bertline.monitoring.traces.context import SpanContext
 from bertline.monitoring.traces.exporter import MOST_ANSWER_BYTES, Span, Traces, TraceSettings, open_traces
-from bertline.service.guard.documents import Document, Fetcher, Unreadable
+from bertline.service.guard.documents import Document, Fetcher, UnreadableDocument
 from bertline.service.guard.provider import Provider
 from tests.service.forging import public
 from tests.service.identity import OIDC, identity
@@ -75,7 +75,7 @@ def test_a_bomb_is_given_up_at_the_bound(name: str) -> None:
     """R17: 48 KB that would be 50 MB."""
     bomb = PACK[name](bytes(BOMB_BYTES))
     assert len(bomb) < 60_000
-    with peak() as held, pytest.raises(Unreadable, match="sent more than 262,144 bytes"):
+    with peak() as held, pytest.raises(UnreadableDocument, match="sent more than 262,144 bytes"):
         fetch((200, {"Content-Encoding": coding(name)}, bomb))
     assert held[0] < LEAST_PEAK_BYTES
 
@@ -91,7 +91,7 @@ def test_a_bomb_is_given_up_at_the_bound(name: str) -> None:
 )
 def test_other_codings_are_named_and_not_unpacked(named: str, bomb: bytes, sentence: str) -> None:
     """R17: httpx unpacks br and zstd wherever a library for them is installed."""
-    with peak() as held, pytest.raises(Unreadable, match=sentence):
+    with peak() as held, pytest.raises(UnreadableDocument, match=sentence):
         fetch((200, {"Content-Encoding": named}, bomb))
     assert held[0] < LEAST_PEAK_BYTES
 
@@ -102,7 +102,7 @@ def test_a_document_that_is_packed_all_the_same_is_read(name: str) -> None:
     whole = KEYS + b" " * (MOST_BYTES - len(KEYS))
     found = fetch((200, {"Content-Encoding": coding(name), "Cache-Control": "max-age=60"}, PACK[name](whole)))
     assert found == Document(200, whole, "max-age=60")
-    with pytest.raises(Unreadable, match="sent more than 262,144 bytes"):
+    with pytest.raises(UnreadableDocument, match="sent more than 262,144 bytes"):
         fetch((200, {"Content-Encoding": coding(name)}, PACK[name](whole + b" ")))
 
 
@@ -115,7 +115,7 @@ def test_a_document_that_is_packed_all_the_same_is_read(name: str) -> None:
     ids=["not packed", "cut off"],
 )
 def test_what_is_not_packed_as_it_says_is_refused(body: bytes, sentence: str) -> None:
-    with pytest.raises(Unreadable, match=sentence):
+    with pytest.raises(UnreadableDocument, match=sentence):
         fetch((200, {"Content-Encoding": "gzip"}, body))
 
 

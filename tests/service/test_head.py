@@ -18,7 +18,7 @@ from bertline.service.app import PAGE, create_app
 from bertline.service.edge.head_as_get import HeadAsGet
 from bertline.service.edge.proxies import EdgeSettings
 from bertline.service.guard.client import Client, Scope
-from bertline.service.limits.ledger import Limits
+from bertline.service.limits.ledger import Ledgers
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.perimeter import Perimeter, PerimeterSettings
 from bertline.service.route_table import every, template_of
@@ -136,7 +136,7 @@ def test_the_guard_treats_them_alike() -> None:
 
 def test_limits_count_neither() -> None:
     """R6: reading what is there is free, by HEAD too."""
-    limits = Limits(LimitSettings(requests_per_minute=1))
+    limits = Ledgers(LimitSettings(requests_per_minute=1))
     with TestClient(create_app(serving_of({"reviews": WordCounter()}), Perimeter(limits=limits))) as client:
         until_ready(client)
         assert [client.head("/v1/models").status_code for _ in range(5)] == [200] * 5

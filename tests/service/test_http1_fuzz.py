@@ -26,12 +26,12 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from bertline.service.edge.http1.connection import Http1Connection
-from bertline.service.edge.http1.grammar import Limits
+from bertline.service.edge.http1.grammar import HeadLimits
 from tests.service.recorded import statuses
 from tests.service.smuggling import HIDDEN, VECTORS
 
 EXAMPLES = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "4000"))
-LIMITS = Limits()
+LIMITS = HeadLimits()
 Request = tuple[bytes, bytes]  # method, body
 Asked = tuple[bytes, bytes, bytes]  # method, target, body
 PIECES = [

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from bertline.service import run
 from bertline.service.limits.buckets import Charge, Return
-from bertline.service.limits.ledger import Limits
+from bertline.service.limits.ledger import Ledgers
 from bertline.service.limits.middleware import LARGEST_UNREAD
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.limits.store import Outage, Outcome
@@ -175,7 +175,7 @@ class Away:
 
 @pytest.mark.parametrize(("on_outage", "status"), [("refuse", 503), ("allow", 200)])
 def test_without_its_store_the_server_does_what_was_decided(on_outage: Any, status: int) -> None:
-    limits = Limits(LimitSettings(requests_per_minute=1, on_outage=on_outage), Away())
+    limits = Ledgers(LimitSettings(requests_per_minute=1, on_outage=on_outage), Away())
     with limited_client(limits) as client:
         answers = [ask(client) for _ in range(3)]
     assert [one.status_code for one in answers] == [status] * 3
@@ -196,16 +196,16 @@ def test_the_log_says_once_that_the_store_is_away_and_not_where(caplog: pytest.L
 
 
 @pytest.fixture
-def behind(monkeypatch: pytest.MonkeyPatch) -> list[Limits]:
+def behind(monkeypatch: pytest.MonkeyPatch) -> list[Ledgers]:
     """Put limits before the app of ``live``: the one that the test puts into the list."""
-    made: list[Limits] = []
+    made: list[Ledgers] = []
     create_app = run.create_app
     monkeypatch.setattr(run, "create_app", lambda *given, **more: guarded(create_app(*given, **more), made[0]))
     return made
 
 
-def test_of_two_clients_of_a_real_server_one_is_limited(behind: list[Limits]) -> None:
-    behind.append(Limits(LimitSettings(clients={"ann": {"requests_per_day": 5}})))
+def test_of_two_clients_of_a_real_server_one_is_limited(behind: list[Ledgers]) -> None:
+    behind.append(Ledgers(LimitSettings(clients={"ann": {"requests_per_day": 5}})))
     with live({"reviews": WordCounter()}) as url:
         warm(url)
 
@@ -224,8 +224,8 @@ def test_of_two_clients_of_a_real_server_one_is_limited(behind: list[Limits]) ->
     assert bob == [200] * 20
 
 
-def test_requests_at_a_time_are_counted_until_they_are_answered(behind: list[Limits]) -> None:
-    behind.append(Limits(LimitSettings(concurrent_requests=1, requests_per_day=3)))
+def test_requests_at_a_time_are_counted_until_they_are_answered(behind: list[Ledgers]) -> None:
+    behind.append(Ledgers(LimitSettings(concurrent_requests=1, requests_per_day=3)))
     model = Gated()
     model.gate.set()  # for the warm-up
     with live({"reviews": model}) as url, httpx.Client(base_url=warm(url), headers={"X-Client": "ann"}) as client:
@@ -248,8 +248,8 @@ def test_requests_at_a_time_are_counted_until_they_are_answered(behind: list[Lim
     assert not behind[0].in_progress
 
 
-def test_a_client_that_goes_away_frees_its_place(behind: list[Limits]) -> None:
-    behind.append(Limits(LimitSettings(concurrent_requests=1)))
+def test_a_client_that_goes_away_frees_its_place(behind: list[Ledgers]) -> None:
+    behind.append(Ledgers(LimitSettings(concurrent_requests=1)))
     model = Gated()
     model.gate.set()
     with live({"reviews": model}) as url, httpx.Client(base_url=warm(url), headers={"X-Client": "ann"}) as client:
@@ -263,7 +263,7 @@ def test_a_client_that_goes_away_frees_its_place(behind: list[Limits]) -> None:
 
 @pytest.mark.parametrize(("size", "kept"), [(10, True), (LARGEST_UNREAD + 1, False)])
 def test_a_refused_connection_is_used_again_unless_much_is_left_to_read(
-    behind: list[Limits], size: int, kept: bool
+    behind: list[Ledgers], size: int, kept: bool
 ) -> None:
     behind.append(limits_of(requests_per_minute=1))
     with live({"reviews": WordCounter()}) as url, httpx.Client(base_url=warm(url)) as client:

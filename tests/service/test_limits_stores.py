@@ -17,7 +17,7 @@ from bertline.errors import SettingsError
 from bertline.service.limits.buckets import DAY_US, MINUTE_US, Account, Charge, Return, charged, returned
 from bertline.service.limits.grouped import Grouped
 from bertline.service.limits.in_memory import InMemory
-from bertline.service.limits.store import Outage, Store, open_store
+from bertline.service.limits.store import CounterStore, Outage, open_store
 from tests.service.limited import demand, keep
 from tests.service.postgres import cluster, new_database, postgres_url
 from tests.service.redis_server import redis_server
@@ -56,11 +56,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
 
 
 @pytest.fixture
-def opened(url: str | None) -> Iterator[tuple[asyncio.Runner, Store]]:
+def opened(url: str | None) -> Iterator[tuple[asyncio.Runner, CounterStore]]:
     """A loop, and the store on it."""
     with asyncio.Runner() as runner:
 
-        async def make() -> Store:
+        async def make() -> CounterStore:
             return open_store(url)
 
         store = runner.run(make())
@@ -93,7 +93,7 @@ GIVEN = some.builds(Return, some.sampled_from(["a", "b"]), some.sampled_from([0,
 
 
 @pytest.mark.parametrize("url", ["memory", *SHARED], indirect=True)
-def test_every_store_does_the_same_sums(opened: tuple[asyncio.Runner, Store]) -> None:
+def test_every_store_does_the_same_sums(opened: tuple[asyncio.Runner, CounterStore]) -> None:
     runner, store = opened
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -121,7 +121,7 @@ def test_every_store_does_the_same_sums(opened: tuple[asyncio.Runner, Store]) ->
 
 
 @pytest.mark.parametrize("url", ["memory", *SHARED], indirect=True)
-def test_of_charges_that_come_together_each_is_decided_by_itself(opened: tuple[asyncio.Runner, Store]) -> None:
+def test_of_charges_that_come_together_each_is_decided_by_itself(opened: tuple[asyncio.Runner, CounterStore]) -> None:
     runner, store = opened
     charges = [whole_day(3, 100)] * 50 + [whole_day(3, 20)] * 10
 
@@ -189,7 +189,7 @@ def test_a_database_forgets_clients_of_days_past(tmp_path: Path) -> None:
         assert connection.execute("SELECT client FROM bertline_limits ORDER BY 1").fetchall() == [("now",), ("recent",)]
 
 
-async def outage(store: Store, charge: Charge) -> str:
+async def outage(store: CounterStore, charge: Charge) -> str:
     with pytest.raises(Outage) as raised:
         await store.charge(charge)
     return str(raised.value)

@@ -17,7 +17,7 @@ from bertline.service.guard.client import Scope
 from bertline.service.guard.clients import new_client
 from bertline.service.guard.discovery import Discovery
 from bertline.service.guard.settings import AuthSettings
-from bertline.service.guard.store import Store
+from bertline.service.guard.store import CredentialStore
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
 from bertline.service.run import listen
 from bertline.testing.words import WordCounter
@@ -147,7 +147,7 @@ def test_tokens_are_given_and_checked_below_the_prefix(tmp_path: Path) -> None:
         public = f"http://127.0.0.1:{port}/bert"
         database = f"sqlite:///{tmp_path / 'auth.db'}"
         settings = PerimeterSettings(auth=AuthSettings(issuer=public, database=database), edge=TRUSTING)
-        store = stack.enter_context(Store(database))
+        store = stack.enter_context(CredentialStore(database))
         record, secret = new_client("nightly", frozenset({Scope.PREDICT}), now_s=1_790_000_000)
         store.add_client(record)
         perimeter = build(settings, "http://unused", store=store)

@@ -22,7 +22,7 @@ from bertline.service.app import create_app
 from bertline.service.guard.clients import Clients
 from bertline.service.guard.issuer import Issuer
 from bertline.service.guard.signing import SigningKeys
-from bertline.service.guard.store import Store
+from bertline.service.guard.store import CredentialStore
 from bertline.service.perimeter import Perimeter
 from bertline.testing.words import WordCounter, serving_of
 from tests.service.live import live, warm
@@ -70,7 +70,7 @@ def as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of a server that asks for no credentials, and has an issuer of its own all the same."""
-    with Store(f"sqlite:///{tmp_path_factory.mktemp('issuer') / 'auth.db'}") as store:
+    with CredentialStore(f"sqlite:///{tmp_path_factory.mktemp('issuer') / 'auth.db'}") as store:
         issuer = Issuer(SigningKeys(store, "http://127.0.0.1"), Clients(store), "bertline")
         with live({"reviews": MODEL}, perimeter=Perimeter(issuer=issuer)) as one:
             yield warm(one).rstrip("/")

@@ -18,7 +18,7 @@ from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.invalid_token import InvalidToken
 from bertline.service.guard.keys import Keys
 from bertline.service.guard.signing import EVERY_S, MARGIN_S, SHOWN_S, SigningKeys, rotate
-from bertline.service.guard.store import Store
+from bertline.service.guard.store import CredentialStore
 from bertline.service.guard.trust import Trust
 from bertline.testing.clock import Clock
 
@@ -32,13 +32,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(f"sqlite:///{tmp_path / 'auth.db'}") as one:
+def store(tmp_path: Path) -> Iterator[CredentialStore]:
+    with CredentialStore(f"sqlite:///{tmp_path / 'auth.db'}") as one:
         yield one
 
 
 @pytest.fixture
-def keys(store: Store, clock: Clock) -> SigningKeys:
+def keys(store: CredentialStore, clock: Clock) -> SigningKeys:
     return SigningKeys(store, ISSUER, clock=clock, now=clock)
 
 
@@ -83,7 +83,7 @@ def test_a_key_has_its_thumbprint_for_a_name(keys: SigningKeys) -> None:
     assert KeySet.import_key_set({"keys": [key]}).keys[0].thumbprint() == key["kid"]
 
 
-def test_the_first_key_signs_at_once_also_by_a_clock_that_is_behind(store: Store, keys: SigningKeys) -> None:
+def test_the_first_key_signs_at_once_also_by_a_clock_that_is_behind(store: CredentialStore, keys: SigningKeys) -> None:
     first = signer(token(keys))
     behind = Clock(Clock().now_s - 200)
     assert signer(token(SigningKeys(store, ISSUER, clock=behind, now=behind))) == first
@@ -109,7 +109,7 @@ def test_a_new_key_comes_every_30_days_is_shown_before_it_signs_and_the_old_one_
 
 
 def test_the_private_half_of_a_key_that_is_forgotten_is_gone_from_the_database(
-    store: Store, keys: SigningKeys, clock: Clock
+    store: CredentialStore, keys: SigningKeys, clock: Clock
 ) -> None:
     kids(keys)
     rotate(store, store.signing_keys(), now_s=int(clock()), signs_from_s=int(clock()))
@@ -119,7 +119,7 @@ def test_the_private_half_of_a_key_that_is_forgotten_is_gone_from_the_database(
 
 
 def test_after_a_rotation_by_hand_the_new_key_signs_and_the_tokens_of_the_old_one_are_good(
-    store: Store, keys: SigningKeys, clock: Clock
+    store: CredentialStore, keys: SigningKeys, clock: Clock
 ) -> None:
     tokens = BearerTokens([Trust(keys, "bertline")], now_s=clock)
     old = token(keys)
@@ -132,7 +132,7 @@ def test_after_a_rotation_by_hand_the_new_key_signs_and_the_tokens_of_the_old_on
 
 
 def test_a_rotation_by_hand_comes_before_a_key_that_waits_for_its_turn(
-    store: Store, keys: SigningKeys, clock: Clock
+    store: CredentialStore, keys: SigningKeys, clock: Clock
 ) -> None:
     first = signer(token(keys))
     clock.now_s += EVERY_S
@@ -145,7 +145,9 @@ def test_a_rotation_by_hand_comes_before_a_key_that_waits_for_its_turn(
     assert signer(token(keys)) == third
 
 
-def test_only_one_of_those_who_rotate_the_same_key_does(store: Store, keys: SigningKeys, clock: Clock) -> None:
+def test_only_one_of_those_who_rotate_the_same_key_does(
+    store: CredentialStore, keys: SigningKeys, clock: Clock
+) -> None:
     kids(keys)
     known = store.signing_keys()
     made = [rotate(store, known, now_s=int(clock()), signs_from_s=int(clock())) for _ in range(3)]
@@ -153,7 +155,7 @@ def test_only_one_of_those_who_rotate_the_same_key_does(store: Store, keys: Sign
     assert len(store.signing_keys()) == 2
 
 
-def test_the_key_of_another_process_is_found_at_once(store: Store, clock: Clock, keys: SigningKeys) -> None:
+def test_the_key_of_another_process_is_found_at_once(store: CredentialStore, clock: Clock, keys: SigningKeys) -> None:
     tokens = BearerTokens([Trust(keys, "bertline")], now_s=clock)
     asyncio.run(tokens.client(token(keys)))
     rotate(store, store.signing_keys(), now_s=int(clock()), signs_from_s=int(clock()))
@@ -163,7 +165,7 @@ def test_the_key_of_another_process_is_found_at_once(store: Store, clock: Clock,
 
 
 def test_keys_are_found_by_name_or_all_and_their_generation_tells_of_changes(
-    store: Store, keys: SigningKeys, clock: Clock
+    store: CredentialStore, keys: SigningKeys, clock: Clock
 ) -> None:
     protocol: Keys = keys
     assert (protocol.issuer, protocol.generation) == (ISSUER, 0)
@@ -180,7 +182,7 @@ def test_keys_are_found_by_name_or_all_and_their_generation_tells_of_changes(
     assert protocol.generation == 2
 
 
-def test_a_token_of_a_forgotten_key_is_refused(store: Store, keys: SigningKeys, clock: Clock) -> None:
+def test_a_token_of_a_forgotten_key_is_refused(store: CredentialStore, keys: SigningKeys, clock: Clock) -> None:
     tokens = BearerTokens([Trust(keys, "bertline")], now_s=Clock())  # its clock stands still: the token never expires
     old = token(keys)
     asyncio.run(tokens.client(old))
@@ -202,7 +204,7 @@ def test_tokens_are_signed_and_verified_while_the_database_is_away(
 
 
 def test_another_keys_signature_does_not_verify(keys: SigningKeys, tmp_path: Path, clock: Clock) -> None:
-    with Store(f"sqlite:///{tmp_path / 'other.db'}") as store:
+    with CredentialStore(f"sqlite:///{tmp_path / 'other.db'}") as store:
         other = token(SigningKeys(store, ISSUER, clock=clock, now=clock))
     with pytest.raises((JoseError, ValueError)):
         jwt.decode(other, KeySet.import_key_set(asyncio.run(keys.jwks())), algorithms=["ES256"])

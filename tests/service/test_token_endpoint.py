@@ -28,7 +28,7 @@ from bertline.service.guard.clients import Clients, new_client
 from bertline.service.guard.failures import Failures
 from bertline.service.guard.issuer import Issuer
 from bertline.service.guard.signing import SigningKeys
-from bertline.service.guard.store import Store
+from bertline.service.guard.store import CredentialStore
 from bertline.service.guard.trust import Trust
 from bertline.service.routes import oauth
 from bertline.service.run import listen, page_url
@@ -45,7 +45,7 @@ class Service:
 
     def __init__(self, url: str, directory: Path) -> None:
         self.url, self.directory = url, directory
-        self.store = Store(f"sqlite:///{directory / 'auth.db'}")
+        self.store = CredentialStore(f"sqlite:///{directory / 'auth.db'}")
         record, self.secret = new_client("nightly", frozenset({Scope.PREDICT, Scope.METRICS}), now_s=1_790_000_000)
         self.store.add_client(record)
         self.id, self.clock = record.id, Clock()

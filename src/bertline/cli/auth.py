@@ -17,7 +17,7 @@ from bertline.service.guard.client import Scope
 from bertline.service.guard.settings import AuthSettings
 
 if TYPE_CHECKING:
-    from bertline.service.guard.store import Store
+    from bertline.service.guard.store import CredentialStore
 
 SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 LONGEST_NAME = 64
@@ -160,10 +160,10 @@ def seconds(text: str) -> int:
     return lifetime_s
 
 
-def _store(database: str | None) -> Store:
+def _store(database: str | None) -> CredentialStore:
     """The database that is meant, made where there is none."""
     try:
-        from bertline.service.guard.store import Store, default_url
+        from bertline.service.guard.store import CredentialStore, default_url
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "sqlalchemy":
             raise
@@ -171,7 +171,7 @@ def _store(database: str | None) -> Store:
             "a database of keys needs SQLAlchemy, which is not installed: pip install 'bertline[serve]'"
         ) from None
     settings = load_settings(AuthSettings, "auth", {"database": database})
-    return Store(settings.database or default_url())
+    return CredentialStore(settings.database or default_url())
 
 
 def _now_s() -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bertline.cli.settings_flags import with_settings
-from bertline.machine.timing import Span
+from bertline.machine.timing import DurationRange
 from bertline.optimization.settings import OptimizeSettings
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def optimize(
     _show(bundle, found, settings)
 
 
-def minutes(seconds: Span) -> str:
+def minutes(seconds: DurationRange) -> str:
     """About how long, or between which two, where the timings differ.
 
-    >>> minutes(Span(100.0, 110.0)), minutes(Span(100.0, 600.0))
+    >>> minutes(DurationRange(100.0, 110.0)), minutes(DurationRange(100.0, 600.0))
     ('about 2 min', '2 to 10 min (the pace varies: the machine is busy)')
     """
     low, high = (max(1, round(one / 60)) for one in (seconds.low, seconds.high))

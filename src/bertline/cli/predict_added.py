@@ -14,7 +14,7 @@ DIGITS = 6  # of a written probability
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class AddedColumns:
     """What is added: label and probability of each rank, and the tokens that were cut."""
 
     prefix: str
@@ -22,10 +22,10 @@ class Added:
     taken: tuple[str, ...] = ()
 
     @classmethod
-    def choose(cls, existing: Sequence[str], top_k: int, model: str) -> Added:
+    def choose(cls, existing: Sequence[str], top_k: int, model: str) -> AddedColumns:
         """Plain names, or, if the table has one of them, names that begin with the model's.
 
-        >>> Added.choose(["text", "probability"], 1, "reviews").columns
+        >>> AddedColumns.choose(["text", "probability"], 1, "reviews").columns
         ['reviews_predicted_label', 'reviews_probability', 'reviews_cut_tokens']
         """
         taken = tuple(name for name in cls("", top_k).columns if name in existing)

@@ -91,7 +91,7 @@ def note(sentence: str | None) -> None:
 
 
 @dataclass(slots=True)
-class Tally:
+class LabelTally:
     """How many texts were labelled, and how much of them was too long to read."""
 
     texts: int = 0
@@ -109,7 +109,7 @@ class Tally:
     def cut_sentence(self, max_tokens: int) -> str | None:
         """What truncation left out, or None if nothing.
 
-        >>> Tally(texts=3, cut_texts=1, tokens=1000, cut_tokens=250).cut_sentence(256)
+        >>> LabelTally(texts=3, cut_texts=1, tokens=1000, cut_tokens=250).cut_sentence(256)
         'note: 1 of 3 texts is longer than 256 tokens; 250 of all 1,000 tokens (25.0 %) were not read'
         """
         if not self.cut_texts:

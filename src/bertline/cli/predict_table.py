@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bertline.bundle.verify import read_manifest
-from bertline.cli.predict_added import Added
-from bertline.cli.predict_screen import PredictScreen, Tally, note, skipped_sentence
+from bertline.cli.predict_added import AddedColumns
+from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
 from bertline.cli.predict_texts import Reads
 from bertline.data.columns import TEXT_NAMES, find_column, hint_of, shortened, string_fault
 from bertline.data.formats import STANDARD, Format, format_of, is_gzip_name, name_of
@@ -142,10 +142,13 @@ def label_table(bundle: Path, table: Table, top_k: int, *, engine: str | None = 
     check_output(table)
     shown = table.target != STANDARD or not sys.stdout.isatty()
     with _claimed(table), _read_twice(table) as table, PredictScreen(shown=shown) as screen:
-        predictor, tally = load_predictor(bundle, engine=engine), Tally()  # takes a second, the survey perhaps minutes
+        predictor, tally = (
+            load_predictor(bundle, engine=engine),
+            LabelTally(),
+        )  # takes a second, the survey perhaps minutes
         screen.begin("checking")
         survey, rows = take_survey(table, screen, Tokenizer.from_bundle(bundle).reads)
-        added = Added.choose(survey.columns, min(top_k, len(manifest.labels)), manifest.name)
+        added = AddedColumns.choose(survey.columns, min(top_k, len(manifest.labels)), manifest.name)
         screen.begin("labelling", survey.rows)
         pairs = ((str(row.values[survey.text_column]), row) for row in rows)
         columns = [*survey.columns, *added.columns]

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 from rich.cells import cell_len, set_cell_size
 
 from bertline.bundle.verify import read_manifest
-from bertline.cli.predict_screen import PredictScreen, Tally, note, skipped_sentence
+from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
 from bertline.data.decoding import HEAD_BYTES, codec_of
 from bertline.data.rows import BadRow, BadRows, line_fault
 from bertline.errors import DataError, UsageError
@@ -144,8 +144,8 @@ def _decoded(stream: BinaryIO, encoding: str) -> Iterator[Iterable[str]]:
         lines.detach()
 
 
-def _answer(predictor: TextClassifier, texts: Iterable[str], layout: Layout, screen: PredictScreen) -> Tally:
-    tally = Tally()
+def _answer(predictor: TextClassifier, texts: Iterable[str], layout: Layout, screen: PredictScreen) -> LabelTally:
+    tally = LabelTally()
     with screen:
         screen.begin("labelling")
         for text, prediction in predict_stream(predictor, ((text, text) for text in texts)):

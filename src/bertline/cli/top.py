@@ -27,7 +27,7 @@ TIMEOUT_S = 5.0
 MOST_BYTES = 32 * 2**20
 
 
-class Unreadable(BertlineError):
+class UnreadableMetrics(BertlineError):
     """The metrics could not be read this time; the next time may be better."""
 
 
@@ -52,7 +52,7 @@ def top(
         if (error.name or "").partition(".")[0] != "prometheus_client":
             raise
         raise UsageError("reading metrics needs prometheus-client: pip install 'bertline[serve]'") from None
-    server = Server(address(url), key_of(key_file))
+    server = ServerAddress(address(url), key_of(key_file))
     frames = refreshes(server)
     if once:
         found = next(frames)
@@ -85,7 +85,7 @@ def _live(url: str, frames: Iterator[Frame | str]) -> None:
             live.update(screen(url, last, trouble, width=console.width), refresh=True)
 
 
-class Server:
+class ServerAddress:
     """Where metrics are read.
 
     Args:
@@ -112,15 +112,15 @@ class Server:
             found = Snapshot(time.monotonic(), tuple(samples_of(text)))
         except HTTPError as error:
             error.close()
-            raise Unreadable(self._refused(error.code)) from None
+            raise UnreadableMetrics(self._refused(error.code)) from None
         except (URLError, HTTPException, OSError) as error:
             reason = getattr(error, "reason", None) or error
             why = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-            raise Unreadable(f"{self.url} does not answer ({why}): is it running there?") from None
+            raise UnreadableMetrics(f"{self.url} does not answer ({why}): is it running there?") from None
         except (ValueError, KeyError):
             found = Snapshot(0, ())
         if not found.series("bertline_ready"):
-            raise Unreadable(f"{self.url}/metrics is not a bertline server's: name the server's own address")
+            raise UnreadableMetrics(f"{self.url}/metrics is not a bertline server's: name the server's own address")
         return found
 
     def _refused(self, status: int) -> str:
@@ -139,14 +139,14 @@ class _Stay(HTTPRedirectHandler):
         return None
 
 
-def refreshes(server: Server) -> Iterator[Frame | str]:
+def refreshes(server: ServerAddress) -> Iterator[Frame | str]:
     """A frame each second, or the sentence that says why there is none; it never ends."""
     before: Snapshot | None = None
     due_s = time.monotonic()
     while True:
         try:
             now = server.read()
-        except Unreadable as error:
+        except UnreadableMetrics as error:
             before = None
             yield str(error)
         else:

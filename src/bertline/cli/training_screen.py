@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from bertline.cli.figures_table import print_figures
 from bertline.evaluation.history import EpochRecord
-from bertline.machine.timing import Span
+from bertline.machine.timing import DurationRange
 from bertline.training.progress import Plan, Step
 from bertline.training.settings import TrainSettings
 
@@ -42,7 +42,7 @@ class TrainingScreen:
         )
         self._task = self._bar.add_task("training", total=None, figures="", visible=False)
         self._told = self._begun = 0.0
-        self._expected: Span | None = None
+        self._expected: DurationRange | None = None
         self._corrected_s = -math.inf  # when, on the clock of the run
 
     def __enter__(self) -> Self:
@@ -85,7 +85,7 @@ class TrainingScreen:
         total = spent + step.seconds_left
         if self._expected.low / FAR_OFF <= total <= self._expected.high * FAR_OFF:
             return
-        self._expected, self._corrected_s = Span(total, total), spent
+        self._expected, self._corrected_s = DurationRange(total, total), spent
         self.note(
             f"Time: now about {duration(step.seconds_left)} left at {step.tokens_per_s:,.0f} tokens/s, the pace of the "
             "last minute"

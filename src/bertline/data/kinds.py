@@ -49,7 +49,7 @@ class Null(Kind):
     """Nothing but nulls so far."""
 
 
-class Truth(Kind):
+class Boolean(Kind):
     """True and false."""
 
 
@@ -90,7 +90,7 @@ class Fields(Kind):
 
 NAMES: Mapping[type[Kind], str] = {
     Null: "null",
-    Truth: "true or false",
+    Boolean: "true or false",
     Text: "a string",
     Number: "a number",
     Items: "a list",
@@ -109,7 +109,7 @@ def kind_of(value: object, line: int, path: str = "") -> Kind:
         case None:
             return Null(line)
         case bool():
-            return Truth(line)
+            return Boolean(line)
         case str():
             return Text(line)
         case int():

@@ -20,7 +20,7 @@ WINDOW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DurationRange:
     """Seconds that work takes, from its fastest to its slowest timing."""
 
     low: float
@@ -36,14 +36,14 @@ class Span:
         """The one figure: between the two in ratio."""
         return math.sqrt(self.low * self.high)
 
-    def times(self, factor: int | float) -> Span:
+    def times(self, factor: int | float) -> DurationRange:
         """So much more work."""
-        return Span(self.low * factor, self.high * factor)
+        return DurationRange(self.low * factor, self.high * factor)
 
 
 def until_stable(
     measure_s: Callable[[], float], *, rounds: int = ROUNDS, clock: Callable[[], float] = time.monotonic
-) -> Span:
+) -> DurationRange:
     """Time a piece of work again and again until the last ``rounds`` timings agree.
 
     Args:
@@ -56,13 +56,13 @@ def until_stable(
     """
     began, found = clock(), [measure_s()]
     while len(found) < MOST_ROUNDS:
-        last = Span(min(found[-rounds:]), max(found[-rounds:]))
+        last = DurationRange(min(found[-rounds:]), max(found[-rounds:]))
         if len(found) >= rounds and last.stable:
             return last
         if len(found) > 1 and clock() - began >= BUDGET_S:  # one timing tells nothing of how far it can be trusted
             break
         found.append(measure_s())
-    return Span(min(found), max(found))
+    return DurationRange(min(found), max(found))
 
 
 class Pace:

@@ -48,7 +48,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Rows:
+class EncodedRows:
     """Tokenised rows with their labels."""
 
     readings: Sequence[Reading]
@@ -67,10 +67,10 @@ class Rows:
         some = min(number, len(self.readings))
         return [i * len(self.readings) // some for i in range(some)]
 
-    def spread(self, number: int) -> Rows:
+    def spread(self, number: int) -> EncodedRows:
         """At most so many of the rows, evenly spread."""
         kept = self.evenly(number)
-        return Rows([self.readings[i] for i in kept], self.truth[kept], self.pad_id)
+        return EncodedRows([self.readings[i] for i in kept], self.truth[kept], self.pad_id)
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Workshop:
     """
 
     folder: Path
-    tuning: Rows
+    tuning: EncodedRows
     pruned: PrunedVocabulary
     temperature: float
     lanes: int | None = None
@@ -208,7 +208,7 @@ class Workshop:
         return Candidate(record, OnnxBackend(file, precision=precision, lanes=self.lanes), (file,))
 
 
-def _logits(candidate: Candidate, rows: Rows) -> Logits:
+def _logits(candidate: Candidate, rows: EncodedRows) -> Logits:
     return compute(candidate.backend, rows.readings, rows.pad_id, candidate.engine.batch_tokens)
 
 

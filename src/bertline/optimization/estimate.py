@@ -15,7 +15,7 @@ from bertline.export.exporter import Recipe, export
 from bertline.export.network import Network
 from bertline.inference.onnx_backend import OnnxBackend
 from bertline.optimization.calibrate import observe_inputs
-from bertline.optimization.candidates import SENSITIVITY_ROWS, Rows
+from bertline.optimization.candidates import SENSITIVITY_ROWS, EncodedRows
 from bertline.optimization.cold_start import REPETITIONS, measure_cold_start
 from bertline.optimization.measure import SINGLE_TEXTS, compute
 
@@ -75,7 +75,7 @@ class Pieces:
         return bulk * self.row[precision] + alone * self.alone[precision] + REPETITIONS * self.start
 
 
-def measure_pieces(network: Network, rows: Rows, bundle: Path, work: Path, lanes: int | None) -> Pieces:
+def measure_pieces(network: Network, rows: EncodedRows, bundle: Path, work: Path, lanes: int | None) -> Pieces:
     """Do every kind of work on a few of the rows.
 
     Args:
@@ -102,7 +102,7 @@ def _built(file: Path, network: Network, recipe: Recipe, lanes: int | None) -> O
     return OnnxBackend(file, lanes=lanes)
 
 
-def _paces(backend: OnnxBackend, rows: Rows) -> tuple[float, float]:
+def _paces(backend: OnnxBackend, rows: EncodedRows) -> tuple[float, float]:
     """Seconds of a row in bulk, and of one alone."""
 
     def bulk() -> None:

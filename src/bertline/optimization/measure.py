@@ -41,7 +41,7 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
+class EngineSpeed:
     """Texts per second in bulk, and milliseconds for one text alone: median and 99 % quantile."""
 
     texts_per_s: float
@@ -50,11 +50,11 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class EngineFigures:
     """Everything that was measured of one engine."""
 
     quality: Quality
-    speed: Speed
+    speed: EngineSpeed
     megabytes: float
     cold: ColdStart
 
@@ -104,7 +104,7 @@ def speeds(
     pad_id: int,
     repetitions: int,
     seed: int = 0,
-) -> dict[str, Speed]:
+) -> dict[str, EngineSpeed]:
     """Time every back end on the same rows, side by side: each repetition takes them in another order.
 
     Args:
@@ -131,7 +131,7 @@ def speeds(
                 backend.logits(pad([row.piece.ids], pad_id), alone=True)
                 single[name].append(1000 * (time.perf_counter() - began))
     return {
-        name: Speed(
+        name: EngineSpeed(
             len(readings) / statistics.median(bulk[name]),
             statistics.median(single[name]),
             float(np.quantile(single[name], 0.99)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bertline.bundle.probes import Probes
 from bertline.optimization.candidates import Candidate
-from bertline.optimization.measure import Measured, Quality
+from bertline.optimization.measure import EngineFigures, Quality
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Optimised:
 
     picked: str
     candidates: Mapping[str, Candidate]
-    measured: Mapping[str, Measured]
+    measured: Mapping[str, EngineFigures]
     reported: Mapping[str, Quality]
     agreement: Mapping[str, float]
     frontier: set[str]

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from statistics import NormalDist
 
-from bertline.optimization.measure import Measured
+from bertline.optimization.measure import EngineFigures
 from bertline.optimization.settings import Goal
 
 FP32_NAME = "fp32"
 
 
-def cost(measured: Measured, goal: Goal) -> float:
+def cost(measured: EngineFigures, goal: Goal) -> float:
     """What is made small: seconds per text, milliseconds of one text, or megabytes."""
     if goal == "size":
         return measured.megabytes
     return 1 / measured.speed.texts_per_s if goal == "throughput" else measured.speed.p50_ms
 
 
-def pick(measured: Mapping[str, Measured], goal: Goal, max_drop_points: float) -> str:
+def pick(measured: Mapping[str, EngineFigures], goal: Goal, max_drop_points: float) -> str:
     """The cheapest engine whose measured drop on the tuning rows is allowed; fp32 if there is no other."""
     allowed = [name for name, one in measured.items() if one.quality.drop_points <= max_drop_points + 1e-9]
     return min(allowed or [FP32_NAME], key=lambda name: cost(measured[name], goal))
 
 
-def frontier(measured: Mapping[str, Measured], goal: Goal) -> set[str]:
+def frontier(measured: Mapping[str, EngineFigures], goal: Goal) -> set[str]:
     """The engines that no other one beats in both accuracy and cost (Pareto)."""
     points = {name: (-one.quality.accuracy, cost(one, goal)) for name, one in measured.items()}
     return {

@@ -23,11 +23,11 @@ from bertline.export.network import Network
 from bertline.inference.probing import Probing
 from bertline.machine.cores import usable_cores
 from bertline.machine.instructions import processor
-from bertline.machine.timing import Span, until_stable
-from bertline.optimization.candidates import STUDENT, Candidate, Rows, Workshop
+from bertline.machine.timing import DurationRange, until_stable
+from bertline.optimization.candidates import STUDENT, Candidate, EncodedRows, Workshop
 from bertline.optimization.cold_start import measure_cold_start
 from bertline.optimization.estimate import Extent, measure_pieces
-from bertline.optimization.measure import Logits, Measured, compute, megabytes, quality, speeds
+from bertline.optimization.measure import EngineFigures, Logits, compute, megabytes, quality, speeds
 from bertline.optimization.outcome import Optimised
 from bertline.optimization.pick import caveat, frontier, pick
 from bertline.optimization.publish import publish
@@ -78,7 +78,7 @@ def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
     check_room(bundle.path, "the bundle with its engines", 2 * held_bytes)
 
 
-def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], Span]:
+def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], DurationRange]:
     """Names of the engines that ``optimise`` would try, and the span of the seconds that it takes here.
 
     Raises:
@@ -90,7 +90,7 @@ def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], Span]:
         bench = Bench(bundle, settings, Path(work), lambda _: None)
         opened = time.perf_counter() - began
         names, seconds = bench.plan()
-    return names, Span(opened + seconds.low, opened + seconds.high)
+    return names, DurationRange(opened + seconds.low, opened + seconds.high)
 
 
 def fp32_file(bundle: Bundle) -> Path:
@@ -167,7 +167,7 @@ class Bench:
             f"{processor()}, {usable_cores()} cores",
         )
 
-    def plan(self) -> tuple[list[str], Span]:
+    def plan(self) -> tuple[list[str], DurationRange]:
         """Names of what would be tried, and the span of the seconds that it takes here."""
         names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
         if STUDENT in self.networks:
@@ -230,7 +230,7 @@ class Bench:
             found.append(cascade)
         return found
 
-    def _measure(self, candidates: Mapping[str, Candidate], logits: Mapping[str, Logits]) -> dict[str, Measured]:
+    def _measure(self, candidates: Mapping[str, Candidate], logits: Mapping[str, Logits]) -> dict[str, EngineFigures]:
         backends = {name: (one.backend, one.engine.batch_tokens) for name, one in candidates.items()}
         sample = self.tuning.spread(self.settings.speed_rows).readings
         timed = speeds(backends, sample, self.tuning.pad_id, self.settings.repetitions)
@@ -239,27 +239,27 @@ class Bench:
             own = quality(logits[name], logits[FP32.name], self.tuning.truth)
             onnx = [file for file in one.files if file.suffix == ".onnx"]
             cold = measure_cold_start(self.bundle.path, onnx)
-            measured[name] = Measured(own, timed[name], megabytes(one.files), cold)
+            measured[name] = EngineFigures(own, timed[name], megabytes(one.files), cold)
         return measured
 
     def _agreement(self, candidates: Mapping[str, Candidate]) -> dict[str, float]:
         if not self.unlabelled:
             return {}
-        rows = Rows(self.unlabelled, np.zeros(len(self.unlabelled), dtype=np.int64), self.tokenizer.pad_id)
+        rows = EncodedRows(self.unlabelled, np.zeros(len(self.unlabelled), dtype=np.int64), self.tokenizer.pad_id)
         labels = {name: self._logits(one, rows).argmax(axis=1) for name, one in candidates.items()}
         return {name: float((one == labels[FP32.name]).mean()) for name, one in labels.items()}
 
-    def _logits(self, candidate: Candidate, rows: Rows) -> Logits:
+    def _logits(self, candidate: Candidate, rows: EncodedRows) -> Logits:
         return compute(candidate.backend, rows.readings, rows.pad_id, candidate.engine.batch_tokens)
 
-    def _rows(self, rows: ReferenceRows) -> Rows:
+    def _rows(self, rows: ReferenceRows) -> EncodedRows:
         if not len(rows):
             raise BundleError(
                 f"{self.bundle.path} carries no held-out rows to measure on (reference/): train it again, "
                 "with --reference-rows above 0"
             )
         readings = self.reader.read(rows.texts)
-        return Rows(readings, np.array(rows.truth, dtype=np.int64), self.tokenizer.pad_id)
+        return EncodedRows(readings, np.array(rows.truth, dtype=np.int64), self.tokenizer.pad_id)
 
     def _pruned(self) -> PrunedVocabulary:
         table = self.networks[FULL].named("encoder.embeddings.token.weight")[1]

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from bertline.service.guard.keys import Keys
     from bertline.service.guard.middleware import Checks
     from bertline.service.guard.provider import Provider
-    from bertline.service.guard.store import Store
+    from bertline.service.guard.store import CredentialStore
     from bertline.service.guard.trust import Trust
-    from bertline.service.limits.ledger import Limits
+    from bertline.service.limits.ledger import Ledgers
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Perimeter:
     keys: Checks | None = None
     issuer: Issuer | None = None
     providers: Sequence[Provider] = ()
-    limits: Limits | None = None
+    limits: Ledgers | None = None
     logs: Logs | None = None
     traces: Traces | None = None
 
@@ -76,7 +76,7 @@ class Perimeter:
             yield
 
 
-def build(settings: PerimeterSettings, url: str, *, store: Store | None = None) -> Perimeter:
+def build(settings: PerimeterSettings, url: str, *, store: CredentialStore | None = None) -> Perimeter:
     """The parts that the settings ask for. Logs and traces are not among them: they begin before and end after.
 
     Args:
@@ -87,16 +87,16 @@ def build(settings: PerimeterSettings, url: str, *, store: Store | None = None) 
     Raises:
         SettingsError: they do not fit together.
     """
-    from bertline.service.limits.ledger import Limits
+    from bertline.service.limits.ledger import Ledgers
 
     found = Perimeter(settings)
     _add_auth(found, settings.auth, url, store)
     if settings.limits.limits_anybody:
-        found.limits = Limits(settings.limits)
+        found.limits = Ledgers(settings.limits)
     return found
 
 
-def _add_auth(found: Perimeter, auth: AuthSettings, url: str, store: Store | None) -> None:
+def _add_auth(found: Perimeter, auth: AuthSettings, url: str, store: CredentialStore | None) -> None:
     from bertline.service.guard.provider import Provider
 
     if auth.issuer is not None and auth.database is None:

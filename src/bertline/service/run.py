@@ -25,7 +25,7 @@ from bertline.monitoring.metrics.registry import Metrics
 from bertline.monitoring.traces.exporter import open_traces
 from bertline.service.app import REFUSE, create_app
 from bertline.service.edge.http1.connection import Http1Connection, Http1Settings
-from bertline.service.edge.http1.grammar import Limits
+from bertline.service.edge.http1.grammar import HeadLimits
 from bertline.service.edge.proxies import EdgeSettings, hosts_of
 from bertline.service.edge.shedding import Shedding
 from bertline.service.edge.tls import RenewableTls
@@ -110,9 +110,9 @@ def _open(stack: ExitStack, settings: PerimeterSettings, url: str, host: str) ->
         stack.callback(traces.close)
     store = None
     if settings.auth.database is not None:
-        from bertline.service.guard.store import Store
+        from bertline.service.guard.store import CredentialStore
 
-        store = stack.enter_context(Store(settings.auth.database))
+        store = stack.enter_context(CredentialStore(settings.auth.database))
     built = build(settings, url, store=store)
     built.logs, built.traces, built.hosts = logs, traces, hosts_of(settings.edge, host)
     return built
@@ -217,7 +217,9 @@ class Server(uvicorn.Server):
 def _http1(serving: Serving, perimeter: Perimeter | None) -> Http1Settings:
     """How connections behave, as the settings say."""
     settings, measuring = serving.settings, serving.measuring
-    limits = Limits(settings.max_head_bytes, settings.max_header_bytes, settings.max_headers, settings.max_target_bytes)
+    limits = HeadLimits(
+        settings.max_head_bytes, settings.max_header_bytes, settings.max_headers, settings.max_target_bytes
+    )
     tally = Tally(log, "%d connections were closed because a request was not valid HTTP/1.1 or its head was too large")
 
     def on_malformed(problem: Problem) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 Activation = Literal["softmax", "sigmoid"]
-Rows = Float[np.ndarray[Any, Any], "rows labels"]
+LogitRows = Float[np.ndarray[Any, Any], "rows labels"]
 
 
 def activation_of(checkpoint: Path) -> Activation:
@@ -19,7 +19,7 @@ def activation_of(checkpoint: Path) -> Activation:
     return "sigmoid" if config.get("problem_type") == "multi_label_classification" else "softmax"
 
 
-def probabilities(logits: Rows, activation: Activation, temperature: float = 1.0) -> Rows:
+def probabilities(logits: LogitRows, activation: Activation, temperature: float = 1.0) -> LogitRows:
     """Probabilities from logits divided by a temperature.
 
     >>> probabilities(np.array([[0.0, np.log(3.0)]]), "sigmoid").round(2).tolist()
@@ -28,7 +28,7 @@ def probabilities(logits: Rows, activation: Activation, temperature: float = 1.0
     return softmax(logits, temperature) if activation == "softmax" else sigmoid(logits, temperature)
 
 
-def softmax(logits: Rows, temperature: float = 1.0) -> Rows:
+def softmax(logits: LogitRows, temperature: float = 1.0) -> LogitRows:
     """Probabilities of one label of several, from logits divided by a temperature (Guo et al. 2017, equation 9).
 
     >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
@@ -39,7 +39,7 @@ def softmax(logits: Rows, temperature: float = 1.0) -> Rows:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def sigmoid(logits: Rows, temperature: float = 1.0) -> Rows:
+def sigmoid(logits: LogitRows, temperature: float = 1.0) -> LogitRows:
     """Probability of each label for itself, from logits divided by a temperature."""
     scaled = np.clip(logits.astype(np.float64) / temperature, -700, 700)  # exp(710) is no double any more
     return np.asarray(1 / (1 + np.exp(-scaled)))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from bertline.encoder.heads import Classifier
-from bertline.machine.timing import Span, until_stable
+from bertline.machine.timing import DurationRange, until_stable
 from bertline.training.device import Placement
 from bertline.training.loop import epoch_seed
 from bertline.training.objectives import to_device
@@ -26,7 +26,7 @@ def measure_run(
     settings: TrainSettings,
     placement: Placement,
     task: Task | None = None,
-) -> tuple[Span, Span]:
+) -> tuple[DurationRange, DurationRange]:
     """Seconds of all epochs, and seconds of a trained token, from steps over real batches; no weight changes.
 
     Validation counts with its forward passes. Checkpoints and what comes after the last epoch are left out.

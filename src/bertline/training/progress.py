@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from bertline.evaluation.history import EpochRecord
-from bertline.machine.timing import Span
+from bertline.machine.timing import DurationRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Plan:
     steps: int
     tokens_per_epoch: int
     place: str
-    seconds: Span
-    token_seconds: Span
+    seconds: DurationRange
+    token_seconds: DurationRange
 
 
 @dataclass(frozen=True, slots=True)

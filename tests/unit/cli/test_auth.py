@@ -15,7 +15,7 @@ from bertline.cli.auth import register, seconds
 from bertline.errors import SettingsError, UsageError
 from bertline.service.guard import credentials
 from bertline.service.guard.client import Scope
-from bertline.service.guard.store import Store
+from bertline.service.guard.store import CredentialStore
 
 app = typer.Typer(pretty_exceptions_enable=False)
 register(app)
@@ -79,7 +79,7 @@ def test_programs_read_json() -> None:
 
 def test_the_database_has_what_was_printed_as_a_hash(home: Path) -> None:
     key = done("key", "add", "dashboard", "--scope", "predict").strip()
-    with Store(f"sqlite:///{home}/bertline/auth.db") as store:
+    with CredentialStore(f"sqlite:///{home}/bertline/auth.db") as store:
         (record,) = store.api_keys()
     assert credentials.matches(key, record.hash)
     assert record.scopes == {Scope.PREDICT}
@@ -138,7 +138,7 @@ def test_an_unknown_key_is_not_revoked_and_a_pasted_secret_is_not_repeated() -> 
 
 def test_each_rotation_makes_another_key(home: Path) -> None:
     first, second = done("rotate").strip(), done("rotate").strip()
-    with Store(f"sqlite:///{home}/bertline/auth.db") as store:
+    with CredentialStore(f"sqlite:///{home}/bertline/auth.db") as store:
         assert [one.kid for one in store.signing_keys()] == [first, second]
         assert [one.signs_from_s - one.created_s for one in store.signing_keys()] == [0, 0]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bertline.cli.predict_added import Added
+from bertline.cli.predict_added import AddedColumns
 from bertline.data.rows import Row
 from bertline.errors import DataError
 from bertline.inference import Prediction
@@ -11,7 +11,7 @@ PREDICTION = Prediction("b", {"a": 0.25, "b": 0.7500004, "c": 0.0}, read_tokens=
 
 
 def test_each_rank_has_its_columns() -> None:
-    added = Added.choose(["text"], 2, "reviews")
+    added = AddedColumns.choose(["text"], 2, "reviews")
     assert added.values(Row(2, {"text": "x"}), PREDICTION, "in.csv") == {
         "predicted_label": "b",
         "probability": 0.75,
@@ -31,16 +31,16 @@ def test_each_rank_has_its_columns() -> None:
     ],
 )
 def test_columns_of_the_table_are_never_overwritten(existing: list[str], prefix: str) -> None:
-    added = Added.choose(["text", *existing], 1, "reviews")
+    added = AddedColumns.choose(["text", *existing], 1, "reviews")
     assert added.columns == [f"{prefix}{name}" for name in ("predicted_label", "probability", "cut_tokens")]
     assert added.sentence() == (f"note: the table already has {existing[0]}: the added columns begin with {prefix}")
 
 
 def test_a_rank_that_is_not_asked_for_takes_no_name() -> None:
-    assert Added.choose(["label_2"], 1, "reviews").prefix == ""
-    assert Added.choose(["label_2"], 2, "reviews").prefix == "reviews_"
+    assert AddedColumns.choose(["label_2"], 1, "reviews").prefix == ""
+    assert AddedColumns.choose(["label_2"], 2, "reviews").prefix == "reviews_"
 
 
 def test_a_later_row_with_such_a_key_is_an_error() -> None:
     with pytest.raises(DataError, match="standard input line 7 has 'probability', which the first rows lack"):
-        Added.choose(["text"], 1, "reviews").values(Row(7, {"probability": 1}), PREDICTION, "standard input")
+        AddedColumns.choose(["text"], 1, "reviews").values(Row(7, {"probability": 1}), PREDICTION, "standard input")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bertline.cli import top as module
-from bertline.cli.top import Server, Unreadable, address, key_of, refreshes
+from bertline.cli.top import ServerAddress, UnreadableMetrics, address, key_of, refreshes
 from bertline.cli.top_frame import Frame
 from bertline.errors import UsageError
 from bertline.monitoring.metrics.registry import Metrics
@@ -72,8 +72,8 @@ def well() -> tuple[int, bytes]:
 def test_a_server_that_cannot_be_read_is_told_in_a_sentence(
     answer: tuple[int, bytes], key: str | None, said: str
 ) -> None:
-    with answering(answer) as (url, asked), pytest.raises(Unreadable) as caught:
-        Server(url, key).read()
+    with answering(answer) as (url, asked), pytest.raises(UnreadableMetrics) as caught:
+        ServerAddress(url, key).read()
     assert said in str(caught.value)
     assert "secret" not in str(caught.value)
     assert asked == [f"Bearer {key}" if key else None]
@@ -82,21 +82,21 @@ def test_a_server_that_cannot_be_read_is_told_in_a_sentence(
 def test_nobody_there_is_told_in_a_sentence() -> None:
     with answering(well()) as (url, _):
         pass
-    with pytest.raises(Unreadable, match=r"does not answer \(Connection refused\): is it running there\?"):
-        Server(url, None).read()
+    with pytest.raises(UnreadableMetrics, match=r"does not answer \(Connection refused\): is it running there\?"):
+        ServerAddress(url, None).read()
 
 
 def test_a_key_is_not_taken_to_where_a_redirect_leads() -> None:
     with answering(well()) as (there, shown), answering((302, there.encode())) as (url, _):
-        with pytest.raises(Unreadable, match="answers 302"):
-            Server(url, "secret").read()
+        with pytest.raises(UnreadableMetrics, match="answers 302"):
+            ServerAddress(url, "secret").read()
         assert shown == []
 
 
 def test_it_keeps_trying_and_goes_on_when_the_server_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REFRESH_S", 0.01)
     with answering(well(), well(), (503, b""), (401, b""), well()) as (url, _):
-        frames = refreshes(Server(url, None))
+        frames = refreshes(ServerAddress(url, None))
         found = [next(frames) for _ in range(4)]
     assert [type(one) for one in found] == [Frame, str, str, Frame]
 

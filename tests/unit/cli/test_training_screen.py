@@ -8,7 +8,7 @@ import pytest
 
 from bertline.cli import training_screen
 from bertline.cli.training_screen import TrainingScreen, time_sentence
-from bertline.machine.timing import Span
+from bertline.machine.timing import DurationRange
 from bertline.training.progress import Plan, Step
 
 
@@ -28,7 +28,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def plan(low: float, high: float) -> Plan:
-    return Plan(80, 10, 10, ("a", "b"), 3, 300, 1000, "CPU", Span(low, high), Span(low / 3000, high / 3000))
+    return Plan(
+        80, 10, 10, ("a", "b"), 3, 300, 1000, "CPU", DurationRange(low, high), DurationRange(low / 3000, high / 3000)
+    )
 
 
 def step(number: int, left: float, pace: float = 1000.0) -> Step:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bertline.data.json_values import Real
-from bertline.data.kinds import Fields, Items, Kind, Mixed, Null, Number, Text, Truth, join, kind_of
-from bertline.data.rows import Rendered, Unreadable
+from bertline.data.kinds import Boolean, Fields, Items, Kind, Mixed, Null, Number, Text, join, kind_of
+from bertline.data.rows import Rendered, UnreadableTable
 
 
 def joined(*values: object) -> Kind:
@@ -22,10 +22,10 @@ def joined(*values: object) -> Kind:
     ("values", "kind"),
     [
         ([None, None], Null(0)),
-        ([None, True], Truth(0)),
+        ([None, True], Boolean(0)),
         (["x", None], Text(0)),
         ([[], ["x"]], Items(0, Text(0))),
-        ([{}, {"x": None}, {"x": True}], Fields(0, {"x": Truth(0)})),
+        ([{}, {"x": None}, {"x": True}], Fields(0, {"x": Boolean(0)})),
         ([[{"x": 1}], [{"y": "b"}]], Items(0, Fields(0, {"x": kind_of(1, 0), "y": Text(0)}))),
     ],
 )
@@ -80,7 +80,7 @@ def test_what_does_not_mix_is_named(values: list[Any], sentence: str) -> None:
     ("value", "reason"),
     [
         (Rendered("date", "2026-01-02"), "it is of type date"),
-        (Unreadable("its byte 0xff at 1 is not UTF-8"), "its byte 0xff at 1 is not UTF-8"),
+        (UnreadableTable("its byte 0xff at 1 is not UTF-8"), "its byte 0xff at 1 is not UTF-8"),
         (object(), "it is of type object"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bertline.machine import timing
-from bertline.machine.timing import MOST_ROUNDS, Pace, Span, until_stable
+from bertline.machine.timing import MOST_ROUNDS, DurationRange, Pace, until_stable
 
 
 class Machine:
@@ -29,7 +29,7 @@ class Machine:
 def test_a_quiet_machine_is_asked_three_times() -> None:
     machine = Machine(1.0, 1.02, 0.99)
     found = until_stable(machine.work, clock=machine.clock)
-    assert (found, machine.rounds) == (Span(0.99, 1.02), 3)
+    assert (found, machine.rounds) == (DurationRange(0.99, 1.02), 3)
     assert found.stable
 
 
@@ -38,7 +38,7 @@ def test_a_disturbed_moment_is_waited_out(disturbed: tuple[float, ...]) -> None:
     """T17: 4.6 times as slow a moment made 2 h 46 min of 36 min."""
     machine = Machine(*disturbed, 0.2)
     found = until_stable(machine.work, clock=machine.clock)
-    assert found == Span(0.2, 0.2)
+    assert found == DurationRange(0.2, 0.2)
     assert machine.rounds == len(disturbed) + 3
 
 
@@ -46,17 +46,17 @@ def test_a_machine_that_never_gets_quiet_is_said_with_a_range() -> None:
     """T17."""
     machine = Machine(*[0.2, 0.9] * MOST_ROUNDS)
     found = until_stable(machine.work, clock=machine.clock)
-    assert (found, machine.rounds) == (Span(0.2, 0.9), MOST_ROUNDS)
+    assert (found, machine.rounds) == (DurationRange(0.2, 0.9), MOST_ROUNDS)
     assert not found.stable
-    assert found.times(3600) == Span(720.0, 3240.0)
+    assert found.times(3600) == DurationRange(720.0, 3240.0)
 
 
 def test_trying_ends_with_its_budget() -> None:
     """T17: a large model is timed twice at least, and both are told unless they agree."""
     machine = Machine(8.0, 4.0, 1.0)
-    assert until_stable(machine.work, clock=machine.clock) == Span(4.0, 8.0)
+    assert until_stable(machine.work, clock=machine.clock) == DurationRange(4.0, 8.0)
     machine = Machine(60.0, 40.0, 1.0)
-    assert (until_stable(machine.work, clock=machine.clock), machine.rounds) == (Span(40.0, 60.0), 2)
+    assert (until_stable(machine.work, clock=machine.clock), machine.rounds) == (DurationRange(40.0, 60.0), 2)
 
 
 def measured(*steps: tuple[int, float, float]) -> Pace:
@@ -92,4 +92,4 @@ def test_the_window_is_bounded_in_seconds() -> None:
 
 def test_the_budget_is_of_the_clock_given(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks: Callable[[], float] = iter([0.0, timing.BUDGET_S, timing.BUDGET_S]).__next__
-    assert until_stable(iter([1.0, 2.0, 3.0]).__next__, clock=ticks) == Span(1.0, 2.0)
+    assert until_stable(iter([1.0, 2.0, 3.0]).__next__, clock=ticks) == DurationRange(1.0, 2.0)

@@ -15,7 +15,7 @@ from bertline.export.exporter import export
 from bertline.export.network import Network
 from bertline.export.quantise import SEVEN_BITS
 from bertline.optimization import candidates
-from bertline.optimization.candidates import Candidate, Rows, Workshop
+from bertline.optimization.candidates import Candidate, EncodedRows, Workshop
 from bertline.optimization.measure import Logits, compute
 from bertline.optimization.vocabulary import prune
 from bertline.testing.tiny import logits_of, random_texts, tiny_classifier, tiny_tokenizer
@@ -31,7 +31,7 @@ LOGITS = logits_of(CLASSIFIER, pad([one.piece.ids for one in READINGS], 0))
 def workshop(tmp_path: Path) -> Workshop:
     table = NETWORK.named("encoder.embeddings.token.weight")[1]
     pruned = prune(table, Counter(id_ for one in READINGS for id_ in one.piece.ids), [0], 60)
-    return Workshop(tmp_path, Rows(READINGS, LOGITS.argmax(axis=1), 0), pruned, temperature=1.5, lanes=1)
+    return Workshop(tmp_path, EncodedRows(READINGS, LOGITS.argmax(axis=1), 0), pruned, temperature=1.5, lanes=1)
 
 
 def test_a_network_in_fp32_gives_its_own_logits(workshop: Workshop) -> None:
@@ -86,7 +86,7 @@ def test_no_engine_has_a_product_that_a_processor_could_overflow(
 def test_fp32_answers_the_tuning_rows_once(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Precision, int]] = []
 
-    def counted(candidate: Candidate, rows: Rows) -> Logits:
+    def counted(candidate: Candidate, rows: EncodedRows) -> Logits:
         asked.append((candidate.engine.precision, len(rows.readings)))
         return compute(candidate.backend, rows.readings, rows.pad_id, candidate.engine.batch_tokens)
 

@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 
 from bertline.optimization.cold_start import ColdStart
-from bertline.optimization.measure import Measured, Quality, Speed
+from bertline.optimization.measure import EngineFigures, EngineSpeed, Quality
 from bertline.optimization.pick import caveat, cost, frontier, pick, smallest_visible_drop
 from bertline.optimization.settings import Goal
 from bertline.statistics.paired import compare
 
 
-def engine(accuracy: float, *, texts_per_s: float = 100.0, p50_ms: float = 1.0, megabytes: float = 10.0) -> Measured:
+def engine(
+    accuracy: float, *, texts_per_s: float = 100.0, p50_ms: float = 1.0, megabytes: float = 10.0
+) -> EngineFigures:
     """Accuracy in per cent of 200 rows, of which fp32 has 90 per cent right."""
     right, expected = np.arange(200) < 2 * accuracy, np.arange(200) < 180
-    return Measured(
+    return EngineFigures(
         Quality(accuracy / 100, compare(right, expected, resamples=10), float((right == expected).mean())),
-        *(Speed(float(texts_per_s), float(p50_ms), 3.0 * p50_ms), float(megabytes), ColdStart(1.0, 100.0)),
+        *(EngineSpeed(float(texts_per_s), float(p50_ms), 3.0 * p50_ms), float(megabytes), ColdStart(1.0, 100.0)),
     )
 
 

@@ -16,7 +16,7 @@ Series = tuple[str, str]  # a selector and its values
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class AlertExample:
     """A story that one alert is told.
 
     Attributes:
@@ -63,61 +63,65 @@ _DROPPED = "bertline_log_lines_dropped_total"
 _DRIFT = "bertline_drift_score"
 _START = "process_start_time_seconds"
 
-EXAMPLES: Mapping[str, tuple[Example, ...]] = {
+EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
     "BertlineDown": (
-        Example("it answers", _one("up", "", "1x10"), "10m"),
-        Example("it was away for one reading", _one("up", "", "1 1 0 1 1 1"), "5m"),
-        Example("it answers no more", _one("up", "", "1 1 0x10"), "5m", (_INSTANCE,)),
-        Example("nothing is known of it", (), "5m", (_JOB,)),
+        AlertExample("it answers", _one("up", "", "1x10"), "10m"),
+        AlertExample("it was away for one reading", _one("up", "", "1 1 0 1 1 1"), "5m"),
+        AlertExample("it answers no more", _one("up", "", "1 1 0x10"), "5m", (_INSTANCE,)),
+        AlertExample("nothing is known of it", (), "5m", (_JOB,)),
     ),
     "BertlineNotReady": (
-        Example("it is ready", _one("bertline_ready", "", "1x10"), "10m"),
-        Example("a process is replaced", _one("bertline_ready", "", "1 0 1x10"), "10m"),
-        Example("a model is lost", _one("bertline_ready", "", "1 0x10"), "5m", (_INSTANCE,)),
+        AlertExample("it is ready", _one("bertline_ready", "", "1x10"), "10m"),
+        AlertExample("a process is replaced", _one("bertline_ready", "", "1 0 1x10"), "10m"),
+        AlertExample("a model is lost", _one("bertline_ready", "", "1 0x10"), "5m", (_INSTANCE,)),
     ),
     "BertlineServerRestarts": (
-        Example("it was started once", _one(_START, "", "100x5 400x10"), "12m"),
-        Example("it starts every two minutes", _one(_START, "", "100 100 220 220 340 340 460 460"), "7m", (_INSTANCE,)),
+        AlertExample("it was started once", _one(_START, "", "100x5 400x10"), "12m"),
+        AlertExample(
+            "it starts every two minutes", _one(_START, "", "100 100 220 220 340 340 460 460"), "7m", (_INSTANCE,)
+        ),
     ),
     "BertlineWorkerRestarts": (
-        Example("one process was lost", _one(_RESTARTS, ',model="reviews"', "0x5 1x10"), "12m"),
-        Example(
+        AlertExample("one process was lost", _one(_RESTARTS, ',model="reviews"', "0x5 1x10"), "12m"),
+        AlertExample(
             "one is lost every two minutes", _one(_RESTARTS, ',model="reviews"', "0 0 1 1 2 2 3 3 4"), "8m", (_MODEL,)
         ),
     ),
     "BertlineAvailabilityBurnsFast": (
-        Example("all is well", (_answers(200, "0+6000x90"),), "80m"),
-        Example("1 in 1,000 fails", (_answers(200, "0+5994x90"), _answers(500, "0+6x90")), "80m"),
-        Example(
+        AlertExample("all is well", (_answers(200, "0+6000x90"),), "80m"),
+        AlertExample("1 in 1,000 fails", (_answers(200, "0+5994x90"), _answers(500, "0+6x90")), "80m"),
+        AlertExample(
             "1 in 50 fails in the last of six hours",
             (_answers(200, "0+6000x300 1800000+5880x65"), _answers(500, "0x300 0+120x65")),
             "363m",
             (_JOB,),
         ),
-        Example(
+        AlertExample(
             "1 in 50 is refused for want of capacity",
             (_answers(200, "0+5880x90"), _answers(429, "0+120x90"), _refused("overloaded", "0+120x90")),
             "80m",
             (_JOB,),
         ),
-        Example(
+        AlertExample(
             "a client has reached its own limit",
             (_answers(200, "0+3000x90"), _answers(429, "0+3000x90"), _refused("rate_limited", "0+3000x90")),
             "80m",
         ),
-        Example(
+        AlertExample(
             "1 in 100 fails for six hours", (_answers(200, "0+5940x400"), _answers(503, "0+60x400")), "390m", (_JOB,)
         ),
-        Example(
+        AlertExample(
             "it failed an hour ago and is well",
             (_answers(200, "0+6000x180"), _answers(500, "0+600x30 18000x150")),
             "60m",
         ),
-        Example("nobody asks", (_answers(200, "5x90"),), "80m"),
+        AlertExample("nobody asks", (_answers(200, "5x90"),), "80m"),
     ),
     "BertlineAvailabilityBurnsSlowly": (
-        Example("1 in 2,000 fails", (_answers(200, "0+19990x400"), _answers(500, "0+10x400")), "3d", interval="15m"),
-        Example(
+        AlertExample(
+            "1 in 2,000 fails", (_answers(200, "0+19990x400"), _answers(500, "0+10x400")), "3d", interval="15m"
+        ),
+        AlertExample(
             "1 in 500 fails for three days",
             (_answers(200, "0+9980x400"), _answers(500, "0+20x400")),
             "3d",
@@ -126,52 +130,52 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
     ),
     "BertlineLatencyBurnsFast": (
-        Example("1 in 200 is slow", _timed("0+5970x90", "0+6000x90"), "80m"),
-        Example(
+        AlertExample("1 in 200 is slow", _timed("0+5970x90", "0+6000x90"), "80m"),
+        AlertExample(
             "1 in 5 is slow in the last of six hours",
             _timed("0+6000x300 1800000+4800x65", "0+6000x400"),
             "363m",
             (_JOB,),
         ),
-        Example("1 in 10 is slow for six hours", _timed("0+5400x400", "0+6000x400"), "390m", (_JOB,)),
-        Example("a page is slow that asks no model", _timed("0+4800x90", "0+6000x90", "/docs"), "80m"),
+        AlertExample("1 in 10 is slow for six hours", _timed("0+5400x400", "0+6000x400"), "390m", (_JOB,)),
+        AlertExample("a page is slow that asks no model", _timed("0+4800x90", "0+6000x90", "/docs"), "80m"),
     ),
     "BertlineLatencyBurnsSlowly": (
-        Example("1 in 200 is slow", _timed("0+9950x400", "0+10000x400"), "3d", interval="15m"),
-        Example("1 in 50 is slow for three days", _timed("0+9800x400", "0+10000x400"), "3d", (_JOB,), "15m"),
+        AlertExample("1 in 200 is slow", _timed("0+9950x400", "0+10000x400"), "3d", interval="15m"),
+        AlertExample("1 in 50 is slow for three days", _timed("0+9800x400", "0+10000x400"), "3d", (_JOB,), "15m"),
     ),
     "BertlineQueueLong": (
-        Example("a burst is worked off", _one(_QUEUE, ',model="reviews"', "0 0.9 0.9 0x10"), "10m"),
-        Example("it does not get shorter", _one(_QUEUE, ',model="reviews"', "0 0.8x10"), "8m", (_MODEL,)),
+        AlertExample("a burst is worked off", _one(_QUEUE, ',model="reviews"', "0 0.9 0.9 0x10"), "10m"),
+        AlertExample("it does not get shorter", _one(_QUEUE, ',model="reviews"', "0 0.8x10"), "8m", (_MODEL,)),
     ),
     "BertlineErrors": (
-        Example("1 in 1,000", (_answers(200, "0+5994x20"), _refused("internal", "0+6x20")), "15m"),
-        Example(
+        AlertExample("1 in 1,000", (_answers(200, "0+5994x20"), _refused("internal", "0+6x20")), "15m"),
+        AlertExample(
             "1 in 20",
             (_answers(200, "0+5700x20"), _answers(500, "0+300x20"), _refused("compute_failed", "0+300x20")),
             "15m",
             ({**_JOB, "code": "compute_failed"},),
         ),
-        Example("a client's doing", (_answers(422, "0+6000x20"), _refused("empty_text", "0+6000x20")), "15m"),
+        AlertExample("a client's doing", (_answers(422, "0+6000x20"), _refused("empty_text", "0+6000x20")), "15m"),
     ),
     "BertlineClientErrors": (
-        Example(
+        AlertExample(
             "1 in 10",
             (_answers(200, "0+5400x40"), _answers(422, "0+600x40"), _refused("empty_text", "0+600x40")),
             "30m",
         ),
-        Example(
+        AlertExample(
             "half of all",
             (_answers(200, "0+3000x40"), _answers(422, "0+3000x40"), _refused("wrong_type", "0+3000x40")),
             "30m",
             ({**_JOB, "code": "wrong_type"},),
         ),
-        Example("the server's doing", (_answers(500, "0+6000x40"), _refused("internal", "0+6000x40")), "30m"),
+        AlertExample("the server's doing", (_answers(500, "0+6000x40"), _refused("internal", "0+6000x40")), "30m"),
     ),
     "BertlineAuthFailures": (
-        Example("a few", _one(_AUTH, ',reason="unauthenticated"', "0+6x400"), "390m"),
-        Example("as many as always", _one(_AUTH, ',reason="unauthenticated"', "0+120x400"), "390m"),
-        Example(
+        AlertExample("a few", _one(_AUTH, ',reason="unauthenticated"', "0+6x400"), "390m"),
+        AlertExample("as many as always", _one(_AUTH, ',reason="unauthenticated"', "0+120x400"), "390m"),
+        AlertExample(
             "twenty times as many",
             _one(_AUTH, ',reason="invalid_credentials"', "0+12x380 4560+240x30"),
             "391m",
@@ -179,23 +183,25 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
     ),
     "BertlineCertificateExpiresSoon": (
-        Example("30 days left", _one(_EXPIRY, ',certificate="server"', f"{30 * 86_400}x120"), "90m"),
-        Example(
+        AlertExample("30 days left", _one(_EXPIRY, ',certificate="server"', f"{30 * 86_400}x120"), "90m"),
+        AlertExample(
             "13 days left", _one(_EXPIRY, ',certificate="server"', f"{13 * 86_400}x120"), "90m", _SERVER_CERTIFICATE
         ),
-        Example("no TLS", _one("up", "", "1x120"), "90m"),
+        AlertExample("no TLS", _one("up", "", "1x120"), "90m"),
     ),
     "BertlineCertificateExpires": (
-        Example("13 days left", _one(_EXPIRY, ',certificate="server"', f"{13 * 86_400}x120"), "90m"),
-        Example("2 days left", _one(_EXPIRY, ',certificate="server"', f"{2 * 86_400}x120"), "90m", _SERVER_CERTIFICATE),
+        AlertExample("13 days left", _one(_EXPIRY, ',certificate="server"', f"{13 * 86_400}x120"), "90m"),
+        AlertExample(
+            "2 days left", _one(_EXPIRY, ',certificate="server"', f"{2 * 86_400}x120"), "90m", _SERVER_CERTIFICATE
+        ),
     ),
     "BertlineLogLinesDropped": (
-        Example("none", _one(_DROPPED, "", "3x20"), "20m"),
-        Example("some", _one(_DROPPED, "", "0x5 40x10"), "10m", (_INSTANCE,)),
+        AlertExample("none", _one(_DROPPED, "", "3x20"), "20m"),
+        AlertExample("some", _one(_DROPPED, "", "0x5 40x10"), "10m", (_INSTANCE,)),
     ),
     "BertlineDrift": (
-        Example("what chance explains", _one(_DRIFT, ',model="reviews",kind="length"', "0.9x60"), "50m"),
-        Example(
+        AlertExample("what chance explains", _one(_DRIFT, ',model="reviews",kind="length"', "0.9x60"), "50m"),
+        AlertExample(
             "twice that",
             _one(_DRIFT, ',model="reviews",kind="length"', "0.9x5 2x60"),
             "50m",

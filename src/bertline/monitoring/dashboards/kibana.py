@@ -26,7 +26,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class SavedPanel:
     """A chart over time.
 
     Attributes:
@@ -60,12 +60,12 @@ SEARCHES = (
     ),
 )  # fmt: skip
 PANELS = (
-    Panel("bertline-by-status", "Requests by status", IS_REQUEST, "bar_stacked", by="http.response.status_code"),
-    Panel("bertline-by-model", "Requests by model", IS_REQUEST, "bar_stacked", by="bertline.model.name"),
-    Panel("bertline-p95", "Duration, 95th percentile (ns)", IS_REQUEST, "line", "event.duration", 95, "url.path"),
-    Panel("bertline-queue", "Wait, 95th percentile (ms)", IS_REQUEST, "line", "bertline.time.queue_ms", 95),
-    Panel("bertline-codes", "Problems by code", IS_REQUEST, "bar_stacked", by="bertline.error.code"),
-    Panel("bertline-clients", "Requests by client", IS_REQUEST, "bar_stacked", by="user.id"),
+    SavedPanel("bertline-by-status", "Requests by status", IS_REQUEST, "bar_stacked", by="http.response.status_code"),
+    SavedPanel("bertline-by-model", "Requests by model", IS_REQUEST, "bar_stacked", by="bertline.model.name"),
+    SavedPanel("bertline-p95", "Duration, 95th percentile (ns)", IS_REQUEST, "line", "event.duration", 95, "url.path"),
+    SavedPanel("bertline-queue", "Wait, 95th percentile (ms)", IS_REQUEST, "line", "bertline.time.queue_ms", 95),
+    SavedPanel("bertline-codes", "Problems by code", IS_REQUEST, "bar_stacked", by="bertline.error.code"),
+    SavedPanel("bertline-clients", "Requests by client", IS_REQUEST, "bar_stacked", by="user.id"),
 )
 
 
@@ -91,7 +91,7 @@ def _search(one: Search) -> Json:
     return _object("search", one.id, attributes, [_reference(place, "index-pattern", VIEW)], "8.0.0")
 
 
-def _lens(one: Panel) -> Json:
+def _lens(one: SavedPanel) -> Json:
     columns = {"time": _column("@timestamp", "date_histogram", "date", "interval", {"interval": "auto"})}
     if one.by is not None:
         order = {"orderBy": {"type": "column", "columnId": "value"}, "orderDirection": "desc"}

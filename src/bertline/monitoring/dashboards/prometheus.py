@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bertline.errors import UsageError
-from bertline.monitoring.dashboards.alert_examples import EXAMPLES, Example
+from bertline.monitoring.dashboards.alert_examples import EXAMPLES, AlertExample
 from bertline.monitoring.dashboards.alerts import ALERTS, JOB, Alert
 from bertline.monitoring.dashboards.objectives import recorded
 from bertline.monitoring.dashboards.yaml_files import yaml_of
@@ -121,7 +121,7 @@ def _rule_tests(every: str) -> dict[str, Any]:
     }
 
 
-def _rule_test(alert: Alert, example: Example) -> dict[str, Any]:
+def _rule_test(alert: Alert, example: AlertExample) -> dict[str, Any]:
     """Promtool compares all labels and annotations of an alert; the annotations' text is not what is tested."""
     labels = [
         dict(sorted({"alertname": alert.name, "severity": alert.severity, **one}.items())) for one in example.fires

@@ -13,7 +13,7 @@ from bertline.service.guard import credentials
 from bertline.service.guard.cached_table import Refreshed
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.records import ApiKeyRecord
-from bertline.service.guard.store import AuthDatabaseError, Store
+from bertline.service.guard.store import AuthDatabaseError, CredentialStore
 from bertline.serving.problems import Code, Problem
 
 REFRESH_S = 5.0  # in which a revocation reaches every process
@@ -43,7 +43,7 @@ class ApiKeys:
 
     def __init__(
         self,
-        store: Store,
+        store: CredentialStore,
         *,
         refresh_s: float = REFRESH_S,
         clock: Callable[[], float] = time.monotonic,

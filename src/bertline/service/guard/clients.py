@@ -8,7 +8,7 @@ from bertline.service.guard import credentials
 from bertline.service.guard.client import Scope
 from bertline.service.guard.failures import Failures
 from bertline.service.guard.records import ClientRecord
-from bertline.service.guard.store import AuthDatabaseError, Store
+from bertline.service.guard.store import AuthDatabaseError, CredentialStore
 from bertline.serving.problems import Code, Problem
 
 LONGEST_ID = 32  # that is remembered of what was sent
@@ -22,7 +22,7 @@ class Clients:
         failures: counts wrong secrets.
     """
 
-    def __init__(self, store: Store, failures: Failures | None = None) -> None:
+    def __init__(self, store: CredentialStore, failures: Failures | None = None) -> None:
         self._store, self._failures = store, failures or Failures()
 
     async def authenticate(self, id: str, secret: str, address: str) -> ClientRecord:

@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
 from bertline.errors import BertlineError, SettingsError
-from bertline.service.guard.documents import Document, Fetcher, Unreadable
+from bertline.service.guard.documents import Document, Fetcher, UnreadableDocument
 from bertline.service.guard.keys import VerifyingKey, verifying_keys
 from bertline.service.tracing import outgoing_headers
 
@@ -114,7 +114,7 @@ class Discovery:
     async def _get(self, address: str) -> Document:
         try:  # the headers are of the request that brought an unknown key, if one did
             return await self._http.get(address, outgoing_headers())
-        except Unreadable as error:
+        except UnreadableDocument as error:
             raise ProviderError(f"The provider {self._issuer} {error}.") from None
 
 

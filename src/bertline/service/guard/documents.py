@@ -16,7 +16,7 @@ from bertline.service.edge.content_encoding import Unpacker, coding_of
 from bertline.serving.problems import Problem
 
 
-class Unreadable(BertlineError):
+class UnreadableDocument(BertlineError):
     """A document cannot be had. The message is what its server did, to go behind its name."""
 
 
@@ -64,11 +64,11 @@ class Fetcher:
             ):
                 body = await self._body(answer)
         except TimeoutError:
-            raise Unreadable(f"did not answer within {self._timeout_s:g} s") from None
+            raise UnreadableDocument(f"did not answer within {self._timeout_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise Unreadable(f"cannot be reached ({type(error).__name__})") from None
+            raise UnreadableDocument(f"cannot be reached ({type(error).__name__})") from None
         except Problem as problem:
-            raise Unreadable(f"sent what cannot be read: {problem.message.partition(':')[0]}") from None
+            raise UnreadableDocument(f"sent what cannot be read: {problem.message.partition(':')[0]}") from None
         return Document(answer.status_code, body, answer.headers.get("Cache-Control", ""))
 
     async def _body(self, answer: httpx.Response) -> bytes:
@@ -80,7 +80,7 @@ class Fetcher:
             most = self._most_bytes + 1 - len(body)
             body += unpacker.feed(piece, most) if unpacker else piece[:most]
             if max(packed, len(body)) > self._most_bytes:
-                raise Unreadable(f"sent more than {self._most_bytes:,} bytes")
+                raise UnreadableDocument(f"sent more than {self._most_bytes:,} bytes")
         if unpacker and packed:
             unpacker.end()
         return bytes(body)

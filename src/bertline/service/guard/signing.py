@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey
 from bertline.service.guard.cached_table import Refreshed
 from bertline.service.guard.keys import VerifyingKey, verifying_keys
 from bertline.service.guard.records import SigningKeyRecord
-from bertline.service.guard.store import Store
+from bertline.service.guard.store import CredentialStore
 
 ALGORITHM = "ES256"
 LIFETIME_S = 15 * 60  # of a token
@@ -60,7 +60,7 @@ class SigningKeys:
 
     def __init__(
         self,
-        store: Store,
+        store: CredentialStore,
         issuer: str,
         *,
         lifetime_s: int = LIFETIME_S,
@@ -126,7 +126,7 @@ class SigningKeys:
         return _Keys(records, private, public, verifying_keys(public), generation)
 
 
-def rotate(store: Store, known: Sequence[SigningKeyRecord], *, now_s: int, signs_from_s: int) -> bool:
+def rotate(store: CredentialStore, known: Sequence[SigningKeyRecord], *, now_s: int, signs_from_s: int) -> bool:
     """Make the key of the generation after those that are known.
 
     Args:

@@ -68,7 +68,7 @@ class AuthDatabaseError(BertlineError):
     """The database of keys cannot be reached, read or written."""
 
 
-class Store:
+class CredentialStore:
     """One database. A context: leaving it closes the connections.
 
     Args:

@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 from bertline.service.limits.buckets import MICRO, Account, Charge, Return
 from bertline.service.limits.headers import Fields, Standing, Wait, fields, policies, standings, waits
 from bertline.service.limits.settings import ClientLimits, LimitSettings
-from bertline.service.limits.store import Outage, Store, open_store
+from bertline.service.limits.store import CounterStore, Outage, open_store
 from bertline.serving.problems import Code, Problem
 
 FOR_NOTHING = (429, 500, 503)  # answers to requests that brought their client nothing; not 504, whose time it sets
@@ -68,7 +68,7 @@ class Terms(NamedTuple):
     counts_tokens: bool
 
 
-class Limits:
+class Ledgers:
     """The limits of all clients. An async context: leaving it closes the store.
 
     Args:
@@ -82,10 +82,10 @@ class Limits:
     """
 
     def __init__(
-        self, settings: LimitSettings, store: Store | None = None, *, clock: Callable[[], float] = time.time
+        self, settings: LimitSettings, store: CounterStore | None = None, *, clock: Callable[[], float] = time.time
     ) -> None:
         url = settings.store_url
-        self.store: Store = store or open_store(url.get_secret_value() if url else None)
+        self.store: CounterStore = store or open_store(url.get_secret_value() if url else None)
         self.clock, self.allow_on_outage = clock, settings.on_outage == "allow"
         self.in_progress: dict[str, int] = {}
         self._general = _terms(settings.of(""))
@@ -115,7 +115,7 @@ class Ledger:
 
     __slots__ = ("_account", "_inside", "_key", "_limits", "_paid", "_terms")
 
-    def __init__(self, limits: Limits, key: str, terms: Terms) -> None:
+    def __init__(self, limits: Ledgers, key: str, terms: Terms) -> None:
         self._limits, self._key, self._terms = limits, key, terms
         self._account: Account | None = None
         self._inside = False

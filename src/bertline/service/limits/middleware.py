@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertline.service.guard.client import Client
-from bertline.service.limits.ledger import Ledger, Limits, current
+from bertline.service.limits.ledger import Ledger, Ledgers, current
 from bertline.service.problems import response_of
 from bertline.serving.problems import Problem
 
@@ -34,7 +34,7 @@ class LimitPerClient:
     def __init__(
         self,
         app: ASGIApp,
-        limits: Limits,
+        limits: Ledgers,
         refuse: Callable[[Scope, Problem], Response] = lambda _, problem: response_of(problem),
         on_refused: Callable[[Problem], None] = lambda _: None,
     ) -> None:

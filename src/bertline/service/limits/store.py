@@ -18,7 +18,7 @@ class Outage(Exception):
     """The store does not answer; the message is the kind of its error and nothing else, for the URL has a password."""
 
 
-class Store(Protocol):
+class CounterStore(Protocol):
     """Accounts of clients, charged by one process or several."""
 
     async def charge(self, charge: Charge) -> Outcome:
@@ -52,7 +52,7 @@ class SharedStore(Protocol):
         """See ``Store``."""
 
 
-def open_store(url: str | None) -> Store:
+def open_store(url: str | None) -> CounterStore:
     """The store at a URL; None is this process's memory.
 
     Raises:

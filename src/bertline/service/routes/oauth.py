@@ -58,7 +58,7 @@ class JsonWebKeys(BaseModel):
     keys: list[dict[str, Any]]
 
 
-class ServerMetadata(BaseModel):
+class AuthorizationServerMetadata(BaseModel):
     """RFC 8414 section 2."""
 
     issuer: str
@@ -141,10 +141,10 @@ async def jwks(issuer: IssuerNow) -> Response:
 
 
 @router.get(METADATA_PATH, summary="Show where tokens are given", responses=_answers(Code.NOT_FOUND))
-async def metadata(issuer: IssuerNow) -> ServerMetadata:
+async def metadata(issuer: IssuerNow) -> AuthorizationServerMetadata:
     """Where the built-in issuer's endpoints are, and what they take."""
     url = issuer.keys.issuer.rstrip("/")
-    return ServerMetadata(
+    return AuthorizationServerMetadata(
         issuer=issuer.keys.issuer,
         token_endpoint=url + TOKEN_PATH,
         jwks_uri=url + JWKS_PATH,

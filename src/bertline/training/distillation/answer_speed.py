@@ -19,7 +19,7 @@ TOKENS = 6_000  # of a round, about: a second or two
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
+class AnswerSpeed:
     """Texts answered per second, tokenising included, by the engine ``engine`` of both; medians over the rounds."""
 
     teacher_texts_s: float
@@ -32,7 +32,7 @@ class Speed:
         return self.student_texts_s / self.teacher_texts_s
 
 
-def side_by_side(teacher: Path, student: Path, texts: Sequence[str], lengths: Sequence[int]) -> Speed:
+def side_by_side(teacher: Path, student: Path, texts: Sequence[str], lengths: Sequence[int]) -> AnswerSpeed:
     """Time both bundles on the first of ``texts`` (``lengths`` are in tokens), alternating between the two."""
     some = max(1, min(len(texts), int(TOKENS * len(texts) / sum(lengths))))
     engine, both = _predictors(teacher, student)
@@ -44,7 +44,7 @@ def side_by_side(teacher: Path, student: Path, texts: Sequence[str], lengths: Se
             if number:  # the first round warms up
                 spent.append(time.perf_counter() - began)
     slow, fast = (some / median(spent) for spent in seconds)
-    return Speed(slow, fast, engine)
+    return AnswerSpeed(slow, fast, engine)
 
 
 def _predictors(*bundles: Path) -> tuple[str, list[TextClassifier]]:

@@ -19,7 +19,7 @@ from bertline.evaluation.evaluate import Evaluation
 from bertline.evaluation.history import EpochRecord
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
-from bertline.training.distillation.answer_speed import Speed, side_by_side
+from bertline.training.distillation.answer_speed import AnswerSpeed, side_by_side
 from bertline.training.distillation.fidelity import Kept, OnValidation, measure_closeness
 from bertline.training.distillation.held_out import HeldOut, read_held_out
 from bertline.training.distillation.pruning import Width, busy_heads, narrow
@@ -74,7 +74,7 @@ class Distilled:
     validation: OnValidation
     teacher: Size
     student: Size
-    speed: Speed
+    speed: AnswerSpeed
     history: tuple[EpochRecord, ...]
 
 

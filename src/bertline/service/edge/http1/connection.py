@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from bertline.service.edge.http1.grammar import Limits
+from bertline.service.edge.http1.grammar import HeadLimits
 from bertline.service.edge.http1.parser import RequestParser
 from bertline.service.edge.raw_response import raw_response
 from bertline.service.edge.shedding import Headers
@@ -47,7 +47,7 @@ class Http1Settings(NamedTuple):
         on_malformed: is told of each connection that ends because of what came.
     """
 
-    limits: Limits = Limits()
+    limits: HeadLimits = HeadLimits()
     head_timeout_s: float = 20.0
     refuse: Refuse = lambda method, target, headers: None
     on_malformed: Callable[[Problem], None] = lambda problem: None

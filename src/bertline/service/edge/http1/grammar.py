@@ -27,7 +27,7 @@ CHUNK_SIZE_BYTES = 15  # digits of a chunk's size at most; what is longer has ex
 ALSO_CODED = re.compile(rb"(?:(?!chunked\b)%b+[ \t]*,[ \t]*)+chunked" % TOKEN)
 
 
-class Limits(NamedTuple):
+class HeadLimits(NamedTuple):
     """Bounds on everything that is not the body.
 
     Attributes:
@@ -61,14 +61,14 @@ def malformed(why: str) -> Problem:
     return Problem(Code.MALFORMED_REQUEST, f"This is not a valid HTTP/1.1 request: {why}.")
 
 
-def too_large(limits: Limits, part: str) -> Problem:
+def too_large(limits: HeadLimits, part: str) -> Problem:
     """A part that is not the body exceeds its bound."""
     most = {"header": f"{limits.header_bytes:,} bytes", "number of headers": f"{limits.headers:,}"}
     bound = most.get(part, f"{limits.head_bytes:,} bytes")
     return Problem(Code.HEAD_TOO_LARGE, f"The {part} of the request exceeds the limit of {bound}: send less.")
 
 
-def too_long(limits: Limits) -> Problem:
+def too_long(limits: HeadLimits) -> Problem:
     """The target exceeds its bound."""
     return Problem(
         Code.TARGET_TOO_LONG,

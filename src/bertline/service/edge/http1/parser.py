@@ -24,7 +24,7 @@ from bertline.service.edge.http1.grammar import (
     HOST,
     LENGTH,
     REQUEST_LINE,
-    Limits,
+    HeadLimits,
     malformed,
     origin_form,
     too_large,
@@ -67,7 +67,7 @@ class RequestParser:
         held: whether nothing is read until ``resume``.
     """
 
-    def __init__(self, events: Events, limits: Limits) -> None:
+    def __init__(self, events: Events, limits: HeadLimits) -> None:
         self._events, self._limits = events, limits
         self._buffer = bytearray()
         self._step: Callable[[], bool] = self._begin

@@ -21,7 +21,7 @@ from bertline.serving.serving import Answered
 from bertline.statistics.activation import Activation
 
 Function = Activation | Literal["none"]
-Rows = Float[np.ndarray[Any, Any], "texts hidden"]
+EmbeddingRows = Float[np.ndarray[Any, Any], "texts hidden"]
 
 # Which of TEI's kinds each problem is. It keeps its status, but for the kinds that TEI has another one for.
 KINDS: Mapping[Code, ErrorType] = {
@@ -117,7 +117,7 @@ def listed(labels: Sequence[str], shares: Sequence[float]) -> list[TeiScore]:
     return sorted(found, key=lambda one: -one.score)
 
 
-def shortened(rows: Rows, dimensions: int | None, *, normalise: bool) -> Rows:
+def shortened(rows: EmbeddingRows, dimensions: int | None, *, normalise: bool) -> EmbeddingRows:
     """The first dimensions of each embedding, then divided by their length if asked (Matryoshka, Kusupati et al. 2022).
 
     Raises:
@@ -130,7 +130,7 @@ def shortened(rows: Rows, dimensions: int | None, *, normalise: bool) -> Rows:
     return normalised(kept) if normalise else kept
 
 
-def cosines(rows: Rows) -> list[float]:
+def cosines(rows: EmbeddingRows) -> list[float]:
     """Of the first row with each of the others.
 
     >>> cosines(np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]]))
