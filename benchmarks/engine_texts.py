@@ -64,8 +64,8 @@ def shortened(texts: list[str], bundle: Path) -> list[str]:
 
 
 def _task(key: str, title: str, every: int) -> TextSet:
-    others = {"narrow": lambda: models.optimised(key, of=models.narrow)}
-    return TextSet(key, title, lambda: models.optimised(key), every, others)
+    others = {"narrow": lambda: models.optimized(key, of=models.narrow)}
+    return TextSet(key, title, lambda: models.optimized(key), every, others)
 
 
 SETS = {

@@ -37,7 +37,7 @@ def forward_flops(config: EncoderConfig, lengths: Iterable[int], labels: int) ->
 def training_flops(config: EncoderConfig, lengths: Iterable[int], labels: int) -> int:
     """Operations of forward and backward pass: three times the forward pass.
 
-    Each product is made once forward, and backward once for the gradient of either factor. The optimiser is not
+    Each product is made once forward, and backward once for the gradient of either factor. The optimizer is not
     counted.
     """
     return _TRAINING_PASSES * forward_flops(config, lengths, labels)

@@ -38,7 +38,7 @@ from bertline.encoder.heads import Classifier
 PAGE, RAW = Path("docs/gpu.md"), Path("docs/gpu.json")
 LABELS = ("bad", "good")
 WARM_UPS = 3  # a CUDA graph is recorded in the second pass and replayed from the third
-TITLES: dict[Kind, str] = {"training": "Fine-tuning (forward, backward, optimiser)", "inference": "Inference"}
+TITLES: dict[Kind, str] = {"training": "Fine-tuning (forward, backward, optimizer)", "inference": "Inference"}
 ROUNDING_RATIO = 0.1
 Row = dict[str, Any]  # one contestant on one work: what it is, how much it computes, and the seconds it took
 

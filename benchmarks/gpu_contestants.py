@@ -24,7 +24,7 @@ from bertline.encoder.checkpoint import load_classifier
 from bertline.inference.torch_backend import TorchBackend
 from bertline.training.device import Placement
 from bertline.training.objectives import classify, to_device
-from bertline.training.optimiser import Optimiser
+from bertline.training.optimizer import Optimizer
 from bertline.training.settings import TrainSettings
 
 Kind = Literal["training", "inference"]
@@ -59,7 +59,7 @@ def our_training(directory: Path, device: torch.device) -> Step:
     """What ``training.loop`` does with a batch."""
     settings, placement = TrainSettings(), Placement(device, BF16)
     classifier = load_classifier(directory).to(device).train()
-    optimiser = Optimiser(classifier, settings)
+    optimizer = Optimizer(classifier, settings)
 
     def step(batch: Batch, targets: Tensor) -> None:
         ids, attend = to_device(batch, device, reads_attend=False)
@@ -68,7 +68,7 @@ def our_training(directory: Path, device: torch.device) -> Step:
         if not math.isfinite(float(summed.detach())):
             raise RuntimeError("the loss is not finite")
         (summed / len(targets)).backward()
-        optimiser.step(1.0)
+        optimizer.step(1.0)
 
     return step
 
@@ -88,15 +88,15 @@ def peer_training(directory: Path, device: torch.device, compiled: Mapping[str, 
     """A step as the peer's Trainer takes it with ``bf16=True``."""
     settings = TrainSettings()
     model = _peer(directory, torch.float32, device, compiled).train()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
 
     def step(batch: Batch, targets: Tensor) -> None:
         with torch.autocast(device.type, BF16):
             loss = model(**_inputs(batch, device), labels=targets.to(device)).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
     return step
 

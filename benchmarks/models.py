@@ -1,4 +1,4 @@
-"""The models of the engine benchmark: fine-tuned, distilled and optimised by bertline's own commands, kept in build/.
+"""The models of the engine benchmark: fine-tuned, distilled and optimized by bertline's own commands, kept in build/.
 
     python -m benchmarks.models rt r8
 
@@ -79,9 +79,9 @@ def _more_text(key: str) -> list[str]:
     return ["--unlabelled", str(sentences())] if key == "rt" else []
 
 
-def optimised(key: str, seed: int = 0, *, of: Callable[[str, int], Path] = student) -> Path:
+def optimized(key: str, seed: int = 0, *, of: Callable[[str, int], Path] = student) -> Path:
     """A copy of the teacher with every engine that may be used, and the student's or the narrow student's."""
-    out = BUILD / f"{key}-optimised-{of.__name__}"
+    out = BUILD / f"{key}-optimized-{of.__name__}"
     if not (out / "bertline.json").exists():
         small = of(key, seed)
         made = out.with_name(f".{out.name}")
@@ -94,7 +94,7 @@ def optimised(key: str, seed: int = 0, *, of: Callable[[str, int], Path] = stude
 
 def imdb() -> Path:
     """The IMDB model of the accuracy benchmark as a bundle that reads 256 tokens, with fp32 and int8 engines."""
-    out = BUILD / "imdb-optimised"
+    out = BUILD / "imdb-optimized"
     if not (out / "bertline.json").exists():
         TASKS["rt-imdb"]()  # makes the model
         made = out.with_name(f".{out.name}")
@@ -136,4 +136,4 @@ def bertline(*arguments: object) -> None:
 
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        optimised(name)
+        optimized(name)

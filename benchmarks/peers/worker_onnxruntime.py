@@ -1,4 +1,4 @@
-"""ONNX Runtime as optimum documents it: export, graph optimisation for transformers, dynamic int8."""
+"""ONNX Runtime as optimum documents it: export, graph optimization for transformers, dynamic int8."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ FP32, TYPED, INT8 = "model_optimized.onnx", "model_typed.onnx", "model_typed_qua
 
 
 def prepare(kind: str, checkpoint: Path, work: Path, threads: int) -> None:
-    """Export and optimise once for both kinds, quantise for int8.
+    """Export and optimize once for both kinds, quantise for int8.
 
     Between the two goes the symbolic shape inference of ONNX Runtime's own guide to quantisation: without it optimum
-    0.1 cannot quantise what it has optimised ("Unable to find data type", optimum's pull request 1959).
+    0.1 cannot quantise what it has optimized ("Unable to find data type", optimum's pull request 1959).
     """
     folder = work / "onnx"
     if not (folder / FP32).exists():
@@ -71,7 +71,7 @@ class Optimum:
             makers[f"{threads} runs of one thread"] = lambda: [self._session(folder, file, 1)] * threads
         self.runs = Loaded(makers)
         self.layouts = tuple(makers)
-        how = "optimisation O2"
+        how = "optimization O2"
         if file == INT8:
             how += f", dynamic int8 per channel for {'avx512_vnni' if _has_vnni() else 'avx2'}"
         self.settings = f"optimum export, {how}, {threads} threads"

@@ -2,7 +2,7 @@
 
     python export_onnx.py CHECKPOINT OUT
 
-Runs in Infinity's environment. The graph is optimised here (O2): Infinity's own step names an option that optimum 2 no
+Runs in Infinity's environment. The graph is optimized here (O2): Infinity's own step names an option that optimum 2 no
 longer has, and would leave it as exported.
 """
 

@@ -90,3 +90,33 @@ def test_unit_tests_mirror_the_source() -> None:
         if not any(name == subject or name.startswith(f"{subject}_") for subject in subjects):
             strays.append(str(test.relative_to(ROOT)))
     assert not strays
+
+
+# The commands are `optimize` and `distill`, so the whole family of either word is written so. Other words are British.
+MISSPELT = re.compile(r"[Oo]ptimi[s](?!t)|OPTIMI[S]|[Dd]istil(?![lbB])")
+HISTORY = {"CHANGELOG.md", "docs/log.md"}  # written once, of files and words as they were then
+
+
+def test_a_word_that_is_a_command_is_spelt_as_typed() -> None:
+    misspelt = []
+    for path in tracked():
+        name = str(path.relative_to(ROOT))
+        if name in HISTORY or path.suffix == ".json":
+            continue
+        misspelt += [name] * bool(MISSPELT.search(name))
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue
+        misspelt += [f"{name}:{at}: {line.strip()}" for at, line in enumerate(lines, 1) if MISSPELT.search(line)]
+    assert not misspelt
+
+
+@pytest.mark.parametrize("word", ["optimi" + "sation", "Optimi" + "ser", "dist" + "il_task", "Dist" + "ilSettings"])
+def test_the_search_for_misspelt_commands_finds_them(word: str) -> None:
+    assert MISSPELT.search(word)
+
+
+@pytest.mark.parametrize("word", ["optimize", "optimizer", "distillation", "DistilBERT", "distilbert"])
+def test_the_search_for_misspelt_commands_leaves_the_others(word: str) -> None:
+    assert not MISSPELT.search(word)

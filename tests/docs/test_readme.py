@@ -164,7 +164,7 @@ def test_evaluation_and_prediction_answer(customer: Customer) -> None:
 
 
 @pytest.mark.slow
-def test_the_model_is_distilled_and_optimised_and_an_engine_answers(customer: Customer) -> None:
+def test_the_model_is_distilled_and_optimized_and_an_engine_answers(customer: Customer) -> None:
     assert "kept (student ÷ teacher)" in customer.outputs["bertline distill"]
     picked = re.search(r"Picked  (\S+) for throughput", customer.outputs["bertline optimize"])
     assert picked is not None

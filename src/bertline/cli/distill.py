@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bertline.cli.settings_flags import with_settings
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.settings import DistillSettings
 
 if TYPE_CHECKING:
     from bertline.training.distillation.fidelity import Closeness
@@ -21,13 +21,13 @@ EPILOG = "Example: bertline distill reviews reviews.csv --unlabelled more-review
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(epilog=EPILOG)(with_settings(DistilSettings, "distill")(distill))
+    app.command(epilog=EPILOG)(with_settings(DistillSettings, "distill")(distill))
 
 
 def distill(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the teacher.")],
     out: Annotated[Path, typer.Option("--out", help="Directory of the student to write.")],
-    settings: DistilSettings,
+    settings: DistillSettings,
     data: Annotated[
         str | None,
         typer.Argument(metavar="DATA", help="Table with a text column, such as that of train; - is standard input."),
@@ -36,17 +36,17 @@ def distill(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle, or an unfinished run.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on standard output.")] = False,
 ) -> None:
-    """Distil a bundle into a smaller one, and tell what it kept.
+    """Distill a bundle into a smaller one, and tell what it kept.
 
     The student learns the teacher's answers to the texts of DATA and --unlabelled; labels are not
     needed. Texts that are among the bundle's held-out rows are left out. With --start it goes on
     from a student that was distilled before; --feed-forward and --attention-heads make its layers narrower.
     """
     from bertline.cli.training_screen import TrainingScreen
-    from bertline.training.distillation.run import distil
+    from bertline.training.distillation.run import distill
 
     with TrainingScreen() as screen:
-        distilled = distil(bundle, data, out, settings, screen, resume=resume, overwrite=overwrite)
+        distilled = distill(bundle, data, out, settings, screen, resume=resume, overwrite=overwrite)
     if as_json:
         typer.echo(json.dumps(_record(distilled), ensure_ascii=False))
     _show(distilled, settings)
@@ -68,7 +68,7 @@ def _record(distilled: Distilled) -> dict[str, object]:
     }
 
 
-def _show(distilled: Distilled, settings: DistilSettings) -> None:
+def _show(distilled: Distilled, settings: DistillSettings) -> None:
     from rich.console import Console
 
     from bertline.cli.figures_table import print_figures

@@ -13,7 +13,7 @@ from bertline.machine.timing import DurationRange
 from bertline.optimization.settings import OptimizeSettings
 
 if TYPE_CHECKING:
-    from bertline.optimization.outcome import Optimised
+    from bertline.optimization.outcome import Optimized
 
 WIDE = 100  # columns of a terminal that has room for every figure; the report has them all
 
@@ -39,13 +39,13 @@ def optimize(
     lose no more accuracy than allowed are written into it, the best one first. Accuracy is reported on the test rows,
     which nothing is chosen by.
     """
-    from bertline.optimization.run import optimise, plan
+    from bertline.optimization.run import optimize, plan
 
     if dry_run:
         names, seconds = plan(bundle, settings)
         typer.echo(f"would try {', '.join(names)}; {minutes(seconds)} on this machine")
         return
-    found = optimise(bundle, settings, lambda text: typer.echo(text, err=True))
+    found = optimize(bundle, settings, lambda text: typer.echo(text, err=True))
     if as_json:
         from bertline.optimization.report import row
 
@@ -65,7 +65,7 @@ def minutes(seconds: DurationRange) -> str:
     return f"{low} to {high} min (the pace varies: the machine is busy)"
 
 
-def _show(bundle: Path, found: Optimised, settings: OptimizeSettings) -> None:
+def _show(bundle: Path, found: Optimized, settings: OptimizeSettings) -> None:
     from rich.console import Console
     from rich.table import Table
 

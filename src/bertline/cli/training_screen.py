@@ -17,7 +17,7 @@ from bertline.training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from bertline.evaluation.evaluate import Evaluation
-    from bertline.training.distillation.settings import DistilSettings
+    from bertline.training.distillation.settings import DistillSettings
     from bertline.training.run import Trained
 
 CORRECTED_AFTER_S = 20.0
@@ -116,7 +116,7 @@ def show_result(trained: Trained, settings: TrainSettings) -> None:
         console.print(f"Faster  bertline optimize {trained.bundle}", soft_wrap=True)
 
 
-def show_collapse(console: Console, evaluation: Evaluation, settings: TrainSettings | DistilSettings) -> bool:
+def show_collapse(console: Console, evaluation: Evaluation, settings: TrainSettings | DistillSettings) -> bool:
     """Whether the model gives every text one label; if so, that is said, and what to try."""
     from bertline.evaluation.wording import collapse
 

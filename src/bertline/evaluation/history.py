@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """One epoch: its optimiser ``steps`` and real (not padding) ``tokens``; losses are nats per row."""
+    """One epoch: its optimizer ``steps`` and real (not padding) ``tokens``; losses are nats per row."""
 
     epoch: int
     steps: int

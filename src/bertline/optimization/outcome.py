@@ -1,4 +1,4 @@
-"""What a run of ``optimise`` found."""
+"""What a run of ``optimize`` found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bertline.optimization.measure import EngineFigures, Quality
 
 
 @dataclass(frozen=True)
-class Optimised:
+class Optimized:
     """What was tried, what it measured, and what was picked.
 
     ``measured`` holds figures of the tuning rows, by which the pick was made; ``reported`` the quality on the test

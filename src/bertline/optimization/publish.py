@@ -1,4 +1,4 @@
-"""The optimised bundle: what it had, the engines that may be used, their figures and probes."""
+"""The optimized bundle: what it had, the engines that may be used, their figures and probes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from bertline.bundle import Bundle, Manifest, model_card, writing
 from bertline.bundle.engine import Engine
 from bertline.encoder.checkpoint import load_classifier
 from bertline.export.exporter import FP32, write_embedding
-from bertline.optimization.outcome import Optimised
+from bertline.optimization.outcome import Optimized
 from bertline.optimization.pick import cost
 from bertline.optimization.report import write_report
 from bertline.optimization.settings import OptimizeSettings
 
 
-def publish(bundle: Bundle, found: Optimised, settings: OptimizeSettings) -> None:
+def publish(bundle: Bundle, found: Optimized, settings: OptimizeSettings) -> None:
     """Write the bundle anew, whole or not at all: what it had, the engines that may be used, and the report."""
     names = _used(found, settings)
     engines = tuple(_recorded(found, name) for name in names)
@@ -34,7 +34,7 @@ def publish(bundle: Bundle, found: Optimised, settings: OptimizeSettings) -> Non
         (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
 
 
-def _used(found: Optimised, settings: OptimizeSettings) -> list[str]:
+def _used(found: Optimized, settings: OptimizeSettings) -> list[str]:
     """Engines to ship, the picked one first: those within the allowed drop, the parts of cascades, fp32."""
     within = [
         name
@@ -46,7 +46,7 @@ def _used(found: Optimised, settings: OptimizeSettings) -> list[str]:
     return list(dict.fromkeys([*ranked, *parts, FP32.name]))
 
 
-def _recorded(found: Optimised, name: str) -> Engine:
+def _recorded(found: Optimized, name: str) -> Engine:
     figures = found.measured[name].to_json() | {"note": found.candidates[name].note, "processor": found.processor}
     tested = found.reported[name]
     figures |= {"test_accuracy": tested.accuracy, "test_difference": tested.difference.accuracy.to_json()}

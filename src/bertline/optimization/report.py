@@ -11,7 +11,7 @@ from markupsafe import Markup
 from bertline.bundle import Bundle
 from bertline.errors import UsageError
 from bertline.evaluation import svg
-from bertline.optimization.outcome import Optimised
+from bertline.optimization.outcome import Optimized
 from bertline.optimization.settings import Goal, OptimizeSettings
 
 WIDTH, HEIGHT = 680.0, 330.0
@@ -22,7 +22,7 @@ AXES: dict[Goal, tuple[str, str]] = {
 }
 
 
-def write_report(directory: Path, found: Optimised, bundle: Bundle, settings: OptimizeSettings) -> None:
+def write_report(directory: Path, found: Optimized, bundle: Bundle, settings: OptimizeSettings) -> None:
     """Write both files into ``directory``.
 
     Raises:
@@ -49,7 +49,7 @@ def write_report(directory: Path, found: Optimised, bundle: Bundle, settings: Op
     (directory / "engines.html").write_text(page, encoding="utf-8")
 
 
-def row(found: Optimised, name: str) -> dict[str, Any]:
+def row(found: Optimized, name: str) -> dict[str, Any]:
     """One engine's line of the table, as plain values."""
     tested = found.reported[name]
     return {
@@ -67,7 +67,7 @@ def row(found: Optimised, name: str) -> dict[str, Any]:
     }
 
 
-def pareto(found: Optimised, goal: Goal) -> Markup:
+def pareto(found: Optimized, goal: Goal) -> Markup:
     """Accuracy on the tuning rows against what an engine costs; the line joins those that no other beats."""
     title, key = AXES[goal]
     points = {name: (float(one.to_json()[key]), one.quality.accuracy) for name, one in found.measured.items()}
@@ -90,7 +90,7 @@ def pareto(found: Optimised, goal: Goal) -> Markup:
     )
 
 
-def _point(plot: svg.Plot, name: str, point: tuple[float, float], found: Optimised) -> Markup:
+def _point(plot: svg.Plot, name: str, point: tuple[float, float], found: Optimized) -> Markup:
     x, y = plot.x(point[0]), plot.y(point[1])
     picked = name == found.picked
     kind = "dot first" if name in found.frontier else "dot second"
@@ -106,7 +106,7 @@ def _template() -> Any:
         raise UsageError("the report needs Jinja, which is not installed: pip install 'bertline[train]'") from error
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader("bertline", "optimisation"), jinja2.PackageLoader("bertline", "evaluation")]
+            [jinja2.PackageLoader("bertline", "optimization"), jinja2.PackageLoader("bertline", "evaluation")]
         ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,

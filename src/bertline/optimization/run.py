@@ -28,7 +28,7 @@ from bertline.optimization.candidates import STUDENT, Candidate, EncodedRows, Wo
 from bertline.optimization.cold_start import measure_cold_start
 from bertline.optimization.estimate import Extent, measure_pieces
 from bertline.optimization.measure import EngineFigures, Logits, compute, megabytes, quality, speeds
-from bertline.optimization.outcome import Optimised
+from bertline.optimization.outcome import Optimized
 from bertline.optimization.pick import caveat, frontier, pick
 from bertline.optimization.publish import publish
 from bertline.optimization.settings import OptimizeSettings
@@ -39,7 +39,7 @@ from bertline.training.distillation.transfer import check_heads, read_transfer
 Tell = Callable[[str], None]
 
 
-def optimise(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimised:
+def optimize(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimized:
     """Try engines for the bundle at ``directory``, measure them here, and write those that may be used into it.
 
     Raises:
@@ -79,10 +79,10 @@ def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
 
 
 def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], DurationRange]:
-    """Names of the engines that ``optimise`` would try, and the span of the seconds that it takes here.
+    """Names of the engines that ``optimize`` would try, and the span of the seconds that it takes here.
 
     Raises:
-        BundleError, DataError: as ``optimise``.
+        BundleError, DataError: as ``optimize``.
     """
     began = time.perf_counter()
     bundle = load(directory)
@@ -109,7 +109,7 @@ class Bench:
     """One run: everything that is read and built, and the order of the work.
 
     Args:
-        bundle: the one to optimise.
+        bundle: the one to optimize.
         settings: of the run.
         work: where engines are built.
         tell: is told what happens.
@@ -137,7 +137,7 @@ class Bench:
         """The bundle's."""
         return self.bundle.manifest.labels
 
-    def run(self) -> Optimised:
+    def run(self) -> Optimized:
         """Build, measure, pick."""
         candidates = {one.engine.name: one for one in self._candidates()}
         probes, refused = self._probe(candidates)
@@ -154,7 +154,7 @@ class Bench:
         rows = len(self.tuning.truth)
         disagreement = (apart.only_first + apart.only_second) / max(1, rows)
         sentence = caveat(rows, self.settings.max_accuracy_drop, disagreement)
-        return Optimised(
+        return Optimized(
             picked,
             candidates,
             measured,
@@ -274,7 +274,9 @@ class Bench:
         manifest, own = student.manifest, self.bundle.manifest
         for name in ("labels", "max_tokens", "truncation"):
             if getattr(manifest, name) != getattr(own, name):
-                raise BundleError(f"{directory} has other {name} than {self.bundle.path}: distil it from this bundle")
+                raise BundleError(f"{directory} has other {name} than {self.bundle.path}: distill it from this bundle")
         if manifest.files.get("vocab.txt") != own.files.get("vocab.txt"):
-            raise BundleError(f"{directory} has another vocabulary than {self.bundle.path}: distil it from this bundle")
+            raise BundleError(
+                f"{directory} has another vocabulary than {self.bundle.path}: distill it from this bundle"
+            )
         return Network.of(load_classifier(directory)).scaled(own.temperature / manifest.temperature)

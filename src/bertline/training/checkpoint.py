@@ -1,6 +1,6 @@
 """The state of an unfinished run on disk: one safetensors file, replaced atomically.
 
-Tensors are the weights, the optimiser's moments and the best weights so far; what is not a tensor (position, history,
+Tensors are the weights, the optimizer's moments and the best weights so far; what is not a tensor (position, history,
 what the run was asked for) is JSON in the file's metadata, so the two can never disagree after a crash.
 """
 

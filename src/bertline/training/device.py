@@ -21,7 +21,7 @@ PAYS = 1.2  # times as fast have products to be; on Zen 4 they are twice as fast
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A device and the precision of its matrix products; weights and optimiser state are always fp32."""
+    """A device and the precision of its matrix products; weights and optimizer state are always fp32."""
 
     device: torch.device
     precision: torch.dtype

@@ -10,7 +10,7 @@ from bertline.machine.timing import DurationRange, until_stable
 from bertline.training.device import Placement
 from bertline.training.loop import epoch_seed
 from bertline.training.objectives import to_device
-from bertline.training.optimiser import Optimiser
+from bertline.training.optimizer import Optimizer
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
 from bertline.training.task import Task, classification
@@ -47,7 +47,7 @@ def _round(
     loss_of = (task or classification(train, train)).loss
     probed = train.plan(settings.batch_tokens, epoch_seed(settings.seed, 0))[:PROBED_BATCHES]
     classifier.to(placement.device).train()
-    optimiser = Optimiser(classifier, settings)
+    optimizer = Optimizer(classifier, settings)
 
     def work() -> tuple[float, int]:
         began, tokens = time.perf_counter(), 0
@@ -57,7 +57,7 @@ def _round(
             with placement.computing():
                 loss = loss_of(classifier, ids, attend, indices)
             loss.backward()
-            optimiser.step(0.0)
+            optimizer.step(0.0)
             tokens += int(batch.attend.sum())
         return time.perf_counter() - began, tokens
 

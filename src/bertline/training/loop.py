@@ -27,7 +27,7 @@ from bertline.statistics.metrics import accuracy, macro_f1
 from bertline.training.checkpoint import Position, State, save_state
 from bertline.training.device import Placement
 from bertline.training.objectives import to_device
-from bertline.training.optimiser import Optimiser
+from bertline.training.optimizer import Optimizer
 from bertline.training.progress import Progress, Step
 from bertline.training.rows import Rows
 from bertline.training.schedule import rate_factor
@@ -73,9 +73,9 @@ class Run:
             self.classifier.load_state_dict(state.weights)
         self.classifier.to(self.placement.device)
         self.best: dict[str, Tensor] = {} if state is None else state.best
-        self.optimiser = Optimiser(self.classifier, self.settings)
+        self.optimizer = Optimizer(self.classifier, self.settings)
         if state is not None:
-            self.optimiser.load_state(state.moments)
+            self.optimizer.load_state(state.moments)
         self.steps = sum(len(self._plan(epoch)) for epoch in range(self.settings.epochs))
         balanced = self.settings.class_weights == "balanced"
         self.learned = self.task or classification(self.train, self.validation, balanced=balanced)
@@ -107,7 +107,7 @@ class Run:
             raise TrainingError(self._not_finite(indices))
         # Batches differ in rows; dividing by the mean number lets every row weigh the same over an epoch.
         (summed / mean_rows).backward()
-        self.optimiser.step(rate_factor(at.step, self.steps, settings.warmup_ratio))
+        self.optimizer.step(rate_factor(at.step, self.steps, settings.warmup_ratio))
         at.batch, at.step = at.batch + 1, at.step + 1
         at.epoch_loss, at.epoch_rows = at.epoch_loss + loss, at.epoch_rows + len(indices)
         self.pace.did(int(batch.attend.sum()), time.monotonic() - began)
@@ -163,7 +163,7 @@ class Run:
         if not (now or stopping or time.monotonic() - self.saved >= self.settings.checkpoint_every_s):
             return
         weights = {name: one.detach().cpu() for name, one in self.classifier.state_dict().items()}
-        moments = {name: one.detach().cpu() for name, one in self.optimiser.state().items()}
+        moments = {name: one.detach().cpu() for name, one in self.optimizer.state().items()}
         save_state(self.directory, self.identity, State(self.position, weights, moments, self.best))
         self.saved = time.monotonic()
         if stopping and not self.position.finished:

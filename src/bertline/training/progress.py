@@ -32,7 +32,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One optimiser step: position, mean loss of the epoch so far, pace of the last minute, seconds left of the run."""
+    """One optimizer step: position, mean loss of the epoch so far, pace of the last minute, seconds left of the run."""
 
     step: int
     steps: int

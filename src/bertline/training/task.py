@@ -1,6 +1,6 @@
 """What a run is to learn: the loss of a batch, the loss on the validation rows, and which epoch is the best.
 
-The loop knows no more of its work than this. Here is the task of fine-tuning; ``distil_task`` has the other one.
+The loop knows no more of its work than this. Here is the task of fine-tuning; ``distill_task`` has the other one.
 """
 
 from __future__ import annotations

@@ -90,11 +90,11 @@ def test_silenced_heads_add_nothing_and_stay_silent_whatever_is_trained() -> Non
         assert not np.allclose(module(states, None)[0].numpy(), expected[0], atol=1e-3)
         np.testing.assert_allclose(module(states, None)[0], by_the_formula(module, states, None)[0], atol=1e-6)
     before = [one.detach().clone() for one in module.parameters()]
-    optimiser = torch.optim.AdamW(module.train().parameters(), lr=0.1, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(module.train().parameters(), lr=0.1, weight_decay=0.1)
     for _ in range(5):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         module(states, None)[0].square().sum().backward()
-        optimiser.step()
+        optimizer.step()
     changed = [one.detach() for one in module.parameters()]
     assert all(bool((one != other).any()) for one, other in zip(changed, before, strict=True))
     assert torch.equal(module.busy_heads(), ~idle)

@@ -27,7 +27,7 @@ from bertline.inference.onnx_backend import adds_in_16_bits, observe
 from bertline.optimization import run
 from bertline.optimization.calibrate import observe_inputs
 from bertline.optimization.cold_start import ColdStart
-from bertline.optimization.run import optimise
+from bertline.optimization.run import optimize
 from bertline.optimization.settings import OptimizeSettings
 from bertline.testing.tiny import TEXTS, VOCABULARY, logits_of, tiny_classifier, tiny_tokenizer, write_tiny_bundle
 from bertline.text import Reader, Truncation
@@ -119,25 +119,25 @@ answers = {"": load_predictor(bundle, lanes=1)}
 answers |= {one.name: load_predictor(bundle, lanes=1, engine=one.name) for one in load(bundle).manifest.engines}
 print(json.dumps({name: [one.engine, one.score(texts).logits.tolist()] for name, one in answers.items()}))
 """
-OPTIMISE = """
+OPTIMIZE = """
 import sys
 from pathlib import Path
 from bertline.optimization import run
 from bertline.optimization.cold_start import ColdStart
 from bertline.optimization.settings import OptimizeSettings
 run.measure_cold_start = lambda *_, **__: ColdStart(0.25, 42.0)
-run.optimise(Path(sys.argv[1]), OptimizeSettings.model_validate_json(sys.argv[2]), print)
+run.optimize(Path(sys.argv[1]), OptimizeSettings.model_validate_json(sys.argv[2]), print)
 """
 
 
 @pytest.fixture(scope="module")
-def optimised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def optimized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle whose engines were made and measured on this processor."""
     target = tmp_path_factory.mktemp("here") / "tiny"
     write_tiny_bundle(target, engine=True, rows=40)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "measure_cold_start", lambda *_, **__: ColdStart(0.25, 42.0))
-        optimise(target, QUICK, lambda _: None)
+        optimize(target, QUICK, lambda _: None)
     return target
 
 
@@ -158,20 +158,20 @@ def assert_alike(found: dict[str, list[Any]], expected: dict[str, list[Any]], bu
 
 
 @kinds
-def test_what_is_optimised_here_answers_alike_on_another_processor(optimised: Path, kind: str) -> None:
+def test_what_is_optimized_here_answers_alike_on_another_processor(optimized: Path, kind: str) -> None:
     """M3: no engine is left out, no warning is given."""
-    names = {one.name for one in load(optimised).manifest.engines}
+    names = {one.name for one in load(optimized).manifest.engines}
     assert {"fp32", "int8", "small"} <= names
-    found = json.loads(emulated(kind, SERVE, optimised, json.dumps(TEXTS)))
-    assert_alike(found, answers(optimised), optimised)
+    found = json.loads(emulated(kind, SERVE, optimized, json.dumps(TEXTS)))
+    assert_alike(found, answers(optimized), optimized)
 
 
 @pytest.mark.drill
-def test_what_is_optimised_on_another_processor_answers_alike_here(tmp_path: Path) -> None:
+def test_what_is_optimized_on_another_processor_answers_alike_here(tmp_path: Path) -> None:
     """M3: the other way round."""
     write_tiny_bundle(tmp_path / "tiny", engine=True, rows=40)
     kind = "AVX2 without VNNI"
-    emulated(kind, OPTIMISE, tmp_path / "tiny", QUICK.model_dump_json())
+    emulated(kind, OPTIMIZE, tmp_path / "tiny", QUICK.model_dump_json())
     assert {"fp32", "int8", "small"} <= {one.name for one in load(tmp_path / "tiny").manifest.engines}
     found = json.loads(emulated(kind, SERVE, tmp_path / "tiny", json.dumps(TEXTS)))
     assert_alike(found, answers(tmp_path / "tiny"), tmp_path / "tiny")
@@ -179,7 +179,7 @@ def test_what_is_optimised_on_another_processor_answers_alike_here(tmp_path: Pat
 
 @pytest.mark.parametrize("kind", ["AVX2 without VNNI"])
 def test_engines_of_earlier_versions_in_all_eight_bits_answer_alike_too(tmp_path: Path, kind: str) -> None:
-    """M3: bundles that are there already were optimised beside VNNI, with weights up to 127."""
+    """M3: bundles that are there already were optimized beside VNNI, with weights up to 127."""
     write_tiny_bundle(tmp_path / "made", engine=True)
     network = Network.of(tiny_classifier(family="bert", labels=3, pooling="cls"))
     batch = pad([one.piece.ids for one in Reader(tiny_tokenizer(), Truncation(32)).read(TEXTS)], 0)

@@ -10,7 +10,7 @@ import pytest
 from bertline.bundle import load
 from bertline.bundle.probes import EMBEDDING
 from bertline.inference.embed import load_embedder
-from bertline.optimization.run import optimise
+from bertline.optimization.run import optimize
 from bertline.optimization.settings import OptimizeSettings
 from bertline.testing.tiny import TEXTS, write_tiny_bundle
 from tests.unit.optimization.conftest import ROWS
@@ -23,7 +23,7 @@ def test_a_bundle_of_an_earlier_version_gets_the_graph_of_embeddings(original: P
     write_tiny_bundle(old, engine=True, embedding=False, rows=ROWS)
     before = load_embedder(old, device="cpu")
     assert before.engine == "torch"
-    found = optimise(old, OptimizeSettings(repetitions=1, speed_rows=16), lambda _: None)
+    found = optimize(old, OptimizeSettings(repetitions=1, speed_rows=16), lambda _: None)
     after, manifest = load_embedder(old, verify=True), load(old).manifest
     assert after.engine == "onnx"
     np.testing.assert_allclose(after.embed(TEXTS), before.embed(TEXTS), atol=1e-5, rtol=0)

@@ -22,8 +22,8 @@ from bertline.inference import load_predictor
 from bertline.machine.instructions import processor
 from bertline.optimization import publish, run
 from bertline.optimization.estimate import Extent, Pieces
-from bertline.optimization.outcome import Optimised
-from bertline.optimization.run import optimise, plan
+from bertline.optimization.outcome import Optimized
+from bertline.optimization.run import optimize, plan
 from bertline.optimization.settings import OptimizeSettings
 from bertline.testing.tiny import TEXTS, random_texts, write_tiny_bundle
 from tests.unit.optimization.conftest import ROWS
@@ -46,7 +46,7 @@ MADE = {"README.md", "engines/probes.json"}  # files that a run may write again
 class Done:
     directory: Path
     before: Manifest
-    found: Optimised
+    found: Optimized
     told: list[str]
 
     @property
@@ -57,7 +57,7 @@ class Done:
 @pytest.fixture(scope="module")
 def done(original: Path, student: Path, tmp_path_factory: pytest.TempPathFactory, no_cold_starts: None) -> Done:
     """One run in which every engine may be used, so that every one is written."""
-    folder = tmp_path_factory.mktemp("optimised")
+    folder = tmp_path_factory.mktemp("optimized")
     shutil.copytree(original, folder / "tiny")
     (folder / "more.txt").write_text("\n".join(random_texts(12, seed=9)))
     settings = OptimizeSettings(
@@ -65,7 +65,7 @@ def done(original: Path, student: Path, tmp_path_factory: pytest.TempPathFactory
     )
     told: list[str] = []
     before = load(folder / "tiny").manifest
-    found = optimise(folder / "tiny", settings, told.append)
+    found = optimize(folder / "tiny", settings, told.append)
     return Done(folder / "tiny", before, found, told)
 
 
@@ -212,7 +212,7 @@ def test_the_report_as_json_says_the_same(done: Done) -> None:
 
 def test_a_run_replaces_the_engines_of_the_last_one(done: Done, tmp_path: Path) -> None:
     shutil.copytree(done.directory, tmp_path / "tiny")
-    optimise(tmp_path / "tiny", OptimizeSettings(max_accuracy_drop=0, **QUICK), lambda _: None)
+    optimize(tmp_path / "tiny", OptimizeSettings(max_accuracy_drop=0, **QUICK), lambda _: None)
     after = load(tmp_path / "tiny").manifest
     assert not [one.name for one in after.engines if "student" in one.name or one.name == "cascade"]
     assert not [name for name in after.files if "student" in name]
@@ -220,7 +220,7 @@ def test_a_run_replaces_the_engines_of_the_last_one(done: Done, tmp_path: Path) 
 
 
 def test_engines_that_lose_more_than_allowed_are_reported_but_not_shipped(copy: Path, student: Path) -> None:
-    found = optimise(copy, OptimizeSettings(max_accuracy_drop=5, student=student, **QUICK), lambda _: None)
+    found = optimize(copy, OptimizeSettings(max_accuracy_drop=5, student=student, **QUICK), lambda _: None)
     shipped = [one.name for one in load(copy).manifest.engines]
     assert found.measured["student-fp32"].quality.drop_points > 5
     assert "student-fp32" not in shipped
@@ -233,7 +233,7 @@ def test_what_a_loader_would_refuse_is_reported_with_the_reason_and_neither_pick
     """T7: one rule for picking and loading. int8 would be picked, its answers count as too far away."""
     monkeypatch.setitem(TOLERANCE, "int8", 1e-9)
     settings = OptimizeSettings(max_accuracy_drop=100, goal="size", student=student, **QUICK)
-    found = optimise(copy, settings, lambda _: None)
+    found = optimize(copy, settings, lambda _: None)
     eight = {name for name, one in found.candidates.items() if one.engine.precision == "int8"}
     assert found.refused == eight
     assert {"int8", "small", "student-int8", "cascade"} <= eight
@@ -260,11 +260,11 @@ def test_a_bundle_whose_own_engine_is_wrong_is_refused(copy: Path) -> None:
         Probes(probes.texts, {"full": -probes.logits["full"]}).write(staging)
     message = r"the engine fp32 of .*tiny cannot be used: its logits of the probe texts are off by .*: train it again"
     with pytest.raises(BundleError, match=message):
-        optimise(copy, OptimizeSettings(**QUICK), lambda _: None)
+        optimize(copy, OptimizeSettings(**QUICK), lambda _: None)
 
 
 def test_few_rows_bring_a_caveat(copy: Path) -> None:
-    found = optimise(copy, OptimizeSettings(**QUICK), lambda _: None)
+    found = optimize(copy, OptimizeSettings(**QUICK), lambda _: None)
     assert len(found.caveats) == 1
     assert found.caveats[0].startswith(f"with {ROWS} rows a drop of 0.5 points cannot be told from none")
     assert "cannot be told from none" in (copy / "report" / "engines.html").read_text()
@@ -277,28 +277,28 @@ def test_without_held_out_rows_it_says_how_to_get_them(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path / "tiny", engine=True)
     message = r"tiny carries no held-out rows to measure on \(reference/\): train it again, with --reference-rows above"
     with pytest.raises(BundleError, match=message):
-        optimise(tmp_path / "tiny", OptimizeSettings(**QUICK), lambda _: None)
+        optimize(tmp_path / "tiny", OptimizeSettings(**QUICK), lambda _: None)
 
 
 def test_without_the_fp32_engine_it_says_to_train_again(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path / "tiny", rows=ROWS)
     with pytest.raises(BundleError, match=r"tiny has no model\.onnx: train it again with this version of bertline"):
-        optimise(tmp_path / "tiny", OptimizeSettings(**QUICK), lambda _: None)
+        optimize(tmp_path / "tiny", OptimizeSettings(**QUICK), lambda _: None)
 
 
 def test_a_student_with_another_vocabulary_is_refused(copy: Path, student: Path, tmp_path: Path) -> None:
     with writing(tmp_path / "other", load(student).manifest) as staging:
         shutil.copytree(student, staging, dirs_exist_ok=True)
         (staging / "vocab.txt").write_text((student / "vocab.txt").read_text().replace("##a\n", "##é\n"))
-    with pytest.raises(BundleError, match=r"other has another vocabulary than .*tiny: distil it from this bundle"):
-        optimise(copy, OptimizeSettings(student=tmp_path / "other", **QUICK), lambda _: None)
+    with pytest.raises(BundleError, match=r"other has another vocabulary than .*tiny: distill it from this bundle"):
+        optimize(copy, OptimizeSettings(student=tmp_path / "other", **QUICK), lambda _: None)
 
 
 @pytest.mark.parametrize(("name", "value"), [("labels", ("no", "maybe", "yes")), ("max_tokens", 16)])
 def test_a_student_of_another_task_is_refused(copy: Path, tmp_path: Path, name: str, value: object) -> None:
     write_tiny_bundle(tmp_path / "other", **{name: value})
-    with pytest.raises(BundleError, match=rf"other has other {name} than .*tiny: distil it from this bundle"):
-        optimise(copy, OptimizeSettings(student=tmp_path / "other", **QUICK), lambda _: None)
+    with pytest.raises(BundleError, match=rf"other has other {name} than .*tiny: distill it from this bundle"):
+        optimize(copy, OptimizeSettings(student=tmp_path / "other", **QUICK), lambda _: None)
 
 
 def test_a_bundle_that_could_not_be_replaced_is_refused_before_the_work(copy: Path) -> None:
@@ -306,7 +306,7 @@ def test_a_bundle_that_could_not_be_replaced_is_refused_before_the_work(copy: Pa
     (copy / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     told: list[str] = []
     with pytest.raises(BundleError, match=r"holds \.git/HEAD, which is no part of the bundle there and would be lost"):
-        optimise(copy, OptimizeSettings(**QUICK), told.append)
+        optimize(copy, OptimizeSettings(**QUICK), told.append)
     assert told == []
 
 
@@ -322,7 +322,7 @@ def test_a_run_that_stops_leaves_the_bundle_as_it_was(
 
     monkeypatch.setattr(module, step, stop)
     with pytest.raises(error):
-        optimise(copy, OptimizeSettings(**QUICK), lambda _: None)
+        optimize(copy, OptimizeSettings(**QUICK), lambda _: None)
     assert contents(copy) == before
     assert [path.name for path in copy.parent.iterdir()] == ["tiny"]
     assert load_predictor(copy).engine == "fp32"
@@ -336,7 +336,7 @@ def test_a_bundle_that_was_replaced_meanwhile_is_left_alone(copy: Path) -> None:
             write_tiny_bundle(copy, engine=True, seed=5, overwrite=True, labels=("a", "b", "c"))
 
     with pytest.raises(BundleError, match=r"tiny was replaced while its engines were measured: run optimize again"):
-        optimise(copy, OptimizeSettings(**QUICK), replace)
+        optimize(copy, OptimizeSettings(**QUICK), replace)
     assert load(copy).manifest.labels == ("a", "b", "c")
 
 

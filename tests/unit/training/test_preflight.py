@@ -15,8 +15,8 @@ from bertline.destination import check_room
 from bertline.errors import BertlineError, CheckpointError, DataError, DestinationError, TrainingError, UsageError
 from bertline.testing.tiny import tiny_classifier, write_tiny_bundle
 from bertline.training.checkpoint import STATE, state_bytes, working_directory
-from bertline.training.distillation.run import distil
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.run import distill
+from bertline.training.distillation.settings import DistillSettings
 from bertline.training.preflight import check_disk
 from bertline.training.progress import Silent, Step
 from bertline.training.run import train
@@ -133,7 +133,9 @@ def test_a_teacher_a_start_and_the_last_file_are_looked_at_before_texts_are_read
         ({"unlabelled": (str(tmp_path / "other.csv"),)}, "other.csv has no rows"),
     ):
         with pytest.raises(BertlineError, match=message):
-            distil(tmp_path / "teacher", str(table), tmp_path / "out", DistilSettings(**{**quick, **changes}), Silent())
+            distill(
+                tmp_path / "teacher", str(table), tmp_path / "out", DistillSettings(**{**quick, **changes}), Silent()
+            )
 
 
 def test_the_room_that_is_asked_for_is_what_a_run_takes(model: Path, table: Path, tmp_path: Path) -> None:

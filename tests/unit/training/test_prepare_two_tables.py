@@ -15,7 +15,7 @@ from bertline.errors import DataError
 from bertline.optimization.settings import OptimizeSettings
 from bertline.testing.tiny import write_tiny_bundle
 from bertline.training.distillation.held_out import read_held_out
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.settings import DistillSettings
 from bertline.training.distillation.transfer import check_heads, read_transfer
 from bertline.training.prepare import Prepared, prepare
 from bertline.training.progress import Silent
@@ -81,7 +81,7 @@ def test_distill_reads_all_its_tables_as_it_is_told(tmp_path: Path, said: str) -
     write_tiny_bundle(tmp_path / "tiny", labels=("good", "bad"))
     bundle = load(tmp_path / "tiny")
     paths = [write(tmp_path / f"{name}.{suffix}", form(rows), encoding) for name, rows in (("a", TRAIN), ("b", TEST))]
-    given = DistilSettings(eval_data=paths[1], unlabelled=(str(paths[1]),), **settings)
+    given = DistillSettings(eval_data=paths[1], unlabelled=(str(paths[1]),), **settings)
     check_heads(str(paths[0]), given)
     held_out = read_held_out(bundle, given)
     assert len(held_out.texts) == len(TEST)

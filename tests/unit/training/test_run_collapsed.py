@@ -12,9 +12,9 @@ from bertline.cli.main import main
 from bertline.cli.training_screen import show_result
 from bertline.errors import TrainingError
 from bertline.inference import load_predictor
-from bertline.optimization import run as optimisation
+from bertline.optimization import run as optimization
 from bertline.optimization.cold_start import ColdStart
-from bertline.optimization.run import optimise
+from bertline.optimization.run import optimize
 from bertline.optimization.settings import OptimizeSettings
 from bertline.training.progress import Silent
 from bertline.training.run import Trained, train
@@ -78,15 +78,15 @@ def test_where_one_label_has_most_rows_weights_are_advised_too(
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_its_bundle_is_loaded_and_optimised_without_a_word(
+def test_its_bundle_is_loaded_and_optimized_without_a_word(
     collapsed: dict[float, Trained], rate: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Warnings are errors: none of the engines is left out, neither before nor after."""
-    monkeypatch.setattr(optimisation, "measure_cold_start", lambda *_, **__: ColdStart(0.25, 42.0))
+    monkeypatch.setattr(optimization, "measure_cold_start", lambda *_, **__: ColdStart(0.25, 42.0))
     bundle = collapsed[rate].bundle
     before = load_predictor(bundle)
     assert before.engine == "fp32"
-    found = optimise(bundle, OptimizeSettings(repetitions=1, speed_rows=16), lambda _: None)
+    found = optimize(bundle, OptimizeSettings(repetitions=1, speed_rows=16), lambda _: None)
     after = load_predictor(bundle)
     assert after.engine == found.picked
     assert [one.label for one in after.predict(TEXTS)] == [one.label for one in before.predict(TEXTS)]

@@ -11,7 +11,7 @@ from bertline.data.labels import Labels
 from bertline.data.split import stratified_split
 from bertline.errors import DataError, UsageError
 from bertline.evaluation.truth import counted
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.settings import DistillSettings
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class HeldOut:
         return self.validation.texts + self.test.texts
 
 
-def read_held_out(bundle: Bundle, settings: DistilSettings) -> HeldOut:
+def read_held_out(bundle: Bundle, settings: DistillSettings) -> HeldOut:
     """The bundle's reference rows, or the rows of ``settings.eval_data``, one half of them for validation.
 
     Raises:
@@ -53,7 +53,7 @@ def read_held_out(bundle: Bundle, settings: DistilSettings) -> HeldOut:
     return HeldOut(validation, test, f"the test rows of {bundle.manifest.name}")
 
 
-def _halves(bundle: Bundle, settings: DistilSettings) -> HeldOut:
+def _halves(bundle: Bundle, settings: DistillSettings) -> HeldOut:
     source = str(settings.eval_data)
     dataset = read_examples(source, settings.beside(source), trainable=False)
     place = Labels(tuple(bundle.manifest.labels)).places

@@ -20,7 +20,7 @@ from bertline.encoder.encoder import Layer
 from bertline.encoder.heads import Classifier
 from bertline.errors import UsageError
 from bertline.training.device import Placement
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.settings import DistillSettings
 from bertline.training.distillation.task import distance
 from bertline.training.loop import score
 from bertline.training.objectives import to_device
@@ -50,7 +50,7 @@ class Width:
     attention_heads: int | None
 
     @classmethod
-    def asked(cls, settings: DistilSettings) -> Width:
+    def asked(cls, settings: DistillSettings) -> Width:
         """What the settings say."""
         return cls(settings.feed_forward, settings.attention_heads)
 
@@ -149,7 +149,7 @@ def importance(classifier: Classifier, rows: Rows, placement: Placement, *, seed
 
     Without neuron j the logits change, to first order, by −Σᵢ wᵢⱼ ∂logits/∂wᵢⱼ over its column of the down matrix. Of
     this the square is taken, summed over labels and texts: what silencing adds to the distance from the teacher
-    (``distil_task.distance``) when the network answers as its teacher does. It is the criterion of Molchanov et al.
+    (``distill_task.distance``) when the network answers as its teacher does. It is the criterion of Molchanov et al.
     2019 with the logits in place of the loss, whose gradient says little where a student knows its texts by heart.
 
     One backward pass gives it for a whole batch: with a random sign for each text and label, the expected square of the

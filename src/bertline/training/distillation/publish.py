@@ -26,7 +26,7 @@ from bertline.statistics.metrics import confusion
 from bertline.training.distillation.fidelity import Kept, OnValidation, measure_kept
 from bertline.training.distillation.held_out import HeldOut
 from bertline.training.distillation.pruning import SCORED_TOKENS, busy_heads
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.settings import DistillSettings
 from bertline.training.distillation.student import Origin
 from bertline.training.distillation.teacher import Teacher
 from bertline.training.rows import Rows
@@ -52,7 +52,7 @@ class Student:
     origin: Origin
     teacher: Teacher
     held_out: HeldOut
-    settings: DistilSettings
+    settings: DistillSettings
     compared: Compared
     validation: OnValidation
     history: tuple[EpochRecord, ...]
@@ -229,7 +229,7 @@ def _lineage(student: Student) -> dict[str, JsonValue]:
     return known
 
 
-def _asked(settings: DistilSettings) -> dict[str, JsonValue]:
+def _asked(settings: DistillSettings) -> dict[str, JsonValue]:
     """The settings of the run; those of the data are told as facts, and the start by the lineage."""
     elsewhere = {
         "unlabelled",

@@ -24,7 +24,7 @@ from bertline.training.distillation.fidelity import Kept, OnValidation, measure_
 from bertline.training.distillation.held_out import HeldOut, read_held_out
 from bertline.training.distillation.pruning import Width, busy_heads, narrow
 from bertline.training.distillation.publish import Compared, Student, compare_on_test, publish_student
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.settings import DistillSettings
 from bertline.training.distillation.student import Origin, begin
 from bertline.training.distillation.task import distillation
 from bertline.training.distillation.teacher import Teacher
@@ -78,17 +78,17 @@ class Distilled:
     history: tuple[EpochRecord, ...]
 
 
-def distil(
+def distill(
     bundle: Path,
     data: str | None,
     out: Path,
-    settings: DistilSettings,
+    settings: DistillSettings,
     progress: Progress,
     *,
     resume: bool = False,
     overwrite: bool = False,
 ) -> Distilled:
-    """Distil ``bundle`` into a smaller student and write it to ``out``.
+    """Distill ``bundle`` into a smaller student and write it to ``out``.
 
     Args:
         bundle: directory of the teacher.
@@ -130,7 +130,7 @@ def distil(
 
 
 def _open(
-    bundle: Path, data: str | None, out: Path, settings: DistilSettings, placement: Placement, progress: Progress
+    bundle: Path, data: str | None, out: Path, settings: DistillSettings, placement: Placement, progress: Progress
 ) -> _Work:
     """Everything that is read: the teacher and the start before the tables."""
     teacher = Teacher.load(bundle)
@@ -170,7 +170,7 @@ class _Work:
         origin: Origin,
         held_out: HeldOut,
         transfer: Transfer,
-        settings: DistilSettings,
+        settings: DistillSettings,
         placement: Placement,
         progress: Progress,
     ) -> None:

@@ -11,7 +11,7 @@ from bertline.training.settings import TrainSettings
 LAYERS = 3  # of a student that starts from its teacher's, when nothing is asked for
 
 
-class DistilSettings(UnlabelledSettings, LabelledTableSettings):
+class DistillSettings(UnlabelledSettings, LabelledTableSettings):
     """One distillation. The defaults come from the measurements in ``docs/log.md``."""
 
     layers: int | None = Field(
@@ -54,6 +54,6 @@ class DistilSettings(UnlabelledSettings, LabelledTableSettings):
     checkpoint_every_s: float = Field(60, gt=0, description="seconds between checkpoints to resume from")
 
     def loop(self) -> TrainSettings:
-        """What the training loop, the optimiser and the choice of a device read of them."""
+        """What the training loop, the optimizer and the choice of a device read of them."""
         shared = TrainSettings.model_fields.keys() & type(self).model_fields.keys()
         return TrainSettings(**{name: getattr(self, name) for name in shared})

@@ -1,4 +1,4 @@
-"""The network to distil into: the teacher with some of its layers left out, or a student that was distilled before.
+"""The network to distill into: the teacher with some of its layers left out, or a student that was distilled before.
 
 Starting from the teacher's layers instead of random ones is worth 3.7 points on GLUE (Sanh et al. 2019, table 4).
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from bertline.encoder.heads import Classifier
 from bertline.errors import UsageError
 from bertline.training.distillation.pruning import Width
-from bertline.training.distillation.settings import LAYERS, DistilSettings
+from bertline.training.distillation.settings import LAYERS, DistillSettings
 from bertline.training.distillation.teacher import Teacher
 
 # What a student must share with its teacher: entries of ``EncoderConfig``, and what they are called in messages.
@@ -38,7 +38,7 @@ class Origin:
     start: Teacher | None = None
 
 
-def begin(teacher: Teacher, settings: DistilSettings) -> Origin:
+def begin(teacher: Teacher, settings: DistillSettings) -> Origin:
     """The teacher's chosen layers, or the student ``settings.start``.
 
     Raises:
@@ -89,7 +89,7 @@ def student_of(teacher: Classifier, layers: Sequence[int], *, dropout: float) ->
     return student
 
 
-def _go_on(teacher: Teacher, start: Teacher, settings: DistilSettings) -> Origin:
+def _go_on(teacher: Teacher, start: Teacher, settings: DistillSettings) -> Origin:
     _check_start(teacher, start)
     layers, path = start.classifier.config.layers, start.bundle.path
     if settings.layers not in (None, layers):

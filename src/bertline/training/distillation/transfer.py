@@ -89,7 +89,7 @@ def _is_plain(source: str) -> bool:
 def _sources(data: str | None, settings: UnlabelledSettings) -> list[str]:
     sources = [*([data] if data is not None else []), *settings.unlabelled]
     if not sources:
-        raise UsageError("there are no texts to distil with: give a table as DATA, or --unlabelled FILE")
+        raise UsageError("there are no texts to distill with: give a table as DATA, or --unlabelled FILE")
     return sources
 
 

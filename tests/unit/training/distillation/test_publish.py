@@ -11,8 +11,8 @@ from bertline.inference.embed import load_embedder
 from bertline.inference.torch_backend import TorchBackend
 from bertline.testing.tiny import tiny_tokenizer
 from bertline.text import Reader, Truncation
-from bertline.training.distillation.run import distil
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.run import distill
+from bertline.training.distillation.settings import DistillSettings
 from bertline.training.progress import Silent
 from bertline.training.run import train
 from bertline.training.settings import TrainSettings
@@ -25,7 +25,7 @@ QUICK = {"epochs": 1, "batch_tokens": 512, "precision": "fp32", "lr": 2e-3}
 def test_teacher_and_student_embed_each_with_its_own_encoder(model: Path, table: Path, tmp_path: Path) -> None:
     teacher, student = tmp_path / "teacher", tmp_path / "student"
     train(str(table), teacher, TrainSettings(model=str(model), max_tokens=32, **QUICK), Silent())
-    distil(teacher, str(table), student, DistilSettings(layers=1, **QUICK), Silent())
+    distill(teacher, str(table), student, DistillSettings(layers=1, **QUICK), Silent())
     batch = pad([one.piece.ids for one in Reader(tiny_tokenizer(), Truncation(32)).read(TEXTS)], 0)
     found = []
     for bundle in (teacher, student):

@@ -21,8 +21,8 @@ from bertline.inference import load_predictor
 from bertline.testing.tiny import write_tiny_bundle
 from bertline.training.checkpoint import working_directory
 from bertline.training.distillation.pruning import busy_heads
-from bertline.training.distillation.run import Distilled, distil
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.run import Distilled, distill
+from bertline.training.distillation.settings import DistillSettings
 from bertline.training.distillation.teacher import FOLDER
 from bertline.training.progress import Silent, Step
 from bertline.training.run import train
@@ -45,9 +45,9 @@ class Told(Silent):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def settings(**changes: Any) -> DistilSettings:
+def settings(**changes: Any) -> DistillSettings:
     quick = {"layers": 1, "epochs": 2, "batch_tokens": 512, "precision": "fp32", "lr": 2e-3, "checkpoint_every_s": 1e9}
-    return DistilSettings(**{**quick, **changes})
+    return DistillSettings(**{**quick, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def distilled(teacher: Path, texts: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Distilled, Told]:
     told, out = Told(), tmp_path_factory.mktemp("students") / "small"
     changes = settings(epochs=15, patience=15, unlabelled=(str(texts),))
-    return distil(teacher, None, out, changes, told), told
+    return distill(teacher, None, out, changes, told), told
 
 
 def test_the_student_comes_closer_to_its_teacher(distilled: tuple[Distilled, Told], teacher: Path, texts: Path) -> None:
@@ -140,7 +140,7 @@ def narrowed(
     """The second distillation, from the first one's student."""
     told, out = Told(), tmp_path_factory.mktemp("narrow") / "narrow"
     changes = settings(layers=None, start=distilled[0].bundle, feed_forward=16, unlabelled=(str(texts),), epochs=4)
-    return distil(teacher, None, out, changes, told), told
+    return distill(teacher, None, out, changes, told), told
 
 
 def test_a_second_distillation_starts_near_the_first_ones_end_and_is_narrower(
@@ -206,7 +206,7 @@ def test_the_figures_on_the_validation_rows_are_those_of_the_three_bundles(
 
 
 def test_a_student_of_the_teachers_layers_can_be_narrow_at_once(teacher: Path, texts: Path, tmp_path: Path) -> None:
-    result = distil(teacher, str(texts), tmp_path / "narrow", settings(feed_forward=24, epochs=1), Silent())
+    result = distill(teacher, str(texts), tmp_path / "narrow", settings(feed_forward=24, epochs=1), Silent())
     assert (result.student.layers, result.student.feed_forward) == (1, 24)
     lineage = load(result.bundle).manifest.lineage
     assert (lineage["layers"], lineage["feed_forward"], lineage["feed_forward_of_start"]) == ([1], 24, 64)
@@ -219,7 +219,7 @@ def test_heads_that_are_left_out_stay_out_and_no_engine_computes_them(
 ) -> None:
     out, told = tmp_path / "fewer", Told()
     asked = settings(layers=2, attention_heads=1, epochs=1, value_relations=relations)
-    result = distil(teacher, str(texts), out, asked, told)
+    result = distill(teacher, str(texts), out, asked, told)
     assert told.notes.index("Choosing 1 of 4 attention heads in each layer") + 1 == told.notes.index(
         "Attention heads by layer: 1, 4"
     )
@@ -233,7 +233,7 @@ def test_heads_that_are_left_out_stay_out_and_no_engine_computes_them(
     with (out / "model.onnx").open("rb") as stream:
         attention = [one for one in onnx.load(stream).graph.node if one.op_type == "Attention"]
     assert [[one.i for one in node.attribute if one.name == "q_num_heads"] for node in attention] == [[1]]
-    again = distil(
+    again = distill(
         teacher, str(texts), tmp_path / "again", settings(layers=None, start=out, epochs=1, lr=1e-3), Silent()
     )
     assert busy_heads(load_classifier(again.bundle)) == [1, 4]
@@ -244,7 +244,7 @@ def test_a_second_distillation_does_not_write_over_its_start(
 ) -> None:
     start = distilled[0].bundle
     with pytest.raises(UsageError, match=r"--out is the student that --start goes on from \(.*small\): choose another"):
-        distil(teacher, str(texts), start, settings(start=start), Silent(), overwrite=True)
+        distill(teacher, str(texts), start, settings(start=start), Silent(), overwrite=True)
 
 
 def test_no_unfinished_state_is_left(distilled: tuple[Distilled, Told]) -> None:
@@ -253,7 +253,7 @@ def test_no_unfinished_state_is_left(distilled: tuple[Distilled, Told]) -> None:
 
 def test_held_out_rows_are_kept_out_of_the_transfer_texts(teacher: Path, table: Path, tmp_path: Path) -> None:
     told = Told()
-    distil(teacher, str(table), tmp_path / "small", settings(epochs=1), told)
+    distill(teacher, str(table), tmp_path / "small", settings(epochs=1), told)
     assert f"Transfer texts: 128 of {table}" in told.notes
     assert "Held-out rows among them: 32 exact and 0 near left out" in told.notes
 
@@ -263,13 +263,13 @@ def test_a_stopped_run_resumes_to_the_weights_of_one_that_was_not(
     teacher: Path, texts: Path, tmp_path: Path, step: int, relations: float, width: int | None
 ) -> None:
     asked = settings(unlabelled=(str(texts),), dropout=0.1, value_relations=relations, feed_forward=width)
-    distil(teacher, None, tmp_path / "whole", asked, Silent())
+    distill(teacher, None, tmp_path / "whole", asked, Silent())
     cut = tmp_path / "cut"
     with pytest.raises(Interrupted, match=rf"stopped at step {step} of \d+: run the same command with --resume"):
-        distil(teacher, None, cut, asked, Told(stop_at=step))
+        distill(teacher, None, cut, asked, Told(stop_at=step))
     assert not cut.exists()
     told = Told()
-    distil(teacher, None, cut, asked, told, resume=True)
+    distill(teacher, None, cut, asked, told, resume=True)
     assert any(note.startswith(f"Resuming at step {step}") for note in told.notes)
     one, other = (load_file(path / "model.safetensors") for path in (tmp_path / "whole", cut))
     assert all(np.array_equal(one[name], other[name]) for name in one)
@@ -279,27 +279,27 @@ def test_a_stopped_run_resumes_to_the_weights_of_one_that_was_not(
 def test_the_teacher_reads_the_texts_once(teacher: Path, texts: Path, tmp_path: Path) -> None:
     asked = settings(unlabelled=(str(texts),), epochs=1)
     first, second, third = Told(), Told(), Told()
-    distil(teacher, None, tmp_path / "one", asked, first)
-    distil(teacher, None, tmp_path / "other", asked.model_copy(update={"lr": 1e-3, "seed": 4}), second)
+    distill(teacher, None, tmp_path / "one", asked, first)
+    distill(teacher, None, tmp_path / "other", asked.model_copy(update={"lr": 1e-3, "seed": 4}), second)
     assert [sum(note.startswith("The teacher reads") for note in one.notes) for one in (first, second)] == [2, 0]
     kept = sorted((tmp_path / FOLDER).iterdir())
     assert len(kept) == 2
     for path in kept:
         path.write_bytes(path.read_bytes()[:-20])
-    distil(teacher, None, tmp_path / "third", asked, third)
+    distill(teacher, None, tmp_path / "third", asked, third)
     assert sum(note.startswith("The teacher reads") for note in third.notes) == 2
 
 
 def test_an_unfinished_run_with_other_texts_is_not_gone_on_with(teacher: Path, texts: Path, tmp_path: Path) -> None:
     asked, out = settings(unlabelled=(str(texts),)), tmp_path / "small"
     with pytest.raises(Interrupted):
-        distil(teacher, None, out, asked, Told(stop_at=2))
+        distill(teacher, None, out, asked, Told(stop_at=2))
     with pytest.raises(TrainingError, match=r"an unfinished run is in .* pass --resume .* or --overwrite"):
-        distil(teacher, None, out, asked, Silent())
+        distill(teacher, None, out, asked, Silent())
     fewer = tmp_path / "fewer.txt"
     fewer.write_text("\n".join(texts.read_text().splitlines()[:100]))
     with pytest.raises(TrainingError, match=r"had another data, lr: resume with what it was started with"):
-        distil(teacher, None, out, settings(unlabelled=(str(fewer),), lr=1e-3), Silent(), resume=True)
+        distill(teacher, None, out, settings(unlabelled=(str(fewer),), lr=1e-3), Silent(), resume=True)
 
 
 def test_an_unfinished_run_with_another_start_or_width_is_not_gone_on_with(
@@ -307,14 +307,14 @@ def test_an_unfinished_run_with_another_start_or_width_is_not_gone_on_with(
 ) -> None:
     asked, out = settings(unlabelled=(str(texts),), start=distilled[0].bundle, feed_forward=16), tmp_path / "narrow"
     with pytest.raises(Interrupted):
-        distil(teacher, None, out, asked, Told(stop_at=2))
+        distill(teacher, None, out, asked, Told(stop_at=2))
     for changes in ({"start": narrowed[0].bundle, "feed_forward": 8}, {"start": None, "layers": 1, "feed_forward": 8}):
         with pytest.raises(TrainingError, match=r"had another feed_forward, start: resume with what it was started"):
-            distil(teacher, None, out, asked.model_copy(update=changes), Silent(), resume=True)
+            distill(teacher, None, out, asked.model_copy(update=changes), Silent(), resume=True)
     moved = tmp_path / "moved"
     shutil.copytree(distilled[0].bundle, moved)
     told = Told()
-    distil(teacher, None, out, asked.model_copy(update={"start": moved, "layers": None}), told, resume=True)
+    distill(teacher, None, out, asked.model_copy(update={"start": moved, "layers": None}), told, resume=True)
     assert any(note.startswith("Resuming at step 2") for note in told.notes)
 
 
@@ -322,32 +322,32 @@ def test_a_bundle_without_held_out_rows_needs_a_table_to_measure_on(texts: Path,
     bare = tmp_path / "bare"
     write_tiny_bundle(bare, labels=("bad", "good"))
     with pytest.raises(UsageError, match=r"carries no held-out rows .* pass --eval-data with a labelled table"):
-        distil(bare, str(texts), tmp_path / "small", settings(), Silent())
+        distill(bare, str(texts), tmp_path / "small", settings(), Silent())
     table = write_csv(tmp_path / "eval.csv", sentences(40, seed=9))
     asked = settings(unlabelled=(str(texts),), eval_data=table, epochs=1)
-    result = distil(bare, None, tmp_path / "small", asked, Silent())
+    result = distill(bare, None, tmp_path / "small", asked, Silent())
     assert result.evaluation.rows == 20
     assert result.speed.engine == "torch"
     assert load(result.bundle).manifest.metrics["split"] == f"half of {table}"
     assert len(read_reference(result.bundle, "validation", ("bad", "good"))) == 20
     told, more = Told(), write_csv(tmp_path / "more.csv", [*sentences(40, seed=9), ("on or", "ugly")])
-    result = distil(bare, None, tmp_path / "other", asked.model_copy(update={"eval_data": more}), told)
+    result = distill(bare, None, tmp_path / "other", asked.model_copy(update={"eval_data": more}), told)
     assert result.evaluation.rows == 20  # T16: neither teacher nor student could have the other row right
     assert "Rows left out because the teacher does not know their label: ugly 1" in told.notes
     wrong = write_csv(tmp_path / "wrong.csv", [("on or", "ugly")])
     with pytest.raises(DataError, match=r"wrong\.csv has no label that .*bare knows: its labels are bad, good;"):
-        distil(bare, None, tmp_path / "none", asked.model_copy(update={"eval_data": wrong}), Silent())
+        distill(bare, None, tmp_path / "none", asked.model_copy(update={"eval_data": wrong}), Silent())
 
 
 def test_it_does_not_write_over_its_teacher_nor_over_another_bundle(
     distilled: tuple[Distilled, Told], teacher: Path, texts: Path
 ) -> None:
     with pytest.raises(UsageError, match=r"--out is the teacher itself"):
-        distil(teacher, str(texts), teacher, settings(), Silent(), overwrite=True)
+        distill(teacher, str(texts), teacher, settings(), Silent(), overwrite=True)
     with pytest.raises(BundleError, match="overwrite"):
-        distil(teacher, str(texts), distilled[0].bundle, settings(), Silent())
+        distill(teacher, str(texts), distilled[0].bundle, settings(), Silent())
 
 
 def test_more_layers_than_the_teacher_has_are_refused(teacher: Path, texts: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--layers is 3, but the teacher has 2 layers"):
-        distil(teacher, str(texts), tmp_path / "small", settings(layers=3), Silent())
+        distill(teacher, str(texts), tmp_path / "small", settings(layers=3), Silent())

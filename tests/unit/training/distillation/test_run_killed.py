@@ -13,15 +13,15 @@ import pytest
 
 from bertline.testing.tiny import random_texts, write_tiny_bundle
 from bertline.training.checkpoint import STATE, working_directory
-from bertline.training.distillation.run import distil
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.run import distill
+from bertline.training.distillation.settings import DistillSettings
 from bertline.training.progress import Silent
 
 PATIENCE_S = 120.0
 
 
-def settings(directory: Path) -> DistilSettings:
-    return DistilSettings(
+def settings(directory: Path) -> DistillSettings:
+    return DistillSettings(
         unlabelled=(str(directory / "texts.txt"),),
         start=directory / "start",
         feed_forward=24,
@@ -74,5 +74,5 @@ def test_killed_and_resumed_it_ends_in_the_same_weights(command: list[str], tmp_
     assert "Resuming at step" in output
     assert "Choosing 24 of 64 feed-forward neurons in each layer" in output
     assert not state.exists()
-    distil(tmp_path / "teacher", None, tmp_path / "whole", settings(tmp_path), Silent())
+    distill(tmp_path / "teacher", None, tmp_path / "whole", settings(tmp_path), Silent())
     assert (cut / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()

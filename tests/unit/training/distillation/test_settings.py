@@ -6,11 +6,11 @@ import pytest
 
 from bertline.config import load_settings
 from bertline.errors import SettingsError
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.settings import DistillSettings
 
 
 def test_the_loop_gets_what_was_asked_for() -> None:
-    loop = DistilSettings(lr=3e-4, epochs=7, seed=5, batch_tokens=64, patience=3, precision="fp32").loop()
+    loop = DistillSettings(lr=3e-4, epochs=7, seed=5, batch_tokens=64, patience=3, precision="fp32").loop()
     assert (loop.lr, loop.epochs, loop.seed, loop.batch_tokens, loop.patience) == (3e-4, 7, 5, 64, 3)
     assert (loop.precision, loop.class_weights) == ("fp32", "none")
 
@@ -19,7 +19,7 @@ def test_they_load_as_the_component_distill(tmp_path: Path) -> None:
     file = tmp_path / "bertline.toml"
     file.write_text('[distill]\nlayers = 2\nunlabelled = ["a.txt"]\nlr = 1e-3\n')
     environ = {"BERTLINE_DISTILL_EPOCHS": "4", "BERTLINE_DISTILL_UNLABELLED": "b.txt,c.csv"}
-    found = load_settings(DistilSettings, "distill", {"lr": 2e-3}, file=file, environ=environ)
+    found = load_settings(DistillSettings, "distill", {"lr": 2e-3}, file=file, environ=environ)
     assert (found.layers, found.epochs, found.unlabelled, found.lr) == (2, 4, ("b.txt", "c.csv"), 2e-3)
     assert (found.feed_forward, found.start) == (None, None)
 
@@ -29,10 +29,10 @@ def test_there_is_at_least_one_layer_and_one_neuron(tmp_path: Path, name: str) -
     with pytest.raises(
         SettingsError, match=rf"--{name.replace('_', '-')} is 0: input should be greater than or equal to 1"
     ):
-        load_settings(DistilSettings, "distill", {name: 0}, file=tmp_path / "none", environ={})
+        load_settings(DistillSettings, "distill", {name: 0}, file=tmp_path / "none", environ={})
 
 
 def test_a_start_and_a_width_are_asked_for_by_name(tmp_path: Path) -> None:
     environ = {"BERTLINE_DISTILL_START": "small", "BERTLINE_DISTILL_FEED_FORWARD": "512"}
-    found = load_settings(DistilSettings, "distill", {}, file=tmp_path / "none", environ=environ)
+    found = load_settings(DistillSettings, "distill", {}, file=tmp_path / "none", environ=environ)
     assert (found.start, found.feed_forward, found.layers) == (Path("small"), 512, None)

@@ -14,7 +14,7 @@ from bertline.encoder.heads import Classifier, Pooling
 from bertline.errors import UsageError
 from bertline.testing.tiny import VOCABULARY, tiny_classifier, write_tiny_bundle
 from bertline.text import Tokenizer
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.settings import DistillSettings
 from bertline.training.distillation.student import begin, chosen_layers, student_of
 from bertline.training.distillation.teacher import Teacher
 
@@ -71,16 +71,16 @@ def start(path: Path, teacher: Teacher, **changes: Any) -> Path:
 
 
 def test_without_a_start_it_begins_with_the_teachers_layers(teacher: Teacher) -> None:
-    origin = begin(teacher, DistilSettings(layers=1))
+    origin = begin(teacher, DistillSettings(layers=1))
     assert (origin.layers, origin.start, origin.classifier.config.layers) == ([1], None, 1)
     with pytest.raises(UsageError, match=r"--layers is 3, but the teacher has 2 layers"):
-        begin(teacher, DistilSettings())
+        begin(teacher, DistillSettings())
 
 
 def test_with_a_start_it_begins_with_its_weights(teacher: Teacher, tmp_path: Path) -> None:
     path = start(tmp_path / "start", teacher)
     for layers in (None, 2):
-        origin = begin(teacher, DistilSettings(start=path, layers=layers, dropout=0.25))
+        origin = begin(teacher, DistillSettings(start=path, layers=layers, dropout=0.25))
         assert origin.layers == [0, 1]
         assert origin.start is not None
         assert origin.start.bundle.path == path
@@ -95,7 +95,7 @@ def test_with_a_start_it_begins_with_its_weights(teacher: Teacher, tmp_path: Pat
 
 def test_layers_of_another_teacher_are_not_said_to_be_of_this_one(teacher: Teacher, tmp_path: Path) -> None:
     path = start(tmp_path / "start", teacher, lineage={"teacher_version": "0" * 12, "layers": [0, 1]})
-    assert begin(teacher, DistilSettings(start=path)).layers is None
+    assert begin(teacher, DistillSettings(start=path)).layers is None
 
 
 def test_a_start_keeps_its_layers(teacher: Teacher, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_start_keeps_its_layers(teacher: Teacher, tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match=r"--layers is 1, but --start .*start has 2 layers and keeps them: leave --layers out"
     ):
-        begin(teacher, DistilSettings(start=path, layers=1))
+        begin(teacher, DistillSettings(start=path, layers=1))
 
 
 @pytest.mark.parametrize("with_start", [False, True])
@@ -116,12 +116,12 @@ def test_more_neurons_or_heads_than_there_are_cannot_be_kept(
         UsageError,
         match=rf"--feed-forward is 65, but each layer of .*{name} has 64 feed-forward neurons: give 1 to 64",
     ):
-        begin(teacher, DistilSettings(layers=2, start=path, feed_forward=65))
+        begin(teacher, DistillSettings(layers=2, start=path, feed_forward=65))
     with pytest.raises(
         UsageError, match=rf"--attention-heads is 5, but each layer of .*{name} has 4 attention heads: give 1 to 4"
     ):
-        begin(teacher, DistilSettings(layers=2, start=path, attention_heads=5))
-    assert begin(teacher, DistilSettings(layers=2, start=path, feed_forward=64)).classifier.config.feed_forward == 64
+        begin(teacher, DistillSettings(layers=2, start=path, attention_heads=5))
+    assert begin(teacher, DistillSettings(layers=2, start=path, feed_forward=64)).classifier.config.feed_forward == 64
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_start_of_another_task_or_kind_is_refused(
     with pytest.raises(
         UsageError, match=rf"--start .*start {said}.*: give a student that was distilled from .*teacher"
     ):
-        begin(teacher, DistilSettings(start=path))
+        begin(teacher, DistillSettings(start=path))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_start_of_another_shape_is_refused(
     other = replace(teacher, classifier=Classifier(config, 3))
     path = start(tmp_path / "start", teacher)
     with pytest.raises(UsageError, match=rf"--start .*start {said}: give a student that was distilled from .*teacher"):
-        begin(other, DistilSettings(start=path))
+        begin(other, DistillSettings(start=path))
 
 
 def test_a_start_that_reads_other_tokens_is_refused(teacher: Teacher, tmp_path: Path) -> None:
@@ -172,4 +172,4 @@ def test_a_start_that_reads_other_tokens_is_refused(teacher: Teacher, tmp_path: 
         UsageError,
         match=r"--start .*start has another vocabulary than its teacher .*: give a student that was distilled",
     ):
-        begin(other, DistilSettings(start=path))
+        begin(other, DistillSettings(start=path))

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from bertline.errors import DataError, UsageError
-from bertline.training.distillation.settings import DistilSettings
+from bertline.training.distillation.settings import DistillSettings
 from bertline.training.distillation.transfer import fingerprint, read_transfer
 
 HELD_OUT = ["it is a long text about a film of which we saw the first half and its end", "short one"]
 
 
-def settings(*unlabelled: Path, **changes: Any) -> DistilSettings:
-    return DistilSettings(unlabelled=tuple(map(str, unlabelled)), **changes)
+def settings(*unlabelled: Path, **changes: Any) -> DistillSettings:
+    return DistillSettings(unlabelled=tuple(map(str, unlabelled)), **changes)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_held_out_rows_are_left_out_also_when_a_copy_was_changed(tmp_path: Path)
 
 
 def test_without_any_file_it_says_how_to_give_one() -> None:
-    with pytest.raises(UsageError, match=r"no texts to distil with: give a table as DATA, or --unlabelled FILE"):
+    with pytest.raises(UsageError, match=r"no texts to distill with: give a table as DATA, or --unlabelled FILE"):
         read_transfer(None, settings(), [])
 
 

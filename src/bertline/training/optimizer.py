@@ -19,7 +19,7 @@ BETAS = (0.9, 0.999)
 EPS = 1e-8
 
 
-class Optimiser:
+class Optimizer:
     """Steps over the parameters of one classifier.
 
     Args:
@@ -76,16 +76,16 @@ class Optimiser:
             entries = {key.rpartition("/")[2]: one for key, one in state.items() if key.rpartition("/")[0] == name}
             if not entries:
                 continue
-            optimiser: torch.optim.Optimizer = self._sparse if parameter is self._table else self._dense
+            optimizer: torch.optim.Optimizer = self._sparse if parameter is self._table else self._dense
             moved: dict[str, object] = {key: one.to(parameter.device) for key, one in entries.items()}
             if parameter is self._table:
                 moved["step"] = int(entries["step"])
-            optimiser.state[parameter] = moved
+            optimizer.state[parameter] = moved
 
     def _entries(self) -> Iterator[tuple[str, str, object]]:
         for name, parameter in self._parameters.items():
-            for optimiser in (self._dense, self._sparse):
-                for key, value in optimiser.state.get(parameter, {}).items():
+            for optimizer in (self._dense, self._sparse):
+                for key, value in optimizer.state.get(parameter, {}).items():
                     yield name, key, value
 
 

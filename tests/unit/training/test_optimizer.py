@@ -8,7 +8,7 @@ import torch
 from bertline.encoder.heads import Classifier
 from bertline.testing.tiny import tiny_classifier
 from bertline.training.objectives import classify
-from bertline.training.optimiser import Optimiser
+from bertline.training.optimizer import Optimizer
 from bertline.training.settings import TrainSettings
 
 SETTINGS = TrainSettings(lr=1e-2, weight_decay=0.1, clip_norm=0.5)
@@ -36,9 +36,9 @@ def test_a_step_is_adamw_with_clipping(model: Classifier) -> None:
     norm = torch.nn.utils.clip_grad_norm_(reference.parameters(), 0.5)
     adamw.step()
 
-    optimiser = Optimiser(model, SETTINGS)
+    optimizer = Optimizer(model, SETTINGS)
     backward(model)
-    assert optimiser.step(0.5) == pytest.approx(float(norm), rel=1e-5)
+    assert optimizer.step(0.5) == pytest.approx(float(norm), rel=1e-5)
     for name, parameter in model.named_parameters():
         # SparseAdam adds epsilon before it corrects the bias; beside gradients above 1e-4 that is nothing
         gradient = named[name].grad
@@ -48,21 +48,21 @@ def test_a_step_is_adamw_with_clipping(model: Classifier) -> None:
 
 def test_only_the_embeddings_of_the_batch_change(model: Classifier) -> None:
     before = model.encoder.embeddings.token.weight.detach().clone()
-    optimiser = Optimiser(model, SETTINGS)
+    optimizer = Optimizer(model, SETTINGS)
     backward(model)
-    optimiser.step(1.0)
+    optimizer.step(1.0)
     changed = (model.encoder.embeddings.token.weight != before).any(1).nonzero().flatten().tolist()
     assert changed == sorted(set(IDS.flatten().tolist()))
 
 
 def test_its_state_goes_through_a_table_of_tensors(model: Classifier) -> None:
-    first = Optimiser(model, SETTINGS)
+    first = Optimizer(model, SETTINGS)
     backward(model)
     first.step(1.0)
     twin = copy.deepcopy(model)
-    second = Optimiser(twin, SETTINGS)
+    second = Optimizer(twin, SETTINGS)
     second.load_state({name: one.clone() for name, one in first.state().items()})
-    for one, optimiser in ((model, first), (twin, second)):
+    for one, optimizer in ((model, first), (twin, second)):
         backward(one, IDS.flip(0))
-        optimiser.step(0.7)
+        optimizer.step(0.7)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
