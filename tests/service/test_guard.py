@@ -14,18 +14,21 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
+from bertline.monitoring.addresses import ADDRESSES, BY_TEMPLATE
 from bertline.service.app import REFUSE, create_app
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.middleware import LONGEST_HEADER, Guard
-from bertline.service.guard.scopes import NEEDED, OPEN, check_all_named, needed, templates
+from bertline.service.guard.scopes import check_all_named, needed, templates
+from bertline.service.route_table import every, template_of
 from bertline.serving.problems import Code, Problem
 from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
 
 CANARY = "canary-0Xb4d5ec2e7"
+OPEN = {one.template for one in ADDRESSES if one.scope is None}
 KEY, TOKEN = f"bl_good_{CANARY}", f"header.{CANARY}.signature"
 FUZZ = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "300"))
 
@@ -78,9 +81,18 @@ def client() -> Iterator[TestClient]:
 def test_every_route_of_the_app_has_a_scope_or_is_one_of_the_open_ones() -> None:
     found = set(templates(create_app(serving_of({"reviews": WordCounter()})).routes))
     assert found
-    assert found <= set(NEEDED) | OPEN
-    assert not set(NEEDED) & OPEN
-    assert set(NEEDED) <= found, "the table names a route that is none"
+    assert found <= set(BY_TEMPLATE)
+    assert set(BY_TEMPLATE) <= found, "the table names a route that is none"
+    assert len(BY_TEMPLATE) == len(ADDRESSES), "an address is declared twice"
+
+
+def test_the_table_has_the_methods_of_each_route() -> None:
+    methods: dict[str, set[str]] = {}
+    for route in every(create_app(serving_of({"reviews": WordCounter()})).routes):
+        template = template_of(route) or ""
+        own = {"GET"} if isinstance(route, Mount) else set(getattr(route, "methods", None) or ())
+        methods.setdefault("/page" if template.startswith("/page") else template, set()).update(own - {"HEAD"})
+    assert methods == {one.template: set(one.methods.split()) for one in ADDRESSES}
 
 
 def test_only_liveness_and_readiness_and_what_a_credential_is_obtained_from_is_open() -> None:

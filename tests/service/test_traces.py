@@ -23,12 +23,13 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from starlette.types import Message, Receive, Scope, Send
 
+from bertline.monitoring.addresses import PROBES
 from bertline.monitoring.traces.exporter import Traces, TraceSettings, open_traces
 from bertline.service import ServeSettings
 from bertline.service.perimeter import Perimeter
 from bertline.service.record import RequestRecord, enter, leave
 from bertline.service.run import Server, listen, page_url
-from bertline.service.tracing import PROBES, Tracing, current_ids, outgoing_headers
+from bertline.service.tracing import Tracing, current_ids, outgoing_headers
 from bertline.serving.serving import Serving
 from bertline.serving.wire import Op
 from bertline.testing.tiny import write_tiny_bundle

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from math import isnan
 from typing import Any
 
-from bertline.monitoring.dashboards.objectives import ROUTES
+from bertline.monitoring.addresses import MODEL_ROUTES
 from bertline.monitoring.metrics.snapshot import Snapshot, increase, increases, quantiles
 
-_ASKED = re.compile(ROUTES)
+_ASKED = re.compile(MODEL_ROUTES)
 
 
 @dataclass(frozen=True, slots=True)

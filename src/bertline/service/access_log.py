@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bertline.monitoring.addresses import PROBES
 from bertline.monitoring.logs.redaction import redacted
 from bertline.monitoring.logs.settings import LogSettings
 from bertline.service import record as records
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_:=+/-]{0,127}")
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
 LONGEST_USER_AGENT = 256
-PROBES = frozenset({"health", "metrics"})
 ROUTES = "bertline.service.routes."
 
 
@@ -83,7 +83,7 @@ class AccessLog:
             fields["bertline.slow"] = True
         if seen.record.texts:
             fields["bertline.sampled.texts"] = [redacted(one, self._settings.redact) for one in seen.record.texts]
-        level = _level(fields.get("bertline.dialect"), seen, slow)
+        level = _level(fields.get("url.path"), seen, slow)
         ended = seen.status or fields.get("bertline.ended")
         message = f"{fields['http.request.method']} {fields.get('url.path', '(unknown path)')} {ended}"
         self._logs.access(level, message, fields)
@@ -141,8 +141,8 @@ def request_id(given: bytes | None) -> bytes:
     return given if given and SANE_ID.fullmatch(given) else secrets.token_hex(16).encode()
 
 
-def _level(dialect: object, seen: _Exchange, slow: bool) -> str:
-    if dialect in PROBES:
+def _level(path: object, seen: _Exchange, slow: bool) -> str:
+    if path in PROBES:
         return "debug"
     if seen.failed or seen.status >= 500:
         return "error"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bertline.monitoring.addresses import PROBES
 from bertline.monitoring.traces.context import SpanContext, read_parent, read_state
 from bertline.monitoring.traces.exporter import Span
 from bertline.service.record import note_trace
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from bertline.monitoring.traces.exporter import Traces
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"))
-PROBES = frozenset(("/health/live", "/health/ready", "/livez", "/readyz", "/metrics"))  # every few seconds, for ever
 
 _CONTEXT: ContextVar[SpanContext | None] = ContextVar("span_context", default=None)
 

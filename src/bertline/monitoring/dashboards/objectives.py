@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bertline.monitoring.addresses import MODEL_ROUTES
+
 SLOW_S = 0.2  # an upper bound of a bucket of bertline_http_request_seconds, or it could not be counted
 AVAILABLE = 0.999
 FAST = 0.99
 
-# Routes that ask a model something, as templates. Probes, pages and the API's description would dilute the shares.
-ROUTES = "|".join(
-    (
-        "/", "/v1/(predict|tokenize|embeddings)", "/embeddings", "/classify", "/v1/models/.+:predict",
-        "/v2/models/.+/infer", "/invocations", "/predict", "/embed(_all|_sparse)?", "/similarity", "/rerank",
-        "/tokenize", "/decode", "/models/[^/]+(/pipeline/.+)?",
-    )
-)  # fmt: skip
-ASKED = f'route=~"{ROUTES}"'  # Prometheus anchors the expression at both ends
+# Only routes that ask a model something: probes, pages and the API's description would dilute the shares.
+ASKED = f'route=~"{MODEL_ROUTES}"'  # Prometheus anchors the expression at both ends
 POSTED = f'method="POST",{ASKED}'  # GET / is the page
 WINDOWS = ("5m", "30m", "1h", "6h", "3d")
 

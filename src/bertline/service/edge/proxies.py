@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from bertline.monitoring.addresses import OPEN_PROBES
 from bertline.service.edge.cors import checked_origins
 from bertline.service.edge.prefix import STATE, checked_prefix, prefix_of
 
@@ -26,10 +27,6 @@ if TYPE_CHECKING:  # settings are read without a web server
 
 MOST_HOPS = 32  # that are followed: nobody has more proxies, and a header may have thousands
 LONGEST_ADDRESS = 64
-# Asked by their address and not by a name (Kubernetes' probes, say), and tell nothing but up or down.
-PROBED = frozenset(
-    {"/livez", "/readyz", "/health", "/health/live", "/health/ready", "/ping", "/v2/health/live", "/v2/health/ready"}
-)
 _PORT = r"(?::(?P<port>[0-9]{1,5}|_[A-Za-z0-9._-]{1,16}))?"
 _ADDRESS = re.compile(rf"\[(?P<six>[0-9A-Fa-f:.]+)\]{_PORT}|(?P<four>[0-9.]+){_PORT.replace('port', 'port4')}")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,255})(?::[0-9]{0,5})?")
@@ -278,7 +275,7 @@ class Hosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 400."""
-        if scope["type"] == "http" and scope["path"] not in PROBED and not self._allows(scope):
+        if scope["type"] == "http" and scope["path"] not in OPEN_PROBES and not self._allows(scope):
             await self._refuse(scope, _wrong_host())(scope, receive, send)
             return
         await self._app(scope, receive, send)

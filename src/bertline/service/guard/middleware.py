@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from bertline.monitoring.addresses import BROWSED
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.scopes import needed
 from bertline.service.problems import response_of
@@ -19,8 +20,6 @@ from bertline.serving.problems import Code, Problem
 ANONYMOUS = Client("anonymous", frozenset(Scope), "anonymous")
 KEY_PREFIX = "bl_"
 REALM = 'realm="bertline"'
-# Paths that people open in a browser, which can ask for a password and for nothing else.
-BROWSED = ("/", "/docs", "/openapi.json")
 LONGEST_HEADER = 16_384
 
 
@@ -154,6 +153,7 @@ def _same_site(scope: AsgiScope) -> None:
 
 
 def _challenge(path: str) -> str:
+    # A browser can ask for a password and for nothing else.
     browsed = path in BROWSED or path.startswith("/page/")
     return f'Basic {REALM}, charset="UTF-8"' if browsed else f"Bearer {REALM}"
 

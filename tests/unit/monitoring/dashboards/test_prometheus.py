@@ -11,9 +11,10 @@ import yaml
 
 from bertline.cli.observe import write
 from bertline.errors import UsageError
+from bertline.monitoring.addresses import MODEL_ROUTES
 from bertline.monitoring.dashboards.alert_examples import EXAMPLES
 from bertline.monitoring.dashboards.alerts import ALERTS, Alert
-from bertline.monitoring.dashboards.objectives import AVAILABLE, FAILED, FAST, ROUTES, SLOW_S
+from bertline.monitoring.dashboards.objectives import AVAILABLE, FAILED, FAST, SLOW_S
 from bertline.monitoring.dashboards.prometheus import CONFIG, RULE_TESTS, RULES, Scrape, expressions, files
 from bertline.monitoring.metrics.registry import SECONDS
 from bertline.service.app import ROUTERS
@@ -106,10 +107,10 @@ def test_the_objectives_are_about_the_routes_that_ask_a_model_and_no_others() ->
     routes = [route for router in ROUTERS for route in router.routes]
     own = re.compile(r"/admin/.*|/oauth/.*")
     posted = {one.path for one in routes if "POST" in one.methods and not own.fullmatch(one.path)}  # type: ignore[attr-defined]
-    asked = {one for one in posted if re.fullmatch(ROUTES, one)}
+    asked = {one for one in posted if re.fullmatch(MODEL_ROUTES, one)}
     assert posted == asked
     read = {one.path for one in routes if "POST" not in one.methods}  # type: ignore[attr-defined]
-    assert not {one for one in read if re.fullmatch(ROUTES, one)}
+    assert not {one for one in read if re.fullmatch(MODEL_ROUTES, one)}
 
 
 def sections() -> dict[str, str]:
