@@ -6,14 +6,16 @@ Training, offline scoring and the server all read through this file, so they can
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from typing import TypeVar
 
 from bertline.text.tokenizer import Encoded, Tokenizer
 from bertline.text.truncation import SPECIAL_TOKENS, Truncation
 
 Input = str | tuple[str, str]
 Offsets = list[tuple[int, int]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,15 @@ class Piece:
         offsets: of each id, the characters of the raw text that it stands for, from the first up to the second;
             (0, 0) for special tokens, None where nobody asked for them. Those of a pair's second text count in that
             text.
+        words: of each id, the number of its word in its text; −1 for special tokens, None as for ``offsets``.
+        places: of each id, its number among the tokens of its text; −1 for special tokens, None as for ``offsets``.
     """
 
     ids: list[int]
     segments: list[int] | None = None
     offsets: Offsets | None = None
+    words: list[int] | None = None
+    places: list[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +48,14 @@ class Reading:
         read: tokens of the input that are in a piece, and the special tokens of one piece.
         cut: tokens of the input that are in none.
         unread: which texts of the input (0, or 1 for the second of a pair) have no token at all.
+        input: the raw input.
     """
 
     pieces: Sequence[Piece]
     read: int
     cut: int = 0
     unread: tuple[int, ...] = ()
+    input: Input = field(default="", compare=False)
 
     @property
     def piece(self) -> Piece:
@@ -67,7 +75,7 @@ class Reader:
     Args:
         tokenizer: the model's.
         truncation: what becomes of long inputs.
-        offsets: whether pieces have them; they cost time.
+        offsets: whether pieces have offsets, words and places; they cost time.
     """
 
     tokenizer: Tokenizer
@@ -85,7 +93,7 @@ def read_each(
     """A reading per input, each with its own truncation; all are tokenised together."""
     texts = [text for one, _ in inputs for text in texts_of(one)]
     encoded = iter(tokenizer.encode_whole(texts, offsets=offsets))
-    return [_reading(tokenizer, [*islice(encoded, len(texts_of(one)))], truncation) for one, truncation in inputs]
+    return [_reading(tokenizer, one, [*islice(encoded, len(texts_of(one)))], truncation) for one, truncation in inputs]
 
 
 def texts_of(one: Input) -> tuple[str, ...]:
@@ -93,33 +101,36 @@ def texts_of(one: Input) -> tuple[str, ...]:
     return (one,) if isinstance(one, str) else one
 
 
-def _reading(tokenizer: Tokenizer, texts: Sequence[Encoded], truncation: Truncation) -> Reading:
+def _reading(tokenizer: Tokenizer, one: Input, texts: Sequence[Encoded], truncation: Truncation) -> Reading:
     lengths = [len(one.ids) for one in texts]
     chosen = truncation.pieces(lengths)
-    pieces = [_piece(tokenizer, [*map(_some, texts, places)]) for places in chosen]
+    pieces = [_piece(tokenizer, texts, places) for places in chosen]
     # Windows overlap: a token in two of them is read once.
-    some = [chosen[0][i] if len(chosen) == 1 else {*chain(*(one[i] for one in chosen))} for i in range(len(texts))]
+    some = [chosen[0][i] if len(chosen) == 1 else {*chain(*(own[i] for own in chosen))} for i in range(len(texts))]
     read = sum(map(len, some))
     unread = tuple(place for place, length in enumerate(lengths) if not length)
-    return Reading(pieces, read + SPECIAL_TOKENS + len(texts) - 1, sum(lengths) - read, unread)
+    return Reading(pieces, read + SPECIAL_TOKENS + len(texts) - 1, sum(lengths) - read, unread, one)
 
 
-def _some(text: Encoded, places: Sequence[int]) -> Encoded:
-    """The tokens at ``places``."""
-    if len(places) == len(text.ids):
-        return text
-    offsets = None if text.offsets is None else [text.offsets[place] for place in places]
-    return Encoded([text.ids[place] for place in places], offsets)
-
-
-def _piece(tokenizer: Tokenizer, texts: Sequence[Encoded]) -> Piece:
+def _piece(tokenizer: Tokenizer, texts: Sequence[Encoded], chosen: Sequence[Sequence[int]]) -> Piece:
+    """[CLS], and of each text the tokens at its ``chosen`` places and [SEP]."""
     ids, segments = [tokenizer.cls_id], [0]
-    for segment, text in enumerate(texts):
-        ids += [*text.ids, tokenizer.sep_id]
-        segments += [segment] * (len(text.ids) + 1)
-    offsets = _framed(text.offsets for text in texts) if texts[0].offsets is not None else None
-    return Piece(ids, segments if len(texts) > 1 else None, offsets)
+    for segment, (text, places) in enumerate(zip(texts, chosen, strict=True)):
+        ids += [*_some(text.ids, places), tokenizer.sep_id]
+        segments += [segment] * (len(places) + 1)
+    piece = Piece(ids, segments if len(texts) > 1 else None)
+    if texts[0].offsets is None:
+        return piece
+    offsets, words = (
+        [_some(column or [], places) for column, places in zip(columns, chosen, strict=True)]
+        for columns in ([text.offsets for text in texts], [text.words for text in texts])
+    )
+    return replace(piece, offsets=_framed(offsets, (0, 0)), words=_framed(words, -1), places=_framed(chosen, -1))
 
 
-def _framed(offsets: Iterable[Offsets | None]) -> Offsets:
-    return [(0, 0), *(place for own in offsets for place in (*(own or ()), (0, 0)))]
+def _some(column: list[T], places: Sequence[int]) -> list[T]:
+    return column if len(places) == len(column) else [column[place] for place in places]
+
+
+def _framed(columns: Iterable[Sequence[T]], special: T) -> list[T]:
+    return [special, *(one for column in columns for one in (*column, special))]

@@ -29,10 +29,17 @@ _HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """The ids of a text and, where asked for, the characters that each stands for, from the first up to the second."""
+    """The ids of a text and, on request, where each comes from.
+
+    Attributes:
+        ids: without special tokens.
+        offsets: of each id, the characters of the raw text that it stands for, from the first up to the second.
+        words: of each id, the number of its word: what the tokenizer splits a text into before it looks up pieces.
+    """
 
     ids: list[int]
     offsets: list[tuple[int, int]] | None = None
+    words: list[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,10 @@ class Tokenizer:
         if not offsets:
             return [Encoded(one.ids) for one in self._wordpiece.encode_batch_fast(whole, add_special_tokens=False)]
         found = self._wordpiece.encode_batch(whole, add_special_tokens=False)
-        return [Encoded(one.ids, _places(text, one.offsets)) for text, one in zip(texts, found, strict=True)]
+        return [
+            Encoded(one.ids, _places(text, one.offsets), [-1 if word is None else word for word in one.word_ids])
+            for text, one in zip(texts, found, strict=True)
+        ]
 
     def reads(self, text: str) -> bool:
         """Whether any token is left of a text (``bertline.text.unread``)."""
@@ -139,6 +149,14 @@ class Tokenizer:
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """The vocabulary entry of each id; "" for an id without one."""
         return [self._added.get(id_) or self._wordpiece.id_to_token(id_) or "" for id_ in ids]
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """The text of vocabulary entries, as ``convert_tokens_to_string`` of ``transformers`` has it.
+
+        A first piece keeps its ``##``.
+        """
+        decoder = self._wordpiece.decoder
+        return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
 
     def save(self, directory: Path, *, max_tokens: int = 512) -> None:
         """Write the files that HF tools load; ``max_tokens`` becomes their ``model_max_length``.

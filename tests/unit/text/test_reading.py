@@ -85,9 +85,12 @@ def test_offsets_change_nothing_else_and_go_with_their_ids(
         assert all(row in known for piece in one.pieces for row in rows(piece))
 
 
-def rows(piece: Piece) -> list[tuple[int, int, tuple[int, int]]]:
+def rows(piece: Piece) -> list[tuple[int, int, tuple[int, int], int, int]]:
     assert piece.offsets is not None
-    return [*zip(piece.ids, piece.segments or [0] * len(piece.ids), piece.offsets, strict=True)]
+    assert piece.words is not None
+    assert piece.places is not None
+    segments = piece.segments or [0] * len(piece.ids)
+    return [*zip(piece.ids, segments, piece.offsets, piece.words, piece.places, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -129,3 +132,31 @@ def test_windows_are_pieces(tokenizer: Tokenizer) -> None:
     assert (reading.read, reading.cut) == (10, 0)
     with pytest.raises(ValueError, match="too many values"):
         _ = reading.piece
+
+
+def test_words_and_places_count_in_their_own_text(tokenizer: Tokenizer) -> None:
+    piece = read(tokenizer, ("a films!", "films a"), offsets=True).piece
+    assert tokenizer.tokens(piece.ids) == ["[CLS]", "a", "film", "##s", "!", "[SEP]", "film", "##s", "a", "[SEP]"]
+    assert piece.words == [-1, 0, 1, 1, 2, -1, 0, 0, 1, -1]
+    assert piece.places == [-1, 0, 1, 2, 3, -1, 0, 1, 2, -1]
+    assert read(tokenizer, "a").piece.words is None
+
+
+def test_places_tell_where_tokens_were_cut(tokenizer: Tokenizer) -> None:
+    assert read(tokenizer, "a b c d e f g h", Truncation(6), offsets=True).piece.places == [-1, 0, 5, 6, 7, -1]
+    windows = read(tokenizer, "a b c d e f g h", Truncation(6, "window"), offsets=True)
+    assert [piece.places for piece in windows.pieces] == [
+        [-1, 0, 1, 2, 3, -1],
+        [-1, 3, 4, 5, 6, -1],
+        [-1, 4, 5, 6, 7, -1],
+    ]
+
+
+@pytest.mark.parametrize("one", ["A films", ("A", "\r\n 🎬")])
+def test_a_reading_has_its_raw_input(tokenizer: Tokenizer, one: Input) -> None:
+    assert read(tokenizer, one).input == one
+
+
+def test_joined_tokens_are_spelt_by_the_decoder(tokenizer: Tokenizer) -> None:
+    assert tokenizer.join(["a", "film", "##s", "!"]) == "a films!"
+    assert tokenizer.join(["##s", "a", "##s"]) == "##s as"
