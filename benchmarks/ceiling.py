@@ -106,7 +106,7 @@ def _shares(bundle: Path, texts: Sequence[str], rate: float) -> dict[str, Any]:
 
     def lane(some: Sequence[Any]) -> None:
         for batch in some:
-            backend.logits(batch)
+            backend.compute(batch)
 
     def network() -> None:
         with ThreadPoolExecutor(LANES) as pool:

@@ -52,7 +52,7 @@ def contestants(
 def our_inference(directory: Path, device: torch.device) -> Step:
     """The back end of ``bertline predict`` and ``bertline serve``."""
     backend = TorchBackend(directory, device=str(device), precision="bf16")
-    return lambda batch, _: backend.logits(batch)
+    return lambda batch, _: backend.compute(batch)
 
 
 def our_training(directory: Path, device: torch.device) -> Step:

@@ -18,8 +18,7 @@ from bertline.encoder.checkpoint import load_pretrained, save_classifier
 from bertline.encoder.source import find_model
 from bertline.export.exporter import EMBEDDING, FP32, write_embedding, write_fp32_engine
 from bertline.inference import load_predictor
-from bertline.inference.embed import load_embedder
-from bertline.inference.onnx_backend import OnnxBackend, OnnxEncoder
+from bertline.inference.onnx_backend import OnnxBackend
 from bertline.testing.tiny import TEXTS, write_tiny_bundle
 from tests.parity.test_minilm import SENTENCES
 from tests.parity.tolerances import TOLERANCES
@@ -38,9 +37,8 @@ class Refuse:
 
 sys.meta_path.insert(0, Refuse())
 from bertline.inference import load_predictor
-from bertline.inference.embed import load_embedder
 
-predictor, embedder = (load(Path(sys.argv[1])) for load in (load_predictor, load_embedder))
+predictor, embedder = (load_predictor(Path(sys.argv[1]), output=output) for output in ("logits", "embedding"))
 answers = [list(one.probabilities.values()) for one in predictor.predict(json.loads(sys.argv[2]))]
 embeddings = embedder.embed(json.loads(sys.argv[2])).tolist()
 print(json.dumps([[predictor.engine, embedder.engine], answers, embeddings]))
@@ -61,7 +59,7 @@ def test_the_engine_gives_transformers_logits_of_real_weights(tmp_path: Path) ->
         theirs = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()(**batch).logits.numpy()
     lengths = batch["attention_mask"].sum(1).tolist()
     ids = [row[:length] for row, length in zip(batch["input_ids"].tolist(), lengths, strict=True)]
-    ours = OnnxBackend(tmp_path / str(FP32.file)).logits(pad(ids, 0))
+    ours = OnnxBackend(tmp_path / str(FP32.file)).compute(pad(ids, 0))
     assert len(set(lengths)) > 3, "some sentences are padded"
     assert np.ptp(theirs, axis=0).min() > 0.1, "the sentences must have different answers"
     np.testing.assert_allclose(ours, theirs, atol=TOLERANCES["real weights"], rtol=0)
@@ -80,11 +78,11 @@ def test_embeddings_of_real_weights_are_the_mean_of_transformers_states(tmp_path
     real = batch["attention_mask"].bool().numpy()
     theirs = ((states * mask).sum(1) / mask.sum(1)).numpy()
     ids = [row[use].tolist() for row, use in zip(batch["input_ids"].numpy(), real, strict=True)]
-    ours, tolerance = OnnxEncoder(tmp_path / EMBEDDING), TOLERANCES["real weights"]
+    ours, tolerance = OnnxBackend(tmp_path / EMBEDDING), TOLERANCES["real weights"]
     assert ours.dimensions == 384
     assert np.median(np.ptp(theirs, axis=0)) > 0.1, "the sentences must have different embeddings"
-    np.testing.assert_allclose(ours.embeddings(pad(ids, 0)), theirs, atol=tolerance, rtol=0)
-    np.testing.assert_allclose(ours.hidden(pad(ids, 0))[real], states.numpy()[real], atol=tolerance, rtol=0)
+    np.testing.assert_allclose(ours.compute(pad(ids, 0), "embedding"), theirs, atol=tolerance, rtol=0)
+    np.testing.assert_allclose(ours.compute(pad(ids, 0), "states")[real], states.numpy()[real], atol=tolerance, rtol=0)
 
 
 def test_serving_needs_no_torch(tmp_path: Path) -> None:
@@ -97,5 +95,5 @@ def test_serving_needs_no_torch(tmp_path: Path) -> None:
     assert engines == ["fp32", "onnx"]
     expected = load_predictor(tmp_path / "tiny", engine="torch", device="cpu").predict(TEXTS)
     np.testing.assert_allclose(answers, [list(one.probabilities.values()) for one in expected], atol=1e-5, rtol=0)
-    expected_embeddings = load_embedder(tmp_path / "tiny").embed(TEXTS)
+    expected_embeddings = load_predictor(tmp_path / "tiny", output="embedding").embed(TEXTS)
     np.testing.assert_allclose(embeddings, expected_embeddings, atol=1e-5, rtol=0)

@@ -10,7 +10,7 @@ import numpy as np
 from bertline.data.batching import Batch
 from bertline.serving.process import ComputeFailed, NoMemory, WorkerLost
 from bertline.serving.scheduler import BatchRecord, Computed, Line, Scheduler, Station
-from bertline.serving.wire import Op, Reply, Status
+from bertline.serving.wire import Reply, Status
 
 POISON, KILLER, RIDDLE = 901, 902, 903  # ids that cannot be computed, that end the process, that find a mistake of ours
 PACE = 1000.0  # padded tokens/s of a lane
@@ -36,7 +36,7 @@ class Process:
         self._scheduler, self._station, self._alive = scheduler, station, True
         station.worker = self
 
-    async def compute(self, op: Op, batch: Batch, *, alone: bool) -> Reply:
+    async def compute(self, output: str, batch: Batch, *, alone: bool) -> Reply:
         life = self.restarts
         self.batches.append([row[real].tolist() for row, real in zip(batch.ids, batch.attend, strict=True)])
         self.alone.append(alone)
@@ -54,8 +54,10 @@ class Process:
             raise KeyError("riddle")
         if batch.ids.size > self.memory_tokens:
             raise NoMemory("failed to allocate memory")
-        if op is Op.HIDDEN:
-            return Reply(0, Status.DONE, np.repeat(batch.ids, 2, axis=1).astype(np.float32), seconds=seconds)
+        if output == "states":
+            return Reply(
+                0, Status.DONE, np.repeat(batch.ids[:, :, None], 2, axis=2).astype(np.float32), seconds=seconds
+            )
         values = np.stack([(batch.ids * batch.attend).sum(1), batch.attend.sum(1)], axis=1)
         return Reply(0, Status.DONE, values.astype(np.float32), seconds=seconds)
 
@@ -86,7 +88,7 @@ class Machine:
         self.processes: list[Process] = []
         for number in range(models):
             station = Station()
-            line = Line((f"model{number}", "1"), Op.CLASSIFY, station, batch_tokens, 0)
+            line = Line((f"model{number}", "1"), "logits", station, batch_tokens, 0)
             line.tokens_per_s = PACE
             self.scheduler.add(line)
             self.lines.append(line)

@@ -32,13 +32,13 @@ def hang():
         time.sleep(3600)  # as in a library that waits for a lock: others can go on
     re.fullmatch("(a+)+b", "a" * 64)  # holds the interpreter's lock for years
 
-def logits(self, batch, *, alone=False, real=predictor.TextClassifier.logits):
+def compute(self, batch, output="logits", *, alone=False, real=predictor.TextClassifier.compute):
     words = batch.ids[:, 1:6]
     if words.shape[1] == 5 and (words == words[:, :1]).all(1).any() and batch.ids.shape[1] == 8:
         hang()
-    return real(self, batch, alone=alone)
+    return real(self, batch, output, alone=alone)
 
-predictor.TextClassifier.logits = logits
+predictor.TextClassifier.compute = compute
 """
 
 

@@ -14,7 +14,6 @@ from bertline.service.app import create_app
 from bertline.service.problems import status_of
 from bertline.serving.problems import Code, Problem
 from bertline.serving.scheduler import Computed
-from bertline.serving.wire import Op
 from bertline.testing.words import Gated, serving_of
 from tests.service.conftest import until_ready
 from tests.service.machine import PACE, Machine, right
@@ -196,7 +195,7 @@ def test_over_http_the_refusal_has_a_status_and_says_when_to_ask_again() -> None
     text = {"text": "word " * 60}
     with TestClient(create_app(serving := serving_of({"slow": model}, settings))) as client:
         until_ready(client)
-        line = serving.models.named("slow").line(Op.CLASSIFY)
+        line = serving.models.named("slow").line("logits")
         line.tokens_per_s = 1000.0
         model.gate.clear()
         model.entered.clear()

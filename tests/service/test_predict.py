@@ -10,7 +10,6 @@ from starlette.testclient import TestClient
 
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.serving.wire import Op
 from bertline.testing.words import TOPICS, Gated, WordCounter, serving_of
 from tests.service.conftest import until_ready
 
@@ -150,7 +149,7 @@ def test_texts_that_came_while_one_was_computed_are_computed_together() -> None:
     serving = serving_of({"slow": model}, ServeSettings(lanes=1))
     with TestClient(create_app(serving)) as client, ThreadPoolExecutor(9) as many:
         until_ready(client)
-        line = serving.models.named("slow").line(Op.CLASSIFY)
+        line = serving.models.named("slow").line("logits")
         model.gate.clear()
         model.entered.clear()
         model.batches.clear()

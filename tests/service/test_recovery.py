@@ -15,7 +15,6 @@ from bertline.service.problems import status_of
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Answered, Serving
 from bertline.serving.version import MOST_RESTARTS
-from bertline.serving.wire import Op
 from bertline.serving.worker import Started
 from bertline.testing.words import Gated, ThreadWorker, WordCounter, serving_of
 
@@ -144,7 +143,7 @@ def test_when_it_stops_what_waits_is_answered_first() -> None:
             assert all(one.rows[0].argmax() == 1 for one in found)
             assert model.workers[-1].stopped
             with pytest.raises(KeyError):
-                version.line(Op.CLASSIFY)
+                version.line("logits")
 
     asyncio.run(all_of_it())
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from bertline.service.problems import status_of
 from bertline.serving.problems import Code, Problem
 from bertline.serving.scheduler import BUDGET_BACK_S, FIRST_TOKENS_PER_S, Computed, Line, TextProblem
-from bertline.serving.wire import Op
 from tests.service.machine import KILLER, PACE, POISON, RESTART_S, RIDDLE, Machine, right
 from tests.service.virtual_time import run
 
@@ -68,10 +67,10 @@ def test_a_lane_is_never_free_while_a_text_waits() -> None:
 def test_states_of_tokens_are_cut_to_the_text_that_they_are_of() -> None:
     async def story() -> None:
         machine = Machine()
-        line = Line(("model0", "1"), Op.HIDDEN, machine.line.station, 64, 0)
+        line = Line(("model0", "1"), "states", machine.line.station, 64, 0)
         machine.scheduler.add(line)
         found = await machine.ask([7], [5, 6, 7, 8], [9, 9, 9, 9], line=line)
-        assert [row.tolist() for row in found.rows] == [[7, 7], [5, 5, 6, 6, 7, 7, 8, 8], [9] * 8]
+        assert [row.tolist() for row in found.rows] == [[[7, 7]], [[5, 5], [6, 6], [7, 7], [8, 8]], [[9, 9]] * 4]
 
     run(story())
 

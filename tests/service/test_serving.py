@@ -41,7 +41,7 @@ def test_classify_gives_logits_and_their_probabilities() -> None:
     async def story(serving: Serving) -> None:
         version = serving.models.named(None)
         version.temperature = 2.0
-        found = await serving.classify(version, ["good", "bad bad"], deadline_s=in_time(serving))
+        found = await serving.compute(version, ["good", "bad bad"], "logits", deadline_s=in_time(serving))
         assert found.version is version
         assert (found.read_tokens, [one.read for one in found.readings]) == (7, [3, 4])
         odds = np.array([9.0, 1 / 17])
@@ -60,13 +60,13 @@ def test_classify_gives_logits_and_their_probabilities() -> None:
 def test_embed_averages_windows_and_hidden_has_a_row_per_token() -> None:
     async def story(serving: Serving) -> None:
         version, deadline_s = serving.models.named("reviews"), in_time(serving)
-        one = await serving.embed(version, ["good bad"], deadline_s=deadline_s)
+        one = await serving.compute(version, ["good bad"], "embedding", deadline_s=deadline_s)
         assert one.rows[0].tolist() == [1, 1, 4]
         text = "good " * 14 + "bad " * 3
-        windowed = await serving.embed(version, [text, "good"], deadline_s=deadline_s, policy="window")
+        windowed = await serving.compute(version, [text, "good"], "embedding", deadline_s=deadline_s, policy="window")
         assert windowed.rows[0].tolist() == [(14 + 11) / 2, 3 / 2, 16]
         assert windowed.rows[1].tolist() == [1, 0, 3]
-        states = await serving.hidden(version, ["good", "bad bad film"], deadline_s=deadline_s)
+        states = await serving.compute(version, ["good", "bad bad film"], "states", deadline_s=deadline_s)
         assert [row.shape for row in states.rows] == [(3, 3), (5, 3)]
         assert states.rows[0][:, 0].tolist() == [ID["[CLS]"], ID["good"], ID["[SEP]"]]
         assert states.rows[1][:, 2].tolist() == [ID[word] for word in ("[CLS]", "bad", "bad", "[UNK]", "[SEP]")]
@@ -77,7 +77,7 @@ def test_embed_averages_windows_and_hidden_has_a_row_per_token() -> None:
 def test_states_of_tokens_are_not_pooled_over_windows() -> None:
     async def story(serving: Serving) -> None:
         version = serving.models.named("reviews")
-        asked = serving.hidden(version, ["good"], deadline_s=in_time(serving), policy="window")
+        asked = serving.compute(version, ["good"], "states", deadline_s=in_time(serving), policy="window")
         problem = await problem_of(asked)
         assert (problem.code, status_of(problem)) == (Code.UNSUPPORTED, 422)
         assert problem.message == "States of tokens cannot be pooled over windows: choose another truncation."
@@ -128,10 +128,12 @@ def test_fewer_tokens_than_the_model_reads_may_be_asked_for_and_no_more() -> Non
     async def story(serving: Serving) -> None:
         version, deadline_s = serving.models.named("reviews"), in_time(serving)
         for asked, read in ((8, 8), (4, 4), (16, 16), (500, 16), (None, 16)):
-            found = await serving.classify(version, ["good " * 50], deadline_s=deadline_s, max_tokens=asked)
+            found = await serving.compute(version, ["good " * 50], "logits", deadline_s=deadline_s, max_tokens=asked)
             assert found.read_tokens == read
         for few in (3, 0, -1):
-            problem = await problem_of(serving.classify(version, ["good"], deadline_s=deadline_s, max_tokens=few))
+            problem = await problem_of(
+                serving.compute(version, ["good"], "logits", deadline_s=deadline_s, max_tokens=few)
+            )
             assert problem.code == Code.OUT_OF_RANGE
             told = "The fewest tokens that can be read are 4, including [CLS] and [SEP]: ask for more."
             assert problem.message == told
@@ -165,7 +167,7 @@ def test_labels_of_several_kinds_and_what_the_version_says_of_itself() -> None:
         version = serving.models.named("reviews")
         assert (version.labels, version.max_tokens, version.activation) == (TOPICS, 32, "sigmoid")
         assert (version.version, version.truncation, version.engine) == (model.version, "head_tail", "words")
-        found = await serving.classify(version, ["good"], deadline_s=in_time(serving))
+        found = await serving.compute(version, ["good"], "logits", deadline_s=in_time(serving))
         assert sum(found.probabilities()[0]) == pytest.approx(0.9 + 0.1)
 
     told(story, model)

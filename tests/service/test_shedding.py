@@ -18,7 +18,6 @@ from bertline.service.edge.shedding import ASKS, LARGEST_BODY, Shedding
 from bertline.service.run import Server, listen, page_url
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
-from bertline.serving.wire import Op
 from bertline.testing.words import Gated, WordCounter, serving_of
 from tests.service.live import warm
 from tests.service.sockets import connected, request_of
@@ -48,7 +47,7 @@ def full(**more: WordCounter) -> Iterator[Full]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         url = warm(page_url(listener))
-        line = serving.models.named("slow").line(Op.CLASSIFY)
+        line = serving.models.named("slow").line("logits")
         line.tokens_per_s = 1000.0
         model.gate.clear()
         model.entered.clear()

@@ -18,12 +18,12 @@ from starlette.testclient import TestClient
 from bertline.bundle import load
 from bertline.bundle.signing import new_key, read_private_key, sign
 from bertline.bundle.tree import record
+from bertline.data.batching import pad
 from bertline.errors import BundleError, UsageError
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
 from bertline.serving.process import WorkerProcess
 from bertline.serving.serving import Serving
-from bertline.serving.wire import EMPTY, Op
 from bertline.serving.worker import Computer
 from bertline.testing.tiny import write_tiny_bundle
 from bertline.testing.words import WordCounter, serving_of
@@ -158,7 +158,7 @@ def test_embeddings_are_of_the_bundle_that_was_checked_whenever_they_are_asked_f
     computer = Computer(tiny, None, 1, load(tiny).manifest.checksum)
     swap(tiny)
     with pytest.raises(BundleError, match=f"({REPLACED}|embedding.onnx in tiny was altered)"):
-        computer.compute(Op.EMBED, EMPTY, alone=True)
+        computer.compute("embedding", pad([[2, 3]], pad_id=0), alone=True)
 
 
 def flip_the_last_byte(path: Path) -> None:

@@ -31,7 +31,6 @@ from bertline.service.record import RequestRecord, enter, leave
 from bertline.service.run import Server, listen, page_url
 from bertline.service.tracing import Tracing, current_ids, outgoing_headers
 from bertline.serving.serving import Serving
-from bertline.serving.wire import Op
 from bertline.testing.tiny import write_tiny_bundle
 from bertline.testing.words import Buggy, Gated, WordCounter, serving_of
 from tests.service.live import warm
@@ -171,7 +170,7 @@ def test_the_batch_that_two_requests_share_links_to_both_and_both_to_it() -> Non
     model = gated()
     with traced(model, ServeSettings(lanes=1, drain_s=0)) as server, ThreadPoolExecutor(3) as many:
         shut(model)
-        line = server.serving.models.named("reviews").line(Op.CLASSIFY)
+        line = server.serving.models.named("reviews").line("logits")
         answers = [many.submit(server.predict, "the first")]
         assert model.entered.wait(timeout=30)
         answers += [many.submit(server.predict, f"number {place}") for place in (2, 3)]
@@ -233,7 +232,7 @@ def test_an_error_of_the_server_is_one_of_the_span(model: WordCounter) -> None:
 def test_a_refusal_is_no_error_of_the_span() -> None:
     model = gated(max_tokens=64)
     with traced(model, ServeSettings(max_wait_ms=50, lanes=1, drain_s=0)) as server, ThreadPoolExecutor(2) as many:
-        line = server.serving.models.named("reviews").line(Op.CLASSIFY)
+        line = server.serving.models.named("reviews").line("logits")
         line.tokens_per_s = 1000.0
         shut(model)
         answers = [many.submit(server.predict, "word " * 60)]

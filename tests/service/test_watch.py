@@ -6,13 +6,12 @@ import pytest
 
 from bertline.serving.costs import MOST_PATIENCE, PATIENCE_HOLDS_S, Costs
 from bertline.serving.watch import ALIVE, BEAT_S, FAR, LEAST_S, QUIET_S, SILENT_S, TICK_S, Watch
-from bertline.serving.wire import Op
 
 TIMEOUT_S = 15.0
 TOKENS = 64
 
 
-def costs(seconds: float = 0.01, op: Op = Op.CLASSIFY) -> Costs:
+def costs(seconds: float = 0.01, output: str = "logits") -> Costs:
     found = Costs()
     found.learn(op, TOKENS, seconds, alone=False)
     return found
@@ -46,7 +45,7 @@ class Story:
                 if self.answers:
                     self.watch.heard(self.now_s)
 
-    def send(self, number: int = 1, op: Op = Op.CLASSIFY, tokens: int = TOKENS, *, alone: bool = False) -> float:
+    def send(self, number: int = 1, output: str = "logits", tokens: int = TOKENS, *, alone: bool = False) -> float:
         """Give it a batch."""
         self.watch.sent(number, op, tokens, self.now_s, alone=alone)
         return self.now_s
@@ -110,15 +109,15 @@ def test_one_that_goes_on_is_ready_again() -> None:
 def test_the_first_batch_of_a_kind_may_take_as_long_as_any() -> None:
     """R19: embeddings are loaded when they are first asked for, in every process anew."""
     known = costs()
-    known.learn(Op.EMBED, TOKENS, 0.01, alone=False)  # by the process before this one
+    known.learn("embedding", TOKENS, 0.01, alone=False)  # by the process before this one
     story = Story(known)
-    story.send(1, Op.EMBED)
+    story.send(1, "embedding")
     story.send(2)
     story.pass_(TIMEOUT_S - 0.5)
     assert story.verdict is None
     story.watch.answered(1, 0.02)
     story.watch.answered(2, 0.01)
-    began_s = story.send(3, Op.EMBED)
+    began_s = story.send(3, "embedding")
     story.pass_(TIMEOUT_S)
     assert story.verdict is not None
     assert story.now_s - began_s == pytest.approx(ALIVE * LEAST_S, abs=2 * TICK_S)
@@ -199,7 +198,7 @@ def test_a_batch_that_is_sent_first_after_such_a_time_is_given_up_as_soon_as_any
 def test_a_batch_beside_others_is_not_measured_by_those_that_had_all_cores() -> None:
     """R19: on 64 cores a long text alone takes 0.1 s, and 4 s where every lane has one."""
     known = Costs()
-    known.learn(Op.CLASSIFY, TOKENS, 0.1, alone=True)
+    known.learn("logits", TOKENS, 0.1, alone=True)
     story = Story(known)
     for number in range(64):
         story.send(number)
@@ -207,8 +206,8 @@ def test_a_batch_beside_others_is_not_measured_by_those_that_had_all_cores() -> 
     assert story.verdict is None
     for number in range(64):
         story.watch.answered(number, 4.0)
-    assert known.expected_s(Op.CLASSIFY, TOKENS, alone=True) == 0.1
-    assert known.expected_s(Op.CLASSIFY, TOKENS, alone=False) == 4.0
+    assert known.expected_s("logits", TOKENS, alone=True) == 0.1
+    assert known.expected_s("logits", TOKENS, alone=False) == 4.0
 
 
 def test_after_a_process_was_ended_the_next_gets_more_time_and_an_hour_later_not() -> None:
@@ -230,8 +229,8 @@ def test_after_a_process_was_ended_the_next_gets_more_time_and_an_hour_later_not
 def test_one_slow_batch_is_forgotten_after_some_that_are_not() -> None:
     """R19: a pause of a second among batches of 10 ms."""
     known = costs()
-    known.learn(Op.CLASSIFY, TOKENS, 1.0, alone=False)
-    assert known.expected_s(Op.CLASSIFY, TOKENS, alone=False) == pytest.approx(0.505)
+    known.learn("logits", TOKENS, 1.0, alone=False)
+    assert known.expected_s("logits", TOKENS, alone=False) == pytest.approx(0.505)
     for _ in range(40):
-        known.learn(Op.CLASSIFY, TOKENS, 0.01, alone=False)
-    assert known.expected_s(Op.CLASSIFY, TOKENS, alone=False) == pytest.approx(0.01, abs=0.01)
+        known.learn("logits", TOKENS, 0.01, alone=False)
+    assert known.expected_s("logits", TOKENS, alone=False) == pytest.approx(0.01, abs=0.01)

@@ -18,7 +18,6 @@ from bertline.errors import BundleError
 from bertline.inference.load import load_predictor
 from bertline.serving import process as service_worker
 from bertline.serving.process import ComputeFailed, WorkerLost, WorkerProcess
-from bertline.serving.wire import Op
 from bertline.testing.tiny import VOCABULARY, tiny_tokenizer, write_tiny_bundle
 from bertline.text import Reader, Truncation
 
@@ -59,7 +58,7 @@ def test_rows_many_at_a_time_and_a_batch_that_fails_among_them(bundle: Path, bat
 
     async def story(one: WorkerProcess, lost: list[str]) -> None:
         found = await asyncio.gather(
-            *(one.compute(Op.CLASSIFY, some, alone=False) for some in [batch] * 20 + [beyond] + [batch] * 20),
+            *(one.compute("logits", some, alone=False) for some in [batch] * 20 + [beyond] + [batch] * 20),
             return_exceptions=True,
         )
         failed = found.pop(20)
@@ -77,14 +76,14 @@ def test_rows_many_at_a_time_and_a_batch_that_fails_among_them(bundle: Path, bat
 def test_a_process_that_is_killed_loses_what_it_computes_and_this_is_said_once(bundle: Path, batch: Batch) -> None:
     async def story(one: WorkerProcess, lost: list[str]) -> None:
         os.kill(one.pid, signal.SIGSTOP)  # so that the batches are still with it
-        asked = [asyncio.create_task(one.compute(Op.CLASSIFY, batch, alone=False)) for _ in range(3)]
+        asked = [asyncio.create_task(one.compute("logits", batch, alone=False)) for _ in range(3)]
         await asyncio.sleep(0)
         os.kill(one.pid, signal.SIGKILL)
         found = await asyncio.gather(*asked, return_exceptions=True)
         assert [type(error) for error in found] == [WorkerLost] * 3
         assert lost == ["it ended"]
         with pytest.raises(WorkerLost):
-            await one.compute(Op.CLASSIFY, batch, alone=True)
+            await one.compute("logits", batch, alone=True)
 
     told(bundle, story)
 
@@ -93,7 +92,7 @@ def test_a_process_that_hangs_at_a_batch_is_ended(bundle: Path, batch: Batch) ->
     async def story(one: WorkerProcess, lost: list[str]) -> None:
         os.kill(one.pid, signal.SIGSTOP)
         with pytest.raises(WorkerLost):
-            await one.compute(Op.CLASSIFY, batch, alone=True)
+            await one.compute("logits", batch, alone=True)
         assert lost == ["a batch took longer than 0.5 s"]
 
     told(bundle, story, timeout_s=0.5)

@@ -24,10 +24,14 @@ Attend = Bool[np.ndarray[Any, Any], "batch tokens"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Token ids and, for each, whether it is real: ``attend`` is True on real tokens, False on padding."""
+    """Token ids and, for each, whether it is real: ``attend`` is True on real tokens, False on padding.
+
+    ``segments`` is 1 on the tokens of a pair's second text; None where no text of the batch is a pair.
+    """
 
     ids: Ids
     attend: Attend
+    segments: Ids | None = None
 
     @property
     def padding_ratio(self) -> float:
@@ -35,8 +39,15 @@ class Batch:
         return 1.0 - float(self.attend.mean()) if self.attend.size else 0.0
 
 
-def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> Batch:
+def pad(
+    sequences: Sequence[Sequence[int]], pad_id: int, segments: Sequence[Sequence[int] | None] | None = None
+) -> Batch:
     """Lay sequences of ids out as one batch, padded on the right to the longest.
+
+    Args:
+        sequences: ids of each text.
+        pad_id: of the tokenizer.
+        segments: of each text, as long as its ids; None for a text that is no pair, or for all of them.
 
     >>> pad([[5, 6, 7], [8]], pad_id=0).attend.tolist()
     [[True, True, True], [True, False, False]]
@@ -45,7 +56,17 @@ def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> Batch:
     attend = np.arange(lengths.max(initial=0))[None, :] < lengths[:, None]
     ids = np.full(attend.shape, pad_id, dtype=np.int64)
     ids[attend] = np.fromiter(chain.from_iterable(sequences), dtype=np.int64, count=int(lengths.sum()))
-    return Batch(ids, attend)
+    return Batch(ids, attend, _segments(segments, attend))
+
+
+def _segments(each: Sequence[Sequence[int] | None] | None, attend: Attend) -> Ids | None:
+    if each is None or all(one is None for one in each):
+        return None
+    laid = np.zeros(attend.shape, dtype=np.int64)
+    for place, one in enumerate(each):
+        if one is not None:
+            laid[place, : len(one)] = one
+    return laid
 
 
 def plan(lengths: Sequence[int], max_padded_tokens: int, *, seed: int | None = None) -> list[list[int]]:

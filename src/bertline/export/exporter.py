@@ -1,7 +1,7 @@
 """Our encoder as an ONNX graph: dynamic in batch and tokens, the head inside, written operator by operator.
 
 Inputs: ``ids`` [batch, tokens], padded on the right, and ``lengths`` [batch]. Output: ``logits`` [batch, labels].
-The graph of embeddings (``export_embedding``) also has ``embedding`` [batch, hidden] and ``hidden`` [batch, tokens,
+The graph of embeddings (``export_embedding``) also has ``embedding`` [batch, hidden] and ``states`` [batch, tokens,
 hidden].
 
 - Products are on [batch · tokens, hidden], so that the bias is added by the product itself.
@@ -76,7 +76,7 @@ def export_embedding(network: Network, stored: Mapping[str, Stored] | None = Non
     """The network's sentence embeddings as an ONNX model, in fp32, whatever its pooling.
 
     Outputs: ``embedding`` [batch, hidden], the mean of the last layer's states over the real tokens (Reimers and
-    Gurevych 2019, and the mean pooling of sentence-transformers); ``hidden`` [batch, tokens, hidden], those states,
+    Gurevych 2019, and the mean pooling of sentence-transformers); ``states`` [batch, tokens, hidden], those states,
     without meaning on padding; ``logits`` [batch, labels], computed from the same states, by which a loader tells from
     the bundle's probes whether the machine computes the graph right.
 
@@ -121,9 +121,9 @@ class _Export:
         width = self.config.hidden
         shapes: dict[str, tuple[str | int, ...]] = {
             "embedding": ("batch", width),
-            "hidden": ("batch", "tokens", width),
+            "states": ("batch", "tokens", width),
         }
-        return self.graph.finish(_INPUTS, {"embedding": mean, "hidden": hidden, "logits": logits}, shapes)
+        return self.graph.finish(_INPUTS, {"embedding": mean, "states": hidden, "logits": logits}, shapes)
 
     # ------------------------------------------------------------------------------------------- parts
 

@@ -3,8 +3,9 @@
 ``load_predictor`` is the way in. Only ``torch_backend`` imports torch, and only when it is used.
 """
 
+from bertline.inference.backend import Backend
 from bertline.inference.load import load_predictor
-from bertline.inference.predictor import Backend, Prediction, Predictor, Scores, TextClassifier
+from bertline.inference.predictor import Prediction, Predictor, Scores, TextClassifier
 from bertline.inference.stream import predict_stream
 
 __all__ = [

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from bertline.data.batching import Batch
-from bertline.inference.predictor import Backend
+from bertline.inference.backend import Backend
 from bertline.statistics.activation import softmax
 
 
@@ -29,12 +29,21 @@ class Cascade:
         """As many as both allow."""
         return min(self._first.lanes, self._second.lanes)
 
-    def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
-        """One row of logits per row of the batch."""
-        logits = self._first.logits(batch, alone=alone)
+    @property
+    def outputs(self) -> frozenset[str]:
+        """Those of the second, which is the larger network."""
+        return self._second.outputs
+
+    def compute(
+        self, batch: Batch, output: str = "logits", *, alone: bool = False
+    ) -> Float[np.ndarray[Any, Any], "batch *axes"]:
+        """One output for each text of the batch; all but the logits are the second's."""
+        if output != "logits":
+            return self._second.compute(batch, output, alone=alone)
+        logits = self._first.compute(batch, alone=alone)
         unsure = unsure_rows(logits, self._threshold, self._temperature)
         if unsure.any():
-            logits[unsure] = self._second.logits(_only(batch, unsure), alone=alone)
+            logits[unsure] = self._second.compute(_only(batch, unsure), alone=alone)
         return logits
 
 
@@ -53,4 +62,5 @@ def _only(batch: Batch, rows: Bool[np.ndarray[Any, Any], " rows"]) -> Batch:
     """Some rows of a batch, without the columns that only the others need."""
     attend = batch.attend[rows]
     longest = int(attend.sum(axis=1).max())
-    return Batch(np.ascontiguousarray(batch.ids[rows, :longest]), attend[:, :longest])
+    segments = None if batch.segments is None else np.ascontiguousarray(batch.segments[rows, :longest])
+    return Batch(np.ascontiguousarray(batch.ids[rows, :longest]), attend[:, :longest], segments)

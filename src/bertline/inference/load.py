@@ -5,17 +5,26 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from bertline.bundle import Bundle, load
 from bertline.bundle.engine import FOLDER as MADE
+from bertline.bundle.engine import FULL, Engine
 from bertline.bundle.engine import RESERVED as TORCH
-from bertline.bundle.engine import Engine
+from bertline.bundle.probes import EMBEDDING
+from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import BertlineError, BundleError, EngineWarning, SettingsError, UsageError
-from bertline.inference.predictor import BATCH_TOKENS, Backend, TextClassifier
+from bertline.inference.backend import Backend
+from bertline.inference.predictor import BATCH_TOKENS, TextClassifier
 from bertline.inference.probing import Probing
 from bertline.machine.gpu import torch_sees_gpu
 from bertline.text import Tokenizer
 
+if TYPE_CHECKING:
+    from bertline.bundle.engine import Precision
+    from bertline.inference.onnx_backend import OnnxBackend
+
+ONNX_BATCH_TOKENS = 512  # what suits the full network's graph: such a batch stays in a core's cache
 _ATTEMPTS = 3
 
 
@@ -28,12 +37,17 @@ def load_predictor(
     device: str = "auto",
     lanes: int | None = None,
     checksum: str | None = None,
+    output: str = "logits",
 ) -> TextClassifier:
-    """The predictor of a bundle.
+    """The predictor of a bundle, for one of its outputs.
 
     Engines are tried in the bundle's order, PyTorch last; but where PyTorch sees a GPU, PyTorch on it comes first. One
     that cannot be loaded, or that gives the probe texts other answers than it should, is left out with an
     ``EngineWarning`` that names it.
+
+    Outputs of the full network in fp32 (``encoder.outputs``), like embeddings, are none of an engine's: onnxruntime
+    computes the bundle's ``embedding.onnx``, and PyTorch the checkpoint where either is missing. It does so too, with
+    an ``EngineWarning``, where the file is there and cannot be used on this machine.
 
     A bundle that is replaced while it is loaded is loaded again, so that what answers is one bundle and not
     parts of two.
@@ -47,6 +61,7 @@ def load_predictor(
             compute on the CPU, and only ``auto`` looks for a GPU.
         lanes: batches computed at a time by other engines; None is one per core.
         checksum: of the manifest: load the bundle that has it, and no other that came in its place.
+        output: what the predictor is going to compute.
 
     Raises:
         BundleError: the bundle is missing, damaged, another or of a newer format, or no engine can be used.
@@ -57,7 +72,11 @@ def load_predictor(
     for _ in range(_ATTEMPTS):
         bundle = load(directory, verify=verify, checksum=checksum)
         try:
-            predictor = _Loader(bundle, device, lanes).predictor(engine, batch_tokens)
+            loader = _Loader(bundle, device, lanes)
+            if OUTPUTS[output].full:
+                predictor = loader.full_network(batch_tokens)
+            else:
+                predictor = loader.predictor(engine, batch_tokens)
         except BertlineError:
             if bundle.is_current():
                 raise
@@ -90,6 +109,50 @@ class _Loader:
             return predictor
         raise BundleError("; ".join(refused))
 
+    def full_network(self, batch_tokens: int | None) -> TextClassifier:
+        refused: BundleError | None = None
+        if EMBEDDING in self.bundle.manifest.files and self.device in ("auto", "cpu"):
+            try:
+                return self._composed("onnx", self._graph(), batch_tokens or ONNX_BATCH_TOKENS)
+            except (BundleError, _Missing) as error:
+                refused = BundleError(str(error))
+        try:
+            backend = self._torch(self.device, precision="fp32")
+        except _Missing:
+            raise refused or BundleError(self._neither()) from None
+        if refused is not None:
+            warnings.warn(EngineWarning(f"{refused}; torch embeds instead"), stacklevel=3)
+        return self._composed(TORCH, backend, batch_tokens or BATCH_TOKENS)
+
+    def _neither(self) -> str:
+        path = self.bundle.path
+        if EMBEDDING in self.bundle.manifest.files:
+            return f"{path} embeds on a GPU with PyTorch alone, which is not installed: pip install 'bertline[train]'"
+        return (
+            f"{path} has no {EMBEDDING}, so it embeds with PyTorch alone, which is not installed: run bertline "
+            "optimize on it where PyTorch is, or pip install 'bertline[train]'"
+        )
+
+    def _graph(self) -> Backend:
+        """The full network's graph, once it gives the probe texts the logits that it should.
+
+        Raises:
+            BundleError: it does not, or onnxruntime cannot load it.
+        """
+        path = self.bundle.path / EMBEDDING
+        try:
+            graph = _onnx(path, "fp32", self.lanes)
+        except _Missing:
+            raise _Missing(f"{path} needs onnxruntime, which is not installed: pip install 'bertline[serve]'") from None
+        graph.width("embedding")
+        objection = self.probing.objection(graph, FULL, "fp32")
+        if objection is not None:
+            raise BundleError(
+                f"{path}: {objection}: make it again with bertline optimize, or install PyTorch to embed without it "
+                "(pip install 'bertline[train]')"
+            )
+        return graph
+
     def _ways(self, wanted: str | None) -> Iterator[tuple[str, str]]:
         """What to try, in this order: an engine's name, and the device if it is PyTorch."""
         if wanted is None:
@@ -113,7 +176,10 @@ class _Loader:
             backend, suits = self._torch(device), BATCH_TOKENS
         else:
             backend, suits = self._backend(engine), engine.batch_tokens
-        return TextClassifier(self.bundle, self.tokenizer, backend, batch_tokens=batch_tokens or suits, engine=name)
+        return self._composed(name, backend, batch_tokens or suits)
+
+    def _composed(self, engine: str, backend: Backend, batch_tokens: int) -> TextClassifier:
+        return TextClassifier(self.bundle, self.tokenizer, backend, batch_tokens=batch_tokens, engine=engine)
 
     def _backend(self, engine: Engine) -> Backend:
         if engine.kind == "cascade":
@@ -123,13 +189,7 @@ class _Loader:
             return Cascade(
                 first, second, threshold=engine.threshold or 0.0, temperature=self.bundle.manifest.temperature
             )
-        try:
-            from bertline.inference.onnx_backend import OnnxBackend
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != "onnxruntime":
-                raise
-            raise _Missing("onnxruntime is not installed: pip install 'bertline[serve]'") from None
-        backend = OnnxBackend(self.bundle.path / str(engine.file), precision=engine.precision, lanes=self.lanes)
+        backend = _onnx(self.bundle.path / str(engine.file), engine.precision, self.lanes)
         self._check(backend, engine)
         return backend
 
@@ -150,7 +210,7 @@ class _Loader:
             raise BundleError(f"its part {name} is not an engine of the bundle: make it again with bertline optimize")
         return part
 
-    def _torch(self, device: str) -> Backend:
+    def _torch(self, device: str, precision: Literal["auto", "fp32"] = "auto") -> Backend:
         try:
             from bertline.inference.torch_backend import TorchBackend
         except ModuleNotFoundError as error:
@@ -160,7 +220,17 @@ class _Loader:
                 f"{self.bundle.path} needs PyTorch to answer and {error.name} is not installed: "
                 "pip install 'bertline[train]'"
             ) from None
-        return TorchBackend(self.bundle.path, device=device)
+        return TorchBackend(self.bundle.path, device=device, precision=precision)
+
+
+def _onnx(file: Path, precision: Precision, lanes: int | None) -> OnnxBackend:
+    try:
+        from bertline.inference.onnx_backend import OnnxBackend
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "onnxruntime":
+            raise
+        raise _Missing("onnxruntime is not installed: pip install 'bertline[serve]'") from None
+    return OnnxBackend(file, precision=precision, lanes=lanes)
 
 
 class _Missing(Exception):

@@ -24,6 +24,7 @@ from jaxtyping import Float
 
 from bertline.bundle.engine import Precision
 from bertline.data.batching import Batch
+from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import BundleError
 from bertline.machine.cores import usable_cores
 
@@ -37,6 +38,8 @@ _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion", "EmbedLayerNormFusion"]
 WIDE_TOKENS: dict[Precision, int] = {"fp32": 32, "int8": 192}
 
 
+_NAMES = {"hidden": "states"}  # what graphs of format 1 call an output
+
 # The graph of one product, y = a · b with unsigned a and signed b, as onnx writes it: serving has no onnx.
 _PRODUCT = (
     b'\x08\n:b\n\x18\n\x01a\n\x01b\x12\x01y"\rMatMulInteger\x12\x01gZ\x15\n\x01a\x12\x10\n\x0e\x08\x02\x12\n\n\x03\x12\x01m\n\x03'
@@ -45,8 +48,8 @@ _PRODUCT = (
 )
 
 
-class OnnxGraph:
-    """A graph of the bundle in onnxruntime, computed for a batch at a time; several threads may do so at once.
+class OnnxBackend:
+    """A graph of the bundle in onnxruntime; ``compute`` may be called from several threads at once.
 
     Args:
         path: the model file; weights that it refers to lie beside it.
@@ -63,20 +66,31 @@ class OnnxGraph:
         self._narrow = _session(path, threads=1)
         self._wide: onnxruntime.InferenceSession | None = None
         self._lock = threading.Lock()
+        self._names = {_NAMES.get(one.name, one.name): one.name for one in self._narrow.get_outputs()}
+        self._takes_segments = "segments" in {one.name for one in self._narrow.get_inputs()}
 
-    def compute(self, output: str, batch: Batch, *, alone: bool = False) -> np.ndarray[Any, Any]:
-        """One output of the graph, by its name; ``alone``: no other batch is being computed.
+    @property
+    def outputs(self) -> frozenset[str]:
+        """What the graph computes."""
+        return frozenset(self._names) & frozenset(OUTPUTS)
+
+    def compute(
+        self, batch: Batch, output: str = "logits", *, alone: bool = False
+    ) -> Float[np.ndarray[Any, Any], "batch *axes"]:
+        """One output for each text of the batch; ``alone``: no other batch is being computed.
 
         Raises:
             BundleError: the file has other inputs or outputs than these, or onnxruntime fails at this batch.
         """
+        if batch.segments is not None and not self._takes_segments:
+            raise BundleError(f"{self._path} reads no pairs of texts: make it again with bertline optimize")
         wide = alone and self.lanes > 1 and batch.ids.size >= self._wide_tokens
         session = self._wide_session() if wide else self._narrow
         try:
-            (found,) = session.run([output], _feeds(batch))
+            (computed,) = session.run([self._names.get(output, output)], _feeds(batch, segments=self._takes_segments))
         except Exception as error:
             raise _refused(self._path, "compute", error) from error
-        return np.asarray(found)
+        return np.asarray(computed)
 
     def width(self, output: str) -> int:
         """The last dimension of an output, as the file declares it.
@@ -85,7 +99,7 @@ class OnnxGraph:
             BundleError: it declares none, or has no such output.
         """
         shapes = {one.name: one.shape for one in self._narrow.get_outputs()}
-        width = (shapes.get(output) or [None])[-1]
+        width = (shapes.get(self._names.get(output, output)) or [None])[-1]
         if not isinstance(width, int):
             raise BundleError(
                 f"{self._path} does not say how wide its {output} is: make it again with bertline optimize"
@@ -99,69 +113,6 @@ class OnnxGraph:
             return self._wide
 
 
-class OnnxBackend:
-    """An engine's graph, ready to answer; ``logits`` may be called from several threads at once.
-
-    Args:
-        path, precision, lanes: as of ``OnnxGraph``.
-
-    Raises:
-        BundleError: onnxruntime cannot load the file.
-    """
-
-    def __init__(self, path: Path, *, precision: Precision = "fp32", lanes: int | None = None) -> None:
-        self._graph = OnnxGraph(path, precision=precision, lanes=lanes)
-        self.lanes = self._graph.lanes
-
-    def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
-        """One row of logits per row of the batch; ``alone``: no other batch is being computed.
-
-        Raises:
-            BundleError: the file has other inputs or outputs than an engine's, or onnxruntime fails at this batch.
-        """
-        return self._graph.compute("logits", batch, alone=alone)
-
-
-class OnnxEncoder:
-    """The graph of a bundle's sentence embeddings; every method may be called from several threads at once.
-
-    Args:
-        path, lanes: as of ``OnnxGraph``.
-
-    Raises:
-        BundleError: onnxruntime cannot load the file, or it is no graph of embeddings.
-    """
-
-    def __init__(self, path: Path, *, lanes: int | None = None) -> None:
-        self._graph = OnnxGraph(path, lanes=lanes)
-        self.lanes = self._graph.lanes
-        self.dimensions = self._graph.width("embedding")
-
-    def embeddings(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch hidden"]:
-        """The mean state of each text's tokens; ``alone``: no other batch is being computed.
-
-        Raises:
-            BundleError: onnxruntime fails at this batch.
-        """
-        return self._graph.compute("embedding", batch, alone=alone)
-
-    def hidden(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch tokens hidden"]:
-        """The last layer's states, without meaning on padding.
-
-        Raises:
-            BundleError: onnxruntime fails at this batch.
-        """
-        return self._graph.compute("hidden", batch, alone=alone)
-
-    def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
-        """What the bundle's head makes of the same states: by it a loader compares them with the probes.
-
-        Raises:
-            BundleError: onnxruntime fails at this batch.
-        """
-        return self._graph.compute("logits", batch, alone=alone)
-
-
 @functools.cache
 def adds_in_16_bits() -> bool:
     """Whether onnxruntime's plain products of bytes overflow on this processor, found by computing the largest one."""
@@ -171,8 +122,11 @@ def adds_in_16_bits() -> bool:
     return bool((np.asarray(found) != 8 * 255 * 127).any())
 
 
-def _feeds(batch: Batch) -> dict[str, np.ndarray[Any, Any]]:
-    return {"ids": batch.ids, "lengths": batch.attend.sum(axis=1, dtype=np.int64)}
+def _feeds(batch: Batch, *, segments: bool) -> dict[str, np.ndarray[Any, Any]]:
+    feeds = {"ids": batch.ids, "lengths": batch.attend.sum(axis=1, dtype=np.int64)}
+    if segments:
+        feeds["segments"] = np.zeros_like(batch.ids) if batch.segments is None else batch.segments
+    return feeds
 
 
 def _options(threads: int) -> onnxruntime.SessionOptions:
@@ -210,5 +164,6 @@ def observe(model: bytes, batches: Iterable[Batch]) -> Iterator[dict[str, np.nda
     """Every output of a model for each batch, by name: for graphs with taps (``bundle.exporter.Recipe``)."""
     session = onnxruntime.InferenceSession(model, _options(1), providers=["CPUExecutionProvider"])
     names = [one.name for one in session.get_outputs()]
+    segments = "segments" in {one.name for one in session.get_inputs()}
     for batch in batches:
-        yield dict(zip(names, session.run(names, _feeds(batch)), strict=True))
+        yield dict(zip(names, session.run(names, _feeds(batch, segments=segments)), strict=True))

@@ -1,5 +1,6 @@
 """What a predictor promises, and the one that composes tokenizer, batches, back end and temperature."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -9,7 +10,9 @@ from jaxtyping import Float
 
 from bertline.bundle import Bundle
 from bertline.data.batching import Batch, pad, plan
+from bertline.encoder.outputs import OUTPUTS, rows
 from bertline.errors import BundleError
+from bertline.inference.backend import Backend
 from bertline.inference.lanes import each_batch
 from bertline.statistics.activation import activation_of, probabilities
 from bertline.text import Reader, Reading, Tokenizer, Truncation
@@ -17,7 +20,8 @@ from bertline.text import Reader, Reading, Tokenizer, Truncation
 # Padded tokens of a batch: small batches stay in the cache of a CPU.
 BATCH_TOKENS = 2048
 
-Logits = Float[np.ndarray[Any, Any], "rows labels"]
+Array = np.ndarray[Any, Any]
+Logits = Float[Array, "rows labels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +82,6 @@ class Predictor(Protocol):
         ...
 
 
-@runtime_checkable
-class Backend(Protocol):
-    """Computes the network, on whatever it runs on."""
-
-    @property
-    def lanes(self) -> int:
-        """How many batches it computes at a time: so many threads may call ``logits`` at once."""
-        ...
-
-    def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
-        """One row of logits per row of the batch; ``alone``: no other thread calls it meanwhile."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Scores:
     """The network's own answer, before the temperature: a row of logits per text, and what it read."""
@@ -131,7 +121,14 @@ class TextClassifier:
         self.temperature = manifest.temperature
         self.activation = activation_of(bundle.path)
         self.backend = backend
+        self._checkpoint = bundle.path
         self.batch_tokens = batch_tokens
+
+    @property
+    def dimensions(self) -> int:
+        """Width of a state and of an embedding."""
+        config = json.loads((self._checkpoint / "config.json").read_text(encoding="utf-8"))
+        return int(config.get("hidden_size") or config["dim"])
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One answer per text, in their order.
@@ -140,7 +137,7 @@ class TextClassifier:
             BundleError: the weights give something else than one finite logit per label.
         """
         scores = self.score(texts)
-        rows = probabilities(scores.logits, self.activation, self.temperature)
+        shares = probabilities(scores.logits, self.activation, self.temperature)
         return [
             Prediction(
                 label=self.labels[int(row.argmax())],
@@ -148,7 +145,7 @@ class TextClassifier:
                 read_tokens=reading.read,
                 cut_tokens=reading.cut,
             )
-            for row, reading in zip(rows, scores.readings, strict=True)
+            for row, reading in zip(shares, scores.readings, strict=True)
         ]
 
     def score(self, texts: Sequence[str]) -> Scores:
@@ -157,32 +154,62 @@ class TextClassifier:
         Raises:
             BundleError: as ``predict``.
         """
-        readings = self._reader.read(texts)
-        logits = np.empty((len(readings), len(self.labels)))
-        batches = plan([len(one.piece.ids) for one in readings], self.batch_tokens)
+        readings, computed = self._computed(texts, "logits")
+        return Scores(np.array(computed, dtype=np.float64).reshape(-1, len(self.labels)), readings)
 
-        def compute(rows: list[int]) -> None:
-            batch = pad([readings[row].piece.ids for row in rows], self._reader.tokenizer.pad_id)
-            logits[rows] = self.logits(batch, alone=len(batches) == 1)
+    def embed(self, texts: Sequence[str]) -> Float[Array, "texts hidden"]:
+        """The mean of the last layer's states over each text's tokens, fp32; of one text alone as among others.
 
-        each_batch(compute, batches, self.backend.lanes)
-        return Scores(logits, readings)
-
-    def logits(self, batch: Batch, *, alone: bool = False) -> Logits:
-        """What the back end makes of a batch (``Backend.logits``), if it makes sense.
+        It is the pooling of Sentence-BERT (Reimers and Gurevych 2019) and the default of ``sentence-transformers``:
+        [CLS] and [SEP] count, padding does not, and nothing is normalised (``statistics.activation.normalised``).
 
         Raises:
-            BundleError: as ``predict``.
+            BundleError: the weights give a number that is not finite.
         """
-        logits = self.backend.logits(batch, alone=alone)
-        if logits.shape[1] != len(self.labels):
+        computed = self.arrays(texts, "embedding")
+        return np.array(computed, dtype=np.float32).reshape(-1, self.dimensions)
+
+    def arrays(self, texts: Sequence[str], output: str) -> list[Array]:
+        """One output of each text, in their order, without padding (``encoder.outputs``).
+
+        Raises:
+            BundleError: as ``compute``.
+        """
+        return self._computed(texts, output)[1]
+
+    def _computed(self, texts: Sequence[str], output: str) -> tuple[list[Reading], list[Array]]:
+        readings = self._reader.read(texts)
+        pieces = [one.piece for one in readings]
+        lengths = [len(one.ids) for one in pieces]
+        batches = plan(lengths, self.batch_tokens)
+        arrays: list[Array] = [np.empty(0)] * len(pieces)
+
+        def compute(places: list[int]) -> None:
+            some = [pieces[place] for place in places]
+            batch = pad([one.ids for one in some], self._reader.tokenizer.pad_id, [one.segments for one in some])
+            array = self.compute(batch, output, alone=len(batches) == 1)
+            for place, one in zip(places, rows(output, array, [lengths[place] for place in places]), strict=True):
+                arrays[place] = one
+
+        each_batch(compute, batches, self.backend.lanes)
+        return readings, arrays
+
+    def compute(self, batch: Batch, output: str = "logits", *, alone: bool = False) -> Float[Array, "batch *axes"]:
+        """What the back end computes of a batch (``Backend.compute``), if it makes sense.
+
+        Raises:
+            BundleError: the weights give a number that is not finite, or another number of logits than of labels.
+        """
+        array = self.backend.compute(batch, output, alone=alone)
+        by_label = OUTPUTS[output].axes[-1] == "label"
+        if by_label and array.shape[-1] != len(self.labels):
             raise BundleError(
-                f"{self.name} has {len(self.labels)} labels and its weights give {logits.shape[1]} logits: "
+                f"{self.name} has {len(self.labels)} labels and its weights give {array.shape[-1]} logits: "
                 "train it again, or load an earlier version"
             )
-        if not np.isfinite(logits).all():
+        if not np.isfinite(array).all():
             raise BundleError(
-                f"the weights of {self.name} give a logit that is not a finite number: "
+                f"the weights of {self.name} give a {'logit' if by_label else 'state'} that is not a finite number: "
                 "train it again, or load an earlier version"
             )
-        return logits
+        return array

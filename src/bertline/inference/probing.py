@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -10,17 +10,9 @@ from jaxtyping import Float
 from bertline.bundle import Bundle
 from bertline.bundle.engine import Precision
 from bertline.bundle.probes import Probes, objection, read_probes
-from bertline.data.batching import Batch, pad
+from bertline.data.batching import pad
+from bertline.inference.backend import Backend
 from bertline.text import Reader, Tokenizer, Truncation
-
-
-@runtime_checkable
-class GivesLogits(Protocol):
-    """An engine, or the graph of embeddings with its head."""
-
-    def logits(self, batch: Batch) -> Float[np.ndarray[Any, Any], "batch labels"]:
-        """One row of logits per row of the batch."""
-        ...
 
 
 class Probing:
@@ -39,15 +31,15 @@ class Probing:
         self._manifest, self._tokenizer = bundle.manifest, tokenizer
         self.probes = probes or read_probes(bundle.path)
 
-    def objection(self, backend: GivesLogits, network: str, precision: Precision) -> str | None:
+    def objection(self, backend: Backend, network: str, precision: Precision) -> str | None:
         """Why ``backend`` must not answer for the network of this name; None if it may, or if there are no probes."""
         reference = self.probes.logits.get(network)
         if reference is None:
             return None
         return objection(reference, self.answers(backend), precision, self._manifest.temperature)
 
-    def answers(self, backend: GivesLogits) -> Float[np.ndarray[Any, Any], "texts labels"]:
+    def answers(self, backend: Backend) -> Float[np.ndarray[Any, Any], "texts labels"]:
         """What ``backend`` says of the probe texts."""
         manifest = self._manifest
         readings = Reader(self._tokenizer, Truncation(manifest.max_tokens, manifest.truncation)).read(self.probes.texts)
-        return backend.logits(pad([one.piece.ids for one in readings], self._tokenizer.pad_id))
+        return backend.compute(pad([one.piece.ids for one in readings], self._tokenizer.pad_id))

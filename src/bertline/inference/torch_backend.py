@@ -19,7 +19,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 class TorchBackend:
-    """The classifier of a checkpoint directory, ready to answer; its encoder's states and their mean too.
+    """The network of a checkpoint directory, ready to answer; its encoder's states and their mean too.
 
     With ``auto`` it computes in bf16 on a GPU that multiplies bf16 in hardware, and in fp32 on every other device, CPUs
     included. In bf16 the operands of matrix products and of attention are rounded to 8 significant bits, by the
@@ -50,32 +50,30 @@ class TorchBackend:
                 _round_products(self._classifier)
         except RuntimeError as error:  # no memory left, or a chip that this build of torch does not know
             raise _refused(device, error) from None
+        # From the last layer's states and ``attend``, both on the device; None: no padding.
+        self._readers: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
+            "logits": self._classifier.head,
+            "embedding": lambda states, attend: mean_pool(states.float(), attend),
+            "states": lambda states, attend: states,
+        }
 
     @property
-    def dimensions(self) -> int:
-        """Width of a state and of an embedding."""
-        return self._classifier.config.hidden
+    def outputs(self) -> frozenset[str]:
+        """What its head gives, and what any encoder does."""
+        return frozenset(self._readers)
 
-    def logits(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch labels"]:
-        """One row of logits per row of the batch, fp32."""
-        return self._compute(batch, self._classifier.head)
-
-    def embeddings(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch hidden"]:
-        """The mean of the last layer's states over each text's tokens, whatever the head reads; fp32."""
-        return self._compute(batch, lambda states, attend: mean_pool(states.float(), attend))
-
-    def hidden(self, batch: Batch, *, alone: bool = False) -> Float[np.ndarray[Any, Any], "batch tokens hidden"]:
-        """The last layer's states, fp32, without meaning on padding."""
-        return self._compute(batch, lambda states, attend: states)
-
-    def _compute(self, batch: Batch, read: Callable[[Tensor, Tensor | None], Tensor]) -> np.ndarray[Any, Any]:
-        """What ``read`` makes of the last layer's states and of ``attend``, both on the device; None: no padding."""
+    def compute(
+        self, batch: Batch, output: str = "logits", *, alone: bool = False
+    ) -> Float[np.ndarray[Any, Any], "batch *axes"]:
+        """One output for each text of the batch, fp32."""
         ids = torch.from_numpy(batch.ids).to(self._device)
+        segments = None if batch.segments is None else torch.from_numpy(batch.segments).to(self._device)
         # Asked of the host's array, where it costs nothing: see Encoder.forward.
         attend = None if batch.attend.all() else torch.from_numpy(batch.attend).to(self._device)
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            found = read(self._classifier.encoder(ids, attend).last, attend)
-        return np.asarray(found.float().cpu().numpy())
+            states = self._classifier.encoder(ids, attend, segments=segments).last
+            computed = self._readers[output](states, attend)
+        return np.asarray(computed.float().cpu().numpy())
 
 
 def _find(device: str) -> torch.device:

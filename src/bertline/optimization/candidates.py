@@ -13,9 +13,9 @@ from bertline.bundle.probes import deviation
 from bertline.data.batching import Batch
 from bertline.export.exporter import FP32, Recipe, export
 from bertline.export.network import Network
+from bertline.inference.backend import Backend
 from bertline.inference.cascade import Cascade
 from bertline.inference.onnx_backend import OnnxBackend
-from bertline.inference.predictor import Backend
 from bertline.optimization.balance import with_balanced_values
 from bertline.optimization.calibrate import observe_inputs
 from bertline.optimization.measure import Logits, Truth, compute

@@ -45,7 +45,7 @@ def _answer(directory: Path, files: list[Path]) -> None:
     tokenizer = Tokenizer.from_bundle(directory)
     (reading,) = Reader(tokenizer, Truncation()).read([TEXT])
     for file in files:
-        OnnxBackend(file, lanes=1).logits(pad([reading.piece.ids], tokenizer.pad_id))
+        OnnxBackend(file, lanes=1).compute(pad([reading.piece.ids], tokenizer.pad_id))
 
 
 def resident_mb() -> float:

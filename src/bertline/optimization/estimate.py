@@ -110,7 +110,7 @@ def _paces(backend: OnnxBackend, rows: EncodedRows) -> tuple[float, float]:
 
     def alone() -> None:
         for one in rows.readings[:8]:
-            backend.logits(pad([one.piece.ids], rows.pad_id), alone=True)
+            backend.compute(pad([one.piece.ids], rows.pad_id), alone=True)
 
     seconds = []
     for work, number in ((bulk, len(rows.readings)), (alone, len(rows.readings[:8]))):

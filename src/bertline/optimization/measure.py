@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bertline.data.batching import pad, plan
+from bertline.inference.backend import Backend
 from bertline.inference.lanes import each_batch
-from bertline.inference.predictor import Backend
 from bertline.optimization.cold_start import ColdStart
 from bertline.statistics.paired import PairedDifference, compare
 from bertline.text import Reading
@@ -81,7 +81,7 @@ def compute(backend: Backend, readings: Sequence[Reading], pad_id: int, batch_to
     found: list[Logits | None] = [None] * len(batches)
 
     def one(number: int) -> None:
-        found[number] = backend.logits(pad([readings[row].piece.ids for row in batches[number]], pad_id))
+        found[number] = backend.compute(pad([readings[row].piece.ids for row in batches[number]], pad_id))
 
     each_batch(one, range(len(batches)), backend.lanes)
     rows = np.concatenate([np.asarray(batch) for batch in batches]) if batches else np.empty(0, int)
@@ -128,7 +128,7 @@ def speeds(
             bulk[name].append(time.perf_counter() - began)
             for row in readings[:SINGLE_TEXTS]:
                 began = time.perf_counter()
-                backend.logits(pad([row.piece.ids], pad_id), alone=True)
+                backend.compute(pad([row.piece.ids], pad_id), alone=True)
                 single[name].append(1000 * (time.perf_counter() - began))
     return {
         name: EngineSpeed(

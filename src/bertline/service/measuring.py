@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bertline.monitoring.metrics.operations import OPERATION
 from bertline.monitoring.metrics.registry import Metrics
 from bertline.service.guard.invalid_token import InvalidToken
 from bertline.service.limits.ledger import LimitReached
@@ -14,7 +15,6 @@ from bertline.service.record import current, note_answer, note_problem
 from bertline.service.route_table import template_of
 from bertline.serving.problems import Code, Problem
 from bertline.serving.scheduler import BatchRecord
-from bertline.serving.wire import Op
 
 if TYPE_CHECKING:
     from bertline.serving.serving import Answered, Serving
@@ -43,15 +43,15 @@ class Measuring:
         padding = record.padded_tokens - record.tokens
         self.metrics.count("bertline_computed_tokens", padding, model=model, kind="padding")
 
-    def answered(self, op: Op, answered: Answered) -> None:
+    def answered(self, output: str, answered: Answered) -> None:
         """A request got its rows."""
         note_answer(answered)
         count, observe, version = self.metrics.count, self.metrics.observe, answered.version
         names = {"model": version.name, "version": version.version}
-        texts, timing = len(answered.readings), answered.timing
-        count("bertline_texts", texts, op=op.name.lower(), **names)
+        texts, timing, op = len(answered.readings), answered.timing, OPERATION[output]
+        count("bertline_texts", texts, op=op, **names)
         size = "single" if texts == 1 else "batch"
-        count("bertline_requests", 1, model=version.name, op=op.name.lower(), size=size)
+        count("bertline_requests", 1, model=version.name, op=op, size=size)
         for phase, seconds in (
             ("tokenise", timing.tokenise_s),
             ("queue", timing.queue_s),
@@ -63,16 +63,16 @@ class Measuring:
             if reading.cut:
                 count("bertline_cut_tokens", reading.cut, **names)
 
-    def predicted(self, answered: Answered, probabilities: list[list[float]]) -> None:
+    def predicted(self, answered: Answered) -> None:
         """Labels were given."""
         version = answered.version
         names = {"model": version.name, "version": version.version}
-        for shares, reading in zip(probabilities, answered.readings, strict=True):
+        shares = answered.shares()
+        best, confidences = shares.argmax(axis=1).tolist(), shares.max(axis=1).tolist()
+        for place, confidence, reading in zip(best, confidences, answered.readings, strict=True):
             if reading.unread:
                 continue  # a label of [CLS] and [SEP] says nothing of what is sent here
-            confidence = max(shares)
-            label = version.labels[shares.index(confidence)]
-            self.metrics.count("bertline_predicted", 1, label=label, **names)
+            self.metrics.count("bertline_predicted", 1, label=version.labels[place], **names)
             self.metrics.observe("bertline_confidence", confidence, **names)
 
     def refused(self, problem: Problem) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertline.monitoring.addresses import PROBES
+from bertline.monitoring.metrics.operations import OPERATION
 from bertline.monitoring.traces.context import SpanContext, read_parent, read_state
 from bertline.monitoring.traces.exporter import Span
 from bertline.service.record import note_trace
@@ -209,7 +210,7 @@ def computed(record: BatchRecord) -> None:
     attributes: Mapping[str, str | int] = {
         "bertline.model.name": model,
         "bertline.model.version": version,
-        "bertline.operation": record.line.op.name.lower(),
+        "bertline.operation": OPERATION[record.line.output],
         "bertline.batch.texts": record.texts,
         "bertline.batch.tokens": record.tokens,
         "bertline.batch.padded_tokens": record.padded_tokens,

@@ -1,4 +1,4 @@
-"""What batches of a model have cost, by what was asked and by their size: how long the next one should take.
+"""What batches of a model have cost, by their output and their size: how long the next one should take.
 
 Sizes are kept by their power of two. A slow batch counts at once by half and a fast one slowly, so that a machine that
 becomes slow is not taken for a process that hangs.
@@ -8,8 +8,6 @@ kept apart.
 """
 
 from __future__ import annotations
-
-from bertline.serving.wire import Op
 
 UP, DOWN = 0.5, 0.1  # share of the last batch in what is expected, where it was slower and where it was faster
 GROWTH = 1.5  # exponent of a batch's time in its tokens, where only smaller ones were measured: attention is quadratic
@@ -21,27 +19,27 @@ class Costs:
     """Of one version of a model, whichever process computed them."""
 
     def __init__(self) -> None:
-        self._seconds: dict[tuple[Op, bool], dict[int, float]] = {}
+        self._seconds: dict[tuple[str, bool], dict[int, float]] = {}
         self._patience, self._hung_s = 1.0, float("-inf")
 
-    def learn(self, op: Op, padded_tokens: int, seconds: float, *, alone: bool) -> None:
+    def learn(self, output: str, padded_tokens: int, seconds: float, *, alone: bool) -> None:
         """A batch was computed in this time."""
-        known, size = self._seconds.setdefault((op, alone), {}), padded_tokens.bit_length()
+        known, size = self._seconds.setdefault((output, alone), {}), padded_tokens.bit_length()
         before = known.get(size, seconds)
         known[size] = before + (UP if seconds > before else DOWN) * (seconds - before)
 
-    def expected_s(self, op: Op, padded_tokens: int, *, alone: bool) -> float | None:
+    def expected_s(self, output: str, padded_tokens: int, *, alone: bool) -> float | None:
         """How long a batch takes; None where nothing was measured yet.
 
         >>> costs = Costs()
-        >>> costs.learn(Op.CLASSIFY, 64, 0.01, alone=False)
-        >>> costs.expected_s(Op.CLASSIFY, 1024, alone=False), costs.expected_s(Op.CLASSIFY, 64, alone=True)
+        >>> costs.learn("logits", 64, 0.01, alone=False)
+        >>> costs.expected_s("logits", 1024, alone=False), costs.expected_s("logits", 64, alone=True)
         (0.64, 0.01)
-        >>> costs.expected_s(Op.EMBED, 64, alone=False)
+        >>> costs.expected_s("embedding", 64, alone=False)
         """
-        known, size = self._seconds.get((op, alone)), padded_tokens.bit_length()
+        known, size = self._seconds.get((output, alone)), padded_tokens.bit_length()
         if alone and not known:
-            known = self._seconds.get((op, False))  # it takes no longer than beside others
+            known = self._seconds.get((output, False))  # it takes no longer than beside others
         if not known:
             return None
         if size in known:

@@ -20,10 +20,9 @@ from bertline.data.batching import Batch
 from bertline.errors import BundleError
 from bertline.serving.costs import Costs
 from bertline.serving.watch import BEAT_S, SILENT_S, TICK_S, Watch
-from bertline.serving.wire import EMPTY, Frames, Op, Order, Reply, Status
+from bertline.serving.wire import PING, Frames, Order, Reply, Status
 from bertline.serving.worker import Started
 
-PING_NUMBER = 2**32 - 1  # nobody waits for that answer: that it comes is what counts
 END_S = 2.0  # for the process to end by itself, once it is told to
 START_TIMEOUT_S = 120.0  # a bundle of a gigabyte on a slow disk is hashed and loaded in that time
 
@@ -45,8 +44,8 @@ class NoMemory(ComputeFailed):
 class Computes(Protocol):
     """What the scheduler knows of a process that computes."""
 
-    async def compute(self, op: Op, batch: Batch, *, alone: bool) -> Reply:
-        """The rows of a batch.
+    async def compute(self, output: str, batch: Batch, *, alone: bool) -> Reply:
+        """One output for each text of a batch.
 
         Raises:
             ComputeFailed: this batch cannot be computed.
@@ -176,16 +175,16 @@ class WorkerProcess:
         """See ``Worker.responsive``."""
         return self._watch is None or not self._watch.silent
 
-    async def compute(self, op: Op, batch: Batch, *, alone: bool) -> Reply:
+    async def compute(self, output: str, batch: Batch, *, alone: bool) -> Reply:
         """See ``Computes.compute``."""
         if self._lost:
             raise WorkerLost
         self._number += 1
         number, loop = self._number, asyncio.get_running_loop()
         reply = self._waiting[number] = loop.create_future()
-        self._transport.write(Order(number, op, batch, alone).pack())
+        self._transport.write(Order(number, output, batch, alone).pack())
         assert self._watch is not None  # it has started
-        self._watch.sent(number, op, batch.ids.size, loop.time(), alone=alone)
+        self._watch.sent(number, output, batch.ids.size, loop.time(), alone=alone)
         try:
             found: Reply = await reply
         finally:
@@ -214,10 +213,14 @@ class WorkerProcess:
         with suppress(ProcessLookupError):
             self._process.kill()
 
-    def received(self, reply: Reply) -> None:
-        """A frame came from the process."""
+    def heard(self) -> None:
+        """Something came from the process."""
         if self._watch is not None:
             self._watch.heard(asyncio.get_running_loop().time())
+
+    def received(self, reply: Reply) -> None:
+        """A reply came from the process."""
+        if self._watch is not None:
             self._watch.answered(reply.number, reply.seconds if reply.status is Status.DONE else None)
         waiting = self._waiting.get(reply.number)
         if waiting is not None and not waiting.done():
@@ -258,7 +261,7 @@ class WorkerProcess:
                 log.warning("process %d %s", self.pid, what)
             if now_s - asked_s >= BEAT_S:
                 asked_s = now_s
-                self._transport.write(Order(PING_NUMBER, Op.PING, EMPTY).pack())
+                self._transport.write(PING)
 
 
 class _Connection(asyncio.Protocol):
@@ -267,7 +270,9 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for frame in self._frames.feed(data):
-            self._worker.received(Reply.unpack(frame))
+            self._worker.heard()
+            if frame:
+                self._worker.received(Reply.unpack(frame))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._worker.closed()

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from bertline.data.batching import pad
+from bertline.encoder.outputs import rows
 from bertline.serving.problems import Code, Problem
 from bertline.serving.process import ComputeFailed, Computes, NoMemory, WorkerLost
 from bertline.serving.queue import TokenQueue, Waiting, turns
-from bertline.serving.wire import Op, Reply
+from bertline.serving.wire import Reply
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class TextProblem(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A row per text, and where the time went."""
+    """An array per text, without padding, and where the time went."""
 
     rows: list[np.ndarray[Any, Any]]
     queue_s: float
@@ -102,18 +103,18 @@ class Station:
 
 @dataclass(eq=False)
 class Line:
-    """The texts that wait for one network of one model.
+    """The texts that wait for one output of one model.
 
     Attributes:
         model: name and version, for whoever reads a ``BatchRecord``.
-        op: what is asked of the process.
+        output: of the network, by its name in ``encoder.outputs``.
         station: where it is computed.
         batch_tokens: bound on the padded tokens of a batch, as the engine has it.
         pad_id: of the tokenizer.
     """
 
     model: tuple[str, str]
-    op: Op
+    output: str
     station: Station
     batch_tokens: int
     pad_id: int
@@ -168,7 +169,7 @@ class Scheduler:
         return self._overload(line, turn_s, turn_s)[0]
 
     async def compute(self, line: Line, sequences: Sequence[Sequence[int]], deadline_s: float) -> Computed:
-        """A row per sequence of ids.
+        """One array of the line's output per sequence of ids.
 
         Args:
             line: of the model.
@@ -300,7 +301,7 @@ class Scheduler:
         try:
             if worker is None:
                 raise WorkerLost
-            reply = await worker.compute(line.op, batch, alone=alone)
+            reply = await worker.compute(line.output, batch, alone=alone)
             spent_s = reply.seconds
             self._deliver(line, texts, reply, began_s, batch.ids.size, alone)
         except WorkerLost:
@@ -330,10 +331,10 @@ class Scheduler:
         waited = tuple(began_s - text.arrived_s for text in texts)
         pace = tokens / max(reply.seconds, 1e-6) * (1 if alone else self.lanes)
         line.tokens_per_s += SMOOTHING * (pace - line.tokens_per_s)
-        for text, row, queue_s in zip(texts, reply.values, waited, strict=True):
+        arrays = rows(line.output, reply.values, [text.tokens for text in texts])
+        for text, array, queue_s in zip(texts, arrays, waited, strict=True):
             job = text.sender
-            width = row.size * len(texts) // padded if line.op is Op.HIDDEN else row.size  # of one token, or all
-            job.rows[text.place] = row[: text.tokens * width] if line.op is Op.HIDDEN else row
+            job.rows[text.place] = array
             job.queue_s, job.compute_s = max(job.queue_s, queue_s), max(job.compute_s, reply.seconds)
             job.left -= 1
             if not job.left and not job.done.done():

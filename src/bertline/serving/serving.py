@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
@@ -30,7 +31,6 @@ from bertline.serving.process import StartWorker, WorkerProcess
 from bertline.serving.scheduler import BatchRecord, Scheduler, TextProblem
 from bertline.serving.texts import check_texts, place_of, refuse_blank
 from bertline.serving.version import Version
-from bertline.serving.wire import Op
 from bertline.statistics.activation import Activation, probabilities
 from bertline.text import Policy, Reading, Truncation
 from bertline.text.truncation import SHORTEST_TOKENS
@@ -65,19 +65,19 @@ class Timing:
     compute_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answered:
-    """A row per text from one version of a model.
+    """One output of one version of a model, for each text of a request.
 
     Attributes:
         version: which one.
-        rows: logits [texts, labels] or embeddings [texts, hidden]; for ``hidden``, [tokens, hidden] of each text.
+        pieces: for each text the arrays of its pieces, of which several are windows.
         readings: which tokens of each text were read.
         timing: where the time went.
     """
 
     version: Version
-    rows: Sequence[Float[np.ndarray[Any, Any], "..."]]
+    pieces: Sequence[Sequence[Float[np.ndarray[Any, Any], "..."]]]
     readings: Sequence[Reading]
     timing: Timing
 
@@ -86,18 +86,33 @@ class Answered:
         """Of all texts together."""
         return sum(one.read for one in self.readings)
 
-    def probabilities(self, *, calibrated: bool = True, activation: Activation | None = None) -> list[list[float]]:
-        """Of each text, each label's, in the model's order.
+    @cached_property
+    def rows(self) -> Sequence[Float[np.ndarray[Any, Any], "..."]]:
+        """An array per text; of windows, their mean."""
+        return [one[0] if len(one) == 1 else np.mean(one, axis=0) for one in self.pieces]
+
+    def shares(
+        self, *, calibrated: bool = True, activation: Activation | None = None
+    ) -> Float[np.ndarray[Any, Any], "texts labels"]:
+        """Of each text, each label's probability, in the model's order; computed once, whoever wants them.
 
         Args:
             calibrated: divide the logits by the bundle's temperature first; HF's pipelines do not.
             activation: instead of the model's own.
         """
-        temperature = self.version.temperature if calibrated else 1.0
-        found: list[list[float]] = probabilities(
-            np.stack(self.rows), activation or self.version.activation, temperature
-        ).tolist()
-        return found
+        how = activation or self.version.activation, self.version.temperature if calibrated else 1.0
+        if how not in self._shares:
+            self._shares[how] = probabilities(np.stack(self.rows), *how)
+        return self._shares[how]
+
+    def probabilities(self, *, calibrated: bool = True, activation: Activation | None = None) -> list[list[float]]:
+        """``shares`` as lists."""
+        listed: list[list[float]] = self.shares(calibrated=calibrated, activation=activation).tolist()
+        return listed
+
+    @cached_property
+    def _shares(self) -> dict[tuple[Activation, float], Float[np.ndarray[Any, Any], "texts labels"]]:
+        return {}
 
 
 class Serving:
@@ -182,40 +197,11 @@ class Serving:
                 )
         return asyncio.get_running_loop().time() + timeout_ms / 1000
 
-    async def classify(
+    async def compute(
         self,
         version: Version,
         texts: Sequence[str],
-        *,
-        deadline_s: float,
-        policy: Policy | None = None,
-        max_tokens: int | None = None,
-        field: str = "texts",
-        blank: Blank = "refuse",
-    ) -> Answered:
-        """Logits of each text; those of a text's windows are averaged.
-
-        Args:
-            version: from ``models.named``.
-            texts: not empty, checked by ``check_texts`` here.
-            deadline_s: from ``deadline_s``.
-            policy: which tokens of a long text are read; None is the bundle's.
-            max_tokens: fewer than the model reads; None is all.
-            field: what the dialect calls the texts, for messages.
-            blank: what becomes of a text of which no token is left; its answer is that to [CLS] and [SEP] alone.
-
-        Raises:
-            Problem: a text cannot be used, the server has no time for it, or the model cannot compute it.
-        """
-        how = _How(policy or version.truncation, max_tokens, field, blank)
-        answered = await self._answer(Op.CLASSIFY, version, texts, deadline_s, how)
-        self.measuring.predicted(answered, answered.probabilities())
-        return answered
-
-    async def embed(
-        self,
-        version: Version,
-        texts: Sequence[str],
+        output: str,
         *,
         deadline_s: float,
         policy: Policy | None = None,
@@ -224,35 +210,40 @@ class Serving:
         names: Sequence[str] | None = None,
         blank: Blank = "refuse",
     ) -> Answered:
-        """The mean of each text's token states, not normalised; of windows, their mean. See ``classify``.
+        """One output of a model for each text; of a text's windows, where it has no entry per token, the mean.
 
-        ``names`` is what the dialect calls each of the texts, where they come from several fields.
+        Args:
+            version: from ``models.named``.
+            texts: not empty, checked by ``check_texts`` here.
+            output: by its name in ``encoder.outputs``.
+            deadline_s: from ``deadline_s``.
+            policy: which tokens of a long text are read; None is the bundle's.
+            max_tokens: fewer than the model reads; None is all.
+            field: what the dialect calls the texts, for messages.
+            names: what the dialect calls each of the texts, where they come from several fields.
+            blank: what becomes of a text of which no token is left; its answer is that to [CLS] and [SEP] alone.
+
+        Raises:
+            Problem: a text cannot be used, the model does not have the output, the server has no time for the
+                request, or the model cannot compute it.
         """
-        how = _How(policy or version.truncation, max_tokens, field, blank, names)
-        return await self._answer(Op.EMBED, version, texts, deadline_s, how)
-
-    async def hidden(
-        self,
-        version: Version,
-        texts: Sequence[str],
-        *,
-        deadline_s: float,
-        policy: Policy | None = None,
-        max_tokens: int | None = None,
-        field: str = "texts",
-    ) -> Answered:
-        """The states of each text's tokens, [CLS] and [SEP] included: [tokens, hidden] each. See ``classify``."""
-        if policy == "window":
+        if output not in version.outputs:
+            has = ", ".join(version.outputs)
+            raise Problem(Code.UNSUPPORTED, f"{version.name} has no output {output}: it has {has}.")
+        if output == "states" and policy == "window":
             raise Problem(
                 Code.UNSUPPORTED, "States of tokens cannot be pooled over windows: choose another truncation."
             )
-        how = _How(policy or version.truncation, max_tokens, field)
-        found = await self._answer(Op.HIDDEN, version, texts, deadline_s, how)
-        each = zip(found.rows, found.readings, strict=True)
-        rows = [row.reshape(len(reading.piece.ids), -1) for row, reading in each]
-        return Answered(version, rows, found.readings, found.timing)
+        how = _How(policy or version.truncation, max_tokens, field, blank, names)
+        answered = await self._answer(output, version, texts, deadline_s, how)
+        self.measuring.answered(output, answered)
+        if output == "logits":
+            self.measuring.predicted(answered)
+        return answered
 
-    async def _answer(self, op: Op, version: Version, texts: Sequence[str], deadline_s: float, how: _How) -> Answered:
+    async def _answer(
+        self, output: str, version: Version, texts: Sequence[str], deadline_s: float, how: _How
+    ) -> Answered:
         check_texts(texts, self.settings, how.field)
         note_texts(texts)
         began_s = perf_counter()
@@ -270,15 +261,13 @@ class Serving:
         await charge_tokens(tokens)
         tracing.queued(began_s, tokenise_s)
         try:
-            computed = await self.scheduler.compute(version.line(op), pieces, deadline_s)
+            computed = await self.scheduler.compute(version.line(output), pieces, deadline_s)
         except TextProblem as problem:
             name = how.name_of(_text_of(problem.place, readings), len(readings))
             raise problem.named(name) from None
-        rows = _pooled(computed.rows, readings)
-        timing = Timing(tokenise_s, computed.queue_s, computed.compute_s)
-        answered = Answered(version, rows, readings, timing)
-        self.measuring.answered(op, answered)
-        return answered
+        each = iter(computed.rows)
+        arrays = [[next(each) for _ in reading.pieces] for reading in readings]
+        return Answered(version, arrays, readings, Timing(tokenise_s, computed.queue_s, computed.compute_s))
 
     async def _read(self, version: Version, texts: Sequence[str], how: _How) -> Sequence[Reading]:
         most = version.max_tokens if how.max_tokens is None else min(how.max_tokens, version.max_tokens)
@@ -323,14 +312,6 @@ class Serving:
         if self.models.lost(version):  # and not one that waits for a rollback, or is being loaded
             self.failure = self.failure or error
             self.failed.set()
-
-
-def _pooled(rows: list[np.ndarray[Any, Any]], readings: Sequence[Reading]) -> list[np.ndarray[Any, Any]]:
-    """One row per text: the mean over its windows."""
-    if len(rows) == len(readings):
-        return rows
-    each = iter(rows)
-    return [np.mean([next(each) for _ in reading.pieces], axis=0) for reading in readings]
 
 
 def _text_of(piece: int, readings: Sequence[Reading]) -> int:

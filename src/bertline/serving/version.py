@@ -19,7 +19,6 @@ from bertline.serving.problems import Problem
 from bertline.serving.process import StartWorker, Worker, WorkerProcess
 from bertline.serving.reader import BackgroundReader
 from bertline.serving.scheduler import Line, Scheduler, Station
-from bertline.serving.wire import Op
 from bertline.serving.worker import Started
 from bertline.statistics.activation import activation_of
 from bertline.text import Policy, Tokenizer, Truncation
@@ -79,6 +78,8 @@ class Version:
         self.activation = activation_of(self.path)
         self.tokenizer = Tokenizer.from_bundle(self.path)
         self.reader = BackgroundReader(self.tokenizer, executor)
+        self.output = "logits"  # of the model's task
+        self.outputs = (self.output, "embedding", "states")
         self.station = Station()
         self.restarts = 0
         self.started: Started | None = None
@@ -87,7 +88,7 @@ class Version:
         self._start_worker = start_worker
         self._costs = Costs()
         self._worker: Worker | None = None
-        self._lines: dict[Op, Line] = {}
+        self._lines: dict[str, Line] = {}
         self._recent: list[float] = []
         self._recovering: asyncio.Task[None] | None = None
         self._stopped = False
@@ -114,12 +115,12 @@ class Version:
 
     @property
     def lines(self) -> Collection[Line]:
-        """Where texts wait, for whatever is asked."""
+        """Where texts wait, one line per output."""
         return self._lines.values()
 
-    def line(self, op: Op) -> Line:
-        """Where texts wait for ``op``."""
-        return self._lines[op]
+    def line(self, output: str) -> Line:
+        """Where texts wait for one of the model's outputs."""
+        return self._lines[output]
 
     async def start(self) -> None:
         """Start the process, have it check the bundle's hashes and probes, and warm it up.
@@ -129,9 +130,11 @@ class Version:
         """
         worker = await self._new_worker()
         assert self.started is not None
-        for op in (Op.CLASSIFY, Op.EMBED, Op.HIDDEN):
-            line = Line((self.name, self.version), op, self.station, self.started.batch_tokens, self.tokenizer.pad_id)
-            self._lines[op] = line
+        for output in self.outputs:
+            line = Line(
+                (self.name, self.version), output, self.station, self.started.batch_tokens, self.tokenizer.pad_id
+            )
+            self._lines[output] = line
             self._scheduler.add(line)
         try:
             await self._go(worker)
@@ -184,7 +187,7 @@ class Version:
         self._worker = worker
         self.station.worker = worker
         deadline_s = asyncio.get_running_loop().time() + self._timeout_s
-        line = self._lines[Op.CLASSIFY]
+        line = self._lines[self.output]
         for text in WARM_UP_TEXTS:
             (reading,) = await self.reader.read([text], Truncation(self.max_tokens, self.truncation))
             try:

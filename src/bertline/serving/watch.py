@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bertline.encoder.outputs import OUTPUTS
 from bertline.serving.costs import Costs
-from bertline.serving.wire import Op
 
 TICK_S = 0.1  # between two looks
 LONGEST_TICK_S = 0.5  # the most that counts of the time between two looks
@@ -23,12 +23,11 @@ QUIET_S = 5.0  # without a word while nothing is computed, after which it is end
 LEAST_S = 1.5  # that any batch may take
 FAR = 10.0  # times what was measured
 ALIVE = 2.0  # times that, where the process answers otherwise
-LOADED = frozenset({Op.CLASSIFY})  # what a process can do when it says that it can: the rest it loads when first asked
 
 
 @dataclass(slots=True)
 class _Order:
-    op: Op
+    output: str
     padded_tokens: int
     alone: bool
     since_s: float
@@ -48,22 +47,23 @@ class Watch:
     def __init__(self, costs: Costs, timeout_s: float, now_s: float) -> None:
         self.costs, self._timeout_s = costs, timeout_s
         self._orders: dict[int, _Order] = {}
-        self._loaded = set(LOADED)
+        # A process has these when it says that it can compute; the full network it loads at the first batch for it.
+        self._loaded = {name for name, one in OUTPUTS.items() if not one.full}
         self._noted_s, self._away_s = now_s, 0.0
         self._heard_s = now_s
         self.silent = False
 
-    def sent(self, number: int, op: Op, padded_tokens: int, now_s: float, *, alone: bool) -> None:
+    def sent(self, number: int, output: str, padded_tokens: int, now_s: float, *, alone: bool) -> None:
         """The process was given a batch."""
         here_s = self._here_s(now_s)
-        expected_s = self.costs.expected_s(op, padded_tokens, alone=alone) if op in self._loaded else None
+        expected_s = self.costs.expected_s(output, padded_tokens, alone=alone) if output in self._loaded else None
         ahead = [one.expected_s for one in self._orders.values()]
         bound_s = self._timeout_s
         if expected_s is not None and None not in ahead:
             # It may have to wait for all that is computed: an engine can have fewer lanes than the server.
             far_s = FAR * (expected_s + sum(one for one in ahead if one is not None))
             bound_s = min(self._timeout_s, self.costs.patience(now_s) * max(LEAST_S, far_s))
-        self._orders[number] = _Order(op, padded_tokens, alone, here_s, expected_s, bound_s)
+        self._orders[number] = _Order(output, padded_tokens, alone, here_s, expected_s, bound_s)
 
     def heard(self, now_s: float) -> None:
         """The process said something."""
@@ -73,8 +73,8 @@ class Watch:
         """A batch came back, computed in so many seconds; None if it could not be computed."""
         order = self._orders.pop(number, None)
         if order is not None and seconds is not None:
-            self._loaded.add(order.op)
-            self.costs.learn(order.op, order.padded_tokens, seconds, alone=order.alone)
+            self._loaded.add(order.output)
+            self.costs.learn(order.output, order.padded_tokens, seconds, alone=order.alone)
 
     def look(self, now_s: float) -> str | None:
         """Why the process is to be ended; None while it is not. To be asked every ``TICK_S``."""

@@ -1,13 +1,16 @@
 """What the server and the process that computes say to each other: frames over a socket, arrays as their bytes.
 
-    order   length · number · op · alone · rows · columns | lengths int32[rows] · ids int32[rows, columns]
-    reply   length · number · status · rows · columns · seconds | float32[rows, columns], or text in UTF-8
+    order   length · number · flags · bytes of the name · rows · columns
+            | output's name · lengths int32[rows] · ids int32[rows, columns] · segments int32[rows, columns] if flagged
+    reply   length · number · status · axes · seconds | sizes uint32[axes] · float32[sizes], or text in UTF-8
+    ping    length 0, in both directions: whether the other side lives
 
 Everything is little-endian; ``length`` counts what follows it.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,21 +21,15 @@ import numpy as np
 from jaxtyping import Float
 
 from bertline.data.batching import Batch
+from bertline.encoder.outputs import OUTPUTS
 
 _LENGTH = struct.Struct("<I")
 _ORDER = struct.Struct("<IBBII")
-_REPLY = struct.Struct("<IBIIf")
+_REPLY = struct.Struct("<IBBf")
+_ALONE, _SEGMENTS = 1, 2  # flags
+_MOST_AXES = 1 + max(len(one.axes) for one in OUTPUTS.values())
 
-EMPTY = Batch(np.empty((0, 0), np.int64), np.empty((0, 0), bool))
-
-
-class Op(IntEnum):
-    """What is asked of the process."""
-
-    CLASSIFY = 0  # a row of logits per text
-    EMBED = 1  # the mean of a text's states
-    HIDDEN = 2  # every token's state, a text's one after the other
-    PING = 3  # an answer at once, from the thread that receives
+PING = _LENGTH.pack(0)
 
 
 class Status(IntEnum):
@@ -46,27 +43,41 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A batch to compute; ``alone``: no other one is being computed."""
+    """A batch of which one output is to be computed; ``alone``: no other one is being computed."""
 
     number: int
-    op: Op
+    output: str
     batch: Batch
     alone: bool = False
 
     def pack(self) -> bytes:
         """The frame."""
-        rows, columns = self.batch.ids.shape
-        lengths = self.batch.attend.sum(axis=1, dtype="<i4")
-        payload = lengths.tobytes() + self.batch.ids.astype("<i4").tobytes()
-        return _framed(_ORDER.pack(self.number, self.op, self.alone, rows, columns) + payload)
+        batch, name = self.batch, self.output.encode()
+        rows, columns = batch.ids.shape
+        parts = [batch.attend.sum(axis=1, dtype="<i4"), batch.ids.astype("<i4")]
+        flags = _ALONE * self.alone
+        if batch.segments is not None:
+            flags |= _SEGMENTS
+            parts.append(batch.segments.astype("<i4"))
+        head = _ORDER.pack(self.number, flags, len(name), rows, columns)
+        return _framed(head + name + b"".join(part.tobytes() for part in parts))
 
     @classmethod
     def unpack(cls, frame: memoryview) -> Order:
-        """The order in a frame, its length left off."""
-        number, op, alone, rows, columns = _ORDER.unpack_from(frame)
-        numbers = np.frombuffer(frame, "<i4", offset=_ORDER.size).astype(np.int64)
+        """The order in a frame, its length left off.
+
+        Raises:
+            ValueError: the frame is not as long as its head says.
+        """
+        number, flags, name_bytes, rows, columns = _ORDER.unpack_from(frame)
+        start = _ORDER.size + name_bytes
+        grids = 1 + bool(flags & _SEGMENTS)
+        _require(frame, start + 4 * rows * (1 + grids * columns))
+        numbers = np.frombuffer(frame, "<i4", offset=start).astype(np.int64)
         attend = np.arange(columns)[None, :] < numbers[:rows, None]
-        return cls(number, Op(op), Batch(numbers[rows:].reshape(rows, columns), attend), bool(alone))
+        ids, *segments = numbers[rows:].reshape(grids, rows, columns)
+        batch = Batch(ids, attend, *segments)
+        return cls(number, bytes(frame[_ORDER.size : start]).decode(), batch, bool(flags & _ALONE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +86,41 @@ class Reply:
 
     number: int
     status: Status
-    values: Float[np.ndarray[Any, Any], "rows columns"] | None = None
+    values: Float[np.ndarray[Any, Any], "batch *axes"] | None = None
     text: str = ""
     seconds: float = 0.0
 
     def pack(self) -> bytes:
         """The frame."""
         if self.values is None:
-            rows, columns, payload = 0, 0, self.text.encode("utf-8", "replace")
+            sizes, payload = (), self.text.encode("utf-8", "replace")
         else:
-            rows, columns = self.values.shape
-            payload = self.values.astype("<f4").tobytes()
-        return _framed(_REPLY.pack(self.number, self.status, rows, columns, self.seconds) + payload)
+            sizes, payload = self.values.shape, self.values.astype("<f4").tobytes()
+        head = _REPLY.pack(self.number, self.status, len(sizes), self.seconds)
+        return _framed(head + struct.pack(f"<{len(sizes)}I", *sizes) + payload)
 
     @classmethod
     def unpack(cls, frame: memoryview) -> Reply:
-        """The reply in a frame, its length left off."""
-        number, code, rows, columns, seconds = _REPLY.unpack_from(frame)
-        status, payload = Status(code), frame[_REPLY.size :]
+        """The reply in a frame, its length left off.
+
+        Raises:
+            ValueError: the frame is not as long as its head says, or has more axes than any output.
+        """
+        number, code, axes, seconds = _REPLY.unpack_from(frame)
+        status = Status(code)
         if status is not Status.DONE:
-            return cls(number, status, None, bytes(payload).decode(), seconds)
-        return cls(number, status, np.frombuffer(payload, "<f4").reshape(rows, columns).copy(), "", seconds)
+            return cls(number, status, None, bytes(frame[_REPLY.size :]).decode(), seconds)
+        if axes > _MOST_AXES:
+            raise ValueError(f"a reply of {axes} axes, and no output has more than {_MOST_AXES}")
+        sizes = struct.unpack_from(f"<{axes}I", frame, _REPLY.size)
+        start = _REPLY.size + 4 * axes
+        _require(frame, start + 4 * math.prod(sizes))
+        values = np.frombuffer(frame, "<f4", offset=start).reshape(sizes).copy()
+        return cls(number, status, values, "", seconds)
 
 
 class Frames:
-    """Cuts a stream of bytes into frames, however it arrives."""
+    """Cuts a stream of bytes into frames, however it arrives; an empty one is a ping."""
 
     def __init__(self) -> None:
         self._received = bytearray()
@@ -118,3 +139,8 @@ class Frames:
 
 def _framed(content: bytes) -> bytes:
     return _LENGTH.pack(len(content)) + content
+
+
+def _require(frame: memoryview, expected_bytes: int) -> None:
+    if len(frame) != expected_bytes:
+        raise ValueError(f"a frame of {len(frame):,} bytes whose head says {expected_bytes:,}")

@@ -24,10 +24,11 @@ import numpy as np
 
 from bertline.bundle.engine import RESERVED as TORCH
 from bertline.data.batching import Batch
+from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import BertlineError, BundleError, EngineWarning
-from bertline.inference.embed import Embedder, load_embedder
 from bertline.inference.load import load_predictor
-from bertline.serving.wire import Frames, Op, Order, Reply, Status
+from bertline.inference.predictor import TextClassifier
+from bertline.serving.wire import PING, Frames, Order, Reply, Status
 
 RECEIVE_BYTES = 1 << 16
 LEAST_BATCH_TOKENS = 128
@@ -56,14 +57,14 @@ class Started:
 
 
 class Computer:
-    """A bundle's network, and its embeddings from the first time that they are asked for.
+    """A bundle's engine, and its full network from the first time that one of its outputs is wanted.
 
     Args:
         bundle: its directory.
         engine: by name; None is the bundle's choice.
         lanes: batches at a time; None is one per core.
         checksum: of the manifest that the server has checked, and read labels and tokens from; None trusts the first
-            one that is found. Embeddings are of the same one in any case.
+            one that is found. The full network is of the same one in any case.
     """
 
     def __init__(self, bundle: Path, engine: str | None, lanes: int | None, checksum: str | None = None) -> None:
@@ -75,34 +76,39 @@ class Computer:
         one = self._predictor
         bound = batch_tokens(one.engine, one.batch_tokens, one.max_tokens)
         self.started = Started(one.version, one.engine, one.backend.lanes, bound, said)
-        self._embedder: Embedder | BertlineError | None = None
+        self._full: TextClassifier | BertlineError | None = None
         self._lock = threading.Lock()
 
-    def compute(self, op: Op, batch: Batch, *, alone: bool) -> Values:
-        """A row per text."""
-        if op is Op.CLASSIFY:
-            return self._predictor.logits(batch, alone=alone)
-        if op is Op.EMBED:
-            return self._embeddings().embeddings(batch, alone=alone)
-        if op is Op.HIDDEN:
-            hidden = self._embeddings().hidden(batch)
-            return hidden.reshape(len(hidden), -1)
-        raise ValueError(op)  # a question whether the process lives is answered where it comes in
+    def compute(self, output: str, batch: Batch, *, alone: bool) -> Values:
+        """One output for each text of the batch.
 
-    def _embeddings(self) -> Embedder:
+        Raises:
+            BundleError: the bundle does not have this output, or its full network cannot be loaded.
+        """
+        network = self._full_network() if output in OUTPUTS and OUTPUTS[output].full else self._predictor
+        if output not in network.backend.outputs:
+            raise BundleError(f"{self._bundle.name} has no output {output}: it has {self._outputs(network)}")
+        return network.compute(batch, output, alone=alone)
+
+    def _outputs(self, network: TextClassifier) -> str:
+        return ", ".join(name for name in OUTPUTS if name in network.backend.outputs)
+
+    def _full_network(self) -> TextClassifier:
         with self._lock:
-            if self._embedder is None:
+            if self._full is None:
                 try:
                     # Hashes again: since they were compared for the predictor, days may have passed.
-                    found = load_embedder(self._bundle, lanes=self._lanes, verify=True, checksum=self._checksum)
-                    if found.version != self.started.version:
+                    full = load_predictor(
+                        self._bundle, lanes=self._lanes, verify=True, checksum=self._checksum, output="embedding"
+                    )
+                    if full.version != self.started.version:
                         raise BundleError(f"{self._bundle.name} was replaced while it was served: load it anew")
-                    self._embedder = found
+                    self._full = full
                 except BertlineError as error:  # for clients, whom the disk of this machine does not concern
-                    self._embedder = BundleError(str(error).replace(str(self._bundle), self._bundle.name))
-            if isinstance(self._embedder, BertlineError):
-                raise self._embedder
-            return self._embedder
+                    self._full = BundleError(str(error).replace(str(self._bundle), self._bundle.name))
+            if isinstance(self._full, BertlineError):
+                raise self._full
+            return self._full
 
 
 def batch_tokens(engine: str, engine_tokens: int, longest_tokens: int) -> int:
@@ -124,7 +130,7 @@ def answer(compute: Callable[..., Values], order: Order) -> Reply:
     """Compute an order; whatever goes wrong is the reply."""
     began_s = perf_counter()
     try:
-        values = compute(order.op, order.batch, alone=order.alone)
+        values = compute(order.output, order.batch, alone=order.alone)
         return Reply(order.number, Status.DONE, values, seconds=perf_counter() - began_s)
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
@@ -149,24 +155,23 @@ def run(
     orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
     sending = threading.Lock()
 
-    def send(reply: Reply) -> None:
+    def send(frame: bytes) -> None:
         with sending:
-            connection.sendall(reply.pack())
+            connection.sendall(frame)
 
     def lane() -> None:
         while (order := orders.get()) is not None:
-            send(answer(computer.compute, order))
+            send(answer(computer.compute, order).pack())
 
     for number in range(computer.started.lanes):
         threading.Thread(target=lane, name=f"lane-{number}", daemon=True).start()
     frames = Frames()
     while data := connection.recv(RECEIVE_BYTES):
         for frame in frames.feed(data):
-            order = Order.unpack(frame)
-            if order.op is Op.PING:  # at once, however busy the lanes are: the server knows what batches cost
-                send(Reply(order.number, Status.DONE, np.zeros((1, 1), np.float32)))
+            if not frame:  # at once, however busy the lanes are: the server knows what batches cost
+                send(PING)
             else:
-                orders.put(order)
+                orders.put(Order.unpack(frame))
 
 
 def main() -> None:

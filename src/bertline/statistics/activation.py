@@ -19,6 +19,16 @@ def activation_of(checkpoint: Path) -> Activation:
     return "sigmoid" if config.get("problem_type") == "multi_label_classification" else "softmax"
 
 
+def normalised(rows: Float[np.ndarray[Any, Any], "*rows hidden"]) -> Float[np.ndarray[Any, Any], "*rows hidden"]:
+    """Each row divided by its length (L2), so that a dot product is the cosine; a row of zeros stays one.
+
+    >>> normalised(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+    lengths = np.linalg.norm(rows.astype(np.float64), axis=-1, keepdims=True)
+    return np.asarray((rows / np.where(lengths > 0, lengths, 1.0)).astype(rows.dtype))
+
+
 def probabilities(logits: LogitRows, activation: Activation, temperature: float = 1.0) -> LogitRows:
     """Probabilities from logits divided by a temperature.
 

@@ -27,7 +27,7 @@ from bertline.errors import BundleError
 from bertline.service import ServeSettings
 from bertline.serving.process import ComputeFailed, NoMemory, WorkerLost
 from bertline.serving.serving import Serving
-from bertline.serving.wire import Op, Reply, Status
+from bertline.serving.wire import Reply, Status
 from bertline.serving.worker import Started
 from bertline.text import Tokenizer
 
@@ -111,15 +111,13 @@ class WordCounter:
             (staging / "config.json").write_text(json.dumps(config))
             word_tokenizer().save(staging, max_tokens=self.max_tokens)
 
-    def compute(self, op: Op, batch: Batch) -> np.ndarray[Any, Any]:
+    def compute(self, output: str, batch: Batch) -> np.ndarray[Any, Any]:
         """A row per text."""
         counts = np.stack([(batch.ids == ID[word]).sum(1) for word in ("good", "bad")], axis=1)
-        if op is Op.EMBED:
+        if output == "embedding":
             return np.column_stack([counts, batch.attend.sum(1)]).astype(np.float32)
-        if op is Op.HIDDEN:
-            return np.repeat(batch.ids[:, :, None], HIDDEN, axis=2).reshape(len(batch.ids), -1).astype(np.float32)
-        if op is Op.PING:
-            return np.zeros((1, 1), np.float32)
+        if output == "states":
+            return np.repeat(batch.ids[:, :, None], HIDDEN, axis=2).astype(np.float32)
         good = (1 + 8 * counts[:, 0]) / (2 + 8 * counts.sum(1))
         others = len(self.labels) - 2
         pair = 0.9 if others else 1.0
@@ -160,11 +158,11 @@ class Gated(WordCounter):
         super().__init__(**more)
         self.gate, self.entered = threading.Event(), threading.Event()
 
-    def compute(self, op: Op, batch: Batch) -> np.ndarray[Any, Any]:
+    def compute(self, output: str, batch: Batch) -> np.ndarray[Any, Any]:
         """As the others, once the gate is open."""
         self.entered.set()
         assert self.gate.wait(timeout=30), "nobody opened the gate"
-        return super().compute(op, batch)
+        return super().compute(output, batch)
 
 
 class ThreadWorker:
@@ -195,18 +193,18 @@ class ThreadWorker:
             raise BundleError(str(error)) from None
         return Started(version, "words", self._double.lanes, 64)
 
-    async def compute(self, op: Op, batch: Batch, *, alone: bool) -> Reply:
+    async def compute(self, output: str, batch: Batch, *, alone: bool) -> Reply:
         """A batch, in a thread."""
         if self._lost:
             raise WorkerLost
-        if op is Op.CLASSIFY:
+        if output == "logits":
             self._double.batches.append(batch.attend.sum(1).tolist())
         try:
             self._double.check(batch)
         except WorkerLost:
             self.lose()
             raise
-        values = await asyncio.to_thread(self._double.compute, op, batch)
+        values = await asyncio.to_thread(self._double.compute, output, batch)
         if self._lost:
             raise WorkerLost
         return Reply(1, Status.DONE, values, seconds=0.001)

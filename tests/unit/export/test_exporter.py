@@ -248,10 +248,10 @@ def test_the_engine_of_a_bundle_reads_the_checkpoint_beside_it(tmp_path: Path) -
     write_tiny_bundle(tmp_path / "tiny", engine=True)
     weights, file = tmp_path / "tiny" / "model.safetensors", tmp_path / "tiny" / str(FP32.file)
     batch = pad(TEXTS[:3], 0)
-    before = OnnxBackend(file, lanes=1).logits(batch)
+    before = OnnxBackend(file, lanes=1).compute(batch)
     content, place = bytearray(weights.read_bytes()), stored_tensors(weights)["classifier.bias"]
     bias = np.frombuffer(content[place.offset : place.offset + place.bytes], dtype=np.float32)
     content[place.offset : place.offset + place.bytes] = (bias + np.float32([1, 2, 3])).tobytes()
     weights.write_bytes(content)
-    moved = OnnxBackend(file, lanes=1).logits(batch) - before
+    moved = OnnxBackend(file, lanes=1).compute(batch) - before
     np.testing.assert_allclose(moved, np.broadcast_to([1, 2, 3], moved.shape), atol=ROUNDING, rtol=0)

@@ -35,7 +35,7 @@ def pytorchs(classifier: Classifier) -> dict[str, np.ndarray[Any, Any]]:
     with torch.inference_mode():
         attend = torch.from_numpy(BATCH.attend)
         states = classifier.eval().encoder(torch.from_numpy(BATCH.ids), attend).last
-        return {"embedding": mean_pool(states, attend).numpy(), "hidden": states.numpy()[BATCH.attend]}
+        return {"embedding": mean_pool(states, attend).numpy(), "states": states.numpy()[BATCH.attend]}
 
 
 @networks
@@ -43,10 +43,10 @@ def test_its_outputs_are_the_states_their_mean_and_the_heads_logits(family: Fami
     classifier = tiny_classifier(family=family, labels=3, pooling=pooling)
     (found,) = observe(export_embedding(Network.of(classifier)), [BATCH])
     expected = pytorchs(classifier)
-    assert sorted(found) == ["embedding", "hidden", "logits"]
+    assert sorted(found) == ["embedding", "states", "logits"]
     assert np.ptp(expected["embedding"], axis=0).min() > 0.1, "the texts must have different embeddings"
     np.testing.assert_allclose(found["embedding"], expected["embedding"], atol=ROUNDING, rtol=0)
-    np.testing.assert_allclose(found["hidden"][BATCH.attend], expected["hidden"], atol=ROUNDING, rtol=0)
+    np.testing.assert_allclose(found["states"][BATCH.attend], expected["states"], atol=ROUNDING, rtol=0)
     np.testing.assert_allclose(found["logits"], logits_of(classifier, BATCH), atol=ROUNDING, rtol=0)
 
 
@@ -95,4 +95,4 @@ def test_it_declares_how_wide_it_is_and_that_texts_vary() -> None:
         one.name: [dim.dim_param or dim.dim_value for dim in one.type.tensor_type.shape.dim]
         for one in onnx.load_model_from_string(export_embedding(network)).graph.output
     }
-    assert declared == {"embedding": ["batch", 32], "hidden": ["batch", "tokens", 32], "logits": []}
+    assert declared == {"embedding": ["batch", 32], "states": ["batch", "tokens", 32], "logits": []}

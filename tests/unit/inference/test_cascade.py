@@ -20,11 +20,11 @@ class Named:
     """A back end whose first logit tells its number and whose second is the first id of the row."""
 
     def __init__(self, number: float, lanes: int = 2) -> None:
-        self.number, self.lanes = number, lanes
+        self.number, self.lanes, self.outputs = number, lanes, frozenset({"logits"})
         self.batches: list[Batch] = []
         self.alone: list[bool] = []
 
-    def logits(self, batch: Batch, *, alone: bool = False) -> Array:
+    def compute(self, batch: Batch, output: str = "logits", *, alone: bool = False) -> Array:
         self.batches.append(batch)
         self.alone.append(alone)
         first = batch.ids[:, 0].astype(np.float32)
@@ -46,19 +46,19 @@ BATCH = pad([[60, 5, 6, 7], [5], [61, 5], [6, 7]], 0)
 
 def test_with_the_threshold_at_0_the_first_answers_everything() -> None:
     both, _, second = cascade(0.0)
-    assert answered_by(both.logits(BATCH)) == [1, 1, 1, 1]
+    assert answered_by(both.compute(BATCH)) == [1, 1, 1, 1]
     assert second.batches == []
 
 
 def test_with_the_threshold_above_1_the_second_answers_everything() -> None:
     both, _, second = cascade(1.0 + 1e-9)
-    assert answered_by(both.logits(BATCH)) == [2, 2, 2, 2]
+    assert answered_by(both.compute(BATCH)) == [2, 2, 2, 2]
     np.testing.assert_array_equal(second.batches[0].ids, BATCH.ids)
 
 
 def test_only_rows_that_the_first_is_not_sure_of_go_on_and_come_back_to_their_places() -> None:
     both, _, second = cascade(0.9)
-    logits = both.logits(BATCH)
+    logits = both.compute(BATCH)
     assert answered_by(logits) == [1, 2, 1, 2]
     assert logits[:, 0].tolist() == [60, 5, 61, 6], "each row has its own answer"
     assert second.batches[0].ids.tolist() == [[5, 0], [6, 7]], "columns that only the others need are left out"
@@ -69,14 +69,14 @@ def test_sure_is_said_of_probabilities_at_the_bundles_temperature() -> None:
     batch = pad([[60, 5]], 0)
     cool, _, _ = cascade(0.95, temperature=1.0)
     warm, _, _ = cascade(0.95, temperature=9.0)
-    assert answered_by(cool.logits(batch)) == [1]
-    assert answered_by(warm.logits(batch)) == [2]
+    assert answered_by(cool.compute(batch)) == [1]
+    assert answered_by(warm.compute(batch)) == [2]
 
 
 def test_both_are_told_that_a_batch_is_alone() -> None:
     both, first, second = cascade(0.9)
-    both.logits(BATCH, alone=True)
-    both.logits(BATCH)
+    both.compute(BATCH, alone=True)
+    both.compute(BATCH)
     assert first.alone == second.alone == [True, False]
 
 
@@ -103,4 +103,4 @@ def test_a_row_is_unsure_below_the_threshold_and_at_it_sure(
 @pytest.mark.parametrize("first_id", [5, 60])
 def test_a_batch_of_one_row_stays_a_batch(first_id: int) -> None:
     both, _, _ = cascade(0.9)
-    assert both.logits(pad([[first_id]], 0)).shape == (1, 3)
+    assert both.compute(pad([[first_id]], 0)).shape == (1, 3)

@@ -18,7 +18,7 @@ from bertline.export.exporter import FP32
 from bertline.export.graph import MICROSOFT, Graph
 from bertline.inference import load_predictor
 from bertline.inference import onnx_backend as module
-from bertline.inference.onnx_backend import WIDE_TOKENS, OnnxBackend, OnnxEncoder, OnnxGraph
+from bertline.inference.onnx_backend import WIDE_TOKENS, OnnxBackend
 from bertline.inference.torch_backend import TorchBackend
 from bertline.testing.tiny import TEXTS, VOCABULARY, write_tiny_bundle
 
@@ -42,8 +42,8 @@ def backend(tiny: Path) -> OnnxBackend:
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 def test_it_answers_as_pytorch_does(tmp_path: Path, family: Family, pooling: Pooling) -> None:
     write_tiny_bundle(tmp_path / "tiny", family=family, pooling=pooling, engine=True)
-    ours = OnnxBackend(tmp_path / "tiny" / "model.onnx", lanes=1).logits(pad(IDS, 0))
-    theirs = TorchBackend(tmp_path / "tiny", device="cpu").logits(pad(IDS, 0))
+    ours = OnnxBackend(tmp_path / "tiny" / "model.onnx", lanes=1).compute(pad(IDS, 0))
+    theirs = TorchBackend(tmp_path / "tiny", device="cpu").compute(pad(IDS, 0))
     assert np.ptp(theirs, axis=0).min() > 0.5, "the texts must have different answers"
     np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
 
@@ -57,9 +57,9 @@ def test_texts_are_answered_as_with_pytorch_whatever_the_size_of_a_batch(tiny: P
 
 def test_several_threads_at_once_get_the_answers_of_one(backend: OnnxBackend) -> None:
     batches = [pad(IDS[start : start + 4], 0) for start in range(0, len(IDS), 4)] * 8
-    alone = [backend.logits(batch) for batch in batches]
+    alone = [backend.compute(batch) for batch in batches]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(backend.logits, batches))
+        together = list(pool.map(backend.compute, batches))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(other, one)
 
@@ -68,7 +68,7 @@ def test_several_threads_at_once_get_the_answers_of_one(backend: OnnxBackend) ->
 def test_a_batch_that_comes_alone_gets_the_same_answer(backend: OnnxBackend, number: int) -> None:
     batch = pad(IDS[:number], 0)
     assert (batch.ids.size >= WIDE_TOKENS["fp32"]) == (number > 1), "one batch for each way"
-    np.testing.assert_allclose(backend.logits(batch, alone=True), backend.logits(batch), atol=1e-5, rtol=0)
+    np.testing.assert_allclose(backend.compute(batch, alone=True), backend.compute(batch), atol=1e-5, rtol=0)
 
 
 def test_it_uses_a_lane_for_each_core_unless_told(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,34 +97,52 @@ def test_a_graph_with_other_inputs_is_a_bundle_error(tmp_path: Path) -> None:
     result = graph.add("Cast", "pixels", to=1)
     (tmp_path / "other.onnx").write_bytes(graph.finish({"pixels": ("batch", "tokens")}, {"logits": result}))
     with pytest.raises(BundleError, match=r"other\.onnx: onnxruntime cannot compute it \(Required inputs"):
-        OnnxBackend(tmp_path / "other.onnx", lanes=1).logits(pad(IDS[:1], 0))
+        OnnxBackend(tmp_path / "other.onnx", lanes=1).compute(pad(IDS[:1], 0))
 
 
 def test_an_id_outside_the_table_is_a_bundle_error(backend: OnnxBackend) -> None:
     wrong = pad([[2, len(VOCABULARY), 3]], 0)
     with pytest.raises(BundleError, match=r"model\.onnx: onnxruntime cannot compute it \(.*"):
-        backend.logits(Batch(wrong.ids, wrong.attend))
+        backend.compute(Batch(wrong.ids, wrong.attend))
 
 
 def test_the_outputs_of_a_graph_are_computed_by_name(tiny: Path) -> None:
-    graph, encoder, batch = OnnxGraph(tiny / EMBEDDING), OnnxEncoder(tiny / EMBEDDING), pad(IDS, 0)
-    methods = {"embedding": encoder.embeddings, "hidden": encoder.hidden, "logits": encoder.logits}
-    for output, method in methods.items():
-        found = graph.compute(output, batch)
-        np.testing.assert_array_equal(method(batch), found)
-        np.testing.assert_allclose(graph.compute(output, batch, alone=True), found, atol=1e-5, rtol=0)
-    expected = OnnxBackend(tiny / "model.onnx").logits(batch)
-    np.testing.assert_allclose(encoder.logits(batch), expected, atol=1e-5, rtol=0)
+    graph, network, batch = OnnxBackend(tiny / EMBEDDING), TorchBackend(tiny, device="cpu"), pad(IDS, 0)
+    assert graph.outputs == network.outputs == {"logits", "embedding", "states"}
+    for output in graph.outputs:
+        real = batch.attend if output == "states" else ...
+        found = graph.compute(batch, output)[real]
+        np.testing.assert_allclose(graph.compute(batch, output, alone=True)[real], found, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(network.compute(batch, output)[real], found, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(OnnxBackend(tiny / "model.onnx").compute(batch), graph.compute(batch), atol=1e-5, rtol=0)
+
+
+def test_graphs_of_format_1_call_the_states_hidden(tiny: Path, tmp_path: Path) -> None:
+    model = onnx.load_model(tiny / EMBEDDING)
+    (node,) = [one for one in model.graph.node if "states" in one.output]
+    node.output[:] = ["hidden"]
+    for one in model.graph.node:
+        one.input[:] = ["hidden" if name == "states" else name for name in one.input]
+    next(one for one in model.graph.output if one.name == "states").name = "hidden"
+    onnx.save_model(model, tmp_path / "old.onnx")
+    old, new, batch = OnnxBackend(tmp_path / "old.onnx"), OnnxBackend(tiny / EMBEDDING), pad(IDS, 0)
+    assert (old.outputs, old.width("states")) == (new.outputs, 32)
+    np.testing.assert_array_equal(old.compute(batch, "states"), new.compute(batch, "states"))
+
+
+def test_pairs_are_refused_by_a_graph_that_reads_none(tiny: Path) -> None:
+    with pytest.raises(BundleError, match=r"model\.onnx reads no pairs of texts: make it again with bertline optimize"):
+        OnnxBackend(tiny / "model.onnx").compute(pad([[2, 7, 3, 8, 3]], 0, [[0, 0, 0, 1, 1]]))
 
 
 def test_an_output_that_a_graph_has_not_is_a_bundle_error(tiny: Path) -> None:
     with pytest.raises(BundleError, match=r"model\.onnx: onnxruntime cannot compute it \(.*"):
-        OnnxGraph(tiny / "model.onnx", lanes=1).compute("embedding", pad(IDS[:1], 0))
+        OnnxBackend(tiny / "model.onnx", lanes=1).compute(pad(IDS[:1], 0), "embedding")
 
 
 def test_how_wide_an_output_is_stands_in_the_file(tiny: Path) -> None:
-    graph = OnnxGraph(tiny / EMBEDDING)
-    assert (graph.width("embedding"), graph.width("hidden")) == (32, 32)
+    graph = OnnxBackend(tiny / EMBEDDING)
+    assert (graph.width("embedding"), graph.width("states")) == (32, 32)
     with pytest.raises(BundleError, match=r"embedding\.onnx does not say how wide its absent is: make it again with"):
         graph.width("absent")
 

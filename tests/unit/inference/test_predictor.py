@@ -21,14 +21,14 @@ from bertline.testing.tiny import TEXTS, tiny_tokenizer
 class Counting:
     """A back end that knows no network: the logits of a row are made of its ids alone."""
 
-    lanes = 1
+    lanes, outputs = 1, frozenset({"logits"})
 
     def __init__(self, labels: int = 3, value: float | None = None) -> None:
         self.batches: list[Batch] = []
         self._labels = labels
         self._value = value
 
-    def logits(self, batch: Batch, *, alone: bool = False) -> np.ndarray[Any, Any]:
+    def compute(self, batch: Batch, output: str = "logits", *, alone: bool = False) -> np.ndarray[Any, Any]:
         self.batches.append(batch)
         sums = (batch.ids * batch.attend).sum(axis=1, keepdims=True).astype(np.float32)
         if self._value is not None:

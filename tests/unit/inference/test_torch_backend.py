@@ -91,8 +91,8 @@ def test_with_mean_pooling_transformers_gets_the_encoder_and_no_false_promise(tm
 def test_bf16_gives_nearly_the_logits_of_fp32(tmp_path: Path, family: Family, pooling: Pooling, padded: bool) -> None:
     target, batch = tmp_path / "tiny", random_batch(padded=padded)
     write_tiny_bundle(target, family=family, pooling=pooling)
-    exact = TorchBackend(target, device="cpu", precision="fp32").logits(batch)
-    rounded = TorchBackend(target, device="cpu", precision="bf16").logits(batch)
+    exact = TorchBackend(target, device="cpu", precision="fp32").compute(batch)
+    rounded = TorchBackend(target, device="cpu", precision="bf16").compute(batch)
     assert exact.dtype == rounded.dtype == np.float32
     error = np.abs(rounded - exact).max(axis=0) / np.ptp(exact, axis=0)
     assert (error < BF16_OF_SPREAD).all()
@@ -104,13 +104,13 @@ def test_rounding_the_matrices_beforehand_changes_no_bit_of_autocast(bundle: Pat
     each_time = TorchBackend(bundle, device="cpu", precision="fp32")
     each_time._bf16 = True
     once = TorchBackend(bundle, device="cpu", precision="bf16")
-    np.testing.assert_array_equal(once.logits(batch), each_time.logits(batch))
+    np.testing.assert_array_equal(once.compute(batch), each_time.compute(batch))
 
 
 def test_by_default_a_cpu_computes_in_fp32(bundle: Path) -> None:
     batch = random_batch(padded=True)
-    exact = TorchBackend(bundle, device="cpu", precision="fp32").logits(batch)
-    np.testing.assert_array_equal(TorchBackend(bundle, device="cpu").logits(batch), exact)
+    exact = TorchBackend(bundle, device="cpu", precision="fp32").compute(batch)
+    np.testing.assert_array_equal(TorchBackend(bundle, device="cpu").compute(batch), exact)
 
 
 @pytest.mark.parametrize("hardware", [False, True])
@@ -141,7 +141,7 @@ def test_the_encoder_is_told_when_no_text_is_padded(
 ) -> None:
     told, forward = [], Encoder.forward
     monkeypatch.setattr(
-        Encoder, "forward", lambda self, ids, attend: told.append(attend is None) or forward(self, ids, attend)
+        Encoder, "forward", lambda self, ids, attend, **more: told.append(attend is None) or forward(self, ids, attend, **more)
     )
-    TorchBackend(bundle, device="cpu").logits(random_batch(padded=padded))
+    TorchBackend(bundle, device="cpu").compute(random_batch(padded=padded))
     assert told == [not padded]

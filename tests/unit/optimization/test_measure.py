@@ -23,7 +23,7 @@ class Sums:
         self.sizes: list[tuple[int, ...]] = []
         self.alone = 0
 
-    def logits(self, batch: Batch, *, alone: bool = False) -> Array:
+    def compute(self, batch: Batch, output: str = "logits", *, alone: bool = False) -> Array:
         self.sizes.append(batch.ids.shape)
         self.alone += alone
         sums = (batch.ids * batch.attend).sum(axis=1).astype(np.float32)

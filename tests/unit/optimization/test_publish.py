@@ -9,7 +9,7 @@ import pytest
 
 from bertline.bundle import load
 from bertline.bundle.probes import EMBEDDING
-from bertline.inference.embed import load_embedder
+from bertline.inference import load_predictor
 from bertline.optimization.run import optimize
 from bertline.optimization.settings import OptimizeSettings
 from bertline.testing.tiny import TEXTS, write_tiny_bundle
@@ -21,10 +21,10 @@ pytestmark = pytest.mark.usefixtures("no_cold_starts")
 def test_a_bundle_of_an_earlier_version_gets_the_graph_of_embeddings(original: Path, tmp_path: Path) -> None:
     old = tmp_path / "tiny"
     write_tiny_bundle(old, engine=True, embedding=False, rows=ROWS)
-    before = load_embedder(old, device="cpu")
+    before = load_predictor(old, device="cpu", output="embedding")
     assert before.engine == "torch"
     found = optimize(old, OptimizeSettings(repetitions=1, speed_rows=16), lambda _: None)
-    after, manifest = load_embedder(old, verify=True), load(old).manifest
+    after, manifest = load_predictor(old, verify=True, output="embedding"), load(old).manifest
     assert after.engine == "onnx"
     np.testing.assert_allclose(after.embed(TEXTS), before.embed(TEXTS), atol=1e-5, rtol=0)
     assert manifest.files[EMBEDDING] == load(original).manifest.files[EMBEDDING], "the same network, the same bytes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -12,22 +13,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertline.data.batching import pad
-from bertline.serving.wire import EMPTY, Frames, Op, Order, Reply, Status
+from bertline.encoder.outputs import OUTPUTS
+from bertline.serving.wire import PING, Frames, Order, Reply, Status
 
 NUMBERS = st.integers(0, 2**32 - 1)
 ROWS = st.lists(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=9), max_size=6)
-VALUES = st.tuples(st.integers(0, 4), st.integers(0, 5)).flatmap(
+VALUES = st.lists(st.integers(0, 4), min_size=1, max_size=5).flatmap(
     lambda shape: st.lists(
-        st.floats(width=32, allow_nan=False), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1]
-    ).map(lambda found: np.array(found, np.float32).reshape(shape))
+        st.floats(width=32, allow_nan=False), min_size=math.prod(shape), max_size=math.prod(shape)
+    ).map(lambda drawn: np.array(drawn, np.float32).reshape(shape))
 )
 # What an order is made of: the checks of shapes draw numbers themselves, which strategies may not.
-PARTS = st.tuples(NUMBERS, st.sampled_from(Op), ROWS, st.booleans())
+PARTS = st.tuples(NUMBERS, st.sampled_from([*OUTPUTS]), ROWS, st.booleans(), st.booleans())
 TEXTS = st.text(st.characters(codec="utf-8"))
 
 
-def order_of(number: int, op: Op, rows: list[list[int]], alone: bool) -> Order:
-    return Order(number, op, pad(rows, 7), alone)
+def order_of(number: int, output: str, rows: list[list[int]], alone: bool, pairs: bool) -> Order:
+    segments = [[place % 2 for place, _ in enumerate(row)] for row in rows] if pairs else None
+    return Order(number, output, pad(rows, 7, segments), alone)
 
 
 def frames_of(stream: bytes, cuts: Sequence[int] = ()) -> list[memoryview]:
@@ -37,15 +40,18 @@ def frames_of(stream: bytes, cuts: Sequence[int] = ()) -> list[memoryview]:
 
 
 @given(parts=PARTS)
-def test_an_order_arrives_as_it_was_sent(parts: tuple[int, Op, list[list[int]], bool]) -> None:
+def test_an_order_arrives_as_it_was_sent(parts: tuple[int, str, list[list[int]], bool, bool]) -> None:
     order = order_of(*parts)
     (frame,) = frames_of(order.pack())
     found = Order.unpack(frame)
-    assert (found.number, found.op, found.alone) == (order.number, order.op, order.alone)
+    assert (found.number, found.output, found.alone) == (order.number, order.output, order.alone)
     assert found.batch.ids.shape == order.batch.ids.shape
     assert (found.batch.ids.dtype, found.batch.attend.dtype) == (np.int64, bool)
     assert (found.batch.ids == order.batch.ids).all()
     assert (found.batch.attend == order.batch.attend).all()
+    assert (found.batch.segments is None) == (order.batch.segments is None)
+    if order.batch.segments is not None and found.batch.segments is not None:
+        assert (found.batch.segments == order.batch.segments).all()
 
 
 @given(number=NUMBERS, values=VALUES)
@@ -66,7 +72,9 @@ def test_a_message_arrives_as_it_was_sent(number: int, status: Status, text: str
 
 
 @given(each=st.lists(PARTS, max_size=4), cuts=st.lists(st.integers(0, 600), max_size=12))
-def test_the_stream_may_be_cut_anywhere(each: list[tuple[int, Op, list[list[int]], bool]], cuts: list[int]) -> None:
+def test_the_stream_may_be_cut_anywhere(
+    each: list[tuple[int, str, list[list[int]], bool, bool]], cuts: list[int]
+) -> None:
     sent = [order_of(*parts).pack() for parts in each]
     found = [Order.unpack(frame).pack() for frame in frames_of(b"".join(sent), cuts)]
     assert found == sent
@@ -78,9 +86,31 @@ def test_a_byte_at_a_time() -> None:
     assert [(one.number, one.text) for one in found] == [(3, ""), (4, "é")]
 
 
-def test_a_question_without_a_batch() -> None:
-    found = Order.unpack(frames_of(Order(1, Op.PING, EMPTY).pack())[0])
-    assert (found.op, found.batch.ids.shape) == (Op.PING, (0, 0))
+def test_a_ping_is_a_frame_without_content_in_a_stream_of_others() -> None:
+    reply = Reply(3, Status.FAILED, text="x").pack()
+    assert [len(frame) for frame in frames_of(PING + reply + PING)] == [0, len(reply) - 4, 0]
+
+
+def altered(frame: memoryview, place: int, value: int) -> memoryview:
+    return memoryview(bytes(frame[:place]) + value.to_bytes(4, "little") + bytes(frame[place + 4 :]))
+
+
+@pytest.mark.parametrize("value", [0, 1, 3, 2**32 - 1])
+def test_sizes_that_do_not_fit_the_frame_are_refused_before_anything_is_made_of_them(value: int) -> None:
+    (order,) = frames_of(order_of(1, "logits", [[5, 6], [7]], False, False).pack())
+    (reply,) = frames_of(Reply(1, Status.DONE, np.ones((2, 2), np.float32)).pack())
+    for place in (6, 10):  # rows, columns
+        with pytest.raises(ValueError, match="bytes whose head says"):
+            Order.unpack(altered(order, place, value))
+    for place in (10, 14):
+        with pytest.raises(ValueError, match="bytes whose head says"):
+            Reply.unpack(altered(reply, place, value))
+
+
+def test_more_axes_than_any_output_has_are_refused() -> None:
+    (frame,) = frames_of(Reply(1, Status.DONE, np.ones((1,) * 6, np.float32)).pack())
+    with pytest.raises(ValueError, match="a reply of 6 axes, and no output has more than 5"):
+        Reply.unpack(frame)
 
 
 def test_half_a_surrogate_in_a_message_does_not_end_the_process() -> None:

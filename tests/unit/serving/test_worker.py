@@ -19,10 +19,9 @@ import pytest
 from bertline.bundle import load
 from bertline.data.batching import Batch, pad
 from bertline.errors import BertlineError, BundleError, EngineWarning, UsageError
-from bertline.inference.embed import load_embedder
 from bertline.inference.load import load_predictor
 from bertline.serving import worker
-from bertline.serving.wire import EMPTY, Frames, Op, Order, Reply, Status
+from bertline.serving.wire import PING, Frames, Order, Reply, Status
 from bertline.serving.worker import Computer, Started, answer, run
 from bertline.testing.tiny import VOCABULARY, tiny_tokenizer, write_tiny_bundle
 from bertline.text import Reader, Truncation
@@ -55,6 +54,10 @@ class Asked:
             for frame in self._frames.feed(data):
                 yield Reply.unpack(frame)
 
+    def ping(self) -> bytes:
+        self._connection.sendall(PING)
+        return self._connection.recv(1 << 16)
+
     def next(self) -> Reply:
         return next(self._replies)
 
@@ -82,14 +85,16 @@ def asked(bundle: Path) -> Iterator[Asked]:
 
 def test_rows_are_those_of_the_bundles_own_predictor_and_embedder(asked: Asked, bundle: Path) -> None:
     batch = batch_of("a film", "is it so ? it is !")
-    replies = asked.ask(
-        Order(1, Op.CLASSIFY, batch), Order(2, Op.EMBED, batch), Order(3, Op.HIDDEN, batch), Order(4, Op.PING, EMPTY)
-    )
+    replies = asked.ask(Order(1, "logits", batch), Order(2, "embedding", batch), Order(3, "states", batch))
     assert {reply.status for reply in replies.values()} == {Status.DONE}
-    embedder = load_embedder(bundle, lanes=1)
-    expected = [load_predictor(bundle, lanes=1).logits(batch), embedder.embeddings(batch), embedder.hidden(batch)]
-    for number, rows in enumerate(expected, 1):
-        assert replies[number].values == pytest.approx(rows.reshape(2, -1), abs=1e-6)
+    full = load_predictor(bundle, lanes=1, output="embedding")
+    expected = [load_predictor(bundle, lanes=1), full, full]
+    for number, (network, output) in enumerate(zip(expected, ("logits", "embedding", "states"), strict=True), 1):
+        array = network.compute(batch, output)
+        found = replies[number].values
+        assert found is not None
+        assert found.shape == array.shape
+        np.testing.assert_allclose(found, array, atol=1e-6, rtol=0)
         assert replies[number].seconds > 0
 
 
@@ -103,13 +108,26 @@ def test_a_batch_takes_no_longer_than_the_longest_text_alone(
     assert worker.batch_tokens(engine, bound, longest) == expected
 
 
+def test_a_ping_comes_back(asked: Asked) -> None:
+    assert asked.ping() == PING
+
+
+def test_an_output_that_the_bundle_does_not_have_is_refused_by_name(bundle: Path) -> None:
+    computer = Computer(bundle, "fp32", 1)
+    for output in ("tags", "colours"):
+        with pytest.raises(BundleError, match=f"^tiny has no output {output}: it has logits$"):
+            computer.compute(output, batch_of("a"), alone=True)
+    with pytest.raises(BundleError, match=r"^tiny has no output attentions: it has logits, embedding, states$"):
+        computer.compute("attentions", batch_of("a"), alone=True)
+
+
 def test_what_bounds_a_batch_is_told_to_the_server(bundle: Path) -> None:
     assert Computer(bundle, "fp32", 1).started.batch_tokens == worker.LEAST_BATCH_TOKENS
 
 
 def test_a_batch_that_cannot_be_computed_is_said_and_the_next_one_is_computed(asked: Asked, bundle: Path) -> None:
     beyond = pad([[2, len(VOCABULARY) + 3, 3]], 0)
-    replies = asked.ask(Order(7, Op.CLASSIFY, beyond), Order(8, Op.CLASSIFY, batch_of("a film")))
+    replies = asked.ask(Order(7, "logits", beyond), Order(8, "logits", batch_of("a film")))
     assert (replies[7].status, replies[8].status) == (Status.FAILED, Status.DONE)
     assert replies[7].text.startswith("the network fails at it (")
     assert str(bundle.parent) not in replies[7].text
@@ -136,7 +154,7 @@ def test_what_the_process_says_first_comes_back_from_json() -> None:
 
 
 def raising(error: Exception, cause: Exception | None = None) -> Callable[..., Any]:
-    def compute(op: Op, batch: Batch, *, alone: bool) -> np.ndarray[Any, Any]:
+    def compute(output: str, batch: Batch, *, alone: bool) -> np.ndarray[Any, Any]:
         raise error from cause
 
     return compute
@@ -160,7 +178,7 @@ def raising(error: Exception, cause: Exception | None = None) -> Callable[..., A
 def test_an_error_is_the_reply_without_what_a_library_said(
     error: Exception, cause: Exception | None, status: Status, told: str
 ) -> None:
-    reply = answer(raising(error, cause), Order(5, Op.CLASSIFY, batch_of("secret film")))
+    reply = answer(raising(error, cause), Order(5, "logits", batch_of("secret film")))
     assert (reply.number, reply.status, reply.text, reply.values) == (5, status, told, None)
 
 
@@ -173,13 +191,13 @@ def test_embeddings_that_cannot_be_had_are_refused_each_time_without_a_path_and_
         loads.append(directory)
         raise BundleError(f"{directory} has no embedding.onnx")
 
-    monkeypatch.setattr(worker, "load_embedder", refuse)
     computer = Computer(bundle, None, 1)
-    for op in (Op.EMBED, Op.HIDDEN):
+    monkeypatch.setattr(worker, "load_predictor", refuse)
+    for output in ("embedding", "states"):
         with pytest.raises(BertlineError, match=r"^tiny has no embedding\.onnx$"):
-            computer.compute(op, batch_of("a"), alone=True)
+            computer.compute(output, batch_of("a"), alone=True)
     assert loads == [bundle]
-    assert computer.compute(Op.CLASSIFY, batch_of("a"), alone=True).shape == (1, 3)
+    assert computer.compute("logits", batch_of("a"), alone=True).shape == (1, 3)
 
 
 def test_an_engine_that_was_left_out_is_in_what_it_says_first(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +223,7 @@ def test_the_process_ends_when_nobody_is_on_the_other_side(bundle: Path) -> None
             assert Started.parse(one.next().text).error is None
             process.terminate()  # signals are the server's business
             process.send_signal(2)
-            assert one.ask(Order(1, Op.CLASSIFY, batch_of("a film")))[1].status is Status.DONE
+            assert one.ask(Order(1, "logits", batch_of("a film")))[1].status is Status.DONE
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, "")
 
@@ -216,4 +234,4 @@ def test_embeddings_of_another_version_than_the_one_that_classifies_are_refused(
     computer = Computer(target, None, 1)
     write_tiny_bundle(target, engine=True, seed=1, overwrite=True)
     with pytest.raises(BundleError, match=r"^tiny was replaced while it was served: load it anew$"):
-        computer.compute(Op.EMBED, pad([[2, 7, 3]], pad_id=0), alone=True)
+        computer.compute("embedding", pad([[2, 7, 3]], pad_id=0), alone=True)

@@ -21,19 +21,18 @@ from bertline.service.edge.raw_response import raw_response
 from bertline.service.problems import status_of
 from bertline.serving.problems import Problem
 from bertline.serving.queue import bucket
-from bertline.serving.wire import Op
 
 if TYPE_CHECKING:
     from bertline.serving.serving import Serving
 
 log = logging.getLogger(__name__)
 
-ASKS: Mapping[bytes, Op] = {
-    b"/v1/predict": Op.CLASSIFY,
-    b"/predict": Op.CLASSIFY,
-    b"/classify": Op.CLASSIFY,
-    b"/embed": Op.EMBED,
-    b"/v1/embeddings": Op.EMBED,
+ASKS: Mapping[bytes, str] = {
+    b"/v1/predict": "logits",
+    b"/predict": "logits",
+    b"/classify": "logits",
+    b"/embed": "embedding",
+    b"/v1/embeddings": "embedding",
 }
 SAME_S = 0.005  # for which what was found about a queue is taken to hold
 # English has 4 to 5 in JSON: a request is taken for shorter than it is, and looked at when in doubt.
@@ -54,7 +53,7 @@ class Shedding:
 
     def __init__(self, serving: Serving, refuse: Callable[[Scope, Problem], Response], strip: str = "") -> None:
         self._serving, self._refuse, self._strip = serving, refuse, strip.encode()
-        self._found: dict[tuple[Op, int], Problem | None] = {}
+        self._found: dict[tuple[str, int], Problem | None] = {}
         self._found_s = 0.0
         self._written: dict[tuple[bytes, str, int], tuple[bytes, bytes]] = {}
         self._tally = Tally(log, "the queue is full: %d requests were rejected before their body was read")
@@ -65,11 +64,11 @@ class Shedding:
         Pages of another origin (CORS), large bodies and bodies of unknown size take the long way.
         """
         path = path.removeprefix(self._strip)
-        op = ASKS.get(path) if method == b"POST" else None
-        if op is None:
+        output = ASKS.get(path) if method == b"POST" else None
+        if output is None:
             return None
         size, named = _plain(headers)
-        problem = self._problem(op, size) if size is not None else None
+        problem = self._problem(output, size) if size is not None else None
         if problem is None:
             return None
         self._tally.add()
@@ -81,23 +80,23 @@ class Shedding:
         head, body = self._bytes(path, problem)
         return b"%sx-request-id: %s\r\n\r\n%s" % (head, request_id(named), body)
 
-    def _problem(self, op: Op, size: int) -> Problem | None:
+    def _problem(self, output: str, size: int) -> Problem | None:
         now_s = time.monotonic()
         if now_s - self._found_s > SAME_S:
             self._found.clear()
             self._found_s = now_s
         tokens = size // BYTES_PER_TOKEN
-        key = op, bucket(tokens)
+        key = output, bucket(tokens)
         if key not in self._found:
-            self._found[key] = self._look(op, tokens)
+            self._found[key] = self._look(output, tokens)
         return self._found[key]
 
-    def _look(self, op: Op, tokens: int) -> Problem | None:
+    def _look(self, output: str, tokens: int) -> Problem | None:
         """The shortest wait that any of the models would have a client told; None while one has room."""
         if not self._serving.ready:
             return None
         scheduler = self._serving.scheduler
-        refusals = [scheduler.refusal(version.line(op), tokens) for version in self._serving.models]
+        refusals = [scheduler.refusal(version.line(output), tokens) for version in self._serving.models]
         found = [one for one in refusals if one]
         return min(found, key=_again_s) if found and len(found) == len(refusals) else None
 

@@ -177,7 +177,7 @@ async def predict(name: str, request: Request, serving: ServingNow, deadline_s: 
     version = serving.models.named(name, None)
     asked = parsed(Instances, await request.json())
     texts = [_text(one, place) for place, one in enumerate(asked.instances)]
-    answered = await serving.classify(version, texts, deadline_s=deadline_s, field="instances")
+    answered = await serving.compute(version, texts, "logits", deadline_s=deadline_s, field="instances")
     rows, labels = answered.probabilities(), version.labels
     if asked.parameters and asked.parameters.return_probabilities:
         predictions: list[Any] = [dict(zip(labels, row, strict=True)) for row in rows]

@@ -220,8 +220,13 @@ async def embeddings(request: Request, serving: ServingNow, deadline_s: Deadline
     policy, max_tokens = asked.reading()
     version = serving.models.named(asked.model)
     texts = _texts(asked.input, version, serving)
-    answered = await serving.embed(
-        *(version, texts), deadline_s=deadline_s, policy=policy, max_tokens=max_tokens, field="input", blank="answer"
+    answered = await serving.compute(
+        *(version, texts, "embedding"),
+        deadline_s=deadline_s,
+        policy=policy,
+        max_tokens=max_tokens,
+        field="input",
+        blank="answer",
     )
     _note_blank(texts, answered)
     rows = _shortened(np.stack(answered.rows).astype(np.float64), asked.dimensions)
@@ -259,8 +264,8 @@ async def classify(request: Request, serving: ServingNow, deadline_s: DeadlineNo
     policy, max_tokens = asked.reading()
     version = serving.models.named(asked.model)
     texts = _texts(asked.input, version, serving)
-    answered = await serving.classify(
-        version, texts, deadline_s=deadline_s, policy=policy, max_tokens=max_tokens, field="input"
+    answered = await serving.compute(
+        version, texts, "logits", deadline_s=deadline_s, policy=policy, max_tokens=max_tokens, field="input"
     )
     logits = asked.use_activation is False
     rows = [row.tolist() for row in answered.rows] if logits else answered.probabilities(calibrated=False)

@@ -71,9 +71,10 @@ async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow)
     inputs, parameters = await _read(request, FORMATS.get(kind), serving.settings.max_batch_texts)
     texts = [inputs] if isinstance(inputs, str) else inputs
     by_line = kind == LINES
-    answered = await serving.classify(
+    answered = await serving.compute(
         version,
         texts,
+        "logits",
         deadline_s=deadline_s,
         policy=parameters.policy,
         max_tokens=parameters.max_tokens,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bertline.data.batching import pad
-from bertline.inference.embed import load_embedder
+from bertline.inference import load_predictor
 from bertline.inference.torch_backend import TorchBackend
 from bertline.testing.tiny import tiny_tokenizer
 from bertline.text import Reader, Truncation
@@ -29,9 +29,9 @@ def test_teacher_and_student_embed_each_with_its_own_encoder(model: Path, table:
     batch = pad([one.piece.ids for one in Reader(tiny_tokenizer(), Truncation(32)).read(TEXTS)], 0)
     found = []
     for bundle in (teacher, student):
-        embedder = load_embedder(bundle, verify=True)
+        embedder = load_predictor(bundle, verify=True, output="embedding")
         assert embedder.engine == "onnx"
-        expected = TorchBackend(bundle, device="cpu").embeddings(batch)
-        np.testing.assert_allclose(embedder.embeddings(batch), expected, atol=1e-5, rtol=0)
+        expected = TorchBackend(bundle, device="cpu").compute(batch, "embedding")
+        np.testing.assert_allclose(embedder.compute(batch, "embedding"), expected, atol=1e-5, rtol=0)
         found.append(expected)
     assert np.abs(found[0] - found[1]).max() > 0.1

@@ -109,8 +109,8 @@ async def classify(
     began_s = perf_counter()
     how = asked.parameters or PipelineParameters()
     texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
-    answered = await serving.classify(
-        version, texts, deadline_s=deadline_s, policy=how.policy, max_tokens=how.max_tokens, field="inputs"
+    answered = await serving.compute(
+        version, texts, "logits", deadline_s=deadline_s, policy=how.policy, max_tokens=how.max_tokens, field="inputs"
     )
     found = [listed(version.labels, one)[: how.top_k] for one in scores(answered, how.function_to_apply)]
     return answer(to_json(found), answered, sum(map(len, texts)), began_s)

@@ -271,9 +271,8 @@ async def _infer(version: Version, request: Request, serving: Serving, deadline_
     texts = texts_of(asked.inputs, rest, serving.settings.max_batch_texts)
     deadline_s = _earlier(deadline_s, parameters.get("timeout"))
     answers: dict[str, Answered] = {}
-    for name, ask in (("classify", serving.classify), ("embed", serving.embed)):
-        if any((one.name == "embedding") == (name == "embed") for one in outputs):
-            answers[name] = await ask(version, texts, deadline_s=deadline_s, field="inputs[0].data")
+    for name in dict.fromkeys(_computed(one) for one in outputs):
+        answers[name] = await serving.compute(version, texts, name, deadline_s=deadline_s, field="inputs[0].data")
     binary = parameters.get("binary_data_output") is True
     head: dict[str, Any] = {"model_name": version.name, "model_version": version.version}
     if asked.id is not None:
@@ -283,6 +282,11 @@ async def _infer(version: Version, request: Request, serving: Serving, deadline_
     if length is None:
         return Response(body, media_type="application/json", headers=headers)
     return Response(body, media_type=BINARY, headers={**headers, LENGTH_HEADER: str(length)})
+
+
+def _computed(output: AskedOutput) -> str:
+    """The network's output that it is made of."""
+    return "embedding" if output.name == "embedding" else "logits"
 
 
 def _outputs(asked: InferRequest, labels: int) -> list[AskedOutput]:
@@ -327,8 +331,8 @@ def _tensor(output: AskedOutput, answers: dict[str, Answered], binary: bool) -> 
     parameters = output.parameters or {}
     binary = parameters.get("binary_data", binary) is True
     if output.name == "embedding":
-        return OutputTensor(output.name, np.stack(answers["embed"].rows).astype(np.float32), binary)
-    answered = answers["classify"]
+        return OutputTensor(output.name, np.stack(answers["embedding"].rows).astype(np.float32), binary)
+    answered = answers["logits"]
     labels = np.array(answered.version.labels, dtype=np.object_)
     values = np.stack(answered.rows) if output.name == "logits" else np.array(answered.probabilities())
     if output.name == "label":

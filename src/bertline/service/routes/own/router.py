@@ -54,7 +54,9 @@ async def predict(asked: PredictRequest, serving: ServingNow, deadline_s: Deadli
     """
     field, texts = asked.named_texts()
     version = serving.models.named(asked.model)
-    answered = await serving.classify(version, texts, deadline_s=deadline_s, policy=asked.truncation, field=field)
+    answered = await serving.compute(
+        version, texts, "logits", deadline_s=deadline_s, policy=asked.truncation, field=field
+    )
     body = PredictResponse(
         model=ModelReference(name=version.name, version=version.version),
         predictions=predictions_of(answered, asked.top_k),

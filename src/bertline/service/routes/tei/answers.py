@@ -12,13 +12,12 @@ from jaxtyping import Float
 from pydantic_core import to_json
 from starlette.responses import JSONResponse, Response
 
-from bertline.inference.embed import normalised
 from bertline.service.problems import STATUS, ErrorBody
 from bertline.service.routes.context import answer_headers, dialect
 from bertline.service.routes.tei.schema import ErrorType, TeiError, TeiScore
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Answered
-from bertline.statistics.activation import Activation
+from bertline.statistics.activation import Activation, normalised
 
 Function = Activation | Literal["none"]
 EmbeddingRows = Float[np.ndarray[Any, Any], "texts hidden"]
@@ -103,7 +102,7 @@ def scores(answered: Answered, function: Function | None) -> list[list[float]]:
     """Of each text, each label's, in the model's order: what HF's servers give for the checkpoint, not calibrated.
 
     Args:
-        answered: of ``Serving.classify``.
+        answered: of ``Serving.compute``, its logits.
         function: from logits to scores; None is the checkpoint's.
     """
     if function == "none":

@@ -65,7 +65,9 @@ async def predict(
     """All labels, the most probable first: a list for one text, a list of lists for a batch."""
     began_s = perf_counter()
     texts, single = predict_texts(asked.inputs)
-    answered = await serving.classify(version, texts, deadline_s=deadline_s, policy=asked.policy, field="inputs")
+    answered = await serving.compute(
+        version, texts, "logits", deadline_s=deadline_s, policy=asked.policy, field="inputs"
+    )
     found = [listed(version.labels, one) for one in scores(answered, "none" if asked.raw_scores else None)]
     return answer(to_json(found[0] if single else found), answered, sum(map(len, texts)), began_s)
 
@@ -79,7 +81,9 @@ async def embed(
     no_prompts(asked.prompt_name)
     batch = as_batch(asked.inputs)
     texts = await texts_of(batch, version, settings)
-    answered = await serving.embed(version, texts, deadline_s=deadline_s, policy=asked.policy, field="inputs")
+    answered = await serving.compute(
+        version, texts, "embedding", deadline_s=deadline_s, policy=asked.policy, field="inputs"
+    )
     rows = shortened(np.stack(answered.rows), asked.dimensions, normalise=asked.normalize is not False)
     return answer(await vectors_json(rows), answered, sum(map(len, batch)), began_s)
 
@@ -108,7 +112,9 @@ async def embed_all(
             "send them in several requests.",
             "inputs",
         )
-    answered = await serving.hidden(version, texts, deadline_s=deadline_s, policy=asked.policy, field="inputs")
+    answered = await serving.compute(
+        version, texts, "states", deadline_s=deadline_s, policy=asked.policy, field="inputs"
+    )
     return answer(await vectors_json(answered.rows), answered, sum(map(len, batch)), began_s)
 
 
@@ -130,8 +136,8 @@ async def similarity(
     check_texts(asked.inputs.sentences, settings, "inputs.sentences")
     texts = [asked.inputs.source_sentence, *asked.inputs.sentences]
     names = ["inputs.source_sentence", *(f"inputs.sentences[{place}]" for place in range(len(texts) - 1))]
-    answered = await serving.embed(
-        version, texts, deadline_s=deadline_s, policy=how.policy, field="inputs", names=names
+    answered = await serving.compute(
+        version, texts, "embedding", deadline_s=deadline_s, policy=how.policy, field="inputs", names=names
     )
     return answer(to_json(cosines(np.stack(answered.rows))), answered, sum(map(len, texts)), began_s)
 
