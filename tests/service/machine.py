@@ -11,6 +11,7 @@ from bertline.data.batching import Batch
 from bertline.serving.process import ComputeFailed, NoMemory, WorkerLost
 from bertline.serving.scheduler import BatchRecord, Computed, Line, Scheduler, Station
 from bertline.serving.wire import Reply, Status
+from bertline.text import Piece
 
 POISON, KILLER, RIDDLE = 901, 902, 903  # ids that cannot be computed, that end the process, that find a mistake of ours
 PACE = 1000.0  # padded tokens/s of a lane
@@ -107,7 +108,9 @@ class Machine:
     ) -> asyncio.Task[Computed]:
         """A request that is on its way."""
         deadline_s = asyncio.get_running_loop().time() + timeout_s
-        return asyncio.create_task(self.scheduler.compute(line or self.lines[model], texts, deadline_s))
+        return asyncio.create_task(
+            self.scheduler.compute(line or self.lines[model], [Piece([*text]) for text in texts], deadline_s)
+        )
 
 
 def right(computed: Computed, *texts: Sequence[int]) -> bool:

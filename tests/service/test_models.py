@@ -35,7 +35,7 @@ def told(
 
 
 async def ask(serving: Serving, text: str = "good", name: str = "reviews") -> Answered:
-    return await serving.classify(serving.models.named(name), [text], deadline_s=serving.deadline_s(None))
+    return await serving.compute(serving.models.named(name), [text], "logits", deadline_s=serving.deadline_s(None))
 
 
 async def until(holds: Callable[[], bool]) -> None:

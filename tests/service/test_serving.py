@@ -107,9 +107,10 @@ def test_errors_are_in_the_words_of_the_request(
     texts: list[str], policy: Any, max_tokens: int | None, message: str
 ) -> None:
     async def story(serving: Serving) -> None:
-        asked = serving.classify(
+        asked = serving.compute(
             serving.models.named("reviews"),
             texts,
+            "logits",
             deadline_s=in_time(serving),
             policy=policy,
             max_tokens=max_tokens,
@@ -154,7 +155,7 @@ def test_a_deadline_is_of_the_header_or_of_the_settings() -> None:
 def test_a_text_too_large_for_the_memory_in_company_is_computed_alone() -> None:
     async def story(serving: Serving) -> None:
         texts = ["good", "bad", "huge", "so"]
-        found = await serving.classify(serving.models.named(None), texts, deadline_s=in_time(serving))
+        found = await serving.compute(serving.models.named(None), texts, "logits", deadline_s=in_time(serving))
         assert [row.argmax() for row in found.rows] == [1, 0, 0, 0]
 
     told(story)

@@ -13,7 +13,7 @@ TOKENS = 64
 
 def costs(seconds: float = 0.01, output: str = "logits") -> Costs:
     found = Costs()
-    found.learn(op, TOKENS, seconds, alone=False)
+    found.learn(output, TOKENS, seconds, alone=False)
     return found
 
 
@@ -47,7 +47,7 @@ class Story:
 
     def send(self, number: int = 1, output: str = "logits", tokens: int = TOKENS, *, alone: bool = False) -> float:
         """Give it a batch."""
-        self.watch.sent(number, op, tokens, self.now_s, alone=alone)
+        self.watch.sent(number, output, tokens, self.now_s, alone=alone)
         return self.now_s
 
 

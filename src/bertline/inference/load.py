@@ -82,6 +82,8 @@ def load_predictor(
                 raise
             continue
         if bundle.is_current():
+            for sentence in loader.left_out:  # not before: of a bundle that was being replaced it may be wrong
+                warnings.warn(EngineWarning(sentence), stacklevel=2)
             return predictor
     raise BundleError(f"{directory} is being replaced again and again: wait until its writer is done")
 
@@ -92,6 +94,7 @@ class _Loader:
         self.tokenizer = Tokenizer.from_bundle(bundle.path)
         self.engines = {one.name: one for one in bundle.manifest.engines}
         self.probing = Probing(bundle, self.tokenizer)
+        self.left_out: list[str] = []  # what cannot be used here, and why
 
     def predictor(self, wanted: str | None, batch_tokens: int | None) -> TextClassifier:
         refused: list[str] = []
@@ -104,8 +107,7 @@ class _Loader:
                     raise (BundleError(str(error)) if isinstance(error, _Missing) else error) from None
                 refused.append(f"the engine {name} of {self.bundle.path} is not used: {error}")
                 continue
-            for sentence in refused:
-                warnings.warn(EngineWarning(f"{sentence}; {name} answers instead"), stacklevel=3)
+            self.left_out = [f"{sentence}; {name} answers instead" for sentence in refused]
             return predictor
         raise BundleError("; ".join(refused))
 
@@ -121,7 +123,7 @@ class _Loader:
         except _Missing:
             raise refused or BundleError(self._neither()) from None
         if refused is not None:
-            warnings.warn(EngineWarning(f"{refused}; torch embeds instead"), stacklevel=3)
+            self.left_out = [f"{refused}; torch embeds instead"]
         return self._composed(TORCH, backend, batch_tokens or BATCH_TOKENS)
 
     def _neither(self) -> str:

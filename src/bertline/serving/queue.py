@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from bertline.text import Piece
 
 SHARE = 0.25  # of the machine, at which a request is reckoned with
 LONGEST_PADDING = 1.25  # padded tokens per real one, from which on a text is left for another batch
@@ -28,7 +30,7 @@ class Waiting(Generic[Sender]):
     """One text in the queue.
 
     Attributes:
-        ids: as the network reads them, [CLS] and [SEP] included.
+        piece: what the network reads.
         turn_s: when it would be done (module docstring), on the caller's clock.
         deadline_s: when its answer is of no use any more, on the same clock.
         sender: whoever waits for the answer.
@@ -39,7 +41,7 @@ class Waiting(Generic[Sender]):
         queued: it is in the queue, and neither computed nor dropped.
     """
 
-    ids: Sequence[int]
+    piece: Piece
     turn_s: float
     deadline_s: float
     sender: Sender
@@ -52,7 +54,7 @@ class Waiting(Generic[Sender]):
     @property
     def tokens(self) -> int:
         """Its length."""
-        return len(self.ids)
+        return len(self.piece.ids)
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ from bertline.serving.problems import Code, Problem
 from bertline.serving.process import ComputeFailed, Computes, NoMemory, WorkerLost
 from bertline.serving.queue import TokenQueue, Waiting, turns
 from bertline.serving.wire import Reply
+from bertline.text import Piece
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class TextProblem(Problem):
     """One of a request's texts cannot be computed.
 
     Attributes:
-        place: of its ids among the sequences that were asked for.
+        place: among the pieces of the request.
     """
 
     def __init__(self, code: Code, place: int, why: str, *, headers: Mapping[str, str] | None = None) -> None:
@@ -168,12 +169,12 @@ class Scheduler:
         (turn_s,) = turns(asyncio.get_running_loop().time(), [tokens], line.tokens_per_s)
         return self._overload(line, turn_s, turn_s)[0]
 
-    async def compute(self, line: Line, sequences: Sequence[Sequence[int]], deadline_s: float) -> Computed:
-        """One array of the line's output per sequence of ids.
+    async def compute(self, line: Line, pieces: Sequence[Piece], deadline_s: float) -> Computed:
+        """One array of the line's output per piece.
 
         Args:
             line: of the model.
-            sequences: texts as the network reads them.
+            pieces: of the request's texts.
             deadline_s: on the event loop's clock; texts are not computed after it.
 
         Raises:
@@ -184,9 +185,9 @@ class Scheduler:
         now_s = loop.time()
         if line.station.closed:
             raise _closed()
-        job = Job(loop.create_future(), [None] * len(sequences), len(sequences), origin=ORIGIN.get())
-        each = zip(sequences, turns(now_s, map(len, sequences), line.tokens_per_s), strict=True)
-        texts = [Waiting(ids, turn_s, deadline_s, job, place, now_s) for place, (ids, turn_s) in enumerate(each)]
+        job = Job(loop.create_future(), [None] * len(pieces), len(pieces), origin=ORIGIN.get())
+        each = zip(pieces, turns(now_s, (len(one.ids) for one in pieces), line.tokens_per_s), strict=True)
+        texts = [Waiting(piece, turn_s, deadline_s, job, place, now_s) for place, (piece, turn_s) in enumerate(each)]
         self._admit(line, texts, now_s)
         self._wake(line)
         for text in texts:
@@ -296,7 +297,7 @@ class Scheduler:
     async def _run(self, line: Line, texts: list[Waiting[Job]], alone: bool) -> None:
         loop = asyncio.get_running_loop()
         began_s, spent_s = loop.time(), None
-        batch = pad([text.ids for text in texts], line.pad_id)
+        batch = pad([text.piece.ids for text in texts], line.pad_id, [text.piece.segments for text in texts])
         worker = line.station.worker
         try:
             if worker is None:

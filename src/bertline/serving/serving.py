@@ -249,8 +249,8 @@ class Serving:
         began_s = perf_counter()
         readings = await self._read(version, texts, how)
         tokenise_s = perf_counter() - began_s
-        pieces = [piece.ids for reading in readings for piece in reading.pieces]
-        tokens = sum(map(len, pieces))
+        pieces = [piece for reading in readings for piece in reading.pieces]
+        tokens = sum(len(piece.ids) for piece in pieces)
         if tokens > self.settings.max_request_tokens:
             raise Problem(
                 Code.TOO_MANY_TOKENS,

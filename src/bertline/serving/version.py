@@ -191,7 +191,7 @@ class Version:
         for text in WARM_UP_TEXTS:
             (reading,) = await self.reader.read([text], Truncation(self.max_tokens, self.truncation))
             try:
-                await self._scheduler.compute(line, [reading.piece.ids], deadline_s)
+                await self._scheduler.compute(line, reading.pieces, deadline_s)
             except Problem as problem:
                 raise BundleError(f"{self.name} cannot answer: {problem.message}") from None
         self._scheduler.pump()

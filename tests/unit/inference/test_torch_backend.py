@@ -141,7 +141,9 @@ def test_the_encoder_is_told_when_no_text_is_padded(
 ) -> None:
     told, forward = [], Encoder.forward
     monkeypatch.setattr(
-        Encoder, "forward", lambda self, ids, attend, **more: told.append(attend is None) or forward(self, ids, attend, **more)
+        Encoder,
+        "forward",
+        lambda self, ids, attend, **more: told.append(attend is None) or forward(self, ids, attend, **more),
     )
     TorchBackend(bundle, device="cpu").compute(random_batch(padded=padded))
     assert told == [not padded]

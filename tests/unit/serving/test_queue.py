@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertline.serving.queue import LONGEST_PADDING, SHARE, TokenQueue, Waiting, bucket, turns
+from bertline.text import Piece
 
 FOREVER = 1e9
 LENGTHS = st.integers(2, 512)
@@ -16,7 +17,7 @@ PACE = 1000.0  # tokens/s
 
 
 def waiting(length: int, turn_s: float = 0.0, sender: str = "", deadline_s: float = FOREVER) -> Waiting[str]:
-    return Waiting([1] * length, turn_s, deadline_s, sender, 0, 0.0)
+    return Waiting(Piece([1] * length), turn_s, deadline_s, sender, 0, 0.0)
 
 
 def queue_of(texts: Sequence[Waiting[str]]) -> TokenQueue[str]:
