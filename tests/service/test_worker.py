@@ -64,7 +64,7 @@ def test_rows_many_at_a_time_and_a_batch_that_fails_among_them(bundle: Path, bat
         failed = found.pop(20)
         assert type(failed) is ComputeFailed
         assert str(failed).startswith("the network fails at it (")
-        expected = load_predictor(bundle, lanes=1).logits(batch)
+        expected = load_predictor(bundle, lanes=1).compute(batch)
         rows = [reply.values for reply in found if not isinstance(reply, BaseException)]
         assert len(rows) == 40
         assert all(np.allclose(values, expected, atol=1e-6) for values in rows if values is not None)
