@@ -40,7 +40,7 @@ def guarded() -> Iterator[Guard]:
 
 def asking(guarded: Guard, origins: tuple[str, ...] = (SHOP,), *, credentials: bool = False) -> TestClient:
     settings = EdgeSettings(cors_origins=origins, cors_credentials=credentials)
-    return TestClient(CORSMiddleware(guarded, **options(settings)))
+    return TestClient(CORSMiddleware(guarded, **options(settings.cors_origins, credentials=settings.cors_credentials)))
 
 
 def allowed(answer: httpx.Response) -> str | None:

@@ -17,7 +17,8 @@ from bertline.errors import SettingsError
 from bertline.service.limits.buckets import DAY_US, MINUTE_US, Account, Charge, Return, charged, returned
 from bertline.service.limits.grouped import Grouped
 from bertline.service.limits.in_memory import InMemory
-from bertline.service.limits.store import CounterStore, Outage, open_store
+from bertline.service.limits.store import CounterStore, Outage
+from bertline.service.limits.stores import open_store
 from tests.service.limited import demand, keep
 from tests.service.postgres import cluster, new_database, postgres_url
 from tests.service.redis_server import redis_server

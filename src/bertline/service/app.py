@@ -110,7 +110,9 @@ def _add_outer(app: FastAPI, serving: Serving, perimeter: Perimeter) -> None:
     app.add_middleware(Guard, tokens=perimeter.tokens, keys=perimeter.keys, refuse=REFUSE, failed=measuring.turned_away)
     app.add_middleware(UnexpectedErrors)
     if settings.edge.cors_origins:
-        app.add_middleware(CORSMiddleware, **cors.options(settings.edge))
+        app.add_middleware(
+            CORSMiddleware, **cors.options(settings.edge.cors_origins, credentials=settings.edge.cors_credentials)
+        )
     if perimeter.hosts:
         app.add_middleware(Hosts, allowed=perimeter.hosts, refuse=REFUSE)
     app.add_middleware(Closing, draining=lambda: serving.draining)

@@ -15,7 +15,8 @@ from typing import NamedTuple, Self
 from bertline.service.limits.buckets import MICRO, Account, Charge, Return
 from bertline.service.limits.headers import Fields, Standing, Wait, fields, policies, standings, waits
 from bertline.service.limits.settings import ClientLimits, LimitSettings
-from bertline.service.limits.store import CounterStore, Outage, open_store
+from bertline.service.limits.store import CounterStore, Outage
+from bertline.service.limits.stores import open_store
 from bertline.serving.problems import Code, Problem
 
 FOR_NOTHING = (429, 500, 503)  # answers to requests that brought their client nothing; not 504, whose time it sets
