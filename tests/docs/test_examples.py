@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from bertline.bundle import load
+from bertline.data.entities import Entity
+from bertline.data.tagged import read_tagged
 from bertline.testing.tiny import write_tiny_bundle
-from examples import demo, reuters, rotten_tomatoes
+from examples import demo, reuters, rotten_tomatoes, wnut16
 from examples.tables import packaged_file, write_table
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,19 @@ def test_reuters_r8_has_the_official_split(tmp_path: Path) -> None:
     for part, counts in R8.items():
         assert Counter(label for _, label in read(tmp_path / f"r8-{part}.csv")) == counts
     assert read(tmp_path / "r8-test.csv")[0][0].startswith("asian exporters fear damage")
+
+
+def test_wnut16_are_2394_tweets_with_entities_of_ten_types(tmp_path: Path) -> None:
+    assert wnut16.prepare(tmp_path / "new") == {"train": 1916, "test": 478}
+    train, test = (read_tagged(tmp_path / "new" / f"wnut16-{part}.conll") for part in ("train", "test"))
+    assert (len(train.texts), len(test.texts), train.skipped, test.skipped) == (1916, 478, {}, {})
+    assert len(train.types) == 10
+    assert [sum(len(one.entities) for one in part.texts) for part in (train, test)] == [1204, 292]
+    first = train.texts[0]
+    assert first.text.startswith(
+        "@paulwalk It 's the view from where I 'm living for two weeks . Empire State Building ="
+    )
+    assert first.entities == (Entity(64, 85, "facility"), Entity(88, 91, "facility"))
 
 
 def test_an_absent_package_is_named_with_the_command_that_installs_it() -> None:

@@ -42,7 +42,7 @@ def predict(
     target: Annotated[str, typer.Option("--output", "-o", help="Table to write; - is standard output.")] = STANDARD,
     format: Annotated[
         str | None,
-        typer.Option(help="csv, tsv, jsonl or parquet: of --input, and of --output if its name says none."),
+        typer.Option(help="csv, tsv, jsonl, parquet or conll: of --input, and of --output if its name says none."),
     ] = None,
     text_column: Annotated[
         str | None, typer.Option(help="Column of --input with the text; without it, found by its name.")

@@ -16,7 +16,7 @@ from bertline.cli.predict_added import AddedColumns
 from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
 from bertline.cli.predict_texts import Reads
 from bertline.data.columns import TEXT_NAMES, find_column, hint_of, shortened, string_fault
-from bertline.data.formats import STANDARD, Format, format_of, is_gzip_name, name_of
+from bertline.data.formats import STANDARD, Format, format_of, is_gzip_name, name_of, output_format_of
 from bertline.data.names import canonical
 from bertline.data.outline import Outline
 from bertline.data.rows import BadRow, BadRows, Row
@@ -61,15 +61,15 @@ class Table:
 
     @property
     def output_format(self) -> Format:
-        """What the output's name says, else the input's format."""
+        """The format that the output's name says, otherwise the input's; JSON lines where the input is CoNLL."""
         if self.target == STANDARD:
-            return self.input_format
+            return "jsonl" if self.input_format == "conll" else self.input_format
         try:
-            return format_of(self.target)
+            return output_format_of(self.target)
         except DataError:
             if self.format is None:
                 raise
-            return format_of(self.target, self.format)
+            return output_format_of(self.target, self.format)
 
     @property
     def replaces_a_file(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Literal, cast, get_args
 
 from bertline.errors import DataError, SettingsError
 
-Format = Literal["csv", "tsv", "jsonl", "parquet"]
+Format = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
 Location = str | os.PathLike[str]  # of a table: a path, or "-" for standard input or output
 
 STANDARD = "-"
@@ -23,6 +23,10 @@ SUFFIXES: dict[str, Format] = {
     ".ndjson": "jsonl",
     ".json-lines": "jsonl",
     ".parquet": "parquet",
+    ".conll": "conll",
+    ".bio": "conll",
+    ".iob": "conll",
+    ".iob2": "conll",
 }
 
 
@@ -51,6 +55,20 @@ def format_of(location: Location, given: str | None = None) -> Format:
             f"name it {', '.join(SUFFIXES)} (each also with .gz) or pass --format"
         )
     return SUFFIXES[suffixes[-1]]
+
+
+def output_format_of(location: Location, given: str | None = None) -> Format:
+    """The format of a table to write: as for ``format_of``, but CoNLL files are only read.
+
+    Raises:
+        SettingsError: as for ``format_of``.
+        DataError: as for ``format_of``, or the format is CoNLL.
+    """
+    kind = format_of(location, given)
+    if kind == "conll":
+        name = name_of(location, "output")
+        raise DataError(f"{name} cannot be a CoNLL file, which is only read: name it .jsonl or pass --format jsonl")
+    return kind
 
 
 def format_beside(location: Location, given: str | None) -> str | None:

@@ -14,7 +14,12 @@ from bertline.data.rendering import Unwritable, field_of, json_of
 from bertline.data.rows import BadRow, Row, TypedRow, UnreadableTable
 from bertline.errors import DataError
 
-FORMAT_NAMES: Mapping[Format, str] = {"csv": "CSV", "tsv": "TSV", "jsonl": "JSON lines", "parquet": "Parquet"}
+FORMAT_NAMES: Mapping[Format, str] = {
+    "csv": "CSV",
+    "tsv": "TSV",
+    "jsonl": "JSON lines",
+    "parquet": "Parquet",
+}
 
 PASSED_ON: Mapping[Format, type] = {"jsonl": JsonObject, "parquet": TypedRow}  # as they are, to the same format
 

@@ -1,4 +1,4 @@
-"""A table to rows, in constant memory: CSV, TSV, JSON lines or Parquet, plain or gzipped, or standard input.
+"""A table to rows, in constant memory: CSV, TSV, JSON lines, Parquet or CoNLL, plain or gzipped, or standard input.
 
 The seam of the readers and writers: one function in, one function out. Values come as the format has them:
 strings from CSV and TSV, JSON's and Parquet's own types from the others. Whether a text or a label is sound
@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from bertline.data.conll import read_conll
 from bertline.data.decoding import DAMAGED, Bytes, damaged, lines_of, text_of
 from bertline.data.delimited import Header, named, read_delimited, unnamed
 from bertline.data.formats import STANDARD, Location, delimiter_of, format_of, name_of
@@ -48,8 +49,8 @@ def read_rows(
 
     Args:
         source: a path, or ``-`` for standard input. Gzip is recognised by its first bytes, whatever the name.
-        format: csv, tsv, jsonl or parquet; by default what the suffix says, and CSV for ``-``.
-        encoding: of CSV, TSV and JSON lines; where it is UTF-8, UTF-16 and UTF-32 are recognised too.
+        format: csv, tsv, jsonl, parquet or conll; by default what the suffix says, and CSV for ``-``.
+        encoding: of all but Parquet; where it is UTF-8, UTF-16 and UTF-32 are recognised too.
         delimiter: of CSV and TSV, as for ``delimiter_of``; by default what the header says.
         header: whether the first row of CSV and TSV names the columns; else they are ``column_1`` and so on.
         name: of the table in messages, if it is not that of ``source``.
@@ -110,6 +111,8 @@ def _text_rows(
         lines = lines_of(text, name, codec)
         if kind == "jsonl":
             yield from read_json_lines(lines, name, codec)
+        elif kind == "conll":
+            yield from read_conll(lines, codec)
         else:
             yield from read_delimited(lines, name, delimiter, codec, header, usual="\t" if kind == "tsv" else ",")
 

@@ -1,22 +1,16 @@
-"""Texts with entities: CoNLL files, and tables with a column of entities."""
+"""A table to texts with entities; a CoNLL file is such a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
 
 from bertline.data.columns import TEXT_NAMES, find_column, text_fault
-from bertline.data.conll import read_conll
-from bertline.data.decoding import lines_of, text_of
 from bertline.data.entities import ENTITY_NAMES, Entity, row_entities
-from bertline.data.formats import STANDARD, Location, format_of, name_of
+from bertline.data.formats import Location, format_of, name_of
 from bertline.data.rows import BadRow, BadRows, Row
-from bertline.data.table import open_table, read_rows
+from bertline.data.table import read_rows
 from bertline.errors import DataError
-
-CONLL = "conll"
-CONLL_SUFFIXES = (".conll", ".conll03", ".bio", ".iob", ".iob2", ".bioes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +49,9 @@ def read_tagged(
 
     Args:
         source: a path or ``-``.
-        text_column: found by its name when not given; CoNLL files have no column names.
+        text_column: found by its name when not given.
         entities_column: found by its name when not given.
-        format: ``conll``, or as for ``read_rows``; by default taken from the suffix.
+        format: as for ``read_rows``.
         encoding: as for ``read_rows``.
         skip_bad_rows: leave bad rows out and count them in ``TaggedTexts.skipped``, instead of raising.
 
@@ -65,15 +59,9 @@ def read_tagged(
         DataError: the table cannot be read, a column is missing or in doubt, a row is bad, or there are no rows.
     """
     name = name_of(source, "input")
-    if format == CONLL or (format is None and source != STANDARD and _is_conll(source)):
-        rows, place = _conll_rows(source, name, encoding), "line"
-        text_column, entities_column = "text", "entities"
-    else:
-        place = "row" if format_of(source, format) == "parquet" else "line"
-        rows = read_rows(source, format=format, encoding=encoding)
-    bad = BadRows(name, place)
+    bad = BadRows(name, "row" if format_of(source, format) == "parquet" else "line")
     texts: list[TaggedText] = []
-    for row in rows:
+    for row in read_rows(source, format=format, encoding=encoding):
         if isinstance(row, Row) and (text_column is None or entities_column is None):
             columns = tuple(row.values)
             text_column = find_column(name, columns, text_column, TEXT_NAMES, "text")
@@ -88,15 +76,6 @@ def read_tagged(
     if not texts:
         raise DataError(f"{name} has no rows: give texts with their entities")
     return TaggedTexts(name, tuple(texts), dict(bad.counts))
-
-
-def _is_conll(source: Location) -> bool:
-    return PurePath(source).name.lower().removesuffix(".gz").endswith(CONLL_SUFFIXES)
-
-
-def _conll_rows(source: Location, name: str, encoding: str) -> Iterator[Row | BadRow]:
-    with open_table(source, name) as stream, text_of(stream, name, encoding) as (text, codec):
-        yield from read_conll(lines_of(text, name, codec), codec)
 
 
 def _tagged(row: Row, text_column: str, entities_column: str) -> TaggedText | BadRow:

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar, cast
 
-from bertline.data.formats import STANDARD, Location, format_of, is_gzip_name, name_of
+from bertline.data.formats import STANDARD, Location, is_gzip_name, name_of, output_format_of
 from bertline.data.json_values import JsonObject
 from bertline.data.outline import Outline
 from bertline.data.rendering import Unwritable, field_of, json_of
@@ -67,10 +67,10 @@ def open_writer(
             8,192 rows do, and a later row that needs other ones is an error.
 
     Raises:
-        DataError: the target cannot be written, or has no way to hold a value.
+        DataError: the target cannot be written, its format is only read, or it has no way to hold a value.
         SettingsError: an unknown format.
     """
-    name, kind = name_of(target, "output"), format_of(target, format)
+    name, kind = name_of(target, "output"), output_format_of(target, format)
     zipped = is_gzip_name(target)
     if kind == "parquet" and zipped:
         raise DataError(f"{name} cannot be Parquet and gzipped: Parquet compresses itself, leave .gz off the name")

@@ -263,3 +263,20 @@ def test_names_say_the_formats_and_the_flag_fills_in(
 ) -> None:
     one = Table(source, target, given)
     assert (one.input_format, one.output_format) == formats
+
+
+@pytest.mark.parametrize("format", [None, "conll"])
+def test_the_sentences_of_a_conll_file_are_its_rows(bundle: Path, tmp_path: Path, format: str | None) -> None:
+    path = tmp_path / ("tweets.txt" if format else "tweets.conll")
+    path.write_text("a\tB-x\r\nfilm\tI-x\r\n\r\nit\tO\r\nis\tO\r\nso\tO\r\n")
+    rows = labelled(bundle, table(path, format=format))
+    assert [row["text"] for row in rows] == TEXTS[:2]
+    assert [row["entities"] for row in rows] == [[{"start": 0, "end": 6, "label": "x"}], []]
+    assert found(rows) == expected(bundle, TEXTS[:2])
+
+
+def test_a_conll_file_is_not_written(tmp_path: Path) -> None:
+    given = Table(str(tmp_path / "a.conll"))
+    assert given.output_format == "jsonl"
+    with pytest.raises(DataError, match=r"b\.conll cannot be a CoNLL file, which is only read: name it \.jsonl"):
+        _ = Table(str(tmp_path / "a.conll"), str(tmp_path / "b.conll")).output_format

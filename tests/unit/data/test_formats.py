@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bertline.data.formats import format_of, is_gzip_name, name_of
+from bertline.data.formats import format_of, is_gzip_name, name_of, output_format_of
 from bertline.errors import DataError, SettingsError
 
 
@@ -19,6 +19,9 @@ from bertline.errors import DataError, SettingsError
         ("a.ndjson.gz", "jsonl"),
         ("a.json-lines", "jsonl"),
         ("my.reviews.parquet", "parquet"),
+        ("a.conll", "conll"),
+        ("a.BIO.gz", "conll"),
+        ("a.iob2", "conll"),
         ("a.CSV.GZ", "csv"),
         ("-", "csv"),
         (Path("there") / "a.tsv.gz", "tsv"),
@@ -40,7 +43,7 @@ def test_a_name_that_says_nothing_is_refused(name: str) -> None:
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(SettingsError, match="format 'excel' is unknown: give one of csv, tsv, jsonl, parquet"):
+    with pytest.raises(SettingsError, match="format 'excel' is unknown: give one of csv, tsv, jsonl, parquet, conll"):
         format_of("-", "excel")
 
 
@@ -52,3 +55,13 @@ def test_names_in_messages() -> None:
     ]
     assert is_gzip_name("a.csv.GZ")
     assert not is_gzip_name("-")
+
+
+@pytest.mark.parametrize(("name", "given"), [("a.conll", None), ("a.bio.gz", None), ("a.conll", "conll")])
+def test_conll_is_only_read(name: str, given: str | None) -> None:
+    with pytest.raises(DataError) as error:
+        output_format_of(name, given)
+    assert str(error.value) == (
+        f"{name} cannot be a CoNLL file, which is only read: name it .jsonl or pass --format jsonl"
+    )
+    assert output_format_of("a.tsv") == output_format_of("a.txt", "tsv") == "tsv"

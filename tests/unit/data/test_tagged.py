@@ -70,7 +70,7 @@ def test_a_tag_that_is_none(tmp_path: Path) -> None:
 
 
 def test_words_without_tags(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="line 1: no column 'entities'"):
+    with pytest.raises(DataError, match="has no column with a usual name for the entities"):
         read_tagged(write(tmp_path / "a.conll", "Ada\nsang\n"))
 
 
