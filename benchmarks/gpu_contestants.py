@@ -22,8 +22,8 @@ from transformers import logging as peer_logging
 from bertline.data.batching import Batch
 from bertline.encoder.checkpoint import load_classifier
 from bertline.inference.torch_backend import TorchBackend
-from bertline.training.device import Placement
-from bertline.training.objectives import classify, to_device
+from bertline.tasks.classify.learn import loss
+from bertline.training.device import Placement, to_device
 from bertline.training.optimizer import Optimizer
 from bertline.training.settings import TrainSettings
 
@@ -64,7 +64,7 @@ def our_training(directory: Path, device: torch.device) -> Step:
     def step(batch: Batch, targets: Tensor) -> None:
         ids, attend = to_device(batch, device, reads_attend=False)
         with placement.computing():
-            summed = classify(classifier, ids, attend, targets.to(device))
+            summed = loss(classifier(ids, attend), targets.to(device))
         if not math.isfinite(float(summed.detach())):
             raise RuntimeError("the loss is not finite")
         (summed / len(targets)).backward()

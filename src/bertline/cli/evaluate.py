@@ -16,8 +16,8 @@ from bertline.destination import as_destination_error, check_place, check_room, 
 
 if TYPE_CHECKING:
     from bertline.data.examples import Example
-    from bertline.evaluation.evaluate import Evaluation
     from bertline.inference import TextClassifier
+    from bertline.tasks.classify.measure import Evaluation
 
 WHAT = "the report"  # in messages about where it goes
 EPILOG = "Example: bertline evaluate reviews new-reviews.csv --slice-columns country --report new-report"
@@ -72,8 +72,8 @@ def evaluate(
 
 
 def _unknown(evaluation: Evaluation, bundle: Path) -> str:
-    from bertline.evaluation.truth import counted
     from bertline.evaluation.wording import rows_of
+    from bertline.tasks.classify.truth import counted
 
     names = [one.label for one in evaluation.unknown for _ in range(one.rows)]
     accuracy, rows = evaluation.known_accuracy, rows_of(evaluation.unknown_rows)
@@ -108,8 +108,8 @@ def _write_report(report: Path, evaluation: Evaluation, bundle: Path, source: st
 
 def _measure(bundle: Path, predictor: TextClassifier, examples: tuple[Example, ...], source: str) -> Evaluation:
     from bertline.errors import DataError
-    from bertline.evaluation.evaluate import evaluate as measure
-    from bertline.evaluation.truth import read_truth
+    from bertline.tasks.classify.measure import evaluate as measure
+    from bertline.tasks.classify.truth import read_truth
 
     labels = predictor.labels
     truth = read_truth([one.label for one in examples], labels)

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from bertline.cli.figures_table import print_figures
-from bertline.evaluation.history import EpochRecord
 from bertline.machine.timing import DurationRange
+from bertline.tasks.history import EpochRecord
 from bertline.training.progress import Plan, Step
 from bertline.training.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from bertline.evaluation.evaluate import Evaluation
+    from bertline.tasks.classify.measure import Evaluation
     from bertline.training.distillation.settings import DistillSettings
     from bertline.training.run import Trained
 

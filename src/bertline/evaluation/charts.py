@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from bertline.evaluation.figures import percent, percent_range
-from bertline.evaluation.history import EpochRecord
 from bertline.evaluation.svg import CHARACTER, Number, Plot, element, line, path, picture, rect, shorten, text, ticks
 from bertline.statistics.calibration import Bin
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.slices import Slice
+from bertline.tasks.history import EpochRecord
 
 WIDTH, HEIGHT = 370.0, 250.0  # small, so that the text is still readable where a phone scales it to 300 px
 LEFT, RIGHT = 50.0, WIDTH - 18

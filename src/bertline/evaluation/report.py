@@ -12,8 +12,6 @@ from bertline.destination import replace_file
 from bertline.errors import UsageError
 from bertline.evaluation import figures
 from bertline.evaluation.baselines import Baseline
-from bertline.evaluation.evaluate import Evaluation
-from bertline.evaluation.history import EpochRecord
 from bertline.evaluation.wording import (
     MEANINGS,
     TERMS,
@@ -23,6 +21,8 @@ from bertline.evaluation.wording import (
     verdict,
 )
 from bertline.statistics.intervals import Estimate, wilson
+from bertline.tasks.classify.measure import Evaluation
+from bertline.tasks.history import EpochRecord
 
 _NO_JINJA = "the report needs Jinja, which is not installed: pip install 'bertline[train]'"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bertline.evaluation.baselines import Baseline
-from bertline.evaluation.evaluate import Evaluation
 from bertline.evaluation.figures import gain, gain_range, p_value, percent, percent_range
-from bertline.evaluation.truth import SHOWN
+from bertline.tasks.classify.measure import Evaluation
+from bertline.tasks.classify.truth import SHOWN
 
 MEANINGS = {
     "accuracy": "rows with the right label",

@@ -21,7 +21,7 @@ from torch import Tensor
 from bertline.destination import remedy
 from bertline.encoder.weights import write_tensors
 from bertline.errors import TrainingError
-from bertline.evaluation.history import EpochRecord
+from bertline.tasks.history import EpochRecord
 
 STATE = "state.safetensors"
 

@@ -10,8 +10,10 @@ from functools import cache
 from time import perf_counter
 
 import torch
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from bertline.data.batching import Batch
 from bertline.errors import TrainingError
 from bertline.training.settings import TrainSettings
 
@@ -111,3 +113,19 @@ def _product_s(precision: torch.dtype) -> float:
     spent_s = perf_counter() - began_s
     torch.set_num_threads(threads)
     return spent_s
+
+
+def to_device(batch: Batch, device: torch.device, *, reads_attend: bool = True) -> tuple[Tensor, Tensor | None]:
+    """A batch's ids and ``attend`` as tensors on ``device``.
+
+    Args:
+        batch: of the host.
+        device: to compute on.
+        reads_attend: False: who gets them takes None for a batch in which every token is real. Then attention has no
+            mask, without which alone a GPU takes its flash kernel. It is asked here, of the host's array, because a
+            GPU's answer would have to be waited for.
+    """
+    ids = torch.from_numpy(batch.ids).to(device)
+    if not reads_attend and batch.attend.all():
+        return ids, None
+    return ids, torch.from_numpy(batch.attend).to(device)

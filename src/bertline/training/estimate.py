@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 from bertline.encoder.heads import Classifier
 from bertline.machine.timing import DurationRange, until_stable
-from bertline.training.device import Placement
+from bertline.training.device import Placement, to_device
 from bertline.training.loop import epoch_seed
-from bertline.training.objectives import to_device
 from bertline.training.optimizer import Optimizer
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings

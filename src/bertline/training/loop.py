@@ -20,13 +20,12 @@ from torch import Tensor
 
 from bertline.encoder.heads import Classifier
 from bertline.errors import Interrupted, TrainingError
-from bertline.evaluation.history import EpochRecord
 from bertline.machine.timing import Pace
 from bertline.statistics.calibration import softmax
 from bertline.statistics.metrics import accuracy, macro_f1
+from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import Position, State, save_state
-from bertline.training.device import Placement
-from bertline.training.objectives import to_device
+from bertline.training.device import Placement, to_device
 from bertline.training.optimizer import Optimizer
 from bertline.training.progress import Progress, Step
 from bertline.training.rows import Rows

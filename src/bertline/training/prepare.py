@@ -14,7 +14,7 @@ from bertline.data.labels import Labels
 from bertline.data.names import canonical
 from bertline.data.split import stratified_split
 from bertline.errors import DataError
-from bertline.evaluation.truth import SHOWN, counted, read_truth
+from bertline.tasks.classify.truth import SHOWN, counted, read_truth
 from bertline.text import Reader, Tokenizer, Truncation
 from bertline.training.progress import Progress
 from bertline.training.rows import Rows

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from bertline.evaluation.history import EpochRecord
 from bertline.machine.timing import DurationRange
+from bertline.tasks.history import EpochRecord
 
 
 @dataclass(frozen=True, slots=True)

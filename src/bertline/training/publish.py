@@ -17,13 +17,13 @@ from bertline.data.examples import Example
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.heads import Classifier
 from bertline.evaluation.baselines import Baseline, measure_baselines
-from bertline.evaluation.evaluate import Evaluation, evaluate
-from bertline.evaluation.history import EpochRecord
 from bertline.evaluation.report import write_report
-from bertline.evaluation.truth import read_truth
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.statistics.calibration import fit_temperature
 from bertline.statistics.intervals import Estimate
+from bertline.tasks.classify.measure import Evaluation, evaluate
+from bertline.tasks.classify.truth import read_truth
+from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer
 from bertline.training.prepare import Prepared
 from bertline.training.rows import Rows

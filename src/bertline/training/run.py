@@ -18,8 +18,8 @@ from bertline.encoder.checkpoint import load_pretrained, read_config
 from bertline.encoder.heads import Classifier
 from bertline.encoder.source import find_model
 from bertline.errors import DestinationError, TrainingError
-from bertline.evaluation.history import EpochRecord
 from bertline.statistics.intervals import Estimate
+from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place

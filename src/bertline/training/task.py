@@ -1,6 +1,6 @@
 """What a run is to learn: the loss of a batch, the loss on the validation rows, and which epoch is the best.
 
-The loop knows no more of its work than this. Here is the task of fine-tuning; ``distill_task`` has the other one.
+The loop knows no more of its work than this. Here it is for labels; ``distillation.task`` has the other one.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from bertline.encoder.heads import Classifier
-from bertline.evaluation.history import EpochRecord
 from bertline.statistics.calibration import Logits, softmax
 from bertline.statistics.metrics import nll
-from bertline.training.objectives import balanced_weights, classify
+from bertline.tasks.classify import learn
+from bertline.tasks.history import EpochRecord
 from bertline.training.rows import Rows
 
 
@@ -41,7 +41,7 @@ class Task:
         loss: of a batch of training rows.
         validation_loss: mean over the validation rows, from their logits.
         is_best: whether the last epoch of a history is the best so far.
-        reads_attend: whether ``loss`` needs ``attend`` even where it is True throughout (``objectives.to_device``).
+        reads_attend: whether ``loss`` needs ``attend`` even where it is True throughout (``device.to_device``).
     """
 
     loss: Loss
@@ -53,19 +53,13 @@ class Task:
 def classification(train: Rows, validation: Rows, *, balanced: bool = False) -> Task:
     """Learn the rows' labels by cross-entropy; ``balanced``: rare labels weigh more."""
     targets = torch.from_numpy(train.truth)
-    weights = balanced_weights(np.bincount(train.truth).tolist()) if balanced else None
+    weights = learn.balanced_weights(np.bincount(train.truth).tolist()) if balanced else None
 
     def loss(model: Classifier, ids: Tensor, attend: Tensor | None, indices: Sequence[int]) -> Tensor:
         own = None if weights is None else weights.to(ids.device)
-        return classify(model, ids, attend, targets[list(indices)].to(ids.device), own)
+        return learn.loss(model(ids, attend), targets[list(indices)].to(ids.device), own)
 
     def validation_loss(logits: Logits) -> float:
         return float(nll(validation.truth, softmax(logits)))
 
-    return Task(loss, validation_loss, most_accurate, reads_attend=False)
-
-
-def most_accurate(history: list[EpochRecord]) -> bool:
-    """Whether the last epoch has the highest validation accuracy so far; the lower loss decides between equals."""
-    *before, last = [(record.validation_accuracy, -record.validation_loss) for record in history]
-    return all(last > one for one in before)
+    return Task(loss, validation_loss, learn.better, reads_attend=False)

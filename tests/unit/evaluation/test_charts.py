@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from bertline.evaluation import charts
-from bertline.evaluation.history import EpochRecord
 from bertline.statistics.calibration import reliability
 from bertline.statistics.intervals import Estimate, wilson
 from bertline.statistics.slices import Slice
+from bertline.tasks.history import EpochRecord
 
 
 def records(epochs: int) -> list[EpochRecord]:

@@ -12,13 +12,13 @@ import pytest
 
 from bertline.errors import UsageError
 from bertline.evaluation.baselines import Baseline
-from bertline.evaluation.evaluate import Evaluation, evaluate
-from bertline.evaluation.history import EpochRecord
 from bertline.evaluation.matrix import STRONGEST
 from bertline.evaluation.report import write_report
 from bertline.evaluation.wording import calibration_note, confusion_note, verdict
 from bertline.statistics.intervals import wilson
 from bertline.statistics.paired import compare
+from bertline.tasks.classify.measure import Evaluation, evaluate
+from bertline.tasks.history import EpochRecord
 
 EVIL = "<script>alert('x')</script>"
 CSS = Path(__file__).parents[3] / "src" / "bertline" / "evaluation" / "report.css"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bertline.errors import TrainingError
-from bertline.evaluation.history import EpochRecord
+from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import STATE, Position, State, load_state, save_state, working_directory
 
 RECORD = EpochRecord(1, 3, 2.5, 100, 0.6, 0.5, 0.75, 0.74)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from bertline.encoder.heads import Classifier
+from bertline.tasks.classify.learn import loss
 from bertline.testing.tiny import tiny_classifier
-from bertline.training.objectives import classify
 from bertline.training.optimizer import Optimizer
 from bertline.training.settings import TrainSettings
 
@@ -16,7 +16,7 @@ IDS = torch.tensor([[2, 7, 8, 3], [2, 9, 10, 3]])
 
 
 def backward(model: Classifier, ids: torch.Tensor = IDS) -> None:
-    classify(model.eval(), ids, torch.ones_like(ids, dtype=torch.bool), torch.tensor([0, 1])).backward()
+    loss(model.eval()(ids, torch.ones_like(ids, dtype=torch.bool)), torch.tensor([0, 1])).backward()
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from bertline.evaluation.history import EpochRecord
+from bertline.tasks.classify.learn import balanced_weights, better, loss
+from bertline.tasks.history import EpochRecord
 from bertline.testing.tiny import tiny_classifier
 from bertline.text import Piece, Reading
-from bertline.training.objectives import balanced_weights, classify
 from bertline.training.rows import Rows
-from bertline.training.task import classification, most_accurate
+from bertline.training.task import classification
 
 ROWS = Rows([Reading([Piece([2, 7 + i, 3])], 3) for i in range(6)], [0, 1, 1, 0, 1, 1], range(2, 8))
 
@@ -20,7 +20,7 @@ def test_to_classify_is_the_cross_entropy_of_the_labels_of_the_rows_in_the_batch
     batch = ROWS.batch([4, 0, 3])
     ids, attend = torch.from_numpy(batch.ids), torch.from_numpy(batch.attend)
     weights = balanced_weights([2, 4]) if balanced else None
-    expected = classify(model, ids, attend, torch.tensor([1, 0, 0]), weights)
+    expected = loss(model(ids, attend), torch.tensor([1, 0, 0]), weights)
     assert torch.equal(classification(ROWS, ROWS, balanced=balanced).loss(model, ids, attend, [4, 0, 3]), expected)
 
 
@@ -42,6 +42,6 @@ def test_the_lower_loss_decides_between_equally_accurate_epochs() -> None:
     def record(accuracy: float, loss: float) -> EpochRecord:
         return EpochRecord(1, 1, 1.0, 1, 0.5, loss, accuracy, accuracy)
 
-    assert most_accurate([record(0.8, 0.4), record(0.8, 0.3)])
-    assert not most_accurate([record(0.8, 0.4), record(0.8, 0.5)])
-    assert not most_accurate([record(0.8, 0.4), record(0.7, 0.1)])
+    assert better([record(0.8, 0.4), record(0.8, 0.3)])
+    assert not better([record(0.8, 0.4), record(0.8, 0.5)])
+    assert not better([record(0.8, 0.4), record(0.7, 0.1)])

@@ -10,7 +10,7 @@ from bertline.data.examples import Example, read_examples
 from bertline.data.labels import Labels
 from bertline.data.split import stratified_split
 from bertline.errors import DataError, UsageError
-from bertline.evaluation.truth import counted
+from bertline.tasks.classify.truth import counted
 from bertline.training.distillation.settings import DistillSettings
 
 

@@ -19,11 +19,10 @@ from bertline.encoder.config import EncoderConfig
 from bertline.encoder.encoder import Layer
 from bertline.encoder.heads import Classifier
 from bertline.errors import UsageError
-from bertline.training.device import Placement
+from bertline.training.device import Placement, to_device
 from bertline.training.distillation.settings import DistillSettings
 from bertline.training.distillation.task import distance
 from bertline.training.loop import score
-from bertline.training.objectives import to_device
 from bertline.training.rows import Rows
 
 Importance = Float[Tensor, "layers feed_forward"]

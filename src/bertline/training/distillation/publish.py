@@ -16,13 +16,13 @@ from bertline.bundle.probes import Probes, choose
 from bertline.bundle.reference import write_reference, write_token_counts
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.heads import Classifier
-from bertline.evaluation.evaluate import Evaluation, evaluate, label_scores
 from bertline.evaluation.figures import percent, percent_range
-from bertline.evaluation.history import EpochRecord
 from bertline.evaluation.report import write_report
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.statistics.calibration import fit_temperature
 from bertline.statistics.metrics import confusion
+from bertline.tasks.classify.measure import Evaluation, evaluate, label_scores
+from bertline.tasks.history import EpochRecord
 from bertline.training.distillation.fidelity import Kept, OnValidation, measure_kept
 from bertline.training.distillation.held_out import HeldOut
 from bertline.training.distillation.pruning import SCORED_TOKENS, busy_heads

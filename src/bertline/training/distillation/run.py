@@ -15,8 +15,8 @@ from bertline import __version__
 from bertline.destination import claim
 from bertline.encoder.heads import Classifier
 from bertline.errors import DestinationError, UsageError
-from bertline.evaluation.evaluate import Evaluation
-from bertline.evaluation.history import EpochRecord
+from bertline.tasks.classify.measure import Evaluation
+from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
 from bertline.training.distillation.answer_speed import AnswerSpeed, side_by_side

@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from bertline.encoder.encoder import Encoded, Layer
 from bertline.encoder.heads import Classifier
-from bertline.evaluation.history import EpochRecord
 from bertline.statistics.calibration import Logits
+from bertline.tasks.history import EpochRecord
 from bertline.training.task import Task
 
 ValidationLogits = Float[np.ndarray[Any, Any], "validation_rows labels"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from bertline.evaluation.history import EpochRecord
+from bertline.tasks.history import EpochRecord
 from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training.device import place

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, precision_score, recall_score
 
-from bertline.evaluation.evaluate import Evaluation, evaluate
 from bertline.evaluation.report import render
-from bertline.evaluation.truth import read_truth
 from bertline.statistics import metrics
 from bertline.statistics.calibration import softmax
-from tests.unit.evaluation.test_evaluate import numbers
+from bertline.tasks.classify.measure import Evaluation, evaluate
+from bertline.tasks.classify.truth import read_truth
+from tests.unit.tasks.classify.test_measure import numbers
 
 LABELS = ("bad", "fair", "good", "never")
 NAMES = ["bad", "fair", "good", "odd", "new", "good", "odd"] * 20

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from bertline.evaluation.history import EpochRecord
+from bertline.tasks.history import EpochRecord
 
 
 def test_json_names_every_field() -> None:

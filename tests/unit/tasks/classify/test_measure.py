@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bertline.errors import TrainingError
-from bertline.evaluation.evaluate import EXCERPT_CHARACTERS, MISTAKES, Evaluation, evaluate, label_scores
 from bertline.statistics import metrics
 from bertline.statistics.calibration import softmax
+from bertline.tasks.classify.measure import EXCERPT_CHARACTERS, MISTAKES, Evaluation, evaluate, label_scores
 
 LABELS = ("bad", "fair", "good")
 

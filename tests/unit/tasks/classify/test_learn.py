@@ -5,9 +5,8 @@ import math
 import pytest
 import torch
 
-from bertline.data.batching import pad
+from bertline.tasks.classify.learn import balanced_weights, loss
 from bertline.testing.tiny import tiny_classifier
-from bertline.training.objectives import balanced_weights, classify, to_device
 
 IDS = torch.randint(5, 60, (64, 7), generator=torch.Generator().manual_seed(0))
 ATTEND = torch.ones_like(IDS, dtype=torch.bool)
@@ -18,22 +17,9 @@ def test_an_untrained_head_knows_nothing_so_its_loss_is_ln_labels(labels: int) -
     model = tiny_classifier(family="bert", labels=labels, pooling="cls").eval()
     torch.nn.init.normal_(model.head.out.weight, std=0.02, generator=torch.Generator().manual_seed(0))
     targets = torch.arange(len(IDS)) % labels
-    loss = float(classify(model, IDS, ATTEND, targets).detach()) / len(IDS)
+    measured = float(loss(model(IDS, ATTEND), targets).detach()) / len(IDS)
     # logits are sums of 32 products of |tanh| ≤ 1 and N(0, 0.02²): their spread is at most 0.113
-    assert loss == pytest.approx(math.log(labels), abs=0.06)
-
-
-@pytest.mark.parametrize("padded", [False, True])
-def test_attend_is_left_out_only_where_all_tokens_are_real_and_nobody_reads_it(padded: bool) -> None:
-    batch = pad([[5, 6, 7], [8, 9] if padded else [8, 9, 5]], pad_id=0)
-    assert bool(batch.attend.all()) is not padded
-    ids, attend = to_device(batch, torch.device("cpu"))
-    assert ids.tolist() == batch.ids.tolist()
-    assert attend is not None
-    assert attend.tolist() == batch.attend.tolist()
-    ids, attend = to_device(batch, torch.device("cpu"), reads_attend=False)
-    assert ids.tolist() == batch.ids.tolist()
-    assert (attend is None) is not padded
+    assert measured == pytest.approx(math.log(labels), abs=0.06)
 
 
 def test_class_weights_weigh_each_rows_loss() -> None:
@@ -41,7 +27,7 @@ def test_class_weights_weigh_each_rows_loss() -> None:
     zeros, ones = torch.zeros(64, dtype=torch.long), torch.ones(64, dtype=torch.long)
     weights = torch.tensor([3.0, 0.5])
     for targets, factor in ((zeros, 3.0), (ones, 0.5)):
-        plain, weighted = (float(classify(model, IDS, ATTEND, targets, one).detach()) for one in (None, weights))
+        plain, weighted = (float(loss(model(IDS, ATTEND), targets, one).detach()) for one in (None, weights))
         assert weighted == pytest.approx(factor * plain, rel=1e-5)
 
 

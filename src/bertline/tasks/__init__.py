@@ -1,0 +1,1 @@
+"""What a network is for: a folder per task, which turns outputs into answers."""
