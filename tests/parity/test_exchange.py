@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from transformers import (
     AutoModel,
     AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
     BertConfig,
     BertForMaskedLM,
     BertForPreTraining,
@@ -126,6 +127,31 @@ def test_a_wrapped_checkpoint_without_model_type(family: str, wrapper: str, tmp_
     ):
         ours = load_classifier(tmp_path)
     assert difference(logits(ours), their_logits(model)) <= TOLERANCES["logits"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_token_classification_goes_both_ways(family: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = config_of(family)
+    config.num_labels = 3
+    model = widen(AutoModelForTokenClassification.from_config(config))
+    source, again = tmp_path / "source", tmp_path / "again"
+    again.mkdir()
+    model.save_pretrained(source)
+    ours = load_classifier(source)
+    assert (ours.pooling, ours.output, ours.labels) == ("none", "tags", 3)
+    assert difference(logits(ours)[BATCH.attend], their_logits(model)[BATCH.attend]) <= TOLERANCES["logits"]
+    assert ours.head.dropout.p == model.dropout.p
+
+    save_classifier(again, ours, labels=LABELS)
+    theirs, report = AutoModelForTokenClassification.from_pretrained(again, output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    assert theirs.config.id2label == dict(enumerate(LABELS))
+    assert torch.equal(their_logits(theirs), their_logits(model))
+    before, after = load_file(source / "model.safetensors"), load_file(again / "model.safetensors")
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -22,6 +22,7 @@ class Engine(Strict):
         name: what people call it.
         kind: ``onnx``: one graph; ``cascade``: ``parts`` names two engines, and texts of which the first is less sure
             than ``threshold`` go on to the second.
+        outputs: what it computes, by the names in ``encoder.outputs``.
         precision: of the products; says how far the answers may be from the probes' (``probes.TOLERANCE``).
         network: whose logits the probes hold for it: ``full``, or the name of a smaller one. All networks of a bundle
             share its labels, tokens and temperature.
@@ -32,6 +33,7 @@ class Engine(Strict):
 
     name: Name
     kind: Literal["onnx", "cascade"] = "onnx"
+    outputs: tuple[str, ...] = ("logits",)
     precision: Precision
     network: Name = FULL
     file: FilePath | None = None

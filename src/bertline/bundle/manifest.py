@@ -79,7 +79,7 @@ class Manifest(Strict):
     labels: Annotated[tuple[Label, ...], Field(min_length=2), AfterValidator(_distinct)]
     max_tokens: Annotated[int, Field(ge=4)]
     truncation: Literal["head_tail", "head"]
-    pooling: Literal["cls", "mean"]
+    pooling: Literal["cls", "mean", "none"]
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     training: Facts = Field(default_factory=dict)
     data: Facts = Field(default_factory=dict)

@@ -20,7 +20,7 @@ from bertline.encoder.keys import (
     Table,
     classifier_table,
     encoder_table,
-    output_table,
+    head_table,
     pooler_table,
     to_checkpoint,
     to_ours,
@@ -30,6 +30,11 @@ from bertline.encoder.weights import read_tensors, write_tensors
 from bertline.errors import CheckpointError
 
 _ARCHITECTURE = {"bert": "Bert", "distilbert": "DistilBert"}
+_KIND: Mapping[Pooling, str] = {
+    "cls": "ForSequenceClassification",
+    "mean": "Model",
+    "none": "ForTokenClassification",
+}
 
 
 def read_config(directory: Path) -> tuple[EncoderConfig, dict[str, Any]]:
@@ -91,11 +96,10 @@ def load_classifier(directory: Path) -> Classifier:
         CheckpointError: as ``load_encoder``, or the checkpoint has no classification layer.
     """
     config, content = read_config(directory)
-    pooling: Pooling = "mean" if content.get("bertline_pooling") == "mean" else "cls"
+    pooling = _pooling(content)
     state = plain_names(read_tensors(directory), config, directory)
     tensors = state.tensors
-    head = output_table() if pooling == "mean" else {**pooler_table(config), **output_table()}
-    table = _plain_table(head, config)
+    table = _plain_table(head_table(config, pooling=pooling), config)
     _require(tensors, table.values(), directory, "classification head")
     _require_labels(content, tensors, directory)
     classifier = Classifier(config, tensors["classifier.bias"].numel(), pooling)
@@ -112,26 +116,34 @@ def save_encoder(directory: Path, encoder: Encoder) -> None:
 
 
 def save_classifier(directory: Path, classifier: Classifier, *, labels: Sequence[str]) -> None:
-    """Write ``config.json`` and ``model.safetensors``, as ``AutoModelForSequenceClassification`` loads them.
+    """Write ``config.json`` and ``model.safetensors``, as HF's classes for sequence or token classification load them.
 
     With mean pooling no class of ``transformers`` computes our logits: the architecture is then the bare
     encoder, which ``AutoModel`` loads, and ``bertline_pooling`` says how the head reads it.
     """
-    config, mean = classifier.config, classifier.pooling == "mean"
-    kind = "Model" if mean else "ForSequenceClassification"
+    config, pooling = classifier.config, classifier.pooling
     extra: dict[str, Any] = {
-        "architectures": [f"{_ARCHITECTURE[config.family]}{kind}"],
+        "architectures": [f"{_ARCHITECTURE[config.family]}{_KIND[pooling]}"],
         "id2label": {str(i): name for i, name in enumerate(labels)},
         "label2id": {name: i for i, name in enumerate(labels)},
-        "problem_type": "single_label_classification",
     }
-    if mean:
+    if pooling != "none":
+        extra["problem_type"] = "single_label_classification"
+    if pooling == "mean":
         extra["bertline_pooling"] = "mean"
     _write_config(directory, config, extra)
     _write_weights(
         directory,
-        to_checkpoint(classifier.state_dict(), classifier_table(config, pooling=classifier.pooling)),
+        to_checkpoint(classifier.state_dict(), classifier_table(config, pooling=pooling)),
     )
+
+
+def _pooling(config: Mapping[str, Any]) -> Pooling:
+    """How the head of a checkpoint reads the encoder's states."""
+    if config.get("bertline_pooling") == "mean":
+        return "mean"
+    architectures = config.get("architectures") or [""]
+    return "none" if str(architectures[0]).endswith(_KIND["none"]) else "cls"
 
 
 def _write_config(directory: Path, config: EncoderConfig, extra: Mapping[str, Any]) -> None:

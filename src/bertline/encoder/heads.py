@@ -1,8 +1,8 @@
-"""Classification on top of the encoder: each family's own head, or mean pooling.
+"""Classification on top of the encoder: of a text by its family's own head or by mean pooling, or of every token.
 
 With ``pooling="cls"`` a head is the one that HF builds for the family, so ``transformers`` computes the same
 logits from the same weights. ``pooling="mean"`` is ours: the mean of the real tokens' states, then one linear
-layer.
+layer. ``pooling="none"`` labels tokens, as HF's token classification does.
 """
 
 from functools import partial
@@ -15,7 +15,7 @@ from torch.nn import functional
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.encoder import Encoder, initialise
 
-Pooling = Literal["cls", "mean"]
+Pooling = Literal["cls", "mean", "none"]
 
 States = Float[Tensor, "batch tokens hidden"]
 Attend = Bool[Tensor, "batch tokens"] | None  # None: every token is real
@@ -66,6 +66,21 @@ class MeanHead(nn.Module):
         return logits
 
 
+class TokenHead(nn.Module):
+    """Dropout → linear, on every token."""
+
+    def __init__(self, config: EncoderConfig, labels: int) -> None:
+        super().__init__()
+        # HF's DistilBERT drops out here at the encoder's rate, and not at that of its head for texts.
+        self.dropout = nn.Dropout(config.dropout if config.family == "distilbert" else config.head_dropout)
+        self.out = nn.Linear(config.hidden, labels)
+
+    def forward(self, states: States, attend: Attend) -> Float[Tensor, "batch tokens labels"]:
+        """Logits of each token, without meaning on padding."""
+        logits: Tensor = self.out(self.dropout(states))
+        return logits
+
+
 def mean_pool(states: States, attend: Attend) -> Float[Tensor, "batch hidden"]:
     """Mean over the real tokens of each text; without ``attend`` over all of them, in fp32 to the same bits."""
     if attend is None:
@@ -75,14 +90,18 @@ def mean_pool(states: States, attend: Attend) -> Float[Tensor, "batch hidden"]:
 
 
 class Classifier(nn.Module):
-    """An encoder and a head that turn a batch of ids into one row of logits per text."""
+    """An encoder and a head that turn a batch of ids into one row of logits per text, or per token."""
 
     def __init__(self, config: EncoderConfig, labels: int, pooling: Pooling = "cls") -> None:
         super().__init__()
-        own = PoolerHead if config.family == "bert" else PreClassifierHead
+        heads = {
+            "cls": PoolerHead if config.family == "bert" else PreClassifierHead,
+            "mean": MeanHead,
+            "none": TokenHead,
+        }
         self.pooling, self.labels = pooling, labels
         self.encoder = Encoder(config)
-        self.head: nn.Module = (MeanHead if pooling == "mean" else own)(config, labels)
+        self.head: nn.Module = heads[pooling](config, labels)
         self.head.apply(partial(initialise, std=config.init_std))
 
     @property
@@ -90,7 +109,17 @@ class Classifier(nn.Module):
         """The encoder's shape."""
         return self.encoder.config
 
-    def forward(self, ids: Int[Tensor, "batch tokens"], attend: Attend) -> Logits:
-        """Logits of each text, [batch, labels]; ``attend`` as the encoder takes it."""
-        logits: Tensor = self.head(self.encoder(ids, attend).last, attend)
+    @property
+    def output(self) -> str:
+        """What the head gives, by its name in ``encoder.outputs``."""
+        return "tags" if self.pooling == "none" else "logits"
+
+    def forward(
+        self,
+        ids: Int[Tensor, "batch tokens"],
+        attend: Attend,
+        segments: Int[Tensor, "batch tokens"] | None = None,
+    ) -> Float[Tensor, "batch *axes"]:
+        """Logits of each text, [batch, labels], or token; ``attend`` and ``segments`` as the encoder takes them."""
+        logits: Tensor = self.head(self.encoder(ids, attend, segments=segments).last, attend)
         return logits

@@ -75,11 +75,15 @@ def output_table() -> Table:
 
 
 def classifier_table(config: EncoderConfig, *, pooling: str) -> Table:
-    """Every parameter of a ``Classifier`` in the names of ``AutoModelForSequenceClassification``."""
+    """Every parameter of a ``Classifier`` in the names of HF's model for sequence or token classification."""
     prefix = f"{config.family}."
     table = {f"encoder.{ours}": tuple(prefix + one for one in hf) for ours, hf in encoder_table(config).items()}
-    head = output_table() if pooling == "mean" else {**pooler_table(config), **output_table()}
-    return table | {f"head.{ours}": hf for ours, hf in head.items()}
+    return table | {f"head.{ours}": hf for ours, hf in head_table(config, pooling=pooling).items()}
+
+
+def head_table(config: EncoderConfig, *, pooling: str) -> Table:
+    """The head alone."""
+    return {**pooler_table(config), **output_table()} if pooling == "cls" else output_table()
 
 
 def to_ours(tensors: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:

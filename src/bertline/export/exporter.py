@@ -1,12 +1,16 @@
 """Our encoder as an ONNX graph: dynamic in batch and tokens, the head inside, written operator by operator.
 
-Inputs: ``ids`` [batch, tokens], padded on the right, and ``lengths`` [batch]. Output: ``logits`` [batch, labels].
-The graph of embeddings (``export_embedding``) also has ``embedding`` [batch, hidden] and ``states`` [batch, tokens,
-hidden].
+Inputs: ``ids`` [batch, tokens], padded on the right, ``lengths`` [batch], and ``segments`` [batch, tokens] where the
+network reads pairs. Outputs: any of
+
+- ``logits`` [batch, labels] and ``tags`` [batch, tokens, labels], as the head has it;
+- ``embedding`` [batch, hidden], the mean of the last layer's states over the real tokens (Reimers and Gurevych 2019,
+  and the mean pooling of sentence-transformers), whatever the head reads;
+- ``states`` [batch, tokens, hidden], those states, without meaning on padding.
 
 - Products are on [batch · tokens, hidden], so that the bias is added by the product itself.
-- What the head reads of the last layer is [CLS] alone. Its query meets the keys through Wₖᵀq, and the values are mixed
-  before Wᵥ is applied (both products are associative), so that layer costs two passes over the states instead of
+- The head of a text reads [CLS] alone of the last layer. Its query meets the keys through Wₖᵀq, and the values are
+  mixed before Wᵥ is applied (both products are associative), so that layer costs two passes over the states instead of
   twelve hidden² products per token: a sixth of a model of six layers is not computed, and no answer changes.
 - Residual, bias and LayerNorm are separate operators: onnxruntime's fused one takes nine times as long as its
   LayerNormalization (measured, docs/log.md).
@@ -15,7 +19,7 @@ hidden].
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +52,7 @@ class Recipe:
         vocabulary: for each id the row of a smaller table, [vocab]; ``kept`` are the ids of its rows.
         stored: tensors of the checkpoint that the graph refers to instead of holding them.
         taps: also output the input of every product, to find its range.
+        pairs: the graph reads segments.
     """
 
     observed: Observed = field(default_factory=dict)
@@ -59,38 +64,53 @@ class Recipe:
     kept: Array | None = None
     stored: Mapping[str, Stored] = field(default_factory=dict)
     taps: bool = False
+    pairs: bool = False
 
 
-def export(network: Network, recipe: Recipe | None = None) -> bytes:
-    """The network's ONNX model."""
-    return _Export(network, recipe or Recipe()).model()
-
-
-def write_fp32_engine(bundle: Path, classifier: Classifier) -> None:
-    """Write the graph of the engine ``FP32``; its weights are those of ``model.safetensors`` beside it."""
-    stored = stored_tensors(bundle / "model.safetensors")
-    (bundle / str(FP32.file)).write_bytes(export(Network.of(classifier), Recipe(stored=stored)))
-
-
-def export_embedding(network: Network, stored: Mapping[str, Stored] | None = None) -> bytes:
-    """The network's sentence embeddings as an ONNX model, in fp32, whatever its pooling.
-
-    Outputs: ``embedding`` [batch, hidden], the mean of the last layer's states over the real tokens (Reimers and
-    Gurevych 2019, and the mean pooling of sentence-transformers); ``states`` [batch, tokens, hidden], those states,
-    without meaning on padding; ``logits`` [batch, labels], computed from the same states, by which a loader tells from
-    the bundle's probes whether the machine computes the graph right.
+def export(network: Network, recipe: Recipe | None = None, outputs: Sequence[str] | None = None) -> bytes:
+    """The network's ONNX model.
 
     Args:
-        network: the full one of a bundle.
-        stored: tensors of its checkpoint that the graph refers to instead of holding them.
+        network: what is computed.
+        recipe: how; the default is fp32.
+        outputs: by their names in ``encoder.outputs``; the default is what the head gives.
     """
-    return _Export(network, Recipe(stored=stored or {})).embedding_model()
+    return _Export(network, recipe or Recipe()).model(tuple(outputs or (network.output,)))
 
 
-def write_embedding(bundle: Path, classifier: Classifier) -> None:
-    """Write the graph of embeddings, ``EMBEDDING``; its weights are those of ``model.safetensors`` beside it."""
-    stored = stored_tensors(bundle / "model.safetensors")
-    (bundle / EMBEDDING).write_bytes(export_embedding(Network.of(classifier), stored))
+def full_outputs(network: Network) -> tuple[str, ...]:
+    """The outputs of a bundle's ``embedding.onnx``.
+
+    The head's is among them, computed from the same states: by it a loader tells from the bundle's probes whether the
+    machine computes the graph right.
+    """
+    return "embedding", "states", network.output
+
+
+def write_fp32_engine(bundle: Path, classifier: Classifier, *, pairs: bool = False) -> Engine:
+    """Write the graph of the engine ``FP32``; its weights are those of ``model.safetensors`` beside it.
+
+    Args:
+        bundle: where it goes.
+        classifier: what it computes.
+        pairs: it reads the segments of pairs too.
+
+    Returns:
+        The engine's entry in the manifest.
+    """
+    recipe = Recipe(stored=stored_tensors(bundle / "model.safetensors"), pairs=pairs)
+    (bundle / str(FP32.file)).write_bytes(export(Network.of(classifier), recipe))
+    return FP32.model_copy(update={"outputs": (classifier.output,)})
+
+
+def write_embedding(bundle: Path, classifier: Classifier, *, pairs: bool = False) -> None:
+    """Write the graph ``EMBEDDING`` of the full network in fp32, with its embeddings and states, whatever its pooling.
+
+    Its weights are those of ``model.safetensors`` beside it.
+    """
+    network = Network.of(classifier)
+    recipe = Recipe(stored=stored_tensors(bundle / "model.safetensors"), pairs=pairs)
+    (bundle / EMBEDDING).write_bytes(export(network, recipe, full_outputs(network)))
 
 
 class _Export:
@@ -101,29 +121,34 @@ class _Export:
         self.shape = self.graph.add("Shape", "ids")
         self.wholes: dict[int, str] = {}  # [batch, tokens, width], by width
 
-    def model(self) -> bytes:
-        """The graph of logits."""
+    def model(self, outputs: tuple[str, ...]) -> bytes:
+        """The graph of some outputs; of the logits alone, the last layer is computed for [CLS] alone."""
         last = self.config.layers - 1
-        states = self._layers(last)
-        if self.network.pooling == "cls":
-            pooled = self._last_layer(states, last)
+        if outputs == ("logits",) and self.network.pooling == "cls":
+            results = {"logits": self._head(self._last_layer(self._layers(last), last))}
         else:
-            pooled = self._mean(self._whole(self._layer(states, last)))
-        outputs = {"logits": self._head(pooled)} | (self.inputs if self.recipe.taps else {})
-        return self.graph.finish(_INPUTS, outputs)
-
-    def embedding_model(self) -> bytes:
-        """The graph of embeddings: every layer for every token."""
-        hidden = self._whole(self._layers(self.config.layers))
-        mean = self._mean(hidden)
-        cls = self.network.pooling == "cls"
-        logits = self._head(self._first(hidden) if cls else mean)
-        width = self.config.hidden
+            results = self._results(self._layers(last + 1), outputs)
         shapes: dict[str, tuple[str | int, ...]] = {
-            "embedding": ("batch", width),
-            "states": ("batch", "tokens", width),
+            "embedding": ("batch", self.config.hidden),
+            "states": ("batch", "tokens", self.config.hidden),
         }
-        return self.graph.finish(_INPUTS, {"embedding": mean, "states": hidden, "logits": logits}, shapes)
+        inputs = _INPUTS | ({"segments": _INPUTS["ids"]} if self.recipe.pairs else {})
+        return self.graph.finish(inputs, results | (self.inputs if self.recipe.taps else {}), shapes)
+
+    # ------------------------------------------------------------------------------------------- outputs
+
+    def _results(self, flat: str, outputs: tuple[str, ...]) -> dict[str, str]:
+        """Outputs from the last layer's states, [batch · tokens, hidden]."""
+        states = self._whole(flat)
+        cls = self.network.pooling == "cls"
+        mean = self._mean(states) if "embedding" in outputs or ("logits" in outputs and not cls) else ""
+        make = {
+            "embedding": lambda: mean,
+            "states": lambda: states,
+            "logits": lambda: self._head(self._first(states) if cls else mean),
+            "tags": lambda: self._whole(self._dense(flat, "head.out"), self.network.labels),
+        }
+        return {output: make[output]() for output in outputs}
 
     # ------------------------------------------------------------------------------------------- parts
 
@@ -152,11 +177,12 @@ class _Export:
         return self.graph.add("Gather", states, self.graph.constant(np.int64(0)), axis=1)
 
     def _embeddings(self) -> str:
-        """Token + position (+ segment 0) embeddings, normalised: [batch · tokens, hidden]."""
+        """Token + position (+ segment) embeddings, normalised: [batch · tokens, hidden]."""
         graph, network = self.graph, self.network
+        pairs = self.recipe.pairs
         first, tokens = graph.constant(np.array([0])), graph.add("Shape", "ids", start=1, end=2)
         name, position = network.named("encoder.embeddings.position.weight")
-        segment = self._segment()
+        segment = None if pairs else self._segment()
         # A table that lies in another file is left as it is there; else the sum is stored, one operator less.
         apart = segment is not None and name in self.recipe.stored
         if segment is not None and not apart:
@@ -165,6 +191,10 @@ class _Export:
         if segment is not None and apart:
             positions = graph.add("Add", positions, graph.constant(segment))
         summed = graph.add("Add", self._rows_of_table(), positions)
+        table = "encoder.embeddings.segment.weight"
+        if pairs and network.has(table):
+            table_name, rows = network.named(table)
+            summed = graph.add("Add", summed, graph.add("Gather", graph.constant(rows, table_name), "segments"))
         return self._flat(self._norm(summed, "encoder.embeddings.norm"))
 
     def _segment(self) -> Array | None:

@@ -46,6 +46,16 @@ class Network:
         name = self.table[parameter][part]
         return name, self.tensors[name]
 
+    @property
+    def output(self) -> str:
+        """What its head gives, by its name in ``encoder.outputs``."""
+        return "tags" if self.pooling == "none" else "logits"
+
+    @property
+    def labels(self) -> int:
+        """How many labels a text or token can have."""
+        return len(self.named("head.out.bias")[1])
+
     def has(self, parameter: str) -> bool:
         """Whether the network has such a parameter."""
         return parameter in self.table

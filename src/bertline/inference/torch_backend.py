@@ -52,7 +52,7 @@ class TorchBackend:
             raise _refused(device, error) from None
         # From the last layer's states and ``attend``, both on the device; None: no padding.
         self._readers: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
-            "logits": self._classifier.head,
+            self._classifier.output: self._classifier.head,
             "embedding": lambda states, attend: mean_pool(states.float(), attend),
             "states": lambda states, attend: states,
         }

@@ -15,7 +15,7 @@ from bertline.bundle import load
 from bertline.data.batching import pad
 from bertline.encoder.config import ACTIVATIONS, EncoderConfig, Family
 from bertline.encoder.heads import Classifier, Pooling, mean_pool
-from bertline.export.exporter import EMBEDDING, export_embedding
+from bertline.export.exporter import EMBEDDING, export, full_outputs
 from bertline.export.graph import stored_tensors
 from bertline.export.network import Network
 from bertline.inference.onnx_backend import observe
@@ -25,6 +25,11 @@ ROUNDING = 1e-5
 RNG = np.random.default_rng(0)
 TEXTS = [RNG.integers(5, len(VOCABULARY), length).tolist() for length in (2, 3, 7, 19, 30, 63)]
 BATCH = pad(TEXTS, 0)
+
+
+def full(network: Network) -> bytes:
+    return export(network, outputs=full_outputs(network))
+
 
 networks = pytest.mark.parametrize(
     ("family", "pooling"), [("bert", "cls"), ("bert", "mean"), ("distilbert", "cls"), ("distilbert", "mean")]
@@ -41,7 +46,7 @@ def pytorchs(classifier: Classifier) -> dict[str, np.ndarray[Any, Any]]:
 @networks
 def test_its_outputs_are_the_states_their_mean_and_the_heads_logits(family: Family, pooling: Pooling) -> None:
     classifier = tiny_classifier(family=family, labels=3, pooling=pooling)
-    (found,) = observe(export_embedding(Network.of(classifier)), [BATCH])
+    (found,) = observe(full(Network.of(classifier)), [BATCH])
     expected = pytorchs(classifier)
     assert sorted(found) == ["embedding", "logits", "states"]
     assert np.ptp(expected["embedding"], axis=0).min() > 0.1, "the texts must have different embeddings"
@@ -65,7 +70,7 @@ def test_one_layer_and_every_activation_are_computed_too(activation: str) -> Non
     with torch.random.fork_rng():
         torch.manual_seed(0)
         classifier = Classifier(config, 2)
-    (found,) = observe(export_embedding(Network.of(classifier)), [BATCH])
+    (found,) = observe(full(Network.of(classifier)), [BATCH])
     np.testing.assert_allclose(found["embedding"], pytorchs(classifier)["embedding"], atol=ROUNDING, rtol=0)
 
 
@@ -93,6 +98,6 @@ def test_it_declares_how_wide_it_is_and_that_texts_vary() -> None:
     network = Network.of(tiny_classifier(family="distilbert", labels=2, pooling="cls"))
     declared = {
         one.name: [dim.dim_param or dim.dim_value for dim in one.type.tensor_type.shape.dim]
-        for one in onnx.load_model_from_string(export_embedding(network)).graph.output
+        for one in onnx.load_model_from_string(full(network)).graph.output
     }
     assert declared == {"embedding": ["batch", 32], "states": ["batch", "tokens", 32], "logits": []}
