@@ -11,16 +11,18 @@ from torch import Tensor, nn
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
+    BertForTokenClassification,
     BertModel,
     DistilBertConfig,
     DistilBertForSequenceClassification,
+    DistilBertForTokenClassification,
     DistilBertModel,
 )
 from transformers.utils import logging
 
 from bertline.encoder.config import ACTIVATIONS, EncoderConfig
 from bertline.encoder.encoder import Encoder
-from bertline.encoder.heads import Classifier
+from bertline.encoder.heads import Classifier, Pooling
 from bertline.encoder.keys import classifier_table, encoder_table, to_ours
 
 logging.disable_progress_bar()
@@ -97,6 +99,13 @@ def hf_classifier(config: Any, labels: int) -> Any:
     return widen((BertForSequenceClassification if bert else DistilBertForSequenceClassification)(config))
 
 
+def hf_tagger(config: Any, labels: int) -> Any:
+    """A transformers token classifier with wide random weights, in evaluation mode."""
+    bert = config.model_type == "bert"
+    config.num_labels = labels
+    return widen((BertForTokenClassification if bert else DistilBertForTokenClassification)(config))
+
+
 def widen(model: nn.Module) -> nn.Module:
     """Weights of a trained model's scale, norms that are not ones and zeros; a padding row that is not zero."""
     generator = torch.Generator().manual_seed(0)
@@ -115,11 +124,11 @@ def our_encoder(model: Any) -> Encoder:
     return encoder.eval()
 
 
-def our_classifier(model: Any, labels: int) -> Classifier:
-    """Our classifier with the weights of a transformers classifier."""
+def our_classifier(model: Any, labels: int, pooling: Pooling = "cls") -> Classifier:
+    """Our classifier with the weights of a transformers classifier of texts, or (pooling none) of tokens."""
     config = EncoderConfig.from_hf(model.config.to_dict())
-    classifier = Classifier(config, labels)
-    classifier.load_state_dict(to_ours(model.state_dict(), classifier_table(config, pooling="cls")))
+    classifier = Classifier(config, labels, pooling)
+    classifier.load_state_dict(to_ours(model.state_dict(), classifier_table(config, pooling=pooling)))
     return classifier.eval()
 
 
