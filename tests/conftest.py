@@ -30,6 +30,7 @@ ARRAY_PACKAGES = [
     "bertline.evaluation",
     "bertline.inference",
     "bertline.optimization",
+    "bertline.tasks",
     "bertline.training",
 ]
 jaxtyping.install_import_hook(ARRAY_PACKAGES, f"{tests.shapes.__name__}.checked")

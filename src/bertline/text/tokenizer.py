@@ -120,6 +120,11 @@ class Tokenizer:
         """One more than the largest id, added tokens included; ids below it may be without a token."""
         return 1 + max(self._wordpiece.get_vocab(with_added_tokens=True).values())
 
+    @property
+    def has_prefix(self) -> bool:
+        """Whether a word's further pieces have a prefix, such as ``##``."""
+        return bool(getattr(self._wordpiece.model, "continuing_subword_prefix", None))
+
     def encode_whole(self, texts: Sequence[str], *, offsets: bool = False) -> list[Encoded]:
         """The tokens of each text, all of them, without special tokens."""
         whole = [_whole(text) for text in texts]

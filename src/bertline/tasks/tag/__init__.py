@@ -1,0 +1,1 @@
+"""Entities in a text: spans of characters, each with a type."""

@@ -1,0 +1,97 @@
+"""From the logits of tokens to entities with their characters and a confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bertline.data.entities import Entity
+from bertline.statistics.activation import softmax
+from bertline.tasks.tag.alignment import Pieces
+from bertline.tasks.tag.spec import Spec
+from bertline.tasks.tag.viterbi import decode
+from bertline.text.reading import Reading
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredEntity:
+    """A predicted entity.
+
+    Attributes:
+        entity: its characters and type.
+        text: these characters.
+        score: the mean over its words of the probability that the word belongs to an entity of this type. Where the
+            model labels every piece, the mean is over pieces.
+    """
+
+    entity: Entity
+    text: str
+    score: float
+
+    def to_json(self) -> dict[str, object]:
+        """All fields by name."""
+        return {**self.entity.to_json(), "text": self.text, "score": self.score}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The entities of one text, in the order of the text."""
+
+    entities: tuple[ScoredEntity, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """All fields by name."""
+        return {"entities": [one.to_json() for one in self.entities]}
+
+    def columns(self) -> dict[str, object]:
+        """Columns of a table of predictions."""
+        return self.to_json()
+
+
+def answers(spec: Spec, rows: Sequence[Sequence[Array]], readings: Sequence[Reading]) -> list[Answer]:
+    """The entities of each text.
+
+    Args:
+        spec: of the model.
+        rows: logits of each text's pieces, each [token, label] with special tokens.
+        readings: of the texts, with offsets.
+    """
+    pieces = [spec.pieces(reading) for reading in readings]
+    logits = [one.tokens.rows(own)[one.units] for one, own in zip(pieces, rows, strict=True)]
+    labels = _labels(spec, pieces, logits)
+    return [_answer(spec, *each) for each in zip(pieces, logits, labels, strict=True)]
+
+
+def _labels(spec: Spec, pieces: Sequence[Pieces], logits: Sequence[Array]) -> list[Array]:
+    """The label of each unit of each text. No entity crosses a gap between the tokens that were read."""
+    sizes = [len(one.units) for one in pieces]
+    if not sum(sizes):
+        return [np.zeros(0, dtype=np.int64) for _ in pieces]
+    begins = [np.flatnonzero(~one.follows[one.units])[1:] for one in pieces]
+    lengths = np.array([len(part) for row, cuts in zip(logits, begins, strict=True) for part in np.split(row, cuts)])
+    words = np.arange(lengths.max())[None, :] < lengths[:, None]
+    padded = np.zeros((*words.shape, len(spec.labels)), dtype=np.float32)
+    continues = np.zeros(words.shape, dtype=bool)
+    padded[words] = np.concatenate(logits)
+    continues[words] = np.concatenate([one.continues[one.units] for one in pieces])
+    labels = decode(spec.spelling, padded, words, continues)
+    return np.split(labels[words], np.cumsum(sizes)[:-1])
+
+
+def _answer(spec: Spec, pieces: Pieces, logits: Array, labels: Array) -> Answer:
+    spelling = spec.spelling
+    spans = spelling.read(labels)
+    if not spans:
+        return Answer(())
+    probabilities = softmax(logits, spec.temperature)
+    entities = []
+    for first, after, kind in spans:
+        start, end = pieces.characters(first, after)
+        score = float(probabilities[first:after, spelling.type_of == kind].sum(axis=1).mean())
+        entities.append(ScoredEntity(Entity(start, end, spec.types[kind]), pieces.text[start:end], min(1.0, score)))
+    return Answer(tuple(entities))

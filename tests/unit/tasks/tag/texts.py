@@ -1,0 +1,22 @@
+"""Texts with their pieces, as the tokenizer of all-MiniLM-L6-v2 (which lower-cases and drops accents) makes them."""
+
+from __future__ import annotations
+
+from bertline.encoder.source import find_model
+from bertline.tasks.tag.alignment import Pieces
+from bertline.tasks.tag.windows import tokens_of
+from bertline.text.reading import Reader, Reading
+from bertline.text.tokenizer import Tokenizer
+from bertline.text.truncation import Truncation
+
+TOKENIZER = Tokenizer.from_directory(find_model("all-MiniLM-L6-v2"))
+WHOLE = Truncation(10_000)
+
+
+def read(text: str, truncation: Truncation = WHOLE) -> Reading:
+    [reading] = Reader(TOKENIZER, truncation, offsets=True).read([text])
+    return reading
+
+
+def pieces_of(text: str, truncation: Truncation = WHOLE, *, label_all: bool = False) -> Pieces:
+    return Pieces(text, tokens_of(read(text, truncation)), label_all)
