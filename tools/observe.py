@@ -36,11 +36,10 @@ SHOWN = 3  # series of a result
 
 
 def beside() -> Metrics:
-    """A second target that sets what the server of this demonstration has no cause to."""
+    """A second target, with the metrics that the server of this demonstration never sets."""
     metrics = Metrics()
     metrics.set("bertline_ready", 1)
     metrics.set("bertline_certificate_expiry_timestamp_seconds", time.time() + 60 * alerts.DAY_S, certificate="server")
-    metrics.set("bertline_drift_score", 0.4, model="reviews", kind="length")
     return metrics
 
 
@@ -105,8 +104,8 @@ HEAD = """# Observability: every expression, asked
 purpose, with refused, wrong, late and cut requests among it, killed a process that computes, let a real Prometheus
 read the metrics each second, and asked it each expression of the [rules](guide/observe/metrics.md) and dashboards. Of
 an alert it asked what is compared, without the comparison; in panels `$__rate_interval` was 10 s. The numbers are of
-that load and say nothing about speed; what counts is that none is missing. Certificates and drift
-came from a second target, for this server has no TLS and no reference data.
+that load and say nothing about speed; what counts is that none is missing. The certificate
+came from a second target, because this server has no TLS.
 """
 
 

@@ -24,8 +24,8 @@ from tests.service.watching import LONG, asking
 from tools.expressions import SUFFIXES, measured, plain
 from tools.observe import Watched, watched
 
-# Of parts that this server does not have: TLS and reference data. They are set by a second target.
-WITHOUT_CAUSE = {"bertline_certificate_expiry_timestamp_seconds", "bertline_drift_score"}
+# This server has no TLS. A second target sets it.
+WITHOUT_CAUSE = {"bertline_certificate_expiry_timestamp_seconds"}
 
 command = typer.Typer()
 command.callback()(lambda: None)
@@ -66,7 +66,7 @@ def test_prometheus_evaluates_every_rule_and_those_of_this_load_come_up(running:
     assert {one["health"] for one in rules} == {"ok"}, [one.get("lastError") for one in rules if one.get("lastError")]
     up = {one["name"] for one in rules if one["type"] == "alerting" and one["alerts"]}
     assert {"BertlineAvailabilityBurnsFast", "BertlineErrors"} <= up
-    assert not up & {"BertlineDown", "BertlineNotReady", "BertlineDrift", "BertlineCertificateExpires"}
+    assert not up & {"BertlineDown", "BertlineNotReady", "BertlineCertificateExpires"}
     written = [
         note
         for one in rules

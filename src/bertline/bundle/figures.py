@@ -1,4 +1,4 @@
-"""The measured figures in a manifest's ``metrics``: which entries are figures, and how they are written."""
+"""The measured figures among the entries of a manifest's ``metrics``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import JsonValue
+
+from bertline.statistics import figures as writing
+from bertline.statistics.intervals import Estimate
 
 TITLES = {
     "accuracy": "accuracy",
@@ -17,7 +20,6 @@ TITLES = {
     "ece_equal_mass": "expected calibration error, bins of equal size",
 }
 UNCALIBRATED = "_uncalibrated"  # ends the name of a figure taken before temperature scaling
-_PERCENT = ("accuracy", "f1", "precision", "recall", "ece", "ece_equal_mass")
 _NO_FIGURES = ("rows",)
 
 
@@ -39,28 +41,25 @@ class Figure:
 
     @property
     def text(self) -> str:
-        """The value as people read it: shares in per cent, the rest with four decimals."""
-        return self._write(self.value)
+        """The value as people read it, written as everywhere."""
+        return writing.value(self.name, self.value)
 
     @property
     def interval(self) -> str:
-        """``low to high``, empty where there is no interval."""
+        """The interval as people read it; empty if there is none."""
         if self.low is None or self.high is None:
             return ""
-        return f"{self._write(self.low)} to {self._write(self.high)}"
-
-    def _write(self, value: float) -> str:
-        return f"{100 * value:.1f} %" if self.name.removesuffix(UNCALIBRATED).endswith(_PERCENT) else f"{value:.4f}"
+        return writing.figure(self.name, Estimate(self.value, self.low, self.high))[1]
 
 
 def figures(metrics: Mapping[str, JsonValue]) -> dict[str, Figure]:
     """The figures among ``metrics``: a number, or an object with ``value``, ``low`` and ``high``.
 
     >>> figures({"rows": 100, "accuracy": {"value": 0.84, "low": 0.81, "high": 0.87}})["accuracy"].interval
-    '81.0 % to 87.0 %'
+    '81.0–87.0'
     """
-    found = {name: _figure(name, value) for name, value in metrics.items() if name not in _NO_FIGURES}
-    return {name: figure for name, figure in found.items() if figure is not None}
+    read = {name: _figure(name, value) for name, value in metrics.items() if name not in _NO_FIGURES}
+    return {name: figure for name, figure in read.items() if figure is not None}
 
 
 def baseline_figures(metrics: Mapping[str, JsonValue]) -> dict[str, dict[str, Figure]]:

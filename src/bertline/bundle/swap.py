@@ -1,4 +1,4 @@
-"""Put a finished directory in the place of another, so that no crash leaves less than one of them whole."""
+"""Replace a directory by a finished one. A crash at any moment leaves at least one of the two whole."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import ctypes
 import errno
 import os
 import secrets
-import sys
 from pathlib import Path
 from typing import Any
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # Linux renameat2(2), since 3.15
-_RENAME_SWAP = 2  # macOS renamex_np(2)
 _CANNOT = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV)
 
 
 def swap(staging: Path, target: Path) -> Path:
-    """Move ``staging`` to ``target``, where a directory is; returns where the old one is now.
+    """Move ``staging`` to ``target``, an existing directory; returns the new place of the old one.
 
-    One atomic exchange where the system has it (Linux, macOS). Elsewhere two renames: a crash between them
+    The two are exchanged atomically where the system can (Linux). Elsewhere two renames: a crash between them
     leaves the new directory under its staging name and the old one as ``.<name>.previous-…``, both whole.
 
     Raises:
@@ -38,16 +36,12 @@ def swap(staging: Path, target: Path) -> Path:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Exchange the two names atomically; False where the system or the file system cannot."""
+    """Exchange the two names atomically; False if the system or the file system cannot."""
     libc: Any = ctypes.CDLL(None, use_errno=True)
     paths = os.fsencode(one), os.fsencode(other)
-    if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
-        failed = libc.renamex_np(*paths, ctypes.c_uint(_RENAME_SWAP))
-    elif sys.platform == "linux" and hasattr(libc, "renameat2"):
-        failed = libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], ctypes.c_uint(_RENAME_EXCHANGE))
-    else:
+    if not hasattr(libc, "renameat2"):
         return False
-    if not failed:
+    if not libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], ctypes.c_uint(_RENAME_EXCHANGE)):
         return True
     code = ctypes.get_errno()
     if code in _CANNOT:
@@ -56,15 +50,12 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def flush(path: Path) -> None:
-    """Ask the disk to keep a file's bytes, or a directory's names, before going on."""
+    """Write a file's bytes, or a directory's names, through to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (
-            errno.EINVAL,
-            errno.ENOTSUP,
-        ):  # some network file systems have no fsync of a directory
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot sync a directory
             raise
     finally:
         os.close(descriptor)

@@ -73,16 +73,20 @@ def _show(distilled: Distilled, settings: DistillSettings) -> None:
 
     from bertline.cli.figures_table import print_figures
     from bertline.cli.training_screen import show_collapse
+    from bertline.statistics.figures import gain, gain_range, percent, percent_range
 
     kept, speed, difference = distilled.kept, distilled.speed, distilled.kept.difference
     console = Console(stderr=True, highlight=False)
     console.print()
+    shares = {
+        "accuracy of the teacher": kept.teacher,
+        "accuracy of the student": kept.student,
+        "kept (student ÷ teacher)": kept.ratio,
+        "same label from both": kept.agreement,
+    }
     figures = [
-        ("accuracy of the teacher", kept.teacher),
-        ("accuracy of the student", kept.student),
-        ("kept (student ÷ teacher)", kept.ratio),
-        ("student − teacher", difference.accuracy),
-        ("same label from both", kept.agreement),
+        *((name, percent(one.value), percent_range(one)) for name, one in shares.items()),
+        ("student − teacher", gain(difference.accuracy.value), gain_range(difference.accuracy)),
     ]
     print_figures(f"{distilled.evaluation.rows:,} test rows", figures, stderr=True)
     sizes = " → ".join(_size(one) for one in (distilled.teacher, distilled.student))

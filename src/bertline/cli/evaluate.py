@@ -45,7 +45,7 @@ def evaluate(
 
     A row whose label the bundle does not know counts as wrong; such labels are named and counted apart.
     """
-    from bertline.cli.figures_table import print_figures
+    from bertline.cli.figures_table import print_figures, rows
     from bertline.cli.predict_screen import left_out
     from bertline.data.examples import read_examples
     from bertline.evaluation.wording import collapse
@@ -64,7 +64,7 @@ def evaluate(
         if as_json:
             typer.echo(json.dumps(evaluation.to_json(), ensure_ascii=False))
         else:
-            print_figures(f"{evaluation.rows:,} rows of {dataset.source}", evaluation.headline())
+            print_figures(f"{evaluation.rows:,} rows of {dataset.source}", rows(evaluation.headline()))
         if (collapsed := collapse(evaluation)) is not None:
             typer.echo(f"warning: {collapsed}", err=True)
         if report is not None:
@@ -73,13 +73,14 @@ def evaluate(
 
 def _unknown(evaluation: Evaluation, bundle: Path) -> str:
     from bertline.evaluation.wording import rows_of
+    from bertline.statistics.figures import percent, percent_range
     from bertline.tasks.classify.truth import counted
 
     names = [one.label for one in evaluation.unknown for _ in range(one.rows)]
     accuracy, rows = evaluation.known_accuracy, rows_of(evaluation.unknown_rows)
     return (
         f"note: {rows} of a label that {bundle} does not know ({counted(names)}) and counted as wrong; accuracy on the "
-        f"other rows is {accuracy.value:.3f} ({accuracy.low:.3f} – {accuracy.high:.3f})"
+        f"other rows is {percent(accuracy.value)} ({percent_range(accuracy)})"
     )
 
 

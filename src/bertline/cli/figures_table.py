@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
 
+from bertline.statistics.figures import figure
 from bertline.statistics.intervals import Estimate
 
 
-def print_figures(title: str, figures: Sequence[tuple[str, Estimate]], *, stderr: bool = False) -> None:
-    """Print one line per figure: value and 95 % interval, three decimals."""
+def rows(figures: Iterable[tuple[str, Estimate]]) -> list[tuple[str, str, str]]:
+    """Name, value and interval of each figure, as text."""
+    return [(name, *figure(name, estimate)) for name, estimate in figures]
+
+
+def print_figures(title: str, figures: Iterable[tuple[str, str, str]], *, stderr: bool = False) -> None:
+    """Print one line per figure: its name, value and 95 % interval."""
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column(title)
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")
-    for name, one in figures:
-        table.add_row(name, f"{one.value:.3f}", f"{one.low:.3f} – {one.high:.3f}")
+    for one in figures:
+        table.add_row(*one)
     Console(stderr=stderr, highlight=False).print(table)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from bertline.cli.figures_table import print_figures
+from bertline.cli.figures_table import print_figures, rows
 from bertline.machine.timing import DurationRange
 from bertline.tasks.history import EpochRecord
 from bertline.training.progress import Plan, Step
@@ -109,7 +109,7 @@ def show_result(trained: Trained, settings: TrainSettings) -> None:
     """The headline figures of a finished run, where everything is, and what to do next."""
     console = Console(stderr=True, highlight=False)
     console.print()
-    print_figures(f"{trained.measured.evaluation.rows:,} test rows", trained.headline(), stderr=True)
+    print_figures(f"{trained.measured.evaluation.rows:,} test rows", rows(trained.headline()), stderr=True)
     console.print(f"\nBundle  {trained.bundle}\nReport  {trained.bundle / 'report' / 'report.html'}", soft_wrap=True)
     if not show_collapse(console, trained.measured.evaluation, settings):
         console.print(f"\nTry it  bertline serve {trained.bundle}", soft_wrap=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from bertline.evaluation.figures import percent, percent_range
 from bertline.evaluation.svg import CHARACTER, Number, Plot, element, line, path, picture, rect, shorten, text, ticks
 from bertline.statistics.calibration import Bin
+from bertline.statistics.figures import percent, percent_range
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.slices import Slice
 from bertline.tasks.history import EpochRecord

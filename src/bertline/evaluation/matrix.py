@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from bertline.evaluation.figures import percent
 from bertline.evaluation.svg import CHARACTER, Number, element, picture, rect, shorten, text
+from bertline.statistics.figures import percent
 
 MOST_LABELS = 20
 _LABEL_CHARACTERS = 22

@@ -10,7 +10,6 @@ from typing import Any
 
 from bertline.destination import replace_file
 from bertline.errors import UsageError
-from bertline.evaluation import figures
 from bertline.evaluation.baselines import Baseline
 from bertline.evaluation.wording import (
     MEANINGS,
@@ -20,6 +19,7 @@ from bertline.evaluation.wording import (
     confusion_note,
     verdict,
 )
+from bertline.statistics import figures
 from bertline.statistics.intervals import Estimate, wilson
 from bertline.tasks.classify.measure import Evaluation
 from bertline.tasks.history import EpochRecord

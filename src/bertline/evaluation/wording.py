@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bertline.evaluation.baselines import Baseline
-from bertline.evaluation.figures import gain, gain_range, p_value, percent, percent_range
+from bertline.statistics.figures import gain, gain_range, p_value, percent, percent_range
 from bertline.tasks.classify.measure import Evaluation
 from bertline.tasks.classify.truth import SHOWN
 

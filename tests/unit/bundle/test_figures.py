@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from pydantic import JsonValue
 
 from bertline.bundle.figures import Figure, baseline_figures, figures
+from bertline.cli.figures_table import print_figures, rows
+from bertline.statistics.intervals import Estimate
+
+SPACE = "\N{NARROW NO-BREAK SPACE}"
 
 
 def test_numbers_and_estimates_are_figures_and_the_rest_is_not() -> None:
@@ -25,10 +31,10 @@ def test_numbers_and_estimates_are_figures_and_the_rest_is_not() -> None:
 @pytest.mark.parametrize(
     ("figure", "text", "interval"),
     [
-        (Figure("accuracy", 0.8451, 0.8, 1.0), "84.5 %", "80.0 % to 100.0 %"),
-        (Figure("macro_f1", 0.5), "50.0 %", ""),
-        (Figure("ece_equal_mass_uncalibrated", 0.05), "5.0 %", ""),
-        (Figure("nll", 0.3712, 0.3, 0.4), "0.3712", "0.3000 to 0.4000"),
+        (Figure("accuracy", 0.8451, 0.8, 1.0), f"84.5{SPACE}%", "80.0–100.0"),
+        (Figure("macro_f1", 0.5), f"50.0{SPACE}%", ""),
+        (Figure("ece_equal_mass_uncalibrated", 0.05), f"5.0{SPACE}%", ""),
+        (Figure("nll", 0.3712, 0.3, 0.4), "0.371", "0.300–0.400"),
     ],
 )
 def test_shares_are_written_in_per_cent(figure: Figure, text: str, interval: str) -> None:
@@ -44,3 +50,11 @@ def test_baselines_are_read_by_name() -> None:
 def test_a_figure_from_before_calibration_says_so() -> None:
     assert Figure("ece_uncalibrated", 0.1).title == "expected calibration error before calibration"
     assert Figure("top_3", 0.1).title == "top 3"
+
+
+@pytest.mark.parametrize("name", ["accuracy", "macro_f1", "mcc", "nll"])
+def test_card_and_terminal_write_a_figure_alike(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    one = Figure(name, 0.8451, 0.8, 0.9)
+    print_figures("figures", rows([(name, Estimate(0.8451, 0.8, 0.9))]))
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert re.split(r" {2,}", line.strip()) == [name, one.text, one.interval]

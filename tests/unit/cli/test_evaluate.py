@@ -33,7 +33,7 @@ def test_labels_that_the_bundle_does_not_know(bundle: Path, tmp_path: Path, caps
     assert found["metrics"]["accuracy"]["value"] == 0.2
     assert told.err == (
         f"note: 3 rows are of a label that {bundle} does not know (odd 2, new 1) and counted as wrong; accuracy on the "
-        f"other rows is 0.500 (0.095 – 0.905)\n"
+        f"other rows is 50.0\N{NARROW NO-BREAK SPACE}% (9.5–90.5)\n"
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ from tests.unit.cli.tables import (
 
 TARGETS = ("out.csv", "out.tsv", "out.jsonl", "out.parquet")
 ADDED = 3  # columns
-TABLES = settings(max_examples=200)
+TABLES = settings(max_examples=int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "25")))
 REFUSED = "cannot become Parquet, because .* and .* in line|has values of several types, or of none that Parquet has"
 
 Convert = Callable[[Path, str], Path]

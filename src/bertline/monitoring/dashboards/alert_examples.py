@@ -60,7 +60,6 @@ _EXPIRY = "bertline_certificate_expiry_timestamp_seconds"
 _SERVER_CERTIFICATE = ({**_INSTANCE, "certificate": "server"},)
 _AUTH = "bertline_auth_failures_total"
 _DROPPED = "bertline_log_lines_dropped_total"
-_DRIFT = "bertline_drift_score"
 _START = "process_start_time_seconds"
 
 EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
@@ -198,14 +197,5 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
     "BertlineLogLinesDropped": (
         AlertExample("none", _one(_DROPPED, "", "3x20"), "20m"),
         AlertExample("some", _one(_DROPPED, "", "0x5 40x10"), "10m", (_INSTANCE,)),
-    ),
-    "BertlineDrift": (
-        AlertExample("what chance explains", _one(_DRIFT, ',model="reviews",kind="length"', "0.9x60"), "50m"),
-        AlertExample(
-            "twice that",
-            _one(_DRIFT, ',model="reviews",kind="length"', "0.9x5 2x60"),
-            "50m",
-            ({**_MODEL, "kind": "length"},),
-        ),
     ),
 }

@@ -141,9 +141,4 @@ ALERTS: tuple[Alert, ...] = (
         "About {{ $value | printf \"%.0f\" }} lines could not be written in a quarter of an hour: whoever reads them "
         "is slower than they come.",
     ),
-    Alert(
-        "BertlineDrift", "bertline_drift_score > 1", "30m", "ticket",
-        "The texts of {{ $labels.model }} are not what they were ({{ $labels.kind }})",
-        "The distance to the reference data is {{ $value | printf \"%.1f\" }} times what chance explains.",
-    ),
 )  # fmt: skip

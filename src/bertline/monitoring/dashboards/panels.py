@@ -273,10 +273,6 @@ ANSWERS = (
             for share in (0.1, 0.5, 0.9)
         ), "percentunit", most=1,
     ),
-    Panel(
-        "Drift", "Distance to the reference data as a multiple of what chance explains; above 1 is drift.",
-        ((f"max by (model, kind) (bertline_drift_score{{{OF}}})", "{{model}}, {{kind}}"),), width=24, limit=1,
-    ),
 )  # fmt: skip
 
 LENGTHS = (

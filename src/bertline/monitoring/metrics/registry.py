@@ -97,10 +97,6 @@ TABLE: tuple[Metric, ...] = (
         "When a certificate in use expires, in Unix time; no series without TLS.", ("certificate",),
     ),
     Metric("bertline_log_lines_dropped", "counter", "", "Log lines that could not be written in time."),
-    Metric(
-        "bertline_drift_score", "gauge", "",
-        "Distance to the reference data as a multiple of what chance explains: above 1 is drift.", ("model", "kind"),
-    ),
     Metric("bertline_predicted", "counter", "", "Texts by the most probable label.", (*MODEL, "label")),
     Metric(
         "bertline_confidence", "histogram", "", "Probability of the most probable label.", MODEL, CONFIDENCES,

@@ -16,10 +16,10 @@ from bertline.bundle.probes import Probes, choose
 from bertline.bundle.reference import write_reference, write_token_counts
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.heads import Classifier
-from bertline.evaluation.figures import percent, percent_range
 from bertline.evaluation.report import write_report
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.statistics.calibration import fit_temperature
+from bertline.statistics.figures import percent, percent_range
 from bertline.statistics.metrics import confusion
 from bertline.tasks.classify.measure import Evaluation, evaluate, label_scores
 from bertline.tasks.history import EpochRecord

@@ -52,7 +52,6 @@ def test_every_alert_fires_in_its_stories_and_is_silent_in_the_others(written: P
         ("failed_share:rate6h > 0.006 ", "failed_share:rate6h > 0.06 ", "BertlineAvailabilityBurnsFast"),
         ("slow_share:rate1h > 0.144", "slow_share:rate1h > 0.5", "BertlineLatencyBurnsFast"),
         ("slow_share:rate3d > 0.01 ", "slow_share:rate3d > 0.1 ", "BertlineLatencyBurnsSlowly"),
-        ("bertline_drift_score > 1", "bertline_drift_score > 0.1", "BertlineDrift"),
         ("for: 2m", "for: 60m", "BertlineNotReady"),
     ],
 )

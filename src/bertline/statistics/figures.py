@@ -1,11 +1,13 @@
-"""How figures are written: one place, so that report, model card and terminal say 84.3 % alike."""
+"""How figures are written in the report, in the model card and on the terminal: ``84.3 %``, ``82.0–86.4``."""
 
 from __future__ import annotations
 
+import re
+
 from bertline.statistics.intervals import Estimate
 
-# The figures of ``Evaluation.headline`` that are shares of rows; the others are plain numbers.
-SHARES = frozenset({"accuracy", "macro-F1", "ECE", "ECE before temperature"})
+# A figure with one of these words in its name is a share of rows; the others are plain numbers.
+_SHARES = frozenset({"accuracy", "f1", "precision", "recall", "ece"})
 
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 
@@ -38,13 +40,27 @@ def p_value(p: float) -> str:
 
 
 def figure(name: str, estimate: Estimate) -> tuple[str, str]:
-    """Value and interval of a headline figure, as text: ``("84.3 %", "82.0–86.4")``."""
-    if name in SHARES:
+    """Value and interval of a figure as text: ``("84.3 %", "82.0–86.4")``.
+
+    >>> figure("macro_f1", Estimate(0.5, 0.25, 0.75))[1], figure("NLL", Estimate(0.5, 0.25, 0.75))[1]
+    ('25.0–75.0', '0.250–0.750')
+    """
+    if _is_share(name):
         return percent(estimate.value), percent_range(estimate)
-    return _plain(estimate.value), f"{_plain(estimate.low)}–{_plain(estimate.high)}".replace("–−", " to −")
+    return plain(estimate.value), f"{plain(estimate.low)}–{plain(estimate.high)}".replace("–−", " to −")
 
 
-def _plain(number: float) -> str:
+def value(name: str, number: float) -> str:
+    """The value of a figure without an interval, as ``figure`` writes it."""
+    return percent(number) if _is_share(name) else plain(number)
+
+
+def _is_share(name: str) -> bool:
+    return not _SHARES.isdisjoint(re.split(r"[\s_-]+", name.lower()))
+
+
+def plain(number: float) -> str:
+    """A plain number with three decimals."""
     return f"{number:.3f}".replace("-", "−")
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bertline.evaluation.figures import figure, gain, gain_range, p_value, percent, percent_range
+from bertline.statistics.figures import figure, gain, gain_range, p_value, percent, percent_range
 from bertline.statistics.intervals import Estimate
 
 SPACE = "\N{NARROW NO-BREAK SPACE}"
