@@ -29,13 +29,17 @@ def bare() -> Contestant:
 
 def guarded(collector: str) -> Contestant:
     """Everything on."""
-    limits = ("--limits-requests-per-minute", str(ENOUGH), "--limits-tokens-per-minute", str(ENOUGH))
-    flags = _flags(
+    all_on = Setting("all on", {"flags": _flags(*flags(collector))})
+    return bertline("bertline-guarded", "guarded and watched", all_on, headers=bearer)
+
+
+def flags(collector: str) -> tuple[str, ...]:
+    """Credentials, limits, a JSON log and 1 % of traces."""
+    return (
         *("--auth-database", _database(), "--auth-issuer", ISSUER, "--auth-audience", AUDIENCE),
-        *limits,
+        *("--limits-requests-per-minute", str(ENOUGH), "--limits-tokens-per-minute", str(ENOUGH)),
         *("--logs-format", "json", "--traces-endpoint", collector, "--traces-sample", str(SAMPLED)),
     )
-    return bertline("bertline-guarded", "guarded and watched", Setting("all on", {"flags": flags}), headers=_bearer)
 
 
 @contextmanager
@@ -69,7 +73,7 @@ def _database() -> str:
     return f"sqlite:///{(WORK / 'auth.db').absolute()}"
 
 
-def _bearer() -> str:
+def bearer() -> str:
     """A token as the server's own endpoint gives them."""
     with CredentialStore(_database()) as store:
         client, secret = new_client("benchmark", frozenset({Scope.PREDICT}), now_s=0)

@@ -46,8 +46,8 @@ class Named:
 
 def guarded(app: FastAPI, limits: Ledgers) -> FastAPI:
     """The app, behind the limits."""
-    measuring = app.state.serving.measuring
-    app.add_middleware(LimitPerClient, limits=limits, refuse=REFUSE, on_refused=measuring.refused)
+    refused = app.state.serving.listeners.refused
+    app.add_middleware(LimitPerClient, limits=limits, refuse=REFUSE, on_refused=refused)
     app.add_middleware(Named)
     return app
 

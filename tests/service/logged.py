@@ -15,8 +15,8 @@ from starlette.types import ASGIApp
 from bertline.monitoring.logs.logger import configure
 from bertline.monitoring.logs.settings import LogSettings
 from bertline.service import record
-from bertline.service.access_log import AccessLog
 from bertline.service.app import create_app
+from bertline.service.listeners.log import AccessLog
 from bertline.service.perimeter import Perimeter, PerimeterSettings
 from bertline.service.run import listen, page_url
 from bertline.testing.words import WordCounter, serving_of

@@ -17,9 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bertline.monitoring.logs.logger import json_line
 from bertline.monitoring.logs.settings import LogSettings
 from bertline.service import record
-from bertline.service.access_log import LONGEST_USER_AGENT, SANE_ID, AccessLog
 from bertline.service.guard.client import Client
 from bertline.service.guard.client import Scope as GuardScope
+from bertline.service.listeners.log import LONGEST_USER_AGENT, AccessLog, RecordListener
+from bertline.service.record import SANE_ID
 from bertline.serving.problems import Code, Problem
 from bertline.testing.words import Buggy, Gated, WordCounter
 from tests.service.logged import Log, client_of, logged, socket_of, until
@@ -233,7 +234,7 @@ def test_nothing_of_a_request_is_left_for_the_next(out: Log) -> None:
         ask(app)
     assert record.current() is None
     assert record.log_context() == {}
-    record.note_problem(Problem(Code.INTERNAL, "Nobody asked."))  # outside of a request nothing happens
+    RecordListener().refused(Problem(Code.INTERNAL, "Nobody asked."))  # outside of a request nothing happens
 
 
 def test_slow_requests_and_failures_have_their_levels(out: Log) -> None:
@@ -295,7 +296,7 @@ def test_a_client_that_hangs_up_is_logged_as_gone(out: Log) -> None:
 
 def test_texts_are_logged_where_somebody_asks_for_it_and_redacted(out: Log) -> None:
     async def read_texts(scope: Scope, receive: Receive, send: Send) -> None:
-        record.note_texts(["ann@example.org likes it", *["good"] * 9])
+        RecordListener().asked(["ann@example.org likes it", *["good"] * 9])
         await fine(scope, receive, send)
 
     with logged(read_texts, out, sample_texts=1.0) as app:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from bertline.service import ServeSettings
+from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
-from bertline.serving.serving import Answered, Serving
+from bertline.serving.serving import Serving
 from bertline.testing.words import Broken, Gated, WordCounter, serving_of
 
 Story = Callable[[Serving], Coroutine[Any, Any, None]]

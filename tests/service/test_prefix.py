@@ -16,6 +16,7 @@ from bertline.service.edge.prefix import LONGEST, prefix_of, relative_to, stripp
 from bertline.service.edge.proxies import EdgeSettings, Proxies
 from bertline.service.edge.shedding import Shedding
 from bertline.service.guard.client import Client, Scope
+from bertline.service.listeners import register
 from bertline.service.perimeter import Perimeter, PerimeterSettings
 from bertline.serving.problems import Code, Problem
 from bertline.testing.words import WordCounter, serving_of
@@ -272,10 +273,11 @@ def test_a_full_queue_refuses_paths_that_keep_their_prefix(monkeypatch: pytest.M
     """R8: at the sight of their head, like those without."""
     problem = Problem(Code.OVERLOADED, "The queue is full.", headers={"Retry-After": "1"})
     serving = serving_of({"reviews": WordCounter()})
-    shedding = Shedding(serving, REFUSE, "/bert")
+    metrics = register(serving)
+    shedding = Shedding(serving, REFUSE, "/bert", metrics.shed)
     monkeypatch.setattr(shedding, "_problem", lambda op, size: problem)
     for path in (b"/bert/v1/predict", b"/v1/predict", b"/bert/embed"):
         assert shedding.answer(b"POST", path, PLAIN)
     for path in (b"/bert/bert/v1/predict", b"/bertv1/predict", b"/bert"):
         assert shedding.answer(b"POST", path, PLAIN) is None
-    assert 'route="/v1/predict"' in serving.measuring.metrics.text().decode()
+    assert 'route="/v1/predict"' in metrics.metrics.text().decode()

@@ -12,8 +12,9 @@ import pytest
 from bertline.errors import BundleError
 from bertline.service import ServeSettings
 from bertline.service.problems import status_of
+from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
-from bertline.serving.serving import Answered, Serving
+from bertline.serving.serving import Serving
 from bertline.serving.version import MOST_RESTARTS
 from bertline.serving.worker import Started
 from bertline.testing.words import Gated, ThreadWorker, WordCounter, serving_of

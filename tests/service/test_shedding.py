@@ -14,7 +14,7 @@ import pytest
 
 from bertline.service import ServeSettings
 from bertline.service.app import REFUSE, create_app
-from bertline.service.edge.shedding import ASKS, LARGEST_BODY, Shedding
+from bertline.service.edge.shedding import LARGEST_BODY, OUTPUTS, Shedding
 from bertline.service.run import Server, listen, page_url
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
@@ -201,7 +201,7 @@ def test_whatever_needs_a_look_takes_the_long_way(
 
 def test_each_path_is_one_that_the_app_answers() -> None:
     described = create_app(serving_of({"reviews": WordCounter()})).openapi()["paths"]
-    assert {path.decode() for path in ASKS} <= {path for path, methods in described.items() if "post" in methods}
+    assert {path.decode() for path in OUTPUTS} <= {path for path, methods in described.items() if "post" in methods}
 
 
 def test_refusals_that_their_client_does_not_read_are_not_piled_up(busy: Full) -> None:

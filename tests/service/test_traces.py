@@ -26,10 +26,11 @@ from starlette.types import Message, Receive, Scope, Send
 from bertline.monitoring.addresses import PROBES
 from bertline.monitoring.traces.exporter import Traces, TraceSettings, open_traces
 from bertline.service import ServeSettings
+from bertline.service.listeners.traces import Tracing
 from bertline.service.perimeter import Perimeter
 from bertline.service.record import RequestRecord, enter, leave
 from bertline.service.run import Server, listen, page_url
-from bertline.service.tracing import Tracing, current_ids, outgoing_headers
+from bertline.service.trace_context import current_ids, outgoing_headers
 from bertline.serving.serving import Serving
 from bertline.testing.tiny import write_tiny_bundle
 from bertline.testing.words import Buggy, Gated, WordCounter, serving_of

@@ -14,8 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from bertline import __version__
-from bertline.service import refusals
-from bertline.service.access_log import AccessLog
+from bertline.service import listeners, refusals
 from bertline.service.edge import cors
 from bertline.service.edge.body_limit import BodyLimit
 from bertline.service.edge.disconnect import Abandoned
@@ -27,8 +26,11 @@ from bertline.service.edge.proxies import Hosts, Proxies
 from bertline.service.edge.security_headers import SecurityHeaders
 from bertline.service.guard.middleware import Guard
 from bertline.service.guard.scopes import check_all_named
+from bertline.service.limits.ledger import charge_tokens
 from bertline.service.limits.middleware import LimitPerClient
-from bertline.service.measuring import MeasuredHttp
+from bertline.service.listeners.log import AccessLog
+from bertline.service.listeners.metrics import MeasuredHttp
+from bertline.service.listeners.traces import Tracing
 from bertline.service.openapi import describing_guard
 from bertline.service.perimeter import Perimeter
 from bertline.service.routes import admin, health, kserve, metrics, oauth, openai, root, sagemaker
@@ -38,7 +40,8 @@ from bertline.service.routes.oip import router as oip
 from bertline.service.routes.own import router as own
 from bertline.service.routes.tei import model as tei_model
 from bertline.service.routes.tei import router as tei
-from bertline.service.tracing import Tracing
+from bertline.service.settings import settings_of
+from bertline.serving.problems import Problem
 from bertline.serving.serving import Serving
 
 ROUTERS = [
@@ -74,7 +77,8 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
         # FastAPI's own would put paths and queries in spans (FASTAPI_OTEL_AUTO_CONFIGURE); ours are in tracing.py.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.serving, app.state.measuring = serving, serving.measuring
+    serving.admit = charge_tokens
+    app.state.serving, app.state.metrics = serving, listeners.register(serving)
     app.state.issuer = perimeter.issuer
     refusals.register(app)
     for router in ROUTERS:
@@ -90,7 +94,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
 
 def _add_inner(app: FastAPI, serving: Serving) -> None:
     """What a request passes that may come in."""
-    settings = serving.settings
+    settings = settings_of(serving)
     app.add_middleware(RootPath)
     app.add_middleware(Abandoned)
     app.add_middleware(
@@ -98,16 +102,21 @@ def _add_inner(app: FastAPI, serving: Serving) -> None:
         max_body_bytes=settings.max_body_bytes,
         timeout_s=settings.body_timeout_s,
         refuse=REFUSE,
-        on_refused=serving.measuring.refused,
+        on_refused=serving.listeners.refused,
     )
 
 
 def _add_outer(app: FastAPI, serving: Serving, perimeter: Perimeter) -> None:
     """What decides that, and what notes it. Each part that is not there costs nothing."""
-    settings, measuring = perimeter.settings, serving.measuring
+    settings, metrics = perimeter.settings, app.state.metrics
     if perimeter.limits is not None:
-        app.add_middleware(LimitPerClient, limits=perimeter.limits, refuse=REFUSE, on_refused=measuring.refused)
-    app.add_middleware(Guard, tokens=perimeter.tokens, keys=perimeter.keys, refuse=REFUSE, failed=measuring.turned_away)
+        app.add_middleware(LimitPerClient, limits=perimeter.limits, refuse=REFUSE, on_refused=serving.listeners.refused)
+
+    def rejected(problem: Problem) -> None:
+        serving.listeners.refused(problem)
+        metrics.auth_failed(problem)
+
+    app.add_middleware(Guard, tokens=perimeter.tokens, keys=perimeter.keys, refuse=REFUSE, failed=rejected)
     app.add_middleware(UnexpectedErrors)
     if settings.edge.cors_origins:
         app.add_middleware(
@@ -118,7 +127,7 @@ def _add_outer(app: FastAPI, serving: Serving, perimeter: Perimeter) -> None:
     app.add_middleware(Closing, draining=lambda: serving.draining)
     app.add_middleware(SecurityHeaders, hsts_max_age_s=settings.tls.hsts_max_age_s)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(MeasuredHttp, metrics=measuring.metrics)
+    app.add_middleware(MeasuredHttp, metrics=metrics.metrics)
     if perimeter.traces is not None:
         app.add_middleware(Tracing, traces=perimeter.traces)
     app.add_middleware(AccessLog, logs=perimeter.logs, settings=settings.logs)

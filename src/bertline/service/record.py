@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bertline.monitoring.logs.redaction import MOST_TEXTS
-
 if TYPE_CHECKING:
-    from bertline.serving.problems import Problem
-    from bertline.serving.serving import Answered
+    from bertline.serving.answered import Answered
+
+# Neither a dot nor an @: a JWT or an address is never taken for an identifier.
+SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_:=+/-]{0,127}")
 
 
 @dataclass(slots=True)
@@ -60,20 +61,6 @@ def log_context() -> Mapping[str, str]:
     return {name: value for name, value in known.items() if value}
 
 
-def note_answer(answered: Answered) -> None:
-    """A model answered."""
-    record = _current.get()
-    if record is not None:
-        record.answered, record.answered_s = answered, perf_counter()
-
-
-def note_problem(problem: Problem) -> None:
-    """The answer names a problem."""
-    record = _current.get()
-    if record is not None:
-        record.error_code = problem.code.value
-
-
 def note_trace(ids: tuple[str, str] | None) -> None:
     """It is part of this trace, and of this span of it."""
     record = _current.get()
@@ -81,8 +68,6 @@ def note_trace(ids: tuple[str, str] | None) -> None:
         record.trace_id, record.span_id = ids
 
 
-def note_texts(texts: Sequence[str]) -> None:
-    """These texts were sent; they are kept only where they are wanted."""
-    record = _current.get()
-    if record is not None and record.wants_texts:
-        record.texts = texts[:MOST_TEXTS]
+def request_id(given: bytes | None) -> bytes:
+    """What a request is called: as its client says, if that is fit for a log, else by a number of ours."""
+    return given if given and SANE_ID.fullmatch(given) else secrets.token_hex(16).encode()

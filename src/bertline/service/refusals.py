@@ -45,7 +45,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _counted(request: Request, problem: Problem) -> Response:
-    request.app.state.measuring.refused(problem)
+    request.app.state.serving.listeners.refused(problem)
     return response_of(problem)
 
 

@@ -29,9 +29,10 @@ from bertline.service.edge.http1.grammar import HeadLimits
 from bertline.service.edge.proxies import EdgeSettings, hosts_of
 from bertline.service.edge.shedding import Shedding
 from bertline.service.edge.tls import RenewableTls
+from bertline.service.listeners.metrics import MetricsListener
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
 from bertline.service.record import log_context
-from bertline.service.settings import ServeSettings
+from bertline.service.settings import ServeSettings, settings_of
 from bertline.serving.models import Models
 from bertline.serving.problems import Problem
 from bertline.serving.serving import Serving
@@ -132,14 +133,15 @@ class Server(uvicorn.Server):
         perimeter: Perimeter | None = None,
         tls: RenewableTls | None = None,
     ) -> None:
-        settings = serving.settings
+        settings, app = settings_of(serving), create_app(serving, perimeter)
+        metrics: MetricsListener = app.state.metrics
         config = uvicorn.Config(
-            create_app(serving, perimeter),
+            app,
             log_config=None if perimeter and perimeter.logs else uvicorn.config.LOGGING_CONFIG,
             log_level="warning",
             access_log=False,
             ws="none",
-            http=Http1Connection.with_settings(_http1(serving, perimeter)),
+            http=Http1Connection.with_settings(_http1(serving, metrics, perimeter)),
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
@@ -151,7 +153,7 @@ class Server(uvicorn.Server):
         self._was_ready = False
         self._drain_s = settings.drain_s
         self._serving, self._on_ready, self._tls = serving, on_ready, tls
-        _measure(serving.measuring.metrics, perimeter, tls)
+        _measure(metrics.metrics, perimeter, tls)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and watch the models and the certificate from now on."""
@@ -214,20 +216,20 @@ class Server(uvicorn.Server):
         self.failure, self.should_exit = self._serving.failure, True
 
 
-def _http1(serving: Serving, perimeter: Perimeter | None) -> Http1Settings:
+def _http1(serving: Serving, metrics: MetricsListener, perimeter: Perimeter | None) -> Http1Settings:
     """How connections behave, as the settings say."""
-    settings, measuring = serving.settings, serving.measuring
+    settings = settings_of(serving)
     limits = HeadLimits(
         settings.max_head_bytes, settings.max_header_bytes, settings.max_headers, settings.max_target_bytes
     )
     tally = Tally(log, "%d connections were closed because a request was not valid HTTP/1.1 or its head was too large")
 
     def on_malformed(problem: Problem) -> None:
-        measuring.refused(problem)
+        serving.listeners.refused(problem)
         tally.add()
 
     edge = perimeter.settings.edge if perimeter else EdgeSettings()
-    shedding = Shedding(serving, REFUSE, edge.root_path if edge.strip_root_path else "")
+    shedding = Shedding(serving, REFUSE, edge.root_path if edge.strip_root_path else "", metrics.shed)
     return Http1Settings(limits, settings.body_timeout_s, shedding.answer, on_malformed)
 
 

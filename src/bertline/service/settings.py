@@ -1,9 +1,12 @@
 """The settings of the service, and why each default is what it is."""
 
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from bertline.serving.serving import Serving
 
 ENDING_S = 4.0  # what stopping takes beside the settings: 2 s for the processes that compute, 1.5 s for spans
 
@@ -83,3 +86,9 @@ class ServeSettings(BaseModel):
                 "for, as terminationGracePeriodSeconds"
             )
         return self
+
+
+def settings_of(serving: "Serving") -> ServeSettings:
+    """The settings of the server around these models: the core was given them, and knows its own part of them."""
+    assert isinstance(serving.settings, ServeSettings)
+    return serving.settings

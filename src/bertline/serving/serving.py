@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, Self
-
-import numpy as np
-from jaxtyping import Float
+from typing import Literal, Self
 
 from bertline.bundle.signing import read_public_key
 from bertline.errors import BertlineError
 from bertline.machine.cores import usable_cores
-from bertline.service import tracing
-from bertline.service.limits.ledger import charge_tokens
-from bertline.service.measuring import Measuring
-from bertline.service.record import note_texts
-from bertline.service.settings import ServeSettings
+from bertline.serving.answered import Answered, Timing
+from bertline.serving.listeners import Listeners, Tokenised
 from bertline.serving.models import Models
 from bertline.serving.problems import Code, Problem
 from bertline.serving.process import StartWorker, WorkerProcess
-from bertline.serving.scheduler import BatchRecord, Scheduler, TextProblem
+from bertline.serving.scheduler import Scheduler, TextProblem
+from bertline.serving.settings import CoreSettings
 from bertline.serving.texts import check_texts, place_of, refuse_blank
 from bertline.serving.version import Version
-from bertline.statistics.activation import Activation, probabilities
 from bertline.text import Policy, Reading, Truncation
 from bertline.text.truncation import SHORTEST_TOKENS
 
@@ -56,63 +49,8 @@ class _How:
         return self.names[place] if self.names is not None else place_of(self.field, place, number)
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Where a request's time went, in seconds; of its texts, the one that took longest."""
-
-    tokenise_s: float
-    queue_s: float
-    compute_s: float
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One output of one version of a model, for each text of a request.
-
-    Attributes:
-        version: which one.
-        pieces: for each text the arrays of its pieces, of which several are windows.
-        readings: which tokens of each text were read.
-        timing: where the time went.
-    """
-
-    version: Version
-    pieces: Sequence[Sequence[Float[np.ndarray[Any, Any], "..."]]]
-    readings: Sequence[Reading]
-    timing: Timing
-
-    @property
-    def read_tokens(self) -> int:
-        """Of all texts together."""
-        return sum(one.read for one in self.readings)
-
-    @cached_property
-    def rows(self) -> Sequence[Float[np.ndarray[Any, Any], "..."]]:
-        """An array per text; of windows, their mean."""
-        return [one[0] if len(one) == 1 else np.mean(one, axis=0) for one in self.pieces]
-
-    def shares(
-        self, *, calibrated: bool = True, activation: Activation | None = None
-    ) -> Float[np.ndarray[Any, Any], "texts labels"]:
-        """Of each text, each label's probability, in the model's order; computed once, whoever wants them.
-
-        Args:
-            calibrated: divide the logits by the bundle's temperature first; HF's pipelines do not.
-            activation: instead of the model's own.
-        """
-        how = activation or self.version.activation, self.version.temperature if calibrated else 1.0
-        if how not in self._shares:
-            self._shares[how] = probabilities(np.stack(self.rows), *how)
-        return self._shares[how]
-
-    def probabilities(self, *, calibrated: bool = True, activation: Activation | None = None) -> list[list[float]]:
-        """``shares`` as lists."""
-        listed: list[list[float]] = self.shares(calibrated=calibrated, activation=activation).tolist()
-        return listed
-
-    @cached_property
-    def _shares(self) -> dict[tuple[Activation, float], Float[np.ndarray[Any, Any], "texts labels"]]:
-        return {}
+async def _everything(tokens: int) -> None:
+    """Admit every request."""
 
 
 class Serving:
@@ -121,7 +59,7 @@ class Serving:
     Args:
         bundles: directory of each model, the default one first.
         settings: limits and times.
-        measuring: keeps the metrics.
+        admit: is awaited with the tokens of each request before they are computed; raises a ``Problem`` to refuse it.
         start_worker: makes the process that computes; tests put something else in its place.
 
     Raises:
@@ -131,17 +69,16 @@ class Serving:
     def __init__(
         self,
         bundles: Mapping[str, Path],
-        settings: ServeSettings,
+        settings: CoreSettings,
         *,
-        measuring: Measuring | None = None,
+        admit: Callable[[int], Awaitable[None]] = _everything,
         start_worker: StartWorker = WorkerProcess,
     ) -> None:
         self.settings = settings
         self.models = Models(bundles, self._version)
-        self.measuring = measuring or Measuring()
-        self.measuring.watch(self)
+        self.listeners, self.admit = Listeners(), admit
         lanes = settings.lanes or usable_cores()
-        self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self._computed)
+        self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self.listeners.computed)
         self.draining = False
         self.failure: BertlineError | None = None
         self.failed = asyncio.Event()
@@ -236,16 +173,14 @@ class Serving:
             )
         how = _How(policy or version.truncation, max_tokens, field, blank, names)
         answered = await self._answer(output, version, texts, deadline_s, how)
-        self.measuring.answered(output, answered)
-        if output == "logits":
-            self.measuring.predicted(answered)
+        self.listeners.answered(output, answered)
         return answered
 
     async def _answer(
         self, output: str, version: Version, texts: Sequence[str], deadline_s: float, how: _How
     ) -> Answered:
         check_texts(texts, self.settings, how.field)
-        note_texts(texts)
+        self.listeners.asked(texts)
         began_s = perf_counter()
         readings = await self._read(version, texts, how)
         tokenise_s = perf_counter() - began_s
@@ -258,8 +193,8 @@ class Serving:
                 f"{self.settings.max_request_tokens:,}: send them in several requests.",
                 how.field,
             )
-        await charge_tokens(tokens)
-        tracing.queued(began_s, tokenise_s)
+        await self.admit(tokens)
+        self.listeners.tokenised(Tokenised(began_s, tokenise_s, tokens))
         try:
             computed = await self.scheduler.compute(version.line(output), pieces, deadline_s)
         except TextProblem as problem:
@@ -301,10 +236,6 @@ class Serving:
         version = await loop.run_in_executor(None, make)  # hashes and reads files
         await version.start()
         return version
-
-    def _computed(self, record: BatchRecord) -> None:
-        self.measuring.batch(record)
-        tracing.computed(record)
 
     def _lost(self, version: Version, error: BertlineError) -> None:
         """A model cannot be kept alive: the server says so and ends, for whatever started it to start it anew."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from bertline.service.settings import ServeSettings
 from bertline.serving.problems import Code, Problem
+from bertline.serving.settings import CoreSettings
 from bertline.text import Reading, why_unread
 
 _HALF = re.compile("[\ud800-\udfff]")
 
 
-def check_texts(texts: Sequence[str], settings: ServeSettings, field: str) -> None:
+def check_texts(texts: Sequence[str], settings: CoreSettings, field: str) -> None:
     """There are texts and not too many, and each is not too long and is Unicode.
 
     Whether a text has anything to read is for the tokenizer to say: ``refuse_blank``.

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.types import Scope
 
+from bertline.monitoring.addresses import SHED
 from bertline.monitoring.logs.tally import Tally
-from bertline.service.access_log import request_id
 from bertline.service.edge.raw_response import raw_response
 from bertline.service.problems import status_of
+from bertline.service.record import request_id
 from bertline.serving.problems import Problem
 from bertline.serving.queue import bucket
 
@@ -27,13 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ASKS: Mapping[bytes, str] = {
-    b"/v1/predict": "logits",
-    b"/predict": "logits",
-    b"/classify": "logits",
-    b"/embed": "embedding",
-    b"/v1/embeddings": "embedding",
-}
+OUTPUTS: Mapping[bytes, str] = {path.encode(): output for path, output in SHED.items()}
 SAME_S = 0.005  # for which what was found about a queue is taken to hold
 # English has 4 to 5 in JSON: a request is taken for shorter than it is, and looked at when in doubt.
 BYTES_PER_TOKEN = 6
@@ -49,10 +44,17 @@ class Shedding:
         serving: whose queues decide. With several models a request is refused here when all of them would refuse it.
         refuse: shapes the answer as the path's dialect has it.
         strip: prefix that a proxy leaves in paths.
+        on_shed: receives the route and the status of each response.
     """
 
-    def __init__(self, serving: Serving, refuse: Callable[[Scope, Problem], Response], strip: str = "") -> None:
-        self._serving, self._refuse, self._strip = serving, refuse, strip.encode()
+    def __init__(
+        self,
+        serving: Serving,
+        refuse: Callable[[Scope, Problem], Response],
+        strip: str = "",
+        on_shed: Callable[[str, int], None] = lambda route, status: None,
+    ) -> None:
+        self._serving, self._refuse, self._strip, self._on_shed = serving, refuse, strip.encode(), on_shed
         self._found: dict[tuple[str, int], Problem | None] = {}
         self._found_s = 0.0
         self._written: dict[tuple[bytes, str, int], tuple[bytes, bytes]] = {}
@@ -64,7 +66,7 @@ class Shedding:
         Pages of another origin (CORS), large bodies and bodies of unknown size take the long way.
         """
         path = path.removeprefix(self._strip)
-        output = ASKS.get(path) if method == b"POST" else None
+        output = OUTPUTS.get(path) if method == b"POST" else None
         if output is None:
             return None
         size, named = _plain(headers)
@@ -72,11 +74,8 @@ class Shedding:
         if problem is None:
             return None
         self._tally.add()
-        measuring = self._serving.measuring
-        measuring.refused(problem)
-        measuring.metrics.count(
-            "bertline_http_requests", 1, route=path.decode(), method="POST", status=str(status_of(problem).value)
-        )
+        self._serving.listeners.refused(problem)
+        self._on_shed(path.decode(), status_of(problem).value)
         head, body = self._bytes(path, problem)
         return b"%sx-request-id: %s\r\n\r\n%s" % (head, request_id(named), body)
 

@@ -16,9 +16,10 @@ from bertline.service.problems import STATUS, ErrorBody, response_of
 from bertline.service.refusals import NOT_WHOLE, problem_of
 from bertline.service.routes import notes
 from bertline.service.routes.json_body import JsonRoute
-from bertline.service.settings import ServeSettings
+from bertline.service.settings import ServeSettings, settings_of
+from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
-from bertline.serving.serving import Answered, Serving
+from bertline.serving.serving import Serving
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -49,8 +50,7 @@ async def _serving(request: Request) -> Serving:
 
 
 async def _settings(request: Request) -> ServeSettings:
-    settings: ServeSettings = request.app.state.serving.settings
-    return settings
+    return settings_of(request.app.state.serving)
 
 
 async def _deadline_s(
@@ -123,7 +123,7 @@ def dialect(refuse: Callable[[Problem], Response]) -> type[JsonRoute]:
                     problem = NOT_WHOLE
                 finally:
                     notes.leave(token)
-                request.app.state.measuring.refused(problem)
+                request.app.state.serving.listeners.refused(problem)
                 return refuse(problem)
 
             return answer

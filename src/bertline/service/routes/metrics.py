@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from bertline.monitoring.metrics.registry import CONTENT_TYPE
-from bertline.service.measuring import Measuring
+from bertline.service.listeners.metrics import MetricsListener
 
 router = APIRouter(tags=["health"])
 
@@ -18,5 +18,5 @@ router = APIRouter(tags=["health"])
 )
 async def metrics(request: Request) -> Response:
     """Requests, phases, batches, queues, labels; those of Text Embeddings Inference by its names too."""
-    measuring: Measuring = request.app.state.measuring
-    return Response(measuring.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+    listener: MetricsListener = request.app.state.metrics
+    return Response(listener.metrics.text(), headers={"Content-Type": CONTENT_TYPE})

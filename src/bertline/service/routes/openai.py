@@ -25,8 +25,9 @@ from bertline.service.routes.kserve import body_of, parsed, refusals, status_of
 from bertline.service.routes.model_names import converted
 from bertline.service.routes.notes import note, note_ignored
 from bertline.service.routes.own.schema import OpenAIModel
+from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
-from bertline.serving.serving import Answered, Serving
+from bertline.serving.serving import Serving
 from bertline.serving.texts import check_texts, place_of
 from bertline.serving.version import Version
 from bertline.text import Policy, why_unread

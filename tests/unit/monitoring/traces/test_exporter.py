@@ -46,7 +46,7 @@ def test_without_an_endpoint_there_are_no_traces(environ: dict[str, str]) -> Non
 def test_without_an_endpoint_neither_sdk_nor_exporter_is_imported() -> None:
     program = (
         "import sys; from bertline.monitoring.traces.exporter import TraceSettings, open_traces\n"
-        "import bertline.service.app, bertline.service.tracing\n"
+        "import bertline.service.app, bertline.service.listeners.traces\n"
         "assert open_traces(TraceSettings(), {}) is None\n"
         "assert not [name for name in sys.modules if name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter'))]"
     )

@@ -30,8 +30,9 @@ from bertline.service.routes.oip.tensors import (
     texts_of,
     written,
 )
+from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
-from bertline.serving.serving import Answered, Serving
+from bertline.serving.serving import Serving
 from bertline.serving.version import Version
 
 OUTPUTS = ("label", "probabilities", "logits", "embedding")

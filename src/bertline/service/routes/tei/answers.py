@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, Response
 from bertline.service.problems import STATUS, ErrorBody
 from bertline.service.routes.context import answer_headers, dialect
 from bertline.service.routes.tei.schema import ErrorType, TeiError, TeiScore
+from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
-from bertline.serving.serving import Answered
 from bertline.statistics.activation import Activation, normalised
 
 Function = Activation | Literal["none"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,29 +21,14 @@ from bertline.monitoring.traces.context import SpanContext, read_parent, read_st
 from bertline.monitoring.traces.exporter import Span
 from bertline.service.record import note_trace
 from bertline.service.route_table import template_of
+from bertline.service.trace_context import CONTEXT, current_ids
+from bertline.serving.listeners import Listener, Tokenised
 from bertline.serving.scheduler import ORIGIN, BatchRecord
 
 if TYPE_CHECKING:
     from bertline.monitoring.traces.exporter import Traces
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"))
-
-_CONTEXT: ContextVar[SpanContext | None] = ContextVar("span_context", default=None)
-
-
-def current_ids() -> tuple[str, str] | None:
-    """Trace and span of this request in hexadecimal, for its log lines.
-
-    Of a request that is not traced here they are those that a trusted caller sent; None if it sent none.
-    """
-    context = _CONTEXT.get()
-    return None if context is None else context.ids
-
-
-def outgoing_headers() -> dict[str, str]:
-    """What a request to another server needs so that it belongs to the same trace."""
-    context = _CONTEXT.get()
-    return {} if context is None else context.headers
 
 
 class Batch(NamedTuple):
@@ -175,48 +159,45 @@ class Tracing:
         trusted = parent if self._trusting else None
         context = self._traces.decide(parent)
         if context is None:
-            _CONTEXT.set(trusted)
+            CONTEXT.set(trusted)
             return None
         if trusted is not None:
             state = read_state([value for name, value in headers if name == b"tracestate"])
             context = context._replace(state=state)
-        _CONTEXT.set(context)
+        CONTEXT.set(context)
         return RequestTrace(self._traces, context, trusted, None if self._trusting else parent)
 
 
-def queued(began_s: float, tokenise_s: float) -> None:
-    """The texts of this request were tokenised and go to the scheduler now.
+class TraceListener(Listener):
+    """Notes the phases of the requests that are traced, and makes the spans of their batches."""
 
-    Args:
-        began_s: when tokenising began.
-        tokenise_s: how long it took.
-    """
-    request = ORIGIN.get()
-    if isinstance(request, RequestTrace):
-        request.calls.append(Call(began_s, began_s + tokenise_s))
+    def tokenised(self, event: Tokenised) -> None:
+        """Of this request, one call of a model begins to wait."""
+        request = ORIGIN.get()
+        if isinstance(request, RequestTrace):
+            request.calls.append(Call(event.began_s, event.began_s + event.seconds))
 
-
-def computed(record: BatchRecord) -> None:
-    """A batch was computed just now; a span of it, if one of its requests is traced."""
-    # One without a call has a model loaded, which is warmed up.
-    requests = [one for one in record.origins if isinstance(one, RequestTrace) and one.calls]
-    if not requests:
-        return
-    ended_s, first = perf_counter(), requests[0]
-    batch = Batch(first.traces.root(), ended_s - record.compute_s, ended_s)
-    for request in requests:
-        request.calls[-1].batches.append(batch)
-    (model, version), links = record.line.model, tuple(one.context for one in requests)
-    attributes: Mapping[str, str | int] = {
-        "bertline.model.name": model,
-        "bertline.model.version": version,
-        "bertline.operation": OPERATION[record.line.output],
-        "bertline.batch.texts": record.texts,
-        "bertline.batch.tokens": record.tokens,
-        "bertline.batch.padded_tokens": record.padded_tokens,
-    }
-    times = first.ns(batch.began_s), first.ns(batch.ended_s)
-    first.traces.record(Span("batch", batch.context, *times, attributes=attributes, links=links))
+    def computed(self, record: BatchRecord) -> None:
+        """A span of the batch, if one of its requests is traced."""
+        # One without a call has a model loaded, which is warmed up.
+        requests = [one for one in record.origins if isinstance(one, RequestTrace) and one.calls]
+        if not requests:
+            return
+        ended_s, first = perf_counter(), requests[0]
+        batch = Batch(first.traces.root(), ended_s - record.compute_s, ended_s)
+        for request in requests:
+            request.calls[-1].batches.append(batch)
+        (model, version), links = record.line.model, tuple(one.context for one in requests)
+        attributes: Mapping[str, str | int] = {
+            "bertline.model.name": model,
+            "bertline.model.version": version,
+            "bertline.operation": OPERATION[record.line.output],
+            "bertline.batch.texts": record.texts,
+            "bertline.batch.tokens": record.tokens,
+            "bertline.batch.padded_tokens": record.padded_tokens,
+        }
+        times = first.ns(batch.began_s), first.ns(batch.ended_s)
+        first.traces.record(Span("batch", batch.context, *times, attributes=attributes, links=links))
 
 
 def _attributes(scope: Scope) -> dict[str, str | int]:

@@ -8,33 +8,54 @@ from __future__ import annotations
 
 import ipaddress
 import random
-import re
-import secrets
 from functools import lru_cache
-from time import perf_counter_ns
+from time import perf_counter, perf_counter_ns
 from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertline.monitoring.addresses import PROBES
-from bertline.monitoring.logs.redaction import redacted
+from bertline.monitoring.logs.redaction import MOST_TEXTS, redacted
 from bertline.monitoring.logs.settings import LogSettings
 from bertline.service import record as records
-from bertline.service.record import RequestRecord
+from bertline.service.record import RequestRecord, request_id
 from bertline.service.route_table import template_of
+from bertline.serving.listeners import Listener
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bertline.service.guard.client import Client
     from bertline.service.guard.client import Scope as GuardScope
+    from bertline.serving.answered import Answered
+    from bertline.serving.problems import Problem
 
-# Neither a dot nor an @: a JWT or an address is never taken for an identifier.
-SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_:=+/-]{0,127}")
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
 LONGEST_USER_AGENT = 256
 ROUTES = "bertline.service.routes."
+
+
+class RecordListener(Listener):
+    """Writes in the record of the request in progress what the core says of it."""
+
+    def asked(self, texts: Sequence[str]) -> None:
+        """The texts are kept only where they are wanted."""
+        record = records.current()
+        if record is not None and record.wants_texts:
+            record.texts = texts[:MOST_TEXTS]
+
+    def answered(self, output: str, answered: Answered) -> None:
+        """A model answered."""
+        record = records.current()
+        if record is not None:
+            record.answered, record.answered_s = answered, perf_counter()
+
+    def refused(self, problem: Problem) -> None:
+        """The answer names a problem."""
+        record = records.current()
+        if record is not None:
+            record.error_code = problem.code.value
 
 
 class AccessLines(Protocol):
@@ -134,11 +155,6 @@ class _Exchange:
             self.sent += len(message.get("body", b""))
             self.finished = not message.get("more_body", False)
         await self._send(message)
-
-
-def request_id(given: bytes | None) -> bytes:
-    """What a request is called: as its client says, if that is fit for a log, else by a number of ours."""
-    return given if given and SANE_ID.fullmatch(given) else secrets.token_hex(16).encode()
 
 
 def _level(path: object, seen: _Exchange, slow: bool) -> str:

@@ -1,4 +1,4 @@
-"""From what happens to the metrics: one observer of batches, answers and refusals, and of what HTTP made of them."""
+"""Metrics of what the core does and of what HTTP makes of it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from bertline.monitoring.metrics.operations import OPERATION
 from bertline.monitoring.metrics.registry import Metrics
 from bertline.service.guard.invalid_token import InvalidToken
 from bertline.service.limits.ledger import LimitReached
-from bertline.service.record import current, note_answer, note_problem
+from bertline.service.record import current
 from bertline.service.route_table import template_of
+from bertline.serving.listeners import Listener
 from bertline.serving.problems import Code, Problem
 from bertline.serving.scheduler import BatchRecord
 
 if TYPE_CHECKING:
-    from bertline.serving.serving import Answered, Serving
+    from bertline.serving.answered import Answered
+from bertline.serving.serving import Serving
 
 
-class Measuring:
+class MetricsListener(Listener):
     """Keeps the metrics of a service."""
 
     def __init__(self, metrics: Metrics | None = None) -> None:
@@ -33,7 +35,7 @@ class Measuring:
         """Read queues and processes whenever the metrics are read."""
         self.metrics.before_reading(lambda: self._look(serving))
 
-    def batch(self, record: BatchRecord) -> None:
+    def computed(self, record: BatchRecord) -> None:
         """A batch was computed."""
         observe, (model, _) = self.metrics.observe, record.line.model
         observe("bertline_batch_texts", record.texts, model=model)
@@ -45,7 +47,6 @@ class Measuring:
 
     def answered(self, output: str, answered: Answered) -> None:
         """A request got its rows."""
-        note_answer(answered)
         count, observe, version = self.metrics.count, self.metrics.observe, answered.version
         names = {"model": version.name, "version": version.version}
         texts, timing, op = len(answered.readings), answered.timing, OPERATION[output]
@@ -62,8 +63,10 @@ class Measuring:
             observe("bertline_text_tokens", reading.read + reading.cut, model=version.name)
             if reading.cut:
                 count("bertline_cut_tokens", reading.cut, **names)
+        if output == "logits":
+            self._predicted(answered)
 
-    def predicted(self, answered: Answered) -> None:
+    def _predicted(self, answered: Answered) -> None:
         """Labels were given."""
         version = answered.version
         names = {"model": version.name, "version": version.version}
@@ -77,14 +80,16 @@ class Measuring:
 
     def refused(self, problem: Problem) -> None:
         """A request got an error."""
-        note_problem(problem)
         self.metrics.count("bertline_problems", 1, code=problem.code.value)
         if isinstance(problem, LimitReached):
             self.metrics.count("bertline_rate_limited", 1, limit=problem.limit)
 
-    def turned_away(self, problem: Problem) -> None:
-        """The guard let a request not in."""
-        self.refused(problem)
+    def shed(self, route: str, status: int) -> None:
+        """A POST got its response from its head alone, so that no middleware saw it."""
+        self.metrics.count("bertline_http_requests", 1, route=route, method="POST", status=str(status))
+
+    def auth_failed(self, problem: Problem) -> None:
+        """The guard rejected a request."""
         reason = problem.check if isinstance(problem, InvalidToken) else problem.code
         self.metrics.count("bertline_auth_failures", 1, reason=reason.value)
 

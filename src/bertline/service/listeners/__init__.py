@@ -1,0 +1,20 @@
+"""Who listens to the core: the log line, metrics and traces, in this order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bertline.service.listeners.log import RecordListener
+from bertline.service.listeners.metrics import MetricsListener
+from bertline.service.listeners.traces import TraceListener
+
+if TYPE_CHECKING:
+    from bertline.serving.serving import Serving
+
+
+def register(serving: Serving) -> MetricsListener:
+    """Let them listen; the metrics are returned, for whoever reads them."""
+    metrics = MetricsListener()
+    metrics.watch(serving)
+    serving.listeners.add(RecordListener(), metrics, TraceListener())
+    return metrics
