@@ -30,7 +30,8 @@ ARRAY_PACKAGES = [
     "bertline.evaluation",
     "bertline.inference",
     "bertline.optimization",
-    "bertline.tasks",
+    "bertline.tasks.classify.measure",
+    "bertline.tasks.tag",
     "bertline.training",
 ]
 jaxtyping.install_import_hook(ARRAY_PACKAGES, f"{tests.shapes.__name__}.checked")
