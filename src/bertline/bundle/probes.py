@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -40,16 +40,20 @@ Found = Float[np.ndarray[Any, Any], "found_rows found_labels"]  # of an engine, 
 
 @dataclass(frozen=True)
 class Probes:
-    """Texts, and for each network of the bundle, by name, its fp32 logits, [texts, labels]."""
+    """Texts, and for each network of the bundle, by name, its fp32 logits, [texts, labels].
+
+    Where the ``output`` is ``tags``, they are those of each token, one text's below the other's: [tokens, labels].
+    """
 
     texts: tuple[str, ...] = ()
     logits: Mapping[str, Logits] = field(default_factory=dict)
+    output: Literal["logits", "tags"] = "logits"
 
     def write(self, bundle: Path) -> None:
         """Write them into the bundle at ``bundle``."""
         path = bundle / PROBES
         path.parent.mkdir(exist_ok=True)
-        content = {"texts": list(self.texts), "logits": {name: one.tolist() for name, one in self.logits.items()}}
+        content = {"texts": list(self.texts), self.output: {name: one.tolist() for name, one in self.logits.items()}}
         path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -64,12 +68,16 @@ def read_probes(bundle: Path) -> Probes:
         return Probes()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        logits = {name: np.array(rows, dtype=np.float64) for name, rows in content["logits"].items()}
-        if any(one.ndim != 2 or len(one) != len(content["texts"]) for one in logits.values()):
+        output: Literal["logits", "tags"] = "tags" if "tags" in content else "logits"
+        logits = {name: np.array(rows, dtype=np.float64) for name, rows in content[output].items()}
+        texts = len(content["texts"])
+        if any(one.ndim != 2 or len(one) < texts for one in logits.values()):
+            raise ValueError("at least one row of logits per text is needed")
+        if output == "logits" and any(len(one) != texts for one in logits.values()):
             raise ValueError("as many rows of logits as texts are needed")
         if not all(np.isfinite(one).all() for one in logits.values()):
             raise ValueError("a logit is not a finite number")
-        return Probes(tuple(content["texts"]), logits)
+        return Probes(tuple(content["texts"]), logits, output)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path} is not a file of probes ({error}): write the bundle again with bertline") from error
 

@@ -67,3 +67,12 @@ def rows(output: str, array: Float[Array, "batch *axes"], lengths: Sequence[int]
         return list(array)
     cuts = ([slice(length if axis == "token" else None) for axis in one.axes] for length in lengths)
     return [text[tuple(cut)] for text, cut in zip(array, cuts, strict=True)]
+
+
+def stacked(output: str, array: Float[Array, "batch *axes"], lengths: Sequence[int]) -> Float[Array, "rows width"]:
+    """The rows of an output's last axis one below the other: one per text, or one per real token of each text.
+
+    >>> stacked("tags", np.zeros((2, 5, 3)), [5, 2]).shape, stacked("logits", np.zeros((2, 3)), [5, 2]).shape
+    ((7, 3), (2, 3))
+    """
+    return np.concatenate(rows(output, array, lengths)) if OUTPUTS[output].by_token else array

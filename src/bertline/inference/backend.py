@@ -35,3 +35,8 @@ class Backend(Protocol):
             alone: no other thread computes a batch meanwhile.
         """
         ...
+
+
+def head_output(backend: Backend) -> str:
+    """The output of a back end that its network's head gives."""
+    return "tags" if "tags" in backend.outputs else "logits"

@@ -11,6 +11,7 @@ from bertline.bundle import Bundle
 from bertline.bundle.engine import Precision
 from bertline.bundle.probes import Probes, objection, read_probes
 from bertline.data.batching import pad
+from bertline.encoder.outputs import stacked
 from bertline.inference.backend import Backend
 from bertline.text import Reader, Tokenizer, Truncation
 
@@ -38,8 +39,10 @@ class Probing:
             return None
         return objection(reference, self.answers(backend), precision, self._manifest.temperature)
 
-    def answers(self, backend: Backend) -> Float[np.ndarray[Any, Any], "texts labels"]:
-        """What ``backend`` says of the probe texts."""
+    def answers(self, backend: Backend) -> Float[np.ndarray[Any, Any], "rows labels"]:
+        """What ``backend`` says of the probe texts, or of each of their tokens."""
         manifest = self._manifest
         readings = Reader(self._tokenizer, Truncation(manifest.max_tokens, manifest.truncation)).read(self.probes.texts)
-        return backend.compute(pad([one.piece.ids for one in readings], self._tokenizer.pad_id))
+        pieces, output = [one.piece for one in readings], self.probes.output
+        batch = pad([one.ids for one in pieces], self._tokenizer.pad_id, [one.segments for one in pieces])
+        return stacked(output, backend.compute(batch, output), [len(one.ids) for one in pieces])

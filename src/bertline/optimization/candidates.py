@@ -13,7 +13,7 @@ from bertline.bundle.probes import deviation
 from bertline.data.batching import Batch
 from bertline.export.exporter import FP32, Recipe, export
 from bertline.export.network import Network
-from bertline.inference.backend import Backend
+from bertline.inference.backend import Backend, head_output
 from bertline.inference.cascade import Cascade
 from bertline.inference.onnx_backend import OnnxBackend
 from bertline.optimization.balance import with_balanced_values
@@ -49,7 +49,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """Tokenised rows with their labels."""
+    """Tokenised rows with their labels: one per text or, one text's below the other's, per token; negative for none."""
 
     readings: Sequence[Reading]
     truth: Truth
@@ -60,7 +60,8 @@ class EncodedRows:
         from bertline.data.batching import pad, plan
 
         for rows in plan([len(one.piece.ids) for one in self.readings], batch_tokens):
-            yield pad([self.readings[row].piece.ids for row in rows], self.pad_id)
+            pieces = [self.readings[row].piece for row in rows]
+            yield pad([one.ids for one in pieces], self.pad_id, [one.segments for one in pieces])
 
     def evenly(self, number: int) -> list[int]:
         """Indices of at most so many of the rows, evenly spread."""
@@ -68,9 +69,15 @@ class EncodedRows:
         return [i * len(self.readings) // some for i in range(some)]
 
     def spread(self, number: int) -> EncodedRows:
-        """At most so many of the rows, evenly spread."""
-        kept = self.evenly(number)
-        return EncodedRows([self.readings[i] for i in kept], self.truth[kept], self.pad_id)
+        """At most so many of the rows, evenly spread, without their labels."""
+        return EncodedRows([self.readings[i] for i in self.evenly(number)], self.truth[:0], self.pad_id)
+
+    def part(self, logits: Logits, kept: Sequence[int]) -> Logits:
+        """The logits of some of the rows, of those of all: one per text, or one per token of each."""
+        if len(logits) == len(self.readings):
+            return logits[kept]
+        ends = np.cumsum([len(one.piece.ids) for one in self.readings])
+        return np.concatenate([logits[ends[i] - len(self.readings[i].piece.ids) : ends[i]] for i in kept])
 
 
 @dataclass
@@ -103,7 +110,9 @@ class Workshop:
 
     def fp32(self, file: Path) -> Candidate:
         """The engine that the bundle has from its training."""
-        found = Candidate(FP32, OnnxBackend(file, lanes=self.lanes), (file, file.with_name("model.safetensors")))
+        backend = OnnxBackend(file, lanes=self.lanes)
+        record = FP32.model_copy(update={"outputs": (head_output(backend),)})
+        found = Candidate(record, backend, (file, file.with_name("model.safetensors")))
         self.exact[FULL] = found
         return found
 
@@ -173,7 +182,7 @@ class Workshop:
     def _eight_bits(self, network: Network, name: str) -> tuple[Network, Recipe]:
         """The network with balanced values, and how it is quantised: sensitive products get a balanced input."""
         if name not in self.prepared:
-            reference = self._reference(network, name)[self.tuning.evenly(SENSITIVITY_ROWS)]
+            reference = self.tuning.part(self._reference(network, name), self.tuning.evenly(SENSITIVITY_ROWS))
             balanced, observed = with_balanced_values(network, observe_inputs(network, self.tuning.batches()))
             recipe = Recipe(observed=observed, small_table=True)
             self.moved[name] = self._sensitivity(balanced, name, recipe, reference)
@@ -194,7 +203,7 @@ class Workshop:
         return deviation(reference, _logits(tried, self.tuning.spread(SENSITIVITY_ROWS)))
 
     def _reference(self, network: Network, name: str) -> Logits:
-        """What the network's engine in fp32 says; it is built if it was not asked for yet."""
+        """What the network's engine in fp32 gives; it is built if it was not wanted yet."""
         return self.logits(self.exact.get(name) or self.float_of(network, name))
 
     def _built(
@@ -204,7 +213,13 @@ class Workshop:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(export(network, recipe))
         self.answers.pop(engine, None)  # those of another engine that had this name
-        record = Engine(name=engine, precision=precision, network=network_name, file=f"{FOLDER}/{file.name}")
+        record = Engine(
+            name=engine,
+            outputs=(network.output,),
+            precision=precision,
+            network=network_name,
+            file=f"{FOLDER}/{file.name}",
+        )
         return Candidate(record, OnnxBackend(file, precision=precision, lanes=self.lanes), (file,))
 
 

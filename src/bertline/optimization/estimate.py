@@ -13,6 +13,7 @@ from bertline.bundle.engine import Precision
 from bertline.data.batching import pad
 from bertline.export.exporter import Recipe, export
 from bertline.export.network import Network
+from bertline.inference.backend import head_output
 from bertline.inference.onnx_backend import OnnxBackend
 from bertline.optimization.calibrate import observe_inputs
 from bertline.optimization.candidates import SENSITIVITY_ROWS, EncodedRows
@@ -110,7 +111,7 @@ def _paces(backend: OnnxBackend, rows: EncodedRows) -> tuple[float, float]:
 
     def alone() -> None:
         for one in rows.readings[:8]:
-            backend.compute(pad([one.piece.ids], rows.pad_id), alone=True)
+            backend.compute(pad([one.piece.ids], rows.pad_id), head_output(backend), alone=True)
 
     seconds = []
     for work, number in ((bulk, len(rows.readings)), (alone, len(rows.readings[:8]))):

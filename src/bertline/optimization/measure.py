@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bertline.data.batching import pad, plan
-from bertline.inference.backend import Backend
+from bertline.encoder.outputs import rows
+from bertline.inference.backend import Backend, head_output
 from bertline.inference.lanes import each_batch
 from bertline.optimization.cold_start import ColdStart
 from bertline.statistics.paired import PairedDifference, compare
@@ -76,22 +77,26 @@ class EngineFigures:
 
 
 def compute(backend: Backend, readings: Sequence[Reading], pad_id: int, batch_tokens: int) -> Logits:
-    """Logits of every row, in their order, as scoring in bulk computes them."""
-    batches = plan([len(one.piece.ids) for one in readings], batch_tokens)
-    found: list[Logits | None] = [None] * len(batches)
+    """Logits of every text, or of every token, in their order, as scoring in bulk computes them."""
+    pieces, output = [one.piece for one in readings], head_output(backend)
+    lengths = [len(one.ids) for one in pieces]
+    logits: list[Logits] = [np.empty((0, 0))] * len(pieces)
 
-    def one(number: int) -> None:
-        found[number] = backend.compute(pad([readings[row].piece.ids for row in batches[number]], pad_id))
+    def one(places: list[int]) -> None:
+        some = [pieces[place] for place in places]
+        batch = pad([piece.ids for piece in some], pad_id, [piece.segments for piece in some])
+        each = rows(output, backend.compute(batch, output), [lengths[place] for place in places])
+        for place, row in zip(places, each, strict=True):
+            logits[place] = np.atleast_2d(row)
 
-    each_batch(one, range(len(batches)), backend.lanes)
-    rows = np.concatenate([np.asarray(batch) for batch in batches]) if batches else np.empty(0, int)
-    logits = np.concatenate([part for part in found if part is not None])
-    return np.asarray(logits[np.argsort(rows)])
+    each_batch(one, plan(lengths, batch_tokens), backend.lanes)
+    return np.concatenate(logits)
 
 
 def quality(logits: Logits, reference: Logits, truth: Truth) -> Quality:
-    """Compare an engine with fp32 on the same rows."""
-    label, expected = logits.argmax(axis=1), reference.argmax(axis=1)
+    """Compare an engine with fp32 on the same rows; those without a label, which is negative then, do not count."""
+    known = truth >= 0
+    truth, label, expected = truth[known], logits.argmax(axis=1)[known], reference.argmax(axis=1)[known]
     right = label == truth
     return Quality(
         float(right.mean()), compare(right, expected == truth), float((label == expected).mean()) if len(truth) else 1.0
@@ -128,7 +133,7 @@ def speeds(
             bulk[name].append(time.perf_counter() - began)
             for row in readings[:SINGLE_TEXTS]:
                 began = time.perf_counter()
-                backend.compute(pad([row.piece.ids], pad_id), alone=True)
+                backend.compute(pad([row.piece.ids], pad_id, [row.piece.segments]), head_output(backend), alone=True)
                 single[name].append(1000 * (time.perf_counter() - began))
     return {
         name: EngineSpeed(

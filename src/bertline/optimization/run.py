@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -197,7 +198,7 @@ class Bench:
         probing, student = self.probing, candidates.get(f"{STUDENT}-fp32")
         if student is not None and probing.probes.texts:
             logits = {**probing.probes.logits, STUDENT: probing.answers(student.backend)}
-            probing = Probing(self.bundle, self.tokenizer, Probes(probing.probes.texts, logits))
+            probing = Probing(self.bundle, self.tokenizer, replace(probing.probes, logits=logits))
         refused: dict[str, str] = {}
         for name, one in candidates.items():  # a cascade comes after its parts
             why = probing.objection(one.backend, one.engine.network, one.engine.precision)

@@ -78,7 +78,7 @@ class Version:
         self.activation = activation_of(self.path)
         self.tokenizer = Tokenizer.from_bundle(self.path)
         self.reader = BackgroundReader(self.tokenizer, executor)
-        self.output = "logits"  # of the model's task
+        self.output = "tags" if manifest.pooling == "none" else "logits"
         self.outputs = (self.output, "embedding", "states")
         self.station = Station()
         self.restarts = 0

@@ -23,6 +23,13 @@ def test_probes_are_read_back_exactly(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.logits["student"], -LOGITS)
 
 
+def test_probes_of_tokens_have_more_rows_than_texts(tmp_path: Path) -> None:
+    Probes(("a", "b"), {"full": LOGITS}, "tags").write(tmp_path)
+    found = read_probes(tmp_path)
+    assert (found.texts, found.output) == (("a", "b"), "tags")
+    np.testing.assert_array_equal(found.logits["full"], LOGITS)
+
+
 def test_a_bundle_without_probes_has_none(tmp_path: Path) -> None:
     assert read_probes(tmp_path) == Probes()
 
@@ -39,6 +46,7 @@ def test_a_bundle_without_probes_has_none(tmp_path: Path) -> None:
         '{"texts": ["a"], "logits": {"full": [[1, 2], [3]]}}',
         '{"texts": ["a"], "logits": {"full": [1]}}',
         '{"texts": ["a"], "logits": {"full": [[1], [2]]}}',
+        '{"texts": ["a", "b"], "tags": {"full": [[1, 2]]}}',
         '{"texts": 5, "logits": {}}',
         '{"texts": ["a"], "logits": {"full": [[NaN, 1.0]]}}',
     ],
