@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from bertline.bundle.engine import FOLDER, FULL, Engine, Precision
 from bertline.bundle.probes import deviation
@@ -72,7 +74,7 @@ class EncodedRows:
         """At most so many of the rows, evenly spread, without their labels."""
         return EncodedRows([self.readings[i] for i in self.evenly(number)], self.truth[:0], self.pad_id)
 
-    def part(self, logits: Logits, kept: Sequence[int]) -> Logits:
+    def part(self, logits: Logits, kept: Sequence[int]) -> Float[np.ndarray[Any, Any], "some labels"]:
         """The logits of some of the rows, of those of all: one per text, or one per token of each."""
         if len(logits) == len(self.readings):
             return logits[kept]
