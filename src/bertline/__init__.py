@@ -1,4 +1,8 @@
-"""bertline: the production line for BERT encoders, from labelled text to a watched service."""
+"""bertline: the production line for BERT encoders, from labelled text to a watched service.
+
+bertline.train("reviews.csv", out="reviews")
+bertline.load("reviews").predict(["warm and funny"])
+"""
 
 import os as _os
 
@@ -9,3 +13,33 @@ __version__ = "0.1.0"
 # models to Microsoft and keeps an id in the home directory (since 1.29, on Linux); huggingface-hub counts downloads by
 # the library that asked for them.
 _os.environ.update(ORT_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")
+
+# What a program may use, and where it lives. A name is imported when it is first used, so that ``import bertline``
+# costs nothing: the command line imports it too. ``__init__.pyi`` says the same to type checkers and editors.
+_HOMES = {
+    **dict.fromkeys(
+        ("Answers", "Model", "Report", "distill", "evaluate", "load", "optimize", "train"), "bertline.library"
+    ),
+    **dict.fromkeys(
+        (
+            "BertlineError", "BertlineWarning", "BundleError", "CheckpointError", "CheckpointWarning", "DataError",
+            "DestinationError", "EngineWarning", "Interrupted", "SettingsError", "TrainingError", "UsageError",
+        ),
+        "bertline.errors",
+    ),
+}  # fmt: skip
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bertline' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

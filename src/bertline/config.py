@@ -13,7 +13,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
@@ -75,6 +75,27 @@ def load_settings(
     return _validate(model, component, values, origins)
 
 
+def given_settings(
+    model: type[Model], component: str, values: Mapping[str, Any], *, others: Collection[str] = ()
+) -> Model:
+    """The settings of one component from keyword arguments alone: no file and no environment is read.
+
+    Args:
+        model: the component's settings and their defaults.
+        component: the function that takes them, for messages.
+        values: the keyword arguments.
+        others: further names that the function takes, for the nearest name of an unknown one.
+
+    Raises:
+        SettingsError: an unknown name, a value of the wrong type or out of range.
+    """
+    known = [*model.model_fields, *others]
+    for name in values:
+        if name not in model.model_fields:
+            raise SettingsError(f"{component} has no setting {name}{nearest(name, known)}")
+    return _validate(model, component, values, {})
+
+
 def _from_file(file: Path, component: str, known: list[str]) -> dict[str, tuple[Any, str]]:
     if not file.is_file():
         return {}
@@ -86,11 +107,11 @@ def _from_file(file: Path, component: str, known: list[str]) -> dict[str, tuple[
         if not isinstance(content, dict):
             raise SettingsError(f"{file} sets {name} outside of a table: write it below [{component}]")
         if name not in COMPONENTS:
-            raise SettingsError(f"{file} has an unknown table [{name}]{_nearest(name, COMPONENTS)}")
+            raise SettingsError(f"{file} has an unknown table [{name}]{nearest(name, COMPONENTS)}")
     table = tables.get(component, {})
     for name in table:
         if name not in known:
-            raise SettingsError(f"{file} [{component}] has an unknown key {name}{_nearest(name, known)}")
+            raise SettingsError(f"{file} [{component}] has an unknown key {name}{nearest(name, known)}")
     return {name: (value, f"{file} [{component}] {name}") for name, value in table.items()}
 
 
@@ -104,7 +125,7 @@ def _from_environment(environ: Mapping[str, str], component: str, model: type[Mo
         name = variable.removeprefix(prefix).lower()
         if not variable.startswith(prefixes) or (variable.startswith(prefix) and name not in model.model_fields):
             names = [prefix + one.upper() for one in model.model_fields]
-            raise SettingsError(f"the environment sets an unknown {variable}{_nearest(variable, names)}")
+            raise SettingsError(f"the environment sets an unknown {variable}{nearest(variable, names)}")
         if variable.startswith(prefix):
             layer[name] = (_parts(value) if _is_list(model, name) else value, variable)
     return layer
@@ -119,7 +140,7 @@ def _parts(value: str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-def _validate(model: type[Model], component: str, values: dict[str, Any], origins: Mapping[str, str]) -> Model:
+def _validate(model: type[Model], component: str, values: Mapping[str, Any], origins: Mapping[str, str]) -> Model:
     from pydantic import ValidationError
 
     try:
@@ -140,6 +161,7 @@ def _sentence(fault: ErrorDetails, component: str, origins: Mapping[str, str]) -
     return f"{place} is {fault['input']!r}: {reason[:1].lower()}{reason[1:]}"
 
 
-def _nearest(name: str, known: tuple[str, ...] | list[str]) -> str:
+def nearest(name: str, known: Collection[str]) -> str:
+    """The end of a sentence about an unknown name: the nearest of those that are known, or all of them."""
     match = difflib.get_close_matches(name, known, n=1)
     return f": did you mean {match[0]}?" if match else f": valid names are {', '.join(sorted(known))}"

@@ -65,6 +65,10 @@ def test_importing_bertline_imports_nothing_else() -> None:
     assert probe(["bertline"]) == {"bertline"}
 
 
+def test_the_library_needs_neither_torch_nor_a_terminal_nor_pandas() -> None:
+    assert not probe(["bertline.library"]) & {"torch", "onnxruntime", "rich", "typer", "fastapi", "pandas", "scipy"}
+
+
 def test_a_refused_module_cannot_be_imported() -> None:
     with pytest.raises(AssertionError, match="refused"):
         probe(["numpy"], {"numpy"})
@@ -77,6 +81,7 @@ def test_a_refused_module_cannot_be_imported() -> None:
         ("data", ()),
         ("bundle", ()),
         ("inference", ()),
+        ("library", ()),
         ("cli", ()),
         ("service", ("serve",)),
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import bertline
+from bertline import errors
 
 SOURCE = Path(__file__).parents[2] / "src"
 PACKAGES = sorted(
@@ -30,3 +31,52 @@ def test_a_package_has_a_docstring_and_every_name_it_promises(name: str) -> None
 
 def test_the_version_is_the_one_of_the_installed_package() -> None:
     assert bertline.__version__ == version("bertline")
+
+
+PUBLIC = {
+    *("load", "train", "evaluate", "distill", "optimize", "Model", "Answers", "Report", "__version__"),
+    *(
+        "BertlineError",
+        "UsageError",
+        "SettingsError",
+        "DataError",
+        "CheckpointError",
+        "BundleError",
+        "DestinationError",
+    ),
+    *("TrainingError", "Interrupted", "BertlineWarning", "CheckpointWarning", "EngineWarning"),
+}
+
+
+def test_what_bertline_hands_out_is_this_and_all_of_it_is_documented() -> None:
+    assert set(bertline.__all__) == PUBLIC
+    assert set(dir(bertline)) >= PUBLIC
+    assert not [name for name in PUBLIC - {"__version__"} if not getattr(bertline, name).__doc__]
+
+
+def test_every_error_and_warning_of_the_package_is_handed_out() -> None:
+    kinds = {
+        name for name, value in vars(errors).items() if isinstance(value, type) and value.__module__ == errors.__name__
+    }
+    assert kinds <= PUBLIC
+
+
+@pytest.mark.parametrize(
+    ("kind", "members"),
+    [
+        ("Model", "embed engine labels max_tokens name predict version"),
+        ("Answers", "by count index labels texts to_dict to_pandas to_rows"),
+        ("Report", "bundle names notes record rows title to_dict to_pandas to_rows"),
+    ],
+)
+def test_a_result_has_these_members_each_documented(kind: str, members: str) -> None:
+    value = getattr(bertline, kind)
+    public = {name for name in dir(value) if not name.startswith("_")}
+    assert public == set(members.split())
+    own = [getattr(value, name) for name in public if name in vars(value)]
+    assert not [one for one in own if (callable(one) or isinstance(one, property)) and not one.__doc__]
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'bertline' has no attribute 'lod'"):
+        bertline.lod  # noqa: B018

@@ -59,7 +59,7 @@ class Customer:
         elif words[0] == "curl":
             self.outputs["curl"] = self._request(words)
         else:
-            result = self._run(words)
+            result = self.run(words)
             assert result.returncode == 0, f"{command}\n{result.stderr}"
             self.outputs[" ".join(words[:2])] = result.stdout + result.stderr
 
@@ -69,7 +69,8 @@ class Customer:
         self.server.send_signal(signal.SIGINT)
         return self.server.wait(timeout=60)
 
-    def _run(self, words: list[str]) -> subprocess.CompletedProcess[str]:
+    def run(self, words: list[str]) -> subprocess.CompletedProcess[str]:
+        """What a command says and how it ends."""
         return subprocess.run(
             words, cwd=self.directory, env=self.environment, capture_output=True, text=True, check=False
         )
@@ -169,6 +170,16 @@ def test_the_model_is_distilled_and_optimized_and_an_engine_answers(customer: Cu
     picked = re.search(r"Picked  (\S+) for throughput", customer.outputs["bertline optimize"])
     assert picked is not None
     assert load(customer.directory / "mails").manifest.engines[0].name == picked[1]
+
+
+@pytest.mark.slow
+def test_the_python_program_prints_what_the_readme_says(customer: Customer) -> None:
+    text = README.read_text(encoding="utf-8")
+    [program] = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    result = customer.run([sys.executable, "-c", program])
+    assert result.returncode == 0, result.stderr
+    [said] = re.findall(r"^prints (.*?)\. ", text, re.MULTILINE)
+    assert result.stdout.splitlines() == re.findall(r"`(.*?)`", said)
 
 
 @pytest.mark.slow

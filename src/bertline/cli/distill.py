@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,24 +47,8 @@ def distill(
     with TrainingScreen() as screen:
         distilled = distill(bundle, data, out, settings, screen, resume=resume, overwrite=overwrite)
     if as_json:
-        typer.echo(json.dumps(_record(distilled), ensure_ascii=False))
+        typer.echo(json.dumps(distilled.to_json(), ensure_ascii=False))
     _show(distilled, settings)
-
-
-def _record(distilled: Distilled) -> dict[str, object]:
-    sizes = {"teacher": distilled.teacher, "student": distilled.student}
-    return {
-        **distilled.evaluation.to_json(),
-        "kept": distilled.kept.to_json(),
-        "validation": distilled.validation.to_json(),
-        "networks": {name: asdict(one) for name, one in sizes.items()},
-        "speed": {
-            "engine": distilled.speed.engine,
-            "teacher_texts_s": distilled.speed.teacher_texts_s,
-            "student_texts_s": distilled.speed.student_texts_s,
-            "ratio": distilled.speed.ratio,
-        },
-    }
 
 
 def _show(distilled: Distilled, settings: DistillSettings) -> None:

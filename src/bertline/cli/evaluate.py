@@ -15,8 +15,6 @@ from bertline.data.settings import EvaluateSettings
 from bertline.destination import as_destination_error, check_place, check_room, claim
 
 if TYPE_CHECKING:
-    from bertline.data.examples import Example
-    from bertline.inference import TextClassifier
     from bertline.tasks.classify.measure import Evaluation
 
 WHAT = "the report"  # in messages about where it goes
@@ -46,42 +44,22 @@ def evaluate(
     A row whose label the bundle does not know counts as wrong; such labels are named and counted apart.
     """
     from bertline.cli.figures_table import print_figures, rows
-    from bertline.cli.predict_screen import left_out
-    from bertline.data.examples import read_examples
-    from bertline.evaluation.wording import collapse
+    from bertline.evaluation.labelled_table import evaluate_table
     from bertline.inference import load_predictor
 
     with _report_place(report):
-        predictor = load_predictor(bundle, engine=engine)
-        dataset = read_examples(data, settings, slice_columns=settings.slice_columns, trainable=False)
-        evaluation = _measure(bundle, predictor, dataset.examples, dataset.source)
-        for sentence in dataset.spellings:
-            typer.echo(f"note: the label {sentence}, and the spellings count as one label", err=True)
-        if (skipped := left_out(dataset.skipped)) is not None:
-            typer.echo(skipped, err=True)
-        if evaluation.unknown:
-            typer.echo(_unknown(evaluation, bundle), err=True)
+        measured = evaluate_table(bundle, load_predictor(bundle, engine=engine), data, settings)
+        evaluation = measured.evaluation
+        for sentence in measured.notes:
+            typer.echo(f"note: {sentence}", err=True)
         if as_json:
             typer.echo(json.dumps(evaluation.to_json(), ensure_ascii=False))
         else:
-            print_figures(f"{evaluation.rows:,} rows of {dataset.source}", rows(evaluation.headline()))
-        if (collapsed := collapse(evaluation)) is not None:
-            typer.echo(f"warning: {collapsed}", err=True)
+            print_figures(f"{evaluation.rows:,} rows of {measured.source}", rows(evaluation.headline()))
+        if measured.collapsed is not None:
+            typer.echo(f"warning: {measured.collapsed}", err=True)
         if report is not None:
-            _write_report(report, evaluation, bundle, dataset.source)
-
-
-def _unknown(evaluation: Evaluation, bundle: Path) -> str:
-    from bertline.evaluation.wording import rows_of
-    from bertline.statistics.figures import percent, percent_range
-    from bertline.tasks.classify.truth import counted
-
-    names = [one.label for one in evaluation.unknown for _ in range(one.rows)]
-    accuracy, rows = evaluation.known_accuracy, rows_of(evaluation.unknown_rows)
-    return (
-        f"note: {rows} of a label that {bundle} does not know ({counted(names)}) and counted as wrong; accuracy on the "
-        f"other rows is {percent(accuracy.value)} ({percent_range(accuracy)})"
-    )
+            _write_report(report, evaluation, bundle, measured.source)
 
 
 @contextmanager
@@ -105,29 +83,3 @@ def _write_report(report: Path, evaluation: Evaluation, bundle: Path, source: st
     facts = [("Bundle", str(bundle)), ("Data", f"{evaluation.rows:,} rows of {source}")]
     with as_destination_error(report, WHAT):
         write_report(report, evaluation, history=(), baselines=(), title=bundle.resolve().name, facts=facts)
-
-
-def _measure(bundle: Path, predictor: TextClassifier, examples: tuple[Example, ...], source: str) -> Evaluation:
-    from bertline.errors import DataError
-    from bertline.tasks.classify.measure import evaluate as measure
-    from bertline.tasks.classify.truth import read_truth
-
-    labels = predictor.labels
-    truth = read_truth([one.label for one in examples], labels)
-    if (truth.rows >= len(labels)).all():
-        raise DataError(
-            f"{source} line {examples[0].line} has the label {examples[0].label!r}, and no row has one that {bundle} "
-            f"knows ({', '.join(labels)}): give a table with its labels, or name another --label-column"
-        )
-    texts = [one.text for one in examples]
-    scores = predictor.score(texts)
-    return measure(
-        truth=truth.rows,
-        unknown=truth.unknown,
-        logits=scores.logits,
-        temperature=predictor.temperature,
-        labels=labels,
-        lengths=[one.read for one in scores.readings],
-        fields=[one.fields for one in examples],
-        texts=texts,
-    )

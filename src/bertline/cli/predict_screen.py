@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from bertline.data.rows import rows_left_out
 from bertline.machine.timing import Pace
 from bertline.text.truncation import SPECIAL_TOKENS
 
@@ -124,13 +123,5 @@ class LabelTally:
 
 def skipped_sentence(bad: BadRows) -> str | None:
     """How many rows were left out and why, or None if none was."""
-    return left_out(bad.counts)
-
-
-def left_out(counts: Mapping[str, int]) -> str | None:
-    """As ``skipped_sentence``, from the number of bad rows by reason."""
-    rows = sum(counts.values())
-    if not rows:
-        return None
-    reasons = ", ".join(f"{number:,} × {reason}" for reason, number in Counter(counts).most_common())
-    return f"note: left out {rows:,} bad {'row' if rows == 1 else 'rows'}: {reasons}"
+    sentence = rows_left_out(bad.counts)
+    return None if sentence is None else f"note: {sentence}"

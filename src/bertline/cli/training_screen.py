@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from bertline.cli.figures_table import print_figures, rows
 from bertline.machine.timing import DurationRange
 from bertline.tasks.history import EpochRecord
-from bertline.training.progress import Plan, Step
+from bertline.training.progress import Plan, Step, duration, epoch_line, plan_lines, step_figures
 from bertline.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -58,18 +58,14 @@ class TrainingScreen:
 
     def planned(self, plan: Plan) -> None:
         """What comes now, and how long it takes."""
-        self.note(
-            f"Plan: {_number(plan.epochs, 'epoch')} of {_number(plan.train_rows, 'row')} "
-            f"({_number(plan.tokens_per_epoch, 'token')}), {_number(plan.steps, 'step')} on {plan.place}"
-        )
-        self.note(f"Time: {time_sentence(plan)}")
+        for line in plan_lines(plan):
+            self.note(line)
         self._expected, self._begun = plan.seconds, time.monotonic()
 
     def stepped(self, step: Step) -> None:
         """Move the bar, and say so when the time left is another than was said."""
         self._correct(step)
-        figures = f"loss {step.loss:.3f}  {step.tokens_per_s:,.0f} tokens/s  {duration(step.seconds_left)} left"
-        name = f"epoch {step.epoch} of {step.epochs}"
+        name, figures = f"epoch {step.epoch} of {step.epochs}", step_figures(step)
         self._bar.update(
             self._task, total=step.steps, completed=step.step, description=name, figures=figures, visible=True
         )
@@ -93,16 +89,7 @@ class TrainingScreen:
 
     def epoch_ended(self, record: EpochRecord, best: bool) -> None:
         """The epoch's figures."""
-        mark = "  best so far" if best else ""
-        self.note(
-            f"Epoch {record.epoch}: train loss {record.train_loss:.3f}, validation loss {record.validation_loss:.3f}, "
-            f"accuracy {record.validation_accuracy:.1%}, macro-F1 {record.validation_macro_f1:.1%}, "
-            f"{duration(record.seconds)}{mark}"
-        )
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+        self.note(epoch_line(record, best))
 
 
 def show_result(trained: Trained, settings: TrainSettings) -> None:
@@ -129,29 +116,3 @@ def show_collapse(console: Console, evaluation: Evaluation, settings: TrainSetti
         others.append("--class-weights balanced, because one label has most of the rows")
     console.print(f"\nwarning: {collapsed}: train again with {' or '.join(others)}", soft_wrap=True, markup=False)
     return True
-
-
-def time_sentence(plan: Plan) -> str:
-    """How long a run takes: one figure where the timings agree, else a range."""
-    slow, fast = 1 / plan.token_seconds.high, 1 / plan.token_seconds.low
-    if plan.seconds.stable:
-        middle = 1 / plan.token_seconds.middle
-        return f"about {duration(plan.seconds.middle)} at {middle:,.0f} tokens/s, measured on this machine"
-    return (
-        f"{duration(plan.seconds.low)} to {duration(plan.seconds.high)}, because the machine is busy and its pace "
-        f"varies from {slow:,.0f} to {fast:,.0f} tokens/s"
-    )
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them.
-
-    >>> duration(8), duration(100), duration(4000)
-    ('8 s', '1 min 40 s', '1 h 6 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -188,3 +188,12 @@ def line_fault(line: str, encoding: str) -> tuple[str, str] | None:
         return None
     byte = ord(escaped[0]) - 0xDC00
     return UNDECODABLE, f"0x{byte:02x} at character {escaped.start() + 1} is not {encoding}"
+
+
+def rows_left_out(counts: Mapping[str, int]) -> str | None:
+    """How many bad rows were left out, by reason; None if none was."""
+    rows = sum(counts.values())
+    if not rows:
+        return None
+    reasons = ", ".join(f"{number:,} × {reason}" for reason, number in Counter(counts).most_common())
+    return f"left out {rows:,} bad {'row' if rows == 1 else 'rows'}: {reasons}"

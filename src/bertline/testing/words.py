@@ -24,6 +24,8 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from bertline.bundle import Manifest, load, writing
 from bertline.data.batching import Batch
 from bertline.errors import BundleError
+from bertline.inference import TextClassifier
+from bertline.library import Model
 from bertline.service import ServeSettings
 from bertline.serving.process import ComputeFailed, NoMemory, WorkerLost
 from bertline.serving.serving import Serving
@@ -124,6 +126,11 @@ class WordCounter:
         shares = np.column_stack([pair * (1 - good), pair * good, *[np.full(len(good), 0.1 / max(others, 1))] * others])
         return np.asarray(np.log(shares / (1 - shares)) if self.several else np.log(shares)).astype(np.float32)
 
+    def model(self) -> Model:
+        """It as a ``Model`` of the library, with a real bundle, a real tokenizer and real batches."""
+        classifier = TextClassifier(load(self.bundle), word_tokenizer(), WordBackend(self), engine="words")
+        return Model(classifier, lambda: classifier)
+
     def check(self, batch: Batch) -> None:
         """Raise what the process would have."""
         if (batch.ids == ID["fail"]).any():
@@ -132,6 +139,20 @@ class WordCounter:
             raise NoMemory("failed to allocate memory")
         if (batch.ids == ID["die"]).any():
             raise WorkerLost
+
+
+class WordBackend:
+    """A double as a back end."""
+
+    outputs = frozenset({"logits", "embedding", "states"})
+
+    def __init__(self, double: WordCounter) -> None:
+        self._double, self.lanes = double, double.lanes
+
+    def compute(self, batch: Batch, output: str = "logits", *, alone: bool = False) -> np.ndarray[Any, Any]:
+        """One output for each text, or what the double raises."""
+        self._double.check(batch)
+        return self._double.compute(output, batch)
 
 
 class Broken(WordCounter):

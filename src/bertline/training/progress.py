@@ -1,4 +1,4 @@
-"""What a run tells while it works: values, shown by whoever listens."""
+"""What a run reports while it works: values for whoever listens, and the lines that people read."""
 
 from __future__ import annotations
 
@@ -74,3 +74,57 @@ class Silent:
 
     def epoch_ended(self, record: EpochRecord, best: bool) -> None:
         """Ignore."""
+
+
+def plan_lines(plan: Plan) -> tuple[str, str]:
+    """What the run will do, and how long that takes here."""
+    return (
+        f"Plan: {_number(plan.epochs, 'epoch')} of {_number(plan.train_rows, 'row')} "
+        f"({_number(plan.tokens_per_epoch, 'token')}), {_number(plan.steps, 'step')} on {plan.place}",
+        f"Time: {time_sentence(plan)}",
+    )
+
+
+def step_figures(step: Step) -> str:
+    """Loss, pace and time left."""
+    return f"loss {step.loss:.3f}  {step.tokens_per_s:,.0f} tokens/s  {duration(step.seconds_left)} left"
+
+
+def epoch_line(record: EpochRecord, best: bool) -> str:
+    """The figures of an epoch."""
+    mark = "  best so far" if best else ""
+    return (
+        f"Epoch {record.epoch}: train loss {record.train_loss:.3f}, validation loss {record.validation_loss:.3f}, "
+        f"accuracy {record.validation_accuracy:.1%}, macro-F1 {record.validation_macro_f1:.1%}, "
+        f"{duration(record.seconds)}{mark}"
+    )
+
+
+def time_sentence(plan: Plan) -> str:
+    """How long a run takes: one figure where the timings agree, else a range."""
+    slow, fast = 1 / plan.token_seconds.high, 1 / plan.token_seconds.low
+    if plan.seconds.stable:
+        middle = 1 / plan.token_seconds.middle
+        return f"about {duration(plan.seconds.middle)} at {middle:,.0f} tokens/s, measured on this machine"
+    return (
+        f"{duration(plan.seconds.low)} to {duration(plan.seconds.high)}, because the machine is busy and its pace "
+        f"varies from {slow:,.0f} to {fast:,.0f} tokens/s"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(8.0), duration(100.0), duration(4000.0)
+    ('8 s', '1 min 40 s', '1 h 6 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

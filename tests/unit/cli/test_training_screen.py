@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bertline.cli import training_screen
-from bertline.cli.training_screen import TrainingScreen, time_sentence
+from bertline.cli.training_screen import TrainingScreen
 from bertline.machine.timing import DurationRange
-from bertline.training.progress import Plan, Step
+from bertline.training.progress import Plan, Step, time_sentence
 
 
 class Clock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bertline import __version__
 from bertline.destination import claim
 from bertline.encoder.heads import Classifier
 from bertline.errors import DestinationError, UsageError
+from bertline.statistics.intervals import Estimate
 from bertline.tasks.classify.measure import Evaluation
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
@@ -76,6 +77,32 @@ class Distilled:
     student: Size
     speed: AnswerSpeed
     history: tuple[EpochRecord, ...]
+
+    def headline(self) -> list[tuple[str, Estimate]]:
+        """What the student kept of its teacher, on the test rows."""
+        return [
+            ("accuracy of the teacher", self.kept.teacher),
+            ("accuracy of the student", self.kept.student),
+            ("kept (student ÷ teacher)", self.kept.ratio),
+            ("student − teacher", self.kept.difference.accuracy),
+            ("same label from both", self.kept.agreement),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every figure as plain JSON values."""
+        speed = self.speed
+        return {
+            **self.evaluation.to_json(),
+            "kept": self.kept.to_json(),
+            "validation": self.validation.to_json(),
+            "networks": {"teacher": asdict(self.teacher), "student": asdict(self.student)},
+            "speed": {
+                "engine": speed.engine,
+                "teacher_texts_s": speed.teacher_texts_s,
+                "student_texts_s": speed.student_texts_s,
+                "ratio": speed.ratio,
+            },
+        }
 
 
 def distill(

@@ -1,0 +1,151 @@
+"""A bundle opened to answer in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bertline.errors import BundleError, UsageError
+from bertline.inference import TextClassifier, load_predictor
+from bertline.library.answers import Answers
+from bertline.statistics.activation import normalised
+
+
+def load(
+    bundle: str | Path,
+    *,
+    engine: str | None = None,
+    device: str = "auto",
+    batch_tokens: int | None = None,
+    lanes: int | None = None,
+    verify: bool = True,
+) -> Model:
+    """Open a bundle.
+
+    The first engine of the bundle that works here answers; one that does not is left out with an ``EngineWarning``.
+
+    Args:
+        bundle: the directory that ``train``, ``distill`` or ``optimize`` wrote.
+        engine: the engine to use, and no other in its place; ``torch`` is PyTorch.
+        device: where PyTorch computes: ``auto``, ``cpu`` or ``cuda``. ``auto`` is a GPU if PyTorch sees one.
+        batch_tokens: bound on the padded tokens of a batch; by default what suits the engine.
+        lanes: batches computed at a time by engines other than PyTorch; by default one per core.
+        verify: compare the hash of every file first.
+
+    Raises:
+        BundleError: the bundle is missing, damaged or of a newer format, or no engine can be used.
+        CheckpointError: its model is not one that bertline computes.
+        SettingsError: there is no such device.
+        UsageError: the bundle has no such engine.
+    """
+    directory = Path(bundle)
+    predictor = load_predictor(
+        directory, engine=engine, device=device, batch_tokens=batch_tokens, lanes=lanes, verify=verify
+    )
+    return Model(predictor, lambda: load_predictor(directory, device=device, lanes=lanes, output="embedding"))
+
+
+class Model:
+    """A model that answers. Every method may be called from several threads at once.
+
+    At most as many calls compute at a time as the engine has lanes; the others wait. A text's answer depends on
+    neither the texts nor the calls beside it.
+
+    Args:
+        predictor: answers; ``load`` makes it of a bundle.
+        load_embedder: what embeds, loaded when it is first needed.
+    """
+
+    def __init__(self, predictor: TextClassifier, load_embedder: Callable[[], TextClassifier]) -> None:
+        self._predictor, self._load_embedder = predictor, load_embedder
+        self._embedder: TextClassifier | None = None
+        self._loading = threading.Lock()
+        self._lanes = threading.BoundedSemaphore(predictor.backend.lanes)
+
+    @property
+    def name(self) -> str:
+        """What people call the model."""
+        return self._predictor.name
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits: the same for the same bytes in every file of the bundle."""
+        return self._predictor.version
+
+    @property
+    def engine(self) -> str:
+        """The engine that answers, by the name that the bundle gives it."""
+        return self._predictor.engine
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label that it can give."""
+        return self._predictor.labels
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens that it reads of a text, [CLS] and [SEP] included."""
+        return self._predictor.max_tokens
+
+    def predict(self, texts: Iterable[str]) -> Answers:
+        """Label texts: one answer per text, in their order.
+
+        Args:
+            texts: a list, a column of a table, or any other iterable of strings.
+
+        Raises:
+            UsageError: ``texts`` is one string, or has something else than strings.
+            BundleError: the weights give a number that is not finite.
+        """
+        given = _checked(texts, "predict")
+        with self._lanes:
+            return Answers(given, self._predictor.predict(given), f"{self.name} ({self.engine})")
+
+    def embed(self, texts: Iterable[str], *, normalise: bool = False) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Embed texts: an array [texts, hidden] of float32, a row per text in their order.
+
+        An embedding is the mean of the encoder's last states over the text's tokens.
+
+        Args:
+            texts: as for ``predict``.
+            normalise: divide each row by its length, so that a dot product is the cosine.
+
+        Raises:
+            UsageError: as ``predict``.
+            BundleError: as ``predict``, or nothing that is installed here can embed with this bundle.
+        """
+        given = _checked(texts, "embed")
+        embedder = self._opened()
+        with self._lanes:
+            rows = embedder.embed(given)
+        return normalised(rows) if normalise else rows
+
+    def _opened(self) -> TextClassifier:
+        with self._loading:
+            if self._embedder is None:
+                embedder = self._load_embedder()
+                if embedder.version != self.version:
+                    raise BundleError(f"{self.name} was replaced since it was loaded: load it again to embed with it")
+                self._embedder = embedder
+            return self._embedder
+
+    def __repr__(self) -> str:
+        shown = ", ".join(self.labels[:8]) + (f" and {len(self.labels) - 8:,} more" if len(self.labels) > 8 else "")
+        return f"<Model {self.name} {self.version}: {shown}; engine {self.engine}, {self.max_tokens} tokens>"
+
+
+def _checked(texts: Iterable[str], verb: str) -> list[str]:
+    if isinstance(texts, str):
+        raise UsageError(f"{verb} takes a list of texts and was given one string: write {verb}([text])")
+    given = list(texts)
+    for place, one in enumerate(given):
+        if not isinstance(one, str):
+            raise UsageError(
+                f"texts[{place}] is {str(one)[:40]!r} ({type(one).__name__}), and {verb} takes strings: leave "
+                "it out or make it a string"
+            )
+    return given

@@ -1,0 +1,105 @@
+"""HTML for notebooks: the bars of the service's page, and plain tables.
+
+The text has the colour of the notebook's theme, and lines and tracks are that colour made fainter, so that light and
+dark themes both fit; the colour of the bars has a contrast of 3 or more against white and against black. Everything
+that comes from a model, a table or a text is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+FOLD_AFTER = 12  # labels of a text
+SHOWN_TEXTS = 50
+
+_STYLE = """<style>
+.bertline { max-width: 46rem; font: 14px/1.5 ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+.bertline p { margin: 0 0 .5rem; }
+.bertline .soft { opacity: .75; }
+.bertline details { padding: .45rem 0; border-top: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
+.bertline summary { display: grid; grid-template-columns: minmax(0, 1fr) auto 4.5rem; gap: 0 1rem; cursor: pointer;
+  list-style: none; }
+.bertline summary::-webkit-details-marker { display: none; }
+.bertline .excerpt { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.bertline details[open] .excerpt { white-space: pre-wrap; overflow-wrap: anywhere; }
+.bertline .best { font-weight: 600; }
+.bertline .value { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.bertline .bars { display: grid; grid-template-columns: fit-content(12rem) minmax(0, 1fr) 4.5rem; gap: .2rem 1rem;
+  align-items: center; margin: .5rem 0 .4rem; }
+.bertline .name { overflow-wrap: anywhere; }
+.bertline .track { height: 6px; overflow: hidden; border-radius: 3px;
+  background: color-mix(in srgb, currentColor 14%, transparent); }
+.bertline .fill { height: 100%; border-radius: 3px; background: #7b8089; }
+.bertline .best .fill, .bertline .fill.best { background: #2a8c82; }
+.bertline table { border-collapse: collapse; margin: .25rem 0; }
+.bertline table th, .bertline table td { padding: .3rem .9rem .3rem 0; border: 0; text-align: left; background: none;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent); white-space: nowrap; }
+.bertline table th { font-weight: 600; }
+.bertline table .number { text-align: right; font-variant-numeric: tabular-nums; }
+</style>"""
+
+
+def framed(*parts: str) -> str:
+    """One output of a cell, with the styles that its parts need."""
+    return f'<div class="bertline">{_STYLE}{"".join(parts)}</div>'
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """A sentence."""
+    return f"<p{_class(kind)}>{escape(text)}</p>"
+
+
+def answered(
+    text: str, best: Sequence[str], value: str, shares: Mapping[str, float], note: str, *, opened: bool
+) -> str:
+    """One text and its answer on a line, which opens to a bar for each label.
+
+    Args:
+        text: what was read.
+        best: labels that were given.
+        value: what stands at the end of the line, such as the probability.
+        shares: of every label, 0 to 1.
+        note: below the bars.
+        opened: show the bars at once.
+    """
+    ordered = sorted(shares.items(), key=lambda one: -one[1])
+    bars = "".join(_bar(label, share, label in best) for label, share in ordered[:FOLD_AFTER])
+    more = f", {len(ordered) - FOLD_AFTER:,} more labels" if len(ordered) > FOLD_AFTER else ""
+    return (
+        f'<details{" open" if opened else ""}><summary><span class="excerpt">{escape(text)}</span>'
+        f'<span class="best">{escape(", ".join(best))}</span><span class="value">{escape(value)}</span></summary>'
+        f'<div class="bars">{bars}</div><p class="soft">{escape(note + more)}</p></details>'
+    )
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[tuple[str, bool]]]) -> str:
+    """A table of cells that are written already; a cell comes with whether it is a number."""
+    lines = [list(row) for row in rows]
+    numeric = [any(line[place][1] for line in lines) for place in range(len(columns))]
+    head = "".join(
+        f"<th{_class('number' * one)}>{escape(name)}</th>" for name, one in zip(columns, numeric, strict=True)
+    )
+    body = "".join(
+        "<tr>" + "".join(f"<td{_class('number' * number)}>{escape(cell)}</td>" for cell, number in line) + "</tr>"
+        for line in lines
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def percent(share: float) -> str:
+    """A share as the service's page writes it: ``84.3 %``."""
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def _bar(label: str, share: float, best: bool) -> str:
+    kind = " best" if best else ""
+    return (
+        f'<span class="name{kind}">{escape(label)}</span>'
+        f'<div class="track"><div class="fill{kind}" style="width:{100 * share:.1f}%"></div></div>'
+        f'<span class="value{kind}">{percent(share)}</span>'
+    )
+
+
+def _class(kind: str) -> str:
+    return f' class="{kind}"' if kind else ""

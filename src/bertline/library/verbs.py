@@ -1,0 +1,195 @@
+"""``train``, ``evaluate``, ``distill`` and ``optimize`` as functions.
+
+A setting is a keyword argument with the name and the default of the command's flag: both come from the verb's settings
+model, which is the only list of them. Unlike the commands, the functions read neither ``bertline.toml`` nor the
+environment, so that a call does the same wherever it runs.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from bertline.config import given_settings
+from bertline.data.settings import EvaluateSettings
+from bertline.library.progress import listener
+from bertline.library.report import Report, figure_rows
+from bertline.optimization.settings import OptimizeSettings
+from bertline.training.distillation.settings import DistillSettings
+from bertline.training.settings import TrainSettings
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def with_settings(model: type[BaseModel]) -> Callable[[Verb], Verb]:
+    """Show the fields of ``model`` in the signature of a verb, in place of its ``**settings``."""
+
+    def decorate(verb: Verb) -> Verb:
+        own = [one for one in inspect.signature(verb).parameters.values() if one.kind is not one.VAR_KEYWORD]
+        fields = [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=field.get_default(), annotation=field.annotation
+            )
+            for name, field in model.model_fields.items()
+        ]
+        signature = inspect.Signature([*own, *fields], return_annotation=Report)
+        verb.__signature__ = signature  # type: ignore[attr-defined]
+        verb.__settings__ = model  # type: ignore[attr-defined]
+        return verb
+
+    return decorate
+
+
+@with_settings(TrainSettings)
+def train(
+    data: str | Path,
+    *,
+    out: str | Path,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    **settings: Any,
+) -> Report:
+    """Fine-tune an encoder on labelled text, evaluate it and write a bundle.
+
+    Args:
+        data: a table with a column of text and one of labels: CSV, TSV, JSON lines or Parquet, plain or gzipped.
+        out: directory of the bundle to write.
+        resume: go on with an unfinished run, if there is one.
+        overwrite: replace the bundle, or an unfinished run.
+        progress: write what happens to standard error, line by line.
+        **settings: settings of ``bertline train``.
+
+    Returns:
+        The figures of the test rows, the baselines' accuracy among them.
+
+    Raises:
+        SettingsError: a setting is unknown or out of range.
+        DataError, CheckpointError, BundleError, DestinationError: the table, the model or ``out`` cannot be used.
+        TrainingError: an unfinished run is in the way, or differs from what is asked; a loss is not finite.
+        Interrupted: a signal stopped the run; ``resume=True`` goes on with it.
+    """
+    loaded = _settings(train, TrainSettings, settings)
+    from bertline.training.run import train as run
+
+    trained = run(str(data), Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite)
+    evaluation = trained.measured.evaluation
+    title = f"{Path(out).name}: {evaluation.rows:,} test rows"
+    return Report(title, Path(out), figure_rows(trained.headline()), evaluation.to_json())
+
+
+@with_settings(EvaluateSettings)
+def evaluate(bundle: str | Path, data: str | Path, *, engine: str | None = None, **settings: Any) -> Report:
+    """Measure a bundle on labelled rows: accuracy, F1 and calibration, each with a 95 % interval.
+
+    A row whose label the bundle does not know counts as wrong; a note names such labels and counts them apart.
+
+    Args:
+        bundle: directory of the bundle.
+        data: a labelled table, as for ``train``.
+        engine: engine to measure, ``torch`` included; by default the bundle's first.
+        **settings: settings of ``bertline evaluate``.
+
+    Raises:
+        SettingsError: a setting is unknown or out of range.
+        BundleError, CheckpointError: the bundle cannot be used.
+        DataError: the table cannot be read, or no row has a label that the bundle knows.
+    """
+    loaded = _settings(evaluate, EvaluateSettings, settings)
+    from bertline.evaluation.labelled_table import evaluate_table
+    from bertline.inference import load_predictor
+
+    directory = Path(bundle)
+    measured = evaluate_table(directory, load_predictor(directory, engine=engine), str(data), loaded)
+    evaluation, collapsed = measured.evaluation, measured.collapsed
+    return Report(
+        f"{directory.name}: {evaluation.rows:,} rows of {measured.source}",
+        directory,
+        figure_rows(evaluation.headline()),
+        evaluation.to_json(),
+        measured.notes if collapsed is None else (*measured.notes, collapsed),
+    )
+
+
+@with_settings(DistillSettings)
+def distill(
+    bundle: str | Path,
+    data: str | Path | None = None,
+    *,
+    out: str | Path,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    **settings: Any,
+) -> Report:
+    """Distill a bundle into a smaller one that answers as it does.
+
+    Args:
+        bundle: directory of the teacher.
+        data: a table whose texts the student learns from; labels are not needed. None if ``unlabelled`` names others.
+        out: directory of the student to write.
+        resume: go on with an unfinished run, if there is one.
+        overwrite: replace the bundle, or an unfinished run.
+        progress: write what happens to standard error, line by line.
+        **settings: settings of ``bertline distill``.
+
+    Returns:
+        What the student kept of its teacher, on the test rows.
+
+    Raises:
+        SettingsError: a setting is unknown or out of range.
+        UsageError: there are no texts, or more layers, neurons or heads are asked for than the teacher has.
+        DataError, BundleError, CheckpointError, DestinationError: the texts, the teacher or ``out`` cannot be used.
+        TrainingError, Interrupted: as ``train``.
+    """
+    loaded = _settings(distill, DistillSettings, settings)
+    from bertline.training.distillation.run import distill as run
+
+    texts = None if data is None else str(data)
+    student = run(Path(bundle), texts, Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite)
+    title = f"{Path(out).name}: {student.evaluation.rows:,} test rows"
+    return Report(title, Path(out), figure_rows(student.headline()), student.to_json())
+
+
+@with_settings(OptimizeSettings)
+def optimize(bundle: str | Path, *, progress: bool = True, **settings: Any) -> Report:
+    """Make a bundle smaller and faster: build engines, measure them on this machine, and pick one.
+
+    Args:
+        bundle: directory of the bundle; the engines are written into it.
+        progress: write what happens to standard error, line by line.
+        **settings: settings of ``bertline optimize``.
+
+    Returns:
+        A row for each engine; ``to_dict()["picked"]`` is the one that answers from now on.
+
+    Raises:
+        SettingsError: a setting is unknown or out of range.
+        BundleError: the bundle or the student cannot be used, or carries no held-out rows.
+        DataError: a table of unlabelled text cannot be read.
+        DestinationError: there is no room, or another process writes the bundle.
+    """
+    loaded = _settings(optimize, OptimizeSettings, settings)
+    from bertline.optimization.report import row
+    from bertline.optimization.run import optimize as run
+
+    directory = Path(bundle)
+    outcome = run(directory, loaded, listener(progress).note)
+    engines = {name: row(outcome, name) for name in outcome.measured}
+    shown = [
+        {"engine": name, **{key: one[key] for key in ("picked", "texts_per_s", "p50_ms", "p99_ms", "megabytes")},
+         "lost_points": one["test_drop_points"]}
+        for name, one in engines.items()
+    ]  # fmt: skip
+    title = f"{directory.name}: {outcome.picked} picked for {loaded.goal}, measured on {outcome.processor}"
+    return Report(title, directory, shown, {"picked": outcome.picked, "engines": engines}, outcome.caveats)
+
+
+def _settings(verb: Callable[..., Any], model: type[Model], given: dict[str, Any]) -> Model:
+    others = [name for name in inspect.signature(verb).parameters if name not in model.model_fields]
+    return given_settings(model, verb.__name__, given, others=others)
