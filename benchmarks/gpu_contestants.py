@@ -23,6 +23,7 @@ from bertline.data.batching import Batch
 from bertline.encoder.checkpoint import load_classifier
 from bertline.inference.torch_backend import TorchBackend
 from bertline.tasks.classify.learn import loss
+from bertline.tasks.classify.spec import Spec
 from bertline.training.device import Placement, to_device
 from bertline.training.optimizer import Optimizer
 from bertline.training.settings import TrainSettings
@@ -59,12 +60,12 @@ def our_training(directory: Path, device: torch.device) -> Step:
     """What ``training.loop`` does with a batch."""
     settings, placement = TrainSettings(), Placement(device, BF16)
     classifier = load_classifier(directory).to(device).train()
-    optimizer = Optimizer(classifier, settings)
+    optimizer, spec = Optimizer(classifier, settings), Spec(labels=tuple(map(str, range(classifier.labels))))
 
     def step(batch: Batch, targets: Tensor) -> None:
         ids, attend = to_device(batch, device, reads_attend=False)
         with placement.computing():
-            summed = loss(classifier(ids, attend), targets.to(device))
+            summed = loss(spec, classifier(ids, attend), targets.to(device))
         if not math.isfinite(float(summed.detach())):
             raise RuntimeError("the loss is not finite")
         (summed / len(targets)).backward()

@@ -55,7 +55,6 @@ Facts = Annotated[dict[str, JsonValue], BeforeValidator(_plain)]
 FilePath = Annotated[str, AfterValidator(safe_path)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
-Label = Annotated[str, Field(min_length=1)]
 
 
 class Strict(BaseModel):

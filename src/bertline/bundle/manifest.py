@@ -16,14 +16,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
 
 from bertline import __version__
 from bertline.bundle.engine import RESERVED, Engine
-from bertline.bundle.fields import MANIFEST, Digest, Facts, FilePath, Label, Name, Strict
+from bertline.bundle.fields import MANIFEST, Digest, Facts, FilePath, Name, Strict
 from bertline.errors import BundleError
+from bertline.tasks import read_spec
+from bertline.tasks.contract import TaskSpec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 LARGEST_MANIFEST_BYTES = 64 * 2**20
 
 _ZEROS = b"0" * 64
@@ -32,10 +34,11 @@ _TAIL_BYTES = len(b'  "checksum": "') + 64 + len(b'"\n}\n')
 _AGAIN = "copy or download the bundle again"
 
 
-def _distinct(labels: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(labels)) < len(labels):
-        raise ValueError("two labels are the same")
-    return labels
+def _spec(content: object) -> TaskSpec:
+    try:
+        return read_spec(content)
+    except ValidationError as error:
+        raise ValueError(_first(error)) from None
 
 
 def _engines(engines: tuple[Engine, ...]) -> tuple[Engine, ...]:
@@ -69,18 +72,16 @@ class Manifest(Strict):
         pydantic.ValidationError: a value out of its range, when built in Python; from a file see ``parse``.
     """
 
-    format_version: Literal[1] = 1  # FORMAT_VERSION
+    format_version: Literal[2] = 2  # FORMAT_VERSION
     bertline_version: str = __version__
     created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")] = Field(
         default_factory=_utc_now
     )
     name: Name
-    task: Literal["classify"] = "classify"
-    labels: Annotated[tuple[Label, ...], Field(min_length=2), AfterValidator(_distinct)]
+    task: Annotated[SerializeAsAny[TaskSpec], BeforeValidator(_spec)]
     max_tokens: Annotated[int, Field(ge=4)]
     truncation: Literal["head_tail", "head"]
     pooling: Literal["cls", "mean", "none"]
-    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     training: Facts = Field(default_factory=dict)
     data: Facts = Field(default_factory=dict)
     metrics: Facts = Field(default_factory=dict)
@@ -88,6 +89,26 @@ class Manifest(Strict):
     engines: Annotated[tuple[Engine, ...], AfterValidator(_engines)] = ()
     files: dict[FilePath, FileRecord] = Field(default_factory=dict)
     checksum: Digest = _ZEROS.decode()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_label(cls, content: Any) -> Any:
+        """``labels`` and ``temperature`` beside the task are those of a classifier of one label, as in format 1."""
+        if not isinstance(content, dict) or "labels" not in content:
+            return content
+        rest = {key: one for key, one in content.items() if key not in ("labels", "temperature")}
+        spec = {key: content[key] for key in ("labels", "temperature") if key in content}
+        return rest | {"task": {"task": "classify"} | spec}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the head's outputs, in their order."""
+        return self.task.labels
+
+    @property
+    def temperature(self) -> float:
+        """Divides the logits before they become probabilities."""
+        return self.task.temperature
 
     def sealed(self, files: Mapping[str, FileRecord]) -> tuple[Manifest, bytes]:
         """The manifest of a bundle with these files, and the exact bytes of its ``bertline.json``.
@@ -125,8 +146,8 @@ def parse(raw: bytes, origin: str) -> Manifest:
             f"{FORMAT_VERSION}: upgrade with pip install --upgrade bertline"
         )
     try:
-        _same_keys(content, origin)
-        return Manifest.model_validate_json(raw)
+        _same_keys(content, origin, version)
+        return Manifest.model_validate(content | ({"format_version": FORMAT_VERSION} if version == 1 else {}))
     except ValidationError as error:
         raise BundleError(
             f"{MANIFEST} of {origin} has a wrong entry: {_first(error)}; the tool that wrote it is at fault: "
@@ -146,9 +167,11 @@ def _check(raw: bytes, origin: str) -> None:
         raise BundleError(f"{MANIFEST} of {origin} was altered after the bundle was written: {_AGAIN}")
 
 
-def _same_keys(content: Any, origin: str) -> None:
-    """The file has every entry of the format and no other."""
+def _same_keys(content: Any, origin: str, version: object) -> None:
+    """The file has every entry of its format and no other."""
     known, found = set(Manifest.model_fields), set(content) if isinstance(content, dict) else set()
+    if version == 1:
+        known |= {"labels", "temperature"}
     for key in sorted(found - known):
         near = difflib.get_close_matches(key, known, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""

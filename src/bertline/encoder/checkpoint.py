@@ -115,7 +115,13 @@ def save_encoder(directory: Path, encoder: Encoder) -> None:
     _write_weights(directory, to_checkpoint(encoder.state_dict(), encoder_table(config)))
 
 
-def save_classifier(directory: Path, classifier: Classifier, *, labels: Sequence[str]) -> None:
+def save_classifier(
+    directory: Path,
+    classifier: Classifier,
+    *,
+    labels: Sequence[str],
+    problem_type: str | None = "single_label_classification",
+) -> None:
     """Write ``config.json`` and ``model.safetensors``, as HF's classes for sequence or token classification load them.
 
     With mean pooling no class of ``transformers`` computes our logits: the architecture is then the bare
@@ -128,7 +134,7 @@ def save_classifier(directory: Path, classifier: Classifier, *, labels: Sequence
         "label2id": {name: i for i, name in enumerate(labels)},
     }
     if pooling != "none":
-        extra["problem_type"] = "single_label_classification"
+        extra["problem_type"] = problem_type
     if pooling == "mean":
         extra["bertline_pooling"] = "mean"
     _write_config(directory, config, extra)

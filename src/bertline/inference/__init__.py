@@ -5,8 +5,9 @@
 
 from bertline.inference.backend import Backend
 from bertline.inference.load import load_predictor
-from bertline.inference.predictor import Prediction, Predictor, Scores, TextClassifier
+from bertline.inference.predictor import Predictor, Scores, TextClassifier
 from bertline.inference.stream import predict_stream
+from bertline.tasks.classify.answer import Prediction
 
 __all__ = [
     "Backend",

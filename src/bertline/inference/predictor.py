@@ -1,7 +1,7 @@
 """What a predictor promises, and the one that composes tokenizer, batches, back end and temperature."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +15,7 @@ from bertline.errors import BundleError
 from bertline.inference.backend import Backend
 from bertline.inference.lanes import each_batch
 from bertline.statistics.activation import activation_of, probabilities
+from bertline.tasks.classify.answer import Prediction
 from bertline.text import Reader, Reading, Tokenizer, Truncation
 
 # Padded tokens of a batch: small batches stay in the cache of a CPU.
@@ -22,30 +23,6 @@ BATCH_TOKENS = 2048
 
 Array = np.ndarray[Any, Any]
 Logits = Float[Array, "rows labels"]
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The answer for one text.
-
-    ``probabilities`` has every label, in the bundle's order, and sums to 1 unless a text may have several
-    labels; ``label`` is the most probable
-    one. ``read_tokens`` counts [CLS] and [SEP]; ``cut_tokens`` are the tokens that truncation left out, 0 if
-    none.
-    """
-
-    label: str
-    probabilities: Mapping[str, float]
-    read_tokens: int
-    cut_tokens: int
-
-    def top(self, k: int) -> list[tuple[str, float]]:
-        """The ``k`` most probable labels with their probabilities, most probable first.
-
-        >>> Prediction("good", {"bad": 0.2, "good": 0.7, "so-so": 0.1}, read_tokens=5, cut_tokens=0).top(2)
-        [('good', 0.7), ('bad', 0.2)]
-        """
-        return sorted(self.probabilities.items(), key=lambda one: -one[1])[:k]
 
 
 @runtime_checkable

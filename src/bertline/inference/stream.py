@@ -7,7 +7,8 @@ The first windows are small, so that the first answers come soon and ``… | hea
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from bertline.inference.predictor import Prediction, Predictor
+from bertline.inference.predictor import Predictor
+from bertline.tasks.classify.answer import Prediction
 
 FIRST_WINDOW_ROWS = 64
 # Measured on movie reviews of 37 tokens and batches of 2,048: windows of 1,024, 2,048 and 4,096 rows leave 5.1,

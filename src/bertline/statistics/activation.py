@@ -1,4 +1,4 @@
-"""From logits to probabilities: one label of several, or each label for itself, as the checkpoint says."""
+"""From logits to probabilities: one label of several, each label for itself, or none where the output is a number."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
-Activation = Literal["softmax", "sigmoid"]
+Activation = Literal["softmax", "sigmoid", "none"]
 LogitRows = Float[np.ndarray[Any, Any], "rows labels"]
 
 
 def activation_of(checkpoint: Path) -> Activation:
-    """``sigmoid`` where ``problem_type`` in ``config.json`` is that of several labels a text, as in HF's pipelines."""
+    """What ``problem_type`` in ``config.json`` asks for, as in HF's pipelines; ``softmax`` where there is none."""
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
-    return "sigmoid" if config.get("problem_type") == "multi_label_classification" else "softmax"
+    kinds: dict[object, Activation] = {"multi_label_classification": "sigmoid", "regression": "none"}
+    return kinds.get(config.get("problem_type"), "softmax")
 
 
 def normalised(rows: Float[np.ndarray[Any, Any], "*rows hidden"]) -> Float[np.ndarray[Any, Any], "*rows hidden"]:
@@ -35,6 +36,8 @@ def probabilities(logits: LogitRows, activation: Activation, temperature: float 
     >>> probabilities(np.array([[0.0, np.log(3.0)]]), "sigmoid").round(2).tolist()
     [[0.5, 0.75]]
     """
+    if activation == "none":
+        return logits
     return softmax(logits, temperature) if activation == "softmax" else sigmoid(logits, temperature)
 
 

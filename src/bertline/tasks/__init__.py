@@ -1,1 +1,75 @@
-"""What a network is for: a folder per task, which turns outputs into answers."""
+"""Tasks: each is a folder that says what a network's outputs mean, found by its name and imported part by part.
+
+A folder has four parts. ``spec`` and ``answer`` need numpy alone, ``measure`` also statistics, and only ``learn`` needs
+torch, so that serving a model does not import what trains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from bertline.tasks.contract import TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The parts of one task, each imported when it is first read."""
+
+    name: str
+
+    @property
+    def spec(self) -> Any:
+        """What a bundle says of a model: ``Spec``."""
+        return self._part("spec")
+
+    @property
+    def answer(self) -> Any:
+        """From arrays to answers: ``answers``."""
+        return self._part("answer")
+
+    @property
+    def learn(self) -> Any:
+        """What training minimises: ``loss``, ``better``, ``initial_loss``."""
+        return self._part("learn")
+
+    @property
+    def measure(self) -> Any:
+        """Figures with their intervals: ``measure``, ``tune``."""
+        return self._part("measure")
+
+    def _part(self, part: str) -> Any:
+        return import_module(f"{__name__}.{self.name}.{part}")
+
+
+def names() -> tuple[str, ...]:
+    """The tasks that are installed, in alphabetical order."""
+    return tuple(sorted(one.name for one in iter_modules(__path__) if one.ispkg))
+
+
+def task(name: str) -> Task:
+    """The task of a name.
+
+    Raises:
+        ValueError: there is no such task.
+    """
+    if name not in names():
+        raise ValueError(f"the task {name!r} is unknown; valid names: {', '.join(names())}")
+    return Task(name)
+
+
+def read_spec(content: object) -> TaskSpec:
+    """A task's spec from the JSON of a manifest; a spec is returned as it is.
+
+    Raises:
+        ValueError: no object with a ``task``, an unknown task, or (pydantic's error) a wrong entry.
+    """
+    if isinstance(content, TaskSpec):
+        return content
+    if not isinstance(content, Mapping) or not isinstance(content.get("task"), str):
+        raise ValueError("an object with the name of a task is expected")
+    spec: TaskSpec = task(content["task"]).spec.Spec.model_validate(content)
+    return spec

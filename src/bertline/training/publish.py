@@ -22,6 +22,7 @@ from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.statistics.calibration import fit_temperature
 from bertline.statistics.intervals import Estimate
 from bertline.tasks.classify.measure import Evaluation, evaluate
+from bertline.tasks.classify.spec import Spec
 from bertline.tasks.classify.truth import read_truth
 from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer
@@ -147,11 +148,10 @@ def _manifest(name: str, made: Made) -> Manifest:
     held_out = str(settings.eval_data) if settings.eval_data else f"held out of {settings.test_ratio:.0%} of the rows"
     return Manifest(
         name=name,
-        labels=made.prepared.labels.names,
+        task=Spec(labels=made.prepared.labels.names, temperature=evaluation.temperature),
         max_tokens=settings.max_tokens,
         truncation=settings.truncation,
         pooling=settings.pooling,
-        temperature=evaluation.temperature,
         training=_asked(settings) | {"place": made.place, "epochs_run": len(made.history)},
         data={"source": made.prepared.source}
         | dict(made.prepared.facts)

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from bertline.encoder.heads import Classifier
-from bertline.statistics.calibration import Logits, softmax
-from bertline.statistics.metrics import nll
-from bertline.tasks.classify import learn
+from bertline.statistics.calibration import Logits
+from bertline.tasks import task
+from bertline.tasks.classify.spec import Spec
+from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.training.rows import Rows
 
@@ -50,16 +51,25 @@ class Task:
     reads_attend: bool = True
 
 
-def classification(train: Rows, validation: Rows, *, balanced: bool = False) -> Task:
-    """Learn the rows' labels by cross-entropy; ``balanced``: rare labels weigh more."""
+def of_spec(spec: TaskSpec, train: Rows, validation: Rows, *, balanced: bool = False) -> Task:
+    """Learn the rows' targets as the spec's task does; ``balanced``: rare labels weigh more."""
+    learn = task(spec.task).learn
     targets = torch.from_numpy(train.truth)
-    weights = learn.balanced_weights(np.bincount(train.truth).tolist()) if balanced else None
+    weights = {"class_weights": learn.balanced_weights(np.bincount(train.truth).tolist())} if balanced else {}
 
     def loss(model: Classifier, ids: Tensor, attend: Tensor | None, indices: Sequence[int]) -> Tensor:
-        own = None if weights is None else weights.to(ids.device)
-        return learn.loss(model(ids, attend), targets[list(indices)].to(ids.device), own)
+        own = {name: one.to(ids.device) for name, one in weights.items()}
+        summed: Tensor = learn.loss(spec, model(ids, attend), targets[list(indices)].to(ids.device), attend, **own)
+        return summed
 
-    def validation_loss(logits: Logits) -> float:
-        return float(nll(validation.truth, softmax(logits)))
+    def validation_loss(outputs: Logits) -> float:
+        summed = learn.loss(spec, torch.from_numpy(outputs).double(), torch.from_numpy(validation.truth), None)
+        return float(summed) / len(validation)
 
-    return Task(loss, validation_loss, learn.better, reads_attend=False)
+    return Task(loss, validation_loss, lambda history: bool(learn.better(spec, history)), reads_attend=False)
+
+
+def classification(train: Rows, validation: Rows, *, balanced: bool = False) -> Task:
+    """Learn the rows' labels, one per text."""
+    labels = max(2, 1 + int(max(train.truth.max(initial=0), validation.truth.max(initial=0))))
+    return of_spec(Spec(labels=tuple(map(str, range(labels)))), train, validation, balanced=balanced)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from pydantic import ValidationError
 from bertline.bundle.fields import safe_path
 from bertline.bundle.manifest import FileRecord, Manifest, parse
 from bertline.errors import BundleError
+from bertline.tasks.classify.spec import Spec
 
+TASK = {"task": "classify", "labels": ["negative", "positive"]}
+FORMAT_1 = Path(__file__).with_name("format_1.json").read_bytes()  # by the last version that wrote it
 RECORD = FileRecord(sha256="a" * 64, bytes=3)
 
 
@@ -54,15 +58,15 @@ def test_a_truncated_file_is_called_truncated(manifest: Manifest, length: int) -
 
 def test_a_newer_format_says_to_upgrade(manifest: Manifest) -> None:
     _, raw = manifest.sealed({})
-    newer = resealed(json.loads(raw) | {"format_version": 2, "windows": 3})
-    with pytest.raises(BundleError, match=r"format version 2 and .* reads up to 1: upgrade with pip"):
+    newer = resealed(json.loads(raw) | {"format_version": 3, "windows": 3})
+    with pytest.raises(BundleError, match=r"format version 3 and .* reads up to 2: upgrade with pip"):
         parse(newer, "reviews")
 
 
 def test_an_unknown_entry_is_named_with_a_suggestion(manifest: Manifest) -> None:
     _, raw = manifest.sealed({})
-    with pytest.raises(BundleError, match=r"unknown entry 'tempreture' \(did you mean 'temperature'\?\)"):
-        parse(resealed(json.loads(raw) | {"tempreture": 2.0}), "reviews")
+    with pytest.raises(BundleError, match=r"unknown entry 'trainning' \(did you mean 'training'\?\)"):
+        parse(resealed(json.loads(raw) | {"trainning": {}}), "reviews")
 
 
 def test_a_missing_entry_is_named_and_never_defaulted(manifest: Manifest) -> None:
@@ -75,14 +79,18 @@ def test_a_missing_entry_is_named_and_never_defaulted(manifest: Manifest) -> Non
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"temperature": 0}, "temperature: Input should be greater than 0"),
-        ({"labels": ["same", "same"]}, "labels: two labels are the same"),
-        ({"labels": ["only"]}, "labels: .*at least 2"),
+        ({"task": TASK | {"temperature": 0}}, "task: temperature: Input should be greater than 0"),
+        ({"task": TASK | {"labels": ["same", "same"]}}, "task: labels: two labels are the same"),
+        ({"task": TASK | {"labels": ["only"]}}, "task: labels: there have to be at least 2"),
+        ({"task": TASK | {"problem": "number"}}, "task: labels: a number has one name"),
+        ({"task": TASK | {"thresholds": [0.5, 0.5]}}, "task: thresholds: give one for each label"),
+        ({"task": TASK | {"task": "sing"}}, "task: the task 'sing' is unknown; valid names: .*classify"),
+        ({"task": "classify"}, "task: an object with the name of a task is expected"),
         (
             {"files": {"../key": {"sha256": "a" * 64, "bytes": 1}}},
             r"'\.\./key' is not a path of a file inside",
         ),
-        ({"format_version": 0}, "format_version: Input should be 1"),
+        ({"format_version": 0}, "format_version: Input should be 2"),
     ],
 )
 def test_a_wrong_entry_is_named(manifest: Manifest, entry: dict[str, Any], message: str) -> None:
@@ -141,6 +149,21 @@ def test_facts_become_json(manifest: Manifest) -> None:
     assert built.metrics == {"ece": None, "f1": 0.5, "rows": 3, "shape": [1, 2], "7": [0, 1]}
     assert built.data == {"source": "bad ? name"}
     assert parse(built.sealed({})[1], "reviews").metrics == built.metrics
+
+
+def test_a_manifest_of_format_1_is_that_of_a_classifier_of_one_label() -> None:
+    read = parse(FORMAT_1, "reviews")
+    assert read.task == Spec(problem="single", labels=("negative", "positive"), temperature=1.25)
+    assert (read.metrics, read.files) == ({"rows": 3}, {"vocab.txt": RECORD})
+    assert parse(read.sealed(read.files)[1], "reviews").task == read.task
+
+
+def test_format_1_has_all_its_entries_and_no_others() -> None:
+    content = json.loads(FORMAT_1)
+    with pytest.raises(BundleError, match="lacks temperature: write the bundle again"):
+        parse(resealed({key: one for key, one in content.items() if key != "temperature"}), "reviews")
+    with pytest.raises(BundleError, match=r"unknown entry 'tempreture' \(did you mean 'temperature'\?\)"):
+        parse(resealed(content | {"tempreture": 2.0}), "reviews")
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a\nb", "x" * 201])

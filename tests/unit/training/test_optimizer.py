@@ -7,6 +7,7 @@ import torch
 
 from bertline.encoder.heads import Classifier
 from bertline.tasks.classify.learn import loss
+from bertline.tasks.classify.spec import Spec
 from bertline.testing.tiny import tiny_classifier
 from bertline.training.optimizer import Optimizer
 from bertline.training.settings import TrainSettings
@@ -16,7 +17,8 @@ IDS = torch.tensor([[2, 7, 8, 3], [2, 9, 10, 3]])
 
 
 def backward(model: Classifier, ids: torch.Tensor = IDS) -> None:
-    loss(model.eval()(ids, torch.ones_like(ids, dtype=torch.bool)), torch.tensor([0, 1])).backward()
+    logits = model.eval()(ids, torch.ones_like(ids, dtype=torch.bool))
+    loss(Spec(labels=("a", "b")), logits, torch.tensor([0, 1])).backward()
 
 
 @pytest.fixture

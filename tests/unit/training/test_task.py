@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from bertline.tasks.classify.learn import balanced_weights, better, loss
-from bertline.tasks.history import EpochRecord
+from bertline.tasks.classify.learn import balanced_weights, loss
+from bertline.tasks.classify.spec import Spec
 from bertline.testing.tiny import tiny_classifier
 from bertline.text import Piece, Reading
 from bertline.training.rows import Rows
@@ -20,7 +20,7 @@ def test_to_classify_is_the_cross_entropy_of_the_labels_of_the_rows_in_the_batch
     batch = ROWS.batch([4, 0, 3])
     ids, attend = torch.from_numpy(batch.ids), torch.from_numpy(batch.attend)
     weights = balanced_weights([2, 4]) if balanced else None
-    expected = loss(model(ids, attend), torch.tensor([1, 0, 0]), weights)
+    expected = loss(Spec(labels=("a", "b")), model(ids, attend), torch.tensor([1, 0, 0]), class_weights=weights)
     assert torch.equal(classification(ROWS, ROWS, balanced=balanced).loss(model, ids, attend, [4, 0, 3]), expected)
 
 
@@ -36,12 +36,3 @@ def test_to_classify_takes_a_batch_without_attend() -> None:
 def test_the_validation_loss_is_the_mean_over_the_validation_rows() -> None:
     logits = np.log(np.array([[0.5, 0.5]] * 6))
     assert classification(ROWS, ROWS).validation_loss(logits) == pytest.approx(np.log(2))
-
-
-def test_the_lower_loss_decides_between_equally_accurate_epochs() -> None:
-    def record(accuracy: float, loss: float) -> EpochRecord:
-        return EpochRecord(1, 1, 1.0, 1, 0.5, loss, accuracy, accuracy)
-
-    assert better([record(0.8, 0.4), record(0.8, 0.3)])
-    assert not better([record(0.8, 0.4), record(0.8, 0.5)])
-    assert not better([record(0.8, 0.4), record(0.7, 0.1)])

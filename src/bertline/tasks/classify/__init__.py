@@ -1,1 +1,1 @@
-"""Labels for texts."""
+"""Labels or a number for a text or a pair of texts."""

@@ -1,30 +1,39 @@
-"""What fine-tuning of labels minimises, and which epoch is the best."""
+"""What a classifier's training minimises, and which epoch is the best."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from bertline.tasks.classify.spec import Spec
 from bertline.tasks.history import EpochRecord
 
 
 def loss(
-    logits: Float[Tensor, "batch labels"],
-    targets: Int[Tensor, " batch"],
-    class_weights: Float[Tensor, " labels"] | None = None,
-) -> Float[Tensor, ""]:
-    """Cross-entropy of the true labels, in fp32, summed over the texts of the batch.
+    spec: Spec, outputs: Tensor, targets: Tensor, attend: Tensor | None = None, *, class_weights: Tensor | None = None
+) -> Tensor:
+    """The loss summed over the texts: cross-entropy, its mean over several labels, or the squared error.
+
+    They are the losses of ``transformers`` for the same ``problem_type``.
 
     Args:
-        logits: of each text.
-        targets: index of each text's label.
-        class_weights: factor on the loss of each label.
+        spec: of the model.
+        outputs: logits, [batch, label].
+        targets: of ``Spec.array``.
+        attend: not read.
+        class_weights: factor on the loss of each label, [label]; of a classifier of one label.
     """
-    return functional.cross_entropy(logits.float(), targets, weight=class_weights, reduction="sum")
+    logits = outputs.float()
+    if spec.problem == "single":
+        return functional.cross_entropy(logits, targets, weight=class_weights, reduction="sum")
+    if spec.problem == "several":
+        return functional.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(1).sum()
+    return functional.mse_loss(logits, targets, reduction="none").mean(1).sum()
 
 
 def balanced_weights(counts: Sequence[int]) -> Float[Tensor, " labels"]:
@@ -37,7 +46,19 @@ def balanced_weights(counts: Sequence[int]) -> Float[Tensor, " labels"]:
     return rows.sum() / (len(counts) * rows.clamp(min=1))
 
 
-def better(history: Sequence[EpochRecord]) -> bool:
-    """Whether the last epoch has the highest validation accuracy so far; the lower loss decides between equals."""
-    *before, last = [(record.validation_accuracy, -record.validation_loss) for record in history]
+def initial_loss(spec: Spec) -> float | None:
+    """The loss per text of a network whose logits are all 0; None for numbers, where it depends on the targets."""
+    return {"single": math.log(len(spec.labels)), "several": math.log(2), "number": None}[spec.problem]
+
+
+def better(spec: Spec, history: Sequence[EpochRecord]) -> bool:
+    """Whether the last epoch is the best so far.
+
+    With one label that is the highest validation accuracy, and the lower loss decides between equals. Otherwise the
+    lowest validation loss decides.
+    """
+    if spec.problem == "single":
+        *before, last = [(one.validation_accuracy, -one.validation_loss) for one in history]
+    else:
+        *before, last = [(0.0, -one.validation_loss) for one in history]
     return all(last > one for one in before)

@@ -190,11 +190,10 @@ def _manifest(name: str, student: Student) -> Manifest:
     }
     return Manifest(
         name=name,
-        labels=of_teacher.labels,
+        task=of_teacher.task.model_copy(update={"temperature": compared.evaluation.temperature}),
         max_tokens=of_teacher.max_tokens,
         truncation=of_teacher.truncation,
         pooling=of_teacher.pooling,
-        temperature=compared.evaluation.temperature,
         training=_asked(student.settings) | {"place": student.place, "epochs_run": len(student.history)},
         data=dict(student.facts),
         metrics={

@@ -1,0 +1,106 @@
+"""From a text's logits to its labels with their probabilities, or to its number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bertline.statistics.activation import probabilities
+from bertline.tasks.classify.spec import Spec
+from bertline.text import Reading
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one text.
+
+    Attributes:
+        label: the most probable label.
+        probabilities: of every label, in the model's order; they sum to 1 unless a text may have several labels.
+        read_tokens: [CLS] and [SEP] count.
+        cut_tokens: tokens that truncation left out.
+        labels: with several labels, those whose probability reaches their threshold; else None.
+    """
+
+    label: str
+    probabilities: Mapping[str, float]
+    read_tokens: int
+    cut_tokens: int
+    labels: tuple[str, ...] | None = None
+
+    def top(self, k: int) -> list[tuple[str, float]]:
+        """The ``k`` most probable labels with their probabilities, most probable first.
+
+        >>> Prediction("good", {"bad": 0.2, "good": 0.7, "so-so": 0.1}, read_tokens=5, cut_tokens=0).top(2)
+        [('good', 0.7), ('bad', 0.2)]
+        """
+        return sorted(self.probabilities.items(), key=lambda one: -one[1])[:k]
+
+    def to_json(self) -> dict[str, object]:
+        """All fields by name; ``labels`` only where a text may have several."""
+        several = {} if self.labels is None else {"labels": list(self.labels)}
+        return {
+            "label": self.label,
+            **several,
+            "probabilities": dict(self.probabilities),
+            "read_tokens": self.read_tokens,
+            "cut_tokens": self.cut_tokens,
+        }
+
+    def columns(self) -> dict[str, object]:
+        """Columns of a table of predictions."""
+        several = {} if self.labels is None else {"predicted_labels": list(self.labels)}
+        return {"predicted_label": self.label, "probability": self.probabilities[self.label], **several}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """The number that is predicted for one text."""
+
+    number: float
+    read_tokens: int
+    cut_tokens: int
+
+    def to_json(self) -> dict[str, object]:
+        """All fields by name."""
+        return {"number": self.number, "read_tokens": self.read_tokens, "cut_tokens": self.cut_tokens}
+
+    def columns(self) -> dict[str, object]:
+        """Columns of a table of predictions."""
+        return {"predicted_number": self.number}
+
+
+def answers(
+    spec: Spec, rows: Sequence[Sequence[Array]], readings: Sequence[Reading]
+) -> list[Prediction] | list[Number]:
+    """The answer to each text.
+
+    Args:
+        spec: of the model.
+        rows: logits of each text's pieces, each [label]; of several pieces the mean counts.
+        readings: of the texts.
+
+    >>> spec = Spec(problem="several", labels=("a", "b"), thresholds=(0.5, 0.1))
+    >>> answers(spec, [[np.array([-4.0, -2.0])]], [Reading([], 3)])[0].labels
+    ('b',)
+    """
+    logits = np.array([np.mean(pieces, axis=0) for pieces in rows], dtype=np.float64).reshape(-1, len(spec.labels))
+    if spec.problem == "number":
+        return [Number(float(row[0]), reading.read, reading.cut) for row, reading in zip(logits, readings, strict=True)]
+    shares = probabilities(logits, spec.activation, spec.temperature)
+    best, given = shares.argmax(axis=1), shares >= spec.cuts
+    return [
+        Prediction(
+            spec.labels[place],
+            dict(zip(spec.labels, row.tolist(), strict=True)),
+            reading.read,
+            reading.cut,
+            tuple(spec.labels[i] for i in np.flatnonzero(own)) if spec.problem == "several" else None,
+        )
+        for place, row, own, reading in zip(best.tolist(), shares, given, readings, strict=True)
+    ]
