@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from bertline.statistics.activation import Activation
 from bertline.tasks.contract import Label, TaskSpec
@@ -38,7 +38,7 @@ class Spec(TaskSpec):
 
     @field_validator("labels")
     @classmethod
-    def _labels(cls, labels: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    def _labels(cls, labels: tuple[str, ...], info: Any) -> tuple[str, ...]:
         problem: Problem = info.data.get("problem", "single")
         if len(set(labels)) < len(labels):
             raise ValueError("two labels are the same")
@@ -50,7 +50,7 @@ class Spec(TaskSpec):
 
     @field_validator("thresholds")
     @classmethod
-    def _thresholds(cls, thresholds: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+    def _thresholds(cls, thresholds: tuple[float, ...], info: Any) -> tuple[float, ...]:
         if thresholds and (info.data.get("problem") != "several" or len(thresholds) != len(info.data["labels"])):
             raise ValueError("give one for each label, of a classifier of several labels")
         return thresholds

@@ -6,34 +6,31 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from bertline.data.entities import Entity
 from bertline.errors import DataError
+from bertline.tasks.contract import TaskSpec
 from bertline.tasks.tag.alignment import UNLABELLED, Integers, Pieces
 from bertline.tasks.tag.scheme import Name, Scheme
 from bertline.tasks.tag.windows import tokens_of
 from bertline.text.reading import Reading
 
 
-class Spec(BaseModel):
+class Spec(TaskSpec):
     """A tagger.
 
     Attributes:
         types: of entities, in the order of the head's outputs.
         scheme: how labels spell entities.
         label_all: whether every piece of a word has a label; otherwise only its first piece has one.
-        temperature: divides the logits before they become probabilities.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["tag"] = "tag"
     reads: Literal["text"] = "text"
     types: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
     scheme: Name = "BIO"
     label_all: bool = False
-    temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
 
     @field_validator("types")
     @classmethod
