@@ -58,9 +58,9 @@ def aggregated(
         entries = [_token(one, labels) for one in units]
     else:
         entries = [_word(group, labels, tokenizer, strategy) for group in _words(units)]
-    if strategy != "none":
-        entries = [_entity(group, tokenizer) for group in _groups(entries)]
-    return [one for one in entries if one.get("entity") not in ignored and one.get("entity_group") not in ignored]
+    if strategy == "none":
+        return [one for one in entries if one["entity"] not in ignored]
+    return [_entity(group, tokenizer) for group in _groups(entries) if _kind(group) not in ignored]
 
 
 def _units(text: str, tokens: Tokens, scores: Array, tokenizer: Tokenizer) -> Iterator[_Unit]:
@@ -104,7 +104,7 @@ def _word(group: Sequence[_Unit], labels: Sequence[str], tokenizer: Tokenizer, s
     elif strategy == "max":
         scores = max(group, key=lambda one: one.scores.max()).scores
     else:
-        scores = np.nanmean(np.stack([one.scores for one in group]), axis=0)
+        scores = np.mean(np.stack([one.scores for one in group]), axis=0)
     best = int(scores.argmax())
     return {
         "entity": labels[best],
@@ -133,10 +133,14 @@ def _tag(label: str) -> tuple[bool, str]:
     return label.startswith("B-"), label[2:] if label.startswith(("B-", "I-")) else label
 
 
+def _kind(group: Sequence[Entry]) -> str:
+    return str(group[0]["entity"].split("-", 1)[-1])
+
+
 def _entity(group: Sequence[Entry], tokenizer: Tokenizer) -> Entry:
     return {
-        "entity_group": group[0]["entity"].split("-", 1)[-1],
-        "score": np.nanmean([one["score"] for one in group]),
+        "entity_group": _kind(group),
+        "score": np.mean([one["score"] for one in group]),
         "word": tokenizer.join([one["word"] for one in group]),
         "start": group[0]["start"],
         "end": group[-1]["end"],
