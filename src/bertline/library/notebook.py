@@ -18,21 +18,24 @@ _STYLE = """<style>
 .bertline p { margin: 0 0 .5rem; }
 .bertline .soft { opacity: .75; }
 .bertline details { padding: .45rem 0; border-top: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
-.bertline summary { display: grid; grid-template-columns: minmax(0, 1fr) auto 4.5rem; gap: 0 1rem; cursor: pointer;
-  list-style: none; }
+.bertline summary { display: grid; grid-template-columns: .6rem minmax(0, 1fr) auto 4.5rem; gap: 0 .8rem;
+  cursor: pointer; list-style: none; }
 .bertline summary::-webkit-details-marker { display: none; }
+.bertline summary::before { content: "▸"; opacity: .75; }
+.bertline [open] > summary::before { content: "▾"; }
 .bertline .excerpt { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .bertline details[open] .excerpt { white-space: pre-wrap; overflow-wrap: anywhere; }
 .bertline .best { font-weight: 600; }
 .bertline .value { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bertline .bars { display: grid; grid-template-columns: fit-content(12rem) minmax(0, 1fr) 4.5rem; gap: .2rem 1rem;
-  align-items: center; margin: .5rem 0 .4rem; }
+  align-items: center; margin: .5rem 0 .4rem 1.4rem; }
+.bertline details .soft { margin-left: 1.4rem; }
 .bertline .name { overflow-wrap: anywhere; }
 .bertline .track { height: 6px; overflow: hidden; border-radius: 3px;
   background: color-mix(in srgb, currentColor 14%, transparent); }
 .bertline .fill { height: 100%; border-radius: 3px; background: #7b8089; }
 .bertline .best .fill, .bertline .fill.best { background: #2a8c82; }
-.bertline table { border-collapse: collapse; margin: .25rem 0; }
+.bertline table { border-collapse: collapse; margin: .25rem 0; font: inherit; color: inherit; }
 .bertline table th, .bertline table td { padding: .3rem .9rem .3rem 0; border: 0; text-align: left; background: none;
   border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent); white-space: nowrap; }
 .bertline table th { font-weight: 600; }
