@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
 from torch.nn import functional
 
+from bertline.tasks.history import EpochRecord
 from bertline.tasks.tag.alignment import UNLABELLED
+from bertline.tasks.tag.spec import Spec
 
 
-def loss(outputs: Tensor, targets: Tensor, attend: Tensor | None) -> Tensor:
+def loss(spec: Spec, outputs: Tensor, targets: Tensor, attend: Tensor | None = None) -> Tensor:
     """Cross-entropy of the true labels: the mean over each text's labelled pieces, summed over texts.
 
     An untrained head has a loss of about ln(labels) per text, as a classifier has, so the same learning rate and
     gradient clipping suit both tasks.
 
     Args:
+        spec: of the model.
         outputs: ``tags``, [batch, tokens, labels].
         targets: index of each token's label, [batch, tokens]; ``UNLABELLED`` where it has none.
         attend: True on real tokens, [batch, tokens]; unused, because padding has no label.
@@ -26,11 +30,12 @@ def loss(outputs: Tensor, targets: Tensor, attend: Tensor | None) -> Tensor:
     return (each.sum(dim=1) / labelled).sum()
 
 
-def better(history: Sequence[tuple[float, float]]) -> bool:
-    """Whether the last epoch has the highest micro F1 so far; the lower loss decides between equals.
+def initial_loss(spec: Spec) -> float:
+    """The loss per text of a network whose logits are all 0."""
+    return math.log(len(spec.labels))
 
-    Args:
-        history: micro F1 and loss on the validation texts after each epoch.
-    """
-    *before, last = [(f1, -validation_loss) for f1, validation_loss in history]
+
+def better(spec: Spec, history: Sequence[EpochRecord]) -> bool:
+    """Whether the last epoch has the highest F1 so far; the lower loss decides between equals."""
+    *before, last = [(one.validation_macro_f1, -one.validation_loss) for one in history]
     return all(last > one for one in before)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from bertline.data.entities import Entity
 from bertline.errors import DataError
-from bertline.tasks.contract import TaskSpec
+from bertline.tasks.contract import Label, TaskSpec
 from bertline.tasks.tag.alignment import UNLABELLED, Integers, Pieces
 from bertline.tasks.tag.scheme import Name, Scheme
 from bertline.tasks.tag.windows import tokens_of
@@ -28,7 +28,7 @@ class Spec(TaskSpec):
 
     task: Literal["tag"] = "tag"
     reads: Literal["text"] = "text"
-    types: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+    types: tuple[Label, ...] = Field(min_length=1)
     scheme: Name = "BIO"
     label_all: bool = False
 
@@ -36,12 +36,12 @@ class Spec(TaskSpec):
     @classmethod
     def _different(cls, types: tuple[str, ...]) -> tuple[str, ...]:
         if len({*types}) < len(types):
-            raise ValueError("two types have one name")
+            raise ValueError("two types are the same")
         return types
 
     @property
     def output(self) -> str:
-        """The output of the network that the answer is made of."""
+        """The logits of each token."""
         return "tags"
 
     @property
