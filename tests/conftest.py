@@ -24,14 +24,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # annotations only, which a check at run time could not resolve.
 ARRAY_PACKAGES = [
     "bertline.bundle.probes",
-    "bertline.export.quantise",
     "bertline.data.batching",
     "bertline.encoder",
     "bertline.evaluation",
+    "bertline.export",
     "bertline.inference",
     "bertline.optimization",
-    "bertline.tasks.classify.measure",
-    "bertline.tasks.tag",
+    "bertline.service.routes.oip.tensors",
+    "bertline.service.routes.tei.answers",
+    "bertline.serving.wire",
+    "bertline.statistics",
+    "bertline.tasks",
     "bertline.training",
 ]
 jaxtyping.install_import_hook(ARRAY_PACKAGES, f"{tests.shapes.__name__}.checked")

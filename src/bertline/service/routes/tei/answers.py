@@ -116,7 +116,9 @@ def listed(labels: Sequence[str], shares: Sequence[float]) -> list[TeiScore]:
     return sorted(found, key=lambda one: -one.score)
 
 
-def shortened(rows: EmbeddingRows, dimensions: int | None, *, normalise: bool) -> EmbeddingRows:
+def shortened(
+    rows: EmbeddingRows, dimensions: int | None, *, normalise: bool
+) -> Float[np.ndarray[Any, Any], "texts dimensions"]:
     """The first dimensions of each embedding, then divided by their length if asked (Matryoshka, Kusupati et al. 2022).
 
     Raises:
