@@ -26,6 +26,7 @@ from bertline.service.edge.proxies import Hosts, Proxies
 from bertline.service.edge.security_headers import SecurityHeaders
 from bertline.service.guard.middleware import Guard
 from bertline.service.guard.scopes import check_all_named
+from bertline.service.hot_routes import HotRoutes
 from bertline.service.limits.ledger import charge_tokens
 from bertline.service.limits.middleware import LimitPerClient
 from bertline.service.listeners.log import AccessLog
@@ -95,6 +96,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
 def _add_inner(app: FastAPI, serving: Serving) -> None:
     """What a request passes that may come in."""
     settings = settings_of(serving)
+    app.add_middleware(HotRoutes, serving=serving, routes=app.routes)
     app.add_middleware(RootPath)
     app.add_middleware(Abandoned)
     app.add_middleware(

@@ -106,7 +106,8 @@ class BodyLimit:
 
     async def _next(self, receive: Receive) -> Message:
         try:
-            return await asyncio.wait_for(receive(), self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):  # wait_for makes a task of each
+                return await receive()
         except TimeoutError:
             raise _too_slow(f"Nothing of the body came for {self._timeout_s:g} s") from None
 
