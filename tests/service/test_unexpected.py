@@ -29,7 +29,7 @@ def test_the_answer_and_the_log_share_a_number_and_neither_has_the_text(
     [record] = [one for one in caplog.records if one.levelno >= logging.ERROR]
     message = record.getMessage()
     assert message.startswith(f"request {number}, POST /v1/predict: builtins.ValueError\n")
-    assert "doubles.py" in message
+    assert "words.py" in message
     assert "secret" not in caplog.text
 
 
