@@ -152,7 +152,12 @@ def test_parameters_that_no_answer_depends_on_are_taken(client: TestClient) -> N
     [
         ("/", {"inputs": "", "parameters": {}}, 400, "inputs[0] is empty: send at least one word."),
         ("/", {"inputs": [], "parameters": {}}, 400, "inputs is an empty list: send at least one text."),
-        ("/", {"inputs": ["a", 1], "parameters": {}}, 400, "inputs must be a text or a list of texts."),
+        (
+            "/",
+            {"inputs": ["a", 1], "parameters": {}},
+            400,
+            'inputs must be a text, a pair {"text": …, "text_pair": …}, or a list of',
+        ),
         ("/", {"parameters": {}}, 400, "inputs is missing: send it."),
         ("/", {"inputs": {"question": "a", "context": "b"}, "parameters": {}}, 400, "source_sentence is missing: send"),
         ("/", {"inputs": "fail", "parameters": {}}, 500, "The model cannot compute "),

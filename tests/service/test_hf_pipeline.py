@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
+import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
 import transformers
+from huggingface_hub import InferenceClient
 from starlette.testclient import TestClient
 
 from bertline.bundle import writing
@@ -20,6 +23,7 @@ from bertline.service.app import create_app
 from bertline.serving.serving import Serving
 from bertline.testing.tiny import TEXTS, random_texts, write_tiny_bundle
 from tests.service.conftest import until_ready
+from tests.service.spawn import spawned
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
@@ -117,3 +121,20 @@ def test_token_ids_are_those_of_transformers(both: tuple[TestClient, Any]) -> No
     assert [[token["id"] for token in text] for text in found] == [pipeline.tokenizer(text).input_ids for text in ASKED]
     vectors = post(client, "/embed", inputs=[pipeline.tokenizer(text).input_ids for text in ASKED])
     np.testing.assert_allclose(vectors, post(client, "/embed", inputs=ASKED), atol=TOLERANCE)
+
+
+def test_several_labels_through_the_real_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sigmoid of each label's logit, all labels; and through TEI's address alike."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", "/nonexistent")
+    bundle = tmp_path / "tiny"
+    write_bundle(bundle, "multi_label_classification")
+    pipeline = transformers.pipeline("text-classification", model=str(bundle), device="cpu")
+    with spawned(f"tiny={bundle}") as process:
+        client = InferenceClient(model=process.url)
+        for text in SHORT:
+            expected = pipeline(text, top_k=None)
+            assert abs(sum(one["score"] for one in expected) - 1) > TOLERANCE  # no softmax
+            found = [{"label": one.label, "score": one.score} for one in client.text_classification(text)]
+            tei = httpx.post(f"{process.url}/predict", json={"inputs": text}, timeout=30).json()
+            same([found, tei], [expected, expected])

@@ -35,7 +35,7 @@ WRONG: list[tuple[object, Code, str | None, str]] = [
     ({"text": 3}, Code.WRONG_TYPE, "text", "text must be a string."),
     ({"text": ["a"]}, Code.WRONG_TYPE, "text", "text must be a string."),
     ({"texts": "a"}, Code.WRONG_TYPE, "texts", "texts must be a list of strings."),
-    ({"texts": ["a", None]}, Code.WRONG_TYPE, "texts[1]", "texts[1] must be a string."),
+    ({"texts": ["a", None]}, Code.WRONG_TYPE, "texts[1]", "texts[1] must be a text, or a pair as in {"),
     ({"text": "a", "top_k": "3"}, Code.WRONG_TYPE, "top_k", "top_k must be a whole number."),
     ({"text": "a", "top_k": True}, Code.WRONG_TYPE, "top_k", "top_k must be a whole number."),
     ({"text": "a", "model": 1}, Code.WRONG_TYPE, "model", "model must be a string."),

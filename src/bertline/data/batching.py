@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
+from bertline.text import Piece
+
 # Lengths within a training bucket differ by chance, not by rank: sorting a window of this many batches'
 # worth of texts leaves the order of an epoch random (the batches a text can land in) and little padding:
 # sorted texts pad a window by at most max_padded_tokens × ln(longest / shortest).
@@ -57,6 +59,11 @@ def pad(
     ids = np.full(attend.shape, pad_id, dtype=np.int64)
     ids[attend] = np.fromiter(chain.from_iterable(sequences), dtype=np.int64, count=int(lengths.sum()))
     return Batch(ids, attend, _segments(segments, attend))
+
+
+def lay_out(pieces: Sequence[Piece], pad_id: int) -> Batch:
+    """Pieces as one batch, with segments where one of them is of a pair."""
+    return pad([one.ids for one in pieces], pad_id, [one.segments for one in pieces])
 
 
 def _segments(each: Sequence[Sequence[int] | None] | None, attend: Attend) -> Ids | None:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bertline.bundle import Bundle
-from bertline.data.batching import Batch, pad, plan
+from bertline.data.batching import Batch, lay_out, plan
 from bertline.encoder.outputs import OUTPUTS, rows
 from bertline.errors import BundleError
 from bertline.inference.backend import Backend
@@ -163,7 +163,7 @@ class TextClassifier:
 
         def compute(places: list[int]) -> None:
             some = [pieces[place] for place in places]
-            batch = pad([one.ids for one in some], self._reader.tokenizer.pad_id, [one.segments for one in some])
+            batch = lay_out(some, self._reader.tokenizer.pad_id)
             array = self.compute(batch, output, alone=len(batches) == 1)
             for place, one in zip(places, rows(output, array, [lengths[place] for place in places]), strict=True):
                 arrays[place] = one

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bertline.data.batching import pad
+from bertline.data.batching import lay_out
 from bertline.encoder.outputs import rows
 from bertline.serving.problems import Code, Problem
 from bertline.serving.process import ComputeFailed, Computes, NoMemory, WorkerLost
@@ -297,7 +297,7 @@ class Scheduler:
     async def _run(self, line: Line, texts: list[Waiting[Job]], alone: bool) -> None:
         loop = asyncio.get_running_loop()
         began_s, spent_s = loop.time(), None
-        batch = pad([text.piece.ids for text in texts], line.pad_id, [text.piece.segments for text in texts])
+        batch = lay_out([text.piece for text in texts], line.pad_id)
         worker = line.station.worker
         try:
             if worker is None:

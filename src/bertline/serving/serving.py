@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
@@ -23,9 +24,10 @@ from bertline.serving.problems import Code, Problem
 from bertline.serving.process import StartWorker, WorkerProcess
 from bertline.serving.scheduler import Scheduler, TextProblem
 from bertline.serving.settings import CoreSettings
-from bertline.serving.texts import check_texts, place_of, refuse_blank
+from bertline.serving.texts import SIDES, Sides, check_texts, place_of, refuse_blank
 from bertline.serving.version import Version
-from bertline.text import Policy, Reading, Truncation
+from bertline.text import Input, Policy, Reading, Truncation
+from bertline.text.reading import texts_of
 from bertline.text.truncation import SHORTEST_TOKENS
 
 log = logging.getLogger(__name__)
@@ -43,9 +45,10 @@ class _How:
     field: str
     blank: Blank = "refuse"
     names: Sequence[str] | None = None
+    sides: Sides = SIDES
 
-    def name_of(self, place: int, number: int) -> str:
-        """What the request calls one of its texts."""
+    def name_of(self, number: int, place: int) -> str:
+        """What the request calls one of its inputs."""
         return self.names[place] if self.names is not None else place_of(self.field, place, number)
 
 
@@ -137,7 +140,7 @@ class Serving:
     async def compute(
         self,
         version: Version,
-        texts: Sequence[str],
+        inputs: Sequence[Input],
         output: str,
         *,
         deadline_s: float,
@@ -145,19 +148,21 @@ class Serving:
         max_tokens: int | None = None,
         field: str = "texts",
         names: Sequence[str] | None = None,
+        sides: Sides = SIDES,
         blank: Blank = "refuse",
     ) -> Answered:
-        """One output of a model for each text; of a text's windows, where it has no entry per token, the mean.
+        """One output of a model for each text or pair; of windows, where it has no entry per token, the mean.
 
         Args:
             version: from ``models.named``.
-            texts: not empty, checked by ``check_texts`` here.
+            inputs: not empty, checked by ``check_texts`` here.
             output: by its name in ``encoder.outputs``.
             deadline_s: from ``deadline_s``.
             policy: which tokens of a long text are read; None is the bundle's.
             max_tokens: fewer than the model reads; None is all.
-            field: what the dialect calls the texts, for messages.
-            names: what the dialect calls each of the texts, where they come from several fields.
+            field: what the dialect calls the inputs, for messages.
+            names: what the dialect calls each of them, where they come from several fields.
+            sides: what it calls the texts of a pair, after the pair's own name.
             blank: what becomes of a text of which no token is left; its answer is that to [CLS] and [SEP] alone.
 
         Raises:
@@ -171,18 +176,20 @@ class Serving:
             raise Problem(
                 Code.UNSUPPORTED, "States of tokens cannot be pooled over windows: choose another truncation."
             )
-        how = _How(policy or version.truncation, max_tokens, field, blank, names)
-        answered = await self._answer(output, version, texts, deadline_s, how)
+        how = _How(policy or version.truncation, max_tokens, field, blank, names, sides)
+        answered = await self._answer(output, version, inputs, deadline_s, how)
         self.listeners.answered(output, answered)
         return answered
 
     async def _answer(
-        self, output: str, version: Version, texts: Sequence[str], deadline_s: float, how: _How
+        self, output: str, version: Version, inputs: Sequence[Input], deadline_s: float, how: _How
     ) -> Answered:
-        check_texts(texts, self.settings, how.field)
-        self.listeners.asked(texts)
+        name_of = partial(how.name_of, len(inputs))
+        check_texts(inputs, self.settings, how.field, name_of, how.sides)
+        _refuse_pairs(inputs, version, name_of)
+        self.listeners.asked([text for one in inputs for text in texts_of(one)])
         began_s = perf_counter()
-        readings = await self._read(version, texts, how)
+        readings = await self._read(version, inputs, how)
         tokenise_s = perf_counter() - began_s
         pieces = [piece for reading in readings for piece in reading.pieces]
         tokens = sum(len(piece.ids) for piece in pieces)
@@ -198,20 +205,20 @@ class Serving:
         try:
             computed = await self.scheduler.compute(version.line(output), pieces, deadline_s)
         except TextProblem as problem:
-            name = how.name_of(_text_of(problem.place, readings), len(readings))
+            name = name_of(_text_of(problem.place, readings))
             raise problem.named(name) from None
         each = iter(computed.rows)
         arrays = [[next(each) for _ in reading.pieces] for reading in readings]
         return Answered(version, arrays, readings, Timing(tokenise_s, computed.queue_s, computed.compute_s))
 
-    async def _read(self, version: Version, texts: Sequence[str], how: _How) -> Sequence[Reading]:
+    async def _read(self, version: Version, inputs: Sequence[Input], how: _How) -> Sequence[Reading]:
         most = version.max_tokens if how.max_tokens is None else min(how.max_tokens, version.max_tokens)
         if most < SHORTEST_TOKENS:
             told = f"The fewest tokens that can be read are {SHORTEST_TOKENS}, including [CLS] and [SEP]: ask for more."
             raise Problem(Code.OUT_OF_RANGE, told)
-        readings = await version.reader.read(texts, Truncation(most, how.policy))
+        readings = await version.reader.read(inputs, Truncation(most, how.policy))
         if how.blank == "refuse":
-            refuse_blank(texts, readings, lambda place: how.name_of(place, len(texts)))
+            refuse_blank(inputs, readings, partial(how.name_of, len(inputs)), how.sides)
         if how.policy == "error":
             _refuse_cut(readings, version.name, most, how)
         return readings
@@ -251,10 +258,18 @@ def _text_of(piece: int, readings: Sequence[Reading]) -> int:
     return next(place for place, end in enumerate(ends) if piece < end)
 
 
+def _refuse_pairs(inputs: Sequence[Input], version: Version, name_of: Callable[[int], str]) -> None:
+    for place, one in enumerate(inputs):
+        if not isinstance(one, str) and not version.reads_pairs:
+            name = name_of(place)
+            told = f"{name} is a pair of texts and {version.name} reads single ones: send each text by itself."
+            raise Problem(Code.UNSUPPORTED, told, name)
+
+
 def _refuse_cut(readings: Sequence[Reading], model: str, max_tokens: int, how: _How) -> None:
     for place, reading in enumerate(readings):
         if reading.cut:
-            name = how.name_of(place, len(readings))
+            name = how.name_of(len(readings), place)
             raise Problem(
                 Code.TOO_MANY_TOKENS,
                 f"{name} has {reading.read + reading.cut:,} tokens and {model} reads {max_tokens:,}: "

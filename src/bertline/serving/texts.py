@@ -7,35 +7,60 @@ from collections.abc import Callable, Sequence
 
 from bertline.serving.problems import Code, Problem
 from bertline.serving.settings import CoreSettings
-from bertline.text import Reading, why_unread
+from bertline.text import Input, Reading, why_unread
+from bertline.text.reading import texts_of
 
 _HALF = re.compile("[\ud800-\udfff]")
 
 
-def check_texts(texts: Sequence[str], settings: CoreSettings, field: str) -> None:
-    """There are texts and not too many, and each is not too long and is Unicode.
+Sides = tuple[str, str]
+SIDES = (".text", ".text_pair")  # of a pair, after its own name
+
+
+def check_texts(
+    inputs: Sequence[Input],
+    settings: CoreSettings,
+    field: str,
+    name_of: Callable[[int], str] | None = None,
+    sides: Sides = SIDES,
+) -> None:
+    """There are inputs and not too many, and each text is not too long and is Unicode.
 
     Whether a text has anything to read is for the tokenizer to say: ``refuse_blank``.
 
     Args:
-        texts: of one request.
+        inputs: of one request.
         settings: the limits.
         field: what the request calls them.
+        name_of: what it calls the one at a place; by default as ``place_of`` says.
+        sides: what it calls the texts of a pair, after the pair's own name.
 
     Raises:
         Problem: the first thing that is wrong.
     """
-    if not texts:
+    if not inputs:
         raise Problem(Code.EMPTY_TEXT, f"{field} is an empty list: send at least one text.", field)
-    if len(texts) > settings.max_batch_texts:
+    if len(inputs) > settings.max_batch_texts:
+        what = "texts" if isinstance(inputs[0], str) else "pairs"
         raise Problem(
             Code.TOO_MANY_TEXTS,
-            f"{field} has {len(texts):,} texts and the limit is {settings.max_batch_texts:,}: "
+            f"{field} has {len(inputs):,} {what} and the limit is {settings.max_batch_texts:,}: "
             "send them in several requests.",
             field,
         )
-    for place, text in enumerate(texts):
-        _check(text, place_of(field, place, len(texts)), settings.max_chars)
+    for place, one in enumerate(inputs):
+        name = place_of(field, place, len(inputs)) if name_of is None else name_of(place)
+        for side, text in enumerate(texts_of(one)):
+            _check(text, side_of(name, one, side, sides), settings.max_chars)
+
+
+def side_of(name: str, one: Input, side: int, sides: Sides = SIDES) -> str:
+    """What a request calls one of an input's texts.
+
+    >>> side_of("texts[1]", ("a", "b"), 1), side_of("texts[1]", "a", 0)
+    ('texts[1].text_pair', 'texts[1]')
+    """
+    return name if isinstance(one, str) else f"{name}{sides[side]}"
 
 
 def place_of(field: str, place: int, number: int) -> str:
@@ -47,17 +72,20 @@ def place_of(field: str, place: int, number: int) -> str:
     return field if number == 1 and not field.endswith("s") else f"{field}[{place}]"
 
 
-def refuse_blank(texts: Sequence[str], readings: Sequence[Reading], name_of: Callable[[int], str]) -> None:
+def refuse_blank(
+    inputs: Sequence[Input], readings: Sequence[Reading], name_of: Callable[[int], str], sides: Sides = SIDES
+) -> None:
     """Raise the problem of the first text of which no token is left.
 
     Args:
-        texts: of one request.
+        inputs: of one request.
         readings: of each.
-        name_of: what the request calls the text at a place.
+        name_of: what the request calls the input at a place.
+        sides: what it calls the texts of a pair, after the pair's own name.
     """
-    for place, (text, reading) in enumerate(zip(texts, readings, strict=True)):
-        if reading.unread:
-            raise blank(text, name_of(place))
+    for place, (one, reading) in enumerate(zip(inputs, readings, strict=True)):
+        for side in reading.unread[:1]:
+            raise blank(texts_of(one)[side], side_of(name_of(place), one, side, sides))
 
 
 def blank(text: str, field: str) -> Problem:

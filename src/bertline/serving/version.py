@@ -99,6 +99,11 @@ class Version:
         return self.station.worker is not None and (self._worker is None or self._worker.responsive)
 
     @property
+    def reads_pairs(self) -> bool:
+        """Its engine takes pairs of texts."""
+        return self.started is not None and self.started.reads_pairs
+
+    @property
     def engine(self) -> str:
         """What computes it, by the name the bundle gives it."""
         return self.started.engine if self.started else ""

@@ -84,6 +84,7 @@ def write_tiny_bundle(
     overwrite: bool = False,
     engine: bool = False,
     embedding: bool = True,
+    pairs: bool = False,
     rows: int = 0,
     **changes: Any,
 ) -> Manifest:
@@ -96,6 +97,7 @@ def write_tiny_bundle(
         overwrite: replace a bundle that is there.
         engine: also the fp32 engine, with probes, and the graph of embeddings.
         embedding: False leaves that graph out, as earlier versions did.
+        pairs: the engine reads pairs of texts.
         rows: reference rows of each split; the network has three of four right.
         changes: entries of the manifest.
     """
@@ -116,11 +118,11 @@ def write_tiny_bundle(
         tiny_tokenizer().save(staging, max_tokens=manifest.max_tokens)
         (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
         if engine:
-            write_fp32_engine(staging, classifier)
+            write_fp32_engine(staging, classifier, pairs=pairs)
             logits = logits_of(classifier, _batch(TEXTS, manifest))
             Probes(tuple(TEXTS), {FULL: logits}).write(staging)
         if engine and embedding:
-            write_embedding(staging, classifier)
+            write_embedding(staging, classifier, pairs=pairs)
         if rows:
             _write_rows(staging, classifier, manifest, rows)
     return manifest

@@ -62,6 +62,7 @@ class WordCounter:
         max_tokens: of the bundle.
         metrics: of the bundle's manifest.
         several: a text may have several labels (sigmoid).
+        pairs: it reads pairs of texts; the words of both count.
         lanes: batches at a time.
     """
 
@@ -72,11 +73,12 @@ class WordCounter:
         max_tokens: int = 16,
         metrics: Mapping[str, JsonValue] | None = None,
         several: bool = False,
+        pairs: bool = False,
         lanes: int = 1,
         name: str = "reviews",
     ) -> None:
         self.name, self.labels, self.max_tokens, self.lanes = name, tuple(labels), max_tokens, lanes
-        self.metrics, self.several = dict(metrics or {}), several
+        self.metrics, self.several, self.pairs = dict(metrics or {}), several, pairs
         self.batches: list[list[int]] = []  # lengths of the texts of each batch that was asked, without warm-ups
         self.workers: list[ThreadWorker] = []
         self._bundle: Path | None = None
@@ -147,7 +149,7 @@ class WordBackend:
     outputs = frozenset({"logits", "embedding", "states"})
 
     def __init__(self, double: WordCounter) -> None:
-        self._double, self.lanes = double, double.lanes
+        self._double, self.lanes, self.reads_pairs = double, double.lanes, double.pairs
 
     def compute(self, batch: Batch, output: str = "logits", *, alone: bool = False) -> np.ndarray[Any, Any]:
         """One output for each text, or what the double raises."""
@@ -212,7 +214,7 @@ class ThreadWorker:
             version = load(self._bundle).version
         except BundleError as error:
             raise BundleError(str(error)) from None
-        return Started(version, "words", self._double.lanes, 64)
+        return Started(version, "words", self._double.lanes, 64, reads_pairs=self._double.pairs)
 
     async def compute(self, output: str, batch: Batch, *, alone: bool) -> Reply:
         """A batch, in a thread."""

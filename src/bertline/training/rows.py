@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bertline.data.batching import Batch, pad, plan
+from bertline.data.batching import Batch, lay_out, plan
 from bertline.text import Reading
 
 
@@ -40,7 +40,7 @@ class Rows:
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """The rows at ``indices`` as a batch."""
-        return pad([self.readings[i].piece.ids for i in indices], self.pad_id)
+        return lay_out([self.readings[i].piece for i in indices], self.pad_id)
 
     def batches(self, batch_tokens: int) -> Iterator[tuple[list[int], Batch]]:
         """Every row once, longest first, with its indices."""

@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from bertline.service.routes.context import MODEL_ERRORS, UNREAD, AsJson, error_answers
 from bertline.service.routes.hf import router as hf
 from bertline.service.routes.hf.router import NumberedRoute, PipelineRoute, hf_errors
+from bertline.service.routes.pairs import Pair
 from bertline.service.routes.tei import router as tei
 from bertline.service.routes.tei.answers import TeiRoute, tei_errors
 from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH
@@ -48,10 +49,18 @@ def handler_of(body: object, user_agent: str) -> Any:
     """
     if not isinstance(body, Mapping):
         return TEI["predict"]
+    if _has_pairs(body.get("inputs")):
+        return HF["classify"]
     compares = isinstance(body.get("inputs"), Mapping)
     if "parameters" in body or CLIENT in user_agent:
         return HF["similarity" if compares else "classify" if "parameters" in body else "embed"]
     return TEI["similarity" if compares else "embed" if EMBED_ONLY & body.keys() else "predict"]
+
+
+def _has_pairs(inputs: object) -> bool:
+    """Whether they are objects with a text: only the pipelines name the texts of a pair."""
+    first = inputs[0] if isinstance(inputs, list) and inputs else inputs
+    return isinstance(first, Mapping) and not first.keys().isdisjoint(Pair.model_fields)
 
 
 def _described(*parameters: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +95,7 @@ router = APIRouter(tags=["tei", "hugging face"], route_class=NumberedRoute)
     openapi_extra=_described(),
 )
 async def ask(request: Request) -> Response:
-    """For clients of Hugging Face's pipelines, when the body has the key parameters; else of TEI.
+    """For clients of Hugging Face's pipelines, when the body has the key parameters or pairs by name; else of TEI.
 
     Keys that only embeddings have (normalize, dimensions) ask for those, and inputs with a source_sentence for cosines.
     """

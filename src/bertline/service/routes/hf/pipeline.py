@@ -44,7 +44,8 @@ class PipelineParameters(Exact):
     )
     truncation: Cut = Field(
         None,
-        description="true: only the beginning of a text that is too long is read. false: such a text is an error. "
+        description="true: only the beginning of a text that is too long is read, or of both texts of a pair. "
+        "false: such a text is an error. "
         "The default is that of the model.",
     )
     max_length: int | None = Field(
@@ -74,6 +75,20 @@ class PipelineParameters(Exact):
     def max_tokens(self) -> int | None:
         """Tokens to read; a length without truncation bounds nothing, as in ``transformers``."""
         return None if self.truncation in WHOLE else self.max_length
+
+    def check_pairs(self) -> None:
+        """Refuse what these parameters do not mean for a pair.
+
+        Raises:
+            Problem: only its first text were to be cut.
+        """
+        if self.truncation == "only_first":
+            raise Problem(
+                Code.UNSUPPORTED,
+                f'{AT}truncation is "only_first", and tokens of a pair are taken from its longer text: '
+                'send "longest_first".',
+                f"{AT}truncation",
+            )
 
     @classmethod
     def unknown(cls, name: str) -> Problem:

@@ -21,11 +21,13 @@ from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, S
 from bertline.service.routes.hf.pipeline import PipelineParameters
 from bertline.service.routes.json_body import JsonRoute
 from bertline.service.routes.kserve import status_of
+from bertline.service.routes.pairs import Pair, characters, input_of
 from bertline.service.routes.tei import router as tei
 from bertline.service.routes.tei.answers import OUTSIDE_ROUTES, answer, listed, scores
 from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH, VersionNow
-from bertline.service.routes.tei.schema import Lenient, Strings, TeiScore, must_be
+from bertline.service.routes.tei.schema import Lenient, TeiScore, must_be
 from bertline.serving.problems import Code, Problem
+from bertline.text import Input
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -37,12 +39,23 @@ class HfError(BaseModel):
 
 
 class HfClassificationRequest(Lenient):
-    """Texts to classify."""
+    """Texts or pairs to classify."""
 
-    inputs: Annotated[str | Strings, must_be("a text or a list of texts")] = Field(
-        examples=["A quiet film that stays with you for days."]
+    inputs: Annotated[
+        str | Pair | Annotated[list[str | Pair], Field(fail_fast=True)],
+        must_be('a text, a pair {"text": …, "text_pair": …}, or a list of these'),
+    ] = Field(
+        description="A text, a pair of texts, or a list of either.",
+        examples=["A quiet film that stays with you for days.", {"text": "It rains.", "text_pair": "It is wet."}],
     )
     parameters: PipelineParameters | None = None
+
+    def named_inputs(self) -> tuple[list[Input], list[str] | None]:
+        """What is to be classified, and the name of each, where it is not its place in a list."""
+        if isinstance(self.inputs, Pair):
+            return [input_of(self.inputs)], ["inputs"]
+        several = [self.inputs] if isinstance(self.inputs, str) else self.inputs
+        return [input_of(one) for one in several], None
 
 
 def refuse(problem: Problem) -> Response:
@@ -105,15 +118,24 @@ router = APIRouter(
 async def classify(
     asked: HfClassificationRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow
 ) -> Response:
-    """Labels with scores, the most probable first: a list for each text, also for a single one."""
+    """Labels with scores, the most probable first: a list for each text or pair, also for a single one."""
     began_s = perf_counter()
     how = asked.parameters or PipelineParameters()
-    texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
+    inputs, names = asked.named_inputs()
+    if any(isinstance(one, tuple) for one in inputs):
+        how.check_pairs()
     answered = await serving.compute(
-        version, texts, "logits", deadline_s=deadline_s, policy=how.policy, max_tokens=how.max_tokens, field="inputs"
+        version,
+        inputs,
+        "logits",
+        deadline_s=deadline_s,
+        policy=how.policy,
+        max_tokens=how.max_tokens,
+        field="inputs",
+        names=names,
     )
     found = [listed(version.labels, one)[: how.top_k] for one in scores(answered, how.function_to_apply)]
-    return answer(to_json(found), answered, sum(map(len, texts)), began_s)
+    return answer(to_json(found), answered, characters(inputs), began_s)
 
 
 router.post(

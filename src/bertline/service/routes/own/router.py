@@ -30,7 +30,7 @@ from bertline.service.routes.own.schema import (
     predictions_of,
 )
 from bertline.serving.problems import Code
-from bertline.serving.texts import check_texts
+from bertline.serving.texts import SIDES, check_texts
 from bertline.serving.version import Version
 from bertline.text import Truncation
 
@@ -52,10 +52,16 @@ async def predict(asked: PredictRequest, serving: ServingNow, deadline_s: Deadli
 
     The header Server-Timing of the answer says how long the texts were tokenised, waited and were computed.
     """
-    field, texts = asked.named_texts()
+    field, inputs = asked.named_inputs()
     version = serving.models.named(asked.model)
     answered = await serving.compute(
-        version, texts, "logits", deadline_s=deadline_s, policy=asked.truncation, field=field
+        version,
+        inputs,
+        "logits",
+        deadline_s=deadline_s,
+        policy=asked.truncation,
+        field=field,
+        sides=("", "_pair") if field == "text" else SIDES,
     )
     body = PredictResponse(
         model=ModelReference(name=version.name, version=version.version),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from bertline.service.routes.pairs import Pair, input_of
 from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
-from bertline.text import Policy
+from bertline.text import Input, Policy
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -48,15 +49,54 @@ class Texts(BaseModel):
         return "text", [self.text]
 
 
-class PredictRequest(Texts):
-    """Texts to classify."""
+def _each_is_one(value: Any) -> Any:
+    """Refuse an entry that is neither a text nor a pair, in one sentence."""
+    for place, one in enumerate(value if isinstance(value, list) else ()):
+        if not isinstance(one, str) and not _is_pair(one):
+            field = f"texts[{place}]"
+            told = f'{field} must be a text, or a pair as in {{"text": "…", "text_pair": "…"}}.'
+            raise Problem(Code.WRONG_TYPE, told, field)
+    return value
 
+
+def _is_pair(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and value.keys() == {"text", "text_pair"}
+        and all(isinstance(text, str) for text in value.values())
+    )
+
+
+class PredictRequest(Texts):
+    """Texts or pairs to classify."""
+
+    text_pair: str | None = Field(None, description="A second text, which is read together with text.")
+    texts: Annotated[list[str | Pair], BeforeValidator(_each_is_one)] | None = Field(  # type: ignore[assignment]
+        None, description="Several texts or pairs, answered in their order."
+    )
     top_k: int | None = Field(None, ge=1, description="How many labels to list per text; all without it.")
     truncation: Policy | None = Field(
         None,
         description="What to read of a text that is too long: its head and tail, one of them, all of it in windows "
         "whose answers are averaged, or nothing, which is an error; without it, the model's own choice.",
     )
+
+    def named_inputs(self) -> tuple[str, list[Input]]:
+        """The texts and pairs, and which field they came in.
+
+        Raises:
+            Problem: as ``named_texts``, or a second text without a first one.
+        """
+        if self.text_pair is not None and self.text is None:
+            raise Problem(
+                Code.CONFLICTING_FIELDS if self.texts is not None else Code.MISSING_FIELD,
+                "text_pair goes with text: send both, or pairs in texts.",
+                "text_pair",
+            )
+        field, texts = self.named_texts()
+        if self.text_pair is not None:
+            return field, [(texts[0], self.text_pair)]
+        return field, [input_of(one) for one in texts]
 
 
 class TokenizeRequest(Texts):

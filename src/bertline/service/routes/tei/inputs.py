@@ -1,4 +1,4 @@
-"""What TEI's clients mean by ``inputs``: one text, a batch, a pair that no model here reads, or token ids."""
+"""What TEI's clients mean by ``inputs``: one text, a pair, a batch of either, or token ids."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bertline.service.routes.tei.schema import Ids
 from bertline.service.settings import ServeSettings
 from bertline.serving.problems import Code, Problem
 from bertline.serving.version import Version
+from bertline.text import Input
 
 
 async def model_of(request: Request, serving: ServingNow) -> Version:
@@ -39,29 +40,32 @@ def no_prompts(name: str | None) -> None:
         raise Problem(Code.UNSUPPORTED, "The model has no prompts: leave prompt_name out.", "prompt_name")
 
 
-def predict_texts(inputs: str | list[str] | list[list[str]]) -> tuple[list[str], bool]:
-    """The texts to classify, and whether they are a single one, whose answer is a flat list.
+def predict_inputs(inputs: str | list[str] | list[list[str]], version: Version) -> tuple[list[Input], bool]:
+    """The texts or pairs to classify, and whether it is a single one, whose answer is a flat list.
 
     Raises:
-        Problem: a pair, more than a pair, or nothing.
+        Problem: more than a pair, nothing, or a pair where the model reads single texts.
     """
     if isinstance(inputs, str):
         return [inputs], True
     not_empty(inputs, "inputs")
     if isinstance(inputs[0], str):
-        return [_single(inputs, "inputs")], True
-    return [_single(one, f"inputs[{place}]") for place, one in enumerate(inputs)], False
+        return [_input(inputs, "inputs", version)], True
+    return [_input(one, f"inputs[{place}]", version) for place, one in enumerate(inputs)], False
 
 
-def _single(texts: Sequence[str], field: str) -> str:
-    if len(texts) == 1:
-        return texts[0]
-    if len(texts) == 2:
-        raise Problem(
-            Code.UNSUPPORTED,
-            f'{field} is a pair of texts and this model reads single ones: send [["a"], ["b"]] for two texts.',
-            field,
-        )
+def _input(texts: Sequence[str], field: str, version: Version) -> Input:
+    match texts:
+        case [text]:
+            return text
+        case [first, second] if version.reads_pairs:
+            return first, second
+        case [_, _]:
+            raise Problem(
+                Code.UNSUPPORTED,
+                f'{field} is a pair of texts and this model reads single ones: send [["a"], ["b"]] for two texts.',
+                field,
+            )
     raise Problem(
         Code.WRONG_TYPE,
         f'{field} has {len(texts)} texts in a list: send [["a"], ["b"]], each in a list of its own.',

@@ -21,6 +21,7 @@ from bertline.service.routes.context import (
     ServingNow,
     SettingsNow,
 )
+from bertline.service.routes.pairs import characters
 from bertline.service.routes.tei.answers import (
     TeiProblem,
     TeiRoute,
@@ -32,7 +33,7 @@ from bertline.service.routes.tei.answers import (
     tei_errors,
     vectors_json,
 )
-from bertline.service.routes.tei.inputs import VersionNow, as_batch, no_prompts, predict_texts, texts_of
+from bertline.service.routes.tei.inputs import VersionNow, as_batch, no_prompts, predict_inputs, texts_of
 from bertline.service.routes.tei.schema import (
     TeiEmbedAllRequest,
     TeiEmbedRequest,
@@ -62,14 +63,21 @@ router = APIRouter(tags=["tei"], route_class=TeiRoute)
 async def predict(
     asked: TeiPredictRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow
 ) -> Response:
-    """All labels, the most probable first: a list for one text, a list of lists for a batch."""
+    """All labels, the most probable first: a list for one text or pair, a list of lists for a batch."""
     began_s = perf_counter()
-    texts, single = predict_texts(asked.inputs)
+    inputs, single = predict_inputs(asked.inputs, version)
     answered = await serving.compute(
-        version, texts, "logits", deadline_s=deadline_s, policy=asked.policy, field="inputs"
+        version,
+        inputs,
+        "logits",
+        deadline_s=deadline_s,
+        policy=asked.policy,
+        field="inputs",
+        names=["inputs"] if single and not isinstance(inputs[0], str) else None,
+        sides=("[0]", "[1]"),
     )
     found = [listed(version.labels, one) for one in scores(answered, "none" if asked.raw_scores else None)]
-    return answer(to_json(found[0] if single else found), answered, sum(map(len, texts)), began_s)
+    return answer(to_json(found[0] if single else found), answered, characters(inputs), began_s)
 
 
 @router.post("/embed", summary="Embed texts", response_model=list[list[float]], responses=ERRORS, dependencies=[AsJson])

@@ -103,7 +103,7 @@ class TeiPredictRequest(Cut):
         str | Strings | Annotated[list[Strings], Field(fail_fast=True)],
         must_be("a text, or a list of texts each in a list"),
     ] = Field(
-        description='A text, or a batch: [["a"], ["b"]]. (["a", "b"] is a pair, which these models do not read.)',
+        description='A text, a pair (["a", "b"]) if the model reads pairs, or a batch of either: [["a"], ["b", "c"]].',
         examples=["A quiet film that stays with you for days.", [["A quiet film."], ["A loud one."]]],
     )
     raw_scores: Flag = Field(False, description="Logits and no probabilities.")
