@@ -18,7 +18,7 @@ from pyarrow import types
 from bertline.data import iso8601
 from bertline.data.json_values import Real
 from bertline.data.kinds import Boolean, Fields, Items, Kind, Null, Number, Text
-from bertline.data.rows import Rendered, UnreadableTable
+from bertline.data.rows import Rendered, UnreadableValue
 
 DECIMAL_DIGITS = 38  # of a decimal in 128 bits, the widest that most programs read
 
@@ -60,7 +60,7 @@ def _each(array: Any, convert: Callable[[Any], object]) -> list[object]:
 
 
 def _unreadable(array: Any) -> list[object]:
-    fault = UnreadableTable(f"it is of type {array.type}")
+    fault = UnreadableValue(f"it is of type {array.type}")
     return [fault if there else None for there in array.is_valid().to_pylist()]
 
 
@@ -80,7 +80,7 @@ def _string(value: bytes) -> object:
     try:
         return value.decode()
     except UnicodeDecodeError as error:
-        return UnreadableTable(f"its byte 0x{value[error.start]:02x} at {error.start + 1:,} is not UTF-8")
+        return UnreadableValue(f"its byte 0x{value[error.start]:02x} at {error.start + 1:,} is not UTF-8")
 
 
 def _binary(array: Any) -> list[object]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from bertline.data.names import canonical
-from bertline.data.rows import UNREADABLE, BadRow, Row, UnreadableTable, fault_of
+from bertline.data.rows import UNREADABLE, BadRow, Row, UnreadableValue, fault_of
 from bertline.errors import DataError
 
 # In any case and any spelling of ``names.canonical``. A table with two of one list is asked which one it means.
@@ -131,7 +131,7 @@ def string_fault(row: Row, column: str) -> BadRow | None:
     text = row.values[column]
     if text is None:
         return BadRow(row.line, f"empty text in column {column!r}")
-    if isinstance(text, UnreadableTable):
+    if isinstance(text, UnreadableValue):
         return BadRow(row.line, f"{UNREADABLE} in column {column!r}", text.detail)
     if not isinstance(text, str):
         return BadRow(row.line, f"no string in column {column!r}", fault_of(text))

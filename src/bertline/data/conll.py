@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from bertline.data.entities import Entity, chunks, is_tag
-from bertline.data.rows import BadRow, Row, UnreadableTable, line_fault
+from bertline.data.rows import BadRow, Row, UnreadableValue, line_fault
 
 DOCUMENT = "-DOCSTART-"  # CoNLL-2003's line between documents
 _SPACES = re.compile(" +")
@@ -104,10 +104,10 @@ class _Sentence:
             yield Row(self.line, values)
 
 
-def _entities(words: Sequence[str], tags: Sequence[str]) -> list[dict[str, object]] | UnreadableTable:
+def _entities(words: Sequence[str], tags: Sequence[str]) -> list[dict[str, object]] | UnreadableValue:
     for place, tag in enumerate(tags, 1):
         if not is_tag(tag):
-            return UnreadableTable(f"word {place} has the tag {tag!r}, which is neither O nor of the form B-person")
+            return UnreadableValue(f"word {place} has the tag {tag!r}, which is neither O nor of the form B-person")
     starts, at = [], 0
     for word in words:
         starts.append(at)

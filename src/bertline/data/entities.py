@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from bertline.data.columns import name_of_value
 from bertline.data.json_text import JsonFault, parse
-from bertline.data.rows import UNREADABLE, BadRow, Row, UnreadableTable, fault_of
+from bertline.data.rows import UNREADABLE, BadRow, Row, UnreadableValue, fault_of
 
 ENTITY_NAMES = ("entities", "spans")  # of columns, in any case
 _TYPE_NAMES = ("label", "type", "entity_group", "entity")
@@ -48,7 +48,7 @@ def row_entities(row: Row, column: str, text: str) -> tuple[Entity, ...] | BadRo
     if column not in row.values:
         return BadRow(row.line, f"no column {column!r}")
     value = row.values[column]
-    if isinstance(value, UnreadableTable):
+    if isinstance(value, UnreadableValue):
         return BadRow(row.line, f"{UNREADABLE} in column {column!r}", value.detail)
     try:
         return entities_of(value, text)

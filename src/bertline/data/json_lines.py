@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bertline.data.json_text import JsonFault, LoneSurrogate, has_surrogates, lone_surrogates, parse
 from bertline.data.json_values import JsonObject
-from bertline.data.rows import BadRow, Row, TableFault, UnreadableTable, line_fault
+from bertline.data.rows import BadRow, Row, TableFault, UnreadableValue, line_fault
 
 NOT_JSON = "not valid JSON"
 NOT_OBJECT = "not a JSON object"
@@ -42,7 +42,7 @@ def _row(number: int, line: str, encoding: str) -> Row | BadRow:
     for half in list(lone_surrogates(value)) if has_surrogates(text) else ():
         if not half.path:
             return BadRow(number, LONE_SURROGATE, "in a key")
-        value[str(half.path[0])] = UnreadableTable(f"{LONE_SURROGATE}, {_place(half)}")
+        value[str(half.path[0])] = UnreadableValue(f"{LONE_SURROGATE}, {_place(half)}")
     return Row(number, JsonObject(value, text))
 
 

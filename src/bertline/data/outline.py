@@ -11,7 +11,7 @@ from bertline.data.formats import Format
 from bertline.data.json_values import JsonObject
 from bertline.data.kinds import Kind, Mixed, join, kind_of
 from bertline.data.rendering import Unwritable, field_of, json_of
-from bertline.data.rows import BadRow, Row, TypedRow, UnreadableTable
+from bertline.data.rows import BadRow, Row, TypedRow, UnreadableValue
 from bertline.errors import DataError
 
 FORMAT_NAMES: Mapping[Format, str] = {
@@ -66,7 +66,7 @@ class Outline:
             json_of(value)
         elif self._format != "parquet":
             field_of(value)
-        elif isinstance(value, UnreadableTable):
+        elif isinstance(value, UnreadableValue):
             raise Unwritable(value.detail)
 
     def _add_kinds(self, row: Row) -> None:

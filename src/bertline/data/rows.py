@@ -103,7 +103,7 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadableTable:
+class UnreadableValue:
     """Stands for a value that cannot be read, so that only those who need the value have to refuse its row."""
 
     detail: str
@@ -114,7 +114,7 @@ class UnreadableTable:
 
 def fault_of(value: object) -> str:
     """Why a value cannot be used: it is of another type, or it cannot be read."""
-    if isinstance(value, UnreadableTable):
+    if isinstance(value, UnreadableValue):
         return value.detail
     return f"it is of type {value.kind if isinstance(value, Rendered) else type(value).__name__}"
 

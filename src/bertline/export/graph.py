@@ -70,7 +70,7 @@ class Graph:
 
     def finish(
         self,
-        inputs: Mapping[str, tuple[str, ...]],
+        inputs: Mapping[str, tuple[str | int, ...]],
         outputs: Mapping[str, str],
         shapes: Mapping[str, tuple[str | int, ...]] | None = None,
     ) -> bytes:

@@ -24,11 +24,6 @@ class Backend(Protocol):
         """The outputs that it can compute, by their names in ``encoder.outputs``."""
         ...
 
-    @property
-    def reads_pairs(self) -> bool:
-        """Whether it computes batches with segments."""
-        ...
-
     def compute(
         self, batch: Batch, output: str = "logits", *, alone: bool = False
     ) -> Float[np.ndarray[Any, Any], "batch *axes"]:

@@ -34,11 +34,6 @@ class Cascade:
         """Those of the second, which is the larger network."""
         return self._second.outputs
 
-    @property
-    def reads_pairs(self) -> bool:
-        """Whether both do."""
-        return self._first.reads_pairs and self._second.reads_pairs
-
     def compute(
         self, batch: Batch, output: str = "logits", *, alone: bool = False
     ) -> Float[np.ndarray[Any, Any], "batch *axes"]:

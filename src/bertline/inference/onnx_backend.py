@@ -74,11 +74,6 @@ class OnnxBackend:
         """What the graph computes."""
         return frozenset(self._names) & frozenset(OUTPUTS)
 
-    @property
-    def reads_pairs(self) -> bool:
-        """Whether the graph takes segments."""
-        return self._takes_segments
-
     def compute(
         self, batch: Batch, output: str = "logits", *, alone: bool = False
     ) -> Float[np.ndarray[Any, Any], "batch *axes"]:

@@ -39,7 +39,6 @@ class TorchBackend:
     """
 
     lanes = 1  # torch spreads one batch over the cores itself
-    reads_pairs = True
 
     def __init__(self, directory: Path, *, device: str = "auto", precision: Precision = "auto") -> None:
         self._device = _find(device)

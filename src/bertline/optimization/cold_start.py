@@ -38,13 +38,15 @@ def measure_cold_start(directory: Path, files: list[Path], repetitions: int = RE
 
 
 def _answer(directory: Path, files: list[Path]) -> None:
+    from bertline.bundle.verify import read_manifest
     from bertline.data.batching import pad
     from bertline.inference.backend import head_output
     from bertline.inference.onnx_backend import OnnxBackend
     from bertline.text import Reader, Tokenizer, Truncation
 
     tokenizer = Tokenizer.from_bundle(directory)
-    (reading,) = Reader(tokenizer, Truncation()).read([TEXT])
+    most = read_manifest(directory).max_tokens  # the network may have few positions
+    (reading,) = Reader(tokenizer, Truncation(most)).read([TEXT])
     for file in files:
         backend = OnnxBackend(file, lanes=1)
         backend.compute(pad([reading.piece.ids], tokenizer.pad_id), head_output(backend))

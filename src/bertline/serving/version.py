@@ -72,6 +72,7 @@ class Version:
         manifest = one.manifest
         self._checksum = manifest.checksum
         self.version, self.labels, self.max_tokens = one.version, manifest.labels, manifest.max_tokens
+        self.reads_pairs = manifest.task.reads == "pair"
         self.truncation: Policy = manifest.truncation
         self.temperature, self.metrics = manifest.temperature, manifest.metrics
         self.created_s, self.pooling = int(datetime.fromisoformat(manifest.created).timestamp()), manifest.pooling
@@ -97,11 +98,6 @@ class Version:
     def ready(self) -> bool:
         """Its process lives, has answered, and has said something within the last seconds."""
         return self.station.worker is not None and (self._worker is None or self._worker.responsive)
-
-    @property
-    def reads_pairs(self) -> bool:
-        """Its engine takes pairs of texts."""
-        return self.started is not None and self.started.reads_pairs
 
     @property
     def engine(self) -> str:

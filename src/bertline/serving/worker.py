@@ -48,7 +48,6 @@ class Started:
     batch_tokens: int
     warnings: tuple[str, ...] = ()
     error: str | None = None
-    reads_pairs: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Started:
@@ -76,9 +75,7 @@ class Computer:
         said = tuple(str(one.message) for one in caught if issubclass(one.category, EngineWarning))
         one = self._predictor
         bound = batch_tokens(one.engine, one.batch_tokens, one.max_tokens)
-        self.started = Started(
-            one.version, one.engine, one.backend.lanes, bound, said, reads_pairs=one.backend.reads_pairs
-        )
+        self.started = Started(one.version, one.engine, one.backend.lanes, bound, said)
         self._full: TextClassifier | BertlineError | None = None
         self._lock = threading.Lock()
 

@@ -97,7 +97,7 @@ def write_tiny_bundle(
         overwrite: replace a bundle that is there.
         engine: also the fp32 engine, with probes, and the graph of embeddings.
         embedding: False leaves that graph out, as earlier versions did.
-        pairs: the engine reads pairs of texts.
+        pairs: it reads pairs of texts.
         rows: reference rows of each split; the network has three of four right.
         changes: entries of the manifest.
     """
@@ -112,6 +112,8 @@ def write_tiny_bundle(
         **changes,
     }
     manifest = Manifest(**entries)
+    if pairs:
+        manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
     classifier = tiny_classifier(family=family, labels=len(manifest.labels), pooling=manifest.pooling, seed=seed)
     with writing(target, manifest, overwrite=overwrite) as staging:
         save_classifier(staging, classifier, labels=manifest.labels)

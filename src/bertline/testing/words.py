@@ -100,11 +100,10 @@ class WordCounter:
         """Write its bundle; ``changes`` go to its manifest."""
         entries: dict[str, Any] = {
             "name": self.name,
-            "labels": self.labels,
+            "task": {"task": "classify", "labels": self.labels, "reads": "pair" if self.pairs else "text"},
             "max_tokens": self.max_tokens,
             "truncation": "head_tail",
             "pooling": "cls",
-            "temperature": 1.0,
             "metrics": self.metrics,
         }
         manifest = Manifest(**{**entries, **changes})
@@ -149,7 +148,7 @@ class WordBackend:
     outputs = frozenset({"logits", "embedding", "states"})
 
     def __init__(self, double: WordCounter) -> None:
-        self._double, self.lanes, self.reads_pairs = double, double.lanes, double.pairs
+        self._double, self.lanes = double, double.lanes
 
     def compute(self, batch: Batch, output: str = "logits", *, alone: bool = False) -> np.ndarray[Any, Any]:
         """One output for each text, or what the double raises."""
@@ -214,7 +213,7 @@ class ThreadWorker:
             version = load(self._bundle).version
         except BundleError as error:
             raise BundleError(str(error)) from None
-        return Started(version, "words", self._double.lanes, 64, reads_pairs=self._double.pairs)
+        return Started(version, "words", self._double.lanes, 64)
 
     async def compute(self, output: str, batch: Batch, *, alone: bool) -> Reply:
         """A batch, in a thread."""

@@ -6,7 +6,7 @@ import pytest
 
 from bertline.data.json_lines import LONE_SURROGATE, NOT_JSON, NOT_OBJECT, read_json_lines
 from bertline.data.json_values import JsonObject, Real
-from bertline.data.rows import NUL, UNDECODABLE, BadRow, Row, UnreadableTable
+from bertline.data.rows import NUL, UNDECODABLE, BadRow, Row, UnreadableValue
 from bertline.errors import DataError
 
 
@@ -66,7 +66,7 @@ def test_not_a_number_is_a_missing_value_as_pandas_writes_it() -> None:
 )
 def test_half_of_a_surrogate_pair_costs_only_its_value(line: str, column: str, detail: str) -> None:
     """T10: a column that nobody reads makes no row bad."""
-    assert read(line) == [Row(1, {column: UnreadableTable(detail)})]
+    assert read(line) == [Row(1, {column: UnreadableValue(detail)})]
 
 
 @pytest.mark.parametrize("digits", ["1e400", "1.10", "-0", "-0.0", "9" * 10_000, "12345678901234567890.5", "1E5"])

@@ -8,7 +8,7 @@ import pytest
 
 from bertline.data.json_values import Real
 from bertline.data.kinds import Boolean, Fields, Items, Kind, Mixed, Null, Number, Text, join, kind_of
-from bertline.data.rows import Rendered, UnreadableTable
+from bertline.data.rows import Rendered, UnreadableValue
 
 
 def joined(*values: object) -> Kind:
@@ -80,7 +80,7 @@ def test_what_does_not_mix_is_named(values: list[Any], sentence: str) -> None:
     ("value", "reason"),
     [
         (Rendered("date", "2026-01-02"), "it is of type date"),
-        (UnreadableTable("its byte 0xff at 1 is not UTF-8"), "its byte 0xff at 1 is not UTF-8"),
+        (UnreadableValue("its byte 0xff at 1 is not UTF-8"), "its byte 0xff at 1 is not UTF-8"),
         (object(), "it is of type object"),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 
 from bertline.data import parquet
 from bertline.data.parquet import read_parquet
-from bertline.data.rows import Row, UnreadableTable
+from bertline.data.rows import Row, UnreadableValue
 from bertline.data.table import open_writer, read_rows
 from bertline.errors import DataError
 
@@ -55,7 +55,7 @@ def test_a_value_that_cannot_be_read_costs_only_itself() -> None:
     texts = pa.StringArray.from_buffers(3, offsets, data)
     assert list(read_parquet(stored(pa.table({"text": texts})), "t.parquet")) == [
         Row(1, {"text": "a"}),
-        Row(2, {"text": UnreadableTable("its byte 0xff at 1 is not UTF-8")}),
+        Row(2, {"text": UnreadableValue("its byte 0xff at 1 is not UTF-8")}),
         Row(3, {"text": "b"}),
     ]
 

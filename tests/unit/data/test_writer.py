@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertline.data.rows import Row, UnreadableTable
+from bertline.data.rows import Row, UnreadableValue
 from bertline.data.table import read_rows
 from bertline.data.writer import open_writer
 from bertline.errors import DataError
@@ -106,7 +106,7 @@ def test_a_key_without_a_column_is_refused_where_columns_are_fixed(tmp_path: Pat
     [
         ("x\ud83d", "half of a surrogate pair, which is not a character"),
         ("x\0", "a NUL character"),
-        (UnreadableTable("its byte 0xff at 1 is not UTF-8"), "its byte 0xff at 1 is not UTF-8"),
+        (UnreadableValue("its byte 0xff at 1 is not UTF-8"), "its byte 0xff at 1 is not UTF-8"),
         ([object()], "it is of type object"),
     ],
 )

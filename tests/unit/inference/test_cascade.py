@@ -19,8 +19,6 @@ Array = np.ndarray[Any, Any]
 class Named:
     """A back end whose first logit tells its number and whose second is the first id of the row."""
 
-    reads_pairs = False
-
     def __init__(self, number: float, lanes: int = 2) -> None:
         self.number, self.lanes, self.outputs = number, lanes, frozenset({"logits"})
         self.batches: list[Batch] = []

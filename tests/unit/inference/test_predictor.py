@@ -21,7 +21,7 @@ from bertline.testing.tiny import TEXTS, tiny_tokenizer
 class Counting:
     """A back end that knows no network: the logits of a row are made of its ids alone."""
 
-    lanes, outputs, reads_pairs = 1, frozenset({"logits"}), False
+    lanes, outputs = 1, frozenset({"logits"})
 
     def __init__(self, labels: int = 3, value: float | None = None) -> None:
         self.batches: list[Batch] = []

@@ -18,8 +18,6 @@ Array = np.ndarray[Any, Any]
 class Sums:
     """A back end whose answer is the sum of the ids of a row."""
 
-    reads_pairs = False
-
     def __init__(self, lanes: int = 2) -> None:
         self.lanes, self.outputs = lanes, frozenset({"logits"})
         self.sizes: list[tuple[int, ...]] = []

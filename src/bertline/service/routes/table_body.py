@@ -10,7 +10,7 @@ from email.message import Message
 from typing import Literal
 
 from bertline.data.json_lines import LONE_SURROGATE, NOT_JSON, NOT_OBJECT
-from bertline.data.rows import NUL, UNDECODABLE, BadRow, EncodingFault, Row, TableFault, UnreadableTable
+from bertline.data.rows import NUL, UNDECODABLE, BadRow, EncodingFault, Row, TableFault, UnreadableValue
 from bertline.data.table import read_bytes
 from bertline.serving.problems import Code, Problem
 
@@ -110,7 +110,7 @@ def _column(row: Row, names: Sequence[str], column: str, *, keyed: bool) -> str:
 
 def _text(row: Row, column: str) -> str:
     text = row.values[column]
-    if isinstance(text, UnreadableTable):
+    if isinstance(text, UnreadableValue):
         raise Problem(Code.INVALID_TEXT, f"Line {row.line:,} has {text.detail}: {REMEDIES[LONE_SURROGATE]}.", column)
     if not isinstance(text, str):
         raise Problem(Code.WRONG_TYPE, f"{column} in line {row.line:,} must be a string.", column)
