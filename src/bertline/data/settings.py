@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bertline.data.formats import Format, Location, format_beside
 from bertline.data.rows import BadRow, Row
-from bertline.data.table import read_rows
 
 
 class TableSettings(BaseModel):
@@ -30,6 +29,8 @@ class TableSettings(BaseModel):
 
     def rows(self, source: Location) -> Iterator[Row | BadRow]:
         """The rows of ``source``, as ``read_rows`` gives them."""
+        from bertline.data.table import read_rows  # numpy: settings are read before anything is imported
+
         return read_rows(
             source, format=self.format, encoding=self.encoding, delimiter=self.delimiter, header=not self.no_header
         )

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bertline.cli.predict_table import Table, label_table
-from bertline.data import read_examples
+from bertline.data.examples import read_examples
 from bertline.errors import DataError
 from bertline.inference import Prediction
 from tests.unit.cli.tables import delimited

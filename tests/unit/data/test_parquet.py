@@ -115,7 +115,7 @@ def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").touch()
     program = (
         "import sys; sys.modules['pyarrow'] = None\n"
-        "from bertline.data import read_rows\n"
+        "from bertline.data.table import read_rows\n"
         "from bertline.errors import DataError\n"
         "try: list(read_rows('t.parquet'))\n"
         "except DataError as error: print(error)"
