@@ -100,13 +100,16 @@ class WordCounter:
         """Write its bundle; ``changes`` go to its manifest."""
         entries: dict[str, Any] = {
             "name": self.name,
-            "task": {"task": "classify", "labels": self.labels, "reads": "pair" if self.pairs else "text"},
+            "labels": self.labels,
+            "temperature": 1.0,
             "max_tokens": self.max_tokens,
             "truncation": "head_tail",
             "pooling": "cls",
             "metrics": self.metrics,
         }
         manifest = Manifest(**{**entries, **changes})
+        if self.pairs:
+            manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
         kind = "multi_label_classification" if self.several else "single_label_classification"
         with writing(target, manifest, overwrite=overwrite) as staging:
             names = {str(place): label for place, label in enumerate(self.labels)}
