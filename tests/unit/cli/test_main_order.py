@@ -34,7 +34,7 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 READ = {
-    "evaluate tiny rows.csv": "bertline.data.examples.read_examples",
+    "evaluate tiny rows.csv": "bertline.evaluation.labelled_table.read_examples",
     "predict tiny --input rows.csv --output out.csv": "bertline.cli.predict_table.take_survey",
     "predict tiny it": "bertline.cli.predict_texts.predict_stream",
     "optimize tiny": "bertline.optimization.run.Bench",
