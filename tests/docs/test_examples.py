@@ -13,7 +13,8 @@ import pytest
 
 from bertline.bundle import load
 from bertline.data.entities import Entity
-from bertline.data.tagged import read_tagged
+from bertline.data.examples import read_examples
+from bertline.data.target_kinds import Entities
 from bertline.testing.tiny import write_tiny_bundle
 from examples import demo, reuters, rotten_tomatoes, wnut16
 from examples.tables import packaged_file, write_table
@@ -57,15 +58,17 @@ def test_reuters_r8_has_the_official_split(tmp_path: Path) -> None:
 
 def test_wnut16_are_2394_tweets_with_entities_of_ten_types(tmp_path: Path) -> None:
     assert wnut16.prepare(tmp_path / "new") == {"train": 1916, "test": 478}
-    train, test = (read_tagged(tmp_path / "new" / f"wnut16-{part}.conll") for part in ("train", "test"))
-    assert (len(train.texts), len(test.texts), train.skipped, test.skipped) == (1916, 478, {}, {})
-    assert len(train.types) == 10
-    assert [sum(len(one.entities) for one in part.texts) for part in (train, test)] == [1204, 292]
-    first = train.texts[0]
+    train, test = (
+        read_examples(tmp_path / "new" / f"wnut16-{part}.conll", kind=Entities()) for part in ("train", "test")
+    )
+    assert (len(train.examples), len(test.examples), train.skipped, test.skipped) == (1916, 478, {}, {})
+    assert len({entity.label for target in train.targets for entity in target}) == 10
+    assert [sum(map(len, part.targets)) for part in (train, test)] == [1204, 292]
+    first = train.examples[0]
     assert first.text.startswith(
         "@paulwalk It 's the view from where I 'm living for two weeks . Empire State Building ="
     )
-    assert first.entities == (Entity(64, 85, "facility"), Entity(88, 91, "facility"))
+    assert first.target == (Entity(64, 85, "facility"), Entity(88, 91, "facility"))
 
 
 def test_an_absent_package_is_named_with_the_command_that_installs_it() -> None:

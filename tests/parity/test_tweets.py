@@ -11,7 +11,9 @@ from transformers import AutoTokenizer, BertConfig, BertForTokenClassification, 
 from transformers.pipelines.token_classification import AggregationStrategy
 
 from bertline.data.batching import pad
-from bertline.data.tagged import read_tagged
+from bertline.data.examples import read_examples
+from bertline.data.settings import LabelledTableSettings
+from bertline.data.target_kinds import Entities
 from bertline.encoder.checkpoint import load_classifier
 from bertline.encoder.outputs import rows
 from bertline.encoder.source import find_model
@@ -32,7 +34,8 @@ pytestmark = pytest.mark.peer
 
 STRATEGIES: tuple[Strategy, ...] = ("none", "simple", "first", "average", "max")
 MODEL = find_model("all-MiniLM-L6-v2")
-TWEETS = [one.text for one in read_tagged(packaged_file(PACKAGE, "ner.txt"), format="conll").texts[:500]]
+_TABLE = read_examples(packaged_file(PACKAGE, "ner.txt"), LabelledTableSettings(format="conll"), kind=Entities())
+TWEETS = [one.text for one in _TABLE.examples[:500]]
 SPEC = Spec(types=("company", "geo-loc", "person"))
 SCORE = 1e-5  # a probability of two networks in fp32
 

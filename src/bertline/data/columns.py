@@ -12,7 +12,12 @@ from bertline.errors import DataError
 
 # In any case and any spelling of ``names.canonical``. A table with two of one list is asked which one it means.
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "tweet", "utterance")
+PAIR_NAMES = ("text_pair", "text_b", "text2", "sentence2", "hypothesis")
 LABEL_NAMES = ("label", "category", "class", "sentiment", "topic", "intent", "target")
+
+
+class ColumnInDoubt(DataError):
+    """Several columns have a usual name for what is looked for."""
 
 
 def find_column(
@@ -32,7 +37,8 @@ def find_column(
         return found[0]
     several = " and ".join(repr(column) for column in found)
     fault = f"could take its {what} from {several}" if found else f"has no column with a usual name for the {what}"
-    raise DataError(f"{source} {fault}: name it with --{what}-column (its columns are {_listed(columns)}){hint}")
+    kind = ColumnInDoubt if found else DataError
+    raise kind(f"{source} {fault}: name it with --{what}-column (its columns are {_listed(columns)}){hint}")
 
 
 def candidates(columns: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -1,42 +1,51 @@
-"""A table to labelled examples: the columns found, every row checked, and every fault told with its line."""
+"""A table to examples: the columns found, every row checked, and every fault told with its line."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from bertline.data.columns import (
-    LABEL_NAMES,
-    TEXT_NAMES,
-    candidates,
-    check_column,
-    field_of,
-    find_column,
-    hint_of,
-    name_of_value,
-    text_fault,
-)
+from bertline.data.columns import PAIR_NAMES, ColumnInDoubt, check_column, field_of, find_column, hint_of, text_fault
 from bertline.data.formats import STANDARD, Location, format_of, name_of
-from bertline.data.names import told_apart
 from bertline.data.rows import BadRow, BadRows, Row
 from bertline.data.settings import AS_FOUND, LabelledTableSettings
+from bertline.data.target_columns import TargetColumns, name_in
+from bertline.data.target_kinds import AnyLabels, Head, TargetKind
+from bertline.data.targets import Target
 from bertline.errors import DataError
+from bertline.text.reading import Input
 
 LOOKAHEAD_ROWS = 100  # whose keys are a JSON lines file's columns
+ANY_LABELS: TargetKind = AnyLabels()
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text and its label; ``line`` is where its row starts, ``fields`` its values in the slice columns."""
+    """A text, or a pair of texts, and its target.
+
+    Attributes:
+        line: where its row starts.
+        text: the first one of a pair.
+        target: what a model is to learn.
+        group: rows of one group belong together.
+        fields: values in the slice columns.
+        pair: the second text of a pair.
+    """
 
     line: int
     text: str
-    label: str
+    target: Target
     group: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+    pair: str | None = None
+
+    @property
+    def input(self) -> Input:
+        """What a network reads."""
+        return self.text if self.pair is None else (self.text, self.pair)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,76 +55,74 @@ class Dataset:
     source: str
     examples: tuple[Example, ...]
     text_column: str
-    label_column: str
+    columns: TargetColumns
+    pair_column: str | None = None
     skipped: Mapping[str, int] = field(default_factory=dict)
-    spellings: tuple[str, ...] = ()  # of labels that are spelt in several ways and taken as one, each as a sentence
+
+    @property
+    def targets(self) -> list[Target]:
+        """Of the examples."""
+        return [one.target for one in self.examples]
+
+    @property
+    def settings(self) -> dict[str, str | tuple[str, ...] | None]:
+        """The columns as the settings of a table name them."""
+        return {"text_column": self.text_column, "text_pair_column": self.pair_column, **self.columns.settings}
 
 
 def read_examples(
     source: Location,
     table: LabelledTableSettings = AS_FOUND,
     *,
+    kind: TargetKind = ANY_LABELS,
+    pairs: bool = False,
     group_column: str | None = None,
     slice_columns: Sequence[str] = (),
     trainable: bool = True,
     like: Dataset | None = None,
 ) -> Dataset:
-    """Read a table of labelled text.
+    """Read a table of texts and their targets.
 
     Args:
         source: a path or ``-``.
         table: how it is read; columns that it does not name are found by name.
+        kind: of the targets.
+        pairs: whether the rows are pairs of texts; they are too if ``table`` names the column of the second one.
         group_column: rows that share a value here belong together; a null belongs to itself.
         slice_columns: columns to keep in ``Example.fields``.
-        trainable: ask for two labels or more, one of them with two examples or more. False for a table to
-            evaluate on.
+        trainable: ask for targets that something can be learned from. False for a table to evaluate on.
         like: a table whose columns are taken here too, where this one has them.
 
     Raises:
-        DataError: the table cannot be read, a column is not there or in doubt, rows are bad, or there is
+        DataError: the table cannot be read, a column is missing or in doubt, rows are bad, or there is
         nothing to learn.
     """
-    name, kind = name_of(source, "input"), format_of(source, table.format)
-    bad = BadRows(name, "row" if kind == "parquet" else "line")
-    rows, header = table.rows(source), not table.no_header
-    head = _lookahead(rows)
-    seen = tuple(dict.fromkeys(column for row in head if isinstance(row, Row) for column in row.values))
-    if not seen:
-        raise _nothing(name, kind, head, bad, table.skip_bad_rows, header)
-    text_column, label_column = table.text_column, table.label_column
+    name, format_ = name_of(source, "input"), format_of(source, table.format)
+    bad = BadRows(name, "row" if format_ == "parquet" else "line")
+    rows = table.rows(source)
+    first = _lookahead(rows)
+    head = _head(name, format_, first, header=not table.no_header)
+    if not head.columns:
+        raise _nothing(head, format_, first, bad, table, kind.wanted)
     if like is not None:
-        text_column = text_column or (like.text_column if like.text_column in seen else None)
-        label_column = label_column or (like.label_column if like.label_column in seen else None)
-    hint = hint_of(kind, seen, header=header)
-    columns = _Columns.find(name, seen, text_column, label_column, group_column, slice_columns, hint)
+        table = _with_columns(table, like, head.columns)
+    columns = _Columns.find(head, table, kind, pairs, group_column, slice_columns)
     examples: list[Example] = []
-    spelt: dict[str, dict[str, None]] = {}  # label → its spellings in their order
-    for row in chain(head, rows):
+    for row in chain(first, rows):
         one = columns.example(row) if isinstance(row, Row) else row
         if isinstance(one, BadRow):
             bad.add(one)
         else:
             examples.append(one)
-            if isinstance(row, Row) and isinstance(label := row.values[columns.label], str):
-                spelt.setdefault(one.label, {})[label.strip()] = None
     if bad and (not table.skip_bad_rows or not examples):
         raise bad.error(skipped=table.skip_bad_rows)
+    dataset = Dataset(name, tuple(examples), columns.text, columns.target, columns.pair, dict(bad.counts))
     if trainable:
-        _check_labels(examples, columns)
-    return Dataset(name, tuple(examples), columns.text, columns.label, dict(bad.counts), _spellings(spelt))
+        columns.target.check(dataset.targets)
+    return dataset
 
 
-def _spellings(spelt: Mapping[str, Mapping[str, None]]) -> tuple[str, ...]:
-    sentences: list[str] = []
-    for label, spellings in spelt.items():
-        ways = list(dict.fromkeys([*spellings, label]))  # the label's own may occur nowhere
-        if len(ways) > 1:
-            shown = told_apart(ways)[: len(spellings)]
-            sentences.append(f"{label!r} is spelt {' and '.join(shown)}")
-    return tuple(sentences)
-
-
-def check_head(source: Location, table: LabelledTableSettings) -> None:
+def check_head(source: Location, table: LabelledTableSettings, kind: TargetKind = ANY_LABELS) -> None:
     """Read the first rows of a file alone: can it be read, and has it these columns? Pipes are not touched.
 
     Which of several columns it may be, another table can tell.
@@ -125,13 +132,24 @@ def check_head(source: Location, table: LabelledTableSettings) -> None:
     """
     if source == STANDARD or (Path(source).exists() and not Path(source).is_file()):
         return
-    head = _lookahead(table.rows(source))
-    seen = tuple(dict.fromkeys(column for row in head if isinstance(row, Row) for column in row.values))
-    name = name_of(source, "input")
-    hint = hint_of(format_of(source, table.format), seen, header=not table.no_header)
-    for what, names, given in (("text", TEXT_NAMES, table.text_column), ("label", LABEL_NAMES, table.label_column)):
-        if seen and (given is not None or len(candidates(seen, names)) < 2):
-            find_column(name, seen, given, names, what, hint)
+    first = _lookahead(table.rows(source))
+    format_ = format_of(source, table.format)
+    head = _head(name_of(source, "input"), format_, first, header=not table.no_header)
+    if head.columns:
+        with suppress(ColumnInDoubt):
+            table.found_text_column(head.source, head.columns, head.hint)
+        with suppress(ColumnInDoubt):
+            kind.find(head, table)
+
+
+def _with_columns(table: LabelledTableSettings, like: Dataset, columns: Sequence[str]) -> LabelledTableSettings:
+    """The settings with the columns of another table, where they name none and this table has them."""
+    taken: dict[str, object] = {}
+    for name, column in like.settings.items():
+        wanted = (column,) if isinstance(column, str) else column
+        if wanted and not getattr(table, name) and set(wanted) <= set(columns):
+            taken[name] = column
+    return table.model_copy(update=taken)
 
 
 def _lookahead(rows: Iterator[Row | BadRow]) -> list[Row | BadRow]:
@@ -145,40 +163,48 @@ def _lookahead(rows: Iterator[Row | BadRow]) -> list[Row | BadRow]:
     return head
 
 
-def _nothing(name: str, kind: str, head: Sequence[Row | BadRow], bad: BadRows, skip: bool, header: bool) -> DataError:
-    for row in head:
+def _head(name: str, format_: str, first: Sequence[Row | BadRow], *, header: bool) -> Head:
+    rows = [row for row in first if isinstance(row, Row)]
+    columns = tuple(dict.fromkeys(column for row in rows for column in row.values))
+    return Head(name, columns, rows, hint_of(format_, columns, header=header))
+
+
+def _nothing(
+    head: Head, format_: str, first: Sequence[Row | BadRow], bad: BadRows, table: LabelledTableSettings, wanted: str
+) -> DataError:
+    for row in first:
         if isinstance(row, BadRow):
             bad.add(row)
     if bad:
-        return bad.error(skipped=skip)
-    what = "a header line but no rows" if kind in ("csv", "tsv") else "no rows"
-    hint = hint_of(kind, (), header=header)
-    return DataError(f"{name} has {what}: give rows with a text and a label{hint}")
+        return bad.error(skipped=table.skip_bad_rows)
+    what = "a header line but no rows" if format_ in ("csv", "tsv") else "no rows"
+    return DataError(f"{head.source} has {what}: give {wanted}{head.hint}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    source: str
     text: str
-    label: str
+    pair: str | None
+    target: TargetColumns
     group: str | None
     slices: tuple[str, ...]
 
     @classmethod
     def find(
         cls,
-        source: str,
-        columns: Sequence[str],
-        text: str | None,
-        label: str | None,
+        head: Head,
+        table: LabelledTableSettings,
+        kind: TargetKind,
+        pairs: bool,
         group: str | None,
         slices: Sequence[str],
-        hint: str,
     ) -> _Columns:
+        source, columns, second = head.source, head.columns, table.text_pair_column
+        pairs = pairs or second is not None
         return cls(
-            source,
-            find_column(source, columns, text, TEXT_NAMES, "text", hint),
-            find_column(source, columns, label, LABEL_NAMES, "label", hint),
+            table.found_text_column(source, columns, head.hint),
+            find_column(source, columns, second, PAIR_NAMES, "text-pair", head.hint) if pairs else None,
+            kind.find(head, table),
             None if group is None else check_column(source, columns, group, "--group-column"),
             tuple(check_column(source, columns, one, "--slice-columns") for one in slices),
         )
@@ -186,39 +212,15 @@ class _Columns:
     def example(self, row: Row) -> Example | BadRow:
         """The row as an example, or what it lacks."""
         values = row.values
-        if fault := text_fault(row, self.text):
-            return fault
-        if self.label not in values:
-            return BadRow(row.line, f"no column {self.label!r}")
-        label = _name(row, self.label)
-        group = None if self.group is None else _name(row, self.group)
-        if label is None:
-            return BadRow(row.line, f"null label in column {self.label!r}")
-        if isinstance(label, BadRow):
-            return label
+        for column in (self.text, self.pair):
+            if column is not None and (fault := text_fault(row, column)):
+                return fault
+        target = self.target.target(row)
+        if isinstance(target, BadRow):
+            return target
+        group = None if self.group is None else name_in(row, self.group)
         if isinstance(group, BadRow):
             return group
-        return Example(
-            row.line, str(values[self.text]), label, group, {one: field_of(values, one) for one in self.slices}
-        )
-
-
-def _name(row: Row, column: str) -> str | BadRow | None:
-    try:
-        return name_of_value(row.values.get(column))
-    except TypeError as error:
-        reason = f"neither a string, an integer nor a boolean in column {column!r}"
-        return BadRow(row.line, reason, str(error))
-
-
-def _check_labels(examples: Sequence[Example], columns: _Columns) -> None:
-    """Refuse a table of which nothing can be learned, or nothing be held out: a column of ids has a label a row."""
-    counts = Counter(one.label for one in examples)
-    [(commonest, most)] = counts.most_common(1)
-    if len(counts) > 1 and most > 1:
-        return
-    which = f"only the label {commonest!r}" if most > 1 else "no label with two examples"
-    raise DataError(
-        f"{columns.source} has {which} in column {columns.label!r}: "
-        "give examples of at least two labels, or name another --label-column"
-    )
+        fields = {one: field_of(values, one) for one in self.slices}
+        second = None if self.pair is None else str(values[self.pair])
+        return Example(row.line, str(values[self.text]), target, group, fields, second)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from bertline.data.examples import Example
 from bertline.data.names import canonical
+from bertline.data.targets import Target, names_of
 from bertline.errors import DataError
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -25,9 +25,9 @@ class Labels:
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, examples: Iterable[Example]) -> Labels:
+    def of(cls, targets: Iterable[Target]) -> Labels:
         """The labels that occur: in numerical order when all are integers, else in alphabetical order."""
-        return cls(ordered({example.label for example in examples}))
+        return cls(ordered({name for target in targets for name in names_of(target)}))
 
     def index(self, name: str) -> int:
         """The place of a label.

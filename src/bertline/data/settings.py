@@ -1,10 +1,11 @@
 """How a table is read: the settings that every command over tables shares, each with its one description."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bertline.data.columns import TEXT_NAMES, find_column
 from bertline.data.formats import Format, Location, format_beside
 from bertline.data.rows import BadRow, Row
 
@@ -15,6 +16,7 @@ class TableSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     text_column: str | None = Field(None, description="column of the text; found by name when not given")
+    text_pair_column: str | None = Field(None, description="column of the second text, where the rows are pairs")
     format: Format | None = Field(
         None, description="format of DATA and of tables whose suffix gives none; by default the suffix decides"
     )
@@ -39,11 +41,26 @@ class TableSettings(BaseModel):
         """The settings of a table beside DATA: its suffix says its format, and ``format`` only if it has none."""
         return self.model_copy(update={"format": format_beside(source, self.format)})
 
+    def found_text_column(self, source: str, columns: Sequence[str], hint: str = "") -> str:
+        """The column of the text, as the settings name it or by its usual names.
+
+        Raises:
+            DataError: it is missing or in doubt.
+        """
+        return find_column(source, columns, self.text_column, TEXT_NAMES, "text", hint)
+
 
 class LabelledTableSettings(TableSettings):
-    """A table with a column of text and one of labels."""
+    """A table with a column of text, and of what is to be learned."""
 
-    label_column: str | None = Field(None, description="column of the label; found by name when not given")
+    label_column: str | None = Field(None, description="column of the label or number; found by name when not given")
+    label_columns: tuple[str, ...] = Field(
+        (), description="columns of 0 and 1, one for each label, where a text may have several labels"
+    )
+    label_separator: str | None = Field(
+        None, min_length=1, description="what separates the labels of a text in the column of the label"
+    )
+    entities_column: str | None = Field(None, description="column of the entities; found by name when not given")
 
 
 AS_FOUND = LabelledTableSettings()  # every setting has its default

@@ -10,6 +10,7 @@ from bertline.data.examples import Dataset, read_examples
 from bertline.data.formats import Location
 from bertline.data.rows import rows_left_out
 from bertline.data.settings import EvaluateSettings
+from bertline.data.target_kinds import OneLabel
 from bertline.errors import DataError
 from bertline.evaluation.wording import collapse, rows_of
 from bertline.inference import TextClassifier
@@ -46,13 +47,13 @@ def evaluate_table(
     Raises:
         DataError: the table cannot be read, or no row has a label that the predictor knows.
     """
-    dataset = read_examples(data, settings, slice_columns=settings.slice_columns, trainable=False)
+    dataset = read_examples(data, settings, slice_columns=settings.slice_columns, trainable=False, kind=OneLabel())
     evaluation = _measure(bundle, predictor, dataset)
     return TableEvaluation(evaluation, dataset.source, tuple(_notes(bundle, dataset, evaluation)))
 
 
 def _notes(bundle: Path, dataset: Dataset, evaluation: Evaluation) -> Iterator[str]:
-    for sentence in dataset.spellings:
+    for sentence in dataset.columns.spellings:
         yield f"the label {sentence}, and the spellings count as one label"
     if (skipped := rows_left_out(dataset.skipped)) is not None:
         yield skipped
@@ -67,10 +68,10 @@ def _notes(bundle: Path, dataset: Dataset, evaluation: Evaluation) -> Iterator[s
 
 def _measure(bundle: Path, predictor: TextClassifier, dataset: Dataset) -> Evaluation:
     examples, labels = dataset.examples, predictor.labels
-    truth = read_truth([one.label for one in examples], labels)
+    truth = read_truth([str(one.target) for one in examples], labels)
     if (truth.rows >= len(labels)).all():
         raise DataError(
-            f"{dataset.source} line {examples[0].line} has the label {examples[0].label!r}, and no row has one that "
+            f"{dataset.source} line {examples[0].line} has the label {examples[0].target!r}, and no row has one that "
             f"{bundle} knows ({', '.join(labels)}): give a table with its labels, or name another --label-column"
         )
     texts = [one.text for one in examples]

@@ -13,6 +13,7 @@ from bertline.data.fingerprint import Fingerprint, fingerprint
 from bertline.data.labels import Labels
 from bertline.data.names import canonical
 from bertline.data.split import stratified_split
+from bertline.data.target_kinds import OneLabel
 from bertline.errors import DataError
 from bertline.tasks.classify.truth import SHOWN, counted, read_truth
 from bertline.text import Reader, Tokenizer, Truncation
@@ -49,7 +50,7 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
     if settings.eval_data is not None:  # before all of DATA is read
         check_head(str(settings.eval_data), settings.beside(settings.eval_data))
     dataset = _read(source, settings)
-    labels = Labels.of(dataset.examples)
+    labels = Labels.of(dataset.targets)
     facts = _reading_facts(dataset)
     train, validation, test = _split(dataset, labels, settings)
     removed: dict[str, str] = {}
@@ -75,7 +76,7 @@ def tokenise(examples: Sequence[Example], tokenizer: Tokenizer, labels: Labels, 
     """Rows of one split as the training loop takes them."""
     reader = Reader(tokenizer, Truncation(settings.max_tokens, settings.truncation))
     readings = reader.read([one.text for one in examples])
-    truth = read_truth([one.label for one in examples], labels.names)
+    truth = read_truth([str(one.target) for one in examples], labels.names)
     return Rows(readings, truth.rows.tolist(), [one.line for one in examples], tokenizer.pad_id)
 
 
@@ -97,6 +98,7 @@ def _read(source: str | Path, settings: TrainSettings, like: Dataset | None = No
     return read_examples(
         str(source),
         settings,
+        kind=OneLabel(),
         group_column=settings.group_column,
         slice_columns=settings.slice_columns,
         trainable=like is None,
@@ -110,7 +112,7 @@ def _split(
     examples = dataset.examples
     given = settings.eval_data is not None
     split = stratified_split(
-        [one.label for one in examples],
+        [str(one.target) for one in examples],
         groups=[one.group or "" for one in examples] if settings.group_column else None,
         validation_ratio=settings.validation_ratio,
         test_ratio=0.0 if given else settings.test_ratio,
@@ -124,9 +126,9 @@ def _split(
 
 def _read_evaluation(path: Path, dataset: Dataset, labels: Labels, settings: TrainSettings) -> tuple[Example, ...]:
     evaluation = _read(path, settings.beside(path), like=dataset).examples
-    if not any(one.label in labels for one in evaluation):
+    if not any(str(one.target) in labels for one in evaluation):
         raise DataError(
-            f"{path} line {evaluation[0].line} has the label {evaluation[0].label!r}, and no row has one of the "
+            f"{path} line {evaluation[0].line} has the label {evaluation[0].target!r}, and no row has one of the "
             "training rows: correct the labels, or name another --label-column"
         )
     return evaluation
@@ -143,13 +145,13 @@ def _without_duplicates(
 
 
 def _reading_facts(dataset: Dataset) -> list[tuple[str, str]]:
-    counts = Counter(one.label for one in dataset.examples)
+    counts = Counter(str(one.target) for one in dataset.examples)
     shares = ", ".join(f"{name} {count:,}" for name, count in counts.most_common(8))
     more = f" and {len(counts) - 8} more labels" if len(counts) > 8 else ""
-    columns = f"text from column {dataset.text_column!r}, label from {dataset.label_column!r}"
+    columns = f"text from column {dataset.text_column!r}, label from {dataset.settings['label_column']!r}"
     facts = [("Data", f"{len(dataset.examples):,} rows of {dataset.source}; {columns}"), ("Labels", shares + more)]
-    if dataset.spellings:
-        facts.append(("Spellings that count as one label", "; ".join(dataset.spellings)))
+    if dataset.columns.spellings:
+        facts.append(("Spellings that count as one label", "; ".join(dataset.columns.spellings)))
     if dataset.skipped:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dataset.skipped.items())
         facts.append(("Skipped rows", reasons))
@@ -158,14 +160,14 @@ def _reading_facts(dataset: Dataset) -> list[tuple[str, str]]:
 
 def _label_facts(dataset: Dataset, labels: Labels, test: Sequence[Example]) -> list[tuple[str, str]]:
     """Labels that are rare, that no test row has, or that only test rows have."""
-    counts, facts = Counter(one.label for one in dataset.examples), []
-    single = [f"{one.label} (line {one.line})" for one in dataset.examples if counts[one.label] == 1]
+    counts, facts = Counter(str(one.target) for one in dataset.examples), []
+    single = [f"{one.target} (line {one.line})" for one in dataset.examples if counts[str(one.target)] == 1]
     if single:
         facts.append(("Labels with a single row, used for training", _some(single)))
-    tested = {canonical(one.label) for one in test}
+    tested = {canonical(str(one.target)) for one in test}
     if absent := [name for name in labels.names if canonical(name) not in tested]:
         facts.append(("Labels that cannot be evaluated because no test row has them", _some(absent)))
-    if unknown := [one.label for one in test if one.label not in labels]:
+    if unknown := [str(one.target) for one in test if str(one.target) not in labels]:
         facts.append(("Test rows counted as wrong because no training row has their label", counted(unknown)))
     return facts
 

@@ -73,7 +73,7 @@ def measure(
 ) -> Measured:
     """Evaluate the test rows' ``logits``, and the baselines on the same rows; validation rows give the temperature."""
     labels = prepared.labels.names
-    truth = {name: read_truth([one.label for one in some], labels) for name, some in prepared.splits.items()}
+    truth = {name: read_truth([str(one.target) for one in some], labels) for name, some in prepared.splits.items()}
     texts = {name: [one.text for one in some] for name, some in prepared.splits.items()}
     evaluation = evaluate(
         truth=truth["test"].rows,
@@ -131,11 +131,11 @@ def _keep_rows(staging: Path, made: Made) -> None:
     texts = tuple(validation[i].text for i in chosen)
     Probes(texts, {FULL: made.measured.validation_logits[chosen]}).write(staging)
     write_token_counts(staging, (one.piece.ids for one in made.train.readings))
-    known = tuple(one for one in made.prepared.test if one.label in labels)  # no other can be told by an index
+    known = tuple(one for one in made.prepared.test if str(one.target) in labels)  # no other can be told by an index
     splits: dict[Split, tuple[Example, ...]] = {"validation": validation, "test": known}
     for split, rows in splits.items() if most else ():
         kept = [rows[i * len(rows) // min(most, len(rows))] for i in range(min(most, len(rows)))]
-        truth = tuple(labels.index(one.label) for one in kept)
+        truth = tuple(labels.index(str(one.target)) for one in kept)
         write_reference(staging, split, ReferenceRows(tuple(one.text for one in kept), truth), labels.names)
 
 

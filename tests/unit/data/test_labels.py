@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertline.data.examples import Example
 from bertline.data.labels import Labels, ordered
 from bertline.errors import DataError
 
 
-def test_the_labels_of_examples_are_each_once_and_in_order() -> None:
-    labels = Labels.of(Example(i, "text", name) for i, name in enumerate(["pos", "neg", "pos", "mixed"]))
+def test_the_labels_of_targets_are_each_once_and_in_order() -> None:
+    labels = Labels.of(["pos", "neg", ("pos", "mixed")])
     assert labels.names == ("mixed", "neg", "pos")
     assert len(labels) == 3
     assert [labels.index(name) for name in labels.names] == [0, 1, 2]

@@ -74,10 +74,10 @@ def test_one_label_in_every_spelling_is_one_class_and_that_is_said(tmp_path: Pat
     """T15: four spellings were four classes."""
     table = _table(tmp_path / "t.jsonl", NFC, *SPELLINGS.values(), "gut", "gut")
     dataset = read_examples(table, group_column="who", slice_columns=["who"])
-    assert Labels.of(dataset.examples).names == (NFC, "gut")
+    assert Labels.of(dataset.targets).names == (NFC, "gut")
     assert {one.group for one in dataset.examples} == {NFC, "gut"}
     assert {one.fields["who"] for one in dataset.examples} == {NFC, "gut"}
-    [sentence] = dataset.spellings
+    [sentence] = dataset.columns.spellings
     assert sentence.startswith(
         "'Qualität' is spelt 'Qualit<U+00E4>t' and 'Qualit<U+0061 U+0308>t' and 'Qualität<U+200B>'"
     )
@@ -86,7 +86,7 @@ def test_one_label_in_every_spelling_is_one_class_and_that_is_said(tmp_path: Pat
 def test_a_label_that_nobody_spells_so_is_told_too(tmp_path: Path) -> None:
     """T15: the bundle will have another name for it than the table."""
     table = _table(tmp_path / "t.jsonl", "pos\u200b", "pos\u200b", "neg", " neg ")
-    assert read_examples(table).spellings == ("'pos' is spelt 'pos<U+200B>'",)
+    assert read_examples(table).columns.spellings == ("'pos' is spelt 'pos<U+200B>'",)
 
 
 def test_labels_are_known_in_every_spelling_those_of_an_old_bundle_too() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -147,3 +147,33 @@ def test_too_few_rows_or_groups() -> None:
     assert "18 rows in 2 groups are too few for a " in str(error.value)
     with pytest.raises(DataError, match="0 rows are too few for a train part of 80%"):
         stratified_split([], validation_ratio=0.1, test_ratio=0.1, seed=0)
+
+
+def test_rows_with_several_labels_have_each_label_in_about_its_share() -> None:
+    rng = np.random.default_rng(0)
+    rates = {"common": 0.5, "rare": 0.03, "other": 0.2}
+    rows = [tuple(name for name, rate in rates.items() if rng.random() < rate) for _ in range(1_000)]
+    split = stratified_split(rows, validation_ratio=0.1, test_ratio=0.2, seed=1)
+    parts = (split.train, split.validation, split.test)
+    assert sorted(chain(*parts)) == list(range(1_000))
+    for name in rates:
+        total = sum(name in one for one in rows)
+        shares = [sum(name in rows[i] for i in part) / total for part in parts]
+        assert shares == pytest.approx([0.7, 0.1, 0.2], abs=0.03)
+    assert [len(part) for part in parts] == pytest.approx([700, 100, 200], abs=8)
+    assert split == stratified_split(rows, validation_ratio=0.1, test_ratio=0.2, seed=1)
+
+
+def test_a_label_that_one_row_has_is_trained_on() -> None:
+    rows = [("a",), ("a", "b"), *[("a",)] * 20, ("a", "c")]
+    for seed in range(10):
+        split = stratified_split(rows, validation_ratio=0.3, test_ratio=0.3, seed=seed)
+        assert {name for i in split.train for name in rows[i]} == {"a", "b", "c"}
+
+
+def test_groups_of_rows_with_several_labels_stay_together() -> None:
+    rows = [("a", "b") if i % 3 else ("a",) for i in range(90)]
+    groups = [str(i // 3) for i in range(90)]
+    split = stratified_split(rows, groups=groups, validation_ratio=0.2, test_ratio=0.2, seed=0)
+    assert not {groups[i] for i in split.train} & {groups[i] for i in (*split.validation, *split.test)}
+    assert len(split.test) == pytest.approx(18, abs=3)

@@ -9,6 +9,7 @@ from bertline.bundle.reference import ReferenceRows, read_reference
 from bertline.data.examples import Example, read_examples
 from bertline.data.labels import Labels
 from bertline.data.split import stratified_split
+from bertline.data.target_kinds import OneLabel
 from bertline.errors import DataError, UsageError
 from bertline.tasks.classify.truth import counted
 from bertline.training.distillation.settings import DistillSettings
@@ -55,19 +56,21 @@ def read_held_out(bundle: Bundle, settings: DistillSettings) -> HeldOut:
 
 def _halves(bundle: Bundle, settings: DistillSettings) -> HeldOut:
     source = str(settings.eval_data)
-    dataset = read_examples(source, settings.beside(source), trainable=False)
+    dataset = read_examples(source, settings.beside(source), kind=OneLabel(), trainable=False)
     place = Labels(tuple(bundle.manifest.labels)).places
-    examples = [one for one in dataset.examples if one.label in place]
+    examples = [one for one in dataset.examples if str(one.target) in place]
     if not examples:
         raise DataError(
             f"{dataset.source} has no label that {bundle.path} knows: its labels are "
             f"{', '.join(bundle.manifest.labels)}; correct the labels, or name another --label-column"
         )
-    unknown = counted([one.label for one in dataset.examples if one.label not in place])
-    split = stratified_split([one.label for one in examples], validation_ratio=0.5, test_ratio=0.0, seed=settings.seed)
+    unknown = counted([str(one.target) for one in dataset.examples if str(one.target) not in place])
+    split = stratified_split(
+        [str(one.target) for one in examples], validation_ratio=0.5, test_ratio=0.0, seed=settings.seed
+    )
 
     def rows(indices: tuple[int, ...]) -> ReferenceRows:
         some: list[Example] = [examples[i] for i in indices]
-        return ReferenceRows(tuple(one.text for one in some), tuple(place[one.label] for one in some))
+        return ReferenceRows(tuple(one.text for one in some), tuple(place[str(one.target)] for one in some))
 
     return HeldOut(rows(split.validation), rows(split.train), f"half of {dataset.source}", unknown)

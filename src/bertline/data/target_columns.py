@@ -1,0 +1,279 @@
+"""The columns of a table that hold the targets, and what makes a row unusable."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from bertline.data.columns import name_of_value
+from bertline.data.entities import Entity, row_entities
+from bertline.data.json_text import JsonFault, parse
+from bertline.data.names import told_apart
+from bertline.data.rows import UNREADABLE, BadRow, Row, UnreadableValue, fault_of
+from bertline.data.targets import Target, names_of
+from bertline.errors import DataError
+
+_ON, _OFF = ("1", "true"), ("0", "false")
+
+
+class TargetColumns(Protocol):
+    """The columns of one table that hold the targets."""
+
+    @property
+    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The columns as the settings of a table name them."""
+        ...
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Labels that rows spell in several ways and that count as one, each as a sentence."""
+        ...
+
+    def target(self, row: Row) -> Target | BadRow:
+        """The target of a row, or why it has none."""
+        ...
+
+    def check(self, targets: Sequence[Target]) -> None:
+        """Refuse targets that nothing can be learned from.
+
+        Raises:
+            DataError: they are all alike, say.
+        """
+        ...
+
+
+@dataclass
+class _Spellings:
+    """How rows spell each label."""
+
+    of: dict[str, dict[str, None]] = field(default_factory=dict)
+
+    def add(self, label: str, value: object) -> None:
+        if isinstance(value, str):
+            self.of.setdefault(label, {})[value.strip()] = None
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        out: list[str] = []
+        for label, spellings in self.of.items():
+            ways = list(dict.fromkeys([*spellings, label]))  # the label's own may occur nowhere
+            if len(ways) > 1:
+                out.append(f"{label!r} is spelt {' and '.join(told_apart(ways)[: len(spellings)])}")
+        return tuple(out)
+
+
+class LabelColumn:
+    """One label per text, in one column."""
+
+    def __init__(self, source: str, column: str) -> None:
+        self.source, self.column, self._spelt = source, column, _Spellings()
+
+    @property
+    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The column."""
+        return {"label_column": self.column}
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Of the labels."""
+        return self._spelt.sentences
+
+    def target(self, row: Row) -> str | BadRow:
+        """The label."""
+        if self.column not in row.values:
+            return BadRow(row.line, f"no column {self.column!r}")
+        label = name_in(row, self.column)
+        if label is None:
+            return BadRow(row.line, f"null label in column {self.column!r}")
+        if isinstance(label, str):
+            self._spelt.add(label, row.values[self.column])
+        return label
+
+    def check(self, targets: Sequence[Target]) -> None:
+        """Refuse a table with one label, or with a label a row, as a column of ids has."""
+        counts = Counter(targets)
+        [(commonest, most)] = counts.most_common(1)
+        if len(counts) > 1 and most > 1:
+            return
+        which = f"only the label {commonest!r}" if most > 1 else "no label with two examples"
+        raise DataError(
+            f"{self.source} has {which} in column {self.column!r}: "
+            "give examples of at least two labels, or name another --label-column"
+        )
+
+
+class LabelsColumn:
+    """Several labels per text, in one column: a list, or a string with a separator."""
+
+    def __init__(self, source: str, column: str, separator: str | None) -> None:
+        self.source, self.column, self.separator, self._spelt = source, column, separator, _Spellings()
+
+    @property
+    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The column."""
+        return {"label_column": self.column}
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Of the labels."""
+        return self._spelt.sentences
+
+    def target(self, row: Row) -> tuple[str, ...] | BadRow:
+        """The labels, sorted; a null or an empty cell means that there are none."""
+        if self.column not in row.values:
+            return BadRow(row.line, f"no column {self.column!r}")
+        value = row.values[self.column]
+        if isinstance(value, UnreadableValue):
+            return BadRow(row.line, f"{UNREADABLE} in column {self.column!r}", value.detail)
+        listed = self._listed(value)
+        if listed is None:
+            reason = f"no list of labels in column {self.column!r}; if a separator is between them, --label-separator"
+            return BadRow(row.line, reason, fault_of(value))
+        labels: set[str] = set()
+        for one in listed:
+            try:
+                label = name_of_value(one)
+            except TypeError as error:
+                return BadRow(row.line, f"a label that is no name in column {self.column!r}", str(error))
+            if label is not None:
+                labels.add(label)
+                self._spelt.add(label, one)
+        return tuple(sorted(labels))
+
+    def _listed(self, value: object) -> Sequence[object] | None:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return ()
+        if isinstance(value, str):
+            if self.separator is not None:
+                return value.split(self.separator)
+            if not value.strip():
+                return ()
+            try:
+                value = parse(value)
+            except JsonFault:
+                return None
+        return value if isinstance(value, list | tuple) else None
+
+    def check(self, targets: Sequence[Target]) -> None:
+        """Refuse a table in which no label occurs twice."""
+        _check_several(self.source, f"in column {self.column!r}", targets)
+
+
+class FlagColumns:
+    """Several labels per text, a column of 0 and 1 for each."""
+
+    spellings = ()
+
+    def __init__(self, source: str, columns: Mapping[str, str]) -> None:
+        self.source, self.columns = source, columns  # label → column
+
+    @property
+    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The columns."""
+        return {"label_columns": tuple(self.columns.values())}
+
+    def target(self, row: Row) -> tuple[str, ...] | BadRow:
+        """The labels whose column has a 1."""
+        labels = []
+        for label, column in self.columns.items():
+            if column not in row.values:
+                return BadRow(row.line, f"no column {column!r}")
+            flag = name_in(row, column)
+            if not isinstance(flag, str) or flag.casefold() not in (*_ON, *_OFF):
+                shown = flag.detail if isinstance(flag, BadRow) else f"it is {'null' if flag is None else repr(flag)}"
+                return BadRow(row.line, f"neither 0 nor 1 in column {column!r}", shown)
+            if flag.casefold() in _ON:
+                labels.append(label)
+        return tuple(sorted(labels))
+
+    def check(self, targets: Sequence[Target]) -> None:
+        """Refuse a table in which no label occurs twice."""
+        _check_several(self.source, f"in the columns {', '.join(map(repr, self.columns.values()))}", targets)
+
+
+class NumberColumn:
+    """A number per text."""
+
+    spellings = ()
+
+    def __init__(self, source: str, column: str) -> None:
+        self.source, self.column = source, column
+
+    @property
+    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The column."""
+        return {"label_column": self.column}
+
+    def target(self, row: Row) -> float | BadRow:
+        """The number."""
+        if self.column not in row.values:
+            return BadRow(row.line, f"no column {self.column!r}")
+        value = row.values[self.column]
+        if isinstance(value, UnreadableValue):
+            return BadRow(row.line, f"{UNREADABLE} in column {self.column!r}", value.detail)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return BadRow(row.line, f"null in column {self.column!r}")
+        try:
+            number = float(value) if isinstance(value, str | int | float | Decimal) else math.nan
+        except ValueError:
+            number = math.nan
+        if isinstance(value, bool) or not math.isfinite(number):
+            shown = f"it is {value!r}" if isinstance(value, str) else fault_of(value)
+            return BadRow(row.line, f"no finite number in column {self.column!r}", shown)
+        return number
+
+    def check(self, targets: Sequence[Target]) -> None:
+        """Refuse a table with one number only."""
+        if len({*targets}) < 2:
+            raise DataError(
+                f"{self.source} has only the number {targets[0]} in column {self.column!r}: "
+                "give examples with different numbers, or name another --label-column"
+            )
+
+
+class EntitiesColumn:
+    """Entities of a text, in one column (``data.entities``)."""
+
+    spellings = ()
+
+    def __init__(self, source: str, column: str, text_column: str) -> None:
+        self.source, self.column, self.text_column = source, column, text_column
+
+    @property
+    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The column."""
+        return {"entities_column": self.column}
+
+    def target(self, row: Row) -> tuple[Entity, ...] | BadRow:
+        """The entities in their order in the text."""
+        return row_entities(row, self.column, str(row.values[self.text_column]))
+
+    def check(self, targets: Sequence[Target]) -> None:
+        """Refuse a table without entities."""
+        if not any(targets):
+            raise DataError(
+                f"{self.source} has no entities in column {self.column!r}: give texts of which some have entities"
+            )
+
+
+def name_in(row: Row, column: str) -> str | BadRow | None:
+    """The name in a column of a row, None for a null, or why it is no name."""
+    try:
+        return name_of_value(row.values.get(column))
+    except TypeError as error:
+        reason = f"neither a string, an integer nor a boolean in column {column!r}"
+        return BadRow(row.line, reason, str(error))
+
+
+def _check_several(source: str, where: str, targets: Sequence[Target]) -> None:
+    counts = Counter(name for one in targets for name in names_of(one))
+    if max(counts.values(), default=0) > 1:
+        return
+    raise DataError(
+        f"{source} has no label with two examples {where}: give texts of which some share a label, or correct "
+        "--label-columns, --label-column or --label-separator"
+    )

@@ -1,0 +1,133 @@
+"""How tables hold targets of each kind, and how the columns are found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from bertline.data.columns import LABEL_NAMES, candidates, check_column, find_column
+from bertline.data.entities import ENTITY_NAMES
+from bertline.data.names import canonical
+from bertline.data.rows import Row
+from bertline.data.settings import LabelledTableSettings
+from bertline.data.target_columns import (
+    EntitiesColumn,
+    FlagColumns,
+    LabelColumn,
+    LabelsColumn,
+    NumberColumn,
+    TargetColumns,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The beginning of a table: its name, its columns, its first rows, and what may help where a column is missing."""
+
+    source: str
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+    hint: str = ""
+
+
+class TargetKind(Protocol):
+    """One way in which tables hold targets; ``wanted`` says what a table without rows should have."""
+
+    @property
+    def wanted(self) -> str:
+        """Rows of what."""
+        ...
+
+    def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
+        """The columns, as the settings name them or by their usual names.
+
+        Raises:
+            DataError: a column is missing or in doubt.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class OneLabel:
+    """One label per text."""
+
+    wanted: ClassVar[str] = "rows with a text and a label"
+
+    def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
+        """The column that is named, or the only one with a usual name."""
+        return LabelColumn(head.source, label_column(head, table))
+
+
+@dataclass(frozen=True)
+class SeveralLabels:
+    """Several labels per text, as ``--label-columns``, ``--label-separator`` or lists in the column of the label.
+
+    Attributes:
+        labels: of a model. Where a table has a column of each label's name and none of labels, those are read.
+    """
+
+    labels: tuple[str, ...] = ()
+
+    wanted: ClassVar[str] = "rows with a text and its labels"
+
+    def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
+        """The columns."""
+        named = table.label_columns
+        if not named and table.label_column is None and not candidates(head.columns, LABEL_NAMES):
+            by_name = {canonical(one): one for one in head.columns}
+            if self.labels and all(canonical(one) in by_name for one in self.labels):
+                return FlagColumns(head.source, {one: by_name[canonical(one)] for one in self.labels})
+        if named:
+            columns = [check_column(head.source, head.columns, one, "--label-columns") for one in named]
+            return FlagColumns(head.source, {canonical(one): one for one in columns})
+        return LabelsColumn(head.source, label_column(head, table), table.label_separator)
+
+
+@dataclass(frozen=True)
+class AnyLabels:
+    """Several labels per text where the settings say so or the first rows have lists of them, else one."""
+
+    wanted: ClassVar[str] = "rows with a text and a label"
+
+    def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
+        """The columns."""
+        several: TargetKind = SeveralLabels()
+        if table.label_columns or table.label_separator is not None:
+            return several.find(head, table)
+        column = label_column(head, table)
+        values = [one for row in head.rows if (one := row.values.get(column)) is not None]
+        lists = bool(values) and all(isinstance(one, list | tuple) for one in values)
+        return several.find(head, table) if lists else LabelColumn(head.source, column)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A number per text, in the column of the label."""
+
+    wanted: ClassVar[str] = "rows with a text and a number"
+
+    def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
+        """The column."""
+        return NumberColumn(head.source, label_column(head, table))
+
+
+@dataclass(frozen=True)
+class Entities:
+    """Entities of each text."""
+
+    wanted: ClassVar[str] = "texts with their entities"
+
+    def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
+        """The column."""
+        column = find_column(head.source, head.columns, table.entities_column, ENTITY_NAMES, "entities", head.hint)
+        return EntitiesColumn(head.source, column, table.found_text_column(head.source, head.columns, head.hint))
+
+
+def label_column(head: Head, table: LabelledTableSettings) -> str:
+    """The column of the label.
+
+    Raises:
+        DataError: it is missing or in doubt.
+    """
+    return find_column(head.source, head.columns, table.label_column, LABEL_NAMES, "label", head.hint)

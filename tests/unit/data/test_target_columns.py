@@ -1,0 +1,111 @@
+"""Targets of every kind, from the columns that a table has, and the faults of rows that have none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bertline.data.examples import Dataset, read_examples
+from bertline.data.settings import LabelledTableSettings
+from bertline.data.target_kinds import Numbers, OneLabel, SeveralLabels, TargetKind
+from bertline.errors import DataError
+
+
+def table(path: Path, content: str | list[dict[str, Any]]) -> Path:
+    text = content if isinstance(content, str) else "".join(json.dumps(row) + "\n" for row in content)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def read(path: Path, kind: TargetKind | None = None, *, trainable: bool = True, **settings: Any) -> Dataset:
+    more = {} if kind is None else {"kind": kind}
+    return read_examples(path, LabelledTableSettings(**settings), trainable=trainable, **more)
+
+
+def test_lists_are_several_labels_unless_one_label_is_asked_for(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": ["x", " y", "x"]}, {"text": "b", "label": []}, {"text": "c", "label": ["y", 3]}]
+    path = table(tmp_path / "t.jsonl", rows)
+    assert read(path).targets == [("x", "y"), (), ("3", "y")]
+    with pytest.raises(DataError, match="neither a string, an integer nor a boolean in column 'label'"):
+        read(path, OneLabel())
+
+
+def test_a_list_among_labels_is_a_bad_row(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.jsonl", [{"text": "a", "label": "x"}, {"text": "b", "label": ["x"]}])
+    with pytest.raises(DataError, match=r"line 2: neither a string.* \(it is of type list\)"):
+        read(path)
+
+
+def test_a_separator(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "text,label\na,x; y\nb,\nc,y;;x;\n")
+    assert read(path, label_separator=";").targets == [("x", "y"), (), ("x", "y")]
+
+
+def test_a_cell_of_csv_may_be_a_json_list_and_anything_else_is_not_taken_for_one_label(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", 'text,label\na,"[""x"", ""y""]"\nb,[]\nc,"[""y""]"\n')
+    assert read(path, SeveralLabels()).targets == [("x", "y"), (), ("y",)]
+    path = table(tmp_path / "u.csv", 'text,label\na,"x,y"\n')
+    with pytest.raises(DataError, match=r"line 2: no list of labels in column 'label'; .* --label-separator"):
+        read(path, SeveralLabels())
+
+
+def test_columns_of_0_and_1(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "comment,toxic,rude,id\na,1,0,7\nb,0,0,8\nc,True,1,9\n")
+    dataset = read(path, label_columns=("toxic", "Rude"))
+    assert dataset.targets == [("toxic",), (), ("rude", "toxic")]
+    assert dataset.settings["label_columns"] == ("toxic", "rude")
+
+
+def test_a_flag_that_is_neither(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "text,toxic\na,1\nb,2\nc,\nd,1\n")
+    with pytest.raises(DataError) as error:
+        read(path, label_columns=("toxic",))
+    assert "line 3: neither 0 nor 1 in column 'toxic' (it is '2'); line 4: " in str(error.value)
+
+
+def test_a_model_finds_the_columns_of_its_labels(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "text,toxic,rude\na,1,0\nb,0,0\n")
+    assert read(path, SeveralLabels(("rude", "toxic")), trainable=False).targets == [("toxic",), ()]
+    with pytest.raises(DataError, match="has no column with a usual name for the label"):
+        read(path, SeveralLabels(("rude", "mean")), trainable=False)
+
+
+def test_no_label_twice_is_nothing_to_learn_from(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.jsonl", [{"text": "a", "label": ["x"]}, {"text": "b", "label": ["y"]}])
+    with pytest.raises(DataError, match="has no label with two examples in column 'label'"):
+        read(path)
+
+
+def test_numbers(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "text,target\na,3\nb,-0.5\nc,1e2\n")
+    assert read(path, Numbers()).targets == [3.0, -0.5, 100.0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "fault"),
+    [
+        ('"1,5"', "no finite number in column 'target' (it is '1,5')"),
+        ("nan", "no finite number in column 'target' (it is 'nan')"),
+        ("", "null in column 'target'"),
+    ],
+)
+def test_a_cell_that_is_no_number(tmp_path: Path, cell: str, fault: str) -> None:
+    path = table(tmp_path / "t.csv", f"text,target\na,3\nb,{cell}\n")
+    with pytest.raises(DataError) as error:
+        read(path, Numbers())
+    assert f"line 3: {fault}" in str(error.value)
+
+
+def test_one_number_only_is_nothing_to_learn_from(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has only the number 3.0 in column 'target'"):
+        read(table(tmp_path / "t.csv", "text,target\na,3\nb,3\n"), Numbers())
+
+
+def test_pairs(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "text,reply,label\na,b,x\nc,,x\nd,e,y\nf,g,y\n")
+    dataset = read(path, text_pair_column="Reply", skip_bad_rows=True)
+    assert [one.input for one in dataset.examples] == [("a", "b"), ("d", "e"), ("f", "g")]
+    assert dataset.skipped == {"empty text in column 'reply'": 1}
