@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import math
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from bertline import tasks
 from bertline.bundle import Manifest
 from bertline.bundle.manifest import parse
+from bertline.data.entities import Entity
 from bertline.encoder.outputs import OUTPUTS
-from bertline.tasks.contract import TaskSpec
+from bertline.encoder.source import find_model
+from bertline.errors import TrainingError
+from bertline.tasks.contract import Comparison, Evaluation, TaskSpec
+from bertline.text import Reader, Reading, Tokenizer, Truncation
 
 FOLDERS = sorted(one.parent.name for one in Path(tasks.__file__).parent.glob("*/__init__.py"))
 # The least that a spec needs.
@@ -72,3 +81,115 @@ def test_what_serves_a_task_imports_no_torch(name: str) -> None:
 def test_a_task_says_what_it_minimises(name: str) -> None:
     assert callable(tasks.task(name).learn.loss)
     assert callable(tasks.task(name).learn.better)
+
+
+def entity(start: int, end: int) -> tuple[Entity, ...]:
+    return (Entity(start, end, "place"),)
+
+
+# Specs with the truth of six texts.
+MEASURED: dict[str, tuple[TaskSpec, Sequence[Any]]] = {
+    "classify, one label": (spec_of("classify"), ["bad", "good", "bad", "good", "good", "odd"]),
+    "classify, several labels": (
+        tasks.read_spec({"task": "classify", "problem": "several", "labels": ["bad", "good"]}),
+        [("bad",), (), ("bad", "good"), ("good",), ("odd",), ("good",)],
+    ),
+    "classify, a number": (
+        tasks.read_spec({"task": "classify", "problem": "number", "labels": ["stars"]}),
+        [1.0, 2.5, 3.0, -4.0, 0.0, 2.0],
+    ),
+    "tag": (spec_of("tag"), [entity(0, 4), (), entity(5, 8), entity(0, 4), (), (Entity(0, 4, "odd"),)]),
+}
+TEXTS = ("York was cold", "so was the sea", "from York to here", "Rome is old", "it rains", "Ada left Rome")
+
+
+def arrays_of(spec: TaskSpec, readings: Sequence[Reading], seed: int = 0) -> list[list[Any]]:
+    rng, by_token = np.random.default_rng(seed), "token" in OUTPUTS[spec.output].axes
+    return [
+        [rng.normal(size=(len(piece.ids), len(spec.labels)) if by_token else len(spec.labels)) for piece in one.pieces]
+        for one in readings
+    ]
+
+
+def read(count: int = len(TEXTS)) -> list[Reading]:
+    tokenizer = Tokenizer.from_directory(find_model("all-MiniLM-L6-v2"))
+    return Reader(tokenizer, Truncation(16), offsets=True).read(TEXTS[:count])
+
+
+def numbers(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [number for one in value for number in numbers(one)]
+    return [value] if isinstance(value, int | float) else []
+
+
+def test_every_task_is_measured() -> None:
+    assert {spec.task for spec, _ in MEASURED.values()} == set(FOLDERS)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+@pytest.mark.parametrize("count", [1, len(TEXTS)])
+def test_a_measurement_keeps_the_contract(name: str, count: int) -> None:
+    spec, truth = MEASURED[name]
+    readings, part = read(count), tasks.task(spec.task).measure
+    arrays = arrays_of(spec, readings)
+    fields = [{"source": "web"}] * count
+    evaluation = part.measure(spec, truth[:count], arrays, readings, fields=fields, seed=3)
+    assert isinstance(evaluation, Evaluation)
+    assert (evaluation.rows, evaluation.seed) == (count, 3)
+    content = evaluation.to_json()
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    assert all(math.isfinite(number) for number in numbers(content))
+    assert content["rows"] == count
+    assert content["metrics"] == evaluation.metrics()
+    assert all(one.low <= one.value <= one.high for _, one in evaluation.headline())
+    assert len({name for name, _ in evaluation.headline()}) == len(evaluation.headline())
+    assert evaluation == part.measure(spec, truth[:count], arrays, readings, fields=fields, seed=3)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_comparison_keeps_the_contract(name: str) -> None:
+    """The score is the first figure of the headline, better when it is higher, and the two may change places."""
+    spec, truth = MEASURED[name]
+    readings, part = read(), tasks.task(spec.task).measure
+    one, other = (arrays_of(spec, readings, seed) for seed in (1, 2))
+    first, second = (part.measure(spec, truth, some, readings).headline()[0] for some in (one, other))
+    compared, swapped = part.compare(spec, truth, one, other, readings), part.compare(spec, truth, other, one, readings)
+    assert isinstance(compared, Comparison)
+    assert (compared.score, compared.value) == (first[0], pytest.approx(first[1].value))
+    assert compared.difference.value == pytest.approx(first[1].value - second[1].value)
+    assert swapped.difference.value == pytest.approx(-compared.difference.value)
+    assert (compared.only_first, compared.only_second) == (swapped.only_second, swapped.only_first)
+    assert compared.agreement == swapped.agreement
+    assert 0 < compared.p_value <= 1
+    assert json.loads(json.dumps(compared.to_json(), allow_nan=False)) == compared.to_json()
+    same = part.compare(spec, truth, one, one, readings)
+    assert (same.verdict, same.difference.value, same.agreement, same.p_value) == (0, 0.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_figures_and_tuning_keep_the_contract(name: str) -> None:
+    spec, truth = MEASURED[name]
+    readings, part = read(), tasks.task(spec.task).measure
+    arrays = arrays_of(spec, readings)
+    figures = part.figures(spec, truth, arrays, readings)
+    assert figures
+    assert all(isinstance(one, float) and math.isfinite(one) for one in figures.values())
+    tuned = part.tune(spec, truth, arrays, readings)
+    assert tasks.read_spec(tuned.model_dump(mode="json")) == tuned
+    assert tuned.labels == spec.labels
+    assert part.tune(spec, [], [], []).temperature == 1.0
+    assert part.measure(tuned, truth, arrays, readings).rows == len(TEXTS)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_no_texts_and_logits_that_are_not_finite_are_refused(name: str) -> None:
+    spec, truth = MEASURED[name]
+    readings, part = read(), tasks.task(spec.task).measure
+    arrays = arrays_of(spec, readings)
+    arrays[2][0][0] = np.nan
+    with pytest.raises(TrainingError, match="the model's logits are not finite on 1 of 6 rows"):
+        part.measure(spec, truth, arrays, readings)
+    with pytest.raises(TrainingError, match="there are no rows to evaluate on"):
+        part.measure(spec, [], [], [])

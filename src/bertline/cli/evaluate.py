@@ -15,7 +15,7 @@ from bertline.data.settings import EvaluateSettings
 from bertline.destination import as_destination_error, check_place, check_room, claim
 
 if TYPE_CHECKING:
-    from bertline.tasks.classify.measure import Evaluation
+    from bertline.tasks.classify.one_label import Evaluation
 
 WHAT = "the report"  # in messages about where it goes
 EPILOG = "Example: bertline evaluate reviews new-reviews.csv --slice-columns country --report new-report"

@@ -16,7 +16,7 @@ from bertline.training.progress import Plan, Step, duration, epoch_line, plan_li
 from bertline.training.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from bertline.tasks.classify.measure import Evaluation
+    from bertline.tasks.classify.one_label import Evaluation
     from bertline.training.distillation.settings import DistillSettings
     from bertline.training.run import Trained
 

@@ -17,7 +17,7 @@ from bertline.errors import UsageError
 from bertline.statistics.intervals import Estimate, wilson
 from bertline.statistics.metrics import Rows, confusion_of
 from bertline.statistics.paired import PairedDifference, compare
-from bertline.tasks.classify.measure import label_scores
+from bertline.tasks.classify.one_label import label_scores
 
 _NO_SKLEARN = "the TF-IDF baseline needs scikit-learn, which is not installed: pip install 'bertline[train]'"
 

@@ -95,13 +95,13 @@ def reliability_diagram(before: Sequence[Bin], after: Sequence[Bin]) -> Markup:
 
 def accuracy_by_length(slices: Sequence[Slice], overall: float) -> Markup:
     """Accuracy with its interval for each range of lengths, against the overall accuracy."""
-    low, high = _padded([end for one in slices for end in (one.accuracy.low, one.accuracy.high)])
+    low, high = _padded([end for one in slices for end in (one.estimate.low, one.estimate.high)])
     plot = Plot(LEFT, 34, WIDTH - 4, 206, (-0.5, len(slices) - 0.5), (low, high))
     values = ticks(low, high)
     marks = [mark for i, one in enumerate(slices) for mark in _length_marks(plot, i, one)]
     return picture(
         "Accuracy by length: "
-        + "; ".join(f"{one.name} {percent(one.accuracy.value)} of {one.rows:,} rows" for one in slices),
+        + "; ".join(f"{one.name} {percent(one.estimate.value)} of {one.rows:,} rows" for one in slices),
         WIDTH,
         HEIGHT,
         plot.grid(values, [percent(value, digits=0) for value in values]),
@@ -197,8 +197,8 @@ def _bin_rows(plot: Plot, before: Sequence[Bin], after: Sequence[Bin], top: Numb
 def _length_marks(plot: Plot, i: int, one: Slice) -> list[Markup]:
     x = plot.x(i)
     return [
-        plot.whisker(x, one.accuracy.low, one.accuracy.high, "whisker"),
-        element("circle", cx=x, cy=plot.y(one.accuracy.value), r=5, class_="first dot"),
+        plot.whisker(x, one.estimate.low, one.estimate.high, "whisker"),
+        element("circle", cx=x, cy=plot.y(one.estimate.value), r=5, class_="first dot"),
         text(one.name.removesuffix(" tokens"), x, plot.bottom + 18, anchor="middle", class_="legend"),
         text(f"{one.rows:,}", x, plot.bottom + 35, anchor="middle", class_="small"),
     ]

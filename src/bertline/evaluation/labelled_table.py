@@ -15,7 +15,7 @@ from bertline.errors import DataError
 from bertline.evaluation.wording import collapse, rows_of
 from bertline.inference import TextClassifier
 from bertline.statistics.figures import percent, percent_range
-from bertline.tasks.classify.measure import Evaluation, evaluate
+from bertline.tasks.classify.one_label import Evaluation, evaluate
 from bertline.tasks.classify.truth import counted, read_truth
 
 

@@ -21,7 +21,7 @@ from bertline.evaluation.wording import (
 )
 from bertline.statistics import figures
 from bertline.statistics.intervals import Estimate, wilson
-from bertline.tasks.classify.measure import Evaluation
+from bertline.tasks.classify.one_label import Evaluation
 from bertline.tasks.history import EpochRecord
 
 _NO_JINJA = "the report needs Jinja, which is not installed: pip install 'bertline[train]'"
@@ -178,5 +178,5 @@ def _calibration_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 def _common_scale(evaluation: Evaluation) -> tuple[float, float]:
     every = [*evaluation.by_length, *(one for rows in evaluation.slices.values() for one in rows)]
-    accuracies: list[Estimate] = [one.accuracy for one in every] or [wilson(0, 0)]
+    accuracies: list[Estimate] = [one.estimate for one in every] or [wilson(0, 0)]
     return min(one.low for one in accuracies), max(one.high for one in accuracies)

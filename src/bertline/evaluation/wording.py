@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bertline.evaluation.baselines import Baseline
 from bertline.statistics.figures import gain, gain_range, p_value, percent, percent_range
-from bertline.tasks.classify.measure import Evaluation
+from bertline.tasks.classify.one_label import Evaluation
 from bertline.tasks.classify.truth import SHOWN
 
 MEANINGS = {

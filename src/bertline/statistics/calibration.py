@@ -4,27 +4,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.optimize import minimize_scalar
 
 from bertline.statistics.activation import softmax
 from bertline.statistics.intervals import Estimate, wilson
-from bertline.statistics.metrics import BINS, Probabilities, Rows, equal_width
+from bertline.statistics.metrics import BINS, Probabilities, Rows, Values, equal_width
 
-__all__ = ["Bin", "fit_temperature", "reliability", "softmax"]
+__all__ = ["Bin", "binned", "fit_temperature", "reliability", "softmax"]
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 
 Logits = Float[np.ndarray[Any, Any], "rows labels"]
+Right = Bool[np.ndarray[Any, Any], " rows"]
 
 
 def fit_temperature(logits: Logits, truth: Rows) -> float:
     """The temperature of least negative log-likelihood on validation data (Guo et al. 2017, section 4.2).
 
-    The likelihood has one minimum in 1/T (it is convex there), hence one in log T, which is searched
-    between log 0.05 and log 20. It has none at all when every row is right, however few rows there are: the
-    best T would be 0. Such data know nothing about mistakes, and T stays 1. So it does where no other T is
-    better.
+    The loss is convex in 1/T, so it has one minimum in log T, which is searched between log 0.05 and log 20.
+    If every row is right, however few there are, the loss falls forever and the best T would be 0. Such data say
+    nothing about mistakes, so T stays 1, as it does where no other T is better.
     """
     if not len(truth) or np.array_equal(logits.argmax(axis=1), truth):
         return 1.0
@@ -37,8 +37,8 @@ def fit_temperature(logits: Logits, truth: Rows) -> float:
         return float((np.log(np.exp(shifted * scale).sum(axis=1)) - of_truth * scale).mean())
 
     bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
+    best = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(best.x)) if best.fun < loss(0.0) else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,12 @@ class Bin:
 def reliability(truth: Rows, probabilities: Probabilities, *, bins: int = BINS) -> tuple[Bin, ...]:
     """The non-empty equal-width bins of the confidence that ``metrics.ece`` is the summary of."""
     confidence = probabilities.max(axis=1).astype(np.float64)
+    return binned(confidence, probabilities.argmax(axis=1) == truth, bins=bins)
+
+
+def binned(confidence: Values, right: Right, *, bins: int = BINS) -> tuple[Bin, ...]:
+    """The non-empty equal-width bins of any answers' confidence, with the share of right answers in each."""
     of_row = equal_width(confidence, bins)
-    right = probabilities.argmax(axis=1) == truth
     rows = np.bincount(of_row, minlength=bins)
     sums = np.bincount(of_row, weights=confidence, minlength=bins)
     hits = np.bincount(of_row, weights=right, minlength=bins)

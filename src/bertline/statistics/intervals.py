@@ -1,9 +1,10 @@
 """What a figure is worth: 95 % intervals for proportions (Wilson) and for everything else (bootstrap).
 
-A bootstrap resample of n rows is a vector of n counts, so a statistic that is made of sums over rows is one
-matrix product for all resamples together; nothing here loops over resamples × rows in Python.
+A bootstrap resample of n rows is a vector of n counts. A statistic of sums over rows is therefore one matrix product
+for all resamples together, and nothing here loops over resamples × rows in Python.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -20,6 +21,7 @@ _CELLS_AT_ONCE = 2_000_000  # resamples × rows in memory: 16 MB of float64
 
 Resampled = Float[np.ndarray[Any, Any], " resamples"]
 Features = Float[np.ndarray[Any, Any], "rows features"]
+Drawn = Float[np.ndarray[Any, Any], "some rows"]
 ResampledSums = Float[np.ndarray[Any, Any], "resamples features"]
 Sums = Float[np.ndarray[Any, Any], " features"]
 
@@ -90,19 +92,21 @@ def calibration_error(bin_sums: Sums, resampled: ResampledSums, rows: int) -> Es
     return Estimate(value, max(0.0, value - float(np.quantile(noise, TAILS[1]))), max(value, float(high)))
 
 
-def resampled_sums(features: Features, *, seed: int, resamples: int = RESAMPLES) -> ResampledSums:
-    """Column sums of ``features`` in each bootstrap resample of its rows; the same rows for all columns."""
-    rows = len(features)
+def drawn_counts(rows: int, *, seed: int, resamples: int = RESAMPLES) -> Iterator[Drawn]:
+    """How often each of ``rows`` rows is in each bootstrap resample, [resamples, rows], some resamples at a time."""
     rng = np.random.default_rng(seed)
-    out = np.empty((resamples, features.shape[1]))
     step = max(1, _CELLS_AT_ONCE // max(1, rows))
     for start in range(0, resamples, step):
         some = min(step, resamples - start)
         drawn = rng.integers(0, rows, size=(some, rows))
         drawn += rows * np.arange(some)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=some * rows).reshape(some, rows)
-        out[start : start + some] = counts.astype(np.float64) @ features
-    return out
+        yield np.bincount(drawn.ravel(), minlength=some * rows).reshape(some, rows).astype(np.float64)
+
+
+def resampled_sums(features: Features, *, seed: int, resamples: int = RESAMPLES) -> ResampledSums:
+    """Column sums of ``features`` in each bootstrap resample of its rows; the same rows for all columns."""
+    drawn = drawn_counts(len(features), seed=seed, resamples=resamples)
+    return np.concatenate([counts @ features for counts in drawn])
 
 
 def resampled_counts(confusion: Confusion, *, seed: int, resamples: int = RESAMPLES) -> ClassCounts:

@@ -39,6 +39,9 @@ class ClassCounts:
         return cls(np.diagonal(counts).copy(), counts.sum(axis=1), counts.sum(axis=0))
 
 
+Ratio = Callable[[ClassCounts], PerClass]
+
+
 def confusion_of(truth: Rows, predicted: Rows, labels: int) -> Confusion:
     """Rows by true label (down) and predicted label (across)."""
     return np.bincount(truth * labels + predicted, minlength=labels * labels).reshape(labels, labels)
@@ -113,10 +116,21 @@ def f1_of(counts: ClassCounts) -> PerClass:
     return _ratio(2 * counts.hits, counts.support + counts.predicted)
 
 
+def macro_of(ratio: Ratio, counts: ClassCounts) -> PerResample:
+    """Mean precision, recall or F1 of the classes that are true or predicted somewhere."""
+    occurring = (counts.support + counts.predicted > 0).sum(axis=-1)
+    return _ratio(ratio(counts).sum(axis=-1), occurring)
+
+
 def macro_f1_of(counts: ClassCounts) -> PerResample:
     """Mean F1 of the classes that are true or predicted somewhere."""
-    occurring = (counts.support + counts.predicted > 0).sum(axis=-1)
-    return _ratio(f1_of(counts).sum(axis=-1), occurring)
+    return macro_of(f1_of, counts)
+
+
+def micro_of(ratio: Ratio, counts: ClassCounts) -> PerResample:
+    """Precision, recall or F1 (``precision_of`` …) over all classes together."""
+    parts = (counts.hits, counts.support, counts.predicted)
+    return ratio(ClassCounts(*(part.sum(axis=-1, keepdims=True) for part in parts)))[..., 0]
 
 
 def mcc_of(counts: ClassCounts) -> PerResample:

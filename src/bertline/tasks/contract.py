@@ -1,10 +1,13 @@
-"""What every task's spec has: the fields that training, bundles and serving read of any task."""
+"""What every task has: the fields of its spec that training, bundles and serving read, and the figures of models."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from bertline.statistics.intervals import Estimate
 
 Label = Annotated[str, Field(min_length=1)]
 Reads = Literal["text", "pair"]
@@ -41,3 +44,64 @@ class TaskSpec(BaseModel):
     def problem_type(self) -> str | None:
         """``problem_type`` in the checkpoint's ``config.json``, where ``transformers`` has one for the task."""
         return None
+
+
+@runtime_checkable
+class Evaluation(Protocol):
+    """Everything that is said about a network on one set of texts."""
+
+    @property
+    def rows(self) -> int:
+        """Number of texts."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of the bootstrap."""
+        ...
+
+    def headline(self) -> tuple[tuple[str, Estimate], ...]:
+        """The figures people ask for first, by name; the first is the score of the task."""
+        ...
+
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Every overall figure by its name in JSON."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain, finite JSON values."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two networks on the same texts.
+
+    Attributes:
+        score: the name of the score, which is better when it is higher: accuracy, micro-F1, R² or F1.
+        value: the score of the first.
+        difference: the score of the first minus that of the second.
+        p_value: two-sided.
+        agreement: share of texts with the same answer; of numbers, with answers that differ by at most a tenth of the
+            true numbers' standard deviation.
+        only_first: texts that only the first has right; of numbers, texts on which the first is nearer to the truth.
+        only_second: the same for the second.
+    """
+
+    score: str
+    value: float
+    difference: Estimate
+    p_value: float
+    agreement: float
+    only_first: int
+    only_second: int
+
+    @property
+    def verdict(self) -> int:
+        """1: the first is better; −1: the second; 0: not shown (0 is in the interval, or p ≥ 0.05)."""
+        shown = self.p_value < 0.05 and (self.difference.low > 0 or self.difference.high < 0)
+        return (1 if self.difference.value > 0 else -1) if shown else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return asdict(self)

@@ -21,7 +21,7 @@ from bertline.evaluation.report import write_report
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.statistics.calibration import fit_temperature
 from bertline.statistics.intervals import Estimate
-from bertline.tasks.classify.measure import Evaluation, evaluate
+from bertline.tasks.classify.one_label import Evaluation, evaluate
 from bertline.tasks.classify.spec import Spec
 from bertline.tasks.classify.truth import read_truth
 from bertline.tasks.history import EpochRecord

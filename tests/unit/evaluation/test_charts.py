@@ -67,14 +67,18 @@ def test_reliability_of_one_row_has_no_whisker_and_no_line() -> None:
 
 def test_lengths_show_value_rows_and_interval() -> None:
     drawn = charts.accuracy_by_length(
-        [Slice("1–16 tokens", 1_200, wilson(900, 1_200)), Slice("17–30 tokens", 100, wilson(80, 100))], 0.75
+        [
+            Slice("1–16 tokens", 1_200, wilson(900, 1_200), unsure=False),
+            Slice("17–30 tokens", 100, wilson(80, 100), unsure=False),
+        ],
+        0.75,
     )
     assert {"1–16", "17–30", "1,200", "100"} <= set(texts(drawn))
     assert len(marks(drawn, "whisker")) == 6
 
 
 def test_perfect_accuracy_stays_on_the_picture() -> None:
-    drawn = charts.accuracy_by_length([Slice("4 tokens", 9, wilson(9, 9))], 1.0)
+    drawn = charts.accuracy_by_length([Slice("4 tokens", 9, wilson(9, 9), unsure=True)], 1.0)
     assert all(float(one.attrib["cy"]) >= 0 for one in marks(drawn, "first dot"))
 
 

@@ -17,7 +17,7 @@ from bertline.evaluation.report import write_report
 from bertline.evaluation.wording import calibration_note, confusion_note, verdict
 from bertline.statistics.intervals import wilson
 from bertline.statistics.paired import compare
-from bertline.tasks.classify.measure import Evaluation, evaluate
+from bertline.tasks.classify.one_label import Evaluation, evaluate
 from bertline.tasks.history import EpochRecord
 
 EVIL = "<script>alert('x')</script>"

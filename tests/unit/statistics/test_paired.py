@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from bertline.statistics.paired import compare, mcnemar
+from bertline.statistics.paired import compare, mcnemar, randomised_p
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 0), (5, 5), (9, 1), (30, 52), (191, 93)])
@@ -55,3 +55,30 @@ def test_the_interval_covers_the_true_difference() -> None:
 def test_json() -> None:
     found = compare(np.array([True, True]), np.array([False, True]))
     assert set(found.to_json()) == {"accuracy", "only_first", "only_second", "p_value"}
+
+
+def accuracies(sums: np.ndarray) -> np.ndarray:
+    return np.asarray(sums[:, 0] / 100)
+
+
+def test_the_randomisation_test_agrees_with_mcnemar() -> None:
+    """Of right and wrong rows both test the same hypothesis; one counts exactly and one draws."""
+    first = np.array([1.0] * 75 + [0.0] * 25)
+    second = np.array([1.0] * 63 + [0.0] * 32 + [1.0] * 5)
+    drawn = randomised_p(first[:, None], second[:, None], accuracies, resamples=4_000)
+    assert drawn == pytest.approx(mcnemar(12, 5), abs=0.02)
+
+
+def test_no_difference_and_a_clear_one() -> None:
+    same = np.ones((100, 1))
+    assert randomised_p(same, same, accuracies) == 1.0
+    assert randomised_p(same, np.zeros((100, 1)), accuracies) == pytest.approx(1 / 1001)
+
+
+def test_the_p_value_is_uniform_where_nothing_differs() -> None:
+    """At a level of 0.1, one test in ten says that equal networks differ."""
+    rng, seen = np.random.default_rng(5), 0
+    for seed in range(300):
+        first, second = (rng.normal(size=(60, 1)) for _ in "12")
+        seen += randomised_p(first, second, accuracies, seed=seed, resamples=199) <= 0.1
+    assert binom.ppf(0.001, 300, 0.1) <= seen <= binom.ppf(0.999, 300, 0.1)

@@ -21,7 +21,7 @@ from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.statistics.calibration import fit_temperature
 from bertline.statistics.figures import percent, percent_range
 from bertline.statistics.metrics import confusion
-from bertline.tasks.classify.measure import Evaluation, evaluate, label_scores
+from bertline.tasks.classify.one_label import Evaluation, evaluate, label_scores
 from bertline.tasks.history import EpochRecord
 from bertline.training.distillation.fidelity import Kept, OnValidation, measure_kept
 from bertline.training.distillation.held_out import HeldOut

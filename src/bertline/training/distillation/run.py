@@ -16,7 +16,7 @@ from bertline.destination import claim
 from bertline.encoder.heads import Classifier
 from bertline.errors import DestinationError, UsageError
 from bertline.statistics.intervals import Estimate
-from bertline.tasks.classify.measure import Evaluation
+from bertline.tasks.classify.one_label import Evaluation
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place

@@ -1,160 +1,141 @@
-"""Figures of entities are seqeval's for tags of every kind; intervals resample texts; each entity is confused once."""
+"""A tagger's arrays are decoded as they are answered, and then counted; its temperature is that of labelled tokens."""
 
 from __future__ import annotations
 
+import json
+import math
+from typing import Any
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from seqeval.metrics import f1_score, precision_score, recall_score
-from seqeval.metrics.v1 import classification_report
-from seqeval.scheme import IOB2, IOBES
 
-from bertline.data.entities import Entity, chunks
-from bertline.tasks.tag.measure import compare, evaluate, micro_f1, text_counts
-from bertline.tasks.tag.scheme import Name, Scheme
+from bertline.data.entities import Entity
+from bertline.errors import TrainingError
+from bertline.statistics.calibration import fit_temperature
+from bertline.tasks.tag.answer import answers
+from bertline.tasks.tag.entity_scores import evaluate, micro_f1
+from bertline.tasks.tag.measure import NOTHING, compare, figures, measure, tune
+from bertline.tasks.tag.spec import Spec
+from bertline.text.reading import Reader, Reading
+from bertline.text.truncation import Truncation
+from tests.unit.tasks.classify.test_one_label import numbers
+from tests.unit.tasks.tag.texts import TOKENIZER
 
-TYPES = ("x", "y-z", "w")
-SCORES = {"precision": precision_score, "recall": recall_score, "f1": f1_score}
-Tags = list[list[str]]
-ANY = st.lists(
-    st.lists(
-        st.tuples(*(st.sampled_from(["O", *(f"{p}-{t}" for p in "BIES" for t in TYPES)]) for _ in "12")), max_size=9
-    ),
-    min_size=1,
-    max_size=4,
-)
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+SPEC = Spec(types=("person", "place"))
+TEXTS = [f"{name} saw {place} on day {i}." for i in range(15) for name in ("Ada", "Bob") for place in ("Paris", "Rome")]
+Truth = list[tuple[Entity, ...]]
 
 
-def entities(tags: Tags) -> list[list[Entity]]:
-    return [[Entity(*one) for one in chunks(text)] for text in tags]
+def true_entities(text: str) -> tuple[Entity, ...]:
+    place = next(one for one in ("Paris", "Rome") if one in text)
+    return Entity(0, 3, "person"), Entity(text.index(place), text.index(place) + len(place), "place")
 
 
-def drawn(name: Name, seed: int, texts: int = 60) -> tuple[Tags, Tags]:
-    """Valid tags of the truth and of a model that is often right."""
-    scheme, rng = Scheme(name, TYPES), np.random.default_rng(seed)
-
-    def tags(spans: list[tuple[int, int, int]]) -> list[str]:
-        return [scheme.labels[one] for one in scheme.spell(30, spans)]
-
-    truth, predicted = [], []
-    for _ in range(texts):
-        spans = [
-            (at, at + int(rng.integers(1, 4)), int(rng.integers(3))) for at in range(0, 28, 5) if rng.random() < 0.5
-        ]
-        seen = [
-            (a + int(rng.random() < 0.1), max(b, a + 2), int(rng.integers(3)) if rng.random() < 0.2 else k)
-            for a, b, k in spans
-        ]
-        truth.append(tags(spans))
-        predicted.append(tags([one for one in seen if rng.random() < 0.8]))
-    return truth, predicted
+TRUTH: Truth = [true_entities(text) for text in TEXTS]
 
 
-@settings(max_examples=200)
-@given(ANY)
-def test_any_tags_are_counted_as_seqeval_counts_them(pairs: list[list[tuple[str, str]]]) -> None:
-    """T1: by default, which is the rule of conlleval, for tags that no scheme allows too."""
-    truth, predicted = ([[pair[i] for pair in text] for text in pairs] for i in range(2))
-    figures = evaluate(entities(truth), entities(predicted), TYPES)
-    for name, score in SCORES.items():
-        assert figures.micro[name].value == pytest.approx(score(truth, predicted, zero_division=0), abs=1e-12)
-        assert figures.macro[name].value == pytest.approx(
-            score(truth, predicted, average="macro", zero_division=0)
-            if any(map(any, map(entities, (truth, predicted))))
-            else 0.0,
-            abs=1e-12,
-        )
+def read(truncation: Truncation | None = None) -> list[Reading]:
+    return Reader(TOKENIZER, truncation or Truncation(64), offsets=True).read(TEXTS)
 
 
-@pytest.mark.parametrize(("name", "scheme"), [("BIO", IOB2), ("BIOES", IOBES)])
-def test_valid_tags_are_counted_as_in_its_strict_mode(name: Name, scheme: type) -> None:
-    truth, predicted = drawn(name, seed=1)
-    figures = evaluate(entities(truth), entities(predicted), TYPES)
-    report = classification_report(truth, predicted, scheme=scheme, output_dict=True, zero_division=0)
-    for one in figures.types:
-        theirs = report[one.label]
-        assert (one.precision.value, one.recall.value, one.f1.value, one.support) == pytest.approx(
-            (theirs["precision"], theirs["recall"], theirs["f1-score"], theirs["support"]), abs=1e-12
-        )
-    for ours, theirs in ((figures.micro, report["micro avg"]), (figures.macro, report["macro avg"])):
-        assert [ours[key].value for key in SCORES] == pytest.approx(
-            [theirs["precision"], theirs["recall"], theirs["f1-score"]], abs=1e-12
-        )
+def logits(readings: list[Reading], seed: int = 0, noise: float = 1.5, spec: Spec = SPEC) -> list[list[np.ndarray]]:
+    """Of a network that is often right."""
+    rng = np.random.default_rng(seed)
+    out: list[list[Any]] = []
+    for entities, reading in zip(TRUTH, readings, strict=True):
+        targets = [np.maximum(one, 0) for one in spec.targets(entities, reading)]
+        out.append([3 * np.eye(len(spec.labels))[one] + noise * rng.normal(size=(len(one), 5)) for one in targets])
+    return out
 
 
-def test_intervals_are_those_of_resampled_texts() -> None:
-    """T5: against a plain loop over 1,000 resamples; the ends differ by less than the Monte Carlo error of both."""
-    truth, predicted = (entities(tags) for tags in drawn("BIO", seed=2))
-    figures, rng = evaluate(truth, predicted, TYPES), np.random.default_rng(7)
-    values = []
-    for _ in range(1_000):
-        rows = rng.integers(0, len(truth), size=len(truth))
-        values.append(micro_f1([truth[i] for i in rows], [predicted[i] for i in rows], TYPES))
-    f1 = figures.micro["f1"]
-    assert [f1.low, f1.high] == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.015)
-    assert f1.value == micro_f1(truth, predicted, TYPES)
-    assert f1.low < f1.value < f1.high
+@pytest.mark.parametrize("truncation", [Truncation(64), Truncation(8, "window")], ids=["whole", "windows"])
+def test_the_entities_are_those_of_the_answers(truncation: Truncation) -> None:
+    readings = read(truncation)
+    arrays = logits(readings)
+    predicted = [[one.entity for one in each.entities] for each in answers(SPEC, arrays, readings)]
+    evaluation, alone = measure(SPEC, TRUTH, arrays, readings), evaluate(TRUTH, predicted, SPEC.types)
+    assert (evaluation.micro, evaluation.types, evaluation.confusion) == (alone.micro, alone.types, alone.confusion)
+    scores = figures(SPEC, TRUTH, arrays, readings)
+    assert list(scores) == ["f1", "precision", "recall"]
+    assert scores["f1"] == evaluation.micro["f1"].value == micro_f1(TRUTH, predicted, SPEC.types)
+    assert 0.3 < scores["f1"] < 0.95
+    assert sum(one.rows for one in evaluation.bins) == sum(map(len, predicted))
+    assert sum(one.rows for one in evaluation.by_length) == len(TEXTS)
 
 
-def test_a_few_right_entities_prove_little() -> None:
-    truth = [[Entity(0, 1, "x")]] * 3
-    [one] = evaluate(truth, truth, ("x",)).types
-    assert (one.f1.value, one.f1.high) == (1.0, 1.0)
-    assert one.f1.low < 0.7
+def test_what_the_slices_and_the_mistakes_say() -> None:
+    readings = read()
+    fields = [{"place": "Rome" if "Rome" in text else "Paris"} for text in TEXTS]
+    evaluation = measure(SPEC, TRUTH, logits(readings), readings, fields=fields)
+    rome = next(one for one in evaluation.slices["place"] if one.name == "Rome")
+    some = [i for i, text in enumerate(TEXTS) if "Rome" in text]
+    part = [logits(readings)[i] for i in some], [readings[i] for i in some]
+    assert rome.estimate.value == pytest.approx(figures(SPEC, [TRUTH[i] for i in some], *part)["f1"])
+    assert rome.estimate.low < rome.estimate.value < rome.estimate.high
+    confidence = [one.confidence for one in evaluation.mistakes]
+    assert confidence == sorted(confidence, reverse=True)
+    for one in evaluation.mistakes:
+        assert one.predicted.split(" “")[0] in SPEC.types
+        assert one.truth == NOTHING or "“" in one.truth
+        assert one.truth != one.predicted
+    content = evaluation.to_json()
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
 
 
-def test_the_confusion_of_types() -> None:
-    truth = [[Entity(0, 5, "x"), Entity(6, 9, "y"), Entity(10, 15, "x"), Entity(20, 25, "new")]]
-    predicted = [[Entity(0, 4, "x"), Entity(6, 9, "x"), Entity(10, 15, "x"), Entity(30, 31, "y")]]
-    figures = evaluate(truth, predicted, ("x", "y"))
-    assert [one.label for one in figures.types] == ["x", "y", "new"]
-    #                            x  y  new missed
-    assert figures.confusion == ((2, 0, 0, 0), (1, 0, 0, 0), (0, 0, 0, 1), (0, 1, 0, 0))
-    assert [one.boundary for one in figures.types] == [1, 0, 0]
-    assert [(one.support, one.predicted) for one in figures.types] == [(2, 3), (1, 1), (1, 0)]
-    assert figures.micro["f1"].value == 2 * 1 / (4 + 4)
+def test_the_temperature_is_that_of_labelled_tokens() -> None:
+    """Special tokens and further pieces of words have no label, so they do not count, whatever their logits say."""
+    readings = read()
+    arrays = logits(readings, seed=2)
+    spec = tune(SPEC, TRUTH, arrays, readings)
+    targets = [SPEC.targets(*each)[0] for each in zip(TRUTH, readings, strict=True)]
+    rows, labels = np.concatenate([one for [one] in arrays]), np.concatenate(targets)
+    assert spec.temperature == pytest.approx(fit_temperature(rows[labels >= 0], labels[labels >= 0]))
+    for own, target in zip(arrays, targets, strict=True):
+        own[0][target < 0] *= 50
+    assert tune(SPEC, TRUTH, arrays, readings) == spec
+    before, after = (measure(one, TRUTH, arrays, readings) for one in (SPEC, spec))
+    assert (before.micro, after.temperature) == (after.micro, spec.temperature)
+    assert tune(SPEC, [], [], []).temperature == 1.0
 
 
-def test_every_entity_is_in_the_confusion_once() -> None:
-    truth, predicted = (entities(tags) for tags in drawn("BIOES", seed=3))
-    matrix = np.array(evaluate(truth, predicted, TYPES).confusion)
-    counts = text_counts(truth, predicted, TYPES).sum(axis=0).reshape(3, 3)
-    assert matrix[:-1].sum(axis=1).tolist() == counts[1].tolist()
-    assert matrix[:, :-1].sum(axis=0).tolist() == counts[2].tolist()
-    boundary = [one.boundary for one in evaluate(truth, predicted, TYPES).types]
-    assert (np.diagonal(matrix)[:-1] - boundary).tolist() == counts[0].tolist()
+def test_types_that_only_the_texts_have_are_missed() -> None:
+    readings = read()
+    arrays = logits(readings)
+    odd = [(*one, Entity(len(text) - 1, len(text), "stop")) for one, text in zip(TRUTH, TEXTS, strict=True)]
+    known, all_ = (measure(SPEC, some, arrays, readings) for some in (TRUTH, odd))
+    assert [one.label for one in all_.types] == ["person", "place", "stop"]
+    assert all_.types[2].recall.value == 0
+    assert all_.micro["recall"].value < known.micro["recall"].value
+    assert figures(SPEC, odd, arrays, readings)["f1"] == all_.micro["f1"].value
+    assert tune(SPEC, odd, arrays, readings).temperature > 0
+
+
+@pytest.mark.parametrize("scale", [0.0, -30.0])
+def test_nothing_predicted_and_everything_wrong_give_finite_figures(scale: float) -> None:
+    readings = read()
+    arrays = [[scale * piece for piece in own] for own in logits(readings)]
+    content = measure(SPEC, TRUTH, arrays, readings).to_json()
+    assert all(math.isfinite(number) for number in numbers(content))
+    single = measure(SPEC, TRUTH[:1], arrays[:1], readings[:1]).to_json()
+    assert all(math.isfinite(number) for number in numbers(single))
 
 
 def test_two_taggers_on_the_same_texts() -> None:
-    truth, predicted = (entities(tags) for tags in drawn("BIO", seed=4, texts=200))
-    better = compare(truth, truth, predicted)
-    assert (better.verdict, better.f1.value) == (1, pytest.approx(1 - micro_f1(truth, predicted, TYPES)))
-    assert compare(truth, predicted, truth).verdict == -1
-    same = compare(truth, predicted, predicted)
-    assert (same.verdict, same.f1.low, same.f1.high) == (0, 0.0, 0.0)
+    readings = read()
+    good, bad = (logits(readings, noise=noise) for noise in (0.5, 2.5))
+    one = compare(SPEC, TRUTH, good, bad, readings)
+    f1 = [figures(SPEC, TRUTH, some, readings)["f1"] for some in (good, bad)]
+    assert (one.score, one.value, one.difference.value) == ("F1", pytest.approx(f1[0]), pytest.approx(f1[0] - f1[1]))
+    assert (one.verdict, one.p_value) == (1, pytest.approx(1 / 1001))
+    assert one.only_first > one.only_second
+    assert compare(SPEC, TRUTH, bad, good, readings).verdict == -1
+    same = compare(SPEC, TRUTH, good, good, readings)
+    assert (same.verdict, same.agreement, same.p_value) == (0, 1.0, 1.0)
 
 
-def test_a_paired_interval_is_narrower_than_two_apart() -> None:
-    truth, predicted = (entities(tags) for tags in drawn("BIO", seed=5, texts=200))
-    other = [text if i % 10 else [] for i, text in enumerate(predicted)]
-    paired, one, two = compare(truth, predicted, other), *(evaluate(truth, some, TYPES) for some in (predicted, other))
-    assert paired.verdict == 1
-    assert one.micro["f1"].low < two.micro["f1"].high
-    assert paired.f1.width < one.micro["f1"].width + two.micro["f1"].width
-
-
-def test_no_entities_anywhere() -> None:
-    figures = evaluate([[], []], [[], []], ("x",))
-    assert figures.micro["f1"].value == 0.0
-    assert figures.to_json()["entities"] == 0
-    assert evaluate([], [], ("x",)).texts == 0
-
-
-def test_the_figures_as_json() -> None:
-    truth, predicted = (entities(tags) for tags in drawn("BIO", seed=6))
-    content = evaluate(truth, predicted, TYPES).to_json()
-    assert list(content) == ["texts", "entities", "intervals", "metrics", "types", "confusion"]
-    assert list(content["metrics"]) == ["precision", "recall", "f1", "macro_precision", "macro_recall", "macro_f1"]
-    assert list(content["types"][0]) == ["label", "precision", "recall", "f1", "support", "predicted", "boundary"]
+def test_logits_that_are_not_finite_are_refused() -> None:
+    readings = read()
+    arrays = logits(readings)
+    arrays[3][0][1, 2] = np.nan
+    with pytest.raises(TrainingError, match="logits are not finite on 1 of 60 rows"):
+        measure(SPEC, TRUTH, arrays, readings)

@@ -11,7 +11,8 @@ import pytest
 from bertline.errors import TrainingError
 from bertline.statistics import metrics
 from bertline.statistics.calibration import softmax
-from bertline.tasks.classify.measure import EXCERPT_CHARACTERS, MISTAKES, Evaluation, evaluate, label_scores
+from bertline.tasks.classify.one_label import Evaluation, evaluate, label_scores
+from bertline.tasks.measured import EXCERPT_CHARACTERS, MISTAKES
 
 LABELS = ("bad", "fair", "good")
 

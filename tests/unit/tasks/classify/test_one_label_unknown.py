@@ -13,9 +13,9 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, precisi
 from bertline.evaluation.report import render
 from bertline.statistics import metrics
 from bertline.statistics.calibration import softmax
-from bertline.tasks.classify.measure import Evaluation, evaluate
+from bertline.tasks.classify.one_label import Evaluation, evaluate
 from bertline.tasks.classify.truth import read_truth
-from tests.unit.tasks.classify.test_measure import numbers
+from tests.unit.tasks.classify.test_one_label import numbers
 
 LABELS = ("bad", "fair", "good", "never")
 NAMES = ["bad", "fair", "good", "odd", "new", "good", "odd"] * 20

@@ -1,0 +1,102 @@
+"""How far predicted numbers are from the true ones, with bootstrap intervals over rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from bertline.statistics.intervals import RESAMPLES, Drawn, Estimate, drawn_counts, percentile, resampled_sums
+
+Numbers = Float[np.ndarray[Any, Any], " rows"]
+PerResample = Float[np.ndarray[Any, Any], " some"]
+
+
+@dataclass(frozen=True, slots=True)
+class RegressionScores:
+    """Figures of predicted numbers.
+
+    Attributes:
+        r2: coefficient of determination, 1 − Σ error² / Σ (truth − mean)²: 1 is perfect, the mean of the truth scores
+            0. Of a constant truth it is 1 where every prediction is right, else 0, as in scikit-learn.
+        mae: mean absolute error.
+        rmse: root of the mean squared error.
+        spearman: rank correlation (Spearman 1904), of ties the mean rank; 0 where one side is constant.
+        bias: mean of predicted − true.
+    """
+
+    r2: Estimate
+    mae: Estimate
+    rmse: Estimate
+    spearman: Estimate
+    bias: Estimate
+
+
+def regression_scores(
+    truth: Numbers, predicted: Numbers, *, seed: int = 0, resamples: int = RESAMPLES
+) -> RegressionScores:
+    """Every figure with its interval, all from the same resamples of the rows."""
+    truth, predicted = truth.astype(np.float64), predicted.astype(np.float64)
+    errors = predicted - truth
+    drawn = resampled_sums(moments(truth, predicted), seed=seed, resamples=resamples)
+    whole = moments(truth, predicted).sum(axis=0, keepdims=True)
+    rows = len(truth)
+    ranks = [rank_correlation(truth, predicted, one) for one in drawn_counts(rows, seed=seed, resamples=resamples)]
+    return RegressionScores(
+        r2=percentile(float(r_squared(whole, rows)[0]), r_squared(drawn, rows)),
+        mae=percentile(float(np.abs(errors).mean()), drawn[:, 3] / rows),
+        rmse=percentile(float(np.sqrt((errors**2).mean())), np.sqrt(drawn[:, 2] / rows)),
+        spearman=percentile(spearman(truth, predicted), np.concatenate(ranks)),
+        bias=percentile(float(errors.mean()), drawn[:, 4] / rows),
+    )
+
+
+def mae(truth: Numbers, predicted: Numbers) -> float:
+    """Mean absolute error, without an interval."""
+    return float(np.abs(predicted.astype(np.float64) - truth).mean())
+
+
+def spearman(truth: Numbers, predicted: Numbers) -> float:
+    """Rank correlation, without an interval.
+
+    >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 5.0]))
+    -0.5
+    """
+    return float(rank_correlation(truth, predicted, np.ones((1, len(truth))))[0])
+
+
+def moments(truth: Numbers, predicted: Numbers) -> Float[np.ndarray[Any, Any], "rows 5"]:
+    """Columns whose sums make the figures: truth and its square, squared, absolute and signed errors.
+
+    The truth is centred first, because squares of numbers that are large beside their spread lose it.
+    """
+    centred, errors = truth - truth.mean(), predicted - truth
+    return np.stack([centred, centred**2, errors**2, np.abs(errors), errors], axis=1)
+
+
+def r_squared(sums: Float[np.ndarray[Any, Any], "some features"], rows: int) -> PerResample:
+    """R² of summed ``moments``."""
+    spread = np.maximum(sums[:, 1] - sums[:, 0] ** 2 / rows, 0.0)
+    constant = spread <= 1e-12 * np.maximum(sums[:, 1], np.finfo(np.float64).tiny)
+    safe = np.where(constant, 1.0, spread)
+    return np.asarray(np.where(constant, np.where(sums[:, 2] > 0, 0.0, 1.0), 1 - sums[:, 2] / safe))
+
+
+def rank_correlation(truth: Numbers, predicted: Numbers, counts: Drawn) -> PerResample:
+    """Spearman's correlation in each resample, whose rows occur ``counts`` times: ranks are those in the resample."""
+    rows = counts.sum(axis=1)
+    one, other = (_centred_ranks(numbers, counts) for numbers in (truth, predicted))
+    covariance = (counts * one * other).sum(axis=1)
+    spread = np.sqrt((counts * one**2).sum(axis=1) * (counts * other**2).sum(axis=1))
+    varied = spread > 1e-9 * rows
+    return np.asarray(np.where(varied, covariance / np.where(varied, spread, 1.0), 0.0))
+
+
+def _centred_ranks(numbers: Numbers, counts: Drawn) -> Drawn:
+    """The mean rank of each row's value in each resample, minus the mean of all ranks, [resamples, rows]."""
+    _, group = np.unique(numbers, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
+    sizes = np.add.reduceat(counts[:, order], starts, axis=1)
+    ranks = np.cumsum(sizes, axis=1) - (sizes - 1) / 2
+    return np.asarray((ranks - (counts.sum(axis=1, keepdims=True) + 1) / 2)[:, group])

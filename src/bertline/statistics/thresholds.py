@@ -1,0 +1,42 @@
+"""The probability from which a label is given, where a text may have several labels."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+DEFAULT = 0.5
+# With fewer positive texts, the threshold of highest F1 is mostly chance (docs/log.md).
+LEAST_POSITIVES = 10
+
+Truth = Bool[np.ndarray[Any, Any], " rows"]
+Probability = Float[np.ndarray[Any, Any], " rows"]
+
+
+def best_threshold(truth: Truth, probability: Probability, *, least_positives: int = LEAST_POSITIVES) -> float:
+    """The threshold of highest F1 on validation data, halfway between the two probabilities that it separates.
+
+    It stays 0.5 where there are fewer than ``least_positives`` positive rows, or where no other threshold has a
+    higher F1 on these rows. Of equally good thresholds, the one nearest to 0.5 is taken. The F1 of the chosen
+    threshold on the rows that chose it is too good: judge it on other rows.
+
+    >>> best_threshold(np.array([True, True, False, False]), np.array([0.4, 0.3, 0.2, 0.1]), least_positives=2)
+    0.25
+    """
+    positives = int(truth.sum())
+    if positives < least_positives:
+        return DEFAULT
+    order = np.argsort(-probability, kind="stable")
+    ranked = probability[order].astype(np.float64)
+    hits = np.cumsum(truth[order])
+    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + positives)
+    # Rows of one probability are on the same side of every threshold. Below the last row there is nothing to separate.
+    ends = np.append(ranked[1:] < ranked[:-1], True)
+    halfway = np.append((ranked[:-1] + ranked[1:]) / 2, ranked[-1] / 2)
+    at_default = int((ranked >= DEFAULT).sum())
+    bar = f1[at_default - 1] if at_default else 0.0
+    best = f1[ends].max()
+    if best <= bar:
+        return DEFAULT
+    chosen = halfway[ends & (f1 == best)]
+    return float(chosen[np.abs(chosen - DEFAULT).argmin()])

@@ -1,0 +1,173 @@
+"""Figures of a model that gives each text a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from bertline.statistics.intervals import LEVEL, RESAMPLES, Estimate, percentile, resampled_sums
+from bertline.statistics.paired import randomised_p
+from bertline.statistics.regression import RegressionScores, mae, moments, r_squared, regression_scores, spearman
+from bertline.statistics.slices import Slice, SliceFigure, by_column, by_length
+from bertline.tasks.classify.spec import Spec
+from bertline.tasks.contract import Comparison
+from bertline.tasks.measured import MISTAKES, Arrays, check, excerpt, text_logits
+from bertline.text.reading import Reading
+
+SAME = 0.1  # numbers that differ by at most this share of the truth's standard deviation count as one answer
+POINTS = 1_000  # of the picture
+
+Numbers = Float[np.ndarray[Any, Any], " rows"]
+SCORES = ("r2", "mae", "rmse", "spearman", "bias")
+
+
+@dataclass(frozen=True, slots=True)
+class NumberMistake:
+    """A row whose predicted number is far from the true one; ``row`` counts from 0."""
+
+    row: int
+    excerpt: str
+    truth: float
+    predicted: float
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {"row": self.row, "excerpt": self.excerpt, "truth": self.truth, "predicted": self.predicted}
+
+
+@dataclass(frozen=True, slots=True)
+class NumberEvaluation:
+    """A model of numbers measured on ``rows`` texts.
+
+    Attributes:
+        label: what the number is called.
+        scores: the figures.
+        truth_range: the smallest and the largest true number.
+        points: true and predicted number of at most ``POINTS`` texts, evenly chosen among all.
+        by_length: mean absolute error by length of the text.
+        slices: the same by the values of columns.
+        mistakes: the largest errors, largest first.
+    """
+
+    label: str
+    rows: int
+    scores: RegressionScores
+    truth_range: tuple[float, float]
+    points: tuple[tuple[float, float], ...]
+    by_length: tuple[Slice, ...]
+    slices: Mapping[str, tuple[Slice, ...]]
+    mistakes: tuple[NumberMistake, ...]
+    seed: int
+
+    def headline(self) -> tuple[tuple[str, Estimate], ...]:
+        """The figures people ask for first, by name, most wanted first."""
+        scores = self.scores
+        return (("R²", scores.r2), ("MAE", scores.mae), ("RMSE", scores.rmse), ("Spearman", scores.spearman))
+
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Every overall figure by its name in JSON; ``bias`` is the mean of predicted − true."""
+        return {name: getattr(self.scores, name).to_json() for name in SCORES}
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain, finite JSON values."""
+        return {
+            "rows": self.rows,
+            "label": self.label,
+            "truth_range": list(self.truth_range),
+            "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
+            "metrics": self.metrics(),
+            "by_length": [one.to_json() for one in self.by_length],
+            "slices": {column: [one.to_json() for one in parts] for column, parts in self.slices.items()},
+            "points": [list(one) for one in self.points],
+            "mistakes": [one.to_json() for one in self.mistakes],
+        }
+
+
+def figures(spec: Spec, truth: Sequence[float], arrays: Arrays, readings: Sequence[Reading]) -> dict[str, float]:
+    """Mean absolute error and Spearman's correlation."""
+    numbers, predicted = _numbers(truth), _predicted(arrays)
+    return {"mae": mae(numbers, predicted), "spearman": spearman(numbers, predicted)}
+
+
+def tune(spec: Spec, truth: Sequence[float], arrays: Arrays, readings: Sequence[Reading]) -> Spec:
+    """The spec as it is: a number has neither a temperature nor a threshold."""
+    return spec
+
+
+def measure(
+    spec: Spec,
+    truth: Sequence[float],
+    arrays: Arrays,
+    readings: Sequence[Reading],
+    *,
+    fields: Sequence[Mapping[str, str]] = (),
+    seed: int = 0,
+) -> NumberEvaluation:
+    """Every figure of test texts (``tasks.classify.measure.measure``)."""
+    check(truth, arrays, readings)
+    numbers, predicted = _numbers(truth), _predicted(arrays)
+    errors = np.abs(predicted - numbers)
+    drawn = SliceFigure("mae", lambda some: _mean(errors[some], seed), share=False)
+    shown = np.unique(np.linspace(0, len(numbers) - 1, min(POINTS, len(numbers))).astype(np.int64))
+    worst = np.argsort(-errors, kind="stable")[:MISTAKES]
+    return NumberEvaluation(
+        label=spec.labels[0],
+        rows=len(numbers),
+        scores=regression_scores(numbers, predicted, seed=seed),
+        truth_range=(float(numbers.min()), float(numbers.max())),
+        points=tuple((float(numbers[i]), float(predicted[i])) for i in shown),
+        by_length=by_length(np.array([one.read for one in readings]), drawn),
+        slices=by_column(fields, drawn),
+        mistakes=tuple(
+            NumberMistake(int(i), excerpt(readings[i].input), float(numbers[i]), float(predicted[i]))
+            for i in worst
+            if errors[i] > 0
+        ),
+        seed=seed,
+    )
+
+
+def compare(
+    spec: Spec,
+    truth: Sequence[float],
+    arrays: Arrays,
+    other_arrays: Arrays,
+    readings: Sequence[Reading],
+    *,
+    seed: int = 0,
+) -> Comparison:
+    """R² of two networks on the same texts, whose answers are swapped at random for the p-value."""
+    numbers, one, other = _numbers(truth), _predicted(arrays), _predicted(other_arrays)
+    first, second, rows = moments(numbers, one), moments(numbers, other), len(numbers)
+    drawn = resampled_sums(np.concatenate([first, second], axis=1), seed=seed)
+    width = first.shape[1]
+    values = [float(r_squared(some.sum(axis=0, keepdims=True), rows)[0]) for some in (first, second)]
+    near, other_near = np.abs(one - numbers), np.abs(other - numbers)
+    return Comparison(
+        score="R²",
+        value=values[0],
+        difference=percentile(
+            values[0] - values[1], r_squared(drawn[:, :width], rows) - r_squared(drawn[:, width:], rows)
+        ),
+        p_value=randomised_p(first, second, lambda sums: r_squared(sums, rows), seed=seed),
+        agreement=float(np.mean(np.abs(one - other) <= SAME * numbers.std())),
+        only_first=int((near < other_near).sum()),
+        only_second=int((other_near < near).sum()),
+    )
+
+
+def _numbers(truth: Sequence[float]) -> Numbers:
+    return np.asarray(truth, dtype=np.float64)
+
+
+def _predicted(arrays: Arrays) -> Numbers:
+    return text_logits(arrays, 1)[:, 0]
+
+
+def _mean(errors: Numbers, seed: int) -> Estimate:
+    drawn = resampled_sums(errors[:, None], seed=seed)[:, 0] / len(errors)
+    return percentile(float(errors.mean()), drawn)

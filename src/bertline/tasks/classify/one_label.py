@@ -1,0 +1,369 @@
+"""Figures of a classifier that gives each text one label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from bertline.statistics import metrics
+from bertline.statistics.calibration import Bin, Logits, fit_temperature, reliability, softmax
+from bertline.statistics.intervals import (
+    LEVEL,
+    RESAMPLES,
+    Estimate,
+    calibration_error,
+    f1_interval,
+    percentile,
+    resampled_counts,
+    resampled_sums,
+    wilson,
+)
+from bertline.statistics.metrics import BINS, ClassCounts, Confusion, Probabilities, Rows
+from bertline.statistics.paired import compare as compare_rows
+from bertline.statistics.slices import Slice, accuracy_of, by_column, by_length
+from bertline.tasks.classify.spec import Spec
+from bertline.tasks.classify.truth import read_truth
+from bertline.tasks.contract import Comparison
+from bertline.tasks.measured import MISTAKES, Arrays, Mistake, check, check_finite, excerpt, text_logits
+from bertline.text.reading import Input, Reading
+
+Widened = Float[np.ndarray[Any, Any], "rows names"]
+Known = Bool[np.ndarray[Any, Any], " rows"]
+
+_WIDTH, _MASS = slice(3, 3 + BINS), slice(3 + BINS, 3 + 2 * BINS)  # columns of the gaps
+
+
+@dataclass(frozen=True, slots=True)
+class ProbabilityScores:
+    """How good the probabilities are, lower is better; ``bins`` is the reliability table of ``ece``."""
+
+    nll: Estimate
+    brier: Estimate
+    ece: Estimate
+    ece_equal_mass: Estimate
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """One label: ``support`` rows are of it, ``predicted`` rows were given it."""
+
+    label: str
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    support: int
+    predicted: int
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        scores = {name: getattr(self, name).to_json() for name in ("precision", "recall", "f1")}
+        return {"label": self.label, **scores, "support": self.support, "predicted": self.predicted}
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownLabel:
+    """A true label that the model does not know, and how many rows are of it: each of them counts as wrong."""
+
+    label: str
+    rows: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Both fields by name."""
+        return {"label": self.label, "rows": self.rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A classifier measured on ``rows`` rows.
+
+    Every row counts in the accuracy, macro-F1, MCC, Brier and ECE, those of an ``unknown`` label as wrong: what they
+    were given instead lowers a label's precision, and an unknown label is one with an F1 of 0. Only the NLL is over
+    the rows of known labels, because a probability of 0 has none.
+
+    ``calibrated`` is after temperature scaling, ``uncalibrated`` before.
+    ``confusion`` has a row per true label and a column per predicted one, in the order of ``labels``; rows of unknown
+    labels are not in it.
+    """
+
+    labels: tuple[str, ...]
+    rows: int
+    temperature: float
+    accuracy: Estimate
+    macro_f1: Estimate
+    mcc: Estimate
+    calibrated: ProbabilityScores
+    uncalibrated: ProbabilityScores
+    classes: tuple[ClassScores, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    by_length: tuple[Slice, ...]
+    slices: Mapping[str, tuple[Slice, ...]]
+    mistakes: tuple[Mistake, ...]
+    seed: int
+    unknown: tuple[UnknownLabel, ...] = ()
+
+    @property
+    def unknown_rows(self) -> int:
+        """Rows whose label the model does not know."""
+        return sum(one.rows for one in self.unknown)
+
+    @property
+    def known_accuracy(self) -> Estimate:
+        """Accuracy on the rows whose label the model knows."""
+        right = sum(row[i] for i, row in enumerate(self.confusion))
+        return wilson(right, self.rows - self.unknown_rows)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The model's labels that no row has: nothing is known of their recall and F1."""
+        return tuple(one.label for one in self.classes if not one.support)
+
+    def headline(self) -> tuple[tuple[str, Estimate], ...]:
+        """The figures people ask for first, by name, most wanted first."""
+        return (
+            ("accuracy", self.accuracy),
+            ("macro-F1", self.macro_f1),
+            ("MCC", self.mcc),
+            ("NLL", self.calibrated.nll),
+            ("Brier", self.calibrated.brier),
+            ("ECE", self.calibrated.ece),
+            ("ECE before temperature", self.uncalibrated.ece),
+        )
+
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Every overall figure by its name in JSON; ``_uncalibrated`` is before temperature scaling."""
+        figures = {"accuracy": self.accuracy, "macro_f1": self.macro_f1, "mcc": self.mcc}
+        for suffix, scores in (("", self.calibrated), ("_uncalibrated", self.uncalibrated)):
+            for name in ("nll", "brier", "ece", "ece_equal_mass"):
+                figures[name + suffix] = getattr(scores, name)
+        return {name: estimate.to_json() for name, estimate in figures.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain, finite JSON values."""
+        return {
+            "rows": self.rows,
+            "labels": list(self.labels),
+            "temperature": self.temperature,
+            "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
+            "metrics": self.metrics(),
+            "classes": [one.to_json() for one in self.classes],
+            "confusion": [list(row) for row in self.confusion],
+            "unknown_labels": [one.to_json() for one in self.unknown],
+            "reliability": {
+                "calibrated": [one.to_json() for one in self.calibrated.bins],
+                "uncalibrated": [one.to_json() for one in self.uncalibrated.bins],
+            },
+            "by_length": [one.to_json() for one in self.by_length],
+            "slices": {column: [one.to_json() for one in parts] for column, parts in self.slices.items()},
+            "mistakes": [one.to_json() for one in self.mistakes],
+        }
+
+
+def figures(spec: Spec, truth: Sequence[str], arrays: Arrays, readings: Sequence[Reading]) -> dict[str, float]:
+    """Accuracy and macro-F1."""
+    logits, rows = text_logits(arrays, len(spec.labels)), read_truth(truth, spec.labels)
+    names = len(spec.labels) + len(rows.unknown)
+    counts = ClassCounts.of(metrics.confusion_of(rows.rows, logits.argmax(axis=1), names))
+    return {"accuracy": metrics.accuracy(rows.rows, logits), "macro_f1": float(metrics.macro_f1_of(counts))}
+
+
+def tune(spec: Spec, truth: Sequence[str], arrays: Arrays, readings: Sequence[Reading]) -> Spec:
+    """The spec with the temperature of least loss on these texts. Texts of unknown labels are left out."""
+    rows = read_truth(truth, spec.labels).rows
+    known = rows < len(spec.labels)
+    logits = text_logits(arrays, len(spec.labels))
+    return spec.model_copy(update={"temperature": fit_temperature(logits[known], rows[known])})
+
+
+def measure(
+    spec: Spec,
+    truth: Sequence[str],
+    arrays: Arrays,
+    readings: Sequence[Reading],
+    *,
+    fields: Sequence[Mapping[str, str]] = (),
+    seed: int = 0,
+) -> Evaluation:
+    """``evaluate`` by the names of labels and the readings of texts."""
+    check(truth, arrays, readings)
+    rows = read_truth(truth, spec.labels)
+    return evaluate(
+        truth=rows.rows,
+        logits=text_logits(arrays, len(spec.labels)),
+        temperature=spec.temperature,
+        labels=spec.labels,
+        lengths=[one.read for one in readings],
+        unknown=rows.unknown,
+        fields=fields,
+        texts=[one.input for one in readings],
+        seed=seed,
+    )
+
+
+def compare(
+    spec: Spec,
+    truth: Sequence[str],
+    arrays: Arrays,
+    other_arrays: Arrays,
+    readings: Sequence[Reading],
+    *,
+    seed: int = 0,
+) -> Comparison:
+    """The accuracies of two networks, with McNemar's test."""
+    rows = read_truth(truth, spec.labels).rows
+    one, other = (text_logits(some, len(spec.labels)).argmax(axis=1) for some in (arrays, other_arrays))
+    paired = compare_rows(one == rows, other == rows, seed=seed)
+    return Comparison(
+        score="accuracy",
+        value=float(np.mean(one == rows)),
+        difference=paired.accuracy,
+        p_value=paired.p_value,
+        agreement=float(np.mean(one == other)),
+        only_first=paired.only_first,
+        only_second=paired.only_second,
+    )
+
+
+def evaluate(
+    *,
+    truth: Rows,
+    logits: Logits,
+    temperature: float,
+    labels: Sequence[str],
+    lengths: Rows | Sequence[int],
+    unknown: Sequence[str] = (),
+    fields: Sequence[Mapping[str, str]] = (),
+    texts: Sequence[Input] = (),
+    seed: int = 0,
+) -> Evaluation:
+    """Measure a classifier by its logits.
+
+    Args:
+        truth: index of each row's true label, in ``labels`` followed by ``unknown`` (``truth.read_truth``).
+        logits: before division by the temperature.
+        temperature: of ``fit_temperature`` on validation data, never on these rows.
+        labels: names, in the order of the logits.
+        lengths: tokens of each row.
+        unknown: true labels that the model does not know.
+        fields: values of the columns to slice by, one mapping per row; none for no slices.
+        texts: what was read, for the excerpts of mistakes; none for no mistakes.
+        seed: of the bootstrap.
+
+    Raises:
+        TrainingError: there are no rows, or a logit is not finite.
+    """
+    _check(truth, logits, labels, lengths)
+    names, known = (*labels, *unknown), len(labels)
+    before, after = (_widened(softmax(logits, one), len(names)) for one in (1.0, temperature))
+    counts = metrics.confusion_of(truth, logits.argmax(axis=1), len(names))
+    right = logits.argmax(axis=1) == truth
+    uncalibrated, calibrated = _probability_scores(truth, (before, after), truth < known, seed)
+    return Evaluation(
+        labels=tuple(labels),
+        rows=len(truth),
+        temperature=float(temperature),
+        accuracy=wilson(int(right.sum()), len(truth)),
+        **label_scores(counts, seed=seed),
+        calibrated=calibrated,
+        uncalibrated=uncalibrated,
+        classes=_class_scores(counts, labels),
+        confusion=tuple(tuple(int(n) for n in row[:known]) for row in counts[:known]),
+        by_length=by_length(np.asarray(lengths, dtype=np.int64), accuracy_of(right)),
+        slices=by_column(fields, accuracy_of(right)),
+        mistakes=_mistakes(truth, after, names, texts),
+        seed=seed,
+        unknown=tuple(UnknownLabel(name, int((truth == known + i).sum())) for i, name in enumerate(unknown)),
+    )
+
+
+def _widened(probabilities: Probabilities, names: int) -> Widened:
+    """With a probability of 0 for each label that the model does not know."""
+    more = names - probabilities.shape[1]
+    return np.pad(probabilities, ((0, 0), (0, more))) if more else probabilities
+
+
+def label_scores(confusion: Confusion, *, seed: int) -> dict[str, Estimate]:
+    """``macro_f1`` and ``mcc`` of a confusion matrix, with bootstrap intervals from the same resamples."""
+    counts, resampled = ClassCounts.of(confusion), resampled_counts(confusion, seed=seed)
+    return {
+        name: percentile(float(statistic(counts)), statistic(resampled))
+        for name, statistic in (("macro_f1", metrics.macro_f1_of), ("mcc", metrics.mcc_of))
+    }
+
+
+def _check(truth: Rows, logits: Logits, labels: Sequence[str], lengths: Rows | Sequence[int]) -> None:
+    if logits.shape != (len(truth), len(labels)) or len(lengths) != len(truth):
+        raise ValueError(f"{len(truth)} rows, {len(labels)} labels, {len(lengths)} lengths, logits {logits.shape}")
+    check_finite(np.asarray(np.isfinite(logits).all(axis=1)))
+
+
+def _probability_scores(
+    truth: Rows, candidates: Sequence[Probabilities], known: Known, seed: int
+) -> tuple[ProbabilityScores, ...]:
+    """Scores of several probabilities for the same rows, all from the same bootstrap resamples."""
+    features = [_features(truth, one, known) for one in candidates]
+    resampled = resampled_sums(np.concatenate(features, axis=1), seed=seed)
+    width = features[0].shape[1]
+    return tuple(
+        _scores(own, resampled[:, i * width : (i + 1) * width], reliability(truth, one))
+        for i, (own, one) in enumerate(zip(features, candidates, strict=True))
+    )
+
+
+def _features(truth: Rows, probabilities: Probabilities, known: Known) -> np.ndarray[Any, Any]:
+    """Columns whose sums make the scores: NLL, rows that have one, Brier, gaps by equal-width and by equal-mass bin."""
+    rows, confidence = np.arange(len(truth)), probabilities.max(axis=1)
+    out = np.zeros((len(truth), _WIDTH.start + 2 * BINS))
+    out[:, 0], out[:, 1] = np.where(known, metrics.nll_rows(truth, probabilities), 0.0), known
+    out[:, 2] = metrics.brier_rows(truth, probabilities)
+    gaps = metrics.gaps(truth, probabilities)
+    out[rows, _WIDTH.start + metrics.equal_width(confidence)] = gaps
+    out[rows, _MASS.start + metrics.equal_mass(confidence)] = gaps
+    return out
+
+
+def _scores(
+    features: np.ndarray[Any, Any], resampled: np.ndarray[Any, Any], bins: tuple[Bin, ...]
+) -> ProbabilityScores:
+    rows, sums = len(features), features.sum(axis=0)
+    return ProbabilityScores(
+        nll=percentile(float(sums[0] / max(sums[1], 1)), resampled[:, 0] / np.maximum(resampled[:, 1], 1)),
+        brier=percentile(float(sums[2] / rows), resampled[:, 2] / rows),
+        ece=calibration_error(sums[_WIDTH], resampled[:, _WIDTH], rows),
+        ece_equal_mass=calibration_error(sums[_MASS], resampled[:, _MASS], rows),
+        bins=bins,
+    )
+
+
+def _class_scores(confusion: Confusion, labels: Sequence[str]) -> tuple[ClassScores, ...]:
+    hits, support, predicted = (
+        [int(n) for n in some] for some in (np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
+    )
+    return tuple(
+        ClassScores(
+            label=label,
+            precision=wilson(hits[i], predicted[i]),
+            recall=wilson(hits[i], support[i]),
+            f1=f1_interval(hits[i], support[i] + predicted[i] - 2 * hits[i]),
+            support=support[i],
+            predicted=predicted[i],
+        )
+        for i, label in enumerate(labels)
+    )
+
+
+def _mistakes(
+    truth: Rows, probabilities: Probabilities, labels: Sequence[str], texts: Sequence[Input]
+) -> tuple[Mistake, ...]:
+    if not texts:
+        return ()
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != truth)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
+    return tuple(
+        Mistake(int(i), excerpt(texts[i]), labels[truth[i]], labels[predicted[i]], float(confidence[i])) for i in worst
+    )

@@ -1,0 +1,47 @@
+"""Which types of entities are taken for which, which are missed, which are spurious and which have other borders."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bertline.data.entities import Entity
+
+Array = np.ndarray[Any, Any]
+Entities = Sequence[Entity]  # of one text, in its order
+
+
+def confused(truth: Sequence[Entities], predicted: Sequence[Entities], types: Sequence[str]) -> tuple[Array, Array]:
+    """The matrix of ``measure.EntityEvaluation.confusion`` and, of each type, its boundary errors, [types]."""
+    place = {name: i for i, name in enumerate(types)}
+    none = len(types)
+    matrix, boundary = np.zeros((none + 1, none + 1), dtype=np.int64), np.zeros(none, dtype=np.int64)
+    for true, guess in zip(truth, predicted, strict=True):
+        pairs = pairs_of(true, guess)
+        for one, other in pairs:
+            matrix[place[one.label], place[other.label]] += 1
+            boundary[place[one.label]] += one != other and one.label == other.label
+        for one in {*true} - {one for one, _ in pairs}:
+            matrix[place[one.label], none] += 1
+        for other in {*guess} - {other for _, other in pairs}:
+            matrix[none, place[other.label]] += 1
+    return matrix, boundary
+
+
+def pairs_of(true: Entities, guess: Entities) -> list[tuple[Entity, Entity]]:
+    """Pairs of overlapping entities, each in one pair at most; pairs that share most of their characters come first."""
+    common = [
+        (min(one.end, other.end) - max(one.start, other.start), one, other)
+        for one in true
+        for other in guess
+        if one.start < other.end and other.start < one.end
+    ]
+    # By the common share of the characters of both: 1 where the two are the same.
+    shares = sorted(
+        (-size / (one.end - one.start + other.end - other.start - size), one, other) for size, one, other in common
+    )
+    pairs: dict[Entity, Entity] = {}
+    for _, one, other in shares:
+        if one not in pairs and other not in pairs.values():
+            pairs[one] = other
+    return list(pairs.items())

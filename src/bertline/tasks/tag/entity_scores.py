@@ -1,0 +1,197 @@
+"""Precision, recall and F1 of whole entities, with intervals, and the confusion of their types.
+
+A predicted entity is right if its characters and its type are right, as in CoNLL's shared tasks and in seqeval. The
+bootstrap resamples texts rather than entities, because the entities of one text are not independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from bertline.statistics.calibration import Bin
+from bertline.statistics.intervals import LEVEL, RESAMPLES, Estimate, f1_interval, percentile, resampled_sums, wilson
+from bertline.statistics.metrics import ClassCounts, Ratio, f1_of, macro_of, micro_of, precision_of, recall_of
+from bertline.statistics.slices import Slice
+from bertline.tasks.measured import Mistake
+from bertline.tasks.tag.confusion import Entities, confused
+
+Array = np.ndarray[Any, Any]
+Counts = Float[Array, "texts counts"]
+RATIOS: dict[str, Ratio] = {"precision": precision_of, "recall": recall_of, "f1": f1_of}
+
+
+@dataclass(frozen=True, slots=True)
+class TypeScores:
+    """One type: it has ``support`` true entities and ``predicted`` predicted ones.
+
+    ``boundary`` of them have the right type and overlap the true entity, but have other borders. Each of these counts
+    against both precision and recall.
+    """
+
+    label: str
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    support: int
+    predicted: int
+    boundary: int
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        scores = {name: getattr(self, name).to_json() for name in RATIOS}
+        counts = {name: getattr(self, name) for name in ("support", "predicted", "boundary")}
+        return {"label": self.label, **scores, **counts}
+
+
+@dataclass(frozen=True, slots=True)
+class EntityEvaluation:
+    """A tagger measured on ``rows`` texts.
+
+    Attributes:
+        micro: precision, recall and F1 over all entities.
+        macro: the unweighted means over the types that are true or predicted somewhere.
+        types: each type, including those that only the truth has.
+        confusion: a row per true type and a column per predicted type, in the order of ``types``; the last row counts
+            spurious entities, the last column missed ones. A true and a predicted entity are paired by the characters
+            that they share, so the diagonal includes ``boundary`` errors.
+        temperature: of the model.
+        bins: predicted entities by their score, with the share of right ones.
+        by_length: F1 by length of the text.
+        slices: the same by the values of columns.
+        mistakes: wrong entities, those with the highest score first.
+    """
+
+    rows: int
+    micro: dict[str, Estimate]
+    macro: dict[str, Estimate]
+    types: tuple[TypeScores, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    seed: int
+    temperature: float = 1.0
+    bins: tuple[Bin, ...] = ()
+    by_length: tuple[Slice, ...] = ()
+    slices: Mapping[str, tuple[Slice, ...]] = field(default_factory=dict)
+    mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def entities(self) -> int:
+        """True entities of all texts."""
+        return sum(one.support for one in self.types)
+
+    def headline(self) -> tuple[tuple[str, Estimate], ...]:
+        """The figures people ask for first, by name, most wanted first."""
+        return (
+            ("F1", self.micro["f1"]),
+            ("precision", self.micro["precision"]),
+            ("recall", self.micro["recall"]),
+            ("macro-F1", self.macro["f1"]),
+        )
+
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Every overall figure by its name in JSON."""
+        overall = self.micro | {f"macro_{name}": one for name, one in self.macro.items()}
+        return {name: estimate.to_json() for name, estimate in overall.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain, finite JSON values."""
+        return {
+            "rows": self.rows,
+            "entities": self.entities,
+            "temperature": self.temperature,
+            "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
+            "metrics": self.metrics(),
+            "types": [one.to_json() for one in self.types],
+            "confusion": [list(row) for row in self.confusion],
+            "reliability": [one.to_json() for one in self.bins],
+            "by_length": [one.to_json() for one in self.by_length],
+            "slices": {column: [one.to_json() for one in parts] for column, parts in self.slices.items()},
+            "mistakes": [one.to_json() for one in self.mistakes],
+        }
+
+
+def evaluate(
+    truth: Sequence[Entities], predicted: Sequence[Entities], types: Sequence[str], *, seed: int = 0
+) -> EntityEvaluation:
+    """Measure predicted entities against the true ones.
+
+    Args:
+        truth: the entities of each text.
+        predicted: the predicted entities of each text.
+        types: of the model. Further types that the truth has come after them, and are always missed.
+        seed: of the bootstrap.
+    """
+    names = all_types(truth, types)
+    counts = text_counts(truth, predicted, names)
+    whole, resampled = summed(counts), _resampled(counts, seed)
+    confusion, boundary = confused(truth, predicted, names)
+    return EntityEvaluation(
+        rows=len(truth),
+        micro={name: _estimate(whole, resampled, partial(micro_of, one)) for name, one in RATIOS.items()},
+        macro={name: _estimate(whole, resampled, partial(macro_of, one)) for name, one in RATIOS.items()},
+        types=tuple(_scores(name, i, whole, resampled, int(boundary[i])) for i, name in enumerate(names)),
+        confusion=tuple(tuple(int(n) for n in row) for row in confusion),
+        seed=seed,
+    )
+
+
+def all_types(truth: Sequence[Entities], types: Sequence[str]) -> tuple[str, ...]:
+    """The model's types, and behind them those that only the truth has."""
+    return (*types, *sorted({one.label for text in truth for one in text} - {*types}))
+
+
+def micro_f1(truth: Sequence[Entities], predicted: Sequence[Entities], types: Sequence[str]) -> float:
+    """F1 over all entities, without an interval."""
+    return float(micro_of(f1_of, summed(text_counts(truth, predicted, types))))
+
+
+def text_counts(truth: Sequence[Entities], predicted: Sequence[Entities], types: Sequence[str]) -> Counts:
+    """Entities of each text by type: right, true and predicted, in this order, [texts, 3 × types].
+
+    Entities whose type is not in ``types`` are not counted.
+    """
+    place = {name: i for i, name in enumerate(types)}
+    out = np.zeros((len(truth), 3, len(types)))
+    for row, (true, guess) in enumerate(zip(truth, predicted, strict=True)):
+        for part, some in enumerate(({*true} & {*guess}, true, guess)):
+            for one in some:
+                if one.label in place:
+                    out[row, part, place[one.label]] += 1
+    return out.reshape(len(truth), 3 * len(types))
+
+
+def _class_counts(sums: Array) -> ClassCounts:
+    return ClassCounts(*np.split(sums, 3, axis=-1))
+
+
+def summed(counts: Counts) -> ClassCounts:
+    """The counts of all texts together."""
+    return _class_counts(counts.sum(axis=0))
+
+
+def _resampled(counts: Counts, seed: int) -> ClassCounts:
+    return _class_counts(resampled_sums(counts, seed=seed) if len(counts) else np.zeros((1, counts.shape[1])))
+
+
+def _estimate(whole: ClassCounts, resampled: ClassCounts, statistic: Callable[[ClassCounts], Array]) -> Estimate:
+    return percentile(float(statistic(whole)), np.atleast_1d(statistic(resampled)))
+
+
+def _scores(name: str, i: int, whole: ClassCounts, resampled: ClassCounts, boundary: int) -> TypeScores:
+    """Each interval covers the bootstrap's and Wilson's, because resamples of a few right entities are all alike."""
+    hits, support, predicted = (int(part[i]) for part in (whole.hits, whole.support, whole.predicted))
+    simple = {
+        "precision": wilson(hits, predicted),
+        "recall": wilson(hits, support),
+        "f1": f1_interval(hits, support + predicted - 2 * hits),
+    }
+    scores = {}
+    for ratio, formula in RATIOS.items():
+        other = percentile(simple[ratio].value, formula(resampled)[:, i])
+        scores[ratio] = Estimate(other.value, min(other.low, simple[ratio].low), max(other.high, simple[ratio].high))
+    return TypeScores(name, **scores, support=support, predicted=predicted, boundary=boundary)
