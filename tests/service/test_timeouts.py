@@ -53,10 +53,10 @@ def test_the_default_outlives_idle_connections_of_common_proxies_and_the_guide_n
     """R16: above 60 s (AWS, nginx), 90 s (Traefik) and 120 s (Caddy)."""
     defaults = ServeSettings()
     assert defaults.idle_timeout_s > LONGEST_COMMON_IDLE_S
-    assert f"`idle_timeout_s` ({defaults.idle_timeout_s}) has to be above the proxy's timeout" in GUIDE
+    assert f"`idle_timeout_s` ({defaults.idle_timeout_s}) must be greater than the proxy's timeout" in GUIDE
     assert f"`drain_s` ({defaults.drain_s:g})" in GUIDE
     assert f"`shutdown_timeout_s` ({defaults.shutdown_timeout_s})" in GUIDE
-    assert f"+ {ENDING_S:g} s have to fit into `stop_grace_s` ({defaults.stop_grace_s:g})" in GUIDE
+    assert f"+ {ENDING_S:g} s must not exceed `stop_grace_s` ({defaults.stop_grace_s:g})" in GUIDE
 
 
 @pytest.mark.parametrize(
