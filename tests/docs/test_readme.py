@@ -1,7 +1,8 @@
 """The commands of README.md, typed one after the other by someone with a table of their own.
 
 ``make`` targets are looked up and not made (this test runs inside one), and what ``pip`` would install is compared with
-pyproject.toml; everything else is executed as it stands, with the real model.
+pyproject.toml; everything else is executed as it stands, with the real model. Environment variables choose the port
+and, as half the minutes would be spent on them, fewer passes of the student and one repetition of each measurement.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ TOPICS = {
     "account": ["password", "login", "address", "profile"],
 }
 ASKED = ["my {} is late and i am not pleased", "please look at the {} again", "where is my {}", "a {} problem"]
-SEEN, LATER = ("since monday", "for a week", "as before", "this time", "again"), ("after all", "in the end")
+SEEN, LATER = ("since monday", "for a week", "again"), ("after all", "in the end")
 
 
 class Customer:
@@ -47,7 +48,13 @@ class Customer:
             probe.bind(("127.0.0.1", 0))
             self.port = str(probe.getsockname()[1])
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {**os.environ, "PATH": path, "BERTLINE_SERVE_PORT": self.port}
+        self.environment = {
+            **os.environ,
+            "PATH": path,
+            "BERTLINE_SERVE_PORT": self.port,
+            "BERTLINE_DISTILL_EPOCHS": "2",
+            "BERTLINE_OPTIMIZE_REPETITIONS": "1",
+        }
         self.server: subprocess.Popen[str] | None = None
         self.outputs: dict[str, str] = {}
 

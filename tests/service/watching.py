@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import threading
@@ -33,7 +34,15 @@ EVERY_STATUS = {200, 404, 422, 429, 504}
 
 def promtool(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """What promtool says."""
-    return subprocess.run([program("promtool"), *arguments], cwd=directory, capture_output=True, text=True, check=False)
+    # Collected eight times as rarely, its rubbish takes a third less time.
+    return subprocess.run(
+        [program("promtool"), *arguments],
+        cwd=directory,
+        env={**os.environ, "GOGC": "800"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 class Prometheus:

@@ -107,7 +107,11 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
             "80m",
         ),
         AlertExample(
-            "1 in 100 fails for six hours", (_answers(200, "0+5940x400"), _answers(503, "0+60x400")), "390m", (_JOB,)
+            "1 in 100 fails for six hours",
+            (_answers(200, "0+89100x27"), _answers(503, "0+900x27")),
+            "390m",
+            (_JOB,),
+            "15m",
         ),
         AlertExample(
             "it failed an hour ago and is well",
@@ -136,7 +140,7 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
             "363m",
             (_JOB,),
         ),
-        AlertExample("1 in 10 is slow for six hours", _timed("0+5400x400", "0+6000x400"), "390m", (_JOB,)),
+        AlertExample("1 in 10 is slow for six hours", _timed("0+81000x27", "0+90000x27"), "390m", (_JOB,), "15m"),
         AlertExample("a page is slow that asks no model", _timed("0+4800x90", "0+6000x90", "/docs"), "80m"),
     ),
     "BertlineLatencyBurnsSlowly": (

@@ -13,7 +13,7 @@ from bertline.monitoring.dashboards.objectives import recorded
 from bertline.monitoring.dashboards.yaml_files import yaml_of
 
 CONFIG, RULES = "prometheus/prometheus.yml", "prometheus/rules.yml"
-# Stories by the time between two values; promtool evaluates all rules as often, so those of days have their own file.
+# Stories by the time between two values; promtool evaluates all rules as often, so those of many hours have their file.
 RULE_TESTS = {"1m": "prometheus/rules-test.yml", "15m": "prometheus/rules-test-days.yml"}
 RUNBOOK = "docs/runbook.md"
 

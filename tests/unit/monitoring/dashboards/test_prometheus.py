@@ -39,7 +39,44 @@ def test_promtool_accepts_the_configuration_and_the_rules(written: Path) -> None
     assert f"{sum(len(group['rules']) for group in rules['groups'])} rules found" in done.stdout
 
 
-def test_every_alert_fires_in_its_stories_and_is_silent_in_the_others(written: Path) -> None:
+def stories(written: Path, alert: str, directory: Path, *, right: str = "", wrong: str = "") -> list[str]:
+    """Write the stories of one alert, beside the rules that it reads; the names of the files for promtool.
+
+    promtool evaluates every rule at every step of every story. No rule but the shares that an alert reads can change
+    when it fires, so the others are left out: six times faster. The drill runs the files as they are shipped.
+
+    Args:
+        right: text of the rules that becomes ``wrong``.
+    """
+    groups = yaml.safe_load((written / "rules.yml").read_text(encoding="utf-8").replace(right, wrong))["groups"]
+    [expression] = [one["expr"] for group in groups for one in group["rules"] if one.get("alert") == alert]
+    for group in groups:
+        group["rules"] = [
+            one for one in group["rules"] if one.get("alert") == alert or one.get("record", " ") in expression
+        ]
+    rules = directory / f"{alert}.yml"
+    rules.write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
+    names = []
+    for number, shipped in enumerate(RULE_TESTS.values()):
+        told = yaml.safe_load((written / Path(shipped).name).read_text(encoding="utf-8"))
+        told["rule_files"] = [rules.name]
+        told["tests"] = [one for one in told["tests"] if one["name"].startswith(f"{alert}: ")]
+        if told["tests"]:
+            names.append(f"{alert}-{number}.yml")
+            (directory / names[-1]).write_text(yaml.safe_dump(told), encoding="utf-8")
+    return names
+
+
+def test_every_alert_fires_in_its_stories_and_is_silent_in_the_others(written: Path, tmp_path: Path) -> None:
+    names = [name for alert in NAMED for name in stories(written, alert, tmp_path)]
+    done = promtool("test", "rules", *names, directory=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    count = sum(len(yaml.safe_load((tmp_path / name).read_text(encoding="utf-8"))["tests"]) for name in names)
+    assert count == sum(len(examples) for examples in EXAMPLES.values())
+
+
+@pytest.mark.drill
+def test_the_stories_hold_with_all_rules_as_they_are_shipped(written: Path) -> None:
     done = promtool("test", "rules", *(Path(one).name for one in RULE_TESTS.values()), directory=written)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -56,17 +93,11 @@ def test_every_alert_fires_in_its_stories_and_is_silent_in_the_others(written: P
     ],
 )
 def test_a_threshold_that_moves_is_noticed(written: Path, tmp_path: Path, right: str, wrong: str, alert: str) -> None:
-    rules = (written / "rules.yml").read_text(encoding="utf-8")
-    assert right in rules
-    (tmp_path / "rules.yml").write_text(rules.replace(right, wrong), encoding="utf-8")
-    for name in RULE_TESTS.values():
-        tests = yaml.safe_load((written / Path(name).name).read_text(encoding="utf-8"))
-        tests["tests"] = [one for one in tests["tests"] if one["name"].startswith(f"{alert}:")]
-        if tests["tests"]:
-            (tmp_path / "test.yml").write_text(yaml.safe_dump(tests), encoding="utf-8")
-            done = promtool("test", "rules", "test.yml", directory=tmp_path)
-            assert done.returncode != 0
-            assert alert in done.stdout + done.stderr
+    assert right in (written / "rules.yml").read_text(encoding="utf-8")
+    done = promtool("test", "rules", *stories(written, alert, tmp_path, right=right, wrong=wrong), directory=tmp_path)
+    assert done.returncode != 0
+    assert "FAILED:" in done.stdout + done.stderr
+    assert f'ALERTS{{alertname=\\"{alert}\\"' in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda one: one.name)
