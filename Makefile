@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 ENV = @VENV=$(VENV) tools/venv.sh
 MADE_FROM := pyproject.toml tools/venv.sh
 ARGS :=
-BENCHMARKS = $(notdir $(basename $(shell grep -l __main__ benchmarks/*.py)))
+BENCHMARKS = $(notdir $(basename $(filter-out %/__init__.py,$(wildcard benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -24,8 +24,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks import bert_base, ceiling, engine_page, machine
-from benchmarks.engine_texts import SETS, TextSet
+from benchmarks.parts import bert_base, ceiling, engine_page, machine
+from benchmarks.parts.engine_texts import SETS, TextSet
 from benchmarks.peers.process import Peer, PeerError, PeerUnsupported, peer_kinds
 from bertline.bundle import load
 from bertline.inference import load_predictor

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from benchmarks.machine import describe
+from benchmarks.parts.machine import describe
 from benchmarks.servers.environments import make, python_of
 from tests.service.smuggling import HIDDEN_PATH, VECTORS, Vector, length, post
 

@@ -27,9 +27,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.flops import forward_flops, matrix_rate, seconds, training_flops
-from benchmarks.gpu_contestants import PEER, Kind, Step, contestants
-from benchmarks.machine import describe
+from benchmarks.parts.flops import forward_flops, matrix_rate, seconds, training_flops
+from benchmarks.parts.gpu_contestants import PEER, Kind, Step, contestants
+from benchmarks.parts.machine import describe
 from bertline.data.batching import Batch, pad, plan
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import peer_trainer
-from benchmarks.machine import describe
-from benchmarks.tasks import BUILD, SEEDS, TASKS, Task
+from benchmarks.parts import peer_trainer
+from benchmarks.parts.machine import describe
+from benchmarks.parts.tasks import BUILD, SEEDS, TASKS, Task
 from bertline.data.duplicates import cross_duplicates
 from bertline.statistics.calibration import softmax
 from bertline.statistics.metrics import ece

@@ -23,9 +23,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import models, serve_page, serve_picture
-from benchmarks.serve_kept import Kept, Record
-from benchmarks.serve_modes import Bench, overhead, overload, peers, soak
+from benchmarks.parts import models, serve_page, serve_picture
+from benchmarks.parts.serve_kept import Kept, Record
+from benchmarks.parts.serve_modes import Bench, overhead, overload, peers, soak
 from benchmarks.servers.contestants import CONTESTANTS, ENGINE
 from benchmarks.servers.process import ServerError, allow_many_files
 from bertline.bundle import load

@@ -1,6 +1,6 @@
 """What a request costs the server, and what share of the engine's rate is served.
 
-    python -m benchmarks.serve_cost BUNDLE
+    make bench ONLY=serve_cost
     python -m benchmarks.serve_cost BUNDLE --source ../before/src --source src --pairs 5
 
 One sentence a request from wrk, 16 connections. The figure is the server process's CPU time (user and system, from the
@@ -30,9 +30,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import describe
+from benchmarks.parts import models
+from benchmarks.parts.machine import describe
+from benchmarks.parts.tasks import TASKS
 from benchmarks.servers import guarded
-from benchmarks.tasks import TASKS
 from bertline.inference import load_predictor
 
 CONNECTIONS, SEED_TEXTS, LATEST_MS = 16, 1_000, 200.0
@@ -227,7 +228,7 @@ def sentences(path: Path | None) -> list[str]:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path)
+    parser.add_argument("bundle", type=Path, nargs="?", help="without it, the teacher of the engine benchmark")
     parser.add_argument("--source", action="append", help="source tree to measure; may be given several times")
     parser.add_argument("--engine", action="append")
     parser.add_argument("--mode", action="append", choices=("bare", "guarded"))
@@ -241,6 +242,7 @@ def arguments() -> argparse.Namespace:
     given = parser.parse_args()
     given.source, given.mode = given.source or ["src"], given.mode or ["bare", "guarded"]
     given.route = given.route or ["/v1/predict"]
+    given.bundle = given.bundle or models.teacher("rt", 0)
     return given
 
 

@@ -16,11 +16,11 @@ import statistics
 import time
 from typing import Any
 
-from benchmarks import models
-from benchmarks.machine import describe
+from benchmarks.parts import models
+from benchmarks.parts.machine import describe
+from benchmarks.parts.serve_kept import Kept
+from benchmarks.parts.serve_modes import Bench, settle
 from benchmarks.serve import RAW, write_pages
-from benchmarks.serve_kept import Kept
-from benchmarks.serve_modes import Bench, settle
 from benchmarks.servers import steps
 from benchmarks.servers.contestants import ENGINE
 from benchmarks.servers.guarded import bare, collector, guarded

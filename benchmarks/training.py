@@ -19,9 +19,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import peer_trainer
-from benchmarks.machine import describe
-from benchmarks.tasks import TASKS, Task
+from benchmarks.parts import peer_trainer
+from benchmarks.parts.machine import describe
+from benchmarks.parts.tasks import TASKS, Task
 from bertline.encoder.checkpoint import load_pretrained
 from bertline.encoder.source import find_model
 from bertline.text import Tokenizer

@@ -120,3 +120,20 @@ def test_the_search_for_misspelt_commands_finds_them(word: str) -> None:
 @pytest.mark.parametrize("word", ["optimize", "optimizer", "distillation", "DistilBERT", "distilbert"])
 def test_the_search_for_misspelt_commands_leaves_the_others(word: str) -> None:
     assert not MISSPELT.search(word)
+
+
+# Words that fit so much that a reader would ask which one is meant.
+ONCE = ("Batch", "Line", "Measured", "Rows", "Speed", "Store")
+
+
+def test_a_word_that_could_mean_anything_names_one_thing() -> None:
+    places: dict[str, list[str]] = {name: [] for name in ONCE}
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            defined = [node] if isinstance(node, ast.ClassDef) else getattr(node, "targets", ())
+            for one in defined:
+                name = getattr(one, "name", getattr(one, "id", ""))
+                if name in places:
+                    places[name].append(str(path.relative_to(ROOT / "src" / "bertline")))
+    shared = {name: sorted(files) for name, files in places.items() if len(files) > 1}
+    assert shared == {"Rows": ["statistics/metrics.py", "training/rows.py"]}

@@ -213,7 +213,7 @@ def test_the_client_and_the_trace_are_named(out: Log) -> None:
         scope.setdefault("state", {})["client"] = Client("acme", scopes, "key")
         found = record.current()
         assert found is not None
-        found.trace_id, found.span_id, found.batch_texts = "4b" * 16, "00f067aa0ba902b7", 4
+        found.trace_id, found.span_id = "4b" * 16, "00f067aa0ba902b7"
         logging.getLogger("bertline.part").info("in its course")
         await fine(scope, receive, send)
 

@@ -17,7 +17,7 @@ from bertline.data.rows import BadRow, Row, UnreadableValue, line_fault
 DOCUMENT = "-DOCSTART-"  # CoNLL-2003's line between documents
 _SPACES = re.compile(" +")
 
-Line = tuple[int, str]
+NumberedLine = tuple[int, str]
 
 
 def read_conll(lines: Iterator[str], encoding: str) -> Iterator[Row | BadRow]:
@@ -27,7 +27,7 @@ def read_conll(lines: Iterator[str], encoding: str) -> Iterator[Row | BadRow]:
     ``#`` before the first word of a sentence is a comment, unless it has as many columns as that first line.
     """
     numbered = ((number, line.rstrip("\r\n")) for number, line in enumerate(lines, 1))
-    head: list[Line] = []
+    head: list[NumberedLine] = []
     for one in numbered:
         head.append(one)
         if one[1].strip() and not one[1].startswith(("#", DOCUMENT)):

@@ -11,12 +11,12 @@ from bertline.library import notebook
 if TYPE_CHECKING:
     import pandas
 
-Rows = Sequence[Mapping[str, Any]]
+Records = Sequence[Mapping[str, Any]]
 
 WIDEST = 60  # characters of a cell in a text
 
 
-def as_text(rows: Rows, limit: int | None = None) -> str:
+def as_text(rows: Records, limit: int | None = None) -> str:
     """Aligned columns under their names, numbers to the right."""
     columns = columns_of(rows)
     shown = rows if limit is None else rows[:limit]
@@ -34,7 +34,7 @@ def as_text(rows: Rows, limit: int | None = None) -> str:
     return "\n".join(lines) + more
 
 
-def as_html(rows: Rows) -> str:
+def as_html(rows: Records) -> str:
     """The same as a table of HTML."""
     columns = columns_of(rows)
     return notebook.table(
@@ -42,7 +42,7 @@ def as_html(rows: Rows) -> str:
     )
 
 
-def as_pandas(rows: Rows, columns: Sequence[str] | None = None) -> pandas.DataFrame:
+def as_pandas(rows: Records, columns: Sequence[str] | None = None) -> pandas.DataFrame:
     """A pandas table with a line per row.
 
     Raises:
@@ -55,7 +55,7 @@ def as_pandas(rows: Rows, columns: Sequence[str] | None = None) -> pandas.DataFr
     return pandas.DataFrame([dict(row) for row in rows], columns=list(columns or columns_of(rows)))
 
 
-def columns_of(rows: Rows) -> list[str]:
+def columns_of(rows: Records) -> list[str]:
     """Every key, in the order in which they come up."""
     return list(dict.fromkeys(name for row in rows for name in row))
 

@@ -25,7 +25,6 @@ class RequestRecord:
         wants_texts: this is one of the requests whose texts are logged.
         answered: by which version, how many tokens, where the time went.
         answered_s: when, on the clock of ``perf_counter``.
-        batch_texts: of the largest batch that its texts were in.
         error_code: of the problem that the answer names.
         trace_id: 32 hexadecimal digits.
         span_id: of the request's span, 16 hexadecimal digits.
@@ -36,7 +35,6 @@ class RequestRecord:
     wants_texts: bool = False
     answered: Answered | None = None
     answered_s: float = 0.0
-    batch_texts: int | None = None
     error_code: str | None = None
     trace_id: str | None = None
     span_id: str | None = None

@@ -81,7 +81,6 @@ TABLE: tuple[LogField, ...] = (
     LogField("bertline.ended", "keyword", "client_gone, cut_off or failed, where the answer did not end.", "request"),
     LogField("bertline.error.code", "keyword", "Code of the problem that the answer names.", "request"),
     LogField("bertline.slow", "boolean", "The request took longer than slow_ms.", "request"),
-    LogField("bertline.batch.size", "long", "Texts of the largest batch that its texts were in.", "model"),
     LogField("bertline.model.name", "keyword", "Model that answered.", "model"),
     LogField("bertline.model.version", "keyword", "Version of the model that answered.", "model"),
     LogField("bertline.texts", "long", "Texts of the request.", "model"),

@@ -235,8 +235,6 @@ def _add_answer(fields: dict[str, Any], record: RequestRecord) -> None:
     fields["bertline.time.tokenise_ms"] = round(1000 * timing.tokenise_s, 3)
     fields["bertline.time.queue_ms"] = round(1000 * timing.queue_s, 3)
     fields["bertline.time.compute_ms"] = round(1000 * timing.compute_s, 3)
-    if record.batch_texts is not None:
-        fields["bertline.batch.size"] = record.batch_texts
 
 
 @lru_cache(1024)

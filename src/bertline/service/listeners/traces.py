@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"))
 
 
-class Batch(NamedTuple):
+class ComputedBatch(NamedTuple):
     """One that was computed, as its requests know it."""
 
     context: SpanContext
@@ -45,7 +45,7 @@ class Call:
 
     began_s: float
     tokenised_s: float
-    batches: list[Batch] = field(default_factory=list)
+    batches: list[ComputedBatch] = field(default_factory=list)
 
 
 class RequestTrace:
@@ -184,7 +184,7 @@ class TraceListener(Listener):
         if not requests:
             return
         ended_s, first = perf_counter(), requests[0]
-        batch = Batch(first.traces.root(), ended_s - record.compute_s, ended_s)
+        batch = ComputedBatch(first.traces.root(), ended_s - record.compute_s, ended_s)
         for request in requests:
             request.calls[-1].batches.append(batch)
         (model, version), links = record.line.model, tuple(one.context for one in requests)

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from bertline.text.reading import Piece, Reading
 from bertline.text.truncation import SPECIAL_TOKENS
 
-Rows = Float[np.ndarray[Any, Any], "tokens labels"]
+Scores = Float[np.ndarray[Any, Any], "tokens labels"]
 PieceRows = Float[np.ndarray[Any, Any], "_ labels"]
 Numbers = Int[np.ndarray[Any, Any], " tokens"]
 Starts = Sequence[int] | Int[np.ndarray[Any, Any], " windows"]
@@ -39,7 +39,7 @@ class Tokens:
     places: Numbers
     total: int
 
-    def rows(self, pieces: Sequence[PieceRows]) -> Rows:
+    def rows(self, pieces: Sequence[PieceRows]) -> Scores:
         """The row of each token, of those of each piece (special tokens included)."""
         return np.concatenate(pieces)[self.flat]
 

@@ -44,9 +44,6 @@ def stories(written: Path, alert: str, directory: Path, *, right: str = "", wron
 
     promtool evaluates every rule at every step of every story. No rule but the shares that an alert reads can change
     when it fires, so the others are left out: six times faster. The drill runs the files as they are shipped.
-
-    Args:
-        right: text of the rules that becomes ``wrong``.
     """
     groups = yaml.safe_load((written / "rules.yml").read_text(encoding="utf-8").replace(right, wrong))["groups"]
     [expression] = [one["expr"] for group in groups for one in group["rules"] if one.get("alert") == alert]

@@ -1,6 +1,6 @@
 """The models of the engine benchmark: fine-tuned, distilled and optimized by bertline's own commands, kept in build/.
 
-    python -m benchmarks.models rt r8
+    python -m benchmarks.parts.models rt r8
 
 What is there already is not made again, and an interrupted step goes on where it stopped.
 """
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.tasks import BUILD, IMDB, TASKS
+from benchmarks.parts.tasks import BUILD, IMDB, TASKS
 from bertline.bundle import Manifest, writing
 from bertline.bundle.reference import ReferenceRows, Split, write_reference
 from bertline.data.examples import Example

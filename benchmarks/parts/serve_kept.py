@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import describe
+from benchmarks.parts.machine import describe
 
 FOLDER = Path("build/benchmarks/serve")
 Record = dict[str, Any]

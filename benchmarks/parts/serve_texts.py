@@ -6,8 +6,8 @@ import csv
 import random
 from pathlib import Path
 
-from benchmarks.engine_texts import shortened
-from benchmarks.tasks import TASKS
+from benchmarks.parts.engine_texts import shortened
+from benchmarks.parts.tasks import TASKS
 
 SETS = ("rt", "r8")
 SEED = 0

@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serve_kept import Kept, Record
-from benchmarks.serve_own import offline, predictor, single
-from benchmarks.serve_search import Found, Run, search
-from benchmarks.serve_soak import soak as watch
-from benchmarks.serve_texts import mixed
+from benchmarks.parts.serve_kept import Kept, Record
+from benchmarks.parts.serve_own import offline, predictor, single
+from benchmarks.parts.serve_search import Found, Run, search
+from benchmarks.parts.serve_soak import soak as watch
+from benchmarks.parts.serve_texts import mixed
 from benchmarks.servers import environments, steps
 from benchmarks.servers.contestants import CONTESTANTS, Contestant, Setting
 from benchmarks.servers.load import Plan

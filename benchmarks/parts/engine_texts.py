@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tokenizers
 
-from benchmarks import models
-from benchmarks.tasks import TASKS
+from benchmarks.parts import models
+from benchmarks.parts.tasks import TASKS
 from bertline.bundle import load
 from bertline.bundle.reference import read_reference
 

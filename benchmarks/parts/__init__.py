@@ -1,0 +1,1 @@
+"""What the benchmarks are made of: their texts, contestants, steps and pages."""
