@@ -1,4 +1,4 @@
-"""bertline: the production line for BERT encoders, from labelled text to a watched service.
+"""bertline: the production line for BERT encoders, from labelled text to a monitored service.
 
 bertline.train("reviews.csv", out="reviews")
 bertline.load("reviews").predict(["warm and funny"])

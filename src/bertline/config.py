@@ -1,10 +1,10 @@
-"""How settings load: defaults < ``bertline.toml`` < environment < command-line flags.
+"""Load settings from four layers: defaults < ``bertline.toml`` < environment < command-line flags.
 
-Each component owns one frozen pydantic model; its table in ``bertline.toml`` and its prefix in the
-environment have the component's name: ``[train] epochs = 3``, ``BERTLINE_TRAIN_EPOCHS=3``, ``--epochs 3``.
-In the environment a list is written with commas (``BERTLINE_TRAIN_SLICE_COLUMNS=source,year``) and a switch
-as true or false. An unknown key is an error that suggests the nearest one; a value out of range is reported
-with the place that gave it.
+Each component owns one frozen pydantic model. Its table in ``bertline.toml`` and its prefix in the
+environment are the component's name: ``[train] epochs = 3``, ``BERTLINE_TRAIN_EPOCHS=3``, ``--epochs 3``.
+In the environment, a list is separated by commas (``BERTLINE_TRAIN_SLICE_COLUMNS=source,year``) and a switch
+is true or false. An unknown key is an error that suggests the nearest one; an error about a value names the
+layer that set it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FILE = Path("bertline.toml")
 PREFIX = "BERTLINE_"
 COMPONENTS = ("train", "optimize", "distill", "serve", "auth", "limits", "tls", "edge", "logs", "traces")
 
-# Kubernetes tells every container about the services beside it. One that is named bertline-serve gives
+# Kubernetes sets variables for every service in the namespace. A service named bertline-serve sets
 # BERTLINE_SERVE_SERVICE_HOST, BERTLINE_SERVE_PORT=tcp://10.0.0.1:80, BERTLINE_SERVE_PORT_80_TCP_ADDR …
 _LINK_NAME = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)")
 _LINK_VALUE = re.compile(r"(tcp|udp|sctp)://")
@@ -49,10 +49,10 @@ def load_settings(
     Args:
         model: the component's settings and their defaults.
         component: its name, one of ``COMPONENTS``.
-        file: where ``bertline.toml`` is; it need not exist.
-        environ: instead of the process's environment.
+        file: path of ``bertline.toml``; it need not exist.
+        environ: replaces the process's environment.
         flags: values given on the command line; None means "not given".
-        flag_prefix: of the flags' names on the command line, for messages.
+        flag_prefix: prefix of the flags' names, for messages.
 
     Raises:
         SettingsError: an unknown key or table, a value of the wrong type or out of range, an unreadable file.
@@ -78,13 +78,13 @@ def load_settings(
 def given_settings(
     model: type[Model], component: str, values: Mapping[str, Any], *, others: Collection[str] = ()
 ) -> Model:
-    """The settings of one component from keyword arguments alone: no file and no environment is read.
+    """The settings of one component from keyword arguments only, without the file and the environment.
 
     Args:
         model: the component's settings and their defaults.
         component: the function that takes them, for messages.
         values: the keyword arguments.
-        others: further names that the function takes, for the nearest name of an unknown one.
+        others: further parameters of the function, to suggest for an unknown name.
 
     Raises:
         SettingsError: an unknown name, a value of the wrong type or out of range.
@@ -151,7 +151,7 @@ def _validate(model: type[Model], component: str, values: Mapping[str, Any], ori
 
 def _sentence(fault: ErrorDetails, component: str, origins: Mapping[str, str]) -> str:
     reason = fault["msg"].removeprefix("Value error, ")
-    if not fault["loc"]:  # what the model says of several settings together
+    if not fault["loc"]:  # an error about several settings together
         return f"the settings of {component} do not fit together: {reason}"
     name = str(fault["loc"][0])
     if fault["type"] == "missing":
@@ -162,6 +162,6 @@ def _sentence(fault: ErrorDetails, component: str, origins: Mapping[str, str]) -
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """The end of a sentence about an unknown name: the nearest of those that are known, or all of them."""
+    """The end of a message about an unknown name: the nearest known name, or all of them."""
     match = difflib.get_close_matches(name, known, n=1)
     return f": did you mean {match[0]}?" if match else f": valid names are {', '.join(sorted(known))}"

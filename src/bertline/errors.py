@@ -8,13 +8,13 @@ from __future__ import annotations
 
 
 class BertlineError(Exception):
-    """Something the user can put right; ``str(error)`` is the sentence that says how."""
+    """An error that the user can fix; ``str(error)`` is one sentence that says how."""
 
     exit_code = 1
 
 
 class UsageError(BertlineError):
-    """The command was asked for something that makes no sense (exit code 2, as for a bad flag)."""
+    """The arguments make no sense together (exit code 2, as for a bad flag)."""
 
     exit_code = 2
 
@@ -36,26 +36,26 @@ class BundleError(BertlineError):
 
 
 class DestinationError(BertlineError):
-    """A result cannot be written where it is to go: the name, the rights, the room, or another writer."""
+    """An output cannot be written: its name, permissions, disk space, or another writer prevents it."""
 
 
 class TrainingError(BertlineError):
-    """Training cannot start, go on or be resumed."""
+    """Training cannot start, continue or be resumed."""
 
 
 class Interrupted(TrainingError):
-    """Training was stopped from outside; a checkpoint to resume from is on disk."""
+    """Training was interrupted; a checkpoint to resume from is on disk."""
 
     exit_code = 130
 
 
 class BertlineWarning(UserWarning):
-    """Something the user should know and may leave as it is; the message is one sentence."""
+    """Something the user should know but need not fix; the message is one sentence."""
 
 
 class CheckpointWarning(BertlineWarning):
-    """A part of a checkpoint has no effect here; the message names it."""
+    """Part of a checkpoint has no effect; the message names it."""
 
 
 class EngineWarning(BertlineWarning):
-    """An engine of a bundle is not used, and another answers in its place; the message names both."""
+    """A bundle's engine is skipped and another is used instead; the message names both."""

@@ -255,7 +255,7 @@ def test_a_stop_under_load_loses_no_request_and_ends_with_exit_code_0(
         assert server.ended() == (
             0,
             "",
-            "no credentials are asked for, so only this machine can reach the server\n",
+            "no authentication: only this machine can reach the server\n",
         )
     assert (load.statuses, load.lost) == ({200}, [])
     told = sum(one.headers.get("Connection") == "close" for one in load.answers)

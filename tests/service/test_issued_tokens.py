@@ -258,7 +258,7 @@ def test_terms_that_belong_to_nobody_or_say_nothing_are_named(tmp_path: Path) ->
         (
             f'[auth]\nissuers = ["{url}"]\n[auth.terms."{url}/"]\naudience = "x"',
             "the settings of auth do not fit together: "
-            f"terms has {url}/, which issuers does not: write both exactly as the provider's iss",
+            f"terms has {url}/, but issuers does not: write both exactly like the provider's iss",
         ),
         (
             f'[auth]\nissuers = ["{url}"]\n[auth.terms."{url}"]\ntoken_type = "JWT"',
@@ -269,7 +269,7 @@ def test_terms_that_belong_to_nobody_or_say_nothing_are_named(tmp_path: Path) ->
             f"[auth] terms.{url}.audience_claim is 'azp': input should be 'aud' or 'client_id'",
         ),
         ("[auth]\naudience = []", "[auth] audience is []: tuple should have at least 1 item"),
-        ('[auth]\nscope_claims = [""]', "[auth] scope_claims is ['']: one of these is empty: write it out"),
+        ('[auth]\nscope_claims = [""]', "[auth] scope_claims is ['']: one of these is empty: fill it in"),
     ):
         with pytest.raises(SettingsError) as refusal:
             settings(text, tmp_path)

@@ -46,7 +46,7 @@ def around(monkeypatch: pytest.MonkeyPatch) -> Callable[[WordCounter], dict[str,
     return put
 
 
-OPEN_HERE = "no credentials are asked for, so only this machine can reach the server\n"
+OPEN_HERE = "no authentication: only this machine can reach the server\n"
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

@@ -60,8 +60,8 @@ def test_flags_become_settings_and_a_bundle_has_its_own_name(app: typer.Typer, b
     where = "at http://127.0.0.1:8000 · API: http://127.0.0.1:8000/docs · Ctrl+C stops"
     assert result.stdout == f"tiny (version 1f2e3d4c, engine fp32) {where}\n"
     warning = (
-        "warning: all who reach 0.0.0.0:8000 can use the models: no credentials are asked for\n"
-        "no credentials are asked for, so only this machine can reach the server\n"
+        "warning: no authentication: everybody who can reach 0.0.0.0:8000 can use the models\n"
+        "no authentication: only this machine can reach the server\n"
     )
     assert result.stderr == warning
 
@@ -72,7 +72,7 @@ def test_several_bundles_by_name(app: typer.Typer, bundle: Path, served: Served)
 
 
 def test_two_models_of_one_name_are_refused(bundle: Path) -> None:
-    with pytest.raises(UsageError, match=r"^two models are called tiny: name one of them otherwise, NAME="):
+    with pytest.raises(UsageError, match=r"^two models are called tiny: rename one of them, NAME="):
         serve.named_bundles([str(bundle), str(bundle)])
 
 
@@ -110,5 +110,5 @@ def test_without_the_web_server_the_extra_is_named(
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(UsageError) as caught:
         CliRunner().invoke(app, ["serve", str(bundle)], catch_exceptions=False)
-    reason = "serving needs a web server and uvicorn is not installed"
+    reason = "serving needs uvicorn, which is not installed"
     assert str(caught.value) == f"{reason}: pip install 'bertline[serve]'"

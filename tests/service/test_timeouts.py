@@ -71,7 +71,7 @@ def test_each_row_of_the_guide_keeps_the_rule(proxy_s: str, ours_s: str) -> None
     [
         ({"shutdown_timeout_s": 30}, "stopping takes up to 39 s (drain_s 5, shutdown_timeout_s 30, and 4 to end)"),
         ({"drain_s": 12}, "stopping takes up to 31 s (drain_s 12, shutdown_timeout_s 15, and 4 to end)"),
-        ({"stop_grace_s": 10}, "and the server is killed after stop_grace_s, 10 s: lower one of the two, or raise"),
+        ({"stop_grace_s": 10}, "but the server is killed after stop_grace_s, 10 s: lower one of the two, or raise"),
     ],
 )
 def test_what_cannot_fit_is_named_before_anything_starts(

@@ -23,22 +23,22 @@ SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 LONGEST_NAME = 64
 LONGEST_LIFETIME_S = 100 * 365 * SECONDS["d"]
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Whose it is, for people; need not be unique.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="As list shows it.")]
-Scopes = Annotated[list[Scope], typer.Option("--scope", help="What it may do; give the flag again for more.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the owner, for people; need not be unique.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id, as printed by list.")]
+Scopes = Annotated[list[Scope], typer.Option("--scope", help="Scope to grant; may be repeated.")]
 Database = Annotated[
     str | None,
     typer.Option(
-        help="URL of the database. Without it: BERTLINE_AUTH_DATABASE, [auth] database of bertline.toml, or a file in "
+        help="URL of the database. Default: BERTLINE_AUTH_DATABASE, [auth] database in bertline.toml, or a file in "
         "your data directory.",
         show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 auth = typer.Typer(help="Clients, API keys and signing keys of the built-in authentication.", no_args_is_help=True)
-client = typer.Typer(help="Programs that exchange a secret for tokens at POST /oauth/token.", no_args_is_help=True)
-key = typer.Typer(help="Keys that are sent with each request.", no_args_is_help=True)
+client = typer.Typer(help="Clients that exchange a secret for tokens at POST /oauth/token.", no_args_is_help=True)
+key = typer.Typer(help="API keys, sent with each request.", no_args_is_help=True)
 auth.add_typer(client, name="client")
 auth.add_typer(key, name="key")
 
@@ -50,19 +50,19 @@ def register(app: typer.Typer) -> None:
 
 @client.command("add", epilog="Example: bertline auth client add nightly-report --scope predict")
 def add_client(name: Name, scopes: Scopes, database: Database = None, as_json: Json = False) -> None:
-    """Make a client, and print its id and its secret: the only time that it is shown."""
+    """Create a client and print its id and secret. The secret is not shown again."""
     with _store(database) as store:
         from bertline.service.guard.clients import new_client
 
         record, secret = new_client(_named(name), frozenset(scopes), now_s=_now_s())
         store.add_client(record)
-    found = {"client_id": record.id, "client_secret": secret, "name": name, "scopes": sorted(record.scopes)}
-    _show_secret(found, ("client_id", "client_secret"), as_json=as_json)
+    credential = {"client_id": record.id, "client_secret": secret, "name": name, "scopes": sorted(record.scopes)}
+    _show_secret(credential, ("client_id", "client_secret"), as_json=as_json)
 
 
 @client.command("list", epilog="Example: bertline auth client list --json")
 def list_clients(database: Database = None, as_json: Json = False) -> None:
-    """List the clients, the oldest first."""
+    """List the clients, oldest first."""
     with _store(database) as store:
         records = store.clients()
     _show_table(
@@ -74,37 +74,35 @@ def list_clients(database: Database = None, as_json: Json = False) -> None:
 
 @client.command("remove", epilog="Example: bertline auth client remove blc_3fK9x2Qa")
 def remove_client(id: Id, database: Database = None) -> None:
-    """Forget a client: it gets no more tokens, and those that it has expire within minutes."""
+    """Remove a client: it gets no more tokens, and its last ones expire within minutes."""
     with _store(database) as store:
         if not store.remove_client(id):
-            raise UsageError(f"there is no client {_shown(id)}: bertline auth client list shows those that there are")
-    typer.echo(f"{id} is removed; its tokens expire within minutes", err=True)
+            raise UsageError(f"there is no client {_shown(id)}: list the clients with bertline auth client list")
+    typer.echo(f"removed {id}; its tokens expire within minutes", err=True)
 
 
 @key.command("add", epilog="Example: bertline auth key add dashboard --scope predict --scope metrics --expires 90d")
 def add_key(
     name: Name,
     scopes: Scopes,
-    expires: Annotated[
-        str | None, typer.Option(help="Time after which it is refused: 90d, 12h or 30m. Without it: never.")
-    ] = None,
+    expires: Annotated[str | None, typer.Option(help="Lifetime, such as 90d, 12h or 30m. Default: unlimited.")] = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make an API key and print it: the only time that it is shown."""
+    """Create an API key and print it. It is not shown again."""
     lifetime_s = None if expires is None else seconds(expires)
     with _store(database) as store:
         from bertline.service.guard.api_keys import new_key
 
         record, text = new_key(_named(name), frozenset(scopes), now_s=_now_s(), lifetime_s=lifetime_s)
         store.add_api_key(record)
-    found = {"id": record.id, "key": text, "name": name, "scopes": sorted(record.scopes)}
-    _show_secret({**found, "expires": _time(record.expires_s)}, ("key",), as_json=as_json)
+    credential = {"id": record.id, "key": text, "name": name, "scopes": sorted(record.scopes)}
+    _show_secret({**credential, "expires": _time(record.expires_s)}, ("key",), as_json=as_json)
 
 
 @key.command("list", epilog="Example: bertline auth key list")
 def list_keys(database: Database = None, as_json: Json = False) -> None:
-    """List the API keys, the oldest first: those too that are revoked or have expired."""
+    """List the API keys, oldest first, including revoked and expired ones."""
     with _store(database) as store:
         records = store.api_keys()
     _show_table(
@@ -122,18 +120,18 @@ def list_keys(database: Database = None, as_json: Json = False) -> None:
 
 @key.command("revoke", epilog="Example: bertline auth key revoke bl_3fK9x2Qa")
 def revoke_key(id: Id, database: Database = None) -> None:
-    """Refuse an API key from now on; every server knows within five seconds."""
+    """Revoke an API key; every server refuses it within five seconds."""
     with _store(database) as store:
         if not store.revoke_api_key(id, _now_s()):
-            raise UsageError(f"there is no API key {_shown(id)}: bertline auth key list shows those that there are")
-    typer.echo(f"{id} is revoked", err=True)
+            raise UsageError(f"there is no API key {_shown(id)}: list the keys with bertline auth key list")
+    typer.echo(f"revoked {id}", err=True)
 
 
 @auth.command("rotate", epilog="Example: bertline auth rotate")
 def rotate_keys(database: Database = None, as_json: Json = False) -> None:
-    """Sign tokens with a new key from now on. Those signed with the old one are good until they expire.
+    """Rotate the signing key. Tokens signed with the old key stay valid until they expire.
 
-    Servers do this by themselves every 30 days. By hand it is for a database that somebody else may have read.
+    Servers rotate automatically every 30 days. Rotate by hand if somebody else may have read the database.
     """
     with _store(database) as store:
         from bertline.service.guard.signing import rotate
@@ -153,10 +151,10 @@ def seconds(text: str) -> int:
     Raises:
         UsageError: it is none.
     """
-    found = re.fullmatch(r"([1-9][0-9]{0,7})([mhd])", text)
-    lifetime_s = int(found[1]) * SECONDS[found[2]] if found else 0
+    match = re.fullmatch(r"([1-9][0-9]{0,7})([mhd])", text)
+    lifetime_s = int(match[1]) * SECONDS[match[2]] if match else 0
     if not 0 < lifetime_s <= LONGEST_LIFETIME_S:
-        raise UsageError(f"--expires {_shown(text)} is no time of up to 100 years: write 90d, 12h or 30m")
+        raise UsageError(f"--expires {_shown(text)} is not a duration of at most 100 years: write 90d, 12h or 30m")
     return lifetime_s
 
 
@@ -181,7 +179,7 @@ def _now_s() -> int:
 def _named(name: str) -> str:
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise UsageError(
-            f"NAME must be one line of 1 to {LONGEST_NAME} characters: shorten it, or take out what is odd"
+            f"NAME must be one line of 1 to {LONGEST_NAME} characters: shorten it, or remove the unprintable characters"
         )
     return name
 
@@ -195,13 +193,13 @@ def _shown(text: str) -> str:
     return text if len(text) <= 16 and text.isprintable() else "of that id"
 
 
-def _show_secret(found: dict[str, Any], lines: Sequence[str], *, as_json: bool) -> None:
+def _show_secret(credential: dict[str, Any], lines: Sequence[str], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(credential))
         return
     for name in lines:
-        typer.echo(f"{name}: {found[name]}" if len(lines) > 1 else found[name])
-    typer.echo("Keep it now: it is not shown again.", err=True)
+        typer.echo(f"{name}: {credential[name]}" if len(lines) > 1 else credential[name])
+    typer.echo("Save it now: it is not shown again.", err=True)
 
 
 def _show_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json: bool) -> None:

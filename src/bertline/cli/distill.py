@@ -1,4 +1,4 @@
-"""``bertline distill``: a bundle to a smaller one that answers as it does."""
+"""``bertline distill``: distill a bundle into a smaller one."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def register(app: typer.Typer) -> None:
 
 def distill(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the teacher.")],
-    out: Annotated[Path, typer.Option("--out", help="Directory of the student to write.")],
+    out: Annotated[Path, typer.Option("--out", help="Output directory of the student.")],
     settings: DistillSettings,
     data: Annotated[
         str | None,
-        typer.Argument(metavar="DATA", help="Table with a text column, such as that of train; - is standard input."),
+        typer.Argument(metavar="DATA", help="Table with a text column, such as the training table; - is stdin."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run, if there is one.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle, or an unfinished run.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Distill a bundle into a smaller one, and tell what it kept.
+    """Distill a bundle into a smaller one, and compare the two.
 
     The student learns the teacher's answers to the texts of DATA and --unlabelled; labels are not
-    needed. Texts that are among the bundle's held-out rows are left out. With --start it goes on
-    from a student that was distilled before; --feed-forward and --attention-heads make its layers narrower.
+    needed. Texts among the bundle's held-out rows are left out. --start continues from an earlier
+    student; --feed-forward and --attention-heads prune its layers.
     """
     from bertline.cli.training_screen import TrainingScreen
     from bertline.training.distillation.run import distill
@@ -79,7 +79,7 @@ def _show(distilled: Distilled, settings: DistillSettings) -> None:
         f"\nOn the validation rows: {closeness}\n\n"
         f"Size    {sizes}\n"
         f"Speed   {speed.teacher_texts_s:,.0f} → {speed.student_texts_s:,.0f} texts/s, {speed.ratio:.2f} times, "
-        f"by the engine {speed.engine} of both on this machine",
+        f"with the {speed.engine} engine of both on this machine",
         soft_wrap=True,
     )
     report = distilled.bundle / "report" / "report.html"
@@ -90,14 +90,14 @@ def _show(distilled: Distilled, settings: DistillSettings) -> None:
 
 def _size(network: Size) -> str:
     return (
-        f"{network.layers} layers, {network.attention_heads} attention heads in all, {network.feed_forward:,} "
-        "feed-forward neurons in each, "
+        f"{network.layers} layers, {network.attention_heads} attention heads in total, {network.feed_forward:,} "
+        "feed-forward neurons per layer, "
         f"{network.parameters / 1e6:.1f} M parameters"
     )
 
 
 def _closeness(name: str, one: Closeness) -> str:
     return (
-        f"{name} gives the teacher’s label to {one.agreement.value:.3f}, diverges by {one.divergence:.4f} nats, "
-        f"is right on {one.accuracy.value:.3f}"
+        f"{name}: same label as the teacher {one.agreement.value:.3f}, KL divergence {one.divergence:.4f} nats, "
+        f"accuracy {one.accuracy.value:.3f}"
     )

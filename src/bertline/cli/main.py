@@ -20,7 +20,7 @@ TRAINING = ("train", "distill")  # verbs whose threads wait for each other
 
 app = typer.Typer(
     name="bertline",
-    help="The production line for BERT encoders: from labelled text to a fast, guarded, watched service.",
+    help="The production line for BERT encoders: from labelled text to a fast, secure, monitored service.",
     epilog="Example: bertline train reviews.csv --out reviews && bertline serve reviews",
     no_args_is_help=True,
     rich_markup_mode="markdown",

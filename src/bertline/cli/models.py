@@ -1,4 +1,4 @@
-"""``bertline models``: bundles between training and serving; here, who vouches for one."""
+"""``bertline models``: sign bundles and verify signatures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from bertline.errors import UsageError
 
-app = typer.Typer(help="Sign bundles and check their signatures.", no_args_is_help=True)
+app = typer.Typer(help="Sign bundles and verify their signatures.", no_args_is_help=True)
 keys = typer.Typer(help="Keys that sign bundles.", no_args_is_help=True)
 app.add_typer(keys, name="key")
 
@@ -31,14 +31,14 @@ def new_key(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File of the private key; OUT.pub is the public one.")],
     passphrase_file: Passphrase = None,
 ) -> None:
-    """Make a pair of Ed25519 keys: one that signs, and one for whoever checks.
+    """Create an Ed25519 key pair: the private key signs, the public key verifies.
 
-    The private key is readable by you alone. Servers need the public one.
+    Only you can read the private key. Servers need the public one.
     """
     from bertline.bundle.signing import new_key
 
     made = new_key(out, _passphrase(passphrase_file))
-    typer.echo(f"key {made.id}: {out} signs, {out}.pub is for those who check")
+    typer.echo(f"key {made.id}: {out} signs, {out}.pub verifies")
 
 
 @app.command(epilog="Example: bertline models sign reviews --key release.key")
@@ -47,10 +47,10 @@ def sign(
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Private key, from models key new.")],
     passphrase_file: Passphrase = None,
 ) -> None:
-    """Sign a bundle: vouch for every file in it.
+    """Sign a bundle and thereby every file in it.
 
-    All hashes are checked first. Signatures by other keys stay. Whatever writes the bundle again, as optimize does,
-    removes them all.
+    All hashes are checked first. Signatures by other keys stay. Commands that rewrite the bundle, such as optimize,
+    remove all signatures.
     """
     from bertline.bundle.signing import read_private_key
     from bertline.bundle.signing import sign as make
@@ -64,25 +64,25 @@ def verify(
     bundle: BundlePath,
     trust: Annotated[
         list[Path],
-        typer.Option("--trust", metavar="FILE", help="Public key; give the flag again for more. One of them must fit."),
+        typer.Option("--trust", metavar="FILE", help="Trusted public key; may be repeated; one is enough."),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check a bundle's signature and every file. Exit code 0: it is as one of the keys signed it.
+    """Verify a bundle's signature and every file. Exit code 0: one of the keys signed it, and nothing has changed.
 
-    Nothing in the bundle is interpreted before its signature fits.
+    Nothing in the bundle is interpreted before its signature is verified.
     """
     from bertline.bundle import load
     from bertline.bundle.signing import read_public_key
 
-    found = load(bundle, trusted=[read_public_key(path) for path in trust])
-    assert found.signature is not None, "one was required"
-    key, signed_at = found.signature.key, found.signature.signed_at
+    loaded = load(bundle, trusted=[read_public_key(path) for path in trust])
+    assert loaded.signature is not None, "one was required"
+    key, signed_at = loaded.signature.key, loaded.signature.signed_at
     if as_json:
-        typer.echo(json.dumps({"bundle": str(bundle), "version": found.version, "key": key, "signed_at": signed_at}))
+        typer.echo(json.dumps({"bundle": str(bundle), "version": loaded.version, "key": key, "signed_at": signed_at}))
         return
-    files = len(found.manifest.files)
-    typer.echo(f"{bundle} (version {found.version}) is signed by key {key} at {signed_at}; all {files} files fit")
+    files = len(loaded.manifest.files)
+    typer.echo(f"{bundle} (version {loaded.version}) is signed by key {key} at {signed_at}; all {files} files match")
 
 
 def _passphrase(file: Path | None) -> bytes | None:
@@ -92,9 +92,7 @@ def _passphrase(file: Path | None) -> bytes | None:
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:
-        raise UsageError(f"the passphrase file {file} cannot be read: {error.strerror}; name another") from None
+        raise UsageError(f"the passphrase file {file} cannot be read: {error.strerror}; give another") from None
     if not lines or not lines[0]:
-        raise UsageError(
-            f"the first line of {file} is empty: write the passphrase there, or leave --passphrase-file out"
-        )
+        raise UsageError(f"the first line of {file} is empty: write the passphrase there, or omit --passphrase-file")
     return lines[0]

@@ -20,23 +20,23 @@ def register(app: typer.Typer) -> None:
 
 
 def observe(
-    directory: Annotated[Path, typer.Argument(help="Where the files are written; older ones of the same names go.")],
+    directory: Annotated[Path, typer.Argument(help="Output directory; existing files are overwritten.")],
     target: Annotated[
         list[str] | None,
-        typer.Option(help="A server, host:port or https://host:port; again for each further one. [127.0.0.1:8000]"),
+        typer.Option(help="Server to scrape, host:port or https://host:port; may be repeated. [127.0.0.1:8000]"),
     ] = None,
     key_file: Annotated[
         str | None,
-        typer.Option(help="Path, where Prometheus runs, of a file with a key or token that may read the metrics."),
+        typer.Option(help="File on Prometheus' machine with a key or token that may read the metrics."),
     ] = None,
     runbook: Annotated[
-        str | None, typer.Option(help="Address of the runbook, for the links in alerts. [docs/runbook.md]")
+        str | None, typer.Option(help="URL of the runbook, for links in alerts. [docs/runbook.md]")
     ] = None,
-    prometheus_url: Annotated[str, typer.Option(help="Where Grafana finds Prometheus.")] = "http://localhost:9090",
+    prometheus_url: Annotated[str, typer.Option(help="URL of Prometheus for Grafana.")] = "http://localhost:9090",
 ) -> None:
-    """Write what watches the service: a scrape configuration, alerts with their tests, dashboards, and files for ELK.
+    """Write monitoring configuration: for Prometheus, alerts with tests, Grafana dashboards, and files for ELK.
 
-    They are made from the tables of metrics and of log fields, so they fit this version of the server.
+    It is generated from the tables of metrics and log fields, so it matches this version of the server.
     """
     try:
         from bertline.monitoring.dashboards import elk, grafana, prometheus

@@ -29,15 +29,15 @@ def optimize(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the bundle.")],
     settings: OptimizeSettings,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be tried and how long it takes; change nothing.")
+        bool, typer.Option("--dry-run", help="List the candidates and estimate the time, but change nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Make a bundle smaller and faster: try engines, measure them here, pick one.
+    """Make a bundle smaller and faster: build engines, measure them here, select the best.
 
-    Engines are built for the bundle, compared with fp32 on its validation rows and timed on this machine; those that
-    lose no more accuracy than allowed are written into it, the best one first. Accuracy is reported on the test rows,
-    which nothing is chosen by.
+    Each engine is compared with fp32 on the bundle's validation rows and timed on this machine. Those within the
+    accuracy limit are written into the bundle, the best one first. Accuracy is reported on the test rows, which no
+    choice uses.
     """
     from bertline.optimization.run import optimize, plan
 
@@ -45,12 +45,14 @@ def optimize(
         names, seconds = plan(bundle, settings)
         typer.echo(f"would try {', '.join(names)}; {minutes(seconds)} on this machine")
         return
-    found = optimize(bundle, settings, lambda text: typer.echo(text, err=True))
+    outcome = optimize(bundle, settings, lambda text: typer.echo(text, err=True))
     if as_json:
         from bertline.optimization.report import row
 
-        typer.echo(json.dumps({"picked": found.picked, "engines": {name: row(found, name) for name in found.measured}}))
-    _show(bundle, found, settings)
+        typer.echo(
+            json.dumps({"picked": outcome.picked, "engines": {name: row(outcome, name) for name in outcome.measured}})
+        )
+    _show(bundle, outcome, settings)
 
 
 def minutes(seconds: DurationRange) -> str:
@@ -65,7 +67,7 @@ def minutes(seconds: DurationRange) -> str:
     return f"{low} to {high} min (the pace varies: the machine is busy)"
 
 
-def _show(bundle: Path, found: Optimized, settings: OptimizeSettings) -> None:
+def _show(bundle: Path, outcome: Optimized, settings: OptimizeSettings) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -76,23 +78,25 @@ def _show(bundle: Path, found: Optimized, settings: OptimizeSettings) -> None:
     cold = ("memory MB", "start s") if wide else ()
     for name in ("texts/s", "p50 ms", "p99 ms", "MB", *cold, "same label", "lost", "lost, test rows"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name, one in found.measured.items():
-        speed, tested = one.speed, found.reported[name].difference.accuracy
+    for name, one in outcome.measured.items():
+        speed, tested = one.speed, outcome.reported[name].difference.accuracy
         table.add_row(
-            f"{name} ←" if name == found.picked else name,
+            f"{name} ←" if name == outcome.picked else name,
             *(f"{speed.texts_per_s:,.0f}", f"{speed.p50_ms:.2f}", f"{speed.p99_ms:.2f}", f"{one.megabytes:.1f}"),
             *((f"{one.cold.memory_mb:.0f}", f"{one.cold.seconds:.2f}") if wide else ()),
             f"{one.quality.agreement:.1%}",
             f"{one.quality.drop_points:.2f}",
-            f"{found.reported[name].drop_points:.2f} ({0 - 100 * tested.high:.1f} to {0 - 100 * tested.low:.1f})",
+            f"{outcome.reported[name].drop_points:.2f} ({0 - 100 * tested.high:.1f} to {0 - 100 * tested.low:.1f})",
         )
     console.print(table)
-    for name, candidate in found.candidates.items():
+    for name, candidate in outcome.candidates.items():
         if candidate.note:
             console.print(f"{name}: {candidate.note}", soft_wrap=True)
-    for sentence in found.caveats:
+    for sentence in outcome.caveats:
         console.print(f"note: {sentence}", soft_wrap=True)
     console.print("lost: points of accuracy lost against fp32", soft_wrap=True)
-    console.print(f"speed: measured on {found.processor}; the answers are the same on every processor", soft_wrap=True)
-    console.print(f"\nPicked  {found.picked} for {settings.goal}", soft_wrap=True)
+    console.print(
+        f"speed: measured on {outcome.processor}; the answers are the same on every processor", soft_wrap=True
+    )
+    console.print(f"\nPicked  {outcome.picked} for {settings.goal}", soft_wrap=True)
     console.print(f"Report  {bundle / 'report' / 'engines.html'}", soft_wrap=True)

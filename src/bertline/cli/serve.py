@@ -44,7 +44,7 @@ def serve(
         list[str],
         typer.Argument(
             metavar="[NAME=]BUNDLE",
-            help="Directories of bundles; NAME is the name of the model for clients, as in BAAI/bge-small=runs/bge.",
+            help="Bundle directory; NAME is the model's name for clients, as in BAAI/bge-small=runs/bge.",
         ),
     ],
     settings: ServeSettings,
@@ -57,8 +57,8 @@ def serve(
 ) -> None:
     """Serve models over HTTP, with a page to try them on.
 
-    POST /v1/predict answers texts, / is the page, /docs describes the API. Ctrl+C stops the server. Without
-    credentials to ask for (--auth-database, --auth-issuers) only this machine can reach it.
+    POST /v1/predict classifies texts, / is the page, /docs describes the API. Ctrl+C stops the server. Without
+    authentication (--auth-database, --auth-issuers) only this machine can reach it.
     """
     try:
         from bertline.service.perimeter import PerimeterSettings
@@ -66,19 +66,17 @@ def serve(
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in NEEDED:
             raise
-        raise UsageError(
-            f"serving needs a web server and {error.name} is not installed: pip install 'bertline[serve]'"
-        ) from None
+        raise UsageError(f"serving needs {error.name}, which is not installed: pip install 'bertline[serve]'") from None
 
     def say_ready(url: str, models: Models) -> None:
         names = ", ".join(f"{one.name} (version {one.version}, engine {one.engine})" for one in models)
         typer.echo(f"{names} at {url} · API: {url}/docs · Ctrl+C stops")
         if not auth.configured and not settings.insecure:
-            typer.echo("no credentials are asked for, so only this machine can reach the server", err=True)
+            typer.echo("no authentication: only this machine can reach the server", err=True)
 
     def say_exposed(address: str) -> None:
         typer.echo(
-            f"warning: all who reach {address} can use the models: no credentials are asked for",
+            f"warning: no authentication: everybody who can reach {address} can use the models",
             err=True,
         )
 
@@ -95,7 +93,7 @@ def named_bundles(bundles: Sequence[str]) -> dict[str, Path]:
     """
     from bertline.bundle.verify import read_manifest
 
-    found: dict[str, Path] = {}
+    directories: dict[str, Path] = {}
     for bundle in bundles:
         name, directory = named(bundle)
         if name and not directory.exists() and Path(bundle).exists():
@@ -104,10 +102,10 @@ def named_bundles(bundles: Sequence[str]) -> dict[str, Path]:
                 f"write ./{bundle} for the directory of that name"
             )
         name = name or read_manifest(directory).name
-        if name in found:
-            raise UsageError(f"two models are called {name}: name one of them otherwise, NAME={directory}")
-        found[name] = directory
-    return found
+        if name in directories:
+            raise UsageError(f"two models are called {name}: rename one of them, NAME={directory}")
+        directories[name] = directory
+    return directories
 
 
 def named(bundle: str) -> tuple[str | None, Path]:

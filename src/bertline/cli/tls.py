@@ -62,24 +62,23 @@ def _certificates() -> None:
 
 
 def dev(
-    out: Annotated[Path, typer.Option("--out", help="Directory for the four files.")] = Path("tls"),
+    out: Annotated[Path, typer.Option("--out", help="Output directory for the four files.")] = Path("tls"),
     name: Annotated[
         list[str] | None,
-        typer.Option("--name", help="Name or address to ask the server by, besides localhost. Repeatable."),
+        typer.Option("--name", help="Host name or address of the server, besides localhost; may be repeated."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there, the authority too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files, including the authority.")] = False,
 ) -> None:
-    """Make a certificate for trying HTTPS on machines of your own.
+    """Create a certificate to test HTTPS on your own machines.
 
-    It is signed by an authority that is made with it and can sign for these names alone. Once its 30
-    last days have begun, the same command makes another one of the same authority, which
-    clients trust already.
+    It is signed by a new authority that can sign for these names only. In the certificate's last
+    30 days, the same command renews it under the same authority, so that clients still trust it.
     """
     try:
         import cryptography  # noqa: F401
     except ModuleNotFoundError:
         raise UsageError(
-            "making certificates needs cryptography and it is not installed: pip install 'bertline[serve]'"
+            "making certificates needs cryptography, which is not installed: pip install 'bertline[serve]'"
         ) from None
     check_place(out, WHAT, inside=True)
     with claim(out / "bertline", WHAT):
@@ -87,7 +86,7 @@ def dev(
 
 
 def _make(files: Files, name: list[str], now: datetime, *, force: bool) -> str:
-    """Make the four files or renew two of them; returns what to tell."""
+    """Make the four files or renew two of them; returns the instructions."""
     present = [one.name for one in files if os.path.lexists(one)]
     if force or not present:
         names = tuple(dict.fromkeys((*OWN_NAMES, *(_checked(one) for one in name))))
@@ -99,7 +98,7 @@ def _make(files: Files, name: list[str], now: datetime, *, force: bool) -> str:
         done = "renewed"
     server = _server(names, authority, now)
     _write(files.key, files.certificate, server)
-    return _told(files, names, server.certificate, done)
+    return _instructions(files, names, server.certificate, done)
 
 
 def _renewable(files: Files, wanted: list[str], present: list[str], now: datetime) -> tuple[Signed, tuple[str, ...]]:
@@ -111,7 +110,7 @@ def _renewable(files: Files, wanted: list[str], present: list[str], now: datetim
     out = files.ca.parent
     if len(present) < len(files):
         raise UsageError(
-            f"{out} has {', '.join(present)} and not the rest: pass --force to replace it, or another --out"
+            f"{out} has {', '.join(present)} but not the other files: pass --force to replace them, or another --out"
         )
     authority, old = _read(files.ca_key, files.ca), _read(files.key, files.certificate)
     names, ends = _names(old.certificate), old.certificate.not_valid_after_utc
@@ -119,11 +118,11 @@ def _renewable(files: Files, wanted: list[str], present: list[str], now: datetim
         raise UsageError(f"{files.certificate} is for {', '.join(names)}: pass --force to replace it and its authority")
     if ends - now > timedelta(days=RENEW_DAYS):
         raise UsageError(
-            f"{files.certificate} is good until {ends:%Y-%m-%d}: pass --force to replace it and its authority"
+            f"{files.certificate} is valid until {ends:%Y-%m-%d}: pass --force to replace it and its authority"
         )
     if authority.certificate.not_valid_after_utc - now < timedelta(days=SERVER_DAYS):
         raise UsageError(
-            f"the authority {files.ca} ends soon: pass --force to replace it, and have clients trust the new one"
+            f"the authority {files.ca} expires soon: pass --force to replace it, and make clients trust the new one"
         )
     return authority, names
 
@@ -239,8 +238,8 @@ def _general(name: str, *, as_network: bool = False) -> DNSName | IPAddress:
 def _names(certificate: Certificate) -> tuple[str, ...]:
     from cryptography import x509
 
-    found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return tuple(str(one.value) for one in found)
+    extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return tuple(str(one.value) for one in extension)
 
 
 def _read(key_path: Path, path: Path) -> Signed:
@@ -258,7 +257,7 @@ def _read(key_path: Path, path: Path) -> Signed:
         or not isinstance(key, EllipticCurvePrivateKey)
         or key.public_key() != certificate.public_key()
     ):
-        raise UsageError(f"{path} and {key_path} are not what this command wrote: pass --force to replace them")
+        raise UsageError(f"{path} and {key_path} were not written by this command: pass --force to replace them")
     return Signed(certificate, key)
 
 
@@ -276,20 +275,20 @@ def _write(key_path: Path, path: Path, signed: Signed) -> None:
         replace_file(path, signed.certificate.public_bytes(Encoding.PEM), mode=0o644)
 
 
-def _told(files: Files, names: tuple[str, ...], certificate: Certificate, done: str) -> str:
+def _instructions(files: Files, names: tuple[str, ...], certificate: Certificate, done: str) -> str:
     name = next((one for one in names if one not in OWN_NAMES), names[0])
     return f"""\
 {files.certificate} was {done}: for {", ".join(names)}, until {certificate.not_valid_after_utc:%Y-%m-%d}
 
-Serve with it: in bertline.toml
+To serve with it, write in bertline.toml
   [tls]
   certificate = "{files.certificate}"
   key = "{files.key}"
 
-Trust its authority, {files.ca}
+To trust its authority, {files.ca}
   curl      curl --cacert {files.ca} https://{name}:8000/health/live
   Python    SSL_CERT_FILE={files.ca} python …
   Debian    cp {files.ca} /usr/local/share/ca-certificates/bertline-dev.crt && update-ca-certificates
   browsers  import it as an authority for web sites
 
-It is for development. Whoever has {files.ca_key} can pose as these names to those who trust it: keep it to yourself."""
+It is for development. Keep {files.ca_key} private: anyone who has it can impersonate these names."""

@@ -37,14 +37,14 @@ def register(app: typer.Typer) -> None:
 
 
 def top(
-    url: Annotated[str, typer.Argument(metavar="URL", help="Of the server, as in http://127.0.0.1:8000.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="URL of the server, as in http://127.0.0.1:8000.")],
     key_file: Annotated[Path | None, typer.Option(help="File with a key or token that may read the metrics.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Show one second and end.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON each second, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON per second.")] = False,
 ) -> None:
-    """Show throughput, latency, queues, models and refusals of a running server, each second anew.
+    """Show throughput, latency, queues, models and refusals of a running server, updated every second.
 
-    All of it is what GET /metrics says. Ctrl+C ends it.
+    All figures come from GET /metrics. Ctrl+C ends it.
     """
     try:
         import bertline.monitoring.metrics.registry  # noqa: F401  # what is read below
@@ -55,14 +55,14 @@ def top(
     server = ServerAddress(address(url), key_of(key_file))
     frames = refreshes(server)
     if once:
-        found = next(frames)
-        if isinstance(found, str):
-            raise BertlineError(found)
-        _print(server.url, found, as_json=as_json)
+        refresh = next(frames)
+        if isinstance(refresh, str):
+            raise BertlineError(refresh)
+        _print(server.url, refresh, as_json=as_json)
     elif as_json:
-        for found in frames:
-            told = {"error": found} if isinstance(found, str) else found.as_json
-            print(json.dumps(told, ensure_ascii=False), flush=True)
+        for refresh in frames:
+            line = {"error": refresh} if isinstance(refresh, str) else refresh.as_json
+            print(json.dumps(line, ensure_ascii=False), flush=True)
     else:
         _live(server.url, frames)
 
@@ -80,8 +80,8 @@ def _live(url: str, frames: Iterator[Frame | str]) -> None:
     console = Console(highlight=False)
     last: Frame | None = None
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
-        for found in frames:
-            trouble, last = (found, last) if isinstance(found, str) else (None, found)
+        for refresh in frames:
+            trouble, last = (refresh, last) if isinstance(refresh, str) else (None, refresh)
             live.update(screen(url, last, trouble, width=console.width), refresh=True)
 
 
@@ -109,7 +109,7 @@ class ServerAddress:
         try:
             with self._opener.open(Request(f"{self.url}/metrics", headers=headers), timeout=TIMEOUT_S) as answer:
                 text = answer.read(MOST_BYTES).decode()
-            found = Snapshot(time.monotonic(), tuple(samples_of(text)))
+            snapshot = Snapshot(time.monotonic(), tuple(samples_of(text)))
         except HTTPError as error:
             error.close()
             raise UnreadableMetrics(self._refused(error.code)) from None
@@ -118,17 +118,17 @@ class ServerAddress:
             why = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
             raise UnreadableMetrics(f"{self.url} does not answer ({why}): is it running there?") from None
         except (ValueError, KeyError):
-            found = Snapshot(0, ())
-        if not found.series("bertline_ready"):
-            raise UnreadableMetrics(f"{self.url}/metrics is not a bertline server's: name the server's own address")
-        return found
+            snapshot = Snapshot(0, ())
+        if not snapshot.series("bertline_ready"):
+            raise UnreadableMetrics(f"{self.url}/metrics is not from a bertline server: give the server's own address")
+        return snapshot
 
     def _refused(self, status: int) -> str:
         if status == 401:
-            said = "does not know this key: make a new one" if self._key else "asks for a key: name one with --key-file"
+            said = "rejects this key: create a new one" if self._key else "requires a key: pass --key-file"
             return f"{self.url} {said}"
         if status == 403:
-            return f"{self.url} does not let this key read the metrics: use one with the scope metrics"
+            return f"{self.url} does not allow this key to read metrics: use one with the scope metrics"
         return f"{self.url}/metrics answers {status}: is this the address of a bertline server?"
 
 
@@ -173,7 +173,7 @@ def address(url: str) -> str:
     except ValueError:
         usable = False
     if not usable or "@" in whole:
-        raise UsageError("this is not the address of a server: write it as http://127.0.0.1:8000")
+        raise UsageError("this is not a server's address: write it as http://127.0.0.1:8000")
     return whole.rstrip("/")
 
 
@@ -188,7 +188,7 @@ def key_of(key_file: Path | None) -> str | None:
     try:
         key = key_file.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
-        raise UsageError(f"{key_file} cannot be read as a file with a key: name another with --key-file") from None
+        raise UsageError(f"{key_file} cannot be read as a key file: pass another with --key-file") from None
     if not key or not key.isprintable() or " " in key:
-        raise UsageError(f"{key_file} does not hold one key: put the key on its only line")
+        raise UsageError(f"{key_file} does not contain a single key: put the key on its only line")
     return key

@@ -80,7 +80,7 @@ def frame_of(before: Snapshot, now: Snapshot) -> Frame:
     """What happened between two readings of one server, and how it stands."""
     since_s = max(now.at_s - before.at_s, 1e-9)
     routes = [route for route in now.by("bertline_http_requests_total", "route") if _ASKED.fullmatch(route)]
-    asked = sum(_counted(before, now, "bertline_http_requests_total", route=one, method="POST") for one in routes)
+    requests = sum(_counted(before, now, "bertline_http_requests_total", route=one, method="POST") for one in routes)
     latency = quantiles(
         before, now, "bertline_http_request_seconds", 0.5, 0.99, labels=[{"route": one} for one in routes]
     )
@@ -92,7 +92,7 @@ def frame_of(before: Snapshot, now: Snapshot) -> Frame:
         release=next((labels["version"] for labels, _ in now.series("bertline_build_info")), ""),
         ready=bool(now.total("bertline_ready")),
         since_s=since_s,
-        requests_per_s=asked / since_s,
+        requests_per_s=requests / since_s,
         texts_per_s=_counted(before, now, "bertline_texts_total") / since_s,
         in_progress=now.total("bertline_http_requests_in_progress"),
         p50_s=p50_s,
@@ -109,20 +109,20 @@ def _counted(before: Snapshot, now: Snapshot, name: str, **where: str) -> float:
 
 
 def _models(before: Snapshot, now: Snapshot, since_s: float) -> list[ModelLine]:
-    found = []
+    lines = []
     for labels, _ in now.series("bertline_model_info"):
         name, version = labels["model"], labels["version"]
-        told = now.series("bertline_model_ready", model=name, version=version)
-        found.append(
+        ready = now.series("bertline_model_ready", model=name, version=version)
+        lines.append(
             ModelLine(
                 name=name,
                 version=version,
                 engine=labels["engine"],
-                ready=bool(told[0][1]) if told else None,
+                ready=bool(ready[0][1]) if ready else None,
                 texts_per_s=_counted(before, now, "bertline_texts_total", model=name, version=version) / since_s,
                 queue_tokens=now.total("bertline_queue_tokens", model=name),
                 queue_s=now.total("bertline_queue_seconds", model=name),
                 restarts=now.total("bertline_worker_restarts_total", model=name),
             )
         )
-    return found
+    return lines

@@ -92,7 +92,7 @@ def _model(one: ModelLine, server_ready: bool, *, narrow: bool) -> list[Renderab
 
 def _refusals(frame: Frame) -> RenderableType:
     if not frame.refusals_in_all:
-        return Text("nothing was refused", style="dim")
+        return Text("no refusals", style="dim")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("refused", overflow="ellipsis", no_wrap=True)
     table.add_column("per second", justify="right")

@@ -1,4 +1,4 @@
-"""Where results go: tried before the work, held by one writer at a time, and never left half-written."""
+"""Output paths: checked before the work, locked for one writer at a time, and written atomically."""
 
 from bertline.destination.checks import check_name, check_place, check_room, existing, resolved
 from bertline.destination.claim import claim

@@ -1,4 +1,4 @@
-"""Before hours of work: can its result be written where it is to go? Name, rights and room are tried, not guessed."""
+"""Check before hours of work that its output can be written: name, permissions and disk space."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 from bertline.destination.files import as_destination_error, shortened
 from bertline.errors import DestinationError
 
-LONGEST_SUFFIX = len("..previous-01234567")  # what is added to a name while its file or directory is written
-SLACK_BYTES = 16 * 2**20  # reports, cards and whatever else is small
+LONGEST_SUFFIX = len("..previous-01234567")  # appended to a name while its file or directory is written
+SLACK_BYTES = 16 * 2**20  # for reports, cards and other small files
 
 
 def resolved(path: Path, what: str) -> Path:
-    """The path without links.
+    """The path with its symbolic links resolved.
 
     Raises:
-        DestinationError: a NUL byte, or links that lead in a circle.
+        DestinationError: a NUL byte, or a loop of symbolic links.
     """
     if "\0" in str(path):
         raise DestinationError(
@@ -36,7 +36,7 @@ def resolved(path: Path, what: str) -> Path:
 
 
 def check_name(path: Path, what: str) -> None:
-    """Refuse a name that leaves no room for what is added to it while it is written.
+    """Reject a name that is too long once the temporary suffix is appended.
 
     Args:
         path: of the file or directory to write.
@@ -51,13 +51,13 @@ def check_name(path: Path, what: str) -> None:
     size = len(os.fsencode(final.name))
     if size > longest > 0:  # some file systems do not say
         raise DestinationError(
-            f"{what} cannot be written to {shortened(path)}: the name has {size} bytes, and there is room for "
-            f"{longest}; choose a shorter one"
+            f"{what} cannot be written to {shortened(path)}: the name has {size} bytes, but at most "
+            f"{longest} are possible; choose a shorter one"
         )
 
 
 def check_place(path: Path, what: str, *, inside: bool = False) -> None:
-    """Make an entry where ``path`` will be made, and remove it again.
+    """Create a temporary entry where ``path`` will be created, and remove it.
 
     Args:
         path: of the file or directory to write.
@@ -73,42 +73,42 @@ def check_place(path: Path, what: str, *, inside: bool = False) -> None:
         place = existing(final if inside else final.parent)
         if not place.is_dir():
             raise DestinationError(f"{what} cannot be written to {path}: {place} is not a directory; choose another")
-        # Called as what is written there, so that whoever sweeps up after a crash finds this too.
+        # Named like the temporary output, so that the clean-up after a crash removes it too.
         trial = Path(tempfile.mkdtemp(prefix=f".{final.name}.writing-", dir=place))
-        with suppress(FileNotFoundError):  # swept up already, by a writer that ends just now
+        with suppress(FileNotFoundError):  # already removed by another writer's clean-up
             trial.rmdir()
 
 
 def check_room(path: Path, what: str, needed_bytes: int, *, largest_bytes: int = 0) -> None:
-    """Compare what will be written at ``path`` with the room there.
+    """Check that there is enough disk space at ``path``.
 
     Args:
-        path: of the file or directory to write; where it is a link, there is room where it leads.
+        path: of the file or directory to write; of a link, the target's disk counts.
         what: is written there, for the message.
-        needed_bytes: at the fullest moment, about.
-        largest_bytes: of them in one file.
+        needed_bytes: peak size, approximate.
+        largest_bytes: size of the largest file.
 
     Raises:
-        DestinationError: there is less room, or a file may not be that large (``ulimit -f``).
+        DestinationError: too little space, or a file would exceed the limit on file sizes (``ulimit -f``).
     """
     final = resolved(path, what)
     with as_destination_error(path, what):
         total_bytes, _, free_bytes = shutil.disk_usage(existing(final.parent))
     if total_bytes and free_bytes < needed_bytes + SLACK_BYTES:  # 0 in all: the file system does not count
         raise DestinationError(
-            f"{what} needs about {megabytes(needed_bytes + SLACK_BYTES)} at {path}, and {megabytes(free_bytes)} are "
-            "free there: make room, or choose a place on another disk"
+            f"{what} needs about {megabytes(needed_bytes + SLACK_BYTES)} at {path}, but only "
+            f"{megabytes(free_bytes)} are free there: free some space, or choose a place on another disk"
         )
     limit_bytes = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     if limit_bytes != resource.RLIM_INFINITY and limit_bytes < largest_bytes:
         raise DestinationError(
-            f"{what} needs a file of about {megabytes(largest_bytes)} at {path}, and this process may write files of "
-            f"at most {megabytes(limit_bytes)}: raise the limit (ulimit -f)"
+            f"{what} needs a file of about {megabytes(largest_bytes)} at {path}, but this process may write files "
+            f"of at most {megabytes(limit_bytes)}: raise the limit (ulimit -f)"
         )
 
 
 def existing(path: Path) -> Path:
-    """The nearest part of a path that is there: itself, or a directory above it.
+    """The nearest existing part of a path: itself, or a directory above it.
 
     >>> str(existing(Path("/no-such/directory")))
     '/'

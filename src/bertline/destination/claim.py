@@ -1,8 +1,8 @@
-"""One writer at a time: a lock that ends with its process, so that none is ever stale.
+"""Allow one writer at a time, with a lock that ends with its process and so is never stale.
 
-The lock is the operating system's (``flock``) on a hidden file beside the result. A process that ends in whatever way
-lets go of it: a file that a crash or a power cut left behind locks nothing, whoever it names. Network file systems
-pass the lock on to their server (NFS since Linux 2.6.12); where one has no locks at all, nothing is held.
+It is an operating-system lock (``flock``) on a hidden file beside the output, released however the process ends: a lock
+file left behind by a crash or a power cut locks nothing, whatever it says. Network file systems pass the lock on to
+their server (NFS since Linux 2.6.12); on a file system without locks, nothing is locked.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _SHOWN = 100  # characters of the other command
 
 @contextmanager
 def claim(path: Path, what: str) -> Iterator[None]:
-    """Within: no other process that claims ``path`` writes it. Directories above it are made.
+    """Lock ``path`` for this process within the context; missing parent directories are created.
 
     Args:
-        path: of the file or directory to write; where it is a link, what it points at is claimed.
+        path: of the file or directory to write; of a link, the target is locked.
         what: is written there, for the message.
 
     Raises:
-        DestinationError: another process, which is named, holds it, or the lock's file cannot be made.
+        DestinationError: another process, which the message names, holds the lock, or it cannot be created.
     """
     final = resolved(path, what)
     with as_destination_error(path, what):
@@ -47,8 +47,8 @@ def claim(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # another user's file in a directory like /tmp stays: it locks nothing once let go
-            lock.unlink()  # before letting go: whoever takes it meanwhile sees that it is gone
+        with suppress(OSError):  # another user's file in a directory like /tmp stays, but locks nothing once released
+            lock.unlink()  # before the release, so that the next holder sees that it is gone
         os.close(descriptor)
         for one in made:
             with suppress(OSError):  # something was written
@@ -64,8 +64,7 @@ def _locked(lock: Path, path: Path, what: str) -> int:
             holder = _holder(descriptor)
             os.close(descriptor)
             raise DestinationError(
-                f"{path} is being written by {holder}: wait until that ends or stop it, or choose another place "
-                f"for {what}"
+                f"{path} is being written by {holder}: wait until it ends, stop it, or choose another place for {what}"
             ) from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
@@ -80,7 +79,7 @@ def _locked(lock: Path, path: Path, what: str) -> int:
 def _opened(lock: Path) -> int:
     try:
         return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-    except PermissionError:  # another user's, which can be locked all the same
+    except PermissionError:  # another user's file can still be locked
         return os.open(lock, os.O_RDONLY | os.O_NOFOLLOW)
 
 
@@ -92,7 +91,7 @@ def _is_still(lock: Path, descriptor: int) -> bool:
 
 
 def _sign(descriptor: int) -> None:
-    """Say in the file who holds it; the file system being full is no reason not to hold it."""
+    """Write the holder into the file; a full disk does not prevent the lock."""
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
     known = {
         "pid": os.getpid(),

@@ -1,4 +1,4 @@
-"""A file that is there whole or not at all, and what the operating system says against it, as one sentence."""
+"""Write files atomically, and turn the operating system's errors into one sentence."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ _SHOWN = 160  # characters of a path
 
 
 def is_full(error: OSError) -> bool:
-    """Whether there was no room: the disk, a quota or a limit on the size of files."""
+    """Whether the disk, a quota or the limit on file sizes is exhausted."""
     return error.errno in _FULL
 
 
 def remedy(error: OSError) -> str:
-    """What to do about it."""
+    """The remedy, as the end of a message."""
     if error.errno == errno.ENAMETOOLONG:
         return "choose a shorter name"
     return "free some space, or choose another place" if is_full(error) else "choose another place"
 
 
 def shortened(path: Path) -> str:
-    """A path as a message shows it: on one line, the middle of a long one left out."""
+    """A path for a message: on one line, with the middle of a long one left out."""
     shown = "".join(one if one.isprintable() else repr(one)[1:-1] for one in str(path))
     return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 40]}…{shown[-30:]}"
 
 
 @contextmanager
 def as_destination_error(path: Path, what: str) -> Iterator[None]:
-    """Within: an error of the operating system becomes one sentence about ``what``, which is written to ``path``.
+    """Turn an OSError within the context into one sentence about writing ``what`` to ``path``.
 
     Raises:
-        DestinationError: in place of the operating system's error.
+        DestinationError: instead of the OSError.
     """
     try:
         yield
@@ -49,16 +49,16 @@ def as_destination_error(path: Path, what: str) -> Iterator[None]:
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o666, fresh: bool = False) -> None:
-    """Write beside ``path``, bring it to the disk and move it there, so that it is never half there.
+    """Write ``path`` atomically: to a temporary file beside it, flushed and renamed.
 
     Args:
         path: of the file; its directory exists.
         content: of the file.
-        mode: its rights, less the umask.
-        fresh: refuse to replace a file.
+        mode: its permissions, minus the umask.
+        fresh: do not replace an existing file.
 
     Raises:
-        OSError: it cannot be written, or, if ``fresh``, is there already; nothing is left beside it.
+        OSError: it cannot be written or, if ``fresh``, it exists; no temporary file is left behind.
     """
     made = path if fresh else path.with_name(f".{path.name}.writing-{secrets.token_hex(4)}")
     descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

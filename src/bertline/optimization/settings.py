@@ -14,12 +14,12 @@ Goal = Literal["throughput", "latency", "size"]
 class OptimizeSettings(UnlabelledSettings):
     """What an engine may cost and what it is for."""
 
-    max_accuracy_drop: float = Field(0.5, ge=0, description="accuracy that may be lost against fp32, in points")
-    goal: Goal = Field("throughput", description="what the picked engine is best at")
-    student: Path | None = Field(None, description="bundle that bertline distill made of this one: tried, and cascaded")
-    unlabelled: tuple[str, ...] = Field((), description="tables of text: say how often engines agree with fp32")
+    max_accuracy_drop: float = Field(0.5, ge=0, description="maximum loss of accuracy against fp32, in points")
+    goal: Goal = Field("throughput", description="criterion for the selected engine")
+    student: Path | None = Field(None, description="bundle distilled from this one, tried alone and in a cascade")
+    unlabelled: tuple[str, ...] = Field((), description="tables of text, to measure how often engines agree with fp32")
     format: Format | None = Field(None, description="format of unlabelled tables whose suffix gives none")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="of the bound on the loss of a cascade")
-    kept_tokens: int = Field(8000, ge=200, description="rows of a pruned embedding table")
-    speed_rows: int = Field(512, ge=16, description="texts whose time is taken")
-    repetitions: int = Field(5, ge=1, description="of each measurement of speed; medians are shown")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence of the bound on a cascade's loss")
+    kept_tokens: int = Field(8000, ge=200, description="token embeddings that pruning keeps")
+    speed_rows: int = Field(512, ge=16, description="texts timed per measurement")
+    repetitions: int = Field(5, ge=1, description="repetitions of each speed measurement; medians are reported")

@@ -24,55 +24,55 @@ class ServeSettings(BaseModel):
     host: str = Field(
         "127.0.0.1",
         min_length=1,
-        description="address to listen on; 0.0.0.0 is every network of this machine",
+        description="address to listen on; 0.0.0.0 is every interface",
     )
-    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
-    insecure: bool = Field(False, description="listen on other addresses without asking for credentials")
-    engine: str | None = Field(None, description="engine of the bundles to use; else each bundle's first that works")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    insecure: bool = Field(False, description="allow other addresses without authentication")
+    engine: str | None = Field(None, description="engine to use; default: each bundle's first that passes its probes")
     require_signed_by: tuple[Path, ...] = Field(
-        (), description="files of public keys: a bundle is served only if one of them signed it"
+        (), description="public key file; may be repeated; only bundles signed by one of them are served"
     )
-    lanes: int | None = Field(None, ge=1, description="batches computed at a time; else one per core")
+    lanes: int | None = Field(None, ge=1, description="batches computed at a time; default: one per core")
 
-    max_batch_texts: int = Field(128, ge=1, description="most texts in one request")
-    max_chars: int = Field(50_000, ge=1, description="most characters of one text")
-    max_request_tokens: int = Field(131_072, ge=16, description="most tokens that one request may have computed")
-    max_body_bytes: int = Field(4 * 2**20, ge=1024, description="most bytes of the body of one request")
+    max_batch_texts: int = Field(128, ge=1, description="maximum number of texts per request")
+    max_chars: int = Field(50_000, ge=1, description="maximum number of characters per text")
+    max_request_tokens: int = Field(131_072, ge=16, description="maximum number of tokens computed per request")
+    max_body_bytes: int = Field(4 * 2**20, ge=1024, description="maximum size of a request's body in bytes")
 
     max_head_bytes: int = Field(
-        32_768, ge=1024, description="maximum size of the request line with all headers, and of a body's trailers"
+        32_768,
+        ge=1024,
+        description="maximum size in bytes of the request line and headers, and of a body's trailers",
     )
-    max_header_bytes: int = Field(16_384, ge=256, description="maximum size of one header")
-    max_headers: int = Field(100, ge=10, description="maximum number of headers of one request")
-    max_target_bytes: int = Field(8_192, ge=256, description="maximum size of a path with its query")
+    max_header_bytes: int = Field(16_384, ge=256, description="maximum size of one header in bytes")
+    max_headers: int = Field(100, ge=10, description="maximum number of headers per request")
+    max_target_bytes: int = Field(8_192, ge=256, description="maximum size in bytes of a path with its query")
 
-    max_wait_ms: float = Field(
-        1_000, gt=0, description="a request that would wait longer for the model is refused (429)"
-    )
+    max_wait_ms: float = Field(1_000, gt=0, description="requests that would wait longer for the model get a 429")
     request_timeout_ms: float = Field(
-        30_000, gt=0, description="time for an answer, where the client names none in X-Request-Timeout-Ms"
+        30_000, gt=0, description="time limit for an answer, unless the client sends X-Request-Timeout-Ms"
     )
     body_timeout_s: float = Field(
-        20, gt=0, description="time for a request's head, and between parts of its body, three times it in all"
+        20,
+        gt=0,
+        description="time limit for a request's head and each chunk of its body; three times as long for the whole",
     )
     idle_timeout_s: int = Field(
         130,
         ge=1,
-        description="time after which a connection that asks nothing is closed; has to be above the same of a proxy",
+        description="idle connections are closed after this time; must exceed the proxy's idle timeout",
     )
     worker_timeout_s: float = Field(
         15,
         gt=0,
-        description="longest time for a batch; a worker that hangs is usually replaced earlier",
+        description="time limit for a batch; a hanging worker is usually replaced earlier",
     )
-    drain_s: float = Field(
-        5.0, ge=0, description="when stopping: time in which readiness is red and requests are still accepted"
-    )
-    shutdown_timeout_s: int = Field(15, ge=1, description="when stopping: time for the requests in progress after that")
+    drain_s: float = Field(5.0, ge=0, description="when stopping: time to accept requests after readiness fails")
+    shutdown_timeout_s: int = Field(15, ge=1, description="when stopping: time limit for requests after draining")
     stop_grace_s: float = Field(
         30,
         gt=0,
-        description="time after which a server that was told to stop is killed: drain and shutdown have to fit into it",
+        description="time between SIGTERM and kill by the supervisor; draining and shutdown must fit into it",
     )
 
     @model_validator(mode="after")
@@ -81,9 +81,9 @@ class ServeSettings(BaseModel):
         if takes_s > self.stop_grace_s:
             raise ValueError(
                 f"stopping takes up to {takes_s:g} s (drain_s {self.drain_s:g}, shutdown_timeout_s "
-                f"{self.shutdown_timeout_s}, and {ENDING_S:g} to end), and the server is killed after stop_grace_s, "
-                f"{self.stop_grace_s:g} s: lower one of the two, or raise stop_grace_s together with what it stands "
-                "for, as terminationGracePeriodSeconds"
+                f"{self.shutdown_timeout_s}, and {ENDING_S:g} to end), but the server is killed after stop_grace_s, "
+                f"{self.stop_grace_s:g} s: lower one of the two, or raise stop_grace_s together with the "
+                "supervisor's own setting, such as terminationGracePeriodSeconds"
             )
         return self
 

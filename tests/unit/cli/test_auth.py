@@ -60,7 +60,7 @@ def test_a_client_is_made_and_its_secret_is_shown_once() -> None:
     result = auth("client", "add", "nightly", "--scope", "predict", "--scope", "metrics")
     found = re.fullmatch(r"client_id: (blc_\w{8})\nclient_secret: (blc_\w{8}_\w{49})\n", result.stdout)
     assert found
-    assert result.stderr == "Keep it now: it is not shown again.\n"
+    assert result.stderr == "Save it now: it is not shown again.\n"
     (client,) = listed("client")
     assert client["client_id"] == found[1] == credentials.id_of(found[2], credentials.CLIENT)
     assert (client["name"], client["scopes"]) == ("nightly", ["metrics", "predict"])
@@ -98,7 +98,7 @@ def test_a_key_that_expires_says_when_and_one_that_is_revoked_too() -> None:
     assert before["expires"] == found["expires"] > before["created"]
     assert (before["last_used"], before["revoked"]) == (None, None)
     result = auth("key", "revoke", found["id"])
-    assert (result.exit_code, result.stderr) == (0, f"{found['id']} is revoked\n")
+    assert (result.exit_code, result.stderr) == (0, f"revoked {found['id']}\n")
     assert listed("key")[0]["revoked"] >= before["created"]
 
 
@@ -126,7 +126,7 @@ def test_a_client_is_removed() -> None:
     assert auth("client", "remove", id).exit_code == 0
     assert listed("client") == []
     assert refused("client", "remove", id) == (
-        f"there is no client {id}: bertline auth client list shows those that there are"
+        f"there is no client {id}: list the clients with bertline auth client list"
     )
 
 

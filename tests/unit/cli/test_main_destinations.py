@@ -99,7 +99,7 @@ def test_a_full_disk_and_one_that_is_read_only(command: Any, name: str, tmp_path
     with disk(tmp_path / "full", megabytes=1) as place:
         fill(place)
         if name != "tls":  # four small files, too few bytes to ask for room
-            assert "free there: make room" in one_sentence(command(name, place / "out"))
+            assert "free there: free some space" in one_sentence(command(name, place / "out"))
         assert os.listdir(place) == ["filler"]  # noqa: PTH208 - hidden ones too
     with disk(tmp_path / "fixed", megabytes=1, read_only=True) as place:
         assert "Read-only file system; choose another place" in one_sentence(command(name, place / "out"))

@@ -49,16 +49,14 @@ def test_a_key_is_made_and_a_bundle_signed_and_verified(copy: Path, key: Path) -
     result = models("verify", copy, "--trust", f"{key}.pub")
     assert result.exit_code == 0, result.output
     found = load(copy)
-    told = (
-        rf"{copy} \(version {found.version}\) is signed by key {id_} at .*Z; all {len(found.manifest.files)} files fit"
-    )
+    told = rf"{copy} \(version {found.version}\) is signed by key {id_} at .*Z; all {len(found.manifest.files)} files match"
     assert re.fullmatch(told + "\n", result.stdout)
 
 
 def test_the_key_that_is_made_is_named(tmp_path: Path) -> None:
     result = models("key", "new", tmp_path / "k")
     id_ = read_public_key(tmp_path / "k.pub").id
-    assert result.stdout == f"key {id_}: {tmp_path / 'k'} signs, {tmp_path / 'k'}.pub is for those who check\n"
+    assert result.stdout == f"key {id_}: {tmp_path / 'k'} signs, {tmp_path / 'k'}.pub verifies\n"
 
 
 def test_a_program_reads_who_signed_what(copy: Path, key: Path) -> None:

@@ -95,7 +95,7 @@ def test_it_says_how_to_use_and_trust_it(tmp_path: Path) -> None:
 
 def test_what_is_there_is_kept_unless_forced(out: Path) -> None:
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert "server.pem is good until " in refused("--out", out)
+    assert "server.pem is valid until " in refused("--out", out)
     assert "pass --force to replace it and its authority" in refused("--out", out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert dev("--out", out, "--force").exit_code == 0
@@ -119,7 +119,7 @@ def test_near_its_end_it_is_renewed_by_the_same_authority(tmp_path: Path, monkey
     assert new.not_valid_after_utc - old.not_valid_after_utc > timedelta(days=300)
     assert new.public_key() != old.public_key()
     assert handshake(out, "models.test")
-    assert "is good until" in refused("--out", out)
+    assert "is valid until" in refused("--out", out)
 
 
 def test_other_names_take_force(out: Path) -> None:
@@ -131,14 +131,14 @@ def test_an_authority_near_its_end_is_not_renewed(tmp_path: Path, monkeypatch: p
         shorter.setattr(command, "SERVER_DAYS", 1)
         shorter.setattr(command, "CA_DAYS", 90)
         dev("--out", tmp_path)
-    assert "ca.pem ends soon: pass --force" in refused("--out", tmp_path)
+    assert "ca.pem expires soon: pass --force" in refused("--out", tmp_path)
 
 
 def test_some_of_the_files_or_foreign_ones_are_not_touched(out: Path) -> None:
     (out / "server.pem").write_text("mine")
-    assert "are not what this command wrote: pass --force" in refused("--out", out)
+    assert "were not written by this command: pass --force" in refused("--out", out)
     (out / "server.pem").unlink()
-    assert "has ca.pem, ca-key.pem, server-key.pem and not the rest" in refused("--out", out)
+    assert "has ca.pem, ca-key.pem, server-key.pem but not the other files" in refused("--out", out)
     assert not (out / "server.pem").exists()
 
 

@@ -60,13 +60,13 @@ def well() -> tuple[int, bytes]:
 @pytest.mark.parametrize(
     ("answer", "key", "said"),
     [
-        ((401, b""), None, "asks for a key: name one with --key-file"),
-        ((401, b""), "secret", "does not know this key: make a new one"),
-        ((403, b""), "secret", "does not let this key read the metrics: use one with the scope metrics"),
+        ((401, b""), None, "requires a key: pass --key-file"),
+        ((401, b""), "secret", "rejects this key: create a new one"),
+        ((403, b""), "secret", "does not allow this key to read metrics: use one with the scope metrics"),
         ((404, b""), None, "answers 404: is this the address of a bertline server?"),
-        ((200, b"<html>hello"), None, "is not a bertline server's"),
-        ((200, b"other_metric 1\n"), None, "is not a bertline server's"),
-        ((200, b"\xff\xfe"), None, "is not a bertline server's"),
+        ((200, b"<html>hello"), None, "is not from a bertline server"),
+        ((200, b"other_metric 1\n"), None, "is not from a bertline server"),
+        ((200, b"\xff\xfe"), None, "is not from a bertline server"),
     ],
 )
 def test_a_server_that_cannot_be_read_is_told_in_a_sentence(

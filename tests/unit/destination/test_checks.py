@@ -37,7 +37,7 @@ def test_a_name_needs_room_for_what_is_added_to_it(tmp_path: Path) -> None:
     """T12: 255 bytes are a name, but not with .writing-01234567 around it."""
     check_place(tmp_path / ("x" * 236), "the bundle")
     message = refused(tmp_path / ("x" * 237))
-    assert message.endswith("the name has 237 bytes, and there is room for 236; choose a shorter one")
+    assert message.endswith("the name has 237 bytes, but at most 236 are possible; choose a shorter one")
     assert "the name has 300 bytes" in refused(tmp_path / ("ü" * 150))
 
 
@@ -82,11 +82,11 @@ def test_room_is_compared_with_what_will_be_written(tmp_path: Path) -> None:
     with disk(tmp_path / "disk", megabytes=40) as place:
         check_room(place / "a" / "out", "the bundle", 20 * 2**20)
         with pytest.raises(
-            DestinationError, match=r"the bundle needs about 48 MB at .*out, and 42 MB are free there: "
+            DestinationError, match=r"the bundle needs about 48 MB at .*out, but only 42 MB are free there: "
         ):
             check_room(place / "out", "the bundle", 30 * 2**20)
         filler = fill(place)
-        with pytest.raises(DestinationError, match="and under 1 MB are free there: make room"):
+        with pytest.raises(DestinationError, match="but only under 1 MB are free there: free some space"):
             check_room(place / "out", "the bundle", 0)
         filler.unlink()
 
@@ -95,7 +95,7 @@ def test_there_is_room_where_a_link_leads(tmp_path: Path) -> None:
     """T12: the link itself may be on a larger disk."""
     with disk(tmp_path / "disk", megabytes=40) as place:
         (tmp_path / "link").symlink_to(place / "out")
-        with pytest.raises(DestinationError, match=r"about 48 MB at .*link, and 42 MB are free there: "):
+        with pytest.raises(DestinationError, match=r"about 48 MB at .*link, but only 42 MB are free there: "):
             check_room(tmp_path / "link", "the bundle", 30 * 2**20)
 
 

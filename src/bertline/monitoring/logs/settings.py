@@ -16,16 +16,16 @@ class LogSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["auto", "json", "console"] = Field(
-        "auto", description="json is one ECS object a line; auto is console on a terminal and json elsewhere"
+        "auto", description="json: one ECS object per line; auto: console on a terminal, else json"
     )
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="the least that is logged; probes of health and metrics are debug"
+        "info", description="minimum level; health probes and /metrics are debug"
     )
-    slow_ms: float | None = Field(None, gt=0, description="a request that takes longer is a warning; else none is")
+    slow_ms: float | None = Field(None, gt=0, description="slower requests are logged as warnings")
     sample_texts: float = Field(
-        0.0, ge=0, le=1, description="share of requests whose first texts are logged; 0 logs no text ever"
+        0.0, ge=0, le=1, description="share of requests whose first texts are logged; 0 never logs texts"
     )
     redact: tuple[RedactedKind, ...] = Field(
-        ALL_KINDS, description="what is taken out of texts that are logged: email, phone, number, url"
+        ALL_KINDS, description="redacted in logged texts: email, phone, number, url"
     )
-    strict: bool = Field(False, description="fail on a field that the table of fields lacks, for tests")
+    strict: bool = Field(False, description="fail on a field that is not in the table, for tests")

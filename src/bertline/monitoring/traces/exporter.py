@@ -51,13 +51,11 @@ class TraceSettings(BaseModel):
 
     endpoint: str | None = Field(
         None,
-        description="address of a collector, as http://127.0.0.1:4318; else OTEL_EXPORTER_OTLP_ENDPOINT, else off",
+        description="URL of a collector, such as http://127.0.0.1:4318; default: OTEL_EXPORTER_OTLP_ENDPOINT, else off",
     )
-    sample: float = Field(
-        0.01, ge=0, le=1, description="share of the requests that are traced, where the caller has not decided"
-    )
+    sample: float = Field(0.01, ge=0, le=1, description="share of requests that are traced, unless the caller decides")
     trust_parent: bool = Field(
-        True, description="callers decide whether their requests are traced, and in which trace (traceparent)"
+        True, description="let callers decide with traceparent whether and in which trace a request is recorded"
     )
 
 

@@ -59,32 +59,31 @@ class EdgeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     trusted_proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = Field(
-        (), description="addresses or networks of the proxies before the service, which name the client in a header"
+        (), description="addresses or networks of the proxies in front of the server; their headers are trusted"
     )
     forwarded_header: Literal["x-forwarded", "forwarded"] = Field(
         "x-forwarded",
-        description="which headers they write: X-Forwarded-For, -Proto, -Host, -Prefix, or Forwarded",
+        description="headers that the proxies set: X-Forwarded-For, -Proto, -Host, -Prefix, or Forwarded",
     )
     root_path: Annotated[str, AfterValidator(checked_prefix)] = Field(
-        "", description="prefix below which a proxy shows the service, as in /bert; else X-Forwarded-Prefix says"
+        "", description="path prefix at the proxy, such as /bert; default: X-Forwarded-Prefix"
     )
     strip_root_path: bool = Field(
-        False, description="remove root_path from the paths of requests, because the proxy leaves it there"
+        False, description="strip root_path from the paths of requests, if the proxy does not"
     )
     allowed_hosts: Annotated[tuple[str, ...], AfterValidator(_host_names)] = Field(
-        (), description="names by which clients may ask, as in models.example.com or *.example.com; else see the guide"
+        (),
+        description="accepted host names, such as models.example.com or *.example.com; default: see the guide",
     )
     cors_origins: Annotated[tuple[str, ...], AfterValidator(checked_origins)] = Field(
-        (), description="origins whose pages may ask in a browser, as in https://shop.example.com; * is every page"
+        (), description="allowed CORS origins, such as https://shop.example.com; * allows every page"
     )
-    cors_credentials: bool = Field(
-        False, description="whether a browser may add its own password or certificate to what those pages ask"
-    )
+    cors_credentials: bool = Field(False, description="let browsers send credentials with requests from those origins")
 
     @model_validator(mode="after")
     def _something_to_strip(self) -> Self:
         if self.strip_root_path and not self.root_path:
-            raise ValueError("strip_root_path has nothing to remove: set root_path to the prefix that the proxy leaves")
+            raise ValueError("strip_root_path has nothing to strip: set root_path to the prefix that the proxy leaves")
         return self
 
     @model_validator(mode="after")

@@ -39,18 +39,16 @@ class TlsSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    certificate: Path | None = Field(None, description="file (PEM) with the server's certificate, then those between")
-    key: Path | None = Field(None, description="file (PEM) with the certificate's private key")
-    key_password_file: Path | None = Field(None, description="file with the password of the key, if it has one")
-    client_ca: Path | None = Field(
-        None, description="file (PEM) with the authorities that clients' certificates are of"
-    )
+    certificate: Path | None = Field(None, description="PEM file with the server's certificate chain")
+    key: Path | None = Field(None, description="PEM file with the certificate's private key")
+    key_password_file: Path | None = Field(None, description="file with the key's password, if it has one")
+    client_ca: Path | None = Field(None, description="PEM file with the authorities of client certificates")
     client_certificates: Literal["none", "optional", "required"] = Field(
-        "none", description="whether clients may or must show a certificate"
+        "none", description="whether clients may or must present a certificate"
     )
-    minimum_version: Literal["1.2", "1.3"] = Field("1.2", description="oldest version of TLS that is spoken")
+    minimum_version: Literal["1.2", "1.3"] = Field("1.2", description="minimum TLS version")
     hsts_max_age_s: int = Field(
-        31_536_000, ge=0, description="for how long browsers shall ask by HTTPS only; 0 does not say so"
+        31_536_000, ge=0, description="max-age of Strict-Transport-Security; 0 omits the header"
     )
 
     @model_validator(mode="after")

@@ -13,26 +13,30 @@ class TokenTerms(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     audience: tuple[str, ...] = Field(
-        ("bertline",), min_length=1, description="what aud of an access token has to name: one of these"
+        ("bertline",),
+        min_length=1,
+        description="accepted audiences: a token's aud must contain one of them",
     )
     audience_claim: Literal["aud", "client_id"] = Field(
-        "aud", description="claim that names the audience; client_id for tokens without aud, as Amazon Cognito's"
+        "aud", description="claim with the audience; client_id for tokens without aud, such as Amazon Cognito's"
     )
     token_types: tuple[str, ...] = Field(
-        ("at+jwt",), min_length=1, description="typ of access tokens: at+jwt (RFC 9068), JWT, or absent for none at all"
+        ("at+jwt",),
+        min_length=1,
+        description="accepted typ of tokens: at+jwt (RFC 9068), JWT, or absent for none",
     )
     scope_claims: tuple[str, ...] = Field(
         ("scope", "scp"),
         min_length=1,
-        description="claims that carry scopes, as in roles or realm_access.roles: the first that is there decides",
+        description="claims with the scopes, such as roles or realm_access.roles; the first one present counts",
     )
-    scope_prefix: str = Field("", description="before each scope in a provider's tokens, as in bertline: or api/")
+    scope_prefix: str = Field("", description="prefix of each scope in a provider's tokens, such as bertline: or api/")
     client_claims: tuple[str, ...] = Field(
         ("client_id", "azp", "appid", "cid", "sub"),
         min_length=1,
-        description="claims that name the client, for limits and logs: the first that is there decides",
+        description="claims with the client's name for limits and logs; the first one present counts",
     )
-    clock_skew_s: float = Field(60, ge=0, le=300, description="by which clocks may differ")
+    clock_skew_s: float = Field(60, ge=0, le=300, description="tolerated clock difference")
 
     @field_validator("audience", "token_types", "scope_claims", "client_claims", mode="before")
     @classmethod
@@ -43,7 +47,7 @@ class TokenTerms(BaseModel):
     @classmethod
     def _none_is_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(value):
-            raise ValueError("One of these is empty: write it out, or leave it out.")
+            raise ValueError("One of these is empty: fill it in, or remove it.")
         return value
 
 
@@ -54,23 +58,23 @@ class AuthSettings(TokenTerms):
     (``bertline auth``). Both may be set.
     """
 
-    issuers: tuple[str, ...] = Field((), description="URLs of identity providers whose access tokens are taken")
+    issuers: tuple[str, ...] = Field((), description="URLs of identity providers whose access tokens are accepted")
     terms: dict[str, TokenTerms] = Field(
         default_factory=dict,
-        description="for issuers by URL, in bertline.toml only: what is given replaces the setting of the same name",
+        description="overrides for single issuers, by URL; in bertline.toml only",
     )
     database: str | None = Field(
-        None, description="URL of the database of clients and API keys, as in sqlite:///auth.db or postgresql://…"
+        None, description="URL of the database of clients and API keys, such as sqlite:///auth.db or postgresql://…"
     )
     issuer: str | None = Field(
-        None, description="URL by which clients reach this server: the issuer of its own tokens (needs a database)"
+        None, description="URL of this server for its clients, used as the issuer of its own tokens (needs a database)"
     )
 
     @model_validator(mode="after")
     def _terms_are_of_issuers(self) -> Self:
         for url in self.terms:
             if url not in self.issuers:
-                raise ValueError(f"terms has {url}, which issuers does not: write both exactly as the provider's iss")
+                raise ValueError(f"terms has {url}, but issuers does not: write both exactly like the provider's iss")
         return self
 
     def of(self, issuer: str) -> TokenTerms:

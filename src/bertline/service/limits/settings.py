@@ -17,20 +17,16 @@ class ClientLimits(BaseModel):
         None,
         ge=1,
         le=MOST_PER_MINUTE,
-        description="requests that a client may send in a minute, all at once if it likes",
+        description="requests per client and minute; a burst of all at once is allowed",
     )
-    tokens_per_minute: int | None = Field(
-        None, ge=1, le=MOST_PER_MINUTE, description="tokens that a client may have read in a minute"
-    )
+    tokens_per_minute: int | None = Field(None, ge=1, le=MOST_PER_MINUTE, description="tokens per client and minute")
     requests_per_day: int | None = Field(
-        None, ge=1, le=MOST_PER_DAY, description="requests that a client may send from midnight to midnight, UTC"
+        None, ge=1, le=MOST_PER_DAY, description="requests per client and day, from midnight UTC"
     )
     tokens_per_day: int | None = Field(
-        None, ge=1, le=MOST_PER_DAY, description="tokens that a client may have read from midnight to midnight, UTC"
+        None, ge=1, le=MOST_PER_DAY, description="tokens per client and day, from midnight UTC"
     )
-    concurrent_requests: int | None = Field(
-        None, ge=1, description="requests of a client that one server works on at a time"
-    )
+    concurrent_requests: int | None = Field(None, ge=1, description="concurrent requests per client, in each server")
 
     @property
     def limited(self) -> bool:
@@ -46,16 +42,16 @@ class LimitSettings(ClientLimits):
 
     clients: dict[str, ClientLimits] = Field(
         default_factory=dict,
-        description="for clients by name, in bertline.toml only: what is given replaces the limit of the same name",
+        description="overrides for single clients, by name; in bertline.toml only",
     )
     store_url: SecretStr | None = Field(
         None,
-        description="where several servers count together, or a restarted one goes on: redis://…, postgresql://… or "
-        "sqlite:///FILE; else each process counts for itself",
+        description="shared store of the counts for several servers or across restarts: redis://…, postgresql://… or "
+        "sqlite:///FILE; default: the process's own memory",
     )
     on_outage: Literal["refuse", "allow"] = Field(
         "refuse",
-        description="when the store does not answer: refuse with 503, so that a quota holds, or allow without counting",
+        description="when the store does not answer: refuse with 503 to enforce quotas, or allow without counting",
     )
 
     def of(self, client: str) -> ClientLimits:

@@ -17,26 +17,26 @@ class DistillSettings(UnlabelledSettings, LabelledTableSettings):
     layers: int | None = Field(
         None,
         ge=1,
-        description=f"layers of the student, chosen evenly from the teacher's: {LAYERS}, or those of --start",
+        description=f"layers of the student, spread evenly over the teacher's; default: {LAYERS}, or those of --start",
     )
     feed_forward: int | None = Field(
         None,
         ge=1,
-        description="neurons of each layer's feed-forward network to keep, the ones that matter most; else all",
+        description="feed-forward neurons per layer that pruning keeps; default: all",
     )
     attention_heads: int | None = Field(
         None,
         ge=1,
-        description="attention heads of each layer to keep, likewise; a last layer that is read at [CLS] keeps its own",
+        description="attention heads per layer that pruning keeps; a last layer read at [CLS] keeps all",
     )
     start: Path | None = Field(
-        None, description="a student of this teacher to go on from, instead of the teacher's layers"
+        None, description="earlier student of this teacher to start from, instead of the teacher's layers"
     )
     eval_data: Path | None = Field(
-        None, description="labelled rows to measure on, half of them to choose the epoch; else the bundle's own"
+        None, description="labelled rows to evaluate on, half of them to select the epoch; default: the bundle's own"
     )
     epochs: int = Field(4, ge=1, description="passes over the texts")
-    patience: int = Field(2, ge=1, description="epochs that come no closer to the teacher before stopping")
+    patience: int = Field(2, ge=1, description="epochs without getting closer to the teacher before training stops")
     batch_tokens: int = Field(1024, ge=16, description="padded tokens of a batch")
     lr: float = Field(1e-4, gt=0, description="highest learning rate")
     warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
@@ -44,7 +44,9 @@ class DistillSettings(UnlabelledSettings, LabelledTableSettings):
     clip_norm: float = Field(1.0, gt=0, description="bound on the norm of the gradient")
     dropout: float = Field(0.0, ge=0, lt=1, description="of the student")
     value_relations: float = Field(
-        0.0, ge=0, description="weight of the last layer's value relations; above 0 the teacher reads every batch"
+        0.0,
+        ge=0,
+        description="weight of the last layer's value relations in the loss; above 0 the teacher reads every batch",
     )
     seed: int = Field(0, ge=0, description="of the order and dropout; the same seed gives the same weights")
     precision: Literal["auto", "fp32", "bf16"] = Field(
