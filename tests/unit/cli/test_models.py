@@ -49,8 +49,9 @@ def test_a_key_is_made_and_a_bundle_signed_and_verified(copy: Path, key: Path) -
     result = models("verify", copy, "--trust", f"{key}.pub")
     assert result.exit_code == 0, result.output
     found = load(copy)
-    told = rf"{copy} \(version {found.version}\) is signed by key {id_} at .*Z; all {len(found.manifest.files)} files match"
-    assert re.fullmatch(told + "\n", result.stdout)
+    files = len(found.manifest.files)
+    sentence = rf"{copy} \(version {found.version}\) is signed by key {id_} at .*Z; all {files} files match"
+    assert re.fullmatch(sentence + "\n", result.stdout)
 
 
 def test_the_key_that_is_made_is_named(tmp_path: Path) -> None:
