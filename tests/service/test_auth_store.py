@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from bertline.service.guard.client import Scope
 from bertline.service.guard.records import ApiKeyRecord, ClientRecord, SigningKeyRecord
 from bertline.service.guard.signing import SigningKeys, rotate
 from bertline.service.guard.store import AuthDatabaseError, CredentialStore, default_url
+from tests.forked import FORKING
 from tests.service.postgres import new_database, postgres_url
 
 __all__ = ["postgres_url"]  # the fixture
@@ -151,9 +151,8 @@ def start_at_once(url: str, barrier: Barrier) -> None:
 
 @pytest.mark.slow
 def test_eight_processes_make_one_schema_one_first_key_and_one_new_key(url: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(PROCESSES)
-    processes = [context.Process(target=start_at_once, args=(url, barrier)) for _ in range(PROCESSES)]
+    barrier = FORKING.Barrier(PROCESSES)
+    processes = [FORKING.Process(target=start_at_once, args=(url, barrier)) for _ in range(PROCESSES)]
     for one in processes:
         one.start()
     for one in processes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from bertline.service.limits.grouped import Grouped
 from bertline.service.limits.in_memory import InMemory
 from bertline.service.limits.store import CounterStore, Outage
 from bertline.service.limits.stores import open_store
+from tests.forked import FORKING
 from tests.service.limited import demand, keep
 from tests.service.postgres import cluster, new_database, postgres_url
 from tests.service.redis_server import redis_server
@@ -136,8 +136,7 @@ def test_of_charges_that_come_together_each_is_decided_by_itself(opened: tuple[a
 @pytest.mark.parametrize("url", SHARED, indirect=True)
 def test_several_processes_together_get_the_quota_exactly(url: str) -> None:
     charge = whole_day(7, 5000)
-    spawning = multiprocessing.get_context("spawn")
-    with spawning.Pool(4, initializer=keep, initargs=(spawning.Barrier(4),)) as processes:
+    with FORKING.Pool(4, initializer=keep, initargs=(FORKING.Barrier(4),)) as processes:
         got = processes.starmap(demand, [(url, charge)] * 4, chunksize=1)
         processes.close()
         processes.join()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bertline.training.checkpoint import STATE, working_directory
+from tests.forked import Command
 from tests.unit.training.conftest import sentences, write_csv
 
 PATIENCE_S = 120.0
@@ -25,25 +23,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(data: Path, model: Path, out: Path, *more: str) -> list[str]:
     flags = f"--model {model} --out {out} --epochs 2 --batch-tokens 512 --max-tokens 32 --precision bf16"
-    return [sys.executable, "-m", "bertline.cli.main", "train", str(data), *flags.split(), "--seed", "3", *more]
+    return ["train", str(data), *flags.split(), "--seed", "3", *more]
 
 
-def start(arguments: list[str]) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-
-
-def finish(arguments: list[str]) -> str:
-    process = start(arguments)
-    output, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0, output
+def finish(arguments: list[str], folder: Path) -> str:
+    code, output = Command(arguments, folder / "output.txt").ended(PATIENCE_S)
+    assert code == 0, output
     return output
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], bool], process: Command) -> None:
     began = time.monotonic()
     while not condition():
-        assert process.poll() is None, "it ended before it could be stopped"
+        assert process.runs(), "it ended before it could be stopped"
         assert time.monotonic() - began < PATIENCE_S
         time.sleep(0.01)
 
@@ -51,7 +43,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
 @pytest.fixture(scope="module")
 def uninterrupted(data: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     out = tmp_path_factory.mktemp("whole") / "words"
-    finish(command(data, model, out))
+    finish(command(data, model, out), out.parent)
     return (out / "model.safetensors").read_bytes()
 
 
@@ -63,16 +55,15 @@ def test_killed_twice_and_resumed_it_ends_in_the_same_weights(
     arguments = command(data, model, out, "--checkpoint-every-s", "0.05", "--resume")
     written = 0.0
     for _ in range(2):
-        process = start(arguments)
+        process = Command(arguments, tmp_path / "output.txt")
         before = written
         wait_for(lambda before=before: state.exists() and state.stat().st_mtime > before, process)
         time.sleep(0.1)  # somewhere between two checkpoints
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == -signal.SIGKILL
+        process.send(signal.SIGKILL)
+        assert process.ended(PATIENCE_S)[0] == -signal.SIGKILL
         assert not out.exists()
         written = state.stat().st_mtime
-    output = finish(arguments)
+    output = finish(arguments, tmp_path)
     assert "Resuming at step" in output
     assert (out / "model.safetensors").read_bytes() == uninterrupted
     assert not state.exists()
@@ -83,12 +74,12 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
 ) -> None:
     out = tmp_path / "words"
     state = working_directory(out) / STATE
-    process = start(command(data, model, out, "--checkpoint-every-s", "0.05"))
+    process = Command(command(data, model, out, "--checkpoint-every-s", "0.05"), tmp_path / "output.txt")
     wait_for(state.exists, process)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130
+    process.send(signal.SIGINT)
+    code, output = process.ended(PATIENCE_S)
+    assert code == 130
     assert "error: training stopped at step" in output
     assert "run the same command with --resume to go on from there" in output
-    finish(command(data, model, out, "--resume"))
+    finish(command(data, model, out, "--resume"), tmp_path)
     assert (out / "model.safetensors").read_bytes() == uninterrupted
