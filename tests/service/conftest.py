@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from starlette.testclient import TestClient
@@ -24,8 +25,24 @@ def model() -> WordCounter:
     return WordCounter()
 
 
-@pytest.fixture
-def client(model: WordCounter) -> Iterator[TestClient]:
+@contextmanager
+def client_of(model: WordCounter) -> Iterator[TestClient]:
     """The real app around a double that answers at once."""
     with TestClient(create_app(serving_of({"reviews": model}))) as one:
         yield until_ready(one)
+
+
+@pytest.fixture(scope="module")
+def shared_client() -> Iterator[TestClient]:
+    with client_of(WordCounter()) as one:
+        yield one
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest) -> Iterator[TestClient]:
+    """A client of the app that all tests of a file share; one that takes ``model`` has an app of its own."""
+    if "model" in request.fixturenames:
+        with client_of(request.getfixturevalue("model")) as one:
+            yield one
+    else:
+        yield request.getfixturevalue("shared_client")

@@ -94,6 +94,7 @@ def test_its_tokens_are_shown_as_none(client: TestClient, text: str) -> None:
     assert [one["text"] for one in tei] == ["[CLS]", "[SEP]"]
 
 
+@pytest.mark.usefixtures("model")
 def test_it_is_no_prediction_in_the_metrics(client: TestClient) -> None:
     """R9: the label of [CLS] and [SEP], which nobody is told, would look like drift."""
     body = b'{"inputs": "\\u200b"}\n{"inputs": "good"}'

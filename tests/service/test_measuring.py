@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
+
+pytestmark = pytest.mark.usefixtures("model")  # each test has a server of its own, which has counted nothing
 
 
 def samples(client: TestClient) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
