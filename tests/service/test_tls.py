@@ -339,7 +339,7 @@ def test_a_server_outlives_its_certificate_and_says_so_once(tmp_path: Path, capl
         tls.look()
         tls.look()
         assert [one for one in caplog.messages if "has expired" in one] == [
-            f"the certificate {tmp_path / 'cert.pem'} has expired and clients refuse it: replace it"
+            f"the certificate {tmp_path / 'cert.pem'} has expired and clients reject it: replace it"
         ]
         with pytest.raises(httpx.ConnectError, match="certificate has expired"):
             live(port, trusting(CA))
@@ -364,18 +364,21 @@ def encrypt(folder: Path, password: bytes) -> None:
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda f: (f / "cert.pem").unlink(), r"the certificate .*cert.pem is not there: correct the settings of tls"),
-        (lambda f: (f / "key.pem").unlink(), r"the key .*key.pem is not there: correct the settings of tls"),
-        (lambda f: (f / "cert.pem").write_text("-----"), r"the certificate .*cert.pem is not one in PEM: have it made"),
-        (lambda f: (f / "key.pem").write_text("-----"), r"the key .*key.pem is not one in PEM: correct the settings"),
+        (lambda f: (f / "cert.pem").unlink(), r"the certificate .*cert.pem does not exist: correct \[tls\]"),
+        (lambda f: (f / "key.pem").unlink(), r"the key .*key.pem does not exist: correct \[tls\]"),
+        (
+            lambda f: (f / "cert.pem").write_text("-----"),
+            r"the certificate .*cert.pem is not in PEM format: create a new one",
+        ),
+        (lambda f: (f / "key.pem").write_text("-----"), r"the key .*key.pem is not in PEM format: correct \[tls\]"),
         (
             lambda f: (f / "key.pem").write_bytes(issued().private_key_pem.bytes()),
-            r"the key .*key.pem is not that of the certificate .*cert.pem: put the two that belong together there",
+            r"the key .*key.pem does not match the certificate .*cert.pem: configure a matching pair",
         ),
-        (lambda f: encrypt(f, b"a"), r"the key .*key.pem has a password: name its key_password_file"),
+        (lambda f: encrypt(f, b"a"), r"the key .*key.pem has a password: set key_password_file"),
         (
             lambda f: write(f, issued(not_before=NOW - timedelta(9), not_after=NOW - timedelta(hours=1))),
-            r"the certificate .*cert.pem expired at \d{4}-\d\d-\d\d \d\d:\d\d UTC: have a new one made",
+            r"the certificate .*cert.pem expired at \d{4}-\d\d-\d\d \d\d:\d\d UTC: renew it",
         ),
         (
             lambda f: write(f, issued(not_before=NOW + timedelta(1))),
@@ -383,7 +386,7 @@ def encrypt(folder: Path, password: bytes) -> None:
         ),
         (
             lambda f: ((f / "cert.pem").unlink(), (f / "cert.pem").mkdir()),
-            r"the certificate .*cert.pem cannot be read \(Is a directory\): let the server's user read it",
+            r"the certificate .*cert.pem cannot be read \(Is a directory\): give the server's user read permission",
         ),
     ],
 )
@@ -401,7 +404,7 @@ def test_a_key_may_have_a_password(tmp_path: Path) -> None:
     encrypt(tmp_path, b"open sesame")
     password = tmp_path / "password"
     settings = settings_of(tmp_path, key_password_file=password)
-    with pytest.raises(UsageError, match=r"the password file .* is not there"):
+    with pytest.raises(UsageError, match=r"the password file .* does not exist"):
         load(settings, NOW.timestamp())
     password.write_text("wrong-one\n")
     with pytest.raises(UsageError, match=r"the key .*key.pem cannot be read with this password") as refused:
@@ -411,7 +414,7 @@ def test_a_key_may_have_a_password(tmp_path: Path) -> None:
     with served(RenewableTls(settings)) as port:
         assert live(port, trusting(CA)).status_code == 200
     write(tmp_path, issued())
-    with pytest.raises(UsageError, match="has no password: leave out key_password_file"):
+    with pytest.raises(UsageError, match="has no password: remove key_password_file"):
         load(settings, NOW.timestamp())
 
 
@@ -424,7 +427,7 @@ def test_a_key_that_openssl_refuses_is_a_sentence(tmp_path: Path) -> None:
     pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     (tmp_path / "cert.pem").write_bytes(certificate.public_bytes(pem))
     (tmp_path / "key.pem").write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
-    with pytest.raises(UsageError, match=r"cannot be used \(EE_KEY_TOO_SMALL\): have them made anew"):
+    with pytest.raises(UsageError, match=r"cannot be used \(EE_KEY_TOO_SMALL\): create new ones"):
         load(settings_of(tmp_path), NOW.timestamp())
 
 
@@ -441,15 +444,15 @@ def test_a_key_that_everybody_can_read_is_a_warning(
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"certificate": "a"}, "certificate and key go together"),
-        ({"key": "a"}, "certificate and key go together"),
-        ({"key_password_file": "a"}, "of no use without a key"),
+        ({"certificate": "a"}, "certificate and key belong together"),
+        ({"key": "a"}, "certificate and key belong together"),
+        ({"key_password_file": "a"}, "has no effect without a key"),
         (
             {"certificate": "a", "key": "b", "client_certificates": "required"},
-            "takes a certificate, a key and a client",
+            "requires certificate, key and client_ca",
         ),
-        ({"client_certificates": "optional", "client_ca": "c"}, "takes a certificate, a key and a client_ca"),
-        ({"certificate": "a", "key": "b", "client_ca": "c"}, "client_ca is of no use while"),
+        ({"client_certificates": "optional", "client_ca": "c"}, "requires certificate, key and client_ca"),
+        ({"certificate": "a", "key": "b", "client_ca": "c"}, "client_ca has no effect while"),
         ({"minimum_version": "1.1"}, "minimum_version"),
         ({"hsts_max_age_s": -1}, "hsts_max_age_s"),
     ],
@@ -516,7 +519,7 @@ def test_half_of_a_new_pair_leaves_the_old_one_in_use(
             tls.look()
         assert shown(port) == serial(old)
         assert len(caplog.messages) == 1, "said once for one state of the files"
-        assert caplog.messages[0].startswith("the certificate before stays in use: the ")
+        assert caplog.messages[0].startswith("the previous certificate stays in use: the ")
         write(tmp_path, NEW)
         tls.look()
         assert shown(port) == serial(NEW)
@@ -574,7 +577,7 @@ def test_it_looks_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
         await asyncio.wait([watching])
 
     asyncio.run(watched())
-    assert caplog.messages[-1] == f"the certificate {tmp_path / 'cert.pem'} was taken anew"
+    assert caplog.messages[-1] == f"the certificate {tmp_path / 'cert.pem'} was reloaded"
 
 
 # ----------------------------------------------------------------------------------------------- what clients show
@@ -632,10 +635,10 @@ def test_an_authority_that_is_taken_out_lets_nobody_in_any_more(tmp_path: Path) 
 def test_an_authority_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     write(tmp_path, issued())
     settings = settings_of(tmp_path, client_ca=tmp_path / "clients.pem", client_certificates="required")
-    with pytest.raises(UsageError, match=r"the client authority .*clients.pem is not there"):
+    with pytest.raises(UsageError, match=r"the client authority .*clients.pem does not exist"):
         load(settings, NOW.timestamp())
     (tmp_path / "clients.pem").write_text("nothing")
-    with pytest.raises(UsageError, match=r"the client authority .*clients.pem has no certificate in PEM"):
+    with pytest.raises(UsageError, match=r"the client authority .*clients.pem contains no PEM certificate"):
         load(settings, NOW.timestamp())
 
 

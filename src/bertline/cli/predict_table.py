@@ -214,7 +214,7 @@ def _read_twice(table: Table) -> Iterator[Table]:
         except OSError as error:
             raise DataError(
                 f"{table.name} cannot be copied to {tempfile.gettempdir()} ({error.strerror}): "
-                "make room there, set TMPDIR, or give a file as --input"
+                "free some space there, set TMPDIR, or give a file as --input"
             ) from error
         yield replace(table, copy=copy.name)
 

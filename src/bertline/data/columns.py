@@ -1,4 +1,4 @@
-"""Which column holds what: as given, or found by its name; and a row's values as text, label and group."""
+"""Which column holds what: as given, or matches by its name; and a row's values as text, label and group."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bertline.data.names import canonical
 from bertline.data.rows import UNREADABLE, BadRow, Row, UnreadableValue, fault_of
 from bertline.errors import DataError
 
-# In any case and any spelling of ``names.canonical``. A table with two of one list is asked which one it means.
+# In any case and any spelling of ``names.canonical``. If a table has two names of one list, the user must choose.
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "tweet", "utterance")
 PAIR_NAMES = ("text_pair", "text_b", "text2", "sentence2", "hypothesis")
 LABEL_NAMES = ("label", "category", "class", "sentiment", "topic", "intent", "target")
 
 
 class ColumnInDoubt(DataError):
-    """Several columns have a usual name for what is looked for."""
+    """Several columns have a usual name."""
 
 
 def find_column(
@@ -28,16 +28,16 @@ def find_column(
     ``what`` is "text" or "label", and the flag in messages ``--{what}-column``; ``hint`` is what else may help.
 
     Raises:
-        DataError: no such column, or more than one; the message lists the columns there are.
+        DataError: no such column, or more than one; the message lists the table's columns.
     """
     if given is not None:
         return check_column(source, columns, given, f"--{what}-column")
-    found = candidates(columns, names)
-    if len(found) == 1:
-        return found[0]
-    several = " and ".join(repr(column) for column in found)
-    fault = f"could take its {what} from {several}" if found else f"has no column with a usual name for the {what}"
-    kind = ColumnInDoubt if found else DataError
+    matches = candidates(columns, names)
+    if len(matches) == 1:
+        return matches[0]
+    several = " and ".join(repr(column) for column in matches)
+    fault = f"could take its {what} from {several}" if matches else f"has no column with a usual name for the {what}"
+    kind = ColumnInDoubt if matches else DataError
     raise kind(f"{source} {fault}: name it with --{what}-column (its columns are {_listed(columns)}){hint}")
 
 
@@ -66,7 +66,7 @@ def check_column(source: str, columns: Sequence[str], given: str, flag: str) -> 
 
 
 def hint_of(kind: str, columns: Sequence[str], *, header: bool) -> str:
-    """What may have gone wrong where no column of CSV has the name that it should have.
+    """A hint for a message when a CSV lacks an expected column.
 
     >>> hint_of("csv", ["A fine film."], header=True)
     '; if it has no header, pass --no-header'

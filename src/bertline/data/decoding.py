@@ -1,7 +1,7 @@
-"""Bytes to lines of text: which encoding they are in, and what cannot be decoded.
+"""Decode bytes into lines of text: detect the encoding, and mark what cannot be decoded.
 
-A table that is said to be UTF-8, as it is unless somebody says otherwise, may as well be in UTF-16 or UTF-32: Excel's
-"Unicode text" and PowerShell's ``>`` write that. Their bytes tell it, by a mark or by their zeros.
+A table declared as UTF-8, which is the default, may still be UTF-16 or UTF-32: Excel's "Unicode text" and PowerShell's
+``>`` write these. They are recognised by a byte order mark or by their zero bytes.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from bertline.data.rows import EncodingFault, TableFault
 from bertline.errors import DataError
 
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
-MARKED = ("utf-8-sig", "utf-16", "utf-32")  # what json.detect_encoding calls bytes with a mark
-GENERAL = ("utf-8", "utf-8-sig", "utf-16", "utf-32")  # say nothing of the order of the bytes
-HEAD_BYTES = 64  # of text without a mark, whose zeros are counted
+MARKED = ("utf-8-sig", "utf-16", "utf-32")  # names from json.detect_encoding for bytes with a mark
+GENERAL = ("utf-8", "utf-8-sig", "utf-16", "utf-32")  # do not fix the byte order
+HEAD_BYTES = 64  # counted for zeros in text without a mark
 
 Bytes = io.BufferedReader | gzip.GzipFile
 
 
 def codec_of(head: bytes, encoding: str) -> str:
-    """The codec for text that begins with ``head`` and is said to be in ``encoding``.
+    """The codec for text that begins with ``head`` and is declared as ``encoding``.
 
     >>> codec_of("text".encode("utf-16"), "utf-8"), codec_of(b"text", "utf8"), codec_of(b"text", "Latin-1")
     ('utf-16', 'utf-8', 'iso8859-1')
@@ -45,7 +45,7 @@ def codec_of(head: bytes, encoding: str) -> str:
 
 
 def _has_zeros(head: bytes, codec: str) -> bool:
-    """Whether most units of the head are ASCII in this codec, as they are where a table begins."""
+    """Whether most units of the head are ASCII in this codec, as at the start of a table."""
     width = 4 if "32" in codec else 2
     high = head[1::width] if codec.endswith("le") else head[::width]
     return 2 * high.count(0) >= len(high)
@@ -53,16 +53,16 @@ def _has_zeros(head: bytes, codec: str) -> bool:
 
 @contextmanager
 def text_of(stream: Bytes, name: str, encoding: str, newline: str = "") -> Iterator[tuple[Iterable[str], str]]:
-    """Lines with their endings, and the codec; bytes that are no text become surrogates (PEP 383).
+    """Lines with their endings, and the codec; undecodable bytes become surrogates (PEP 383).
 
     Args:
         stream: is left open.
-        name: of the table, in messages.
+        name: the table's name, for messages.
         encoding: as for ``codec_of``.
         newline: as for ``open``; by default a line ends at any of the three.
 
     Raises:
-        DataError: no such encoding, or a stream that is damaged at its beginning.
+        DataError: unknown encoding, or the stream is damaged at its beginning.
     """
     try:
         codec = codec_of(stream.peek(HEAD_BYTES), encoding)
@@ -75,15 +75,15 @@ def text_of(stream: Bytes, name: str, encoding: str, newline: str = "") -> Itera
     try:
         yield text, codec.removesuffix("-sig")
     finally:
-        if not stream.closed:  # an abandoned reader and what it reads go in any order
+        if not stream.closed:  # an abandoned reader and its stream may be closed in any order
             text.detach()
 
 
 def lines_of(text: Iterable[str], name: str, codec: str) -> Iterator[str]:
-    """The lines of ``text_of``; what goes wrong on the way is an error that names the last good line.
+    """The lines of ``text_of``; an error names the last good line.
 
     Raises:
-        DataError: damaged, unreadable, or in an encoding that cannot go on after a fault.
+        DataError: damaged, unreadable, or undecodable in an encoding that cannot resume.
     """
     number = 0
     try:
@@ -99,5 +99,5 @@ def lines_of(text: Iterable[str], name: str, codec: str) -> Iterator[str]:
 
 
 def damaged(name: str, where: str, error: Exception) -> DataError:
-    """What is said of a gzip file that ends too early or whose checksum is wrong."""
-    return TableFault(name, f"is cut off or damaged{where} ({error})", "copy it again")
+    """The error for a gzip file that is truncated or has a wrong checksum."""
+    return TableFault(name, f"is truncated or damaged{where} ({error})", "copy it again")

@@ -1,9 +1,9 @@
-"""CSV and TSV (RFC 4180, any line ending): lines to rows, with the line of whatever is wrong.
+"""Read CSV and TSV (RFC 4180, any line ending) into rows; each fault has its line.
 
-The parsing is the standard library's ``csv``, in strict mode. What it leaves to do is to go on after a fault:
-when a closing quote is missing, everything up to the next quote is swallowed, so reading goes back to the
-line after the one where that row began, and one row is lost, not thousands. A quote inside an unquoted field
-is text, as everywhere; after a missing closing quote it cannot be told from the closing one.
+The standard library's ``csv`` parses, in strict mode. This module adds recovery after a fault: a missing closing quote
+swallows everything up to the next quote, so reading resumes at the line after the start of that row, and one row is
+lost instead of thousands. A quote inside an unquoted field is text, as in other readers; after a missing closing
+quote, it cannot be distinguished from the closing one.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ AFTER_QUOTE = "text after a closing quote"
 TOO_MANY = "too many fields"
 TOO_FEW = "too few fields"
 
-DELIMITERS = ",;\t|"  # that a header is searched for
+DELIMITERS = ",;\t|"  # tried on a header
 EXCEL = re.compile(r"\ufeff?\"?sep=(?P<delimiter>[^\"\r\n])\"?[\r\n]*", re.IGNORECASE)
 QUOTED = re.compile(r'"[^"]*+"?')
 
-# A row of several lines may be this long; after that its quote is taken for one that is never closed. Bounds memory.
+# A row of several lines may be this long; beyond it, its quote counts as never closed. Bounds memory.
 LONGEST_ROW_CHARACTERS = 2**24
 
 
@@ -37,36 +37,36 @@ def accept_long_fields() -> None:
 
 
 def named(first: Sequence[str]) -> bool:
-    """The first row names the columns, whatever it holds."""
+    """The first row always names the columns."""
     return True
 
 
 def unnamed(first: Sequence[str]) -> bool:
-    """The first row is a row like the others."""
+    """The first row is an ordinary row."""
     return False
 
 
 def read_delimited(
     lines: Iterator[str], name: str, delimiter: str | None, encoding: str, header: Header = named, *, usual: str = ","
 ) -> Iterator[Row | BadRow]:
-    """Rows of a table; blank lines are no rows.
+    """Rows of a table; blank lines are skipped.
 
-    A column without a name is called ``column_`` and its place, counted from 1; a name that occurs twice is refused.
-    Fields after the last column are left out where they are empty, as spreadsheets write them; columns without a name
-    at the end of the header need no field.
+    A column without a name is called ``column_`` with its position, counted from 1; a repeated name is an error. Empty
+    fields after the last column, as spreadsheets write them, are dropped; unnamed columns at the end of the header
+    need no field.
 
     Args:
         lines: physical lines with their endings.
-        name: the table's, in messages.
-        delimiter: between fields; None is what a first line ``sep=;`` says, as Excel reads and writes it, else
-            ``usual``, else another one of ``DELIMITERS`` if the header has that and not the usual one: so
-            spreadsheets write ``.csv`` where the comma is the decimal sign.
-        encoding: in which ``lines`` were decoded, for messages.
+        name: the table's name, for messages.
+        delimiter: separates fields. None takes it from a first line such as ``sep=;``, as Excel writes it, or else
+            ``usual``, unless the header has only another one of ``DELIMITERS``: spreadsheets write such ``.csv``
+            files where the comma is the decimal separator.
+        encoding: encoding of ``lines``, for messages.
         header: whether a first row names the columns.
-        usual: the delimiter of the format.
+        usual: the format's usual delimiter.
 
     Raises:
-        DataError: no rows at all, or a header that cannot be used.
+        DataError: there are no rows, or the header is unusable.
     """
     accept_long_fields()
     number, first, said = _first_line(lines)
@@ -94,7 +94,7 @@ def read_delimited(
 
 
 def _first_line(lines: Iterator[str]) -> tuple[int, str | None, str | None]:
-    """The first line that is not blank with its number, and the delimiter that a line before it names."""
+    """The number and text of the first non-blank line, and the delimiter named by a ``sep=`` line before it."""
     said = None
     for number, line in enumerate(lines, 1):
         if said is None and (named := EXCEL.fullmatch(line)):
@@ -105,7 +105,7 @@ def _first_line(lines: Iterator[str]) -> tuple[int, str | None, str | None]:
 
 
 def _delimiter(first: str, usual: str, header: Header) -> str:
-    """The usual one, unless the line has none outside of quotes and is a header with another one."""
+    """The usual delimiter, unless the line is a header that has only another one outside of quotes."""
     bare = QUOTED.sub("", first)
     if usual in bare:
         return usual
@@ -130,14 +130,14 @@ def _row(line: int, fields: list[str], columns: list[str], least: int) -> Row | 
     if len(fields) == len(columns):
         return Row(line, dict(zip(columns, fields, strict=True)))
     if len(fields) > len(columns) and any(fields[len(columns) :]):
-        return BadRow(line, TOO_MANY, f"{len(fields)} where the first row has {len(columns)}")
+        return BadRow(line, TOO_MANY, f"{len(fields)} instead of {len(columns)}")
     if len(fields) < least:
-        return BadRow(line, TOO_FEW, f"{len(fields)} where the first row has {len(columns)}")
+        return BadRow(line, TOO_FEW, f"{len(fields)} instead of {len(columns)}")
     return Row(line, dict(itertools.zip_longest(columns, fields[: len(columns)], fillvalue="")))
 
 
 class _Lines:
-    """The lines that ``csv.reader`` pulls: knows those of the current row, and can go back to its second."""
+    """Lines for ``csv.reader``: records those of the current row, and can rewind to its second."""
 
     def __init__(self, lines: Iterator[str], first: int) -> None:
         self._lines = lines
@@ -145,7 +145,7 @@ class _Lines:
         self._characters = 0
         self.row: list[str] = []
         self.start = first  # line number of row[0]
-        self.overrun = False  # the row did not end before the file, or the limit, did
+        self.overrun = False  # the file or the limit ended before the row
 
     def __iter__(self) -> _Lines:
         return self
@@ -173,7 +173,7 @@ class _Lines:
 
 
 def _records(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[int, list[str]] | BadRow]:
-    """The fields of each row with the line where it starts, or what is wrong there."""
+    """The first line and the fields of each row, or a bad row."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.begin_row()
@@ -181,7 +181,7 @@ def _records(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[int
             fields = next(reader)
         except StopIteration:
             return
-        except csv.Error:  # strict mode has two faults; `csv` tells them apart only in the wording of its message
+        except csv.Error:  # strict mode has two faults, which `csv` distinguishes only by message
             if lines.overrun or _closed_by_a_later_field("".join(lines.row), delimiter):
                 lines.go_back()
                 yield BadRow(lines.start, NEVER_CLOSED)
@@ -204,7 +204,7 @@ def _decoding_fault(lines: _Lines, encoding: str) -> BadRow | None:
 
 
 def _closed_by_a_later_field(row: str, delimiter: str) -> bool:
-    """Whether the quote after which ``row`` goes wrong stands where a field begins: it opens one, then."""
+    """Whether the offending quote of ``row`` is at the start of a field, and so opens it."""
     quoted = r'"[^"]*+(?:""[^"]*+)*+"'
     sound = re.compile(rf'(?:{quoted}|[^"{delimiter}\r\n][^{delimiter}\r\n]*+)?{delimiter}')
     start = 0

@@ -1,6 +1,6 @@
-"""Texts of one list that another list also has, word for word or nearly: what would flatter an evaluation.
+"""Find texts of one list that repeat, exactly or nearly, a text of another, and so would inflate an evaluation.
 
-Exact is equality of ``normalise``. Near is a resemblance (Broder 1997, "On the resemblance and containment of
+Exact means equal after ``normalise``. Near means a resemblance (Broder 1997, "On the resemblance and containment of
 documents": the Jaccard similarity of the sets of shingles) of 0.8 or more, the threshold of Lee et al. 2022
 ("Deduplicating training data makes language models better"). The shingles are 5 characters, which Leskovec,
 Rajaraman and Ullman ("Mining of massive datasets", 3.2.2) give for short documents: they need no word
@@ -8,9 +8,8 @@ boundaries, so they serve languages without spaces, and a changed letter costs f
 where it would cost a word three of twenty. Below 20 characters a letter can be the meaning ("gate 1", "gate
 11"): there only exact matches count.
 
-Pairs are proposed by MinHash with bands (Broder 1997; Indyk and Motwani 1998) and each is then verified on
-the sets of shingles, so nothing is reported that is not so. A pair of similarity 0.8 goes unproposed 3 times
-in 100,000.
+Pairs are proposed by MinHash with bands (Broder 1997; Indyk and Motwani 1998), and each is verified on the
+sets of shingles, so there are no false reports. A pair of similarity 0.8 is missed 3 times in 100,000.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ HASHES = BANDS * BAND_HASHES
 # The share of equal hashes estimates the similarity with a standard error of √(0.8 · 0.2 / 80) = 0.045 at
 # 0.8; pairs that are 4.5 standard errors below the threshold are not looked at.
 PROMISING = 0.6
-BUCKET_REFERENCES = 32  # texts from one template fill a bucket; each candidate meets so many of it
+BUCKET_REFERENCES = 32  # texts from one template fill a bucket; a candidate is compared with this many
 VERIFIED = 32  # most promising references that are verified for a candidate
 CHUNK_CHARACTERS = 2**16  # at a time: the hashes of a chunk stay in the processor's cache
 
@@ -52,7 +51,7 @@ class Duplicate:
 
 
 def cross_duplicates(reference: Sequence[str], candidates: Sequence[str]) -> list[Duplicate]:
-    """The candidates that repeat a reference text, each once, with the reference that it was found to repeat.
+    """The candidates that repeat a reference text, each once, with one such reference.
 
     >>> cross_duplicates(["A fine film."], ["a bore", "a fine  film"])
     [Duplicate(candidate=1, reference=0, kind='exact', similarity=1.0)]
@@ -73,7 +72,7 @@ def cross_duplicates(reference: Sequence[str], candidates: Sequence[str]) -> lis
 
 
 class _Blanks(dict[int, int]):
-    """Punctuation, separators and control characters as spaces, other characters as they are."""
+    """Maps punctuation, separators and control characters to spaces, and other characters to themselves."""
 
     def __missing__(self, code: int) -> int:
         self[code] = ord(" ") if unicodedata.category(chr(code))[0] in "PZC" else code
@@ -84,7 +83,7 @@ _BLANKS = _Blanks()
 
 
 def normalise(text: str) -> str:
-    """A text without what a copy may change: case, width (NFKC), punctuation, white space. Symbols stay.
+    """A text without differences of case, width (NFKC), punctuation and white space. Symbols stay.
 
     A text of nothing but punctuation keeps it: ":)" is not ":(".
 
@@ -121,7 +120,7 @@ def _near(references: Sequence[str], candidates: Sequence[str]) -> Iterator[tupl
 
 
 def _minhashes(texts: Sequence[str]) -> Hashes:
-    """For each text and hash function the least hash of its shingles: [texts, HASHES].
+    """The smallest hash of each text's shingles for each hash function: [texts, HASHES].
 
     The hash functions are x·a + b modulo 2⁶⁴ with odd a, as in Dietzfelbinger et al. 1997.
     """
@@ -157,7 +156,7 @@ def _hashed_shingles(texts: Sequence[str]) -> tuple[Hashes, Indices]:
     hashes = np.zeros(count, dtype=np.uint64)
     for i in range(SHINGLE_CHARACTERS):
         hashes = _mixed(hashes + codes[i : i + count])
-    inside = np.ones(count, dtype=bool)  # a shingle that starts in one text and ends in the next is none
+    inside = np.ones(count, dtype=bool)  # shingles that span two texts do not count
     for back in range(1, SHINGLE_CHARACTERS):
         inside[ends[:-1] - back] = False
     sizes = lengths - SHINGLE_CHARACTERS + 1
@@ -172,18 +171,18 @@ def _mixed(x: Hashes) -> Hashes:
 
 def _proposed(candidates: Hashes, references: Hashes) -> Indices:
     """Pairs (candidate, reference) that agree in all hashes of a band, sorted: [pairs, 2]."""
-    found = [np.empty(0, dtype=np.int64)]
+    pairs = [np.empty(0, dtype=np.int64)]
     for band in range(BANDS):
         columns = slice(band * BAND_HASHES, (band + 1) * BAND_HASHES)
-        keys, wanted = _band_keys(references[:, columns]), _band_keys(candidates[:, columns])
+        keys, sought = _band_keys(references[:, columns]), _band_keys(candidates[:, columns])
         order = np.argsort(keys, kind="stable")
-        left = np.searchsorted(keys, wanted, "left", sorter=order)
-        right = np.searchsorted(keys, wanted, "right", sorter=order)
+        left = np.searchsorted(keys, sought, "left", sorter=order)
+        right = np.searchsorted(keys, sought, "right", sorter=order)
         sizes = np.minimum(right - left, BUCKET_REFERENCES)
         which = np.repeat(np.arange(len(candidates)), sizes)
         within = np.arange(len(which)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        found.append(which * len(references) + order[left[which] + within])
-    codes = np.unique(np.concatenate(found))
+        pairs.append(which * len(references) + order[left[which] + within])
+    codes = np.unique(np.concatenate(pairs))
     return np.stack(np.divmod(codes, len(references)), axis=1)
 
 
@@ -195,12 +194,12 @@ def _band_keys(hashes: Hashes) -> Hashes:
 
 
 def _promising(candidates: Hashes, references: Hashes, pairs: Indices) -> Indices:
-    """The pairs whose hashes agree often enough to be verified, by candidate, the most alike first."""
+    """The pairs whose hashes agree often enough to be verified, by candidate, most similar first."""
     agreement = np.empty(len(pairs))
     for start in range(0, len(pairs), CHUNK_CHARACTERS):
         some = slice(start, start + CHUNK_CHARACTERS)
         i, j = pairs[some].T
         agreement[some] = (candidates[i] == references[j]).mean(axis=1)
-    kept = agreement >= PROMISING
-    pairs, agreement = pairs[kept], agreement[kept]
+    promising = agreement >= PROMISING
+    pairs, agreement = pairs[promising], agreement[promising]
     return pairs[np.lexsort((pairs[:, 1], -agreement, pairs[:, 0]))]

@@ -1,4 +1,4 @@
-"""JSON lines: one object per line (https://jsonlines.org), with the line of whatever is wrong."""
+"""Read JSON lines (https://jsonlines.org), one object per line; each fault has its line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONE_SURROGATE = "half of a surrogate pair, which is not a character"
 
 
 def read_json_lines(lines: Iterator[str], name: str, encoding: str) -> Iterator[Row | BadRow]:
-    """The object of each line; blank lines are no rows.
+    """The object of each line; blank lines are skipped.
 
     Raises:
         DataError: the file is one JSON array over several lines.

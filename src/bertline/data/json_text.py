@@ -1,8 +1,8 @@
-"""JSON to values, by one rule for the lines of a table and the bodies of requests.
+"""Parse JSON with the same rules for the lines of a table and the bodies of requests.
 
-RFC 8259 leaves to each parser what to do with a byte order mark, repeated names, large numbers, halves of surrogate
-pairs and depth. Here a mark is ignored, and everything else that would change a value or lose it is a fault, as in
-I-JSON (RFC 7493). UTF-16 and UTF-32 are recognised by their bytes; a ``charset`` has no say (RFC 8259, section 11).
+RFC 8259 lets each parser decide about byte order marks, repeated names, large numbers, lone surrogates and depth.
+Here a mark is ignored, and anything else that would change or lose a value is an error, as in I-JSON (RFC 7493).
+UTF-16 and UTF-32 are detected from the bytes, and ``charset`` is ignored (RFC 8259, section 11).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ import numpy as np
 
 from bertline.data.json_values import Real, whole
 
-DEEPEST = 100  # lists and objects inside one another; Python's own limit depends on its version and on the caller
+DEEPEST = 100  # nesting of lists and objects; Python's own limit depends on its version and on the caller
 SHOWN_NAME = 60  # characters of a name in a message
 
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _OTHER = bytes(set(range(256)) - set(b"[]{}"))
 _HALF = re.compile("[\ud800-\udfff]")
 
-Path = tuple[str | int, ...]  # keys and places from the outside in
+Path = tuple[str | int, ...]  # keys and indices, outermost first
 
 
 class JsonFault(ValueError):
-    """What is wrong, as a clause that follows "the body is not valid JSON:"; ``line`` and ``column`` count from 1.
+    """A fault, as a clause to follow "the body is not valid JSON:"; ``line`` and ``column`` count from 1.
 
-    Both are None where the fault has no single place.
+    Both are None if the fault has no single place.
     """
 
     def __init__(self, what: str, line: int | None = None, column: int | None = None) -> None:
@@ -41,7 +41,7 @@ class JsonFault(ValueError):
 
 
 class LoneSurrogate(JsonFault):
-    """The string at ``path`` has half a surrogate pair; ``character`` counts from 0 and is None for a key there."""
+    """The string at ``path`` has a lone surrogate; ``character`` counts from 0 and is None for a key there."""
 
     def __init__(self, path: Path, character: int | None) -> None:
         super().__init__("half a surrogate pair")
@@ -55,7 +55,7 @@ def decoded(body: bytes) -> str:
     '{"text": "a"}'
 
     Raises:
-        JsonFault: the bytes are no text.
+        JsonFault: the bytes cannot be decoded.
     """
     encoding = json.detect_encoding(body)
     try:
@@ -70,17 +70,17 @@ def parse(text: str, *, table: bool = False) -> Any:
 
     Args:
         text: without a byte order mark.
-        table: take any number, with its digits as written (``Real``), and strings that are not Unicode: what a column
-            holds concerns only its readers. NaN and the infinities too: so Python and pandas write a missing value.
+        table: accept any number, with its digits as written (``Real``), NaN and the infinities, which Python and pandas
+            write for missing values, and lone surrogates: a fault concerns only readers of its column.
 
     >>> parse('{"top_k": 1, "top_k": 2}')
     Traceback (most recent call last):
     bertline.data.json_text.JsonFault: the name 'top_k' occurs twice in one object
 
     Raises:
-        JsonFault: it is not JSON, is nested too deeply, names a key of an object twice, or (not of a table) has a
-            number that no double or no integer of Python's can hold.
-        LoneSurrogate: a string is not Unicode (not of a table).
+        JsonFault: it is not JSON, is nested too deeply, repeats a key of an object, or (except in a table) has a number
+            that neither a double nor a Python integer can hold.
+        LoneSurrogate: a string has a lone surrogate (except in a table).
     """
     if (_many(text, "[") or _many(text, "{")) and _depth(text) > DEEPEST:
         raise JsonFault(f"lists and objects are nested more than {DEEPEST} deep")
@@ -93,9 +93,9 @@ def parse(text: str, *, table: bool = False) -> Any:
         raise JsonFault(what[:1].lower() + what[1:], error.lineno, error.colno) from None
     except JsonFault:
         raise
-    except ValueError:  # of int(): the conversion takes time that grows with the square of the digits
+    except ValueError:  # from int(), whose time grows with the square of the digits
         raise JsonFault(f"a number has more than {sys.get_int_max_str_digits():,} digits") from None
-    # In bytes that were decoded strictly a half can only be an escape. The first search is by far the fastest.
+    # Strictly decoded bytes can have a lone surrogate only as an escape, and searching the text is far faster.
     if not table and has_surrogates(text):
         for half in lone_surrogates(value):
             raise half
@@ -103,17 +103,17 @@ def parse(text: str, *, table: bool = False) -> Any:
 
 
 def has_surrogates(text: str) -> bool:
-    """Whether a JSON text has escapes of surrogates, in pairs or not."""
+    """Whether a JSON text has escaped surrogates, paired or not."""
     return "\\" in text and ("\\ud" in text or "\\uD" in text)
 
 
 def lone_surrogates(value: Any) -> Iterator[LoneSurrogate]:
-    """Every half of a surrogate pair in the strings and keys of a value."""
+    """Every lone surrogate in the strings and keys of a value."""
     return (LoneSurrogate(path, character) for path, character in _halves(value, ()))
 
 
 def _many(text: str, bracket: str) -> bool:
-    """Whether there are so many that half of the allowed depth could be reached; ``count`` is ten times slower."""
+    """Whether there are enough brackets to reach half the allowed depth; ``count`` is ten times slower."""
     place = -1
     for _ in range(DEEPEST // 2):
         place = text.find(bracket, place + 1)
@@ -155,7 +155,7 @@ _TABLE = _decoder(parse_float=Real, parse_int=whole, parse_constant=Real)
 
 
 def _halves(value: Any, path: Path) -> Iterator[tuple[Path, int | None]]:
-    """Strings with half a surrogate pair; where that is a key, the path of its object and None."""
+    """Path and character of each lone surrogate; for one in a key, the path of its object and None."""
     if isinstance(value, str):
         if not value.isascii() and (half := _HALF.search(value)):
             yield path, half.start()

@@ -1,4 +1,4 @@
-"""Values of JSON lines that keep what Python's own types would lose: digits as written, and the text of the line."""
+"""Values of JSON lines that preserve what Python's types would lose: a number's digits and the line's text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SURELY_EXACT = 16  # characters: at most 15 digits and a point, which any double
 
 
 class Real(float):
-    """A number with its digits as they were written, which a double may not have room for.
+    """A number with its digits as written, even if a double cannot represent them.
 
     >>> Real("1e400").text, Real("1.10").text, Real("1.10") == 1.1
     ('1e400', '1.10', True)
@@ -20,13 +20,13 @@ class Real(float):
     text: str
 
     def __new__(cls, text: str) -> Real:
-        """Take the digits of a JSON number, or NaN, Infinity or -Infinity."""
+        """Parse a JSON number, NaN, Infinity or -Infinity."""
         value = super().__new__(cls, text)
         value.text = text
         return value
 
     def exact(self) -> Decimal | None:
-        """The number that was written, or None if it is not finite or its exponent has thousands of digits."""
+        """The exact number, or None if it is not finite or its exponent has thousands of digits."""
         try:
             number = Decimal(self.text)
         except InvalidOperation:
@@ -34,7 +34,7 @@ class Real(float):
         return number if number.is_finite() else None
 
     def is_double(self) -> bool:
-        """Whether a double gives the digits back; NaN and the infinities as they are written are doubles too.
+        """Whether a double preserves the digits; NaN and the infinities count as doubles.
 
         >>> [Real(text).is_double() for text in ("0.1", "1.10", "0.1000000000000000055", "1e400", "NaN")]
         [True, True, False, False, True]
@@ -46,12 +46,12 @@ class Real(float):
 
 
 def whole(text: str) -> int | Real:
-    """An integer; a minus before zero and thousands of digits stay as they are written."""
+    """An integer; -0 and integers of thousands of digits become a ``Real``."""
     return Real(text) if text == "-0" or len(text) > LONGEST_INTEGER else int(text)
 
 
 class JsonObject(dict[str, object]):
-    """The object of one line, with the line: JSON lines can pass it on unchanged."""
+    """The object of one line, with the line's text, so that JSON lines can pass it on unchanged."""
 
     __slots__ = ("text",)
 

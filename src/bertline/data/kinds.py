@@ -1,7 +1,7 @@
-"""Which types the values of a column have, joined row by row: what a format with typed columns needs to know first.
+"""The kind of a column's values, joined row by row, for formats with typed columns.
 
-Numbers are one kind, as in JSON; which of its types holds all of a column's numbers is for the format to say. Nothing
-else mixes: a column of numbers and strings has no kind.
+Numbers are one kind, as in JSON; the format chooses a type that can hold all of a column's numbers. Nothing else
+mixes: a column of numbers and strings has no kind.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ DOUBLE_WHOLE = 2**53  # up to here every integer is a double
 
 
 class Mixed(ValueError):
-    """Values of two kinds at one place, each with the line where it is first seen."""
+    """Values of two kinds in one column, each with the line where it first occurs."""
 
     def __init__(self, path: str, one: Kind, other: Kind) -> None:
         super().__init__(f"{path} is {one.name} and {other.name}")
         self.path, self.one, self.other = path, one, other
 
     def sentence(self, place: str) -> str:
-        """With the lines; ``place`` is what they count, "line" or "row"."""
+        """The message with both lines; ``place`` is their unit, "line" or "row"."""
         return (
             f"{self.path} is {self.one.name} in {place} {self.one.line:,} "
             f"and {self.other.name} in {place} {self.other.line:,}"
@@ -35,7 +35,7 @@ class Mixed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of values, and the line where it is first seen."""
+    """A kind of values, and the line where it first occurs."""
 
     line: int = field(compare=False)
 
@@ -59,9 +59,9 @@ class Text(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Number(Kind):
-    """Numbers, and what can hold them all.
+    """Numbers, and the types that can hold all of them.
 
-    ``digits`` before the point and ``scale`` behind it suffice for every one, where they are finite.
+    ``digits`` before the point and ``scale`` after it suffice for every finite one.
     """
 
     whole: bool
@@ -71,7 +71,7 @@ class Number(Kind):
     decimal: bool
     digits: int
     scale: int
-    widened: int = field(compare=False)  # the line that asked for more than those before it
+    widened: int = field(compare=False)  # the line that last widened the kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Items(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Fields(Kind):
-    """Objects, with the kind of each key that any of them has."""
+    """Objects, with the kind of each key that occurs."""
 
     of: Mapping[str, Kind]
 
@@ -103,7 +103,7 @@ def kind_of(value: object, line: int, path: str = "") -> Kind:
 
     Raises:
         Mixed: items of a list differ.
-        TypeError: the value is of no kind; the text says why.
+        TypeError: the value has no kind; the text says why.
     """
     match value:
         case None:
@@ -127,10 +127,10 @@ def kind_of(value: object, line: int, path: str = "") -> Kind:
 
 
 def join(one: Kind, other: Kind, path: str) -> Kind:
-    """The kind of a column that has both; ``one`` itself where ``other`` adds nothing.
+    """The kind of a column that has both; ``one`` itself if ``other`` adds nothing.
 
     Raises:
-        Mixed: there is none.
+        Mixed: they cannot be joined.
     """
     if isinstance(other, Null) or one == other:
         return one
@@ -168,7 +168,7 @@ def _wider(one: Number, other: Number) -> Number:
 
 
 def _integer(value: int, line: int) -> Number:
-    digits = len(str(abs(value))) if abs(value) < 10**80 else abs(value).bit_length()  # so many that none fits
+    digits = len(str(abs(value))) if abs(value) < 10**80 else abs(value).bit_length()  # too many for any type
     return Number(
         line,
         whole=True,
@@ -183,7 +183,7 @@ def _integer(value: int, line: int) -> Number:
 
 
 def _is_double(value: int) -> bool:
-    """Whether a double gives the digits back; 2**55 is one, but is printed as 3.602879701896397e+16."""
+    """Whether a double preserves the digits: 2**55 is a double, but is printed as 3.602879701896397e+16."""
     try:
         return Decimal(repr(float(value))) == value
     except OverflowError:
@@ -210,7 +210,7 @@ def _real(value: float | Decimal, line: int) -> Number:
 
 
 def _is_exact(value: float | Decimal, exact: Decimal | None) -> bool:
-    """Whether a double gives the digits back."""
+    """Whether a double preserves the digits."""
     if isinstance(value, Real):
         return value.is_double()
     return isinstance(value, float) or exact is None or exact == Decimal(repr(float(value)))

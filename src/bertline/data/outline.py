@@ -1,6 +1,6 @@
-"""What a table to be written will hold, from a first pass over its rows: its columns, and their types where it has any.
+"""The columns and kinds of a table to write, from a first pass over its rows.
 
-The pass finds what the format cannot hold before the first row is written. Nothing is cast to fit.
+The pass reports what the format cannot represent before the first row is written. Nothing is cast.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ FORMAT_NAMES: Mapping[Format, str] = {
     "parquet": "Parquet",
 }
 
-PASSED_ON: Mapping[Format, type] = {"jsonl": JsonObject, "parquet": TypedRow}  # as they are, to the same format
+PASSED_ON: Mapping[Format, type] = {"jsonl": JsonObject, "parquet": TypedRow}  # unchanged, to the same format
 
 
 class Outline:
     """Columns and kinds of the rows added so far.
 
     Args:
-        source: the name of the table that the rows come from, in messages.
-        format: of the table to write.
-        place: what ``Row.line`` counts, ``"line"`` or ``"row"``.
+        source: name of the input table, for messages.
+        format: of the output table.
+        place: unit of ``Row.line``, ``"line"`` or ``"row"``.
     """
 
     def __init__(self, source: str, format: Format, place: str = "line") -> None:
@@ -40,22 +40,22 @@ class Outline:
         self._source, self._format = source, format
 
     def fault(self, row: Row) -> BadRow | None:
-        """Why the format cannot hold a row, whatever the others are; None if it can."""
+        """Why the format cannot represent a row on its own; None if it can."""
         if isinstance(row.values, PASSED_ON.get(self._format, ())):
             return None
         for column, value in row.values.items():
             try:
                 self._try(value)
             except Unwritable as error:
-                reason = f"a value that {FORMAT_NAMES[self._format]} cannot hold in column {column!r}"
+                reason = f"a value that {FORMAT_NAMES[self._format]} cannot represent in column {column!r}"
                 return BadRow(row.line, reason, str(error))
         return None
 
     def add(self, row: Row) -> None:
-        """Take in a row that has no fault.
+        """Add a row that has no fault.
 
         Raises:
-            DataError: a column has values of two kinds, and the columns of the format have one each.
+            DataError: a column has values of two kinds, but the format's columns have one type each.
         """
         self.columns.update(dict.fromkeys(row.values))
         if self._format == "parquet" and not isinstance(row.values, TypedRow):

@@ -1,4 +1,4 @@
-"""Parquet in and out, by record batches. Only this file and ``arrow_values`` import pyarrow."""
+"""Read and write Parquet by record batches. Only this file and ``arrow_values`` import pyarrow."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ WRITE_ROWS = 8_192  # per row group
 
 
 def read_parquet(stream: BinaryIO, name: str) -> Iterator[Row]:
-    """Rows of a Parquet file, numbered from 1. A value is converted when a row is asked for it.
+    """Rows of a Parquet file, numbered from 1. A value is converted on access.
 
     ``stream`` must be seekable, because the end of the file is read first.
 
     Raises:
-        DataError: not a Parquet file, a damaged one, one with two columns of the same name, or one whose timestamps
-            of 96 bits are too far apart for one unit.
+        DataError: not a Parquet file, a damaged one, two columns of the same name, or 96-bit timestamps that no
+            single unit can represent.
     """
     number = 0
     try:
@@ -51,10 +51,10 @@ def read_parquet(stream: BinaryIO, name: str) -> Iterator[Row]:
 
 
 def _unit_of_96_bits(table: Any, stream: BinaryIO, name: str) -> str:
-    """The unit in which timestamps of 96 bits can be read; "ns" if there are none.
+    """The unit in which 96-bit timestamps can be read; "ns" if there are none.
 
-    They hold any year to the nanosecond, Arrow's have 64 bits: beyond the years 1677 to 2262 pyarrow lets
-    nanoseconds overflow in silence, and in microseconds it drops the rest.
+    They represent any year to the nanosecond, but Arrow's have 64 bits: outside the years 1677 to 2262, pyarrow
+    silently overflows nanoseconds, and in microseconds it drops the remainder.
     """
     leaves = range(len(table.schema))
     old = [table.schema.column(leaf).path for leaf in leaves if table.schema.column(leaf).physical_type == "INT96"]
@@ -69,23 +69,23 @@ def _unit_of_96_bits(table: Any, stream: BinaryIO, name: str) -> str:
                 fine |= bool((ns[held] % 1_000).any())
     if far and fine:
         raise DataError(
-            f"{name} has timestamps of 96 bits ({', '.join(map(repr, old))}), some to the nanosecond and some beyond "
-            "the years 1677 to 2262, which no type of 64 bits has room for: write it with timestamps of 64 bits"
+            f"{name} has 96-bit timestamps ({', '.join(map(repr, old))}), some with nanoseconds and some outside the "
+            "years 1677 to 2262, which no 64-bit type can represent together: write it with 64-bit timestamps"
         )
     return "us" if far else "ns"
 
 
 class ParquetRows:
-    """Writes rows to ``stream`` in row groups. Rows that come from Parquet are passed on as they are.
+    """Writes rows to ``stream`` in row groups. Rows from Parquet are passed on unchanged.
 
     Args:
         stream: where to write.
         columns: in order.
-        name: of the table in messages.
-        outline: what is known of all rows that will come. Without it, the first group decides a column's type.
+        name: the table's name, for messages.
+        outline: columns and kinds of all rows. Without it, the first group decides a column's type.
 
     Raises:
-        DataError: at once, Parquet has no type for a column of ``outline``; later, a value is not of its column's type.
+        DataError: at once, if Parquet has no type for a column of ``outline``; later, if a value has another type.
     """
 
     def __init__(self, stream: BinaryIO, columns: Sequence[str], name: str, outline: Outline | None = None) -> None:
@@ -98,7 +98,7 @@ class ParquetRows:
         self._writer: Any = None
 
     def write(self, values: Mapping[str, object], added: Mapping[str, object] = NOTHING) -> None:
-        """Add a row; columns that it lacks are null."""
+        """Add a row; missing columns are null."""
         self._line += 1
         for given in (added,) if isinstance(values, TypedRow) else (values, added):
             for column, value in given.items():
@@ -108,7 +108,7 @@ class ParquetRows:
             self._flush()
 
     def close(self) -> None:
-        """Write what is left, and the footer."""
+        """Write the remaining rows and the footer."""
         try:
             if self._rows or self._writer is None:
                 self._flush()
@@ -117,7 +117,7 @@ class ParquetRows:
                 self._writer.close()
 
     def _note(self, column: str, value: object) -> None:
-        """Nothing is cast: a value has to be of the type that its column is written with."""
+        """Check a value against the type of its column; nothing is cast."""
         known = self._kinds.get(column)
         try:
             kind = kind_of(value, self._line, repr(column))
@@ -130,7 +130,7 @@ class ParquetRows:
             return
         self._kinds[column] = joined
         if column in self._types and self._type(column) != self._types[column]:
-            raise self._several(column, f"row {self._line:,} is none of {self._types[column]}")
+            raise self._several(column, f"row {self._line:,} is not {self._types[column]}")
 
     def _type(self, column: str) -> Any:
         try:
@@ -140,7 +140,7 @@ class ParquetRows:
 
     def _several(self, column: str, reason: str) -> DataError:
         return DataError(
-            f"column {column!r} of {self._name} has values of several types, or of none that Parquet has "
+            f"column {column!r} of {self._name} has values of several types, or of one that Parquet lacks "
             f"({reason}): write CSV or JSON lines instead"
         )
 
@@ -165,7 +165,7 @@ class ParquetRows:
 
 
 def _passed_on(rows: Sequence[TypedRow]) -> Any:
-    """Rows of batches as one table, without a look at their values; None for no rows."""
+    """Rows of batches as one Arrow table, without reading their values; None for no rows."""
     runs: list[tuple[Any, int, int]] = []  # batch, first row, one past the last
     for row in rows:
         if runs and runs[-1][0] is row.batch and runs[-1][2] == row.index:

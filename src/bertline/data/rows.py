@@ -1,6 +1,6 @@
-"""What a reader hands on: a row, or a row that cannot be used with the reason why.
+"""What readers yield: a row, or a bad row with its reason.
 
-Readers never raise for a single row: whether a bad row ends the work or is left out is the caller's to say.
+Readers never raise for a single row: the caller decides whether a bad row ends the work or is left out.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class TableFault(DataError):
     """A table that cannot be read at all.
 
     Args:
-        name: the table's.
-        fault: follows the name.
-        remedy: what to do about it.
+        name: the table's name.
+        fault: follows the name in the message.
+        remedy: ends the message.
     """
 
     def __init__(self, name: str, fault: str, remedy: str) -> None:
@@ -39,19 +39,19 @@ class TableFault(DataError):
 
 
 class EncodingFault(TableFault):
-    """A table that is not in the encoding that it is said to be in, or in none that is known."""
+    """A table is not in its declared encoding, or that encoding is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its values by column, and the line of the file where it starts (Parquet: its number)."""
+    """One row: its values by column, and its first line in the file (Parquet: its number)."""
 
     line: int
     values: Mapping[str, object]
 
 
 class TypedBatch(Protocol):
-    """Rows of a format whose columns have types, in that format's own memory (Parquet: a record batch)."""
+    """Rows of a format with typed columns, in that format's own memory (Parquet: a record batch)."""
 
     arrow: Any
 
@@ -60,15 +60,15 @@ class TypedBatch(Protocol):
         """The columns in order."""
 
     def column(self, name: str) -> Sequence[object]:
-        """The values of a column, converted now.
+        """Convert the values of a column.
 
         Raises:
-            KeyError: there is none of that name.
+            KeyError: there is no such column.
         """
 
 
 class TypedRow(Mapping[str, object]):
-    """The values of one row of a batch, converted when they are asked for and not before."""
+    """The values of one row of a batch, converted on access."""
 
     __slots__ = ("batch", "index")
 
@@ -93,7 +93,7 @@ class TypedRow(Mapping[str, object]):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A value of a type that only Parquet has (``kind``: date, timestamp, binary …), as text formats write it."""
+    """A value of a Parquet-only type (``kind``: date, timestamp, binary …), rendered for text formats."""
 
     kind: str
     text: str
@@ -104,7 +104,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableValue:
-    """Stands for a value that cannot be read, so that only those who need the value have to refuse its row."""
+    """Stands for a value that cannot be read, so that only readers of the value reject its row."""
 
     detail: str
 
@@ -113,7 +113,7 @@ class UnreadableValue:
 
 
 def fault_of(value: object) -> str:
-    """Why a value cannot be used: it is of another type, or it cannot be read."""
+    """Why a value cannot be used: its type is wrong, or it cannot be read."""
     if isinstance(value, UnreadableValue):
         return value.detail
     return f"it is of type {value.kind if isinstance(value, Rendered) else type(value).__name__}"
@@ -121,7 +121,7 @@ def fault_of(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be used: ``reason`` is common to all rows with the fault, ``detail`` is its own."""
+    """A row that cannot be used: ``reason`` is the same for all rows with the fault, ``detail`` is specific."""
 
     line: int
     reason: str
@@ -135,8 +135,8 @@ class BadRows:
     """The bad rows of one source: their number by reason, and the first few for the message.
 
     Args:
-        source: the name of the table in messages.
-        place: what ``BadRow.line`` counts, ``"line"`` or (Parquet) ``"row"``.
+        source: the table's name, for messages.
+        place: unit of ``BadRow.line``, ``"line"`` or (Parquet) ``"row"``.
     """
 
     def __init__(self, source: str, place: str = "line") -> None:
@@ -155,10 +155,10 @@ class BadRows:
             self._first.append(row)
 
     def error(self, *, skipped: bool = False) -> DataError:
-        """The one sentence about all of them: how many, the first few with their lines, and the remedy.
+        """One error for all of them: their number, the first few with their lines, and the remedy.
 
         Args:
-            skipped: bad rows were to be left out, and no other is left.
+            skipped: bad rows were skipped, and no good row is left.
         """
         number = len(self)
         shown = [f"{self.place} {row.line}: {row}" for row in self._first]
@@ -178,7 +178,7 @@ class BadRows:
 
 
 def line_fault(line: str, encoding: str) -> tuple[str, str] | None:
-    """Reason and detail if a line, decoded with ``surrogateescape``, held bytes that are no text."""
+    """Reason and detail if a line, decoded with ``surrogateescape``, has a NUL or undecodable bytes; else None."""
     if "\0" in line:
         return NUL, ""
     if line.isascii():
@@ -191,7 +191,7 @@ def line_fault(line: str, encoding: str) -> tuple[str, str] | None:
 
 
 def rows_left_out(counts: Mapping[str, int]) -> str | None:
-    """How many bad rows were left out, by reason; None if none was."""
+    """A sentence with the number of skipped bad rows by reason; None if there are none."""
     rows = sum(counts.values())
     if not rows:
         return None

@@ -1,7 +1,7 @@
-"""Rows to a table: CSV, TSV or JSON lines, plain or gzipped, or Parquet.
+"""Write rows to a table: CSV, TSV or JSON lines, plain or gzipped, or Parquet.
 
-A file appears under its name only when it is complete: it is written beside the target, brought to the disk
-and renamed. Pipes and devices (``-``, ``/dev/null``) are written as they come.
+Files are written atomically: to a temporary file beside the target, flushed to disk and renamed. Pipes and devices
+(``-``, ``/dev/null``) are written directly.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class RowWriter(Protocol):
         """Write a row; a column without a value is empty (CSV, TSV) or null (JSON lines, Parquet).
 
         Args:
-            values: of a row. One that was read from JSON lines or Parquet goes to the same format as it is: digits
-                and spaces as written, no column converted, no key added.
-            added: of columns that the row does not have.
+            values: of a row. A row read from JSON lines or Parquet is written unchanged to the same format: digits
+                and spaces as they were, no column converted, no key added.
+            added: values of further columns.
         """
 
 
@@ -58,25 +58,24 @@ def open_writer(
     """Open a table to write.
 
     Args:
-        target: a path, replaced when all is written and untouched when an error ends the block; or ``-`` for
-            standard output.
-        format: csv, tsv, jsonl or parquet; by default what the suffix says, and CSV for ``-``.
-        columns: the columns in order. JSON lines also take rows with further keys; the other formats refuse
+        target: a path, replaced at the end and unchanged after an error; or ``-`` for standard output.
+        format: csv, tsv, jsonl or parquet; by default the suffix decides, and ``-`` is CSV.
+        columns: the columns in order. JSON lines also accept rows with further keys; the other formats reject
             them.
-        outline: from a first pass over all rows. It fixes the types of Parquet's columns; without it the first
-            8,192 rows do, and a later row that needs other ones is an error.
+        outline: from a first pass over all rows; it fixes the types of Parquet's columns. Without it the first
+            8,192 rows do, and a later row of another type is an error.
 
     Raises:
-        DataError: the target cannot be written, its format is only read, or it has no way to hold a value.
+        DataError: the target cannot be written, its format is read-only, or it cannot represent a value.
         SettingsError: an unknown format.
     """
     name, kind = name_of(target, "output"), output_format_of(target, format)
     zipped = is_gzip_name(target)
     if kind == "parquet" and zipped:
-        raise DataError(f"{name} cannot be Parquet and gzipped: Parquet compresses itself, leave .gz off the name")
+        raise DataError(f"{name} cannot be gzipped Parquet: Parquet has its own compression, remove .gz from the name")
     with ExitStack() as stack:
         stream = stack.enter_context(_opened(target, name))
-        if zipped:  # without a name and a time in its header, so that the same rows make the same file
+        if zipped:  # no name or time in the header, so that equal rows make equal files
             packed = gzip.GzipFile("", "wb", GZIP_LEVEL, stream, mtime=0)
             stream = cast(BinaryIO, stack.enter_context(_closing(packed, name)))
         with _reported(name):
@@ -87,7 +86,7 @@ def open_writer(
 
 @contextmanager
 def _closing(thing: Thing, name: str) -> Iterator[Thing]:
-    """Close ``thing`` at the end; after an error quietly, because what it writes is thrown away."""
+    """Close ``thing`` at the end; after an error ignore further ones, because the output is discarded."""
     try:
         yield thing
     except BaseException:
@@ -108,13 +107,15 @@ def _rows(kind: str, stream: BinaryIO, columns: Sequence[str], name: str, outlin
 
 @contextmanager
 def _reported(name: str) -> Iterator[None]:
-    """Errors of the file system as ours. A broken pipe goes on to the command line, which ends in silence."""
+    """Turn errors of the file system into ``DataError``. A broken pipe passes: the command line ends silently."""
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise DataError(f"{name} cannot be written ({error.strerror}): make room or choose another place") from error
+        raise DataError(
+            f"{name} cannot be written ({error.strerror}): free some space, or choose another place"
+        ) from error
 
 
 @contextmanager
@@ -125,7 +126,7 @@ def _opened(target: Location, name: str) -> Iterator[BinaryIO]:
         with _reported(name):
             sys.stdout.buffer.flush()
         return
-    # What a link points at is replaced, not the link. A pipe may have no other name: /dev/stdout, or a shell's >(gzip).
+    # The target of a link is replaced, not the link. A pipe may have no other name: /dev/stdout, or a shell's >(gzip).
     named, path = Path(target), Path(os.path.realpath(target))
     with _reported(name):
         in_place = named.exists() and not (named.is_file() or named.is_dir())  # a pipe or a device
@@ -200,7 +201,7 @@ class _JsonLines:
 
 
 def _extended(line: str, added: Mapping[str, object]) -> str:
-    """The text of an object with more keys at its end."""
+    """The text of an object with keys appended."""
     text = line.strip()
     if not added:
         return text
@@ -240,6 +241,6 @@ class _Delimited:
 
 def _cannot_hold(name: str, column: str, format: str, error: Unwritable) -> DataError:
     return DataError(
-        f"{name} cannot hold a value of column {column!r} ({error}), because {format} has no way to write it: "
+        f"{name} cannot store a value of column {column!r} ({error}), because {format} cannot represent it: "
         "write another format, or correct the value"
     )

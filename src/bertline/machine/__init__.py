@@ -1,1 +1,1 @@
-"""What the machine is and can do: cores, instructions, GPU, how long work takes on it."""
+"""The machine: its cores, instructions and GPU, and how long work takes on it."""

@@ -1,4 +1,4 @@
-"""How many cores this process may use: what the scheduler allows, and what its container is limited to."""
+"""The number of cores that this process may use: its CPU affinity and its container's limit."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # control groups, version 2
 
 
 def usable_cores(cpu_max: Path = CPU_MAX) -> int:
-    """At least 1. A container with half a core, on a machine of 64, has 1 and not 64."""
+    """The number of cores, at least 1: a container with half a core on a machine with 64 has 1."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, _quota(cpu_max)))
 
 
 def _quota(cpu_max: Path) -> int:
-    """Cores that the control group may keep busy, rounded up; many if there is no limit."""
+    """The control group's limit in cores, rounded up; a very large number without a limit."""
     try:
         quota, period = cpu_max.read_text(encoding="ascii").split()[:2]
         return math.ceil(int(quota) / int(period))

@@ -1,4 +1,4 @@
-"""Which processor computes here: engines give the same answers on every kind, and each kind has its own speed."""
+"""The processor's name and instructions: engines give the same answers on all, but at different speeds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import platform
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-# What makes products of bytes fast, the fastest first: the name that people use, and the flag that Linux shows.
+# Instructions for products of bytes, fastest first: their common name, and the flag that Linux shows.
 _X86 = {
     "AMX": "amx_int8",
     "AVX512-VNNI": "avx512_vnni",
@@ -18,9 +18,9 @@ _ARM = {"I8MM": "i8mm", "dot product": "asimddp"}
 
 
 def processor(cpuinfo: Path = CPUINFO) -> str:
-    """The processor's name and the best instructions that it has for products of bytes.
+    """The processor's name and its best instructions for products of bytes.
 
-    On Linux as ``AMD EPYC (AVX512-VNNI)``; elsewhere what Python knows of the machine.
+    On Linux such as ``AMD EPYC (AVX512-VNNI)``; elsewhere the name that Python's ``platform`` gives.
     """
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -35,7 +35,7 @@ def processor(cpuinfo: Path = CPUINFO) -> str:
 
 
 def _best(kinds: dict[str, str], flags: str | None, none: str) -> str | None:
-    """The first kind that the flags have, or ``none``; None where the kernel lists no flags of this architecture."""
+    """The first kind among the flags, or ``none``; None if the kernel lists no flags for this architecture."""
     if flags is None:
         return None
     own = set(flags.split())

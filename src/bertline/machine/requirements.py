@@ -1,6 +1,7 @@
-"""The least processor that the libraries run on, looked at before one of them is imported.
+"""Check for the minimum processor before any library is imported.
 
-They are built for x86-64-v2 (SSE4.2 and POPCNT). On less, an illegal instruction ends the process without a word.
+The libraries are built for x86-64-v2 (SSE4.2 and POPCNT). On older processors, an illegal instruction ends the
+process without a message.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _FIRST_CORE_BYTES = 1 << 13
 
 
 def too_old(cpuinfo: Path | None = None) -> str | None:
-    """What is missing and what to do, in a sentence; None where nothing is, and where the kernel does not tell."""
+    """The message about missing instructions; None if there are none or the kernel does not list them."""
     try:
         with (cpuinfo or CPUINFO).open("rb") as file:
             lines = file.read(_FIRST_CORE_BYTES).decode("utf-8", "replace").splitlines()
@@ -24,6 +25,7 @@ def too_old(cpuinfo: Path | None = None) -> str | None:
     if not missing:
         return None
     return (
-        f"this processor has no {', '.join(missing)}, which numpy, PyTorch and onnxruntime need: use one of x86-64-v2 "
-        "(2009 or later); for a virtual machine, choose a processor type such as host instead of kvm64 or qemu64"
+        f"this processor has no {', '.join(missing)}, which numpy, PyTorch and onnxruntime need: use one with "
+        "x86-64-v2 (2009 or later); for a virtual machine, choose a processor type such as host instead of "
+        "kvm64 or qemu64"
     )

@@ -1,22 +1,22 @@
-"""How the threads of a training wait for each other, on a machine where something else computes too.
+"""Let training threads sleep instead of spin on a machine that is busy with other work.
 
-The threads of an operator meet at its end, hundreds of times a batch. libgomp, which torch brings along, lets those
-that are early spin, up to some milliseconds: the fastest way while each has a core of its own. Where one of them waits
-for a core, the others spin away the time that it could have had. Threads that sleep instead cost system calls.
+The threads of an operator synchronise at its end, hundreds of times per batch. torch's libgomp lets early threads spin
+for up to some milliseconds, which is fastest if each has its own core. If one of them has to wait for a core, the
+others' spinning takes the time that it needs. Sleeping instead costs system calls.
 
-Measured with two threads on two cores of a Xeon, a MiniLM in bf16, tokens/s (means of three to six runs of about ten
-seconds, by turns):
+Measured with two threads on two cores of a Xeon, a MiniLM in bf16, tokens/s (means of three to six alternating runs of
+about ten seconds):
 
     ============================================  ======  ======
-    beside it                                     spin    sleep
+    other load                                    spin    sleep
     ============================================  ======  ======
     nothing                                       4,410   3,480
     one busy process                              1,560   2,680
     two other trainings of one thread each          350   2,410
     ============================================  ======  ======
 
-Spinning for a tenth of the time (``GOMP_SPINCOUNT=30000``) gave 4,240, 1,960 and 810: neither the one nor the other.
-So they sleep only where something else computes when the command starts. No answer changes.
+Spinning for a tenth of the time (``GOMP_SPINCOUNT=30000``) gave 4,240, 1,960 and 810, a poor compromise. So threads
+sleep only if the machine is busy when the command starts. Results do not change.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from pathlib import Path
 
 from bertline.machine.cores import usable_cores
 
-SAMPLES, PAUSE_S = 5, 0.01  # a process that only happens to wake up is not seen in all of them
-_SAID = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+SAMPLES, PAUSE_S = 5, 0.01  # a process that wakes up briefly is not in all of them
+_WAIT_VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
 def sleep_if_busy(
     environ: MutableMapping[str, str] = os.environ, *, read: Callable[[], str] | None = None, cores: int | None = None
 ) -> bool:
-    """Let threads that wait sleep, if more wants to compute here than there are cores; returns whether they will.
+    """Let waiting threads sleep if the machine is busy; returns whether they will.
 
-    For this process and its children, and only before torch is imported: libgomp reads the environment once. Where
-    the environment says already how threads wait, or nothing is known of the load, nothing is done.
+    This applies to this process and its children. Call it before torch is imported, because libgomp reads the
+    environment once. If the environment already sets how threads wait, or the load is unknown, nothing changes.
 
     Args:
-        environ: where it is said.
-        read: gives the kernel's line of the load.
-        cores: of the machine.
+        environ: the environment to change.
+        read: returns the content of ``/proc/loadavg``.
+        cores: the machine's number of cores.
     """
-    if any(name in environ for name in _SAID):
+    if any(name in environ for name in _WAIT_VARIABLES):
         return False
     own, all_cores = usable_cores(), cores or os.cpu_count() or 1
     for _ in range(SAMPLES):
@@ -61,7 +61,7 @@ def _loadavg() -> str:
 
 
 def _others(read: Callable[[], str]) -> int:
-    """Threads besides this one that compute or wait for a core now; 0 where the kernel does not tell."""
+    """Number of other threads that run or wait for a core now; 0 if unknown."""
     try:
         return int(read().split()[3].partition("/")[0]) - 1
     except (OSError, ValueError, IndexError):

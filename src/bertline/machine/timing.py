@@ -1,8 +1,8 @@
-"""How long work takes on a machine that others use too: timed until it is stable, said with a range, corrected later.
+"""Estimate how long work takes on a shared machine: time it until stable, give a range, and correct it later.
 
-A disturbed moment looks like a slow machine: one timing of a few batches once promised 2 h 46 min for 36. So timing
-goes on until several rounds agree, and where they never do, all of them are told. While the work runs, its
-pace is that of the last minute, so a beginning that was disturbed does not count for hours.
+A brief disturbance looks like a slow machine: a single timing of a few batches once predicted 2 h 46 min for work of
+36 min. So timing continues until several rounds agree; if they never do, the estimate is the range of all of them.
+While the work runs, only the pace of the last minute counts, so a disturbed start does not matter for hours.
 """
 
 from __future__ import annotations
@@ -13,56 +13,56 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-AGREEMENT = 1.15  # slowest ÷ fastest of rounds that agree
-ROUNDS, MOST_ROUNDS = 3, 12  # that have to agree; that are tried
-BUDGET_S = 10.0  # for trying, once there are two rounds
+AGREEMENT = 1.15  # slowest ÷ fastest of rounds that count as agreeing
+ROUNDS, MOST_ROUNDS = 3, 12  # that must agree; maximum
+BUDGET_S = 10.0  # for timing, once there are two rounds
 WINDOW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class DurationRange:
-    """Seconds that work takes, from its fastest to its slowest timing."""
+    """Duration in seconds, from the fastest to the slowest timing."""
 
     low: float
     high: float
 
     @property
     def stable(self) -> bool:
-        """Whether the timings agree, so that one figure says it."""
+        """Whether the timings agree, so that one figure is enough."""
         return self.high <= AGREEMENT * self.low
 
     @property
     def middle(self) -> float:
-        """The one figure: between the two in ratio."""
+        """The geometric mean of both ends."""
         return math.sqrt(self.low * self.high)
 
     def times(self, factor: int | float) -> DurationRange:
-        """So much more work."""
+        """The duration of ``factor`` times as much work."""
         return DurationRange(self.low * factor, self.high * factor)
 
 
 def until_stable(
     measure_s: Callable[[], float], *, rounds: int = ROUNDS, clock: Callable[[], float] = time.monotonic
 ) -> DurationRange:
-    """Time a piece of work again and again until the last ``rounds`` timings agree.
+    """Repeat and time a piece of work until the last ``rounds`` timings agree.
 
     Args:
         measure_s: does the work once and returns its seconds.
-        rounds: that have to agree.
-        clock: of the budget.
+        rounds: number of timings that must agree.
+        clock: measures the budget, in seconds.
 
     Returns:
-        The span of those that agree; of all where ``MOST_ROUNDS`` or ``BUDGET_S`` end before.
+        The range of the timings that agree, or of all if ``MOST_ROUNDS`` or ``BUDGET_S`` is reached first.
     """
-    began, found = clock(), [measure_s()]
-    while len(found) < MOST_ROUNDS:
-        last = DurationRange(min(found[-rounds:]), max(found[-rounds:]))
-        if len(found) >= rounds and last.stable:
+    began, timings = clock(), [measure_s()]
+    while len(timings) < MOST_ROUNDS:
+        last = DurationRange(min(timings[-rounds:]), max(timings[-rounds:]))
+        if len(timings) >= rounds and last.stable:
             return last
-        if len(found) > 1 and clock() - began >= BUDGET_S:  # one timing tells nothing of how far it can be trusted
+        if len(timings) > 1 and clock() - began >= BUDGET_S:  # a single timing has no range
             break
-        found.append(measure_s())
-    return DurationRange(min(found), max(found))
+        timings.append(measure_s())
+    return DurationRange(min(timings), max(timings))
 
 
 class Pace:
@@ -80,7 +80,7 @@ class Pace:
         self._amount = self._seconds = 0.0
 
     def did(self, amount: int | float, seconds: float) -> None:
-        """So much was done in so many seconds."""
+        """Record that ``amount`` of work took ``seconds``."""
         self._done.append((amount, seconds))
         self._amount, self._seconds = self._amount + amount, self._seconds + seconds
         while len(self._done) > 1 and self._seconds > WINDOW_S:
@@ -89,9 +89,9 @@ class Pace:
 
     @property
     def per_s(self) -> float:
-        """0 before anything was done."""
+        """Amount per second; 0 before the first record."""
         return self._amount / max(self._seconds, 1e-9)
 
     def seconds_for(self, amount: int | float) -> float:
-        """Of so much more; 0 before anything was done, when nothing can be said."""
+        """Seconds for ``amount`` more work; 0 before the first record."""
         return amount / self.per_s if self._amount > 0 else 0.0

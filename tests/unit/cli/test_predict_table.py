@@ -142,7 +142,7 @@ def test_bad_rows_are_all_found_before_one_row_is_labelled(
         label_table(bundle, table(tmp_path / "in.csv"), 1)
     assert str(error.value) == (
         f"{tmp_path / 'in.csv'} has 2 bad rows (line 3: empty text in column 'text'; line 5: too many fields "
-        "(3 where the first row has 2)); fix them or pass --skip-bad-rows to leave them out"
+        "(3 instead of 2)); fix them or pass --skip-bad-rows to leave them out"
     )
     assert not (tmp_path / "out.jsonl").exists()
 

@@ -187,7 +187,7 @@ def test_numbers_that_no_type_holds_are_named(bundle: Path, tmp_path: Path, last
     """T9: not infinity, and not fewer digits."""
     source = lines(tmp_path / "in.jsonl", "2.5" if last.startswith("9" * 39) else "1", last, 3)
     with pytest.raises(
-        DataError, match=r"column 'a' of .*out\.parquet .* of none that Parquet has \(.* in line 4\): write"
+        DataError, match=r"column 'a' of .*out\.parquet .* of one that Parquet lacks \(.* in line 4\): write"
     ):
         label(bundle, source, "out.parquet")
     assert list(tmp_path.iterdir()) == [source]
@@ -279,7 +279,9 @@ def test_a_column_that_nobody_reads_makes_no_table_unusable(
         assert [row["odd"] for row in delimited(label(bundle, source, "out.csv"))] == fields
         return
     for target, format in (("out.csv", "CSV"), ("out.jsonl", "JSON lines")):
-        message = rf"\(row 1: a value that {format} cannot hold in column 'odd' \(its byte 0xff at 1 is not UTF-8\)\)"
+        message = (
+            rf"\(row 1: a value that {format} cannot represent in column 'odd' \(its byte 0xff at 1 is not UTF-8\)\)"
+        )
         with pytest.raises(DataError, match=message):
             label(bundle, source, target)
         kept = label(bundle, source, target, skip_bad_rows=True).read_text()
@@ -308,7 +310,7 @@ def test_half_of_a_surrogate_pair_in_a_column_that_nobody_reads(bundle: Path, tm
     )
     for target in ("out.csv", "out.parquet"):
         with pytest.raises(
-            DataError, match=r"\(line 1: a value that .* cannot hold in column 'odd' \(half of a surrogate"
+            DataError, match=r"\(line 1: a value that .* cannot represent in column 'odd' \(half of a surrogate"
         ):
             label(bundle, source, target)
 
@@ -318,7 +320,7 @@ def test_a_nul_character_is_refused_by_csv_alone(bundle: Path, tmp_path: Path) -
     source = tmp_path / "in.jsonl"
     source.write_text('{"text": "a", "odd": "x\\u0000y"}\n')
     with pytest.raises(
-        DataError, match=r"\(line 1: a value that CSV cannot hold in column 'odd' \(a NUL character\)\)"
+        DataError, match=r"\(line 1: a value that CSV cannot represent in column 'odd' \(a NUL character\)\)"
     ):
         label(bundle, source, "out.csv")
     assert pq.read_table(label(bundle, source, "out.parquet"))["odd"].to_pylist() == ["x\0y"]

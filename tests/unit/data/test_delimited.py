@@ -61,8 +61,8 @@ def test_spaces_around_column_names_are_dropped() -> None:
 
 def test_too_many_and_too_few_fields() -> None:
     assert read("text,label\nx,a,b\ny\nz,c\n") == [
-        BadRow(2, TOO_MANY, "3 where the first row has 2"),
-        BadRow(3, TOO_FEW, "1 where the first row has 2"),
+        BadRow(2, TOO_MANY, "3 instead of 2"),
+        BadRow(3, TOO_FEW, "1 instead of 2"),
         Row(4, {"text": "z", "label": "c"}),
     ]
 
@@ -186,7 +186,7 @@ def test_delimiters_at_the_end_of_a_line_lose_nothing(table: str, row: dict[str,
 
 def test_a_field_beyond_the_header_is_never_dropped() -> None:
     """T11: it has no column, so the row is bad and named."""
-    assert read("text,label\nx,a,,b\n") == [BadRow(2, TOO_MANY, "4 where the first row has 2")]
+    assert read("text,label\nx,a,,b\n") == [BadRow(2, TOO_MANY, "4 instead of 2")]
 
 
 @pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;"])
@@ -222,7 +222,7 @@ def test_without_a_header_no_row_is_lost_and_no_delimiter_guessed() -> None:
     ]
     assert list(read_delimited(iter(["x,a\n", "y,b,c\n"]), "t.csv", None, "utf-8", unnamed)) == [
         Row(1, {"column_1": "x", "column_2": "a"}),
-        BadRow(2, TOO_MANY, "3 where the first row has 2"),
+        BadRow(2, TOO_MANY, "3 instead of 2"),
     ]
 
 

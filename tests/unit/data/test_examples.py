@@ -88,7 +88,7 @@ def test_labels_of_any_kind_in_json_and_parquet(jsonl: Any, values: list[Any], n
 def test_bad_rows_are_told_with_their_lines(csv: Any) -> None:
     assert message(csv, f'text,label\n{SOUND}  ,pos\n"two\nlines",\ntoo few\n') == (
         "t.csv has 3 bad rows (line 6: empty text in column 'text'; line 7: null label in column 'label'; "
-        "line 9: too few fields (1 where the first row has 2)); fix them or pass --skip-bad-rows to leave them out"
+        "line 9: too few fields (1 instead of 2)); fix them or pass --skip-bad-rows to leave them out"
     )
 
 
@@ -167,7 +167,7 @@ def test_nothing_but_bad_rows(csv: Any) -> None:
         "t.csv has only 1 bad row (line 2: empty text in column 'text'); fix it"
     )
     assert message(csv, "text,label\nx\n", skip_bad_rows=True) == (
-        "t.csv has only 1 bad row (line 2: too few fields (1 where the first row has 2)); fix it"
+        "t.csv has only 1 bad row (line 2: too few fields (1 instead of 2)); fix it"
     )
 
 

@@ -136,7 +136,7 @@ def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_truncated_gzip_file(tmp_path: Path, name: str, kept: int) -> None:
     rows = "".join(f"{os.urandom(8).hex()},pos\n" for _ in range(1_000))
     (tmp_path / name).write_bytes(gzip.compress(f"text,label\n{rows}".encode())[:kept])
-    with pytest.raises(DataError, match=rf"{name} is cut off or damaged.*: copy it again"):
+    with pytest.raises(DataError, match=rf"{name} is truncated or damaged.*: copy it again"):
         list(read_rows(tmp_path / name))
 
 
@@ -146,7 +146,7 @@ def test_a_gzip_file_truncated_late_gives_the_rows_before(tmp_path: Path) -> Non
     (tmp_path / "t.csv.gz").write_bytes(packed[: len(packed) // 2])
     rows = read_rows(tmp_path / "t.csv.gz")
     assert next(rows).line == 2
-    with pytest.raises(DataError, match=r"t\.csv\.gz is cut off or damaged after line [1-9][0-9]{3} \("):
+    with pytest.raises(DataError, match=r"t\.csv\.gz is truncated or damaged after line [1-9][0-9]{3} \("):
         list(rows)
 
 
@@ -154,7 +154,7 @@ def test_a_damaged_gzip_file(tmp_path: Path) -> None:
     packed = bytearray(gzip.compress(TABLE.encode()))
     packed[-6] ^= 0xFF  # in the checksum
     (tmp_path / "t.csv.gz").write_bytes(packed)
-    with pytest.raises(DataError, match=r"t\.csv\.gz is cut off or damaged .*CRC"):
+    with pytest.raises(DataError, match=r"t\.csv\.gz is truncated or damaged .*CRC"):
         list(read_rows(tmp_path / "t.csv.gz"))
 
 

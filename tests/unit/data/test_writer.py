@@ -112,7 +112,7 @@ def test_a_key_without_a_column_is_refused_where_columns_are_fixed(tmp_path: Pat
 )
 def test_a_value_that_csv_cannot_hold_is_refused_and_not_changed(tmp_path: Path, value: object, fault: str) -> None:
     """T10: half of a surrogate pair used to become the six characters of its escape."""
-    message = rf"t\.csv cannot hold a value of column 'a' \({fault}\), because CSV has no way to write it"
+    message = rf"t\.csv cannot store a value of column 'a' \({fault}\), because CSV cannot represent it"
     with pytest.raises(DataError, match=message):
         written(tmp_path / "t.csv", [{"a": value}], ["a"])
     assert list(tmp_path.iterdir()) == []
@@ -175,8 +175,11 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     for name, sentence in [
         ("d.csv", r"d\.csv is a directory: give the name of a file to write"),
         ("none/t.csv", r"t\.csv cannot be written: create the directory .*/none first"),
-        ("t.parquet.gz", r"t\.parquet\.gz cannot be Parquet and gzipped: .* leave \.gz off the name"),
-        (f"{'x' * 300}.csv", r"x\.csv cannot be written \(File name too long\): make room or choose another place"),
+        ("t.parquet.gz", r"t\.parquet\.gz cannot be gzipped Parquet: .* remove \.gz from the name"),
+        (
+            f"{'x' * 300}.csv",
+            r"x\.csv cannot be written \(File name too long\): free some space, or choose another place",
+        ),
     ]:
         with pytest.raises(DataError, match=sentence), open_writer(tmp_path / name, columns=["a"]):
             pass
@@ -186,7 +189,7 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_a_full_disk_is_told(tmp_path: Path, suffix: str) -> None:
     (tmp_path / f"t.{suffix}").symlink_to("/dev/full")
-    with pytest.raises(DataError, match=rf"t\.{suffix} cannot be written \(No space left on device\): make room"):
+    with pytest.raises(DataError, match=rf"t\.{suffix} cannot be written \(No space left on device\): free some space"):
         written(tmp_path / f"t.{suffix}", [{"a": f"{i}" * 100} for i in range(1_000)], ["a"])
 
 

@@ -40,7 +40,7 @@ def cpuinfo(path: Path, flags: str) -> Path:
 def test_what_a_processor_lacks_is_named_with_the_remedy(tmp_path: Path, flags: str, missing: str) -> None:
     """M2: what is below the least processor is said before a library ends the process."""
     assert too_old(cpuinfo(tmp_path / "cpuinfo", flags)) == (
-        f"this processor has no {missing}, which numpy, PyTorch and onnxruntime need: use one of x86-64-v2 (2009 or "
+        f"this processor has no {missing}, which numpy, PyTorch and onnxruntime need: use one with x86-64-v2 (2009 or "
         "later); for a virtual machine, choose a processor type such as host instead of kvm64 or qemu64"
     )
 

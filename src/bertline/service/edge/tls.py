@@ -1,8 +1,8 @@
-"""HTTPS: the server's certificate, taken anew when its files change, and the certificates that clients show.
+"""HTTPS: the server's certificate, reloaded when its files change, and client certificates.
 
-A certificate lives for weeks and the server for months. So the listener gets a context that hands every new connection
-to the newest one; connections that are open keep theirs. A whole context is made each time, because one that is loaded
-into twice keeps the old certificate beside a new one of another key type, and never forgets a client authority.
+A certificate lives for weeks, the server for months. So the listener gets a context that delegates each new connection
+to the newest context; open connections keep theirs. Each reload builds a new context, because loading a second
+certificate of another key type keeps the first one, and client authorities cannot be removed.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ LOOK_EVERY_S = 5.0
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 # Of TLS 1.2, those with forward secrecy and authenticated encryption (RFC 9325, section 4.2); 1.3 has no others.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-ASKED = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
-OTHERS = 0o007  # in a file's mode: whoever is neither its owner nor of its group
+VERIFY_MODES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+WORLD_BITS = 0o007  # mode bits for users who are neither the owner nor in the group
 
 
 class TlsSettings(BaseModel):
-    """Nothing set: plain HTTP. With a certificate and its key the port speaks HTTPS and nothing else."""
+    """TLS settings. The default is plain HTTP; with a certificate and its key, the port serves HTTPS only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,14 +54,16 @@ class TlsSettings(BaseModel):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key go together, set both or none")
+            raise ValueError("certificate and key belong together: set both or neither")
         if self.key is None and self.key_password_file is not None:
-            raise ValueError("key_password_file is of no use without a key")
+            raise ValueError("key_password_file has no effect without a key: set key, or remove it")
         asks = self.client_certificates != "none"
         if asks and (self.certificate is None or self.client_ca is None):
-            raise ValueError("client_certificates takes a certificate, a key and a client_ca")
+            raise ValueError("client_certificates requires certificate, key and client_ca: set all three")
         if self.client_ca is not None and not asks:
-            raise ValueError("client_ca is of no use while client_certificates is none, set it to required or optional")
+            raise ValueError(
+                "client_ca has no effect while client_certificates is none: set it to required or optional"
+            )
         return self
 
     @property
@@ -72,11 +74,11 @@ class TlsSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What lies in the files, checked.
+    """The verified content of the files.
 
     Attributes:
         context: for connections.
-        expires_at: when the first certificate of the chain does, Unix time in seconds.
+        expires_at: when the first certificate of the chain expires, Unix time in seconds.
     """
 
     context: ssl.SSLContext
@@ -84,10 +86,10 @@ class Loaded:
 
 
 def context(settings: TlsSettings) -> ssl.SSLContext:
-    """The context of a server with these settings, from its files as they are now.
+    """A TLS context for these settings, from the current files.
 
     Raises:
-        UsageError: a file is missing, does not fit the others, or is not valid today.
+        UsageError: a file is missing, does not match the others, or is not valid now.
     """
     return load(settings, time.time()).context
 
@@ -97,13 +99,15 @@ def load(settings: TlsSettings, now_s: float) -> Loaded:
 
     Args:
         settings: with a certificate.
-        now_s: Unix time at which it has to be valid.
+        now_s: Unix time at which the certificate must be valid.
 
     Raises:
-        UsageError: in one sentence, what is wrong with which file.
+        UsageError: a file is unusable; the message names it.
     """
     if settings.certificate is None or settings.key is None:
-        raise UsageError("there is no certificate: set certificate and key of tls, or make them with bertline tls dev")
+        raise UsageError(
+            "there is no certificate: set certificate and key in [tls], or create them with bertline tls dev"
+        )
     password = None
     if settings.key_password_file is not None:
         password = _read(settings.key_password_file, "password file").rstrip(b"\r\n")
@@ -112,13 +116,11 @@ def load(settings: TlsSettings, now_s: float) -> Loaded:
     _check_dates(settings.certificate, chain[0], now_s)
     made = _context(settings)
     try:
-        # With a function, or OpenSSL would ask for a password on the terminal.
+        # A function, because otherwise OpenSSL asks for a password on the terminal.
         made.load_cert_chain(settings.certificate, settings.key, password=lambda: password or b"")
     except (ssl.SSLError, OSError) as error:
         why = getattr(error, "reason", None) or error.strerror
-        raise UsageError(
-            f"{settings.certificate} and {settings.key} cannot be used ({why}): have them made anew"
-        ) from None
+        raise UsageError(f"{settings.certificate} and {settings.key} cannot be used ({why}): create new ones") from None
     return Loaded(made, min(one.not_valid_after_utc.timestamp() for one in chain))
 
 
@@ -128,7 +130,7 @@ def _context(settings: TlsSettings) -> ssl.SSLContext:
     made.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     made.set_ciphers(CIPHERS)
     made.set_alpn_protocols(["http/1.1"])
-    made.verify_mode = ASKED[settings.client_certificates]
+    made.verify_mode = VERIFY_MODES[settings.client_certificates]
     made.sslobject_class = _Parting
     if settings.client_ca is not None:
         _read(settings.client_ca, "client authority")
@@ -136,7 +138,7 @@ def _context(settings: TlsSettings) -> ssl.SSLContext:
             made.load_verify_locations(settings.client_ca)
         except (ssl.SSLError, OSError):
             raise UsageError(
-                f"the client authority {settings.client_ca} has no certificate in PEM: correct client_ca of tls"
+                f"the client authority {settings.client_ca} contains no PEM certificate: correct client_ca in [tls]"
             ) from None
     return made
 
@@ -145,10 +147,10 @@ def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise UsageError(f"the {what} {path} is not there: correct the settings of tls") from None
+        raise UsageError(f"the {what} {path} does not exist: correct [tls]") from None
     except OSError as error:
         raise UsageError(
-            f"the {what} {path} cannot be read ({error.strerror}): let the server's user read it"
+            f"the {what} {path} cannot be read ({error.strerror}): give the server's user read permission"
         ) from None
 
 
@@ -158,7 +160,7 @@ def _chain(path: Path) -> list[Certificate]:
     try:
         return x509.load_pem_x509_certificates(_read(path, "certificate"))
     except ValueError:
-        raise UsageError(f"the certificate {path} is not one in PEM: have it made anew") from None
+        raise UsageError(f"the certificate {path} is not in PEM format: create a new one") from None
 
 
 def _check_key(path: Path, password: bytes | None, certificate: Certificate, of: Path) -> None:
@@ -169,15 +171,15 @@ def _check_key(path: Path, password: bytes | None, certificate: Certificate, of:
     try:
         key = load_pem_private_key(data, password)
     except TypeError:  # a password is missing, or is one too many
-        remedy = "name its key_password_file" if password is None else "leave out key_password_file"
+        remedy = "set key_password_file" if password is None else "remove key_password_file"
         raise UsageError(f"the key {path} has {'a' if password is None else 'no'} password: {remedy}") from None
     except (ValueError, UnsupportedAlgorithm):
-        wrong = "cannot be read with this password" if password is not None else "is not one in PEM"
-        raise UsageError(f"the key {path} {wrong}: correct the settings of tls") from None
+        wrong = "cannot be read with this password" if password is not None else "is not in PEM format"
+        raise UsageError(f"the key {path} {wrong}: correct [tls]") from None
     if key.public_key() != certificate.public_key():
-        raise UsageError(f"the key {path} is not that of the certificate {of}: put the two that belong together there")
-    if path.stat().st_mode & OTHERS:
-        log.warning("the key %s is open to everybody on this machine: chmod 600 %s", path, path)
+        raise UsageError(f"the key {path} does not match the certificate {of}: configure a matching pair")
+    if path.stat().st_mode & WORLD_BITS:
+        log.warning("the key %s can be read by everybody on this machine: chmod 600 %s", path, path)
 
 
 def _check_dates(path: Path, certificate: Certificate, now_s: float) -> None:
@@ -185,78 +187,78 @@ def _check_dates(path: Path, certificate: Certificate, now_s: float) -> None:
     if now_s < begins.timestamp():
         raise UsageError(f"the certificate {path} is not valid before {begins:%Y-%m-%d %H:%M} UTC: check the clock")
     if now_s >= ends.timestamp():
-        raise UsageError(f"the certificate {path} expired at {ends:%Y-%m-%d %H:%M} UTC: have a new one made")
+        raise UsageError(f"the certificate {path} expired at {ends:%Y-%m-%d %H:%M} UTC: renew it")
 
 
 class RenewableTls:
-    """The TLS of a server whose files are replaced while it runs.
+    """The TLS of a server, reloaded when its files are replaced.
 
     Args:
         settings: with a certificate.
         clock: Unix time in seconds.
 
     Raises:
-        UsageError: the files cannot be used as they are now.
+        UsageError: the current files are unusable.
 
     Attributes:
-        context: for the listener, for as long as it lives.
+        context: for the listener's whole life.
     """
 
     def __init__(self, settings: TlsSettings, clock: Callable[[], float] = time.time) -> None:
         self._settings, self._clock = settings, clock
         self._seen = self._state()
         self._loaded = load(settings, clock())
-        self._expiry_told = False
+        self._expiry_logged = False
         newest = _Newest(ssl.PROTOCOL_TLS_SERVER)
         newest.newest = lambda: self._loaded.context
         self.context: ssl.SSLContext = newest
 
     @property
     def expires_at(self) -> float:
-        """When the certificate in use, or one between it and its authority, ends: Unix time in seconds."""
+        """When the certificate in use or an intermediate one expires: Unix time in seconds."""
         return self._loaded.expires_at
 
     async def watch(self, every_s: float = LOOK_EVERY_S) -> None:
-        """Look at the files every few seconds, until cancelled."""
+        """Check the files every few seconds, until cancelled."""
         while True:
             await asyncio.sleep(every_s)
             await asyncio.to_thread(self.look)
 
     def look(self) -> None:
-        """Take the files anew if they changed and can be used; otherwise go on as before, with a warning.
+        """Reload the files if they changed and are usable; otherwise keep the old ones, with a warning.
 
-        Followed by ``stat`` and not by inotify, which sees nothing on network disks and where a link above the file
-        is put elsewhere, as Kubernetes does with secrets.
+        Uses ``stat`` instead of inotify, which misses changes on network disks and of symbolic links above the file,
+        as Kubernetes makes them for secrets.
         """
         state = self._state()
         if state != self._seen:
             self._renew(state)
-        if not self._expiry_told and self._clock() >= self.expires_at:
-            self._expiry_told = True
-            log.warning("the certificate %s has expired and clients refuse it: replace it", self._settings.certificate)
+        if not self._expiry_logged and self._clock() >= self.expires_at:
+            self._expiry_logged = True
+            log.warning("the certificate %s has expired and clients reject it: replace it", self._settings.certificate)
 
     def _renew(self, state: list[object]) -> None:
         try:
             loaded = load(self._settings, self._clock())
         except UsageError as error:
-            self._seen = state  # said once for each state of the files
-            log.warning("the certificate before stays in use: %s", error)
+            self._seen = state  # log once per state of the files
+            log.warning("the previous certificate stays in use: %s", error)
             return
-        if self._state() == state:  # otherwise they are being written: the next look has them all
-            self._seen, self._loaded, self._expiry_told = state, loaded, False
-            log.info("the certificate %s was taken anew", self._settings.certificate)
+        if self._state() == state:  # otherwise they are being written: the next check sees them all
+            self._seen, self._loaded, self._expiry_logged = state, loaded, False
+            log.info("the certificate %s was reloaded", self._settings.certificate)
 
     def _state(self) -> list[object]:
-        """Of each file, what changes when it is replaced, or a link on the way to it is."""
+        """Per file, the ``stat`` fields that change when it, or a link on its path, is replaced."""
         one = self._settings
         return [_stat(path) for path in (one.certificate, one.key, one.key_password_file, one.client_ca) if path]
 
 
 class _Newest(ssl.SSLContext):
-    """Makes each connection with another context, ``newest()`` by then.
+    """Delegates each new connection to the context that ``newest()`` returns.
 
-    asyncio and uvloop make all connections with ``wrap_bio``. (A ``sni_callback`` could swap the context too, but not
-    its bounds, and a name that is not ASCII makes it complain on standard error.)
+    asyncio and uvloop create all connections with ``wrap_bio``. (A ``sni_callback`` could swap the context too, but not
+    its version limits, and it prints an error for non-ASCII names.)
     """
 
     newest: Callable[[], ssl.SSLContext]
@@ -267,10 +269,10 @@ class _Newest(ssl.SSLContext):
 
 
 class _Parting(ssl.SSLObject):
-    """A connection that ends once it has said so, without waiting for the other side to say it too.
+    """A connection that closes after sending close_notify, without waiting for the peer's.
 
-    It need not (RFC 8446, section 6.1), and few clients answer while they have nothing to read: each idle connection
-    would hold up the end of the server for the 30 s that asyncio and uvloop wait.
+    Waiting is optional (RFC 8446, section 6.1), and few clients reply while idle: each idle connection would delay the
+    server's shutdown by the 30 s that asyncio and uvloop wait.
     """
 
     def unwrap(self) -> None:
@@ -281,17 +283,17 @@ class _Parting(ssl.SSLObject):
 
 def _stat(path: Path) -> tuple[int, ...] | None:
     try:
-        found = path.stat()
+        stat = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def extensions(transport: asyncio.BaseTransport) -> dict[str, Any]:
-    """What a connection's requests have as ``scope["extensions"]``; nothing without TLS.
+    """The ``scope["extensions"]`` of a connection's requests; empty without TLS.
 
-    Under ``tls``: the certificate that the client showed and its subject (RFC 4514), after the ASGI TLS extension
-    (https://asgi.readthedocs.io/en/latest/specs/tls.html). OpenSSL has verified it: another one ends the handshake.
+    ``tls`` has the client's certificate and its subject (RFC 4514), as in the ASGI TLS extension
+    (https://asgi.readthedocs.io/en/latest/specs/tls.html). OpenSSL has verified it: an invalid one fails the handshake.
     """
     connection = transport.get_extra_info("ssl_object")
     if connection is None:
