@@ -55,14 +55,15 @@ def table(*parts: Mapping[int, tuple[Code, ...]]) -> dict[Code, int]:
 # Overloaded 429, Unhealthy 503; Validation 413, which docs/openapi.json calls "Batch size error". What is no matter
 # of size was a 413 too until its issue 813 (a prompt_name that is not known); axum answers 422 to JSON that does not
 # fit, 400 to what is no JSON and 415 to another type. core/src/tokenization.rs: an empty text is Empty.
+# core/src/infer.rs: a model that is no classifier is Backend.
 TEI = table(
     OF_HTTP,
     {400: (Code.EMPTY_TEXT,), 413: TOO_MUCH, 422: (*WRONG, Code.INVALID_TEXT)},
-    {424: (Code.INTERNAL, Code.COMPUTE_FAILED, Code.NO_MEMORY, Code.WORKER_LOST)},
+    {424: (Code.OTHER_TASK, Code.INTERNAL, Code.COMPUTE_FAILED, Code.NO_MEMORY, Code.WORKER_LOST)},
 )
 # Hugging Face's toolkit, webservice_starlette.py: 400 with one key, error, for whatever is raised. A failure of ours
 # is no 400 here, because clients try again at 5xx.
-HF = table(OF_HTTP, {400: (*WRONG, *TOO_MUCH, Code.EMPTY_TEXT, Code.INVALID_TEXT)}, OF_COMPUTING)
+HF = table(OF_HTTP, {400: (*WRONG, *TOO_MUCH, Code.OTHER_TASK, Code.EMPTY_TEXT, Code.INVALID_TEXT)}, OF_COMPUTING)
 # SageMaker's toolkit, handler_service.py: PredictionException(…, 400) for whatever is raised. The same exception.
 # KServe, python/kserve/kserve/errors.py: InvalidInput 400, ModelNotFound 404, InferenceError 500, ModelNotReady 503.
 # Triton, src/http_server.cc, HttpCodeFromError: INVALID_ARG 400, NOT_FOUND 404, INTERNAL 500, UNAVAILABLE 503. (It
@@ -73,7 +74,7 @@ OPENAI = HF
 
 DIALECTS: dict[str, tuple[Callable[[Problem], Response], Mapping[Code, int]]] = {
     "own": (lambda problem: response_of(problem), table(
-        OF_HTTP, {422: (*WRONG, *TOO_MUCH, Code.EMPTY_TEXT, Code.INVALID_TEXT)}, OF_COMPUTING
+        OF_HTTP, {422: (*WRONG, *TOO_MUCH, Code.OTHER_TASK, Code.EMPTY_TEXT, Code.INVALID_TEXT)}, OF_COMPUTING
     )),
     "tei": (tei_answers.refuse, TEI),
     "hugging face": (hf.refuse, HF),

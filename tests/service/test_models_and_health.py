@@ -32,6 +32,14 @@ def test_models_are_described_with_their_measured_figures_and_the_limits() -> No
             {
                 "name": "films",
                 "version": model.version,
+                "task": {
+                    "task": "classify",
+                    "reads": "text",
+                    "temperature": 1.0,
+                    "problem": "single",
+                    "labels": ["negative", "positive"],
+                    "thresholds": [],
+                },
                 "labels": ["negative", "positive"],
                 "multi_label": False,
                 "max_tokens": 16,

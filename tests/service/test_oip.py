@@ -87,6 +87,7 @@ def test_the_server_and_its_models(client: triton.InferenceServerClient, reviews
             {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]},
             {"name": "logits", "datatype": "FP32", "shape": [-1, 2]},
             {"name": "embedding", "datatype": "FP32", "shape": [-1, -1]},
+            {"name": "answer", "datatype": "BYTES", "shape": [-1]},
         ],
     }
     assert client.get_model_metadata("reviews") == described

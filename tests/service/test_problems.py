@@ -72,6 +72,7 @@ WRONG: list[tuple[object, Code, str | None, str]] = [
 ]
 # Codes whose tests need more than a body, and where those are.
 ELSEWHERE = {
+    Code.OTHER_TASK: "test_tasks.py::test_a_task_that_a_dialect_does_not_have",
     Code.MALFORMED_REQUEST: "test_http1_bounds.py::test_what_is_no_request_is_told_why",
     Code.UNSUPPORTED_VERSION: "test_http1_bounds.py::test_what_is_no_request_is_told_why",
     Code.UNSUPPORTED_TRANSFER_ENCODING: "test_http1_bounds.py::test_what_is_no_request_is_told_why",

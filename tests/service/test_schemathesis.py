@@ -49,10 +49,10 @@ CONFIG = {
         **{name: {"enabled": True} for name in CHECKS},
     },
 }
-# Nothing can be loaded or brought back here, and the models are no rerankers.
+# Nothing can be loaded or brought back here, and the model is a classifier.
 NEVER_WELL = {
     "PUT /admin/models/{name}", "POST /admin/models/{name}/rollback", "POST /rerank", "POST /embed_sparse",
-    "POST /oauth/token",
+    "POST /models/{name}/pipeline/token-classification", "POST /oauth/token",
 }  # fmt: skip
 
 DESCRIPTION = create_app(serving_of({"reviews": MODEL})).openapi()

@@ -80,7 +80,7 @@ class Manifest(Strict):
     name: Name
     task: Annotated[SerializeAsAny[TaskSpec], BeforeValidator(_spec)]
     max_tokens: Annotated[int, Field(ge=4)]
-    truncation: Literal["head_tail", "head"]
+    truncation: Literal["head_tail", "head", "window"]
     pooling: Literal["cls", "mean", "none"]
     training: Facts = Field(default_factory=dict)
     data: Facts = Field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Bundles on disk: written whole or not at all, and verified byte for byte before anything in them is used.
 
-Loading opens no file but to hash it, runs no code from the bundle and imports no torch.
+Loading runs no code from the bundle and imports no torch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bertline.bundle.manifest import FileRecord, Manifest, parse
 from bertline.bundle.signing import PublicKey, Signature, require_signature
 from bertline.bundle.swap import flush, swap
 from bertline.bundle.tree import entries, record, require_plain
-from bertline.bundle.verify import SIGNATURE, check_files, manifest_bytes, read_manifest
+from bertline.bundle.verify import SIGNATURE, check_files, manifest_bytes, read_manifest, with_problem_type
 from bertline.destination import as_destination_error, check_place, resolved, shortened
 from bertline.errors import BundleError, DestinationError
 
@@ -85,7 +85,7 @@ def load(
             if checksum not in (None, manifest.checksum):
                 raise BundleError(f"{directory} was replaced by another version while it was served: load that one")
             check_files(directory, manifest, hashes=verify or trusted is not None)
-            return Bundle(directory, manifest, signature)
+            return Bundle(directory, with_problem_type(directory, manifest), signature)
         except (BundleError, OSError) as error:
             if attempt < _ATTEMPTS and before is not None and _identity(directory) != before:
                 continue

@@ -1,11 +1,12 @@
 """Whether a directory is the bundle that was written: its manifest, its files, and why not.
 
-Files are opened only to be hashed; links are refused before that.
+Links are refused before any file is opened.
 """
 
 from __future__ import annotations
 
 import glob
+import json
 from pathlib import Path
 
 from bertline.bundle.fields import MANIFEST
@@ -103,6 +104,16 @@ def check_files(directory: Path, manifest: Manifest, *, hashes: bool) -> None:
     for path, expected in manifest.files.items() if hashes else ():
         if sha256(directory / path) != expected.sha256:
             raise BundleError(f"{path} in {directory} was altered after the bundle was written: {_AGAIN}")
+
+
+def with_problem_type(directory: Path, manifest: Manifest) -> Manifest:
+    """The manifest with the spec that its checkpoint completes: format 1 says there alone that labels are several."""
+    try:
+        config = json.loads((directory / "config.json").read_bytes())
+    except (OSError, ValueError):  # whoever needs the checkpoint says what is wrong with it
+        return manifest
+    problem_type = config.get("problem_type") if isinstance(config, dict) else None
+    return manifest.model_copy(update={"task": manifest.task.with_problem_type(problem_type)})
 
 
 def _check_size(path: str, found: int, expected: int, directory: Path) -> None:

@@ -106,7 +106,7 @@ def predict(
         from bertline.cli.predict_table import Table, label_table
 
         table = Table(source, target, format, encoding, text_column, skip_bad_rows, overwrite, delimiter, not no_header)
-        label_table(bundle, table, top_k or 1, engine=engine)
+        label_table(bundle, table, top_k, engine=engine)
 
 
 def _label_texts(

@@ -17,7 +17,7 @@ from bertline.text.truncation import SPECIAL_TOKENS
 
 if TYPE_CHECKING:
     from bertline.data.rows import BadRows
-    from bertline.inference import Prediction
+    from bertline.tasks.contract import Answer
 
 UPDATE_ROWS = 16
 
@@ -98,7 +98,7 @@ class LabelTally:
     tokens: int = 0
     cut_tokens: int = 0
 
-    def add(self, prediction: Prediction) -> None:
+    def add(self, prediction: Answer) -> None:
         """Count one text."""
         self.texts += 1
         self.cut_texts += prediction.cut_tokens > 0

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bertline.bundle.verify import read_manifest
 from bertline.cli.predict_added import AddedColumns
+from bertline.cli.predict_lines import top_of
 from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
 from bertline.cli.predict_texts import Reads
 from bertline.data.columns import TEXT_NAMES, find_column, hint_of, shortened, string_fault
@@ -129,7 +130,7 @@ class Survey:
     outline: Outline | None
 
 
-def label_table(bundle: Path, table: Table, top_k: int, *, engine: str | None = None) -> None:
+def label_table(bundle: Path, table: Table, top_k: int | None = None, *, engine: str | None = None) -> None:
     """Label a table. A file is read twice, so that its bad rows are found before hours of work and not after.
 
     Raises:
@@ -138,24 +139,22 @@ def label_table(bundle: Path, table: Table, top_k: int, *, engine: str | None = 
         BundleError: the bundle cannot be loaded.
         DestinationError: there is no room for the output, no right to write it, or another process writes it.
     """
-    manifest = read_manifest(bundle)
+    read_manifest(bundle)
     check_output(table)
     shown = table.target != STANDARD or not sys.stdout.isatty()
     with _claimed(table), _read_twice(table) as table, PredictScreen(shown=shown) as screen:
-        predictor, tally = (
-            load_predictor(bundle, engine=engine),
-            LabelTally(),
-        )  # takes a second, the survey perhaps minutes
+        predictor, tally = load_predictor(bundle, engine=engine), LabelTally()  # a second; the survey perhaps minutes
         screen.begin("checking")
         survey, rows = take_survey(table, screen, Tokenizer.from_bundle(bundle).reads)
-        added = AddedColumns.choose(survey.columns, min(top_k, len(manifest.labels)), manifest.name)
+        top, [example] = top_of(predictor, top_k), predictor.predict([""])
+        added = AddedColumns.choose(survey.columns, [*example.columns(**top)], predictor.name)
         screen.begin("labelling", survey.rows)
         pairs = ((str(row.values[survey.text_column]), row) for row in rows)
         columns = [*survey.columns, *added.columns]
         output = open_writer(table.target, format=table.output_format, columns=columns, outline=survey.outline)
         with closing(rows), output as writer:
             for row, prediction in predict_stream(predictor, pairs):
-                writer.write(row.values, added.values(row, prediction, table.name))
+                writer.write(row.values, added.values(row, prediction, table.name, top))
                 tally.add(prediction)
                 screen.advance()
     note(added.sentence())

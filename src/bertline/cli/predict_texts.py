@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import io
-import json
-import shutil
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from rich.cells import cell_len, set_cell_size
-
 from bertline.bundle.verify import read_manifest
+from bertline.cli.predict_lines import Layout, layout_of
 from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
 from bertline.data.decoding import HEAD_BYTES, codec_of
 from bertline.data.rows import BadRow, BadRows, line_fault
 from bertline.errors import DataError, UsageError
-from bertline.inference import Prediction, TextClassifier, load_predictor, predict_stream
+from bertline.inference import TextClassifier, load_predictor, predict_stream
 from bertline.text import Tokenizer, why_unread
 
 SOURCE = "standard input"
 EMPTY = "an empty line"
 UNREAD = "a line of which the model reads nothing"
-WIDEST_LABEL = 32  # cells of a terminal
-NARROWEST_TEXT = 20
 LONGEST_NAME = 256  # of a file, about
-DIGITS = 6  # of a written probability
 
-Layout = Callable[[str, Prediction], str]
 Reads = Callable[[str], bool]
 
 
@@ -45,7 +37,7 @@ def label_arguments(
     """
     _check(texts, reader_of(bundle))
     predictor = load_predictor(bundle, engine=engine)
-    layout = _layout(predictor, top_k, as_json=as_json, echo=len(texts) > 1)
+    layout = layout_of(predictor, top_k, as_json=as_json, echo=len(texts) > 1)
     tally = _answer(predictor, texts, layout, PredictScreen(shown=False))
     note(tally.cut_sentence(predictor.max_tokens))
     for text in texts:
@@ -70,7 +62,7 @@ def label_lines(
     """
     predictor = load_predictor(bundle, engine=engine)
     bad = BadRows(SOURCE)
-    layout = _layout(predictor, top_k, as_json=as_json, echo=True)
+    layout = layout_of(predictor, top_k, as_json=as_json, echo=True)
     with closing(good_lines(sys.stdin.buffer, encoding, bad, reader_of(bundle), skip=skip_bad_rows)) as lines:
         tally = _answer(predictor, lines, layout, PredictScreen(shown=not sys.stdout.isatty()))
     note(tally.cut_sentence(predictor.max_tokens))
@@ -153,58 +145,3 @@ def _answer(predictor: TextClassifier, texts: Iterable[str], layout: Layout, scr
             tally.add(prediction)
             screen.advance()
     return tally
-
-
-def _layout(predictor: TextClassifier, top_k: int | None, *, as_json: bool, echo: bool) -> Layout:
-    """How a text and its answer are written; ``echo``: on a terminal, with the text."""
-    if as_json:
-        return partial(json_line, top_k=top_k or len(predictor.labels))
-    if not sys.stdout.isatty():
-        return partial(tab_line, top_k=top_k or 1)
-    label_width = min(WIDEST_LABEL, max(map(cell_len, predictor.labels)))
-    line_width = shutil.get_terminal_size().columns if echo else 0
-    return partial(screen_lines, top_k=top_k or 1, label_width=label_width, line_width=line_width)
-
-
-def json_line(text: str, prediction: Prediction, top_k: int) -> str:
-    """One object: the text, and the answer as the service gives it."""
-    listed = [
-        {"label": label, "probability": round(probability, DIGITS)} for label, probability in prediction.top(top_k)
-    ]
-    answer = {
-        "text": text,
-        "label": prediction.label,
-        "probabilities": listed,
-        "read_tokens": prediction.read_tokens,
-        "cut_tokens": prediction.cut_tokens,
-    }
-    return json.dumps(answer, ensure_ascii=False)
-
-
-def tab_line(text: str, prediction: Prediction, top_k: int) -> str:
-    """Label and probability of each rank, then the text, with tabs between them."""
-    ranks = (f"{_plain(label)}\t{probability:.6f}" for label, probability in prediction.top(top_k))
-    return "\t".join([*ranks, _plain(text)])
-
-
-def screen_lines(text: str, prediction: Prediction, top_k: int, label_width: int, line_width: int) -> str:
-    """The first rank with what was cut and as much of the text as fits, the other ranks below."""
-    ranks = [
-        f"{set_cell_size(_plain(label), label_width)}  {100 * probability:5.1f} %"
-        for label, probability in prediction.top(top_k)
-    ]
-    if prediction.cut_tokens:
-        ranks[0] += f"  ({prediction.cut_tokens:,} tokens cut)"
-    if line_width:
-        room = line_width - cell_len(ranks[0]) - 2
-        ranks[0] += f"  {_shortened(_plain(text), max(room, NARROWEST_TEXT))}"
-    return "\n".join(ranks)
-
-
-def _shortened(text: str, cells: int) -> str:
-    return text if cell_len(text) <= cells else set_cell_size(text, cells - 1).rstrip() + "…"
-
-
-def _plain(text: str) -> str:
-    """On one line, without tabs and without anything that could command a terminal."""
-    return "".join(one if one.isprintable() else " " for one in text)

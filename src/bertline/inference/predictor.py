@@ -14,9 +14,9 @@ from bertline.encoder.outputs import OUTPUTS, rows
 from bertline.errors import BundleError
 from bertline.inference.backend import Backend
 from bertline.inference.lanes import each_batch
-from bertline.statistics.activation import activation_of, probabilities
-from bertline.tasks.classify.answer import Prediction
-from bertline.text import Reader, Reading, Tokenizer, Truncation
+from bertline.tasks import task
+from bertline.tasks.contract import TaskSpec
+from bertline.text import Input, Reader, Reading, Tokenizer, Truncation
 
 # Padded tokens of a batch: small batches stay in the cache of a CPU.
 BATCH_TOKENS = 2048
@@ -45,8 +45,13 @@ class Predictor(Protocol):
         ...
 
     @property
+    def spec(self) -> TaskSpec:
+        """What it does."""
+        ...
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """Every label it can give."""
+        """Of the head's outputs, in their order."""
         ...
 
     @property
@@ -54,8 +59,8 @@ class Predictor(Protocol):
         """Most tokens it reads of a text, [CLS] and [SEP] included."""
         ...
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """One answer per text, in their order; the answer to a text does not depend on the others."""
+    def predict(self, texts: Sequence[str]) -> list[Any]:
+        """One answer per text (``tasks.contract.Answer``), in their order; it does not depend on the other texts."""
         ...
 
 
@@ -94,9 +99,10 @@ class TextClassifier:
         self.labels: tuple[str, ...] = manifest.labels
         self.max_tokens = manifest.max_tokens
         self.metrics = manifest.metrics
-        self._reader = Reader(tokenizer, Truncation(manifest.max_tokens, manifest.truncation))
+        self.spec = manifest.task
+        self.tokenizer = tokenizer
+        self._reader = Reader(tokenizer, Truncation(manifest.max_tokens, manifest.truncation), self.spec.offsets)
         self.temperature = manifest.temperature
-        self.activation = activation_of(bundle.path)
         self.backend = backend
         self._checkpoint = bundle.path
         self.batch_tokens = batch_tokens
@@ -107,32 +113,24 @@ class TextClassifier:
         config = json.loads((self._checkpoint / "config.json").read_text(encoding="utf-8"))
         return int(config.get("hidden_size") or config["dim"])
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """One answer per text, in their order.
+    def predict(self, texts: Sequence[Input]) -> list[Any]:
+        """One answer per text or pair, in their order, as the model's task has it.
 
         Raises:
-            BundleError: the weights give something else than one finite logit per label.
+            BundleError: the weights give something else than finite logits, one per label.
         """
-        scores = self.score(texts)
-        shares = probabilities(scores.logits, self.activation, self.temperature)
-        return [
-            Prediction(
-                label=self.labels[int(row.argmax())],
-                probabilities=dict(zip(self.labels, row.tolist(), strict=True)),
-                read_tokens=reading.read,
-                cut_tokens=reading.cut,
-            )
-            for row, reading in zip(shares, scores.readings, strict=True)
-        ]
+        readings, arrays = self.pieces(texts, self.spec.output)
+        answers: list[Any] = task(self.spec.task).answer.answers(self.spec, arrays, readings)
+        return answers
 
     def score(self, texts: Sequence[str]) -> Scores:
-        """Logits and reading of each text, in their order; for evaluation and calibration.
+        """Logits and reading of each text, in their order; for evaluation and calibration of a classifier.
 
         Raises:
             BundleError: as ``predict``.
         """
-        readings, computed = self._computed(texts, "logits")
-        return Scores(np.array(computed, dtype=np.float64).reshape(-1, len(self.labels)), readings)
+        readings, arrays = self.pieces(texts, "logits")
+        return Scores(_means(arrays).reshape(-1, len(self.labels)), readings)
 
     def embed(self, texts: Sequence[str]) -> Float[Array, "texts hidden"]:
         """The mean of the last layer's states over each text's tokens, fp32; of one text alone as among others.
@@ -143,20 +141,21 @@ class TextClassifier:
         Raises:
             BundleError: the weights give a number that is not finite.
         """
-        computed = self.arrays(texts, "embedding")
-        return np.array(computed, dtype=np.float32).reshape(-1, self.dimensions)
+        _, arrays = self.pieces(texts, "embedding")
+        return _means(arrays).astype(np.float32).reshape(-1, self.dimensions)
 
-    def arrays(self, texts: Sequence[str], output: str) -> list[Array]:
-        """One output of each text, in their order, without padding (``encoder.outputs``).
+    def pieces(self, texts: Sequence[Input], output: str) -> tuple[list[Reading], list[list[Array]]]:
+        """What was read of each text, in their order, and one output of each of its pieces, without padding.
+
+        Args:
+            texts: as they came.
+            output: by its name in ``encoder.outputs``.
 
         Raises:
             BundleError: as ``compute``.
         """
-        return self._computed(texts, output)[1]
-
-    def _computed(self, texts: Sequence[str], output: str) -> tuple[list[Reading], list[Array]]:
         readings = self._reader.read(texts)
-        pieces = [one.piece for one in readings]
+        pieces = [piece for reading in readings for piece in reading.pieces]
         lengths = [len(one.ids) for one in pieces]
         batches = plan(lengths, self.batch_tokens)
         arrays: list[Array] = [np.empty(0)] * len(pieces)
@@ -169,7 +168,8 @@ class TextClassifier:
                 arrays[place] = one
 
         each_batch(compute, batches, self.backend.lanes)
-        return readings, arrays
+        each = iter(arrays)
+        return readings, [[next(each) for _ in reading.pieces] for reading in readings]
 
     def compute(self, batch: Batch, output: str = "logits", *, alone: bool = False) -> Float[Array, "batch *axes"]:
         """What the back end computes of a batch (``Backend.compute``), if it makes sense.
@@ -190,3 +190,8 @@ class TextClassifier:
                 "train it again, or load an earlier version"
             )
         return array
+
+
+def _means(arrays: Sequence[Sequence[Array]]) -> Array:
+    """An array for each text: the mean over its pieces."""
+    return np.array([np.mean(pieces, axis=0) if len(pieces) > 1 else pieces[0] for pieces in arrays], dtype=np.float64)

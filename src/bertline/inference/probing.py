@@ -43,6 +43,6 @@ class Probing:
         """What ``backend`` says of the probe texts, or of each of their tokens."""
         manifest = self._manifest
         readings = Reader(self._tokenizer, Truncation(manifest.max_tokens, manifest.truncation)).read(self.probes.texts)
-        pieces, output = [one.piece for one in readings], self.probes.output
+        pieces, output = [piece for one in readings for piece in one.pieces], self.probes.output
         batch = pad([one.ids for one in pieces], self._tokenizer.pad_id, [one.segments for one in pieces])
         return stacked(output, backend.compute(batch, output), [len(one.ids) for one in pieces])

@@ -5,10 +5,9 @@ The first windows are small, so that the first answers come soon and ``… | hea
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bertline.inference.predictor import Predictor
-from bertline.tasks.classify.answer import Prediction
 
 FIRST_WINDOW_ROWS = 64
 # Measured on movie reviews of 37 tokens and batches of 2,048: windows of 1,024, 2,048 and 4,096 rows leave 5.1,
@@ -26,7 +25,7 @@ def predict_stream(
     *,
     window_rows: int = WINDOW_ROWS,
     window_characters: int = WINDOW_CHARACTERS,
-) -> Iterator[tuple[Carried, Prediction]]:
+) -> Iterator[tuple[Carried, Any]]:
     """Answer each text; what came with it is handed back with the answer.
 
     Args:

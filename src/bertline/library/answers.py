@@ -5,88 +5,94 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from bertline.inference import Prediction
+from bertline.errors import UsageError
 from bertline.library import notebook
 from bertline.library.tables import as_pandas, as_text
+from bertline.text.reading import Input, texts_of
 
 if TYPE_CHECKING:
     import pandas
 
-COLUMNS = ("text", "label", "probability", "read_tokens", "cut_tokens")
+COUNTS = ("read_tokens", "cut_tokens")
+TEXTS = ("text", "text_pair")
 SHOWN = 20  # texts in a print
-OPENED = 3  # as many texts show their bars at once
+OPENED = 3  # up to so many texts are shown opened
 
 
-class Answers(Sequence[Prediction]):
+class Answers(Sequence[Any]):
     """One answer per text, in their order; a slice is ``Answers`` too.
 
-    ``answers[0].label`` is the most probable label of the first text, and ``answers[0].probabilities`` has every
-    label's probability.
+    The fields of an answer depend on the model. A classifier gives ``answers[0].label``, the most probable label of the
+    first text, and ``answers[0].probabilities``; where a text may have several labels, ``answers[0].labels`` too. A
+    model for numbers gives ``answers[0].number``, and a tagger ``answers[0].entities``. Every answer has
+    ``read_tokens``, ``cut_tokens`` and ``to_json()``.
 
     Args:
-        texts: what was asked.
-        predictions: one answer per text.
+        texts: what was answered.
+        answers: one per text.
         by: which model answered, for people.
     """
 
-    __slots__ = ("_predictions", "by", "texts")
+    __slots__ = ("_answers", "_columns", "by", "texts")
 
-    def __init__(self, texts: Sequence[str], predictions: Sequence[Prediction], by: str) -> None:
-        self.texts, self._predictions, self.by = tuple(texts), tuple(predictions), by
+    def __init__(self, texts: Sequence[Input], answers: Sequence[Any], by: str) -> None:
+        self.texts, self._answers, self.by = tuple(texts), tuple(answers), by
+        self._columns = tuple(self.to_rows()[0]) if answers else (TEXTS[0], *COUNTS)
 
     @overload
-    def __getitem__(self, place: int) -> Prediction: ...
+    def __getitem__(self, place: int) -> Any: ...
 
     @overload
     def __getitem__(self, place: slice) -> Answers: ...
 
-    def __getitem__(self, place: int | slice) -> Prediction | Answers:
-        if isinstance(place, slice):
-            return Answers(self.texts[place], self._predictions[place], self.by)
-        return self._predictions[place]
+    def __getitem__(self, place: int | slice) -> Any:
+        if not isinstance(place, slice):
+            return self._answers[place]
+        part = Answers(self.texts[place], self._answers[place], self.by)
+        part._columns = self._columns
+        return part
 
     def __len__(self) -> int:
-        return len(self._predictions)
+        return len(self._answers)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Answers):
             return NotImplemented
-        return (self.texts, self._predictions) == (other.texts, other._predictions)
+        return (self.texts, self._answers) == (other.texts, other._answers)
 
     __hash__ = None  # type: ignore[assignment]
 
     @property
     def labels(self) -> list[str]:
-        """The most probable label of each text."""
-        return [one.label for one in self._predictions]
+        """The most probable label of each text.
+
+        Raises:
+            UsageError: the answers are not a classifier's.
+        """
+        try:
+            return [one.label for one in self._answers]
+        except AttributeError:
+            raise UsageError(
+                f"the answers of {self.by} have no labels: use answers[0].to_json() to see what they have"
+            ) from None
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Each text with its answer, as plain JSON values: those of the service."""
+        return [{**_named(text), **one.to_json()} for text, one in zip(self.texts, self._answers, strict=True)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values: every text with its answer and the probability of every label."""
-        return {
-            "model": self.by,
-            "answers": [
-                {
-                    "text": text,
-                    "label": one.label,
-                    "probabilities": dict(one.probabilities),
-                    "read_tokens": one.read_tokens,
-                    "cut_tokens": one.cut_tokens,
-                }
-                for text, one in zip(self.texts, self._predictions, strict=True)
-            ],
-        }
+        """The model, and ``to_dicts`` as its answers."""
+        return {"model": self.by, "answers": self.to_dicts()}
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """A dictionary per text: the text, its label, the label's probability, tokens read and cut."""
+        """A dictionary per text: the text, its answer in one or a few values, tokens read and cut."""
         return [
-            dict(
-                zip(
-                    COLUMNS,
-                    (text, one.label, one.probabilities[one.label], one.read_tokens, one.cut_tokens),
-                    strict=True,
-                )
-            )
-            for text, one in zip(self.texts, self._predictions, strict=True)
+            {
+                **_named(text),
+                **{name.removeprefix("predicted_"): value for name, value in one.columns().items()},
+                **{name: getattr(one, name) for name in COUNTS},
+            }
+            for text, one in zip(self.texts, self._answers, strict=True)
         ]
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -95,15 +101,19 @@ class Answers(Sequence[Prediction]):
         Raises:
             UsageError: pandas is not installed.
         """
-        return as_pandas(self.to_rows(), COLUMNS)
+        return as_pandas(self.to_rows(), self._columns)
 
     def __repr__(self) -> str:
-        rows = [{name: row[name] for name in COLUMNS[:3]} for row in self.to_rows()]
+        rows = [{name: value for name, value in row.items() if name not in COUNTS} for row in self.to_rows()]
         return f"{self._title()}\n{as_text(rows, SHOWN)}" if rows else self._title()
 
     def _repr_html_(self) -> str:
         shown = self[: notebook.SHOWN_TEXTS]
-        lines = (self._line(text, one) for text, one in zip(shown.texts, shown, strict=True))
+        opened = len(self) <= OPENED
+        lines = (
+            notebook.answered(" · ".join(texts_of(text)), one.to_json(), opened=opened)
+            for text, one in zip(shown.texts, shown, strict=True)
+        )
         left = len(self) - len(shown)
         more = notebook.paragraph(f"… {left:,} more", "soft") if left else ""
         return notebook.framed(notebook.paragraph(self._title(), "soft"), *lines, more)
@@ -111,13 +121,6 @@ class Answers(Sequence[Prediction]):
     def _title(self) -> str:
         return f"{len(self):,} {'answer' if len(self) == 1 else 'answers'} by {self.by}"
 
-    def _line(self, text: str, one: Prediction) -> str:
-        cut = f"{one.cut_tokens:,}" if one.cut_tokens else "nothing"
-        return notebook.answered(
-            text,
-            [one.label],
-            notebook.percent(one.probabilities[one.label]),
-            one.probabilities,
-            f"{one.read_tokens:,} tokens, {cut} cut",
-            opened=len(self) <= OPENED,
-        )
+
+def _named(text: Input) -> dict[str, str]:
+    return dict(zip(TEXTS, texts_of(text), strict=False))

@@ -13,6 +13,7 @@ from bertline.errors import BundleError, UsageError
 from bertline.inference import TextClassifier, load_predictor
 from bertline.library.answers import Answers
 from bertline.statistics.activation import normalised
+from bertline.text import Input
 
 
 def load(
@@ -83,7 +84,7 @@ class Model:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Every label that it can give."""
+        """Of the head's outputs, in their order; of a tagger, the spelling of its types."""
         return self._predictor.labels
 
     @property
@@ -91,19 +92,39 @@ class Model:
         """Most tokens that it reads of a text, [CLS] and [SEP] included."""
         return self._predictor.max_tokens
 
-    def predict(self, texts: Iterable[str]) -> Answers:
-        """Label texts: one answer per text, in their order.
+    @property
+    def task(self) -> str:
+        """What it does: ``classify`` or ``tag``."""
+        return self._predictor.spec.task
+
+    def predict(self, texts: Iterable[Input]) -> Answers:
+        """Answer texts: one answer per text, in their order.
 
         Args:
-            texts: a list, a column of a table, or any other iterable of strings.
+            texts: a list, a column of a table, or any other iterable of strings; of pairs of strings, for a model that
+                reads pairs.
 
         Raises:
-            UsageError: ``texts`` is one string, or has something else than strings.
+            UsageError: ``texts`` is one string, or has something else than the model reads.
             BundleError: the weights give a number that is not finite.
         """
-        given = _checked(texts, "predict")
+        given = _checked(texts, "predict", pairs=self._predictor.spec.reads == "pair")
         with self._lanes:
             return Answers(given, self._predictor.predict(given), f"{self.name} ({self.engine})")
+
+    def tag(self, texts: Iterable[str]) -> Answers:
+        """Find the entities of texts: ``predict`` of a model that is a tagger.
+
+        Args:
+            texts: as for ``predict``.
+
+        Raises:
+            UsageError: as ``predict``, or the model is no tagger.
+            BundleError: as ``predict``.
+        """
+        if self.task != "tag":
+            raise UsageError(f"{self.name} finds no entities, its task is {self.task}: use predict")
+        return self.predict(texts)
 
     def embed(self, texts: Iterable[str], *, normalise: bool = False) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Embed texts: an array [texts, hidden] of float32, a row per text in their order.
@@ -138,14 +159,18 @@ class Model:
         return f"<Model {self.name} {self.version}: {shown}; engine {self.engine}, {self.max_tokens} tokens>"
 
 
-def _checked(texts: Iterable[str], verb: str) -> list[str]:
+def _checked(texts: Iterable[Any], verb: str, *, pairs: bool = False) -> list[Any]:
     if isinstance(texts, str):
         raise UsageError(f"{verb} takes a list of texts and was given one string: write {verb}([text])")
     given = list(texts)
     for place, one in enumerate(given):
-        if not isinstance(one, str):
+        if not (isinstance(one, str) or (pairs and _is_pair(one))):
             raise UsageError(
-                f"texts[{place}] is {str(one)[:40]!r} ({type(one).__name__}), and {verb} takes strings: leave "
-                "it out or make it a string"
+                f"texts[{place}] is {str(one)[:40]!r} ({type(one).__name__}), and {verb} takes "
+                f"{'strings and pairs of strings' if pairs else 'strings'}: leave it out or make it a string"
             )
     return given
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(one, str) for one in value)

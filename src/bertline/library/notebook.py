@@ -7,8 +7,12 @@ that comes from a model, a table or a text is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
+
+Answer = Mapping[str, Any]
+Shown = tuple[str, str, str, str]  # what is given, its value, HTML of all of it, and what is not shown
 
 FOLD_AFTER = 12  # labels of a text
 SHOWN_TEXTS = 50
@@ -30,6 +34,10 @@ _STYLE = """<style>
 .bertline .bars { display: grid; grid-template-columns: fit-content(12rem) minmax(0, 1fr) 4.5rem; gap: .2rem 1rem;
   align-items: center; margin: .5rem 0 .4rem 1.4rem; }
 .bertline details .soft { margin-left: 1.4rem; }
+.bertline .marked { margin: .5rem 0 .4rem 1.4rem; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.9; }
+.bertline mark { padding: .1rem .35rem; border-radius: 4px; color: inherit;
+  background: color-mix(in srgb, #2a8c82 26%, transparent); }
+.bertline mark small { margin-left: .4rem; opacity: .75; }
 .bertline .name { overflow-wrap: anywhere; }
 .bertline .track { height: 6px; overflow: hidden; border-radius: 3px;
   background: color-mix(in srgb, currentColor 14%, transparent); }
@@ -53,27 +61,65 @@ def paragraph(text: str, kind: str = "") -> str:
     return f"<p{_class(kind)}>{escape(text)}</p>"
 
 
-def answered(
-    text: str, best: Sequence[str], value: str, shares: Mapping[str, float], note: str, *, opened: bool
-) -> str:
-    """One text and its answer on a line, which opens to a bar for each label.
+def answered(text: str, answer: Answer, *, opened: bool) -> str:
+    """One text and its answer on a line, which opens to all of the answer.
 
     Args:
         text: what was read.
-        best: labels that were given.
-        value: what stands at the end of the line, such as the probability.
-        shares: of every label, 0 to 1.
-        note: below the bars.
-        opened: show the bars at once.
+        answer: as JSON.
+        opened: show all of it at once.
     """
-    ordered = sorted(shares.items(), key=lambda one: -one[1])
-    bars = "".join(_bar(label, share, label in best) for label, share in ordered[:FOLD_AFTER])
-    more = f", {len(ordered) - FOLD_AFTER:,} more labels" if len(ordered) > FOLD_AFTER else ""
+    show = next((show for field, show in SHOWN.items() if field in answer), _values)
+    best, value, body, more = show(text, answer)
+    cut = f"{answer['cut_tokens']:,}" if answer["cut_tokens"] else "nothing"
+    note = f"{answer['read_tokens']:,} tokens, {cut} cut{more}"
     return (
         f'<details{" open" if opened else ""}><summary><span class="excerpt">{escape(text)}</span>'
-        f'<span class="best">{escape(", ".join(best))}</span><span class="value">{escape(value)}</span></summary>'
-        f'<div class="bars">{bars}</div><p class="soft">{escape(note + more)}</p></details>'
+        f'<span class="best">{escape(best)}</span><span class="value">{escape(value)}</span></summary>'
+        f'{body}<p class="soft">{escape(note)}</p></details>'
     )
+
+
+def _ranks(_: str, answer: Answer) -> Shown:
+    """A bar for each label."""
+    shares = answer["probabilities"]
+    given = answer.get("labels", [answer["label"]])
+    bars = "".join(_bar(one["label"], one["probability"], one["label"] in given) for one in shares[:FOLD_AFTER])
+    more = f", {len(shares) - FOLD_AFTER:,} more labels" if len(shares) > FOLD_AFTER else ""
+    value = percent(shares[0]["probability"]) if given else ""
+    return ", ".join(given) or "no label", value, f'<div class="bars">{bars}</div>', more
+
+
+def _entities(text: str, answer: Answer) -> Shown:
+    """The text with its entities marked."""
+    parts, end = [], 0
+    for one in answer["entities"]:
+        parts.append(escape(text[end : one["start"]]))
+        end = one["end"]
+        score = escape(f"{one['label']} {percent(one['score'])}", quote=True)
+        label = f"<small>{escape(one['label'])}</small>"
+        parts.append(f'<mark title="{score}">{escape(text[one["start"] : end])}{label}</mark>')
+    number = len(answer["entities"])
+    named = f"{number or 'no'} {'entity' if number == 1 else 'entities'}"
+    return named, "", f'<p class="marked">{"".join(parts)}{escape(text[end:])}</p>', ""
+
+
+def _number(_: str, answer: Answer) -> Shown:
+    return "", f"{answer['number']:,.4g}", "", ""
+
+
+def _values(_: str, answer: Answer) -> Shown:
+    """Whatever an answer has."""
+    rows = ([(name, False), (str(value), False)] for name, value in answer.items())
+    return "", "", table(("field", "value"), rows), ""
+
+
+# By a field that only such answers have.
+SHOWN: Mapping[str, Callable[[str, Answer], Shown]] = {
+    "probabilities": _ranks,
+    "entities": _entities,
+    "number": _number,
+}
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[tuple[str, bool]]]) -> str:

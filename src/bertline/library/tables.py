@@ -67,8 +67,8 @@ def _is_number(value: Any) -> bool:
 def _written(value: Any) -> str:
     """A cell as people read it.
 
-    >>> [_written(one) for one in (None, True, 12345, 0.84321, 83.21, 1234.5, "x")]
-    ['', 'yes', '12,345', '0.843', '83.2', '1,234', 'x']
+    >>> [_written(one) for one in (None, True, 12345, 0.84321, 83.21, 1234.5, "x", ["a", "b"])]
+    ['', 'yes', '12,345', '0.843', '83.2', '1,234', 'x', 'a, b']
     """
     if value is None:
         return ""
@@ -79,6 +79,10 @@ def _written(value: Any) -> str:
     if isinstance(value, float):
         digits = 3 if abs(value) < 10 else 1 if abs(value) < 100 else 0
         return f"{value:,.{digits}f}"
+    if isinstance(value, list):
+        return ", ".join(map(_written, value))
+    if isinstance(value, Mapping) and {"text", "label"} <= value.keys():  # an entity
+        return f"{value['text']} ({value['label']})"
     return str(value)
 
 

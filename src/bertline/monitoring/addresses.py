@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+ANSWER = "answer"
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -21,8 +23,9 @@ class Address:
         template: with ``{name}`` for a model and ``{version}`` for its version.
         scope: that a client needs; None: it is open to everybody.
         model: a POST asks a model something, so that it counts in the objectives.
-        output: of the network, where the path alone says which one is computed: such a request may be refused from its
-            head alone while the queue is full.
+        output: of the network, or ``ANSWER``: the one that answers of the model's task are made from. None where the
+            body says which.
+        shed: such a request may be refused from its head alone while the queue is full.
         probe: something asks it every few seconds, for ever.
         browsed: people open it in a browser.
     """
@@ -32,13 +35,14 @@ class Address:
     scope: str | None = "predict"
     model: bool = False
     output: str | None = None
+    shed: bool = False
     probe: bool = False
     browsed: bool = False
 
 
-def _asks(*templates: str, output: str | None = None) -> Iterator[Address]:
+def _asks(*templates: str, output: str | None = None, shed: bool = False) -> Iterator[Address]:
     for template in templates:
-        yield Address("POST", template, model=True, output=output)
+        yield Address("POST", template, model=True, output=output, shed=shed)
 
 
 def _shows(*templates: str, scope: str = "predict", browsed: bool = False) -> Iterator[Address]:
@@ -57,7 +61,7 @@ ADDRESSES: tuple[Address, ...] = (
     *_shows("/docs", "/openapi.json", browsed=True),
     *_shows("/page"),
     # Our own.
-    *_asks("/v1/predict", output="logits"),
+    *_asks("/v1/predict", output=ANSWER, shed=True),
     *_asks("/v1/tokenize"),
     *_shows("/v1/models", "/v1/models/{name}"),
     Address("GET PUT", "/admin/models/{name}", "admin"),
@@ -71,28 +75,42 @@ ADDRESSES: tuple[Address, ...] = (
     *_open("/oauth/token", methods="POST"),
     *_open("/.well-known/jwks.json", "/.well-known/oauth-authorization-server"),
     # OpenAI and vLLM.
-    *_asks("/v1/embeddings", output="embedding"),
-    *_asks("/embeddings"),
-    *_asks("/classify", output="logits"),
+    *_asks("/v1/embeddings", output="embedding", shed=True),
+    *_asks("/embeddings", output="embedding"),
+    *_asks("/classify", output="logits", shed=True),
     # KServe, the Open Inference Protocol, SageMaker.
-    *_asks("/v1/models/{name}:predict", "/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"),
-    *_asks("/invocations"),
+    *_asks("/v1/models/{name}:predict", "/invocations", output=ANSWER),
+    *_asks("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"),
     *_shows("/v2", "/v2/models", "/v2/models/{name}", "/v2/models/{name}/versions/{version}"),
     *_shows("/v2/models/{name}/ready", "/v2/models/{name}/versions/{version}/ready"),
     # text-embeddings-inference.
-    *_asks("/predict", output="logits"),
-    *_asks("/embed", output="embedding"),
-    *_asks("/embed_all", "/embed_sparse", "/similarity", "/rerank", "/tokenize", "/decode"),
+    *_asks("/predict", output="logits", shed=True),
+    *_asks("/embed", output="embedding", shed=True),
+    *_asks("/embed_all", output="states"),
+    *_asks("/similarity", output="embedding"),
+    *_asks("/embed_sparse", "/rerank", "/tokenize", "/decode"),
     *_shows("/info", "/models/{name}/info", "/models/{name}/health"),
     # Hugging Face.
-    *_asks("/models/{name}", "/models/{name}/pipeline/text-classification"),
-    *_asks("/models/{name}/pipeline/feature-extraction", "/models/{name}/pipeline/sentence-similarity"),
+    *_asks("/models/{name}"),
+    *_asks("/models/{name}/pipeline/text-classification", output="logits"),
+    *_asks("/models/{name}/pipeline/token-classification", output="tags"),
+    *_asks("/models/{name}/pipeline/feature-extraction", output="embedding"),
+    *_asks("/models/{name}/pipeline/sentence-similarity", output="embedding"),
 )
 
 BY_TEMPLATE = {one.template: one for one in ADDRESSES}
 PROBES = frozenset(one.template for one in ADDRESSES if one.probe)
 OPEN_PROBES = frozenset(one.template for one in ADDRESSES if one.probe and one.scope is None)
 BROWSED = frozenset(one.template for one in ADDRESSES if one.browsed)
-SHED = {one.template: one.output for one in ADDRESSES if one.output is not None}
+SHED = {one.template: one.output for one in ADDRESSES if one.shed and one.output is not None}
 # A regular expression of the templates that ask a model something, as Prometheus reads it.
 MODEL_ROUTES = "|".join(re.sub(r"\{[a-z]+\}", "[^/]+", one.template) for one in ADDRESSES if one.model)
+
+
+def answering(output: str) -> list[str]:
+    """The templates that answer with an output of the network, or with a model's own answer.
+
+    >>> answering("tags")
+    ['/v1/predict', '/v1/models/{name}:predict', '/invocations', '/models/{name}/pipeline/token-classification']
+    """
+    return [one.template for one in ADDRESSES if one.output in (ANSWER, output)]

@@ -35,7 +35,7 @@ from bertline.service.listeners.traces import Tracing
 from bertline.service.openapi import describing_guard
 from bertline.service.perimeter import Perimeter
 from bertline.service.routes import admin, health, kserve, metrics, oauth, openai, root, sagemaker
-from bertline.service.routes.context import refusals_of
+from bertline.service.routes.context import refusals_of, where_to_ask
 from bertline.service.routes.hf import router as hf
 from bertline.service.routes.oip import router as oip
 from bertline.service.routes.own import router as own
@@ -78,7 +78,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
         # FastAPI's own would put paths and queries in spans (FASTAPI_OTEL_AUTO_CONFIGURE); ours are in tracing.py.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    serving.admit = charge_tokens
+    serving.admit, serving.other_task = charge_tokens, where_to_ask
     app.state.serving, app.state.metrics = serving, listeners.register(serving)
     app.state.issuer = perimeter.issuer
     refusals.register(app)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from bertline.serving.version import Version
 from bertline.statistics.activation import Activation, probabilities
+from bertline.tasks import task
 from bertline.text import Reading
 
 
@@ -50,6 +51,16 @@ class Answered:
         """An array per text; of windows, their mean."""
         return [one[0] if len(one) == 1 else np.mean(one, axis=0) for one in self.pieces]
 
+    @cached_property
+    def answers(self) -> Sequence[Any]:
+        """The answer to each text, as the model's task gives it (``tasks.contract.Answer``).
+
+        The computed output is the one that the spec names.
+        """
+        spec = self.version.spec
+        answers: Sequence[Any] = task(spec.task).answer.answers(spec, self.pieces, self.readings)
+        return answers
+
     def shares(
         self, *, calibrated: bool = True, activation: Activation | None = None
     ) -> Float[np.ndarray[Any, Any], "texts labels"]:
@@ -59,7 +70,8 @@ class Answered:
             calibrated: divide the logits by the bundle's temperature first; HF's pipelines do not.
             activation: instead of the model's own.
         """
-        how = activation or self.version.activation, self.version.temperature if calibrated else 1.0
+        spec = self.version.spec
+        how = activation or spec.activation, spec.temperature if calibrated else 1.0
         if how not in self._shares:
             self._shares[how] = probabilities(np.stack(self.rows), *how)
         return self._shares[how]

@@ -39,6 +39,7 @@ class Code(StrEnum):
     TOO_MANY_TOKENS = "too_many_tokens"
     INVALID_HEADER = "invalid_header"
     UNSUPPORTED = "unsupported"
+    OTHER_TASK = "other_task"
     UNAUTHENTICATED = "unauthenticated"
     INVALID_CREDENTIALS = "invalid_credentials"
     INSUFFICIENT_SCOPE = "insufficient_scope"

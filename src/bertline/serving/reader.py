@@ -28,10 +28,11 @@ class BackgroundReader:
     Args:
         tokenizer: the model's.
         executor: where the work is done; one thread is enough.
+        offsets: whether pieces have offsets (``text.Reader``).
     """
 
-    def __init__(self, tokenizer: Tokenizer, executor: Executor) -> None:
-        self.tokenizer, self._executor = tokenizer, executor
+    def __init__(self, tokenizer: Tokenizer, executor: Executor, *, offsets: bool = False) -> None:
+        self.tokenizer, self._executor, self._offsets = tokenizer, executor, offsets
         self._waiting: list[_Request] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -68,7 +69,8 @@ class BackgroundReader:
     def _read_lot(self, lot: Sequence[_Request]) -> list[list[Reading] | Exception]:
         """Together; where that fails, each by itself, so that nobody gets another one's error."""
         try:
-            readings = iter(read_each(self.tokenizer, [(input, one.truncation) for one in lot for input in one.inputs]))
+            inputs = [(input, one.truncation) for one in lot for input in one.inputs]
+            readings = iter(read_each(self.tokenizer, inputs, offsets=self._offsets))
         except BaseException as error:  # a panic of the library is no Exception
             if len(lot) > 1:
                 return [result for one in lot for result in self._read_lot([one])]

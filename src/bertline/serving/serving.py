@@ -56,6 +56,11 @@ async def _everything(tokens: int) -> None:
     """Admit every request."""
 
 
+def _other_task(version: Version, output: str) -> str:
+    """What a request for an output that the model does not have is told."""
+    return f"{version.name} has no output {output}: it has {', '.join(version.outputs)}."
+
+
 class Serving:
     """The models, and the scheduler that gives them their share. An async context: entering it starts the models.
 
@@ -63,6 +68,7 @@ class Serving:
         bundles: directory of each model, the default one first.
         settings: limits and times.
         admit: is awaited with the tokens of each request before they are computed; raises a ``Problem`` to refuse it.
+        other_task: the message to a request for an output that a model does not have.
         start_worker: makes the process that computes; tests put something else in its place.
 
     Raises:
@@ -75,11 +81,12 @@ class Serving:
         settings: CoreSettings,
         *,
         admit: Callable[[int], Awaitable[None]] = _everything,
+        other_task: Callable[[Version, str], str] = _other_task,
         start_worker: StartWorker = WorkerProcess,
     ) -> None:
         self.settings = settings
         self.models = Models(bundles, self._version)
-        self.listeners, self.admit = Listeners(), admit
+        self.listeners, self.admit, self.other_task = Listeners(), admit, other_task
         lanes = settings.lanes or usable_cores()
         self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self.listeners.computed)
         self.draining = False
@@ -170,9 +177,8 @@ class Serving:
                 request, or the model cannot compute it.
         """
         if output not in version.outputs:
-            has = ", ".join(version.outputs)
-            raise Problem(Code.UNSUPPORTED, f"{version.name} has no output {output}: it has {has}.")
-        if output == "states" and policy == "window":
+            raise Problem(Code.OTHER_TASK, self.other_task(version, output))
+        if output == "states" != version.spec.output and policy == "window":
             raise Problem(
                 Code.UNSUPPORTED, "States of tokens cannot be pooled over windows: choose another truncation."
             )

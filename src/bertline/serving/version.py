@@ -20,7 +20,6 @@ from bertline.serving.process import StartWorker, Worker, WorkerProcess
 from bertline.serving.reader import BackgroundReader
 from bertline.serving.scheduler import Line, Scheduler, Station
 from bertline.serving.worker import Started
-from bertline.statistics.activation import activation_of
 from bertline.text import Policy, Tokenizer, Truncation
 
 MOST_RESTARTS = 5  # within RESTART_WINDOW_S; more than that is no accident
@@ -71,16 +70,14 @@ class Version:
         one = load(self.path, trusted=trusted)
         manifest = one.manifest
         self._checksum = manifest.checksum
-        self.version, self.labels, self.max_tokens = one.version, manifest.labels, manifest.max_tokens
-        self.reads_pairs = manifest.task.reads == "pair"
+        self.version, self.spec, self.max_tokens = one.version, manifest.task, manifest.max_tokens
+        self.reads_pairs = self.spec.reads == "pair"
         self.truncation: Policy = manifest.truncation
-        self.temperature, self.metrics = manifest.temperature, manifest.metrics
+        self.metrics = manifest.metrics
         self.created_s, self.pooling = int(datetime.fromisoformat(manifest.created).timestamp()), manifest.pooling
-        self.activation = activation_of(self.path)
         self.tokenizer = Tokenizer.from_bundle(self.path)
-        self.reader = BackgroundReader(self.tokenizer, executor)
-        self.output = "tags" if manifest.pooling == "none" else "logits"
-        self.outputs = (self.output, "embedding", "states")
+        self.reader = BackgroundReader(self.tokenizer, executor, offsets=self.spec.offsets)
+        self.outputs = tuple(dict.fromkeys((self.spec.output, "embedding", "states")))
         self.station = Station()
         self.restarts = 0
         self.started: Started | None = None
@@ -98,6 +95,11 @@ class Version:
     def ready(self) -> bool:
         """Its process lives, has answered, and has said something within the last seconds."""
         return self.station.worker is not None and (self._worker is None or self._worker.responsive)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the head's outputs, in their order."""
+        return self.spec.labels
 
     @property
     def engine(self) -> str:
@@ -188,7 +190,7 @@ class Version:
         self._worker = worker
         self.station.worker = worker
         deadline_s = asyncio.get_running_loop().time() + self._timeout_s
-        line = self._lines[self.output]
+        line = self._lines[self.spec.output]
         for text in WARM_UP_TEXTS:
             (reading,) = await self.reader.read([text], Truncation(self.max_tokens, self.truncation))
             try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,13 +9,6 @@ from jaxtyping import Float
 
 Activation = Literal["softmax", "sigmoid", "none"]
 LogitRows = Float[np.ndarray[Any, Any], "rows labels"]
-
-
-def activation_of(checkpoint: Path) -> Activation:
-    """What ``problem_type`` in ``config.json`` asks for, as in HF's pipelines; ``softmax`` where there is none."""
-    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
-    kinds: dict[object, Activation] = {"multi_label_classification": "sigmoid", "regression": "none"}
-    return kinds.get(config.get("problem_type"), "softmax")
 
 
 def normalised(rows: Float[np.ndarray[Any, Any], "*rows hidden"]) -> Float[np.ndarray[Any, Any], "*rows hidden"]:

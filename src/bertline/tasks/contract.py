@@ -7,10 +7,33 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_che
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bertline.statistics.activation import Activation
 from bertline.statistics.intervals import Estimate
 
 Label = Annotated[str, Field(min_length=1)]
 Reads = Literal["text", "pair"]
+
+
+class Answer(Protocol):
+    """The answer to one input. Those of a spec that is ``ranked`` take ``top_k`` as an argument of both methods."""
+
+    @property
+    def read_tokens(self) -> int:
+        """Tokens of the input that were read, special tokens included."""
+        ...
+
+    @property
+    def cut_tokens(self) -> int:
+        """Tokens of the input that truncation left out."""
+        ...
+
+    def to_json(self) -> dict[str, object]:
+        """All fields by name, as plain JSON values: what the service answers."""
+        ...
+
+    def columns(self) -> dict[str, object]:
+        """Columns of a table of predictions: the same names for every answer of a model."""
+        ...
 
 
 class TaskSpec(BaseModel):
@@ -39,6 +62,25 @@ class TaskSpec(BaseModel):
     def output(self) -> str:
         """The output of the network that answers are made from (``encoder.outputs``)."""
         return "logits"
+
+    @property
+    def activation(self) -> Activation:
+        """From logits to probabilities."""
+        return "softmax"
+
+    @property
+    def offsets(self) -> bool:
+        """Whether answers need the characters that tokens stand for (``Reader``)."""
+        return False
+
+    @property
+    def ranked(self) -> bool:
+        """Whether an answer ranks all labels (``top_k``)."""
+        return False
+
+    def with_problem_type(self, problem_type: object) -> TaskSpec:
+        """The spec, given the checkpoint's own ``problem_type``, which is all that bundles of format 1 say of it."""
+        return self
 
     @property
     def problem_type(self) -> str | None:

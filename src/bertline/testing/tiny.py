@@ -22,6 +22,7 @@ from bertline.data.batching import Batch, pad
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig, Family
 from bertline.encoder.heads import Classifier, Pooling
+from bertline.encoder.outputs import stacked
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.text import Reader, Tokenizer, Truncation
 
@@ -103,11 +104,10 @@ def write_tiny_bundle(
     """
     entries: dict[str, Any] = {
         "name": target.name,
-        "labels": ("negative", "neutral", "positive"),
+        **({} if "task" in changes else {"labels": ("negative", "neutral", "positive"), "temperature": 1.5}),
         "max_tokens": 32,
         "truncation": "head_tail",
         "pooling": "cls",
-        "temperature": 1.5,
         "engines": (FP32,) if engine else (),
         **changes,
     }
@@ -116,13 +116,14 @@ def write_tiny_bundle(
         manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
     classifier = tiny_classifier(family=family, labels=len(manifest.labels), pooling=manifest.pooling, seed=seed)
     with writing(target, manifest, overwrite=overwrite) as staging:
-        save_classifier(staging, classifier, labels=manifest.labels)
+        save_classifier(staging, classifier, labels=manifest.labels, problem_type=manifest.task.problem_type)
         tiny_tokenizer().save(staging, max_tokens=manifest.max_tokens)
         (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
         if engine:
             write_fp32_engine(staging, classifier, pairs=pairs)
-            logits = logits_of(classifier, _batch(TEXTS, manifest))
-            Probes(tuple(TEXTS), {FULL: logits}).write(staging)
+            batch, output = _batch(TEXTS, manifest), classifier.output
+            logits = stacked(output, logits_of(classifier, batch), batch.attend.sum(axis=1).tolist())
+            Probes(tuple(TEXTS), {FULL: logits}, "tags" if output == "tags" else "logits").write(staging)
         if engine and embedding:
             write_embedding(staging, classifier, pairs=pairs)
         if rows:
@@ -143,4 +144,4 @@ def _write_rows(staging: Path, classifier: Classifier, manifest: Manifest, rows:
 
 def _batch(texts: Sequence[str], manifest: Manifest) -> Batch:
     readings = Reader(tiny_tokenizer(), Truncation(manifest.max_tokens, manifest.truncation)).read(texts)
-    return pad([one.piece.ids for one in readings], 0)
+    return pad([piece.ids for one in readings for piece in one.pieces], 0)

@@ -6,13 +6,14 @@ from bertline.cli.predict_added import AddedColumns
 from bertline.data.rows import Row
 from bertline.errors import DataError
 from bertline.inference import Prediction
+from bertline.tasks.classify.answer import Number
 
 PREDICTION = Prediction("b", {"a": 0.25, "b": 0.7500004, "c": 0.0}, read_tokens=8, cut_tokens=3)
 
 
 def test_each_rank_has_its_columns() -> None:
-    added = AddedColumns.choose(["text"], 2, "reviews")
-    assert added.values(Row(2, {"text": "x"}), PREDICTION, "in.csv") == {
+    added = AddedColumns.choose(["text"], [*PREDICTION.columns(2)], "reviews")
+    assert added.values(Row(2, {"text": "x"}), PREDICTION, "in.csv", {"top_k": 2}) == {
         "predicted_label": "b",
         "probability": 0.75,
         "label_2": "a",
@@ -31,16 +32,29 @@ def test_each_rank_has_its_columns() -> None:
     ],
 )
 def test_columns_of_the_table_are_never_overwritten(existing: list[str], prefix: str) -> None:
-    added = AddedColumns.choose(["text", *existing], 1, "reviews")
+    added = AddedColumns.choose(["text", *existing], [*PREDICTION.columns()], "reviews")
     assert added.columns == [f"{prefix}{name}" for name in ("predicted_label", "probability", "cut_tokens")]
     assert added.sentence() == (f"note: the table already has {existing[0]}: the added columns begin with {prefix}")
 
 
 def test_a_rank_that_is_not_asked_for_takes_no_name() -> None:
-    assert AddedColumns.choose(["label_2"], 1, "reviews").prefix == ""
-    assert AddedColumns.choose(["label_2"], 2, "reviews").prefix == "reviews_"
+    assert AddedColumns.choose(["label_2"], [*PREDICTION.columns()], "reviews").prefix == ""
+    assert AddedColumns.choose(["label_2"], [*PREDICTION.columns(2)], "reviews").prefix == "reviews_"
 
 
 def test_a_later_row_with_such_a_key_is_an_error() -> None:
     with pytest.raises(DataError, match="standard input line 7 has 'probability', which the first rows lack"):
-        AddedColumns.choose(["text"], 1, "reviews").values(Row(7, {"probability": 1}), PREDICTION, "standard input")
+        AddedColumns.choose(["text"], [*PREDICTION.columns()], "reviews").values(
+            Row(7, {"probability": 1}), PREDICTION, "standard input"
+        )
+
+
+def test_several_labels_and_numbers_have_columns_of_their_own() -> None:
+    several = Prediction("b", {"a": 0.25, "b": 0.75, "c": 0.0}, read_tokens=8, cut_tokens=3, labels=("a", "b"))
+    for answer, expected in (
+        (several, {"predicted_label": "b", "probability": 0.75, "predicted_labels": ["a", "b"], "cut_tokens": 3}),
+        (Number(2.125, read_tokens=8, cut_tokens=0), {"predicted_number": 2.125, "cut_tokens": 0}),
+    ):
+        added = AddedColumns.choose(["text"], [*answer.columns()], "reviews")
+        assert added.columns == [*expected]
+        assert added.values(Row(2, {"text": "x"}), answer, "in.csv") == expected

@@ -4,14 +4,10 @@ import io
 
 import pytest
 
-from bertline.cli.predict_texts import good_lines, json_line, screen_lines, tab_line
+from bertline.cli.predict_texts import good_lines
 from bertline.data.rows import BadRows
 from bertline.errors import DataError, UsageError
-from bertline.inference import Prediction
 from bertline.testing.tiny import tiny_tokenizer
-
-PREDICTION = Prediction("good", {"bad": 0.25, "good": 0.75}, read_tokens=8, cut_tokens=0)
-LONG = Prediction("good", {"bad": 0.25, "good": 0.75}, read_tokens=256, cut_tokens=1234)
 
 
 def lines(content: bytes, encoding: str = "utf-8", *, skip: bool = False) -> tuple[list[str], BadRows]:
@@ -66,31 +62,6 @@ def test_an_unknown_encoding_is_a_usage_error() -> None:
 def test_bytes_that_cannot_go_on_are_a_data_error() -> None:
     with pytest.raises(DataError, match=r"standard input is not utf-16 \(.*\): pass its --encoding"):
         lines(b"one\n1", "utf-16")
-
-
-def test_a_json_line_is_what_the_service_answers() -> None:
-    assert json_line("schön", LONG, 1) == (
-        '{"text": "schön", "label": "good", "probabilities": [{"label": "good", "probability": 0.75}], '
-        '"read_tokens": 256, "cut_tokens": 1234}'
-    )
-
-
-def test_a_tab_line_has_no_tabs_of_its_own() -> None:
-    assert tab_line("a\tb\r\nc", PREDICTION, 2) == "good\t0.750000\tbad\t0.250000\ta b  c"
-
-
-def test_a_screen_line_fits_and_cannot_command_the_terminal() -> None:
-    text = "\x1b[2Jclear " + "x" * 100
-    assert screen_lines(text, PREDICTION, 1, 5, 40) == "good    75.0 %   [2Jclear xxxxxxxxxxxxx…"
-    assert screen_lines("short", PREDICTION, 1, 5, 40) == "good    75.0 %  short"
-
-
-def test_wide_characters_are_counted_by_their_cells() -> None:
-    assert screen_lines("東京" * 20, PREDICTION, 1, 4, 40) == "good   75.0 %  " + "東京" * 6 + "…"
-
-
-def test_the_cut_and_the_other_ranks_are_shown() -> None:
-    assert screen_lines("text", LONG, 2, 4, 0) == "good   75.0 %  (1,234 tokens cut)\nbad    25.0 %"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from bertline.cli.predict_table import Table, label_table
 from bertline.data.examples import read_examples
 from bertline.errors import DataError
 from bertline.inference import Prediction
+from bertline.tasks.classify.spec import Spec
 from tests.unit.cli.tables import delimited
 
 LATE = 8_200  # rows, more than a row group has
@@ -30,7 +31,8 @@ class Constant:
     """A model that answers at once: these tables are long, and their texts do not matter."""
 
     name = version = engine = "constant"
-    labels = ("no", "yes")
+    spec = Spec(labels=("no", "yes"))
+    labels = spec.labels
     max_tokens = 16
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:

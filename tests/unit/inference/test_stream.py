@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from bertline.inference import Prediction, predict_stream
+from bertline.tasks.classify.spec import Spec
 
 
 class Echo:
     """A predictor whose answer is the text; remembers its windows."""
 
     name, version, engine, labels, max_tokens = "echo", "1", "none", ("a", "b"), 8
+    spec = Spec(labels=labels)
 
     def __init__(self) -> None:
         self.windows: list[list[str]] = []

@@ -64,7 +64,10 @@ def test_they_are_plain_json(answers: bertline.Answers) -> None:
     assert record["answers"][1] == {
         "text": "bad",
         "label": "negative",
-        "probabilities": pytest.approx({"negative": 0.9, "positive": 0.1}),
+        "probabilities": [
+            {"label": "negative", "probability": pytest.approx(0.9)},
+            {"label": "positive", "probability": pytest.approx(0.1)},
+        ],
         "read_tokens": 3,
         "cut_tokens": 0,
     }

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertline.statistics.activation import Activation, activation_of, probabilities, sigmoid, softmax
+from bertline.statistics.activation import Activation, probabilities, sigmoid, softmax
 
 LOGITS = st.lists(st.lists(st.floats(-50, 50), min_size=3, max_size=3), min_size=1, max_size=4).map(np.array)
 TEMPERATURES = st.floats(0.05, 20)
@@ -43,17 +40,3 @@ def test_the_temperature_changes_no_order(logits: np.ndarray, temperature: float
 def test_no_logit_is_too_large(activation: Activation) -> None:
     found = probabilities(np.array([[1e30, -1e30], [3e4, -3e4]], np.float32), activation)
     assert found == pytest.approx(np.array([[1.0, 0.0], [1.0, 0.0]]))
-
-
-@pytest.mark.parametrize(
-    ("config", "activation"),
-    [
-        ({"problem_type": "multi_label_classification"}, "sigmoid"),
-        ({"problem_type": "single_label_classification"}, "softmax"),
-        ({"problem_type": None}, "softmax"),
-        ({}, "softmax"),
-    ],
-)
-def test_the_checkpoint_says_which(tmp_path: Path, config: dict[str, object], activation: Activation) -> None:
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert activation_of(tmp_path) == activation

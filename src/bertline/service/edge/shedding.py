@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.types import Scope
 
-from bertline.monitoring.addresses import SHED
+from bertline.monitoring.addresses import ANSWER, SHED
 from bertline.monitoring.logs.tally import Tally
 from bertline.service.edge.raw_response import raw_response
 from bertline.service.problems import status_of
@@ -25,6 +25,7 @@ from bertline.serving.queue import bucket
 
 if TYPE_CHECKING:
     from bertline.serving.serving import Serving
+    from bertline.serving.version import Version
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +95,14 @@ class Shedding:
         """The shortest wait that any of the models would have a client told; None while one has room."""
         if not self._serving.ready:
             return None
-        scheduler = self._serving.scheduler
-        refusals = [scheduler.refusal(version.line(output), tokens) for version in self._serving.models]
+        refusals = [self._refusal(version, output, tokens) for version in self._serving.models]
         found = [one for one in refusals if one]
         return min(found, key=_again_s) if found and len(found) == len(refusals) else None
+
+    def _refusal(self, version: Version, output: str, tokens: int) -> Problem | None:
+        """What one model would have a client told; None if it does not have the output, which is another error."""
+        name = version.spec.output if output == ANSWER else output
+        return self._serving.scheduler.refusal(version.line(name), tokens) if name in version.outputs else None
 
     def _bytes(self, path: bytes, problem: Problem) -> tuple[bytes, bytes]:
         """The answer as it goes over the wire; its words change with the wait and the time, so few are ever kept."""

@@ -63,7 +63,7 @@ class MetricsListener(Listener):
             observe("bertline_text_tokens", reading.read + reading.cut, model=version.name)
             if reading.cut:
                 count("bertline_cut_tokens", reading.cut, **names)
-        if output == "logits":
+        if output == answered.version.spec.output and answered.version.spec.ranked:
             self._predicted(answered)
 
     def _predicted(self, answered: Answered) -> None:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
+from bertline.monitoring.addresses import answering
 from bertline.service.problems import STATUS, ErrorBody, response_of
 from bertline.service.refusals import NOT_WHOLE, problem_of
 from bertline.service.routes import notes
@@ -20,6 +21,7 @@ from bertline.service.settings import ServeSettings, settings_of
 from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
+from bertline.serving.version import Version
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -31,8 +33,9 @@ UNREAD = (
 MODEL_ERRORS = (
     *UNREAD, Code.INVALID_JSON, Code.NOT_JSON, Code.MISSING_FIELD, Code.WRONG_TYPE,
     Code.EMPTY_TEXT, Code.INVALID_TEXT, Code.TEXT_TOO_LONG, Code.TOO_MANY_TEXTS, Code.TOO_MANY_TOKENS,
-    Code.UNKNOWN_MODEL, Code.INVALID_HEADER, Code.UNSUPPORTED, Code.OUT_OF_RANGE, Code.OVERLOADED, Code.DEADLINE,
-    Code.COMPUTE_FAILED, Code.NO_MEMORY, Code.WORKER_LOST, Code.NOT_READY, Code.INTERNAL,
+    Code.UNKNOWN_MODEL, Code.INVALID_HEADER, Code.UNSUPPORTED, Code.OTHER_TASK, Code.OUT_OF_RANGE,
+    Code.OVERLOADED, Code.DEADLINE, Code.COMPUTE_FAILED, Code.NO_MEMORY, Code.WORKER_LOST,
+    Code.NOT_READY, Code.INTERNAL,
 )  # fmt: skip
 
 
@@ -42,6 +45,15 @@ def error_answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
     for code in codes:
         by_status.setdefault(int(STATUS[code]), []).append(code.value)
     return {status: {"model": ErrorBody, "description": ", ".join(names)} for status, names in by_status.items()}
+
+
+def where_to_ask(version: Version, output: str) -> str:
+    """The message to a request for an output that the model does not have: where its answers are."""
+    *others, last = answering(version.spec.output)
+    return (
+        f"{version.name} is a model for the task {version.spec.task} and gives no {output}: "
+        f"ask {', '.join(others)} or {last}."
+    )
 
 
 async def _serving(request: Request) -> Serving:

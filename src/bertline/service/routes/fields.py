@@ -42,6 +42,9 @@ class Exact(BaseModel):
     def unknown(cls, name: str) -> Problem:
         """What a request with this field is told."""
         known = list(cls.model_fields)
-        meant = hint(name, known).strip(" ()") or f"valid names are {', '.join(f'{cls.at}{one}' for one in known)}."
+        meant = (
+            hint(name, known).strip(" ()")
+            or f"valid names are {', '.join(f'{cls.at}{one}' for one in known) or 'none'}."
+        )
         field = f"{cls.at}{shown(name)}"
         return Problem(Code.UNKNOWN_FIELD, f"There is no field {field}: {meant}", field)

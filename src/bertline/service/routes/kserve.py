@@ -23,6 +23,7 @@ from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, S
 from bertline.service.routes.fields import Exact, Tolerant
 from bertline.service.routes.model_names import converted
 from bertline.serving.problems import Code, Problem
+from bertline.tasks.contract import TaskSpec
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 # Answered in the service's own shape, after a request has left its route.
@@ -75,8 +76,8 @@ def refusals(
     return found
 
 
-def parsed(model: type[Parsed], value: object) -> Parsed:
-    """A value of JSON in this form.
+def parsed(model: type[Parsed], value: object, *at: str) -> Parsed:
+    """A value of JSON in this form; ``at``: where in the body it is.
 
     Raises:
         Problem: it has another form.
@@ -85,12 +86,13 @@ def parsed(model: type[Parsed], value: object) -> Parsed:
         return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-    field = field_name(first["loc"])
+    place = (*at, *first["loc"])
+    field = field_name(place)
     if first["type"] == "missing":
         raise Problem(Code.MISSING_FIELD, f"{field} is missing: send it.", field)
     if first["type"] in _WANTED:
         raise Problem(Code.WRONG_TYPE, f"{field} must be {_WANTED[first['type']]}.", field)
-    raise problem_of([{**first, "loc": ("body", *first["loc"])}], list(model.model_fields))
+    raise problem_of([{**first, "loc": ("body", *place)}], list(model.model_fields))
 
 
 def body_of(forms: Mapping[str, type[BaseModel] | None]) -> dict[str, Any]:
@@ -139,7 +141,7 @@ class PredictParameters(Exact):
 
 
 class Instances(Tolerant):
-    """Texts to classify."""
+    """Texts to answer."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"instances": ["A quiet film that stays with you for days."]}]},
@@ -154,7 +156,10 @@ class Instances(Tolerant):
 class Predictions(BaseModel):
     """An answer per instance, in their order."""
 
-    predictions: list[str | dict[str, float]] = Field(description="The label, or the probability of each.")
+    predictions: list[Any] = Field(
+        description="The label, or the probability of each; all labels where a text may have several. Of other models "
+        "a number, a list of entities, or whatever the model answers with."
+    )
 
 
 router = APIRouter(tags=["kserve v1"], route_class=dialect(refused))
@@ -162,14 +167,14 @@ router = APIRouter(tags=["kserve v1"], route_class=dialect(refused))
 
 @router.post(
     converted("/v1/models/{name}:predict"),
-    summary="Classify texts (KServe v1)",
+    summary="Answer texts (KServe v1)",
     response_model=Predictions,
     responses=refusals(*MODEL_ERRORS, Code.UNKNOWN_FIELD),
     dependencies=[AsJson],
     openapi_extra=body_of({"application/json": Instances}),
 )
 async def predict(name: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
-    """The most probable label of each text, as KServe's Hugging Face server answers with ``--use_id2label``.
+    """The label of each text, as KServe's Hugging Face server answers with ``--use_id2label``, or its other answer.
 
     With ``"parameters": {"return_probabilities": true}`` the probability of each label instead, as it answers with
     ``--return_probabilities``; these are calibrated, like those of ``/v1/predict``.
@@ -177,13 +182,21 @@ async def predict(name: str, request: Request, serving: ServingNow, deadline_s: 
     version = serving.models.named(name, None)
     asked = parsed(Instances, await request.json())
     texts = [_text(one, place) for place, one in enumerate(asked.instances)]
-    answered = await serving.compute(version, texts, "logits", deadline_s=deadline_s, field="instances")
-    rows, labels = answered.probabilities(), version.labels
-    if asked.parameters and asked.parameters.return_probabilities:
-        predictions: list[Any] = [dict(zip(labels, row, strict=True)) for row in rows]
-    else:
-        predictions = [labels[row.index(max(row))] for row in rows]
+    every = asked.parameters is not None and asked.parameters.return_probabilities
+    if every and not version.spec.ranked:
+        field = "parameters.return_probabilities"
+        raise Problem(Code.UNSUPPORTED, f"{version.name} does not rank labels: leave {field} out.", field)
+    answered = await serving.compute(version, texts, version.spec.output, deadline_s=deadline_s, field="instances")
+    predictions = [one.probabilities if every else _prediction(one, version.spec) for one in answered.answers]
     return json_answer(to_json({"predictions": predictions}), answered)
+
+
+def _prediction(answer: Any, spec: TaskSpec) -> Any:
+    """The label or labels of a text; else its only column of a table, or all of them by name."""
+    if spec.ranked:
+        return answer.label if answer.labels is None else list(answer.labels)
+    columns = answer.columns()
+    return columns if len(columns) > 1 else next(iter(columns.values()), None)
 
 
 def _text(instance: Any, place: int) -> str:

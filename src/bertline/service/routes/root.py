@@ -5,6 +5,7 @@ Inference. Which of them asks, and for what, is told from the request:
 
 - the key ``parameters`` is Hugging Face's pipelines', whose client always sends it, except for feature extraction;
 - a request without it that names ``hf_hub`` in User-Agent is therefore that client's feature extraction;
+- which pipeline answers is told by the model's task;
 - ``inputs`` that are an object are sentences to compare;
 - a key that only TEI's ``/embed`` has asks for embeddings, and whatever is left is TEI's ``/predict``.
 """
@@ -19,11 +20,11 @@ from fastapi.routing import APIRoute
 
 from bertline.service.routes.context import MODEL_ERRORS, UNREAD, AsJson, error_answers
 from bertline.service.routes.hf import router as hf
-from bertline.service.routes.hf.router import NumberedRoute, PipelineRoute, hf_errors
+from bertline.service.routes.hf.router import HfEntity, NumberedRoute, PipelineRoute, hf_errors
 from bertline.service.routes.pairs import Pair
 from bertline.service.routes.tei import router as tei
 from bertline.service.routes.tei.answers import TeiRoute, tei_errors
-from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH
+from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH, model_of
 from bertline.service.routes.tei.schema import TeiScore
 from bertline.serving.problems import Code, Problem
 
@@ -37,23 +38,26 @@ def _handler(route: type[APIRoute], endpoint: Callable[..., Awaitable[Response]]
 
 
 TEI = {one.__name__: _handler(TeiRoute, one) for one in (tei.predict, tei.embed, tei.similarity)}
-HF = {one.__name__: _handler(PipelineRoute, one) for one in (hf.classify, tei.embed, tei.similarity)}
+HF = {one.__name__: _handler(PipelineRoute, one) for one in (hf.classify, hf.tag, tei.embed, tei.similarity)}
+PIPELINES: Mapping[str | None, str] = {"tag": "tag"}  # by the model's task; all others have classify
 
 
-def handler_of(body: object, user_agent: str) -> Any:
+def handler_of(body: object, user_agent: str, task: str | None = None) -> Any:
     """What answers a request with this body.
 
     Args:
         body: from JSON; None where it is none, which the handler will say.
         user_agent: of the client.
+        task: of the model.
     """
+    pipeline = PIPELINES.get(task, "classify")
     if not isinstance(body, Mapping):
         return TEI["predict"]
     if _has_pairs(body.get("inputs")):
         return HF["classify"]
     compares = isinstance(body.get("inputs"), Mapping)
     if "parameters" in body or CLIENT in user_agent:
-        return HF["similarity" if compares else "classify" if "parameters" in body else "embed"]
+        return HF["similarity" if compares else pipeline if "parameters" in body else "embed"]
     return TEI["similarity" if compares else "embed" if EMBED_ONLY & body.keys() else "predict"]
 
 
@@ -65,7 +69,8 @@ def _has_pairs(inputs: object) -> bool:
 
 def _described(*parameters: dict[str, Any]) -> dict[str, Any]:
     """What the description cannot read from a function that takes the request as it is."""
-    names = ("TeiPredictRequest", "TeiEmbedRequest", "TeiSimilarityRequest", "HfClassificationRequest")
+    own = ("HfClassificationRequest", "HfTokenRequest")
+    names = ("TeiPredictRequest", "TeiEmbedRequest", "TeiSimilarityRequest", *own)
     schema = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
     return {"requestBody": body, "parameters": list(parameters)}
@@ -83,7 +88,7 @@ def _either(*tables: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict
 # Whose client sends a body that is refused unread cannot be told from it: the service's own shape.
 READ = tuple(code for code in MODEL_ERRORS if code not in UNREAD)
 ERRORS = _either(tei_errors(*READ), hf_errors(*READ, Code.UNKNOWN_FIELD), error_answers(*UNREAD))
-Scores = list[TeiScore] | list[list[TeiScore]]
+Scores = list[TeiScore] | list[list[TeiScore]] | list[HfEntity]
 router = APIRouter(tags=["tei", "hugging face"], route_class=NumberedRoute)
 
 
@@ -103,8 +108,12 @@ async def ask(request: Request) -> Response:
         body = await request.json()
     except Problem:
         body = None
-    found: Response = await handler_of(body, request.headers.get("user-agent", ""))(request)
-    return found
+    try:
+        task = (await model_of(request, request.app.state.serving)).spec.task
+    except Problem:  # which the handler meets again, and answers in its dialect
+        task = None
+    response: Response = await handler_of(body, request.headers.get("user-agent", ""), task)(request)
+    return response
 
 
 router.post(

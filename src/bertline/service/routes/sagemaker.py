@@ -1,4 +1,4 @@
-"""What Amazon SageMaker asks of a container, answered as Hugging Face's inference toolkit does for text classification.
+"""What Amazon SageMaker asks of a container, answered as Hugging Face's inference toolkit does: with a pipeline.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html ·
 https://github.com/aws/sagemaker-huggingface-inference-toolkit. An endpoint has one model: the first that is served.
@@ -6,20 +6,19 @@ https://github.com/aws/sagemaker-huggingface-inference-toolkit. An endpoint has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
 from bertline.service.routes.fields import Tolerant
-from bertline.service.routes.hf.pipeline import PipelineParameters
+from bertline.service.routes.hf.pipeline import PARAMETERS, Parameters, TextParameters
+from bertline.service.routes.hf.router import HfEntity
 from bertline.service.routes.kserve import body_of, parsed, refusals, refused
 from bertline.service.routes.table_body import texts_of
-from bertline.service.routes.tei.answers import scores
 from bertline.serving.problems import Code, Problem
 from bertline.serving.texts import blank
 
@@ -38,7 +37,9 @@ class Invocation(Tolerant):
     inputs: Annotated[
         Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
     ]
-    parameters: PipelineParameters | None = None
+    parameters: Annotated[
+        Any, WithJsonSchema({"anyOf": [*(one.model_json_schema() for one in PARAMETERS.values()), {"type": "null"}]})
+    ] = Field(None, description="Of the pipeline for the model's task.")
 
 
 class ScoredLabel(BaseModel):
@@ -48,51 +49,55 @@ class ScoredLabel(BaseModel):
     score: float
 
 
+Labels = list[ScoredLabel] | list[list[ScoredLabel]]
+Entities = list[HfEntity] | list[list[HfEntity]]
+
+
 router = APIRouter(tags=["sagemaker"], route_class=dialect(refused))
 
 
 @router.post(
     "/invocations",
-    summary="Classify texts (SageMaker)",
-    response_model=list[ScoredLabel] | list[list[ScoredLabel]],
+    summary="Answer texts (SageMaker)",
+    response_model=Labels | Entities | list[dict[str, Any]],
     responses=refusals(*MODEL_ERRORS, Code.UNKNOWN_FIELD),
     openapi_extra=body_of({JSON: Invocation, LINES: None, CSV: None}),
 )
 async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
     """Labels with scores of one text or several: with ``top_k`` a list for each text, else one label for each.
 
-    The scores are the pipeline's: from the logits as they are, without the calibration of ``/v1/predict``. JSON lines
+    Of a model that finds entities, a list of entities for each text; ``aggregation_strategy`` is none without it.
+    Scores are the pipeline's: from the logits as they are, without the calibration of ``/v1/predict``. JSON lines
     (``{"inputs": "…"}``) get an answer per line; CSV has the texts as its only column, or in one named inputs.
     """
     version = serving.models.named(serving.models.names[0])
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON and kind not in FORMATS:
         raise Problem(Code.NOT_JSON, f"Send the body with the header Content-Type: {JSON}, {LINES} or {CSV}.")
-    inputs, parameters = await _read(request, FORMATS.get(kind), serving.settings.max_batch_texts)
+    form = PARAMETERS.get(version.spec.task, Parameters)
+    inputs, parameters = await _read(request, FORMATS.get(kind), serving.settings.max_batch_texts, form)
     texts = [inputs] if isinstance(inputs, str) else inputs
     by_line = kind == LINES
     answered = await serving.compute(
         version,
         texts,
-        "logits",
+        version.spec.output,
         deadline_s=deadline_s,
         policy=parameters.policy,
         max_tokens=parameters.max_tokens,
         field="inputs",
         blank="answer" if by_line else "refuse",
     )
-    rows = [_ranked(version.labels, row) for row in scores(answered, parameters.function_to_apply)]
     headers = answer_headers(answered)
-    if "top_k" in parameters.model_fields_set:
-        listed: list[Any] = [row[: parameters.top_k] for row in rows]
-    else:
-        listed = [row[0] for row in rows]
+    answers = parameters.answers(answered)
+    if isinstance(parameters, TextParameters) and "top_k" not in parameters.model_fields_set:
+        answers = [labels[0] for labels in answers]
     if by_line:
-        lines = zip(texts, answered.readings, listed, strict=True)
-        each = (to_json(refusal_of(text) if reading.unread else [one]) for text, reading, one in lines)
+        lines = zip(texts, answered.readings, answers, strict=True)
+        each = (to_json(refusal_of(text) if reading.unread else _listed(one)) for text, reading, one in lines)
         return Response(b"".join(one + b"\n" for one in each), media_type=LINES, headers=headers)
-    alone = isinstance(inputs, str) and isinstance(listed[0], list)  # the pipeline's own exception
-    return Response(to_json(listed[0] if alone else listed), media_type=JSON, headers=headers)
+    alone = isinstance(inputs, str) and isinstance(answers[0], list)  # the pipeline's own exception
+    return Response(to_json(answers[0] if alone else answers), media_type=JSON, headers=headers)
 
 
 def refusal_of(text: str) -> dict[str, str]:
@@ -100,19 +105,18 @@ def refusal_of(text: str) -> dict[str, str]:
     return {"error": blank(text, COLUMN).message}
 
 
-def _ranked(labels: Sequence[str], scores: Sequence[float]) -> list[dict[str, Any]]:
-    ranked = sorted(zip(labels, scores, strict=True), key=lambda one: -one[1])
-    return [{"label": label, "score": score} for label, score in ranked]
+def _listed(answer: Any) -> list[Any]:
+    return answer if isinstance(answer, list) else [answer]
 
 
 async def _read(
-    request: Request, format: Literal["csv", "jsonl"] | None, most: int
-) -> tuple[str | list[str], PipelineParameters]:
+    request: Request, format: Literal["csv", "jsonl"] | None, most: int, form: type[Parameters]
+) -> tuple[str | list[str], Parameters]:
     if format is not None:
         content_type = request.headers["content-type"]
-        return texts_of(await request.body(), content_type, format, COLUMN, most), PipelineParameters()
+        return texts_of(await request.body(), content_type, format, COLUMN, most), form()
     asked = parsed(Invocation, await request.json())
     inputs = asked.inputs
     if not isinstance(inputs, str) and not (isinstance(inputs, list) and all(isinstance(one, str) for one in inputs)):
         raise Problem(Code.WRONG_TYPE, "inputs must be a string or a list of strings.", "inputs")
-    return inputs, asked.parameters or PipelineParameters()
+    return inputs, form() if asked.parameters is None else parsed(form, asked.parameters, "parameters")

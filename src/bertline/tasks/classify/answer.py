@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from bertline.tasks.classify.spec import Spec
 from bertline.text import Reading
 
 Array = np.ndarray[Any, Any]
+DIGITS = 6  # of a probability in a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +35,36 @@ class Prediction:
     cut_tokens: int
     labels: tuple[str, ...] | None = None
 
-    def top(self, k: int) -> list[tuple[str, float]]:
-        """The ``k`` most probable labels with their probabilities, most probable first.
+    def top(self, k: int | None = None) -> list[tuple[str, float]]:
+        """The ``k`` most probable labels, or all, with their probabilities, most probable first.
 
         >>> Prediction("good", {"bad": 0.2, "good": 0.7, "so-so": 0.1}, read_tokens=5, cut_tokens=0).top(2)
         [('good', 0.7), ('bad', 0.2)]
         """
         return sorted(self.probabilities.items(), key=lambda one: -one[1])[:k]
 
-    def to_json(self) -> dict[str, object]:
-        """All fields by name; ``labels`` only where a text may have several."""
+    @property
+    def chosen(self) -> list[tuple[str, float]]:
+        """The labels that the text gets with their probabilities, most probable first; maybe none of several."""
+        return self.top(1) if self.labels is None else [one for one in self.top() if one[0] in self.labels]
+
+    def to_json(self, top_k: int | None = None) -> dict[str, object]:
+        """All fields by name, with ``top_k`` labels, most probable first; ``labels`` where a text may have several."""
         several = {} if self.labels is None else {"labels": list(self.labels)}
         return {
             "label": self.label,
             **several,
-            "probabilities": dict(self.probabilities),
+            "probabilities": [{"label": label, "probability": share} for label, share in self.top(top_k)],
             "read_tokens": self.read_tokens,
             "cut_tokens": self.cut_tokens,
         }
 
-    def columns(self) -> dict[str, object]:
-        """Columns of a table of predictions."""
-        several = {} if self.labels is None else {"predicted_labels": list(self.labels)}
-        return {"predicted_label": self.label, "probability": self.probabilities[self.label], **several}
+    def columns(self, top_k: int = 1) -> dict[str, object]:
+        """Columns of a table of predictions: ``top_k`` labels, and probabilities to six digits."""
+        ranks = [(label, round(share, DIGITS)) for label, share in self.top(top_k)]
+        names = [("predicted_label", "probability"), *((f"label_{k}", f"probability_{k}") for k in range(2, top_k + 1))]
+        columns: dict[str, object] = dict(zip(chain(*names), chain(*ranks), strict=False))
+        return columns if self.labels is None else {**columns, "predicted_labels": list(self.labels)}
 
 
 @dataclass(frozen=True, slots=True)

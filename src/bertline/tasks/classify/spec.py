@@ -61,6 +61,16 @@ class Spec(TaskSpec):
         return PROBLEM_TYPES[self.problem]
 
     @property
+    def ranked(self) -> bool:
+        """A number has no labels to rank."""
+        return self.problem != "number"
+
+    def with_problem_type(self, problem_type: object) -> Spec:
+        """Of several labels, where the checkpoint says so."""
+        several = self.problem == "single" and problem_type == PROBLEM_TYPES["several"]
+        return self.model_copy(update={"problem": "several"}) if several else self
+
+    @property
     def activation(self) -> Activation:
         """From logits to probabilities."""
         return {"single": "softmax", "several": "sigmoid", "number": "none"}[self.problem]  # type: ignore[return-value]

@@ -40,17 +40,29 @@ class ScoredEntity:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The entities of one text, in the order of the text."""
+    """The entities of one text, in the order of the text.
+
+    Attributes:
+        entities: none overlaps another.
+        read_tokens: [CLS] and [SEP] count.
+        cut_tokens: tokens that truncation left out.
+    """
 
     entities: tuple[ScoredEntity, ...]
+    read_tokens: int
+    cut_tokens: int
 
     def to_json(self) -> dict[str, object]:
         """All fields by name."""
-        return {"entities": [one.to_json() for one in self.entities]}
+        return {
+            "entities": [one.to_json() for one in self.entities],
+            "read_tokens": self.read_tokens,
+            "cut_tokens": self.cut_tokens,
+        }
 
     def columns(self) -> dict[str, object]:
         """Columns of a table of predictions."""
-        return self.to_json()
+        return {"predicted_entities": [one.to_json() for one in self.entities]}
 
 
 def answers(spec: Spec, rows: Sequence[Sequence[Array]], readings: Sequence[Reading]) -> list[Answer]:
@@ -64,7 +76,10 @@ def answers(spec: Spec, rows: Sequence[Sequence[Array]], readings: Sequence[Read
     pieces = [spec.pieces(reading) for reading in readings]
     logits = [one.tokens.rows(own)[one.units] for one, own in zip(pieces, rows, strict=True)]
     labels = _labels(spec, pieces, logits)
-    return [_answer(spec, *each) for each in zip(pieces, logits, labels, strict=True)]
+    return [
+        Answer(_entities(spec, one, own, some), reading.read, reading.cut)
+        for one, own, some, reading in zip(pieces, logits, labels, readings, strict=True)
+    ]
 
 
 def _labels(spec: Spec, pieces: Sequence[Pieces], logits: Sequence[Array]) -> list[Array]:
@@ -83,15 +98,15 @@ def _labels(spec: Spec, pieces: Sequence[Pieces], logits: Sequence[Array]) -> li
     return np.split(labels[words], np.cumsum(sizes)[:-1])
 
 
-def _answer(spec: Spec, pieces: Pieces, logits: Array, labels: Array) -> Answer:
+def _entities(spec: Spec, pieces: Pieces, logits: Array, labels: Array) -> tuple[ScoredEntity, ...]:
     spelling = spec.spelling
     spans = spelling.read(labels)
     if not spans:
-        return Answer(())
+        return ()
     probabilities = softmax(logits, spec.temperature)
     entities = []
     for first, after, kind in spans:
         start, end = pieces.characters(first, after)
         score = float(probabilities[first:after, spelling.type_of == kind].sum(axis=1).mean())
         entities.append(ScoredEntity(Entity(start, end, spec.types[kind]), pieces.text[start:end], min(1.0, score)))
-    return Answer(tuple(entities))
+    return tuple(entities)

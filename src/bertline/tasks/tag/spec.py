@@ -45,6 +45,11 @@ class Spec(TaskSpec):
         return "tags"
 
     @property
+    def offsets(self) -> bool:
+        """Entities are characters."""
+        return True
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The label of each output of the head."""
         return self.spelling.labels

@@ -45,7 +45,8 @@ def test_the_answer_of_a_text() -> None:
     reading = read(text)
     [answer] = answers(SPEC, [seeing(SPEC, text, reading)], [reading])
     found = answer.to_json()["entities"]
-    assert answer.columns() == answer.to_json()
+    assert answer.columns() == {"predicted_entities": found}
+    assert (answer.read_tokens, answer.cut_tokens) == (len(reading.piece.ids), 0)
     person, place = found
     assert (person["label"], person["text"], person["start"], person["end"]) == ("person", "Ada Lo\u0301velace", 5, 18)
     assert (place["label"], place["text"]) == ("place", "Paris")

@@ -18,14 +18,14 @@ from starlette.responses import JSONResponse
 
 from bertline.service.problems import ErrorBody
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect
-from bertline.service.routes.hf.pipeline import PipelineParameters
+from bertline.service.routes.hf.pipeline import TextParameters, TokenParameters
 from bertline.service.routes.json_body import JsonRoute
 from bertline.service.routes.kserve import status_of
 from bertline.service.routes.pairs import Pair, characters, input_of
 from bertline.service.routes.tei import router as tei
-from bertline.service.routes.tei.answers import OUTSIDE_ROUTES, answer, listed, scores
+from bertline.service.routes.tei.answers import OUTSIDE_ROUTES, answer
 from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH, VersionNow
-from bertline.service.routes.tei.schema import Lenient, TeiScore, must_be
+from bertline.service.routes.tei.schema import Lenient, Strings, TeiScore, must_be
 from bertline.serving.problems import Code, Problem
 from bertline.text import Input
 
@@ -48,7 +48,7 @@ class HfClassificationRequest(Lenient):
         description="A text, a pair of texts, or a list of either.",
         examples=["A quiet film that stays with you for days.", {"text": "It rains.", "text_pair": "It is wet."}],
     )
-    parameters: PipelineParameters | None = None
+    parameters: TextParameters | None = None
 
     def named_inputs(self) -> tuple[list[Input], list[str] | None]:
         """What is to be classified, and the name of each, where it is not its place in a list."""
@@ -56,6 +56,27 @@ class HfClassificationRequest(Lenient):
             return [input_of(self.inputs)], ["inputs"]
         several = [self.inputs] if isinstance(self.inputs, str) else self.inputs
         return [input_of(one) for one in several], None
+
+
+class HfTokenRequest(Lenient):
+    """Texts whose entities are wanted."""
+
+    inputs: Annotated[str | Strings, must_be("a text, or a list of texts")] = Field(
+        description="A text, or a list of texts.", examples=["Ada Lovelace lived in London."]
+    )
+    parameters: TokenParameters | None = None
+
+
+class HfEntity(BaseModel):
+    """An entity; or, without aggregation, a token with its label."""
+
+    entity_group: str | None = Field(None, description="The type. Absent without aggregation.")
+    entity: str | None = Field(None, description="The label. Absent with aggregation.")
+    score: float
+    index: int | None = Field(None, description="Number of the token, [CLS] being 0. Absent with aggregation.")
+    word: str = Field(description="As the tokenizer spells it.")
+    start: int = Field(description="Its first character, counted from 0 in the raw text, in code points.")
+    end: int = Field(description="The character after its last one.")
 
 
 def refuse(problem: Problem) -> Response:
@@ -120,7 +141,7 @@ async def classify(
 ) -> Response:
     """Labels with scores, the most probable first: a list for each text or pair, also for a single one."""
     began_s = perf_counter()
-    how = asked.parameters or PipelineParameters()
+    how = asked.parameters or TextParameters()
     inputs, names = asked.named_inputs()
     if any(isinstance(one, tuple) for one in inputs):
         how.check_pairs()
@@ -134,8 +155,28 @@ async def classify(
         field="inputs",
         names=names,
     )
-    found = [listed(version.labels, one)[: how.top_k] for one in scores(answered, how.function_to_apply)]
-    return answer(to_json(found), answered, characters(inputs), began_s)
+    return answer(to_json(how.answers(answered)), answered, characters(inputs), began_s)
+
+
+@router.post(
+    "/token-classification",
+    summary="Find entities",
+    response_model=list[HfEntity] | list[list[HfEntity]],
+    responses=ERRORS,
+    openapi_extra=NAMED,
+)
+async def tag(asked: HfTokenRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
+    """Entities with their characters: a list for one text, a list of lists for several.
+
+    They are those of the pipeline, whose strategy is simple unless another one is asked for. Long texts are read whole.
+    """
+    began_s = perf_counter()
+    how = asked.parameters or TokenParameters()
+    texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
+    answered = await serving.compute(version, texts, "tags", deadline_s=deadline_s, field="inputs")
+    each = how.answers(answered, default="simple")
+    body = each[0] if isinstance(asked.inputs, str) else each
+    return answer(to_json(body), answered, characters(texts), began_s)
 
 
 router.post(

@@ -1,7 +1,7 @@
 """The Open Inference Protocol v2 over HTTP, with Triton's extensions for binary tensors and classification.
 
-A model has one input, texts (BYTES), and four outputs: ``label`` and ``probabilities``, which come when none is named,
-``logits`` and ``embedding``. https://github.com/kserve/open-inference-protocol
+A model has one input, texts (BYTES), and the outputs of ``outputs_of``; those of ``UNNAMED`` come when none is named.
+https://github.com/kserve/open-inference-protocol
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, Request, Response
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic_core import to_json
 
 from bertline import __version__
 from bertline.service.routes import health
@@ -35,8 +36,11 @@ from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
 from bertline.serving.version import Version
 
-OUTPUTS = ("label", "probabilities", "logits", "embedding")
-UNNAMED = ("label", "probabilities")
+# By what a model has: datatype and shape, with -1 for any number and 0 for the number of labels.
+RANKED = {"label": ("BYTES", [-1]), "probabilities": ("FP32", [-1, 0])}
+LOGITS = {"logits": ("FP32", [-1, 0])}
+EVERY = {"embedding": ("FP32", [-1, -1]), "answer": ("BYTES", [-1])}
+UNNAMED = {True: [*RANKED], False: ["answer"]}  # by whether labels are ranked
 CLASSES = ("probabilities", "logits")  # outputs with a value per label
 PARAMETERS = ("timeout", "binary_data_output")
 OUTPUT_PARAMETERS = ("binary_data", "classification")
@@ -48,7 +52,7 @@ class AskedOutput(Tolerant):
 
     at: ClassVar[str] = "outputs[]."
 
-    name: str = Field(description=", ".join(OUTPUTS))
+    name: str = Field(description=f"{', '.join(RANKED | LOGITS | EVERY)}, as the model's metadata lists them.")
     parameters: dict[str, Any] | None = Field(
         None,
         description="binary_data: send it after the JSON. classification: of probabilities or logits, so many of the "
@@ -74,7 +78,9 @@ class InferRequest(Tolerant):
         "after the JSON unless their binary_data says otherwise.",
     )
     inputs: Annotated[list[InputTensor], FailFast()] = Field(description="One.")
-    outputs: list[AskedOutput] | None = Field(None, fail_fast=True, description=f"Without it: {' and '.join(UNNAMED)}.")
+    outputs: list[AskedOutput] | None = Field(
+        None, fail_fast=True, description=f"Without it: {' and '.join(RANKED)}, or answer."
+    )
 
 
 class ServerMetadata(BaseModel):
@@ -219,7 +225,7 @@ async def version_ready(name: str, version: str, serving: ServingNow) -> ModelRe
 
 @router.post(converted("/models/{name}/infer"), summary="Ask a model (OIP)", **INFER)
 async def infer(name: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
-    """Labels, calibrated probabilities, logits or embeddings of texts.
+    """Labels, calibrated probabilities, logits or embeddings of texts, or the model's answer as JSON.
 
     With the header Inference-Header-Content-Length, the JSON has that length and binary tensors follow.
     """
@@ -247,18 +253,21 @@ def _ready(version: Version) -> ModelReady:
     return ModelReady(name=version.name, ready=True)
 
 
+def outputs_of(version: Version) -> dict[str, tuple[str, list[int]]]:
+    """The outputs of a model, by name, with datatype and shape; ``answer`` has that of ``/v1/predict`` as JSON."""
+    spec = version.spec
+    outputs = (RANKED if spec.ranked else {}) | (LOGITS if spec.output == "logits" else {}) | EVERY
+    return {name: (kind, [one or len(spec.labels) for one in shape]) for name, (kind, shape) in outputs.items()}
+
+
 def _described(version: Version) -> ModelMetadata:
-    labels = len(version.labels)
     return ModelMetadata(
         name=version.name,
         versions=[version.version],
         platform="pytorch_torch" if version.engine == "torch" else "onnx_onnxv1",
         inputs=[TensorMetadata(name="text", datatype="BYTES", shape=[-1])],
         outputs=[
-            TensorMetadata(name="label", datatype="BYTES", shape=[-1]),
-            TensorMetadata(name="probabilities", datatype="FP32", shape=[-1, labels]),
-            TensorMetadata(name="logits", datatype="FP32", shape=[-1, labels]),
-            TensorMetadata(name="embedding", datatype="FP32", shape=[-1, -1]),
+            TensorMetadata(name=name, datatype=kind, shape=shape) for name, (kind, shape) in outputs_of(version).items()
         ],
     )
 
@@ -268,36 +277,37 @@ async def _infer(version: Version, request: Request, serving: Serving, deadline_
     asked = parsed(InferRequest, json_value(text))
     parameters = asked.parameters or {}
     note_unknown(parameters, PARAMETERS)
-    outputs = _outputs(asked, len(version.labels))
+    outputs = _outputs(asked, version)
     texts = texts_of(asked.inputs, rest, serving.settings.max_batch_texts)
     deadline_s = _earlier(deadline_s, parameters.get("timeout"))
     answers: dict[str, Answered] = {}
-    for name in dict.fromkeys(_computed(one) for one in outputs):
+    for name in dict.fromkeys(_computed(one, version) for one in outputs):
         answers[name] = await serving.compute(version, texts, name, deadline_s=deadline_s, field="inputs[0].data")
     binary = parameters.get("binary_data_output") is True
     head: dict[str, Any] = {"model_name": version.name, "model_version": version.version}
     if asked.id is not None:
         head["id"] = asked.id
-    body, length = written(head, [_tensor(one, answers, binary) for one in outputs])
+    body, length = written(head, [_tensor(one, answers[_computed(one, version)], binary) for one in outputs])
     headers = answer_headers(next(iter(answers.values())))
     if length is None:
         return Response(body, media_type="application/json", headers=headers)
     return Response(body, media_type=BINARY, headers={**headers, LENGTH_HEADER: str(length)})
 
 
-def _computed(output: AskedOutput) -> str:
+def _computed(output: AskedOutput, version: Version) -> str:
     """The network's output that it is made of."""
-    return "embedding" if output.name == "embedding" else "logits"
+    return "embedding" if output.name == "embedding" else version.spec.output
 
 
-def _outputs(asked: InferRequest, labels: int) -> list[AskedOutput]:
+def _outputs(asked: InferRequest, version: Version) -> list[AskedOutput]:
     """What the answer shall have; each output once, or an answer could be made larger than anybody can send."""
-    outputs = asked.outputs or [AskedOutput(name=name) for name in UNNAMED]
+    known, classes = outputs_of(version), [one for one in CLASSES if one in outputs_of(version)]
+    outputs = asked.outputs or [AskedOutput(name=name) for name in UNNAMED[version.spec.ranked]]
     for place, one in enumerate(outputs):
         field = f"outputs[{place}]"
-        if one.name not in OUTPUTS or one.name in (before.name for before in outputs[:place]):
+        if one.name not in known or one.name in (before.name for before in outputs[:place]):
             raise Problem(
-                Code.UNSUPPORTED, f"{field}.name must be one of {', '.join(OUTPUTS)}, each once.", f"{field}.name"
+                Code.UNSUPPORTED, f"{field}.name must be one of {', '.join(known)}, each once.", f"{field}.name"
             )
         note_unknown(one.parameters, OUTPUT_PARAMETERS, "outputs[].")
         count = (one.parameters or {}).get("classification")
@@ -306,11 +316,12 @@ def _outputs(asked: InferRequest, labels: int) -> list[AskedOutput]:
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             raise Problem(
                 Code.OUT_OF_RANGE,
-                f"{field}.parameters.classification must be a number of labels from 1 to {labels}.",
+                f"{field}.parameters.classification must be a number of labels from 1 to {len(version.labels)}.",
                 field,
             )
-        if one.name not in CLASSES:
-            raise Problem(Code.UNSUPPORTED, f"{field} has no classes: ask for those of {' or '.join(CLASSES)}.", field)
+        if one.name not in classes:
+            remedy = f"ask for those of {' or '.join(classes)}" if classes else "leave classification out"
+            raise Problem(Code.UNSUPPORTED, f"{field} has no classes: {remedy}.", field)
     return outputs
 
 
@@ -328,19 +339,25 @@ def _earlier(deadline_s: float, timeout_us: Any) -> float:
     return min(deadline_s, own_s)
 
 
-def _tensor(output: AskedOutput, answers: dict[str, Answered], binary: bool) -> OutputTensor:
+def _tensor(output: AskedOutput, answered: Answered, binary: bool) -> OutputTensor:
     parameters = output.parameters or {}
     binary = parameters.get("binary_data", binary) is True
-    if output.name == "embedding":
-        return OutputTensor(output.name, np.stack(answers["embedding"].rows).astype(np.float32), binary)
-    answered = answers["logits"]
-    labels = np.array(answered.version.labels, dtype=np.object_)
-    values = np.stack(answered.rows) if output.name == "logits" else np.array(answered.probabilities())
-    if output.name == "label":
-        return OutputTensor(output.name, labels[values.argmax(axis=1)], binary)
+    values = _values(output.name, answered)
     count = parameters.get("classification")
-    found = values.astype(np.float32) if count is None else _highest(values, labels, count)
-    return OutputTensor(output.name, found, binary)
+    if count is not None:
+        values = _highest(values, np.array(answered.version.labels, dtype=np.object_), count)
+    return OutputTensor(output.name, values, binary)
+
+
+def _values(name: str, answered: Answered) -> np.ndarray[Any, Any]:
+    match name:
+        case "embedding" | "logits":
+            return np.stack(answered.rows).astype(np.float32)
+        case "probabilities":
+            return answered.shares().astype(np.float32)
+        case "label":
+            return np.array([one.label for one in answered.answers], dtype=np.object_)
+    return np.array([to_json(one.to_json()).decode() for one in answered.answers], dtype=np.object_)
 
 
 def _highest(

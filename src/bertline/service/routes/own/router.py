@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
+from pydantic_core import to_json
 
 from bertline.service.routes.context import (
     MODEL_ERRORS,
@@ -41,33 +42,31 @@ ERRORS = (*MODEL_ERRORS, Code.UNKNOWN_FIELD, Code.CONFLICTING_FIELDS)
 
 @router.post(
     "/v1/predict",
-    summary="Classify texts",
+    summary="Answer texts",
     tags=["predict"],
     response_model=PredictResponse,
     responses=error_answers(*ERRORS),
     dependencies=[AsJson],
 )
 async def predict(asked: PredictRequest, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
-    """Labels with calibrated probabilities, for one text or several.
+    """The model's answers to one text or several: labels with calibrated probabilities, a number, or entities.
 
     The header Server-Timing of the answer says how long the texts were tokenised, waited and were computed.
     """
     field, inputs = asked.named_inputs()
     version = serving.models.named(asked.model)
+    top = asked.top(version)
     answered = await serving.compute(
         version,
         inputs,
-        "logits",
+        version.spec.output,
         deadline_s=deadline_s,
         policy=asked.truncation,
         field=field,
         sides=("", "_pair") if field == "text" else SIDES,
     )
-    body = PredictResponse(
-        model=ModelReference(name=version.name, version=version.version),
-        predictions=predictions_of(answered, asked.top_k),
-    )
-    return json_answer(body.model_dump_json(exclude_none=True), answered)
+    model = {"name": version.name, "version": version.version}
+    return json_answer(to_json({"model": model, "predictions": predictions_of(answered, top)}), answered)
 
 
 @router.post(
@@ -105,7 +104,8 @@ def described(version: Version) -> ModelDescription:
         name=version.name,
         version=version.version,
         labels=list(version.labels),
-        multi_label=version.activation == "sigmoid",
+        task=version.spec.model_dump(mode="json"),
+        multi_label=version.spec.activation == "sigmoid",
         max_tokens=version.max_tokens,
         truncation=version.truncation,
         engine=version.engine,

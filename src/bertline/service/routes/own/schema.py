@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from bertline.service.routes.pairs import Pair, input_of
 from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
+from bertline.serving.version import Version
 from bertline.text import Input, Policy
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -68,17 +69,19 @@ def _is_pair(value: Any) -> bool:
 
 
 class PredictRequest(Texts):
-    """Texts or pairs to classify."""
+    """Texts or pairs to answer."""
 
     text_pair: str | None = Field(None, description="A second text, which is read together with text.")
     texts: Annotated[list[str | Pair], BeforeValidator(_each_is_one)] | None = Field(  # type: ignore[assignment]
         None, description="Several texts or pairs, answered in their order."
     )
-    top_k: int | None = Field(None, ge=1, description="How many labels to list per text; all without it.")
+    top_k: int | None = Field(
+        None, ge=1, description="How many labels to list per text, of a model that ranks them; all without it."
+    )
     truncation: Policy | None = Field(
         None,
-        description="What to read of a text that is too long: its head and tail, one of them, all of it in windows "
-        "whose answers are averaged, or nothing, which is an error; without it, the model's own choice.",
+        description="What to read of a text that is too long: its head and tail, one of them, all of it in windows, "
+        "or nothing, which is an error; without it, the model's own choice.",
     )
 
     def named_inputs(self) -> tuple[str, list[Input]]:
@@ -97,6 +100,18 @@ class PredictRequest(Texts):
         if self.text_pair is not None:
             return field, [(texts[0], self.text_pair)]
         return field, [input_of(one) for one in texts]
+
+    def top(self, version: Version) -> dict[str, int]:
+        """``top_k``, if it was given, as the model's answers take it.
+
+        Raises:
+            Problem: they rank no labels.
+        """
+        if self.top_k is None:
+            return {}
+        if not version.spec.ranked:
+            raise Problem(Code.UNSUPPORTED, f"{version.name} does not rank labels: leave top_k out.", "top_k")
+        return {"top_k": self.top_k}
 
 
 class TokenizeRequest(Texts):
@@ -125,43 +140,68 @@ class LabelProbability(BaseModel):
     probability: Probability = Field(description="Calibrated: of answers given at 0.8, about 80 % are right.")
 
 
-class TextPrediction(BaseModel):
-    """The answer for one text."""
+class TextAnswer(BaseModel):
+    """What every answer has."""
+
+    read_tokens: int = Field(description="Tokens that the model read, [CLS] and [SEP] included.")
+    cut_tokens: int = Field(description="Tokens left out because the text was too long; 0 if none.")
+    windows: int | None = Field(None, description="Windows in which a long text was read. Absent where there is one.")
+
+
+class TextLabels(TextAnswer):
+    """The labels of one text."""
 
     label: str = Field(description="The most probable label.")
     labels: list[str] | None = Field(
-        None, description="Where a text may have several: those of probability 0.5 or more. Absent otherwise."
+        None, description="Where a text may have several: those whose probability reaches their threshold."
     )
     probabilities: list[LabelProbability] = Field(description="Most probable first; top_k of them if given.")
-    read_tokens: int = Field(description="Tokens that the model read, [CLS] and [SEP] included.")
-    cut_tokens: int = Field(description="Tokens left out because the text was too long; 0 if none.")
-    windows: int | None = Field(None, description="Windows whose answers were averaged. Absent where there is one.")
 
 
-def predictions_of(answered: Answered, top_k: int | None = None) -> list[TextPrediction]:
-    """The wire form of an answer, text by text."""
-    labels, several = answered.version.labels, answered.version.activation == "sigmoid"
-    found: list[TextPrediction] = []
-    for shares, reading in zip(answered.probabilities(), answered.readings, strict=True):
-        listed = sorted(zip(labels, shares, strict=True), key=lambda one: -one[1])
-        found.append(
-            TextPrediction(
-                label=listed[0][0],
-                labels=[label for label, share in listed if share >= 0.5] if several else None,
-                probabilities=[LabelProbability(label=label, probability=share) for label, share in listed[:top_k]],
-                read_tokens=reading.read,
-                cut_tokens=reading.cut,
-                windows=len(reading.pieces) if len(reading.pieces) > 1 else None,
-            )
-        )
-    return found
+class TextNumber(TextAnswer):
+    """The number of one text."""
+
+    number: float
+
+
+class TextEntity(BaseModel):
+    """An entity."""
+
+    start: int = Field(description="Its first character, counted from 0 in the raw text, in code points.")
+    end: int = Field(description="The character after its last one.")
+    label: str = Field(description="Its type.")
+    text: str = Field(description="Its characters.")
+    score: Probability = Field(description="Mean over its words of the probability of this type.")
+
+
+class TextEntities(TextAnswer):
+    """The entities of one text, in their order."""
+
+    entities: list[TextEntity]
+
+
+Prediction = TextLabels | TextNumber | TextEntities
+
+
+def predictions_of(answered: Answered, top: Mapping[str, int]) -> list[dict[str, object]]:
+    """The wire form of the answers, text by text.
+
+    Args:
+        answered: with the output that the model's answers are made from.
+        top: of ``PredictRequest.top``.
+    """
+    predictions: list[dict[str, object]] = []
+    for answer, reading in zip(answered.answers, answered.readings, strict=True):
+        windows = {"windows": len(reading.pieces)} if len(reading.pieces) > 1 else {}
+        predictions.append(answer.to_json(**top) | windows)
+    return predictions
 
 
 class PredictResponse(BaseModel):
     """The answers, in the order of the texts."""
 
     model: ModelReference
-    predictions: list[TextPrediction]
+    predictions: list[Prediction] | list[dict[str, Any]] = Field(description="As the task of the model has them.")
 
 
 class Token(BaseModel):
@@ -201,6 +241,7 @@ class ModelDescription(BaseModel):
 
     name: str
     version: str
+    task: Mapping[str, Any] = Field(description="What it does, as its bundle says.")
     labels: list[str]
     multi_label: bool = Field(description="A text may have several of the labels.")
     max_tokens: int = Field(description="Most tokens it reads of a text, [CLS] and [SEP] included.")

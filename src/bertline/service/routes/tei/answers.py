@@ -44,6 +44,7 @@ KINDS: Mapping[Code, ErrorType] = {
     Code.QUOTA_EXCEEDED: "Overloaded",
     Code.DEADLINE: "Overloaded",
     Code.COMPUTE_FAILED: "Backend",
+    Code.OTHER_TASK: "Backend",
     Code.NO_MEMORY: "Backend",
     Code.WORKER_LOST: "Backend",
     Code.INTERNAL: "Backend",

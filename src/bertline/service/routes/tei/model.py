@@ -19,7 +19,7 @@ from bertline.service.routes.tei.inputs import (
     no_prompts,
     not_empty,
 )
-from bertline.service.routes.tei.schema import TeiClassifier, TeiDecodeRequest, TeiInfo, TeiToken, TeiTokenizeRequest
+from bertline.service.routes.tei.schema import TeiDecodeRequest, TeiInfo, TeiToken, TeiTokenizeRequest
 from bertline.serving.problems import Code, Problem
 from bertline.serving.texts import check_texts
 from bertline.serving.version import Version
@@ -73,14 +73,12 @@ async def decode(asked: TeiDecodeRequest, version: VersionNow, settings: Setting
 async def info(version: VersionNow, settings: SettingsNow) -> TeiInfo:
     """The model, and the limits of a request."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    labels = {str(number): label for number, label in enumerate(version.labels)}
-    classifier = TeiClassifier(id2label=labels, label2id={label: int(number) for number, label in labels.items()})
     return TeiInfo(
         model_id=version.name,
         model_sha=version.version,
         model_dtype=version.engine,
         served_model_name=version.name,
-        model_type={"classifier": classifier},
+        model_type=_kind(version),
         max_concurrent_requests=files if files != resource.RLIM_INFINITY else 2**31 - 1,
         max_input_length=version.max_tokens,
         max_batch_tokens=version.started.batch_tokens if version.started else 0,
@@ -88,6 +86,14 @@ async def info(version: VersionNow, settings: SettingsNow) -> TeiInfo:
         tokenization_workers=1,  # Serving's executor
         version=__version__,
     )
+
+
+def _kind(version: Version) -> dict[str, Any]:
+    """TEI has classifiers, and models that only embed."""
+    if version.spec.output != "logits":
+        return {"embedding": {"pooling": "mean"}}
+    labels = {str(number): label for number, label in enumerate(version.labels)}
+    return {"classifier": {"id2label": labels, "label2id": {label: int(number) for number, label in labels.items()}}}
 
 
 router.get("/info", summary="What answers here", responses=tei_errors(Code.NOT_READY))(info)

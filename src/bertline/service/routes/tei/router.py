@@ -112,7 +112,8 @@ async def embed_all(
     batch = as_batch(asked.inputs)
     texts = await texts_of(batch, version, settings)
     check_texts(texts, settings, "inputs")
-    readings = await version.reader.read(texts, Truncation(version.max_tokens, asked.policy or version.truncation))
+    policy = asked.policy or ("head" if version.truncation == "window" else version.truncation)
+    readings = await version.reader.read(texts, Truncation(version.max_tokens, policy))
     if (tokens := sum(one.read for one in readings)) > MOST_STATES:
         raise Problem(
             Code.TOO_MANY_TOKENS,
@@ -120,9 +121,7 @@ async def embed_all(
             "send them in several requests.",
             "inputs",
         )
-    answered = await serving.compute(
-        version, texts, "states", deadline_s=deadline_s, policy=asked.policy, field="inputs"
-    )
+    answered = await serving.compute(version, texts, "states", deadline_s=deadline_s, policy=policy, field="inputs")
     return answer(await vectors_json(answered.rows), answered, sum(map(len, batch)), began_s)
 
 
@@ -151,7 +150,7 @@ async def similarity(
 
 
 async def _other_kind() -> Response:
-    raise TeiProblem("Backend", Code.UNSUPPORTED, "The model is a classifier: ask /predict, /embed or /similarity.")
+    raise TeiProblem("Backend", Code.UNSUPPORTED, "No model here does that: ask /predict, /embed or /similarity.")
 
 
 for path, wanted in (("/rerank", "Rank texts"), ("/embed_sparse", "Embed texts sparsely")):
@@ -161,6 +160,6 @@ for path, wanted in (("/rerank", "Rank texts"), ("/embed_sparse", "Embed texts s
         status_code=424,
         responses={
             **tei_errors(*UNREAD),
-            424: {"model": TeiError, "description": "Backend: always, the models are classifiers."},
+            424: {"model": TeiError, "description": "Backend: always, no model here does that."},
         },
     )(_other_kind)

@@ -187,6 +187,12 @@ class TeiClassifier(BaseModel):
     label2id: dict[str, int]
 
 
+class TeiEmbedding(BaseModel):
+    """How token states become an embedding."""
+
+    pooling: str
+
+
 class TeiInfo(BaseModel):
     """The model, and the limits of a request."""
 
@@ -194,7 +200,7 @@ class TeiInfo(BaseModel):
     model_sha: str | None = Field(description="The version: the same for the same bytes in every file of the bundle.")
     model_dtype: str = Field(description="The engine that computes it.")
     served_model_name: str
-    model_type: dict[Literal["classifier"], TeiClassifier]
+    model_type: dict[Literal["classifier", "embedding"], TeiClassifier | TeiEmbedding]
     max_concurrent_requests: int = Field(description="Connections that the system lets the process hold.")
     max_input_length: int
     max_batch_tokens: int

@@ -1,0 +1,132 @@
+"""One text and its answer as lines: JSON, columns between tabs, or for a person at a terminal."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+
+from bertline.errors import UsageError
+from bertline.inference import Prediction, TextClassifier
+from bertline.tasks.contract import Answer
+from bertline.tasks.tag.answer import Answer as Entities
+
+WIDEST_LABEL = 32  # cells of a terminal
+NARROWEST_TEXT = 20
+DIGITS = 6  # of a probability
+SHARES = ("probability", "score")
+
+Layout = Callable[[str, Any], str]
+Top = Mapping[str, int]  # the argument ``top_k`` of an answer's methods, where it was given
+DEFAULT: Top = MappingProxyType({})
+
+
+def top_of(predictor: TextClassifier, top_k: int | None) -> Top:
+    """What ``top_k`` says to the answers' methods.
+
+    Raises:
+        UsageError: it was given and the answers rank no labels.
+    """
+    if top_k is None:
+        return {}
+    if not predictor.spec.ranked:
+        raise UsageError(f"--top-k is for models that rank labels, and {predictor.name} does not: leave it out")
+    return {"top_k": min(top_k, len(predictor.labels))}
+
+
+def layout_of(predictor: TextClassifier, top_k: int | None, *, as_json: bool, echo: bool) -> Layout:
+    """How a text and its answer are written.
+
+    Args:
+        predictor: answers.
+        top_k: labels per text; None is 1, or all in JSON.
+        as_json: JSON lines.
+        echo: on a terminal, with the text.
+
+    Raises:
+        UsageError: as ``top_of``.
+    """
+    top = top_of(predictor, top_k)
+    if as_json:
+        return partial(json_line, top=top)
+    if not sys.stdout.isatty():
+        return partial(tab_line, top=top)
+    screen: Layout = SCREENS.get(predictor.spec.task, screen_line)
+    if predictor.spec.ranked:
+        screen = partial(rank_lines, top=top, label_width=min(WIDEST_LABEL, max(map(cell_len, predictor.labels))))
+    return partial(fitted, screen, shutil.get_terminal_size().columns if echo else 0)
+
+
+def json_line(text: str, answer: Answer, top: Top = DEFAULT) -> str:
+    """One object: the text, and the answer as the service gives it."""
+    return json.dumps({"text": text, **_rounded(answer.to_json(**top))}, ensure_ascii=False)
+
+
+def tab_line(text: str, answer: Answer, top: Top = DEFAULT) -> str:
+    """The columns of the answer, as in a table, then the text, with tabs between them."""
+    return "\t".join([*map(_written, answer.columns(**top).values()), _plain(text)])
+
+
+def fitted(screen: Layout, line_width: int, text: str, answer: Answer) -> str:
+    """The lines for a terminal, with what was cut; and as much of the text as fits behind the first."""
+    first, *more = screen(text, answer).split("\n")
+    if answer.cut_tokens:
+        first += f"  ({answer.cut_tokens:,} tokens cut)"
+    if line_width:
+        first += f"  {_shortened(_plain(text), max(line_width - cell_len(first) - 2, NARROWEST_TEXT))}"
+    return "\n".join([first, *more])
+
+
+def screen_line(text: str, answer: Answer) -> str:
+    """The columns of an answer."""
+    return "  ".join(map(_written, answer.columns().values()))
+
+
+def rank_lines(text: str, answer: Prediction, top: Top, label_width: int) -> str:
+    """A line for each label: as many as were asked for, or those that the text gets."""
+    ranks = answer.top(top["top_k"]) if top else answer.chosen
+    return "\n".join(_share(label, share, label_width) for label, share in ranks) or "no label"
+
+
+def entity_lines(text: str, answer: Entities) -> str:
+    """How many there are, and each with its score and characters."""
+    width = min(WIDEST_LABEL, max((cell_len(one.entity.label) for one in answer.entities), default=0))
+    entities = (f"  {_share(one.entity.label, one.score, width)}  {_plain(one.text)}" for one in answer.entities)
+    number = len(answer.entities)
+    return "\n".join([f"{number or 'no'} {'entity' if number == 1 else 'entities'}", *entities])
+
+
+SCREENS: Mapping[str, Layout] = {"tag": entity_lines}  # by task; others have ``screen_line``
+
+
+def _rounded(value: Any) -> Any:
+    """Probabilities and scores to six digits, wherever they are; other numbers keep all of theirs."""
+    if isinstance(value, Mapping):
+        return {key: round(one, DIGITS) if key in SHARES else _rounded(one) for key, one in value.items()}
+    return [*map(_rounded, value)] if isinstance(value, list) else value
+
+
+def _share(label: str, share: float, width: int) -> str:
+    return f"{set_cell_size(_plain(label), width)}  {100 * share:5.1f} %"
+
+
+def _written(value: object) -> str:
+    """A value of a column; probabilities have been rounded, and any other number keeps all its digits."""
+    if isinstance(value, float):
+        return f"{value:.{DIGITS}f}" if round(value, DIGITS) == value else repr(value)
+    return _plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _shortened(text: str, cells: int) -> str:
+    return text if cell_len(text) <= cells else set_cell_size(text, cells - 1).rstrip() + "…"
+
+
+def _plain(text: str) -> str:
+    """On one line, without tabs and without anything that could command a terminal."""
+    return "".join(one if one.isprintable() else " " for one in text)

@@ -1,0 +1,305 @@
+"""Models of every task behind one real server: answers of ``transformers``' pipelines, through real clients."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import huggingface_hub.constants
+import numpy as np
+import pytest
+import transformers
+import tritonclient.http as triton
+from huggingface_hub import InferenceClient
+from huggingface_hub.errors import HfHubHTTPError
+
+from bertline.inference import load_predictor
+from bertline.tasks.classify.spec import Spec as Classification
+from bertline.tasks.contract import TaskSpec
+from bertline.tasks.tag.spec import Spec as Tagging
+from bertline.testing.tiny import random_texts, write_tiny_bundle
+from tests.service.spawn import spawned
+
+pytestmark = [pytest.mark.peer, pytest.mark.slow]
+
+TOLERANCE = 1e-5
+STRATEGIES = ("none", "simple", "first", "average", "max")
+SPECS: dict[str, TaskSpec] = {
+    "tagger": Tagging(types=("person", "place"), temperature=1.5),
+    "topics": Classification(problem="several", labels=("sport", "money", "art"), thresholds=(0.5, 0.2, 0.9)),
+    "stars": Classification(problem="number", labels=("stars",)),
+}
+PIPELINES = {"tagger": "token-classification", "topics": "text-classification", "stars": "text-classification"}
+HOSTILE = [
+    "Ünïcödé 東京 🙂 a film",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 is it ?",
+    "Cafe\u0301 in Sa\u0303o\r\nPaulo\u200e , it is !",
+    "\r\n\r\n\ta film\r\n",
+    "!",
+]
+TEXTS = ["a film", *HOSTILE, *random_texts(6)]
+LONG = " ".join(random_texts(8))
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("bundles")
+    for name, spec in SPECS.items():
+        how: dict[str, Any] = {"pooling": "none", "truncation": "window"} if spec.task == "tag" else {}
+        write_tiny_bundle(folder / name, engine=True, task=spec, **how)
+    return {name: folder / name for name in SPECS}
+
+
+@pytest.fixture(scope="module")
+def url(bundles: dict[str, Path]) -> Iterator[str]:
+    with spawned(*(f"{name}={path}" for name, path in bundles.items())) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def peers(bundles: dict[str, Path]) -> dict[str, Any]:
+    return {
+        name: transformers.pipeline(PIPELINES[name], model=str(path), device="cpu") for name, path in bundles.items()
+    }
+
+
+@pytest.fixture(autouse=True)
+def online(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client may ask this machine, and has no token of somebody's."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", "/nonexistent")
+
+
+def post(url: str, path: str, body: Any, status: int = 200) -> Any:
+    answer = httpx.post(f"{url}{path}", json=body, timeout=60)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def same_entries(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    """All but the scores exactly."""
+    scores = [one["score"] for one in found], [float(one["score"]) for one in expected]
+    assert scores[0] == pytest.approx(scores[1], abs=TOLERANCE)
+    assert [{**one, "score": 0} for one in found] == [{**one, "score": 0} for one in expected]
+
+
+@pytest.mark.parametrize("path", ["/", "/models/tagger", "/models/tagger/pipeline/token-classification"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_entities_are_the_pipelines(url: str, peers: dict[str, Any], path: str, strategy: str) -> None:
+    parameters = {"aggregation_strategy": strategy}
+    expected = [peers["tagger"](text, **parameters) for text in TEXTS]
+    together = post(url, path, {"inputs": TEXTS, "parameters": parameters})
+    for text, one, other in zip(TEXTS, together, expected, strict=True):
+        same_entries(one, other)
+        same_entries(post(url, path, {"inputs": text, "parameters": parameters}), other)
+    assert sum(map(len, expected)) > 20
+
+
+@pytest.mark.parametrize("path", ["", "/models/tagger", "/models/tagger/pipeline/token-classification"])
+@pytest.mark.parametrize("strategy", [None, *STRATEGIES])
+def test_the_client_gets_entities(url: str, peers: dict[str, Any], path: str, strategy: Any) -> None:
+    client = InferenceClient(base_url=f"{url}{path}")
+    for text in TEXTS:
+        found = client.token_classification(text, aggregation_strategy=strategy)
+        expected = peers["tagger"](text, aggregation_strategy=strategy or "simple")
+        kind = "entity" if strategy == "none" else "entity_group"
+        assert [(one[kind], one.word, one.start, one.end) for one in found] == [
+            (one[kind], one["word"], one["start"], one["end"]) for one in expected
+        ]
+        assert [one.score for one in found] == pytest.approx([float(one["score"]) for one in expected], abs=TOLERANCE)
+
+
+def test_types_that_are_ignored_are_left_out(url: str, peers: dict[str, Any]) -> None:
+    client = InferenceClient(base_url=url)
+    found = client.token_classification(TEXTS[-1], aggregation_strategy="first", ignore_labels=["O", "person"])
+    peer = transformers.pipeline(
+        "token-classification", model=peers["tagger"].model, tokenizer=peers["tagger"].tokenizer, device="cpu",
+        ignore_labels=["O", "person"],
+    )  # fmt: skip
+    expected = peer(TEXTS[-1], aggregation_strategy="first")
+    assert {one.entity_group for one in found} == {"place"}
+    assert [(one.start, one.end) for one in found] == [(one["start"], one["end"]) for one in expected]
+
+
+def test_own_entities_are_exactly_the_predictors(url: str, bundles: dict[str, Path]) -> None:
+    texts = [*TEXTS, LONG]
+    expected = load_predictor(bundles["tagger"]).predict(texts)
+    found = post(url, "/v1/predict", {"texts": texts, "model": "tagger"})["predictions"]
+    for text, one, other in zip(texts, found, expected, strict=True):
+        spans = [(entity["start"], entity["end"], entity["label"]) for entity in one["entities"]]
+        assert spans == [(each.entity.start, each.entity.end, each.entity.label) for each in other.entities]
+        assert all(text[entity["start"] : entity["end"]] == entity["text"] for entity in one["entities"])
+        assert (one["read_tokens"], one["cut_tokens"]) == (other.read_tokens, 0)
+    assert found[-1]["windows"] > 2
+    assert "windows" not in found[0]
+    assert max(entity["end"] for entity in found[-1]["entities"]) > 0.9 * len(LONG)
+
+
+def test_a_long_text_among_others_has_the_entities_that_it_has_alone(url: str) -> None:
+    [alone] = post(url, "/v1/predict", {"text": LONG, "model": "tagger"})["predictions"]
+    among = post(url, "/v1/predict", {"texts": ["a film", LONG, *TEXTS], "model": "tagger"})["predictions"][1]
+    for one, other in zip(alone["entities"], among["entities"], strict=True):
+        assert one == {**other, "score": pytest.approx(other["score"], abs=TOLERANCE)}
+
+
+def test_entities_in_the_other_dialects(url: str) -> None:
+    own = post(url, "/v1/predict", {"texts": TEXTS, "model": "tagger"})["predictions"]
+    v1 = post(url, "/v1/models/tagger:predict", {"instances": TEXTS})["predictions"]
+    assert v1 == [one["entities"] for one in own]
+    with triton.InferenceServerClient(url.removeprefix("http://")) as client:
+        [listed] = [one for one in client.get_model_metadata("tagger")["outputs"] if one["name"] == "answer"]
+        assert listed == {"name": "answer", "datatype": "BYTES", "shape": [-1]}
+        tensor = triton.InferInput("text", [len(TEXTS)], "BYTES")
+        tensor.set_data_from_numpy(np.array([text.encode() for text in TEXTS], dtype=np.object_))
+        result = client.infer("tagger", [tensor])
+        assert [json.loads(one) for one in result.as_numpy("answer")] == own
+
+
+def test_sagemaker_answers_as_its_toolkits_pipeline(url: str, peers: dict[str, Any]) -> None:
+    for strategy in (None, "max"):
+        parameters = {} if strategy is None else {"aggregation_strategy": strategy}
+        body = {"inputs": TEXTS, "parameters": parameters}
+        for one, text in zip(post(url, "/invocations", body), TEXTS, strict=True):
+            same_entries(one, peers["tagger"](text, **parameters))
+    same_entries(post(url, "/invocations", {"inputs": TEXTS[-1]}), peers["tagger"](TEXTS[-1]))
+    lines = "".join(json.dumps({"inputs": text}) + "\n" for text in TEXTS)
+    answer = httpx.post(f"{url}/invocations", content=lines, headers={"content-type": "application/jsonlines"})
+    for line, text in zip(answer.text.splitlines(), TEXTS, strict=True):
+        same_entries(json.loads(line), peers["tagger"](text))
+
+
+def test_several_labels_are_the_pipelines_and_each_has_its_threshold(url: str, peers: dict[str, Any]) -> None:
+    client = InferenceClient(base_url=f"{url}/models/topics")
+    labels = SPECS["topics"].labels
+    for text in TEXTS:
+        for top_k, function in ((None, None), (2, None), (None, "softmax"), (1, "none")):
+            found = client.text_classification(text, top_k=top_k, function_to_apply=function)  # type: ignore[arg-type]
+            expected = peers["topics"](text, top_k=top_k, function_to_apply=function)
+            assert [one.label for one in found] == [one["label"] for one in expected]
+            assert [one.score for one in found] == pytest.approx([one["score"] for one in expected], abs=TOLERANCE)
+        [own] = post(url, "/v1/predict", {"text": text, "model": "topics"})["predictions"]
+        shares = {one["label"]: one["probability"] for one in own["probabilities"]}
+        assert own["labels"] == [
+            label for label, cut in zip(labels, (0.5, 0.2, 0.9), strict=True) if shares[label] >= cut
+        ]
+        given = post(url, "/v1/models/topics:predict", {"instances": [text]})["predictions"]
+        assert given == [own["labels"]]
+
+
+def test_numbers_are_the_pipelines(url: str, peers: dict[str, Any]) -> None:
+    client = InferenceClient(base_url=f"{url}/models/stars")
+    own = post(url, "/v1/predict", {"texts": TEXTS, "model": "stars"})["predictions"]
+    v1 = post(url, "/v1/models/stars:predict", {"instances": TEXTS})["predictions"]
+    for text, one, number in zip(TEXTS, own, v1, strict=True):
+        [expected] = peers["stars"](text)
+        [found] = client.text_classification(text)
+        assert found.label == expected["label"] == "stars"
+        assert found.score == pytest.approx(expected["score"], abs=TOLERANCE)
+        assert one["number"] == number == pytest.approx(expected["score"], abs=TOLERANCE)
+    with triton.InferenceServerClient(url.removeprefix("http://")) as triton_client:
+        names = [one["name"] for one in triton_client.get_model_metadata("stars")["outputs"]]
+    assert names == ["logits", "embedding", "answer"]
+
+
+OTHER = "is a model for the task {task} and gives no {output}: ask {where}."
+OF_TAG = "/v1/predict, /v1/models/{name}:predict, /invocations or /models/{name}/pipeline/token-classification"
+OF_LOGITS = (
+    "/v1/predict, /classify, /v1/models/{name}:predict, /invocations, /predict or "
+    "/models/{name}/pipeline/text-classification"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "model", "task", "output"),
+    [
+        ("/predict", {"inputs": "a film"}, 424, "tagger", "tag", "logits"),
+        ("/classify", {"input": "a film", "model": "tagger"}, 400, "tagger", "tag", "logits"),
+        ("/models/tagger/pipeline/text-classification", {"inputs": "a film"}, 400, "tagger", "tag", "logits"),
+        ("/models/topics/pipeline/token-classification", {"inputs": "a film"}, 400, "topics", "classify", "tags"),
+    ],
+)
+def test_a_task_that_a_dialect_does_not_have(
+    url: str, path: str, body: dict[str, Any], status: int, model: str, task: str, output: str
+) -> None:
+    error = post(url, path, body, status)["error"]
+    where = OF_TAG if task == "tag" else OF_LOGITS
+    message = error["message"] if isinstance(error, dict) else error
+    assert message == f"{model} " + OTHER.format(task=task, output=output, where=where)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "message"),
+    [
+        (
+            "/v1/predict",
+            {"text": "a film", "top_k": 2, "model": "tagger"},
+            422,
+            "tagger does not rank labels: leave top_k out.",
+        ),
+        (
+            "/v1/models/stars:predict",
+            {"instances": ["a film"], "parameters": {"return_probabilities": True}},
+            400,
+            "stars does not rank labels: leave parameters.return_probabilities out.",
+        ),
+        (
+            "/invocations",
+            {"inputs": "a film", "parameters": {"top_k": 1}},
+            400,
+            "parameters.top_k is a parameter of text-classification, and this model finds entities: use a model for "
+            "that task.",
+        ),
+        (
+            "/models/tagger/pipeline/token-classification",
+            {"inputs": "a film", "parameters": {"aggregation": "max"}},
+            400,
+            "There is no field parameters.aggregation: did you mean aggregation_strategy?",
+        ),
+        (
+            "/invocations",
+            {"inputs": "a film", "parameters": {"stride": "x"}},
+            400,
+            "parameters.stride must be a whole number.",
+        ),
+        (
+            "/",
+            {"inputs": "a film", "parameters": {"aggregation_strategy": "best"}},
+            400,
+            "parameters.aggregation_strategy must be none or simple or first or average or max.",
+        ),
+        (
+            "/models/tagger/pipeline/token-classification",
+            {"inputs": {"text": "a", "text_pair": "b"}},
+            400,
+            "inputs must be a text, or a list of texts.",
+        ),
+    ],
+)
+def test_what_these_models_do_not_take(url: str, path: str, body: Any, status: int, message: str) -> None:
+    error = post(url, path, body, status)["error"]
+    assert (error["message"] if isinstance(error, dict) else error) == message
+
+
+def test_the_client_names_what_is_wrong(url: str) -> None:
+    with pytest.raises(HfHubHTTPError) as caught:
+        InferenceClient(base_url=f"{url}/models/tagger").text_classification("a film", top_k=2)
+    assert caught.value.response.json()["error"].startswith("parameters.top_k is a parameter of text-classification")
+
+
+def test_a_tagger_embeds_and_shows_its_tokens_states(url: str, bundles: dict[str, Path]) -> None:
+    assert np.shape(post(url, "/embed", {"inputs": [*TEXTS, LONG]})) == (len(TEXTS) + 1, 32)
+    [states] = post(url, "/embed_all", {"inputs": LONG})
+    assert np.shape(states) == (32, 32)  # of tokens, as many as the model reads at a time
+    assert httpx.get(f"{url}/info").json()["model_type"] == {"embedding": {"pooling": "mean"}}
+    assert httpx.get(f"{url}/models/topics/info").json()["model_type"].keys() == {"classifier"}
+
+
+def test_models_say_what_they_do(url: str) -> None:
+    described = {one["name"]: one for one in httpx.get(f"{url}/v1/models").json()["models"]}
+    for name, spec in SPECS.items():
+        assert described[name]["task"] == spec.model_dump(mode="json")
+        assert described[name]["labels"] == [*spec.labels]
+        assert described[name]["multi_label"] is (name == "topics")

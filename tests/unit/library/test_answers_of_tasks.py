@@ -1,0 +1,96 @@
+"""Answers of models for several labels, numbers, entities and pairs: in every form that answers have."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import bertline
+from bertline.tasks.classify.spec import Spec as Classification
+from bertline.tasks.tag.spec import Spec as Tagging
+from bertline.testing.tiny import random_texts, write_tiny_bundle
+
+TEXTS = ["a film", "Cafe\u0301 <b>in</b>\r\nSa\u0303o 🙂 & it", *random_texts(4), " ".join(random_texts(8))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundles")
+    several = Classification(problem="several", labels=("sport", "money"), thresholds=(0.5, 0.2))
+    write_tiny_bundle(folder / "topics", task=several)
+    write_tiny_bundle(folder / "stars", task=Classification(problem="number", labels=("stars",)))
+    write_tiny_bundle(folder / "tagger", task=Tagging(types=("person", "place")), pooling="none", truncation="window")
+    write_tiny_bundle(folder / "pairs", pairs=True)
+    write_tiny_bundle(folder / "plain")
+    return folder
+
+
+def test_entities_are_rows_dictionaries_and_a_table(folder: Path) -> None:
+    answers = bertline.load(folder / "tagger").tag(TEXTS)
+    assert answers == bertline.load(folder / "tagger").predict(TEXTS)
+    record = answers.to_dict()
+    assert json.loads(json.dumps(record)) == record
+    assert record["answers"] == answers.to_dicts()
+    for text, answer, row in zip(TEXTS, answers.to_dicts(), answers.to_rows(), strict=True):
+        assert (answer["text"], answer["cut_tokens"]) == (text, 0)
+        assert all(text[one["start"] : one["end"]] == one["text"] for one in answer["entities"])
+        assert row["entities"] == answer["entities"]
+    assert list(answers.to_pandas().columns) == ["text", "entities", "read_tokens", "cut_tokens"]
+    first, *_ = (one for one in answers[-1].entities)
+    assert repr(answers[-1:]).splitlines()[0] == "1 answer by tagger (torch)"
+    assert f"{first.text} ({first.entity.label})" in repr(answers)
+
+
+def test_entities_are_marked_in_a_notebook_and_the_text_around_them_is_whole(folder: Path) -> None:
+    answers = bertline.load(folder / "tagger").tag(TEXTS[:2])
+    shown = re.findall(r'<p class="marked">(.*?)</p>', answers._repr_html_(), flags=re.DOTALL)
+    assert len(shown) == 2
+    for text, one, answer in zip(TEXTS, shown, answers, strict=False):
+        marks = re.findall(r"<mark title=\"(.*?)\">(.*?)<small>(.*?)</small></mark>", one, flags=re.DOTALL)
+        assert [(html.unescape(inner), kind) for _, inner, kind in marks] == [
+            (each.text, each.entity.label) for each in answer.entities
+        ]
+        plain = re.sub(r"<small>.*?</small>|</?mark.*?>", "", one)
+        assert html.unescape(plain) == text
+        assert "<" not in plain
+
+
+def test_several_labels(folder: Path) -> None:
+    answers = bertline.load(folder / "topics").predict(TEXTS)
+    assert answers.labels == [one.label for one in answers]
+    for row, one in zip(answers.to_rows(), answers, strict=True):
+        assert row["labels"] == list(one.labels)
+    html = answers._repr_html_()
+    assert html.count("<details") == len(TEXTS)
+    assert html.count('class="fill best"') == sum(len(one.labels) for one in answers)
+
+
+def test_numbers(folder: Path) -> None:
+    answers = bertline.load(folder / "stars").predict(TEXTS)
+    assert [row["number"] for row in answers.to_rows()] == [one.number for one in answers]
+    assert "number" in repr(answers).splitlines()[1]
+    assert f"{answers[0].number:,.4g}" in answers._repr_html_()
+    with pytest.raises(bertline.UsageError, match=r"the answers of stars \(torch\) have no labels: use answers\[0\]"):
+        answers.labels  # noqa: B018
+
+
+def test_pairs(folder: Path) -> None:
+    model = bertline.load(folder / "pairs")
+    answers = model.predict([("a film", "it is"), "a film"])
+    assert answers.to_dicts()[0].items() >= {"text": "a film", "text_pair": "it is"}.items()
+    assert "text_pair" not in answers.to_dicts()[1]
+    assert answers[0] != answers[1]
+    assert "a film · it is" in answers._repr_html_()
+    with pytest.raises(bertline.UsageError, match=r"predict takes strings and pairs of strings: leave it out"):
+        model.predict([("a", "b", "c")])  # type: ignore[list-item]
+    with pytest.raises(bertline.UsageError, match=r"texts\[0\] is .* \(tuple\), and predict takes strings: leave it"):
+        bertline.load(folder / "plain").predict([("a", "b")])
+
+
+def test_a_classifier_finds_no_entities(folder: Path) -> None:
+    with pytest.raises(bertline.UsageError, match="plain finds no entities, its task is classify: use predict"):
+        bertline.load(folder / "plain").tag(["a film"])
