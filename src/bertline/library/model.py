@@ -13,7 +13,6 @@ from bertline.errors import BundleError, UsageError
 from bertline.inference import TextClassifier, load_predictor
 from bertline.library.answers import Answers
 from bertline.statistics.activation import normalised
-from bertline.text import Input
 
 
 def load(
@@ -97,7 +96,7 @@ class Model:
         """What it does: ``classify`` or ``tag``."""
         return self._predictor.spec.task
 
-    def predict(self, texts: Iterable[Input]) -> Answers:
+    def predict(self, texts: Iterable[str | tuple[str, str]]) -> Answers:
         """Answer texts: one answer per text, in their order.
 
         Args:
