@@ -64,8 +64,8 @@ def test_every_error_and_warning_of_the_package_is_handed_out() -> None:
 @pytest.mark.parametrize(
     ("kind", "members"),
     [
-        ("Model", "embed engine labels max_tokens name predict version"),
-        ("Answers", "by count index labels texts to_dict to_pandas to_rows"),
+        ("Model", "embed engine labels max_tokens name predict tag task version"),
+        ("Answers", "by count index labels texts to_dict to_dicts to_pandas to_rows"),
         ("Report", "bundle names notes record rows title to_dict to_pandas to_rows"),
     ],
 )
