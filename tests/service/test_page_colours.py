@@ -19,6 +19,7 @@ PAIRS = [
     ("error-ink", "card", TEXT),
     ("cut-ink", "ground", TEXT),
     ("soft", "track", TEXT),
+    ("ink", "track", TEXT),
     ("edge", "track", GRAPHIC),
     *((line, ground, GRAPHIC) for line in ("edge", "accent") for ground in ("card", "ground")),
     *((bar, "track", GRAPHIC) for bar in ("bar", "accent")),

@@ -1,17 +1,16 @@
 // The answer to what was typed: one text or several. Its state is empty, waiting, done or error.
 
-import { barsWithMore, drawBars, sharesOf } from "./bars.js";
+import { drawBars } from "./bars.js";
 import { at, make } from "./elements.js";
-import { amount, count, milliseconds, percent } from "./words.js";
+import { emptyBars, kindOf } from "./kinds.js";
+import { amount, count, milliseconds } from "./words.js";
 
-const CALIBRATED = "The probabilities are calibrated: of the answers given at 80\u00a0%, about 80 in 100 are right.";
-const SEVERAL = "Each label has a probability of its own; those of 50\u00a0% or more are chosen.";
 const SPOKEN_LABELS = 5;
-const NONE = "No label";
 
 export function showNothing(model, prompt) {
-  const shares = model.labels.map((label) => ({ label, share: 0 }));
-  drawBars(at("bars"), prompt.several ? [] : shares, at("more"));
+  const bars = make("ol", "bars");
+  drawBars(bars, prompt.several ? [] : emptyBars(model));
+  at("bars").replaceChildren(bars);
   at("texts").replaceChildren();
   at("prompt").textContent = prompt.words;
   at("spoken").textContent = "";
@@ -26,18 +25,18 @@ export function showWaiting(model, prompt) {
   answer.setAttribute("aria-busy", "true");
 }
 
-export function showAnswer(model, { predictions: [prediction], took_ms }) {
-  const { labels, probabilities, read_tokens, cut_tokens } = prediction;
-  const [names, share] = verdict(prediction);
+export function showAnswer(model, text, { predictions: [prediction], took_ms }) {
+  const { read_tokens, cut_tokens } = prediction;
+  const kind = kindOf(prediction);
+  const [names, share] = kind.verdict(prediction);
   at("verdict").textContent = names;
   at("verdict-share").textContent = share;
   at("cut").textContent = cut_tokens
     ? `The text is longer than the model reads: ${count(read_tokens, "token")} read, ${amount(cut_tokens)} left out.`
     : "";
-  drawBars(at("bars"), sharesOf(prediction), at("more"));
+  at("bars").replaceChildren(...kind.draw(prediction, text, model));
   at("texts").replaceChildren();
-  const spoken = labels?.length ? chosenWithShares(labels, probabilities) : `${names}, ${share}`;
-  finish(model, [prediction], took_ms, spoken);
+  finish(model, [prediction], took_ms, kind.spoken(prediction));
 }
 
 export function showAnswers(model, lines, { predictions, took_ms }) {
@@ -48,8 +47,8 @@ export function showAnswers(model, lines, { predictions, took_ms }) {
   at("cut").textContent = cut
     ? `${count(cut, "text")} of ${amount(predictions.length)} ${cut === 1 ? "is" : "are"} longer than the model reads.`
     : "";
-  drawBars(at("bars"), [], at("more"));
-  at("texts").replaceChildren(...predictions.map((prediction, place) => answeredText(lines[place].text, prediction)));
+  at("bars").replaceChildren();
+  at("texts").replaceChildren(...predictions.map((prediction, place) => answeredText(lines[place].text, prediction, model)));
   finish(model, predictions, took_ms, `${count(predictions.length, "text")}: ${words}`);
 }
 
@@ -62,29 +61,20 @@ export function showError(refusal) {
   at("error").scrollIntoView({ block: "nearest", behavior: "instant" });
 }
 
-// "positive" and "90.0 %"; the share of the first label is of no interest where several were chosen.
-function verdict({ label, labels, probabilities }) {
-  if (labels && !labels.length) return [NONE, `at most ${percent(probabilities[0].probability)}`];
-  return [labels?.join(", ") ?? label, labels?.length > 1 ? "" : percent(probabilities[0].probability)];
-}
-
-function chosenWithShares(labels, probabilities) {
-  return probabilities.slice(0, labels.length).map((one) => `${one.label}, ${percent(one.probability)}`).join("; ");
-}
-
 function tally(predictions) {
   const counts = new Map();
-  for (const { label, labels } of predictions) {
-    for (const one of labels ?? [label]) counts.set(one, (counts.get(one) ?? 0) + 1);
+  for (const prediction of predictions) {
+    for (const one of kindOf(prediction).names(prediction)) counts.set(one, (counts.get(one) ?? 0) + 1);
   }
   const most = [...counts].sort((one, other) => other[1] - one[1]).slice(0, SPOKEN_LABELS);
   return most.map(([label, times]) => `${amount(times)} ${label}`).join(", ") || "no label";
 }
 
 // One line of the list of texts; what it hides is drawn when it is opened.
-function answeredText(text, prediction) {
+function answeredText(text, prediction, model) {
   const { read_tokens, cut_tokens } = prediction;
-  const [names, share] = verdict(prediction);
+  const kind = kindOf(prediction);
+  const [names, share] = kind.verdict(prediction);
   const item = make("details", "");
   const head = make("summary", "");
   head.append(make("span", "excerpt", text), make("span", "label", names), make("span", "value", share));
@@ -93,7 +83,7 @@ function answeredText(text, prediction) {
   item.addEventListener("toggle", () => {
     if (item.childElementCount > 1) return;
     const read = make("p", "tokens", readings(read_tokens, cut_tokens, prediction.windows));
-    item.append(...barsWithMore(sharesOf(prediction)), read);
+    item.append(...kind.draw(prediction, text, model), read);
   });
   const line = make("li", "");
   line.append(item);
@@ -116,7 +106,7 @@ function finish(model, predictions, took_ms, spoken) {
   const server_ms = (took_ms.tokenise ?? 0) + (took_ms.waiting ?? 0) + (took_ms.inference ?? 0);
   at("rest-took").textContent = milliseconds(Math.max(0, took_ms.total - server_ms));
   at("read").textContent = read;
-  at("note").textContent = model.multi_label ? `${SEVERAL} ${CALIBRATED}` : CALIBRATED;
+  at("note").textContent = kindOf(predictions[0]).note(model);
   settle("done");
   // On a narrow screen the answer is below the text.
   at("verdict").scrollIntoView({ block: "nearest", behavior: "instant" });

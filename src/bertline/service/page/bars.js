@@ -6,14 +6,16 @@ import { count, percent } from "./words.js";
 const FOLD_AFTER = 24;
 const MANY = 8; // labels from which each has one line
 
-// rows: { label, share, best, value }; value is what stands at the end of the line, the share in per cent without it.
+// rows: { label, share, best, value, least }; value is what stands at the end of the line, the share in per cent without
+// it, and least is the share from which the label is chosen.
 export function drawBars(list, rows, more) {
-  const lines = rows.map(({ label, share, best, value = percent(share) }, place) => {
+  const lines = rows.map(({ label, share, best, value = percent(share), least }, place) => {
     const line = make("li", best ? "best" : "");
     const fill = make("span", "fill");
     fill.style.setProperty("--share", share);
     const track = make("span", "track");
     track.append(fill);
+    if (least !== undefined) track.append(threshold(least));
     line.append(make("span", "label", label), make("span", "value", value), track);
     line.hidden = place >= FOLD_AFTER;
     return line;
@@ -30,16 +32,17 @@ export function drawBars(list, rows, more) {
   };
 }
 
+function threshold(least) {
+  const line = make("span", "threshold");
+  line.style.setProperty("--share", least);
+  line.title = `Chosen from ${percent(least)}`;
+  return line;
+}
+
 // A list with its own button for the rest.
 export function barsWithMore(rows) {
   const list = make("ol", "bars");
   const more = button("quiet", "", () => {});
   drawBars(list, rows, more);
   return [list, more];
-}
-
-// The labels of one answer: the best one, or of a model with several labels all that were chosen.
-export function sharesOf({ label, labels, probabilities }) {
-  const chosen = new Set(labels ?? [label]);
-  return probabilities.map(({ label: name, probability }) => ({ label: name, share: probability, best: chosen.has(name) }));
 }

@@ -11,6 +11,9 @@ const TRUNCATIONS = {
   error: "nothing: refuse it",
 };
 
+// What its answers name: labels, or types of entities; a number has none.
+export const namesOf = ({ labels, task }) => task.types ?? (task.problem === "number" ? [] : labels);
+
 export function showModels(models) {
   at("model").replaceChildren(...models.map(({ name }) => make("option", "", name)));
   at("model-choice").hidden = models.length < 2;
@@ -28,17 +31,19 @@ export function showModel(model) {
   }));
 }
 
-function facts({ metrics, labels, multi_label, max_tokens, version, engine, ready }) {
+function facts({ metrics, labels, multi_label, task, max_tokens, version, engine, ready }) {
   const short = (words) => make("li", "", words);
   const coded = (words, value) => {
     const fact = short(words);
     fact.append(make("code", "", value));
     return fact;
   };
+  const names = namesOf({ labels, task });
   return [
     ...(ready ? [] : [make("li", "restarting", "starting again")]),
     ...(metrics.accuracy ? [accuracyFact(metrics.accuracy)] : []),
-    short(count(labels.length, "label") + (multi_label ? ", several at once" : "")),
+    ...(task.problem === "number" ? [short("predicts a number")] : []),
+    ...(names.length ? [short((task.types ? `${count(names.length, "type")} of entity` : count(names.length, "label")) + (multi_label ? ", several at once" : ""))] : []),
     short(`reads up to ${count(max_tokens, "token")}`),
     ...(engine ? [coded("engine ", engine)] : []),
     coded("version ", version),

@@ -10,6 +10,10 @@ import { showModel, showModels } from "./model.js";
 import { showRequest, startProgram } from "./program.js";
 import { amount, count } from "./words.js";
 
+// For one text and for several, by problem or task.
+const CLASSIFY = ["Classify", "Classify"];
+const VERBS = { single: CLASSIFY, several: CLASSIFY, tag: ["Find entities", "Find entities in"] };
+const PREDICT = ["Predict", "Predict"];
 const SAMPLE = "A text to classify";
 const WARM_UP_MS = 1000; // between looks at a server whose models are warming up
 const WARMING = new Refusal("The models are warming up", "They answer in a moment; this page looks again by itself.");
@@ -89,8 +93,9 @@ function changed() {
   showRequest({ ...(empty ? (texts.text === undefined ? { texts: [SAMPLE] } : { text: SAMPLE }) : texts), ...asked() });
   showCount(texts);
   const rows = chosenFile()?.table.rows.length;
-  at("submit").textContent = mode === "text" ? "Classify"
-    : mode === "lines" ? `Classify ${texts.texts.length ? count(texts.texts.length, "text") : "texts"}`
+  const [verb, several] = model ? VERBS[model.task.problem ?? model.task.task] ?? PREDICT : CLASSIFY;
+  at("submit").textContent = mode === "text" ? verb
+    : mode === "lines" ? `${several} ${texts.texts.length ? count(texts.texts.length, "text") : "texts"}`
     : rows ? `Score ${count(rows, "row")}` : "Score";
   at("submit").hidden = mode === "file" && scoring();
   at("keys").hidden = mode === "file";
@@ -126,7 +131,7 @@ async function submit() {
   try {
     const answer = await predict({ ...typedTexts(), ...asked() }, mine.signal);
     if (running !== mine) return;
-    if (mode === "text") showAnswer(model, answer);
+    if (mode === "text") showAnswer(model, at("text").value, answer);
     else showAnswers(model, typed, answer);
   } catch (refusal) {
     if (running !== mine || refusal.name === "AbortError") return;
@@ -148,7 +153,7 @@ async function submitFile() {
     return at("choose").focus();
   }
   at("file-error").hidden = true;
-  await begin(chosenFile(), { model, asked: { ...(model.multi_label ? {} : { top_k: 1 }), ...asked() }, limits: served.limits });
+  await begin(chosenFile(), { model, asked: { ...(model.task.problem === "single" && { top_k: 1 }), ...asked() }, limits: served.limits });
 }
 
 function refuseFile(message) {

@@ -2,6 +2,7 @@
 
 import { drawBars } from "./bars.js";
 import { at, make } from "./elements.js";
+import { namesOf } from "./model.js";
 import { settled } from "./scoring.js";
 import { addedNames } from "./table.js";
 import { amount, count, duration, percent } from "./words.js";
@@ -13,7 +14,7 @@ const SETTLING_MS = 1000; // before the time left is worth saying
 export class Progress {
   constructor(table, rows, model) {
     Object.assign(this, { name: table.name, total: rows.length, rows, model, done: 0, problems: 0, cut: 0 });
-    this.labels = new Map(model.labels.map((label) => [label, 0]));
+    this.labels = new Map(namesOf(model).map((label) => [label, 0]));
     this.versions = new Set();
     at("scoring-title").textContent = table.name;
     const names = addedNames(table.header);

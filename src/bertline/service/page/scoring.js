@@ -3,6 +3,7 @@
 
 import { Refusal } from "./api.js";
 import { Batches } from "./batches.js";
+import { kindOf } from "./kinds.js";
 
 const PATIENCE = 6; // failures in a row, of the server and not of a row, until a person is asked
 const LONGEST_WAIT_S = 30; // between tries, where the server says nothing
@@ -69,10 +70,8 @@ function giveUp(batch, place, refusal, { batches, told }) {
 }
 
 // Of a model with several labels, those that were chosen, and their probabilities in the same order.
-function settle(row, { label, labels, probabilities, cut_tokens }, version) {
-  const chosen = labels ?? [label];
-  const share = (one) => probabilities.find((other) => other.label === one).probability;
-  Object.assign(row, { label: chosen.join("|"), probability: chosen.map(share).join("|"), chosen, cut: cut_tokens > 0, version });
+function settle(row, prediction, version) {
+  Object.assign(row, { ...kindOf(prediction).row(prediction), cut: prediction.cut_tokens > 0, version });
 }
 
 function slept(ms, signal) {

@@ -1,0 +1,101 @@
+// How an answer is shown, by a field that only its kind has: labels as bars, entities as marks in the text, a number.
+// A kind has verdict: the words and the figure on top; spoken: a sentence; draw: elements; row: what a file gets.
+
+import { barsWithMore } from "./bars.js";
+import { make } from "./elements.js";
+import { amount, percent } from "./words.js";
+
+const CALIBRATED = "The probabilities are calibrated: of the answers given at 80\u00a0%, about 80 in 100 are right.";
+const SEVERAL = "Each label has a probability of its own; those that reach their threshold, the line across the bar, are chosen.";
+const NONE = "No label";
+const DIGITS = 4; // of a number
+
+const RANKS = {
+  verdict({ label, labels, probabilities }) {
+    if (labels && !labels.length) return [NONE, `at most ${percent(probabilities[0].probability)}`];
+    return [labels?.join(", ") ?? label, labels?.length > 1 ? "" : percent(probabilities[0].probability)];
+  },
+  spoken(answer) {
+    const { labels, probabilities } = answer;
+    if (!labels?.length) return RANKS.verdict(answer).join(", ");
+    return probabilities.filter(({ label }) => labels.includes(label)).map((one) => `${one.label}, ${percent(one.probability)}`).join("; ");
+  },
+  names: ({ label, labels }) => labels ?? [label],
+  draw: (answer, _, model) => barsWithMore(sharesOf(answer, model)),
+  row(answer) {
+    const chosen = RANKS.names(answer);
+    const share = (one) => answer.probabilities.find(({ label }) => label === one).probability;
+    return { label: chosen.join("|"), probability: chosen.map(share).join("|"), chosen };
+  },
+  note: (model) => (model.multi_label ? `${SEVERAL} ${CALIBRATED}` : CALIBRATED),
+};
+
+const ENTITIES = {
+  verdict: ({ entities }) => [entities.length ? entitiesOf(entities.length) : "No entities", ""],
+  spoken: ({ entities }) => entities.map(({ text, label }) => `${text}, ${label}`).join("; ") || "No entities",
+  names: ({ entities }) => entities.map(({ label }) => label),
+  draw: ({ entities }, text) => [marked(entities, text), listed(entities)],
+  row: ({ entities }) => ({ label: JSON.stringify(entities), probability: "", chosen: [...new Set(entities.map(({ label }) => label))] }),
+  note: () => "A percentage is the mean, over the words of an entity, of the probability that the word belongs to one of its type.",
+};
+
+const NUMBER = {
+  verdict: ({ number }) => [written(number), ""],
+  spoken: ({ number }) => written(number),
+  names: () => [],
+  draw: () => [],
+  row: ({ number }) => ({ label: String(number), probability: "", chosen: [] }),
+  note: () => "",
+};
+
+// Whatever else a task answers with, as it comes.
+const OTHER = {
+  verdict: () => ["Answered", ""],
+  spoken: () => "Answered",
+  names: () => [],
+  draw: (answer) => [make("pre", "", JSON.stringify(answer, null, 2))],
+  row: (answer) => ({ label: JSON.stringify(answer), probability: "", chosen: [] }),
+  note: () => "",
+};
+
+const KINDS = { probabilities: RANKS, entities: ENTITIES, number: NUMBER };
+
+export const kindOf = (answer) => KINDS[Object.keys(KINDS).find((field) => field in answer)] ?? OTHER;
+
+// Bars before there is an answer: only of labels that are ranked.
+export const emptyBars = (model) => (model.task.task === "classify" && model.task.problem !== "number" ? model.labels.map((label) => ({ label, share: 0 })) : []);
+
+// The labels of one answer: the best one, or all that were chosen, with the threshold of each.
+function sharesOf(answer, { labels, multi_label, task }) {
+  const chosen = new Set(RANKS.names(answer));
+  const least = (label) => (multi_label ? task.thresholds?.[labels.indexOf(label)] ?? 0.5 : undefined);
+  return answer.probabilities.map(({ label, probability }) => ({ label, share: probability, best: chosen.has(label), least: least(label) }));
+}
+
+// Offsets count code points, and a string of JavaScript has UTF-16 units.
+function marked(entities, text) {
+  const points = [...text];
+  const paragraph = make("p", "marked");
+  let end = 0;
+  for (const one of entities) {
+    const mark = make("mark", "", points.slice(one.start, one.end).join(""));
+    mark.append(make("small", "", one.label));
+    paragraph.append(points.slice(end, one.start).join(""), mark);
+    end = one.end;
+  }
+  paragraph.append(points.slice(end).join(""));
+  return paragraph;
+}
+
+function listed(entities) {
+  const list = make("ol", "entities");
+  list.append(...entities.map(({ text, label, score, start, end }) => {
+    const line = make("li", "");
+    line.append(make("span", "label", text), make("span", "type", label), make("span", "place", `${start}–${end}`), make("span", "value", percent(score)));
+    return line;
+  }));
+  return list;
+}
+
+const written = (number) => new Intl.NumberFormat("en", { maximumSignificantDigits: DIGITS }).format(number);
+const entitiesOf = (number) => (number === 1 ? "1 entity" : `${amount(number)} entities`);

@@ -1,0 +1,141 @@
+"""Models for entities, several labels and numbers on the page, in a real browser, with real models behind it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from bertline.tasks.classify.spec import Spec as Classification
+from bertline.tasks.contract import TaskSpec
+from bertline.tasks.tag.spec import Spec as Tagging
+from bertline.testing.tiny import write_tiny_bundle
+from tests.service.browsing import Visit, browser_at, state, visits
+from tests.service.spawn import spawned
+
+pytestmark = pytest.mark.browser
+
+SPECS: dict[str, TaskSpec] = {
+    "tagger": Tagging(types=("person", "place")),
+    "topics": Classification(problem="several", labels=("sport", "money", "art"), thresholds=(0.5, 0.2, 0.9)),
+    "stars": Classification(problem="number", labels=("stars",)),
+}
+TEXT = "Ada 🙂 <b>is</b> Cafe\u0301 at an end"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with browser_at(chromium) as one:
+        yield one
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    with visits(browser) as go:
+        yield go
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("bundles")
+    for name, spec in SPECS.items():
+        how = {"pooling": "none", "truncation": "window"} if spec.task == "tag" else {}
+        write_tiny_bundle(folder / name, engine=True, task=spec, **how)
+    with spawned(*(f"{name}={folder / name}" for name in SPECS)) as server:
+        yield server.url
+
+
+def ask(page: Page, model: str, text: str = TEXT) -> None:
+    page.get_by_label("Model", exact=True).select_option(model)
+    page.fill("#text", text)
+    page.keyboard.press("Control+Enter")
+    state(page).to_have_attribute("data-state", "done")
+
+
+def answer_of(url: str, model: str, text: str = TEXT) -> dict[str, object]:
+    response = httpx.post(f"{url}/v1/predict", json={"text": text, "model": model})
+    answer: dict[str, object] = response.json()["predictions"][0]
+    return answer
+
+
+def test_entities_are_marks_in_the_text(visit: Visit, url: str) -> None:
+    page, watch = visit(url, viewport={"width": 320, "height": 800})
+    ask(page, "tagger")
+    entities = answer_of(url, "tagger")["entities"]
+    assert isinstance(entities, list)
+    assert len(entities) > 1
+    expect(page.locator("#model-facts")).to_contain_text("2 types of entity")
+    expect(page.locator("#submit")).to_have_text("Find entities")
+    expect(page.locator("#verdict")).to_have_text(f"{len(entities)} entities")
+    expect(page.locator("#bars mark")).to_have_text([f"{one['text']}{one['label']}" for one in entities])
+    expect(page.locator("#bars .entities .label")).to_have_text([one["text"] for one in entities])
+    expect(page.locator("#bars .entities .place")).to_have_text([f"{one['start']}–{one['end']}" for one in entities])
+    plain = page.locator("#bars .marked").evaluate(
+        "one => { const copy = one.cloneNode(true); copy.querySelectorAll('small').forEach(one => one.remove()); "
+        "return copy.textContent; }"
+    )
+    assert plain == TEXT
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.locator("#spoken")).to_contain_text(f"{entities[0]['text']}, {entities[0]['label']}")
+    assert watch.complaints == []
+
+
+def test_thresholds_are_lines_across_the_bars(visit: Visit, url: str) -> None:
+    page, watch = visit(url)
+    ask(page, "topics")
+    answer = answer_of(url, "topics")
+    labels, ranks = answer["labels"], answer["probabilities"]
+    assert isinstance(ranks, list)
+    assert isinstance(labels, list)
+    expect(page.locator("#bars li.best .label")).to_have_text([one["label"] for one in ranks if one["label"] in labels])
+    cuts = dict(zip(("sport", "money", "art"), ("50.0", "20.0", "90.0"), strict=True))
+    for place, one in enumerate(ranks):
+        line = page.locator("#bars .threshold").nth(place)
+        expect(line).to_have_attribute("title", f"Chosen from {cuts[one['label']]}\u202f%")
+    assert watch.complaints == []
+
+
+def test_a_number_is_a_number(visit: Visit, url: str) -> None:
+    page, watch = visit(url)
+    ask(page, "stars")
+    expect(page.locator("#verdict")).to_have_text(f"{answer_of(url, 'stars')['number']:.4g}")
+    expect(page.locator("#model-facts")).to_contain_text("predicts a number")
+    expect(page.locator("#submit")).to_have_text("Predict")
+    expect(page.locator("#bars li")).to_have_count(0)
+    assert watch.complaints == []
+
+
+def test_several_texts_open_to_their_entities(visit: Visit, url: str) -> None:
+    page, watch = visit(url)
+    page.get_by_label("Model", exact=True).select_option("tagger")
+    page.get_by_role("radio", name="Several").check()
+    page.fill("#text", f"{TEXT}\nit is")
+    expect(page.locator("#submit")).to_have_text("Find entities in 2 texts")
+    page.keyboard.press("Control+Enter")
+    state(page).to_have_attribute("data-state", "done")
+    page.locator("#texts summary").first.click()
+    entities = answer_of(url, "tagger")["entities"]
+    assert isinstance(entities, list)
+    expect(page.locator("#texts mark")).to_have_text([f"{one['text']}{one['label']}" for one in entities])
+    assert watch.complaints == []
+
+
+def test_a_file_gets_entities_as_json(visit: Visit, url: str, tmp_path: Path) -> None:
+    page, watch = visit(url)
+    page.get_by_label("Model", exact=True).select_option("tagger")
+    page.get_by_role("radio", name="CSV file").check()
+    page.get_by_role("button", name="An example file").click()
+    page.locator("#submit").click()
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Download CSV").click()
+    caught.value.save_as(tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            assert json.loads(row["label"]) == answer_of(url, "tagger", row["text"])["entities"]
+            assert (row["probability"], row["error"]) == ("", "")
+    assert watch.complaints == []
