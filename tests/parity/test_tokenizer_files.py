@@ -139,7 +139,7 @@ def test_an_added_token_whose_id_is_not_the_next_one(tmp_path: Path) -> None:
     """T2: transformers gives it another id than the file says, in silence."""
     write(tmp_path, added_tokens={"[URL]": 20})
     sentence = (
-        f"{tmp_path / 'added_tokens.json'} gives [URL] the id 20, but transformers gives it 15 after the vocabulary "
+        f"{tmp_path / 'added_tokens.json'} gives [URL] the id 20, but transformers gives it 15 with the vocabulary "
         "beside it: the files belong to different models"
     )
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
@@ -167,8 +167,8 @@ def test_added_tokens_that_transformers_leaves_out_are_named(tmp_path: Path) -> 
     decoder = {str(i): flags(token, special=True) for i, token in enumerate(SPECIAL)}
     write(tmp_path, tokenizer_config={"added_tokens_decoder": decoder}, added_tokens={"[URL]": 15, "<ent>": 16})
     sentence = (
-        f"{tmp_path / 'added_tokens.json'} has the added tokens [URL], <ent>, which transformers does not use because "
-        f"{tmp_path / 'tokenizer_config.json'} leaves them out, and neither does bertline: add them there"
+        f"{tmp_path / 'added_tokens.json'} has the added tokens [URL], <ent>, which neither transformers nor bertline "
+        f"uses, because {tmp_path / 'tokenizer_config.json'} does not list them: add them there"
     )
     with pytest.warns(CheckpointWarning, match=re.escape(sentence)):
         ours = Tokenizer.from_directory(tmp_path)
@@ -178,9 +178,9 @@ def test_added_tokens_that_transformers_leaves_out_are_named(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        ({"added_tokens": {"[URL]": "last"}}, "added_tokens.json describes an added token in an unknown form (invalid"),
+        ({"added_tokens": {"[URL]": "last"}}, "added_tokens.json has an added token in an unknown form (invalid"),
         ({"special_tokens_map": {"additional_special_tokens": [flags("[URL]")]}}, "unknown form ({'content': '[URL]'"),
-        ({"tokenizer_config": {"added_tokens_decoder": {"15": "[URL]"}}}, "tokenizer_config.json describes an added"),
+        ({"tokenizer_config": {"added_tokens_decoder": {"15": "[URL]"}}}, "tokenizer_config.json has an added"),
         ({"tokenizer_config": {"sep_token": {"content": "[SEP]"}}}, "({'content': '[SEP]'} is not a token): copy it"),
         ({"tokenizer_config": {"cls_token": None}}, "an unknown form (cls_token is null): copy it again from the"),
     ],
@@ -248,7 +248,7 @@ def test_settings_that_transformers_uses(tmp_path: Path, settings: dict[str, Any
         ),
         ({"invented": 3}, "sets invented to 3, which neither a BertTokenizer of transformers nor bertline uses"),
         ({"padding_side": "left"}, "sets padding_side to 'left', but bertline pads on the right"),
-        ({"truncation_side": "left"}, "sets truncation_side to 'left', but --truncation says which tokens of a long"),
+        ({"truncation_side": "left"}, "sets truncation_side to 'left', but bertline truncates as --truncation says"),
     ],
 )
 def test_settings_that_transformers_does_not_use_are_named(
@@ -404,8 +404,8 @@ def test_a_text_that_is_not_framed_as_bert_reads_it_is_refused(tmp_path: Path, p
     """T4."""
     write(tmp_path, fast=fast_tokenizer(post_processor=processor), tokenizer_config=AS_IT_IS)
     sentence = (
-        f"{tmp_path / 'tokenizer.json'} puts other tokens around a text than [CLS] and [SEP], between which BERT reads "
-        "it: give its post_processor that template"
+        f"{tmp_path / 'tokenizer.json'} does not put a text between [CLS] and [SEP], as BERT needs: "
+        "give its post_processor that template"
     )
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         Tokenizer.from_directory(tmp_path)

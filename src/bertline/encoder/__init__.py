@@ -1,1 +1,1 @@
-"""Ids to hidden states: BERT and DistilBERT as one encoder, their heads, and HF checkpoints in and out."""
+"""Token ids to hidden states: BERT and DistilBERT as one encoder, their heads, and HF checkpoints."""

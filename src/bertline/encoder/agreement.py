@@ -1,4 +1,4 @@
-"""A checkpoint's tokenizer, checked against its ``config.json``: each of its ids is a row of the embeddings."""
+"""Load a checkpoint's tokenizer, and check it against ``config.json``: each id must have an embedding."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from bertline.text import Tokenizer
 
 
 def load_tokenizer(directory: Path, *, bundle: bool = False) -> Tokenizer:
-    """The tokenizer of a checkpoint; rows that no id leads to are fine.
+    """The tokenizer of a checkpoint; embeddings without an id are fine.
 
     Args:
         directory: of the checkpoint.
-        bundle: it is a bundle, whose tokenizer is read as it was written.
+        bundle: read the directory as a bundle, with its tokenizer as it was written.
 
     Raises:
-        CheckpointError: a file cannot be read, an id has no row, or ``transformers`` would read another tokenizer from
-            a bundle.
+        CheckpointError: a file cannot be read, an id has no embedding, or ``transformers`` would read another
+            tokenizer from a bundle.
     """
     config, _ = read_config(directory)
     tokenizer = Tokenizer.from_bundle(directory) if bundle else Tokenizer.from_directory(directory)
@@ -39,6 +39,6 @@ def load_tokenizer(directory: Path, *, bundle: bool = False) -> Tokenizer:
             ),
             stacklevel=2,
         )
-    with tempfile.TemporaryDirectory() as trial:  # what cannot be written into a bundle is refused before training
+    with tempfile.TemporaryDirectory() as trial:  # fail before training if it cannot be written into a bundle
         tokenizer.save(Path(trial))
     return tokenizer

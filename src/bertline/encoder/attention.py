@@ -16,8 +16,8 @@ from bertline.encoder.config import EncoderConfig
 class SelfAttention(nn.Module):
     """Bidirectional self-attention of one layer.
 
-    The projections to query, key and value are one matrix: a single larger product is faster than three, and
-    checkpoints keep them apart (see ``checkpoint``).
+    The query, key and value projections are one matrix, because one large product is faster than three; checkpoints
+    store them separately (see ``checkpoint``).
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -28,16 +28,16 @@ class SelfAttention(nn.Module):
         self.dropout = config.attention_dropout
 
     def busy_heads(self) -> Bool[Tensor, " heads"]:
-        """Which heads add something: those whose columns of the output projection are not all zero."""
+        """Which heads are active: those whose columns of the output projection are not all zero."""
         columns: Tensor = self.out.weight.detach().ne(0).any(dim=0)
         return columns.view(self.heads, self.head_size).any(dim=1)
 
     def silence(self, idle: Bool[Tensor, " heads"]) -> None:
-        """Leave heads out for good: no query, key, value and no way out.
+        """Prune heads permanently by zeroing their query, key, value and output weights.
 
-        The shapes stay, as Hugging Face's layout wants them, and an engine leaves the zeros out. They remain zero
-        whatever is trained afterwards: a value of 0 gives its columns of the output projection no gradient, and those
-        give none to the value, to the query and to the key.
+        The shapes stay, because Hugging Face's layout requires them; engines skip the zeros. The weights stay zero in
+        any later training: with a value of 0, the columns of the output projection get no gradient, and with zero
+        columns, neither do value, query and key.
         """
         channels = idle.repeat_interleave(self.head_size)
         with torch.no_grad():
@@ -51,9 +51,9 @@ class SelfAttention(nn.Module):
         allowed: Bool[Tensor, "batch #heads #tokens tokens"] | None,
         want_attentions: bool = False,
     ) -> tuple[Float[Tensor, "batch tokens hidden"], Float[Tensor, "batch heads tokens tokens"] | None]:
-        """Mix the tokens' states; ``allowed`` is True where a token (row) may look at another (column).
+        """Mix the tokens' states; ``allowed`` is True where a token (row) may attend to another (column).
 
-        Returns the mixed states and, when asked, the probabilities (before dropout).
+        Returns the mixed states and, if requested, the attention probabilities (before dropout).
         """
         batch, tokens, hidden = states.shape
         qkv_3BHTD = self.qkv(states).view(batch, tokens, 3, self.heads, self.head_size).permute(2, 0, 3, 1, 4)

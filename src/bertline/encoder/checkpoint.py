@@ -1,6 +1,6 @@
-"""HF checkpoints in and out: ``config.json`` and weights, for the bare encoder and for the classifier.
+"""Read and write HF checkpoints: ``config.json`` and weights of the bare encoder and of the classifier.
 
-What is beside the encoder is left aside (``names``). A missing, an unknown and a wrongly shaped weight are named.
+Other weights beside the encoder are ignored (``names``). An error names any missing, unknown or misshapen weight.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _KIND: Mapping[Pooling, str] = {
 
 
 def read_config(directory: Path) -> tuple[EncoderConfig, dict[str, Any]]:
-    """The encoder's shape and the whole content of ``config.json``.
+    """The encoder's configuration and the whole content of ``config.json``.
 
     Raises:
         CheckpointError: no such file, not JSON, or not a BERT or DistilBERT configuration.
@@ -51,7 +51,7 @@ def read_config(directory: Path) -> tuple[EncoderConfig, dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not valid JSON ({error}): copy it again from the model's source") from error
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path} holds no JSON object: copy it again from the model's source")
+        raise CheckpointError(f"{path} is not a JSON object: copy it again from the model's source")
     return EncoderConfig.from_hf(content, origin=str(path)), content
 
 
@@ -59,7 +59,7 @@ def load_encoder(directory: Path) -> Encoder:
     """The encoder of a checkpoint, without any head.
 
     Raises:
-        CheckpointError: the files cannot be read, or the weights do not fit ``config.json``.
+        CheckpointError: the files cannot be read, or the weights do not match ``config.json``.
     """
     config, _ = read_config(directory)
     encoder = Encoder(config)
@@ -70,7 +70,7 @@ def load_encoder(directory: Path) -> Encoder:
 def load_pretrained(
     directory: Path, *, labels: int, pooling: Pooling = "cls", dropout: float | None = None
 ) -> Classifier:
-    """A classifier to fine-tune: the checkpoint's encoder (and pooler, if there), a fresh output layer.
+    """A classifier to fine-tune: the checkpoint's encoder (and pooler, if present) with a new output layer.
 
     Raises:
         CheckpointError: as ``load_encoder``.
@@ -90,7 +90,7 @@ def load_pretrained(
 
 
 def load_classifier(directory: Path) -> Classifier:
-    """A fine-tuned classifier, ours or one that ``transformers`` saved.
+    """A fine-tuned classifier, saved by bertline or by ``transformers``.
 
     Raises:
         CheckpointError: as ``load_encoder``, or the checkpoint has no classification layer.
@@ -124,8 +124,8 @@ def save_classifier(
 ) -> None:
     """Write ``config.json`` and ``model.safetensors``, as HF's classes for sequence or token classification load them.
 
-    With mean pooling no class of ``transformers`` computes our logits: the architecture is then the bare
-    encoder, which ``AutoModel`` loads, and ``bertline_pooling`` says how the head reads it.
+    No ``transformers`` class computes the logits of mean pooling: the architecture is then the bare encoder,
+    which ``AutoModel`` loads, and ``bertline_pooling`` names the pooling.
     """
     config, pooling = classifier.config, classifier.pooling
     extra: dict[str, Any] = {
@@ -145,7 +145,7 @@ def save_classifier(
 
 
 def _pooling(config: Mapping[str, Any]) -> Pooling:
-    """How the head of a checkpoint reads the encoder's states."""
+    """The pooling of a checkpoint's head."""
     if config.get("bertline_pooling") == "mean":
         return "mean"
     architectures = config.get("architectures") or [""]
@@ -173,7 +173,7 @@ def _fill_encoder(encoder: Encoder, state: StateDict) -> None:
 
 
 def _fill(module: Module, tensors: Mapping[str, Tensor], table: Table, origin: Path) -> None:
-    """Copy the table's tensors into ``module``; parameters that the table does not name stay as they are."""
+    """Copy the table's tensors into ``module``; other parameters stay unchanged."""
     own = module.state_dict()
     for ours, names in table.items():
         rows, *rest = own[ours].shape
@@ -182,7 +182,7 @@ def _fill(module: Module, tensors: Mapping[str, Tensor], table: Table, origin: P
             if not tensors[name].is_floating_point():
                 kind = str(tensors[name].dtype).removeprefix("torch.")
                 raise CheckpointError(
-                    f"{origin}: {name} has the type {kind}, so it is quantised: give the original checkpoint"
+                    f"{origin}: {name} has the type {kind}, so it is quantised: use the original checkpoint"
                 )
             if list(tensors[name].shape) != expected:
                 raise CheckpointError(
@@ -193,7 +193,7 @@ def _fill(module: Module, tensors: Mapping[str, Tensor], table: Table, origin: P
 
 
 def _require_labels(content: Mapping[str, Any], tensors: Mapping[str, Tensor], origin: Path) -> None:
-    """The classification layer has a row for each label of ``config.json``, where both are there."""
+    """Check that the classification layer, if there is one, has a row for each label of ``config.json``."""
     bias, names = tensors.get("classifier.bias"), content.get("id2label")
     labels = len(names) if isinstance(names, dict) else content.get("num_labels")
     if bias is not None and labels is not None and bias.numel() != labels:
@@ -208,5 +208,5 @@ def _require(tensors: Mapping[str, Tensor], names: Iterable[tuple[str, ...]], or
     if missing:
         raise CheckpointError(
             f"{origin} lacks {len(missing)} weights of the {part} ({some(missing)}): "
-            "it is not a whole BERT or DistilBERT checkpoint of this kind"
+            "use a complete BERT or DistilBERT checkpoint of this kind"
         )

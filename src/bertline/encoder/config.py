@@ -1,4 +1,4 @@
-"""The shape of an encoder, and the tables between our names and HF's two ``config.json`` dialects."""
+"""An encoder's configuration, and the tables that map it to HF's two forms of ``config.json``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bertline.encoder.family import family_of
 from bertline.errors import CheckpointError
 
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
-# Other names of the same functions in transformers.activations; gelu_fast cuts √(2/π) off after ten digits.
+# Synonyms in transformers.activations; gelu_fast rounds √(2/π) to ten digits.
 _SYNONYMS = {
     "gelu_python": "gelu",
     "gelu_fast": "gelu_new",
@@ -58,7 +58,7 @@ _LEAST |= {"segments": 0, "pad_id": 0}
 _RATES = ("dropout", "attention_dropout", "classifier_dropout", "norm_eps", "init_std")
 _MAY_BE_NULL = {"pad_id": 0, "classifier_dropout": None}
 
-# Settings of HF configurations that change the mathematics, with the only value that this encoder computes.
+# Settings of HF configurations that change the computation, with the only values that this encoder supports.
 _FIXED: dict[str, tuple[object, ...]] = {
     "position_embedding_type": ("absolute", None),
     "is_decoder": (False, None),
@@ -68,7 +68,7 @@ _FIXED: dict[str, tuple[object, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """Shape and rates of one encoder; the defaults are BERT-base (Devlin et al. 2019).
+    """Dimensions and rates of one encoder; the defaults are BERT-base (Devlin et al. 2019).
 
     ``segments`` is 0 for DistilBERT, which has no segment embeddings (Sanh et al. 2019).
     """
@@ -91,17 +91,17 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         if self.family == "distilbert" and self.segments:
-            raise CheckpointError("a DistilBERT encoder has no segment embeddings: give it segments=0")
+            raise CheckpointError("a DistilBERT encoder has no segment embeddings: set segments=0")
         if self.family == "distilbert" and self.norm_eps != _DISTILBERT_EPS:
-            raise CheckpointError(f"a DistilBERT encoder normalises with {_DISTILBERT_EPS:g}: leave norm_eps out")
+            raise CheckpointError(f"a DistilBERT encoder has a norm_eps of {_DISTILBERT_EPS:g}: omit norm_eps")
         if self.hidden % self.heads:
             raise CheckpointError(
-                f"the model's hidden size {self.hidden} is no multiple of its {self.heads} attention heads: "
+                f"the model's hidden size {self.hidden} is not a multiple of its {self.heads} attention heads: "
                 "its config.json does not describe a BERT encoder"
             )
         if self.activation not in ACTIVATIONS:
             raise CheckpointError(
-                f"the model's activation is {self.activation!r}: bertline computes {', '.join(ACTIVATIONS)}"
+                f"the model's activation is {self.activation!r}: bertline supports {', '.join(ACTIVATIONS)}"
             )
 
     @property
@@ -111,13 +111,13 @@ class EncoderConfig:
 
     @property
     def head_dropout(self) -> float:
-        """Dropout before the classification layer, with each family's own default."""
+        """Dropout before the classification layer; the default depends on the family."""
         if self.classifier_dropout is not None:
             return self.classifier_dropout
         return 0.2 if self.family == "distilbert" else self.dropout
 
     def with_dropout(self, rate: float) -> EncoderConfig:
-        """The same encoder with one rate everywhere."""
+        """The same configuration with one dropout rate everywhere."""
         return replace(self, dropout=rate, attention_dropout=rate, classifier_dropout=rate)
 
     @classmethod
@@ -125,14 +125,14 @@ class EncoderConfig:
         """Read the content of an HF ``config.json``.
 
         Raises:
-            CheckpointError: another architecture, a setting that this encoder does not compute, an entry that
-                is missing or out of range.
+            CheckpointError: another architecture, an unsupported setting, or an entry that is missing or out of
+                range.
         """
         family = family_of(config, origin)
         for name, allowed in _FIXED.items():
             if config.get(name) not in allowed and name in config:
                 raise CheckpointError(
-                    f"{origin} sets {name} to {config[name]!r}: bertline computes only {allowed[0]!r}"
+                    f"{origin} sets {name} to {config[name]!r}: bertline supports only {allowed[0]!r}"
                 )
         names = _NAMES[family]
         values = {ours: config[hf] for ours, hf in names.items() if hf in config}
@@ -148,7 +148,7 @@ class EncoderConfig:
         return cls(family=family, **({"segments": 0} if family == "distilbert" else {}) | values)
 
     def to_hf(self) -> dict[str, Any]:
-        """The entries of ``config.json`` that describe this encoder, in its family's names."""
+        """The entries of ``config.json`` for this encoder, in its family's names."""
         ours = {name: value for name, value in asdict(self).items() if value is not None}
         return {"model_type": self.family} | {
             hf: ours[name] for name, hf in _NAMES[self.family].items() if name in ours

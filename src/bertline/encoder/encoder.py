@@ -1,8 +1,7 @@
 """The encoder of BERT and DistilBERT: embeddings, then n × (self-attention, feed-forward), each normed.
 
-One implementation for both families: they differ in the segment embeddings (``None`` where a family has
-none), in the head (``heads``) and in the names of their checkpoints (``checkpoint``). It knows nothing of
-text, labels or training.
+Both families share one implementation: they differ in segment embeddings (``None`` if a family has none),
+heads (``heads``) and checkpoint names (``checkpoint``). It knows nothing about text, labels or training.
 """
 
 from collections.abc import Callable
@@ -28,12 +27,12 @@ ACTIVATION: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What the encoder made of a batch.
+    """The encoder's results for a batch.
 
     Attributes:
         last: states after the last layer, [batch, tokens, hidden].
-        hidden_states: when asked, the states after the embeddings and after each layer: layers + 1 tensors.
-        attentions: when asked, each layer's probabilities, [batch, heads, tokens, tokens].
+        hidden_states: if requested, the states after the embeddings and after each layer: layers + 1 tensors.
+        attentions: if requested, each layer's attention probabilities, [batch, heads, tokens, tokens].
     """
 
     last: Tensor
@@ -55,7 +54,7 @@ class Embeddings(nn.Module):
     def forward(
         self, ids: Int[Tensor, "batch tokens"], segments: Int[Tensor, "batch tokens"] | None
     ) -> Float[Tensor, "batch tokens hidden"]:
-        """Embed ``ids``; without ``segments`` every token is of segment 0."""
+        """Embed ``ids``; without ``segments``, every token is in segment 0."""
         summed = self.token(ids) + self.position.weight[: ids.shape[1]]
         if self.segment is not None:
             summed = summed + (self.segment.weight[0] if segments is None else self.segment(segments))
@@ -64,7 +63,7 @@ class Embeddings(nn.Module):
 
 
 class Layer(nn.Module):
-    """Self-attention and a feed-forward network, each with dropout, residual and LayerNorm after."""
+    """Self-attention and a feed-forward network, each followed by dropout, residual and LayerNorm."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -82,7 +81,7 @@ class Layer(nn.Module):
         allowed: Bool[Tensor, "batch #heads #tokens tokens"] | None,
         want_attentions: bool = False,
     ) -> tuple[Float[Tensor, "batch tokens hidden"], Float[Tensor, "batch heads tokens tokens"] | None]:
-        """One layer's new states and, when asked, its attention probabilities."""
+        """The layer's new states and, if requested, its attention probabilities."""
         mixed, probabilities = self.attention(states, allowed, want_attentions)
         states = self.attention_norm(states + self.dropout(mixed))
         fed = self.down(self.activation(self.up(states)))
@@ -116,12 +115,12 @@ class Encoder(nn.Module):
 
         Args:
             ids: padded on the right, as ``data.batching.pad`` lays them out.
-            attend: True on real tokens. States on padding carry no meaning. None says that every token is real:
-                on a GPU only the caller can know this without waiting for it, and its fastest kernels take no mask.
-            segments: 0 or 1 for each token; without them every token is of segment 0.
-            causal: a token sees only itself and those before it (for comparison; BERT is bidirectional).
-            want_hidden_states: also return the states below the last layer.
-            want_attentions: also return the probabilities; computing them takes longer.
+            attend: True on real tokens; states on padding are meaningless. None means that every token is real: on a
+                GPU, only the caller knows this without a synchronisation, and the fastest kernels take no mask.
+            segments: 0 or 1 for each token; by default every token is in segment 0.
+            causal: each token sees only itself and earlier ones (for comparison; BERT is bidirectional).
+            want_hidden_states: also return the states of all layers.
+            want_attentions: also return the attention probabilities, which takes longer.
 
         Raises:
             ValueError: more tokens than the model has positions.
@@ -135,7 +134,7 @@ class Encoder(nn.Module):
         hidden_states, attentions = [states], []
         for layer in self.layers:
             states, probabilities = layer(states, allowed, want_attentions)
-            if want_hidden_states:  # a list of them all would keep each layer's states alive
+            if want_hidden_states:  # an unconditional list would keep each layer's states alive
                 hidden_states.append(states)
             attentions.append(probabilities)
         return Encoded(
@@ -146,7 +145,7 @@ class Encoder(nn.Module):
 
 
 def initialise(module: nn.Module, std: float) -> None:
-    """As BERT does: normal weights, zero biases, a zero padding row; LayerNorm keeps ones and zeros."""
+    """Initialise like BERT: normal weights, zero biases, a zero padding row; LayerNorm keeps ones and zeros."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=std)
     if isinstance(module, nn.Linear):
@@ -159,9 +158,9 @@ def initialise(module: nn.Module, std: float) -> None:
 def _allowed(
     ids: Int[Tensor, "batch tokens"], attend: Bool[Tensor, "batch tokens"] | None, causal: bool
 ) -> Bool[Tensor, "batch 1 #tokens tokens"] | None:
-    """Which token may look at which; None when nothing is hidden, which is the fastest to compute.
+    """The mask of which token may attend to which; None if nothing is masked, which is fastest.
 
-    Whether ``attend`` hides anything is looked up on a CPU only: from a GPU the answer would have to be waited for.
+    Whether ``attend`` masks anything is checked on a CPU only, because on a GPU it would force a synchronisation.
     """
     if causal:
         real = torch.ones_like(ids, dtype=torch.bool) if attend is None else attend

@@ -1,4 +1,4 @@
-"""Which of the two families a ``config.json`` describes, where it does not say so itself."""
+"""Determine the model family that a ``config.json`` describes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENTRIES: dict[Family, frozenset[str]] = {
     ),
     "distilbert": frozenset(("vocab_size", "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings")),
 }
-# Entries by which other architectures differ from BERT though their configurations have all of BERT's entries.
+# Entries of other architectures whose configurations also have all of BERT's entries.
 _OF_OTHERS = (
     *("embedding_size", "num_hidden_groups"),  # ALBERT, ELECTRA, MobileBERT
     *("bos_token_id", "eos_token_id", "attention_window"),  # RoBERTa, Longformer
@@ -32,11 +32,11 @@ _OF_OTHERS = (
 def family_of(config: Mapping[str, Any], origin: str) -> Family:
     """The family of an HF ``config.json``: its ``model_type``, else its ``architectures``, else its entries.
 
-    RoBERTa has BERT's entries and counts positions from 2: without ``model_type`` and ``architectures`` it is known by
-    its single segment.
+    RoBERTa has BERT's entries but counts positions from 2; without ``model_type`` and ``architectures`` it is
+    recognised by its single segment.
 
     Raises:
-        CheckpointError: another family, or none for certain.
+        CheckpointError: another family, or an ambiguous one.
     """
     named = config.get("model_type")
     if named in ("bert", "distilbert"):
@@ -60,7 +60,7 @@ def family_of(config: Mapping[str, Any], origin: str) -> Family:
         if known[0] == "distilbert" or (isinstance(segments, int) and segments > 1):
             return known[0]
     raise CheckpointError(
-        f"{origin} has no model_type, and its other entries fit no single family: "
+        f"{origin} has no model_type, and its other entries match no single family: "
         'add "model_type": "bert" or "distilbert"'
     )
 

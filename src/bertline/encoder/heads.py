@@ -1,8 +1,8 @@
-"""Classification on top of the encoder: of a text by its family's own head or by mean pooling, or of every token.
+"""Classification heads on the encoder: of texts by the family's own head or mean pooling, or of every token.
 
-With ``pooling="cls"`` a head is the one that HF builds for the family, so ``transformers`` computes the same
-logits from the same weights. ``pooling="mean"`` is ours: the mean of the real tokens' states, then one linear
-layer. ``pooling="none"`` labels tokens, as HF's token classification does.
+With ``pooling="cls"``, the head is HF's for the family, so ``transformers`` computes the same logits from the
+same weights. ``pooling="mean"`` is bertline's own: the mean of the real tokens' states, then a linear layer.
+``pooling="none"`` classifies tokens, like HF's token classification.
 """
 
 from functools import partial
@@ -71,18 +71,18 @@ class TokenHead(nn.Module):
 
     def __init__(self, config: EncoderConfig, labels: int) -> None:
         super().__init__()
-        # HF's DistilBERT drops out here at the encoder's rate, and not at that of its head for texts.
+        # HF's DistilBERT uses the encoder's dropout rate here, not that of its head for texts.
         self.dropout = nn.Dropout(config.dropout if config.family == "distilbert" else config.head_dropout)
         self.out = nn.Linear(config.hidden, labels)
 
     def forward(self, states: States, attend: Attend) -> Float[Tensor, "batch tokens labels"]:
-        """Logits of each token, without meaning on padding."""
+        """Logits of each token; meaningless on padding."""
         logits: Tensor = self.out(self.dropout(states))
         return logits
 
 
 def mean_pool(states: States, attend: Attend) -> Float[Tensor, "batch hidden"]:
-    """Mean over the real tokens of each text; without ``attend`` over all of them, in fp32 to the same bits."""
+    """Mean over the real tokens of each text; over all tokens without ``attend``, bit-identical in fp32."""
     if attend is None:
         return states.mean(1)
     weights = attend.unsqueeze(-1).to(states.dtype)
@@ -90,7 +90,7 @@ def mean_pool(states: States, attend: Attend) -> Float[Tensor, "batch hidden"]:
 
 
 class Classifier(nn.Module):
-    """An encoder and a head that turn a batch of ids into one row of logits per text, or per token."""
+    """An encoder and a head: a batch of ids in, one row of logits per text or per token out."""
 
     def __init__(self, config: EncoderConfig, labels: int, pooling: Pooling = "cls") -> None:
         super().__init__()
@@ -106,12 +106,12 @@ class Classifier(nn.Module):
 
     @property
     def config(self) -> EncoderConfig:
-        """The encoder's shape."""
+        """The encoder's configuration."""
         return self.encoder.config
 
     @property
     def output(self) -> str:
-        """What the head gives, by its name in ``encoder.outputs``."""
+        """Name of the head's output in ``encoder.outputs``."""
         return "tags" if self.pooling == "none" else "logits"
 
     def forward(
@@ -120,6 +120,6 @@ class Classifier(nn.Module):
         attend: Attend,
         segments: Int[Tensor, "batch tokens"] | None = None,
     ) -> Float[Tensor, "batch *axes"]:
-        """Logits of each text, [batch, labels], or token; ``attend`` and ``segments`` as the encoder takes them."""
+        """Logits of each text, [batch, labels], or token, [batch, tokens, labels]; arguments as for the encoder."""
         logits: Tensor = self.head(self.encoder(ids, attend, segments=segments).last, attend)
         return logits

@@ -1,7 +1,7 @@
-"""The reversible tables between our parameter names and those of HF checkpoints.
+"""Reversible tables between our parameter names and those of HF checkpoints.
 
-A table maps each of our names to the tuple of checkpoint names whose tensors, concatenated along the first
-dimension, make our parameter (query, key and value are one matrix here and three there).
+A table maps each of our names to the checkpoint names whose tensors, concatenated along the first dimension,
+are our parameter (query, key and value are one matrix here and three there).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _DISTILBERT_LAYER = {
 
 
 def encoder_table(config: EncoderConfig) -> Table:
-    """Our encoder's parameters in the checkpoint's names, without the family's prefix."""
+    """The encoder's parameters with their checkpoint names, without the family's prefix."""
     if config.family == "bert":
         embeddings, layer, path = _BERT_EMBEDDINGS, _BERT_LAYER, "encoder.layer"
     else:
@@ -75,7 +75,7 @@ def output_table() -> Table:
 
 
 def classifier_table(config: EncoderConfig, *, pooling: str) -> Table:
-    """Every parameter of a ``Classifier`` in the names of HF's model for sequence or token classification."""
+    """All parameters of a ``Classifier`` with their names in HF's sequence or token classification model."""
     prefix = f"{config.family}."
     table = {f"encoder.{ours}": tuple(prefix + one for one in hf) for ours, hf in encoder_table(config).items()}
     return table | {f"head.{ours}": hf for ours, hf in head_table(config, pooling=pooling).items()}
@@ -87,7 +87,7 @@ def head_table(config: EncoderConfig, *, pooling: str) -> Table:
 
 
 def to_ours(tensors: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:
-    """Rename and join a checkpoint's tensors; every name of the table must be there."""
+    """Rename and join a checkpoint's tensors; every name of the table must be present."""
     return {
         ours: torch.cat([tensors[one] for one in hf]) if len(hf) > 1 else tensors[hf[0]] for ours, hf in table.items()
     }

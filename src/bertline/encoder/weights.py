@@ -1,6 +1,6 @@
-"""Tensors from a checkpoint directory: one safetensors file, a sharded set, or an old ``.bin``; and into a file.
+"""Read tensors from a checkpoint directory (safetensors or ``.bin``, whole or in shards), and write them.
 
-``.bin`` files are pickles: they are read only through torch's weights-only loader, which runs no code.
+``.bin`` files are pickles, and read only with torch's weights-only loader, which runs no code.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WRAPPERS = ("state_dict", "model_state_dict", "model", "module")  # entries of 
 
 
 def read_tensors(directory: Path) -> dict[str, Tensor]:
-    """Every tensor of a checkpoint by its name there; floating point ones as fp32.
+    """All tensors of a checkpoint by name; floating-point ones as fp32.
 
     Raises:
         CheckpointError: no weights, a missing shard, a damaged file.
@@ -44,10 +44,10 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write a safetensors file, whole or not at all.
+    """Write a safetensors file atomically.
 
     Raises:
-        OSError: it cannot be written; the library has an error of its own for that, which says so in words only.
+        OSError: it cannot be written; the library's own error has the number only in its text.
     """
     try:
         save_file(dict(tensors), path, metadata=None if metadata is None else dict(metadata))
@@ -94,18 +94,18 @@ def _read_file(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} cannot be read ({reason}): copy it again from the model's source") from error
     loaded = _unwrapped(loaded, path)
     if not isinstance(loaded, dict):
-        raise CheckpointError(f"{path} holds no table of tensors: bertline reads state dicts")
+        raise CheckpointError(f"{path} is not a state dict: use a checkpoint with one")
     return {name: tensor for name, tensor in loaded.items() if isinstance(name, str) and isinstance(tensor, Tensor)}
 
 
 def _unwrapped(loaded: object, path: Path) -> object:
-    """The state dict itself, where a training script saved it beside its own state."""
+    """The state dict inside a training script's checkpoint; anything else unchanged."""
     if not isinstance(loaded, dict) or any(isinstance(one, Tensor) for one in loaded.values()):
         return loaded
     inside = {name: _unwrapped(loaded[name], path) for name in _WRAPPERS if isinstance(loaded.get(name), dict)}
     if len(inside) > 1:
         raise CheckpointError(
-            f"{path} holds several state dicts ({', '.join(inside)}): save the one that you want in a file of its own"
+            f"{path} has several state dicts ({', '.join(inside)}): save the one that you want in a separate file"
         )
     return next(iter(inside.values()), loaded)
 
@@ -115,6 +115,6 @@ def _read_pickle(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{path} is damaged or holds more than tensors, and bertline runs no code from a checkpoint: "
+            f"{path} is damaged or contains more than tensors, and bertline runs no code from a checkpoint: "
             "use the model's safetensors file"
         ) from error

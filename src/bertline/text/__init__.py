@@ -1,4 +1,4 @@
-"""Text to ids: WordPiece tokenising, pairs, truncation that is reported, windows over long texts."""
+"""Text to token ids: WordPiece tokenisation, pairs, reported truncation, windows over long texts."""
 
 from bertline.text.reading import Input, Piece, Reader, Reading
 from bertline.text.tokenizer import Span, Tokenizer

@@ -1,8 +1,8 @@
-"""Tokens beside the model's vocabulary, from the places where HF checkpoints keep them.
+"""Added tokens, outside the model's vocabulary, from the files of HF checkpoints.
 
-``added_tokens_decoder`` in ``tokenizer_config.json`` counts alone where it is there; else ``special_tokens_map.json``,
-``added_tokens.json`` and ``tokenizer.json`` do. The special tokens that ``tokenizer_config.json`` names are added in
-either case. The order of adding decides the ids, so it is that of ``transformers`` 5.24
+If ``tokenizer_config.json`` has ``added_tokens_decoder``, only that counts; otherwise ``special_tokens_map.json``,
+``added_tokens.json`` and ``tokenizer.json`` do. Special tokens named in ``tokenizer_config.json`` are added in either
+case. The order of additions determines the ids, so it is that of ``transformers`` 5.24
 (``PreTrainedTokenizerBase._from_pretrained``, ``TokenizersBackend.__init__``).
 """
 
@@ -33,13 +33,13 @@ Token = str | AddedToken
 
 @dataclass
 class Added:
-    """What the files say.
+    """The added tokens that the files declare.
 
     Attributes:
-        declared: each token to add, with the id that a file gives it and that file.
-        named: tokens by their role; None where a file says that there is none.
+        declared: each token to add by the id that a file gives it, with that file.
+        named: tokens by role; None if a file sets it to null.
         extra: other special tokens.
-        mentioned: every token that a file speaks of, and that file.
+        mentioned: every token in any of the files, with that file.
     """
 
     declared: dict[int, tuple[AddedToken, Path]] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Added:
     mentioned: dict[str, Path] = field(default_factory=dict)
 
     def declare(self, id_: int, token: AddedToken, place: Path) -> None:
-        """Note the id that a file gives a token."""
+        """Record the id that a file gives a token."""
         self.declared[id_] = (token, place)
         self.mentioned.setdefault(token.content, place)
 
@@ -61,7 +61,7 @@ def read_added(directory: Path, config: Mapping[str, Any]) -> Added:
         config: content of its ``tokenizer_config.json``.
 
     Raises:
-        CheckpointError: an entry is not in the form that ``transformers`` reads.
+        CheckpointError: an entry is not in a form that ``transformers`` reads.
     """
     added, settings = Added(), dict(config)
     if _EXTRA_ONCE in settings and not settings.get(_EXTRA):
@@ -79,16 +79,16 @@ def read_added(directory: Path, config: Mapping[str, Any]) -> Added:
 
 
 def add_tokens(wordpiece: tokenizers.Tokenizer, added: Added, named: Mapping[str, Token | None]) -> None:
-    """Add the tokens in the order that gives them the ids of ``transformers``.
+    """Add the tokens in the order that gives them the same ids as in ``transformers``.
 
     Args:
-        wordpiece: is changed.
-        added: what the files say.
-        named: tokens by their role, those that the class adds unasked included.
+        wordpiece: modified in place.
+        added: the tokens in the files.
+        named: tokens by role, including the class's default ones.
 
     Raises:
-        CheckpointError: an id differs from the one that a file gives it, or is another token's already; or two tokens
-            cannot be told apart.
+        CheckpointError: an id differs from the one in a file or belongs to another token, or two tokens are
+            indistinguishable.
     """
     there = wordpiece.get_added_tokens_decoder().values()
     known = {repr(one) for one in there}
@@ -107,19 +107,19 @@ def add_tokens(wordpiece: tokenizers.Tokenizer, added: Added, named: Mapping[str
 
 
 def left_out(wordpiece: tokenizers.Tokenizer, added: Added) -> Iterator[str]:
-    """A sentence for each file with tokens that were not added."""
+    """A warning for each file with tokens that were not added."""
     there = {one.content for one in wordpiece.get_added_tokens_decoder().values()}
     for place in dict.fromkeys(added.mentioned.values()):
         missing = [token for token, file in added.mentioned.items() if file == place and token not in there]
         if missing:
             yield (
-                f"{place} has the added tokens {', '.join(missing)}, which transformers does not use because "
-                f"{place.with_name(FILE)} leaves them out, and neither does bertline: add them there"
+                f"{place} has the added tokens {', '.join(missing)}, which neither transformers nor bertline "
+                f"uses, because {place.with_name(FILE)} does not list them: add them there"
             )
 
 
 def _read_other_files(added: Added, settings: Mapping[str, Any], directory: Path) -> dict[str, Any]:
-    """Declare the tokens of all files but ``tokenizer_config.json``; returns the settings among them."""
+    """Declare the tokens of all files except ``tokenizer_config.json``; returns their settings."""
     with _reading(directory / _MAP) as place:
         named = _special_tokens_map(read_json(place), settings)
         for value in named.values():
@@ -154,7 +154,7 @@ def _special_tokens_map(content: Mapping[str, Any], settings: Mapping[str, Any])
 
 
 def _name(added: Added, settings: Mapping[str, Any], place: Path) -> None:
-    """Which tokens have roles, and which are special besides."""
+    """Record which tokens have roles, and which others are special."""
     by_content = {token.content: token for token, _ in added.declared.values()}
     own = {role: settings[role] for role in ROLES if role in settings}
     own = {role: by_content.get(_content(one), one) if one is not None else None for role, one in own.items()}
@@ -174,7 +174,7 @@ def _name(added: Added, settings: Mapping[str, Any], place: Path) -> None:
 
 
 def _token(value: Any) -> Any:
-    """A token in the form in which ``transformers`` saves it; anything else as it is."""
+    """The token in an entry as saved by ``transformers``; anything else unchanged."""
     if isinstance(value, dict) and value.get("__type") == "AddedToken":
         return AddedToken(**{name: one for name, one in value.items() if name != "__type"})
     return value
@@ -195,7 +195,7 @@ def _require_ids(wordpiece: tokenizers.Tokenizer, added: Added) -> None:
         given = wordpiece.token_to_id(token.content)
         if given != id_:
             raise CheckpointError(
-                f"{place} gives {token.content} the id {id_}, but transformers gives it {given} after the vocabulary "
+                f"{place} gives {token.content} the id {id_}, but transformers gives it {given} with the vocabulary "
                 "beside it: the files belong to different models"
             )
     words = {id_: word for word, id_ in wordpiece.get_vocab(with_added_tokens=False).items()}
@@ -209,7 +209,7 @@ def _require_ids(wordpiece: tokenizers.Tokenizer, added: Added) -> None:
 
 
 def _require_distinct(wordpiece: tokenizers.Tokenizer, added: Added) -> None:
-    """No two tokens are matched by the same text: which of them is, changes from one process to the next."""
+    """Reject two tokens that match the same text: which one wins differs between processes."""
     normalizer, seen = wordpiece.normalizer, dict[str, str]()
     for token in wordpiece.get_added_tokens_decoder().values():
         if not token.normalized or normalizer is None:
@@ -227,4 +227,4 @@ def _reading(place: Path) -> Iterator[Path]:
     try:
         yield place
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{place} describes an added token in an unknown form ({error}): {_AGAIN}") from error
+        raise CheckpointError(f"{place} has an added token in an unknown form ({error}): {_AGAIN}") from error

@@ -10,10 +10,10 @@ from bertline.errors import CheckpointError
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file; empty where there is no such file.
+    """The JSON object in a file; empty if the file does not exist.
 
     Raises:
-        CheckpointError: the file holds anything but a JSON object.
+        CheckpointError: the file contains anything else.
     """
     if not path.is_file():
         return {}
@@ -22,5 +22,5 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not valid JSON ({error}): copy it again from the model's source") from error
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path} holds no JSON object: copy it again from the model's source")
+        raise CheckpointError(f"{path} is not a JSON object: copy it again from the model's source")
     return content

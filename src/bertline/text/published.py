@@ -1,8 +1,8 @@
-"""The tokenizer of a published checkpoint, built from its files as ``transformers`` 5 builds it.
+"""Build the tokenizer of a published checkpoint from its files, as ``transformers`` 5 does.
 
-The class that the files name decides what counts. ``BertTokenizer`` takes the vocabulary and makes the rest anew from
+The class named in the files decides. ``BertTokenizer`` takes the vocabulary and rebuilds the rest from
 ``tokenizer_config.json``; ``PreTrainedTokenizerFast`` takes ``tokenizer.json`` as it is. Then tokens are added
-(``added_tokens``). What has no effect in ``transformers`` has none here, and a warning names it.
+(``added_tokens``). Settings without effect in ``transformers`` have none here, and a warning names them.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def read_published(directory: Path) -> Published:
     A ``CheckpointWarning`` names each setting and token that has no effect.
 
     Raises:
-        CheckpointError: no tokenizer, a file that cannot be read, a class or a setting that bertline does not know, or
-            added tokens whose ids contradict each other.
+        CheckpointError: no tokenizer, an unreadable file, an unsupported class or setting, or contradictory ids of
+            added tokens.
     """
     config = read_json(directory / FILE)
     fast, vocabulary = directory / "tokenizer.json", directory / "vocab.txt"
@@ -84,7 +84,7 @@ def read_published(directory: Path) -> Published:
         wordpiece, own = tokenizers.Tokenizer.from_str(serialised.to_str()), {}
     there = {*wordpiece.get_vocab(with_added_tokens=True), *(token.content for token, _ in added.declared.values())}
     for token in specials.values():
-        if token not in there:  # transformers adds it, as a row of embeddings that was never trained
+        if token not in there:  # transformers adds it, with an untrained embedding
             raise _lacks(token, str(origin))
     add_tokens(wordpiece, added, {role: own.get(role) for role in ROLES} | added.named)
     if kind == BERT:
@@ -96,7 +96,7 @@ def read_published(directory: Path) -> Published:
 
 
 def load_fast(path: Path) -> tokenizers.Tokenizer:
-    """The tokenizer in a ``tokenizer.json``, as it is, but neither truncating nor padding.
+    """The tokenizer in a ``tokenizer.json``, without its truncation and padding.
 
     Raises:
         CheckpointError: it cannot be read.
@@ -111,7 +111,7 @@ def load_fast(path: Path) -> tokenizers.Tokenizer:
 
 
 def specials_of(named: Mapping[str, Any]) -> dict[str, str]:
-    """The token of each role in ``SPECIALS``: the one that is named, else BERT's."""
+    """The token of each role in ``SPECIALS``: the named one, or else BERT's."""
     return {
         role: str(getattr(named.get(role), "content", named.get(role)) or token) for role, token in SPECIALS.items()
     }
@@ -130,7 +130,7 @@ def require_special(wordpiece: tokenizers.Tokenizer, token: str, origin: str) ->
 
 
 def frame(wordpiece: tokenizers.Tokenizer, specials: Mapping[str, str]) -> processors.TemplateProcessing:
-    """[CLS], a text, [SEP]; and for a pair the other text and another [SEP], in segment 1."""
+    """The template [CLS], text, [SEP]; for a pair also the other text and another [SEP], in segment 1."""
     cls, sep = specials["cls_token"], specials["sep_token"]
     return processors.TemplateProcessing(
         single=f"{cls}:0 $A:0 {sep}:0",
@@ -146,7 +146,7 @@ def parts_of(wordpiece: tokenizers.Tokenizer) -> dict[str, Any]:
 
 
 def _read_vocabulary(path: Path) -> dict[str, int]:
-    """Words and ids of a ``vocab.txt``: of equal lines the last counts, and white space at a line's end does not."""
+    """Words and ids of a ``vocab.txt``: the last of equal lines counts, trailing white space does not."""
     try:
         return dict(models.WordPiece.read_file(str(path)))
     except Exception as error:  # the Rust side raises bare Exception
@@ -158,7 +158,7 @@ def _lacks(token: str, origin: str) -> CheckpointError:
 
 
 def _bert(words: dict[str, int], config: Mapping[str, Any], unknown: str, place: Path) -> tokenizers.Tokenizer:
-    """What ``BertTokenizer`` builds, before tokens are added."""
+    """The tokenizer that ``BertTokenizer`` builds, before tokens are added."""
     wordpiece = tokenizers.Tokenizer(models.WordPiece(words, unk_token=unknown))
     wordpiece.normalizer = normalizers.BertNormalizer(
         clean_text=True,
@@ -172,7 +172,7 @@ def _bert(words: dict[str, int], config: Mapping[str, Any], unknown: str, place:
 
 
 def _require_framed(wordpiece: tokenizers.Tokenizer, specials: Mapping[str, str], origin: Path) -> None:
-    """A text can be read, and its ids stand between [CLS] and [SEP]."""
+    """Check that texts can be encoded, and that their ids are between [CLS] and [SEP]."""
     if parts_of(wordpiece)["model"].get("dropout"):
         raise CheckpointError(
             f"{origin} drops merges at random (dropout), so the ids of a text vary: set dropout to null"
@@ -186,8 +186,8 @@ def _require_framed(wordpiece: tokenizers.Tokenizer, specials: Mapping[str, str]
             raise CheckpointError(f"{origin} cannot encode a text ({error}): {_AGAIN}") from error
         if framed != [cls, *ids, sep]:
             raise CheckpointError(
-                f"{origin} puts other tokens around a text than {specials['cls_token']} and {specials['sep_token']}, "
-                "between which BERT reads it: give its post_processor that template"
+                f"{origin} does not put a text between {specials['cls_token']} and {specials['sep_token']}, as BERT "
+                "needs: give its post_processor that template"
             )
 
 
@@ -199,7 +199,7 @@ def _without_effect(
     wordpiece: tokenizers.Tokenizer,
     serialised: tokenizers.Tokenizer | None,
 ) -> Iterator[str]:
-    """A sentence for each setting and file that says something which does not count."""
+    """A warning for each setting and file without effect."""
     parts = parts_of(wordpiece)
     yield from ignored_settings(directory / FILE, config, kind, parts["normalizer"] or {})
     yield from left_out(wordpiece, added)
@@ -217,7 +217,7 @@ def _without_effect(
 
 
 def _differ(part: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
-    """Whether two parts of a ``tokenizer.json`` compute something else; the vocabulary is the same."""
+    """Whether two parts of a ``tokenizer.json`` differ in effect, except in the vocabulary."""
     if part == "normalizer" and theirs.get("type") == ours["type"]:
         return any(theirs.get(name) != ours[name] for name in ("clean_text", *NORMALISATION.values()))
     return any(theirs.get(name) != value for name, value in ours.items() if name != "vocab")

@@ -1,6 +1,6 @@
-"""An input as the network reads it: a text, or a pair of texts, as one or several pieces of ids.
+"""Turn an input, a text or a pair of texts, into the pieces of token ids that the network reads.
 
-Training, offline scoring and the server all read through this file, so they cannot read one text in two ways.
+Training, offline scoring and the server all use this module, so they read a text in the same way.
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ class Piece:
     """One row of a batch.
 
     Attributes:
-        ids: [CLS], the text, [SEP]; of a pair, then the other text and another [SEP].
-        segments: of each id, 0 in the first text and 1 in the second; None for a single text.
-        offsets: of each id, the characters of the raw text that it stands for, from the first up to the second;
-            (0, 0) for special tokens, None where nobody asked for them. Those of a pair's second text count in that
-            text.
-        words: of each id, the number of its word in its text; −1 for special tokens, None as for ``offsets``.
-        places: of each id, its number among the tokens of its text; −1 for special tokens, None as for ``offsets``.
+        ids: [CLS], the text, [SEP]; for a pair, followed by the other text and another [SEP].
+        segments: per id, 0 in the first text and 1 in the second; None for a single text.
+        offsets: per id, start and end of its characters in its raw text; (0, 0) for special tokens, None if not
+            requested.
+        words: per id, the index of its word in its text; −1 for special tokens, None like ``offsets``.
+        places: per id, its index among the tokens of its text; −1 for special tokens, None like ``offsets``.
     """
 
     ids: list[int]
@@ -44,10 +43,10 @@ class Reading:
     """One input as the network reads it.
 
     Attributes:
-        pieces: several are windows over one input.
-        read: tokens of the input that are in a piece, and the special tokens of one piece.
-        cut: tokens of the input that are in none.
-        unread: which texts of the input (0, or 1 for the second of a pair) have no token at all.
+        pieces: one, or several windows over the input.
+        read: number of the input's tokens in the pieces, plus the special tokens of one piece.
+        cut: number of the input's tokens in no piece.
+        unread: indices of the texts (0, or 1 for the second of a pair) without any token.
         input: the raw input.
     """
 
@@ -59,7 +58,7 @@ class Reading:
 
     @property
     def piece(self) -> Piece:
-        """The only piece, where the policy is not ``window``.
+        """The only piece, unless the policy is ``window``.
 
         Raises:
             ValueError: there are several.
@@ -70,12 +69,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads inputs as one model does.
+    """Reads inputs for one model.
 
     Args:
         tokenizer: the model's.
-        truncation: what becomes of long inputs.
-        offsets: whether pieces have offsets, words and places; they cost time.
+        truncation: applied to long inputs.
+        offsets: whether to compute offsets, words and places, which takes time.
     """
 
     tokenizer: Tokenizer
@@ -83,7 +82,7 @@ class Reader:
     offsets: bool = False
 
     def read(self, inputs: Sequence[Input]) -> list[Reading]:
-        """A reading per input, in their order."""
+        """One reading per input, in order."""
         return read_each(self.tokenizer, [(one, self.truncation) for one in inputs], offsets=self.offsets)
 
 
@@ -113,7 +112,7 @@ def _reading(tokenizer: Tokenizer, one: Input, texts: Sequence[Encoded], truncat
 
 
 def _piece(tokenizer: Tokenizer, texts: Sequence[Encoded], chosen: Sequence[Sequence[int]]) -> Piece:
-    """[CLS], and of each text the tokens at its ``chosen`` places and [SEP]."""
+    """The piece with [CLS] and, for each text, its ``chosen`` tokens and [SEP]."""
     ids, segments = [tokenizer.cls_id], [0]
     for segment, (text, places) in enumerate(zip(texts, chosen, strict=True)):
         ids += [*_some(text.ids, places), tokenizer.sep_id]

@@ -1,7 +1,7 @@
-"""Texts to ids by HF ``tokenizers``, and the files that HF tools expect of a tokenizer.
+"""Tokenise texts with HF ``tokenizers``, and write a tokenizer's files for HF tools.
 
-The tokenizer itself never truncates or pads: truncation is ours because it is reported, padding belongs to
-the batch.
+The tokenizer itself never truncates or pads: ``truncation`` does the former, because it is reported, and batching
+the latter.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """The ids of a text and, on request, where each comes from.
+    """The ids of a text and, on request, their positions in it.
 
     Attributes:
         ids: without special tokens.
-        offsets: of each id, the characters of the raw text that it stands for, from the first up to the second.
-        words: of each id, the number of its word: what the tokenizer splits a text into before it looks up pieces.
+        offsets: per id, start and end of its characters in the raw text.
+        words: per id, the index of its word, as split by the pre-tokenizer.
     """
 
     ids: list[int]
@@ -44,7 +44,7 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A token and the characters of the text it stands for, from ``start`` up to ``end``."""
+    """A token and its characters in the text, from ``start`` up to ``end``."""
 
     id: int
     token: str
@@ -53,12 +53,12 @@ class Span:
 
 
 class Tokenizer:
-    """A tokenizer with BERT's five special tokens, mostly a WordPiece one.
+    """A tokenizer with BERT's five special tokens, usually WordPiece.
 
     Args:
         wordpiece: an HF fast tokenizer; its own truncation and padding are switched off.
         lowercase: whether it lower-cases; written to ``tokenizer_config.json``.
-        specials: the token of each role, where they are not BERT's.
+        specials: the token of each role, if not BERT's.
 
     Raises:
         CheckpointError: a special token is missing from the vocabulary.
@@ -90,7 +90,7 @@ class Tokenizer:
         A ``CheckpointWarning`` names each of its settings and tokens that has no effect.
 
         Raises:
-            CheckpointError: there is no tokenizer, a file cannot be read, or one says what bertline does not know.
+            CheckpointError: there is no tokenizer, or a file is unreadable or has something unsupported.
         """
         published = read_published(directory)
         wordpiece = published.wordpiece
@@ -100,10 +100,10 @@ class Tokenizer:
 
     @classmethod
     def from_bundle(cls, directory: Path) -> Tokenizer:
-        """Read the tokenizer that a bundle was written with: its ``tokenizer.json`` as it is.
+        """Read a bundle's tokenizer: its ``tokenizer.json`` as it is.
 
-        In the bundles of earlier versions ``AutoTokenizer`` may read the same files otherwise. Without the file it is
-        the tokenizer of a checkpoint.
+        In bundles from earlier versions, ``AutoTokenizer`` may read the same files differently. Without this file, the
+        directory is read like a checkpoint.
 
         Raises:
             CheckpointError: the file cannot be read.
@@ -117,7 +117,7 @@ class Tokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """One more than the largest id, added tokens included; ids below it may be without a token."""
+        """One more than the largest id, including added tokens; smaller ids may have no token."""
         return 1 + max(self._wordpiece.get_vocab(with_added_tokens=True).values())
 
     @property
@@ -126,29 +126,29 @@ class Tokenizer:
         return bool(getattr(self._wordpiece.model, "continuing_subword_prefix", None))
 
     def encode_whole(self, texts: Sequence[str], *, offsets: bool = False) -> list[Encoded]:
-        """The tokens of each text, all of them, without special tokens."""
+        """All tokens of each text, without special tokens."""
         whole = [_whole(text) for text in texts]
         if not offsets:
             return [Encoded(one.ids) for one in self._wordpiece.encode_batch_fast(whole, add_special_tokens=False)]
-        found = self._wordpiece.encode_batch(whole, add_special_tokens=False)
+        encodings = self._wordpiece.encode_batch(whole, add_special_tokens=False)
         return [
             Encoded(one.ids, _places(text, one.offsets), [-1 if word is None else word for word in one.word_ids])
-            for text, one in zip(texts, found, strict=True)
+            for text, one in zip(texts, encodings, strict=True)
         ]
 
     def reads(self, text: str) -> bool:
-        """Whether any token is left of a text (``bertline.text.unread``)."""
-        # The beginning decides nearly always, and a long text is not tokenised twice for it.
+        """Whether a text has any token (``bertline.text.unread``)."""
+        # The beginning is nearly always enough, and saves tokenising a long text twice.
         return any(one.ids for part in (text[:PROBE_CHARACTERS], text) for one in self.encode_whole([part]))
 
     def spans(self, text: str) -> list[Span]:
-        """The tokens of a text with their places in it, without special tokens."""
+        """The tokens of a text with their positions in it, without special tokens."""
         encoded = self._wordpiece.encode(_whole(text), add_special_tokens=False)
         each = zip(encoded.ids, encoded.tokens, _places(text, encoded.offsets), strict=True)
         return [Span(id_, token, start, end) for id_, token, (start, end) in each]
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
-        """The text of ids, as far as WordPiece keeps it: lower case, spaces normalised."""
+        """The text of ids, as far as WordPiece preserves it: lower case, spaces normalised."""
         return str(self._wordpiece.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
@@ -156,9 +156,9 @@ class Tokenizer:
         return [self._added.get(id_) or self._wordpiece.id_to_token(id_) or "" for id_ in ids]
 
     def join(self, tokens: Sequence[str]) -> str:
-        """The text of vocabulary entries, as ``convert_tokens_to_string`` of ``transformers`` has it.
+        """The text of vocabulary entries, like ``convert_tokens_to_string`` of ``transformers``.
 
-        A first piece keeps its ``##``.
+        The first token keeps its ``##``.
         """
         decoder = self._wordpiece.decoder
         return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
@@ -166,11 +166,11 @@ class Tokenizer:
     def save(self, directory: Path, *, max_tokens: int = 512) -> None:
         """Write the files that HF tools load; ``max_tokens`` becomes their ``model_max_length``.
 
-        They name the class of ``transformers`` that builds the same tokenizer from them. That is tried: the files are
-        read again.
+        They name the ``transformers`` class that builds the same tokenizer from them, which is verified by reading the
+        files again.
 
         Raises:
-            CheckpointError: neither class does.
+            CheckpointError: no class builds the same tokenizer.
         """
         framed = tokenizers.Tokenizer.from_str(self._wordpiece.to_str())
         framed.post_processor = frame(framed, self._specials)
@@ -187,24 +187,24 @@ class Tokenizer:
                 f"transformers cannot rebuild the tokenizer of {self._origin} from a bundle: start from another "
                 "checkpoint"
             )
-        if kind == BERT:  # a vocabulary says nothing about another class
+        if kind == BERT:  # vocab.txt is only for this class
             lines = self.tokens(range(self.vocab_size))
             (directory / "vocab.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def _config(self, kind: Kind, max_tokens: int) -> dict[str, Any]:
-        """``tokenizer_config.json``: ``BertTokenizer`` builds the normaliser anew from it."""
+        """The content of ``tokenizer_config.json``, from which ``BertTokenizer`` rebuilds the normaliser."""
         normalizer = parts_of(self._wordpiece)["normalizer"] or {}
         own: dict[str, Any] = {}
         roles = self._specials
         if kind == BERT:
             own = {name: normalizer.get(theirs, _DEFAULT[name]) for name, theirs in NORMALISATION.items()}
             own["do_lower_case"] = self._lowercase
-        else:  # what has a role is matched in texts
+        else:  # tokens with a role are matched in texts
             roles = {role: token for role, token in roles.items() if token in self._added.values()}
         return {"tokenizer_class": kind, **own, "model_max_length": max_tokens, **roles}
 
     def _comes_back(self, directory: Path) -> bool:
-        """Whether the files in ``directory`` are read as this tokenizer."""
+        """Whether the files in ``directory`` give this tokenizer when they are read."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CheckpointWarning)
             try:
@@ -212,7 +212,7 @@ class Tokenizer:
             except CheckpointError:
                 return False
         theirs, ours = parts_of(published.wordpiece), parts_of(self._wordpiece)
-        # That texts are framed by [CLS] and [SEP] has several forms, and reading the files has asserted it.
+        # The template with [CLS] and [SEP] has several forms, and reading the files has verified it.
         return theirs | {"post_processor": None} == ours | {"post_processor": None}
 
 
@@ -221,14 +221,14 @@ def _lowercases(wordpiece: tokenizers.Tokenizer) -> bool:
 
 
 def _whole(text: str) -> str:
-    """The text with U+FFFD for each lone surrogate, which JSON can carry and UTF-8 cannot."""
+    """The text with U+FFFD for each lone surrogate, which JSON can contain but UTF-8 cannot."""
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _places(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Offsets in the raw text, of those in its ``_whole``, where two halves of a pair are one character."""
+    """Map offsets in ``_whole(text)``, where a surrogate pair is one character, to the raw text."""
     if text.isascii() or not _HALVES.search(text):
         return offsets
     raw, place = [], 0

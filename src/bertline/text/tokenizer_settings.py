@@ -1,6 +1,6 @@
-"""``tokenizer_config.json``: the class that builds a tokenizer, and which settings that class reads.
+"""``tokenizer_config.json``: the tokenizer's class, and the settings that this class uses.
 
-Read from the source of ``transformers`` 5.24 (``AutoTokenizer``, ``BertTokenizer``, ``TokenizersBackend``).
+Source: ``transformers`` 5.24 (``AutoTokenizer``, ``BertTokenizer``, ``TokenizersBackend``).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _CLASSES: dict[str, Kind] = {
 }
 _BERT_FAMILIES = ("bert", "distilbert")
 
-# What BertTokenizer builds its normaliser from, and the names of the same settings in tokenizer.json.
+# Settings of BertTokenizer's normaliser, with their names in tokenizer.json.
 NORMALISATION = {
     "do_lower_case": "lowercase",
     "tokenize_chinese_chars": "handle_chinese_chars",
     "strip_accents": "strip_accents",
 }
-# Settings of the tokenizers in Python that transformers had before, with the values that change nothing.
+# Settings of transformers' former Python tokenizers, with the values that have no effect.
 _OF_EARLIER_CLASSES: dict[str, tuple[object, ...]] = {
     "clean_text": (True,),
     "do_basic_tokenize": (True,),
@@ -47,7 +47,7 @@ _OF_EARLIER_CLASSES: dict[str, tuple[object, ...]] = {
     "add_eos_token": (None, False),
     "add_prefix_space": (None, False),
 }
-# Settings that bertline does not compute, with the values that change nothing.
+# Settings that bertline does not support, with the values that have no effect.
 _REFUSED: dict[str, tuple[object, ...]] = {
     "auto_map": (None,),
     "fast_tokenizer_files": (None, []),
@@ -58,9 +58,9 @@ _REFUSED: dict[str, tuple[object, ...]] = {
 }
 _SIDES = {
     "padding_side": "bertline pads on the right",
-    "truncation_side": "--truncation says which tokens of a long text bertline keeps",
+    "truncation_side": "bertline truncates as --truncation says",
 }
-# Settings that say nothing about the ids of a text, or that other modules read.
+# Settings that do not affect the ids of a text, or that other modules read.
 _KNOWN = frozenset(
     (
         *("added_tokens_decoder", "additional_special_tokens", "extra_special_tokens", "special_tokens_map_file"),
@@ -75,7 +75,7 @@ _KNOWN = frozenset(
 
 
 def class_of(directory: Path, config: Mapping[str, Any], *, serialised: bool) -> Kind:
-    """The class that ``AutoTokenizer`` builds the tokenizer of ``directory`` with.
+    """The class with which ``AutoTokenizer`` builds the tokenizer of ``directory``.
 
     Args:
         directory: of the checkpoint; its ``config.json`` may name the class too.
@@ -98,10 +98,10 @@ def class_of(directory: Path, config: Mapping[str, Any], *, serialised: bool) ->
 
 
 def require_known(path: Path, config: Mapping[str, Any]) -> None:
-    """Refuse the settings that change ids in ``transformers`` and not here.
+    """Reject settings that change ids in ``transformers`` but not here.
 
     Raises:
-        CheckpointError: there is one.
+        CheckpointError: there is such a setting.
     """
     for name, harmless in _REFUSED.items():
         if name in config and config[name] not in harmless:
@@ -112,10 +112,10 @@ def require_known(path: Path, config: Mapping[str, Any]) -> None:
 
 
 def switch(path: Path, config: Mapping[str, Any], name: str, default: bool | None) -> bool | None:
-    """A setting of ``NORMALISATION``; only where ``default`` is None may it be null.
+    """The value of a setting of ``NORMALISATION``; it may be null only if ``default`` is None.
 
     Raises:
-        CheckpointError: another type.
+        CheckpointError: the value has another type.
     """
     value = config.get(name, default)
     if not isinstance(value, bool) and (value is not None or default is not None):
@@ -124,13 +124,13 @@ def switch(path: Path, config: Mapping[str, Any], name: str, default: bool | Non
 
 
 def ignored_settings(path: Path, config: Mapping[str, Any], kind: Kind, normalizer: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each setting that has no effect in ``transformers``, and so has none here.
+    """A warning for each setting that has no effect in ``transformers``, and so none here.
 
     Args:
         path: of ``tokenizer_config.json``.
         config: its content.
-        kind: the class of the tokenizer.
-        normalizer: of the tokenizer as it was built, in the form of ``tokenizer.json``.
+        kind: the tokenizer's class.
+        normalizer: of the built tokenizer, in the form of ``tokenizer.json``.
     """
     for name, value in config.items():
         if name in _SIDES:

@@ -1,7 +1,7 @@
-"""Which tokens of an input that is too long are read.
+"""Truncation: which tokens of an input that is too long are read.
 
-The default keeps the first and the last tokens: on IMDB, BERT-base reads 256 tokens of head and tail with
-94.0 % accuracy and 256 tokens of head alone with 92.4 % (Sun et al. 2019, "How to Fine-Tune BERT for Text
+The default keeps the first and the last tokens: on IMDB, BERT-base has an accuracy of 94.0 % with 256 tokens of
+head and tail, and of 92.4 % with the first 256 (Sun et al. 2019, "How to Fine-Tune BERT for Text
 Classification", introduced the policy with 128 + 382 of 512 tokens, a quarter of the room for the head).
 """
 
@@ -16,8 +16,8 @@ from bertline.text.windows import windows
 
 Policy = Literal["head_tail", "head", "tail", "window", "error"]
 
-SPECIAL_TOKENS = 2  # [CLS] in front, [SEP] at the end; a pair has another [SEP] between its texts
-SHORTEST_TOKENS = 4  # the two special ones, one of the head, one of the tail
+SPECIAL_TOKENS = 2  # [CLS] and [SEP]; a pair has another [SEP] between its texts
+SHORTEST_TOKENS = 4  # [CLS], one of the head, one of the tail, [SEP]
 HEAD_SHARE = 0.25
 
 
@@ -25,8 +25,8 @@ HEAD_SHARE = 0.25
 class Truncation:
     """At most ``max_tokens`` ids in a piece (special tokens count), chosen by ``policy``.
 
-    ``window`` reads everything, in several pieces. ``error`` chooses like ``head_tail``; the caller refuses an input
-    that was cut.
+    ``window`` reads everything, in several pieces. ``error`` truncates like ``head_tail``, and the caller rejects
+    truncated inputs.
 
     Raises:
         SettingsError: ``max_tokens`` leaves no room for a first and a last token.
@@ -43,13 +43,13 @@ class Truncation:
             )
 
     def pieces(self, lengths: Sequence[int]) -> list[tuple[Sequence[int], ...]]:
-        """The places of the tokens in each piece, for each text of the input.
+        """The indices of the tokens in each piece, for each text of the input.
 
-        Windows over a pair are windows over its longer text, and each has the same tokens of the shorter one: all of
-        them, if half a piece holds them.
+        Windows over a pair cover its longer text, and each repeats the same tokens of the shorter one: all of them,
+        if they fit into half a piece.
 
         Args:
-            lengths: tokens of the one text, or of both texts of a pair, without special tokens.
+            lengths: number of tokens of the text, or of both texts of a pair, without special tokens.
 
         >>> Truncation(6, "head").pieces([7])
         [([0, 1, 2, 3],)]
@@ -68,11 +68,11 @@ class Truncation:
         return [(beside, places) for places in self._places(second, rooms[1])]
 
     def _places(self, length: int, room: int) -> list[Sequence[int]]:
-        """The places that each piece has of a text of ``length`` tokens, where ``room`` fit."""
+        """The indices in each piece of a text of ``length`` tokens, at most ``room`` per piece."""
         return [*windows(range(length), room)] if self.policy == "window" else [self._one(length, room)]
 
     def _one(self, length: int, room: int) -> Sequence[int]:
-        """The places that are read of such a text in one piece."""
+        """The indices read of such a text in a single piece."""
         whole = range(length)
         if length <= room:
             return whole
@@ -81,10 +81,10 @@ class Truncation:
 
 
 def shares(first: int, second: int, room: int) -> tuple[int, int]:
-    """How many tokens fit of each text of a pair: tokens are taken from the longer one until both fit.
+    """The number of tokens kept of each text of a pair: the longer one is truncated until both fit.
 
-    Two texts that are both too long get half each, and the longer one gets the odd token (the second if they are
-    equally long). That is ``longest_first`` of the ``tokenizers`` library.
+    If both are too long, each gets half, and the longer one the odd token (the second if they are equally long). This
+    is ``longest_first`` of the ``tokenizers`` library.
 
     >>> shares(100, 5, 20), shares(100, 101, 21), shares(5, 6, 20)
     ((15, 5), (10, 11), (5, 6))

@@ -1,7 +1,7 @@
-"""Texts of which no token is left: decided by the tokenizer and not by their characters, on every route and command.
+"""Explain why a text has no tokens. The tokenizer decides whether it has any, on every route and command.
 
 A tokenizer drops white space, control characters, U+200B, U+FEFF and whatever else its normaliser strips. The network
-then sees [CLS] and [SEP] alone, and its answer says nothing of the text.
+then sees only [CLS] and [SEP], and its answer is meaningless.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ SHOWN = 3  # code points that a message names
 
 
 def why_unread(text: str) -> str:
-    r"""Why no token is left of a text, as the predicate of a sentence about it.
+    r"""Why a text has no tokens, as the predicate of a sentence about it.
 
     >>> why_unread(""), why_unread(" \n")
     ('is empty', 'is only white space')

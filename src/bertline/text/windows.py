@@ -1,8 +1,8 @@
-"""Windows over a text that is too long to be read at once.
+"""Overlapping windows over a text that is too long for one piece.
 
-Each window is as long as the model reads, [CLS] and [SEP] included, and begins where the one before it ended, less an
-overlap, so that what stands at the edge of one is in the middle of the next. The last one ends with the text: it
-overlaps more rather than being short.
+Each window, including [CLS] and [SEP], is as long as the model allows. It overlaps the previous one, so that tokens at
+the edge of one window are in the middle of the next. The last window ends with the text, and overlaps more instead of
+being shorter.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ OVERLAP_RATIO = 0.25  # of a window
 
 
 def windows(ids: Sequence[int], room: int) -> list[Sequence[int]]:
-    """Stretches of at most ``room`` ids that cover all of ``ids``; one stretch when they fit.
+    """Overlapping slices of at most ``room`` ids that cover all of ``ids``; a single slice if they fit.
 
     Args:
         ids: of the text, without special tokens.
-        room: ids of the text that a window holds, at least 1.
+        room: number of the text's ids per window, at least 1.
 
     >>> windows([1, 2, 3, 4, 5, 6], room=4)
     [[1, 2, 3, 4], [3, 4, 5, 6]]

@@ -153,7 +153,7 @@ def test_weights_in_eight_bits_are_not_taken_for_weights(saved: Path) -> None:
     )
     rewrite(saved, lambda tensors: tensors | {name: torch.ones_like(tensors[name], dtype=torch.int8)})
     plain = name.split(".", 1)[1]
-    sentence = f"{saved}: {plain} has the type int8, so it is quantised: give the original checkpoint"
+    sentence = f"{saved}: {plain} has the type int8, so it is quantised: use the original checkpoint"
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         load_encoder(saved)
 

@@ -96,7 +96,7 @@ def test_missing_weights_are_named(saved: Path, config: EncoderConfig) -> None:
     up = "encoder.layer.{}.intermediate.dense" if config.family == "bert" else "transformer.layer.{}.ffn.lin1"
     parts = [f"{up.format(layer)}.{part}" for layer in (0, 1) for part in ("weight", "bias")]
     rewrite(saved, lambda tensors: {name: one for name, one in tensors.items() if name not in parts})
-    sentence = f"{saved} lacks 4 weights of the encoder ({', '.join(parts[:3])} and 1 more): it is not a whole BERT"
+    sentence = f"{saved} lacks 4 weights of the encoder ({', '.join(parts[:3])} and 1 more): use a complete BERT"
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         load_encoder(saved)
 
@@ -146,7 +146,7 @@ def test_a_wrong_shape_is_named_even_within_query_key_and_value(
 def test_a_classifier_without_its_head_is_refused(saved: Path, config: EncoderConfig) -> None:
     dense = "pooler.dense" if config.family == "bert" else "pre_classifier"
     named = f"{dense}.weight, {dense}.bias, classifier.weight and 1 more"
-    sentence = f"{saved} lacks 4 weights of the classification head ({named}): it is not a whole"
+    sentence = f"{saved} lacks 4 weights of the classification head ({named}): use a complete"
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         load_classifier(saved)
 
@@ -207,7 +207,7 @@ def test_a_directory_without_config_json(tmp_path: Path) -> None:
         (b'{"model_type": "bert", ', "is not valid JSON (Expecting property name"),
         (b"\xff\xfe", "is not valid JSON ('utf-8' codec can't decode"),
         (b"", "is not valid JSON (Expecting value"),
-        (b'["bert"]', "holds no JSON object: copy it again from the model's source"),
+        (b'["bert"]', "is not a JSON object: copy it again from the model's source"),
     ],
 )
 def test_a_damaged_config_json(tmp_path: Path, content: bytes, sentence: str) -> None:

@@ -111,11 +111,11 @@ def test_a_rate_may_be_written_as_a_whole_number() -> None:
         ({"model_type": ["bert"]}, "reviews/config.json has the model_type ['bert']: bertline reads"),
         (
             {"position_embedding_type": "relative_key"},
-            "sets position_embedding_type to 'relative_key': bertline computes only 'absolute'",
+            "sets position_embedding_type to 'relative_key': bertline supports only 'absolute'",
         ),
-        ({"is_decoder": True}, "sets is_decoder to True: bertline computes only False"),
-        ({"hidden_act": "mish"}, "the model's activation is 'mish': bertline computes gelu, gelu_new"),
-        ({"num_attention_heads": 7}, "the model's hidden size 384 is no multiple of its 7 attention heads"),
+        ({"is_decoder": True}, "sets is_decoder to True: bertline supports only False"),
+        ({"hidden_act": "mish"}, "the model's activation is 'mish': bertline supports gelu, gelu_new"),
+        ({"num_attention_heads": 7}, "the model's hidden size 384 is not a multiple of its 7 attention heads"),
         ({"num_attention_heads": 0}, "sets num_attention_heads to 0: it must be a whole number of at least 1"),
         ({"num_hidden_layers": "six"}, "sets num_hidden_layers to 'six': it must be a whole number of at"),
         ({"hidden_size": 384.0}, "sets hidden_size to 384.0: it must be a whole number of at least 1"),
@@ -142,7 +142,7 @@ def test_missing_entries_are_named_as_in_the_file() -> None:
 def test_a_distilbert_encoder_with_segments_would_lose_them_when_saved() -> None:
     with pytest.raises(CheckpointError, match="a DistilBERT encoder has no segment embeddings"):
         EncoderConfig(family="distilbert", **SMALL)
-    with pytest.raises(CheckpointError, match=r"a DistilBERT encoder normalises with 1e-12"):
+    with pytest.raises(CheckpointError, match=r"a DistilBERT encoder has a norm_eps of 1e-12"):
         EncoderConfig(family="distilbert", segments=0, norm_eps=1e-5, **SMALL)
 
 

@@ -32,7 +32,7 @@ DISTILBERT = {
     "n_layers": 6,
     "vocab_size": 30522,
 }
-UNKNOWN = 'x/config.json has no model_type, and its other entries fit no single family: add "model_type"'
+UNKNOWN = 'x/config.json has no model_type, and its other entries match no single family: add "model_type"'
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_an_encoder_below_another_name(saved: Path, config: EncoderConfig, prefi
     """T5: RoBERTa has the names and shapes of BERT, and counts positions otherwise."""
     family = f"{config.family}."
     rewrite(saved, lambda tensors: {name.replace(family, prefix): one for name, one in tensors.items()})
-    sentence = f"{saved} has its encoder below {prefix}, which is not where a {config.family} encoder is: rename its"
+    sentence = f"{saved} has its encoder below {prefix}, which is not a prefix of a {config.family} encoder: rename its"
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         load_encoder(saved)
 

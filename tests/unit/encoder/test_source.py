@@ -127,7 +127,7 @@ def test_a_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: 
 
 @pytest.mark.parametrize("name", ["./nothing", "/no/such/place", "~/nothing", "~nobody-of-that-name/models", ""])
 def test_a_path_that_is_not_there_is_not_looked_for_elsewhere(here: Path, hub: Hub, name: str) -> None:
-    sentence = "is not a directory: give one with config.json, weights and a tokenizer"
+    sentence = "is not a directory: pass one with config.json, weights and a tokenizer"
     with pytest.raises(CheckpointError, match=sentence) as error:
         find_model(name)
     assert str(error.value).startswith(name or "''")
@@ -136,7 +136,7 @@ def test_a_path_that_is_not_there_is_not_looked_for_elsewhere(here: Path, hub: H
 
 def test_a_file_is_not_a_model(here: Path, hub: Hub) -> None:
     (here / "model.safetensors").touch()
-    with pytest.raises(CheckpointError, match=r"model\.safetensors is not a directory: give one with config\.json"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is not a directory: pass one with config\.json"):
         find_model("model.safetensors")
     assert not hub.asked
 
@@ -147,8 +147,8 @@ def test_without_a_network_the_error_says_what_was_tried(here: Path, monkeypatch
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
     sentence = (
-        "bert-base-uncasd is neither a directory nor an installed model, and the hub did not give it "
-        "(LocalEntryNotFoundError): check the name and the network, or give the path of a downloaded checkpoint"
+        "bert-base-uncasd is neither a directory nor an installed model, and the hub did not provide it "
+        "(LocalEntryNotFoundError): check the name and the network, or pass the path of a downloaded checkpoint"
     )
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         find_model("bert-base-uncasd")

@@ -88,7 +88,7 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_none(tmp_path: Path, zipped
     path = tmp_path / "pytorch_model.bin"
     torch.save({**TENSORS, "bomb": Bomb(proof)}, path, _use_new_zipfile_serialization=zipped)
     sentence = (
-        f"{path} is damaged or holds more than tensors, and bertline runs no code from a checkpoint: "
+        f"{path} is damaged or contains more than tensors, and bertline runs no code from a checkpoint: "
         "use the model's safetensors file"
     )
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
@@ -111,14 +111,14 @@ def test_a_state_dict_inside_of_a_training_scripts_checkpoint(tmp_path: Path, pa
 def test_several_state_dicts_inside(tmp_path: Path) -> None:
     """T5: which one is meant cannot be known."""
     torch.save({"model": TENSORS, "state_dict": TENSORS}, tmp_path / "pytorch_model.bin")
-    sentence = f"{tmp_path / 'pytorch_model.bin'} holds several state dicts (state_dict, model): save the one that you"
+    sentence = f"{tmp_path / 'pytorch_model.bin'} has several state dicts (state_dict, model): save the one that you"
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         read_tensors(tmp_path)
 
 
 def test_a_bin_file_that_is_no_table(tmp_path: Path) -> None:
     torch.save(torch.ones(2), tmp_path / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin holds no table of tensors: bertline reads state"):
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin is not a state dict: use a checkpoint with one"):
         read_tensors(tmp_path)
 
 

@@ -185,7 +185,7 @@ def test_a_directory_without_a_tokenizer(tmp_path: Path) -> None:
         ("tokenizer.json", b"\xff\xfe", "cannot be read as a tokenizer ("),
         ("vocab.txt", b"[PAD]\n\xff\n", "cannot be read as a vocabulary ("),
         ("tokenizer_config.json", b"{", "is not valid JSON ("),
-        ("tokenizer_config.json", b"[1]", "holds no JSON object"),
+        ("tokenizer_config.json", b"[1]", "is not a JSON object"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
