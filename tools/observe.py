@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bertline.cli.observe import write
+from bertline.monitoring.addresses import MODEL_ROUTES
 from bertline.monitoring.dashboards import alerts, grafana, prometheus
 from bertline.monitoring.metrics.registry import Metrics
 from bertline.testing.tiny import write_tiny_bundle
@@ -103,14 +104,14 @@ HEAD = """# Observability: every expression, asked
 `python -m tools.observe --table` wrote this page: it put a tiny model under a load that is too much for it on
 purpose, with refused, wrong, late and cut requests among it, killed a process that computes, let a real Prometheus
 read the metrics each second, and asked it each expression of the [rules](guide/observe/metrics.md) and dashboards. Of
-an alert it asked what is compared, without the comparison; in panels `$__rate_interval` was 10 s. The numbers are of
-that load and say nothing about speed; what counts is that none is missing. The certificate
-came from a second target, because this server has no TLS.
+an alert it asked what is compared, without the comparison; in panels `$__rate_interval` was 10 s. `route=~"…"` stands
+for the routes that ask a model. The numbers are of that load and say nothing about speed; what counts is that none is
+missing. The certificate came from a second target, because this server has no TLS.
 """
 
 
 def _cell(expression: str) -> str:
-    return " ".join(expression.split()).replace("|", "&#124;")
+    return " ".join(expression.split()).replace(MODEL_ROUTES, "…").replace("|", "&#124;")
 
 
 def _shown(result: Sequence[Any]) -> str:

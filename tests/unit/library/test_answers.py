@@ -6,6 +6,7 @@ import json
 import sys
 from html.parser import HTMLParser
 
+import pandas
 import pytest
 
 import bertline
@@ -74,7 +75,6 @@ def test_they_are_plain_json(answers: bertline.Answers) -> None:
 
 
 def test_they_are_rows_and_a_table_of_pandas(answers: bertline.Answers) -> None:
-    pandas = pytest.importorskip("pandas")
     columns = ["text", "label", "probability", "read_tokens", "cut_tokens"]
     table = answers.to_pandas()
     assert isinstance(table, pandas.DataFrame)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 import bertline
@@ -99,7 +100,6 @@ def test_no_texts_are_no_answers(bundle: Path) -> None:
 
 
 def test_any_iterable_of_strings_will_do(bundle: Path) -> None:
-    pandas = pytest.importorskip("pandas")
     model = bertline.load(bundle)
     expected = list(model.predict(TEXTS))
     assert list(model.predict(iter(TEXTS))) == expected

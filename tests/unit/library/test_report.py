@@ -44,7 +44,6 @@ def test_what_it_hands_out_is_a_copy(report: bertline.Report) -> None:
 
 
 def test_it_is_a_table_of_pandas_by_name(report: bertline.Report) -> None:
-    pytest.importorskip("pandas")
     table = report.to_pandas()
     assert list(table.columns) == ["value", "low", "high"]
     assert table.loc["accuracy", "low"] == 0.82
