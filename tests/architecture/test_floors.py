@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LINT = Path(sys.executable).with_name("lint-imports")
 PAGE = ROOT / "docs" / "why" / "floors.md"
+SOURCE = ROOT / "src" / "bertline"
 CONTRACTS: dict[str, dict[str, Any]] = {
     contract["name"]: contract
     for contract in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
@@ -99,6 +100,23 @@ def test_what_the_guide_says_is_not_built_is_not_there() -> None:
     absent = re.findall(r"`(\w+)` is not built yet", PAGE.read_text(encoding="utf-8"))
     assert set(absent) <= {name for floor in floors() for name in floor}
     assert not [name for name in absent if (ROOT / "src" / "bertline" / name).exists()]
+
+
+def test_the_source_has_the_packages_of_the_guide_and_no_others() -> None:
+    absent = set(re.findall(r"`(\w+)` is not built yet", PAGE.read_text(encoding="utf-8")))
+    there = {path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or is_room(path)} - {"__init__"}
+    assert there == {name for floor in floors() for name in floor} - absent
+
+
+def test_every_folder_of_a_package_has_its_reason_in_the_guide() -> None:
+    reasons = dict(re.findall(r"^\| `(\w+/[\w/]+)` \| (.+?) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    folders = {path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*") if is_room(path)}
+    assert set(reasons) == {folder for folder in folders if "/" in folder}
+    assert len(set(reasons.values())) == len(reasons)
+
+
+def is_room(path: Path) -> bool:
+    return path.is_dir() and path.name != "__pycache__"
 
 
 def test_contributing_has_the_floors_of_the_contract() -> None:

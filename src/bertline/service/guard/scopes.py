@@ -10,8 +10,8 @@ from starlette.routing import BaseRoute, Mount, compile_path
 
 from bertline.monitoring.addresses import ADDRESSES, BY_TEMPLATE
 from bertline.service.guard.client import Scope
+from bertline.service.name_convertor import converted
 from bertline.service.route_table import every, template_of
-from bertline.service.routes.model_names import converted
 
 ANY = frozenset(Scope)
 LONGEST_KEPT = 200  # characters of a path whose scope is remembered: anybody may make up longer ones

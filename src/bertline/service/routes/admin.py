@@ -11,9 +11,9 @@ from pathlib import Path
 from fastapi import APIRouter, Depends, Request
 
 from bertline.service.guard.middleware import ANONYMOUS
+from bertline.service.name_convertor import converted
 from bertline.service.routes.context import UNREAD, AsJson, ServingNow, error_answers
 from bertline.service.routes.json_body import JsonRoute
-from bertline.service.routes.model_names import converted
 from bertline.service.routes.own.router import described
 from bertline.service.routes.own.schema import LoadRequest, ModelState
 from bertline.serving.problems import Code, Problem

@@ -17,11 +17,11 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
+from bertline.service.name_convertor import converted
 from bertline.service.problems import STATUS, ErrorBody
 from bertline.service.refusals import field_name, problem_of
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
 from bertline.service.routes.fields import Exact, Tolerant
-from bertline.service.routes.model_names import converted
 from bertline.serving.problems import Code, Problem
 from bertline.tasks.contract import TaskSpec
 

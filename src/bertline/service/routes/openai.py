@@ -19,10 +19,10 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
+from bertline.service.name_convertor import converted
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
 from bertline.service.routes.fields import Exact, Tolerant
 from bertline.service.routes.kserve import body_of, parsed, refusals, status_of
-from bertline.service.routes.model_names import converted
 from bertline.service.routes.notes import note, note_ignored
 from bertline.service.routes.own.schema import OpenAIModel
 from bertline.serving.answered import Answered

@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field
 from pydantic_core import to_json
 
 from bertline import __version__
+from bertline.service.name_convertor import converted
 from bertline.service.routes import health
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
 from bertline.service.routes.fields import Tolerant
 from bertline.service.routes.json_body import json_value
 from bertline.service.routes.kserve import body_of, parsed, refusals, refused
-from bertline.service.routes.model_names import converted
 from bertline.service.routes.oip.tensors import (
     LENGTH_HEADER,
     InputTensor,

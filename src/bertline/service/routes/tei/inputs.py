@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from bertline.service.name_convertor import converted
 from bertline.service.routes.context import ServingNow
-from bertline.service.routes.model_names import converted
 from bertline.service.routes.tei.schema import Ids
 from bertline.service.settings import ServeSettings
 from bertline.serving.problems import Code, Problem
