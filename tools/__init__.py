@@ -1,1 +1,1 @@
-"""What make uses and users do not."""
+"""Developer tools, run by make."""

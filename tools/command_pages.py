@@ -1,4 +1,4 @@
-"""Writes the guide's page of commands from the commands themselves, so that the two cannot disagree.
+"""Write the guide's page of commands from the commands themselves, so that the two cannot disagree.
 
 python -m tools.command_pages docs/commands.md
 """
@@ -15,7 +15,7 @@ from bertline.cli.main import app
 
 HEAD = """# Commands
 
-`bertline` ends with 0 when the work is done, 1 when it failed, 2 when the command makes no sense, and 130
+`bertline` exits with 0 when the work is done, 1 when it failed, 2 for a usage error, and 130
 when it was interrupted. An error is one sentence on standard error; `--debug` shows where it came from.
 """
 
@@ -27,7 +27,7 @@ def page() -> str:
 
 
 def verbs(command: Any, name: str = "bertline") -> dict[str, Any]:
-    """Every command that does something, by the words one types for it."""
+    """Every leaf command, by its full name."""
     if not hasattr(command, "commands"):
         return {name: command}
     found: dict[str, Any] = {}

@@ -1,12 +1,12 @@
-"""Runs what the guide's pages of dialects show and writes the answers into them, so that they say what the server does.
+"""Run the examples on the guide's dialect pages and write the responses into them, so that they match the server.
 
 python -m tools.dialect_pages            writes the pages
 python -m tools.dialect_pages --check    exits with 1 and the name of the first page that is out of date
 
-The pages are written by hand but for what follows a block that asks: an ``http`` block with a request gets its answer,
-a ``python`` block what it prints, a ``console`` block with curl its output, and ``<!-- routes: tag, /path -->`` a table
-from the OpenAPI description. All of it comes from ``bertline serve`` with a tiny bundle. What differs
-from run to run is shown as …, numbers have four places, and of long vectors there are three numbers.
+The pages are written by hand, except what follows each example: an ``http`` request is followed by its response, a
+``python`` block by what it prints, a ``console`` block with curl by its output, and ``<!-- routes: tag, /path -->`` by
+a table from the OpenAPI description. All of it comes from ``bertline serve`` with a tiny bundle. Values that differ
+between runs are shown as …, numbers have four decimals, and long vectors are shortened to three numbers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Prometheus' expressions use, told by a parser of their language and not by looking for words."""
+"""The series and labels that PromQL expressions use, from a parser rather than from text search."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bertline.monitoring.dashboards.objectives import recorded
 from bertline.monitoring.metrics.registry import TABLE
 
 COMPARISONS = ("==", "!=", "<", ">", "<=", ">=")
-ADDED = frozenset({"job", "instance"})  # by Prometheus, to every series
+ADDED = frozenset({"job", "instance"})  # Prometheus adds these to every series
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
-THEIRS = {  # that others write: prometheus-client and Prometheus itself
+THEIRS = {  # series of prometheus-client and of Prometheus itself
     "up": ADDED,
     "process_start_time_seconds": ADDED,
     "process_resident_memory_bytes": ADDED,
@@ -22,7 +22,7 @@ THEIRS = {  # that others write: prometheus-client and Prometheus itself
 
 
 def known() -> dict[str, frozenset[str]]:
-    """Labels of every series that there may be, by its name as Prometheus has it."""
+    """Labels of every possible series, by its name in Prometheus."""
     found: dict[str, frozenset[str]] = dict(THEIRS)
     for one in TABLE:
         for suffix in SUFFIXES[one.kind]:

@@ -1,9 +1,10 @@
-"""A server under load and a real Prometheus over it, to look at alerts and panels with data in them.
+"""Run a server under load with a real Prometheus, to see alerts and panels with data.
 
-python -m tools.observe            until Ctrl+C; says where to look
-python -m tools.observe --table    writes docs/observability.md: each expression with its result, and ends
+python -m tools.observe            runs until Ctrl+C and prints the addresses
+python -m tools.observe --table    writes docs/observability.md: each expression with its result
 
-Needs prometheus (tools/packages.sh promtool installs it). The model is tiny: what counts is that every series moves.
+Needs prometheus (tools/packages.sh promtool installs it). The model is tiny, because only changes of
+the series matter.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Writes what is generated from the functions that ``import bertline`` hands out, so that it cannot disagree with them.
+"""Write the page and stub that are generated from the public functions of ``bertline``, so that they always match.
 
 python -m tools.reference_page            writes the page and the stub
 python -m tools.reference_page --check    exits with 1 and the name of the first file that is out of date
 
 The stub, ``src/bertline/__init__.pyi``, gives type checkers and editors each verb with its settings as keyword
-arguments. The page, ``docs/reference.md``, is written by hand but for two things: ``<!-- reference: NAME -->`` is
-followed by the name's signature, description and settings, and a ``python`` block by what it prints. The blocks run one
-after the other, in a directory with two tiny bundles and two tables.
+arguments. The page, ``docs/reference.md``, is written by hand, except for two things: ``<!-- reference: NAME -->`` is
+followed by the name's signature, description and settings, and a ``python`` block by what it prints. The blocks run in
+order, in a directory with two tiny bundles and two tables.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""From a network to an ONNX graph: the graph, eight bits, the engine's file."""
+"""Export a network to ONNX: its graph, int8 quantisation, and the engine's file."""

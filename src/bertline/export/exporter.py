@@ -1,20 +1,20 @@
-"""Our encoder as an ONNX graph: dynamic in batch and tokens, the head inside, written operator by operator.
+"""Export the encoder and its head as an ONNX graph, operator by operator, dynamic in batch and tokens.
 
-Inputs: ``ids`` [batch, tokens], padded on the right, ``lengths`` [batch], and ``segments`` [batch, tokens] where the
+Inputs: ``ids`` [batch, tokens], padded on the right, ``lengths`` [batch], and ``segments`` [batch, tokens] if the
 network reads pairs. Outputs: any of
 
-- ``logits`` [batch, labels] and ``tags`` [batch, tokens, labels], as the head has it;
+- ``logits`` [batch, labels] or ``tags`` [batch, tokens, labels], depending on the head;
 - ``embedding`` [batch, hidden], the mean of the last layer's states over the real tokens (Reimers and Gurevych 2019,
   and the mean pooling of sentence-transformers), whatever the head reads;
-- ``states`` [batch, tokens, hidden], those states, without meaning on padding.
+- ``states`` [batch, tokens, hidden], the last layer's states, meaningless on padding.
 
-- Products are on [batch · tokens, hidden], so that the bias is added by the product itself.
-- The head of a text reads [CLS] alone of the last layer. Its query meets the keys through Wₖᵀq, and the values are
-  mixed before Wᵥ is applied (both products are associative), so that layer costs two passes over the states instead of
-  twelve hidden² products per token: a sixth of a model of six layers is not computed, and no answer changes.
+- Matrix products are on [batch · tokens, hidden], so that the product itself adds the bias.
+- A text head reads only [CLS] of the last layer. There, Wₖᵀq is applied to the states, and the values are mixed
+  before Wᵥ is applied (both products are associative), so the layer costs two passes over the states instead of
+  twelve hidden² products per token. This saves a sixth of a six-layer model and changes no answer.
 - Residual, bias and LayerNorm are separate operators: onnxruntime's fused one takes nine times as long as its
   LayerNormalization (measured, docs/log.md).
-- Quantised products take activations in eight bits with ranges fixed beforehand (``quantise``).
+- Quantised products take int8 activations with fixed ranges (``quantise``).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from bertline.export.quantise import SEVEN_BITS, Observed, quantise_rows
 Array = np.ndarray[Any, Any]
 FP32 = Engine(name="fp32", precision="fp32", file="model.onnx")
 _INPUTS = {"ids": ("batch", "tokens"), "lengths": ("batch",)}
-_HIDDEN_SCORE = np.float32(-1e30)  # of a padding token, before the softmax
+_HIDDEN_SCORE = np.float32(-1e30)  # score of a padding token before the softmax
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Recipe:
     """How an engine computes a network; the defaults are fp32.
 
     Attributes:
-        observed: each quantised product's input as it was seen, by the product's name (``3.up``); none of them is fp32.
+        observed: observed input range of each quantised product, by its name (``3.up``); others stay in fp32.
         float_products: products that stay in fp32 although their input was observed.
-        balanced: products whose input's outliers are moved into the weight, for one more multiplication.
-        largest: greatest quantised weight of a product.
-        small_table: the embedding table in int8 with a scale per row, other left-over weights in fp16.
-        vocabulary: for each id the row of a smaller table, [vocab]; ``kept`` are the ids of its rows.
-        stored: tensors of the checkpoint that the graph refers to instead of holding them.
-        taps: also output the input of every product, to find its range.
+        balanced: products whose input outliers move into the weight, at the cost of one multiplication.
+        largest: maximum of a product's quantised weights.
+        small_table: store the embedding table in int8 with a scale per row, and other weights in fp16.
+        vocabulary: each id's row in a pruned table, [vocab]; ``kept`` are the ids of its rows.
+        stored: tensors of the checkpoint that the graph refers to instead of containing them.
+        taps: also output the input of every product, to observe its range.
         pairs: the graph reads segments.
     """
 
@@ -71,9 +71,9 @@ def export(network: Network, recipe: Recipe | None = None, outputs: Sequence[str
     """The network's ONNX model.
 
     Args:
-        network: what is computed.
-        recipe: how; the default is fp32.
-        outputs: by their names in ``encoder.outputs``; the default is what the head gives.
+        network: the network to export.
+        recipe: how to compute it; the default is fp32.
+        outputs: names in ``encoder.outputs``; the default is the head's output.
     """
     return _Export(network, recipe or Recipe()).model(tuple(outputs or (network.output,)))
 
@@ -81,8 +81,8 @@ def export(network: Network, recipe: Recipe | None = None, outputs: Sequence[str
 def full_outputs(network: Network) -> tuple[str, ...]:
     """The outputs of a bundle's ``embedding.onnx``.
 
-    The head's is among them, computed from the same states: by it a loader tells from the bundle's probes whether the
-    machine computes the graph right.
+    They include the head's output, computed from the same states, so that a loader can check the graph with the
+    bundle's probes.
     """
     return "embedding", "states", network.output
 
@@ -91,9 +91,9 @@ def write_fp32_engine(bundle: Path, classifier: Classifier, *, pairs: bool = Fal
     """Write the graph of the engine ``FP32``; its weights are those of ``model.safetensors`` beside it.
 
     Args:
-        bundle: where it goes.
-        classifier: what it computes.
-        pairs: it reads the segments of pairs too.
+        bundle: the bundle's directory.
+        classifier: the network to export.
+        pairs: whether the graph also reads the segments of pairs.
 
     Returns:
         The engine's entry in the manifest.
@@ -104,7 +104,7 @@ def write_fp32_engine(bundle: Path, classifier: Classifier, *, pairs: bool = Fal
 
 
 def write_embedding(bundle: Path, classifier: Classifier, *, pairs: bool = False) -> None:
-    """Write the graph ``EMBEDDING`` of the full network in fp32, with its embeddings and states, whatever its pooling.
+    """Write the graph ``EMBEDDING``: the full network in fp32, with its embeddings and states, for any pooling.
 
     Its weights are those of ``model.safetensors`` beside it.
     """
@@ -122,7 +122,7 @@ class _Export:
         self.wholes: dict[int, str] = {}  # [batch, tokens, width], by width
 
     def model(self, outputs: tuple[str, ...]) -> bytes:
-        """The graph of some outputs; of the logits alone, the last layer is computed for [CLS] alone."""
+        """The serialised graph; for logits alone, the last layer is computed for [CLS] only."""
         last = self.config.layers - 1
         if outputs == ("logits",) and self.network.pooling == "cls":
             results = {"logits": self._head(self._last_layer(self._layers(last), last))}
@@ -160,7 +160,7 @@ class _Export:
         return states
 
     def _whole(self, states: str, width: int | None = None) -> str:
-        """States by text and token: [batch, tokens, width]; of the hidden width unless told."""
+        """States by text and token: [batch, tokens, width]; the default width is the hidden size."""
         width = width or self.config.hidden
         if width not in self.wholes:
             last = self.graph.constant(np.array([width]))
@@ -168,12 +168,12 @@ class _Export:
         return self.graph.add("Reshape", states, self.wholes[width])
 
     def _flat(self, states: str, width: int | None = None) -> str:
-        """States one below the other: [batch · tokens, width]; of the hidden width unless told."""
+        """States as one matrix: [batch · tokens, width]; the default width is the hidden size."""
         width = width or self.config.hidden
         return self.graph.add("Reshape", states, self.graph.constant(np.array([-1, width]), f"flat {width}"))
 
     def _first(self, states: str) -> str:
-        """The states of [CLS], of [batch, tokens, hidden]: [batch, hidden]."""
+        """The states of [CLS], from [batch, tokens, hidden]: [batch, hidden]."""
         return self.graph.add("Gather", states, self.graph.constant(np.int64(0)), axis=1)
 
     def _embeddings(self) -> str:
@@ -183,7 +183,7 @@ class _Export:
         first, tokens = graph.constant(np.array([0])), graph.add("Shape", "ids", start=1, end=2)
         name, position = network.named("encoder.embeddings.position.weight")
         segment = None if pairs else self._segment()
-        # A table that lies in another file is left as it is there; else the sum is stored, one operator less.
+        # A table in another file is used unchanged; otherwise their sum is stored, which saves an operator.
         apart = segment is not None and name in self.recipe.stored
         if segment is not None and not apart:
             name, position = f"{name}+segment", position + segment
@@ -198,7 +198,7 @@ class _Export:
         return self._flat(self._norm(summed, "encoder.embeddings.norm"))
 
     def _segment(self) -> Array | None:
-        """The embedding of segment 0, [hidden]; None where the family has no segments."""
+        """The embedding of segment 0, [hidden]; None if the family has no segments."""
         parameter = "encoder.embeddings.segment.weight"
         if not self.network.has(parameter):
             return None
@@ -233,7 +233,7 @@ class _Export:
         return self._after_attention(self._flat(mixed, width), states, layer)
 
     def _last_layer(self, states: str, layer: int) -> str:
-        """The last layer for [CLS] alone: [batch, hidden]."""
+        """The last layer for [CLS] only: [batch, hidden]."""
         graph, prefix = self.graph, f"encoder.layers.{layer}"
         hidden, heads, size = self.config.hidden, self.network.heads(layer), self.config.head_size
         states = self._whole(states)
@@ -243,7 +243,7 @@ class _Export:
         query = self._dense(first, f"{prefix}.attention.qkv")
         per_head = graph.constant(np.array([-1, heads, size]))
         query = graph.add("Transpose", graph.add("Reshape", query, per_head), perm=[1, 0, 2])
-        # The key's bias adds the same to every score of a query: the softmax does not see it.
+        # The key's bias adds the same to every score of a query, so the softmax cancels it.
         keys = self._left_over(key_weight.reshape(heads, size, hidden) / np.float32(np.sqrt(size)))
         wanted = graph.add("Transpose", graph.add("MatMul", query, keys), perm=[1, 0, 2])
         scores = graph.add("FusedMatMul", wanted, states, domain=MICROSOFT, transB=1)
@@ -265,7 +265,7 @@ class _Export:
         return self._norm(add("Add", fed, states), f"{prefix}.feed_forward_norm")
 
     def _mean(self, states: str) -> str:
-        """Mean of the real tokens' states, of [batch, tokens, hidden]: [batch, hidden]."""
+        """Mean of the real tokens' states, from [batch, tokens, hidden]: [batch, hidden]."""
         add, constant = self.graph.add, self.graph.constant
         last, middle = constant(np.array([-1])), constant(np.array([1]))
         weights = add("Unsqueeze", add("Cast", self._real(), to=1), last)
@@ -302,9 +302,9 @@ class _Export:
         return self.graph.add({"gelu": "Gelu", "relu": "Relu"}[kind], states)
 
     def _eight_bits(self, states: str, product: str, parameter: str) -> tuple[str, str, str, Array | None] | None:
-        """A product's input in eight bits, its scale and zero point, and what its channels were divided by.
+        """A product's quantised input, its scale and zero point, and the divisors of its channels.
 
-        None where the product stays in fp32.
+        None if the product stays in fp32.
         """
         self.inputs[product] = states
         observed = self.recipe.observed.get(product)
@@ -328,7 +328,7 @@ class _Export:
         part: int = 0,
         quantised: tuple[str, str, str, Array | None] | None = None,
     ) -> str:
-        """``states`` · weightᵀ + bias, in eight bits where the recipe says so."""
+        """``states`` · weightᵀ + bias, in int8 if the recipe says so."""
         quantised = quantised or self._eight_bits(states, product, parameter)
         if quantised is None:
             return self._dense(states, parameter, part)
@@ -349,7 +349,7 @@ class _Export:
         return self.graph.add("Gemm", states, weight_name, self.graph.constant(bias, bias_name), transB=1)
 
     def _left_over(self, weight: Array, name: str | None = None) -> str:
-        """A weight that is not quantised; a small engine stores it in fp16 and widens it when it is loaded."""
+        """A weight that is not quantised; a small engine stores it in fp16 and widens it on loading."""
         if not self.recipe.small_table:
             return self.graph.constant(weight.astype(np.float32), name)
         return self.graph.add("Cast", self.graph.constant(weight.astype(np.float16), name and f"{name}.half"), to=1)

@@ -1,6 +1,6 @@
-"""An ONNX graph, node by node: names are made here, constants are stored once, weights may lie in another file.
+"""Build an ONNX graph node by node: generate names, store constants once, refer to weights in another file.
 
-Only ``exporter`` builds graphs. The versions are the oldest that have every operator it uses: opset 24 brought
+Only ``exporter`` builds graphs. The versions are the oldest with every operator that it uses: opset 24 introduced
 ``Attention`` with lengths instead of a mask, which onnxruntime computes in half the time of its own fused operators
 (docs/log.md).
 """
@@ -26,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Where a tensor lies in a file beside the graph's: its name, first byte and number of bytes."""
+    """The place of a tensor in a file beside the graph: file name, first byte and number of bytes."""
 
     file: str
     offset: int
@@ -35,10 +35,10 @@ class Stored:
 
 @dataclass
 class Graph:
-    """A graph in the making; every method that adds something returns the name of its result.
+    """A graph under construction; every method that adds something returns its result's name.
 
     Attributes:
-        stored: tensors that lie in another file, by name; a constant of such a name takes no room here.
+        stored: tensors in another file, by name; constants of these names only refer to them.
     """
 
     stored: Mapping[str, Stored] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Graph:
         self._number = 0
 
     def constant(self, value: Array | np.generic, name: str | None = None) -> str:
-        """A constant tensor; one with a ``name`` is stored once however often it is asked for."""
+        """Add a constant; one with a ``name`` is stored only once."""
         name = name or self._fresh("constant")
         if name not in self._constants:
             tensor = numpy_helper.from_array(np.array(value, order="C"), name)
@@ -58,11 +58,11 @@ class Graph:
         return name
 
     def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """A node with one output."""
+        """Add a node with one output."""
         return self.add_many(operator, *inputs, outputs=1, domain=domain, **attributes)[0]
 
     def add_many(self, operator: str, *inputs: str, outputs: int, domain: str = "", **attributes: Any) -> list[str]:
-        """A node with several outputs."""
+        """Add a node with several outputs."""
         name = self._fresh(operator)
         results = [name] if outputs == 1 else [f"{name}.{i}" for i in range(outputs)]
         self._nodes.append(helper.make_node(operator, list(inputs), results, name=name, domain=domain, **attributes))
@@ -74,12 +74,12 @@ class Graph:
         outputs: Mapping[str, str],
         shapes: Mapping[str, tuple[str | int, ...]] | None = None,
     ) -> bytes:
-        """The model as bytes.
+        """The serialised model.
 
         Args:
-            inputs: names of the inputs (int64) with the names of their dimensions.
-            outputs: names of the outputs (float32) with the results that they show.
-            shapes: of outputs that declare theirs: sizes, or names where they vary.
+            inputs: dimension names of each input (int64), by its name.
+            outputs: result of each output (float32), by its name.
+            shapes: declared shapes of outputs, by name: sizes, or names of dynamic dimensions.
         """
         shapes = shapes or {}
         for name, result in outputs.items():
@@ -111,7 +111,7 @@ def _elsewhere(tensor: onnx.TensorProto, place: Stored) -> onnx.TensorProto:
 
 
 def stored_tensors(path: Path) -> dict[str, Stored]:
-    """Where each tensor of a safetensors file lies: a header of JSON, its length in front, then raw bytes."""
+    """The place of each tensor in a safetensors file: header length, JSON header, then raw bytes."""
     import json
 
     with path.open("rb") as file:

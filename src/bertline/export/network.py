@@ -1,4 +1,4 @@
-"""A classifier as arrays by the names of its checkpoint: what the exporter reads."""
+"""A classifier as arrays with their checkpoint names, for the exporter."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Array = np.ndarray[Any, Any]
 class Network:
     """Shape, pooling and weights of a classifier.
 
-    ``tensors`` has the arrays by their names in the checkpoint; ``table`` leads from our parameter names there. Where
-    attention heads add nothing, the projections are here without them, under names of their own.
+    ``tensors`` has the arrays by checkpoint name; ``table`` maps our parameter names to these. Pruned attention heads
+    are removed from the projections, which then have names of their own.
     """
 
     config: EncoderConfig
@@ -42,18 +42,18 @@ class Network:
         return network
 
     def named(self, parameter: str, part: int = 0) -> tuple[str, Array]:
-        """A parameter's name in the checkpoint and its value; ``part`` chooses among query, key and value."""
+        """A parameter's checkpoint name and value; ``part`` selects query, key or value."""
         name = self.table[parameter][part]
         return name, self.tensors[name]
 
     @property
     def output(self) -> str:
-        """What its head gives, by its name in ``encoder.outputs``."""
+        """Name of the head's output in ``encoder.outputs``."""
         return "tags" if self.pooling == "none" else "logits"
 
     @property
     def labels(self) -> int:
-        """How many labels a text or token can have."""
+        """Number of labels."""
         return len(self.named("head.out.bias")[1])
 
     def has(self, parameter: str) -> bool:
@@ -61,7 +61,7 @@ class Network:
         return parameter in self.table
 
     def heads(self, layer: int) -> int:
-        """Attention heads of a layer that add something to its states, or one if none does."""
+        """Number of active attention heads of a layer, at least 1."""
         return len(self.named(_qkv(layer, "weight"))[1]) // self.config.head_size
 
     def scaled(self, factor: float) -> Network:
@@ -78,7 +78,7 @@ def _qkv(layer: int, part: str) -> str:
 
 
 def _with_heads(network: Network, layer: int, busy: Array) -> Network:
-    """The network with only the ``busy`` heads of a layer, [heads]; the others add nothing, so no answer changes."""
+    """The network with only the ``busy`` heads of a layer, [heads]; the others contribute nothing."""
     if busy.all():
         return network
     if not busy.any():

@@ -1,10 +1,10 @@
-"""Eight bits for weights and activations: one scale per column of a weight, one range per activation.
+"""Quantise weights and activations to int8.
 
-Weights are symmetric, one scale for each output, and use seven of their bits (−63…63): x86 processors without VNNI
-add two products in 16 bits, and 2 · 255 · 63 still fits. So an engine answers alike wherever it is computed, and the
-eighth bit buys no accuracy that can be measured (docs/log.md). Activations are affine (0…255) with a range fixed
-beforehand on validation texts, not taken from each batch: so the answer to a text does not depend on the texts
-beside it. Outliers of single channels are moved from the activation into the weight first.
+Weights are symmetric, with one scale per output, and use seven bits (−63…63): x86 processors without VNNI add two
+products in 16 bits, and 2 · 255 · 63 still fits. So an engine gives the same answers on every processor, and the
+eighth bit brings no measurable accuracy (docs/log.md). Activations are affine (0…255), with a range fixed on
+validation texts instead of one per batch, so that an answer does not depend on the other texts of its batch. First,
+outliers of single channels are moved from the activation into the weight.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float, Int8
 
 BALANCE = 0.85  # measured: 0.5 and 0.7 let more labels change, 1.0 no fewer (docs/log.md)
-SEVEN_BITS = 63  # greatest weight of a product
-EIGHT_BITS = 127  # greatest entry of an embedding table, which enters no product
+SEVEN_BITS = 63  # maximum of a product's weights
+EIGHT_BITS = 127  # maximum in an embedding table, which enters no product
 
 
 Array = np.ndarray[Any, Any]
@@ -26,48 +26,48 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The least and the greatest value of an activation that eight bits tell apart; 0 always is exact."""
+    """The range of an activation that is quantised; 0 is always exact."""
 
     low: float
     high: float
 
     @property
     def scale(self) -> float:
-        """Width of one of the 255 steps."""
+        """Width of each of the 255 steps."""
         return max(max(self.high, 0.0) - min(self.low, 0.0), 1e-9) / 255
 
     @property
     def zero_point(self) -> int:
-        """The step that stands for 0."""
+        """The step that represents 0."""
         return round(min(max(-min(self.low, 0.0) / self.scale, 0), 255))
 
 
 @dataclass(frozen=True)
 class Channels:
-    """The least and the greatest value of each channel of an activation, as they were observed, [channels]."""
+    """The observed minimum and maximum of each channel of an activation, [channels]."""
 
     low: Array
     high: Array
 
     def range(self, divisor: Array | None = None) -> Range:
-        """The range of all channels together, after each was divided by its ``divisor``."""
+        """The range over all channels, each divided by its ``divisor``."""
         shrink = np.ones_like(self.low) if divisor is None else divisor
         return Range(float((self.low / shrink).min()), float((self.high / shrink).max()))
 
     def merged(self, other: Channels) -> Channels:
-        """What was observed in either."""
+        """The combined observations."""
         return Channels(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
     def balance(self, weight: Array, share: float = BALANCE) -> Array:
         """Divisors that move the outliers of an activation's channels into the weight: [channels].
 
         Dividing a channel by s and multiplying its column of the weight by s changes no product; with
-        s = (largest activation)^share / (largest weight)^(1 − share) both are easier to tell in eight bits (Xiao et
-        al. 2023, "SmoothQuant", equation 4).
+        s = (largest activation)^share / (largest weight)^(1 − share) both quantise better (Xiao et al. 2023,
+        "SmoothQuant", equation 4).
 
         Args:
             weight: of the product, [outputs, channels].
-            share: of the difficulty that the weight takes over.
+            share: of the outliers' magnitude that moves into the weight.
         """
         reach = np.maximum(np.abs(self.low), np.abs(self.high))
         divisor = np.maximum(reach, 1e-5) ** share / np.maximum(np.abs(weight).max(axis=0), 1e-5) ** (1 - share)

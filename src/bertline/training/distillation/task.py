@@ -24,7 +24,7 @@ from bertline.training.task import Task
 ValidationLogits = Float[np.ndarray[Any, Any], "validation_rows labels"]
 Answers = Float[Tensor, "rows labels"]
 Relations = Float[Tensor, "batch heads tokens tokens"]
-_HIDDEN_SCORE = -1e30  # of a padding token, before the softmax
+_HIDDEN_SCORE = -1e30  # score of a padding token before the softmax
 
 
 def distance(student: Answers, teacher: Answers) -> Float[Tensor, ""]:
