@@ -48,12 +48,12 @@ def smallest_visible_drop(rows: int, disagreement: float) -> float:
 
 
 def caveat(rows: int, max_drop_points: float, disagreement: float) -> str | None:
-    """A sentence for when the rows are too few for the drop that is asked about, else None."""
+    """A warning if the rows are too few to detect this drop; else None."""
     visible = smallest_visible_drop(rows, disagreement)
     if visible <= max_drop_points:
         return None
     needed = int(rows * (visible / max(max_drop_points, 0.01)) ** 2)
     return (
-        f"with {rows:,} rows a drop of {max_drop_points:g} points cannot be told from none: what shows is about "
-        f"{visible:.1f} points; about {needed:,} rows would tell"
+        f"with {rows:,} rows a drop of {max_drop_points:g} points is not significant: "
+        f"only drops from about {visible:.1f} points are; about {needed:,} rows would suffice"
     )

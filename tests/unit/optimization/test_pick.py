@@ -80,13 +80,13 @@ def test_enough_rows_need_no_caveat() -> None:
     assert caveat(100_000, 0.5, 0.02) is None
 
 
-def test_a_caveat_says_what_shows_and_how_many_rows_would_tell() -> None:
+def test_a_caveat_says_what_shows_and_how_many_rows_would_suffice() -> None:
     sentence = caveat(1000, 0.5, 0.02)
     assert sentence is not None
-    assert sentence.startswith("with 1,000 rows a drop of 0.5 points cannot be told from none: what shows is about 0.9")
-    needed = int(re.findall(r"about ([\d,]+) rows would tell", sentence)[0].replace(",", ""))
+    assert sentence.startswith("with 1,000 rows a drop of 0.5 points is not significant: only drops from about 0.9")
+    needed = int(re.findall(r"about ([\d,]+) rows would suffice", sentence)[0].replace(",", ""))
     assert smallest_visible_drop(needed + 1, 0.02) == pytest.approx(0.5, rel=1e-3)
 
 
 def test_without_any_allowed_drop_there_is_still_a_caveat() -> None:
-    assert "a drop of 0 points cannot be told from none" in str(caveat(1000, 0.0, 0.0))
+    assert "a drop of 0 points is not significant" in str(caveat(1000, 0.0, 0.0))
