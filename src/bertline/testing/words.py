@@ -76,8 +76,10 @@ class WordCounter:
         pairs: bool = False,
         lanes: int = 1,
         name: str = "reviews",
+        task: Mapping[str, JsonValue] | None = None,
     ) -> None:
         self.name, self.labels, self.max_tokens, self.lanes = name, tuple(labels), max_tokens, lanes
+        self.task = task
         self.metrics, self.several, self.pairs = dict(metrics or {}), several, pairs
         self.batches: list[list[int]] = []  # lengths of the texts of each batch that was asked, without warm-ups
         self.workers: list[ThreadWorker] = []
@@ -100,8 +102,7 @@ class WordCounter:
         """Write its bundle; ``changes`` go to its manifest."""
         entries: dict[str, Any] = {
             "name": self.name,
-            "labels": self.labels,
-            "temperature": 1.0,
+            **({"labels": self.labels, "temperature": 1.0} if self.task is None else {"task": self.task}),
             "max_tokens": self.max_tokens,
             "truncation": "head_tail",
             "pooling": "cls",
