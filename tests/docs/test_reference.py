@@ -53,14 +53,15 @@ def test_the_page_is_current_and_every_example_on_it_runs() -> None:
 
 def test_the_page_describes_every_function_and_every_result() -> None:
     described = set(re.findall(r"<!-- reference: ([\w.]+) -->", PAGE.read_text(encoding="utf-8")))
-    assert {*VERBS, "load", "Model", "Model.predict", "Model.embed", "Answers", "Report"} <= described
+    assert {*VERBS, "load", "Model", "Model.predict", "Model.tag", "Model.embed", "Answers", "Report"} <= described
 
 
 def test_a_description_that_is_wrong_is_made_again_and_the_prose_kept() -> None:
     written = "Before.\n\n<!-- reference: Model.predict -->\nwrong\n<!-- /reference -->\n\nAfter.\n"
     made = reference_page.page(written)
     assert made.startswith(
-        "Before.\n\n<!-- reference: Model.predict -->\n\n```py\nModel.predict(texts: Iterable[str]) -> Answers"
+        "Before.\n\n<!-- reference: Model.predict -->\n\n```py\n"
+        "Model.predict(texts: Iterable[str | tuple[str, str]]) -> Answers"
     )
     assert made.endswith("<!-- /reference -->\n\nAfter.\n")
     assert "wrong" not in made

@@ -17,6 +17,7 @@ from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
 from bertline.inference import load_predictor
+from bertline.serving.answered import LARGE_TOKENS
 from bertline.tasks.classify.spec import Spec as Classification
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.tag.spec import Spec as Tagging
@@ -303,3 +304,17 @@ def test_models_say_what_they_do(url: str) -> None:
         assert described[name]["task"] == spec.model_dump(mode="json")
         assert described[name]["labels"] == [*spec.labels]
         assert described[name]["multi_label"] is (name == "topics")
+
+
+def test_a_large_request_has_the_answers_of_its_texts_alone(url: str) -> None:
+    """Its answers are made in a thread."""
+    texts = [LONG, *TEXTS] * 8
+    alone = [post(url, "/v1/predict", {"text": text, "model": "tagger"})["predictions"][0] for text in [LONG, *TEXTS]]
+    assert 8 * sum(one["read_tokens"] for one in alone) > LARGE_TOKENS
+    together = post(url, "/v1/predict", {"texts": texts, "model": "tagger"})["predictions"]
+    v1 = post(url, "/v1/models/tagger:predict", {"instances": texts})["predictions"]
+    for one, entities, other in zip(together, v1, alone * 8, strict=True):
+        assert [(each["start"], each["end"], each["label"]) for each in one["entities"]] == [
+            (each["start"], each["end"], each["label"]) for each in other["entities"]
+        ]
+        assert entities == one["entities"]

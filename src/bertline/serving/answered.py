@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
+from bertline.encoder.outputs import OUTPUTS
 from bertline.serving.version import Version
 from bertline.statistics.activation import Activation, probabilities
 from bertline.tasks import task
 from bertline.text import Reading
+
+Made = TypeVar("Made")
+# Of a request, from which on answers made of each token's array are made in a thread: entities of 20,000 tokens take
+# 0.4 s, which nobody else should wait for.
+LARGE_TOKENS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +91,14 @@ class Answered:
     @cached_property
     def _shares(self) -> dict[tuple[Activation, float], Float[np.ndarray[Any, Any], "texts labels"]]:
         return {}
+
+
+async def made(answered: Answered, make: Callable[[], Made]) -> Made:
+    """What is made of the model's answers, in a thread where the event loop would be held up.
+
+    Args:
+        answered: with the output that the model's answers are made from.
+        make: takes the time.
+    """
+    large = OUTPUTS[answered.version.spec.output].by_token and answered.read_tokens > LARGE_TOKENS
+    return await asyncio.to_thread(make) if large else make()

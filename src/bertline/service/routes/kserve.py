@@ -22,6 +22,7 @@ from bertline.service.problems import STATUS, ErrorBody
 from bertline.service.refusals import field_name, problem_of
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
 from bertline.service.routes.fields import Exact, Tolerant
+from bertline.serving.answered import made
 from bertline.serving.problems import Code, Problem
 from bertline.tasks.contract import TaskSpec
 
@@ -187,7 +188,8 @@ async def predict(name: str, request: Request, serving: ServingNow, deadline_s: 
         field = "parameters.return_probabilities"
         raise Problem(Code.UNSUPPORTED, f"{version.name} does not rank labels: leave {field} out.", field)
     answered = await serving.compute(version, texts, version.spec.output, deadline_s=deadline_s, field="instances")
-    predictions = [one.probabilities if every else _prediction(one, version.spec) for one in answered.answers]
+    answers = await made(answered, lambda: answered.answers)
+    predictions = [one.probabilities if every else _prediction(one, version.spec) for one in answers]
     return json_answer(to_json({"predictions": predictions}), answered)
 
 

@@ -19,6 +19,7 @@ from bertline.service.routes.hf.pipeline import PARAMETERS, Parameters, TextPara
 from bertline.service.routes.hf.router import HfEntity
 from bertline.service.routes.kserve import body_of, parsed, refusals, refused
 from bertline.service.routes.table_body import texts_of
+from bertline.serving.answered import made
 from bertline.serving.problems import Code, Problem
 from bertline.serving.texts import blank
 
@@ -89,7 +90,7 @@ async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow)
         blank="answer" if by_line else "refuse",
     )
     headers = answer_headers(answered)
-    answers = parameters.answers(answered)
+    answers = await made(answered, lambda: parameters.answers(answered))
     if isinstance(parameters, TextParameters) and "top_k" not in parameters.model_fields_set:
         answers = [labels[0] for labels in answers]
     if by_line:

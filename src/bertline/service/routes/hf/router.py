@@ -26,6 +26,7 @@ from bertline.service.routes.tei import router as tei
 from bertline.service.routes.tei.answers import OUTSIDE_ROUTES, answer
 from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH, VersionNow
 from bertline.service.routes.tei.schema import Lenient, Strings, TeiScore, must_be
+from bertline.serving.answered import made
 from bertline.serving.problems import Code, Problem
 from bertline.text import Input
 
@@ -174,7 +175,7 @@ async def tag(asked: HfTokenRequest, version: VersionNow, serving: ServingNow, d
     how = asked.parameters or TokenParameters()
     texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
     answered = await serving.compute(version, texts, "tags", deadline_s=deadline_s, field="inputs")
-    each = how.answers(answered, default="simple")
+    each = await made(answered, lambda: how.answers(answered, default="simple"))
     body = each[0] if isinstance(asked.inputs, str) else each
     return answer(to_json(body), answered, characters(texts), began_s)
 

@@ -31,7 +31,7 @@ from bertline.service.routes.oip.tensors import (
     texts_of,
     written,
 )
-from bertline.serving.answered import Answered
+from bertline.serving.answered import Answered, made
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
 from bertline.serving.version import Version
@@ -287,8 +287,10 @@ async def _infer(version: Version, request: Request, serving: Serving, deadline_
     head: dict[str, Any] = {"model_name": version.name, "model_version": version.version}
     if asked.id is not None:
         head["id"] = asked.id
-    body, length = written(head, [_tensor(one, answers[_computed(one, version)], binary) for one in outputs])
-    headers = answer_headers(next(iter(answers.values())))
+    first = next(iter(answers.values()))
+    tensors = await made(first, lambda: [_tensor(one, answers[_computed(one, version)], binary) for one in outputs])
+    body, length = written(head, tensors)
+    headers = answer_headers(first)
     if length is None:
         return Response(body, media_type="application/json", headers=headers)
     return Response(body, media_type=BINARY, headers={**headers, LENGTH_HEADER: str(length)})

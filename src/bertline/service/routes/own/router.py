@@ -30,6 +30,7 @@ from bertline.service.routes.own.schema import (
     TokenizeResponse,
     predictions_of,
 )
+from bertline.serving.answered import made
 from bertline.serving.problems import Code
 from bertline.serving.texts import SIDES, check_texts
 from bertline.serving.version import Version
@@ -66,7 +67,8 @@ async def predict(asked: PredictRequest, serving: ServingNow, deadline_s: Deadli
         sides=("", "_pair") if field == "text" else SIDES,
     )
     model = {"name": version.name, "version": version.version}
-    return json_answer(to_json({"model": model, "predictions": predictions_of(answered, top)}), answered)
+    predictions = await made(answered, lambda: predictions_of(answered, top))
+    return json_answer(to_json({"model": model, "predictions": predictions}), answered)
 
 
 @router.post(
