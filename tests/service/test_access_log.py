@@ -209,7 +209,7 @@ def test_whatever_is_sent_the_line_fits_the_table(
 
 def test_the_client_and_the_trace_are_named(out: Log) -> None:
     async def known(scope: Scope, receive: Receive, send: Send) -> None:
-        scopes = frozenset({GuardScope.PREDICT, GuardScope.EXPLAIN})
+        scopes = frozenset({GuardScope.PREDICT, GuardScope.METRICS})
         scope.setdefault("state", {})["client"] = Client("acme", scopes, "key")
         found = record.current()
         assert found is not None
@@ -221,7 +221,7 @@ def test_the_client_and_the_trace_are_named(out: Log) -> None:
         ask(app, {"x-request-id": "17"})
     [line] = out.lines()
     assert (line["user.id"], line["bertline.client.kind"]) == ("acme", "key")
-    assert line["bertline.client.scopes"] == ["explain", "predict"]
+    assert line["bertline.client.scopes"] == ["metrics", "predict"]
     assert line["trace.id"] == "4b" * 16
     assert line["span.id"] == line["transaction.id"] == "00f067aa0ba902b7"
     [other] = [one for one in out.getvalue().splitlines() if "in its course" in one]

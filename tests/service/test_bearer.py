@@ -95,9 +95,9 @@ def test_a_token_for_nobody_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "scopes"),
     [
-        ({"scope": "predict explain  admin"}, {Scope.PREDICT, Scope.EXPLAIN, Scope.ADMIN}),
+        ({"scope": "predict metrics  admin"}, {Scope.PREDICT, Scope.METRICS, Scope.ADMIN}),
         ({"scope": None, "scp": ["metrics", "mail.read"]}, {Scope.METRICS}),
-        ({"scope": None, "scp": "metrics feedback"}, {Scope.METRICS, Scope.FEEDBACK}),
+        ({"scope": None, "scp": "metrics admin"}, {Scope.METRICS, Scope.ADMIN}),
         ({"scope": "PREDICT predictions bertline:admin", "scp": ["admin"]}, set()),
         ({"scope": None}, set()),
     ],
@@ -107,7 +107,7 @@ def test_scopes_are_those_we_know(changes: dict[str, Any], scopes: set[Scope]) -
 
 
 def test_with_a_prefix_only_scopes_that_have_it_count() -> None:
-    sent = token(body=claims(scope="admin bertline:predict bertline:bertline:explain"))
+    sent = token(body=claims(scope="admin bertline:predict bertline:bertline:metrics"))
     assert ask(tokens(scope_prefix="bertline:"), sent).scopes == {Scope.PREDICT}
 
 
@@ -156,8 +156,8 @@ def test_an_issuer_cannot_speak_for_another() -> None:
     ours = Trust(StaticKeys("p256"), AUDIENCE)
     theirs = Trust(StaticKeys("p256-theirs", issuer="https://other.example"), AUDIENCE, scope_prefix="bertline:")
     checks = BearerTokens([ours, theirs])
-    body = claims(iss="https://other.example", scope="predict bertline:explain")
-    assert ask(checks, token(body=body, kid="p256-theirs")).scopes == {Scope.EXPLAIN}
+    body = claims(iss="https://other.example", scope="predict bertline:metrics")
+    assert ask(checks, token(body=body, kid="p256-theirs")).scopes == {Scope.METRICS}
     assert ask(checks, token()).scopes == {Scope.PREDICT}
     assert refused(checks, token(body=body)) is Check.KEY
     assert refused(checks, token(header(kid="p256-theirs"), body)) is Check.SIGNATURE

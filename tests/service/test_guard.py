@@ -86,6 +86,10 @@ def test_every_route_of_the_app_has_a_scope_or_is_one_of_the_open_ones() -> None
     assert len(BY_TEMPLATE) == len(ADDRESSES), "an address is declared twice"
 
 
+def test_every_scope_opens_an_address() -> None:
+    assert {one.scope for one in ADDRESSES} - {None} == {one.value for one in Scope}
+
+
 def test_the_table_has_the_methods_of_each_route() -> None:
     methods: dict[str, set[str]] = {}
     for route in every(create_app(serving_of({"reviews": WordCounter()})).routes):

@@ -169,7 +169,7 @@ def test_a_users_roles_do_not_widen_what_its_client_was_given(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("names", "changes", "scopes"),
     [
-        (("a.b.c",), {"a": {"b": {"c": "predict explain"}}}, {Scope.PREDICT, Scope.EXPLAIN}),
+        (("a.b.c",), {"a": {"b": {"c": "predict metrics"}}}, {Scope.PREDICT, Scope.METRICS}),
         (("resource_access.my.app.roles",), {"resource_access": {"my.app": {"roles": ["admin"]}}}, {Scope.ADMIN}),
         (("https://a.example/roles",), {"https://a.example/roles": ["predict"]}, {Scope.PREDICT}),
         (("a.b",), {"a.b": ["predict"], "a": {"b": ["admin"]}}, {Scope.PREDICT}),

@@ -10,8 +10,6 @@ class Scope(StrEnum):
     """What a client may do. A credential lists its scopes; none includes another."""
 
     PREDICT = "predict"
-    EXPLAIN = "explain"
-    FEEDBACK = "feedback"
     METRICS = "metrics"
     ADMIN = "admin"
 

@@ -286,5 +286,5 @@ def _api_key(row: sql.Row[Any]) -> ApiKeyRecord:
 
 
 def _scopes(text: str) -> frozenset[Scope]:
-    """Those that this version knows; one that a newer version gave means nothing here."""
+    """Those that this version knows; one that another version gave means nothing here."""
     return frozenset(_SCOPES[one] for one in text.split() if one in _SCOPES)
