@@ -35,11 +35,6 @@ class Batch:
     attend: Attend
     segments: Ids | None = None
 
-    @property
-    def padding_ratio(self) -> float:
-        """Share of the batch that is padding, 0 to 1."""
-        return 1.0 - float(self.attend.mean()) if self.attend.size else 0.0
-
 
 def pad(
     sequences: Sequence[Sequence[int]], pad_id: int, segments: Sequence[Sequence[int] | None] | None = None

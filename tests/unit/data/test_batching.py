@@ -117,15 +117,7 @@ def test_a_batch_holds_each_sequence_and_marks_what_is_real(sequences: list[list
         assert batch.attend[row].tolist() == [True] * len(sequence) + [False] * rest
 
 
-@given(sequences=SEQUENCES)
-def test_the_padding_ratio_is_the_share_that_is_not_real(sequences: list[list[int]]) -> None:
-    batch = pad(sequences, 0)
-    real, size = sum(map(len, sequences)), batch.ids.size
-    assert batch.padding_ratio == pytest.approx((size - real) / size if size else 0.0)
-
-
 def test_a_batch_of_nothing() -> None:
     batch = pad([], 0)
     assert isinstance(batch, Batch)
     assert batch.ids.shape == (0, 0)
-    assert batch.padding_ratio == 0.0
