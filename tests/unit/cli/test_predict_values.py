@@ -39,7 +39,9 @@ from tests.unit.cli.tables import (
 
 TARGETS = ("out.csv", "out.tsv", "out.jsonl", "out.parquet")
 ADDED = 3  # columns
-TABLES = settings(max_examples=int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "25")))
+EXAMPLES = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "25"))
+TABLES = settings(max_examples=EXAMPLES)
+TYPED = settings(max_examples=max(200, EXAMPLES))  # 25 and 100 did not find that strings and numbers mixed
 REFUSED = "cannot become Parquet, because .* and .* in line|has values of several types, or of one that Parquet lacks"
 
 Convert = Callable[[Path, str], Path]
@@ -99,30 +101,39 @@ def lines_of(path: Path) -> list[str]:
     return unpacked(path).removesuffix("\n").split("\n")
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [target for target in TARGETS if target != "out.parquet"])
 @TABLES
 @given(lines=json_lines())
 def test_values_of_json_lines(convert: Convert, target: str, lines: list[str]) -> None:
+    """T9: equal values, not a digit and not a space is another."""
+    rows = [parsed(line) for line in lines]
+    with tempfile.TemporaryDirectory() as directory:
+        source = Path(directory) / "in.jsonl"
+        packed(source, "".join(f"{line}\n" for line in lines).encode())
+        output = convert(source, target)
+        if "jsonl" in target:
+            for before, after in zip(lines, lines_of(output), strict=True):
+                assert after.startswith(f"{before[:-1]}, ")
+        else:
+            for row, fields in zip(rows, delimited(output), strict=True):
+                assert all(same_field(row.get(name), field) for name, field in kept(fields).items()), (row, fields)
+
+
+@TYPED
+@given(lines=json_lines())
+def test_types_of_json_lines_in_parquet(convert: Convert, lines: list[str]) -> None:
     """T9: equal values and types, or one sentence before anything is written, and that only for a reason."""
     rows = [parsed(line) for line in lines]
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory) / "in.jsonl"
         packed(source, "".join(f"{line}\n" for line in lines).encode())
-        if target == "out.parquet" and not fits_parquet(rows):
+        if not fits_parquet(rows):
             with pytest.raises(DataError, match=REFUSED):
-                convert(source, target)
+                convert(source, "out.parquet")
             assert list(Path(directory).iterdir()) == [source]
             return
-        output = convert(source, target)
-        if "jsonl" in target:
-            for before, after in zip(lines, lines_of(output), strict=True):
-                assert after.startswith(f"{before[:-1]}, ")  # not a digit and not a space is another
-        elif target == "out.parquet":
-            for row, stored in zip(rows, pq.read_table(output).to_pylist(), strict=True):
-                assert same_value(row, kept(stored)), (row, stored)
-        else:
-            for row, fields in zip(rows, delimited(output), strict=True):
-                assert all(same_field(row.get(name), field) for name, field in kept(fields).items()), (row, fields)
+        for row, stored in zip(rows, pq.read_table(convert(source, "out.parquet")).to_pylist(), strict=True):
+            assert same_value(row, kept(stored)), (row, stored)
 
 
 def assert_same(one: Any, other: Any) -> None:
