@@ -274,7 +274,7 @@ def test_a_column_that_nobody_reads_makes_no_table_unusable(
     source = tmp_path / "in.parquet"
     pq.write_table(pa.table({"text": ["a film", "so so"], "odd": odd, "label": ["yes", "no"]}), source)
     dataset = read_examples(source, trainable=False)
-    assert [(one.text, one.label) for one in dataset.examples] == [("a film", "yes"), ("so so", "no")]
+    assert [(one.text, one.target) for one in dataset.examples] == [("a film", "yes"), ("so so", "no")]
     after = pq.read_table(label(bundle, source, "out.parquet"))
     assert after["odd"].combine_chunks().equals(pq.read_table(source)["odd"].combine_chunks())
     if fields is not None:
