@@ -8,53 +8,56 @@ from contextlib import contextmanager
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bertline.service.app import REFUSE, create_app
+from bertline.service.app import App, create_app
 from bertline.service.guard.client import Client
+from bertline.service.guard.client import Scope as GuardScope
+from bertline.service.guard.door import KEY_PREFIX
 from bertline.service.limits.buckets import Charge
 from bertline.service.limits.grouped import Grouped
 from bertline.service.limits.in_database import InDatabase
 from bertline.service.limits.in_redis import InRedis
 from bertline.service.limits.ledger import Ledgers
-from bertline.service.limits.middleware import LimitPerClient
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.limits.store import Outage, SharedStore
+from bertline.service.perimeter import Perimeter
 from bertline.serving.serving import Serving
 from bertline.testing.clock import Clock
 from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
 
+NOBODY = "nobody"
 _all_there: Barrier
 
 
 class Named:
-    """In the place of the guard: the client is who the header ``X-Client`` says."""
+    """In the place of API keys: the client is who its key says."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            name = dict(scope["headers"]).get(b"x-client", b"").decode()
-            kind = "key" if name else "anonymous"
-            scope.setdefault("state", {})["client"] = Client(name or "anonymous", frozenset(), kind)
-        await self._app(scope, receive, send)
+    async def client(self, credential: str) -> Client:
+        name = credential.removeprefix(KEY_PREFIX)
+        return Client(name, frozenset(GuardScope), "anonymous" if name == NOBODY else "key")
 
 
-def guarded(app: FastAPI, limits: Ledgers) -> FastAPI:
-    """The app, behind the limits."""
-    refused = app.state.serving.listeners.refused
-    app.add_middleware(LimitPerClient, limits=limits, refuse=REFUSE, on_refused=refused)
-    app.add_middleware(Named)
+def app_of(serving: Serving, limits: Ledgers) -> App:
+    """The app for these models, behind the limits; the header ``X-Client`` says who asks."""
+    app = create_app(serving, Perimeter(limits=limits, keys=Named()))
+    before = app.around
+
+    def around(framework: ASGIApp) -> ASGIApp:
+        inner = before(framework)
+
+        async def named(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                name = dict(scope["headers"]).get(b"x-client", NOBODY.encode())
+                scope["headers"] = [*scope["headers"], (b"x-api-key", KEY_PREFIX.encode() + name)]
+            await inner(scope, receive, send)
+
+        return named
+
+    app.around = around
     return app
-
-
-def app_of(serving: Serving, limits: Ledgers) -> FastAPI:
-    """The app for these models, behind the limits."""
-    return guarded(create_app(serving), limits)
 
 
 @contextmanager

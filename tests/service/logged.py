@@ -14,13 +14,13 @@ from starlette.types import ASGIApp
 
 from bertline.monitoring.logs.logger import configure
 from bertline.monitoring.logs.settings import LogSettings
-from bertline.service import record
 from bertline.service.app import create_app
-from bertline.service.listeners.log import AccessLog
+from bertline.service.exchange import log_context
 from bertline.service.perimeter import Perimeter, PerimeterSettings
 from bertline.service.run import listen, page_url
 from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
+from tests.service.fronted import fronted
 from tests.service.live import warm
 from tests.unit.monitoring.log_lines import read
 
@@ -41,15 +41,15 @@ class Log(io.StringIO):
 def logged(app: ASGIApp, out: Log, **settings: object) -> Iterator[ASGIApp]:
     """An app of a test's own, with a log around it."""
     chosen = LogSettings.model_validate({**SETTINGS, **settings})
-    with configure(chosen, out, record.log_context) as logs:
-        yield AccessLog(app, logs, chosen)
+    with configure(chosen, out, log_context) as logs:
+        yield fronted(app, logs=logs, settings=chosen)
 
 
 @contextmanager
 def real_app(model: WordCounter, out: Log, **settings: object) -> Iterator[ASGIApp]:
     """The real one around a double, with a log."""
     chosen = LogSettings.model_validate({**SETTINGS, **settings})
-    with configure(chosen, out, record.log_context) as logs:
+    with configure(chosen, out, log_context) as logs:
         perimeter = Perimeter(PerimeterSettings(logs=chosen), logs=logs)
         yield create_app(serving_of({"reviews": model}), perimeter)
 

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertline.monitoring.logs.logger import json_line
-from bertline.monitoring.logs.settings import LogSettings
-from bertline.service import record
+from bertline.monitoring.traces.context import SpanContext
+from bertline.service.exchange import SANE_ID, current, log_context
 from bertline.service.guard.client import Client
 from bertline.service.guard.client import Scope as GuardScope
-from bertline.service.listeners.log import LONGEST_USER_AGENT, AccessLog, RecordListener
-from bertline.service.record import SANE_ID
+from bertline.service.listeners.log import LONGEST_USER_AGENT, ExchangeListener
 from bertline.serving.problems import Code, Problem
 from bertline.testing.words import Buggy, Gated, WordCounter
+from tests.service.fronted import fronted
 from tests.service.logged import Log, client_of, logged, socket_of, until
 from tests.unit.monitoring.log_lines import EVERY_LINE, read
 
@@ -155,7 +155,7 @@ def test_an_answer_that_has_a_number_keeps_it(out: Log) -> None:
 
     with logged(numbered, out) as app:
         start = ask(app)[0]
-    assert start["headers"] == [(b"X-Request-Id", b"own")]
+    assert [one for one in start["headers"] if one[0].lower() == b"x-request-id"] == [(b"X-Request-Id", b"own")]
 
 
 def test_bytes_are_counted_both_ways(out: Log) -> None:
@@ -198,7 +198,7 @@ def test_whatever_is_sent_the_line_fits_the_table(
 ) -> None:
     kept = Kept()
     scope = {"method": method, "path": path, "query_string": path.encode(errors="replace"), "client": (host, 1)}
-    start = ask(AccessLog(fine, kept, LogSettings()), **scope, raw_headers=headers)[0]
+    start = ask(fronted(fine, logs=kept), **scope, raw_headers=headers)[0]
     head = {"@timestamp": "2026-11-24T12:00:00Z", "log.level": "info", "message": "", **dict.fromkeys(EVERY_LINE, "")}
     head |= {"@timestamp": "2026-11-24T12:00:00Z", "process.pid": 1}
     [line] = read(json_line({**head, **kept.fields}))
@@ -211,9 +211,9 @@ def test_the_client_and_the_trace_are_named(out: Log) -> None:
     async def known(scope: Scope, receive: Receive, send: Send) -> None:
         scopes = frozenset({GuardScope.PREDICT, GuardScope.METRICS})
         scope.setdefault("state", {})["client"] = Client("acme", scopes, "key")
-        found = record.current()
+        found = current()
         assert found is not None
-        found.trace_id, found.span_id = "4b" * 16, "00f067aa0ba902b7"
+        found.span = SpanContext(int("4b" * 16, 16), 0x00F067AA0BA902B7, 1)
         logging.getLogger("bertline.part").info("in its course")
         await fine(scope, receive, send)
 
@@ -232,9 +232,9 @@ def test_the_client_and_the_trace_are_named(out: Log) -> None:
 def test_nothing_of_a_request_is_left_for_the_next(out: Log) -> None:
     with logged(fine, out) as app:
         ask(app)
-    assert record.current() is None
-    assert record.log_context() == {}
-    RecordListener().refused(Problem(Code.INTERNAL, "Nobody asked."))  # outside of a request nothing happens
+    assert current() is None
+    assert log_context() == {}
+    ExchangeListener().refused(Problem(Code.INTERNAL, "Nobody asked."))  # outside of a request nothing happens
 
 
 def test_slow_requests_and_failures_have_their_levels(out: Log) -> None:
@@ -296,7 +296,7 @@ def test_a_client_that_hangs_up_is_logged_as_gone(out: Log) -> None:
 
 def test_texts_are_logged_where_somebody_asks_for_it_and_redacted(out: Log) -> None:
     async def read_texts(scope: Scope, receive: Receive, send: Send) -> None:
-        RecordListener().asked(["ann@example.org likes it", *["good"] * 9])
+        ExchangeListener().asked(["ann@example.org likes it", *["good"] * 9])
         await fine(scope, receive, send)
 
     with logged(read_texts, out, sample_texts=1.0) as app:
@@ -359,7 +359,7 @@ def test_every_line_of_a_busy_server_fits_the_table(out: Log) -> None:
 
 
 def test_without_a_log_requests_are_numbered_all_the_same() -> None:
-    start = ask(AccessLog(fine, None, LogSettings()), {"x-request-id": "mine"})[0]
+    start = ask(fronted(fine), {"x-request-id": "mine"})[0]
     assert (b"x-request-id", b"mine") in start["headers"]
 
 

@@ -9,15 +9,17 @@ import pytest
 from pydantic import ValidationError
 from starlette.middleware.cors import CORSMiddleware
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from bertline.service.app import create_app
 from bertline.service.edge.cors import options
 from bertline.service.edge.proxies import EdgeSettings
 from bertline.service.guard.client import Client
-from bertline.service.guard.middleware import Guard
+from bertline.service.guard.door import Guard
 from bertline.serving.problems import Code, Problem
 from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
+from tests.service.fronted import admitting
 
 SHOP = "https://shop.example.com"
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,x-stainless-os"}
@@ -30,15 +32,15 @@ class Nobody:
 
 
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[Guard]:
+def guarded() -> Iterator[ASGIApp]:
     """The real app behind a guard that knows nobody."""
     app = create_app(serving_of({"reviews": WordCounter()}))
     with TestClient(app) as client:
         until_ready(client)
-        yield Guard(app, tokens=Nobody())
+        yield admitting(app, guard=Guard(tokens=Nobody()))
 
 
-def asking(guarded: Guard, origins: tuple[str, ...] = (SHOP,), *, credentials: bool = False) -> TestClient:
+def asking(guarded: ASGIApp, origins: tuple[str, ...] = (SHOP,), *, credentials: bool = False) -> TestClient:
     settings = EdgeSettings(cors_origins=origins, cors_credentials=credentials)
     return TestClient(CORSMiddleware(guarded, **options(settings.cors_origins, credentials=settings.cors_credentials)))
 

@@ -16,16 +16,19 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from bertline.monitoring.addresses import ADDRESSES, BY_TEMPLATE
 from bertline.service.app import REFUSE, create_app
 from bertline.service.guard.client import Client, Scope
-from bertline.service.guard.middleware import LONGEST_HEADER, Guard
+from bertline.service.guard.door import LONGEST_HEADER, Guard
 from bertline.service.guard.scopes import check_all_named, needed, templates
+from bertline.service.perimeter import Perimeter
 from bertline.service.route_table import every, template_of
 from bertline.serving.problems import Code, Problem
 from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
+from tests.service.fronted import admitting
 
 CANARY = "canary-0Xb4d5ec2e7"
 OPEN = {one.template for one in ADDRESSES if one.scope is None}
@@ -54,15 +57,13 @@ async def echo(request: Request) -> PlainTextResponse:
     return PlainTextResponse(getattr(request.state, "client").id)  # noqa: B009 - what the guard put there
 
 
-def app_of(*scopes: Scope, keys: bool = True, tokens: bool = True, failed: Any = lambda _: None) -> Guard:
+def app_of(*scopes: Scope, keys: bool = True, tokens: bool = True, failed: Any = lambda _: None) -> ASGIApp:
     inner = Starlette(routes=[Route("/{path:path}", echo, methods=["GET", "POST"])])
-    return Guard(
-        inner,
-        tokens=Known(TOKEN, Client("by token", frozenset(scopes), "token")) if tokens else None,
-        keys=Known(KEY, Client("by key", frozenset(scopes), "key")) if keys else None,
-        refuse=REFUSE,
-        failed=failed,
+    guard = Guard(
+        Known(TOKEN, Client("by token", frozenset(scopes), "token")) if tokens else None,
+        Known(KEY, Client("by key", frozenset(scopes), "key")) if keys else None,
     )
+    return admitting(inner, guard=guard, refuse=REFUSE, on_rejected=failed)
 
 
 def basic(password: str, name: str = "anybody") -> str:
@@ -108,14 +109,12 @@ def test_only_liveness_and_readiness_and_what_a_credential_is_obtained_from_is_o
 
 def test_the_walk_of_the_routes_as_the_server_answers_them() -> None:
     """Each route, by each of its methods, without a credential: 401 before anything is looked at, or open."""
-    guarded = Guard(
-        create_app(serving_of({"reviews": WordCounter()})), keys=Known(KEY, Client("a", frozenset(), "key"))
-    )
-    with TestClient(guarded) as client:
-        inner: Any = guarded._app
+    perimeter = Perimeter(keys=Known(KEY, Client("a", frozenset(), "key")))
+    app = create_app(serving_of({"reviews": WordCounter()}), perimeter)
+    with TestClient(app) as client:
         until_ready(client)
         walked = 0
-        for template in set(templates(inner.routes)):
+        for template in set(templates(app.routes)):
             path = template.replace("{name}", "reviews").replace("{version}", "1")
             for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):
                 status = client.request(method, path).status_code
@@ -162,7 +161,8 @@ def test_an_open_path_looks_at_no_credential(path: str) -> None:
     async def open_(request: Request) -> PlainTextResponse:
         return PlainTextResponse(str(hasattr(request.state, "client")))
 
-    guarded = Guard(Starlette(routes=[Route(path, open_)]), keys=Known(KEY, Client("a", frozenset(), "key")))
+    guard = Guard(keys=Known(KEY, Client("a", frozenset(), "key")))
+    guarded = admitting(Starlette(routes=[Route(path, open_)]), guard=guard)
     with TestClient(guarded) as client:
         assert client.get(path, headers={"Authorization": "Bearer nonsense"}).text == "False"
 

@@ -15,7 +15,6 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from bertline.service.app import PAGE, create_app
-from bertline.service.edge.head_as_get import HeadAsGet
 from bertline.service.edge.proxies import EdgeSettings
 from bertline.service.guard.client import Client, Scope
 from bertline.service.limits.ledger import Ledgers
@@ -25,6 +24,7 @@ from bertline.service.route_table import every, template_of
 from bertline.testing.words import WordCounter, serving_of
 from tests.programs import program
 from tests.service.conftest import until_ready
+from tests.service.fronted import fronted
 from tests.service.live import live, warm
 from tests.service.logged import Log, client_of
 from tests.service.test_guard import KEY, Known
@@ -168,7 +168,7 @@ def test_a_page_of_another_origin_may_ask_by_head() -> None:
 def test_an_answer_in_pieces_ends_with_one_empty_part(pieces: list[bytes]) -> None:
     """R6: a body that is streamed is dropped as it comes."""
     sent: list[Any] = []
-    scope = {"type": "http", "method": "HEAD", "path": "/"}
+    scope = {"type": "http", "method": "HEAD", "path": "/", "scheme": "http", "headers": []}
 
     async def app(inner: Any, receive: Any, send: Any) -> None:
         assert inner["method"] == "GET"
@@ -183,8 +183,8 @@ def test_an_answer_in_pieces_ends_with_one_empty_part(pieces: list[bytes]) -> No
     async def send(message: Any) -> None:
         sent.append(message)
 
-    running = HeadAsGet(app)(scope, receive, send)
+    running = fronted(app)(scope, receive, send)
     with pytest.raises(StopIteration):
         running.send(None)  # type: ignore[attr-defined]  # it waits for nothing, so no loop is needed
     assert sent[1:] == [{"type": "http.response.body", "body": b"", "more_body": False}]
-    assert (scope["method"], scope["route"]) == ("HEAD", "the route")
+    assert scope["method"] == "HEAD"

@@ -12,13 +12,13 @@ from starlette.testclient import TestClient
 
 from bertline.service import run
 from bertline.service.limits.buckets import Charge, Return
+from bertline.service.limits.door import LARGEST_UNREAD
 from bertline.service.limits.ledger import Ledgers
-from bertline.service.limits.middleware import LARGEST_UNREAD
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.limits.store import Outage, Outcome
 from bertline.testing.clock import Clock
 from bertline.testing.words import Gated, WordCounter
-from tests.service.limited import guarded, limited_client, limits_of
+from tests.service.limited import app_of, limited_client, limits_of
 from tests.service.live import live, warm
 
 PREDICT, TEXT = "/v1/predict", {"text": "good"}
@@ -199,8 +199,7 @@ def test_the_log_says_once_that_the_store_is_away_and_not_where(caplog: pytest.L
 def behind(monkeypatch: pytest.MonkeyPatch) -> list[Ledgers]:
     """Put limits before the app of ``live``: the one that the test puts into the list."""
     made: list[Ledgers] = []
-    create_app = run.create_app
-    monkeypatch.setattr(run, "create_app", lambda *given, **more: guarded(create_app(*given, **more), made[0]))
+    monkeypatch.setattr(run, "create_app", lambda serving, _: app_of(serving, made[0]))
     return made
 
 

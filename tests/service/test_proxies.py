@@ -25,11 +25,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bertline.service.app import REFUSE, create_app
 from bertline.service.edge.prefix import prefix_of
 from bertline.service.edge.proxies import MOST_HOPS, EdgeSettings, Hosts, Proxies, hosts_of, parse_address
-from bertline.service.problems import response_of
 from bertline.service.run import listen
 from bertline.testing.words import WordCounter, serving_of
 from tests.programs import program
 from tests.service.conftest import until_ready
+from tests.service.fronted import fronted
 from tests.service.proxying import until_open
 
 EXAMPLES = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "300"))
@@ -350,7 +350,7 @@ def test_the_host_has_to_be_one_of_the_servers_names(
     listening_on: str, allowed: tuple[str, ...], named: list[str], refused: list[str]
 ) -> None:
     names = hosts_of(EdgeSettings(allowed_hosts=allowed), listening_on)
-    client = TestClient(Hosts(telling, names, REFUSE))
+    client = TestClient(fronted(telling, hosts=Hosts(names), refuse=REFUSE))
     for one in named:
         assert client.get("/v1/models", headers={"Host": one}).json()["host"] == one
     for one in refused:
@@ -361,7 +361,7 @@ def test_the_host_has_to_be_one_of_the_servers_names(
 
 
 def test_a_refusal_is_in_the_words_of_the_path() -> None:
-    client = TestClient(Hosts(telling, ["localhost"], REFUSE))
+    client = TestClient(fronted(telling, hosts=Hosts(["localhost"]), refuse=REFUSE))
     assert client.post("/v1/embeddings", headers={"Host": "evil.example"}).json()["error"]["type"]
     assert "error_type" in client.post("/embed", headers={"Host": "evil.example"}).json()
 
@@ -377,7 +377,7 @@ def test_a_request_names_one_host(hosts: Headers) -> None:
         return {"type": "http.request"}
 
     scope: Scope = {"type": "http", "path": "/v1/models", "method": "GET", "headers": hosts}
-    asyncio.run(Hosts(telling, ["localhost"], lambda _, problem: response_of(problem))(scope, receive, send))
+    asyncio.run(fronted(telling, hosts=Hosts(["localhost"]))(scope, receive, send))
     assert statuses[0] == 400
 
 

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from bertline.service.app import PAGE
 from bertline.service.edge.security_headers import HEADERS, SecurityHeaders
+from tests.service.fronted import fronted
 
 FILES = sorted(PAGE.iterdir())
 PATHS = ["/", "/docs", "/openapi.json", "/page/page.css", "/health/live", "/nope", "/v1/predict"]
@@ -32,7 +33,9 @@ def test_every_answer_has_the_headers(client: TestClient, path: str) -> None:
     ("scheme", "max_age_s", "told"), [("https", 60, "max-age=60"), ("http", 60, None), ("https", 0, None)]
 )
 def test_https_for_good_is_said_over_https_only(scheme: str, max_age_s: int, told: str | None) -> None:
-    app = SecurityHeaders(Response("", headers={"X-Frame-Options": "theirs", "X-Other": "kept"}), max_age_s)
+    app = fronted(
+        Response("", headers={"X-Frame-Options": "theirs", "X-Other": "kept"}), security=SecurityHeaders(max_age_s)
+    )
     headers = TestClient(app, base_url=f"{scheme}://models.example.com").get("/").headers
     assert headers.get("Strict-Transport-Security") == told
     assert (headers.get_list("X-Frame-Options"), headers["X-Other"]) == (["DENY"], "kept")

@@ -38,6 +38,7 @@ from bertline.service.edge.tls import RenewableTls, TlsSettings, extensions, loa
 from bertline.service.run import Server, listen
 from bertline.testing.words import WordCounter, serving_of
 from tests.programs import program
+from tests.service.fronted import fronted
 
 CA, OTHER_CA = trustme.CA(), trustme.CA()
 NOW = datetime.now(UTC)
@@ -647,7 +648,9 @@ def test_an_authority_that_is_none_is_a_sentence(tmp_path: Path) -> None:
 
 def test_browsers_are_told_to_stay_with_https_by_https_only(tmp_path: Path) -> None:
     write(tmp_path, issued())
-    with served(RenewableTls(settings_of(tmp_path)), around=lambda app: SecurityHeaders(app, 600)) as port:
+    with served(
+        RenewableTls(settings_of(tmp_path)), around=lambda app: fronted(app, security=SecurityHeaders(600))
+    ) as port:
         assert hsts(port, "models.example.com") == "max-age=600"
         for own in ("localhost", f"LOCALHOST:{port}", "models.localhost", "127.0.0.1", f"[::1]:{port}"):
             assert hsts(port, own) is None, own

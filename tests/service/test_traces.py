@@ -26,14 +26,13 @@ from starlette.types import Message, Receive, Scope, Send
 from bertline.monitoring.addresses import PROBES
 from bertline.monitoring.traces.exporter import Traces, TraceSettings, open_traces
 from bertline.service import ServeSettings
-from bertline.service.listeners.traces import Tracing
+from bertline.service.exchange import current, log_context, outgoing_headers
 from bertline.service.perimeter import Perimeter
-from bertline.service.record import RequestRecord, enter, leave
 from bertline.service.run import Server, listen, page_url
-from bertline.service.trace_context import current_ids, outgoing_headers
 from bertline.serving.serving import Serving
 from bertline.testing.tiny import write_tiny_bundle
 from bertline.testing.words import Buggy, Gated, WordCounter, serving_of
+from tests.service.fronted import fronted
 from tests.service.live import warm
 from tests.service.otlp import Collector, attributes, collecting
 from tests.service.spawn import spawned
@@ -337,18 +336,25 @@ def test_a_malformed_traceparent_begins_a_new_trace(header: str) -> None:
     assert not span.trace_state
 
 
+async def unused(*_: Message) -> Message:
+    raise AssertionError
+
+
+def ids() -> tuple[str, str] | None:
+    """Trace and span of the request in progress."""
+    exchange = current()
+    return exchange.span.ids if exchange and exchange.span else None
+
+
 async def ask(traces: Traces, headers: list[tuple[bytes, bytes]]) -> tuple[Any, Any]:
     """What a request knows of its trace."""
     found: list[Any] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        found.extend((current_ids(), outgoing_headers()))
-
-    async def unused(*_: Message) -> Message:
-        raise AssertionError
+        found.extend((ids(), outgoing_headers()))
 
     scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": headers}
-    await Tracing(app, traces)(scope, unused, unused)
+    await fronted(app, traces=traces)(scope, unused, unused)
     return found[0], found[1]
 
 
@@ -379,9 +385,9 @@ IDS = re.compile(r"[0-9a-f]{32} [0-9a-f]{16}")
 @given(headers=HEADERS, sample=st.sampled_from([0.0, 1.0]))
 @example(headers=[(b"traceparent", f"00-{TRACE}-{SPAN}-01".encode()), (b"tracestate", b"a=1")], sample=0.0)
 def test_no_header_is_an_error(silent: dict[float, Traces], headers: list[tuple[bytes, bytes]], sample: float) -> None:
-    ids, outgoing = asyncio.run(ask(silent[sample], headers))
-    assert ids is None or IDS.fullmatch(" ".join(ids))
-    assert (ids is None) == (outgoing == {})
+    known, outgoing = asyncio.run(ask(silent[sample], headers))
+    assert known is None or IDS.fullmatch(" ".join(known))
+    assert (known is None) == (outgoing == {})
     assert all(value.isascii() and value.isprintable() for value in outgoing.values())
 
 
@@ -396,16 +402,19 @@ def test_log_lines_have_the_ids_of_the_span_or_the_callers(silent: dict[float, T
     assert outgoing == {"traceparent": f"00-{TRACE}-{span_id}-01", "tracestate": "a=1"}
     assert asyncio.run(ask(silent[0.0], other)) == ((TRACE, SPAN), {"traceparent": f"00-{TRACE}-{SPAN}-00"})
     assert asyncio.run(ask(silent[0.0], [])) == (None, {})
-    assert current_ids() is None
+    assert ids() is None
 
 
 def test_the_record_of_a_request_has_the_same_ids(silent: dict[float, Traces]) -> None:
-    token = enter(record := RequestRecord("any"))
-    try:
-        ids, _ = asyncio.run(ask(silent[1.0], []))
-    finally:
-        leave(token)
-    assert (record.trace_id, record.span_id) == ids
+    assert asyncio.run(ask(silent[1.0], []))[0] is not None
+    said: list[dict[str, Any]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        said.extend(({**log_context()}, {"ids": ids()}))
+
+    scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": []}
+    asyncio.run(fronted(app, traces=silent[1.0])(scope, unused, unused))
+    assert (said[0]["trace.id"], said[0]["transaction.id"]) == said[1]["ids"]
 
 
 def test_a_request_knows_nothing_of_the_one_before_it_in_the_same_task(silent: dict[float, Traces]) -> None:

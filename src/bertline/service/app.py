@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from bertline import __version__
 from bertline.service import listeners, refusals
+from bertline.service.admission import Admission, Doors
 from bertline.service.edge import cors
 from bertline.service.edge.body_limit import BodyLimit
-from bertline.service.edge.disconnect import Abandoned
-from bertline.service.edge.draining import Closing
-from bertline.service.edge.head_as_get import HeadAsGet
-from bertline.service.edge.internal_errors import UnexpectedErrors
-from bertline.service.edge.prefix import Prefixed, RootPath
+from bertline.service.edge.prefix import Prefixed
 from bertline.service.edge.proxies import Hosts, Proxies
 from bertline.service.edge.security_headers import SecurityHeaders
-from bertline.service.guard.middleware import Guard
+from bertline.service.front import Front, Watching
+from bertline.service.guard.door import Guard
 from bertline.service.guard.scopes import check_all_named
 from bertline.service.hot_routes import HotRoutes
 from bertline.service.limits.ledger import charge_tokens
-from bertline.service.limits.middleware import LimitPerClient
-from bertline.service.listeners.log import AccessLog
-from bertline.service.listeners.metrics import MeasuredHttp
-from bertline.service.listeners.traces import Tracing
+from bertline.service.listeners.metrics import HttpMetrics, MetricsListener
 from bertline.service.openapi import describing_guard
 from bertline.service.perimeter import Perimeter
 from bertline.service.routes import admin, health, kserve, metrics, oauth, openai, root, sagemaker
@@ -68,14 +64,14 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
         async with perimeter.running(), serving:
             yield
 
-    app = FastAPI(
+    app = App(
         title="bertline",
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,  # FastAPI's page loads its scripts from another server
         redoc_url=None,
-        # FastAPI's own would put paths and queries in spans (FASTAPI_OTEL_AUTO_CONFIGURE); ours are in tracing.py.
+        # FastAPI's own would put paths and queries in spans (FASTAPI_OTEL_AUTO_CONFIGURE).
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     serving.admit, serving.other_task = charge_tokens, where_to_ask
@@ -87,57 +83,66 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
     _add_pages(app)
     check_all_named(app.routes)
     app.openapi = describing_guard(app)  # type: ignore[method-assign]
-    # The last one added sees a request first.
-    _add_inner(app, serving)
-    _add_outer(app, serving, perimeter)
+    app.around = _around(app, serving, perimeter)
     return app
 
 
-def _add_inner(app: FastAPI, serving: Serving) -> None:
-    """What a request passes that may come in."""
-    settings = settings_of(serving)
-    app.add_middleware(HotRoutes, serving=serving, routes=app.routes)
-    app.add_middleware(RootPath)
-    app.add_middleware(Abandoned)
-    app.add_middleware(
-        BodyLimit,
-        max_body_bytes=settings.max_body_bytes,
-        timeout_s=settings.body_timeout_s,
-        refuse=REFUSE,
-        on_refused=serving.listeners.refused,
-    )
+class App(FastAPI):
+    """The framework's app, with ours before it: what needs no framework does not get there.
+
+    Attributes:
+        around: puts our parts before the framework's.
+    """
+
+    around: Callable[[ASGIApp], ASGIApp]
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Without the framework's answer to errors, which is that of ``Admission``."""
+        outermost: Any = super().build_middleware_stack()
+        return self.around(outermost.app)
 
 
-def _add_outer(app: FastAPI, serving: Serving, perimeter: Perimeter) -> None:
-    """What decides that, and what notes it. Each part that is not there costs nothing."""
-    settings, metrics = perimeter.settings, app.state.metrics
-    if perimeter.limits is not None:
-        app.add_middleware(LimitPerClient, limits=perimeter.limits, refuse=REFUSE, on_refused=serving.listeners.refused)
+def _around(app: FastAPI, serving: Serving, perimeter: Perimeter) -> Callable[[ASGIApp], ASGIApp]:
+    """What stands before the framework, the outermost part last."""
+    ours, edge = settings_of(serving), perimeter.settings.edge
+    metrics: MetricsListener = app.state.metrics
 
     def rejected(problem: Problem) -> None:
         serving.listeners.refused(problem)
         metrics.auth_failed(problem)
 
-    app.add_middleware(Guard, tokens=perimeter.tokens, keys=perimeter.keys, refuse=REFUSE, failed=rejected)
-    app.add_middleware(UnexpectedErrors)
-    if settings.edge.cors_origins:
-        app.add_middleware(
-            CORSMiddleware, **cors.options(settings.edge.cors_origins, credentials=settings.edge.cors_credentials)
-        )
-    if perimeter.hosts:
-        app.add_middleware(Hosts, allowed=perimeter.hosts, refuse=REFUSE)
-    app.add_middleware(Closing, draining=lambda: serving.draining)
-    app.add_middleware(SecurityHeaders, hsts_max_age_s=settings.tls.hsts_max_age_s)
-    app.add_middleware(HeadAsGet)
-    app.add_middleware(MeasuredHttp, metrics=metrics.metrics)
-    if perimeter.traces is not None:
-        app.add_middleware(Tracing, traces=perimeter.traces)
-    app.add_middleware(AccessLog, logs=perimeter.logs, settings=settings.logs)
-    edge = settings.edge
-    if edge.root_path:
-        app.add_middleware(Prefixed, prefix=edge.root_path, strip=edge.strip_root_path)
-    if edge.trusted_proxies:
-        app.add_middleware(Proxies, trusted=edge.trusted_proxies, header=edge.forwarded_header)
+    doors = Doors(
+        guard=Guard(perimeter.tokens, perimeter.keys),
+        limits=perimeter.limits,
+        body=BodyLimit(ours.max_body_bytes, ours.body_timeout_s),
+        hot=HotRoutes(serving, app.routes),
+        refuse=REFUSE,
+        on_rejected=rejected,
+        on_refused=serving.listeners.refused,
+    )
+    watching = Watching(
+        logs=perimeter.logs,
+        settings=perimeter.settings.logs,
+        metrics=HttpMetrics(metrics.metrics),
+        traces=perimeter.traces,
+        hosts=Hosts(perimeter.hosts),
+        security=SecurityHeaders(perimeter.settings.tls.hsts_max_age_s),
+        draining=lambda: serving.draining,
+        refuse=REFUSE,
+    )
+
+    def around(framework: ASGIApp) -> ASGIApp:
+        found: ASGIApp = Admission(framework, doors)
+        if edge.cors_origins:
+            found = CORSMiddleware(found, **cors.options(edge.cors_origins, credentials=edge.cors_credentials))
+        found = Front(found, watching)
+        if edge.root_path:
+            found = Prefixed(found, edge.root_path, strip=edge.strip_root_path)
+        if edge.trusted_proxies:
+            found = Proxies(found, edge.trusted_proxies, edge.forwarded_header)
+        return found
+
+    return around
 
 
 def _add_pages(app: FastAPI) -> None:

@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from bertline.monitoring.addresses import SHED
 from bertline.service.problems import response_of
@@ -55,45 +55,27 @@ class HotRoute:
 
 
 class HotRoutes:
-    """ASGI middleware, the innermost.
+    """The routes of an app that have a short way.
 
     Args:
-        app: the framework's, for everything else.
         serving: the models.
         routes: of the app.
     """
 
-    def __init__(self, app: ASGIApp, serving: Serving, routes: Iterable[BaseRoute]) -> None:
-        self._app, self._serving = app, serving
+    def __init__(self, serving: Serving, routes: Iterable[BaseRoute]) -> None:
+        self._serving = serving
         self._routes = {path: hot for path, hot in map(_hot, every(routes)) if hot is not None}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, or pass it on."""
-        hot = self._routes.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if hot is None or scope.get("root_path") or not _plain(scope["headers"]):
-            await self._app(scope, receive, send)
-            return
-        first = await receive()
-        response = await self._answer(hot, scope, first)
-        if response is not None:
-            await response(scope, receive, send)
-            return
-        unread = [first]
-
-        async def replay() -> Message:
-            return unread.pop() if unread else await receive()
-
-        await self._app(scope, replay, send)
-
-    async def _answer(self, hot: HotRoute, scope: Scope, first: Message) -> Response | None:
+    async def answer(self, scope: Scope, body: bytes) -> Response | None:
         """The response, or None where the framework has to look at the request."""
-        if first["type"] != "http.request" or first.get("more_body", False) or not first.get("body"):
+        hot = self._routes.get(scope["path"]) if scope["method"] == "POST" and body else None
+        if hot is None or scope.get("root_path") or not _plain(scope["headers"]):
             return None
         noted: notes.Notes = {}
         token = notes.enter(noted)
         try:
             try:
-                asked = hot.model.model_validate(json_value(first["body"]))
+                asked = hot.model.model_validate(json_value(body))
             except (Problem, ValidationError):
                 return None
             scope["route"], scope["endpoint"], scope["path_params"] = hot.route, hot.endpoint, {}

@@ -18,9 +18,9 @@ from bertline.service.limits.settings import LimitSettings
 if TYPE_CHECKING:
     from bertline.monitoring.logs.logger import Logs
     from bertline.monitoring.traces.exporter import Traces
+    from bertline.service.guard.door import Checks
     from bertline.service.guard.issuer import Issuer
     from bertline.service.guard.keys import Keys
-    from bertline.service.guard.middleware import Checks
     from bertline.service.guard.provider import Provider
     from bertline.service.guard.store import CredentialStore
     from bertline.service.guard.trust import Trust

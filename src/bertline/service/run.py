@@ -29,9 +29,9 @@ from bertline.service.edge.http1.grammar import HeadLimits
 from bertline.service.edge.proxies import EdgeSettings, hosts_of
 from bertline.service.edge.shedding import Shedding
 from bertline.service.edge.tls import RenewableTls
+from bertline.service.exchange import log_context
 from bertline.service.listeners.metrics import MetricsListener
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
-from bertline.service.record import log_context
 from bertline.service.settings import ServeSettings, settings_of
 from bertline.serving.models import Models
 from bertline.serving.problems import Problem

@@ -3,72 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from starlette.datastructures import Headers
-from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope
 
 from bertline.service.edge.content_encoding import Unpacker, coding_of
-from bertline.service.problems import response_of
 from bertline.serving.problems import Code, Problem
 
-WHOLE = 3  # times as long as any of its parts may the whole body take
+WHOLE = 3  # whole-body timeout, as a multiple of the timeout of a part
 
 
 class BodyLimit:
-    """ASGI middleware: refuse a body of more than ``max_body_bytes``, announced or not, or slower than ``timeout_s``.
+    """Collects the body of a request: at most ``max_body_bytes``, announced or not, and not slower than ``timeout_s``.
 
-    That is the time until its next part; all parts together have ``WHOLE`` times as long, so that a byte now and then
+    That is the time until its next part; the whole-body timeout is ``WHOLE`` times as long, so that a byte now and then
     does not hold a connection for ever.
 
-    The body is collected here and passed on in one piece: the app would collect it anyway, and cannot confuse
-    "too large" with "not JSON". (FastAPI's own ``max_body_size`` answers in plain text.) A compressed body is unpacked
-    on the way and must keep to the bound both ways; the app gets it with the headers of a plain one.
+    The app gets the body in one piece: it would collect it anyway, and cannot confuse "too large" with "not JSON".
+    (FastAPI's own ``max_body_size`` answers in plain text.) A compressed body is unpacked on the way and must keep to
+    the bound both ways; the app gets it with the headers of a plain one.
 
     Args:
-        app: what gets the others.
         max_body_bytes: of a body as it is sent, and of what it unpacks to.
         timeout_s: until the next part of a body.
-        refuse: shapes the answer as the path's dialect has it.
-        on_refused: is told of each refusal.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        max_body_bytes: int,
-        timeout_s: float,
-        refuse: Callable[[Scope, Problem], Response] = lambda _, problem: response_of(problem),
-        on_refused: Callable[[Problem], None] = lambda _: None,
-    ) -> None:
-        self._app, self._max_body_bytes, self._timeout_s = app, max_body_bytes, timeout_s
-        self._refuse, self._on_refused = refuse, on_refused
+    def __init__(self, max_body_bytes: int, timeout_s: float) -> None:
+        self._max_body_bytes, self._timeout_s = max_body_bytes, timeout_s
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its body, or answer 400, 408, 413 or 415."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        try:
-            waiting = [await self._collect(scope, receive)]
-        except Problem as problem:
-            self._on_refused(problem)
-            # What is left of the body is not read, so the connection cannot be used again.
-            refused = self._refuse(scope, problem)
-            refused.headers["Connection"] = "close"
-            await refused(scope, receive, send)
-            return
+    async def collect(self, scope: Scope, receive: Receive) -> Message:
+        """The whole body as one message, or the end of the connection.
 
-        async def replay() -> Message:
-            return waiting.pop() if waiting else await receive()
-
-        await self._app(scope, replay, send)
-
-    async def _collect(self, scope: Scope, receive: Receive) -> Message:
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._max_body_bytes:
-            raise self._too_large()
+        Raises:
+            Problem: what becomes of it is 400, 408, 413 or 415.
+        """
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > self._max_body_bytes:
+                raise self._too_large()
         first = await self._next(receive)
         if first["type"] != "http.request":
             return first

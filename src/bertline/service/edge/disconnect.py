@@ -3,55 +3,70 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Self
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive
+
+WATCH_AFTER_S = 0.05  # most requests are answered before, and a task for each to watch its connection costs more
 
 
-class Abandoned:
-    """ASGI middleware that cancels the handling of a request when its connection closes before the answer.
+class Abandonment:
+    """Cancels the handling of a request in this task when its connection closes before the response.
 
-    It stands inside ``BodyLimit``, which hands it the body in one piece; what it receives after that is the end of the
-    connection.
+    Args:
+        body: the request's, which the app gets first.
+        receive: what comes after that is the end of the connection.
+
+    Attributes:
+        gone: nobody waits for the response.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    __slots__ = ("_ended", "_handling", "_receive", "_task", "_timer", "_unread", "gone")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; stop when nobody waits for the answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        body = await receive()
-        if body["type"] == "http.disconnect":
-            return
+    def __init__(self, body: Message, receive: Receive) -> None:
         handling = asyncio.current_task()
         assert handling is not None
-        unread, gone = [body], asyncio.Event()
+        self._handling, self._receive, self._unread = handling, receive, [body]
+        self._task: asyncio.Task[None] | None = None
+        self._ended: asyncio.Event | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._watch)
+        self.gone = False
 
-        async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            gone.set()
-            handling.cancel()
+    async def receive(self) -> Message:
+        """For the app: the body, and then the end of the connection."""
+        if self._unread:
+            return self._unread.pop()
+        if not self.gone:
+            self._watch()
+            self._ended = self._ended or asyncio.Event()
+            await self._ended.wait()
+        return {"type": "http.disconnect"}
 
-        async def replay() -> Message:
-            if unread:
-                return unread.pop()
-            await gone.wait()
-            return {"type": "http.disconnect"}
+    def __enter__(self) -> Self:
+        return self
 
-        async def watched(message: Message) -> None:
-            if message["type"] == "http.response.body" and not message.get("more_body", False):
-                watcher.cancel()  # after its last part the server reports the end of every connection
-            await send(message)
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Who has gone is not an error."""
+        self.end()
+        if self.gone and isinstance(error, asyncio.CancelledError):
+            self._handling.uncancel()
+            return True
+        return False
 
-        watcher = asyncio.create_task(watch())
-        try:
-            await self._app(scope, replay, watched)
-        except asyncio.CancelledError:
-            if not gone.is_set():
-                raise
-            handling.uncancel()
-        finally:
-            watcher.cancel()
+    def end(self) -> None:
+        """The response is there: after its last part the server reports the end of every connection."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _watch(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._wait(), name="watch a connection")
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        if self._ended is not None:
+            self._ended.set()
+        self._handling.cancel()

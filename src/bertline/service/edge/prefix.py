@@ -8,11 +8,14 @@ the API and in whatever a client is told to ask next. Redirects are relative and
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:  # settings are read without a web server
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+Headers = Iterable[tuple[bytes, bytes]]
 
 LONGEST = 256  # characters
 # Unreserved characters (RFC 3986, section 2.3) between single slashes, and no part that leads elsewhere.
@@ -79,37 +82,26 @@ def stripped(path: str, prefix: str) -> str:
     return below if below.startswith("/") else "/" if not below else path
 
 
-class RootPath:
-    """ASGI middleware right before the framework: paths get their prefix back, and redirects become relative.
+def restore(scope: Scope) -> None:
+    """Right before the framework, paths get their prefix back."""
+    prefix = scope.get("state", {}).get(STATE, "")
+    if prefix and scope["path"].startswith("/"):
+        scope["root_path"], scope["path"] = prefix, prefix + scope["path"]
 
-    A redirect to a relative reference (RFC 3986, section 4.2) holds below any prefix, also one that nobody told, and by
-    whatever name and scheme the client asked.
+
+def relative(asked: str, headers: Headers) -> list[tuple[bytes, bytes]]:
+    """The headers of a redirect with a relative reference (RFC 3986, section 4.2).
+
+    It holds below any prefix, also one that nobody told, and by whatever name and scheme the client asked.
+
+    Args:
+        asked: the path of the request, without its prefix.
+        headers: as the framework wrote them.
     """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; complete the headers of its answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        asked = scope["path"]
-        prefix = scope.get("state", {}).get(STATE, "")
-        if prefix and asked.startswith("/"):
-            scope["root_path"], scope["path"] = prefix, prefix + asked
-
-        async def relative(message: Message) -> None:
-            if message["type"] == "http.response.start" and 300 <= message["status"] < 400:
-                message["headers"] = [
-                    (name, relative_to(asked, value.decode("latin-1")).encode("latin-1"))
-                    if name == b"location"
-                    else (name, value)
-                    for name, value in message.get("headers", ())
-                ]
-            await send(message)
-
-        await self._app(scope, receive, relative)
+    return [
+        (name, relative_to(asked, value.decode("latin-1")).encode("latin-1") if name == b"location" else value)
+        for name, value in headers
+    ]
 
 
 def relative_to(asked: str, location: str) -> str:

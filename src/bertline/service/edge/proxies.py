@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
@@ -20,7 +20,6 @@ from bertline.service.edge.cors import checked_origins
 from bertline.service.edge.prefix import STATE, checked_prefix, prefix_of
 
 if TYPE_CHECKING:  # settings are read without a web server
-    from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from bertline.serving.problems import Problem
@@ -258,30 +257,33 @@ def hosts_of(settings: EdgeSettings, listening: str) -> tuple[str, ...]:
 
 
 class Hosts:
-    """ASGI middleware: refuse requests for other hosts than these. Paths that probes ask are let through.
+    """The names of this server. Paths that probes ask are let through by any.
 
     Args:
-        app: what gets the others.
-        allowed: names without ports; ``*.example.com`` is every name below ``example.com``.
-        refuse: shapes an answer as the path's dialect has it.
+        allowed: names without ports; ``*.example.com`` is every name below ``example.com``; empty is any.
     """
 
-    def __init__(self, app: ASGIApp, allowed: Sequence[str], refuse: Callable[[Scope, Problem], Response]) -> None:
-        self._app, self._refuse = app, refuse
+    def __init__(self, allowed: Sequence[str] = ()) -> None:
         names = [one.lower().strip("[]") for one in allowed]
         self._names = frozenset(one for one in names if not one.startswith("*."))
         self._endings = tuple(one.removeprefix("*") for one in names if one.startswith("*."))
+        self._known = lru_cache(256)(self._has)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 400."""
-        if scope["type"] == "http" and scope["path"] not in OPEN_PROBES and not self._allows(scope):
-            await self._refuse(scope, _wrong_host())(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+    def check(self, scope: Scope) -> None:
+        """Refuse a request for another host.
+
+        Raises:
+            Problem: invalid header.
+        """
+        if (self._names or self._endings) and scope["path"] not in OPEN_PROBES and not self._allows(scope):
+            raise _wrong_host()
 
     def _allows(self, scope: Scope) -> bool:
         named = [value for name, value in scope["headers"] if name == b"host"]
-        name = _name(named[0].decode("latin-1")) if len(named) == 1 else None
+        return len(named) == 1 and self._known(named[0])
+
+    def _has(self, host: bytes) -> bool:
+        name = _name(host.decode("latin-1"))
         return name is not None and (name in self._names or name.endswith(self._endings))
 
 

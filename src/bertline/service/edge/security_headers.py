@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from functools import lru_cache
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
 
 OWN_ORIGIN_ONLY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -27,34 +30,23 @@ NAMES = {name.lower().encode() for name in (*HEADERS, "Content-Security-Policy",
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds the headers to every answer.
+    """The headers of every response.
 
     Args:
-        app: what answers.
         hsts_max_age_s: for how long a browser shall ask by HTTPS only (RFC 6797), said over HTTPS only; 0: not said.
     """
 
-    def __init__(self, app: ASGIApp, hsts_max_age_s: int = 0) -> None:
-        self._app = app
+    def __init__(self, hsts_max_age_s: int = 0) -> None:
         self._own = _raw({"Content-Security-Policy": OWN_ORIGIN_ONLY, **HEADERS})
         self._swagger = _raw({"Content-Security-Policy": SWAGGER, **HEADERS})
         self._hsts = _raw({"Strict-Transport-Security": f"max-age={hsts_max_age_s}"}) if hsts_max_age_s else []
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; complete the headers of its answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    def complete(self, scope: Scope, headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+        """The headers of a response with these, in the place of any others of their names."""
         added = self._swagger if scope["path"] == "/docs" else self._own
         if self._hsts and scope["scheme"] == "https" and not any(map(_of_this_machine, _hosts(scope))):
             added = added + self._hsts
-
-        async def complete(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [one for one in message.get("headers", ()) if one[0] not in NAMES] + added
-            await send(message)
-
-        await self._app(scope, receive, complete)
+        return [one for one in headers if one[0] not in NAMES] + added
 
 
 def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -18,8 +18,8 @@ from starlette.types import Scope
 from bertline.monitoring.addresses import ANSWER, SHED
 from bertline.monitoring.logs.tally import Tally
 from bertline.service.edge.raw_response import raw_response
+from bertline.service.exchange import request_id
 from bertline.service.problems import status_of
-from bertline.service.record import request_id
 from bertline.serving.problems import Problem
 from bertline.serving.queue import bucket
 
@@ -78,7 +78,7 @@ class Shedding:
         self._serving.listeners.refused(problem)
         self._on_shed(path.decode(), status_of(problem).value)
         head, body = self._bytes(path, problem)
-        return b"%sx-request-id: %s\r\n\r\n%s" % (head, request_id(named), body)
+        return b"%sx-request-id: %s\r\n\r\n%s" % (head, request_id(named).encode(), body)
 
     def _problem(self, output: str, size: int) -> Problem | None:
         now_s = time.monotonic()

@@ -14,9 +14,9 @@ from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
 from bertline.errors import BertlineError, SettingsError
+from bertline.service.exchange import outgoing_headers
 from bertline.service.guard.documents import Document, Fetcher, UnreadableDocument
 from bertline.service.guard.keys import VerifyingKey, verifying_keys
-from bertline.service.trace_context import outgoing_headers
 
 MAX_DOCUMENT_BYTES = 256 * 1024
 TIMEOUT_S = 5.0  # for one document, from connecting to its last byte

@@ -1,17 +1,17 @@
 """A request's account with the limits: it is let in, pays for its tokens, and gets them back if nothing comes of it.
 
 What serves texts says ``await charge_tokens(n)`` and need not know who asks, or that there is HTTP: the ledger of the
-request in progress travels in a context variable. Where no limits are set there is none, and the call does nothing.
+request in progress is in its exchange. Where no limits are set there is none, and the call does nothing.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from hashlib import sha256
 from typing import NamedTuple, Self
 
+from bertline.service.exchange import current
 from bertline.service.limits.buckets import MICRO, Account, Charge, Return
 from bertline.service.limits.headers import Fields, Standing, Wait, fields, policies, standings, waits
 from bertline.service.limits.settings import ClientLimits, LimitSettings
@@ -21,8 +21,6 @@ from bertline.serving.problems import Code, Problem
 
 FOR_NOTHING = (429, 500, 503)  # answers to requests that brought their client nothing; not 504, whose time it sets
 LONGEST_NAME = 255  # of a client in the store; a longer one becomes its hash
-
-current: ContextVar[Ledger | None] = ContextVar("ledger of the request in progress", default=None)
 
 
 async def charge_tokens(tokens: int) -> None:
@@ -35,9 +33,9 @@ async def charge_tokens(tokens: int) -> None:
         Problem: they do not fit into a limit (``rate_limited`` of a minute, ``quota_exceeded`` of a day), or cannot be
             counted (``not_ready``). Nothing was charged then.
     """
-    ledger = current.get()
-    if ledger is not None:
-        await ledger.charge(tokens=tokens)
+    exchange = current()
+    if exchange is not None and isinstance(exchange.ledger, Ledger):
+        await exchange.ledger.charge(tokens=tokens)
 
 
 class LimitReached(Problem):

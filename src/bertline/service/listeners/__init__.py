@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bertline.service.listeners.log import RecordListener
+from bertline.service.listeners.log import ExchangeListener
 from bertline.service.listeners.metrics import MetricsListener
 from bertline.service.listeners.traces import TraceListener
 
@@ -16,5 +16,5 @@ def register(serving: Serving) -> MetricsListener:
     """Let them listen; the metrics are returned, for whoever reads them."""
     metrics = MetricsListener()
     metrics.watch(serving)
-    serving.listeners.add(RecordListener(), metrics, TraceListener())
+    serving.listeners.add(ExchangeListener(), metrics, TraceListener())
     return metrics

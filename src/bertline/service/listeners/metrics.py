@@ -5,13 +5,11 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 from bertline.monitoring.metrics.operations import OPERATION
 from bertline.monitoring.metrics.registry import Metrics
+from bertline.service.exchange import METHODS, Exchange
 from bertline.service.guard.invalid_token import InvalidToken
 from bertline.service.limits.ledger import LimitReached
-from bertline.service.record import current
 from bertline.service.route_table import template_of
 from bertline.serving.listeners import Listener
 from bertline.serving.problems import Code, Problem
@@ -111,48 +109,29 @@ class MetricsListener(Listener):
         put("bertline_ready", serving.ready)
 
 
-class MeasuredHttp:
-    """ASGI middleware: answers by route and status, and how long they took."""
+class HttpMetrics:
+    """Responses by route and status, and how long they took."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
-        self._open = 0
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics, self._open = metrics, 0
+        metrics.before_reading(lambda: metrics.set("bertline_http_requests_in_progress", self._open))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; count its answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        began_s, status = perf_counter(), "client_gone"
+    def began(self) -> None:
+        """A request."""
         self._open += 1
-        self._metrics.set("bertline_http_requests_in_progress", self._open)
 
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = str(message["status"])
-                self._after_the_model()
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        finally:
-            self._open -= 1
-            # The template and not the path, which anybody may make up: ``/v1/models/{name}``.
-            route = template_of(scope.get("route")) or "other"
-            seconds = perf_counter() - began_s
-            self._metrics.count("bertline_http_requests", 1, route=route, method=_method(scope), status=status)
-            self._metrics.observe("bertline_http_request_seconds", seconds, route=route)
-            self._metrics.set("bertline_http_requests_in_progress", self._open)
-
-    def _after_the_model(self) -> None:
-        """From a model's rows to the beginning of the answer."""
-        record = current()
-        if record is not None and record.answered is not None:
-            seconds, model = perf_counter() - record.answered_s, record.answered.version.name
+    def started(self, exchange: Exchange) -> None:
+        """Its response: what was from a model's rows to here."""
+        if exchange.answered is not None:
+            seconds, model = exchange.started_s - exchange.answered_s, exchange.answered.version.name
             self._metrics.observe("bertline_phase_seconds", seconds, model=model, phase="post-process")
 
-
-def _method(scope: Scope) -> str:
-    known = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
-    return scope["method"] if scope["method"] in known else "other"
+    def ended(self, exchange: Exchange, method: str) -> None:
+        """Both are over."""
+        self._open -= 1
+        # The template and not the path, which anybody may make up: ``/v1/models/{name}``.
+        route = template_of(exchange.scope.get("route")) or "other"
+        status = str(exchange.status) if exchange.status else "client_gone"
+        method = method if method in METHODS else "other"
+        self._metrics.count("bertline_http_requests", 1, route=route, method=method, status=status)
+        self._metrics.observe("bertline_http_request_seconds", perf_counter() - exchange.began_s, route=route)

@@ -7,23 +7,21 @@ traced makes none. All times in here are on the clock of ``perf_counter``.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from bertline.monitoring.addresses import PROBES
 from bertline.monitoring.metrics.operations import OPERATION
 from bertline.monitoring.traces.context import SpanContext, read_parent, read_state
 from bertline.monitoring.traces.exporter import Span
-from bertline.service.record import note_trace
+from bertline.service.exchange import Exchange, current
 from bertline.service.route_table import template_of
-from bertline.service.trace_context import CONTEXT, current_ids
 from bertline.serving.listeners import Listener, Tokenised
-from bertline.serving.scheduler import ORIGIN, BatchRecord
+from bertline.serving.scheduler import BatchRecord
 
 if TYPE_CHECKING:
     from bertline.monitoring.traces.exporter import Traces
@@ -56,33 +54,42 @@ class RequestTrace:
         context: of the request's span.
         parent: the caller's, if it is trusted.
         link: the caller's, if it is not.
+        began_s: the request, a moment ago.
     """
 
     def __init__(
-        self, traces: Traces, context: SpanContext, parent: SpanContext | None, link: SpanContext | None
+        self,
+        traces: Traces,
+        context: SpanContext,
+        parent: SpanContext | None,
+        link: SpanContext | None,
+        began_s: float,
     ) -> None:
         self.traces, self.context, self.parent, self.link = traces, context, parent, link
-        self.began_ns, self.began_s = time_ns(), perf_counter()
+        self.began_ns, self.began_s = time_ns(), began_s
         self.calls: list[Call] = []
-        self.status: int | None = None
-        self.answered_s: float | None = None
 
     def ns(self, at_s: float) -> int:
         """A time since 1970. Reckoned from the beginning, so that a clock that is set meanwhile turns nothing round."""
         return self.began_ns + int((at_s - self.began_s) * 1e9)
 
-    def end(self, scope: Scope, error: BaseException | None) -> None:
-        """Make the spans."""
-        ended_s = perf_counter()
-        attributes = _attributes(scope)
+    def end(self, exchange: Exchange, method: str, error: BaseException | None) -> None:
+        """Make the spans.
+
+        Args:
+            exchange: the request's.
+            method: as it was sent.
+            error: that ended it, if one did.
+        """
+        ended_s, status = perf_counter(), exchange.status
+        attributes = _attributes(exchange.scope, method)
         route = attributes.get("http.route")
-        failed = error is not None or (self.status or 0) >= 500
-        if self.status is not None:
-            attributes["http.response.status_code"] = self.status
+        failed = error is not None or status >= 500
+        if status:
+            attributes["http.response.status_code"] = status
         if failed:
-            attributes["error.type"] = str(self.status) if error is None else type(error).__qualname__
-        method = attributes["http.request.method"]
-        name = "HTTP" if method == "_OTHER" else str(method)
+            attributes["error.type"] = str(status) if error is None else type(error).__qualname__
+        name = method if method in METHODS else "HTTP"
         self.traces.record(
             Span(
                 f"{name} {route}" if route else name,
@@ -96,7 +103,7 @@ class RequestTrace:
                 failed=failed,
             )
         )
-        ends = [*(call.began_s for call in self.calls[1:]), self.answered_s or ended_s]
+        ends = [*(call.began_s for call in self.calls[1:]), exchange.started_s or ended_s]
         for call, end_s in zip(self.calls, ends, strict=False):  # no call has no end
             self._phases(call, end_s, failed)
 
@@ -120,52 +127,23 @@ class RequestTrace:
         self.traces.record(Span(name, context, *times, self.context, links=links, failed=failed))
 
 
-class Tracing:
-    """ASGI middleware: continue the caller's trace or begin one, for the requests that are traced."""
-
-    def __init__(self, app: ASGIApp, traces: Traces) -> None:
-        self._app, self._traces = app, traces
-        self._trusting = traces.settings.trust_parent
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; make its spans when it has ended."""
-        if scope["type"] != "http" or scope["path"] in PROBES:
-            await self._app(scope, receive, send)
-            return
-        request = self._begin(scope)
-        ORIGIN.set(request)
-        note_trace(current_ids())
-        if request is None:
-            await self._app(scope, receive, send)
-            return
-
-        async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                request.status, request.answered_s = message["status"], perf_counter()
-            await send(message)
-
-        raised: BaseException | None = None
-        try:
-            await self._app(scope, receive, watched)
-        except BaseException as error:
-            raised = None if isinstance(error, asyncio.CancelledError) else error
-            raise
-        finally:
-            request.end(scope, raised)
-
-    def _begin(self, scope: Scope) -> RequestTrace | None:
-        headers = scope["headers"]
-        parent = read_parent([value for name, value in headers if name == b"traceparent"])
-        trusted = parent if self._trusting else None
-        context = self._traces.decide(parent)
-        if context is None:
-            CONTEXT.set(trusted)
-            return None
-        if trusted is not None:
-            state = read_state([value for name, value in headers if name == b"tracestate"])
-            context = context._replace(state=state)
-        CONTEXT.set(context)
-        return RequestTrace(self._traces, context, trusted, None if self._trusting else parent)
+def begin_trace(traces: Traces, exchange: Exchange) -> None:
+    """Continue the caller's trace or begin one, if this request is traced. Probes are not."""
+    scope = exchange.scope
+    if scope["path"] in PROBES:
+        return
+    headers = scope["headers"]
+    parent = read_parent([value for name, value in headers if name == b"traceparent"])
+    trusted = parent if traces.settings.trust_parent else None
+    context = traces.decide(parent)
+    if context is None:
+        exchange.span = trusted
+        return
+    if trusted is not None:
+        state = read_state([value for name, value in headers if name == b"tracestate"])
+        context = context._replace(state=state)
+    exchange.span = context
+    exchange.trace = RequestTrace(traces, context, trusted, None if trusted else parent, exchange.began_s)
 
 
 class TraceListener(Listener):
@@ -173,14 +151,15 @@ class TraceListener(Listener):
 
     def tokenised(self, event: Tokenised) -> None:
         """Of this request, one call of a model begins to wait."""
-        request = ORIGIN.get()
-        if isinstance(request, RequestTrace):
-            request.calls.append(Call(event.began_s, event.began_s + event.seconds))
+        exchange = current()
+        if exchange is not None and isinstance(exchange.trace, RequestTrace):
+            exchange.trace.calls.append(Call(event.began_s, event.began_s + event.seconds))
 
     def computed(self, record: BatchRecord) -> None:
         """A span of the batch, if one of its requests is traced."""
         # One without a call has a model loaded, which is warmed up.
-        requests = [one for one in record.origins if isinstance(one, RequestTrace) and one.calls]
+        traced = [one.trace for one in record.origins if isinstance(one, Exchange)]
+        requests = [one for one in traced if isinstance(one, RequestTrace) and one.calls]
         if not requests:
             return
         ended_s, first = perf_counter(), requests[0]
@@ -200,13 +179,12 @@ class TraceListener(Listener):
         first.traces.record(Span("batch", batch.context, *times, attributes=attributes, links=links))
 
 
-def _attributes(scope: Scope) -> dict[str, str | int]:
+def _attributes(scope: Scope, method: str) -> dict[str, str | int]:
     """What a trace may know of a request.
 
     Not the path, its query, nor any header (OpenTelemetry's conventions have url.path and user_agent.original): they
     hold whatever a client put there.
     """
-    method = scope["method"]
     attributes: dict[str, str | int] = {
         "http.request.method": method if method in METHODS else "_OTHER",
         "url.scheme": scope["scheme"],

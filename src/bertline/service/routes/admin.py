@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Depends, Request
 
-from bertline.service.guard.middleware import ANONYMOUS
+from bertline.service.guard.door import ANONYMOUS
 from bertline.service.name_convertor import converted
 from bertline.service.routes.context import UNREAD, AsJson, ServingNow, error_answers
 from bertline.service.routes.json_body import JsonRoute

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
 from typing import Protocol
 
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from bertline.monitoring.addresses import BROWSED
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.scopes import needed
-from bertline.service.problems import response_of
 from bertline.serving.problems import Code, Problem
 
 ANONYMOUS = Client("anonymous", frozenset(Scope), "anonymous")
@@ -35,43 +31,29 @@ class Checks(Protocol):
 
 
 class Guard:
-    """ASGI middleware: default deny. Puts the ``Client`` in the request's state.
+    """Default deny.
 
     Args:
-        app: what is guarded.
         tokens: checks bearer tokens; None where no issuer is trusted.
         keys: checks API keys; None where there are none.
-        refuse: shapes an answer as the path's dialect has it.
-        failed: is told of each refusal.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        tokens: Checks | None = None,
-        keys: Checks | None = None,
-        refuse: Callable[[AsgiScope, Problem], Response] = lambda _, problem: response_of(problem),
-        failed: Callable[[Problem], None] = lambda _: None,
-    ) -> None:
-        self._app, self._tokens, self._keys, self._refuse, self._failed = app, tokens, keys, refuse, failed
+    def __init__(self, tokens: Checks | None = None, keys: Checks | None = None) -> None:
+        self._tokens, self._keys = tokens, keys
 
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its client, or answer 401 or 403."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def admit(self, scope: AsgiScope) -> None:
+        """Put the ``Client`` in the request's state; a path that is open to everybody has none.
+
+        Raises:
+            Problem: nobody is known by this credential (401), or it may not do that (403).
+        """
         state = scope.setdefault("state", {})
-        wanted = needed(scope["path"])
         if self._tokens is None and self._keys is None:
             state["client"] = ANONYMOUS
-        elif wanted is not None:
-            try:
-                state["client"] = await self._known(scope, wanted)
-            except Problem as problem:
-                self._failed(problem)
-                await self._refuse(scope, problem)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+            return
+        wanted = needed(scope["path"])
+        if wanted is not None:
+            state["client"] = await self._known(scope, wanted)
 
     async def _known(self, scope: AsgiScope, wanted: frozenset[Scope]) -> Client:
         scheme, credential = _credential(scope)
