@@ -10,15 +10,19 @@ So prometheus-client's multi-process mode, with its files that outlive a process
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from itertools import accumulate
+from typing import Any, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from bertline import __version__
 from bertline.monitoring.metrics.aliases import Aliases
@@ -54,6 +58,7 @@ class Metric:
 
 
 MODEL = ("model", "version")
+_FAMILIES = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
 
 TABLE: tuple[Metric, ...] = (
     Metric("bertline_http_requests", "counter", "", "Answers by route and status.", ("route", "method", "status")),
@@ -103,75 +108,112 @@ TABLE: tuple[Metric, ...] = (
     ),
 )  # fmt: skip
 
-Made = TypeVar("Made", Counter, Gauge, Histogram)
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a third of all lines, and nobody asks when a series began
+
+class Series:
+    """One series of a counter or gauge."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def inc(self, amount: float = 1) -> None:
+        """Add to it."""
+        self.value += amount
+
+
+class Buckets:
+    """One series of a histogram.
+
+    Args:
+        bounds: upper ones, rising.
+    """
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds, self.counts, self.sum = bounds, [0] * (len(bounds) + 1), 0.0
+
+    def observe(self, value: float) -> None:
+        """Put a value in."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Upper bounds as Prometheus writes them, and how many values are at most those."""
+        names = [*map(str, self.bounds), "+Inf"]
+        return [*zip(names, map(float, accumulate(self.counts)), strict=True)]
 
 
 class Metrics:
-    """The table's metrics, all at zero, in a registry of their own."""
+    """The table's metrics, all at zero. They are counted on the event loop, and read there.
+
+    prometheus-client's own take a lock for each event, and several times as long.
+    """
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._counters: dict[str, Counter] = {}
-        self._gauges: dict[str, Gauge] = {}
-        self._histograms: dict[str, Histogram] = {}
+        self._rows = {one.name: one for one in TABLE}
+        self._series: dict[str, dict[tuple[str, ...], Any]] = {one.name: {} for one in TABLE}
         self._found: dict[tuple[Any, ...], Any] = {}
         self._before: list[Callable[[], None]] = []
+        self._registry = CollectorRegistry()
         for one in TABLE:
-            self._make(one)
+            for value in one.start:
+                self.count(one.name, 0, **{one.labels[0]: value})
+            if not one.labels:
+                self.series(one.name)
         self.set("bertline_build_info", 1, version=__version__)
+        self._registry.register(_Table(self._families))
         self._registry.register(Aliases(self._families))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
-    def _make(self, one: Metric) -> None:
-        registry = self._registry
-        if one.kind == "counter":
-            self._counters[one.name] = Counter(one.name, one.help, one.labels, registry=registry)
-        elif one.kind == "gauge":
-            self._gauges[one.name] = Gauge(one.name, one.help, one.labels, registry=registry)
-        else:
-            self._histograms[one.name] = Histogram(
-                one.name, one.help, one.labels, registry=registry, buckets=one.buckets
-            )
-        for value in one.start:
-            self.count(one.name, 0, **{one.labels[0]: value})
-
-    def _families(self, metric: str) -> Iterable[Family]:
-        for made in (self._counters, self._gauges, self._histograms):
-            if metric in made:
-                return made[metric].collect()
-        raise KeyError(metric)
-
     def count(self, metric: str, /, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
-        self._series(self._counters[metric], metric, labels).inc(amount)
+        self.series(metric, **labels).inc(amount)
 
     def observe(self, metric: str, value: float, /, **labels: str) -> None:
         """Put a value in a histogram."""
-        self._series(self._histograms[metric], metric, labels).observe(value)
+        self.series(metric, **labels).observe(value)
 
     def set(self, metric: str, value: float, /, **labels: str) -> None:
         """Set a gauge."""
-        self._series(self._gauges[metric], metric, labels).set(value)
+        self.series(metric, **labels).value = float(value)
 
     def clear(self, metric: str) -> None:
         """Forget all series of a gauge."""
-        self._gauges[metric].clear()
+        self._series[metric].clear()
         self._found = {key: one for key, one in self._found.items() if key[0] != metric}
 
-    def _series(self, made: Made, metric: str, labels: Mapping[str, str]) -> Made:
-        """The series of these labels; the library looks for it under a lock, for many times what an increment takes."""
-        if not labels:
-            return made
+    def series(self, metric: str, /, **labels: str) -> Any:
+        """The series of these labels, ``Buckets`` of a histogram, else a ``Series``; for whoever counts often.
+
+        Raises:
+            KeyError: the table has no such metric.
+            ValueError: its labels are others.
+        """
         key = (metric, *labels.items())
-        found: Made | None = self._found.get(key)
+        found = self._found.get(key)
         if found is None:
-            found = self._found[key] = made.labels(**labels)
+            row, there = self._rows[metric], self._series[metric]
+            if labels.keys() != {*row.labels}:
+                raise ValueError(f"the labels of {metric} are {', '.join(row.labels) or 'none'}: see the table")
+            values = tuple(str(labels[name]) for name in row.labels)
+            made = Buckets(row.buckets) if row.kind == "histogram" else Series()
+            found = self._found[key] = there.setdefault(values, made)
         return found
+
+    def _families(self, metric: str) -> Iterable[Family]:
+        row = self._rows[metric]
+        family: Any = _FAMILIES[row.kind](row.name, row.help, labels=row.labels)
+        for values, one in self._series[metric].items():
+            if isinstance(one, Buckets):
+                family.add_metric(values, one.cumulative(), one.sum)
+            else:
+                family.add_metric(values, one.value)
+        return [family]
 
     def before_reading(self, call: Callable[[], None]) -> None:
         """Call this each time the metrics are read, to set what is only known then."""
@@ -182,6 +224,21 @@ class Metrics:
         for call in self._before:
             call()
         return generate_latest(self._registry)
+
+
+class _Table(Collector):
+    """All of ``TABLE``."""
+
+    def __init__(self, families: Callable[[str], Iterable[Family]]) -> None:
+        self._families = families
+
+    def describe(self) -> list[Family]:
+        """Nothing: so registering asks for no values."""
+        return []
+
+    def collect(self) -> Iterator[Family]:
+        """One family a row."""
+        return (family for one in TABLE for family in self._families(one.name))
 
 
 def samples_of(text: str) -> Iterator[tuple[str, Mapping[str, str], float]]:

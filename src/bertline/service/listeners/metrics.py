@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bertline.monitoring.metrics.operations import OPERATION
-from bertline.monitoring.metrics.registry import Metrics
+from bertline.monitoring.metrics.registry import Buckets, Metrics, Series
 from bertline.service.exchange import METHODS, Exchange
 from bertline.service.guard.invalid_token import InvalidToken
 from bertline.service.limits.ledger import LimitReached
@@ -17,7 +17,45 @@ from bertline.serving.scheduler import BatchRecord
 
 if TYPE_CHECKING:
     from bertline.serving.answered import Answered
-from bertline.serving.serving import Serving
+    from bertline.serving.serving import Serving
+    from bertline.serving.version import Version
+
+
+class _OfModel(NamedTuple):
+    """What is counted for each answer of a version: looked up once."""
+
+    texts: Series
+    single: Series
+    batch: Series
+    tokenise: Buckets
+    queue: Buckets
+    compute: Buckets
+    text_tokens: Buckets
+    cut_tokens: Series
+    predicted: list[Series]
+    confidence: Buckets
+
+    @classmethod
+    def of(cls, metrics: Metrics, version: Version, output: str) -> _OfModel:
+        """Of this version and output."""
+        model, op, series = version.name, OPERATION[output], metrics.series
+        names = {"model": model, "version": version.version}
+        labels = version.labels if output == version.spec.output and version.spec.ranked else ()
+        tokenise, queue, compute = (
+            series("bertline_phase_seconds", model=model, phase=one) for one in ("tokenise", "queue", "compute")
+        )
+        return cls(
+            texts=series("bertline_texts", op=op, **names),
+            single=series("bertline_requests", model=model, op=op, size="single"),
+            batch=series("bertline_requests", model=model, op=op, size="batch"),
+            tokenise=tokenise,
+            queue=queue,
+            compute=compute,
+            text_tokens=series("bertline_text_tokens", model=model),
+            cut_tokens=series("bertline_cut_tokens", **names),
+            predicted=[series("bertline_predicted", label=label, **names) for label in labels],
+            confidence=series("bertline_confidence", **names),
+        )
 
 
 class MetricsListener(Listener):
@@ -26,6 +64,7 @@ class MetricsListener(Listener):
     def __init__(self, metrics: Metrics | None = None) -> None:
         self.metrics = metrics or Metrics()
         self._known: dict[str, int] = {}
+        self._of_models: dict[tuple[str, str, str], _OfModel] = {}
         for code in Code:  # a series that begins with its first event shows Prometheus no increase
             self.metrics.count("bertline_problems", 0, code=code.value)
 
@@ -45,36 +84,29 @@ class MetricsListener(Listener):
 
     def answered(self, output: str, answered: Answered) -> None:
         """A request got its rows."""
-        count, observe, version = self.metrics.count, self.metrics.observe, answered.version
-        names = {"model": version.name, "version": version.version}
-        texts, timing, op = len(answered.readings), answered.timing, OPERATION[output]
-        count("bertline_texts", texts, op=op, **names)
-        size = "single" if texts == 1 else "batch"
-        count("bertline_requests", 1, model=version.name, op=op, size=size)
-        for phase, seconds in (
-            ("tokenise", timing.tokenise_s),
-            ("queue", timing.queue_s),
-            ("compute", timing.compute_s),
-        ):
-            observe("bertline_phase_seconds", seconds, model=version.name, phase=phase)
-        for reading in answered.readings:
-            observe("bertline_text_tokens", reading.read + reading.cut, model=version.name)
+        readings, timing = answered.readings, answered.timing
+        of = self._series(answered.version, output)
+        of.texts.inc(len(readings))
+        (of.single if len(readings) == 1 else of.batch).inc()
+        of.tokenise.observe(timing.tokenise_s)
+        of.queue.observe(timing.queue_s)
+        of.compute.observe(timing.compute_s)
+        for reading in readings:
+            of.text_tokens.observe(reading.read + reading.cut)
             if reading.cut:
-                count("bertline_cut_tokens", reading.cut, **names)
-        if output == answered.version.spec.output and answered.version.spec.ranked:
-            self._predicted(answered)
+                of.cut_tokens.inc(reading.cut)
+        if of.predicted:
+            for shares, reading in zip(answered.probabilities(), readings, strict=True):
+                if not reading.unread:  # a label of [CLS] and [SEP] says nothing of what is sent here
+                    confidence = max(shares)
+                    of.predicted[shares.index(confidence)].inc()
+                    of.confidence.observe(confidence)
 
-    def _predicted(self, answered: Answered) -> None:
-        """Labels were given."""
-        version = answered.version
-        names = {"model": version.name, "version": version.version}
-        shares = answered.shares()
-        best, confidences = shares.argmax(axis=1).tolist(), shares.max(axis=1).tolist()
-        for place, confidence, reading in zip(best, confidences, answered.readings, strict=True):
-            if reading.unread:
-                continue  # a label of [CLS] and [SEP] says nothing of what is sent here
-            self.metrics.count("bertline_predicted", 1, label=version.labels[place], **names)
-            self.metrics.observe("bertline_confidence", confidence, **names)
+    def _series(self, version: Version, output: str) -> _OfModel:
+        key = version.name, version.version, output
+        if key not in self._of_models:
+            self._of_models[key] = _OfModel.of(self.metrics, version, output)
+        return self._of_models[key]
 
     def refused(self, problem: Problem) -> None:
         """A request got an error."""
