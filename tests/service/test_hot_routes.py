@@ -26,6 +26,20 @@ CASES: list[tuple[str, Any]] = [
     ("/predict", {"inputs": {}}),
     ("/embed", {"inputs": ["good", "bad"]}),
     ("/embed", {"inputs": "good", "dimensions": 10_000}),
+    ("/", {"inputs": "good"}),
+    ("/", {"inputs": "good", "parameters": {"top_k": 1}}),
+    ("/", {"inputs": "good", "parameters": {"topk": 1}}),
+    ("/", {"inputs": [{"text": "good", "text_pair": "bad"}]}),
+    ("/", {"inputs": {"source_sentence": "good", "sentences": ["bad", "good bad"]}}),
+    ("/", {"inputs": "good", "normalize": True, "odd": 1}),
+    ("/", {}),
+    ("/", 1),
+    ("/models/reviews", {"inputs": "good", "parameters": {}}),
+    ("/models/nobody", {"inputs": "good"}),
+    ("/v1/embeddings", {"input": ["good", "bad"]}),
+    ("/v1/embeddings", {"input": "good", "encoding_format": "base64", "user": "ann", "priority": 1}),
+    ("/v1/embeddings", {"input": "good", "encoding_format": "hex"}),
+    ("/v1/embeddings", {"input": "good", "odd": 1}),
 ]
 
 

@@ -20,38 +20,45 @@ from starlette.types import Scope
 from bertline.monitoring.addresses import SHED
 from bertline.service.problems import response_of
 from bertline.service.route_table import every, template_of
-from bertline.service.routes import notes
-from bertline.service.routes.json_body import json_value
+from bertline.service.routes import notes, root
+from bertline.service.routes.json_body import JsonRequest, json_value
 from bertline.service.settings import settings_of
 from bertline.serving.problems import Problem
 from bertline.serving.serving import Serving
 
 # By the names of the endpoints' parameters: what the framework's dependencies would give.
-ARGUMENTS: Mapping[str, Callable[[Serving], object]] = {
-    "serving": lambda serving: serving,
-    "settings": settings_of,
-    "deadline_s": lambda serving: serving.deadline_s(None),
-    "version": lambda serving: serving.models.named(serving.models.names[0]),
+ARGUMENTS: Mapping[str, Callable[[Serving, Scope], object]] = {
+    "serving": lambda serving, scope: serving,
+    "settings": lambda serving, scope: settings_of(serving),
+    "deadline_s": lambda serving, scope: serving.deadline_s(None),
+    "version": lambda serving, scope: serving.models.named(scope["path_params"].get("name", serving.models.names[0])),
 }
+MODELS = "/models/"
 
 
 @dataclass(frozen=True, slots=True)
-class HotRoute:
-    """One route: what its function needs.
+class Endpoint:
+    """The function of a route, and what it needs.
 
     Attributes:
-        route: the framework's, which names it in metrics, log and traces.
-        endpoint: takes ``asked`` and some of ``ARGUMENTS``.
-        model: of the body.
+        call: takes ``asked`` or ``request``, and some of ``ARGUMENTS``.
+        model: of the body, where it takes ``asked``; a function that takes ``request`` reads it there.
         names: of the other arguments.
         shape: makes the response to a problem.
     """
 
-    route: BaseRoute
-    endpoint: Callable[..., Awaitable[Response]]
-    model: type[BaseModel]
+    call: Callable[..., Awaitable[Response]]
+    model: type[BaseModel] | None
     names: tuple[str, ...]
     shape: Callable[[Problem], Response]
+
+    @classmethod
+    def of(cls, route: Any) -> Endpoint:
+        """Of a route of the framework."""
+        names = tuple(inspect.signature(route.endpoint).parameters)
+        model = get_type_hints(route.endpoint)["asked"] if "asked" in names else None
+        others = tuple(name for name in names if name in ARGUMENTS)
+        return cls(route.endpoint, model, others, getattr(route, "shape", response_of))
 
 
 class HotRoutes:
@@ -64,54 +71,75 @@ class HotRoutes:
 
     def __init__(self, serving: Serving, routes: Iterable[BaseRoute]) -> None:
         self._serving = serving
-        self._routes = {path: hot for path, hot in map(_hot, every(routes)) if hot is not None}
+        posts = {template_of(one): one for one in every(routes) if "POST" in (getattr(one, "methods", None) or ())}
+        self._routes = {path: (one, Endpoint.of(one)) for path, one in posts.items() if path in SHED}
+        self._root, self._named = posts["/"], posts[f"{MODELS}{{name}}"]
+        self._by_body = {handler: Endpoint.of(one) for handler, one in root.ENDPOINTS.items()}
 
     async def answer(self, scope: Scope, body: bytes) -> Response | None:
         """The response, or None where the framework has to look at the request."""
-        hot = self._routes.get(scope["path"]) if scope["method"] == "POST" and body else None
-        if hot is None or scope.get("root_path") or not _plain(scope["headers"]):
+        if scope["method"] != "POST" or not body or scope.get("root_path"):
+            return None
+        found = self._find(scope["path"])
+        if found is None or not _plain(scope["headers"]):
             return None
         noted: notes.Notes = {}
         token = notes.enter(noted)
         try:
-            try:
-                asked = hot.model.model_validate(json_value(body))
-            except (Problem, ValidationError):
-                return None
-            scope["route"], scope["endpoint"], scope["path_params"] = hot.route, hot.endpoint, {}
-            try:
-                others = {name: ARGUMENTS[name](self._serving) for name in hot.names}
-                response = await hot.endpoint(asked, **others)
-            except Problem as problem:
-                self._serving.listeners.refused(problem)
-                return hot.shape(problem)
+            route, endpoint, parameters = found
+            value = json_value(body)
+            if endpoint is None:
+                endpoint = self._chosen(value, scope["headers"], parameters)
+            given = endpoint.model.model_validate(value) if endpoint.model else JsonRequest.read(scope, value)
+        except (Problem, ValidationError):
+            notes.leave(token)
+            return None
+        try:
+            scope["route"], scope["endpoint"], scope["path_params"] = (
+                route,
+                getattr(route, "endpoint", None),
+                parameters,
+            )
+            others = {name: ARGUMENTS[name](self._serving, scope) for name in endpoint.names}
+            response = await endpoint.call(given, **others)
             if noted:
                 response.headers.update(notes.header(noted))
             return response
+        except Problem as problem:
+            self._serving.listeners.refused(problem)
+            return endpoint.shape(problem)
         finally:
             notes.leave(token)
 
+    def _find(self, path: str) -> tuple[BaseRoute, Endpoint | None, dict[str, str]] | None:
+        """Route, endpoint (None: the body decides) and what the path names."""
+        if path in self._routes:
+            return *self._routes[path], {}
+        if path == "/":
+            return self._root, None, {}
+        name = path.removeprefix(MODELS)
+        return (self._named, None, {"name": name}) if name != path and name in self._serving.models.names else None
 
-def _hot(route: BaseRoute) -> tuple[str, HotRoute | None]:
-    path, endpoint = template_of(route) or "", getattr(route, "endpoint", None)
-    if path not in SHED or endpoint is None:
-        return path, None
-    names = tuple(inspect.signature(endpoint).parameters)
-    if "asked" not in names:
-        return path, None
-    model: Any = get_type_hints(endpoint)["asked"]
-    others = tuple(name for name in names if name != "asked")
-    return path, HotRoute(route, endpoint, model, others, getattr(route, "shape", response_of))
+    def _chosen(self, value: object, headers: Iterable[tuple[bytes, bytes]], parameters: Mapping[str, str]) -> Endpoint:
+        """Of the dialects that share an address, the one that a request speaks.
+
+        Raises:
+            Problem: no model answers yet.
+        """
+        agent = next((given for name, given in headers if name == b"user-agent"), b"").decode("latin-1")
+        names = self._serving.models.names
+        version = self._serving.models.named(parameters.get("name", names[0]))
+        return self._by_body[root.handler_of(value, agent, version.spec.task)]
 
 
 def _plain(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether the body is JSON by its header, and no time limit is named."""
+    """Whether the body is JSON by its header, and neither a time limit nor a number of the client's is named."""
     json = False
     for name, value in headers:
         if name == b"content-type":
             if json or value != b"application/json":
                 return False
             json = True
-        elif name == b"x-request-timeout-ms":
+        elif name in (b"x-request-timeout-ms", b"x-amzn-trace-id"):
             return False
     return json

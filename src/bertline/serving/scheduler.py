@@ -193,12 +193,11 @@ class Scheduler:
         for text in texts:
             line.queue.put(text)
         self.pump()
+        timer = loop.call_at(deadline_s, _expire, job)
         try:
-            async with asyncio.timeout_at(deadline_s):
-                await job.done
-        except TimeoutError:
-            raise _late("Its deadline passed before it was computed") from None
+            await job.done
         finally:
+            timer.cancel()
             for text in texts:
                 line.queue.leave(text)
         return Computed([row for row in job.rows if row is not None], job.queue_s, job.compute_s)
@@ -375,6 +374,11 @@ def _can_start(line: Line) -> bool:
     if station.suspects:
         return station.in_flight == 0 and station.suspects[0][0] is line
     return line.has_work
+
+
+def _expire(job: Job) -> None:
+    if not job.done.done():
+        job.done.set_exception(_late("Its deadline passed before it was computed"))
 
 
 def _fail(text: Waiting[Job], error: Exception) -> None:

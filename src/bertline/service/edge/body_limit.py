@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import types
+from collections.abc import Generator, Iterable
+from typing import Any
 
 from starlette.types import Message, Receive, Scope
 
@@ -76,9 +78,15 @@ class BodyLimit:
             message = await self._next(receive)
 
     async def _next(self, receive: Receive) -> Message:
+        waiting = receive()
+        try:
+            first = waiting.send(None)  # type: ignore[attr-defined]  # a coroutine, by ASGI's specification
+        except StopIteration as there:  # as a rule: no clock is needed
+            message: Message = there.value
+            return message
         try:
             async with asyncio.timeout(self._timeout_s):  # wait_for makes a task of each
-                return await receive()
+                return await _rest(first, waiting)
         except TimeoutError:
             raise _too_slow(f"Nothing of the body came for {self._timeout_s:g} s") from None
 
@@ -92,6 +100,14 @@ class BodyLimit:
             Code.BODY_TOO_LARGE,
             f"The body has more than {self._max_body_bytes:,} bytes{when}, the limit: send fewer or shorter texts.",
         )
+
+
+@types.coroutine
+def _rest(first: Any, waiting: Any) -> Generator[Any, None, Message]:
+    """What a coroutine comes to that waits for ``first``."""
+    yield first
+    message: Message = yield from waiting
+    return message
 
 
 def _of_plain(headers: Iterable[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from bertline.data.json_text import JsonFault, LoneSurrogate, decoded, parse
 from bertline.service.refusals import field_name
@@ -40,6 +41,13 @@ class JsonRequest(Request):
     """A request whose JSON is read by ``json_value``, by whoever reads it first."""
 
     fault: Problem | None = None
+
+    @classmethod
+    def read(cls, scope: Scope, value: Any) -> JsonRequest:
+        """One whose body has been read."""
+        request = cls(scope)
+        request._value = value
+        return request
 
     async def json(self) -> Any:
         """The value of the body.

@@ -32,9 +32,15 @@ EMBED_ONLY = frozenset({"normalize", "dimensions", "prompt_name"})
 CLIENT = "hf_hub/"  # in the User-Agent of huggingface_hub
 
 
+ENDPOINTS: dict[Any, APIRoute] = {}  # the route of each handler
+
+
 def _handler(route: type[APIRoute], endpoint: Callable[..., Awaitable[Response]]) -> Any:
     """What answers a request of a dialect, errors in its shape included."""
-    return route("/", endpoint, methods=["POST"], dependencies=[AsJson]).get_route_handler()
+    made = route("/", endpoint, methods=["POST"], dependencies=[AsJson])
+    handler = made.get_route_handler()
+    ENDPOINTS[handler] = made
+    return handler
 
 
 TEI = {one.__name__: _handler(TeiRoute, one) for one in (tei.predict, tei.embed, tei.similarity)}
