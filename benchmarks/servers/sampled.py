@@ -21,8 +21,8 @@ PARTS = {
     "guard": ("/service/guard/", "/joserfc/"),
     "limits": ("/service/limits/",),
     "log": (
-        "/monitoring/", "/prometheus_client/", "/opentelemetry/", "/structlog/", "/service/access_log.py",
-        "/service/listeners/", "/service/tracing.py", "/service/measuring.py", "/service/record.py",
+        "/monitoring/", "/prometheus_client/", "/opentelemetry/", "/structlog/", "/service/listeners/",
+        "/service/exchange.py",
     ),
     "tokenise": ("/bertline/text/", "/serving/reader.py", "/serving/texts.py", "/concurrent/futures/"),
     "wire": ("/serving/wire.py", "/serving/process.py", "/serving/watch.py"),

@@ -28,7 +28,7 @@ def template_of(route: object) -> str | None:
 def methods_of(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
     """The methods that the path of a request takes, of all routes that have it, sorted.
 
-    A mount has files. What takes GET takes HEAD (``service/head.py``).
+    A mount has files. What takes GET takes HEAD (``service/front.py``).
     """
     scope = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}  # a mount changes it
     found: set[str] = set()

@@ -4,7 +4,7 @@ Uvicorn reads on while it answers, so that a request that cannot be framed is re
 answer; and bytes after an offer of another protocol (``Upgrade``) are taken for a request. Here the next request is
 read when the one before has been answered, and after a refusal nothing is.
 
-What is refused at the sight of its head (``service/shedding.py``) never becomes a task.
+What is refused at the sight of its head (``service/edge/shedding.py``) never becomes a task.
 """
 
 from __future__ import annotations
