@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -47,7 +48,13 @@ class Task:
 
 def names() -> tuple[str, ...]:
     """The tasks that are installed, in alphabetical order."""
-    return tuple(sorted(one.name for one in iter_modules(__path__) if one.ispkg))
+    return _in(tuple(__path__))
+
+
+@cache
+def _in(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Looked up once: every answer asks, and to read the folders takes 0.2 ms."""
+    return tuple(sorted(one.name for one in iter_modules(folders) if one.ispkg))
 
 
 def task(name: str) -> Task:
