@@ -47,6 +47,10 @@ def predict(
     text_column: Annotated[
         str | None, typer.Option(help="Column of --input with the text; without it, found by its name.")
     ] = None,
+    text_pair_column: Annotated[
+        str | None,
+        typer.Option(help="Column of --input with the second text, for a model that reads pairs; else found by name."),
+    ] = None,
     encoding: Annotated[str, typer.Option(help="Of --input or of standard input.")] = "utf-8",
     delimiter: Annotated[
         str | None,
@@ -88,6 +92,7 @@ def predict(
                 output=target != STANDARD,
                 format=format,
                 text_column=text_column,
+                text_pair_column=text_pair_column,
                 overwrite=overwrite,
                 delimiter=delimiter,
                 no_header=no_header,
@@ -105,7 +110,8 @@ def predict(
             raise UsageError("--json is for texts: with --input, name the --output .jsonl or pass --format jsonl")
         from bertline.cli.predict_table import Table, label_table
 
-        table = Table(source, target, format, encoding, text_column, skip_bad_rows, overwrite, delimiter, not no_header)
+        columns = text_column, text_pair_column
+        table = Table(source, target, format, encoding, *columns, skip_bad_rows, overwrite, delimiter, not no_header)
         label_table(bundle, table, top_k, engine=engine)
 
 

@@ -16,7 +16,7 @@ from bertline.cli.predict_added import AddedColumns
 from bertline.cli.predict_lines import top_of
 from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
 from bertline.cli.predict_texts import Reads
-from bertline.data.columns import TEXT_NAMES, find_column, hint_of, shortened, string_fault
+from bertline.data.columns import PAIR_NAMES, TEXT_NAMES, find_column, hint_of, shortened, string_fault
 from bertline.data.formats import STANDARD, Format, format_of, is_gzip_name, name_of, output_format_of
 from bertline.data.names import canonical
 from bertline.data.outline import Outline
@@ -25,7 +25,7 @@ from bertline.data.table import open_writer, read_rows
 from bertline.destination import check_name, check_place, check_room, claim
 from bertline.errors import DataError, UsageError
 from bertline.inference import load_predictor, predict_stream
-from bertline.text import Tokenizer, why_unread
+from bertline.text import Input, Tokenizer, why_unread
 
 WHAT = "the output"  # in messages about where it goes
 LOOKAHEAD_ROWS = 100  # whose keys are the columns of a pipe
@@ -40,6 +40,7 @@ class Table:
     format: str | None = None
     encoding: str = "utf-8"
     text_column: str | None = None
+    text_pair_column: str | None = None
     skip_bad_rows: bool = False
     overwrite: bool = False
     delimiter: str | None = None
@@ -120,11 +121,12 @@ class Table:
 class Survey:
     """What is known before the first row is labelled.
 
-    Of a pipe, which is read once, ``rows`` and ``outline`` are None.
+    Of a pipe, which is read once, ``rows`` and ``outline`` are None. ``texts``: the column of the text, or both of a
+    pair.
     """
 
     columns: tuple[str, ...]
-    text_column: str
+    texts: tuple[str, ...]
     rows: int | None
     bad: BadRows
     outline: Outline | None
@@ -145,15 +147,16 @@ def label_table(bundle: Path, table: Table, top_k: int | None = None, *, engine:
     with _claimed(table), _read_twice(table) as table, PredictScreen(shown=shown) as screen:
         predictor, tally = load_predictor(bundle, engine=engine), LabelTally()  # a second; the survey perhaps minutes
         screen.begin("checking")
-        survey, rows = take_survey(table, screen, Tokenizer.from_bundle(bundle).reads)
+        pairs = predictor.spec.reads == "pair"
+        survey, rows = take_survey(table, screen, Tokenizer.from_bundle(bundle).reads, pairs=pairs)
         top, [example] = top_of(predictor, top_k), predictor.predict([""])
         added = AddedColumns.choose(survey.columns, [*example.columns(**top)], predictor.name)
         screen.begin("labelling", survey.rows)
-        pairs = ((str(row.values[survey.text_column]), row) for row in rows)
+        inputs = ((_input(row, survey.texts), row) for row in rows)
         columns = [*survey.columns, *added.columns]
         output = open_writer(table.target, format=table.output_format, columns=columns, outline=survey.outline)
         with closing(rows), output as writer:
-            for row, prediction in predict_stream(predictor, pairs):
+            for row, prediction in predict_stream(predictor, inputs):
                 writer.write(row.values, added.values(row, prediction, table.name, top))
                 tally.add(prediction)
                 screen.advance()
@@ -218,8 +221,16 @@ def _read_twice(table: Table) -> Iterator[Table]:
         yield replace(table, copy=copy.name)
 
 
-def take_survey(table: Table, screen: PredictScreen, reads: Reads) -> tuple[Survey, Generator[Row]]:
-    """What the table has, and its good rows from the beginning; ``reads``: does the model read anything of a text?
+def take_survey(
+    table: Table, screen: PredictScreen, reads: Reads, *, pairs: bool = False
+) -> tuple[Survey, Generator[Row]]:
+    """What the table has, and its good rows from the beginning.
+
+    Args:
+        table: where it is.
+        screen: shows how far it is.
+        reads: does the model read anything of a text?
+        pairs: the model reads pairs of texts.
 
     Raises:
         DataError: it cannot be read, has no text, has bad rows that may not be left out, or has a column that the
@@ -230,11 +241,11 @@ def take_survey(table: Table, screen: PredictScreen, reads: Reads) -> tuple[Surv
     columns = tuple(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     if not columns:
         raise _nothing(table, head)
-    text_column = _text_column(table, columns)
+    texts = _text_columns(table, columns, pairs=pairs)
     outline = Outline(table.name, table.output_format, table.place)
-    rows = (_checked(row, text_column, reads, outline) for row in itertools.chain(head, rows))
+    rows = (_checked(row, texts, reads, outline) for row in itertools.chain(head, rows))
     if table.is_pipe:
-        return Survey(columns, text_column, None, bad, None), _good(rows, bad, skip=table.skip_bad_rows)
+        return Survey(columns, texts, None, bad, None), _good(rows, bad, skip=table.skip_bad_rows)
     number = 0
     for row in rows:
         screen.advance()
@@ -245,9 +256,32 @@ def take_survey(table: Table, screen: PredictScreen, reads: Reads) -> tuple[Surv
             outline.add(row)
     if bad and not (number and table.skip_bad_rows):
         raise bad.error()
-    again = (_checked(row, text_column, reads, outline) for row in table.rows())
-    survey = Survey(tuple(outline.columns), text_column, number, bad, outline)
+    again = (_checked(row, texts, reads, outline) for row in table.rows())
+    survey = Survey(tuple(outline.columns), texts, number, bad, outline)
     return survey, _good(again, table.bad_rows(), skip=table.skip_bad_rows)
+
+
+def _input(row: Row, columns: Sequence[str]) -> Input:
+    first, *second = (str(row.values[column]) for column in columns)
+    return (first, second[0]) if second else first
+
+
+def _text_columns(table: Table, columns: Sequence[str], *, pairs: bool) -> tuple[str, ...]:
+    """The column of the text; and that of the second text of a pair.
+
+    Raises:
+        DataError: there is no such column, or the model reads single texts.
+    """
+    second = table.text_pair_column
+    if second is not None and not pairs:
+        raise DataError(f"--text-pair-column {second}: the model reads single texts; leave it out")
+    if not pairs:
+        return (_text_column(table, columns),)
+    pair = find_column(table.name, columns, second, PAIR_NAMES, "text-pair")
+    others = [one for one in columns if one != pair]
+    if len(others) == 1 and table.text_column is None:
+        return others[0], pair
+    return find_column(table.name, others, table.text_column, TEXT_NAMES, "text"), pair
 
 
 def _text_column(table: Table, columns: Sequence[str]) -> str:
@@ -264,18 +298,23 @@ def _text_column(table: Table, columns: Sequence[str]) -> str:
     return column
 
 
-def _checked(row: Row | BadRow, text_column: str, reads: Reads, outline: Outline) -> Row | BadRow:
-    """A row with a text that the model reads and values that the output can hold, or why it is none."""
+def _checked(row: Row | BadRow, texts: Sequence[str], reads: Reads, outline: Outline) -> Row | BadRow:
+    """A row with texts that the model reads and values that the output can hold, or why it is none."""
     if isinstance(row, BadRow):
         return row
-    if fault := string_fault(row, text_column):
-        return fault
-    text = str(row.values[text_column])
-    if not reads(text):
-        if not text.strip():
-            return BadRow(row.line, f"empty text in column {text_column!r}")
-        return BadRow(row.line, f"text in column {text_column!r} of which the model reads nothing", why_unread(text))
+    for column in texts:
+        if fault := string_fault(row, column) or _unread(row, column, reads):
+            return fault
     return outline.fault(row) or row
+
+
+def _unread(row: Row, column: str, reads: Reads) -> BadRow | None:
+    text = str(row.values[column])
+    if reads(text):
+        return None
+    if not text.strip():
+        return BadRow(row.line, f"empty text in column {column!r}")
+    return BadRow(row.line, f"text in column {column!r} of which the model reads nothing", why_unread(text))
 
 
 def _good(rows: Iterator[Row | BadRow], bad: BadRows, *, skip: bool) -> Generator[Row]:

@@ -59,7 +59,7 @@ class Predictor(Protocol):
         """Most tokens it reads of a text, [CLS] and [SEP] included."""
         ...
 
-    def predict(self, texts: Sequence[str]) -> list[Any]:
+    def predict(self, texts: Sequence[Input]) -> list[Any]:
         """One answer per text (``tasks.contract.Answer``), in their order; it does not depend on the other texts."""
         ...
 

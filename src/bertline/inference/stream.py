@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from bertline.inference.predictor import Predictor
+from bertline.text.reading import Input, texts_of
 
 FIRST_WINDOW_ROWS = 64
 # Measured on movie reviews of 37 tokens and batches of 2,048: windows of 1,024, 2,048 and 4,096 rows leave 5.1,
@@ -21,7 +22,7 @@ Carried = TypeVar("Carried")
 
 def predict_stream(
     predictor: Predictor,
-    rows: Iterable[tuple[str, Carried]],
+    rows: Iterable[tuple[Input, Carried]],
     *,
     window_rows: int = WINDOW_ROWS,
     window_characters: int = WINDOW_CHARACTERS,
@@ -30,21 +31,22 @@ def predict_stream(
 
     Args:
         predictor: answers a window.
-        rows: pairs of a text and anything.
+        rows: a text or a pair of texts, and anything.
         window_rows: most texts that are held at a time.
         window_characters: most characters that are held at a time; a longer text is a window of its own.
     """
     limit = min(FIRST_WINDOW_ROWS, window_rows)
-    texts: list[str] = []
+    texts: list[Input] = []
     carried: list[Carried] = []
     characters = 0
     for text, extra in rows:
-        if texts and (len(texts) >= limit or characters + len(text) > window_characters):
+        size = sum(map(len, texts_of(text)))
+        if texts and (len(texts) >= limit or characters + size > window_characters):
             yield from zip(carried, predictor.predict(texts), strict=True)
             limit = min(2 * limit, window_rows)
             texts, carried, characters = [], [], 0
         texts.append(text)
         carried.append(extra)
-        characters += len(text)
+        characters += size
     if texts:
         yield from zip(carried, predictor.predict(texts), strict=True)

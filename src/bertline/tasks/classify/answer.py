@@ -98,18 +98,23 @@ def answers(
     >>> answers(spec, [[np.array([-4.0, -2.0])]], [Reading([], 3)])[0].labels
     ('b',)
     """
-    logits = np.array([np.mean(pieces, axis=0) for pieces in rows], dtype=np.float64).reshape(-1, len(spec.labels))
+    logits = np.array([own[0] if len(own) == 1 else np.mean(own, axis=0) for own in rows], dtype=np.float64).reshape(
+        -1, len(spec.labels)
+    )
     if spec.problem == "number":
         return [Number(float(row[0]), reading.read, reading.cut) for row, reading in zip(logits, readings, strict=True)]
     shares = probabilities(logits, spec.activation, spec.temperature)
-    best, given = shares.argmax(axis=1), shares >= spec.cuts
+    cuts = spec.cuts.tolist() if spec.problem == "several" else None
+    each = zip(shares.argmax(axis=1).tolist(), shares.tolist(), readings, strict=True)
     return [
         Prediction(
-            spec.labels[place],
-            dict(zip(spec.labels, row.tolist(), strict=True)),
+            spec.labels[best],
+            dict(zip(spec.labels, row, strict=True)),
             reading.read,
             reading.cut,
-            tuple(spec.labels[i] for i in np.flatnonzero(own)) if spec.problem == "several" else None,
+            None
+            if cuts is None
+            else tuple(label for label, share, cut in zip(spec.labels, row, cuts, strict=True) if share >= cut),
         )
-        for place, row, own, reading in zip(best.tolist(), shares, given, readings, strict=True)
+        for best, row, reading in each
     ]

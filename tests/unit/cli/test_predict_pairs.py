@@ -1,0 +1,82 @@
+"""The command with a model that reads pairs: both texts of a row are read together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bertline.errors import DataError
+from bertline.inference import load_predictor
+from bertline.testing.tiny import random_texts, write_tiny_bundle
+from tests.unit.cli.test_predict import bertline
+
+PAIRS = [*zip(random_texts(5), random_texts(5, seed=1), strict=True)]
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundles")
+    write_tiny_bundle(folder / "pairs", pairs=True)
+    write_tiny_bundle(folder / "plain")
+    return folder
+
+
+def write(path: Path, first: str, second: str, **more: str) -> Path:
+    rows = [{first: one, second: other, **more} for one, other in PAIRS]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "more", "flags"),
+    [
+        ("text", "text_pair", {}, []),
+        ("premise", "hypothesis", {}, []),
+        ("text", "answer", {"id": "7"}, ["--text-pair-column", "answer"]),
+        ("a", "b", {"id": "7"}, ["--text-column", "a", "--text-pair-column", "b"]),
+    ],
+)
+def test_a_row_is_a_pair(
+    bundles: Path, tmp_path: Path, first: str, second: str, more: dict[str, str], flags: list[str]
+) -> None:
+    table, out = write(tmp_path / "in.jsonl", first, second, **more), tmp_path / "out.jsonl"
+    result = bertline(bundles / "pairs", "--input", table, "--output", out, *flags)
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    expected = load_predictor(bundles / "pairs").predict(PAIRS)
+    for row, one, pair in zip(rows, expected, PAIRS, strict=True):
+        assert (row[first], row[second]) == pair
+        assert row["predicted_label"] == one.label
+        assert row["probability"] == pytest.approx(one.probabilities[one.label], abs=1e-6)
+
+
+USUAL = "has no column with a usual name for the"
+
+
+@pytest.mark.parametrize(
+    ("bundle", "columns", "flags", "message"),
+    [
+        ("pairs", ("text", "b"), [], f"in.jsonl {USUAL} text-pair: name it with --text-pair-column"),
+        ("pairs", ("a", "text_pair"), [], f"in.jsonl {USUAL} text: name it with --text-column"),
+        ("plain", ("text", "b"), ["--text-pair-column", "b"], "--text-pair-column b: the model reads single texts"),
+    ],
+)
+def test_columns_that_are_not_there(
+    bundles: Path, tmp_path: Path, bundle: str, columns: tuple[str, str], flags: list[str], message: str
+) -> None:
+    table = write(tmp_path / "in.jsonl", *columns, id="7")
+    result = bertline(bundles / bundle, "--input", table, "--output", tmp_path / "out.jsonl", *flags)
+    assert isinstance(result.exception, DataError)
+    assert message in str(result.exception)
+
+
+def test_an_empty_second_text_is_a_bad_row(bundles: Path, tmp_path: Path) -> None:
+    table = tmp_path / "in.jsonl"
+    table.write_text('{"text": "a film", "text_pair": " "}\n{"text": "a", "text_pair": "b"}\n', encoding="utf-8")
+    out = tmp_path / "out.jsonl"
+    result = bertline(bundles / "pairs", "--input", table, "--output", out)
+    assert "in.jsonl has 1 bad row (line 1: empty text in column 'text_pair')" in str(result.exception)
+    assert bertline(bundles / "pairs", "--input", table, "--output", out, "--skip-bad-rows").exit_code == 0
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 1
