@@ -12,6 +12,17 @@ from bertline.statistics.intervals import Estimate
 
 TITLES = {
     "accuracy": "accuracy",
+    "f1": "F1",
+    "micro_f1": "micro F1",
+    "micro_f1_at_half": "micro F1 with thresholds of 0.5",
+    "macro_f1_at_half": "macro F1 with thresholds of 0.5",
+    "exact_match": "exact matches",
+    "hamming_loss": "Hamming loss",
+    "r2": "R²",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "spearman": "Spearman correlation",
+    "bias": "bias (predicted − true)",
     "macro_f1": "macro F1",
     "mcc": "Matthews correlation",
     "nll": "negative log-likelihood",

@@ -15,7 +15,7 @@ from bertline.data.settings import EvaluateSettings
 from bertline.destination import as_destination_error, check_place, check_room, claim
 
 if TYPE_CHECKING:
-    from bertline.tasks.classify.one_label import Evaluation
+    from bertline.tasks.contract import Evaluation
 
 WHAT = "the report"  # in messages about where it goes
 EPILOG = "Example: bertline evaluate reviews new-reviews.csv --slice-columns country --report new-report"
@@ -39,9 +39,9 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
-    """Measure a bundle on labelled rows: accuracy, F1, calibration, slices, each with a 95 % interval.
+    """Measure a bundle on labelled rows: the figures of its task, calibration, slices, each with a 95 % interval.
 
-    A row whose label the bundle does not know counts as wrong; such labels are named and counted apart.
+    Labels that the bundle does not know count as wrong or missed. They are named and counted apart.
     """
     from bertline.cli.figures_table import print_figures, rows
     from bertline.evaluation.labelled_table import evaluate_table

@@ -16,7 +16,7 @@ from bertline.training.progress import Plan, Step, duration, epoch_line, plan_li
 from bertline.training.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from bertline.tasks.classify.one_label import Evaluation
+    from bertline.tasks.contract import Evaluation
     from bertline.training.distillation.settings import DistillSettings
     from bertline.training.run import Trained
 
@@ -104,15 +104,17 @@ def show_result(trained: Trained, settings: TrainSettings) -> None:
 
 
 def show_collapse(console: Console, evaluation: Evaluation, settings: TrainSettings | DistillSettings) -> bool:
-    """Whether the model gives every text one label; if so, that is said, and what to try."""
+    """Whether the model answers every text alike; if so, print that, and what to try."""
     from bertline.evaluation.wording import collapse
+    from bertline.tasks.classify.one_label import Evaluation as OneLabelEvaluation
 
     collapsed = collapse(evaluation)
     if collapsed is None:
         return False
     others = [f"a lower --lr (it was {settings.lr:g})", f"a higher --warmup-ratio (it was {settings.warmup_ratio:g})"]
-    majority = max(one.support for one in evaluation.classes) / evaluation.rows
-    if isinstance(settings, TrainSettings) and settings.class_weights == "none" and majority >= RARE_BEYOND:
-        others.append("--class-weights balanced, because one label has most of the rows")
+    if isinstance(evaluation, OneLabelEvaluation) and isinstance(settings, TrainSettings):
+        majority = max(one.support for one in evaluation.classes) / evaluation.rows
+        if settings.class_weights == "none" and majority >= RARE_BEYOND:
+            others.append("--class-weights balanced, because one label has most of the rows")
     console.print(f"\nwarning: {collapsed}: train again with {' or '.join(others)}", soft_wrap=True, markup=False)
     return True

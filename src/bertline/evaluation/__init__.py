@@ -1,4 +1,4 @@
-"""How good a classifier is, how sure that is, and the report that shows it.
+"""The report that shows how good a model is, the simple models that it has to beat, and a model measured on a table.
 
-Import from the modules: ``evaluate`` (everything about one set of rows), ``calibration``, ``baselines``, ``report``.
+Import from the modules: ``report``, ``baselines``, ``labelled_table``. ``kinds`` has what differs between tasks.
 """

@@ -1,135 +1,123 @@
-"""What the encoder has to beat on the same rows: the majority class, and TF-IDF with logistic regression.
+"""What the encoder has to beat on the same texts, by the kind of its evaluation; trained on the same texts.
 
-The only file that imports scikit-learn.
+A baseline answers with targets. They become the arrays of a network that is sure of them, so that the task itself
+measures them, and compares them with the encoder.
 """
 
-import re
-import warnings
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 
+from bertline.data.examples import Example
 from bertline.errors import UsageError
-from bertline.statistics.intervals import Estimate, wilson
-from bertline.statistics.metrics import Rows, confusion_of
-from bertline.statistics.paired import PairedDifference, compare
-from bertline.tasks.classify.one_label import label_scores
+from bertline.evaluation import tfidf
+from bertline.evaluation.commonest import commonest, commonest_set, entities_by_word, mean, types_of_words
+from bertline.evaluation.kinds import kind_of
+from bertline.statistics.figures import plain
+from bertline.statistics.intervals import Estimate
+from bertline.tasks import task
+from bertline.tasks.classify.number import NumberEvaluation
+from bertline.tasks.classify.one_label import Evaluation as OneLabelEvaluation
+from bertline.tasks.classify.several_labels import SeveralEvaluation
+from bertline.tasks.contract import Comparison, Evaluation, TaskSpec
+from bertline.tasks.measured import Arrays
+from bertline.tasks.tag.entity_scores import EntityEvaluation
+from bertline.text.reading import Reading, texts_of
 
-_NO_SKLEARN = "the TF-IDF baseline needs scikit-learn, which is not installed: pip install 'bertline[train]'"
+SURE = 30.0  # the sigmoid of this logit is 1 − 1e-13, which no threshold is above
 
-TrainRows = Int[np.ndarray[Any, Any], " train_rows"]
-ValidationRows = Int[np.ndarray[Any, Any], " validation_rows"]
-
-# Inverse regularisation strengths, of which the validation texts choose: 64 on Reuters, 256 on movie reviews, where
-# 1,024 was no better.
-STRENGTHS = (1.0, 4.0, 16.0, 64.0, 256.0)
-WORD = r"(?u)\b\w+\b"  # with punctuation as tokens: movie reviews 76.6 % instead of 78.6 %, Reuters the same
+Examples = Sequence[Example]
+# From training examples, validation examples and texts to the answers, and a sentence about them.
+Recipe = Callable[[Examples, Examples, Sequence[str]], tuple[Sequence[Any], str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A simple classifier on the evaluated rows.
+    """A simple model on the evaluated texts.
 
-    ``encoder_gain`` is the encoder's accuracy minus this one's.
+    Attributes:
+        name: of the model.
+        detail: how it was made.
+        figures: its figures by their names in JSON, the score first.
+        encoder_gain: the encoder compared with it.
     """
 
     name: str
     detail: str
-    accuracy: Estimate
-    macro_f1: Estimate
-    encoder_gain: PairedDifference
+    figures: Mapping[str, Estimate]
+    encoder_gain: Comparison
+
+    @property
+    def figure(self) -> str:
+        """Name of the score."""
+        return next(iter(self.figures))
+
+    @property
+    def score(self) -> Estimate:
+        """The score."""
+        return self.figures[self.figure]
+
+    @property
+    def others(self) -> dict[str, Estimate]:
+        """The figures without the score."""
+        return {name: one for name, one in self.figures.items() if name != self.figure}
 
     def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
+        """All fields by name; the difference by the name of the score."""
+        gain = self.encoder_gain
         return {
             "name": self.name,
             "detail": self.detail,
-            "accuracy": self.accuracy.to_json(),
-            "macro_f1": self.macro_f1.to_json(),
-            "encoder_gain": self.encoder_gain.to_json(),
+            **{name: one.to_json() for name, one in self.figures.items()},
+            "encoder_gain": {
+                self.figure: gain.difference.to_json(),
+                "only_first": gain.only_first,
+                "only_second": gain.only_second,
+                "p_value": gain.p_value,
+            },
         }
 
 
 def measure_baselines(
+    spec: TaskSpec,
+    evaluation: Evaluation,
     *,
-    train_texts: Sequence[str],
-    train_truth: TrainRows,
-    validation_texts: Sequence[str],
-    validation_truth: ValidationRows,
-    texts: Sequence[str],
-    truth: Rows,
-    predicted: Rows,
-    labels: Sequence[str],
-    seed: int = 0,
+    train: Examples,
+    validation: Examples,
+    test: Examples,
+    arrays: Arrays,
+    readings: Sequence[Reading],
 ) -> tuple[Baseline, ...]:
-    """Fit both baselines on the encoder's training texts and measure them on the encoder's rows.
+    """Fit the baselines of this kind of evaluation and measure them on the encoder's texts.
 
     Args:
-        train_texts: what the encoder was trained on.
-        train_truth: index of the true label of each.
-        validation_texts: choose the regularisation.
-        validation_truth: index of the true label of each.
-        texts: the evaluated rows.
-        truth: index of the true label of each.
-        predicted: the encoder's labels for ``texts``.
-        labels: names of the label indices, those behind the model's own that ``truth`` has too.
-        seed: of the bootstrap.
+        spec: of the encoder.
+        evaluation: of the encoder on the test examples.
+        train: what the encoder was trained on.
+        validation: choose the regularisation.
+        test: the evaluated examples.
+        arrays: the encoder's output for them.
+        readings: of their texts.
 
     Raises:
         UsageError: scikit-learn is not installed.
     """
-    commonest = majority(train_truth)
-    words, strength = tfidf(train_texts, train_truth, validation_texts, validation_truth, texts)
-    detail = f"words and word pairs; C = {strength:g}, chosen on the validation texts"
-    candidates = (
-        ("Majority class", f"always “{labels[commonest]}”", np.full(len(truth), commonest, dtype=np.int64)),
-        ("TF-IDF + logistic regression", detail if strength else "the training texts hold no words", words),
-    )
-    return tuple(_measured(name, said, guess, truth, predicted, len(labels), seed) for name, said, guess in candidates)
-
-
-def majority(train_truth: TrainRows) -> int:
-    """The most frequent label of the training texts; of equally frequent ones the first."""
-    return int(np.bincount(train_truth).argmax())
-
-
-def tfidf(
-    train_texts: Sequence[str],
-    train_truth: TrainRows,
-    validation_texts: Sequence[str],
-    validation_truth: ValidationRows,
-    texts: Sequence[str],
-) -> tuple[Rows, float]:
-    """Labels of ``texts`` by TF-IDF and logistic regression, and the C that the validation texts chose.
-
-    Word 1–2-grams with sublinear term frequencies, one classifier per label by liblinear's dual coordinate
-    descent (Yu, Huang and Lin 2011): on 4,936 Reuters texts 0.3–1.3 s per C where L-BFGS took 7–14 s for
-    the same accuracy. L-BFGS at a loose tolerance stops early (movie reviews 73 % instead of 78.6 %), which
-    would flatter the encoder. Where there is nothing to fit (no words, or one label), C is 0 and every
-    answer the majority's.
-
-    Raises:
-        UsageError: scikit-learn is not installed.
-    """
-    if len(np.unique(train_truth)) < 2 or not any(re.search(WORD, text) for text in train_texts):
-        return np.full(len(texts), majority(train_truth), dtype=np.int64), 0.0
-    vectorizer, classifier = _sklearn()
-    train = vectorizer.fit_transform(train_texts)
-    validation, test = (vectorizer.transform(some) if len(some) else None for some in (validation_texts, texts))
-    best, chosen, strength = -1, np.zeros(0, dtype=np.int64), 0.0
-    for c in STRENGTHS if len(validation_texts) else STRENGTHS[1:2]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a fit cut off at max_iter is judged by its validation accuracy
-            model = classifier(c).fit(train, train_truth)
-        right = 0 if validation is None else int((model.predict(validation) == validation_truth).sum())
-        if right > best:  # of equally good ones the most regularised
-            best, strength = right, c
-            chosen = chosen if test is None else model.predict(test).astype(np.int64)
-    return chosen, strength
+    part, compared = task(spec.task).measure, kind_of(evaluation).compared
+    truth, texts = [one.target for one in test], [_text(one) for one in test]
+    out: list[Baseline] = []
+    for name, recipe in BASELINES.get(type(evaluation), ()):
+        answers, detail = recipe(train, validation, texts)
+        guess = [_sure(spec, *each) for each in zip(answers, readings, strict=True)]
+        metrics = part.measure(spec, truth, guess, readings, seed=evaluation.seed).metrics()
+        figures = {figure: Estimate(**metrics[figure]) for figure in compared}
+        gain = part.compare(spec, truth, arrays, guess, readings, seed=evaluation.seed)
+        out.append(Baseline(name, detail, figures, gain))
+    return tuple(out)
 
 
 def check_baselines_package() -> None:
@@ -139,30 +127,70 @@ def check_baselines_package() -> None:
         UsageError: it is not.
     """
     if find_spec("sklearn") is None:
-        raise UsageError(_NO_SKLEARN)
+        raise UsageError(tfidf.NO_SKLEARN)
 
 
-def _sklearn() -> tuple[Any, Any]:
-    try:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.multiclass import OneVsRestClassifier
-    except ImportError as error:
-        raise UsageError(_NO_SKLEARN) from error
-
-    def classifier(strength: float) -> Any:
-        liblinear = LogisticRegression(C=strength, solver="liblinear", dual=True, max_iter=300, random_state=0)
-        return OneVsRestClassifier(liblinear)
-
-    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD), classifier
+def _text(example: Example) -> str:
+    return " ".join(texts_of(example.input))
 
 
-def _measured(name: str, detail: str, guess: Rows, truth: Rows, predicted: Rows, labels: int, seed: int) -> Baseline:
-    right = guess == truth
-    return Baseline(
-        name=name,
-        detail=detail,
-        accuracy=wilson(int(right.sum()), len(truth)),
-        macro_f1=label_scores(confusion_of(truth, guess, labels), seed=seed)["macro_f1"],
-        encoder_gain=compare(predicted == truth, right, seed=seed),
-    )
+def _sure(spec: TaskSpec, target: Any, reading: Reading) -> list[np.ndarray[Any, Any]]:
+    """The output of a network that is sure of a target, for each piece of a text."""
+    out = []
+    for array in spec.arrays(target, reading):
+        if spec.problem_type == "regression":
+            out.append(array)
+        elif np.issubdtype(array.dtype, np.integer):  # places of labels; unlabelled tokens get any
+            out.append(SURE * np.eye(len(spec.labels))[np.maximum(array, 0)])
+        else:
+            out.append(SURE * (2 * array - 1))
+    return out
+
+
+def _majority(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
+    label = commonest([str(one.target) for one in train])
+    return [label] * len(texts), f"always “{label}”"
+
+
+def _usual_set(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
+    labels = commonest_set(_targets(train))
+    return [labels] * len(texts), "always " + (", ".join(f"“{one}”" for one in labels) or "no label")
+
+
+def _mean(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
+    number = mean(_targets(train))
+    return [number] * len(texts), f"always {plain(number)}"
+
+
+def _usual_types(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
+    types = types_of_words([_text(one) for one in train], _targets(train))
+    detail = f"of {len(types):,} words that are mostly in an entity; neighbours of one type are one entity"
+    return [entities_by_word(one, types) for one in texts], detail
+
+
+def _words(fit: Callable[..., tuple[Sequence[Any], float]], strength: str) -> Recipe:
+    def recipe(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
+        split = [some for one in (train, validation) for some in ([_text(each) for each in one], _targets(one))]
+        answers, chosen = fit(*split, texts)
+        detail = f"words and word pairs; {strength} = {chosen:g}, chosen on the validation texts"
+        return answers, detail if chosen else "nothing to learn from the words of the training texts"
+
+    return recipe
+
+
+def _targets(examples: Examples) -> list[Any]:
+    return [one.target for one in examples]
+
+
+BASELINES: Mapping[type, Sequence[tuple[str, Recipe]]] = {
+    OneLabelEvaluation: (
+        ("Majority class", _majority),
+        ("TF-IDF + logistic regression", _words(tfidf.one_label, "C")),
+    ),
+    SeveralEvaluation: (
+        ("Commonest set", _usual_set),
+        ("TF-IDF + logistic regression", _words(tfidf.several_labels, "C")),
+    ),
+    NumberEvaluation: (("Mean", _mean), ("TF-IDF + ridge regression", _words(tfidf.numbers, "α"))),
+    EntityEvaluation: (("Usual type of each word", _usual_types),),
+}

@@ -1,4 +1,4 @@
-"""The report's pictures, as inline SVG: each function takes measured values and returns one picture."""
+"""The report's pictures as inline SVG: each function takes measured values and returns one picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from bertline.evaluation.svg import CHARACTER, Number, Plot, element, line, path, picture, rect, shorten, text, ticks
 from bertline.statistics.calibration import Bin
-from bertline.statistics.figures import percent, percent_range
+from bertline.statistics.figures import figure, is_share, percent, title, value
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.slices import Slice
 from bertline.tasks.history import EpochRecord
@@ -16,6 +16,7 @@ from bertline.tasks.history import EpochRecord
 WIDTH, HEIGHT = 370.0, 250.0  # small, so that the text is still readable where a phone scales it to 300 px
 LEFT, RIGHT = 50.0, WIDTH - 18
 EPOCH_LABELS = 12  # more would touch each other
+LOWER_IS_BETTER = ("mae",)
 SOLID_ROWS = 10  # a bin with fewer is a small dot: its accuracy is chance
 
 
@@ -39,44 +40,54 @@ def loss_curves(history: Sequence[EpochRecord]) -> Markup:
     )
 
 
-def accuracy_curve(history: Sequence[EpochRecord]) -> Markup:
-    """Validation accuracy by epoch, the best epoch named."""
-    accuracy = [one.validation_accuracy for one in history]
-    low, high = _padded(accuracy)
+def figure_curve(history: Sequence[EpochRecord]) -> Markup:
+    """The first figure of the validation texts by epoch, the best epoch named."""
+    name = next(iter(history[0].figures))
+    values = [one.figures[name] for one in history]
+    low, high = _padded(values, share=is_share(name))
     plot = _by_epoch(history, low, high)
-    values = ticks(low, high)
-    best = max(range(len(accuracy)), key=lambda i: accuracy[i])
-    x, y = plot.x(history[best].epoch), plot.y(accuracy[best])
+    marks = ticks(low, high)
+    best = (min if name in LOWER_IS_BETTER else max)(range(len(values)), key=lambda i: values[i])
+    x, y = plot.x(history[best].epoch), plot.y(values[best])
     anchor = "start" if x < plot.left + 40 else "end" if x > plot.right - 40 else "middle"
     return picture(
-        "Validation accuracy by epoch: " + ", ".join(percent(value) for value in accuracy),
+        f"Validation {title(name)} by epoch: " + ", ".join(value(name, one) for one in values),
         WIDTH,
         HEIGHT,
-        plot.grid(values, [percent(value, digits=0 if (high - low) > 0.05 else 1) for value in values]),
+        plot.grid(marks, [_tick(name, one, high - low) for one in marks]),
         _epochs(plot, history),
-        _curve(plot, history, accuracy, "first"),
+        _curve(plot, history, values, "first"),
         element("circle", cx=x, cy=y, r=8, class_="ring"),
-        text(percent(accuracy[best]), x, y - 14, anchor=anchor, class_="value"),
-        _legend(("first", "validation accuracy")),
+        text(value(name, values[best]), x, y - 14, anchor=anchor, class_="value"),
+        _legend(("first", f"validation {title(name)}")),
     )
 
 
-def reliability_diagram(before: Sequence[Bin], after: Sequence[Bin]) -> Markup:
-    """Accuracy against confidence per bin, before and after temperature scaling, with the rows per bin below."""
+def reliability_diagram(
+    after: Sequence[Bin], before: Sequence[Bin] = (), *, rows: str = "rows", across: str = "confidence"
+) -> Markup:
+    """Share of right answers against confidence per bin, with the rows per bin below.
+
+    Args:
+        after: the bins.
+        before: those before temperature scaling, if they are to be compared.
+        rows: what the bins count.
+        across: what the bins are of.
+    """
     low = min(one.low for one in (*before, *after))
     shown = [one.accuracy.value for one in (*before, *after)]
     floor = min([low, *shown, *(one.accuracy.low for one in after if one.rows >= SOLID_ROWS)])
     plot = Plot(LEFT, 34, RIGHT, 250, (low, 1.0), (max(0.0, floor - 0.03), 1.02))
-    across, up = ticks(low, 1.0), ticks(*plot.y_range)
+    horizontal, up = ticks(low, 1.0), ticks(*plot.y_range)
     return picture(
-        "Accuracy by confidence after temperature scaling: "
+        ("Accuracy by confidence after temperature scaling: " if before else "Share of right answers by confidence: ")
         + "; ".join(
-            f"{percent(one.accuracy.value)} right at {percent(one.confidence)} confidence, {one.rows:,} rows"
+            f"{percent(one.accuracy.value)} right at {percent(one.confidence)} confidence, {one.rows:,} {rows}"
             for one in after
         ),
         WIDTH,
         370,
-        plot.grid(up, [percent(value, digits=0) for value in up]),
+        plot.grid(up, [percent(one, digits=0) for one in up]),
         path([(plot.x(v), plot.y(v)) for v in (max(low, plot.y_range[0]), 1.0)], "diagonal"),
         *(
             plot.whisker(plot.x(one.confidence), one.accuracy.low, one.accuracy.high, "whisker")
@@ -86,51 +97,59 @@ def reliability_diagram(before: Sequence[Bin], after: Sequence[Bin]) -> Markup:
         _bin_points(plot, before, "second"),
         _bin_points(plot, after, "first"),
         _bin_rows(plot, before, after, 284, 332),
-        *(text(percent(v, digits=0), plot.x(v), 349, anchor="middle") for v in across),
-        text("confidence", (LEFT + RIGHT) / 2, 366, anchor="middle"),
-        text("rows", LEFT - 8, 312, anchor="end"),
-        _legend(("first", "after temperature"), ("second", "before")),
+        *(text(percent(v, digits=0), plot.x(v), 349, anchor="middle") for v in horizontal),
+        text(across, (LEFT + RIGHT) / 2, 366, anchor="middle"),
+        text(rows, LEFT - 4, 312, anchor="end", class_="small"),
+        _legend(("first", "after temperature"), ("second", "before"))
+        if before
+        else _legend(("first", f"share of {rows}")),
     )
 
 
-def accuracy_by_length(slices: Sequence[Slice], overall: float) -> Markup:
-    """Accuracy with its interval for each range of lengths, against the overall accuracy."""
-    low, high = _padded([end for one in slices for end in (one.estimate.low, one.estimate.high)])
+def by_length(slices: Sequence[Slice], overall: float) -> Markup:
+    """The slices' figure with its interval for each range of lengths, against that of all rows."""
+    name = slices[0].figure
+    low, high = _padded([end for one in slices for end in (one.estimate.low, one.estimate.high)], share=is_share(name))
     plot = Plot(LEFT, 34, WIDTH - 4, 206, (-0.5, len(slices) - 0.5), (low, high))
     values = ticks(low, high)
     marks = [mark for i, one in enumerate(slices) for mark in _length_marks(plot, i, one)]
+    shown = title(name)
     return picture(
-        "Accuracy by length: "
-        + "; ".join(f"{one.name} {percent(one.estimate.value)} of {one.rows:,} rows" for one in slices),
+        f"{shown[0].upper()}{shown[1:]} by length: "
+        + "; ".join(f"{one.name} {value(name, one.estimate.value)} of {one.rows:,} rows" for one in slices),
         WIDTH,
         HEIGHT,
-        plot.grid(values, [percent(value, digits=0) for value in values]),
+        plot.grid(values, [_tick(name, one, high - low) for one in values]),
         line(plot.left, plot.y(overall), plot.right, plot.y(overall), "diagonal"),
         *marks,
         text("tokens", LEFT - 8, 224, anchor="end", class_="small"),
         text("rows", LEFT - 8, 241, anchor="end", class_="small"),
-        _legend(("first", "accuracy, 95 % interval"), ("diagonal", f"all rows {percent(overall)}")),
+        _legend(("first", f"{shown}, 95 % interval"), ("diagonal", f"all rows {value(name, overall)}")),
     )
 
 
-def bars(rows: Sequence[tuple[str, Estimate]]) -> Markup:
-    """Shares as horizontal bars from 0 with their intervals; the first is the one the picture is about."""
+def bars(name: str, rows: Sequence[tuple[str, Estimate]]) -> Markup:
+    """One figure of several models as horizontal bars with intervals; the first is the one the picture is about.
+
+    The bars reach from 0 to 1, or where a figure is below 0, from there; those of other numbers to the largest.
+    """
     step, left, right = 54.0, 1.0, WIDTH - 1
-    plot = Plot(left, 0, right, step * len(rows), (0.0, 1.0), (0.0, 1.0))
+    low, high = min(0.0, *(one.low for _, one in rows)), max(one.high for _, one in rows)
+    plot = Plot(left, 0, right, step * len(rows), (low, 1.0 if is_share(name) or high <= 1 else high), (0.0, 1.0))
     return picture(
-        "; ".join(f"{name} {percent(value.value)} ({percent_range(value)})" for name, value in rows),
+        "; ".join("{} {} ({})".format(model, *figure(name, one)) for model, one in rows),
         WIDTH,
         step * len(rows) + 4,
-        *(mark for i, (name, value) in enumerate(rows) for mark in _bar(plot, i, step, name, value)),
+        *(mark for i, (model, one) in enumerate(rows) for mark in _bar(plot, i, step, model, figure(name, one), one)),
     )
 
 
-def interval_mark(estimate: Estimate, overall: float, scale: tuple[float, float]) -> Markup:
+def interval_mark(name: str, estimate: Estimate, overall: float, scale: tuple[float, float]) -> Markup:
     """A table cell's picture: one interval on a common ``scale``, with the overall value as a stroke."""
     plot = Plot(5, 0, 135, 18, scale, (0.0, 1.0))
     x = plot.x(estimate.value)
     return picture(
-        f"{percent(estimate.value)}, 95 % interval {percent_range(estimate)}, all rows {percent(overall)}",
+        "{}, 95 % interval {}, all rows {}".format(*figure(name, estimate), value(name, overall)),
         140,
         18,
         line(plot.x(overall), 1, plot.x(overall), 17, "rule"),
@@ -204,15 +223,16 @@ def _length_marks(plot: Plot, i: int, one: Slice) -> list[Markup]:
     ]
 
 
-def _bar(plot: Plot, i: int, step: float, name: str, value: Estimate) -> list[Markup]:
+def _bar(plot: Plot, i: int, step: float, name: str, shown: tuple[str, str], value: Estimate) -> list[Markup]:
     y, class_ = i * step, "other" if i else "first"
-    middle = y + 33
+    middle, zero = y + 33, plot.x(0.0)
     ends = (plot.x(value.low), plot.x(value.high))
+    start, end = sorted((zero, plot.x(value.value)))
     return [
         text(shorten(name, 32), plot.left, y + 16, class_="legend"),
-        text(f"{percent(value.value)}  ({percent_range(value)})", plot.right, y + 16, anchor="end", class_="value"),
+        text("{}  ({})".format(*shown), plot.right, y + 16, anchor="end", class_="value"),
         rect(plot.left, middle - 9, plot.right - plot.left, 18, "track", rx=3),
-        rect(plot.left, middle - 9, plot.x(value.value) - plot.left, 18, f"{class_} bar", rx=3),
+        rect(start, middle - 9, end - start, 18, f"{class_} bar", rx=3),
         *(
             line(*stroke, class_)
             for class_ in ("halo", "whisker strong")
@@ -221,7 +241,11 @@ def _bar(plot: Plot, i: int, step: float, name: str, value: Estimate) -> list[Ma
     ]
 
 
-def _padded(shares: Sequence[float]) -> tuple[float, float]:
-    low, high = min(shares), max(shares)
-    room = max(0.01, (high - low) * 0.15)
-    return max(0.0, low - room), min(1.0, high + room)
+def _padded(values: Sequence[float], *, share: bool) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    room = max(0.01 if share else 0.01 * abs(high), (high - low) * 0.15) or 1.0
+    return (max(0.0, low - room), min(1.0, high + room)) if share else (low - room, high + room)
+
+
+def _tick(name: str, number: float, span: float) -> str:
+    return percent(number, digits=0 if span > 0.05 else 1) if is_share(name) else f"{number:,g}"

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bertline.data.examples import Dataset, read_examples
 from bertline.data.formats import Location
+from bertline.data.labels import Labels
 from bertline.data.rows import rows_left_out
 from bertline.data.settings import EvaluateSettings
-from bertline.data.target_kinds import OneLabel
+from bertline.data.targets import names_of
 from bertline.errors import DataError
-from bertline.evaluation.wording import collapse, rows_of
+from bertline.evaluation.kinds import kind_of
+from bertline.evaluation.wording import collapse
 from bertline.inference import TextClassifier
-from bertline.statistics.figures import percent, percent_range
-from bertline.tasks.classify.one_label import Evaluation, evaluate
-from bertline.tasks.classify.truth import counted, read_truth
+from bertline.tasks import task
+from bertline.tasks.contract import Evaluation, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +31,14 @@ class TableEvaluation:
 
     @property
     def collapsed(self) -> str | None:
-        """What to say of a model that gives every row one label."""
+        """What to say of a model that answers every text alike."""
         return collapse(self.evaluation)
 
 
 def evaluate_table(
     bundle: Path, predictor: TextClassifier, data: Location, settings: EvaluateSettings
 ) -> TableEvaluation:
-    """Measure ``predictor`` on the rows of ``data``; a row whose label it does not know counts as wrong.
+    """Measure ``predictor`` on the rows of ``data``; labels that it does not know count as wrong or missed.
 
     Args:
         bundle: where the predictor came from, for messages.
@@ -47,42 +49,40 @@ def evaluate_table(
     Raises:
         DataError: the table cannot be read, or no row has a label that the predictor knows.
     """
-    dataset = read_examples(data, settings, slice_columns=settings.slice_columns, trainable=False, kind=OneLabel())
-    evaluation = _measure(bundle, predictor, dataset)
+    spec = predictor.spec
+    dataset = read_examples(
+        data,
+        settings,
+        kind=spec.kind,
+        pairs=spec.reads == "pair",
+        slice_columns=settings.slice_columns,
+        trainable=False,
+    )
+    _check_names(bundle, spec, dataset)
+    readings, arrays = predictor.pieces([one.input for one in dataset.examples], spec.output)
+    evaluation = task(spec.task).measure.measure(
+        spec, dataset.targets, arrays, readings, fields=[one.fields for one in dataset.examples]
+    )
     return TableEvaluation(evaluation, dataset.source, tuple(_notes(bundle, dataset, evaluation)))
 
 
-def _notes(bundle: Path, dataset: Dataset, evaluation: Evaluation) -> Iterator[str]:
+def _notes(bundle: Path, dataset: Dataset, evaluation: Any) -> Iterator[str]:
     for sentence in dataset.columns.spellings:
         yield f"the label {sentence}, and the spellings count as one label"
     if (skipped := rows_left_out(dataset.skipped)) is not None:
         yield skipped
-    if evaluation.unknown:
-        names = [one.label for one in evaluation.unknown for _ in range(one.rows)]
-        accuracy, rows = evaluation.known_accuracy, rows_of(evaluation.unknown_rows)
-        yield (
-            f"{rows} of a label that {bundle} does not know ({counted(names)}) and counted as wrong; accuracy on the "
-            f"other rows is {percent(accuracy.value)} ({percent_range(accuracy)})"
-        )
+    if (unknown := kind_of(evaluation).unknown(evaluation, str(bundle))) is not None:
+        yield unknown
 
 
-def _measure(bundle: Path, predictor: TextClassifier, dataset: Dataset) -> Evaluation:
-    examples, labels = dataset.examples, predictor.labels
-    truth = read_truth([str(one.target) for one in examples], labels)
-    if (truth.rows >= len(labels)).all():
-        raise DataError(
-            f"{dataset.source} line {examples[0].line} has the label {examples[0].target!r}, and no row has one that "
-            f"{bundle} knows ({', '.join(labels)}): give a table with its labels, or name another --label-column"
-        )
-    texts = [one.text for one in examples]
-    scores = predictor.score(texts)
-    return evaluate(
-        truth=truth.rows,
-        unknown=truth.unknown,
-        logits=scores.logits,
-        temperature=predictor.temperature,
-        labels=labels,
-        lengths=[one.read for one in scores.readings],
-        fields=[one.fields for one in examples],
-        texts=texts,
+def _check_names(bundle: Path, spec: TaskSpec, dataset: Dataset) -> None:
+    """Refuse a table whose labels have nothing to do with those of the model."""
+    known = Labels(spec.names)
+    named = [(one, name) for one in dataset.examples for name in names_of(one.target)]
+    if not named or any(name in known for _, name in named):
+        return
+    example, name = named[0]
+    raise DataError(
+        f"{dataset.source} line {example.line} has the label {name!r}, and no row has one that "
+        f"{bundle} knows ({', '.join(spec.names)}): give a table with its labels, or name another --label-column"
     )

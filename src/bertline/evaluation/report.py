@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,12 @@ from typing import Any
 from bertline.destination import replace_file
 from bertline.errors import UsageError
 from bertline.evaluation.baselines import Baseline
-from bertline.evaluation.wording import (
-    MEANINGS,
-    TERMS,
-    absent_note,
-    calibration_note,
-    confusion_note,
-    verdict,
-)
+from bertline.evaluation.kinds import kind_of
+from bertline.evaluation.wording import verdict
 from bertline.statistics import figures
-from bertline.statistics.intervals import Estimate, wilson
-from bertline.tasks.classify.one_label import Evaluation
+from bertline.statistics.intervals import Estimate
+from bertline.statistics.slices import Slice
+from bertline.tasks.contract import Evaluation
 from bertline.tasks.history import EpochRecord
 
 _NO_JINJA = "the report needs Jinja, which is not installed: pip install 'bertline[train]'"
@@ -84,26 +79,28 @@ def render(
     Raises:
         UsageError: Jinja is not installed.
     """
-    template = _template()
-    from bertline.evaluation import charts  # the pictures need markupsafe, which comes with Jinja
-
-    scale = _common_scale(evaluation)
+    kind = kind_of(evaluation)
+    template = _template(kind.template)
+    by_length: Sequence[Slice] = getattr(evaluation, "by_length", ())
+    slices: Mapping[str, Sequence[Slice]] = getattr(evaluation, "slices", {})
+    context = kind.context(evaluation)
+    pictures = context.pop("pictures", {}) | _pictures(evaluation, by_length, history, baselines)
     page: str = template.render(
         title=title,
         evaluation=evaluation,
+        estimates=_estimates(evaluation),
         history=history,
         baselines=baselines,
+        by_length=by_length,
+        slices=slices,
         facts=facts,
         settings=settings,
         verdict=verdict(evaluation, baselines),
         figures=_cards(evaluation),
-        calibration=_calibration_rows(evaluation),
-        calibration_note=calibration_note(evaluation),
-        confusion_note=confusion_note(evaluation),
-        absent_note=absent_note(evaluation),
-        terms=TERMS,
-        pictures=_pictures(evaluation, history, baselines),
-        mark=lambda estimate: charts.interval_mark(estimate, evaluation.accuracy.value, scale),
+        terms=kind.terms,
+        pictures=pictures,
+        mark=_mark(evaluation, [*by_length, *(one for rows in slices.values() for one in rows)]),
+        **context,
     )
     return page
 
@@ -118,7 +115,7 @@ def check_report_package() -> None:
         raise UsageError(_NO_JINJA)
 
 
-def _template() -> Any:
+def _template(name: str) -> Any:
     try:
         import jinja2
     except ImportError as error:
@@ -130,53 +127,59 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (figures.percent, figures.percent_range, figures.gain, figures.gain_range, figures.p_value):
+    for filter_ in (
+        figures.percent,
+        figures.percent_range,
+        figures.plain,
+        figures.exact,
+        figures.figure,
+        figures.title,
+        figures.difference,
+        figures.difference_range,
+        figures.p_value,
+    ):
         environment.filters[filter_.__name__] = filter_
-    return environment.get_template("report.html.jinja")
+    environment.filters["capital"] = lambda name: name[:1].upper() + name[1:]
+    return environment.get_template(name)
 
 
-def _pictures(evaluation: Evaluation, history: Sequence[EpochRecord], baselines: Sequence[Baseline]) -> dict[str, str]:
-    from bertline.evaluation import charts, matrix
+def _estimates(evaluation: Evaluation) -> dict[str, Estimate]:
+    return {name: Estimate(**one) for name, one in evaluation.metrics().items()}
 
-    drawn = {
-        "confusion": matrix.confusion_matrix(evaluation.labels, evaluation.confusion),
-        "reliability": charts.reliability_diagram(evaluation.uncalibrated.bins, evaluation.calibrated.bins),
-    }
+
+def _pictures(
+    evaluation: Evaluation, by_length: Sequence[Slice], history: Sequence[EpochRecord], baselines: Sequence[Baseline]
+) -> dict[str, str]:
+    from bertline.evaluation import charts
+
+    drawn: dict[str, str] = {}
     if history:
-        drawn |= {"loss": charts.loss_curves(history), "accuracy": charts.accuracy_curve(history)}
+        drawn["loss"] = charts.loss_curves(history)
+        if history[0].figures:
+            drawn["figure"] = charts.figure_curve(history)
     if baselines:
-        compared = [("Encoder", evaluation.accuracy), *((one.name, one.accuracy) for one in baselines)]
-        drawn["baselines"] = charts.bars(compared)
-    if evaluation.by_length:
-        drawn["length"] = charts.accuracy_by_length(evaluation.by_length, evaluation.accuracy.value)
-    return dict(drawn)
+        name = baselines[0].figure
+        compared = [("Encoder", _estimates(evaluation)[name]), *((one.name, one.score) for one in baselines)]
+        drawn["baselines"] = charts.bars(name, compared)
+    if by_length:
+        drawn["length"] = charts.by_length(by_length, _estimates(evaluation)[by_length[0].figure].value)
+    return drawn
 
 
 def _cards(evaluation: Evaluation) -> list[dict[str, str]]:
-    cards = []
-    for name, estimate in evaluation.headline():
-        if name in MEANINGS:
-            value, interval = figures.figure(name, estimate)
-            cards.append({"name": name, "value": value, "range": interval, "meaning": MEANINGS[name]})
-    cards[-1]["meaning"] += f"; {figures.percent(evaluation.uncalibrated.ece.value)} before temperature"
-    return cards
-
-
-def _calibration_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
-    named = (
-        ("ECE", "ece", "ECE"),
-        ("ECE, equal-mass bins", "ece_equal_mass", "ECE"),
-        ("NLL", "nll", "NLL"),
-        ("Brier score", "brier", "Brier"),
-    )
-    both = (evaluation.uncalibrated, evaluation.calibrated)
+    meanings = kind_of(evaluation).meanings(evaluation)
     return [
-        {"name": shown, "cells": [figures.figure(kind, getattr(scores, attribute)) for scores in both]}
-        for shown, attribute, kind in named
+        dict(zip(("name", "value", "range"), (name, *figures.figure(name, estimate)), strict=True))
+        | {"meaning": meanings.get(name, "")}
+        for name, estimate in evaluation.headline()
+        if name in meanings or not meanings
     ]
 
 
-def _common_scale(evaluation: Evaluation) -> tuple[float, float]:
-    every = [*evaluation.by_length, *(one for rows in evaluation.slices.values() for one in rows)]
-    accuracies: list[Estimate] = [one.estimate for one in every] or [wilson(0, 0)]
-    return min(one.low for one in accuracies), max(one.high for one in accuracies)
+def _mark(evaluation: Evaluation, slices: Sequence[Slice]) -> Any:
+    """Draws the interval of a slice, on the scale of all slices."""
+    from bertline.evaluation import charts
+
+    ends = [end for one in slices for end in (one.estimate.low, one.estimate.high)] or [0.0, 1.0]
+    overall, scale = _estimates(evaluation), (min(ends), max(ends))
+    return lambda name, estimate: charts.interval_mark(name, estimate, overall[name].value, scale)

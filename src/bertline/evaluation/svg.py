@@ -1,4 +1,4 @@
-"""The little SVG that the report's pictures are made of: escaped elements, a plot area with scales, and ticks.
+"""SVG for the report's pictures: escaped elements, a plot area with scales, and ticks.
 
 Colours are CSS classes, so that light, dark and print are decided by the page.
 """

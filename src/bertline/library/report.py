@@ -1,4 +1,4 @@
-"""What a verb measured, as one value that prints, converts and shows itself in a notebook."""
+"""The figures of a verb, as one value that prints, converts and shows itself in a notebook."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Report:
     "high": 0.864}``; ``low`` and ``high`` are the ends of the 95 % interval. ``optimize`` has a row for each engine.
 
     Attributes:
-        title: what was measured on what.
+        title: names the model and the rows.
         bundle: directory of the model that was made or measured.
         rows: the table; the first column names the row.
         record: every figure as plain JSON values, as the command prints it with ``--json``.

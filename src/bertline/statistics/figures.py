@@ -7,7 +7,9 @@ import re
 from bertline.statistics.intervals import Estimate
 
 # A figure with one of these words in its name is a share of rows; the others are plain numbers.
-_SHARES = frozenset({"accuracy", "f1", "precision", "recall", "ece"})
+_SHARES = frozenset({"accuracy", "f1", "precision", "recall", "ece", "hamming", "match", "matches"})
+
+_TITLES = {"f1": "F1", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "mcc": "MCC", "nll": "NLL", "ece": "ECE"}
 
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 
@@ -32,6 +34,18 @@ def gain_range(estimate: Estimate) -> str:
     return f"{_signed(100 * estimate.low)} to {_signed(100 * estimate.high)}"
 
 
+def difference(name: str, number: float) -> str:
+    """A difference of two figures: of shares in points, else as ``+0.068``."""
+    return gain(number) if is_share(name) else f"{number + 0.0:+.3f}".replace("-", "−")
+
+
+def difference_range(name: str, estimate: Estimate) -> str:
+    """The interval of a difference, as ``+4.5 to +9.1``."""
+    if is_share(name):
+        return gain_range(estimate)
+    return f"{difference(name, estimate.low)} to {difference(name, estimate.high)}"
+
+
 def p_value(p: float) -> str:
     """A p-value as ``p = 0.03`` or ``p < 0.001``."""
     if p < 0.001:
@@ -45,23 +59,44 @@ def figure(name: str, estimate: Estimate) -> tuple[str, str]:
     >>> figure("macro_f1", Estimate(0.5, 0.25, 0.75))[1], figure("NLL", Estimate(0.5, 0.25, 0.75))[1]
     ('25.0–75.0', '0.250–0.750')
     """
-    if _is_share(name):
+    if is_share(name):
         return percent(estimate.value), percent_range(estimate)
     return plain(estimate.value), f"{plain(estimate.low)}–{plain(estimate.high)}".replace("–−", " to −")
 
 
 def value(name: str, number: float) -> str:
     """The value of a figure without an interval, as ``figure`` writes it."""
-    return percent(number) if _is_share(name) else plain(number)
+    return percent(number) if is_share(name) else plain(number)
 
 
-def _is_share(name: str) -> bool:
+def title(name: str) -> str:
+    """A figure's name in JSON as people write it.
+
+    >>> title("macro_f1"), title("exact_match"), title("mae")
+    ('macro-F1', 'exact match', 'MAE')
+    """
+    words = [_TITLES.get(word, word) for word in name.split("_")]
+    return ("-" if name.endswith("_f1") else " ").join(words)
+
+
+def is_share(name: str) -> bool:
+    """Whether a figure is a share, which is written in percent."""
     return not _SHARES.isdisjoint(re.split(r"[\s_-]+", name.lower()))
 
 
 def plain(number: float) -> str:
-    """A plain number with three decimals."""
-    return f"{number:.3f}".replace("-", "−")
+    """A plain number: three decimals, fewer from 100 on, none from 10,000 on.
+
+    >>> plain(0.5), plain(-123.456), plain(1234567.8)
+    ('0.500', '−123.5', '1,234,568')
+    """
+    digits = 3 if abs(number) < 100 else 1 if abs(number) < 10_000 else 0
+    return f"{round(number, digits) + 0.0:,.{digits}f}".replace("-", "−")
+
+
+def exact(number: float) -> str:
+    """A number of the data, with at most six digits: ``4.5``, ``−1,200``."""
+    return f"{number + 0.0:,.6g}".replace("-", "−")
 
 
 def _signed(number: float) -> str:

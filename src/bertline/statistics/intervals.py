@@ -1,4 +1,4 @@
-"""What a figure is worth: 95 % intervals for proportions (Wilson) and for everything else (bootstrap).
+"""How sure a figure is: 95 % intervals for proportions (Wilson) and for everything else (bootstrap).
 
 A bootstrap resample of n rows is a vector of n counts. A statistic of sums over rows is therefore one matrix product
 for all resamples together, and nothing here loops over resamples × rows in Python.

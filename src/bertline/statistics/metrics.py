@@ -1,7 +1,7 @@
-"""Point values of the metrics; what they are worth (their intervals) is ``intervals.py``'s business.
+"""Point values of the metrics; ``intervals`` says how sure they are.
 
-Label metrics look at the most probable label only, so probabilities or logits serve alike. They are
-functions of three counts per class (``ClassCounts``), which is what makes their bootstrap cheap.
+Label metrics look at the most probable label only, so probabilities and logits give the same. They are functions of
+three counts per class (``ClassCounts``), which makes their bootstrap cheap.
 
 A ratio without a denominator (a class that is never predicted has no precision) is 0, as in scikit-learn.
 """

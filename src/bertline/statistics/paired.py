@@ -1,4 +1,4 @@
-"""Is one classifier better than another *on the same rows*? A paired test sees more than two intervals."""
+"""Two models compared on the same rows: a paired test sees smaller differences than two intervals do."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

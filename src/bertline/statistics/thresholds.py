@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 DEFAULT = 0.5
-# With fewer positive texts, the threshold of highest F1 is mostly chance (docs/log.md).
+# Simulated: with 5 positive texts, a chosen threshold costs a label with right probabilities 3.7 points of F1 on other
+# texts, and brings one with too low probabilities 3.1; with 10 it costs 2.5 and brings 4.0 (docs/log.md).
 LEAST_POSITIVES = 10
 
 Truth = Bool[np.ndarray[Any, Any], " rows"]

@@ -1,108 +1,88 @@
+"""Baselines of every kind of evaluation are measured, and compared with the encoder, as the encoder is."""
+
 from __future__ import annotations
 
-import builtins
 import json
-from typing import Any
 
 import numpy as np
 import pytest
 
-from bertline.errors import UsageError
-from bertline.evaluation.baselines import STRENGTHS, majority, measure_baselines, tfidf
+from bertline.data.examples import Example
+from bertline.data.targets import Target
+from bertline.evaluation.baselines import BASELINES, measure_baselines
+from bertline.evaluation.commonest import commonest, entities_by_word
+from bertline.evaluation.kinds import KINDS
+from bertline.tasks import task
+from bertline.tasks.contract import TaskSpec
+from tests.contracts.test_tasks import MEASURED, arrays_of, read
+from tests.unit.evaluation.test_tfidf import written
 
-WORDS = (("dull", "slow", "bland"), ("bright", "swift", "warm"), ("odd", "strange", "weird"))
+
+def examples(texts: list[str], targets: list[Target]) -> list[Example]:
+    return [Example(i + 2, text, target) for i, (text, target) in enumerate(zip(texts, targets, strict=True))]
 
 
-def written(count: int, labels: int = 2, seed: int = 0) -> tuple[list[str], np.ndarray]:
-    """Texts of which one word in three tells the label."""
-    rng = np.random.default_rng(seed)
-    truth = rng.integers(0, labels, size=count)
-    noise = rng.choice(["film", "story", "actor", "scene", "music"], size=(count, 2))
-    return [f"{a} {rng.choice(WORDS[label])} {b}" for label, (a, b) in zip(truth, noise, strict=True)], truth
+def test_every_kind_has_baselines() -> None:
+    assert BASELINES.keys() == KINDS.keys()
 
 
 def test_the_majority_is_the_commonest_label_the_first_of_equals() -> None:
-    assert majority(np.array([2, 1, 2, 0])) == 2
-    assert majority(np.array([1, 0])) == 0
+    assert commonest(["2", "10", "10", "2"]) == "2"
+    assert commonest(["b", "a", "b"]) == "b"
 
 
-@pytest.mark.parametrize("labels", [2, 3])
-def test_tfidf_learns_words(labels: int) -> None:
-    texts, truth = written(60, labels, seed=1)
-    found, strength = tfidf(*written(150, labels), *written(50, labels, seed=2), texts)
-    assert (found == truth).all()
-    assert found.dtype == np.int64
-    assert strength in STRENGTHS
-
-
-def test_of_equally_good_strengths_the_smallest_is_chosen() -> None:
-    _, strength = tfidf(*written(150), *written(50, seed=2), ["dull film"])
-    assert strength == STRENGTHS[0]
-
-
-def test_without_validation_texts_the_strength_is_fixed() -> None:
-    texts, truth = written(40, seed=1)
-    found, strength = tfidf(*written(150), [], np.zeros(0, dtype=np.int64), texts)
-    assert (found == truth).all()
-    assert strength == STRENGTHS[1]
-
-
-@pytest.mark.parametrize(
-    ("texts", "truth"),
-    [(["!!", "?", ":-)"], [0, 1, 1]), (["good film", "fine film"], [1, 1])],
-    ids=["no words", "one label"],
-)
-def test_nothing_to_fit_is_answered_with_the_majority(texts: list[str], truth: list[int]) -> None:
-    found, strength = tfidf(texts, np.array(truth), ["x"], np.array([0]), ["good film", "?"])
-    assert found.tolist() == [1, 1]
-    assert strength == 0
-
-
-def test_a_label_without_training_texts_is_never_answered() -> None:
-    found, _ = tfidf(*written(150, 2), ["odd film"], np.array([2]), ["odd film", "dull film"])
-    assert set(found.tolist()) <= {0, 1}
-
-
-def both(predicted: np.ndarray, truth: np.ndarray, texts: list[str]) -> tuple[Any, ...]:
-    (train_texts, train_truth), (validation_texts, validation_truth) = written(150), written(50, seed=2)
-    return measure_baselines(
-        train_texts=train_texts,
-        train_truth=train_truth,
-        validation_texts=validation_texts,
-        validation_truth=validation_truth,
-        texts=texts,
-        truth=truth,
-        predicted=predicted,
-        labels=("negative", "positive"),
+@pytest.mark.parametrize("name", MEASURED)
+def test_baselines_of_each_task(name: str) -> None:
+    spec, truth = MEASURED[name]
+    readings, known = read(), [one for one in truth[:-1] if one != "odd" and one != ("odd",)]
+    texts = [str(one.input) for one in readings]
+    train = examples([text for text, one in zip(texts, truth, strict=False) if one in known][: len(known)], known)
+    arrays = arrays_of(spec, readings)
+    evaluation = task(spec.task).measure.measure(spec, truth, arrays, readings)
+    baselines = measure_baselines(
+        spec,
+        evaluation,
+        train=train,
+        validation=train,
+        test=examples(texts, list(truth)),
+        arrays=arrays,
+        readings=readings,
     )
+    assert len(baselines) == len(BASELINES[type(evaluation)])
+    for one in baselines:
+        gain = one.encoder_gain
+        assert gain.value - gain.difference.value == pytest.approx(one.score.value)
+        content = one.to_json()
+        assert json.loads(json.dumps(content, allow_nan=False)) == content
+        assert list(content) == ["name", "detail", *one.figures, "encoder_gain"]
+        assert list(content["encoder_gain"]) == [one.figure, "only_first", "only_second", "p_value"]
 
 
 def test_baselines_are_compared_with_the_encoder_on_the_same_rows() -> None:
-    texts, truth = written(80, seed=3)
-    encoder = truth.copy()
-    encoder[:40] = 1 - encoder[:40]  # right on half the rows
-    commonest, words = both(encoder, truth, texts)
-    assert commonest.name == "Majority class"
-    assert commonest.detail.startswith("always “")
-    assert commonest.macro_f1.value < commonest.accuracy.value
-    assert words.accuracy.value == 1.0
-    assert words.encoder_gain.accuracy.value == pytest.approx(-0.5)
-    assert (words.encoder_gain.only_first, words.encoder_gain.only_second) == (0, 40)
-    assert words.encoder_gain.verdict == -1
-    json.dumps([one.to_json() for one in (commonest, words)], allow_nan=False)
-
-
-def test_without_scikit_learn_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *rest: Any, **more: Any) -> Any:
-        if name.startswith("sklearn"):
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UsageError) as caught:
-        tfidf(*written(20), *written(5, seed=1), ["a film"])
-    assert str(caught.value) == (
-        "the TF-IDF baseline needs scikit-learn, which is not installed: pip install 'bertline[train]'"
+    spec: TaskSpec = MEASURED["classify, one label"][0]
+    texts, truth = written(6, seed=3)
+    encoder = np.where(np.array(truth) == "good", 1, 0)
+    encoder[:3] = 1 - encoder[:3]  # right on half the rows
+    arrays, readings = [[np.eye(2)[one]] for one in encoder], read()
+    evaluation = task("classify").measure.measure(spec, truth, arrays, readings)
+    usual, words = measure_baselines(
+        spec,
+        evaluation,
+        train=examples(*written(150)),
+        validation=examples(*written(50, seed=2)),
+        test=examples(texts, truth),
+        arrays=arrays,
+        readings=readings,
     )
+    assert usual.name == "Majority class"
+    assert usual.detail.startswith("always “")
+    assert usual.others["macro_f1"].value < usual.score.value
+    assert words.score.value == 1.0
+    assert words.encoder_gain.difference.value == pytest.approx(-0.5)
+    assert (words.encoder_gain.only_first, words.encoder_gain.only_second) == (0, 3)
+
+
+def test_words_that_are_mostly_in_an_entity_are_found_wherever_they_stand() -> None:
+    assert entities_by_word("to Rome, York", {"Rome": "place", "York": "place"}) != ()
+    found = entities_by_word("Rome York, Ada", {"Rome": "place", "York": "place", "Ada": "person"})
+    assert [(one.start, one.end, one.label) for one in found] == [(0, 9, "place"), (11, 14, "person")]

@@ -59,3 +59,19 @@ def test_long_labels_are_shortened_and_escaped() -> None:
     markup = confusion_matrix(["<script>alert('a label')</script>", "x" * 80], [[1, 2], [3, 4]])
     assert "<script" not in markup
     assert any(one.text == "x" * 21 + "…" for one in ElementTree.fromstring(markup).iter("text"))
+
+
+@pytest.mark.parametrize("types", [1, 3, MOST_LABELS, 40])
+def test_the_last_row_and_column_may_have_names_of_their_own_and_stay_last(types: int) -> None:
+    counts = np.random.default_rng(1).integers(1, 9, size=(types + 1, types + 1)).tolist()
+    counts[-1][-1] = 0
+    names = [f"type {i}" for i in range(types)]
+    root = ElementTree.fromstring(
+        confusion_matrix([*names, "spurious"], counts, columns=[*names, "missed"], what="entities", last=True)
+    )
+    titles = [one.text or "" for one in root.iter("title")][1:]
+    assert sum(one.startswith("true spurious,") for one in titles) == min(types, MOST_LABELS + 1) + 1
+    assert titles[-1].startswith("true spurious, predicted missed: 0 of ")
+    assert all(one.endswith("%)") and " entities (" in one for one in titles)
+    shown, cells = fold([*names, "spurious"], counts, last=True)
+    assert (shown[-1], sum(map(sum, cells))) == ("spurious", sum(map(sum, counts)))

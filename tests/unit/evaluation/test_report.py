@@ -12,12 +12,14 @@ import pytest
 
 from bertline.errors import UsageError
 from bertline.evaluation.baselines import Baseline
+from bertline.evaluation.kinds.one_label import calibration_note, confusion_note
 from bertline.evaluation.matrix import STRONGEST
 from bertline.evaluation.report import write_report
-from bertline.evaluation.wording import calibration_note, confusion_note, verdict
+from bertline.evaluation.wording import verdict
 from bertline.statistics.intervals import wilson
 from bertline.statistics.paired import compare
 from bertline.tasks.classify.one_label import Evaluation, evaluate
+from bertline.tasks.contract import Comparison
 from bertline.tasks.history import EpochRecord
 
 EVIL = "<script>alert('x')</script>"
@@ -64,9 +66,12 @@ def measured(labels: tuple[str, ...] = ("no", "yes"), rows: int = 120, temperatu
 
 def baseline(right: int, rows: int = 120, encoder_right: int = 100) -> Baseline:
     mine, other = np.arange(rows) < encoder_right, np.arange(rows) < right
-    return Baseline(
-        "TF-IDF + logistic regression", EVIL, wilson(right, rows), wilson(right, rows), compare(mine, other)
+    paired = compare(mine, other)
+    gain = Comparison(
+        "accuracy", encoder_right / rows, paired.accuracy, paired.p_value, 0.9, paired.only_first, paired.only_second
     )
+    figures = {"accuracy": wilson(right, rows), "macro_f1": wilson(right, rows)}
+    return Baseline("TF-IDF + logistic regression", EVIL, figures, gain)
 
 
 def written(directory: Path, evaluation: Evaluation, **more: Any) -> tuple[str, dict[str, Any]]:
@@ -75,7 +80,7 @@ def written(directory: Path, evaluation: Evaluation, **more: Any) -> tuple[str, 
 
 
 FULL: dict[str, Any] = {
-    "history": [EpochRecord(i, 10, 1.0, 100, 0.5 / i, 0.4, 0.8, 0.8) for i in (1, 2, 3)],
+    "history": [EpochRecord(i, 10, 1.0, 100, 0.5 / i, 0.4, {"accuracy": 0.8}) for i in (1, 2, 3)],
     "baselines": [baseline(80)],
     "facts": [("Source", EVIL)],
     "settings": [(EVIL, "3")],

@@ -126,7 +126,7 @@ class SeveralEvaluation:
             ("macro-F1", self.macro["f1"]),
             ("precision", self.micro["precision"]),
             ("recall", self.micro["recall"]),
-            ("exact-match accuracy", self.exact_match),
+            ("exact matches", self.exact_match),
             ("ECE", self.ece),
         )
 
@@ -135,7 +135,7 @@ class SeveralEvaluation:
         overall = {f"micro_{name}": one for name, one in self.micro.items()}
         overall |= {f"macro_{name}": one for name, one in self.macro.items()}
         overall |= {f"{name}_f1_at_half": one for name, one in self.at_half.items()}
-        overall |= {"exact_match_accuracy": self.exact_match, "hamming_loss": self.hamming}
+        overall |= {"exact_match": self.exact_match, "hamming_loss": self.hamming}
         overall |= {"ece": self.ece, "brier": self.brier}
         return {name: one.to_json() for name, one in overall.items()}
 
@@ -191,7 +191,7 @@ def measure(
     counts, at_half = label_counts(flags, given), label_counts(flags, half)
     exact = (flags == given).all(axis=1)
     known = flags[:, : len(spec.labels)]
-    of_exact = SliceFigure("exact_match_accuracy", lambda some: wilson(int(exact[some].sum()), int(some.sum())))
+    of_exact = SliceFigure("exact_match", lambda some: wilson(int(exact[some].sum()), int(some.sum())))
     ece, brier = calibration(known, probability, seed)
     return SeveralEvaluation(
         labels=spec.labels,

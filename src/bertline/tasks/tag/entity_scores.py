@@ -57,6 +57,7 @@ class EntityEvaluation:
         micro: precision, recall and F1 over all entities.
         macro: the unweighted means over the types that are true or predicted somewhere.
         types: each type, including those that only the truth has.
+        unknown: the types that only the truth has.
         confusion: a row per true type and a column per predicted type, in the order of ``types``; the last row counts
             spurious entities, the last column missed ones. A true and a predicted entity are paired by the characters
             that they share, so the diagonal includes ``boundary`` errors.
@@ -73,6 +74,7 @@ class EntityEvaluation:
     types: tuple[TypeScores, ...]
     confusion: tuple[tuple[int, ...], ...]
     seed: int
+    unknown: tuple[str, ...] = ()
     temperature: float = 1.0
     bins: tuple[Bin, ...] = ()
     by_length: tuple[Slice, ...] = ()
@@ -107,6 +109,7 @@ class EntityEvaluation:
             "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
             "metrics": self.metrics(),
             "types": [one.to_json() for one in self.types],
+            "unknown_types": list(self.unknown),
             "confusion": [list(row) for row in self.confusion],
             "reliability": [one.to_json() for one in self.bins],
             "by_length": [one.to_json() for one in self.by_length],
@@ -137,6 +140,7 @@ def evaluate(
         types=tuple(_scores(name, i, whole, resampled, int(boundary[i])) for i, name in enumerate(names)),
         confusion=tuple(tuple(int(n) for n in row) for row in confusion),
         seed=seed,
+        unknown=names[len(types) :],
     )
 
 

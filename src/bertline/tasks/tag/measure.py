@@ -115,7 +115,7 @@ def compare(
 def compare_entities(
     truth: Sequence[Entities], first: Sequence[Entities], second: Sequence[Entities], *, seed: int = 0
 ) -> Comparison:
-    """F1 of two taggers by the entities that they found in the same texts."""
+    """F1 of two taggers by the entities that they give the same texts."""
     names = sorted({one.label for text in (*truth, *first, *second) for one in text})
     one, other = (text_counts(truth, some, names).reshape(len(truth), 3, -1).sum(axis=2) for some in (first, second))
     drawn = resampled_sums(np.concatenate([one, other], axis=1), seed=seed)

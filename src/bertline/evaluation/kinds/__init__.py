@@ -1,0 +1,29 @@
+"""What a report says and shows of each kind of evaluation, as a table by the evaluation's type.
+
+A task whose evaluation is not in the table has a report of its figures alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bertline.evaluation.kinds import entities, numbers, one_label, several_labels
+from bertline.evaluation.kinds.kind import Kind
+from bertline.tasks.classify.number import NumberEvaluation
+from bertline.tasks.classify.one_label import Evaluation as OneLabelEvaluation
+from bertline.tasks.classify.several_labels import SeveralEvaluation
+from bertline.tasks.tag.entity_scores import EntityEvaluation
+
+KINDS: Mapping[type, Kind] = {
+    OneLabelEvaluation: one_label.KIND,
+    SeveralEvaluation: several_labels.KIND,
+    NumberEvaluation: numbers.KIND,
+    EntityEvaluation: entities.KIND,
+}
+FIGURES_ALONE = Kind("kinds/figures.html.jinja")
+
+
+def kind_of(evaluation: Any) -> Kind:
+    """The entry of an evaluation."""
+    return KINDS.get(type(evaluation), FIGURES_ALONE)

@@ -1,0 +1,115 @@
+"""Entities: a table of types, which types are confused, missed or spurious, and the sentences about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bertline.evaluation.kinds.kind import INTERVALS, Kind
+from bertline.statistics.figures import percent, percent_range
+from bertline.tasks.tag.entity_scores import EntityEvaluation
+
+TERMS = (
+    (
+        INTERVALS[0],
+        f"{INTERVALS[1]}Percentiles of 1,000 seeded bootstrap resamples of the texts, because the entities of one text "
+        "are not independent; those of a type are widened to Wilson's interval, because resamples of a few entities "
+        "are all alike.",
+    ),
+    (
+        "F1, precision, recall",
+        "A predicted entity is right if its characters and its type are right, as in CoNLL's shared tasks. F1 is the "
+        "harmonic mean of precision and recall, over all entities.",
+    ),
+    ("Macro-F1", "Mean of the types' F1, over types that occur; rare types count as much."),
+    (
+        "Other borders",
+        "Predicted entities of the right type that overlap the true entity but do not equal it. They are wrong.",
+    ),
+    (
+        "Score of an entity",
+        "Mean over its words of the probability that the word belongs to an entity of this type, after division of the "
+        "logits by a temperature fitted on the tokens of validation texts. The temperature changes scores, never which "
+        "entities there are.",
+    ),
+    (
+        "Encoder against a baseline",
+        "The difference of F1 on the same texts, its bootstrap interval, and the p-value of a randomisation test that "
+        "swaps the answers of both on random texts (Yeh 2000).",
+    ),
+)
+
+
+def lead(evaluation: EntityEvaluation) -> str:
+    """The score, and over how many entities."""
+    f1 = evaluation.micro["f1"]
+    return (
+        f"F1 {percent(f1.value)} over {evaluation.entities:,} entities in {evaluation.rows:,} texts "
+        f"(95 % interval {percent_range(f1)}), {len(evaluation.types)} types."
+    )
+
+
+def collapse(evaluation: EntityEvaluation) -> str | None:
+    """What to say of a model that finds no entity at all."""
+    if not evaluation.entities or any(one.predicted for one in evaluation.types):
+        return None
+    return f"the model finds no entity in any of the {evaluation.rows:,} texts"
+
+
+def unknown(evaluation: EntityEvaluation, model: str) -> str | None:
+    """Which types the model does not know."""
+    if not evaluation.unknown:
+        return None
+    counts = [f"{one.label} {one.support:,}" for one in evaluation.types if one.label in evaluation.unknown]
+    return f"entities of types that {model} does not know count as missed ({', '.join(counts)})"
+
+
+def confusion_note(evaluation: EntityEvaluation) -> str:
+    """What most often goes wrong."""
+    *rows, spurious = evaluation.confusion
+    counts = {
+        "missed": sum(row[-1] for row in rows),
+        "spurious": sum(spurious),
+        "of another type": sum(n for i, row in enumerate(rows) for j, n in enumerate(row[:-1]) if i != j),
+        "of the right type with other borders": sum(one.boundary for one in evaluation.types),
+    }
+    if not any(counts.values()):
+        return "Every entity is found, and there is no other."
+    named = [f"{count:,} {name}" for name, count in sorted(counts.items(), key=lambda one: -one[1])]
+    return f"A true and a predicted entity are paired where they overlap: {', '.join(named)}."
+
+
+def _context(evaluation: EntityEvaluation) -> dict[str, Any]:
+    from bertline.evaluation import charts, matrix  # the pictures need markupsafe, which comes with Jinja
+
+    names = [one.label for one in evaluation.types]
+    pictures = {
+        "confusion": matrix.confusion_matrix(
+            [*names, "spurious"], evaluation.confusion, columns=[*names, "missed"], what="entities", last=True
+        )
+    }
+    if evaluation.bins:
+        pictures["reliability"] = charts.reliability_diagram(evaluation.bins, rows="entities", across="score")
+    return {
+        "confusion_note": confusion_note(evaluation),
+        "calibration_note": f"The temperature is {evaluation.temperature:.2f}. On the dashed line, entities are right "
+        "as often as their score says; below it, scores are too high.",
+        "pictures": pictures,
+    }
+
+
+KIND = Kind(
+    "kinds/entities.html.jinja",
+    lead=lead,
+    reached="reaches an F1 of {}",
+    compared=("f1", "macro_f1"),
+    meanings=lambda _: {
+        "F1": "over all entities",
+        "precision": "predicted entities that are right",
+        "recall": "true entities that are found",
+        "macro-F1": "mean over types, rare ones count as much",
+    },
+    terms=TERMS,
+    context=_context,
+    collapse=collapse,
+    unknown=unknown,
+)

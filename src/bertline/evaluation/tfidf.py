@@ -1,0 +1,181 @@
+"""Linear models of words: TF-IDF with logistic regression for labels, with ridge regression for numbers.
+
+Word 1–2-grams with sublinear term frequencies. The validation texts choose the regularisation. The only file that
+imports scikit-learn.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from bertline.data.labels import ordered
+from bertline.errors import UsageError
+from bertline.evaluation.commonest import commonest, commonest_set, mean
+from bertline.statistics.metrics import f1_of, micro_of
+from bertline.statistics.multilabel import class_counts, label_counts
+from bertline.statistics.thresholds import best_threshold
+
+NO_SKLEARN = "the TF-IDF baseline needs scikit-learn, which is not installed: pip install 'bertline[train]'"
+
+# Inverse regularisation strengths, of which the validation texts choose: 64 on Reuters, 256 on movie reviews, where
+# 1,024 was no better.
+STRENGTHS = (1.0, 4.0, 16.0, 64.0, 256.0)
+ALPHAS = (10.0, 3.0, 1.0, 0.3, 0.1)  # of ridge regression, the most regularised first
+WORD = r"(?u)\b\w+\b"  # with punctuation as tokens: movie reviews 76.6 % instead of 78.6 %, Reuters the same
+
+Array = np.ndarray[Any, Any]
+Matrix = Any  # of scipy, sparse
+Texts = Sequence[str]
+Flags = Bool[Array, "rows labels"]
+# A fitted answer of some texts: how good it is on the validation texts (higher is better), and on the texts themselves.
+Fitted = tuple[float, Any]
+
+
+def one_label(
+    train_texts: Texts, train: Sequence[str], validation_texts: Texts, validation: Sequence[str], texts: Texts
+) -> tuple[list[str], float]:
+    """Labels of ``texts``, and the C that the validation texts chose.
+
+    One classifier per label by liblinear's dual coordinate descent (Yu, Huang and Lin 2011): on 4,936 Reuters texts
+    0.3–1.3 s per C where L-BFGS took 7–14 s for the same accuracy. L-BFGS at a loose tolerance stops early (movie
+    reviews 73 % instead of 78.6 %), which would flatter the encoder. Where there is nothing to fit (no words, or one
+    label), C is 0 and every answer the most frequent label.
+
+    Raises:
+        UsageError: scikit-learn is not installed.
+    """
+    if len({*train}) < 2 or not _has_words(train_texts):
+        return [commonest(train)] * len(texts), 0.0
+
+    def fit(strength: float, train_words: Matrix, validation_words: Matrix, words: Matrix) -> Fitted:
+        model = _one_vs_rest(strength).fit(train_words, list(train))
+        right = float((_on(validation_words, model.predict) == np.array(validation)).sum())
+        return right, [str(one) for one in _on(words, model.predict)]
+
+    return _best(fit, STRENGTHS, train_texts, validation_texts, texts)
+
+
+def several_labels(
+    train_texts: Texts,
+    train: Sequence[Sequence[str]],
+    validation_texts: Texts,
+    validation: Sequence[Sequence[str]],
+    texts: Texts,
+) -> tuple[list[tuple[str, ...]], float]:
+    """Sets of labels of ``texts``, and the C that the validation texts chose, by micro-F1.
+
+    Each label has a logistic regression and, like the encoder, the threshold of highest F1 on the validation texts.
+
+    Raises:
+        UsageError: scikit-learn is not installed.
+    """
+    names = ordered({one for labels in train for one in labels})
+    if not names or not _has_words(train_texts):
+        return [commonest_set(train)] * len(texts), 0.0
+    flags, wanted = (
+        np.array([[one in row for one in names] for row in some], dtype=bool).reshape(-1, len(names))
+        for some in (train, validation)
+    )
+
+    def fit(strength: float, train_words: Matrix, validation_words: Matrix, words: Matrix) -> Fitted:
+        columns = [
+            _probabilities(strength, train_words, flags[:, i], validation_words, words) for i in range(len(names))
+        ]
+        cuts = np.array([best_threshold(wanted[:, i], own) for i, (own, _) in enumerate(columns)])
+        given, answers = (np.stack([pair[i] for pair in columns], axis=1) >= cuts for i in range(2))
+        score = float(micro_of(f1_of, class_counts(label_counts(wanted, given))))
+        return score, [tuple(names[i] for i in np.flatnonzero(row)) for row in answers]
+
+    return _best(fit, STRENGTHS, train_texts, validation_texts, texts)
+
+
+def numbers(
+    train_texts: Texts, train: Sequence[float], validation_texts: Texts, validation: Sequence[float], texts: Texts
+) -> tuple[list[float], float]:
+    """Numbers of ``texts``, and the α of ridge regression that the validation texts chose.
+
+    Raises:
+        UsageError: scikit-learn is not installed.
+    """
+    if len({*train}) < 2 or not _has_words(train_texts):
+        return [mean(train)] * len(texts), 0.0
+
+    def fit(alpha: float, train_words: Matrix, validation_words: Matrix, words: Matrix) -> Fitted:
+        model = _ridge(alpha).fit(train_words, np.array(train))
+        error = float(((_on(validation_words, model.predict) - np.array(validation)) ** 2).sum())
+        return -error, [float(one) for one in _on(words, model.predict)]
+
+    return _best(fit, ALPHAS, train_texts, validation_texts, texts)
+
+
+def _best(
+    fit: Callable[[float, Matrix, Matrix, Matrix], Fitted],
+    strengths: Sequence[float],
+    train_texts: Texts,
+    validation_texts: Texts,
+    texts: Texts,
+) -> tuple[Any, float]:
+    """The answers of the strength that is best on the validation texts; the second one where there are none."""
+    vectorizer = _vectorizer()
+    train_words = vectorizer.fit_transform(train_texts)
+    validation_words, words = (vectorizer.transform(some) if len(some) else None for some in (validation_texts, texts))
+    best, answers, chosen = -np.inf, None, 0.0
+    for strength in strengths if len(validation_texts) else strengths[1:2]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a fit cut off at max_iter is judged by its validation score
+            score, answered = fit(strength, train_words, validation_words, words)
+        if score > best:  # of equally good ones the most regularised
+            best, answers, chosen = score, answered, strength
+    return answers, chosen
+
+
+def _probabilities(
+    strength: float, train_words: Matrix, flags: Array, validation_words: Matrix, words: Matrix
+) -> tuple[Array, ...]:
+    """The probability of one label on the validation texts and on the others; of all texts or none, it is constant."""
+    if flags.all() or not flags.any():
+        constant = float(flags[0])
+        return tuple(_on(some, lambda rows: np.full(rows.shape[0], constant)) for some in (validation_words, words))
+    model = _logistic(strength).fit(train_words, flags)
+    return tuple(_on(some, lambda rows: model.predict_proba(rows)[:, 1]) for some in (validation_words, words))
+
+
+def _on(words: Matrix, predict: Callable[[Matrix], Any]) -> Array:
+    """The predictions for some texts; empty without texts, which scikit-learn refuses."""
+    return np.zeros(0) if words is None else np.asarray(predict(words))
+
+
+def _has_words(texts: Texts) -> bool:
+    return any(re.search(WORD, text) for text in texts)
+
+
+def _vectorizer() -> Any:
+    try:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+    except ImportError as error:
+        raise UsageError(NO_SKLEARN) from error
+    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD)
+
+
+def _logistic(strength: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=strength, solver="liblinear", dual=True, max_iter=300, random_state=0)
+
+
+def _one_vs_rest(strength: float) -> Any:
+    from sklearn.multiclass import OneVsRestClassifier
+
+    return OneVsRestClassifier(_logistic(strength))
+
+
+def _ridge(alpha: float) -> Any:
+    from sklearn.linear_model import Ridge
+
+    return Ridge(alpha=alpha, solver="lsqr")
