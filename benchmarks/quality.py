@@ -52,7 +52,7 @@ def ours(task: Task, seed: int) -> Result:
         "logits": measured.logits.tolist(),
         "temperature": measured.evaluation.temperature,
         "seconds": sum(one.seconds for one in trained.history),
-        "validation": [one.validation_accuracy for one in trained.history],
+        "validation": [one.figures["accuracy"] for one in trained.history],
         "tfidf": measured.baselines[-1].accuracy.value,
     }
 
@@ -87,7 +87,7 @@ def precision(task: Task) -> str:
 def summarise(task: Task, *, run: bool) -> list[str]:
     """Lines of the page for one task."""
     prepared = prepare(str(task.data), task.seeded(0), Silent())
-    truth = np.array([prepared.labels.index(one.label) for one in prepared.test])
+    truth = np.array([prepared.spec.labels.index(str(one.target)) for one in prepared.test])
     seen = [one.text for one in (*prepared.train, *prepared.validation)]
     repeated = {one.candidate for one in cross_duplicates(seen, [one.text for one in prepared.test])}
     fresh = np.array([i not in repeated for i in range(len(truth))])

@@ -39,8 +39,8 @@ def ours(task: Task, prepared: Prepared, rows: int, precision: str) -> float:
     settings = task.seeded(0).model_copy(update={"epochs": 1, "precision": precision, "checkpoint_every_s": 1e9})
     directory = find_model(settings.model)
     tokenizer = Tokenizer.from_directory(directory)
-    train = tokenise(prepared.train[:rows], tokenizer, prepared.labels, settings)
-    validation = tokenise(prepared.validation[:8], tokenizer, prepared.labels, settings)
+    train = tokenise(prepared.train[:rows], tokenizer, prepared.spec, settings)
+    validation = tokenise(prepared.validation[:8], tokenizer, prepared.spec, settings)
     torch.manual_seed(0)
     classifier = load_pretrained(directory, labels=len(prepared.labels))
     with tempfile.TemporaryDirectory() as state:

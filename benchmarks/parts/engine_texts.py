@@ -42,14 +42,14 @@ class TextSet:
                 rows = [(row["text"], labels.index(row["label"])) for row in csv.DictReader(stream)]
         else:
             kept = read_reference(bundle, "test", labels)
-            rows = list(zip(kept.texts, kept.truth, strict=True))
+            rows = [(str(text), labels.index(str(one))) for text, one in zip(kept.inputs, kept.targets, strict=True)]
         rows = rows[:: self.every]
         return shortened([text for text, _ in rows], bundle), np.array([truth for _, truth in rows])
 
     def calibration(self, bundle: Path) -> list[str]:
         """Validation texts for peers that quantise with data."""
-        kept = read_reference(bundle, "validation", load(bundle, verify=False).manifest.labels).texts
-        return shortened(list(kept[:CALIBRATION_TEXTS]), bundle)
+        kept = read_reference(bundle, "validation", load(bundle, verify=False).manifest.labels).inputs
+        return shortened([str(one) for one in kept[:CALIBRATION_TEXTS]], bundle)
 
 
 def shortened(texts: list[str], bundle: Path) -> list[str]:

@@ -109,10 +109,10 @@ def _read_more(checkpoint: Path, out: Path, max_tokens: int = 256) -> None:
     write_table(BUILD / "imdb.csv", rotten_tomatoes.imdb_reviews())
     prepared = prepare(str(BUILD / "imdb.csv"), IMDB, Silent())
     classifier, tokenizer = load_classifier(checkpoint), Tokenizer.from_directory(checkpoint)
-    labels = prepared.labels
+    labels = prepared.spec.labels
     manifest = Manifest(
         name="imdb",
-        labels=labels.names,
+        labels=labels,
         max_tokens=max_tokens,
         truncation="head",
         pooling="cls",
@@ -120,13 +120,13 @@ def _read_more(checkpoint: Path, out: Path, max_tokens: int = 256) -> None:
         engines=(FP32,),
     )
     with writing(out, manifest, overwrite=True) as staging:
-        save_classifier(staging, classifier, labels=labels.names)
+        save_classifier(staging, classifier, labels=labels)
         tokenizer.save(staging, max_tokens=max_tokens)
         write_fp32_engine(staging, classifier)
         kept: dict[Split, Sequence[Example]] = {"validation": prepared.validation, "test": prepared.test}
         for split, rows in kept.items():
-            truth = tuple(labels.index(one.label) for one in rows)
-            write_reference(staging, split, ReferenceRows(tuple(one.text for one in rows), truth), labels.names)
+            kept_rows = ReferenceRows(tuple(one.text for one in rows), tuple(one.target for one in rows))
+            write_reference(staging, split, kept_rows)
 
 
 def bertline(*arguments: object) -> None:

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, BertConfig, BertForTokenClassification, 
 
 from bertline.encoder.source import find_model
 from bertline.tasks.tag.aggregation import Strategy, aggregated
-from bertline.text.reading import Reader
+from bertline.text.reader import Reader
 from bertline.text.tokenizer import Tokenizer
 from bertline.text.truncation import Truncation
 from tests.parity.peers import widen

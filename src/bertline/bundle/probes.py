@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from bertline.bundle.engine import FOLDER, Precision
 from bertline.errors import BundleError
+from bertline.text.reading import Input
 
 # The full network's sentence embeddings as a graph. Named here, where neither onnx nor torch is imported, because what
 # serves must find the file without either.
@@ -40,14 +41,14 @@ Found = Float[np.ndarray[Any, Any], "found_rows found_labels"]  # of an engine, 
 
 @dataclass(frozen=True)
 class Probes:
-    """Texts, and for each network of the bundle, by name, its fp32 logits, [texts, labels].
+    """Texts or pairs of them, and for each network of the bundle, by name, its fp32 logits, [texts, labels].
 
     Where the ``output`` is ``tags``, they are those of each token, one text's below the other's: [tokens, labels].
     """
 
-    texts: tuple[str, ...] = ()
+    texts: tuple[Input, ...] = ()
     logits: Mapping[str, Logits] = field(default_factory=dict)
-    output: Literal["logits", "tags"] = "logits"
+    output: str = "logits"
 
     def write(self, bundle: Path) -> None:
         """Write them into the bundle at ``bundle``."""
@@ -77,7 +78,8 @@ def read_probes(bundle: Path) -> Probes:
             raise ValueError("as many rows of logits as texts are needed")
         if not all(np.isfinite(one).all() for one in logits.values()):
             raise ValueError("a logit is not a finite number")
-        return Probes(tuple(content["texts"]), logits, output)
+        inputs = tuple(one if isinstance(one, str) else (one[0], one[1]) for one in content["texts"])
+        return Probes(inputs, logits, output)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path} is not a file of probes ({error}): write the bundle again with bertline") from error
 

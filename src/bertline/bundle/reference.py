@@ -8,39 +8,49 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from bertline.data.entities import Entity
+from bertline.data.targets import Target, names_of, to_json
 from bertline.errors import BundleError
+from bertline.text.reading import Input, texts_of
 
 FOLDER = "reference"
 Split = Literal["validation", "test"]
+_TEXTS = ("text", "text_pair")
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRows:
-    """Texts and the index of each one's label."""
+    """Texts, or pairs of texts, and what is true of each."""
 
-    texts: tuple[str, ...]
-    truth: tuple[int, ...]
+    inputs: tuple[Input, ...]
+    targets: tuple[Target, ...]
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.inputs)
 
 
-def write_reference(bundle: Path, split: Split, rows: ReferenceRows, labels: Sequence[str]) -> None:
+def write_reference(bundle: Path, split: Split, rows: ReferenceRows) -> None:
     """Write the rows of one split into the bundle at ``bundle``."""
     path = bundle / FOLDER / f"{split}.jsonl"
     path.parent.mkdir(exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
-        for text, index in zip(rows.texts, rows.truth, strict=True):
-            file.write(json.dumps({"text": text, "label": labels[index]}, ensure_ascii=False) + "\n")
+        for one, target in zip(rows.inputs, rows.targets, strict=True):
+            row = dict(zip(_TEXTS, texts_of(one), strict=False)) | {_key(target): to_json(target)}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def read_reference(bundle: Path, split: Split, labels: Sequence[str]) -> ReferenceRows:
+def read_reference(bundle: Path, split: Split, names: Sequence[str]) -> ReferenceRows:
     """The rows of one split; none if the bundle carries none.
+
+    Args:
+        bundle: its directory.
+        split: whose rows.
+        names: the labels or types that targets may have (``TaskSpec.names``).
 
     Raises:
         BundleError: a line is not what ``write_reference`` writes.
@@ -48,19 +58,42 @@ def read_reference(bundle: Path, split: Split, labels: Sequence[str]) -> Referen
     path = bundle / FOLDER / f"{split}.jsonl"
     if not path.is_file():
         return ReferenceRows((), ())
-    index = {label: i for i, label in enumerate(labels)}
-    texts, truth = [], []
+    inputs, targets = [], []
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 row = json.loads(line.decode())
-                texts.append(str(row["text"]))
-                truth.append(index[row["label"]])
+                texts = tuple(row[key] for key in _TEXTS if key in row)
+                target = _target(row)
+                if not texts or not all(isinstance(one, str) for one in texts) or {*names_of(target)} - {*names}:
+                    raise ValueError("another text or label")
             except (ValueError, KeyError, TypeError) as error:
                 raise BundleError(
                     f"{path} line {number} is not a row of text and label ({error!r}): write the bundle again"
                 ) from error
-    return ReferenceRows(tuple(texts), tuple(truth))
+            inputs.append(texts[0] if len(texts) == 1 else (texts[0], texts[1]))
+            targets.append(target)
+    return ReferenceRows(tuple(inputs), tuple(targets))
+
+
+def _key(target: Target) -> str:
+    """The key of a target in a row."""
+    if isinstance(target, str):
+        return "label"
+    if isinstance(target, float):
+        return "number"
+    return "entities" if any(isinstance(one, Entity) for one in target) else "labels"
+
+
+def _target(row: Mapping[str, Any]) -> Target:
+    """The target of a row; a list without members is one of labels and of entities."""
+    if "label" in row:
+        return str(row["label"])
+    if "number" in row:
+        return float(row["number"])
+    if "labels" in row:
+        return tuple(map(str, row["labels"]))
+    return tuple(Entity(int(one["start"]), int(one["end"]), str(one["label"])) for one in row["entities"])
 
 
 def write_token_counts(bundle: Path, sequences: Iterable[Sequence[int]]) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bertline.data.columns import name_of_value
 from bertline.data.entities import Entity, row_entities
@@ -20,6 +20,7 @@ from bertline.errors import DataError
 _ON, _OFF = ("1", "true"), ("0", "false")
 
 
+@runtime_checkable
 class TargetColumns(Protocol):
     """The columns of one table that hold the targets."""
 
@@ -170,6 +171,11 @@ class FlagColumns:
 
     def __init__(self, source: str, columns: Mapping[str, str]) -> None:
         self.source, self.columns = source, columns  # label → column
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """In the order of the columns."""
+        return tuple(self.columns)
 
     @property
     def settings(self) -> Mapping[str, str | tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from bertline.data.columns import LABEL_NAMES, candidates, check_column, find_column
 from bertline.data.entities import ENTITY_NAMES
@@ -31,6 +31,7 @@ class Head:
     hint: str = ""
 
 
+@runtime_checkable
 class TargetKind(Protocol):
     """One way in which tables hold targets; ``wanted`` says what a table without rows should have."""
 

@@ -24,6 +24,11 @@ def names_of(target: Target) -> tuple[str, ...]:
     return tuple(one if isinstance(one, str) else one.label for one in target)
 
 
+def entities_in(target: Target) -> tuple[Entity, ...]:
+    """The entities of a target; none of a target of another kind."""
+    return tuple(one for one in target if isinstance(one, Entity)) if isinstance(target, tuple) else ()
+
+
 def strata(targets: Sequence[Target]) -> list[tuple[str, ...]]:
     """What each part of a split is to have its share of: labels and types, or tenths of the numbers by rank.
 

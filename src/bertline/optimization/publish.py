@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
+from pathlib import Path
 
-from bertline.bundle import Bundle, Manifest, model_card, writing
+from bertline.bundle import Bundle, Manifest
+from bertline.bundle.compose import Parts, compose
 from bertline.bundle.engine import Engine
 from bertline.encoder.checkpoint import load_classifier
 from bertline.export.exporter import FP32, write_embedding
@@ -19,19 +22,17 @@ def publish(bundle: Bundle, found: Optimized, settings: OptimizeSettings) -> Non
     names = _used(found, settings)
     engines = tuple(_recorded(found, name) for name in names)
     manifest = bundle.manifest.model_copy(update={"engines": engines})
-    with writing(bundle.path, Manifest(**dict(manifest)), overwrite=True) as staging:
-        for path in bundle.manifest.files:
-            if not path.startswith("engines/"):
-                (staging / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(bundle.path / path, staging / path)
-        write_embedding(staging, load_classifier(staging))  # bundles of earlier versions have none
-        found.probes.write(staging)
+
+    def engine_files(staging: Path) -> None:
+        write_embedding(staging, load_classifier(staging), pairs=manifest.task.reads == "pair")  # old bundles lack it
         for name in names:
             engine = found.candidates[name].engine
-            if engine.kind == "onnx" and engine != FP32:
+            if engine.kind == "onnx" and engine.file != FP32.file:
                 shutil.copy2(found.candidates[name].files[0], staging / str(engine.file))
-        write_report(staging / "report", found, bundle, settings)
-        (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
+
+    report = partial(write_report, found=found, bundle=bundle, settings=settings)
+    parts = Parts(base=bundle, engines=[engine_files], probes=found.probes, report=report)
+    compose(bundle.path, Manifest(**dict(manifest)), parts, overwrite=True)
 
 
 def _used(found: Optimized, settings: OptimizeSettings) -> list[str]:

@@ -34,6 +34,7 @@ from bertline.optimization.pick import caveat, frontier, pick
 from bertline.optimization.publish import publish
 from bertline.optimization.settings import OptimizeSettings
 from bertline.optimization.vocabulary import PrunedVocabulary, prune
+from bertline.tasks.classify.truth import read_truth
 from bertline.text import Reader, Tokenizer, Truncation
 from bertline.training.distillation.transfer import check_heads, read_transfer
 
@@ -259,8 +260,9 @@ class Bench:
                 f"{self.bundle.path} carries no held-out rows to measure on (reference/): train it again, "
                 "with --reference-rows above 0"
             )
-        readings = self.reader.read(rows.texts)
-        return EncodedRows(readings, np.array(rows.truth, dtype=np.int64), self.tokenizer.pad_id)
+        readings = self.reader.read(rows.inputs)
+        truth = read_truth([str(one) for one in rows.targets], self.labels).rows
+        return EncodedRows(readings, truth, self.tokenizer.pad_id)
 
     def _pruned(self) -> PrunedVocabulary:
         table = self.networks[FULL].named("encoder.embeddings.token.weight")[1]

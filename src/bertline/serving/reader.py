@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from bertline.text import Input, Reading, Tokenizer, Truncation
-from bertline.text.reading import read_each, texts_of
+from bertline.text.reader import read_each
+from bertline.text.reading import texts_of
 
 SHORT_CHARS = 512  # of a request: up to 170 µs of the loop (AVX512 core); a sentence of 108 takes 57
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from bertline.data.examples import Dataset
+from bertline.data.target_kinds import TargetKind
+from bertline.data.targets import Target
 from bertline.statistics.activation import Activation
 from bertline.statistics.intervals import Estimate
+from bertline.tasks.settings import TaskSettings
+from bertline.text import Reading
 
+Array = np.ndarray[Any, Any]
 Label = Annotated[str, Field(min_length=1)]
 Reads = Literal["text", "pair"]
 
@@ -57,6 +65,43 @@ class TaskSpec(BaseModel):
         def labels(self) -> tuple[str, ...]:
             """Of the head's outputs, in their order."""
             ...
+
+    @classmethod
+    def kind_to_learn(cls, settings: TaskSettings) -> TargetKind:
+        """How a table to train on holds its targets.
+
+        Raises:
+            SettingsError: the settings contradict each other.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def of(cls, dataset: Dataset, settings: TaskSettings) -> TaskSpec:
+        """The spec of a model for all the targets of a table."""
+        raise NotImplementedError
+
+    @property
+    def kind(self) -> TargetKind:
+        """How a table to evaluate on holds its targets."""
+        raise NotImplementedError
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels that a target may have, or the types of its entities; none of numbers."""
+        return self.labels
+
+    @property
+    def weighable(self) -> bool:
+        """Whether training can weigh rare labels more."""
+        return False
+
+    def arrays(self, target: Target, reading: Reading) -> list[Array]:
+        """The target of each piece of a reading, as ``learn.loss`` takes it."""
+        raise NotImplementedError
+
+    def notes(self, targets: Sequence[Target], readings: Sequence[Reading]) -> list[tuple[str, str]]:
+        """Facts about a table that show only after reading it, each with its name."""
+        return []
 
     @property
     def output(self) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """One epoch: its optimizer ``steps`` and real (not padding) ``tokens``; losses are nats per row."""
+    """One epoch: its optimizer ``steps`` and real (not padding) ``tokens``; losses are means per row.
+
+    ``figures`` are the task's own of the validation rows, the one by which it is judged first.
+    """
 
     epoch: int
     steps: int
@@ -16,8 +20,7 @@ class EpochRecord:
     tokens: int
     train_loss: float
     validation_loss: float
-    validation_accuracy: float
-    validation_macro_f1: float
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""

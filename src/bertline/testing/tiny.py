@@ -14,10 +14,11 @@ import tokenizers
 import torch
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
-from bertline.bundle import Manifest, model_card, writing
+from bertline.bundle import Manifest
+from bertline.bundle.compose import Parts, compose
 from bertline.bundle.engine import FULL
 from bertline.bundle.probes import Probes
-from bertline.bundle.reference import ReferenceRows, Split, write_reference, write_token_counts
+from bertline.bundle.reference import ReferenceRows, Split
 from bertline.data.batching import Batch, pad
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig, Family
@@ -115,31 +116,45 @@ def write_tiny_bundle(
     if pairs:
         manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
     classifier = tiny_classifier(family=family, labels=len(manifest.labels), pooling=manifest.pooling, seed=seed)
-    with writing(target, manifest, overwrite=overwrite) as staging:
+
+    def network(staging: Path) -> None:
         save_classifier(staging, classifier, labels=manifest.labels, problem_type=manifest.task.problem_type)
-        tiny_tokenizer().save(staging, max_tokens=manifest.max_tokens)
-        (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
         if engine:
             write_fp32_engine(staging, classifier, pairs=pairs)
-            batch, output = _batch(TEXTS, manifest), classifier.output
-            logits = stacked(output, logits_of(classifier, batch), batch.attend.sum(axis=1).tolist())
-            Probes(tuple(TEXTS), {FULL: logits}, "tags" if output == "tags" else "logits").write(staging)
         if engine and embedding:
             write_embedding(staging, classifier, pairs=pairs)
-        if rows:
-            _write_rows(staging, classifier, manifest, rows)
+
+    parts = Parts(
+        network=network,
+        tokenizer=tiny_tokenizer(),
+        probes=_probes(classifier, manifest) if engine else None,
+        reference=_reference(classifier, manifest, rows) if rows else {},
+        trained=_ids(random_texts(rows, seed=2), manifest) if rows else None,
+    )
+    compose(target, manifest, parts, overwrite=overwrite)
     return manifest
 
 
-def _write_rows(staging: Path, classifier: Classifier, manifest: Manifest, rows: int) -> None:
+def _probes(classifier: Classifier, manifest: Manifest) -> Probes:
+    batch, output = _batch(TEXTS, manifest), classifier.output
+    logits = stacked(output, logits_of(classifier, batch), batch.attend.sum(axis=1).tolist())
+    return Probes(tuple(TEXTS), {FULL: logits}, output)
+
+
+def _reference(classifier: Classifier, manifest: Manifest, rows: int) -> dict[Split, ReferenceRows]:
+    out: dict[Split, ReferenceRows] = {}
     splits: tuple[Split, ...] = ("validation", "test")
     for seed, split in enumerate(splits):
         texts = random_texts(rows, seed)
         answers = logits_of(classifier, _batch(texts, manifest)).argmax(axis=1)
         truth = (answers + (np.arange(rows) % 4 == 0)) % len(manifest.labels)
-        write_reference(staging, split, ReferenceRows(tuple(texts), tuple(truth.tolist())), manifest.labels)
-    ids = _batch(random_texts(rows, seed=2), manifest)
-    write_token_counts(staging, [row[real].tolist() for row, real in zip(ids.ids, ids.attend, strict=True)])
+        out[split] = ReferenceRows(tuple(texts), tuple(manifest.labels[i] for i in truth))
+    return out
+
+
+def _ids(texts: Sequence[str], manifest: Manifest) -> list[list[int]]:
+    batch = _batch(texts, manifest)
+    return [row[real].tolist() for row, real in zip(batch.ids, batch.attend, strict=True)]
 
 
 def _batch(texts: Sequence[str], manifest: Manifest) -> Batch:

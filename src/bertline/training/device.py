@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -115,8 +116,22 @@ def _product_s(precision: torch.dtype) -> float:
     return spent_s
 
 
-def to_device(batch: Batch, device: torch.device, *, reads_attend: bool = True) -> tuple[Tensor, Tensor | None]:
-    """A batch's ids and ``attend`` as tensors on ``device``.
+class Inputs(NamedTuple):
+    """A batch as a network takes it, [batch, tokens] each.
+
+    Attributes:
+        ids: of tokens.
+        attend: True on real tokens; None where every token is real.
+        segments: 1 in the second text of a pair; None where no text is a pair.
+    """
+
+    ids: Tensor
+    attend: Tensor | None
+    segments: Tensor | None
+
+
+def to_device(batch: Batch, device: torch.device, *, reads_attend: bool = True) -> Inputs:
+    """A batch as tensors on ``device``.
 
     Args:
         batch: of the host.
@@ -125,7 +140,9 @@ def to_device(batch: Batch, device: torch.device, *, reads_attend: bool = True) 
             mask, without which alone a GPU takes its flash kernel. It is asked here, of the host's array, because a
             GPU's answer would have to be waited for.
     """
-    ids = torch.from_numpy(batch.ids).to(device)
-    if not reads_attend and batch.attend.all():
-        return ids, None
-    return ids, torch.from_numpy(batch.attend).to(device)
+    whole = not reads_attend and batch.attend.all()
+    return Inputs(
+        torch.from_numpy(batch.ids).to(device),
+        None if whole else torch.from_numpy(batch.attend).to(device),
+        None if batch.segments is None else torch.from_numpy(batch.segments).to(device),
+    )

@@ -12,7 +12,7 @@ from bertline.training.loop import epoch_seed
 from bertline.training.optimizer import Optimizer
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
-from bertline.training.task import Task, classification
+from bertline.training.task import Task
 
 PROBED_BATCHES = 3  # of a round
 FORWARD = 1 / 3  # of a training step's work; a validation row is read forwards only
@@ -24,7 +24,7 @@ def measure_run(
     validation: Rows,
     settings: TrainSettings,
     placement: Placement,
-    task: Task | None = None,
+    task: Task,
 ) -> tuple[DurationRange, DurationRange]:
     """Seconds of all epochs, and seconds of a trained token, from steps over real batches; no weight changes.
 
@@ -40,10 +40,9 @@ def measure_run(
 
 
 def _round(
-    classifier: Classifier, train: Rows, settings: TrainSettings, placement: Placement, task: Task | None
+    classifier: Classifier, train: Rows, settings: TrainSettings, placement: Placement, task: Task
 ) -> Callable[[], tuple[float, int]]:
     """What trains on the same few batches at a rate of 0; returns its seconds and tokens."""
-    loss_of = (task or classification(train, train)).loss
     probed = train.plan(settings.batch_tokens, epoch_seed(settings.seed, 0))[:PROBED_BATCHES]
     classifier.to(placement.device).train()
     optimizer = Optimizer(classifier, settings)
@@ -52,9 +51,9 @@ def _round(
         began, tokens = time.perf_counter(), 0
         for indices in probed:
             batch = train.batch(indices)
-            ids, attend = to_device(batch, placement.device)
+            inputs = to_device(batch, placement.device)
             with placement.computing():
-                loss = loss_of(classifier, ids, attend, indices)
+                loss = task.loss(classifier, inputs, indices)
             loss.backward()
             optimizer.step(0.0)
             tokens += int(batch.attend.sum())

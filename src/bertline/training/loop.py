@@ -19,10 +19,9 @@ import torch
 from torch import Tensor
 
 from bertline.encoder.heads import Classifier
+from bertline.encoder.outputs import rows as cut
 from bertline.errors import Interrupted, TrainingError
 from bertline.machine.timing import Pace
-from bertline.statistics.calibration import softmax
-from bertline.statistics.metrics import accuracy, macro_f1
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import Position, State, save_state
 from bertline.training.device import Placement, to_device
@@ -32,7 +31,7 @@ from bertline.training.rows import Rows
 from bertline.training.schedule import rate_factor
 from bertline.training.settings import TrainSettings
 from bertline.training.stop import StopRequest
-from bertline.training.task import Task, classification
+from bertline.training.task import Task
 
 SCORING_TOKENS = 4096
 _SHOWN_LINES = 8
@@ -40,7 +39,7 @@ _SHOWN_LINES = 8
 
 @dataclass
 class Run:
-    """One run of the loop; ``fit`` is its only verb. Without a ``task`` it learns the rows' labels."""
+    """One run of the loop; ``fit`` is its only verb."""
 
     classifier: Classifier
     train: Rows
@@ -50,7 +49,7 @@ class Run:
     progress: Progress
     directory: Path
     identity: Mapping[str, Any]
-    task: Task | None = None
+    task: Task
 
     def fit(self, state: State | None = None) -> list[EpochRecord]:
         """Train, from ``state`` if given; afterwards the classifier has the best epoch's weights.
@@ -76,8 +75,6 @@ class Run:
         if state is not None:
             self.optimizer.load_state(state.moments)
         self.steps = sum(len(self._plan(epoch)) for epoch in range(self.settings.epochs))
-        balanced = self.settings.class_weights == "balanced"
-        self.learned = self.task or classification(self.train, self.validation, balanced=balanced)
         self.saved = time.monotonic()
         self.pace, self.validation_s = Pace(), 0.0
 
@@ -97,10 +94,10 @@ class Run:
     def _batch(self, indices: list[int], mean_rows: float) -> None:
         at, settings, began = self.position, self.settings, time.monotonic()
         batch = self.train.batch(indices)
-        ids, attend = to_device(batch, self.placement.device, reads_attend=self.learned.reads_attend)
+        inputs = to_device(batch, self.placement.device, reads_attend=self.task.reads_attend)
         torch.manual_seed(step_seed(settings.seed, at.step))
         with self.placement.computing():
-            summed = self.learned.loss(self.classifier, ids, attend, indices)
+            summed = self.task.loss(self.classifier, inputs, indices)
         loss = float(summed.detach())
         if not math.isfinite(loss):
             raise TrainingError(self._not_finite(indices))
@@ -120,7 +117,7 @@ class Run:
         self.progress.stepped(Step(at.step, self.steps, at.epoch + 1, epochs, loss, self.pace.per_s, left))
 
     def _not_finite(self, indices: list[int]) -> str:
-        lines = sorted(self.train.lines[i] for i in indices)
+        lines = sorted({self.train.lines[self.train.text_of[i]] for i in indices})
         shown = ", ".join(map(str, lines[:_SHOWN_LINES])) + (", …" if len(lines) > _SHOWN_LINES else "")
         return (
             f"the loss is not a finite number in epoch {self.position.epoch + 1}, batch {self.position.batch + 1} "
@@ -133,7 +130,7 @@ class Run:
         record = self._validate(batches)
         self.validation_s = time.monotonic() - began
         at.history.append(record)
-        if self.learned.is_best(at.history):
+        if self.task.is_best(at.history):
             at.best_epoch = record.epoch
             self.best = {name: one.detach().cpu().clone() for name, one in self.classifier.state_dict().items()}
         at.epoch, at.batch, at.seconds, at.epoch_loss, at.epoch_rows = at.epoch + 1, 0, 0.0, 0.0, 0
@@ -142,19 +139,17 @@ class Run:
         self._checkpoint(now=True)
 
     def _validate(self, batches: list[list[int]]) -> EpochRecord:
-        at, truth = self.position, self.validation.truth
+        at = self.position
         with self.placement.computing():
-            logits = score(self.classifier, self.validation, self.placement.device)
-        probabilities = softmax(logits)
+            outputs = score(self.classifier, self.validation, self.placement.device)
         return EpochRecord(
             epoch=at.epoch + 1,
             steps=len(batches),
             seconds=at.seconds,
             tokens=sum(self.train.lengths),
             train_loss=at.epoch_loss / max(1, at.epoch_rows),
-            validation_loss=self.learned.validation_loss(logits),
-            validation_accuracy=float(accuracy(truth, probabilities)),
-            validation_macro_f1=float(macro_f1(truth, probabilities)),
+            validation_loss=self.task.validation_loss(outputs),
+            figures=self.task.figures(outputs),
         )
 
     def _checkpoint(self, now: bool = False) -> None:
@@ -183,12 +178,15 @@ def step_seed(seed: int, step: int) -> int:
 
 
 @torch.inference_mode()
-def score(classifier: Classifier, rows: Rows, device: torch.device) -> np.ndarray[Any, Any]:
-    """Logits of every row in its order, [rows, labels]."""
+def score(classifier: Classifier, rows: Rows, device: torch.device) -> list[np.ndarray[Any, Any]]:
+    """The network's output for every row in its order: logits, [label], or those of each token, [token, label]."""
     was_training = classifier.training
     classifier.eval()
-    out = np.zeros((len(rows), classifier.labels), dtype=np.float32)
+    out: list[np.ndarray[Any, Any]] = [np.empty(0)] * len(rows)
+    lengths = rows.lengths
     for indices, batch in rows.batches(SCORING_TOKENS):
-        out[indices] = classifier(*to_device(batch, device, reads_attend=False)).float().cpu().numpy()
+        computed = classifier(*to_device(batch, device, reads_attend=False)).float().cpu().numpy()
+        for i, one in zip(indices, cut(classifier.output, computed, [lengths[i] for i in indices]), strict=True):
+            out[i] = one
     classifier.train(was_training)
     return out

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from bertline.machine.timing import DurationRange
+from bertline.statistics.figures import title, value
 from bertline.tasks.history import EpochRecord
 
 
@@ -95,7 +96,7 @@ def epoch_line(record: EpochRecord, best: bool) -> str:
     mark = "  best so far" if best else ""
     return (
         f"Epoch {record.epoch}: train loss {record.train_loss:.3f}, validation loss {record.validation_loss:.3f}, "
-        f"accuracy {record.validation_accuracy:.1%}, macro-F1 {record.validation_macro_f1:.1%}, "
+        f"{''.join(f'{title(name)} {value(name, one)}, ' for name, one in record.figures.items())}"
         f"{duration(record.seconds)}{mark}"
     )
 

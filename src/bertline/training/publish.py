@@ -2,51 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
 
-from bertline.bundle import Manifest, model_card, writing
+from bertline.bundle import Manifest
+from bertline.bundle.compose import Parts, compose
 from bertline.bundle.engine import FULL
 from bertline.bundle.probes import Probes, choose
-from bertline.bundle.reference import ReferenceRows, Split, write_reference, write_token_counts
+from bertline.bundle.reference import ReferenceRows, Split
 from bertline.data.examples import Example
-from bertline.encoder.checkpoint import save_classifier
-from bertline.encoder.heads import Classifier
+from bertline.data.names import canonical
+from bertline.data.settings import LabelledTableSettings
+from bertline.data.targets import names_of
+from bertline.encoder.heads import Classifier, Pooling
+from bertline.encoder.outputs import OUTPUTS
 from bertline.evaluation.baselines import Baseline, measure_baselines
 from bertline.evaluation.report import write_report
-from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
-from bertline.statistics.calibration import fit_temperature
+from bertline.export.exporter import FP32
+from bertline.export.network_files import write_network
 from bertline.statistics.intervals import Estimate
-from bertline.tasks.classify.one_label import Evaluation, evaluate
-from bertline.tasks.classify.spec import Spec
-from bertline.tasks.classify.truth import read_truth
+from bertline.tasks import task
+from bertline.tasks.contract import Array, Evaluation, TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer
-from bertline.training.prepare import Prepared
+from bertline.text.reading import texts_of
+from bertline.training.facts import Fact
+from bertline.training.prepare import Prepared, policy
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the test rows showed: the encoder, the baselines, and the encoder's logits, [rows, labels].
+    """What the test rows showed: the encoder and the baselines.
 
-    ``validation_logits`` are of the validation rows; a few of them become the bundle's probes.
+    ``spec`` has what the validation rows chose, as its temperature. ``validation_outputs`` are the network's for each
+    validation row; a few of them become the bundle's probes.
     """
 
+    spec: TaskSpec
     evaluation: Evaluation
     baselines: tuple[Baseline, ...]
-    logits: np.ndarray[Any, Any]
-    validation_logits: np.ndarray[Any, Any]
+    validation_outputs: Sequence[Array]
 
     def headline(self) -> list[tuple[str, Estimate]]:
         """Figures by name, the baselines' accuracy among them."""
         first, *rest = self.evaluation.headline()
-        return [first, *((f"accuracy of {one.name}", one.accuracy) for one in self.baselines), *rest]
+        return [first, *((f"{first[0]} of {one.name}", one.score) for one in self.baselines), *rest]
 
 
 @dataclass(frozen=True)
@@ -59,110 +67,113 @@ class Made:
     settings: TrainSettings
     measured: Measured
     history: tuple[EpochRecord, ...]
-    place: str
-    truncation: tuple[str, str]
+    facts: tuple[Fact, ...]
     train: Rows
+    validation: Rows
+
+
+def pooling(spec: TaskSpec, settings: TrainSettings) -> Pooling:
+    """How the head reads the encoder: an output for each token has no pooling."""
+    return "none" if OUTPUTS[spec.output].by_token else settings.pooling
 
 
 def measure(
-    logits: np.ndarray[Any, Any],
-    validation_logits: np.ndarray[Any, Any],
-    test: Rows,
-    prepared: Prepared,
-    settings: TrainSettings,
+    rows: Mapping[str, Rows], outputs: Mapping[str, Sequence[Array]], prepared: Prepared, settings: TrainSettings
 ) -> Measured:
-    """Evaluate the test rows' ``logits``, and the baselines on the same rows; validation rows give the temperature."""
-    labels = prepared.labels.names
-    truth = {name: read_truth([str(one.target) for one in some], labels) for name, some in prepared.splits.items()}
-    texts = {name: [one.text for one in some] for name, some in prepared.splits.items()}
-    evaluation = evaluate(
-        truth=truth["test"].rows,
-        unknown=truth["test"].unknown,
-        logits=logits,
-        temperature=fit_temperature(validation_logits, truth["validation"].rows),
-        labels=labels,
-        lengths=test.lengths,
-        fields=[one.fields for one in prepared.test],
-        texts=texts["test"],
-        seed=settings.seed,
+    """Evaluate the test rows' ``outputs``, and baselines on the same rows; validation rows give the temperature."""
+    spec, measuring = prepared.spec, task(prepared.spec.task).measure
+    validation, test = rows["validation"], rows["test"]
+    arrays = {name: rows[name].by_text(outputs[name]) for name in ("validation", "test")}
+    tuned = measuring.tune(spec, validation.targets, arrays["validation"], validation.readings)
+    fields = [one.fields for one in prepared.test]
+    evaluation = measuring.measure(
+        tuned, test.targets, arrays["test"], test.readings, fields=fields, seed=settings.seed
     )
     baselines = measure_baselines(
-        train_texts=texts["train"],
-        train_truth=truth["train"].rows,
-        validation_texts=texts["validation"],
-        validation_truth=truth["validation"].rows,
-        texts=texts["test"],
-        truth=truth["test"].rows,
-        predicted=logits.argmax(1).astype(np.int64),
-        labels=(*labels, *truth["test"].unknown),
-        seed=settings.seed,
+        tuned,
+        evaluation,
+        train=prepared.train,
+        validation=prepared.validation,
+        test=prepared.test,
+        arrays=arrays["test"],
+        readings=test.readings,
     )
-    return Measured(evaluation, baselines, logits, validation_logits)
+    return Measured(tuned, evaluation, baselines, outputs["validation"])
 
 
 def publish(out: Path, made: Made, *, overwrite: bool) -> None:
     """Write the bundle ``out``: checkpoint, tokenizer, report, model card and manifest, whole or not at all."""
-    settings, labels = made.settings, made.prepared.labels.names
     manifest = _manifest(out.name, made)
-    facts = [*made.prepared.facts, made.truncation, ("Trained on", made.place)]
-    with writing(out, manifest, overwrite=overwrite) as staging:
-        save_classifier(staging, made.classifier, labels=labels)
-        made.tokenizer.save(staging, max_tokens=settings.max_tokens)
-        write_fp32_engine(staging, made.classifier)
-        write_embedding(staging, made.classifier)
-        _keep_rows(staging, made)
-        write_report(
-            staging / "report",
-            made.measured.evaluation,
+    parts = Parts(
+        network=partial(write_network, classifier=made.classifier, spec=manifest.task),
+        tokenizer=made.tokenizer,
+        probes=_probes(made),
+        reference=_reference(made),
+        trained=(one.ids for one in made.train.pieces),
+        report=partial(
+            write_report,
+            evaluation=made.measured.evaluation,
             history=made.history,
             baselines=made.measured.baselines,
             title=out.name,
-            facts=facts,
-            settings=[(name, str(value)) for name, value in _asked(settings).items()],
-        )
-        (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
+            facts=[*made.prepared.facts, *made.facts],
+            settings=[(name, str(value)) for name, value in _asked(made.settings).items()],
+        ),
+    )
+    compose(out, manifest, parts, overwrite=overwrite)
 
 
-def _keep_rows(staging: Path, made: Made) -> None:
-    """The probes, and the held-out rows for whoever measures the bundle later."""
-    labels, most = made.prepared.labels, made.settings.reference_rows
-    validation = made.prepared.validation
-    chosen = choose([len(one.text) for one in validation])
-    texts = tuple(validation[i].text for i in chosen)
-    Probes(texts, {FULL: made.measured.validation_logits[chosen]}).write(staging)
-    write_token_counts(staging, (one.piece.ids for one in made.train.readings))
-    known = tuple(one for one in made.prepared.test if str(one.target) in labels)  # no other can be told by an index
-    splits: dict[Split, tuple[Example, ...]] = {"validation": validation, "test": known}
-    for split, rows in splits.items() if most else ():
-        kept = [rows[i * len(rows) // min(most, len(rows))] for i in range(min(most, len(rows)))]
-        truth = tuple(labels.index(str(one.target)) for one in kept)
-        write_reference(staging, split, ReferenceRows(tuple(one.text for one in kept), truth), labels.names)
+def _probes(made: Made) -> Probes:
+    """Some validation texts of one piece, with the network's output."""
+    validation, outputs = made.validation, made.measured.validation_outputs
+    single = [i for i, text in enumerate(validation.text_of) if len(validation.readings[text].pieces) == 1]
+    inputs = [validation.readings[validation.text_of[i]].input for i in single]
+    chosen = choose([sum(map(len, texts_of(one))) for one in inputs])
+    arrays = [np.atleast_2d(outputs[single[i]]) for i in chosen]
+    logits = {FULL: np.concatenate(arrays)} if arrays else {}
+    return Probes(tuple(inputs[i] for i in chosen), logits, made.classifier.output)
+
+
+def _reference(made: Made) -> dict[Split, ReferenceRows]:
+    """Held-out rows for whoever measures the bundle later."""
+    most, names = made.settings.reference_rows, {canonical(one) for one in made.measured.spec.names}
+    known = [one for one in made.prepared.test if names.issuperset(map(canonical, names_of(one.target)))]
+    splits: dict[Split, Sequence[Example]] = {"validation": made.prepared.validation, "test": known}
+    kept = {
+        split: [rows[i * len(rows) // min(most, len(rows))] for i in range(min(most, len(rows)))]
+        for split, rows in splits.items()
+    }
+    return {
+        split: ReferenceRows(tuple(one.input for one in rows), tuple(one.target for one in rows))
+        for split, rows in kept.items()
+        if most
+    }
 
 
 def _manifest(name: str, made: Made) -> Manifest:
-    settings, evaluation = made.settings, made.measured.evaluation
+    settings, measured = made.settings, made.measured
     baselines: dict[str, Any] = {
-        one.name: {"accuracy": one.accuracy.to_json(), "macro_f1": one.macro_f1.to_json()}
-        for one in made.measured.baselines
+        one.name: {name: estimate.to_json() for name, estimate in one.figures.items()} for one in measured.baselines
     }
     held_out = str(settings.eval_data) if settings.eval_data else f"held out of {settings.test_ratio:.0%} of the rows"
+    evaluation = measured.evaluation
     return Manifest(
         name=name,
-        task=Spec(labels=made.prepared.labels.names, temperature=evaluation.temperature),
+        task=measured.spec,
         max_tokens=settings.max_tokens,
-        truncation=settings.truncation,
-        pooling=settings.pooling,
-        training=_asked(settings) | {"place": made.place, "epochs_run": len(made.history)},
+        truncation=policy(measured.spec, settings),
+        pooling=made.classifier.pooling,
+        training=_asked(settings) | {"place": dict(made.facts)["Trained on"], "epochs_run": len(made.history)},
         data={"source": made.prepared.source}
         | dict(made.prepared.facts)
         | {"fingerprint": made.prepared.fingerprint.to_json()},
         metrics={"split": held_out, "rows": evaluation.rows, **evaluation.metrics(), "baselines": baselines},
         lineage={"base_model": Path(settings.model).name},
-        engines=(FP32,),
+        engines=(FP32.model_copy(update={"outputs": (made.classifier.output,)}),),
     )
 
 
 def _asked(settings: TrainSettings) -> dict[str, JsonValue]:
     """The settings of the run; those of the data are told as facts."""
-    of_data = {"text_column", "label_column", "group_column", "slice_columns", "eval_data", "format", "encoding"}
+    of_data = {"eval_data", "group_column", "slice_columns", *LabelledTableSettings.model_fields}
     return settings.model_dump(mode="json", exclude=of_data)

@@ -1,48 +1,95 @@
-"""Rows as the loop sees them: tokens, targets, and where each row came from."""
+"""The texts of a split as the loop sees them: pieces of tokens, their targets, and where each text came from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from bertline.data.batching import Batch, lay_out, plan
-from bertline.text import Reading
+from bertline.data.targets import Target
+from bertline.tasks.contract import TaskSpec
+from bertline.text import Piece, Reading
+
+Array = np.ndarray[Any, Any]
+
+# Where a target is shorter than another of its batch, as those of tokens are: the losses of torch leave it out.
+IGNORED = -100
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Tokenised rows of one split: ``targets`` are label indices, if there are any, ``lines`` the source file's."""
+    """Texts that were read, as rows of batches: a row is a piece, and a long text may have several.
+
+    Attributes:
+        readings: of the texts.
+        targets: of each text, if there are any.
+        lines: where each text stands in its file.
+        pad_id: of the tokenizer.
+    """
 
     readings: Sequence[Reading]
-    targets: Sequence[int]
+    targets: Sequence[Target]
     lines: Sequence[int]
     pad_id: int = 0
 
     def __len__(self) -> int:
-        return len(self.readings)
+        return len(self.pieces)
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        """All pieces of all texts."""
+        return [piece for reading in self.readings for piece in reading.pieces]
+
+    @cached_property
+    def text_of(self) -> list[int]:
+        """The number of each piece's text."""
+        return [text for text, reading in enumerate(self.readings) for _ in reading.pieces]
 
     @property
     def lengths(self) -> list[int]:
-        """Tokens of each row as read."""
-        return [len(one.piece.ids) for one in self.readings]
+        """Tokens of each piece."""
+        return [len(one.ids) for one in self.pieces]
 
-    @property
-    def truth(self) -> np.ndarray[Any, Any]:
-        """Label index of each row, [rows]."""
-        return np.asarray(self.targets, dtype=np.int64)
+    def arrays(self, spec: TaskSpec) -> list[Array]:
+        """The target of each piece, as the loss of the task takes it."""
+        each = zip(self.targets, self.readings, strict=True)
+        return [array for target, reading in each for array in spec.arrays(target, reading)]
+
+    def by_text(self, arrays: Sequence[Array]) -> list[list[Array]]:
+        """Arrays of all pieces as those of each text."""
+        out: list[list[Array]] = [[] for _ in self.readings]
+        for text, array in zip(self.text_of, arrays, strict=True):
+            out[text].append(array)
+        return out
 
     def plan(self, batch_tokens: int, seed: int | None) -> list[list[int]]:
         """The batches of one pass, by the one batching function."""
         return plan(self.lengths, batch_tokens, seed=seed)
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """The rows at ``indices`` as a batch."""
-        return lay_out([self.readings[i].piece for i in indices], self.pad_id)
+        """The pieces at ``indices`` as a batch."""
+        return lay_out([self.pieces[i] for i in indices], self.pad_id)
 
     def batches(self, batch_tokens: int) -> Iterator[tuple[list[int], Batch]]:
-        """Every row once, longest first, with its indices."""
+        """Every piece once, longest first, with its indices."""
         for indices in self.plan(batch_tokens, None):
             yield indices, self.batch(indices)
+
+
+def stacked(targets: Sequence[Array]) -> Array:
+    """The targets of a batch as one array; shorter ones are filled up with ``IGNORED``.
+
+    >>> stacked([np.array([1, 2]), np.array([3])]).tolist()
+    [[1, 2], [3, -100]]
+    """
+    if targets[0].ndim == 0:
+        return np.array(targets)
+    longest = max(map(len, targets))
+    out = np.full((len(targets), longest, *targets[0].shape[1:]), IGNORED, dtype=targets[0].dtype)
+    for row, one in zip(out, targets, strict=True):
+        row[: len(one)] = one
+    return out

@@ -24,13 +24,15 @@ from bertline.text import Tokenizer
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
 from bertline.training.estimate import measure_run
+from bertline.training.facts import cut_fact
 from bertline.training.loop import Run, score
 from bertline.training.preflight import check_disk, check_start
-from bertline.training.prepare import Prepared, cut_fact, prepare, tokenise
+from bertline.training.prepare import Prepared, prepare, spec_type, tokenise
 from bertline.training.progress import Plan, Progress
-from bertline.training.publish import Made, Measured, measure, publish
+from bertline.training.publish import Made, Measured, measure, pooling, publish
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
+from bertline.training.task import Task, of_spec
 
 # Settings that change where, how often or how fast, but not what comes out.
 _FREE_TO_CHANGE = {"checkpoint_every_s"}
@@ -78,6 +80,7 @@ def train(
         directory = working_directory(out)
         settle_unfinished(directory, resume=resume, overwrite=overwrite)
         placement = place(settings)
+        spec_type(source, settings)
         model, tokenizer = _open(out, settings)
         prepared = prepare(source, settings, progress)
         made = _fit(model, tokenizer, prepared, settings, placement, progress, directory, resume=resume)
@@ -117,22 +120,28 @@ def _fit(
     resume: bool,
 ) -> Made:
     """Train on the prepared rows and measure what came out."""
-    rows = {name: tokenise(some, tokenizer, prepared.labels, settings) for name, some in prepared.splits.items()}
-    truncation = cut_fact(list(rows.values()), settings)
-    progress.note(": ".join(truncation))
+    spec = prepared.spec
+    rows = {name: tokenise(some, tokenizer, spec, settings) for name, some in prepared.splits.items()}
+    train, validation = rows["train"], rows["validation"]
+    facts = [cut_fact([one for some in rows.values() for one in some.readings], settings)]
+    facts += spec.notes(train.targets, train.readings)
+    for fact in facts:
+        progress.note(": ".join(fact))
     torch.manual_seed(settings.seed)
-    classifier = load_pretrained(model, labels=len(prepared.labels), pooling=settings.pooling, dropout=settings.dropout)
-    progress.planned(_plan(classifier, rows, prepared, settings, placement))
+    classifier = load_pretrained(
+        model, labels=len(spec.labels), pooling=pooling(spec, settings), dropout=settings.dropout
+    )
+    task = of_spec(spec, train, validation, balanced=settings.class_weights == "balanced")
+    progress.planned(_plan(classifier, rows, prepared, settings, placement, task))
     identity = _identity(prepared, settings, placement)
     state = load_state(directory, identity) if resume else None
     if state is not None:
         progress.note(f"Resuming at step {state.position.step}, epoch {state.position.epoch + 1}")
-    run = Run(classifier, rows["train"], rows["validation"], settings, placement, progress, directory, identity)
+    run = Run(classifier, train, validation, settings, placement, progress, directory, identity, task)
     history = run.fit(state)
     measured = _measure(classifier, rows, prepared, settings, placement, progress)
-    return Made(
-        classifier, tokenizer, prepared, settings, measured, tuple(history), placement.name, truncation, rows["train"]
-    )
+    run_facts = (*facts, ("Trained on", placement.name))
+    return Made(classifier, tokenizer, prepared, settings, measured, tuple(history), run_facts, train, validation)
 
 
 def _check_positions(positions: int, settings: TrainSettings) -> None:
@@ -162,14 +171,15 @@ def _plan(
     prepared: Prepared,
     settings: TrainSettings,
     placement: Placement,
+    task: Task,
 ) -> Plan:
     train = rows["train"]
-    seconds, token_seconds = measure_run(classifier, train, rows["validation"], settings, placement)
+    seconds, token_seconds = measure_run(classifier, train, rows["validation"], settings, placement, task)
     return Plan(
-        train_rows=len(train),
-        validation_rows=len(rows["validation"]),
-        test_rows=len(rows["test"]),
-        labels=prepared.labels.names,
+        train_rows=len(train.readings),
+        validation_rows=len(rows["validation"].readings),
+        test_rows=len(rows["test"].readings),
+        labels=prepared.spec.names,
         epochs=settings.epochs,
         steps=len(train.plan(settings.batch_tokens, 0)) * settings.epochs,
         tokens_per_epoch=sum(train.lengths),
@@ -189,5 +199,5 @@ def _measure(
 ) -> Measured:
     """Calibrate on validation rows, then score the test rows once; both in fp32, as the bundle will answer."""
     progress.note("Evaluating on the test rows")
-    logits = {name: score(classifier, rows[name], placement.device) for name in ("validation", "test")}
-    return measure(logits["test"], logits["validation"], rows["test"], prepared, settings)
+    outputs = {name: score(classifier, rows[name], placement.device) for name in ("validation", "test")}
+    return measure(rows, outputs, prepared, settings)

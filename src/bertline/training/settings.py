@@ -6,9 +6,10 @@ from typing import Literal
 from pydantic import Field
 
 from bertline.data.settings import EvaluateSettings
+from bertline.tasks.settings import TaskSettings
 
 
-class TrainSettings(EvaluateSettings):
+class TrainSettings(EvaluateSettings, TaskSettings):
     """One fine-tuning run. The defaults come from the measurements in ``docs/log.md``."""
 
     model: str = Field("all-MiniLM-L6-v2", description="a checkpoint directory, an installed model's name or a hub id")
@@ -22,11 +23,15 @@ class TrainSettings(EvaluateSettings):
     keep_duplicates: bool = Field(False, description="leave duplicates of training rows in the evaluation rows")
 
     max_tokens: int = Field(256, ge=4, description="tokens read of a text, [CLS] and [SEP] included")
-    truncation: Literal["head_tail", "head"] = Field("head_tail", description="which tokens of a long text are read")
-    pooling: Literal["cls", "mean"] = Field("cls", description="cls: the family's own head; mean: ours")
+    truncation: Literal["head_tail", "head"] = Field(
+        "head_tail", description="which tokens of a long text are read; a tagger reads all"
+    )
+    pooling: Literal["cls", "mean"] = Field(
+        "cls", description="cls: the family's own head; mean: ours; a tagger has none"
+    )
 
     epochs: int = Field(3, ge=1, description="passes over the training rows")
-    patience: int = Field(2, ge=1, description="epochs without a better validation accuracy before stopping")
+    patience: int = Field(2, ge=1, description="epochs without better validation figures before stopping")
     batch_tokens: int = Field(1024, ge=16, description="padded tokens of a batch")
     lr: float = Field(1e-4, gt=0, description="highest learning rate")
     warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")

@@ -1,11 +1,12 @@
-"""What a run is to learn: the loss of a batch, the loss on the validation rows, and which epoch is the best.
+"""What a run is to learn: the loss of a batch, figures of the validation rows, and which epoch is the best.
 
-The loop knows no more of its work than this. Here it is for labels; ``distillation.task`` has the other one.
+The loop knows no more of its work than this. Here it is for the targets of a table; ``distillation.task`` has the
+other one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,23 +15,21 @@ import torch
 from torch import Tensor
 
 from bertline.encoder.heads import Classifier
-from bertline.statistics.calibration import Logits
 from bertline.tasks import task
-from bertline.tasks.classify.spec import Spec
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
-from bertline.training.rows import Rows
+from bertline.training.device import Inputs
+from bertline.training.rows import Rows, stacked
+
+Arrays = Sequence[np.ndarray[Any, Any]]  # the network's output for each piece
 
 
 @runtime_checkable
 class Loss(Protocol):
-    """Summed over the texts of a batch."""
+    """Summed over the rows of a batch."""
 
-    def __call__(self, model: Classifier, ids: Tensor, attend: Any, indices: Sequence[int]) -> Tensor:
-        """The loss of the training rows at ``indices``, whose tokens are ``ids``, [batch, tokens].
-
-        ``attend``, [batch, tokens], is True on real tokens; None, if the task takes that, where every token is real.
-        """
+    def __call__(self, model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Tensor:
+        """The loss of the training rows at ``indices``, whose tokens are in ``inputs``."""
         ...
 
 
@@ -40,13 +39,15 @@ class Task:
 
     Attributes:
         loss: of a batch of training rows.
-        validation_loss: mean over the validation rows, from their logits.
+        validation_loss: mean over the validation rows, from the network's output for each.
+        figures: of the validation rows, likewise, for people to read.
         is_best: whether the last epoch of a history is the best so far.
         reads_attend: whether ``loss`` needs ``attend`` even where it is True throughout (``device.to_device``).
     """
 
     loss: Loss
-    validation_loss: Callable[[Logits], float]
+    validation_loss: Callable[[Arrays], float]
+    figures: Callable[[Arrays], Mapping[str, float]]
     is_best: Callable[[list[EpochRecord]], bool]
     reads_attend: bool = True
 
@@ -54,22 +55,43 @@ class Task:
 def of_spec(spec: TaskSpec, train: Rows, validation: Rows, *, balanced: bool = False) -> Task:
     """Learn the rows' targets as the spec's task does; ``balanced``: rare labels weigh more."""
     learn = task(spec.task).learn
-    targets = torch.from_numpy(train.truth)
-    weights = {"class_weights": learn.balanced_weights(np.bincount(train.truth).tolist())} if balanced else {}
+    targets, expected = train.arrays(spec), validation.arrays(spec)
+    weights = {"class_weights": learn.balanced_weights(spec, targets)} if balanced else {}
 
-    def loss(model: Classifier, ids: Tensor, attend: Tensor | None, indices: Sequence[int]) -> Tensor:
-        own = {name: one.to(ids.device) for name, one in weights.items()}
-        summed: Tensor = learn.loss(spec, model(ids, attend), targets[list(indices)].to(ids.device), attend, **own)
+    def loss(model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Tensor:
+        own = {name: one.to(inputs.ids.device) for name, one in weights.items()}
+        wanted = torch.from_numpy(stacked([targets[i] for i in indices])).to(inputs.ids.device)
+        summed: Tensor = learn.loss(spec, model(*inputs), wanted, inputs.attend, **own)
         return summed
 
-    def validation_loss(outputs: Logits) -> float:
-        summed = learn.loss(spec, torch.from_numpy(outputs).double(), torch.from_numpy(validation.truth), None)
-        return float(summed) / len(validation)
+    def validation_loss(outputs: Arrays) -> float:
+        together = [range(len(outputs))] if outputs[0].ndim == 1 else [[i] for i in range(len(outputs))]
+        losses = (
+            learn.loss(
+                spec,
+                torch.from_numpy(np.stack([outputs[i] for i in some])),
+                torch.from_numpy(stacked([expected[i] for i in some])),
+            )
+            for some in together
+        )
+        return sum(map(float, losses)) / len(validation)
 
-    return Task(loss, validation_loss, lambda history: bool(learn.better(spec, history)), reads_attend=False)
+    return Task(
+        loss,
+        validation_loss,
+        figures_of(spec, validation),
+        lambda history: bool(learn.better(spec, history)),
+        reads_attend=False,
+    )
 
 
-def classification(train: Rows, validation: Rows, *, balanced: bool = False) -> Task:
-    """Learn the rows' labels, one per text."""
-    labels = max(2, 1 + int(max(train.truth.max(initial=0), validation.truth.max(initial=0))))
-    return of_spec(Spec(labels=tuple(map(str, range(labels)))), train, validation, balanced=balanced)
+def figures_of(spec: TaskSpec, validation: Rows) -> Callable[[Arrays], Mapping[str, float]]:
+    """The task's figures of the validation rows, from the network's output for each."""
+    measure = task(spec.task).measure
+
+    def figures(outputs: Arrays) -> Mapping[str, float]:
+        of_texts = validation.by_text(outputs)
+        found: Mapping[str, float] = measure.figures(spec, validation.targets, of_texts, validation.readings)
+        return found
+
+    return figures

@@ -15,30 +15,41 @@ from bertline.bundle.reference import (
     write_reference,
     write_token_counts,
 )
+from bertline.data.entities import Entity
+from bertline.data.targets import Target
 from bertline.errors import BundleError
+from bertline.text.reading import Input
 
 LABELS = ("negative", "sehr gut", "東京")
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+INPUTS = TEXTS | st.tuples(TEXTS, TEXTS)
+NAMES = st.sampled_from(LABELS)
+TARGETS = (
+    NAMES
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.lists(NAMES).map(tuple)
+    | st.lists(st.builds(Entity, st.integers(0, 9), st.integers(0, 9), NAMES)).map(tuple)
+)
 
 
-@given(st.lists(st.tuples(TEXTS, st.integers(0, 2)), max_size=8))
-def test_rows_are_read_back_whatever_is_in_them(rows: list[tuple[str, int]]) -> None:
-    written = ReferenceRows(tuple(text for text, _ in rows), tuple(label for _, label in rows))
+@given(st.lists(st.tuples(INPUTS, TARGETS), max_size=8))
+def test_rows_are_read_back_whatever_is_in_them(rows: list[tuple[Input, Target]]) -> None:
+    written = ReferenceRows(tuple(text for text, _ in rows), tuple(target for _, target in rows))
     with tempfile.TemporaryDirectory() as folder:
-        write_reference(Path(folder), "test", written, LABELS)
+        write_reference(Path(folder), "test", written)
         assert read_reference(Path(folder), "test", LABELS) == written
         assert len(read_reference(Path(folder), "validation", LABELS)) == 0
 
 
 def test_labels_are_written_by_name(tmp_path: Path) -> None:
-    write_reference(tmp_path, "validation", ReferenceRows(("a film",), (1,)), LABELS)
+    write_reference(tmp_path, "validation", ReferenceRows(("a film",), (LABELS[1],)))
     written = (tmp_path / "reference" / "validation.jsonl").read_text(encoding="utf-8")
     assert written == '{"text": "a film", "label": "sehr gut"}\n'
 
 
 @pytest.mark.parametrize("line", ["", "[]", "null", '{"text": "a"}', '{"text": "a", "label": "bad"}', '{"text": "a'])
 def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
-    write_reference(tmp_path, "test", ReferenceRows(("one", "two"), (0, 1)), LABELS)
+    write_reference(tmp_path, "test", ReferenceRows(("one", "two"), (LABELS[0], LABELS[1])))
     path = tmp_path / "reference" / "test.jsonl"
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(BundleError, match=r"test\.jsonl line 3 is not a row of text and label \(.*write the bundle"):

@@ -19,8 +19,7 @@ RECORD = EpochRecord(
     tokens=900,
     train_loss=0.5,
     validation_loss=0.4,
-    validation_accuracy=0.9,
-    validation_macro_f1=0.8,
+    figures={"accuracy": 0.9, "macro_f1": 0.8},
 )
 
 

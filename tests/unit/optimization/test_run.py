@@ -317,7 +317,7 @@ def test_a_run_that_stops_leaves_the_bundle_as_it_was(
 ) -> None:
     before = contents(copy)
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(module, step, stop)

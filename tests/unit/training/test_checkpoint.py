@@ -9,7 +9,7 @@ from bertline.errors import TrainingError
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import STATE, Position, State, load_state, save_state, working_directory
 
-RECORD = EpochRecord(1, 3, 2.5, 100, 0.6, 0.5, 0.75, 0.74)
+RECORD = EpochRecord(1, 3, 2.5, 100, 0.6, 0.5, {"accuracy": 0.75, "macro_f1": 0.74})
 IDENTITY = {"data": "abc", "lr": 1e-4, "slice_columns": []}
 
 

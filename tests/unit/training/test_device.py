@@ -62,10 +62,10 @@ def test_a_probe_leaves_the_threads_as_they_were() -> None:
 def test_attend_is_left_out_only_where_all_tokens_are_real_and_nobody_reads_it(padded: bool) -> None:
     batch = pad([[5, 6, 7], [8, 9] if padded else [8, 9, 5]], pad_id=0)
     assert bool(batch.attend.all()) is not padded
-    ids, attend = device.to_device(batch, torch.device("cpu"))
+    ids, attend, _ = device.to_device(batch, torch.device("cpu"))
     assert ids.tolist() == batch.ids.tolist()
     assert attend is not None
     assert attend.tolist() == batch.attend.tolist()
-    ids, attend = device.to_device(batch, torch.device("cpu"), reads_attend=False)
+    ids, attend, _ = device.to_device(batch, torch.device("cpu"), reads_attend=False)
     assert ids.tolist() == batch.ids.tolist()
     assert (attend is None) is not padded

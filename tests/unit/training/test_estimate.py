@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from bertline.tasks.classify.spec import Spec
 from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training import estimate as pace
@@ -12,8 +13,10 @@ from bertline.training.device import Placement
 from bertline.training.estimate import FORWARD, measure_run
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
+from bertline.training.task import of_spec
 from tests.unit.training.conftest import sentences
 
+SPEC = Spec(labels=("bad", "good"))
 CPU = Placement(torch.device("cpu"), torch.float32)
 SETTINGS = TrainSettings(model="tiny", epochs=3, batch_tokens=128, precision="fp32")
 
@@ -21,13 +24,14 @@ SETTINGS = TrainSettings(model="tiny", epochs=3, batch_tokens=128, precision="fp
 def rows(number: int, seed: int) -> Rows:
     texts = [text for text, _ in sentences(number, seed)]
     tokens = Reader(tiny_tokenizer(), Truncation(32)).read(texts)
-    return Rows(tokens, [i % 2 for i in range(number)], list(range(number)))
+    return Rows(tokens, ["bad", "good"] * (number // 2), list(range(number)))
 
 
 def test_no_weight_changes() -> None:
     classifier = tiny_classifier(family="bert", labels=2, pooling="cls")
     before = {name: one.clone() for name, one in classifier.state_dict().items()}
-    measure_run(classifier, rows(40, 0), rows(8, 1), SETTINGS, CPU)
+    train, validation = rows(40, 0), rows(8, 1)
+    measure_run(classifier, train, validation, SETTINGS, CPU, of_spec(SPEC, train, validation))
     assert all(torch.equal(one, before[name]) for name, one in classifier.state_dict().items())
     assert all(one.grad is None for one in classifier.parameters())
 
@@ -61,7 +65,7 @@ def test_the_whole_run_follows_from_the_stable_rounds(
     train, validation = rows_of = rows(40, 0), rows(8, 1)
     monkeypatch.setattr(pace, "time", Clock(*rounds))
     classifier = tiny_classifier(family="bert", labels=2, pooling="cls")
-    whole, a_token = measure_run(classifier, *rows_of, SETTINGS, CPU)
+    whole, a_token = measure_run(classifier, *rows_of, SETTINGS, CPU, of_spec(SPEC, *rows_of))
     probed = train.plan(128, pace.epoch_seed(0, 0))[: pace.PROBED_BATCHES]
     tokens = sum(train.lengths[i] for batch in probed for i in batch)
     assert (a_token.low, a_token.high) == pytest.approx((low / tokens, high / tokens))

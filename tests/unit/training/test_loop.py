@@ -13,25 +13,26 @@ import torch
 
 from bertline.encoder.heads import Classifier
 from bertline.errors import Interrupted, TrainingError
+from bertline.tasks.classify.spec import Spec
 from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training.checkpoint import load_state
-from bertline.training.device import place
+from bertline.training.device import Inputs, place
 from bertline.training.loop import Run, score
 from bertline.training.progress import Silent, Step
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
-from bertline.training.task import classification
+from bertline.training.task import of_spec
 from tests.unit.training.conftest import sentences
 
+SPEC = Spec(labels=("bad", "good"))
 QUICK: dict[str, Any] = {"precision": "fp32", "batch_tokens": 256, "lr": 3e-3, "checkpoint_every_s": 1e9}
 
 
 def rows_of(pairs: list[tuple[str, str]]) -> Rows:
     tokenizer = tiny_tokenizer()
     readings = Reader(tokenizer, Truncation(64)).read([text for text, _ in pairs])
-    targets = [["bad", "good"].index(label) for _, label in pairs]
-    return Rows(readings, targets, range(2, len(pairs) + 2), tokenizer.pad_id)
+    return Rows(readings, [label for _, label in pairs], range(2, len(pairs) + 2), tokenizer.pad_id)
 
 
 TRAIN, VALIDATION = rows_of(sentences(96)), rows_of(sentences(40, seed=1))
@@ -53,7 +54,10 @@ def run(
 ) -> Run:
     settings = TrainSettings(**{**QUICK, "epochs": 2, **changes})
     model = tiny_classifier(family="bert", labels=2, pooling="cls", seed=head_seed)
-    return Run(model, train, VALIDATION, settings, place(settings), progress or Silent(), directory, {"data": "1"})
+    task = of_spec(SPEC, train, VALIDATION)
+    return Run(
+        model, train, VALIDATION, settings, place(settings), progress or Silent(), directory, {"data": "1"}, task
+    )
 
 
 def same(one: Classifier, other: Classifier) -> bool:
@@ -76,7 +80,7 @@ def test_it_learns_by_heart_what_eight_rows_say(tmp_path: Path) -> None:
 
 def test_it_learns_what_the_words_mean(tmp_path: Path) -> None:
     longer = run(tmp_path / "longer", train=rows_of(sentences(240, seed=2)), epochs=12, patience=12)
-    assert max(one.validation_accuracy for one in longer.fit()) >= 0.8  # by chance: p < 1e-4 on 40 rows
+    assert max(one.figures["accuracy"] for one in longer.fit()) >= 0.8  # by chance: p < 1e-4 on 40 rows
 
 
 def test_a_seed_gives_the_same_weights_twice_and_another_seed_others(finished: Run, tmp_path: Path) -> None:
@@ -124,14 +128,14 @@ def test_a_batch_without_padding_comes_without_attend_unless_the_task_reads_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads_attend: bool
 ) -> None:
     """Without a mask a GPU takes its fastest attention, and whether there is padding is known before the transfer."""
-    told, loss = [], classification(TRAIN, VALIDATION).loss
+    told, loss = [], of_spec(SPEC, TRAIN, VALIDATION).loss
 
-    def watched(model: Classifier, ids: torch.Tensor, attend: torch.Tensor | None, indices: Sequence[int]) -> Any:
-        told.append((attend is None, len({TRAIN.lengths[i] for i in indices}) == 1))
-        return loss(model, ids, attend, indices)
+    def watched(model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Any:
+        told.append((inputs.attend is None, len({TRAIN.lengths[i] for i in indices}) == 1))
+        return loss(model, inputs, indices)
 
     training = run(tmp_path, epochs=1, batch_tokens=64)
-    training.task = replace(classification(TRAIN, VALIDATION), loss=watched, reads_attend=reads_attend)
+    training.task = replace(of_spec(SPEC, TRAIN, VALIDATION), loss=watched, reads_attend=reads_attend)
     training.fit()
     assert {full for _, full in told} == {False, True}
     assert all(absent is (full and not reads_attend) for absent, full in told)
@@ -140,17 +144,19 @@ def test_a_batch_without_padding_comes_without_attend_unless_the_task_reads_it(
 def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best_weights(tmp_path: Path) -> None:
     early = run(tmp_path, epochs=40, patience=2, lr=5e-3)
     history = early.fit()
-    best = max(range(len(history)), key=lambda i: (history[i].validation_accuracy, -history[i].validation_loss))
+    best = max(range(len(history)), key=lambda i: (history[i].figures["accuracy"], -history[i].validation_loss))
     assert len(history) == best + 3 < 40
-    logits = score(early.classifier, VALIDATION, torch.device("cpu"))
-    assert (logits.argmax(1) == VALIDATION.truth).mean() == history[best].validation_accuracy
+    outputs = score(early.classifier, VALIDATION, torch.device("cpu"))
+    given = [SPEC.labels[one.argmax()] for one in outputs]
+    right = [one == label for one, label in zip(given, VALIDATION.targets, strict=True)]
+    assert np.mean(right) == history[best].figures["accuracy"]
 
 
 def test_rows_are_scored_in_their_order_whatever_batch_they_are_in() -> None:
     model = tiny_classifier(family="bert", labels=2, pooling="cls").eval()
     together = score(model, VALIDATION, torch.device("cpu"))
-    alone = [score(model, Rows([reading], [0], [2], 0), torch.device("cpu"))[0] for reading in VALIDATION.readings]
-    np.testing.assert_allclose(together, np.stack(alone), atol=1e-5)
+    alone = [score(model, Rows([reading], ["bad"], [2], 0), torch.device("cpu"))[0] for reading in VALIDATION.readings]
+    np.testing.assert_allclose(np.stack(together), np.stack(alone), atol=1e-5)
 
 
 def test_the_time_left_is_corrected_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

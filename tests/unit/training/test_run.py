@@ -173,7 +173,7 @@ def test_rare_labels_train_and_are_said_not_to_be_evaluated(model: Path, tmp_pat
     assert "“one”" in page
     assert "cannot be evaluated here." in page
     assert all(np.isfinite(one.value) for _, one in evaluation.headline())
-    assert all(np.isfinite(record.validation_macro_f1) for record in result.history)
+    assert all(np.isfinite(record.figures["macro_f1"]) for record in result.history)
     assert load_predictor(result.bundle).predict(["um zz yy"])[0].probabilities.keys() == set(evaluation.labels)
 
 

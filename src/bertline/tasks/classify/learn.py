@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
 from bertline.tasks.classify.spec import Spec
+from bertline.tasks.contract import Array
 from bertline.tasks.history import EpochRecord
 
 
@@ -24,7 +26,7 @@ def loss(
     Args:
         spec: of the model.
         outputs: logits, [batch, label].
-        targets: of ``Spec.array``.
+        targets: of ``Spec.arrays``, stacked.
         attend: not read.
         class_weights: factor on the loss of each label, [label]; of a classifier of one label.
     """
@@ -36,14 +38,18 @@ def loss(
     return functional.mse_loss(logits, targets, reduction="none").mean(1).sum()
 
 
-def balanced_weights(counts: Sequence[int]) -> Float[Tensor, " labels"]:
+def balanced_weights(spec: Spec, targets: Sequence[Array]) -> Float[Tensor, " labels"]:
     """Weight of each label such that all labels weigh the same in total and the mean over rows is 1.
 
-    >>> balanced_weights([30, 10]).tolist()
+    Args:
+        spec: of one label per text.
+        targets: of ``Spec.arrays``, one for each text.
+
+    >>> balanced_weights(Spec(labels=("a", "b")), [np.array(0)] * 30 + [np.array(1)] * 10).tolist()
     [0.6666666865348816, 2.0]
     """
-    rows = torch.tensor(counts, dtype=torch.float32)
-    return rows.sum() / (len(counts) * rows.clamp(min=1))
+    rows = torch.bincount(torch.tensor(np.array(targets)), minlength=len(spec.labels)).float()
+    return rows.sum() / (len(rows) * rows.clamp(min=1))
 
 
 def initial_loss(spec: Spec) -> float | None:
@@ -58,7 +64,7 @@ def better(spec: Spec, history: Sequence[EpochRecord]) -> bool:
     lowest validation loss decides.
     """
     if spec.problem == "single":
-        *before, last = [(one.validation_accuracy, -one.validation_loss) for one in history]
+        *before, last = [(one.figures["accuracy"], -one.validation_loss) for one in history]
     else:
         *before, last = [(0.0, -one.validation_loss) for one in history]
     return all(last > one for one in before)

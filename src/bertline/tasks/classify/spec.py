@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
+from bertline.data.examples import Dataset
+from bertline.data.labels import Labels
+from bertline.data.target_columns import FlagColumns, LabelColumn, NumberColumn
+from bertline.data.target_kinds import AnyLabels, Numbers, OneLabel, SeveralLabels, TargetKind
+from bertline.data.targets import Target, names_of
+from bertline.errors import SettingsError
 from bertline.statistics.activation import Activation
-from bertline.tasks.contract import Label, TaskSpec
+from bertline.tasks.contract import Label, Reads, TaskSpec
+from bertline.tasks.settings import Problem, TaskSettings
+from bertline.text import Reading
 
-Problem = Literal["single", "several", "number"]
 Threshold = Annotated[float, Field(ge=0, le=1)]
 Array = np.ndarray[Any, Any]
 
@@ -20,6 +28,7 @@ PROBLEM_TYPES: dict[Problem, str] = {
     "several": "multi_label_classification",
     "number": "regression",
 }
+KINDS: dict[Problem, TargetKind] = {"single": OneLabel(), "several": SeveralLabels(), "number": Numbers()}
 _LEAST: dict[Problem, int] = {"single": 2, "several": 1, "number": 1}
 
 
@@ -55,6 +64,42 @@ class Spec(TaskSpec):
             raise ValueError("give one for each label, of a classifier of several labels")
         return thresholds
 
+    @classmethod
+    def kind_to_learn(cls, settings: TaskSettings) -> TargetKind:
+        """By the problem; without one, several labels where the table has lists of them."""
+        if settings.problem in ("single", "number") and (settings.label_columns or settings.label_separator):
+            raise SettingsError(
+                f"problem is {settings.problem!r}, but label_columns and label_separator give a text several labels: "
+                "leave them out, or set problem to several"
+            )
+        return AnyLabels() if settings.problem is None else KINDS[settings.problem]
+
+    @classmethod
+    def of(cls, dataset: Dataset, settings: TaskSettings) -> Spec:
+        """A spec with the labels of a table; a number is called as its column."""
+        columns = dataset.columns
+        problem: Problem = "single" if isinstance(columns, LabelColumn) else "several"
+        names = columns.labels if isinstance(columns, FlagColumns) else Labels.of(dataset.targets).names
+        if isinstance(columns, NumberColumn):
+            problem, names = "number", (columns.column,)
+        reads: Reads = "text" if dataset.pair_column is None else "pair"
+        return cls(problem=problem, labels=names, reads=reads)
+
+    @property
+    def kind(self) -> TargetKind:
+        """By the problem; columns of 0 and 1 are found by the names of the labels."""
+        return SeveralLabels(self.labels) if self.problem == "several" else KINDS[self.problem]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels; none of a number."""
+        return () if self.problem == "number" else self.labels
+
+    @property
+    def weighable(self) -> bool:
+        """With one label per text."""
+        return self.problem == "single"
+
     @property
     def problem_type(self) -> str:
         """As ``transformers`` calls the problem."""
@@ -80,21 +125,22 @@ class Spec(TaskSpec):
         """The threshold of each label, [label]."""
         return np.array(self.thresholds or (0.5,) * len(self.labels))
 
-    def array(self, targets: Sequence[Any]) -> Array:
-        """Targets as training takes them: indices of labels, [text]; 0 and 1, [text, label]; or numbers, [text, 1].
+    def arrays(self, target: Target, reading: Reading) -> list[Array]:
+        """Of every piece the same: the label's index; 0 and 1 for the labels, [label]; or the number, [1].
 
-        Args:
-            targets: of each text, its label, its labels, or its number.
-
-        >>> Spec(problem="several", labels=("a", "b")).array([["b"], []]).tolist()
-        [[0.0, 1.0], [0.0, 0.0]]
+        >>> Spec(problem="several", labels=("a", "b")).arrays(("b",), Reading([Piece([])], 3))
+        [array([0., 1.], dtype=float32)]
         """
-        if self.problem == "number":
-            return np.asarray(targets, dtype=np.float32).reshape(-1, 1)
-        place = {label: i for i, label in enumerate(self.labels)}
         if self.problem == "single":
-            return np.array([place[one] for one in targets], dtype=np.int64)
-        out = np.zeros((len(targets), len(self.labels)), dtype=np.float32)
-        for row, labels in zip(out, targets, strict=True):
-            row[[place[one] for one in labels]] = 1
-        return out
+            one = np.array(self._places[str(target)])
+        elif self.problem == "number":
+            one = np.array([target], dtype=np.float32)
+        else:
+            one = np.zeros(len(self.labels), dtype=np.float32)
+            one[[self._places[name] for name in names_of(target)]] = 1
+        return [one] * len(reading.pieces)
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        """The index of each label in every spelling."""
+        return Labels(self.labels).places

@@ -8,10 +8,13 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from bertline.data.entities import Entity
-from bertline.errors import DataError
-from bertline.tasks.contract import Label, TaskSpec
-from bertline.tasks.tag.alignment import UNLABELLED, Integers, Pieces
+from bertline.data.examples import Dataset
+from bertline.data.target_kinds import Entities, TargetKind
+from bertline.data.targets import Target, entities_in, names_of
+from bertline.errors import SettingsError
+from bertline.tasks.contract import Array, Label, TaskSpec
+from bertline.tasks.settings import TaskSettings
+from bertline.tasks.tag.alignment import UNLABELLED, Pieces
 from bertline.tasks.tag.scheme import Name, Scheme
 from bertline.tasks.tag.windows import tokens_of
 from bertline.text.reading import Reading
@@ -60,29 +63,48 @@ class Spec(TaskSpec):
         return Scheme(self.scheme, self.types)
 
     @classmethod
-    def of(
-        cls, source: str, targets: Sequence[Sequence[Entity]], *, scheme: Name = "BIO", label_all: bool = False
-    ) -> Spec:
-        """The spec of a tagger for all the entities in a table.
+    def kind_to_learn(cls, settings: TaskSettings) -> TargetKind:
+        """Entities of single texts."""
+        if settings.text_pair_column is not None:
+            raise SettingsError("text_pair_column is set, but entities are found in single texts: leave it out")
+        return Entities()
 
-        Raises:
-            DataError: there are no entities.
-        """
-        types = sorted({one.label for entities in targets for one in entities})
-        if not types:
-            raise DataError(f"{source} has no entities: give texts of which some have entities")
-        return cls(types=tuple(types), scheme=scheme, label_all=label_all)
+    @classmethod
+    def of(cls, dataset: Dataset, settings: TaskSettings) -> Spec:
+        """A spec with the types of all the entities in a table."""
+        types = sorted({name for target in dataset.targets for name in names_of(target)})
+        return cls(types=tuple(types), scheme=settings.scheme, label_all=settings.label_all_pieces)
+
+    @property
+    def kind(self) -> TargetKind:
+        """Entities."""
+        return Entities()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The types."""
+        return self.types
 
     def pieces(self, reading: Reading) -> Pieces:
         """The tokens of a text that was read with offsets, and which of them have labels."""
         return Pieces(str(reading.input), tokens_of(reading), self.label_all)
 
-    def targets(self, entities: Sequence[Entity], reading: Reading) -> list[Integers]:
-        """The target of each piece of a reading, [token] with special tokens; ``UNLABELLED`` where there is no label.
+    def arrays(self, target: Target, reading: Reading) -> list[Array]:
+        """The label of each token of each piece, [token] with special tokens; ``UNLABELLED`` where there is none.
 
         An entity that crosses a window's edge goes on in the next window, which may therefore begin with I-.
         """
         whole = self.pieces(reading)
         by_place = np.full(whole.tokens.total + 1, UNLABELLED, dtype=np.int64)  # the last one is for special tokens
-        by_place[whole.tokens.places] = whole.targets(entities, self.spelling)
+        by_place[whole.tokens.places] = whole.targets(entities_in(target), self.spelling)
         return [by_place[np.array(piece.places)] for piece in reading.pieces]
+
+    def notes(self, targets: Sequence[Target], readings: Sequence[Reading]) -> list[tuple[str, str]]:
+        """Entities that no labels of words can give back."""
+        each = zip(targets, readings, strict=True)
+        misfits = sum(len(self.pieces(reading).misfits(entities_in(target))) for target, reading in each)
+        if not misfits:
+            return []
+        total = sum(len(names_of(target)) for target in targets)
+        what = "begin or end inside a word or share one: the model learns other characters, or nothing, for them"
+        return [("Entities that are not whole words", f"{misfits:,} of {total:,} {what}")]

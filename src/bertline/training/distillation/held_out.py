@@ -12,6 +12,7 @@ from bertline.data.split import stratified_split
 from bertline.data.target_kinds import OneLabel
 from bertline.errors import DataError, UsageError
 from bertline.tasks.classify.truth import counted
+from bertline.text.reading import texts_of
 from bertline.training.distillation.settings import DistillSettings
 
 
@@ -31,7 +32,7 @@ class HeldOut:
     @property
     def texts(self) -> tuple[str, ...]:
         """The texts of both."""
-        return self.validation.texts + self.test.texts
+        return tuple(text for one in self.validation.inputs + self.test.inputs for text in texts_of(one))
 
 
 def read_held_out(bundle: Bundle, settings: DistillSettings) -> HeldOut:
@@ -71,6 +72,8 @@ def _halves(bundle: Bundle, settings: DistillSettings) -> HeldOut:
 
     def rows(indices: tuple[int, ...]) -> ReferenceRows:
         some: list[Example] = [examples[i] for i in indices]
-        return ReferenceRows(tuple(one.text for one in some), tuple(place[str(one.target)] for one in some))
+        names = bundle.manifest.labels
+        targets = tuple(names[place[str(one.target)]] for one in some)
+        return ReferenceRows(tuple(one.text for one in some), targets)
 
     return HeldOut(rows(split.validation), rows(split.train), f"half of {dataset.source}", unknown)

@@ -135,7 +135,7 @@ def head_importance(classifier: Classifier, rows: Rows, placement: Placement) ->
         probe = copy.deepcopy(classifier).to(placement.device)
         if layer is not None:
             _whole_attention(probe)[layer].silence((heads == head).to(placement.device))
-        return torch.from_numpy(score(probe, some, placement.device))
+        return torch.from_numpy(np.stack(score(probe, some, placement.device)))
 
     whole = answers()
     layers = range(len(_whole_attention(classifier)))
@@ -166,7 +166,7 @@ def importance(classifier: Classifier, rows: Rows, placement: Placement, *, seed
     found = torch.zeros(len(columns), probe.config.feed_forward)
     signs = torch.Generator().manual_seed(seed)
     for _, batch in _spread(rows, SCORED_TOKENS).batches(BATCH_TOKENS):
-        ids, attend = to_device(batch, placement.device)
+        ids, attend, _ = to_device(batch, placement.device)
         with placement.computing():
             logits = probe(ids, attend).float()
         signed = torch.randint(0, 2, logits.shape, generator=signs).to(logits) * 2 - 1

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
 
-from bertline.bundle import Manifest, model_card, writing
+from bertline.bundle import Manifest
+from bertline.bundle.compose import Parts, compose
 from bertline.bundle.engine import FULL
 from bertline.bundle.probes import Probes, choose
-from bertline.bundle.reference import write_reference, write_token_counts
-from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.heads import Classifier
 from bertline.evaluation.report import write_report
-from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
+from bertline.export.exporter import FP32
+from bertline.export.network_files import write_network
 from bertline.statistics.calibration import fit_temperature
 from bertline.statistics.figures import percent, percent_range
 from bertline.statistics.metrics import confusion
 from bertline.tasks.classify.one_label import Evaluation, evaluate, label_scores
+from bertline.tasks.classify.truth import read_truth
 from bertline.tasks.history import EpochRecord
+from bertline.text.reading import texts_of
 from bertline.training.distillation.fidelity import Kept, OnValidation, measure_kept
 from bertline.training.distillation.held_out import HeldOut
 from bertline.training.distillation.pruning import SCORED_TOKENS, busy_heads
@@ -80,14 +83,15 @@ def compare_on_test(
     logits: Array, validation_logits: Array, teacher_logits: Array, rows: Rows, teacher: Teacher, held_out: HeldOut
 ) -> Compared:
     """Evaluate the test ``rows`` by both networks' logits; the validation rows give the student's temperature."""
-    labels, truth = teacher.bundle.manifest.labels, rows.truth
+    labels, truth = teacher.bundle.manifest.labels, indices(rows, teacher)
+    validation_truth = read_truth([str(one) for one in held_out.validation.targets], labels).rows
     evaluation = evaluate(
         truth=truth,
         logits=logits,
-        temperature=fit_temperature(validation_logits, np.asarray(held_out.validation.truth, dtype=np.int64)),
+        temperature=fit_temperature(validation_logits, validation_truth),
         labels=labels,
         lengths=rows.lengths,
-        texts=held_out.test.texts,
+        texts=[str(one) for one in held_out.test.inputs],
     )
     kept = measure_kept(truth, logits.argmax(1).astype(np.int64), teacher_logits.argmax(1).astype(np.int64))
     macro_f1 = label_scores(confusion(truth, teacher_logits), seed=0)["macro_f1"]
@@ -99,25 +103,29 @@ def publish_student(out: Path, student: Student, *, overwrite: bool) -> None:
     """Write the bundle ``out``, whole or not at all."""
     teacher, held_out = student.teacher, student.held_out
     manifest = _manifest(out.name, student)
-    with writing(out, manifest, overwrite=overwrite) as staging:
-        save_classifier(staging, student.classifier, labels=manifest.labels)
-        teacher.tokenizer.save(staging, max_tokens=manifest.max_tokens)
-        write_fp32_engine(staging, student.classifier)
-        write_embedding(staging, student.classifier)
-        chosen = choose([len(text) for text in held_out.validation.texts])
-        texts = tuple(held_out.validation.texts[i] for i in chosen)
-        Probes(texts, {FULL: student.compared.validation_logits[chosen]}).write(staging)
-        write_reference(staging, "validation", held_out.validation, manifest.labels)
-        write_reference(staging, "test", held_out.test, manifest.labels)
-        write_token_counts(staging, (one.piece.ids for one in student.transfer.readings))
-        write_report(
-            staging / "report",
-            student.compared.evaluation,
+    validation = held_out.validation.inputs
+    chosen = choose([sum(map(len, texts_of(one))) for one in validation])
+    logits = {FULL: student.compared.validation_logits[chosen]}
+    parts = Parts(
+        network=partial(write_network, classifier=student.classifier, spec=manifest.task),
+        tokenizer=teacher.tokenizer,
+        probes=Probes(tuple(validation[i] for i in chosen), logits),
+        reference={"validation": held_out.validation, "test": held_out.test},
+        trained=(one.ids for one in student.transfer.pieces),
+        report=partial(
+            write_report,
+            evaluation=student.compared.evaluation,
             title=out.name,
             facts=[*_comparison(student), *student.facts, _course(student.history), ("Trained on", student.place)],
             settings=[(name, str(value)) for name, value in _asked(student.settings).items()],
-        )
-        (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
+        ),
+    )
+    compose(out, manifest, parts, overwrite=overwrite)
+
+
+def indices(rows: Rows, teacher: Teacher) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The index of each text's label, [row]."""
+    return read_truth([str(one) for one in rows.targets], teacher.bundle.manifest.labels).rows
 
 
 def _comparison(student: Student) -> list[tuple[str, str]]:

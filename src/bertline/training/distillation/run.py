@@ -24,7 +24,7 @@ from bertline.training.distillation.answer_speed import AnswerSpeed, side_by_sid
 from bertline.training.distillation.fidelity import Kept, OnValidation, measure_closeness
 from bertline.training.distillation.held_out import HeldOut, read_held_out
 from bertline.training.distillation.pruning import Width, busy_heads, narrow
-from bertline.training.distillation.publish import Compared, Student, compare_on_test, publish_student
+from bertline.training.distillation.publish import Compared, Student, compare_on_test, indices, publish_student
 from bertline.training.distillation.settings import DistillSettings
 from bertline.training.distillation.student import Origin, begin
 from bertline.training.distillation.task import distillation
@@ -34,7 +34,7 @@ from bertline.training.estimate import measure_run
 from bertline.training.loop import Run, score
 from bertline.training.preflight import check_disk, check_start
 from bertline.training.progress import Plan, Progress
-from bertline.training.task import Task
+from bertline.training.task import Task, figures_of
 
 # Settings that change how often or how fast, but not what comes out; those of the data are told by its hashes, the
 # start by its version.
@@ -151,7 +151,7 @@ def distill(
                 f"{error}; the trained weights are kept: run the same command with --resume"
             ) from error
         discard_state(directory)
-    speed = side_by_side(bundle, out, work.held_out.test.texts, work.test.lengths)
+    speed = side_by_side(bundle, out, [str(one) for one in work.held_out.test.inputs], work.test.lengths)
     sizes = Size.of(work.teacher.classifier), Size.of(work.student)
     return Distilled(out, compared.evaluation, compared.kept, validation, *sizes, speed, history)
 
@@ -221,14 +221,18 @@ class _Work:
         """The teacher's, read from disk where they are."""
         train, validation = (
             self.teacher.answers(texts, rows, self.placement, out, self.progress)
-            for texts, rows in ((self.transfer.texts, self.train), (self.held_out.validation.texts, self.validation))
+            for texts, rows in (
+                (self.transfer.texts, self.train),
+                ([str(one) for one in self.held_out.validation.inputs], self.validation),
+            )
         )
         return _Answers(train, validation)
 
     def fit(self, answers: _Answers, directory: Path, *, resume: bool) -> tuple[EpochRecord, ...]:
         """Train the student; afterwards it has the weights of the epoch that was closest to the teacher."""
         classifier, weight = self.teacher.classifier.to(self.placement.device), self.settings.value_relations
-        task = distillation(classifier, answers.train, answers.validation, relations_weight=weight)
+        figures = figures_of(self.teacher.bundle.manifest.task, self.validation)
+        task = distillation(classifier, answers.train, answers.validation, figures, relations_weight=weight)
         identity = self._identity()
         self.progress.planned(self._plan(task))
         state = load_state(directory, identity) if resume else None
@@ -251,7 +255,7 @@ class _Work:
         """Both networks on the test rows, in fp32, as their bundles answer."""
         self.progress.note("Evaluating on the test rows")
         device = self.placement.device
-        logits, validation = (score(self.student, rows, device) for rows in (self.test, self.validation))
+        logits, validation = (np.stack(score(self.student, rows, device)) for rows in (self.test, self.validation))
         wanted = self.teacher.exact_answers(self.test, self.placement)
         return compare_on_test(logits, validation, wanted, self.test, self.teacher, self.held_out)
 
@@ -260,9 +264,9 @@ class _Work:
         start, before = self.origin.start, None
         if start is not None:
             device = self.placement.device
-            own = score(start.classifier.to(device), self.validation, device)
-            before = measure_closeness(self.validation.truth, own, answers)
-        return OnValidation(measure_closeness(self.validation.truth, logits, answers), before)
+            own = np.stack(score(start.classifier.to(device), self.validation, device))
+            before = measure_closeness(indices(self.validation, self.teacher), own, answers)
+        return OnValidation(measure_closeness(indices(self.validation, self.teacher), logits, answers), before)
 
     def made(self, compared: Compared, validation: OnValidation, history: tuple[EpochRecord, ...]) -> Student:
         """What is to be published."""

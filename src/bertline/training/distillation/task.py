@@ -6,7 +6,7 @@ Suffixes: B batch, T tokens, H heads, D width of a head.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from bertline.encoder.encoder import Encoded, Layer
 from bertline.encoder.heads import Classifier
 from bertline.statistics.calibration import Logits
 from bertline.tasks.history import EpochRecord
-from bertline.training.task import Task
+from bertline.training.device import Inputs
+from bertline.training.task import Arrays, Task
 
 ValidationLogits = Float[np.ndarray[Any, Any], "validation_rows labels"]
 Answers = Float[Tensor, "rows labels"]
@@ -71,7 +72,12 @@ def relation_divergence(
 
 
 def distillation(
-    teacher: Classifier, logits: Logits, validation_logits: ValidationLogits, *, relations_weight: float = 0.0
+    teacher: Classifier,
+    logits: Logits,
+    validation_logits: ValidationLogits,
+    figures: Callable[[Arrays], Mapping[str, float]] = lambda _: {},
+    *,
+    relations_weight: float = 0.0,
 ) -> Task:
     """Learn to answer as the teacher.
 
@@ -79,14 +85,16 @@ def distillation(
         teacher: reads the batches again if ``relations_weight`` is above 0; else not used.
         logits: its answers to the training rows, [rows, labels].
         validation_logits: its answers to the validation rows.
+        figures: of the validation rows, for people to read.
         relations_weight: weight of the value relations beside the answers.
     """
     answers, wanted = torch.from_numpy(logits).float(), torch.from_numpy(validation_logits).float()
 
-    def loss(model: Classifier, ids: Tensor, attend: Tensor | None, indices: Sequence[int]) -> Tensor:
+    def loss(model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Tensor:
+        ids, attend, _ = inputs
         own_answers = answers[list(indices)].to(ids.device)
         if not relations_weight:
-            return distance(model(ids, attend), own_answers)
+            return distance(model(*inputs), own_answers)
         assert attend is not None  # ``reads_attend`` below
         encoded = model.encoder(ids, attend, want_hidden_states=True)
         with torch.no_grad():
@@ -95,10 +103,10 @@ def distillation(
         apart = relation_divergence(value_relations(model, encoded, attend), relations, attend)
         return distance(model.head(encoded.last, attend), own_answers) + relations_weight * apart
 
-    def validation_loss(found: Logits) -> float:
-        return float(distance(torch.from_numpy(np.ascontiguousarray(found)), wanted)) / len(wanted)
+    def validation_loss(outputs: Arrays) -> float:
+        return float(distance(torch.from_numpy(np.stack(outputs)), wanted)) / len(wanted)
 
-    return Task(loss, validation_loss, closest, reads_attend=bool(relations_weight))
+    return Task(loss, validation_loss, figures, closest, reads_attend=bool(relations_weight))
 
 
 def closest(history: list[EpochRecord]) -> bool:

@@ -17,10 +17,12 @@ from safetensors.numpy import load_file
 
 from bertline.bundle import Bundle, load
 from bertline.bundle.reference import ReferenceRows
+from bertline.data.targets import Target
 from bertline.encoder.checkpoint import load_classifier
 from bertline.encoder.heads import Classifier
 from bertline.encoder.weights import write_tensors
 from bertline.text import Reader, Tokenizer, Truncation
+from bertline.text.reading import Input
 from bertline.training.device import Placement
 from bertline.training.distillation.transfer import Transfer, fingerprint
 from bertline.training.loop import score
@@ -55,9 +57,9 @@ class Teacher:
 
     def held_out_rows(self, rows: ReferenceRows) -> Rows:
         """Held-out rows likewise."""
-        return self._rows(rows.texts, rows.truth, range(1, len(rows) + 1))
+        return self._rows(rows.inputs, rows.targets, range(1, len(rows) + 1))
 
-    def _rows(self, texts: Sequence[str], targets: Sequence[int], lines: Sequence[int]) -> Rows:
+    def _rows(self, texts: Sequence[Input], targets: Sequence[Target], lines: Sequence[int]) -> Rows:
         manifest = self.bundle.manifest
         truncation = Truncation(manifest.max_tokens, manifest.truncation)
         return Rows(Reader(self.tokenizer, truncation).read(texts), targets, lines, self.tokenizer.pad_id)
@@ -82,7 +84,7 @@ class Teacher:
         began = time.monotonic()
         self.classifier.to(placement.device)
         with placement.computing():
-            logits = score(self.classifier, rows, placement.device)
+            logits = np.stack(score(self.classifier, rows, placement.device))
         progress.note(f"The teacher has answered, in {time.monotonic() - began:.0f} s")
         try:
             _keep(path, logits)
@@ -93,7 +95,7 @@ class Teacher:
     def exact_answers(self, rows: Rows, placement: Placement) -> np.ndarray[Any, Any]:
         """Logits in fp32, as the bundle answers."""
         self.classifier.to(placement.device)
-        return score(self.classifier, rows, placement.device)
+        return np.stack(score(self.classifier, rows, placement.device))
 
 
 def _keep(path: Path, logits: np.ndarray[Any, Any]) -> None:

@@ -3,15 +3,18 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from bertline.data.targets import Target
 from bertline.encoder.checkpoint import save_classifier
 from bertline.tasks.classify.learn import balanced_weights, better, initial_loss, loss
 from bertline.tasks.classify.spec import Spec
 from bertline.tasks.history import EpochRecord
 from bertline.testing.tiny import tiny_classifier
+from bertline.text import Piece, Reading
 
 SINGLE = Spec(labels=("a", "b", "c"))
 SEVERAL = Spec(problem="several", labels=("a", "b", "c"))
@@ -19,17 +22,22 @@ PAIR = Spec(labels=("a", "b"))
 NUMBER = Spec(problem="number", labels=("stars",))
 IDS = torch.randint(5, 60, (64, 7), generator=torch.Generator().manual_seed(0))
 ATTEND = torch.ones_like(IDS, dtype=torch.bool)
-TARGETS = {"single": ["a", "c"], "several": [["a", "c"], []], "number": [2.5, -1.0]}
+TARGETS: dict[str, list[Target]] = {"single": ["a", "c"], "several": [("a", "c"), ()], "number": [2.5, -1.0]}
+
+
+def targets_of(spec: Spec) -> torch.Tensor:
+    reading = Reading([Piece([2, 9, 3])], 3)
+    return torch.from_numpy(np.stack([spec.arrays(one, reading)[0] for one in TARGETS[spec.problem]]))
 
 
 @pytest.mark.parametrize("spec", [SINGLE, SEVERAL])
 def test_the_loss_of_a_network_that_knows_nothing_is_what_theory_says(spec: Spec) -> None:
-    targets = torch.from_numpy(spec.array(TARGETS[spec.problem]))
+    targets = targets_of(spec)
     assert float(loss(spec, torch.zeros(2, 3), targets)) / 2 == pytest.approx(initial_loss(spec), abs=1e-6)
 
 
 def test_the_loss_of_a_number_is_its_squared_error() -> None:
-    targets = torch.from_numpy(NUMBER.array(TARGETS["number"]))
+    targets = targets_of(NUMBER)
     assert float(loss(NUMBER, torch.tensor([[2.0], [1.0]]), targets)) == pytest.approx(0.25 + 4.0)
     assert initial_loss(NUMBER) is None
 
@@ -40,13 +48,13 @@ def test_the_loss_is_that_of_transformers(spec: Spec, tmp_path: Path) -> None:
     save_classifier(tmp_path, model, labels=spec.labels, problem_type=spec.problem_type)
     theirs = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
     ids = torch.tensor([[2, 9, 3], [2, 12, 3]])
-    targets = torch.from_numpy(spec.array(TARGETS[spec.problem]))
+    targets = targets_of(spec)
     expected = theirs(input_ids=ids, labels=targets).loss.detach()
     assert float(loss(spec, model(ids, None), targets)) / 2 == pytest.approx(float(expected), abs=1e-5)
 
 
 def epoch(accuracy: float, validation_loss: float) -> EpochRecord:
-    return EpochRecord(1, 1, 1.0, 1, 0.5, validation_loss, accuracy, accuracy)
+    return EpochRecord(1, 1, 1.0, 1, 0.5, validation_loss, {"accuracy": accuracy})
 
 
 def test_the_most_accurate_epoch_is_the_best_for_one_label_and_the_lowest_loss_for_the_others() -> None:
@@ -86,6 +94,8 @@ def test_class_weights_weigh_each_rows_loss() -> None:
 
 def test_balanced_weights_give_every_label_the_same_total() -> None:
     counts = [5, 20, 75]
-    weights = balanced_weights(counts)
+    spec = Spec(labels=("a", "b", "c"))
+    targets = [np.array(label) for label, count in enumerate(counts) for _ in range(count)]
+    weights = balanced_weights(spec, targets)
     totals = [float(weight) * count for weight, count in zip(weights, counts, strict=True)]
     assert totals == pytest.approx([100 / 3] * 3)

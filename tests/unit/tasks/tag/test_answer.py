@@ -118,7 +118,7 @@ def test_every_target_comes_back(truncation: Truncation, label_all: bool) -> Non
     [truth] = answers(spec, [seeing(SPEC, LONG, reading)], [reading])
     wanted = [one.entity for one in truth.entities]
     assert len(wanted) == 2
-    targets = spec.targets(wanted, reading)
+    targets = spec.arrays(tuple(wanted), reading)
     rows = [np.eye(len(spec.labels), dtype=np.float32)[np.maximum(one, 0)] for one in targets]
     [again] = answers(spec, [rows], [reading])
     assert [one.entity for one in again.entities] == wanted

@@ -49,5 +49,5 @@ def test_a_network_that_knows_nothing_costs_what_theory_says() -> None:
     ],
 )
 def test_the_best_epoch(history: list[tuple[float, float]], best: bool) -> None:
-    records = [EpochRecord(1, 1, 1.0, 1, 0.5, validation_loss, 0.0, f1) for f1, validation_loss in history]
+    records = [EpochRecord(1, 1, 1.0, 1, 0.5, validation_loss, {"f1": f1}) for f1, validation_loss in history]
     assert better(SPEC, records) is best

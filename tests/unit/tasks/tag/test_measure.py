@@ -16,7 +16,8 @@ from bertline.tasks.tag.answer import answers
 from bertline.tasks.tag.entity_scores import evaluate, micro_f1
 from bertline.tasks.tag.measure import NOTHING, compare, figures, measure, tune
 from bertline.tasks.tag.spec import Spec
-from bertline.text.reading import Reader, Reading
+from bertline.text.reader import Reader
+from bertline.text.reading import Reading
 from bertline.text.truncation import Truncation
 from tests.unit.tasks.classify.test_one_label import numbers
 from tests.unit.tasks.tag.texts import TOKENIZER
@@ -43,7 +44,7 @@ def logits(readings: list[Reading], seed: int = 0, noise: float = 1.5, spec: Spe
     rng = np.random.default_rng(seed)
     out: list[list[Any]] = []
     for entities, reading in zip(TRUTH, readings, strict=True):
-        targets = [np.maximum(one, 0) for one in spec.targets(entities, reading)]
+        targets = [np.maximum(one, 0) for one in spec.arrays(tuple(entities), reading)]
         out.append([3 * np.eye(len(spec.labels))[one] + noise * rng.normal(size=(len(one), 5)) for one in targets])
     return out
 
@@ -87,7 +88,7 @@ def test_the_temperature_is_that_of_labelled_tokens() -> None:
     readings = read()
     arrays = logits(readings, seed=2)
     spec = tune(SPEC, TRUTH, arrays, readings)
-    targets = [SPEC.targets(*each)[0] for each in zip(TRUTH, readings, strict=True)]
+    targets = [SPEC.arrays(*each)[0] for each in zip(TRUTH, readings, strict=True)]
     rows, labels = np.concatenate([one for [one] in arrays]), np.concatenate(targets)
     assert spec.temperature == pytest.approx(fit_temperature(rows[labels >= 0], labels[labels >= 0]))
     for own, target in zip(arrays, targets, strict=True):

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from bertline.data.entities import Entity
-from bertline.errors import DataError
+from bertline.data.examples import read_examples
+from bertline.errors import SettingsError
+from bertline.tasks.settings import TaskSettings
 from bertline.tasks.tag.alignment import UNLABELLED
 from bertline.tasks.tag.spec import Spec
 from bertline.text.truncation import Truncation
 from tests.unit.tasks.tag.texts import read
 
 
-def test_the_types_are_those_of_the_table() -> None:
-    spec = Spec.of("t.jsonl", [[Entity(0, 1, "b")], [], [Entity(0, 1, "a"), Entity(2, 3, "b")]], scheme="BIOES")
+def test_the_types_are_those_of_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"text": "b", "spans": [[0, 1, "b"]]}\n{"text": "a b", "spans": [[0, 1, "a"], [2, 3, "b"]]}\n')
+    settings = TaskSettings(scheme="BIOES")
+    spec = Spec.of(read_examples(path, kind=Spec.kind_to_learn(settings)), settings)
     assert spec.types == ("a", "b")
     assert spec.labels == ("O", "B-a", "I-a", "E-a", "S-a", "B-b", "I-b", "E-b", "S-b")
     assert spec.output == "tags"
     assert Spec.model_validate_json(spec.model_dump_json()) == spec
 
 
-def test_a_table_without_entities_teaches_nothing() -> None:
-    with pytest.raises(DataError, match=r"^t\.jsonl has no entities: give texts of which some have entities$"):
-        Spec.of("t.jsonl", [[], []])
+def test_pairs_of_texts_have_no_entities() -> None:
+    with pytest.raises(SettingsError, match="text_pair_column is set, but entities are found in single texts"):
+        Spec.kind_to_learn(TaskSettings(text_pair_column="b"))
+
+
+def test_an_entity_that_is_not_whole_words_is_noted() -> None:
+    spec, readings = Spec(types=("x",)), [read("unhappily so"), read("so so")]
+    assert spec.notes([(Entity(2, 7, "x"),), (Entity(0, 2, "x"),)], readings) == [
+        (
+            "Entities that are not whole words",
+            "1 of 2 begin or end inside a word or share one: the model learns other characters, or nothing, for them",
+        )
+    ]
+    assert spec.notes([(), (Entity(0, 2, "x"),)], readings) == []
 
 
 @pytest.mark.parametrize(
@@ -44,7 +62,7 @@ def test_a_spec_that_makes_no_sense_is_refused(content: dict[str, object]) -> No
 def test_special_tokens_and_further_pieces_have_no_target() -> None:
     text, spec = "Llanfair is far", Spec(types=("x",))
     reading = read(text)
-    [targets] = spec.targets([Entity(0, 8, "x")], reading)
+    [targets] = spec.arrays((Entity(0, 8, "x"),), reading)
     pieces = len(reading.piece.ids) - 4
     assert pieces > 1
     assert targets.tolist() == [UNLABELLED, 1, *[UNLABELLED] * (pieces - 1), 0, 0, UNLABELLED]
@@ -53,13 +71,13 @@ def test_special_tokens_and_further_pieces_have_no_target() -> None:
 def test_windows_have_the_targets_of_the_whole_text() -> None:
     text, spec = "a b c d e f g", Spec(types=("x",))
     reading = read(text, Truncation(6, "window"))
-    targets = spec.targets([Entity(4, 9, "x")], reading)
+    targets = spec.arrays((Entity(4, 9, "x"),), reading)
     u = UNLABELLED
     assert [one.tolist() for one in targets] == [[u, 0, 0, 1, 2, u], [u, 2, 2, 0, 0, u]]
 
 
 def test_what_is_not_read_has_no_target() -> None:
     text, spec = "a b c d e f g", Spec(types=("x",))
-    [targets] = spec.targets([Entity(0, 5, "x"), Entity(8, 13, "x")], read(text, Truncation(6, "head_tail")))
+    [targets] = spec.arrays((Entity(0, 5, "x"), Entity(8, 13, "x")), read(text, Truncation(6, "head_tail")))
     u = UNLABELLED
     assert targets.tolist() == [u, 1, 1, 2, 2, u]

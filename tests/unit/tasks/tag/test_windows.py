@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bertline.tasks.tag.windows import sources, tokens_of
-from bertline.text.reading import Reader
+from bertline.text.reader import Reader
 from bertline.text.truncation import Truncation
 from bertline.text.windows import windows
 from tests.unit.tasks.tag.texts import TOKENIZER, read

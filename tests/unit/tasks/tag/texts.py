@@ -5,7 +5,8 @@ from __future__ import annotations
 from bertline.encoder.source import find_model
 from bertline.tasks.tag.alignment import Pieces
 from bertline.tasks.tag.windows import tokens_of
-from bertline.text.reading import Reader, Reading
+from bertline.text.reader import Reader
+from bertline.text.reading import Reading
 from bertline.text.tokenizer import Tokenizer
 from bertline.text.truncation import Truncation
 

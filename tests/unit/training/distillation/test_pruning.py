@@ -36,7 +36,7 @@ def layers_of(classifier: Classifier) -> list[Layer]:
 
 
 def answers(classifier: Classifier) -> np.ndarray:
-    return score(classifier, rows(), CPU.device)
+    return np.stack(score(classifier, rows(), CPU.device))
 
 
 def silenced(classifier: Classifier, layer: int, neurons: Tensor) -> Classifier:

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from bertline.bundle import load
 from bertline.bundle.probes import read_probes
-from bertline.bundle.reference import read_reference
+from bertline.bundle.reference import ReferenceRows, read_reference
 from bertline.encoder.checkpoint import load_classifier
 from bertline.errors import BundleError, DataError, Interrupted, TrainingError, UsageError
 from bertline.inference import load_predictor
@@ -101,7 +101,7 @@ def test_its_figures_are_those_of_the_bundles_on_the_test_rows(
     metrics = load(result.bundle).manifest.metrics
     rows = read_reference(result.bundle, "test", ("bad", "good"))
     right = [
-        int((load_predictor(one).score(rows.texts).logits.argmax(1) == np.array(rows.truth)).sum())
+        int((load_predictor(one).score([str(text) for text in rows.inputs]).logits.argmax(1) == truth_of(rows)).sum())
         for one in (result.bundle, teacher)
     ]
     assert metrics["accuracy"]["value"] == right[0] / len(rows) == result.kept.student.value
@@ -185,17 +185,21 @@ def test_the_bundle_tells_of_its_start_and_its_width(
     assert start.manifest.training["feed_forward"] == 64
 
 
+def truth_of(rows: ReferenceRows) -> np.ndarray[Any, Any]:
+    return np.array([("bad", "good").index(str(one)) for one in rows.targets])
+
+
 def test_the_figures_on_the_validation_rows_are_those_of_the_three_bundles(
     distilled: tuple[Distilled, Told], narrowed: tuple[Distilled, Told], teacher: Path
 ) -> None:
     rows = read_reference(teacher, "validation", ("bad", "good"))
     bundles = (teacher, distilled[0].bundle, narrowed[0].bundle)
-    wanted, start, own = (load_predictor(one).score(rows.texts).logits for one in bundles)
+    wanted, start, own = (load_predictor(one).score([*map(str, rows.inputs)]).logits for one in bundles)
     said: Any = load(narrowed[0].bundle).manifest.metrics["validation"]
     assert said == json.loads(json.dumps({"rows": len(rows), **narrowed[0].validation.to_json()}))
     for found, logits in ((said, own), (said["start"], start)):
         assert found["agreement"]["value"] == np.mean(logits.argmax(1) == wanted.argmax(1))
-        assert found["accuracy"]["value"] == np.mean(logits.argmax(1) == np.array(rows.truth))
+        assert found["accuracy"]["value"] == np.mean(logits.argmax(1) == truth_of(rows))
     assert distilled[0].validation.start is None
     assert narrowed[0].validation.start == distilled[0].validation.student
     facts = dict(json.loads((narrowed[0].bundle / "report" / "report.json").read_text())["facts"])

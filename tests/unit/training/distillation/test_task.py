@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from bertline.tasks.classify.spec import Spec
 from bertline.tasks.history import EpochRecord
 from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
-from bertline.training.device import place
+from bertline.training.device import Inputs, place
 from bertline.training.distillation.student import student_of
 from bertline.training.distillation.task import (
     closest,
@@ -23,6 +24,7 @@ from bertline.training.loop import Run, score
 from bertline.training.progress import Silent
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
+from bertline.training.task import figures_of
 from tests.unit.training.conftest import sentences
 
 IDS = torch.randint(5, 60, (4, 7), generator=torch.Generator().manual_seed(0))
@@ -83,10 +85,10 @@ def test_a_student_with_all_of_its_teacher_has_nothing_to_learn(weight: float) -
     student = student_of(teacher, [0, 1], dropout=0.0)
     logits = teacher(IDS, ATTEND).numpy()
     task = distillation(teacher, logits, logits[:2], relations_weight=weight)
-    assert float(task.loss(student, IDS, ATTEND, [0, 1, 2, 3]).detach()) == pytest.approx(0.0, abs=1e-5)
-    assert task.validation_loss(logits[:2]) == 0.0
+    assert float(task.loss(student, Inputs(IDS, ATTEND, None), [0, 1, 2, 3]).detach()) == pytest.approx(0.0, abs=1e-5)
+    assert task.validation_loss([*logits[:2]]) == 0.0
     one_layer = student_of(teacher, [1], dropout=0.0)
-    assert float(task.loss(one_layer, IDS, ATTEND, [0, 1, 2, 3]).detach()) > 0.01
+    assert float(task.loss(one_layer, Inputs(IDS, ATTEND, None), [0, 1, 2, 3]).detach()) > 0.01
 
 
 def test_the_loss_is_of_the_rows_it_is_asked_for() -> None:
@@ -94,13 +96,13 @@ def test_the_loss_is_of_the_rows_it_is_asked_for() -> None:
     logits = teacher(IDS, ATTEND).numpy()
     task = distillation(teacher, logits[::-1].copy(), logits)
     student = student_of(teacher, [0, 1], dropout=0.0)
-    assert float(task.loss(student, IDS, ATTEND, [3, 2, 1, 0]).detach()) == pytest.approx(0.0, abs=1e-5)
-    assert float(task.loss(student, IDS, ATTEND, [0, 1, 2, 3]).detach()) > 0.01
+    assert float(task.loss(student, Inputs(IDS, ATTEND, None), [3, 2, 1, 0]).detach()) == pytest.approx(0.0, abs=1e-5)
+    assert float(task.loss(student, Inputs(IDS, ATTEND, None), [0, 1, 2, 3]).detach()) > 0.01
 
 
 def test_the_epoch_closest_to_the_teacher_is_the_best_whatever_its_accuracy() -> None:
     def record(accuracy: float, loss: float) -> EpochRecord:
-        return EpochRecord(1, 1, 1.0, 1, 0.5, loss, accuracy, accuracy)
+        return EpochRecord(1, 1, 1.0, 1, 0.5, loss, {"accuracy": accuracy})
 
     assert closest([record(0.9, 0.4), record(0.8, 0.3)])
     assert not closest([record(0.8, 0.3), record(0.9, 0.3)])
@@ -112,13 +114,13 @@ def test_a_student_learns_its_teachers_answers_by_heart(tmp_path: Path) -> None:
     tokenizer = tiny_tokenizer()
     readings = Reader(tokenizer, Truncation(64)).read([text for text, _ in sentences(64)])
     rows = Rows(readings, [], range(1, 65), tokenizer.pad_id)
-    logits = score(teacher, rows, torch.device("cpu"))
-    labelled = replace(rows, targets=logits.argmax(1).tolist())
+    logits = np.stack(score(teacher, rows, torch.device("cpu")))
+    spec = Spec(labels=("bad", "good"))
+    labelled = replace(rows, targets=[spec.labels[place] for place in logits.argmax(1)])
     student = student_of(teacher, [1], dropout=0.0)
     asked = TrainSettings(epochs=40, patience=40, lr=3e-3, batch_tokens=256, precision="fp32", weight_decay=0.0)
-    run = Run(
-        student, rows, labelled, asked, place(asked), Silent(), tmp_path, {}, distillation(teacher, logits, logits)
-    )
+    task = distillation(teacher, logits, logits, figures_of(spec, labelled))
+    run = Run(student, rows, labelled, asked, place(asked), Silent(), tmp_path, {}, task)
     history = run.fit()
-    assert max(one.validation_accuracy for one in history) >= 0.95
+    assert max(one.figures["accuracy"] for one in history) >= 0.95
     assert min(one.validation_loss for one in history) < 0.1 * history[0].train_loss

@@ -1,0 +1,128 @@
+"""What a table was: facts with their names, for the terminal, the report and the model card."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bertline.data.examples import Dataset, Example
+from bertline.data.names import canonical
+from bertline.data.target_columns import EntitiesColumn
+from bertline.data.targets import names_of
+from bertline.tasks.classify.truth import SHOWN, counted
+from bertline.tasks.contract import TaskSpec
+from bertline.text import Reading
+from bertline.training.settings import TrainSettings
+
+Fact = tuple[str, str]
+
+
+def reading_facts(dataset: Dataset) -> list[Fact]:
+    """Rows, columns, targets, spellings of labels, and rows that were skipped."""
+    columns = ", ".join(
+        f"{what} from {'columns' if isinstance(column, tuple) else 'column'} {_quoted(column)}"
+        for what, column in _columns(dataset)
+    )
+    facts = [("Data", f"{len(dataset.examples):,} rows of {dataset.source}; {columns}"), _targets(dataset)]
+    if dataset.columns.spellings:
+        facts.append(("Spellings that count as one label", "; ".join(dataset.columns.spellings)))
+    if dataset.skipped:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in dataset.skipped.items())
+        facts.append(("Skipped rows", reasons))
+    return facts
+
+
+def split_facts(
+    splits: Mapping[str, Sequence[Example]], removed: Mapping[str, str], settings: TrainSettings
+) -> list[Fact]:
+    """Rows of each split, and what became of duplicates."""
+    held_out = f"from {settings.eval_data}" if settings.eval_data else f"held out, seed {settings.seed}"
+    sizes = ", ".join(f"{len(some):,} {name}" for name, some in splits.items())
+    facts = [("Split", f"{sizes} ({held_out})")]
+    if settings.keep_duplicates:
+        return [*facts, ("Duplicates", "not looked for, as asked")]
+    found = "; ".join(f"{what} left out of {name}" for name, what in removed.items() if what)
+    return [*facts, ("Duplicates of training rows", found or "none in the evaluation rows")]
+
+
+def target_facts(dataset: Dataset, spec: TaskSpec, test: Sequence[Example]) -> list[Fact]:
+    """Labels, or types of entities, that are rare, that no test row has, or that only test rows have."""
+    if not spec.names:
+        return []
+    what = "Types" if isinstance(dataset.columns, EntitiesColumn) else "Labels"
+    lines: dict[str, list[int]] = {name: [] for name in spec.names}
+    for one in dataset.examples:
+        for name in names_of(one.target):
+            lines.setdefault(name, []).append(one.line)
+    facts = []
+    if single := [f"{name} (line {some[0]})" for name, some in lines.items() if len(some) == 1]:
+        facts.append((f"{what} with a single row, used for training", _some(single)))
+    if empty := [name for name, some in lines.items() if not some]:
+        facts.append((f"{what} that no row has", _some(empty)))
+    tested = [name for one in test for name in names_of(one.target)]
+    if absent := [name for name in spec.names if canonical(name) not in {canonical(one) for one in tested}]:
+        facts.append((f"{what} that cannot be evaluated because no test row has them", _some(absent)))
+    known = {canonical(name) for name in spec.names}
+    if unknown := [name for name in tested if canonical(name) not in known]:
+        one_label = all(isinstance(one.target, str) for one in test)
+        told = "Test rows counted as wrong because no training row has their label"
+        facts.append(
+            (told if one_label else f"{what} counted as missed because only test rows have them", counted(unknown))
+        )
+    return facts
+
+
+def cut_fact(readings: Sequence[Reading], settings: TrainSettings) -> Fact:
+    """How many texts and tokens did not fit, over all splits."""
+    cut, lost = sum(1 for one in readings if one.cut), sum(one.cut for one in readings)
+    total = lost + sum(one.read for one in readings)
+    several = sum(1 for one in readings if len(one.pieces) > 1)
+    if several:
+        return "Long texts", (
+            f"{several:,} of {len(readings):,} texts are longer than {settings.max_tokens} tokens and are read in "
+            "overlapping windows; nothing was cut"
+        )
+    if not cut:
+        return "Truncation", f"no text is longer than {settings.max_tokens} tokens; nothing was cut"
+    kept = "the first and last tokens are kept" if settings.truncation == "head_tail" else "the first tokens are kept"
+    return "Truncation", (
+        f"{cut:,} of {len(readings):,} texts are longer than {settings.max_tokens} tokens; {kept}, "
+        f"{lost:,} tokens ({lost / total:.1%}) were cut"
+    )
+
+
+def _columns(dataset: Dataset) -> list[tuple[str, str | tuple[str, ...]]]:
+    second = [] if dataset.pair_column is None else [("second text", dataset.pair_column)]
+    names = {"label_column": "label", "label_columns": "labels", "entities_column": "entities"}
+    return [
+        ("text", dataset.text_column),
+        *second,
+        *((names[key], one) for key, one in dataset.columns.settings.items()),
+    ]
+
+
+def _quoted(column: str | tuple[str, ...]) -> str:
+    return repr(column) if isinstance(column, str) else _some([repr(one) for one in column])
+
+
+def _targets(dataset: Dataset) -> Fact:
+    numbers = [one for one in dataset.targets if isinstance(one, float)]
+    if numbers:
+        return "Numbers", f"{min(numbers):g} to {max(numbers):g}, mean {float(np.mean(numbers)):.4g}"
+    counts = Counter(name for one in dataset.targets for name in names_of(one))
+    shares = ", ".join(f"{name} {count:,}" for name, count in counts.most_common(8))
+    more = f" and {len(counts) - 8} more {'types' if _entities(dataset) else 'labels'}" if len(counts) > 8 else ""
+    none = sum(not names_of(one) for one in dataset.targets)
+    without = f"; {none:,} rows without" if none else ""
+    return ("Entities" if _entities(dataset) else "Labels"), shares + more + without
+
+
+def _entities(dataset: Dataset) -> bool:
+    return isinstance(dataset.columns, EntitiesColumn)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
