@@ -66,7 +66,7 @@ def train(
         **settings: settings of ``bertline train``.
 
     Returns:
-        The figures of the test rows, the baselines' accuracy among them.
+        The figures of the test rows, the baselines' scores among them.
 
     Raises:
         SettingsError: a setting is unknown or out of range.
@@ -85,9 +85,9 @@ def train(
 
 @with_settings(EvaluateSettings)
 def evaluate(bundle: str | Path, data: str | Path, *, engine: str | None = None, **settings: Any) -> Report:
-    """Measure a bundle on labelled rows: accuracy, F1 and calibration, each with a 95 % interval.
+    """Measure a bundle on labelled rows: the figures of its task, each with a 95 % interval.
 
-    A row whose label the bundle does not know counts as wrong; a note names such labels and counts them apart.
+    Labels that the bundle does not know count as wrong or missed. A note names and counts them.
 
     Args:
         bundle: directory of the bundle.

@@ -52,7 +52,7 @@ class Measured:
     validation_outputs: Sequence[Array]
 
     def headline(self) -> list[tuple[str, Estimate]]:
-        """Figures by name, the baselines' accuracy among them."""
+        """Figures by name, the baselines' scores among them."""
         first, *rest = self.evaluation.headline()
         return [first, *((f"{first[0]} of {one.name}", one.score) for one in self.baselines), *rest]
 

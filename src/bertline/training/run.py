@@ -47,7 +47,7 @@ class Trained:
     history: tuple[EpochRecord, ...]
 
     def headline(self) -> list[tuple[str, Estimate]]:
-        """The figures people ask for first, the baselines' accuracy among them."""
+        """The figures people ask for first, the baselines' scores among them."""
         return self.measured.headline()
 
 
