@@ -141,7 +141,7 @@ def test_labels_that_only_the_evaluation_has_are_counted_as_wrong(model: Path, t
     assert [one.to_json() for one in evaluation.unknown] == [{"label": "odd", "rows": 1}, {"label": "ugly", "rows": 2}]
     assert (evaluation.rows, evaluation.labels) == (5, ("bad", "good"))
     assert evaluation.accuracy.value <= 0.4
-    assert all(one.accuracy.value <= 0.4 for one in result.measured.baselines)
+    assert all(one.score.value <= 0.4 for one in result.measured.baselines)
     assert "Test rows counted as wrong because no training row has their label: ugly 2, odd 1" in told.notes
     record = json.loads((result.bundle / "report" / "report.json").read_text())
     assert record["unknown_labels"] == [{"label": "odd", "rows": 1}, {"label": "ugly", "rows": 2}]

@@ -163,6 +163,7 @@ def test_the_figures_as_json() -> None:
         "intervals",
         "metrics",
         "types",
+        "unknown_types",
         "confusion",
         "reliability",
         "by_length",
