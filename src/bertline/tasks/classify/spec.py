@@ -128,6 +128,7 @@ class Spec(TaskSpec):
     def arrays(self, target: Target, reading: Reading) -> list[Array]:
         """Of every piece the same: the label's index; 0 and 1 for the labels, [label]; or the number, [1].
 
+        >>> from bertline.text import Piece
         >>> Spec(problem="several", labels=("a", "b")).arrays(("b",), Reading([Piece([])], 3))
         [array([0., 1.], dtype=float32)]
         """
