@@ -19,6 +19,7 @@ from pydantic import JsonValue
 from bertline.bundle.figures import baseline_figures, figures
 from bertline.bundle.front_matter import front_matter
 from bertline.bundle.manifest import Manifest
+from bertline.tasks.contract import score_key
 
 _SHOWN_LABELS = 50
 _MARKUP = {"&": "&amp;", "<": "&lt;", "|": "&#124;", "`": "&#96;", "[": "&#91;", "*": "&#42;", "_": "&#95;"}
@@ -59,16 +60,18 @@ def _engines(manifest: Manifest) -> str:
     """What ``optimize`` measured, as a table; the first engine answers unless another is asked for."""
     measured_on = {str(one.measured["processor"]) for one in manifest.engines if "processor" in one.measured}
     place = _text(", ".join(sorted(measured_on))) or "the machine that measured it"
+    score = next((str(one.measured["score"]) for one in manifest.engines if "score" in one.measured), "accuracy")
     lines = [
-        f"The first engine answers. Speed is of {place}; accuracy is of the test rows.\n",
-        "| engine | texts/s | one text, ms | MB | memory, MB | accuracy |",
+        f"The first engine answers. Speed is of {place}; {score} is of the test rows.\n",
+        f"| engine | texts/s | one text, ms | MB | memory, MB | {score} |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for one in manifest.engines:
-        figures = [one.measured.get(n) for n in ("texts_per_s", "p50_ms", "megabytes", "memory_mb", "test_accuracy")]
+        names = ("texts_per_s", "p50_ms", "megabytes", "memory_mb", f"test_{score_key(score)}")
+        figures = [one.measured.get(name) for name in names]
         shown = [f"{x:,.1f}" if isinstance(x, float | int) else "" for x in figures[:4]]
-        accuracy = f"{figures[4]:.1%}" if isinstance(figures[4], float) else ""
-        lines.append(f"| {_text(one.name)} | {' | '.join(shown)} | {accuracy} |")
+        value = f"{figures[4]:.{'3f' if score == 'R²' else '1%'}}" if isinstance(figures[4], float) else ""
+        lines.append(f"| {_text(one.name)} | {' | '.join(shown)} | {value} |")
     return "\n".join(lines)
 
 

@@ -75,11 +75,13 @@ def _show(bundle: Path, outcome: Optimized, settings: OptimizeSettings) -> None:
     wide = console.width >= WIDE
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("engine", no_wrap=True)
+    score = outcome.reported["fp32"].score
+    same = "same label" if score == "accuracy" else "same answer"
     cold = ("memory MB", "start s") if wide else ()
-    for name in ("texts/s", "p50 ms", "p99 ms", "MB", *cold, "same label", "lost", "lost, test rows"):
+    for name in ("texts/s", "p50 ms", "p99 ms", "MB", *cold, same, "lost", "lost, test rows"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, one in outcome.measured.items():
-        speed, tested = one.speed, outcome.reported[name].difference.accuracy
+        speed, tested = one.speed, outcome.reported[name].difference
         table.add_row(
             f"{name} ←" if name == outcome.picked else name,
             *(f"{speed.texts_per_s:,.0f}", f"{speed.p50_ms:.2f}", f"{speed.p99_ms:.2f}", f"{one.megabytes:.1f}"),
@@ -94,7 +96,7 @@ def _show(bundle: Path, outcome: Optimized, settings: OptimizeSettings) -> None:
             console.print(f"{name}: {candidate.note}", soft_wrap=True)
     for sentence in outcome.caveats:
         console.print(f"note: {sentence}", soft_wrap=True)
-    console.print("lost: points of accuracy lost against fp32", soft_wrap=True)
+    console.print(f"lost: points of {score} lost against fp32", soft_wrap=True)
     console.print(
         f"speed: measured on {outcome.processor}; the answers are the same on every processor", soft_wrap=True
     )

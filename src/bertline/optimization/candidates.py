@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from bertline.bundle.engine import FOLDER, FULL, Engine, Precision
-from bertline.bundle.probes import deviation
-from bertline.data.batching import Batch
+from bertline.bundle.probes import Logits, deviation
+from bertline.data.batching import Batch, lay_out, plan
+from bertline.data.targets import Target
 from bertline.export.exporter import FP32, Recipe, export
 from bertline.export.network import Network
 from bertline.inference.backend import Backend, head_output
@@ -20,10 +19,13 @@ from bertline.inference.cascade import Cascade
 from bertline.inference.onnx_backend import OnnxBackend
 from bertline.optimization.balance import with_balanced_values
 from bertline.optimization.calibrate import observe_inputs
-from bertline.optimization.measure import Logits, Truth, compute
+from bertline.optimization.measure import Arrays, agreement, compute, matrix
 from bertline.optimization.threshold import Chosen, choose_threshold
 from bertline.optimization.vocabulary import PrunedVocabulary
 from bertline.statistics.activation import softmax
+from bertline.tasks.classify.truth import read_truth
+from bertline.tasks.contract import TaskSpec
+from bertline.tasks.measured import text_logits
 from bertline.text import Reading
 
 STUDENT = "student"
@@ -51,19 +53,22 @@ class Candidate:
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """Tokenised rows with their labels: one per text or, one text's below the other's, per token; negative for none."""
+    """Tokenised texts with their targets, if they have any."""
 
     readings: Sequence[Reading]
-    truth: Truth
+    targets: Sequence[Target]
     pad_id: int
 
-    def batches(self, batch_tokens: int = 2048) -> Iterator[Batch]:
-        """The rows as batches, for calibration."""
-        from bertline.data.batching import pad, plan
+    @property
+    def pairs(self) -> bool:
+        """Whether the texts are pairs."""
+        return any(piece.segments is not None for one in self.readings for piece in one.pieces)
 
-        for rows in plan([len(one.piece.ids) for one in self.readings], batch_tokens):
-            pieces = [self.readings[row].piece for row in rows]
-            yield pad([one.ids for one in pieces], self.pad_id, [one.segments for one in pieces])
+    def batches(self, batch_tokens: int = 2048) -> Iterator[Batch]:
+        """The pieces as batches, for calibration."""
+        pieces = [piece for one in self.readings for piece in one.pieces]
+        for rows in plan([len(one.ids) for one in pieces], batch_tokens):
+            yield lay_out([pieces[row] for row in rows], self.pad_id)
 
     def evenly(self, number: int) -> list[int]:
         """Indices of at most so many of the rows, evenly spread."""
@@ -71,15 +76,8 @@ class EncodedRows:
         return [i * len(self.readings) // some for i in range(some)]
 
     def spread(self, number: int) -> EncodedRows:
-        """At most so many of the rows, evenly spread, without their labels."""
-        return EncodedRows([self.readings[i] for i in self.evenly(number)], self.truth[:0], self.pad_id)
-
-    def part(self, logits: Logits, kept: Sequence[int]) -> Float[np.ndarray[Any, Any], "some labels"]:
-        """The logits of some of the rows, of those of all: one per text, or one per token of each."""
-        if len(logits) == len(self.readings):
-            return logits[kept]
-        ends = np.cumsum([len(one.piece.ids) for one in self.readings])
-        return np.concatenate([logits[ends[i] - len(self.readings[i].piece.ids) : ends[i]] for i in kept])
+        """At most so many of the rows, evenly spread, without their targets."""
+        return EncodedRows([self.readings[i] for i in self.evenly(number)], (), self.pad_id)
 
 
 @dataclass
@@ -90,7 +88,7 @@ class Workshop:
         folder: where engine files go, below ``engines/``.
         tuning: the rows that ranges, sensitivity and thresholds are chosen on.
         pruned: the smaller vocabulary for the smallest engines.
-        temperature: the bundle's.
+        spec: the bundle's.
         lanes: batches computed at a time; None is one per core.
 
     Attributes:
@@ -103,12 +101,12 @@ class Workshop:
     folder: Path
     tuning: EncodedRows
     pruned: PrunedVocabulary
-    temperature: float
+    spec: TaskSpec
     lanes: int | None = None
     prepared: dict[str, tuple[Network, Recipe]] = field(default_factory=dict)
     moved: dict[str, dict[str, float]] = field(default_factory=dict)
     exact: dict[str, Candidate] = field(default_factory=dict)
-    answers: dict[str, Logits] = field(default_factory=dict)
+    answers: dict[str, Arrays] = field(default_factory=dict)
 
     def fp32(self, file: Path) -> Candidate:
         """The engine that the bundle has from its training."""
@@ -131,13 +129,13 @@ class Workshop:
         network, recipe = self._eight_bits(network, name)
         plain = self._built(f"{prefix}int8", name, "int8", network, recipe)
         yield plain
-        if _agreement(self.logits(plain), reference) >= MIXED_BELOW:
+        if agreement(self.spec, self.logits(plain), reference) >= MIXED_BELOW:
             return
         worst = sorted(self.moved[name], key=lambda product: -self.moved[name][product])
         for number in _SENSITIVE:
             less = replace(recipe, float_products=frozenset(worst[:number]))
             mixed = self._built(f"{prefix}int8-mixed", name, "int8", network, less)
-            if _agreement(self.logits(mixed), reference) >= MIXED_BELOW or number == _SENSITIVE[-1]:
+            if agreement(self.spec, self.logits(mixed), reference) >= MIXED_BELOW or number == _SENSITIVE[-1]:
                 yield replace(mixed, note=f"in fp32: {', '.join(worst[:number])}")
                 return
 
@@ -147,7 +145,7 @@ class Workshop:
         network, eight_bits = self._eight_bits(network, name)
         recipe = replace(eight_bits, vocabulary=self.pruned.row, kept=self.pruned.kept)
         built = self._built(f"{prefix}small", name, "int8", network, recipe)
-        covered = np.mean([self.pruned.covers(one.piece.ids) for one in self.tuning.readings])
+        covered = np.mean([all(self.pruned.covers(piece.ids) for piece in one.pieces) for one in self.tuning.readings])
         kept = f"{len(self.pruned.kept):,} token embeddings; {covered:.1%} of texts need no other"
         return replace(built, note=kept)
 
@@ -155,9 +153,9 @@ class Workshop:
         self, first: Candidate, second: Candidate, *, allowed: float, confidence: float
     ) -> tuple[Candidate, Chosen]:
         """``first`` where it is sure, ``second`` for the rest."""
-        own, other = self.logits(first), self.logits(second)
-        sure = softmax(own, self.temperature).max(axis=1)
-        truth = self.tuning.truth
+        own, other = (text_logits(self.logits(one), len(self.spec.labels)) for one in (first, second))
+        sure = softmax(own, self.spec.temperature).max(axis=1)
+        truth = read_truth([str(one) for one in self.tuning.targets], self.spec.labels).rows
         chosen = choose_threshold(
             sure, own.argmax(axis=1) == truth, other.argmax(axis=1) == truth, allowed=allowed, confidence=confidence
         )
@@ -171,10 +169,10 @@ class Workshop:
             batch_tokens=2 * first.engine.batch_tokens,
         )
         self.answers.pop(engine.name, None)
-        backend = Cascade(first.backend, second.backend, threshold=chosen.threshold, temperature=self.temperature)
+        backend = Cascade(first.backend, second.backend, threshold=chosen.threshold, temperature=self.spec.temperature)
         return Candidate(engine, backend, first.files + second.files, _promise(chosen, confidence)), chosen
 
-    def logits(self, candidate: Candidate) -> Logits:
+    def logits(self, candidate: Candidate) -> Arrays:
         """What a candidate says of the tuning rows; it is asked once."""
         name = candidate.engine.name
         if name not in self.answers:
@@ -184,7 +182,8 @@ class Workshop:
     def _eight_bits(self, network: Network, name: str) -> tuple[Network, Recipe]:
         """The network with balanced values, and how it is quantised: sensitive products get a balanced input."""
         if name not in self.prepared:
-            reference = self.tuning.part(self._reference(network, name), self.tuning.evenly(SENSITIVITY_ROWS))
+            exact = self._reference(network, name)
+            reference = matrix([exact[i] for i in self.tuning.evenly(SENSITIVITY_ROWS)])
             balanced, observed = with_balanced_values(network, observe_inputs(network, self.tuning.batches()))
             recipe = Recipe(observed=observed, small_table=True)
             self.moved[name] = self._sensitivity(balanced, name, recipe, reference)
@@ -202,9 +201,9 @@ class Workshop:
     def _off(self, network: Network, name: str, recipe: Recipe, reference: Logits) -> float:
         """How far an engine's logits of ``SENSITIVITY_ROWS`` rows are from the ``reference``."""
         tried = self._built(".tried", name, "int8", network, recipe)
-        return deviation(reference, _logits(tried, self.tuning.spread(SENSITIVITY_ROWS)))
+        return deviation(reference, matrix(_logits(tried, self.tuning.spread(SENSITIVITY_ROWS))))
 
-    def _reference(self, network: Network, name: str) -> Logits:
+    def _reference(self, network: Network, name: str) -> Arrays:
         """What the network's engine in fp32 gives; it is built if it was not wanted yet."""
         return self.logits(self.exact.get(name) or self.float_of(network, name))
 
@@ -213,7 +212,7 @@ class Workshop:
     ) -> Candidate:
         file = self.folder / FOLDER / f"{engine}.onnx"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(export(network, recipe))
+        file.write_bytes(export(network, replace(recipe, pairs=self.tuning.pairs)))
         self.answers.pop(engine, None)  # those of another engine that had this name
         record = Engine(
             name=engine,
@@ -225,12 +224,8 @@ class Workshop:
         return Candidate(record, OnnxBackend(file, precision=precision, lanes=self.lanes), (file,))
 
 
-def _logits(candidate: Candidate, rows: EncodedRows) -> Logits:
+def _logits(candidate: Candidate, rows: EncodedRows) -> Arrays:
     return compute(candidate.backend, rows.readings, rows.pad_id, candidate.engine.batch_tokens)
-
-
-def _agreement(logits: Logits, reference: Logits) -> float:
-    return float((logits.argmax(axis=1) == reference.argmax(axis=1)).mean())
 
 
 def _promise(chosen: Chosen, confidence: float) -> str:

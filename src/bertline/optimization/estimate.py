@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bertline.bundle.engine import Precision
-from bertline.data.batching import pad
+from bertline.data.batching import lay_out
 from bertline.export.exporter import Recipe, export
 from bertline.export.network import Network
 from bertline.inference.backend import head_output
@@ -88,7 +88,10 @@ def measure_pieces(network: Network, rows: EncodedRows, bundle: Path, work: Path
     """
     some = rows.spread(ROWS)
     observing, observed = _timed(partial(observe_inputs, network, some.batches()))
-    recipes: dict[Precision, Recipe] = {"fp32": Recipe(), "int8": Recipe(observed=observed, small_table=True)}
+    recipes: dict[Precision, Recipe] = {
+        "fp32": Recipe(pairs=some.pairs),
+        "int8": Recipe(observed=observed, small_table=True, pairs=some.pairs),
+    }
     build, row, alone = 0.0, {}, {}
     for precision, recipe in recipes.items():
         build, backend = _timed(partial(_built, work / f"{precision}.onnx", network, recipe, lanes))
@@ -111,7 +114,7 @@ def _paces(backend: OnnxBackend, rows: EncodedRows) -> tuple[float, float]:
 
     def alone() -> None:
         for one in rows.readings[:8]:
-            backend.compute(pad([one.piece.ids], rows.pad_id), head_output(backend), alone=True)
+            backend.compute(lay_out(one.pieces, rows.pad_id), head_output(backend), alone=True)
 
     seconds = []
     for work, number in ((bulk, len(rows.readings)), (alone, len(rows.readings[:8]))):

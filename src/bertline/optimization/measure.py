@@ -1,4 +1,4 @@
-"""What an engine is worth on this machine: agreement and accuracy on given rows, speed, size, memory, start-up."""
+"""What an engine is worth on this machine: its answers on given rows, speed, size, memory, start-up."""
 
 from __future__ import annotations
 
@@ -11,34 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from bertline.data.batching import pad, plan
-from bertline.encoder.outputs import rows
+from bertline.data.batching import lay_out, plan
+from bertline.encoder.outputs import OUTPUTS, rows
 from bertline.inference.backend import Backend, head_output
 from bertline.inference.lanes import each_batch
 from bertline.optimization.cold_start import ColdStart
-from bertline.statistics.paired import PairedDifference, compare
+from bertline.statistics.activation import probabilities
+from bertline.tasks.contract import Array, Comparison, TaskSpec, score_key
+from bertline.tasks.measured import text_logits
 from bertline.text import Reading
+from bertline.text.reading import by_text
 
 SINGLE_TEXTS = 64
 
-Logits = Float[np.ndarray[Any, Any], "rows labels"]
-Truth = Int[np.ndarray[Any, Any], " rows"]
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """Accuracy, the paired difference to fp32 on the same rows, and the share of rows with the same label."""
-
-    accuracy: float
-    difference: PairedDifference
-    agreement: float
-
-    @property
-    def drop_points(self) -> float:
-        """Accuracy lost, in points; negative if the engine is better."""
-        return 0 - 100 * self.difference.accuracy.value  # a product alone would make −0.0 of 0
+Arrays = list[list[Array]]  # per text, the output for each of its pieces
+SAME = 0.1  # numbers that differ by at most this share of fp32's standard deviation count as one answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +41,21 @@ class EngineSpeed:
 
 @dataclass(frozen=True, slots=True)
 class EngineFigures:
-    """Everything that was measured of one engine."""
+    """Everything that was measured of one engine; ``quality`` compares it with fp32 on the tuning rows."""
 
-    quality: Quality
+    quality: Comparison
     speed: EngineSpeed
     megabytes: float
     cold: ColdStart
 
     def to_json(self) -> dict[str, Any]:
         """The figures by name, for the manifest."""
-        difference = self.quality.difference
+        key = score_key(self.quality.score)
         return {
-            "accuracy": self.quality.accuracy,
-            "accuracy_difference": difference.accuracy.to_json(),
-            "p_value": difference.p_value,
+            **({} if key == "accuracy" else {"score": self.quality.score}),
+            key: self.quality.value,
+            f"{key}_difference": self.quality.difference.to_json(),
+            "p_value": self.quality.p_value,
             "agreement": self.quality.agreement,
             "texts_per_s": round(self.speed.texts_per_s, 1),
             "p50_ms": round(self.speed.p50_ms, 2),
@@ -76,31 +66,40 @@ class EngineFigures:
         }
 
 
-def compute(backend: Backend, readings: Sequence[Reading], pad_id: int, batch_tokens: int) -> Logits:
-    """Logits of every text, or of every token, in their order, as scoring in bulk computes them."""
-    pieces, output = [one.piece for one in readings], head_output(backend)
+def compute(backend: Backend, readings: Sequence[Reading], pad_id: int, batch_tokens: int) -> Arrays:
+    """The output for each piece of each text, in their order, as scoring in bulk computes it."""
+    pieces, output = [piece for one in readings for piece in one.pieces], head_output(backend)
     lengths = [len(one.ids) for one in pieces]
-    logits: list[Logits] = [np.empty((0, 0))] * len(pieces)
+    arrays: list[Array] = [np.empty(0)] * len(pieces)
 
     def one(places: list[int]) -> None:
-        some = [pieces[place] for place in places]
-        batch = pad([piece.ids for piece in some], pad_id, [piece.segments for piece in some])
+        batch = lay_out([pieces[place] for place in places], pad_id)
         each = rows(output, backend.compute(batch, output), [lengths[place] for place in places])
         for place, row in zip(places, each, strict=True):
-            logits[place] = np.atleast_2d(row)
+            arrays[place] = row
 
     each_batch(one, plan(lengths, batch_tokens), backend.lanes)
-    return np.concatenate(logits)
+    return by_text(readings, arrays)
 
 
-def quality(logits: Logits, reference: Logits, truth: Truth) -> Quality:
-    """Compare an engine with fp32 on the same rows; those without a label, which is negative then, do not count."""
-    known = truth >= 0
-    truth, label, expected = truth[known], logits.argmax(axis=1)[known], reference.argmax(axis=1)[known]
-    right = label == truth
-    return Quality(
-        float(right.mean()), compare(right, expected == truth), float((label == expected).mean()) if len(truth) else 1.0
-    )
+def matrix(arrays: Arrays) -> Float[Array, "rows labels"]:
+    """The arrays of all pieces, one below the other: a row per piece, or per token of each."""
+    return np.concatenate([np.atleast_2d(piece) for pieces in arrays for piece in pieces])
+
+
+def agreement(spec: TaskSpec, arrays: Arrays, reference: Arrays) -> float:
+    """The share of texts, or of tokens where each has an output, with the same answer from both; no truth is needed."""
+    if OUTPUTS[spec.output].by_token:
+        own, other = matrix(arrays), matrix(reference)
+    else:
+        own, other = (text_logits(some, len(spec.labels)) for some in (arrays, reference))
+    if spec.activation == "softmax":
+        return float((own.argmax(axis=1) == other.argmax(axis=1)).mean())
+    if spec.activation == "none":
+        return float((np.abs(own - other) <= SAME * other.std()).mean())
+    cuts = getattr(spec, "cuts", 0.5)
+    given, expected = (probabilities(one, "sigmoid", spec.temperature) >= cuts for one in (own, other))
+    return float((given == expected).all(axis=1).mean())
 
 
 def speeds(
@@ -133,7 +132,7 @@ def speeds(
             bulk[name].append(time.perf_counter() - began)
             for row in readings[:SINGLE_TEXTS]:
                 began = time.perf_counter()
-                backend.compute(pad([row.piece.ids], pad_id, [row.piece.segments]), head_output(backend), alone=True)
+                backend.compute(lay_out(row.pieces, pad_id), head_output(backend), alone=True)
                 single[name].append(1000 * (time.perf_counter() - began))
     return {
         name: EngineSpeed(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bertline.bundle.probes import Probes
 from bertline.optimization.candidates import Candidate
-from bertline.optimization.measure import EngineFigures, Quality
+from bertline.optimization.measure import EngineFigures
+from bertline.tasks.contract import Comparison
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Optimized:
     """What was tried, what it measured, and what was picked.
 
     ``measured`` holds figures of the tuning rows, by which the pick was made; ``reported`` the quality on the test
-    rows, which nothing was chosen by; ``agreement`` the share of unlabelled texts that get fp32's label. ``refused``
+    rows, which nothing was chosen by; ``agreement`` the share of unlabelled texts that get fp32's answer. ``refused``
     names the engines that a loader would refuse by the ``probes``; they are reported and never picked or written.
     ``processor`` is what speeds were measured on.
     """
@@ -23,7 +24,7 @@ class Optimized:
     picked: str
     candidates: Mapping[str, Candidate]
     measured: Mapping[str, EngineFigures]
-    reported: Mapping[str, Quality]
+    reported: Mapping[str, Comparison]
     agreement: Mapping[str, float]
     frontier: set[str]
     caveats: tuple[str, ...]

@@ -25,8 +25,8 @@ def pick(measured: Mapping[str, EngineFigures], goal: Goal, max_drop_points: flo
 
 
 def frontier(measured: Mapping[str, EngineFigures], goal: Goal) -> set[str]:
-    """The engines that no other one beats in both accuracy and cost (Pareto)."""
-    points = {name: (-one.quality.accuracy, cost(one, goal)) for name, one in measured.items()}
+    """The engines that no other one beats in both score and cost (Pareto)."""
+    points = {name: (-one.quality.value, cost(one, goal)) for name, one in measured.items()}
     return {
         name
         for name, (loss, spent) in points.items()

@@ -15,6 +15,7 @@ from bertline.optimization.outcome import Optimized
 from bertline.optimization.pick import cost
 from bertline.optimization.report import write_report
 from bertline.optimization.settings import OptimizeSettings
+from bertline.tasks.contract import score_key
 
 
 def publish(bundle: Bundle, found: Optimized, settings: OptimizeSettings) -> None:
@@ -50,5 +51,5 @@ def _used(found: Optimized, settings: OptimizeSettings) -> list[str]:
 def _recorded(found: Optimized, name: str) -> Engine:
     figures = found.measured[name].to_json() | {"note": found.candidates[name].note, "processor": found.processor}
     tested = found.reported[name]
-    figures |= {"test_accuracy": tested.accuracy, "test_difference": tested.difference.accuracy.to_json()}
+    figures |= {f"test_{score_key(tested.score)}": tested.value, "test_difference": tested.difference.to_json()}
     return found.candidates[name].engine.model_copy(update={"measured": figures})

@@ -12,7 +12,9 @@ from bertline.bundle import Bundle
 from bertline.errors import UsageError
 from bertline.evaluation import svg
 from bertline.optimization.outcome import Optimized
+from bertline.optimization.pick import FP32_NAME
 from bertline.optimization.settings import Goal, OptimizeSettings
+from bertline.tasks.contract import score_key
 
 WIDTH, HEIGHT = 680.0, 330.0
 AXES: dict[Goal, tuple[str, str]] = {
@@ -43,6 +45,8 @@ def write_report(directory: Path, found: Optimized, bundle: Bundle, settings: Op
         found=found,
         settings=settings,
         axis=AXES[settings.goal][0],
+        score=score(found),
+        heading=capitalised(score(found)),
         rows=[row(found, name) for name in found.measured],
         picture=pareto(found, settings.goal),
     )
@@ -59,18 +63,18 @@ def row(found: Optimized, name: str) -> dict[str, Any]:
         "note": found.candidates[name].note,
         **found.measured[name].to_json(),
         "drop_points": found.measured[name].quality.drop_points,
-        "test_accuracy": tested.accuracy,
+        f"test_{score_key(tested.score)}": tested.value,
         "test_drop_points": tested.drop_points,
-        "test_difference": tested.difference.accuracy.to_json(),
+        "test_difference": tested.difference.to_json(),
         "test_agreement": tested.agreement,
         "unlabelled_agreement": found.agreement.get(name),
     }
 
 
 def pareto(found: Optimized, goal: Goal) -> Markup:
-    """Accuracy on the tuning rows against what an engine costs; the line joins those that no other beats."""
+    """The score on the tuning rows against what an engine costs; the line joins those that no other beats."""
     title, key = AXES[goal]
-    points = {name: (float(one.to_json()[key]), one.quality.accuracy) for name, one in found.measured.items()}
+    points = {name: (float(one.to_json()[key]), one.quality.value) for name, one in found.measured.items()}
     across, up = [x for x, _ in points.values()], [y for _, y in points.values()]
     margin = max(0.002, 0.15 * (max(up) - min(up)))
     plot = svg.Plot(
@@ -79,15 +83,33 @@ def pareto(found: Optimized, goal: Goal) -> Markup:
     levels, steps = svg.ticks(*plot.y_range), svg.ticks(*plot.x_range)
     best = sorted(points[name] for name in found.frontier)
     return svg.picture(
-        f"Accuracy and {title} of {len(points)} engines; picked: {found.picked}",
+        f"{capitalised(score(found))} and {title} of {len(points)} engines; picked: {found.picked}",
         WIDTH,
         HEIGHT,
-        plot.grid(levels, [f"{100 * level:.1f} %" for level in levels]),
+        plot.grid(levels, [_level(score(found), level) for level in levels]),
         *(svg.text(f"{step:g}", plot.x(step), HEIGHT - 26, anchor="middle") for step in steps),
         svg.text(title, (plot.left + plot.right) / 2, HEIGHT - 6, anchor="middle"),
         svg.path([(plot.x(x), plot.y(y)) for x, y in best], "curve first"),
         *(_point(plot, name, point, found) for name, point in points.items()),
     )
+
+
+def score(found: Optimized) -> str:
+    """The name of the score of the bundle's task."""
+    return found.reported[FP32_NAME].score
+
+
+def capitalised(name: str) -> str:
+    """The name of a score at the beginning of a sentence.
+
+    >>> capitalised("accuracy"), capitalised("R²")
+    ('Accuracy', 'R²')
+    """
+    return name[0].upper() + name[1:]
+
+
+def _level(name: str, level: float) -> str:
+    return f"{level:.3f}" if name == "R²" else f"{100 * level:.1f} %"
 
 
 def _point(plot: svg.Plot, name: str, point: tuple[float, float], found: Optimized) -> Markup:

@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from bertline.bundle import Bundle, check_target, load
 from bertline.bundle.engine import FULL
 from bertline.bundle.probes import Probes
 from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
 from bertline.bundle.tree import entries
+from bertline.data.target_kinds import OneLabel
 from bertline.destination import check_room, claim
 from bertline.encoder.checkpoint import load_classifier
-from bertline.errors import BundleError
+from bertline.errors import BundleError, UsageError
 from bertline.evaluation.report import check_report_package
 from bertline.export.exporter import FP32
 from bertline.export.network import Network
@@ -28,13 +28,14 @@ from bertline.machine.timing import DurationRange, until_stable
 from bertline.optimization.candidates import STUDENT, Candidate, EncodedRows, Workshop
 from bertline.optimization.cold_start import measure_cold_start
 from bertline.optimization.estimate import Extent, measure_pieces
-from bertline.optimization.measure import EngineFigures, Logits, compute, megabytes, quality, speeds
+from bertline.optimization.measure import Arrays, EngineFigures, agreement, compute, megabytes, speeds
 from bertline.optimization.outcome import Optimized
 from bertline.optimization.pick import caveat, frontier, pick
 from bertline.optimization.publish import publish
 from bertline.optimization.settings import OptimizeSettings
 from bertline.optimization.vocabulary import PrunedVocabulary, prune
-from bertline.tasks.classify.truth import read_truth
+from bertline.tasks import task
+from bertline.tasks.contract import Comparison, TaskSpec
 from bertline.text import Reader, Tokenizer, Truncation
 from bertline.training.distillation.transfer import check_heads, read_transfer
 
@@ -71,6 +72,11 @@ def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
     """
     check_report_package()
     if settings.unlabelled:
+        if bundle.manifest.task.reads == "pair":
+            raise UsageError(
+                f"{bundle.path} reads pairs of texts, but tables of unlabelled text hold single texts: "
+                "leave out --unlabelled"
+            )
         check_heads(None, settings)
     if settings.student is not None:
         load(settings.student, verify=False)
@@ -120,10 +126,12 @@ class Bench:
     def __init__(self, bundle: Bundle, settings: OptimizeSettings, work: Path, tell: Tell) -> None:
         self.bundle, self.settings, self.tell = bundle, settings, tell
         self.tokenizer = Tokenizer.from_bundle(bundle.path)
-        self.reader = Reader(self.tokenizer, Truncation(bundle.manifest.max_tokens, bundle.manifest.truncation))
+        self.spec = bundle.manifest.task
+        truncation = Truncation(bundle.manifest.max_tokens, bundle.manifest.truncation)
+        self.reader = Reader(self.tokenizer, truncation, offsets=self.spec.offsets)
         self.probing = Probing(bundle, self.tokenizer)
-        self.tuning = self._rows(read_reference(bundle.path, "validation", self.labels))
-        self.test = self._rows(read_reference(bundle.path, "test", self.labels))
+        self.tuning = self._rows(read_reference(bundle.path, "validation", self.spec.names))
+        self.test = self._rows(read_reference(bundle.path, "test", self.spec.names))
         fp32_file(bundle)
         self.networks = {FULL: Network.of(load_classifier(bundle.path))}
         if settings.student is not None:
@@ -132,12 +140,12 @@ class Bench:
         if settings.unlabelled:
             texts = read_transfer(None, settings, ()).texts
         self.unlabelled = self.reader.read(texts)
-        self.workshop = Workshop(work, self.tuning, self._pruned(), bundle.manifest.temperature)
+        self.workshop = Workshop(work, self.tuning, self._pruned(), self.spec)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The bundle's."""
-        return self.bundle.manifest.labels
+    def cascades(self) -> bool:
+        """Whether a cascade is tried: there is a student, and one label whose probability says how sure it is."""
+        return STUDENT in self.networks and isinstance(self.spec.kind, OneLabel)
 
     def run(self) -> Optimized:
         """Build, measure, pick."""
@@ -151,9 +159,9 @@ class Bench:
         usable = {name: one for name, one in measured.items() if name not in refused}
         picked = pick(usable, self.settings.goal, self.settings.max_accuracy_drop)
         tested = {name: self._logits(one, self.test) for name, one in candidates.items()}
-        reported = {name: quality(one, tested[FP32.name], self.test.truth) for name, one in tested.items()}
-        apart = measured[picked].quality.difference
-        rows = len(self.tuning.truth)
+        reported = {name: self._quality(one, tested[FP32.name], self.test) for name, one in tested.items()}
+        apart = measured[picked].quality
+        rows = len(self.tuning.targets)
         disagreement = (apart.only_first + apart.only_second) / max(1, rows)
         sentence = caveat(rows, self.settings.max_accuracy_drop, disagreement)
         return Optimized(
@@ -173,7 +181,7 @@ class Bench:
         """Names of what would be tried, and the span of the seconds that it takes here."""
         names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
         if STUDENT in self.networks:
-            names = [*names, *(f"{STUDENT}-{one}" for one in names), "cascade"]
+            names = [*names, *(f"{STUDENT}-{one}" for one in names), *(["cascade"] if self.cascades else [])]
         fp32_file(self.bundle)
         tuning, settings = len(self.tuning.readings), self.settings
         extent = Extent(
@@ -189,7 +197,7 @@ class Bench:
                 measure_pieces(network, self.tuning, self.bundle.path, shop.folder, shop.lanes)
                 for network in self.networks.values()
             ]
-            cascade = pieces[0].engine("int8", extent) if STUDENT in self.networks else 0.0
+            cascade = pieces[0].engine("int8", extent) if self.cascades else 0.0
             return sum(one.network(extent) for one in pieces) + cascade
 
         return names, until_stable(seconds, rounds=2)
@@ -223,22 +231,23 @@ class Bench:
         best_int8 = found[-2]
         student = self.networks.get(STUDENT)
         if student is not None:
-            self.tell("Building engines of the student, and the cascade")
+            self.tell(f"Building engines of the student{', and the cascade' * self.cascades}")
             exact = shop.float_of(student, STUDENT)
             small = list(shop.int8(student, STUDENT))
             found += [exact, *small, shop.small(student, STUDENT)]
-            allowed = self.settings.max_accuracy_drop / 100
-            cascade, _ = shop.cascade(small[-1], best_int8, allowed=allowed, confidence=self.settings.confidence)
-            found.append(cascade)
+            if self.cascades:
+                allowed = self.settings.max_accuracy_drop / 100
+                cascade, _ = shop.cascade(small[-1], best_int8, allowed=allowed, confidence=self.settings.confidence)
+                found.append(cascade)
         return found
 
-    def _measure(self, candidates: Mapping[str, Candidate], logits: Mapping[str, Logits]) -> dict[str, EngineFigures]:
+    def _measure(self, candidates: Mapping[str, Candidate], logits: Mapping[str, Arrays]) -> dict[str, EngineFigures]:
         backends = {name: (one.backend, one.engine.batch_tokens) for name, one in candidates.items()}
         sample = self.tuning.spread(self.settings.speed_rows).readings
         timed = speeds(backends, sample, self.tuning.pad_id, self.settings.repetitions)
         measured = {}
         for name, one in candidates.items():
-            own = quality(logits[name], logits[FP32.name], self.tuning.truth)
+            own = self._quality(logits[name], logits[FP32.name], self.tuning)
             onnx = [file for file in one.files if file.suffix == ".onnx"]
             cold = measure_cold_start(self.bundle.path, onnx)
             measured[name] = EngineFigures(own, timed[name], megabytes(one.files), cold)
@@ -247,11 +256,17 @@ class Bench:
     def _agreement(self, candidates: Mapping[str, Candidate]) -> dict[str, float]:
         if not self.unlabelled:
             return {}
-        rows = EncodedRows(self.unlabelled, np.zeros(len(self.unlabelled), dtype=np.int64), self.tokenizer.pad_id)
-        labels = {name: self._logits(one, rows).argmax(axis=1) for name, one in candidates.items()}
-        return {name: float((one == labels[FP32.name]).mean()) for name, one in labels.items()}
+        rows = EncodedRows(self.unlabelled, (), self.tokenizer.pad_id)
+        arrays = {name: self._logits(one, rows) for name, one in candidates.items()}
+        return {name: agreement(self.spec, one, arrays[FP32.name]) for name, one in arrays.items()}
 
-    def _logits(self, candidate: Candidate, rows: EncodedRows) -> Logits:
+    def _quality(self, arrays: Arrays, exact: Arrays, rows: EncodedRows) -> Comparison:
+        """An engine's answers compared with those of fp32."""
+        measure = task(self.spec.task).measure
+        compared: Comparison = measure.compare(self.spec, rows.targets, arrays, exact, rows.readings)
+        return compared
+
+    def _logits(self, candidate: Candidate, rows: EncodedRows) -> Arrays:
         return compute(candidate.backend, rows.readings, rows.pad_id, candidate.engine.batch_tokens)
 
     def _rows(self, rows: ReferenceRows) -> EncodedRows:
@@ -260,16 +275,14 @@ class Bench:
                 f"{self.bundle.path} carries no held-out rows to measure on (reference/): train it again, "
                 "with --reference-rows above 0"
             )
-        readings = self.reader.read(rows.inputs)
-        truth = read_truth([str(one) for one in rows.targets], self.labels).rows
-        return EncodedRows(readings, truth, self.tokenizer.pad_id)
+        return EncodedRows(self.reader.read(rows.inputs), rows.targets, self.tokenizer.pad_id)
 
     def _pruned(self) -> PrunedVocabulary:
         table = self.networks[FULL].named("encoder.embeddings.token.weight")[1]
         always = [getattr(self.tokenizer, f"{one}_id") for one in ("pad", "unknown", "cls", "sep", "mask")]
         counts = read_token_counts(self.bundle.path)
         for one in (*self.tuning.readings, *self.unlabelled):
-            counts.update(one.piece.ids)
+            counts.update(id_ for piece in one.pieces for id_ in piece.ids)
         return prune(table, counts, always, min(self.settings.kept_tokens, len(table)))
 
     def _student(self, directory: Path) -> Network:
@@ -278,8 +291,15 @@ class Bench:
         for name in ("labels", "max_tokens", "truncation"):
             if getattr(manifest, name) != getattr(own, name):
                 raise BundleError(f"{directory} has other {name} than {self.bundle.path}: distill it from this bundle")
+        if _without_scale(manifest.task) != _without_scale(own.task):
+            raise BundleError(f"{directory} has another task than {self.bundle.path}: distill it from this bundle")
         if manifest.files.get("vocab.txt") != own.files.get("vocab.txt"):
             raise BundleError(
                 f"{directory} has another vocabulary than {self.bundle.path}: distill it from this bundle"
             )
         return Network.of(load_classifier(directory)).scaled(own.temperature / manifest.temperature)
+
+
+def _without_scale(spec: TaskSpec) -> dict[str, Any]:
+    """What a spec says, but for what is fitted to one network."""
+    return spec.model_dump(exclude={"temperature", "thresholds"})

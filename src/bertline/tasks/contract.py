@@ -189,6 +189,20 @@ class Comparison:
         shown = self.p_value < 0.05 and (self.difference.low > 0 or self.difference.high < 0)
         return (1 if self.difference.value > 0 else -1) if shown else 0
 
+    @property
+    def drop_points(self) -> float:
+        """Score that the first loses against the second, in points; negative if the first is better."""
+        return 0 - 100 * self.difference.value  # a product alone would make −0.0 of 0
+
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
         return asdict(self)
+
+
+def score_key(score: str) -> str:
+    """The key of a score in JSON.
+
+    >>> score_key("micro-F1"), score_key("R²")
+    ('micro_f1', 'r2')
+    """
+    return score.lower().replace("-", "_").replace("²", "2")

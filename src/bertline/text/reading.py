@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 Input = str | tuple[str, str]
 Offsets = list[tuple[int, int]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +63,13 @@ class Reading:
 def texts_of(one: Input) -> tuple[str, ...]:
     """The one text, or the two texts of a pair."""
     return (one,) if isinstance(one, str) else one
+
+
+def by_text(readings: Sequence[Reading], pieces: Iterable[T]) -> list[list[T]]:
+    """Values of all pieces of all texts as those of each text.
+
+    >>> by_text([Reading([Piece([1]), Piece([2])], 2), Reading([Piece([3])], 1)], "abc")
+    [['a', 'b'], ['c']]
+    """
+    values = iter(pieces)
+    return [[next(values) for _ in reading.pieces] for reading in readings]

@@ -13,6 +13,7 @@ from bertline.data.batching import Batch, lay_out, plan
 from bertline.data.targets import Target
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Piece, Reading
+from bertline.text.reading import by_text
 
 Array = np.ndarray[Any, Any]
 
@@ -61,10 +62,7 @@ class Rows:
 
     def by_text(self, arrays: Sequence[Array]) -> list[list[Array]]:
         """Arrays of all pieces as those of each text."""
-        out: list[list[Array]] = [[] for _ in self.readings]
-        for text, array in zip(self.text_of, arrays, strict=True):
-            out[text].append(array)
-        return out
+        return by_text(self.readings, arrays)
 
     def plan(self, batch_tokens: int, seed: int | None) -> list[list[int]]:
         """The batches of one pass, by the one batching function."""

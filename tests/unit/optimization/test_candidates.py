@@ -16,8 +16,9 @@ from bertline.export.network import Network
 from bertline.export.quantise import SEVEN_BITS
 from bertline.optimization import candidates
 from bertline.optimization.candidates import Candidate, EncodedRows, Workshop
-from bertline.optimization.measure import Logits, compute
+from bertline.optimization.measure import Arrays, compute, matrix
 from bertline.optimization.vocabulary import prune
+from bertline.tasks.classify.spec import Spec
 from bertline.testing.tiny import logits_of, random_texts, tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 
@@ -25,19 +26,21 @@ CLASSIFIER = tiny_classifier(family="bert", labels=3, pooling="cls")
 NETWORK = Network.of(CLASSIFIER)
 READINGS = Reader(tiny_tokenizer(), Truncation(32)).read(random_texts(24, seed=3))
 LOGITS = logits_of(CLASSIFIER, pad([one.piece.ids for one in READINGS], 0))
+SPEC = Spec(labels=("a", "b", "c"), temperature=1.5)
+TARGETS = [SPEC.labels[i] for i in LOGITS.argmax(axis=1)]
 
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     table = NETWORK.named("encoder.embeddings.token.weight")[1]
     pruned = prune(table, Counter(id_ for one in READINGS for id_ in one.piece.ids), [0], 60)
-    return Workshop(tmp_path, EncodedRows(READINGS, LOGITS.argmax(axis=1), 0), pruned, temperature=1.5, lanes=1)
+    return Workshop(tmp_path, EncodedRows(READINGS, TARGETS, 0), pruned, SPEC, lanes=1)
 
 
 def test_a_network_in_fp32_gives_its_own_logits(workshop: Workshop) -> None:
     found = workshop.float_of(NETWORK, "student")
     assert (found.engine.name, found.engine.network, found.engine.precision) == ("student-fp32", "student", "fp32")
-    np.testing.assert_allclose(workshop.logits(found), LOGITS, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(matrix(workshop.logits(found)), LOGITS, atol=1e-5, rtol=0)
 
 
 def test_eight_bits_that_change_few_labels_are_tried_alone(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +63,7 @@ def test_where_they_change_labels_the_products_that_hurt_most_stay_in_fp32(
     assert recipe.balanced == {name for name, by in moved.items() if by > candidates.BALANCE_ABOVE}
     (file,) = mixed.files
     assert file.read_bytes() == export(network, replace(recipe, float_products=frozenset(named)))
-    assert deviation(LOGITS, workshop.logits(mixed)) < deviation(LOGITS, workshop.logits(plain))
+    assert deviation(LOGITS, matrix(workshop.logits(mixed))) < deviation(LOGITS, matrix(workshop.logits(plain)))
 
 
 # ---------------------------------------------------------------------------------------- how large a weight may be
@@ -86,7 +89,7 @@ def test_no_engine_has_a_product_that_a_processor_could_overflow(
 def test_fp32_answers_the_tuning_rows_once(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Precision, int]] = []
 
-    def counted(candidate: Candidate, rows: EncodedRows) -> Logits:
+    def counted(candidate: Candidate, rows: EncodedRows) -> Arrays:
         asked.append((candidate.engine.precision, len(rows.readings)))
         return compute(candidate.backend, rows.readings, rows.pad_id, candidate.engine.batch_tokens)
 
@@ -106,9 +109,9 @@ def test_fp32_answers_the_tuning_rows_once(workshop: Workshop, monkeypatch: pyte
 
 def test_an_engine_that_is_built_anew_is_asked_anew(workshop: Workshop) -> None:
     other = Network.of(tiny_classifier(family="bert", labels=3, pooling="cls", seed=1))
-    first = workshop.logits(workshop.float_of(NETWORK, "student"))
+    first = matrix(workshop.logits(workshop.float_of(NETWORK, "student")))
     assert deviation(LOGITS, first) < 1e-3
-    assert deviation(first, workshop.logits(workshop.float_of(other, "student"))) > 0.5
+    assert deviation(first, matrix(workshop.logits(workshop.float_of(other, "student")))) > 0.5
 
 
 def test_engines_of_a_student_carry_its_name(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,15 +17,18 @@ from bertline.inference import load_predictor
 from bertline.inference.probing import Probing
 from bertline.inference.torch_backend import TorchBackend
 from bertline.optimization.candidates import EncodedRows, Workshop
-from bertline.optimization.measure import compute, quality
+from bertline.optimization.measure import agreement, compute, matrix
 from bertline.optimization.vocabulary import prune
+from bertline.tasks.tag.measure import compare
+from bertline.tasks.tag.spec import Spec
 from bertline.testing.tiny import VOCABULARY, random_texts, tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 
 CLASSIFIER = tiny_classifier(family="bert", labels=3, pooling="none")
 LABELS = ("O", "B-place", "I-place")
 TEXTS = random_texts(60)
-READINGS = Reader(tiny_tokenizer(), Truncation(32)).read(TEXTS)
+READINGS = Reader(tiny_tokenizer(), Truncation(32), offsets=True).read(TEXTS)
+SPEC = Spec(types=("place",))
 
 
 def bundle(target: Path, logits: np.ndarray | None = None) -> Path:
@@ -38,7 +41,7 @@ def bundle(target: Path, logits: np.ndarray | None = None) -> Path:
         tiny_tokenizer().save(staging, max_tokens=32)
         write_fp32_engine(staging, CLASSIFIER)
         write_embedding(staging, CLASSIFIER)
-        own = compute(TorchBackend(staging, device="cpu"), READINGS[:8], 0, 512)
+        own = matrix(compute(TorchBackend(staging, device="cpu"), READINGS[:8], 0, 512))
         Probes(tuple(TEXTS[:8]), {FULL: own if logits is None else logits}, "tags").write(staging)
     return target
 
@@ -46,25 +49,24 @@ def bundle(target: Path, logits: np.ndarray | None = None) -> Path:
 def test_engines_are_built_and_measured_by_token(tmp_path: Path) -> None:
     path = bundle(tmp_path / "tags")
     expected = compute(TorchBackend(path, device="cpu"), READINGS, 0, 512)
-    assert len(expected) == sum(len(one.piece.ids) for one in READINGS)
-    truth = np.where(np.arange(len(expected)) % 3 > 0, expected.argmax(axis=1), -100)
+    assert len(matrix(expected)) == sum(len(one.piece.ids) for one in READINGS)
+    truth = [SPEC.pieces(one).entities(arrays, SPEC.spelling) for one, arrays in zip(READINGS, expected, strict=True)]
     network, counts = Network.of(CLASSIFIER), Counter(range(len(VOCABULARY)))
     pruned = prune(network.named("encoder.embeddings.token.weight")[1], counts, [0, 1, 2, 3, 4], len(VOCABULARY))
-    shop = Workshop(tmp_path, EncodedRows(READINGS, truth, 0), pruned, temperature=1.0, lanes=1)
+    shop = Workshop(tmp_path, EncodedRows(READINGS, truth, 0), pruned, SPEC, lanes=1)
     exact = shop.fp32(path / "model.onnx")
     int8 = next(iter(shop.int8(network, FULL)))
     assert exact.engine.outputs == int8.engine.outputs == ("tags",)
-    np.testing.assert_allclose(shop.logits(exact), expected, atol=1e-5, rtol=0)
-    assert quality(shop.logits(exact), expected, truth).accuracy == 1.0, "tokens without a label do not count"
-    measured = quality(shop.logits(int8), shop.logits(exact), truth)
-    assert 0.9 < measured.agreement <= 1.0
+    np.testing.assert_allclose(matrix(shop.logits(exact)), matrix(expected), atol=1e-5, rtol=0)
+    assert compare(SPEC, truth, shop.logits(exact), expected, READINGS).value == 1.0
+    assert 0.9 < agreement(SPEC, shop.logits(int8), shop.logits(exact)) <= 1.0
     probing = Probing(load(path), tiny_tokenizer())
     assert probing.objection(exact.backend, FULL, "fp32") is None
     assert probing.objection(int8.backend, FULL, "int8") is None
 
 
 def test_a_graph_that_tags_otherwise_than_the_probes_is_refused(tmp_path: Path) -> None:
-    own = compute(TorchBackend(bundle(tmp_path / "right"), device="cpu"), READINGS[:8], 0, 512)
+    own = matrix(compute(TorchBackend(bundle(tmp_path / "right"), device="cpu"), READINGS[:8], 0, 512))
     right = load_predictor(tmp_path / "right", output="embedding")
     assert (right.engine, right.backend.outputs) == ("onnx", {"tags", "embedding", "states"})
     wrong = load(bundle(tmp_path / "wrong", own[::-1]))

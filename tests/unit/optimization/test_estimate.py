@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bertline.export.network import Network
@@ -41,7 +40,7 @@ def test_the_sensitivity_of_every_product_is_part_of_it(tuning: int) -> None:
 
 @pytest.mark.usefixtures("no_cold_starts")
 def test_the_pieces_are_measured_on_the_network_itself(tmp_path: Path) -> None:
-    rows = EncodedRows(READINGS, np.zeros(len(READINGS), dtype=np.int64), 0)
+    rows = EncodedRows(READINGS, (), 0)
     found = measure_pieces(Network.of(CLASSIFIER), rows, tmp_path, tmp_path, lanes=1)
     assert found.products == 4 * CLASSIFIER.config.layers - 1  # the last layer's attention reads [CLS] alone
     assert found.start == 0.25

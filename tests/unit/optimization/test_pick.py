@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from bertline.optimization.cold_start import ColdStart
-from bertline.optimization.measure import EngineFigures, EngineSpeed, Quality
+from bertline.optimization.measure import EngineFigures, EngineSpeed
 from bertline.optimization.pick import caveat, cost, frontier, pick, smallest_visible_drop
 from bertline.optimization.settings import Goal
 from bertline.statistics.paired import compare
+from bertline.tasks.contract import Comparison
 
 
 def engine(
@@ -17,8 +18,9 @@ def engine(
 ) -> EngineFigures:
     """Accuracy in per cent of 200 rows, of which fp32 has 90 per cent right."""
     right, expected = np.arange(200) < 2 * accuracy, np.arange(200) < 180
+    paired, agreement = compare(right, expected, resamples=10), float((right == expected).mean())
     return EngineFigures(
-        Quality(accuracy / 100, compare(right, expected, resamples=10), float((right == expected).mean())),
+        Comparison("accuracy", accuracy / 100, paired.accuracy, paired.p_value, agreement, 0, 0),
         *(EngineSpeed(float(texts_per_s), float(p50_ms), 3.0 * p50_ms), float(megabytes), ColdStart(1.0, 100.0)),
     )
 

@@ -12,11 +12,13 @@ import numpy as np
 import torch
 
 from bertline import __version__
+from bertline.data.target_kinds import OneLabel
 from bertline.destination import claim
 from bertline.encoder.heads import Classifier
 from bertline.errors import DestinationError, UsageError
 from bertline.statistics.intervals import Estimate
 from bertline.tasks.classify.one_label import Evaluation
+from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
@@ -161,6 +163,7 @@ def _open(
 ) -> _Work:
     """Everything that is read: the teacher and the start before the tables."""
     teacher = Teacher.load(bundle)
+    check_task(bundle, teacher.bundle.manifest.task)
     torch.manual_seed(settings.seed)
     origin = begin(teacher, settings)
     check_disk(out, origin.classifier)
@@ -173,6 +176,20 @@ def _open(
     for name, value in transfer.facts:
         progress.note(f"{name}: {value}")
     return _Work(teacher, origin, held_out, transfer, settings, placement, progress)
+
+
+def check_task(bundle: Path, spec: TaskSpec) -> None:
+    """See that a student can be distilled.
+
+    Raises:
+        UsageError: the teacher does anything but give single texts one label each.
+    """
+    if spec.reads == "pair" or not isinstance(spec.kind, OneLabel):
+        purpose = {"sigmoid": " with several labels", "none": " with numbers"}.get(spec.activation, "")
+        raise UsageError(
+            f"{bundle} cannot be distilled: its task is {spec.task}{purpose}{' of pairs' * (spec.reads == 'pair')}, "
+            "and a student learns one label for each single text; choose another teacher"
+        )
 
 
 def _check_out(out: Path, bundle: Path, start: Path | None) -> None:
