@@ -49,11 +49,11 @@ def ours(task: Task, seed: int) -> Result:
     trained = train(str(task.data), out, task.seeded(seed), Silent(), resume=True)
     measured = trained.measured
     return {
-        "logits": measured.logits.tolist(),
-        "temperature": measured.evaluation.temperature,
+        "logits": np.stack(measured.test_outputs).tolist(),
+        "temperature": measured.spec.temperature,
         "seconds": sum(one.seconds for one in trained.history),
         "validation": [one.figures["accuracy"] for one in trained.history],
-        "tfidf": measured.baselines[-1].accuracy.value,
+        "tfidf": measured.baselines[-1].score.value,
     }
 
 
@@ -155,8 +155,15 @@ def main() -> None:
             section = "\n".join(summarise(task, run=not arguments.no_run))
             sections.setdefault(key, {})[precision(task)] = section
             SECTIONS.write_text(json.dumps(sections, indent=1, ensure_ascii=False) + "\n")
-    found = [section for key in TASKS for _, section in sorted(sections.get(key, {}).items())]
-    PAGE.write_text("\n".join([INTRODUCTION, *found]))
+    write_page(sections)
+
+
+def write_page(sections: dict[str, dict[str, str]]) -> None:
+    """The page of all sections, those of ``TASKS`` first."""
+    keys = dict.fromkeys([*TASKS, *sections])
+    PAGE.write_text(
+        "\n".join([INTRODUCTION, *(one for key in keys for _, one in sorted(sections.get(key, {}).items()))])
+    )
 
 
 if __name__ == "__main__":

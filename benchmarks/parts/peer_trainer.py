@@ -38,7 +38,7 @@ class Rows(torch.utils.data.Dataset[dict[str, Any]]):
     def __init__(self, examples: Sequence[Example], prepared: Prepared, tokenizer: Any, max_tokens: int) -> None:
         encoded = tokenizer([one.text for one in examples], truncation=True, max_length=max_tokens)
         self.rows = [
-            {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": prepared.labels.index(one.label)}
+            {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": prepared.spec.labels.index(str(one.target))}
             for ids, one in zip(encoded["input_ids"], examples, strict=True)
         ]
 
@@ -97,7 +97,7 @@ def build(
         **validated,
     )
     trainer = Trainer(
-        model=AutoModelForSequenceClassification.from_pretrained(directory, num_labels=len(prepared.labels)),
+        model=AutoModelForSequenceClassification.from_pretrained(directory, num_labels=len(prepared.spec.labels)),
         args=arguments,
         train_dataset=splits["train"],
         eval_dataset=splits["validation"],

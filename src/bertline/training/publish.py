@@ -42,14 +42,15 @@ from bertline.training.settings import TrainSettings
 class Measured:
     """What the test rows showed: the encoder and the baselines.
 
-    ``spec`` has what the validation rows chose, as its temperature. ``validation_outputs`` are the network's for each
-    validation row; a few of them become the bundle's probes.
+    ``spec`` has what the validation rows chose, as its temperature. The outputs are the network's for each row; a few
+    of those of validation rows become the bundle's probes.
     """
 
     spec: TaskSpec
     evaluation: Evaluation
     baselines: tuple[Baseline, ...]
     validation_outputs: Sequence[Array]
+    test_outputs: Sequence[Array]
 
     def headline(self) -> list[tuple[str, Estimate]]:
         """Figures by name, the baselines' scores among them."""
@@ -98,7 +99,7 @@ def measure(
         arrays=arrays["test"],
         readings=test.readings,
     )
-    return Measured(tuned, evaluation, baselines, outputs["validation"])
+    return Measured(tuned, evaluation, baselines, outputs["validation"], outputs["test"])
 
 
 def publish(out: Path, made: Made, *, overwrite: bool) -> None:

@@ -19,6 +19,7 @@ from bertline.inference.torch_backend import TorchBackend
 from bertline.optimization.candidates import EncodedRows, Workshop
 from bertline.optimization.measure import agreement, compute, matrix
 from bertline.optimization.vocabulary import prune
+from bertline.tasks.tag.answer import answers
 from bertline.tasks.tag.measure import compare
 from bertline.tasks.tag.spec import Spec
 from bertline.testing.tiny import VOCABULARY, random_texts, tiny_classifier, tiny_tokenizer
@@ -50,7 +51,7 @@ def test_engines_are_built_and_measured_by_token(tmp_path: Path) -> None:
     path = bundle(tmp_path / "tags")
     expected = compute(TorchBackend(path, device="cpu"), READINGS, 0, 512)
     assert len(matrix(expected)) == sum(len(one.piece.ids) for one in READINGS)
-    truth = [SPEC.pieces(one).entities(arrays, SPEC.spelling) for one, arrays in zip(READINGS, expected, strict=True)]
+    truth = [tuple(one.entity for one in answer.entities) for answer in answers(SPEC, expected, READINGS)]
     network, counts = Network.of(CLASSIFIER), Counter(range(len(VOCABULARY)))
     pruned = prune(network.named("encoder.embeddings.token.weight")[1], counts, [0, 1, 2, 3, 4], len(VOCABULARY))
     shop = Workshop(tmp_path, EncodedRows(READINGS, truth, 0), pruned, SPEC, lanes=1)
