@@ -57,11 +57,13 @@ class Spawned:
 
 
 @contextmanager
-def spawned(*arguments: str) -> Iterator[Spawned]:
-    """``bertline serve`` with these arguments, ready; it is killed at the end of the block if it still runs."""
+def spawned(*arguments: str, **environment: str) -> Iterator[Spawned]:
+    """``bertline serve`` with these arguments and variables, ready; killed at the end of the block if it still runs."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         command = [sys.executable, "-c", COMMAND, "serve", "--port", "0", *arguments]
-        process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = subprocess.Popen(
+            command, env={**ENVIRONMENT, **environment}, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
         try:
             yield Spawned(process, errors)
         finally:

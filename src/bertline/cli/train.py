@@ -32,8 +32,8 @@ def train(
 ) -> None:
     """Fine-tune an encoder on labelled text, evaluate it and write a bundle.
 
-    DATA needs a column of text and one of labels. Part of it is held out to choose the epoch
-    and to report figures.
+    DATA needs a column of text and one of labels, several labels, numbers or entities. Part of it
+    is held out to choose the epoch and to report figures.
     """
     from bertline.cli.training_screen import TrainingScreen, show_result
     from bertline.training.run import train as run

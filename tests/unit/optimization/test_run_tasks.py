@@ -23,8 +23,7 @@ from bertline.encoder.heads import Pooling
 from bertline.errors import BundleError, UsageError
 from bertline.export.exporter import FP32
 from bertline.export.network_files import write_network
-from bertline.inference import load_predictor
-from bertline.inference.load import Predictor
+from bertline.inference import TextClassifier, load_predictor
 from bertline.inference.probing import Probing
 from bertline.inference.torch_backend import TorchBackend
 from bertline.optimization.measure import Arrays, compute, matrix
@@ -125,14 +124,15 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_the_engines_are_loaded_and_answer_nearly_as_fp32(done: Done) -> None:
     engines = load(done.directory).manifest.engines
-    assert {"fp32", "int8", "small", "student-fp32", "student-int8"} <= {one.name for one in engines}
+    assert {"fp32", "int8", "small"} <= {one.name for one in engines}
+    assert {"student-fp32", "student-int8"} <= done.outcome.candidates.keys()  # a random one loses too much to ship
     texts = inputs(done.spec, 20, 7)
     exact, eight = (_arrays(load_predictor(done.directory, engine=name), done.spec, texts) for name in ("fp32", "int8"))
     spread = float(matrix(exact).std())
     assert 0 < float(np.sqrt(np.mean((matrix(exact) - matrix(eight)) ** 2))) < 0.2 * spread
 
 
-def _arrays(predictor: Predictor, spec: TaskSpec, texts: Sequence[Input]) -> Arrays:
+def _arrays(predictor: TextClassifier, spec: TaskSpec, texts: Sequence[Input]) -> Arrays:
     policy = "window" if spec.output == "tags" else "head_tail"
     readings = Reader(tiny_tokenizer(), Truncation(MAX_TOKENS, policy), offsets=spec.offsets).read(texts)  # type: ignore[arg-type]
     return compute(predictor.backend, readings, 0, 512)
