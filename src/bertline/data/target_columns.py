@@ -132,8 +132,8 @@ class LabelsColumn:
             return BadRow(row.line, f"{UNREADABLE} in column {self.column!r}", value.detail)
         listed = self._listed(value)
         if listed is None:
-            reason = f"no list of labels in column {self.column!r}; if a separator is between them, --label-separator"
-            return BadRow(row.line, reason, fault_of(value))
+            shown = f"{value!r}: name what separates labels with --label-separator" if isinstance(value, str) else ""
+            return BadRow(row.line, f"no list of labels in column {self.column!r}", shown or fault_of(value))
         labels: set[str] = set()
         for one in listed:
             try:

@@ -48,7 +48,10 @@ def test_a_cell_of_csv_may_be_a_json_list_and_anything_else_is_not_taken_for_one
     path = table(tmp_path / "t.csv", 'text,label\na,"[""x"", ""y""]"\nb,[]\nc,"[""y""]"\n')
     assert read(path, SeveralLabels()).targets == [("x", "y"), (), ("y",)]
     path = table(tmp_path / "u.csv", 'text,label\na,"x,y"\n')
-    with pytest.raises(DataError, match=r"line 2: no list of labels in column 'label'; .* --label-separator"):
+    with pytest.raises(
+        DataError,
+        match=r"line 2: no list of labels in column 'label' \('x,y': name what separates labels with --label-sep",
+    ):
         read(path, SeveralLabels())
 
 
