@@ -140,7 +140,8 @@ def test_every_route_with_a_json_body_is_walked(client: TestClient) -> None:
         for method, one in methods.items()
         if "application/json" in one.get("requestBody", {}).get("content", {})
     }
-    assert described == set(BODIES)
+    tagged = ("post", PIPELINE + "token-classification")  # a classifier does not answer it: tests/service/test_tasks.py
+    assert described == {*BODIES, tagged}
 
 
 def test_every_route_of_ours_reads_json_by_the_one_rule(client: TestClient) -> None:

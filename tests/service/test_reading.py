@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bertline.serving import reader
 from bertline.serving.reader import BackgroundReader
 from bertline.testing.words import ID, word_tokenizer
 from bertline.text import Piece, Policy, Reading, Tokenizer, Truncation
@@ -46,7 +47,8 @@ class Panic(BaseException):
 
 
 @pytest.fixture
-def watched() -> Watched:
+def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
+    monkeypatch.setattr(reader, "SHORT_CHARS", 0)  # every text is read beside the loop
     return Watched(word_tokenizer())
 
 
@@ -75,8 +77,8 @@ def told(watched: Watched, story: Story) -> None:
 def test_what_is_read_of_a_text_that_is_too_long(
     watched: Watched, policy: Policy, pieces: list[list[int]], read: int, cut: int
 ) -> None:
-    async def story(reader: BackgroundReader) -> None:
-        long, short = await reader.read(["good good good good bad bad bad bad", "good film"], Truncation(6, policy))
+    async def story(reading: BackgroundReader) -> None:
+        long, short = await reading.read(["good good good good bad bad bad bad", "good film"], Truncation(6, policy))
         assert ([piece.ids for piece in long.pieces], long.read, long.cut) == (pieces, read, cut)
         assert short == Reading([Piece([CLS, GOOD, UNK, SEP])], 4)
 
@@ -84,13 +86,13 @@ def test_what_is_read_of_a_text_that_is_too_long(
 
 
 def test_while_a_lot_is_read_the_next_one_gathers(watched: Watched) -> None:
-    async def story(reader: BackgroundReader) -> None:
+    async def story(reading: BackgroundReader) -> None:
         watched.gate.clear()
-        first = asyncio.create_task(reader.read(["good"], HEAD))
+        first = asyncio.create_task(reading.read(["good"], HEAD))
         await asyncio.to_thread(watched.entered.wait, 30)
         asked: list[tuple[Policy, int]] = [("head", 8), ("tail", 4), ("window", 6)]
         others = [
-            asyncio.create_task(reader.read([f"bad {word}" for word in "ab"], Truncation(most, policy)))
+            asyncio.create_task(reading.read([f"bad {word}" for word in "ab"], Truncation(most, policy)))
             for policy, most in asked
         ]
         await asyncio.sleep(0)
@@ -105,11 +107,11 @@ def test_while_a_lot_is_read_the_next_one_gathers(watched: Watched) -> None:
 
 
 def test_a_request_that_has_left_is_not_read(watched: Watched) -> None:
-    async def story(reader: BackgroundReader) -> None:
+    async def story(reading: BackgroundReader) -> None:
         watched.gate.clear()
-        first = asyncio.create_task(reader.read(["good"], HEAD))
+        first = asyncio.create_task(reading.read(["good"], HEAD))
         await asyncio.to_thread(watched.entered.wait, 30)
-        leaving, staying = (asyncio.create_task(reader.read([word], HEAD)) for word in ("leaving", "staying"))
+        leaving, staying = (asyncio.create_task(reading.read([word], HEAD)) for word in ("leaving", "staying"))
         await asyncio.sleep(0)
         leaving.cancel()
         await asyncio.sleep(0)
@@ -124,16 +126,30 @@ def test_a_request_that_has_left_is_not_read(watched: Watched) -> None:
 def test_of_a_lot_that_cannot_be_read_only_the_one_at_fault_gets_the_error(
     watched: Watched, word: str, kind: type[Exception]
 ) -> None:
-    async def story(reader: BackgroundReader) -> None:
+    async def story(reading: BackgroundReader) -> None:
         watched.gate.clear()
-        asked = [asyncio.create_task(reader.read(["first"], HEAD))]
+        asked = [asyncio.create_task(reading.read(["first"], HEAD))]
         await asyncio.to_thread(watched.entered.wait, 30)
-        asked += [asyncio.create_task(reader.read([one], HEAD)) for one in ("good", word, "bad")]
+        asked += [asyncio.create_task(reading.read([one], HEAD)) for one in ("good", word, "bad")]
         await asyncio.sleep(0)
         watched.gate.set()
         found = await asyncio.gather(*asked, return_exceptions=True)
         assert [type(one) for one in found] == [list, list, kind, list]
         assert found[3] == [Reading([Piece([CLS, BAD, SEP])], 3)]
-        assert await reader.read(["good"], HEAD) == [Reading([Piece([CLS, GOOD, SEP])], 3)]  # and it goes on
+        assert await reading.read(["good"], HEAD) == [Reading([Piece([CLS, GOOD, SEP])], 3)]  # and it goes on
 
     told(watched, story)
+
+
+@pytest.mark.parametrize(("word", "kind"), [("fail", ValueError), ("panic", RuntimeError)])
+def test_a_short_text_is_read_on_the_loop_with_the_same_errors(word: str, kind: type[Exception]) -> None:
+    watched = Watched(word_tokenizer())
+
+    async def story(reading: BackgroundReader) -> None:
+        assert await reading.read(["good"], HEAD) == [Reading([Piece([CLS, GOOD, SEP])], 3)]
+        with pytest.raises(kind):
+            await reading.read([word], HEAD)
+        assert await reading.read(["bad"], HEAD) == [Reading([Piece([CLS, BAD, SEP])], 3)]
+
+    told(watched, story)
+    assert watched.lots == [["good"], [word], ["bad"]]

@@ -40,7 +40,7 @@ async def problem_of(answer: Coroutine[Any, Any, Any]) -> Problem:
 def test_classify_gives_logits_and_their_probabilities() -> None:
     async def story(serving: Serving) -> None:
         version = serving.models.named(None)
-        version.temperature = 2.0
+        version.spec = version.spec.model_copy(update={"temperature": 2.0})
         found = await serving.compute(version, ["good", "bad bad"], "logits", deadline_s=in_time(serving))
         assert found.version is version
         assert (found.read_tokens, [one.read for one in found.readings]) == (7, [3, 4])
@@ -166,7 +166,7 @@ def test_labels_of_several_kinds_and_what_the_version_says_of_itself() -> None:
 
     async def story(serving: Serving) -> None:
         version = serving.models.named("reviews")
-        assert (version.labels, version.max_tokens, version.activation) == (TOPICS, 32, "sigmoid")
+        assert (version.labels, version.max_tokens, version.spec.activation) == (TOPICS, 32, "sigmoid")
         assert (version.version, version.truncation, version.engine) == (model.version, "head_tail", "words")
         found = await serving.compute(version, ["good"], "logits", deadline_s=in_time(serving))
         assert sum(found.probabilities()[0]) == pytest.approx(0.9 + 0.1)

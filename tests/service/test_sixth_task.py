@@ -27,15 +27,15 @@ from bertline.tasks.contract import TaskSpec
 
 class Spec(TaskSpec):
     task: Literal["sizes"] = "sizes"
-    of: str
+    gives: str
 
     @property
     def output(self) -> str:
-        return self.of
+        return self.gives
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return ("a", "b", "c") if self.of == "logits" else ()
+        return ("a", "b", "c") if self.gives == "logits" else ()
 """
 ANSWER = """
 from dataclasses import asdict, dataclass
@@ -90,7 +90,7 @@ def output(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def client(output: str) -> Iterator[TestClient]:
-    double = AnyOutput(name="sizes", task={"task": "sizes", "of": output})
+    double = AnyOutput(name="sizes", task={"task": "sizes", "gives": output})
     with TestClient(create_app(serving_of({"sizes": double}))) as client:
         yield until_ready(client)
 
@@ -120,7 +120,7 @@ def test_every_dialect_that_takes_any_task_has_it(client: TestClient, output: st
     assert (answer["name"], [json.loads(one) for one in answer["data"]]) == ("answer", [own])
     assert client.post("/invocations", json={"inputs": "good"}).json() == [own]
     [described] = client.get("/v1/models").json()["models"]
-    assert described["task"] == {"task": "sizes", "reads": "text", "temperature": 1.0, "of": output}
+    assert described["task"] == {"task": "sizes", "reads": "text", "temperature": 1.0, "gives": output}
     assert "bertline_requests" in client.get("/metrics").text
 
 
@@ -138,7 +138,7 @@ def test_the_others_say_where_it_answers(client: TestClient, output: str) -> Non
 
 @pytest.mark.parametrize("one", ["embedding", "states"])
 def test_the_library_and_the_command_line_show_it(one: str) -> None:
-    answers = AnyOutput(name="sizes", task={"task": "sizes", "of": one}).model().predict(["good"])
+    answers = AnyOutput(name="sizes", task={"task": "sizes", "gives": one}).model().predict(["good"])
     [own] = answers.to_dicts()
     assert own == {"text": "good", "shapes": [shape(one, 3)], "mean": 1.0, "read_tokens": 3, "cut_tokens": 0}
     assert "shapes" in repr(answers)

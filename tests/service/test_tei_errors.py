@@ -93,6 +93,7 @@ def test_every_code_has_one_of_teis_kinds_and_a_status() -> None:
         Code.NO_MEMORY,
         Code.WORKER_LOST,
         Code.INTERNAL,
+        Code.OTHER_TASK,
     }
     overloaded = answers[Code.OVERLOADED]
     assert (overloaded.status_code, overloaded.headers["Retry-After"]) == (429, "2")
@@ -124,6 +125,6 @@ def test_what_only_other_kinds_of_models_do_is_424(client: TestClient, path: str
     answer = client.post(path, json={"query": "q", "texts": ["a"], "inputs": "a"})
     assert answer.status_code == 424
     assert answer.json() == {
-        "error": "The model is a classifier: ask /predict, /embed or /similarity.",
+        "error": "No model here does that: ask /predict, /embed or /similarity.",
         "error_type": "Backend",
     }

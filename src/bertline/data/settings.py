@@ -1,13 +1,15 @@
 """How a table is read: the settings that every command over tables shares, each with its one description."""
 
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bertline.data.columns import TEXT_NAMES, find_column
 from bertline.data.formats import Format, Location, format_beside
 from bertline.data.rows import BadRow, Row
+
+Problem = Literal["single", "several", "number"]
 
 
 class TableSettings(BaseModel):
@@ -61,6 +63,21 @@ class LabelledTableSettings(TableSettings):
         None, min_length=1, description="what separates the labels of a text in the column of the label"
     )
     entities_column: str | None = Field(None, description="column of the entities; found by name when not given")
+
+
+class TaskSettings(LabelledTableSettings):
+    """A table to train on, and what to learn from it: a task's spec is made from these."""
+
+    task: str | None = Field(
+        None, description="classify (texts) or tag (entities in texts); by default tag where a table has entities"
+    )
+    problem: Problem | None = Field(
+        None,
+        description="what a classifier gives a text: a single label, several labels, or a number; by default several "
+        "where the labels are lists or columns, else single",
+    )
+    scheme: Literal["BIO", "BIOES"] = Field("BIO", description="how a tagger spells entities")
+    label_all_pieces: bool = Field(False, description="a tagger learns from every piece of a word, not the first alone")
 
 
 AS_FOUND = LabelledTableSettings()  # every setting has its default

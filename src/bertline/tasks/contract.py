@@ -10,11 +10,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from bertline.data.examples import Dataset
+from bertline.data.settings import TaskSettings
 from bertline.data.target_kinds import TargetKind
 from bertline.data.targets import Target
 from bertline.statistics.activation import Activation
 from bertline.statistics.intervals import Estimate
-from bertline.tasks.settings import TaskSettings
 from bertline.text import Reading
 
 Array = np.ndarray[Any, Any]

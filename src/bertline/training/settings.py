@@ -5,8 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bertline.data.settings import EvaluateSettings
-from bertline.tasks.settings import TaskSettings
+from bertline.data.settings import EvaluateSettings, TaskSettings
 
 
 class TrainSettings(EvaluateSettings, TaskSettings):

@@ -82,7 +82,7 @@ class EdgeSettings(BaseModel):
     @model_validator(mode="after")
     def _something_to_strip(self) -> Self:
         if self.strip_root_path and not self.root_path:
-            raise ValueError("strip_root_path has nothing to strip: set root_path to the prefix that the proxy leaves")
+            raise ValueError("strip_root_path has nothing to remove: set root_path to the prefix that the proxy leaves")
         return self
 
     @model_validator(mode="after")

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 from starlette.types import Scope
 
+from bertline.service.edge.prefix import stripped
+
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
 OWN_ORIGIN_ONLY = (
@@ -43,7 +45,8 @@ class SecurityHeaders:
 
     def complete(self, scope: Scope, headers: RawHeaders) -> list[tuple[bytes, bytes]]:
         """The headers of a response with these, in the place of any others of their names."""
-        added = self._swagger if scope["path"] == "/docs" else self._own
+        below = stripped(scope["path"], scope.get("root_path", ""))  # the framework's paths have the prefix
+        added = self._swagger if below == "/docs" else self._own
         if self._hsts and scope["scheme"] == "https" and not any(map(_of_this_machine, _hosts(scope))):
             added = added + self._hsts
         return [one for one in headers if one[0] not in NAMES] + added

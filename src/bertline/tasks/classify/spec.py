@@ -11,13 +11,13 @@ from pydantic import Field, field_validator
 
 from bertline.data.examples import Dataset
 from bertline.data.labels import Labels
+from bertline.data.settings import Problem, TaskSettings
 from bertline.data.target_columns import FlagColumns, LabelColumn, NumberColumn
 from bertline.data.target_kinds import AnyLabels, Numbers, OneLabel, SeveralLabels, TargetKind
 from bertline.data.targets import Target, names_of
 from bertline.errors import SettingsError
 from bertline.statistics.activation import Activation
 from bertline.tasks.contract import Label, Reads, TaskSpec
-from bertline.tasks.settings import Problem, TaskSettings
 from bertline.text import Reading
 
 Threshold = Annotated[float, Field(ge=0, le=1)]

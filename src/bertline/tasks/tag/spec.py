@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from bertline.data.examples import Dataset
+from bertline.data.settings import TaskSettings
 from bertline.data.target_kinds import Entities, TargetKind
 from bertline.data.targets import Target, entities_in, names_of
 from bertline.errors import SettingsError
 from bertline.tasks.contract import Array, Label, TaskSpec
-from bertline.tasks.settings import TaskSettings
 from bertline.tasks.tag.alignment import UNLABELLED, Pieces
 from bertline.tasks.tag.scheme import Name, Scheme
 from bertline.tasks.tag.windows import tokens_of

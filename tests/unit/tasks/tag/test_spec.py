@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from bertline.data.entities import Entity
 from bertline.data.examples import read_examples
+from bertline.data.settings import TaskSettings
 from bertline.errors import SettingsError
-from bertline.tasks.settings import TaskSettings
 from bertline.tasks.tag.alignment import UNLABELLED
 from bertline.tasks.tag.spec import Spec
 from bertline.text.truncation import Truncation
