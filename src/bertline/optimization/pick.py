@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 from bertline.optimization.measure import EngineFigures
 from bertline.optimization.settings import Goal
+from bertline.tasks.contract import Comparison
 
 FP32_NAME = "fp32"
 
@@ -47,9 +48,25 @@ def smallest_visible_drop(rows: int, disagreement: float) -> float:
     return float(100 * z * (max(disagreement, 1 / rows) / rows) ** 0.5)
 
 
-def caveat(rows: int, max_drop_points: float, disagreement: float) -> str | None:
-    """A warning if the rows are too few to detect this drop; else None."""
-    visible = smallest_visible_drop(rows, disagreement)
+def visible_drop(rows: int, compared: Comparison) -> float:
+    """The smallest significant drop of a task's score, in points.
+
+    Of accuracy it follows from the rows on which only one of the two is right; of other scores it is half the width of
+    the difference's interval.
+    """
+    if compared.score != "accuracy":
+        return 50 * compared.difference.width
+    return smallest_visible_drop(rows, (compared.only_first + compared.only_second) / max(1, rows))
+
+
+def caveat(rows: int, max_drop_points: float, visible: float) -> str | None:
+    """A warning if the rows are too few to detect this drop; else None.
+
+    Args:
+        rows: of the comparison.
+        max_drop_points: the drop that is allowed.
+        visible: the smallest significant drop, in points.
+    """
     if visible <= max_drop_points:
         return None
     needed = int(rows * (visible / max(max_drop_points, 0.01)) ** 2)

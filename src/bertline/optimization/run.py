@@ -30,7 +30,7 @@ from bertline.optimization.cold_start import measure_cold_start
 from bertline.optimization.estimate import Extent, measure_pieces
 from bertline.optimization.measure import Arrays, EngineFigures, agreement, compute, megabytes, speeds
 from bertline.optimization.outcome import Optimized
-from bertline.optimization.pick import caveat, frontier, pick
+from bertline.optimization.pick import caveat, frontier, pick, visible_drop
 from bertline.optimization.publish import publish
 from bertline.optimization.settings import OptimizeSettings
 from bertline.optimization.vocabulary import PrunedVocabulary, prune
@@ -160,10 +160,9 @@ class Bench:
         picked = pick(usable, self.settings.goal, self.settings.max_accuracy_drop)
         tested = {name: self._logits(one, self.test) for name, one in candidates.items()}
         reported = {name: self._quality(one, tested[FP32.name], self.test) for name, one in tested.items()}
-        apart = measured[picked].quality
         rows = len(self.tuning.targets)
-        disagreement = (apart.only_first + apart.only_second) / max(1, rows)
-        sentence = caveat(rows, self.settings.max_accuracy_drop, disagreement)
+        visible = visible_drop(rows, measured[picked].quality)
+        sentence = caveat(rows, self.settings.max_accuracy_drop, visible)
         return Optimized(
             picked,
             candidates,

@@ -7,8 +7,9 @@ import pytest
 
 from bertline.optimization.cold_start import ColdStart
 from bertline.optimization.measure import EngineFigures, EngineSpeed
-from bertline.optimization.pick import caveat, cost, frontier, pick, smallest_visible_drop
+from bertline.optimization.pick import caveat, cost, frontier, pick, smallest_visible_drop, visible_drop
 from bertline.optimization.settings import Goal
+from bertline.statistics.intervals import Estimate
 from bertline.statistics.paired import compare
 from bertline.tasks.contract import Comparison
 
@@ -79,11 +80,11 @@ def test_four_times_the_rows_show_half_the_drop() -> None:
 
 
 def test_enough_rows_need_no_caveat() -> None:
-    assert caveat(100_000, 0.5, 0.02) is None
+    assert caveat(100_000, 0.5, smallest_visible_drop(100_000, 0.02)) is None
 
 
 def test_a_caveat_says_what_shows_and_how_many_rows_would_suffice() -> None:
-    sentence = caveat(1000, 0.5, 0.02)
+    sentence = caveat(1000, 0.5, smallest_visible_drop(1000, 0.02))
     assert sentence is not None
     assert sentence.startswith("with 1,000 rows a drop of 0.5 points is not significant: only drops from about 0.9")
     needed = int(re.findall(r"about ([\d,]+) rows would suffice", sentence)[0].replace(",", ""))
@@ -91,4 +92,11 @@ def test_a_caveat_says_what_shows_and_how_many_rows_would_suffice() -> None:
 
 
 def test_without_any_allowed_drop_there_is_still_a_caveat() -> None:
-    assert "a drop of 0 points is not significant" in str(caveat(1000, 0.0, 0.0))
+    assert "a drop of 0 points is not significant" in str(caveat(1000, 0.0, smallest_visible_drop(1000, 0.0)))
+
+
+def test_what_shows_of_another_score_is_half_of_its_interval() -> None:
+    compared = Comparison("R²", 0.75, Estimate(-0.01, -0.03, 0.01), 0.5, 0.9, 40, 60)
+    assert visible_drop(100, compared) == pytest.approx(2.0)
+    counted = Comparison("accuracy", 0.75, Estimate(-0.01, -0.03, 0.01), 0.5, 0.9, 1, 2)
+    assert visible_drop(100, counted) == smallest_visible_drop(100, 0.03)
