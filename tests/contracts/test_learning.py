@@ -69,7 +69,7 @@ def test_every_task_learns_here() -> None:
 @pytest.mark.parametrize("name", LEARNED)
 def test_eight_rows_are_learned_by_heart(name: str, tmp_path: Path) -> None:
     spec, rows = spec_of(name), rows_of(name)
-    settings = TrainSettings(epochs=80, patience=80, lr=5e-3, batch_tokens=256, precision="fp32", weight_decay=0.0)
+    settings = TrainSettings(epochs=160, patience=160, lr=5e-3, batch_tokens=256, precision="fp32", weight_decay=0.0)
     model = network(spec)
     run = Run(model, rows, rows, settings, place(settings), Silent(), tmp_path, {}, of_spec(spec, rows, rows))
     history = run.fit()
