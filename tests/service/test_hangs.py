@@ -21,10 +21,9 @@ from tests.service.test_faults import QUICK, ready, until
 
 BODIES: list[dict[str, object]] = [{"text": "a film"}, {"texts": ["is it so ? it is !", "one .", "an is at on"]}]
 HANGS = "is is is is is is"
-# What the interpreter runs before anything else: at five times the same token, a lane hangs.
+# What the interpreter runs before anything else: a lane hangs at a text of six equal tokens, in whatever batch it is.
 HOOK = """
 import os, re, time
-import numpy as np
 from bertline.inference import predictor
 
 def hang():
@@ -33,8 +32,8 @@ def hang():
     re.fullmatch("(a+)+b", "a" * 64)  # holds the interpreter's lock for years
 
 def compute(self, batch, output="logits", *, alone=False, real=predictor.TextClassifier.compute):
-    words = batch.ids[:, 1:6]
-    if words.shape[1] == 5 and (words == words[:, :1]).all(1).any() and batch.ids.shape[1] == 8:
+    texts = [row[real].tolist()[1:-1] for row, real in zip(batch.ids, batch.attend)]
+    if any(len(tokens) == 6 and len(set(tokens)) == 1 for tokens in texts):
         hang()
     return real(self, batch, output, alone=alone)
 
