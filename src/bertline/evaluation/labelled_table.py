@@ -9,16 +9,14 @@ from typing import Any
 
 from bertline.data.examples import Dataset, read_examples
 from bertline.data.formats import Location
-from bertline.data.labels import Labels
 from bertline.data.rows import rows_left_out
 from bertline.data.settings import EvaluateSettings
-from bertline.data.targets import names_of
-from bertline.errors import DataError
+from bertline.data.shared_names import check_shared_names
 from bertline.evaluation.kinds import kind_of
 from bertline.evaluation.wording import collapse
 from bertline.inference import TextClassifier
 from bertline.tasks import task
-from bertline.tasks.contract import Evaluation, TaskSpec
+from bertline.tasks.contract import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def evaluate_table(
         slice_columns=settings.slice_columns,
         trainable=False,
     )
-    _check_names(bundle, spec, dataset)
+    check_shared_names(dataset, spec.names, f"that {bundle} knows")
     readings, arrays = predictor.pieces([one.input for one in dataset.examples], spec.output)
     evaluation = task(spec.task).measure.measure(
         spec, dataset.targets, arrays, readings, fields=[one.fields for one in dataset.examples]
@@ -73,16 +71,3 @@ def _notes(bundle: Path, dataset: Dataset, evaluation: Any) -> Iterator[str]:
         yield skipped
     if (unknown := kind_of(evaluation).unknown(evaluation, str(bundle))) is not None:
         yield unknown
-
-
-def _check_names(bundle: Path, spec: TaskSpec, dataset: Dataset) -> None:
-    """Refuse a table whose labels have nothing to do with those of the model."""
-    known = Labels(spec.names)
-    named = [(one, name) for one in dataset.examples for name in names_of(one.target)]
-    if not named or any(name in known for _, name in named):
-        return
-    example, name = named[0]
-    raise DataError(
-        f"{dataset.source} line {example.line} has the label {name!r}, and no row has one that "
-        f"{bundle} knows ({', '.join(spec.names)}): give a table with its labels, or name another --label-column"
-    )

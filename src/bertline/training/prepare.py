@@ -10,9 +10,9 @@ from bertline.data.duplicates import cross_duplicates
 from bertline.data.examples import Dataset, Example, check_head, read_examples
 from bertline.data.fingerprint import Fingerprint, fingerprint
 from bertline.data.formats import format_of
-from bertline.data.names import canonical
+from bertline.data.shared_names import check_shared_names
 from bertline.data.split import stratified_split
-from bertline.data.targets import names_of, strata
+from bertline.data.targets import strata
 from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import DataError, SettingsError
 from bertline.tasks import task
@@ -128,7 +128,7 @@ def _split(dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> tuple[E
 
 
 def _read_evaluation(path: Path, dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> Examples:
-    examples = read_examples(
+    table = read_examples(
         str(path),
         settings.beside(path),
         kind=spec.kind,
@@ -137,16 +137,9 @@ def _read_evaluation(path: Path, dataset: Dataset, spec: TaskSpec, settings: Tra
         slice_columns=settings.slice_columns,
         trainable=False,
         like=dataset,
-    ).examples
-    known = {canonical(name) for name in spec.names}
-    named = [(one.line, name) for one in examples for name in names_of(one.target)]
-    if named and not any(canonical(name) in known for _, name in named):
-        line, name = named[0]
-        raise DataError(
-            f"{path} line {line} has the label {name!r}, and no row has one of the "
-            "training rows: correct the labels, or name another --label-column"
-        )
-    return examples
+    )
+    check_shared_names(table, spec.names, "of the training rows")
+    return table.examples
 
 
 def _without_duplicates(reference: Sequence[Example], candidates: Examples) -> tuple[Examples, str]:

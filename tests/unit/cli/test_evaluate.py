@@ -43,7 +43,7 @@ def test_a_table_of_other_labels_altogether(bundle: Path, tmp_path: Path, capsys
     assert evaluate(bundle, table) == 1
     assert capsys.readouterr().err == (
         f"error: {table} line 2 has the label '7', and no row has one that {bundle} knows (negative, neutral, "
-        "positive): give a table with its labels, or name another --label-column\n"
+        "positive): give a table with these labels, or name another --label-column\n"
     )
 
 

@@ -80,7 +80,7 @@ def test_labels_unknown_to_the_model_are_noted(
     assert evaluate(bundles["topics"], wrong) == 1
     assert capsys.readouterr().err == (
         f"error: {wrong} line 1 has the label 'odd', and no row has one that {bundles['topics']} knows (art, money, "
-        "sport): give a table with its labels, or name another --label-column\n"
+        "sport): give a table with these labels, or name another --label-column\n"
     )
 
 
