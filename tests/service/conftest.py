@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from playwright.sync_api import Browser
 from starlette.testclient import TestClient
 
 from bertline.service.app import create_app
 from bertline.testing.words import WordCounter, serving_of
+from tests.service.browsing import Visit, browser_at, visits
 
 
 def until_ready(client: TestClient) -> TestClient:
@@ -46,3 +48,17 @@ def client(request: pytest.FixtureRequest) -> Iterator[TestClient]:
             yield one
     else:
         yield request.getfixturevalue("shared_client")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One Chromium for the tests of a file."""
+    with browser_at(chromium) as one:
+        yield one
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Opens pages for one test."""
+    with visits(browser) as go:
+        yield go

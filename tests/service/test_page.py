@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 from pydantic import JsonValue
 
 from bertline.service import ServeSettings
 from bertline.testing.words import TOPICS, Gated, WordCounter
-from tests.service.browsing import Visit, browser_at, held, no_sideways_scrolling, state, visits
+from tests.service.browsing import Visit, held, no_sideways_scrolling, state
 from tests.service.live import live
 
 pytestmark = pytest.mark.browser
@@ -19,18 +19,6 @@ pytestmark = pytest.mark.browser
 METRICS: dict[str, JsonValue] = {"accuracy": {"value": 0.842, "low": 0.821, "high": 0.861}}
 MARKUP = "<img src=x onerror=alert(1)><b>good</b>"
 TOOK = re.compile(r"^[\d.,]+ m?s$")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with browser_at(chromium) as one:
-        yield one
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    with visits(browser) as go:
-        yield go
 
 
 @pytest.fixture(scope="module")

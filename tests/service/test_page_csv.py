@@ -12,7 +12,6 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from bertline.testing.words import WordCounter
-from tests.service.browsing import browser_at
 from tests.service.live import live
 
 pytestmark = pytest.mark.browser
@@ -57,17 +56,12 @@ WORK = """async (rows) => {
 
 
 @pytest.fixture(scope="module")
-def page(chromium: str) -> Iterator[Page]:
-    with live({"reviews": WordCounter()}) as url, browser_at(chromium) as browser:
-        one = _opened(browser, url)
+def page(browser: Browser) -> Iterator[Page]:
+    with live({"reviews": WordCounter()}) as url:
+        one = browser.new_page()
+        one.goto(url)
         yield one
         one.close()
-
-
-def _opened(browser: Browser, url: str) -> Page:
-    page = browser.new_page()
-    page.goto(url)
-    return page
 
 
 def parsed(page: Page, texts: list[str], delimiter: str = ",") -> list[list[list[str]]]:

@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from bertline.service import ServeSettings
 from bertline.testing.words import Gated, WordCounter
-from tests.service.browsing import Visit, browser_at, held, visits
+from tests.service.browsing import Visit, held
 from tests.service.live import live
 
 pytestmark = pytest.mark.browser
@@ -44,18 +44,6 @@ SCORE = """async ([texts, answers, limits]) => {
   return { rows: rows.map(({ label, error }) => error || label || null), asked, waits, thrown };
 }"""
 LIMITS = {"max_batch_texts": 128, "max_chars": 100, "max_body_bytes": 1_000_000}
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with browser_at(chromium) as one:
-        yield one
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    with visits(browser) as go:
-        yield go
 
 
 @pytest.fixture(scope="module")

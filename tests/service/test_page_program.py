@@ -12,11 +12,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from bertline.testing.words import WordCounter
 from tests.programs import program
-from tests.service.browsing import Visit, browser_at, visits
+from tests.service.browsing import Visit
 from tests.service.live import live
 
 pytestmark = pytest.mark.browser
@@ -28,18 +28,6 @@ NASTY = [
     "'''\"\"\"${body}",
     "-d @/etc/passwd",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with browser_at(chromium) as one:
-        yield one
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    with visits(browser) as go:
-        yield go
 
 
 @pytest.fixture(scope="module")

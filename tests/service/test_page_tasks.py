@@ -9,13 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from bertline.tasks.classify.spec import Spec as Classification
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.tag.spec import Spec as Tagging
 from bertline.testing.tiny import write_tiny_bundle
-from tests.service.browsing import Visit, browser_at, state, visits
+from tests.service.browsing import Visit, state
 from tests.service.spawn import spawned
 
 pytestmark = pytest.mark.browser
@@ -26,18 +26,6 @@ SPECS: dict[str, TaskSpec] = {
     "stars": Classification(problem="number", labels=("stars",)),
 }
 TEXT = "Ada 🙂 <b>is</b> Cafe\u0301 at an end"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with browser_at(chromium) as one:
-        yield one
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    with visits(browser) as go:
-        yield go
 
 
 @pytest.fixture(scope="module")

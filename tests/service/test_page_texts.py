@@ -7,26 +7,14 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from bertline.service import ServeSettings
 from bertline.testing.words import WordCounter
-from tests.service.browsing import Visit, browser_at, state, visits
+from tests.service.browsing import Visit, state
 from tests.service.live import live
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with browser_at(chromium) as one:
-        yield one
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    with visits(browser) as go:
-        yield go
 
 
 @pytest.fixture(scope="module")

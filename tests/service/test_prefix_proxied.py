@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from bertline.service.edge.proxies import EdgeSettings
 from bertline.service.guard.client import Scope
@@ -21,7 +21,7 @@ from bertline.service.guard.store import CredentialStore
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
 from bertline.service.run import listen
 from bertline.testing.words import WordCounter
-from tests.service.browsing import Visit, browser_at, state, visits
+from tests.service.browsing import Visit, state
 from tests.service.live import live, warm
 from tests.service.proxying import nginx
 
@@ -56,18 +56,6 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         behind = int(warm(url).rpartition(":")[2])
         with nginx(tmp_path_factory.mktemp("nginx"), behind, locations=locations) as port:
             yield f"http://127.0.0.1:{port}{path}"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with browser_at(chromium) as one:
-        yield one
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    with visits(browser) as go:
-        yield go
 
 
 @pytest.mark.browser
