@@ -134,4 +134,4 @@ class Pieces:
         return int(self.words[word]) if word < len(self.words) else len(self.continues)
 
     def _word(self, unit: int) -> int:
-        return int(np.searchsorted(self.words, self.units[unit], side="right")) - 1
+        return int(self.words.searchsorted(unit, side="right")) - 1 if self.label_all else unit

@@ -103,10 +103,10 @@ def _entities(spec: Spec, pieces: Pieces, logits: Array, labels: Array) -> tuple
     spans = spelling.read(labels)
     if not spans:
         return ()
-    probabilities = softmax(logits, spec.temperature)
+    by_type = spelling.by_type(softmax(logits, spec.temperature)).sum(axis=2)  # [unit, type]
     entities = []
     for first, after, kind in spans:
         start, end = pieces.characters(first, after)
-        score = float(probabilities[first:after, spelling.type_of == kind].sum(axis=1).mean())
+        score = float(by_type[first:after, kind].mean())
         entities.append(ScoredEntity(Entity(start, end, spec.types[kind]), pieces.text[start:end], min(1.0, score)))
     return tuple(entities)

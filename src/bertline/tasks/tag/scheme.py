@@ -46,6 +46,15 @@ class Scheme:
         """The place in ``types`` of each label's type, [label]; −1 for O."""
         return np.concatenate([[-1], np.repeat(np.arange(len(self.types)), len(PREFIXES[self.name]))])
 
+    @property
+    def inside(self) -> slice:
+        """The prefixes of each type that continue an entity: I-, and E- where there is one."""
+        return slice(1, len(PREFIXES[self.name]) - (self.name == "BIOES"))
+
+    def by_type(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """A view of values by label, [..., label], as [..., type, prefix], without O."""
+        return values[..., 1:].reshape(*values.shape[:-1], len(self.types), -1)
+
     @cached_property
     def begins(self) -> Flags:
         """Whether a label may begin a text, [label]: it needs nothing before it."""

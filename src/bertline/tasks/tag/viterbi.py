@@ -14,6 +14,7 @@ from bertline.tasks.tag.scheme import Scheme
 Logits = Float[np.ndarray[Any, Any], "batch words labels"]
 Words = Bool[np.ndarray[Any, Any], "batch words"]
 Labels = Int[np.ndarray[Any, Any], "batch words"]
+Array = np.ndarray[Any, Any]
 
 
 def decode(scheme: Scheme, logits: Logits, words: Words, continues: Words) -> Labels:
@@ -46,18 +47,38 @@ def _allowed(scheme: Scheme, labels: Labels, words: Words, continues: Words) -> 
 
 
 def _search(scheme: Scheme, logits: Logits, words: Words, continues: Words) -> Labels:
-    batch, length, _ = logits.shape
-    forbidden = np.where([scheme.follows, scheme.within], 0.0, -np.inf)
-    score = np.where(scheme.begins, logits[:, 0].astype(np.float64), -np.inf)
-    back = np.zeros(logits.shape, dtype=np.int64)
-    for at in range(1, length):
-        ways = score[:, :, None] + forbidden[continues[:, at].astype(np.int64)]
-        back[:, at] = ways.argmax(axis=1)
-        there = ways.max(axis=1) + logits[:, at]
-        score = np.where(words[:, at, None], there, score)
-        back[:, at] = np.where(words[:, at, None], back[:, at], np.arange(score.shape[1]))  # padding stays where it is
-    labels = np.zeros((batch, length), dtype=np.int64)
-    labels[:, -1] = np.where(scheme.ends, score, -np.inf).argmax(axis=1)
-    for at in range(length - 1, 0, -1):
-        labels[:, at - 1] = np.take_along_axis(back[:, at], labels[:, at, None], axis=1)[:, 0]
-    return np.where(words, labels, 0)
+    """All texts at once, word by word, in time linear in the labels.
+
+    A label that begins something has the best label before it at which a text may end; one inside an entity, the B- or
+    I- of its type. Padding can only be O, which closes a text as its end does.
+    """
+    padding = np.where(np.arange(logits.shape[2]), -np.inf, 0.0)
+    emitted = np.where(words[:, :, None], logits, padding).swapaxes(0, 1)
+    closes = np.where(scheme.ends, 0.0, -np.inf)
+    scores = np.empty(emitted.shape)  # [word, text, label]
+    scores[0] = np.where(scheme.begins, emitted[0], -np.inf)
+    opens, inside = scheme.by_type(scores)[..., :2], scheme.by_type(scores)[..., scheme.inside]
+    further = {*np.nonzero(continues)[1].tolist()}
+    for at in range(1, len(scores)):
+        before, score = scores[at - 1], scores[at]
+        score[:] = np.maximum.reduce(before + closes, axis=1, keepdims=True)
+        if at in further:  # nothing but O begins inside a word, and only after O
+            score[continues[:, at]] = padding + before[continues[:, at], :1]
+        inside[at] = np.maximum.reduce(opens[at - 1], axis=2, keepdims=True)
+        score += emitted[at]
+    return np.where(words, _trace(scheme, scores, closes, continues), 0)
+
+
+def _trace(scheme: Scheme, scores: Array, closes: Array, continues: Words) -> Labels:
+    """The best labels from the last word to the first, [text, word]; of equal scores the first label wins."""
+    back = np.empty(scores.shape, dtype=np.int64)  # the label of a word, if the next one has this label
+    back[:] = (scores + closes).argmax(axis=2)[:, :, None]
+    back[:-1, :, 0][continues.T[1:]] = 0
+    opened = scheme.by_type(scores)[..., :2].argmax(axis=3) + scheme.by_type(np.arange(scores.shape[2]))[:, 0]
+    scheme.by_type(back)[..., scheme.inside] = opened[..., None]
+    labels = np.zeros(scores.shape[:2], dtype=np.int64)
+    texts = np.arange(labels.shape[1])
+    after = np.zeros_like(texts)  # as if O followed the text
+    for at in range(len(labels) - 1, -1, -1):
+        labels[at] = after = back[at, texts, after]
+    return labels.T

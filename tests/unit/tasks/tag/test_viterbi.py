@@ -46,6 +46,34 @@ def test_no_allowed_sequence_is_better(name: Name, pieces: bool) -> None:
     assert changed >= 10  # the largest logits alone would have been wrong
 
 
+def by_matrices(scheme: Scheme, logits: Array, continues: Array) -> list[int]:
+    """One text by the textbook: every transition is a number, 0 or −∞; of equal scores the first label wins."""
+    steps = np.where([scheme.follows, scheme.within], 0.0, -np.inf)[continues.astype(int)]
+    score, back = np.where(scheme.begins, logits[0].astype(np.float64), -np.inf), []
+    for own, step in zip(logits[1:], steps[1:], strict=True):
+        ways = score[:, None] + step
+        back.append(ways.argmax(axis=0))
+        score = ways.max(axis=0) + own
+    labels = [int(np.where(scheme.ends, score, -np.inf).argmax())]
+    for pointers in reversed(back):
+        labels.append(int(pointers[labels[-1]]))
+    return labels[::-1]
+
+
+@pytest.mark.parametrize("name", ["BIO", "BIOES"])
+@pytest.mark.parametrize("types", [1, 10])
+def test_long_texts_get_the_labels_of_the_textbook(name: Name, types: int) -> None:
+    """Ties included: the logits have one decimal."""
+    scheme, rng = Scheme(name, tuple("abcdefghij"[:types])), np.random.default_rng(2)
+    lengths = rng.integers(1, 140, size=24)
+    words = np.arange(lengths.max())[None, :] < lengths[:, None]
+    logits = rng.normal(size=(*words.shape, len(scheme.labels))).round(1).astype(np.float32)
+    continues = (rng.random(words.shape) < 0.4) & words & (np.arange(words.shape[1]) > 0)
+    labels = decode(scheme, logits, words, continues)
+    for row, own, some, length in zip(logits, labels, continues, lengths, strict=True):
+        assert own[:length].tolist() == by_matrices(scheme, row[:length], some[:length])
+
+
 def test_a_text_is_decoded_alike_in_any_batch() -> None:
     scheme, rng = Scheme("BIOES", ("x", "y", "z")), np.random.default_rng(1)
     logits, lengths = rng.normal(size=(30, 12, len(scheme.labels))), rng.integers(0, 13, size=30)
