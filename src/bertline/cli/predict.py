@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from bertline.cli.settings_flags import with_settings
+from bertline.data.settings import TableSettings
 from bertline.errors import UsageError
 
 EPILOG = (
@@ -19,15 +21,17 @@ EPILOG = (
     "cat lines.txt | bertline predict reviews --json"
 )
 STANDARD = "-"
+OF_TABLES = ("format", "text_column", "text_pair_column", "delimiter", "no_header")  # settings without effect on lines
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(epilog=EPILOG)(predict)
+    app.command(epilog=EPILOG)(with_settings(TableSettings)(predict))
 
 
 def predict(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory that bertline train wrote.")],
+    settings: TableSettings,
     texts: Annotated[
         list[str] | None,
         typer.Argument(
@@ -40,32 +44,6 @@ def predict(
         typer.Option("--input", "-i", help="Table to label: CSV, TSV, JSON lines or Parquet, plain or gzipped, or -."),
     ] = None,
     target: Annotated[str, typer.Option("--output", "-o", help="Table to write; - is standard output.")] = STANDARD,
-    format: Annotated[
-        str | None,
-        typer.Option(help="csv, tsv, jsonl, parquet or conll: of --input, and of --output if its name says none."),
-    ] = None,
-    text_column: Annotated[
-        str | None, typer.Option(help="Column of --input with the text; without it, found by its name.")
-    ] = None,
-    text_pair_column: Annotated[
-        str | None,
-        typer.Option(help="Column of --input with the second text, for a model that reads pairs; else found by name."),
-    ] = None,
-    encoding: Annotated[str, typer.Option(help="Of --input or of standard input.")] = "utf-8",
-    delimiter: Annotated[
-        str | None,
-        typer.Option(help="Delimiter of --input, such as ; or tab; found from the header by default."),
-    ] = None,
-    no_header: Annotated[
-        bool,
-        typer.Option(
-            "--no-header", help="--input has no header: its first line is a row, and columns are column_1 and so on."
-        ),
-    ] = False,
-    skip_bad_rows: Annotated[
-        bool,
-        typer.Option("--skip-bad-rows", help="Leave out rows that cannot be labelled, and say how many."),
-    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --output names.")] = False,
     top_k: Annotated[
         int | None,
@@ -88,21 +66,9 @@ def predict(
     """
     with _reader_may_leave():
         if source is None:
-            _only_with_input(
-                output=target != STANDARD,
-                format=format,
-                text_column=text_column,
-                text_pair_column=text_pair_column,
-                overwrite=overwrite,
-                delimiter=delimiter,
-                no_header=no_header,
-            )
-            _label_texts(
-                *(bundle, engine, texts or [], encoding),
-                skip_bad_rows=skip_bad_rows,
-                top_k=top_k,
-                as_json=as_json,
-            )
+            table_flags = {name: getattr(settings, name) for name in OF_TABLES}
+            _only_with_input(output=target != STANDARD, overwrite=overwrite, **table_flags)
+            _label_texts(bundle, texts or [], settings, top_k, as_json=as_json, engine=engine)
             return
         if texts:
             raise UsageError("texts and --input were both given: give one of them")
@@ -110,20 +76,11 @@ def predict(
             raise UsageError("--json is for texts: with --input, name the --output .jsonl or pass --format jsonl")
         from bertline.cli.predict_table import Table, label_table
 
-        columns = text_column, text_pair_column
-        table = Table(source, target, format, encoding, *columns, skip_bad_rows, overwrite, delimiter, not no_header)
-        label_table(bundle, table, top_k, engine=engine)
+        label_table(bundle, Table(source, target, settings, overwrite), top_k, engine=engine)
 
 
 def _label_texts(
-    bundle: Path,
-    engine: str | None,
-    texts: list[str],
-    encoding: str,
-    *,
-    skip_bad_rows: bool,
-    top_k: int | None,
-    as_json: bool,
+    bundle: Path, texts: list[str], settings: TableSettings, top_k: int | None, *, as_json: bool, engine: str | None
 ) -> None:
     if not texts and sys.stdin.isatty():
         raise UsageError(
@@ -134,7 +91,7 @@ def _label_texts(
     if texts and texts != [STANDARD]:
         label_arguments(bundle, texts, top_k, as_json=as_json, engine=engine)
     else:
-        label_lines(bundle, encoding, top_k, skip_bad_rows=skip_bad_rows, as_json=as_json, engine=engine)
+        label_lines(bundle, settings, top_k, as_json=as_json, engine=engine)
 
 
 def _only_with_input(**given: object) -> None:

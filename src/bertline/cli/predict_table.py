@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bertline.bundle.verify import read_manifest
@@ -16,19 +15,20 @@ from bertline.cli.predict_added import AddedColumns
 from bertline.cli.predict_lines import top_of
 from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
 from bertline.cli.predict_texts import Reads
-from bertline.data.columns import PAIR_NAMES, TEXT_NAMES, find_column, hint_of, shortened, string_fault
+from bertline.data.columns import PAIR_NAMES, TEXT_NAMES, find_column, shortened, string_fault
 from bertline.data.formats import STANDARD, Format, format_of, is_gzip_name, name_of, output_format_of
+from bertline.data.head import Head
 from bertline.data.names import canonical
 from bertline.data.outline import Outline
 from bertline.data.rows import BadRow, BadRows, Row
-from bertline.data.table import open_writer, read_rows
+from bertline.data.settings import TableSettings
+from bertline.data.table import open_writer
 from bertline.destination import check_name, check_place, check_room, claim
 from bertline.errors import DataError, UsageError
 from bertline.inference import load_predictor, predict_stream
 from bertline.text import Input, Tokenizer, why_unread
 
 WHAT = "the output"  # in messages about where it goes
-LOOKAHEAD_ROWS = 100  # whose keys are the columns of a pipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,8 @@ class Table:
 
     source: str
     target: str = STANDARD
-    format: str | None = None
-    encoding: str = "utf-8"
-    text_column: str | None = None
-    text_pair_column: str | None = None
-    skip_bad_rows: bool = False
+    settings: TableSettings = field(default_factory=TableSettings)
     overwrite: bool = False
-    delimiter: str | None = None
-    header: bool = True
     copy: str | None = None  # of a pipe, on disk
 
     @property
@@ -59,7 +53,7 @@ class Table:
         Raises:
             DataError: neither says it.
         """
-        return format_of(self.source, self.format)
+        return format_of(self.source, self.settings.format)
 
     @property
     def output_format(self) -> Format:
@@ -69,9 +63,9 @@ class Table:
         try:
             return output_format_of(self.target)
         except DataError:
-            if self.format is None:
+            if self.settings.format is None:
                 raise
-            return output_format_of(self.target, self.format)
+            return output_format_of(self.target, self.settings.format)
 
     @property
     def replaces_a_file(self) -> bool:
@@ -86,25 +80,10 @@ class Table:
         source = Path(self.source)
         return source.stat().st_size if not packed and source.is_file() else 0
 
-    def rows(self) -> Iterator[Row | BadRow]:
-        """The input's rows from its beginning."""
-        return read_rows(
-            self.source if self.copy is None else self.copy,
-            format=self.input_format,
-            encoding=self.encoding,
-            delimiter=self.delimiter,
-            header=self.header,
-            name=self.name,
-        )
-
-    @property
-    def place(self) -> str:
-        """What rows are counted in."""
-        return "row" if self.input_format == "parquet" else "line"
-
-    def bad_rows(self) -> BadRows:
-        """Where to count what cannot be labelled."""
-        return BadRows(self.name, self.place)
+    def opened(self) -> tuple[Head, Iterator[Row | BadRow]]:
+        """The input's head, and all of its rows."""
+        settings = self.settings.model_copy(update={"format": self.input_format})
+        return settings.opened(self.source if self.copy is None else self.copy, self.name)
 
     @property
     def is_pipe(self) -> bool:
@@ -236,16 +215,14 @@ def take_survey(
         DataError: it cannot be read, has no text, has bad rows that may not be left out, or has a column that the
             output's format cannot hold.
     """
-    bad, rows = table.bad_rows(), table.rows()
-    head = list(itertools.islice(rows, LOOKAHEAD_ROWS))
-    columns = tuple(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
-    if not columns:
-        raise _nothing(table, head)
-    texts = _text_columns(table, columns, pairs=pairs)
-    outline = Outline(table.name, table.output_format, table.place)
-    rows = (_checked(row, texts, reads, outline) for row in itertools.chain(head, rows))
+    skip = table.settings.skip_bad_rows
+    head, rows = table.opened()
+    head.require_rows("texts to label", skip=skip)
+    texts = _text_columns(table.settings, head, pairs=pairs)
+    outline, bad = Outline(head.source, table.output_format, head.place), head.bad_rows()
+    rows = (_checked(row, texts, reads, outline) for row in rows)
     if table.is_pipe:
-        return Survey(columns, texts, None, bad, None), _good(rows, bad, skip=table.skip_bad_rows)
+        return Survey(head.columns, texts, None, bad, None), _good(rows, bad, skip=skip)
     number = 0
     for row in rows:
         screen.advance()
@@ -254,11 +231,11 @@ def take_survey(
         else:
             number += 1
             outline.add(row)
-    if bad and not (number and table.skip_bad_rows):
+    if bad and not (number and skip):
         raise bad.error()
-    again = (_checked(row, texts, reads, outline) for row in table.rows())
+    again = (_checked(row, texts, reads, outline) for row in table.opened()[1])
     survey = Survey(tuple(outline.columns), texts, number, bad, outline)
-    return survey, _good(again, table.bad_rows(), skip=table.skip_bad_rows)
+    return survey, _good(again, head.bad_rows(), skip=skip)
 
 
 def _input(row: Row, columns: Sequence[str]) -> Input:
@@ -266,33 +243,32 @@ def _input(row: Row, columns: Sequence[str]) -> Input:
     return (first, second[0]) if second else first
 
 
-def _text_columns(table: Table, columns: Sequence[str], *, pairs: bool) -> tuple[str, ...]:
+def _text_columns(settings: TableSettings, head: Head, *, pairs: bool) -> tuple[str, ...]:
     """The column of the text; and that of the second text of a pair.
 
     Raises:
         DataError: there is no such column, or the model reads single texts.
     """
-    second = table.text_pair_column
+    second = settings.text_pair_column
     if second is not None and not pairs:
         raise DataError(f"--text-pair-column {second}: the model reads single texts; leave it out")
     if not pairs:
-        return (_text_column(table, columns),)
-    pair = find_column(table.name, columns, second, PAIR_NAMES, "text-pair")
-    others = [one for one in columns if one != pair]
-    if len(others) == 1 and table.text_column is None:
+        return (_text_column(settings, head),)
+    pair = head.find_column(second, PAIR_NAMES, "text-pair")
+    others = [one for one in head.columns if one != pair]
+    if len(others) == 1 and settings.text_column is None:
         return others[0], pair
-    return find_column(table.name, others, table.text_column, TEXT_NAMES, "text"), pair
+    return find_column(head.source, others, settings.text_column, TEXT_NAMES, "text"), pair
 
 
-def _text_column(table: Table, columns: Sequence[str]) -> str:
+def _text_column(settings: TableSettings, head: Head) -> str:
     """The column of the text; the only one, unless what names it may be a text itself."""
-    kind, given = table.input_format, table.text_column
-    if len(columns) > 1 or given is not None:
-        return find_column(table.name, columns, given, TEXT_NAMES, "text", hint_of(kind, columns, header=table.header))
-    [column] = columns
-    if kind in ("csv", "tsv") and table.header and canonical(column).casefold() not in TEXT_NAMES:
+    column, *others = head.columns
+    if others or settings.text_column is not None:
+        return settings.find_text_column(head)
+    if head.format in ("csv", "tsv") and head.header and canonical(column).casefold() not in TEXT_NAMES:
         raise DataError(
-            f"{table.name} has one column, and its first line is {shortened(column)!r}: pass --no-header if that is a "
+            f"{head.source} has one column, and its first line is {shortened(column)!r}: pass --no-header if that is a "
             "text, or name it with --text-column if it is a header"
         )
     return column
@@ -325,17 +301,3 @@ def _good(rows: Iterator[Row | BadRow], bad: BadRows, *, skip: bool) -> Generato
         bad.add(row)
         if not skip:
             raise bad.error()
-
-
-def _nothing(table: Table, head: Sequence[Row | BadRow]) -> DataError:
-    bad = table.bad_rows()
-    for row in head:
-        if isinstance(row, BadRow):
-            bad.add(row)
-    return (
-        bad.error()
-        if bad
-        else DataError(
-            f"{table.name} has no rows: there is nothing to label{hint_of(table.input_format, (), header=table.header)}"
-        )
-    )

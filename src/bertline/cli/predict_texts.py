@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO, cast
 
 from bertline.bundle.verify import read_manifest
 from bertline.cli.predict_lines import Layout, layout_of
 from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
-from bertline.data.decoding import HEAD_BYTES, codec_of
+from bertline.data.decoding import Bytes, lines_of, text_of
+from bertline.data.formats import STANDARD
 from bertline.data.rows import BadRow, BadRows, line_fault
-from bertline.errors import DataError, UsageError
+from bertline.data.settings import TableSettings
+from bertline.data.table import open_table
+from bertline.errors import UsageError
 from bertline.inference import TextClassifier, load_predictor, predict_stream
 from bertline.text import Tokenizer, why_unread
 
@@ -46,13 +47,7 @@ def label_arguments(
 
 
 def label_lines(
-    bundle: Path,
-    encoding: str,
-    top_k: int | None,
-    *,
-    skip_bad_rows: bool,
-    as_json: bool,
-    engine: str | None = None,
+    bundle: Path, settings: TableSettings, top_k: int | None, *, as_json: bool, engine: str | None = None
 ) -> None:
     """Label standard input, line by line.
 
@@ -61,10 +56,12 @@ def label_lines(
         BundleError: the bundle cannot be loaded.
     """
     predictor = load_predictor(bundle, engine=engine)
-    bad = BadRows(SOURCE)
     layout = layout_of(predictor, top_k, as_json=as_json, echo=True)
-    with closing(good_lines(sys.stdin.buffer, encoding, bad, reader_of(bundle), skip=skip_bad_rows)) as lines:
-        tally = _answer(predictor, lines, layout, PredictScreen(shown=not sys.stdout.isatty()))
+    bad, reads = BadRows(SOURCE), reader_of(bundle)
+    with open_table(STANDARD, SOURCE) as stream:
+        lines = good_lines(stream, settings.encoding, bad, reads, skip=settings.skip_bad_rows)
+        with closing(lines):
+            tally = _answer(predictor, lines, layout, PredictScreen(shown=not sys.stdout.isatty()))
     note(tally.cut_sentence(predictor.max_tokens))
     note(skipped_sentence(bad))
 
@@ -87,12 +84,12 @@ def _check(texts: Sequence[str], reads: Reads) -> None:
             raise UsageError(f"text {number} is not UTF-8: pipe it in and pass its --encoding")
 
 
-def good_lines(stream: BinaryIO, encoding: str, bad: BadRows, reads: Reads, *, skip: bool) -> Generator[str]:
+def good_lines(stream: Bytes, encoding: str, bad: BadRows, reads: Reads, *, skip: bool) -> Generator[str]:
     """The texts of a stream, one per line; empty lines at its end do not count.
 
     Args:
-        stream: the lines' bytes.
-        encoding: of the lines; UTF-8 may begin with a byte order mark.
+        stream: the lines' bytes; a line ends at a line feed only.
+        encoding: of the lines, as for ``data.decoding.codec_of``.
         bad: takes the lines that are no text.
         reads: tells whether the model reads anything of a text.
         skip: go on after one.
@@ -102,13 +99,13 @@ def good_lines(stream: BinaryIO, encoding: str, bad: BadRows, reads: Reads, *, s
             the encoding is not known.
     """
     empty: list[BadRow] = []
-    with _decoded(stream, encoding) as lines:
-        for number, line in enumerate(lines, 1):
+    with text_of(stream, SOURCE, encoding, newline="\n") as (lines, codec):
+        for number, line in enumerate(lines_of(lines, SOURCE, codec), 1):
             text = line.rstrip("\r\n")
             if not text.strip() and not reads(text):
                 empty.append(BadRow(number, EMPTY))
                 continue
-            fault = line_fault(text, encoding) or (None if reads(text) else (UNREAD, why_unread(text)))
+            fault = line_fault(text, codec) or (None if reads(text) else (UNREAD, why_unread(text)))
             faults = [*empty, *([BadRow(number, *fault)] if fault else [])]
             empty.clear()
             for one in faults:
@@ -117,23 +114,6 @@ def good_lines(stream: BinaryIO, encoding: str, bad: BadRows, reads: Reads, *, s
                 raise bad.error()
             if not fault:
                 yield text
-
-
-@contextmanager
-def _decoded(stream: BinaryIO, encoding: str) -> Iterator[Iterable[str]]:
-    """Lines that end at line feeds only; bytes that are no text are kept apart (PEP 383)."""
-    peekable = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(Any, stream))
-    try:
-        codec = codec_of(peekable.peek(HEAD_BYTES), encoding)
-        lines = io.TextIOWrapper(peekable, codec, errors="surrogateescape", newline="\n")
-    except LookupError:
-        raise UsageError(f"--encoding {encoding} is no encoding: give one such as utf-8 or latin-1") from None
-    try:
-        yield lines
-    except UnicodeError as error:  # UTF-16 and its like cannot go on after a fault
-        raise DataError(f"{SOURCE} is not {encoding} ({error}): pass its --encoding") from None
-    finally:
-        lines.detach()
 
 
 def _answer(predictor: TextClassifier, texts: Iterable[str], layout: Layout, screen: PredictScreen) -> LabelTally:

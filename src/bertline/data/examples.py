@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
-from bertline.data.columns import PAIR_NAMES, ColumnInDoubt, check_column, field_of, find_column, hint_of, text_fault
-from bertline.data.formats import STANDARD, Location, format_of, name_of
-from bertline.data.rows import BadRow, BadRows, Row
+from bertline.data.columns import PAIR_NAMES, ColumnInDoubt, field_of, text_fault
+from bertline.data.formats import STANDARD, Location
+from bertline.data.head import Head
+from bertline.data.rows import BadRow, Row
 from bertline.data.settings import AS_FOUND, LabelledTableSettings
 from bertline.data.target_columns import TargetColumns, name_in
-from bertline.data.target_kinds import AnyLabels, Head, TargetKind
+from bertline.data.target_kinds import AnyLabels, TargetKind
 from bertline.data.targets import Target
-from bertline.errors import DataError
 from bertline.text.reading import Input
 
-LOOKAHEAD_ROWS = 100  # whose keys are a JSON lines file's columns
 ANY_LABELS: TargetKind = AnyLabels()
 
 
@@ -97,18 +95,14 @@ def read_examples(
         DataError: the table cannot be read, a column is missing or in doubt, rows are bad, or there is
         nothing to learn.
     """
-    name, format_ = name_of(source, "input"), format_of(source, table.format)
-    bad = BadRows(name, "row" if format_ == "parquet" else "line")
-    rows = table.rows(source)
-    first = _lookahead(rows)
-    head = _head(name, format_, first, header=not table.no_header)
-    if not head.columns:
-        raise _nothing(head, format_, first, bad, table, kind.wanted)
+    head, rows = table.opened(source)
+    head.require_rows(kind.wanted, skip=table.skip_bad_rows)
     if like is not None:
         table = _with_columns(table, like, head.columns)
     columns = _Columns.find(head, table, kind, pairs, group_column, slice_columns)
     examples: list[Example] = []
-    for row in chain(first, rows):
+    bad = head.bad_rows()
+    for row in rows:
         one = columns.example(row) if isinstance(row, Row) else row
         if isinstance(one, BadRow):
             bad.add(one)
@@ -116,7 +110,7 @@ def read_examples(
             examples.append(one)
     if bad and (not table.skip_bad_rows or not examples):
         raise bad.error(skipped=table.skip_bad_rows)
-    dataset = Dataset(name, tuple(examples), columns.text, columns.target, columns.pair, dict(bad.counts))
+    dataset = Dataset(head.source, tuple(examples), columns.text, columns.target, columns.pair, dict(bad.counts))
     if trainable:
         columns.target.check(dataset.targets)
     return dataset
@@ -132,12 +126,10 @@ def check_head(source: Location, table: LabelledTableSettings, kind: TargetKind 
     """
     if source == STANDARD or (Path(source).exists() and not Path(source).is_file()):
         return
-    first = _lookahead(table.rows(source))
-    format_ = format_of(source, table.format)
-    head = _head(name_of(source, "input"), format_, first, header=not table.no_header)
+    head, _ = table.opened(source)
     if head.columns:
         with suppress(ColumnInDoubt):
-            table.found_text_column(head.source, head.columns, head.hint)
+            table.find_text_column(head)
         with suppress(ColumnInDoubt):
             kind.find(head, table)
 
@@ -150,35 +142,6 @@ def _with_columns(table: LabelledTableSettings, like: Dataset, columns: Sequence
         if wanted and not getattr(table, name) and set(wanted) <= set(columns):
             taken[name] = column
     return table.model_copy(update=taken)
-
-
-def _lookahead(rows: Iterator[Row | BadRow]) -> list[Row | BadRow]:
-    head: list[Row | BadRow] = []
-    good = 0
-    for row in rows:
-        head.append(row)
-        good += isinstance(row, Row)
-        if good == LOOKAHEAD_ROWS:
-            break
-    return head
-
-
-def _head(name: str, format_: str, first: Sequence[Row | BadRow], *, header: bool) -> Head:
-    rows = [row for row in first if isinstance(row, Row)]
-    columns = tuple(dict.fromkeys(column for row in rows for column in row.values))
-    return Head(name, columns, rows, hint_of(format_, columns, header=header))
-
-
-def _nothing(
-    head: Head, format_: str, first: Sequence[Row | BadRow], bad: BadRows, table: LabelledTableSettings, wanted: str
-) -> DataError:
-    for row in first:
-        if isinstance(row, BadRow):
-            bad.add(row)
-    if bad:
-        return bad.error(skipped=table.skip_bad_rows)
-    what = "a header line but no rows" if format_ in ("csv", "tsv") else "no rows"
-    return DataError(f"{head.source} has {what}: give {wanted}{head.hint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +162,14 @@ class _Columns:
         group: str | None,
         slices: Sequence[str],
     ) -> _Columns:
-        source, columns, second = head.source, head.columns, table.text_pair_column
+        second = table.text_pair_column
         pairs = pairs or second is not None
         return cls(
-            table.found_text_column(source, columns, head.hint),
-            find_column(source, columns, second, PAIR_NAMES, "text-pair", head.hint) if pairs else None,
+            table.find_text_column(head),
+            head.find_column(second, PAIR_NAMES, "text-pair") if pairs else None,
             kind.find(head, table),
-            None if group is None else check_column(source, columns, group, "--group-column"),
-            tuple(check_column(source, columns, one, "--slice-columns") for one in slices),
+            None if group is None else head.check_column(group, "--group-column"),
+            tuple(head.check_column(one, "--slice-columns") for one in slices),
         )
 
     def example(self, row: Row) -> Example | BadRow:

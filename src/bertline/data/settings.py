@@ -1,12 +1,13 @@
 """How a table is read: the settings that every command over tables shares, each with its one description."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bertline.data.columns import TEXT_NAMES, find_column
-from bertline.data.formats import Format, Location, format_beside
+from bertline.data.columns import TEXT_NAMES
+from bertline.data.formats import Format, Location, format_beside, format_of, name_of
+from bertline.data.head import Head, take_head
 from bertline.data.rows import BadRow, Row
 
 Problem = Literal["single", "several", "number"]
@@ -20,7 +21,8 @@ class TableSettings(BaseModel):
     text_column: str | None = Field(None, description="column of the text; found by name when not given")
     text_pair_column: str | None = Field(None, description="column of the second text, where the rows are pairs")
     format: Format | None = Field(
-        None, description="format of DATA and of tables whose suffix gives none; by default the suffix decides"
+        None,
+        description="format of DATA or --input, and of tables whose suffix gives none; by default the suffix decides",
     )
     encoding: str = Field("utf-8", description="encoding of all text files; UTF-16 and UTF-32 are detected")
     delimiter: str | None = Field(
@@ -31,25 +33,35 @@ class TableSettings(BaseModel):
     )
     skip_bad_rows: bool = Field(False, description="leave unusable rows out and count them, instead of stopping")
 
-    def rows(self, source: Location) -> Iterator[Row | BadRow]:
+    def rows(self, source: Location, name: str | None = None) -> Iterator[Row | BadRow]:
         """The rows of ``source``, as ``read_rows`` gives them."""
         from bertline.data.table import read_rows  # numpy: settings are read before anything is imported
 
         return read_rows(
-            source, format=self.format, encoding=self.encoding, delimiter=self.delimiter, header=not self.no_header
+            source,
+            format=self.format,
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            header=not self.no_header,
+            name=name,
         )
+
+    def opened(self, source: Location, name: str | None = None) -> tuple[Head, Iterator[Row | BadRow]]:
+        """The head of ``source``, and all of its rows; ``name`` is for messages."""
+        name, format = name or name_of(source, "input"), format_of(source, self.format)
+        return take_head(name, format, self.rows(source, name), header=not self.no_header)
 
     def beside(self, source: Location) -> Self:
         """The settings of a table beside DATA: its suffix says its format, and ``format`` only if it has none."""
         return self.model_copy(update={"format": format_beside(source, self.format)})
 
-    def found_text_column(self, source: str, columns: Sequence[str], hint: str = "") -> str:
+    def find_text_column(self, head: Head) -> str:
         """The column of the text, as the settings name it or by its usual names.
 
         Raises:
             DataError: it is missing or in doubt.
         """
-        return find_column(source, columns, self.text_column, TEXT_NAMES, "text", hint)
+        return head.find_column(self.text_column, TEXT_NAMES, "text")
 
 
 class LabelledTableSettings(TableSettings):

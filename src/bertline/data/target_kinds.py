@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from bertline.data.columns import LABEL_NAMES, candidates, check_column, find_column
+from bertline.data.columns import LABEL_NAMES, candidates
 from bertline.data.entities import ENTITY_NAMES
+from bertline.data.head import Head
 from bertline.data.names import canonical
-from bertline.data.rows import Row
 from bertline.data.settings import LabelledTableSettings
 from bertline.data.target_columns import (
     EntitiesColumn,
@@ -19,16 +18,6 @@ from bertline.data.target_columns import (
     NumberColumn,
     TargetColumns,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The beginning of a table: its name, its columns, its first rows, and what may help where a column is missing."""
-
-    source: str
-    columns: tuple[str, ...]
-    rows: Sequence[Row]
-    hint: str = ""
 
 
 @runtime_checkable
@@ -80,7 +69,7 @@ class SeveralLabels:
             if self.labels and all(canonical(one) in by_name for one in self.labels):
                 return FlagColumns(head.source, {one: by_name[canonical(one)] for one in self.labels})
         if named:
-            columns = [check_column(head.source, head.columns, one, "--label-columns") for one in named]
+            columns = [head.check_column(one, "--label-columns") for one in named]
             return FlagColumns(head.source, {canonical(one): one for one in columns})
         return LabelsColumn(head.source, label_column(head, table), table.label_separator)
 
@@ -121,8 +110,8 @@ class Entities:
 
     def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
         """The column."""
-        column = find_column(head.source, head.columns, table.entities_column, ENTITY_NAMES, "entities", head.hint)
-        return EntitiesColumn(head.source, column, table.found_text_column(head.source, head.columns, head.hint))
+        column = head.find_column(table.entities_column, ENTITY_NAMES, "entities")
+        return EntitiesColumn(head.source, column, table.find_text_column(head))
 
 
 def label_column(head: Head, table: LabelledTableSettings) -> str:
@@ -131,4 +120,4 @@ def label_column(head: Head, table: LabelledTableSettings) -> str:
     Raises:
         DataError: it is missing or in doubt.
     """
-    return find_column(head.source, head.columns, table.label_column, LABEL_NAMES, "label", head.hint)
+    return head.find_column(table.label_column, LABEL_NAMES, "label")

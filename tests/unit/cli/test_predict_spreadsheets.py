@@ -95,7 +95,9 @@ def test_a_list_of_texts_is_asked_about_and_loses_none(predict: Any) -> None:
 
 def test_a_single_text_is_no_header(predict: Any) -> None:
     """T19: nor is a table without rows a mistake of the table."""
-    assert "has no rows: there is nothing to label; if it has no header, pass --no-header" in predict(b"it\n")
+    assert "has a header line but no rows: give texts to label; if it has no header, pass --no-header" in predict(
+        b"it\n"
+    )
     assert predict(b"it\n", "--no-header") == [["column_1"], ["it"]]
 
 

@@ -17,14 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from bertline.cli.predict_table import Table, check_output, label_table
+from bertline.data.formats import Format
+from bertline.data.settings import TableSettings
 from bertline.errors import BertlineError, DataError, UsageError
 from bertline.inference import load_predictor
 
 TEXTS = ["a film", "it is so", "one . two", "it is " * 40]
 
 
-def table(path: Path, **options: Any) -> Table:
-    return Table(str(path), str(path.with_name("out.jsonl")), **options)
+def table(path: Path, *, overwrite: bool = False, **settings: Any) -> Table:
+    return Table(str(path), str(path.with_name("out.jsonl")), TableSettings(**settings), overwrite)
 
 
 def labelled(bundle: Path, given: Table, top_k: int = 1) -> list[dict[str, Any]]:
@@ -182,7 +184,7 @@ def test_parquet_counts_rows(bundle: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"text,n\n", "has no rows: there is nothing to label"),
+        (b"text,n\n", "has a header line but no rows: give texts to label"),
         (b"", "is empty: it needs a header line"),
         (b"text,n\n1\n", r"1 bad row \(line 2: too few fields"),
     ],
@@ -259,9 +261,9 @@ def test_parquet_is_not_for_a_terminal(tmp_path: Path, monkeypatch: pytest.Monke
     ],
 )
 def test_names_say_the_formats_and_the_flag_fills_in(
-    source: str, target: str, given: str | None, formats: tuple[str, str]
+    source: str, target: str, given: Format | None, formats: tuple[str, str]
 ) -> None:
-    one = Table(source, target, given)
+    one = Table(source, target, TableSettings(format=given))
     assert (one.input_format, one.output_format) == formats
 
 

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import io
+from typing import Any, cast
 
 import pytest
 
 from bertline.cli.predict_texts import good_lines
 from bertline.data.rows import BadRows
-from bertline.errors import DataError, UsageError
+from bertline.errors import DataError
 from bertline.testing.tiny import tiny_tokenizer
 
 
 def lines(content: bytes, encoding: str = "utf-8", *, skip: bool = False) -> tuple[list[str], BadRows]:
-    bad = BadRows("standard input")
-    return list(good_lines(io.BytesIO(content), encoding, bad, tiny_tokenizer().reads, skip=skip)), bad
+    bad, stream = BadRows("standard input"), io.BufferedReader(cast(Any, io.BytesIO(content)))
+    return list(good_lines(stream, encoding, bad, tiny_tokenizer().reads, skip=skip)), bad
 
 
 @pytest.mark.parametrize(
@@ -54,13 +55,16 @@ def test_bad_lines_can_be_left_out_and_are_counted() -> None:
     assert bad.counts == {"an empty line": 1, "undecodable bytes": 1, "a NUL character": 1}
 
 
-def test_an_unknown_encoding_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="--encoding klingon is no encoding: give one such as utf-8 or latin-1"):
+def test_an_unknown_encoding_is_named() -> None:
+    with pytest.raises(
+        DataError,
+        match="standard input cannot be read as 'klingon', which is not a text encoding: pass another, such as --enc",
+    ):
         lines(b"one\n", "klingon")
 
 
 def test_bytes_that_cannot_go_on_are_a_data_error() -> None:
-    with pytest.raises(DataError, match=r"standard input is not utf-16 \(.*\): pass its --encoding"):
+    with pytest.raises(DataError, match=r"standard input is not utf-16 after line 0 \(.*\): pass its --encoding, or"):
         lines(b"one\n1", "utf-16")
 
 

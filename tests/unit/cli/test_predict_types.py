@@ -19,6 +19,7 @@ import pytest
 
 from bertline.cli.predict_table import Table, label_table
 from bertline.data.examples import read_examples
+from bertline.data.settings import TableSettings
 from bertline.errors import DataError
 from bertline.inference import Prediction
 from bertline.tasks.classify.spec import Spec
@@ -46,7 +47,7 @@ def constant(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def label(bundle: Path, source: Path, target: str, **options: Any) -> Path:
     output = source.with_name(target)
-    label_table(bundle, Table(str(source), str(output), **options), 1)
+    label_table(bundle, Table(str(source), str(output), TableSettings(**options)), 1)
     return output
 
 
@@ -231,7 +232,7 @@ def test_standard_input_is_copied_too(bundle: Path, tmp_path: Path, monkeypatch:
     """T9: and is called by its name in messages."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "a", "a": 1}\n{"text": "a", "a": "b"}\n')))
     with pytest.raises(DataError, match=r"^standard input cannot become Parquet, because 'a' is a number in line 1"):
-        label_table(bundle, Table("-", str(tmp_path / "out.parquet"), "jsonl"), 1)
+        label_table(bundle, Table("-", str(tmp_path / "out.parquet"), TableSettings(format="jsonl")), 1)
     assert list(tmp_path.iterdir()) == []
 
 

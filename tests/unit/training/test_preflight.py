@@ -130,7 +130,7 @@ def test_a_teacher_a_start_and_the_last_file_are_looked_at_before_texts_are_read
         ({"layers": 7}, "--layers is 7, but the teacher has 2 layers"),
         ({"device": "cuda"}, "torch sees no GPU"),
         ({"unlabelled": (str(tmp_path / "none.txt"),)}, "none.txt"),
-        ({"unlabelled": (str(tmp_path / "other.csv"),)}, "other.csv has no rows"),
+        ({"unlabelled": (str(tmp_path / "other.csv"),)}, "other.csv has a header line but no rows"),
     ):
         with pytest.raises(BertlineError, match=message):
             distill(

@@ -6,15 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 
-from bertline.data.columns import TEXT_NAMES, find_column, hint_of, text_fault
+from bertline.data.columns import text_fault
 from bertline.data.decoding import lines_of, text_of
 from bertline.data.duplicates import cross_duplicates
-from bertline.data.examples import LOOKAHEAD_ROWS
-from bertline.data.formats import STANDARD, format_of, name_of
-from bertline.data.rows import BadRow, BadRows, Row, line_fault
+from bertline.data.formats import STANDARD, name_of
+from bertline.data.rows import BadRow, BadRows, line_fault
 from bertline.data.settings import UnlabelledSettings
 from bertline.data.table import open_table
 from bertline.errors import DataError, UsageError
@@ -116,17 +114,11 @@ def _plain_texts(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int
 
 
 def _table_texts(source: str, settings: UnlabelledSettings, bad: BadRows) -> Iterator[tuple[int, str]]:
-    rows = settings.rows(source)
-    head = list(islice(rows, LOOKAHEAD_ROWS))
-    columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
-    name = name_of(source, "input")
-    kind = format_of(source, settings.format)
-    bad.place = "row" if kind == "parquet" else "line"
-    if not columns:
-        raise DataError(f"{name} has no rows: give rows with a text")
-    hint = hint_of(kind, columns, header=not settings.no_header)
-    column = find_column(name, columns, settings.text_column, TEXT_NAMES, "text", hint)
-    for row in chain(head, rows):
+    head, rows = settings.opened(source)
+    head.require_rows("rows with a text", skip=settings.skip_bad_rows)
+    bad.place = head.place
+    column = settings.find_text_column(head)
+    for row in rows:
         if isinstance(row, BadRow):
             bad.add(row)
         elif fault := text_fault(row, column):

@@ -93,7 +93,7 @@ def test_a_file_that_is_not_there_and_a_column_that_is_not_are_named(tmp_path: P
 def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text\n")
-    with pytest.raises(DataError, match=r"rows\.csv has no rows: give rows with a text"):
+    with pytest.raises(DataError, match=r"rows\.csv has a header line but no rows: give rows with a text"):
         read_transfer(str(path), settings(), [])
 
 
