@@ -22,7 +22,7 @@ class TableSettings(BaseModel):
     text_pair_column: str | None = Field(None, description="column of the second text, where the rows are pairs")
     format: Format | None = Field(
         None,
-        description="format of DATA or --input, and of tables whose suffix gives none; by default the suffix decides",
+        description="format of the table, and of further ones whose suffix gives none; by default the suffix decides",
     )
     encoding: str = Field("utf-8", description="encoding of all text files; UTF-16 and UTF-32 are detected")
     delimiter: str | None = Field(
