@@ -112,7 +112,7 @@ def test_a_key_is_refused_from_the_second_on_in_which_it_expires(
         (lambda key: "", "mistyped or cut short"),
         (lambda key: "bl_é" + "\0" * 56, "mistyped or cut short"),
         (lambda key: "x" * 100_000, "mistyped or cut short"),
-        (lambda key: credentials.new(credentials.API_KEY).text, "is not known here"),
+        (lambda key: credentials.new(credentials.API_KEY).text, "is unknown"),
         (lambda key: credentials.new(credentials.CLIENT).text, "mistyped or cut short"),
     ],
 )
@@ -196,7 +196,7 @@ def test_the_day_of_the_last_use_is_written_once_a_day(
         for _ in range(2):
             for _ in range(3):
                 await keys.client(key)
-            await asyncio.gather(*keys._noting)
+            await asyncio.gather(*keys._writes)
             clock.now_s += 86_400
 
     asyncio.run(story())
@@ -215,8 +215,8 @@ def test_a_use_that_cannot_be_noted_is_a_warning_and_no_refusal(
         await keys._table.get()
         (tmp_path / "auth.db").rename(tmp_path / "away.db")
         await keys.client(key)
-        await asyncio.gather(*keys._noting)
-        assert f"The last use of API key {key[:11]} was not noted" in caplog.text
+        await asyncio.gather(*keys._writes)
+        assert f"The last use of API key {key[:11]} was not recorded" in caplog.text
         assert key[12:] not in caplog.text
 
     asyncio.run(story())
@@ -232,7 +232,7 @@ def test_known_keys_go_on_while_postgresql_is_away_and_new_ones_work_when_it_is_
 
         async def story() -> None:
             await keys.client(key)
-            await asyncio.gather(*keys._noting)
+            await asyncio.gather(*keys._writes)
             server.stop()
             for minute in (0, 1, 30):
                 clock.now_s += 60 * minute + 6
@@ -248,7 +248,7 @@ def test_known_keys_go_on_while_postgresql_is_away_and_new_ones_work_when_it_is_
             clock.now_s += 5
             await keys.client(added(store, clock))
             await keys.client(key)
-            await asyncio.gather(*keys._noting)
+            await asyncio.gather(*keys._writes)
 
         asyncio.run(story())
 
@@ -263,7 +263,7 @@ def test_the_secret_is_nowhere_but_with_its_owner(
 
     async def story() -> list[str]:
         await keys.client(key)
-        await asyncio.gather(*keys._noting)
+        await asyncio.gather(*keys._writes)
         clock.now_s += 5
         store.revoke_api_key(record.id, int(clock()))
         refusals = [await refusal(keys, one) for one in (key, key[:-1], f"{key}x")]
@@ -282,7 +282,7 @@ def test_the_database_is_not_asked_for_a_second_request(store: CredentialStore, 
 
     async def story() -> None:
         await keys.client(key)
-        await asyncio.gather(*keys._noting)
+        await asyncio.gather(*keys._writes)
         keys._store = None  # type: ignore[assignment]  # asking it would be an error
         for _ in range(100):
             await keys.client(key)

@@ -176,7 +176,7 @@ def test_a_file_that_is_open_to_everybody_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "auth.db"
     CredentialStore(f"sqlite:///{path}").close()
     path.chmod(0o604)
-    with pytest.raises(AuthDatabaseError, match=f"open to everybody: chmod 600 {path}"):
+    with pytest.raises(AuthDatabaseError, match=f"accessible to all users: chmod 600 {path}"):
         CredentialStore(f"sqlite:///{path}")
 
 
@@ -216,8 +216,8 @@ def test_a_file_that_another_process_writes_is_waited_for_and_then_given_up(
     ("url", "sentence"),
     [
         ("auth.db", "has no valid URL: write sqlite:////"),
-        ("sqlite://", "is no file and would be lost"),
-        ("sqlite:///:memory:", "is no file and would be lost"),
+        ("sqlite://", "is not in a file"),
+        ("sqlite:///:memory:", "is not in a file"),
         ("mysql://root:hunter2@db/auth", "neither SQLite nor PostgreSQL but mysql"),
         ("postgresql://root:hunter2@db:port/auth", "has no valid URL"),
     ],
@@ -238,7 +238,7 @@ def test_a_server_that_does_not_answer_is_named_without_the_password(url: str) -
 
 
 def test_a_directory_that_is_not_there_is_said_not_to_be(tmp_path: Path) -> None:
-    with pytest.raises(AuthDatabaseError, match="cannot be made: No such file or directory"):
+    with pytest.raises(AuthDatabaseError, match="cannot be created: No such file or directory"):
         CredentialStore(f"sqlite:///{tmp_path / 'nowhere' / 'auth.db'}")
 
 
@@ -272,5 +272,5 @@ def test_the_database_of_someone_who_names_none_is_in_the_data_directory(
 def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bertline").write_text("")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    with pytest.raises(AuthDatabaseError, match=r"cannot be made .*: name a database in BERTLINE_AUTH_DATABASE"):
+    with pytest.raises(AuthDatabaseError, match=r"cannot be created .*: name a database in BERTLINE_AUTH_DATABASE"):
         default_url()

@@ -205,7 +205,7 @@ class TestRemembering:
         for _ in range(3):
             ask(checks, sent)
         assert keys.asked == ["p256"]
-        clock.now_s += bearer.REMEMBER_S
+        clock.now_s += bearer.CACHE_S
         ask(checks, sent)
         assert keys.asked == ["p256"] * 2
 
@@ -226,7 +226,7 @@ class TestRemembering:
         assert ask(checks, other).id == "robot"
 
     def test_what_is_remembered_is_bounded_and_the_longest_unused_goes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(bearer, "MOST_REMEMBERED", 2)
+        monkeypatch.setattr(bearer, "MOST_CACHED", 2)
         keys = StaticKeys("p256")
         checks = BearerTokens([Trust(keys, AUDIENCE)])
         first, second, third = (token(body=claims(jti=str(number))) for number in range(3))

@@ -78,6 +78,6 @@ def test_hashes_are_compared_in_constant_time_also_when_there_is_none(monkeypatc
 
     monkeypatch.setattr(credentials, "hmac", SimpleNamespace(compare_digest=spy))
     # not even a text whose hash is the one that stands for nobody's
-    monkeypatch.setattr(credentials, "digest", lambda _: credentials._NOBODYS)
+    monkeypatch.setattr(credentials, "digest", lambda _: credentials._NO_HASH)
     assert not credentials.matches("anything", None)
-    assert compared == [(credentials._NOBODYS, credentials._NOBODYS)]
+    assert compared == [(credentials._NO_HASH, credentials._NO_HASH)]

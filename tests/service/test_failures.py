@@ -27,7 +27,7 @@ def test_ten_a_minute_are_looked_at_and_the_next_waits_until_the_first_is_a_minu
         failures.check("ann")
         failures.count("ann")
         clock.now_s += 1
-    with pytest.raises(Problem, match=r"10 wrong secrets within a minute: try again in 50 s") as caught:
+    with pytest.raises(Problem, match=r"10 wrong secrets were sent within a minute: try again in 50 s") as caught:
         failures.check("ann")
     assert (caught.value.code, caught.value.headers) == (Code.RATE_LIMITED, {"Retry-After": "50"})
     clock.now_s += 49.5
@@ -52,7 +52,7 @@ def test_one_of_several_senders_is_enough_and_others_are_not_held_up(failures: F
 def test_the_memory_is_bounded_and_who_goes_on_is_not_forgotten(
     failures: Failures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_KNOWN", 50)
+    monkeypatch.setattr(module, "MOST_SENDERS", 50)
     for place in range(500):
         failures.count(f"name {place}", "one address")
     assert len(failures._times) == 50

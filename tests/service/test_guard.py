@@ -22,7 +22,7 @@ from bertline.monitoring.addresses import ADDRESSES, BY_TEMPLATE
 from bertline.service.app import REFUSE, create_app
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.door import LONGEST_HEADER, Guard
-from bertline.service.guard.scopes import check_all_named, needed, templates
+from bertline.service.guard.scopes import check_all_named, required_scopes, templates
 from bertline.service.perimeter import Perimeter
 from bertline.service.route_table import every, template_of
 from bertline.serving.problems import Code, Problem
@@ -140,7 +140,7 @@ def test_a_route_without_a_scope_is_an_error_when_the_app_is_made() -> None:
     ],
 )
 def test_what_a_path_needs(path: str, scope: Scope) -> None:
-    assert needed(path) == {scope}
+    assert required_scopes(path) == {scope}
     others = set(Scope) - {scope}
     with TestClient(app_of(*others)) as client:
         refused = client.get(path, headers={"Authorization": f"Bearer {KEY}"})

@@ -269,7 +269,7 @@ def test_terms_that_belong_to_nobody_or_say_nothing_are_named(tmp_path: Path) ->
             f"[auth] terms.{url}.audience_claim is 'azp': input should be 'aud' or 'client_id'",
         ),
         ("[auth]\naudience = []", "[auth] audience is []: tuple should have at least 1 item"),
-        ('[auth]\nscope_claims = [""]', "[auth] scope_claims is ['']: one of these is empty: fill it in"),
+        ('[auth]\nscope_claims = [""]', "[auth] scope_claims is ['']: an item is empty: fill it in"),
     ):
         with pytest.raises(SettingsError) as refusal:
             settings(text, tmp_path)

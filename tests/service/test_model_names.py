@@ -17,7 +17,7 @@ from bertline.cli import serve
 from bertline.errors import UsageError
 from bertline.service import ServeSettings
 from bertline.service.guard.client import Scope
-from bertline.service.guard.scopes import needed
+from bertline.service.guard.scopes import required_scopes
 from bertline.serving.model_names import fault_of
 from bertline.serving.serving import Serving
 from bertline.testing.words import WordCounter
@@ -177,8 +177,8 @@ def test_such_a_name_cannot_be_loaded_either(url: str) -> None:
 @pytest.mark.parametrize("path", ["/admin/models/a/b", "/admin/models/a/b/rollback"])
 def test_the_admin_routes_need_their_scope_under_any_name(path: str) -> None:
     """R15: the guard reads a path as the router does."""
-    assert needed(path) == {Scope.ADMIN}
-    assert needed("/v2/models/a/b/infer") == {Scope.PREDICT}
+    assert required_scopes(path) == {Scope.ADMIN}
+    assert required_scopes("/v2/models/a/b/infer") == {Scope.PREDICT}
 
 
 @pytest.mark.parametrize(

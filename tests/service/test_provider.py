@@ -304,7 +304,7 @@ def test_a_fetch_that_has_just_ended_is_not_waited_for_again() -> None:
     async def story() -> None:
         keys, answers = Provider("https://issuer.example"), Answers()
         keys._discovery = answers  # type: ignore[assignment]
-        first = asyncio.create_task(keys._fetched())
+        first = asyncio.create_task(keys._share_fetch())
         await answers.answered.wait()
         assert await keys.find("p256-new") == ()
         assert answers.asked == 2

@@ -17,7 +17,7 @@ from bertline.service.guard.bearer import BearerTokens
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.invalid_token import InvalidToken
 from bertline.service.guard.keys import Keys
-from bertline.service.guard.signing import EVERY_S, MARGIN_S, SHOWN_S, SigningKeys, rotate
+from bertline.service.guard.signing import MARGIN_S, PUBLISH_AHEAD_S, ROTATE_EVERY_S, SigningKeys, rotate
 from bertline.service.guard.store import CredentialStore
 from bertline.service.guard.trust import Trust
 from bertline.testing.clock import Clock
@@ -93,12 +93,12 @@ def test_a_new_key_comes_every_30_days_is_shown_before_it_signs_and_the_old_one_
     keys: SigningKeys, clock: Clock
 ) -> None:
     first = signer(token(keys))
-    clock.now_s += EVERY_S - 1
+    clock.now_s += ROTATE_EVERY_S - 1
     assert kids(keys) == [first]
     clock.now_s += 100  # another reading is due
     old, new = kids(keys)
     assert (old, signer(token(keys))) == (first, first)
-    clock.now_s += SHOWN_S - 1
+    clock.now_s += PUBLISH_AHEAD_S - 1
     assert signer(token(keys)) == first
     clock.now_s += 1
     assert signer(token(keys)) == new
@@ -135,13 +135,13 @@ def test_a_rotation_by_hand_comes_before_a_key_that_waits_for_its_turn(
     store: CredentialStore, keys: SigningKeys, clock: Clock
 ) -> None:
     first = signer(token(keys))
-    clock.now_s += EVERY_S
+    clock.now_s += ROTATE_EVERY_S
     waiting = kids(keys)[1]
     rotate(store, store.signing_keys(), now_s=int(clock()), signs_from_s=int(clock()))
     clock.now_s += 60
     third = signer(token(keys))
     assert third not in (first, waiting)
-    clock.now_s += SHOWN_S
+    clock.now_s += PUBLISH_AHEAD_S
     assert signer(token(keys)) == third
 
 
@@ -189,7 +189,7 @@ def test_a_token_of_a_forgotten_key_is_refused(store: CredentialStore, keys: Sig
     rotate(store, store.signing_keys(), now_s=int(clock()), signs_from_s=int(clock()))
     clock.now_s += 900 + MARGIN_S + 1
     kids(keys)
-    with pytest.raises(InvalidToken, match="its kid is not that of a key"):
+    with pytest.raises(InvalidToken, match="its kid is not that of an issuer's key"):
         asyncio.run(tokens.client(old))
 
 

@@ -142,7 +142,7 @@ def test_a_token_has_the_scopes_that_were_asked_for(service: Service, scope: str
 def test_a_scope_that_the_client_does_not_have_is_refused(service: Service, scope: str) -> None:
     answer = service.post(data={**GRANT, "scope": scope})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
-    assert answer.json()["error_description"] == "This client may have these scopes: metrics predict."
+    assert answer.json()["error_description"] == "This client may request these scopes: metrics predict."
 
 
 @pytest.mark.parametrize("credential", ["secret", "id", "nothing", "unreadable", "bearer"])
@@ -166,7 +166,7 @@ def test_whoever_is_not_known_gets_401_with_a_challenge(service: Service, creden
 def test_other_grants_are_refused_without_quoting_them(service: Service) -> None:
     answer = service.post(data={"grant_type": "password"})
     assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
-    assert answer.json()["error_description"] == "Tokens are given for grant_type=client_credentials only."
+    assert answer.json()["error_description"] == "Only grant_type=client_credentials is supported: send that."
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from bertline.service.guard.scopes import needed
+from bertline.service.guard.scopes import required_scopes
 from bertline.service.problems import STATUS
 from bertline.serving.problems import Code
 
@@ -34,7 +34,7 @@ def describing_guard(app: FastAPI) -> Callable[[], dict[str, Any]]:
             schema = plain()
             schema.setdefault("components", {})["securitySchemes"] = SCHEMES
             for path, operations in schema["paths"].items():
-                scopes = needed(path)
+                scopes = required_scopes(path)
                 for operation in operations.values() if scopes is not None else ():
                     _guard(operation, sorted(scopes or ()))
             app.openapi_schema = schema

@@ -18,7 +18,7 @@ from bertline.service.limits.settings import LimitSettings
 if TYPE_CHECKING:
     from bertline.monitoring.logs.logger import Logs
     from bertline.monitoring.traces.exporter import Traces
-    from bertline.service.guard.door import Checks
+    from bertline.service.guard.door import Verifier
     from bertline.service.guard.issuer import Issuer
     from bertline.service.guard.keys import Keys
     from bertline.service.guard.provider import Provider
@@ -57,8 +57,8 @@ class Perimeter:
 
     settings: PerimeterSettings = field(default_factory=PerimeterSettings)
     hosts: tuple[str, ...] = ()
-    tokens: Checks | None = None
-    keys: Checks | None = None
+    tokens: Verifier | None = None
+    keys: Verifier | None = None
     issuer: Issuer | None = None
     providers: Sequence[Provider] = ()
     limits: Ledgers | None = None

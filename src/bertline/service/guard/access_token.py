@@ -1,16 +1,16 @@
-"""Whether a verified token is an access token, told by its claims, because many issuers do not say it in ``typ``.
+"""Tells access tokens from ID tokens by their claims, because many issuers do not set ``typ``.
 
 An ID token proves to a client that somebody has logged in. Issuers sign it with the same keys, often with the same
-``typ``, and browsers hand it around freely, so it must not open anything here (RFC 8725 section 3.12).
+``typ``, and browsers pass it around freely, so it must not grant access here (RFC 8725 section 3.12).
 
-OpenID Connect Core gives an ID token ``nonce``, ``at_hash`` or ``c_hash``, and none of them is sure to be there. So a
-token whose ``typ`` is not ``at+jwt`` has to show that it is an access token, by one of
+An ID token may have ``nonce``, ``at_hash`` or ``c_hash`` (OpenID Connect Core), but none of them is guaranteed. So a
+token whose ``typ`` is not ``at+jwt`` has to prove that it is an access token by one of
 
-* its issuer's own word: ``token_use`` (Amazon Cognito), or ``typ`` among the claims (Keycloak);
-* how its client was authenticated: ``azpacr`` or ``appidacr``, which Microsoft Entra writes into access tokens alone;
-* a claim that ID tokens lack, as ``scope`` or ``client_id``, with a client that is not in the audience. The client of
-  an ID token is always in it (OpenID Connect Core section 2), except where Google issues the token for the server of
-  another client; that one has no such claim.
+* a statement of its issuer: ``token_use`` (Amazon Cognito), or ``typ`` among the claims (Keycloak);
+* the authentication method of its client: ``azpacr`` or ``appidacr``, which only access tokens of Microsoft Entra have;
+* a claim that ID tokens lack, such as ``scope`` or ``client_id``, and a client that is not in the audience. An ID token
+  always has its client there (OpenID Connect Core section 2), except when Google issues it for another client's server,
+  and then it lacks these claims.
 
 ``auth_time``, ``acr`` and ``amr`` prove nothing: access tokens may have them too (RFC 9068 section 2.2.1).
 """
@@ -29,11 +29,7 @@ _CLIENT_AUTHENTICATION = frozenset({"azpacr", "appidacr"})
 
 
 def is_access_token(claims: Mapping[str, Any], *, typed: bool) -> bool:
-    """Whether these are the claims of an access token.
-
-    Args:
-        claims: of a token whose signature is right.
-        typed: its header says ``at+jwt``, which no ID token may.
+    """Whether a token with a valid signature is an access token; ``typed``: its header says ``at+jwt``.
 
     >>> id_token = {"aud": "shop", "azp": "shop", "sub": "ann", "roles": ["predict"]}
     >>> is_access_token(id_token, typed=False), is_access_token({**id_token, "azpacr": "1"}, typed=False)
@@ -50,7 +46,7 @@ def is_access_token(claims: Mapping[str, Any], *, typed: bool) -> bool:
 
 
 def _is_for_another(claims: Mapping[str, Any]) -> bool:
-    """It has what ID tokens lack, and whoever it was given to is not its audience."""
+    """Whether it has a claim that ID tokens lack, and a client that is not its audience."""
     audience = claims.get("aud")
     named = audience if isinstance(audience, list) else [audience]
     clients = [claims[one] for one in _CLIENTS if one in claims]

@@ -1,7 +1,7 @@
-"""Bearer tokens: from the string in the header to the client it stands for, or a refusal.
+"""Bearer tokens: verified, and cached by their SHA-256.
 
-Verifying costs about as much as a tenth of a request, so a verified token is remembered by its SHA-256 for
-a few minutes, and no longer than the keys of its issuer stay the same. Refused ones are not remembered.
+Verification costs about a tenth of a request, so a valid token is cached for a few minutes, and only while the keys of
+its issuer stay the same. Invalid tokens are not cached.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from bertline.service.guard.invalid_token import Check, InvalidToken
 from bertline.service.guard.keys import Keys, VerifyingKey
 from bertline.service.guard.trust import Trust
 
-REMEMBER_S = 300.0
-MOST_REMEMBERED = 10_000
+CACHE_S = 300.0
+MOST_CACHED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
-    """What a token was found to be: true as long as its time has not come and its issuer's keys are the same."""
+    """A cached result, valid until ``until_s`` and while the issuer's keys have this generation."""
 
     client: Client
     until_s: float
@@ -34,14 +34,14 @@ class _Verified:
 
 
 class BearerTokens:
-    """Tokens of the issuers that are trusted.
+    """Tokens of trusted issuers (a ``Verifier``).
 
     Args:
         issuers: each issuer once.
         now_s: seconds since 1970.
 
     Raises:
-        SettingsError: there is none, or one is there twice.
+        SettingsError: there is no issuer, or a duplicate.
     """
 
     def __init__(self, issuers: Sequence[Trust], *, now_s: Callable[[], float] = time.time) -> None:
@@ -49,31 +49,28 @@ class BearerTokens:
         if not self._trusted or len(self._trusted) != len(issuers):
             raise SettingsError("Issuers of bearer tokens must be named once each, and at least one.")
         self._now_s = now_s
-        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()  # by SHA-256; the longest unused first
+        self._cache: OrderedDict[bytes, _Verified] = OrderedDict()  # by SHA-256, least recently used first
 
     async def client(self, token: str) -> Client:
-        """Who sent the token.
-
-        Args:
-            token: what followed ``Bearer`` and one space in the Authorization header.
+        """The client that a token identifies.
 
         Raises:
-            InvalidToken: it is refused.
-            Problem: ``NOT_READY`` while the keys of its issuer are not known.
+            InvalidToken: a check fails.
+            Problem: ``NOT_READY`` while the keys of its issuer are unknown.
         """
         if not jwt.fits(token):
             raise InvalidToken(Check.STRUCTURE)
         digest = sha256(token.encode("ascii")).digest()
-        return self._remembered(digest) or await self._verify(token, digest)
+        return self._cached(digest) or await self._verify(token, digest)
 
-    def _remembered(self, digest: bytes) -> Client | None:
-        known = self._verified.get(digest)
-        if known is None:
+    def _cached(self, digest: bytes) -> Client | None:
+        cached = self._cache.get(digest)
+        if cached is None:
             return None
-        if self._now_s() < known.until_s and known.generation == known.keys.generation:
-            self._verified.move_to_end(digest)
-            return known.client
-        del self._verified[digest]
+        if self._now_s() < cached.until_s and cached.generation == cached.keys.generation:
+            self._cache.move_to_end(digest)
+            return cached.client
+        del self._cache[digest]
         return None
 
     async def _verify(self, token: str, digest: bytes) -> Client:
@@ -84,27 +81,24 @@ class BearerTokens:
             raise InvalidToken(Check.ISSUER)
         algorithm = trust.algorithm(parts.header)
         candidates = await _candidates(trust.keys, parts.header, algorithm)
-        generation = trust.keys.generation  # nothing waits from here on: it is the one of these keys
+        generation = trust.keys.generation  # no await from here on, so it belongs to these keys
         if not any(key.verifies(algorithm, parts.signed, parts.signature) for key in candidates):
             raise InvalidToken(Check.SIGNATURE)
         now_s = self._now_s()
         client, until_s = trust.client(parts.header, parts.claims, now_s)
-        self._remember(digest, _Verified(client, min(until_s, now_s + REMEMBER_S), trust.keys, generation))
+        self._cache[digest] = _Verified(client, min(until_s, now_s + CACHE_S), trust.keys, generation)
+        if len(self._cache) > MOST_CACHED:
+            self._cache.popitem(last=False)
         return client
-
-    def _remember(self, digest: bytes, verified: _Verified) -> None:
-        self._verified[digest] = verified
-        if len(self._verified) > MOST_REMEMBERED:
-            self._verified.popitem(last=False)
 
 
 async def _candidates(keys: Keys, header: dict[str, object], algorithm: str) -> list[VerifyingKey]:
-    """The keys that may have signed: those of the name in the header; without a name the only one there is."""
+    """The keys that may have signed: those with the ``kid`` of the header, or the issuer's only key without one."""
     kid = header.get("kid")
     if "kid" in header and not isinstance(kid, str):
         raise InvalidToken(Check.KEY)
-    found = await keys.find(kid if isinstance(kid, str) else None)
-    fitting = [key for key in found if algorithm in key.algorithms]
-    if not fitting or (kid is None and len(fitting) > 1):
+    named = await keys.find(kid if isinstance(kid, str) else None)
+    candidates = [key for key in named if algorithm in key.algorithms]
+    if not candidates or (kid is None and len(candidates) > 1):
         raise InvalidToken(Check.KEY)
-    return fitting
+    return candidates

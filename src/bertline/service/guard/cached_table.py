@@ -1,4 +1,4 @@
-"""A table that every request needs and a database holds: read again every few seconds, off the event loop."""
+"""A database table that every request needs: cached, and read again every few seconds off the event loop."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from bertline.serving.problems import Code, Problem
 Table = TypeVar("Table")
 log = logging.getLogger(__name__)
 
-RETRY_S = 1.0  # between two readings, whoever asks for them
-WAIT_S = 1.0  # that a request waits for a reading
-KEEP_S = 3600.0  # in an outage of the database
+RETRY_S = 1.0  # minimum time between two readings
+WAIT_S = 1.0  # how long a request waits for a reading
+KEEP_S = 3600.0  # how long the table is used during an outage of the database
 
 
-class Refreshed(Generic[Table]):
-    """Never older than ``refresh_s`` while the database answers, and an hour when it does not.
+class CachedTable(Generic[Table]):
+    """At most ``refresh_s`` old while the database answers, and an hour when it does not.
 
-    From half that age on it is read again while requests go on with the old one; only a request that finds it older
-    than ``refresh_s`` (the first after a quiet time) waits. When the database has failed, nobody waits until it has
-    answered again.
+    From half of ``refresh_s`` on, the table is read again in the background; only a request that needs it after more
+    than ``refresh_s`` (the first after a quiet time) waits. During an outage no request waits.
 
     Args:
-        read: reads the table; blocks, and raises ``AuthDatabaseError`` when it cannot.
-        name: what it is, for people.
-        refresh_s: most age of what is answered.
-        clock: in seconds, never set back.
+        read: reads the table; blocks, and raises ``AuthDatabaseError``.
+        name: for log lines and messages.
+        refresh_s: maximum age.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -40,18 +39,18 @@ class Refreshed(Generic[Table]):
         self._table: Table | None = None
         self._read_at_s = self._tried_at_s = -float("inf")
         self._failing = False
-        self._reading: asyncio.Task[None] | None = None  # kept, or it could be collected
+        self._reading: asyncio.Task[None] | None = None
 
     @property
-    def known(self) -> Table | None:
-        """The table of the last reading, however old; None before the first."""
+    def latest(self) -> Table | None:
+        """The table as last read, however old; None before the first reading."""
         return self._table
 
     async def get(self) -> Table:
         """The table.
 
         Raises:
-            Problem: not ready; the database has never answered, or not for an hour.
+            Problem: ``NOT_READY`` if the database has never answered, or not for an hour.
         """
         age_s = self._clock() - self._read_at_s
         if self._table is not None and age_s < self._refresh_s / 2:
@@ -59,15 +58,15 @@ class Refreshed(Generic[Table]):
         reading = self._start()
         if age_s >= self._refresh_s:
             await self._wait(reading)
-        return self._kept()
+        return self._checked()
 
     async def reread(self) -> Table:
-        """The table, read again because something was not in it; once a second at most."""
+        """The table, read again for a missing row; once a second at most."""
         await self._wait(self._start())
-        return self._kept()
+        return self._checked()
 
     def _start(self) -> asyncio.Task[None] | None:
-        """The reading in progress, or a new one; None if the last one was just now."""
+        """The reading in progress, or a new one; None within ``RETRY_S`` of the last one."""
         if self._reading is not None and not self._reading.done():
             return self._reading
         if self._clock() - self._tried_at_s < RETRY_S:
@@ -77,7 +76,7 @@ class Refreshed(Generic[Table]):
         return self._reading
 
     async def _attempt(self) -> None:
-        began_s = self._clock()  # what changed later may not be in it
+        began_s = self._clock()  # later changes may be missing
         try:
             table = await asyncio.to_thread(self._read)
         except AuthDatabaseError as error:
@@ -88,7 +87,7 @@ class Refreshed(Generic[Table]):
             self._table, self._read_at_s, self._failing = table, began_s, False
 
     async def _wait(self, reading: asyncio.Task[None] | None) -> None:
-        if reading is None or (self._failing and self._usable):
+        if reading is None or (self._failing and self._is_usable):
             return
         done, _ = await asyncio.wait({reading}, timeout=WAIT_S)
         if done:
@@ -98,18 +97,15 @@ class Refreshed(Generic[Table]):
 
     def _fail(self, reason: str) -> None:
         if not self._failing:
-            log.warning("The %s cannot be read, those known go on for an hour: %s.", self._name, reason)
+            log.warning("The %s cannot be read, cached ones are used for an hour: %s.", self._name, reason)
         self._failing = True
 
     @property
-    def _usable(self) -> bool:
+    def _is_usable(self) -> bool:
         return self._clock() - self._read_at_s <= KEEP_S
 
-    def _kept(self) -> Table:
-        if self._table is None or not self._usable:
-            raise Problem(
-                Code.NOT_READY,
-                f"The {self._name} cannot be read from their database: ask again in a few seconds.",
-                headers={"Retry-After": "5"},
-            )
+    def _checked(self) -> Table:
+        if self._table is None or not self._is_usable:
+            message = f"The {self._name} cannot be read from their database: try again in a few seconds."
+            raise Problem(Code.NOT_READY, message, headers={"Retry-After": "5"})
         return self._table

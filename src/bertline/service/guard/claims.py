@@ -1,4 +1,4 @@
-"""Claims by the names that settings give them, nested ones too."""
+"""Claims by name, nested ones too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ABSENT = object()
 
 
 def claim(claims: Mapping[str, Any], name: str) -> Any:
-    """The claim of this name, or ``ABSENT``. A dot leads into an object, unless a claim has the dot in its own name.
+    """The claim of this name, or ``ABSENT``. A dot descends into an object, unless it is part of a claim's own name.
 
     >>> claim({"realm_access": {"roles": ["predict"]}, "https://a.example/roles": []}, "realm_access.roles")
     ['predict']
@@ -20,13 +20,11 @@ def claim(claims: Mapping[str, Any], name: str) -> Any:
         return claims[name]
     for place, letter in enumerate(name):
         inner = claims.get(name[:place]) if letter == "." else None
-        if isinstance(inner, Mapping):
-            found = claim(inner, name[place + 1 :])
-            if found is not ABSENT:
-                return found
+        if isinstance(inner, Mapping) and (value := claim(inner, name[place + 1 :])) is not ABSENT:
+            return value
     return ABSENT
 
 
 def first(claims: Mapping[str, Any], names: Sequence[str]) -> Any:
-    """The first of these claims that is there, whatever it is; ``ABSENT`` if none is."""
-    return next((found for name in names if (found := claim(claims, name)) is not ABSENT), ABSENT)
+    """The first of these claims that is present, whatever its type; ``ABSENT`` if none is."""
+    return next((value for name in names if (value := claim(claims, name)) is not ABSENT), ABSENT)

@@ -1,4 +1,4 @@
-"""Who asks: what a credential turned out to stand for."""
+"""The client that a credential identifies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """What a client may do. A credential lists its scopes; none includes another."""
+    """A permission. No scope includes another."""
 
     PREDICT = "predict"
     METRICS = "metrics"
@@ -16,14 +16,13 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The one behind a request.
+    """The sender of a request.
 
     Attributes:
         id: stable name for limits and logs; never the credential itself.
-        scopes: what it may do.
-        kind: what it showed: a bearer token, an API key, or nothing on a server without authentication.
+        kind: type of its credential: "token", "key", or "anonymous" on a server without authentication.
     """
 
     id: str
     scopes: frozenset[Scope]
-    kind: str  # "token", "key" or "anonymous"
+    kind: str

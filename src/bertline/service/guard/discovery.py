@@ -1,7 +1,4 @@
-"""Where a provider says its keys are, and what they are (OpenID Connect Discovery 1.0 section 4, RFC 8414).
-
-It knows nothing of caching.
-"""
+"""Fetches a provider's metadata and keys (OpenID Connect Discovery 1.0 section 4, RFC 8414), without caching."""
 
 from __future__ import annotations
 
@@ -21,44 +18,39 @@ from bertline.service.guard.keys import VerifyingKey, verifying_keys
 MAX_DOCUMENT_BYTES = 256 * 1024
 TIMEOUT_S = 5.0  # for one document, from connecting to its last byte
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
-_FORGET = re.compile(r"(?:^|[\s,])(?:no-store|no-cache)(?:$|[\s,=])", re.IGNORECASE)
+_NO_CACHE = re.compile(r"(?:^|[\s,])(?:no-store|no-cache)(?:$|[\s,=])", re.IGNORECASE)
 
 
 class ProviderError(BertlineError):
-    """A provider did not give its keys."""
+    """A provider's keys cannot be fetched."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """What a provider answered.
-
-    Attributes:
-        keys: the usable ones.
-        max_age_s: how long it may be kept, as far as Cache-Control says; 0 if it is not to be kept.
-    """
+    """The usable keys of a provider, and the ``max-age`` of their response (0: not to be cached)."""
 
     keys: tuple[VerifyingKey, ...]
     max_age_s: float | None
 
 
 def checked_issuer(issuer: str) -> str:
-    """The issuer, if tokens of it can be trusted at all.
+    """The issuer, if its URL is acceptable.
 
     Raises:
-        SettingsError: it is no https address (http is for loopback), or has a query, a fragment or a password.
+        SettingsError: it is not an https URL (http is for loopback), or has a query, a fragment or a password.
     """
     try:
         url = urlsplit(issuer)
-        fine = _is_secure(url) and not (url.query or url.fragment or url.username or url.password)
+        is_valid = _is_secure(url) and not (url.query or url.fragment or url.username or url.password)
     except ValueError:
-        fine = False
-    if not fine:
+        is_valid = False
+    if not is_valid:
         raise SettingsError("The issuer must be an https address without query: write it as the provider's own iss.")
     return issuer
 
 
 class Discovery:
-    """A provider as seen over HTTP."""
+    """An HTTP client for one provider. An async context: leaving it closes the connections."""
 
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
@@ -71,10 +63,10 @@ class Discovery:
         await self._http.aclose()
 
     async def key_set(self) -> KeySet:
-        """The provider's keys, now.
+        """Fetch the provider's keys.
 
         Raises:
-            ProviderError: the provider cannot be reached, or what it says is not in order.
+            ProviderError: the provider cannot be reached, or its response is invalid.
         """
         address = self._jwks_uri(await self._metadata())
         answer = await self._get(address)
@@ -95,31 +87,27 @@ class Discovery:
 
     def _jwks_uri(self, metadata: Any) -> str:
         if not isinstance(metadata, dict) or metadata.get("issuer") != self._issuer:
-            raise ProviderError(f"The provider at {self._issuer} has another issuer in its metadata: set that one.")
+            raise ProviderError(f"The metadata of the provider {self._issuer} names another issuer: set that one.")
         address = metadata.get("jwks_uri")
         try:
-            url = urlsplit(address) if isinstance(address, str) else None
-            # A provider elsewhere has no say in what is asked of this machine.
-            fine = (
-                url is not None
-                and (url.scheme == "https" or urlsplit(self._issuer).scheme == "http")
-                and _is_secure(url)
-            )
+            url = urlsplit(address if isinstance(address, str) else "")
+            # A remote provider must not direct requests to this machine.
+            is_valid = (url.scheme == "https" or urlsplit(self._issuer).scheme == "http") and _is_secure(url)
         except ValueError:
-            fine = False
-        if not fine:
+            is_valid = False
+        if not is_valid:
             raise ProviderError(f"The provider {self._issuer} has no jwks_uri that is an https address.")
         return str(address)
 
     async def _get(self, address: str) -> Document:
-        try:  # the headers are of the request that brought an unknown key, if one did
+        try:  # the trace headers are those of a request with an unknown key, if that caused the fetch
             return await self._http.get(address, outgoing_headers())
         except UnreadableDocument as error:
             raise ProviderError(f"The provider {self._issuer} {error}.") from None
 
 
 def _json(answer: Document) -> Any:
-    """The body of an answer with status 200; None of any other, and of what is not JSON."""
+    """The body of a response with status 200; None for other statuses and invalid JSON."""
     try:
         return json.loads(answer.body) if answer.status == HTTPStatus.OK else None
     except (ValueError, RecursionError):
@@ -127,7 +115,7 @@ def _json(answer: Document) -> Any:
 
 
 def _addresses(issuer: str) -> tuple[str, str]:
-    """OpenID Connect appends to the issuer's path; RFC 8414 section 3.1 goes in front of it."""
+    """The metadata's URLs: after the issuer's path (OpenID Connect), or before it (RFC 8414 section 3.1)."""
     url = urlsplit(issuer)
     path = url.path.rstrip("/")
     return (
@@ -150,12 +138,12 @@ def _is_loopback(host: str) -> bool:
 
 
 def max_age_s(cache_control: str) -> float | None:
-    """How long an answer may be kept; None if its header does not say.
+    """How long a response may be cached; None if its header does not say.
 
     >>> max_age_s("public, max-age=3600"), max_age_s("no-store"), max_age_s("public")
     (3600.0, 0.0, None)
     """
-    if _FORGET.search(cache_control):
+    if _NO_CACHE.search(cache_control):
         return 0.0
     age = _MAX_AGE.search(cache_control)
     return float(age[1]) if age else None

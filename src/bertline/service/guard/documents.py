@@ -1,6 +1,6 @@
-"""Documents that are fetched from others: read up to a bound, which holds for what is unpacked too.
+"""Fetches documents from other servers, with a size limit before and after decompression.
 
-The only file that imports httpx. Nothing is ever asked for packed; some servers pack whatever they send.
+The only file that imports httpx. Requests never ask for compression; some servers compress regardless.
 """
 
 from __future__ import annotations
@@ -17,30 +17,26 @@ from bertline.serving.problems import Problem
 
 
 class UnreadableDocument(BertlineError):
-    """A document cannot be had. The message is what its server did, to go behind its name."""
+    """A document cannot be fetched. The message is a predicate for the server's name: "did not answer within 5 s"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An answer, unpacked.
-
-    Attributes:
-        cache_control: the header of that name, empty without one.
-    """
+    """A decompressed response."""
 
     status: int
     body: bytes
-    cache_control: str
+    cache_control: str  # the header, or empty
 
 
 class Fetcher:
-    """Fetches documents. No redirect is followed: who answers is decided by the address that was asked.
+    """Fetches documents without following redirects, so that only the configured host can answer.
 
-    The variables of the environment for proxies and certificates (``HTTPS_PROXY``, ``SSL_CERT_FILE``) count.
+    It respects ``HTTPS_PROXY`` and ``SSL_CERT_FILE``.
 
     Args:
         timeout_s: for a document, from connecting to its last byte.
-        most_bytes: of a document, as it is sent and unpacked.
+        most_bytes: of a document, compressed and decompressed.
     """
 
     def __init__(self, timeout_s: float, most_bytes: int) -> None:
@@ -52,10 +48,10 @@ class Fetcher:
         )
 
     async def get(self, address: str, headers: Mapping[str, str]) -> Document:
-        """The document at an address.
+        """Fetch a document.
 
         Raises:
-            Unreadable: it does not come in time, is too large, or is packed in a way that is not read here.
+            UnreadableDocument: it times out, is too large, or has an unsupported content encoding.
         """
         try:
             async with (
@@ -68,20 +64,20 @@ class Fetcher:
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise UnreadableDocument(f"cannot be reached ({type(error).__name__})") from None
         except Problem as problem:
-            raise UnreadableDocument(f"sent what cannot be read: {problem.message.partition(':')[0]}") from None
+            raise UnreadableDocument(f"sent an unreadable document: {problem.message.partition(':')[0]}") from None
         return Document(answer.status_code, body, answer.headers.get("Cache-Control", ""))
 
     async def _body(self, answer: httpx.Response) -> bytes:
         coding = coding_of((name.lower(), value) for name, value in answer.headers.raw)
         unpacker = Unpacker(coding) if coding else None
-        body, packed = bytearray(), 0
+        body, received = bytearray(), 0
         async for piece in answer.aiter_raw():
-            packed += len(piece)
+            received += len(piece)
             most = self._most_bytes + 1 - len(body)
             body += unpacker.feed(piece, most) if unpacker else piece[:most]
-            if max(packed, len(body)) > self._most_bytes:
+            if max(received, len(body)) > self._most_bytes:
                 raise UnreadableDocument(f"sent more than {self._most_bytes:,} bytes")
-        if unpacker and packed:
+        if unpacker and received:
             unpacker.end()
         return bytes(body)
 

@@ -1,4 +1,4 @@
-"""The door: who asks, and may they? Answered from the head of a request, before a byte of its body is read."""
+"""Authenticates and authorises a request from its headers, before its body is read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.types import Scope as AsgiScope
 
 from bertline.monitoring.addresses import BROWSED
 from bertline.service.guard.client import Client, Scope
-from bertline.service.guard.scopes import needed
+from bertline.service.guard.scopes import required_scopes
 from bertline.serving.problems import Code, Problem
 
 ANONYMOUS = Client("anonymous", frozenset(Scope), "anonymous")
@@ -19,67 +19,62 @@ REALM = 'realm="bertline"'
 LONGEST_HEADER = 16_384
 
 
-class Checks(Protocol):
-    """One kind of credential."""
+class Verifier(Protocol):
+    """Verifies one kind of credential."""
 
     async def client(self, credential: str) -> Client:
-        """Who it stands for.
+        """The client that a credential identifies.
 
         Raises:
-            Problem: nobody, any more or yet.
+            Problem: the credential is invalid, or cannot be verified at the moment.
         """
 
 
 class Guard:
-    """Default deny.
+    """Default deny; without any verifier every client is anonymous and has all scopes."""
 
-    Args:
-        tokens: checks bearer tokens; None where no issuer is trusted.
-        keys: checks API keys; None where there are none.
-    """
-
-    def __init__(self, tokens: Checks | None = None, keys: Checks | None = None) -> None:
+    def __init__(self, tokens: Verifier | None = None, keys: Verifier | None = None) -> None:
         self._tokens, self._keys = tokens, keys
 
     async def admit(self, scope: AsgiScope) -> None:
-        """Put the ``Client`` in the request's state; a path that is open to everybody has none.
+        """Put the ``Client`` in the request's state; public paths have none.
 
         Raises:
-            Problem: nobody is known by this credential (401), or it may not do that (403).
+            Problem: the credential is missing or invalid (401), or lacks the required scope (403).
         """
         state = scope.setdefault("state", {})
         if self._tokens is None and self._keys is None:
             state["client"] = ANONYMOUS
             return
-        wanted = needed(scope["path"])
-        if wanted is not None:
-            state["client"] = await self._known(scope, wanted)
+        required = required_scopes(scope["path"])
+        if required is not None:
+            state["client"] = await self._authorise(scope, required)
 
-    async def _known(self, scope: AsgiScope, wanted: frozenset[Scope]) -> Client:
+    async def _authorise(self, scope: AsgiScope, required: frozenset[Scope]) -> Client:
         scheme, credential = _credential(scope)
         if scheme == "none":
             raise Problem(
                 Code.UNAUTHENTICATED,
-                "Say who asks: send the header Authorization: Bearer with an access token or an API key.",
+                "Authentication required: send the header Authorization: Bearer with an access token or an API key.",
                 headers={"WWW-Authenticate": _challenge(scope["path"])},
             )
-        client = await self._checked(scheme, credential, scope["path"])
-        if not client.scopes & wanted:
-            names = " or ".join(sorted(wanted))
+        client = await self._authenticate(scheme, credential, scope["path"])
+        if not client.scopes & required:
+            names = " or ".join(sorted(required))
             raise Problem(
                 Code.INSUFFICIENT_SCOPE,
-                f"This credential may not do that: it takes one with the scope {names}.",
+                f"This credential lacks the required scope: use one with {names}.",
                 headers={"WWW-Authenticate": f'Bearer {REALM}, error="insufficient_scope", scope="{names}"'},
             )
         return client
 
-    async def _checked(self, scheme: str, credential: str, path: str) -> Client:
-        kind = self._keys if scheme == "basic" or credential.startswith(KEY_PREFIX) else self._tokens
-        if kind is None:
-            told = "an access token of its identity provider" if self._tokens else "an API key"
-            raise _refused(f"This server takes {told} and nothing else.", path)
+    async def _authenticate(self, scheme: str, credential: str, path: str) -> Client:
+        verifier = self._keys if scheme == "basic" or credential.startswith(KEY_PREFIX) else self._tokens
+        if verifier is None:
+            accepted = "access tokens of its identity provider" if self._tokens else "API keys"
+            raise _refused(f"This server accepts only {accepted}: send one.", path)
         try:
-            return await kind.client(credential)
+            return await verifier.client(credential)
         except Problem as problem:
             if scheme == "basic":  # or the browser would not ask for the password again
                 problem.headers["WWW-Authenticate"] = _challenge(path)
@@ -90,16 +85,16 @@ def _credential(scope: AsgiScope) -> tuple[str, str]:
     """Scheme and credential of a request; a browser's password is an API key.
 
     Raises:
-        Problem: more than one, or one that cannot be read.
+        Problem: there are several, or one is malformed.
     """
-    found = [(name, value) for name, value in scope["headers"] if name in (b"authorization", b"x-api-key")]
-    if not found:
+    sent = [(name, value) for name, value in scope["headers"] if name in (b"authorization", b"x-api-key")]
+    if not sent:
         return "none", ""
-    if len(found) > 1:
-        raise _refused("Send one credential: either Authorization or X-API-Key, and once.", scope["path"])
-    name, value = found[0]
+    if len(sent) > 1:
+        raise _refused("Several credentials were sent: send either Authorization or X-API-Key, once.", scope["path"])
+    name, value = sent[0]
     if len(value) > LONGEST_HEADER:
-        raise _refused(f"The credential has more than {LONGEST_HEADER:,} bytes, which none has.", scope["path"])
+        raise _refused(f"The credential is longer than {LONGEST_HEADER:,} bytes: copy it again.", scope["path"])
     text = value.decode("latin-1").strip()
     if name == b"x-api-key":
         return "key", text
@@ -108,7 +103,7 @@ def _credential(scope: AsgiScope) -> tuple[str, str]:
         case "bearer" if credential.strip():
             return "bearer", credential.strip()
         case "basic":
-            _same_site(scope)
+            _check_same_site(scope)
             return "basic", _password(credential, scope["path"])
     raise _refused("Authorization must be Bearer with an access token or an API key.", scope["path"])
 
@@ -117,25 +112,23 @@ def _password(credential: str, path: str) -> str:
     try:
         pair = base64.b64decode(credential.strip(), validate=True).decode()
     except (binascii.Error, ValueError):
-        raise _refused("Authorization: Basic cannot be read (RFC 7617).", path) from None
+        raise _refused("Authorization: Basic is malformed (RFC 7617).", path) from None
     return pair.partition(":")[2]
 
 
-def _same_site(scope: AsgiScope) -> None:
-    """A browser adds its password to whatever any page asks of this server: only our own page may use it.
+def _check_same_site(scope: AsgiScope) -> None:
+    """Reject a cross-site request with a browser's password, which the browser adds by itself.
 
     Raises:
-        Problem: another site's page asks (https://www.w3.org/TR/fetch-metadata/).
+        Problem: the request comes from another site's page (https://www.w3.org/TR/fetch-metadata/).
     """
     site = next((value for name, value in scope["headers"] if name == b"sec-fetch-site"), b"none")
     if site not in (b"none", b"same-origin"):
-        raise Problem(
-            Code.INSUFFICIENT_SCOPE, "A page of another site asks with this browser's password: only this server's may."
-        )
+        raise Problem(Code.INSUFFICIENT_SCOPE, "Pages of other sites may not use this browser's password here.")
 
 
 def _challenge(path: str) -> str:
-    # A browser can ask for a password and for nothing else.
+    # A browser can only prompt for a password.
     browsed = path in BROWSED or path.startswith("/page/")
     return f'Basic {REALM}, charset="UTF-8"' if browsed else f"Bearer {REALM}"
 

@@ -1,4 +1,4 @@
-"""Wrong secrets, counted by whoever sent them, so that trying many takes long."""
+"""Wrong secrets, counted per sender: a limit against guessing."""
 
 from __future__ import annotations
 
@@ -11,25 +11,21 @@ from bertline.serving.problems import Code, Problem
 
 LIMIT = 10
 WINDOW_S = 60.0
-MOST_KNOWN = 10_000  # senders that are remembered; the one longest quiet is forgotten first
+MOST_SENDERS = 10_000  # that are tracked; the least recent one is dropped first
 
 
 class Failures:
-    """At most ``LIMIT`` in any ``WINDOW_S`` of each sender.
-
-    Args:
-        clock: in seconds, never set back.
-    """
+    """At most ``LIMIT`` failures of each sender in any ``WINDOW_S``; ``clock`` is monotonic."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._times: OrderedDict[Hashable, deque[float]] = OrderedDict()
 
     def check(self, *senders: Hashable) -> None:
-        """Let nobody try again who has failed too often.
+        """Reject a sender with too many failures.
 
         Raises:
-            Problem: rate limited, with the seconds after which the next try is looked at.
+            Problem: ``RATE_LIMITED``, with the seconds until the next attempt.
         """
         now_s = self._clock()
         waits = [self._wait_s(one, now_s) for one in senders]
@@ -37,16 +33,16 @@ class Failures:
             seconds = math.ceil(max(waits))
             raise Problem(
                 Code.RATE_LIMITED,
-                f"There were {LIMIT} wrong secrets within a minute: try again in {seconds} s.",
+                f"{LIMIT} wrong secrets were sent within a minute: try again in {seconds} s.",
                 headers={"Retry-After": str(seconds)},
             )
 
     def count(self, *senders: Hashable) -> None:
-        """Each of these has sent a wrong one."""
+        """Count one failure of each sender."""
         for one in senders:
             self._times.setdefault(one, deque(maxlen=LIMIT)).append(self._clock())
             self._times.move_to_end(one)
-        while len(self._times) > MOST_KNOWN:
+        while len(self._times) > MOST_SENDERS:
             self._times.popitem(last=False)
 
     def _wait_s(self, sender: Hashable, now_s: float) -> float:

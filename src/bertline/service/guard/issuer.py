@@ -1,4 +1,4 @@
-"""The built-in issuer of tokens, for those without an identity provider (RFC 6749 section 4.4, RFC 9068)."""
+"""The built-in issuer of tokens, for services without an identity provider (RFC 6749 section 4.4, RFC 9068)."""
 
 from __future__ import annotations
 
@@ -15,40 +15,24 @@ GRANT = "client_credentials"
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Gives tokens to clients.
-
-    Attributes:
-        keys: sign, and know the issuer's URL.
-        clients: who may have tokens.
-        audience: the claim ``aud``, what the verifying services call themselves.
-    """
+    """Issues tokens to clients; ``audience`` is their claim ``aud``, the name of the verifying services."""
 
     keys: SigningKeys
     clients: Clients
     audience: str
 
-    async def token(self, asked: TokenRequest, address: str) -> tuple[str, frozenset[Scope]]:
-        """A token, and what its owner may do with it.
-
-        Args:
-            asked: by the client.
-            address: where it came from.
+    async def token(self, request: TokenRequest, address: str) -> tuple[str, frozenset[Scope]]:
+        """A token and its scopes; ``address`` is the sender's.
 
         Raises:
-            Problem: the client is not known, or asks for what it cannot have.
+            Problem: the client is unknown, or requests more than it may have.
         """
-        client = await self.clients.authenticate(asked.client_id, asked.client_secret, address)
-        if asked.grant_type != GRANT:
-            raise Problem(Code.UNSUPPORTED, f"Tokens are given for grant_type={GRANT} only.", "grant_type")
-        wanted = client.scopes if asked.scopes is None else {one for one in Scope if one.value in asked.scopes}
-        if asked.scopes is not None and not (asked.scopes and set(asked.scopes) <= client.scopes):
-            has = " ".join(sorted(client.scopes))
-            raise Problem(Code.INSUFFICIENT_SCOPE, f"This client may have these scopes: {has}.", "scope")
-        scopes = frozenset(wanted)
-        claims = {
-            "aud": self.audience,
-            "sub": client.id,
-            "client_id": client.id,
-            "scope": " ".join(sorted(scopes)),
-        }
+        client = await self.clients.authenticate(request.client_id, request.client_secret, address)
+        if request.grant_type != GRANT:
+            raise Problem(Code.UNSUPPORTED, f"Only grant_type={GRANT} is supported: send that.", "grant_type")
+        if request.scopes is not None and not (request.scopes and set(request.scopes) <= client.scopes):
+            allowed = " ".join(sorted(client.scopes))
+            raise Problem(Code.INSUFFICIENT_SCOPE, f"This client may request these scopes: {allowed}.", "scope")
+        scopes = client.scopes if request.scopes is None else frozenset(map(Scope, request.scopes))
+        claims = {"aud": self.audience, "sub": client.id, "client_id": client.id, "scope": " ".join(sorted(scopes))}
         return await self.keys.sign(claims), scopes

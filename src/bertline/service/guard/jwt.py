@@ -1,7 +1,7 @@
-"""The compact form of a signed JWT, read strictly and not yet believed (RFC 7515, RFC 7519, RFC 8725).
+"""A strict parser for signed JWTs in compact form, without verification (RFC 7515, RFC 7519, RFC 8725).
 
-Stricter than the standards ask: a name that occurs twice in an object, NaN, and a second spelling of the same bytes
-are refused, because two readers could take them for two different tokens.
+It is stricter than the standards require: it rejects duplicate names in an object, NaN, and non-canonical base64url,
+because two parsers could read them as two different tokens.
 """
 
 from __future__ import annotations
@@ -20,12 +20,7 @@ _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", r
 
 @dataclass(frozen=True, slots=True)
 class Unverified:
-    """The parts of a token before anything in it was checked.
-
-    Attributes:
-        header, claims: as somebody wrote them.
-        signed: the bytes that the signature is over.
-    """
+    """The parts of an unverified token; the signature is over the bytes ``signed``."""
 
     header: dict[str, Any]
     claims: dict[str, Any]
@@ -34,15 +29,15 @@ class Unverified:
 
 
 def fits(token: str) -> bool:
-    """Whether it is worth looking at: ASCII, and at most 8 KiB of it."""
+    """Whether the token is ASCII and at most 8 KiB long."""
     return len(token) <= MAX_TOKEN_BYTES and token.isascii()
 
 
 def read(token: str) -> Unverified:
-    """Take a token apart.
+    """Parse a token.
 
     Raises:
-        InvalidToken: it is too large, not of three parts, or its parts are not JSON objects in UTF-8.
+        InvalidToken: it is too large, has not three parts, or a part is not a JSON object in UTF-8.
     """
     parts = _COMPACT.fullmatch(token) if fits(token) else None
     if parts is None:
@@ -61,15 +56,15 @@ def _object(text: bytes) -> dict[str, Any]:
     return value
 
 
-def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(members)
     if len(value) != len(members):
         raise ValueError("a name occurs twice")
     return value
 
 
-def _no_constant(_: str) -> NoReturn:
+def _reject_constant(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-_JSON = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+_JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_reject_constant)

@@ -1,7 +1,7 @@
-"""Public keys that verify signatures, and what an issuer's keys must be able to do.
+"""Public keys that verify signatures.
 
-A key knows the algorithms it is meant for (RFC 8725 section 3.1), so an algorithm that a token names can only be
-one of those: the key of RS256 never becomes the secret of HS256.
+A key is bound to its algorithms (RFC 8725 section 3.1), whatever a token names: an RS256 key never becomes the shared
+secret of HS256.
 """
 
 from __future__ import annotations
@@ -26,48 +26,41 @@ _SIGNING_CURVES = ("Ed25519", "Ed448")  # the other curves of OKP only agree on 
 
 @dataclass(frozen=True, slots=True)
 class VerifyingKey:
-    """A public key of an issuer. Two are equal if they verify the same.
-
-    Attributes:
-        kid: its name; None if the issuer gave it none.
-        thumbprint: of its public half (RFC 7638).
-        algorithms: that it may be used with, by its kind, curve, ``use``, ``key_ops`` and ``alg``.
-    """
+    """A public key of an issuer."""
 
     kid: str | None
-    thumbprint: str
-    algorithms: frozenset[str]
+    thumbprint: str  # RFC 7638
+    algorithms: frozenset[str]  # allowed by its type, curve, ``use``, ``key_ops`` and ``alg``
     key: RSAKey | ECKey | OKPKey = field(compare=False, repr=False)
 
     def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
-        """Whether the signature over ``signed`` was made with the private half of this key, in that algorithm."""
+        """Whether the signature over ``signed`` is valid."""
         return algorithm in self.algorithms and JWSRegistry.algorithms[algorithm].verify(signed, signature, self.key)
 
 
 class Keys(Protocol):
-    """The keys of one issuer, wherever they come from."""
+    """The keys of one issuer."""
 
     @property
     def issuer(self) -> str:
-        """What ``iss`` says, exactly."""
+        """The exact value of ``iss``."""
 
     @property
     def generation(self) -> int:
-        """Another number whenever a key was added or taken away; 0 while there are none to verify with."""
+        """Changes whenever a key is added or removed; 0 while there is no usable set."""
 
     async def find(self, kid: str | None) -> Sequence[VerifyingKey]:
-        """The keys of that name, all of them if ``kid`` is None; none if there is no such key.
+        """The keys with this ``kid``, all keys if it is None; empty if there is no such key.
 
         Raises:
-            Problem: ``NOT_READY`` while the issuer's keys are not known.
+            Problem: ``NOT_READY`` while the issuer's keys are unknown.
         """
 
 
 def verifying_keys(jwks: object) -> tuple[VerifyingKey, ...]:
-    """The usable keys of a JWK set (RFC 7517 section 5); the others are left out.
+    """The usable keys of a JWK set (RFC 7517 section 5).
 
-    Not usable are keys for encryption, shared secrets, RSA below 2,048 bits, unknown kinds and curves, and keys whose
-    private half is in the set as well.
+    It skips encryption keys, shared secrets, RSA keys below 2,048 bits, unknown types and curves, and private keys.
 
     Raises:
         ValueError: it is not a JWK set.
@@ -89,13 +82,13 @@ def _usable(jwk: object) -> VerifyingKey | None:
         key = _KINDS[jwk["kty"]].import_key(jwk)
         key.check_key_op("verify")
         thumbprint = key.thumbprint()
-    except Exception:  # whatever is wrong with a key of somebody else's making, it verifies nothing
+    except Exception:  # a key from outside may be invalid in any way
         return None
-    algorithms = frozenset(name for name in PUBLIC_KEY_ALGORITHMS if _fits(key, name))
+    algorithms = frozenset(name for name in PUBLIC_KEY_ALGORITHMS if _supports(key, name))
     return VerifyingKey(key.kid, thumbprint, algorithms, key) if algorithms else None
 
 
-def _fits(key: RSAKey | ECKey | OKPKey, algorithm: str) -> bool:
+def _supports(key: RSAKey | ECKey | OKPKey, algorithm: str) -> bool:
     try:
         JWSRegistry.algorithms[algorithm].check_key(key)
     except JoseError:
@@ -104,9 +97,9 @@ def _fits(key: RSAKey | ECKey | OKPKey, algorithm: str) -> bool:
 
 
 def decoded(segment: str) -> bytes:
-    """The bytes behind a part of a compact JWS, of which there is one spelling only (RFC 7515 section 2).
+    """The decoded part of a compact JWS (RFC 7515 section 2).
 
     Raises:
-        ValueError: it is not base64url without padding, or has bits set that mean nothing.
+        ValueError: it is not canonical base64url without padding.
     """
     return urlsafe_b64decode(segment.encode("ascii"))

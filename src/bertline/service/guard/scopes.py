@@ -1,4 +1,4 @@
-"""Which scope each address needs (``bertline.monitoring.addresses``); what is not in that table is no open door."""
+"""The scope that each path requires (``bertline.monitoring.addresses``); unknown paths require one too."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from bertline.service.name_convertor import converted
 from bertline.service.route_table import every, template_of
 
 ANY = frozenset(Scope)
-LONGEST_KEPT = 200  # characters of a path whose scope is remembered: anybody may make up longer ones
+LONGEST_CACHED = 200  # characters: anybody can invent longer paths
 
 
 def _pattern(template: str) -> re.Pattern[str]:
     return compile_path(converted(template))[0]
 
 
-# Starlette's own patterns, so that a path is read here as it is where it leads.
+# Starlette's own patterns, so that guard and router match alike.
 _SCOPES = {one.template: frozenset({Scope(one.scope)}) if one.scope else None for one in ADDRESSES}
 _PATTERNS = [(_pattern(template), scopes) for template, scopes in _SCOPES.items() if "{" in template]
 _EXACT = {template: scopes for template, scopes in _SCOPES.items() if "{" not in template}
 
 
-def needed(path: str) -> frozenset[Scope] | None:
-    """The scopes of which a request for this path needs one; None where it needs no credential at all.
+def required_scopes(path: str) -> frozenset[Scope] | None:
+    """The scopes of which a request needs one; None for public paths.
 
-    A path that leads nowhere needs any: only who is known here learns what there is not.
+    An unknown path requires any scope: only authenticated clients get a 404.
 
-    >>> sorted(needed("/v1/predict")), needed("/livez"), len(needed("/nowhere"))
+    >>> sorted(required_scopes("/v1/predict")), required_scopes("/livez"), len(required_scopes("/nowhere"))
     ([<Scope.PREDICT: 'predict'>], None, 3)
     """
     if path in _EXACT:
         return _EXACT[path]
-    return _search(path) if len(path) <= LONGEST_KEPT else _search.__wrapped__(path)
+    return _search(path) if len(path) <= LONGEST_CACHED else _search.__wrapped__(path)
 
 
 @lru_cache(1024)
@@ -48,17 +48,17 @@ def _search(path: str) -> frozenset[Scope] | None:
 
 
 def templates(routes: Iterable[BaseRoute]) -> Iterator[str]:
-    """The path of each route, those of included routers and mounts among them."""
+    """The path of each route, including those of nested routers and mounts."""
     for route in every(routes):
         path: str = template_of(route) or ""
         yield "/page" if isinstance(route, Mount) and path.startswith("/page") else path
 
 
 def check_all_named(routes: Iterable[BaseRoute]) -> None:
-    """Refuse an app with a route that nobody gave a scope.
+    """Check that the table has a scope for each route.
 
     Raises:
-        RuntimeError: with the route's path.
+        RuntimeError: names a route that is missing.
     """
     for template in templates(routes):
         if template not in BY_TEMPLATE:

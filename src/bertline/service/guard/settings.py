@@ -1,4 +1,4 @@
-"""The settings of the guard: whose credentials are taken, and on which terms."""
+"""The settings of the guard: accepted credentials and their terms."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 
 class TokenTerms(BaseModel):
-    """What an identity provider's access tokens are like. The defaults are RFC 9068's."""
+    """The terms for an identity provider's access tokens. The defaults are RFC 9068's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     audience: tuple[str, ...] = Field(
-        ("bertline",),
-        min_length=1,
-        description="accepted audiences: a token's aud must contain one of them",
+        ("bertline",), min_length=1, description="accepted audiences: a token's aud must contain one of them"
     )
     audience_claim: Literal["aud", "client_id"] = Field(
         "aud", description="claim with the audience; client_id for tokens without aud, such as Amazon Cognito's"
     )
     token_types: tuple[str, ...] = Field(
-        ("at+jwt",),
-        min_length=1,
-        description="accepted typ of tokens: at+jwt (RFC 9068), JWT, or absent for none",
+        ("at+jwt",), min_length=1, description="accepted typ of tokens: at+jwt (RFC 9068), JWT, or absent for none"
     )
     scope_claims: tuple[str, ...] = Field(
         ("scope", "scp"),
@@ -40,28 +36,27 @@ class TokenTerms(BaseModel):
 
     @field_validator("audience", "token_types", "scope_claims", "client_claims", mode="before")
     @classmethod
-    def _one_is_a_list_of_one(cls, value: Any) -> Any:
+    def _as_tuple(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
     @field_validator("audience", "token_types", "scope_claims", "client_claims")
     @classmethod
-    def _none_is_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _reject_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(value):
-            raise ValueError("One of these is empty: fill it in, or remove it.")
+            raise ValueError("An item is empty: fill it in, or remove it.")
         return value
 
 
 class AuthSettings(TokenTerms):
-    """Nothing set: no authentication, and the service listens on this machine alone.
+    """Without any setting there is no authentication, and the service listens on loopback only.
 
-    ``issuers`` are identity providers; ``database`` has this service's own clients and API keys
-    (``bertline auth``). Both may be set.
+    ``issuers`` are identity providers; ``database`` has this service's own clients and API keys (``bertline auth``).
+    Both may be set.
     """
 
     issuers: tuple[str, ...] = Field((), description="URLs of identity providers whose access tokens are accepted")
     terms: dict[str, TokenTerms] = Field(
-        default_factory=dict,
-        description="overrides for single issuers, by URL; in bertline.toml only",
+        default_factory=dict, description="overrides for single issuers, by URL; in bertline.toml only"
     )
     database: str | None = Field(
         None, description="URL of the database of clients and API keys, such as sqlite:///auth.db or postgresql://…"
@@ -71,14 +66,14 @@ class AuthSettings(TokenTerms):
     )
 
     @model_validator(mode="after")
-    def _terms_are_of_issuers(self) -> Self:
+    def _check_terms(self) -> Self:
         for url in self.terms:
             if url not in self.issuers:
                 raise ValueError(f"terms has {url}, but issuers does not: write both exactly like the provider's iss")
         return self
 
     def of(self, issuer: str) -> TokenTerms:
-        """The terms of an issuer: its own, and the general ones where it has none.
+        """The terms of an issuer: its overrides on top of the general terms.
 
         >>> url = "https://login.example"
         >>> auth = AuthSettings(issuers=(url,), scope_prefix="api:", terms={url: TokenTerms(token_types=("JWT",))})
@@ -91,5 +86,5 @@ class AuthSettings(TokenTerms):
 
     @property
     def configured(self) -> bool:
-        """Somebody's credentials are taken."""
+        """Whether authentication is on."""
         return bool(self.issuers or self.database)

@@ -1,7 +1,7 @@
-"""The keys that sign tokens: a new one every 30 days, shown before it is used, kept until its last token has expired.
+"""The keys that sign tokens: rotated every 30 days, published before use, kept until the last token has expired.
 
-Several processes have the same keys because they have the same database; the row of a generation can be written once,
-so one process makes it and the others find it there. ES256 (RFC 7518 section 3.4), because every library verifies it.
+Processes share the keys through their database. The row of a generation can be written only once, so one process
+creates it and the others read it. ES256 (RFC 7518 section 3.4), because every library verifies it.
 """
 
 from __future__ import annotations
@@ -15,46 +15,40 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from bertline.service.guard.cached_table import Refreshed
+from bertline.service.guard.cached_table import CachedTable
 from bertline.service.guard.keys import VerifyingKey, verifying_keys
 from bertline.service.guard.records import SigningKeyRecord
 from bertline.service.guard.store import CredentialStore
 
 ALGORITHM = "ES256"
 LIFETIME_S = 15 * 60  # of a token
-EVERY_S = 30 * 86_400  # a new key
-SHOWN_S = 10 * 60  # before it signs, so that those who verify have it by then
-REFRESH_S = 60.0  # in which a process signs with a key that another has made
-# After the lifetime of the last token that a key has signed: clocks that disagree by up to 5 minutes (what verifiers
-# allow), and processes that have not heard of its successor.
+ROTATE_EVERY_S = 30 * 86_400
+PUBLISH_AHEAD_S = 10 * 60  # so that verifiers have a key before it signs
+REFRESH_S = 60.0  # after which a process uses a key that another has created
+# After the last token of a key has expired: for clocks that differ by up to 5 minutes (what verifiers allow), and for
+# processes that have not read its successor yet.
 MARGIN_S = 10 * 60
 
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """What one reading of the database found, ready to use.
-
-    Attributes:
-        private: by ``kid``.
-        public: a JWK set (RFC 7517 section 5).
-        generation: of the set: another number when another reading found other keys.
-    """
+    """The keys of the database, ready to use."""
 
     records: Sequence[SigningKeyRecord]
-    private: Mapping[str, ECKey]
-    public: dict[str, Any]
+    private: Mapping[str, ECKey]  # by ``kid``
+    public: dict[str, Any]  # a JWK set (RFC 7517 section 5)
     verifying: Sequence[VerifyingKey]
-    generation: int
+    generation: int  # changes with the set
 
 
 class SigningKeys:
-    """The keys of an issuer: signs its tokens, and finds the key that verifies one (the protocol ``Keys``).
+    """Signs the tokens of an issuer, and finds the key that verifies one (the protocol ``Keys``).
 
     Args:
-        store: has the keys; the first is made when there is none.
-        issuer: the claim ``iss`` of its tokens, the URL at which others find it.
+        store: the database of the keys.
+        issuer: the claim ``iss`` of its tokens, its public URL.
         lifetime_s: of a token.
-        clock: for ages, in seconds, never set back.
+        clock: monotonic seconds.
         now: seconds since 1970.
     """
 
@@ -69,16 +63,15 @@ class SigningKeys:
     ) -> None:
         self.issuer, self.lifetime_s = issuer, lifetime_s
         self._store, self._now = store, now
-        self._keys = Refreshed(self._read, "signing keys", refresh_s=REFRESH_S, clock=clock)
+        self._keys = CachedTable(self._read, "signing keys", refresh_s=REFRESH_S, clock=clock)
 
     @property
     def generation(self) -> int:
-        """Another number whenever a key was added or taken away; 0 while none was read."""
-        known = self._keys.known
-        return known.generation if known else 0
+        """Changes whenever a key is added or removed; 0 before the first reading."""
+        return self._keys.latest.generation if self._keys.latest else 0
 
     async def find(self, kid: str | None) -> Sequence[VerifyingKey]:
-        """The public keys of this id, all if it is None; one that another process has just made is found at once.
+        """The public keys with this ``kid``, all if it is None; an unknown one is looked up in the database.
 
         Raises:
             Problem: the database has never answered, or not for an hour (503).
@@ -89,7 +82,7 @@ class SigningKeys:
         return [one for one in keys.verifying if kid in (None, one.kid)]
 
     async def sign(self, claims: Mapping[str, Any]) -> str:
-        """A token with these claims and ours: ``iss``, ``iat``, ``exp``, ``jti`` (RFC 9068 section 2.2).
+        """A token with these claims and ``iss``, ``iat``, ``exp``, ``jti`` (RFC 9068 section 2.2).
 
         Raises:
             Problem: as ``find``.
@@ -101,7 +94,7 @@ class SigningKeys:
         return jwt.encode(header, {**claims, **ours}, keys.private[kid], algorithms=[ALGORITHM])
 
     async def jwks(self) -> dict[str, Any]:
-        """The public keys, those too that do not sign yet or no longer (RFC 7517 section 5).
+        """The public keys, including those that do not sign yet or no longer (RFC 7517 section 5).
 
         Raises:
             Problem: as ``find``.
@@ -111,33 +104,22 @@ class SigningKeys:
     def _read(self) -> _Keys:
         now_s = int(self._now())
         records = self._store.signing_keys()
-        if not records or now_s - records[-1].created_s >= EVERY_S:
-            rotate(self._store, records, now_s=now_s, signs_from_s=now_s + (SHOWN_S if records else 0))
+        if not records or now_s - records[-1].created_s >= ROTATE_EVERY_S:
+            rotate(self._store, records, now_s=now_s, signs_from_s=now_s + (PUBLISH_AHEAD_S if records else 0))
             records = self._store.signing_keys()
-        outlived = {one.generation for one in _outlived(records, now_s - self.lifetime_s - MARGIN_S)}
-        if outlived:
-            self._store.remove_signing_keys(outlived)
-        records = [one for one in records if one.generation not in outlived]
+        expired = _expired(records, now_s - self.lifetime_s - MARGIN_S)
+        if expired:
+            self._store.remove_signing_keys(expired)
+        records = [one for one in records if one.generation not in expired]
         private = {one.kid: _key(one) for one in records}
         public = {"keys": [key.as_dict(private=False) for key in private.values()]}
-        before = self._keys.known
-        changed = before is None or before.private.keys() != private.keys()
-        generation = (before.generation if before else 0) + changed
-        return _Keys(records, private, public, verifying_keys(public), generation)
+        before = self._keys.latest
+        has_changed = before is None or before.private.keys() != private.keys()
+        return _Keys(records, private, public, verifying_keys(public), self.generation + has_changed)
 
 
 def rotate(store: CredentialStore, known: Sequence[SigningKeyRecord], *, now_s: int, signs_from_s: int) -> bool:
-    """Make the key of the generation after those that are known.
-
-    Args:
-        store: where to.
-        known: what was read from it, by generation.
-        now_s: since 1970.
-        signs_from_s: when it begins to sign.
-
-    Returns:
-        False if another process has made it.
-    """
+    """Create the key of the generation after ``known``; False if another process has created it."""
     key = ECKey.generate_key("P-256", auto_kid=True)
     return store.add_signing_key(
         SigningKeyRecord(
@@ -155,14 +137,11 @@ def _key(record: SigningKeyRecord) -> ECKey:
 
 
 def _signer(records: Sequence[SigningKeyRecord], now_s: int) -> SigningKeyRecord:
-    """The newest that has begun; the first of all begins at once, also by a clock that is behind."""
+    """The newest key whose time has come; the oldest signs at once, even if the clock is behind."""
     return [one for one in records if one.signs_from_s <= now_s or one is records[0]][-1]
 
 
-def _outlived(records: Sequence[SigningKeyRecord], since_s: int) -> list[SigningKeyRecord]:
-    """Those in whose place a newer one has signed since then."""
-    return [
-        one
-        for one in records
-        if any(newer.generation > one.generation and newer.signs_from_s <= since_s for newer in records)
-    ]
+def _expired(records: Sequence[SigningKeyRecord], since_s: int) -> set[int]:
+    """The generations that a newer key has replaced before ``since_s``."""
+    replaced = [one.generation for one in records if one.signs_from_s <= since_s]
+    return {one.generation for one in records if replaced and one.generation < max(replaced)}

@@ -1,8 +1,7 @@
 """The database of clients, API keys and signing keys: a SQLite file, or PostgreSQL by its URL.
 
-The only file here that knows SQLAlchemy. Every call is one short transaction that blocks: call it off the event loop.
-Of API keys and client secrets it holds hashes; of signing keys it holds the private halves, so whoever reads the
-database can sign tokens.
+Every call is one short, blocking transaction: call it off the event loop. API keys and client secrets are stored as
+hashes; signing keys are stored with their private halves, so whoever reads the database can sign tokens.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +25,7 @@ from bertline.service.guard.client import Scope
 from bertline.service.guard.records import ApiKeyRecord, ClientRecord, SigningKeyRecord
 
 WAIT_S = 5  # for a connection or a lock
-_LOCK = 0x6265_7274_6C69_6E65  # any number that no other program takes: "bertline"
+_LOCK = 0x6265_7274_6C69_6E65  # a number that no other program uses: "bertline"
 _SCOPES = {one.value: one for one in Scope}
 
 TABLES = sql.MetaData()
@@ -35,7 +35,7 @@ CLIENTS = sql.Table(
     TABLES,
     sql.Column("id", sql.String(32), primary_key=True),
     sql.Column("name", sql.String(64), nullable=False),
-    sql.Column("scopes", sql.Text, nullable=False),  # with spaces between, as RFC 6749 section 3.3 writes them
+    sql.Column("scopes", sql.Text, nullable=False),  # separated by spaces (RFC 6749 section 3.3)
     sql.Column("secret_hash", sql.String(64), nullable=False),
     sql.Column("created_s", sql.BigInteger, nullable=False),
 )
@@ -60,7 +60,7 @@ SIGNING_KEYS = sql.Table(
     sql.Column("created_s", sql.BigInteger, nullable=False),
     sql.Column("signs_from_s", sql.BigInteger, nullable=False),
 )
-# How an older database becomes a newer one: step n makes version n + 1 of version n. The first makes all of it.
+# Migrations: step n turns version n into version n + 1. The first creates the tables.
 STEPS: tuple[Callable[[sql.Connection], None], ...] = (TABLES.create_all,)
 
 
@@ -72,11 +72,11 @@ class CredentialStore:
     """One database. A context: leaving it closes the connections.
 
     Args:
-        url: ``sqlite:///path`` or ``postgresql://user@host/name``. The file is made where there is none (mode 0600).
+        url: ``sqlite:///path`` or ``postgresql://user@host/name``. A missing file is created (mode 0600).
 
     Raises:
-        UsageError: the URL is of no database that this can use.
-        AuthDatabaseError: it cannot be reached, is open to everybody, or was made by a newer version.
+        UsageError: the URL is invalid or of another database.
+        AuthDatabaseError: the database cannot be reached, is world-readable, or has a newer version.
     """
 
     def __init__(self, url: str) -> None:
@@ -98,55 +98,57 @@ class CredentialStore:
         self._engine.dispose()
 
     def clients(self) -> list[ClientRecord]:
-        """All, the oldest first."""
-        return [_client(row) for row in self._rows(sql.select(CLIENTS).order_by(CLIENTS.c.created_s, CLIENTS.c.id))]
+        """All clients, oldest first."""
+        rows = self._rows(sql.select(CLIENTS).order_by(CLIENTS.c.created_s, CLIENTS.c.id))
+        return [ClientRecord(**_values(row)) for row in rows]
 
     def client(self, id: str) -> ClientRecord | None:
-        """The one of this id."""
-        return next((_client(row) for row in self._rows(sql.select(CLIENTS).where(CLIENTS.c.id == id))), None)
+        """One client, or None."""
+        rows = self._rows(sql.select(CLIENTS).where(CLIENTS.c.id == id))
+        return ClientRecord(**_values(rows[0])) if rows else None
 
     def add_client(self, client: ClientRecord) -> None:
-        """Keep one; its id is new."""
+        """Add a client with a new id."""
         self._change(sql.insert(CLIENTS).values(_columns(client)))
 
     def remove_client(self, id: str) -> bool:
-        """Forget one; False if there is none of this id."""
+        """Remove a client; False if there is none of this id."""
         return self._change(sql.delete(CLIENTS).where(CLIENTS.c.id == id)) == 1
 
     def api_keys(self) -> list[ApiKeyRecord]:
-        """All, the oldest first, those that are revoked or have expired too."""
-        return [_api_key(row) for row in self._rows(sql.select(API_KEYS).order_by(API_KEYS.c.created_s, API_KEYS.c.id))]
+        """All keys, oldest first, including revoked and expired ones."""
+        rows = self._rows(sql.select(API_KEYS).order_by(API_KEYS.c.created_s, API_KEYS.c.id))
+        return [ApiKeyRecord(**_values(row)) for row in rows]
 
     def add_api_key(self, key: ApiKeyRecord) -> None:
-        """Keep one; its id is new."""
+        """Add a key with a new id."""
         self._change(sql.insert(API_KEYS).values(_columns(key)))
 
     def revoke_api_key(self, id: str, now_s: int) -> bool:
-        """Refuse it from now on; False if there is none of this id. The time of an earlier revocation stays."""
+        """Revoke a key; False if there is none of this id. The time of an earlier revocation stays."""
         revoked_s = sql.func.coalesce(API_KEYS.c.revoked_s, now_s)
         return self._change(sql.update(API_KEYS).where(API_KEYS.c.id == id).values(revoked_s=revoked_s)) == 1
 
     def api_key_used(self, id: str, day: date) -> None:
-        """Note the day of its last use."""
-        earlier = API_KEYS.c.last_used.is_(None) | (API_KEYS.c.last_used < day)
-        self._change(sql.update(API_KEYS).where(API_KEYS.c.id == id, earlier).values(last_used=day))
+        """Record the day of a key's last use."""
+        is_later = API_KEYS.c.last_used.is_(None) | (API_KEYS.c.last_used < day)
+        self._change(sql.update(API_KEYS).where(API_KEYS.c.id == id, is_later).values(last_used=day))
 
     def signing_keys(self) -> list[SigningKeyRecord]:
-        """All, by generation."""
+        """All keys, by generation."""
         rows = self._rows(sql.select(SIGNING_KEYS).order_by(SIGNING_KEYS.c.generation))
         return [SigningKeyRecord(**row._mapping) for row in rows]
 
     def add_signing_key(self, key: SigningKeyRecord) -> bool:
-        """Keep one; False if there is one of its generation: another process was first."""
-        values = {name: getattr(key, name) for name in SigningKeyRecord.__dataclass_fields__}
+        """Add a key; False if another process has already added this generation."""
         try:
-            self._change(sql.insert(SIGNING_KEYS).values(values))
+            self._change(sql.insert(SIGNING_KEYS).values(asdict(key)))
         except IntegrityError:
             return False
         return True
 
     def remove_signing_keys(self, generations: Iterable[int]) -> None:
-        """Forget these."""
+        """Remove the keys of these generations."""
         self._change(sql.delete(SIGNING_KEYS).where(SIGNING_KEYS.c.generation.in_(list(generations))))
 
     def _rows(self, query: sql.Select[Any]) -> list[sql.Row[Any]]:
@@ -165,12 +167,12 @@ class CredentialStore:
         except IntegrityError:
             raise
         except SQLAlchemyError as error:
-            # The first line alone: the next ones may quote values.
+            # Only the first line: the others may quote values.
             reason = str(getattr(error, "orig", None) or type(error).__name__).strip().partition("\n")[0].rstrip(".")
             raise AuthDatabaseError(f"the database of keys, {self.place}, cannot be used: {reason}") from None
 
     def _prepare(self) -> None:
-        """Make the tables, or bring them up to date; one process at a time."""
+        """Create or migrate the tables, one process at a time."""
         with self._transaction() as connection:
             if self._version(connection) == len(STEPS):
                 return
@@ -199,13 +201,12 @@ class CredentialStore:
 
 
 def default_url() -> str:
-    """The database of someone who names none: ``auth.db`` in the data directory of this user.
+    """The default database: ``auth.db`` in ``$XDG_DATA_HOME/bertline``, else in ``~/.local/share/bertline``.
 
-    The directory is made where there is none (mode 0700): ``$XDG_DATA_HOME/bertline``, else ``~/.local/share/bertline``
-    (https://specifications.freedesktop.org/basedir-spec/latest/).
+    A missing directory is created with mode 0700 (https://specifications.freedesktop.org/basedir-spec/latest/).
 
     Raises:
-        AuthDatabaseError: it cannot be made.
+        AuthDatabaseError: it cannot be created.
     """
     home = os.environ.get("XDG_DATA_HOME", "")
     directory = (Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "share") / "bertline"
@@ -213,24 +214,24 @@ def default_url() -> str:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise AuthDatabaseError(
-            f"{directory} cannot be made ({error.strerror}): name a database in BERTLINE_AUTH_DATABASE"
+            f"{directory} cannot be created ({error.strerror}): name a database in BERTLINE_AUTH_DATABASE"
         ) from None
     return f"sqlite:///{directory / 'auth.db'}"
 
 
 def _engine(url: str) -> tuple[sql.Engine, str]:
-    """The way to the database, and what it is called where no password must be seen."""
+    """The engine, and a name of the database without its password."""
     try:
-        found = sql.make_url(url)
-    except (ArgumentError, ValueError):  # the latter for a port that is no number
+        parsed = sql.make_url(url)
+    except (ArgumentError, ValueError):  # the latter for a port that is not a number
         raise UsageError(
             "the database of keys has no valid URL: write sqlite:////var/lib/bertline/auth.db or postgresql://user@host/name"
         ) from None
-    backend = found.get_backend_name()
+    backend = parsed.get_backend_name()
     if backend == "sqlite":
-        return _sqlite(found.database)
+        return _sqlite(parsed.database)
     if backend in ("postgresql", "postgres"):
-        return _postgres(found)
+        return _postgres(parsed)
     raise UsageError(
         f"the database of keys is neither SQLite nor PostgreSQL but {backend}: write sqlite:///… or postgresql://…"
     )
@@ -238,26 +239,26 @@ def _engine(url: str) -> tuple[sql.Engine, str]:
 
 def _sqlite(name: str | None) -> tuple[sql.Engine, str]:
     if not name or name.startswith((":memory:", "file:")):
-        raise UsageError("the database of keys is no file and would be lost: write sqlite:////var/lib/bertline/auth.db")
+        raise UsageError("the database of keys is not in a file: write sqlite:////var/lib/bertline/auth.db")
     path = Path(name).absolute()
     try:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         if path.stat().st_mode & 0o007:
-            raise AuthDatabaseError(f"{path} has private keys and is open to everybody: chmod 600 {path}")
+            raise AuthDatabaseError(f"{path} has private keys and is accessible to all users: chmod 600 {path}")
     except OSError as error:
-        raise AuthDatabaseError(f"the database of keys, {path}, cannot be made: {error.strerror}") from None
+        raise AuthDatabaseError(f"the database of keys, {path}, cannot be created: {error.strerror}") from None
 
     def connect() -> sqlite3.Connection:
-        # mode=rw: a file that was taken away is not replaced by an empty one that everybody may read.
+        # mode=rw: a deleted file is not replaced by an empty, world-readable one.
         return sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=WAIT_S, check_same_thread=False)
 
-    # No pool: opening a file is cheap, and one that was restored from a backup is seen at once.
+    # No pool: opening a file is cheap, and a restored backup is used at once.
     return sql.create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True), str(path)
 
 
 def _postgres(url: sql.URL) -> tuple[sql.Engine, str]:
-    # Its parts, because a password may also be among the parameters of the query.
+    # Built from parts, because the query parameters may contain a password.
     place = f"{url.database or url.username or 'PostgreSQL'} at {url.host or 'a local socket'}"
     try:
         engine = sql.create_engine(
@@ -273,18 +274,9 @@ def _postgres(url: sql.URL) -> tuple[sql.Engine, str]:
 
 
 def _columns(record: ClientRecord | ApiKeyRecord) -> dict[str, Any]:
-    values = {name: getattr(record, name) for name in record.__dataclass_fields__}
-    return {**values, "scopes": " ".join(sorted(record.scopes))}
+    return {**asdict(record), "scopes": " ".join(sorted(record.scopes))}
 
 
-def _client(row: sql.Row[Any]) -> ClientRecord:
-    return ClientRecord(**{**row._mapping, "scopes": _scopes(row.scopes)})
-
-
-def _api_key(row: sql.Row[Any]) -> ApiKeyRecord:
-    return ApiKeyRecord(**{**row._mapping, "scopes": _scopes(row.scopes)})
-
-
-def _scopes(text: str) -> frozenset[Scope]:
-    """Those that this version knows; one that another version gave means nothing here."""
-    return frozenset(_SCOPES[one] for one in text.split() if one in _SCOPES)
+def _values(row: sql.Row[Any]) -> dict[str, Any]:
+    """The fields of a record; scopes of other versions are ignored."""
+    return {**row._mapping, "scopes": frozenset(_SCOPES[one] for one in row.scopes.split() if one in _SCOPES)}

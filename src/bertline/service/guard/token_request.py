@@ -1,7 +1,7 @@
-"""What a client says when it asks for a token (RFC 6749 sections 2.3.1, 3.2 and 4.4.2), without HTTP around it.
+"""Parses a token request (RFC 6749 sections 2.3.1, 3.2 and 4.4.2) from its headers and body.
 
-Authlib has a framework for this. It is not used here because it answers 400 where a client could not be authenticated
-by its body, says whether a client exists, quotes what was sent, and writes issued tokens to its debug log.
+Authlib has a framework for this. It is not used because it answers 400 to a client that fails to authenticate by its
+body, reveals whether a client exists, quotes the request, and writes issued tokens to its debug log.
 """
 
 from __future__ import annotations
@@ -19,26 +19,19 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """Who asks, and for what.
-
-    Attributes:
-        client_id: as it was sent.
-        client_secret: as it was sent.
-        grant_type: as it was sent.
-        scopes: None is all that the client may have.
-    """
+    """A parsed, unverified token request."""
 
     client_id: str
     client_secret: str = field(repr=False)
     grant_type: str
-    scopes: tuple[str, ...] | None
+    scopes: tuple[str, ...] | None  # None: all that the client may have
 
 
 def token_request(content_type: str, authorization: str | None, body: bytes) -> TokenRequest:
-    """The request in these headers and this body.
+    """Parse a request.
 
     Raises:
-        Problem: it is malformed, or says nothing of who asks.
+        Problem: it is malformed, or has no client credentials.
     """
     if content_type.partition(";")[0].strip().lower() != FORM:
         raise Problem(Code.WRONG_TYPE, f"Send the body as a form, with the header Content-Type: {FORM}.")
@@ -51,11 +44,12 @@ def token_request(content_type: str, authorization: str | None, body: bytes) -> 
 
 
 def _fields(body: bytes) -> dict[str, str]:
-    """The form; what has no value counts as left out (section 3.2)."""
+    """The fields of the form; empty ones count as missing (section 3.2)."""
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:
-        raise Problem(Code.WRONG_TYPE, f"The body is no form of at most {MAX_FIELDS} fields in UTF-8.") from None
+        message = f"The body is not a form of at most {MAX_FIELDS} fields in UTF-8: send it percent-encoded."
+        raise Problem(Code.WRONG_TYPE, message) from None
     fields = dict(pairs)
     if len(fields) < len(pairs):
         raise Problem(Code.CONFLICTING_FIELDS, "A field was sent twice: send each once.")
@@ -66,19 +60,21 @@ def _client(authorization: str | None, fields: dict[str, str]) -> tuple[str, str
     scheme, _, rest = (authorization or "").partition(" ")
     if scheme.lower() != "basic":
         if "client_id" not in fields or "client_secret" not in fields:
-            raise _unknown("Send the client's id and secret, by HTTP Basic or as client_id and client_secret.")
+            raise _unknown("Client credentials are missing: send them by HTTP Basic or as client_id and client_secret.")
         return fields["client_id"], fields["client_secret"]
     if "client_secret" in fields:
-        raise Problem(Code.CONFLICTING_FIELDS, "The client's secret was sent by HTTP Basic and in the body: send one.")
+        raise Problem(Code.CONFLICTING_FIELDS, "The client secret is in HTTP Basic and in the body: send it once.")
     try:
         id, colon, secret = base64.b64decode(rest.strip(), validate=True).decode("ascii").partition(":")
         id, secret = unquote_plus(id, errors="strict"), unquote_plus(secret, errors="strict")
     except (binascii.Error, ValueError):
-        raise _unknown("The header Authorization cannot be read as HTTP Basic.") from None
+        raise _unknown(
+            "The header Authorization is not valid HTTP Basic: encode id and secret as RFC 7617 says."
+        ) from None
     if not colon or not id or not secret:
-        raise _unknown("HTTP Basic without an id or without a secret: send both, with a colon between.")
+        raise _unknown("HTTP Basic lacks the id or the secret: send both, separated by a colon.")
     if fields.get("client_id", id) != id:
-        raise Problem(Code.CONFLICTING_FIELDS, "client_id is not the one of HTTP Basic: leave it out.", "client_id")
+        raise Problem(Code.CONFLICTING_FIELDS, "client_id differs from HTTP Basic: leave it out.", "client_id")
     return id, secret
 
 

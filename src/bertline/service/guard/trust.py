@@ -1,4 +1,4 @@
-"""An issuer whose tokens are accepted, and on which terms (RFC 9068 section 4, RFC 8725 section 3)."""
+"""A trusted issuer and the terms for its tokens (RFC 9068 section 4, RFC 8725 section 3)."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ SCOPE_CLAIMS = ("scope", "scp")  # RFC 9068's; Microsoft's (with spaces) and Okt
 CLIENT_CLAIMS = ("client_id", "azp", "appid", "cid", "sub")
 LONGEST_CLIENT_ID = 255  # characters, as for sub in OpenID Connect
 MOST_SKEW_S = 300.0
-# Keys and addresses of keys that the token brings along prove nothing. No extension is understood here, so what is
-# critical cannot be; b64 and zip would change what the signature is over and what the claims are.
+# Keys inside a token, or their URLs, prove nothing. No extension is supported, so crit cannot be honoured; b64 and zip
+# would change the signed bytes and the claims.
 _REFUSED_PARAMETERS = frozenset({"crit", "jwk", "jku", "x5u", "x5c", "b64", "zip", "enc"})
 _SCOPES = frozenset(scope.value for scope in Scope)
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """One issuer and what its tokens must be like.
+    """One issuer and the terms for its tokens.
 
     Attributes:
         keys: of the issuer.
-        audience: this service's name with the issuer, or several: what ``aud`` must contain one of.
-        types: values of ``typ``, without ``application/``; ``absent`` is a header without one.
-        algorithms: values of ``alg``.
-        skew_s: by how much the issuer's clock may differ from ours.
-        scope_prefix: in front of the scopes that are meant for us, as in ``bertline:predict``.
-        scope_claims: where scopes are; the first that is there decides.
-        client_claims: where the client's name is; the first that is there decides.
-        audience_claim: ``client_id`` where tokens have no ``aud``: the audience is then a list of clients.
+        audience: accepted names of this service, of which ``aud`` must contain one.
+        types: accepted ``typ``, without ``application/``; ``absent`` is a header without one.
+        algorithms: accepted ``alg``.
+        skew_s: tolerated clock difference.
+        scope_prefix: prefix of this service's scopes, as in ``bertline:predict``.
+        scope_claims: claims with the scopes; the first one present counts.
+        client_claims: claims with the client's name; the first one present counts.
+        audience_claim: ``client_id`` for tokens without ``aud``: the audience is then a list of clients.
 
     Raises:
-        SettingsError: there is no audience, type or claim, an algorithm needs no key pair, or the skew is out of range.
+        SettingsError: an audience, type or claim is empty, an algorithm is unknown, or the skew is out of range.
     """
 
     keys: Keys
@@ -66,18 +66,18 @@ class Trust:
         if not self.scope_claims or not self.client_claims:
             raise SettingsError(f"No claim of tokens from {issuer} is read: leave the settings of claims out.")
         if not self.algorithms or not self.algorithms <= PUBLIC_KEY_ALGORITHMS:
-            known = ", ".join(sorted(PUBLIC_KEY_ALGORITHMS))
-            raise SettingsError(f"Algorithms of tokens from {issuer} must be some of {known}.")
+            names = ", ".join(sorted(PUBLIC_KEY_ALGORITHMS))
+            raise SettingsError(f"Algorithms of tokens from {issuer} must be some of {names}.")
         if not 0 <= self.skew_s <= MOST_SKEW_S:
             raise SettingsError(f"The clock skew of tokens from {issuer} must be 0 to {MOST_SKEW_S:g} s.")
         object.__setattr__(self, "audience", audience)
         object.__setattr__(self, "types", frozenset(_bare(kind) for kind in self.types))
 
     def algorithm(self, header: Mapping[str, Any]) -> str:
-        """The algorithm that a header names, once the rest of the header was found to be in order.
+        """Check a header, and return its algorithm.
 
         Raises:
-            InvalidToken: it is not.
+            InvalidToken: a check fails.
         """
         if not _REFUSED_PARAMETERS.isdisjoint(header):
             raise InvalidToken(Check.HEADER)
@@ -89,10 +89,10 @@ class Trust:
         return algorithm
 
     def client(self, header: Mapping[str, Any], claims: Mapping[str, Any], now_s: float) -> tuple[Client, float]:
-        """Who a verified token stands for, and until when (s since 1970).
+        """The client of a verified token, and until when the token is valid (s since 1970).
 
         Raises:
-            InvalidToken: it is no access token, is for somebody else or for another time, or says not enough.
+            InvalidToken: it is not an access token, has another audience, is not valid now, or lacks claims.
         """
         if not is_access_token(claims, typed=_type(header) == ACCESS_TOKEN_TYPE):
             raise InvalidToken(Check.ACCESS)
@@ -105,26 +105,26 @@ class Trust:
         return Client(self._client_id(claims), self._scopes(claims), "token"), until_s
 
     def _check_audience(self, claims: Mapping[str, Any]) -> None:
-        """A token with ``aud`` is for whom that names, also where the issuer's tokens usually have none."""
-        named = claims.get(self.audience_claim)
-        listed = named if isinstance(named, list) and self.audience_claim == "aud" else [named]
-        if not any(one in self.audience for one in listed if isinstance(one, str)):
+        """``aud`` counts even if the issuer's tokens usually have none."""
+        value = claims.get(self.audience_claim)
+        values = value if isinstance(value, list) and self.audience_claim == "aud" else [value]
+        if not any(one in self.audience for one in values if isinstance(one, str)):
             raise InvalidToken(Check.AUDIENCE if self.audience_claim == "aud" else Check.AUDIENCE_CLIENT)
         if self.audience_claim != "aud" and "aud" in claims:
             raise InvalidToken(Check.AUDIENCE)
 
     def _scopes(self, claims: Mapping[str, Any]) -> frozenset[Scope]:
-        """A string with spaces or a list. Scopes that are not ours are ignored."""
-        listed = first(claims, self.scope_claims)
-        listed = "" if listed is ABSENT else listed
-        names = listed.split(" ") if isinstance(listed, str) else listed
+        """From a string with spaces or a list. Other services' scopes are ignored."""
+        value = first(claims, self.scope_claims)
+        value = "" if value is ABSENT else value
+        names = value.split(" ") if isinstance(value, str) else value
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise InvalidToken(Check.CLAIMS)
         ours = {name.removeprefix(self.scope_prefix) for name in names if name.startswith(self.scope_prefix)}
         return frozenset(Scope(name) for name in ours & _SCOPES)
 
     def _client_id(self, claims: Mapping[str, Any]) -> str:
-        """A strange name is not passed over for the next."""
+        """The first claim present counts, even if it is invalid."""
         name = first(claims, self.client_claims)
         if isinstance(name, str) and 0 < len(name) <= LONGEST_CLIENT_ID and name.isprintable():
             return name
@@ -132,7 +132,7 @@ class Trust:
 
 
 def _type(header: Mapping[str, Any]) -> str | None:
-    """What the header says in ``typ``; ``NO_TYPE`` without one, None for what no setting can accept."""
+    """The ``typ`` of a header; ``NO_TYPE`` without one, None if it is invalid."""
     if "typ" not in header:
         return NO_TYPE
     kind = header["typ"]
@@ -140,7 +140,7 @@ def _type(header: Mapping[str, Any]) -> str | None:
 
 
 def _bare(kind: str) -> str:
-    """A media type as it is compared: RFC 7515 section 4.1.9 lets ``application/`` be left out."""
+    """A media type for comparison: RFC 7515 section 4.1.9 allows omitting ``application/``."""
     return kind.lower().removeprefix("application/")
 
 
@@ -148,7 +148,7 @@ def _number(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             number = float(value)
-        except OverflowError:  # a whole number of hundreds of digits
+        except OverflowError:  # an integer of hundreds of digits
             raise InvalidToken(Check.CLAIMS) from None
         if math.isfinite(number):
             return number

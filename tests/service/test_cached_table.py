@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from bertline.service.guard import cached_table as module
-from bertline.service.guard.cached_table import Refreshed
+from bertline.service.guard.cached_table import CachedTable
 from bertline.service.guard.store import AuthDatabaseError
 from bertline.serving.problems import Code, Problem
 from bertline.testing.clock import Clock
@@ -43,8 +43,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def table(source: Source, clock: Clock) -> Refreshed[int]:
-    return Refreshed(source, "numbers", refresh_s=5, clock=clock)
+def table(source: Source, clock: Clock) -> CachedTable[int]:
+    return CachedTable(source, "numbers", refresh_s=5, clock=clock)
 
 
 async def settled(condition: Callable[[], bool]) -> None:
@@ -54,17 +54,17 @@ async def settled(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-def test_it_is_read_once_for_many_who_ask_at_once(table: Refreshed[int], source: Source) -> None:
+def test_it_is_read_once_for_many_who_ask_at_once(table: CachedTable[int], source: Source) -> None:
     async def story() -> None:
-        assert table.known is None
+        assert table.latest is None
         assert await asyncio.gather(*(table.get() for _ in range(50))) == [1] * 50
-        assert table.known == source.readings == 1
+        assert table.latest == source.readings == 1
 
     asyncio.run(story())
 
 
 def test_young_it_is_not_read_older_it_is_read_behind_the_back_and_old_it_is_waited_for(
-    table: Refreshed[int], source: Source, clock: Clock
+    table: CachedTable[int], source: Source, clock: Clock
 ) -> None:
     async def story() -> None:
         await table.get()
@@ -72,7 +72,7 @@ def test_young_it_is_not_read_older_it_is_read_behind_the_back_and_old_it_is_wai
         assert await table.get() == source.readings == 1
         clock.now_s += 0.1
         assert await table.get() == 1
-        await settled(lambda: table.known == 2)
+        await settled(lambda: table.latest == 2)
         clock.now_s += 5
         assert await table.get() == 3
 
@@ -80,7 +80,7 @@ def test_young_it_is_not_read_older_it_is_read_behind_the_back_and_old_it_is_wai
 
 
 def test_what_is_missing_has_it_read_again_but_once_a_second(
-    table: Refreshed[int], source: Source, clock: Clock
+    table: CachedTable[int], source: Source, clock: Clock
 ) -> None:
     async def story() -> None:
         await table.get()
@@ -95,7 +95,7 @@ def test_what_is_missing_has_it_read_again_but_once_a_second(
 
 
 def test_in_an_outage_the_last_table_goes_on_for_an_hour_with_one_warning(
-    table: Refreshed[int], source: Source, clock: Clock, caplog: pytest.LogCaptureFixture
+    table: CachedTable[int], source: Source, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def story() -> None:
         await table.get()
@@ -107,7 +107,7 @@ def test_in_an_outage_the_last_table_goes_on_for_an_hour_with_one_warning(
             assert await table.get() == 1
             await settled(lambda seen=seen: source.readings > seen)
         assert [one.getMessage() for one in caplog.records] == [
-            "The numbers cannot be read, those known go on for an hour: it is away."
+            "The numbers cannot be read, cached ones are used for an hour: it is away."
         ]
         clock.now_s += 5
         with pytest.raises(Problem, match="The numbers cannot be read from their database") as caught:
@@ -120,7 +120,7 @@ def test_in_an_outage_the_last_table_goes_on_for_an_hour_with_one_warning(
 
 
 def test_after_an_outage_it_is_as_before(
-    table: Refreshed[int], source: Source, clock: Clock, caplog: pytest.LogCaptureFixture
+    table: CachedTable[int], source: Source, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def story() -> None:
         await table.get()
@@ -130,7 +130,7 @@ def test_after_an_outage_it_is_as_before(
         source.fails = False
         clock.now_s += 1
         assert await table.get() == 1  # nobody waits for a database that failed
-        await settled(lambda: table.known == 3)
+        await settled(lambda: table.latest == 3)
         clock.now_s += 5
         assert await table.get() == 4
 
@@ -140,7 +140,7 @@ def test_after_an_outage_it_is_as_before(
 
 
 def test_a_database_that_never_answered_is_asked_once_a_second(
-    table: Refreshed[int], source: Source, clock: Clock
+    table: CachedTable[int], source: Source, clock: Clock
 ) -> None:
     async def story() -> None:
         source.fails = True
@@ -156,7 +156,7 @@ def test_a_database_that_never_answered_is_asked_once_a_second(
 
 
 def test_a_database_that_hangs_holds_nobody_up_for_long(
-    table: Refreshed[int], source: Source, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    table: CachedTable[int], source: Source, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WAIT_S", 0.01)
 
@@ -168,12 +168,12 @@ def test_a_database_that_hangs_holds_nobody_up_for_long(
         clock.now_s += 5
         assert await asyncio.gather(*(table.get() for _ in range(20)), table.reread()) == [1] * 21
         source.gate.set()
-        await settled(lambda: table.known == 2)
+        await settled(lambda: table.latest == 2)
 
     asyncio.run(story())
 
 
-def test_who_goes_away_while_it_is_read_takes_nothing_from_the_others(table: Refreshed[int], source: Source) -> None:
+def test_who_goes_away_while_it_is_read_takes_nothing_from_the_others(table: CachedTable[int], source: Source) -> None:
     async def story() -> None:
         source.gate.clear()
         impatient, patient = asyncio.create_task(table.get()), asyncio.create_task(table.get())
@@ -193,4 +193,4 @@ def test_an_error_that_nobody_foresaw_is_not_hidden(clock: Clock) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(Refreshed(broken, "numbers", refresh_s=5, clock=clock).get())
+        asyncio.run(CachedTable(broken, "numbers", refresh_s=5, clock=clock).get())
