@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from bertline.data.names import canonical
-from bertline.data.rows import UNREADABLE, BadRow, Row, UnreadableValue, fault_of
+from bertline.data.rows import BadRow, Row, fault_of
 from bertline.errors import DataError
 
 # In any case and any spelling of ``names.canonical``. If a table has two names of one list, the user must choose.
@@ -132,13 +132,11 @@ def text_fault(row: Row, column: str) -> BadRow | None:
 
 def string_fault(row: Row, column: str) -> BadRow | None:
     """Why a row has no string in its column, not even an empty one, or None if it has one."""
-    if column not in row.values:
-        return BadRow(row.line, f"no column {column!r}")
-    text = row.values[column]
+    text = row.value(column)
+    if isinstance(text, BadRow):
+        return text
     if text is None:
         return BadRow(row.line, f"empty text in column {column!r}")
-    if isinstance(text, UnreadableValue):
-        return BadRow(row.line, f"{UNREADABLE} in column {column!r}", text.detail)
     if not isinstance(text, str):
         return BadRow(row.line, f"no string in column {column!r}", fault_of(text))
     return None

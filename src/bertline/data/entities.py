@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from bertline.data.columns import name_of_value
 from bertline.data.json_text import JsonFault, parse
-from bertline.data.rows import UNREADABLE, BadRow, Row, UnreadableValue, fault_of
+from bertline.data.rows import BadRow, Row, fault_of
 
 ENTITY_NAMES = ("entities", "spans")  # of columns, in any case
 _TYPE_NAMES = ("label", "type", "entity_group", "entity")
@@ -45,11 +45,9 @@ class EntityFault(ValueError):
 
 def row_entities(row: Row, column: str, text: str) -> tuple[Entity, ...] | BadRow:
     """The entities in a column of a row, in their order in ``text``; a null means that there are none."""
-    if column not in row.values:
-        return BadRow(row.line, f"no column {column!r}")
-    value = row.values[column]
-    if isinstance(value, UnreadableValue):
-        return BadRow(row.line, f"{UNREADABLE} in column {column!r}", value.detail)
+    value = row.value(column)
+    if isinstance(value, BadRow):
+        return value
     try:
         return entities_of(value, text)
     except EntityFault as fault:

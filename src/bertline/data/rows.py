@@ -49,6 +49,15 @@ class Row:
     line: int
     values: Mapping[str, object]
 
+    def value(self, column: str) -> object | BadRow:
+        """The value in a column, or why there is none that can be read."""
+        if column not in self.values:
+            return BadRow(self.line, f"no column {column!r}")
+        value = self.values[column]
+        if isinstance(value, UnreadableValue):
+            return BadRow(self.line, f"{UNREADABLE} in column {column!r}", value.detail)
+        return value
+
 
 class TypedBatch(Protocol):
     """Rows of a format with typed columns, in that format's own memory (Parquet: a record batch)."""

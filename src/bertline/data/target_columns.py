@@ -13,10 +13,11 @@ from bertline.data.columns import name_of_value
 from bertline.data.entities import Entity, row_entities
 from bertline.data.json_text import JsonFault, parse
 from bertline.data.names import told_apart
-from bertline.data.rows import UNREADABLE, BadRow, Row, UnreadableValue, fault_of
+from bertline.data.rows import BadRow, Row, fault_of
 from bertline.data.targets import Target, names_of
 from bertline.errors import DataError
 
+Settings = Mapping[str, str | tuple[str, ...]]
 _ON, _OFF = ("1", "true"), ("0", "false")
 
 
@@ -25,7 +26,7 @@ class TargetColumns(Protocol):
     """The columns of one table that hold the targets."""
 
     @property
-    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
+    def settings(self) -> Settings:
         """The columns as the settings of a table name them."""
         ...
 
@@ -72,11 +73,7 @@ class LabelColumn:
 
     def __init__(self, source: str, column: str) -> None:
         self.source, self.column, self._spelt = source, column, _Spellings()
-
-    @property
-    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The column."""
-        return {"label_column": self.column}
+        self.settings: Settings = {"label_column": column}
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -112,11 +109,7 @@ class LabelsColumn:
 
     def __init__(self, source: str, column: str, separator: str | None) -> None:
         self.source, self.column, self.separator, self._spelt = source, column, separator, _Spellings()
-
-    @property
-    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The column."""
-        return {"label_column": self.column}
+        self.settings: Settings = {"label_column": column}
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -125,11 +118,9 @@ class LabelsColumn:
 
     def target(self, row: Row) -> tuple[str, ...] | BadRow:
         """The labels, sorted; a null or an empty cell means that there are none."""
-        if self.column not in row.values:
-            return BadRow(row.line, f"no column {self.column!r}")
-        value = row.values[self.column]
-        if isinstance(value, UnreadableValue):
-            return BadRow(row.line, f"{UNREADABLE} in column {self.column!r}", value.detail)
+        value = row.value(self.column)
+        if isinstance(value, BadRow):
+            return value
         listed = self._listed(value)
         if listed is None:
             shown = f"{value!r}: name what separates labels with --label-separator" if isinstance(value, str) else ""
@@ -171,16 +162,12 @@ class FlagColumns:
 
     def __init__(self, source: str, columns: Mapping[str, str]) -> None:
         self.source, self.columns = source, columns  # label → column
+        self.settings: Settings = {"label_columns": tuple(columns.values())}
 
     @property
     def labels(self) -> tuple[str, ...]:
         """In the order of the columns."""
         return tuple(self.columns)
-
-    @property
-    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The columns."""
-        return {"label_columns": tuple(self.columns.values())}
 
     def target(self, row: Row) -> tuple[str, ...] | BadRow:
         """The labels whose column has a 1."""
@@ -208,19 +195,13 @@ class NumberColumn:
 
     def __init__(self, source: str, column: str) -> None:
         self.source, self.column = source, column
-
-    @property
-    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The column."""
-        return {"label_column": self.column}
+        self.settings: Settings = {"label_column": column}
 
     def target(self, row: Row) -> float | BadRow:
         """The number."""
-        if self.column not in row.values:
-            return BadRow(row.line, f"no column {self.column!r}")
-        value = row.values[self.column]
-        if isinstance(value, UnreadableValue):
-            return BadRow(row.line, f"{UNREADABLE} in column {self.column!r}", value.detail)
+        value = row.value(self.column)
+        if isinstance(value, BadRow):
+            return value
         if value is None or (isinstance(value, str) and not value.strip()):
             return BadRow(row.line, f"null in column {self.column!r}")
         try:
@@ -248,11 +229,7 @@ class EntitiesColumn:
 
     def __init__(self, source: str, column: str, text_column: str) -> None:
         self.source, self.column, self.text_column = source, column, text_column
-
-    @property
-    def settings(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The column."""
-        return {"entities_column": self.column}
+        self.settings: Settings = {"entities_column": column}
 
     def target(self, row: Row) -> tuple[Entity, ...] | BadRow:
         """The entities in their order in the text."""
