@@ -132,11 +132,11 @@ def text_fault(row: Row, column: str) -> BadRow | None:
 
 def string_fault(row: Row, column: str) -> BadRow | None:
     """Why a row has no string in its column, not even an empty one, or None if it has one."""
-    text = row.value(column)
-    if isinstance(text, BadRow):
-        return text
-    if text is None:
+    if isinstance(row.values.get(column), str):
+        return None
+    value = row.value(column)
+    if isinstance(value, BadRow):
+        return value
+    if value is None:
         return BadRow(row.line, f"empty text in column {column!r}")
-    if not isinstance(text, str):
-        return BadRow(row.line, f"no string in column {column!r}", fault_of(text))
-    return None
+    return BadRow(row.line, f"no string in column {column!r}", fault_of(value))
