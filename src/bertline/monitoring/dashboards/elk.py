@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from bertline.monitoring.dashboards.kibana import saved_objects
@@ -99,14 +98,3 @@ def files() -> Mapping[str, str]:
     found["kibana.ndjson"] = "".join(f"{json.dumps(one)}\n" for one in saved_objects(PATTERN))
     found["filebeat.yml"] = resources.files("bertline.monitoring").joinpath("filebeat.yml").read_text(encoding="utf-8")
     return found
-
-
-def write(directory: Path | str) -> list[Path]:
-    """Write the files into a directory, which is made; the paths that were written."""
-    target = Path(directory)
-    target.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, content in files().items():
-        paths.append(target / name)
-        paths[-1].write_text(content, encoding="utf-8")
-    return paths
