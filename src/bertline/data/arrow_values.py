@@ -23,27 +23,6 @@ from bertline.data.rows import Rendered, UnreadableValue
 DECIMAL_DIGITS = 38  # of a decimal in 128 bits, the widest that most programs read
 
 
-class RowGroup:
-    """A record batch whose columns are converted when a row is asked for one, and only then."""
-
-    __slots__ = ("_values", "arrow", "names")
-
-    def __init__(self, arrow: Any) -> None:
-        self.arrow = arrow
-        self.names: Sequence[str] = arrow.schema.names
-        self._values: dict[str, list[object]] = {}
-
-    def column(self, name: str) -> list[object]:
-        """The values of one column.
-
-        Raises:
-            KeyError: there is none of that name.
-        """
-        if name not in self._values:
-            self._values[name] = python_values(self.arrow.column(name))
-        return self._values[name]
-
-
 def python_values(array: Any) -> list[object]:
     """The values of an array of any type."""
     kind = array.type

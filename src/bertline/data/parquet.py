@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from bertline.data.kinds import Kind, Mixed, join, kind_of
 from bertline.data.outline import Outline
-from bertline.data.rows import NOTHING, Row, TypedRow
+from bertline.data.rows import NOTHING, Row, TypedBatch, TypedRow
 from bertline.errors import DataError
 
 try:
@@ -16,7 +16,7 @@ try:
 except ModuleNotFoundError as error:
     raise DataError("a Parquet table needs pyarrow: install bertline[parquet], or use CSV or JSON lines") from error
 
-from bertline.data.arrow_values import NoType, RowGroup, arrow_array, arrow_type, leaf_ticks
+from bertline.data.arrow_values import NoType, arrow_array, arrow_type, leaf_ticks, python_values
 
 READ_ROWS = 1_024  # per record batch: 1,024 texts of 10,000 characters are 10 MB
 WRITE_ROWS = 8_192  # per row group
@@ -40,7 +40,7 @@ def read_parquet(stream: BinaryIO, name: str) -> Iterator[Row]:
             unit = _unit_of_96_bits(table, stream, name)
         with pq.ParquetFile(stream, coerce_int96_timestamp_unit=unit) as table:
             for batch in table.iter_batches(batch_size=READ_ROWS):
-                shared = RowGroup(batch)
+                shared = TypedBatch(batch, python_values)
                 for index in range(batch.num_rows):
                     number += 1
                     yield Row(number, TypedRow(shared, index))

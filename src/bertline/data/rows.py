@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from bertline.errors import DataError
 
@@ -59,21 +59,30 @@ class Row:
         return value
 
 
-class TypedBatch(Protocol):
-    """Rows of a format with typed columns, in that format's own memory (Parquet: a record batch)."""
+class TypedBatch:
+    """Rows of a format with typed columns, in that format's own memory (Parquet: a record batch).
 
-    arrow: Any
+    Args:
+        arrow: the record batch.
+        convert: the values of a column as Python's; called when a row is asked for one of them, and only then.
+    """
 
-    @property
-    def names(self) -> Sequence[str]:
-        """The columns in order."""
+    __slots__ = ("_convert", "_values", "arrow", "names")
+
+    def __init__(self, arrow: Any, convert: Callable[[Any], Sequence[object]]) -> None:
+        self.arrow, self._convert = arrow, convert
+        self.names: Sequence[str] = arrow.schema.names
+        self._values: dict[str, Sequence[object]] = {}
 
     def column(self, name: str) -> Sequence[object]:
-        """Convert the values of a column.
+        """The values of a column.
 
         Raises:
             KeyError: there is no such column.
         """
+        if name not in self._values:
+            self._values[name] = self._convert(self.arrow.column(name))
+        return self._values[name]
 
 
 class TypedRow(Mapping[str, object]):

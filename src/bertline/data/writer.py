@@ -11,10 +11,10 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar, cast
+from typing import BinaryIO, Protocol, cast
 
 from bertline.data.formats import STANDARD, Location, is_gzip_name, name_of, output_format_of
 from bertline.data.json_values import JsonObject
@@ -38,17 +38,6 @@ class RowWriter(Protocol):
                 and spaces as they were, no column converted, no key added.
             added: values of further columns.
         """
-
-
-class _Closable(Protocol):
-    def close(self) -> None: ...
-
-
-class _Format(RowWriter, _Closable, Protocol):
-    pass
-
-
-Thing = TypeVar("Thing", bound=_Closable)
 
 
 @contextmanager
@@ -77,32 +66,33 @@ def open_writer(
         stream = stack.enter_context(_opened(target, name))
         if zipped:  # no name or time in the header, so that equal rows make equal files
             packed = gzip.GzipFile("", "wb", GZIP_LEVEL, stream, mtime=0)
-            stream = cast(BinaryIO, stack.enter_context(_closing(packed, name)))
+            stack.enter_context(_closing(packed.close, name))
+            stream = cast(BinaryIO, packed)
+        rows: RowWriter
         with _reported(name):
-            rows = _rows(kind, stream, columns, name, outline)
-        stack.enter_context(_closing(rows, name))
+            if kind == "parquet":
+                from bertline.data.parquet import ParquetRows  # needs pyarrow, which an install may lack
+
+                rows = ParquetRows(stream, columns, name, outline)
+                stack.enter_context(_closing(rows.close, name))
+            elif kind == "jsonl":
+                rows = _JsonLines(stream, columns, name)
+            else:
+                rows = _Delimited(stream, columns, kind, name)
         yield _Checked(rows, None if kind == "jsonl" else columns, name)
 
 
 @contextmanager
-def _closing(thing: Thing, name: str) -> Iterator[Thing]:
-    """Close ``thing`` at the end; after an error ignore further ones, because the output is discarded."""
+def _closing(close: Callable[[], object], name: str) -> Iterator[None]:
+    """Close at the end; after an error ignore further ones, because the output is discarded."""
     try:
-        yield thing
+        yield
     except BaseException:
         with suppress(Exception):
-            thing.close()
+            close()
         raise
     with _reported(name):
-        thing.close()
-
-
-def _rows(kind: str, stream: BinaryIO, columns: Sequence[str], name: str, outline: Outline | None) -> _Format:
-    if kind == "parquet":
-        from bertline.data.parquet import ParquetRows  # needs pyarrow, which an install may lack
-
-        return ParquetRows(stream, columns, name, outline)
-    return _JsonLines(stream, columns, name) if kind == "jsonl" else _Delimited(stream, columns, kind, name)
+        close()
 
 
 @contextmanager
@@ -142,7 +132,7 @@ def _opened(target: Location, name: str) -> Iterator[BinaryIO]:
 def _device(path: Path, name: str) -> Iterator[BinaryIO]:
     with _reported(name):
         stream = path.open("wb")
-    with _closing(stream, name):
+    with _closing(stream.close, name):
         yield stream
 
 
@@ -152,7 +142,7 @@ def _replaced(path: Path, name: str) -> Iterator[BinaryIO]:
     try:
         with _reported(name):
             stream = part.open("xb")
-        with _closing(stream, name):
+        with _closing(stream.close, name):
             yield stream
             with _reported(name):
                 stream.flush()
@@ -190,9 +180,6 @@ class _JsonLines:
             text = f"{{{', '.join(f'{json_of(key)}: {self._value(key, one)}' for key, one in row.items())}}}"
         self._stream.write(f"{text}\n".encode())
 
-    def close(self) -> None:
-        pass
-
     def _value(self, column: str, value: object) -> str:
         try:
             return json_of(value)
@@ -220,9 +207,6 @@ class _Delimited:
         self._write_fields(
             [self._field(column, added[column] if column in added else values.get(column)) for column in self._columns]
         )
-
-    def close(self) -> None:
-        pass
 
     def _field(self, column: str, value: object) -> str:
         try:
