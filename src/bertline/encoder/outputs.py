@@ -69,10 +69,23 @@ def rows(output: str, array: Float[Array, "batch *axes"], lengths: Sequence[int]
     return [text[tuple(cut)] for text, cut in zip(array, cuts, strict=True)]
 
 
-def stacked(output: str, array: Float[Array, "batch *axes"], lengths: Sequence[int]) -> Float[Array, "rows width"]:
-    """An output's rows in one matrix: one row per text, or per real token of each text.
+def stacked(
+    output: str, array: Float[Array, "batch *axes"], lengths: Sequence[int], pieces: Sequence[int]
+) -> Float[Array, "rows width"]:
+    """An output's rows in one matrix: one row per real token, or per text the mean of its pieces.
 
-    >>> stacked("tags", np.zeros((2, 5, 3)), [5, 2]).shape, stacked("logits", np.zeros((2, 3)), [5, 2]).shape
-    ((7, 3), (2, 3))
+    Args:
+        output: name in ``OUTPUTS``.
+        array: of a batch of pieces, one text's after the other's.
+        lengths: number of real tokens of each piece.
+        pieces: number of pieces of each text.
+
+    >>> stacked("tags", np.zeros((2, 5, 3)), [5, 2], [2]).shape
+    (7, 3)
+    >>> stacked("logits", np.array([[1.0, 2], [3, 4], [5, 6]]), [5, 2, 4], [2, 1]).tolist()
+    [[2.0, 3.0], [5.0, 6.0]]
     """
-    return np.concatenate(rows(output, array, lengths)) if OUTPUTS[output].by_token else array
+    if OUTPUTS[output].by_token:
+        return np.concatenate(rows(output, array, lengths))
+    firsts = np.cumsum([0, *pieces[:-1]])
+    return np.asarray(np.add.reduceat(array, firsts, axis=0) / np.array(pieces, dtype=array.dtype)[:, None])

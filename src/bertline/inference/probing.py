@@ -45,4 +45,5 @@ class Probing:
         readings = Reader(self._tokenizer, Truncation(manifest.max_tokens, manifest.truncation)).read(self.probes.texts)
         pieces, output = [piece for one in readings for piece in one.pieces], self.probes.output
         batch = pad([one.ids for one in pieces], self._tokenizer.pad_id, [one.segments for one in pieces])
-        return stacked(output, backend.compute(batch, output), [len(one.ids) for one in pieces])
+        lengths, counts = [len(one.ids) for one in pieces], [len(one.pieces) for one in readings]
+        return stacked(output, backend.compute(batch, output), lengths, counts)

@@ -25,7 +25,7 @@ from bertline.encoder.config import EncoderConfig, Family
 from bertline.encoder.heads import Classifier, Pooling
 from bertline.encoder.outputs import stacked
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
-from bertline.text import Reader, Tokenizer, Truncation
+from bertline.text import Reader, Reading, Tokenizer, Truncation
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [*string.ascii_lowercase, *(a + b for a, b in itertools.product("aeiou", "lmnrst")), ".", ",", "!"]
@@ -129,16 +129,14 @@ def write_tiny_bundle(
         tokenizer=tiny_tokenizer(),
         probes=_probes(classifier, manifest) if engine else None,
         reference=_reference(classifier, manifest, rows) if rows else {},
-        trained=_ids(random_texts(rows, seed=2), manifest) if rows else None,
+        trained=_ids(_read(random_texts(rows, seed=2), manifest)) if rows else None,
     )
     compose(target, manifest, parts, overwrite=overwrite)
     return manifest
 
 
 def _probes(classifier: Classifier, manifest: Manifest) -> Probes:
-    batch, output = _batch(TEXTS, manifest), classifier.output
-    logits = stacked(output, logits_of(classifier, batch), batch.attend.sum(axis=1).tolist())
-    return Probes(tuple(TEXTS), {FULL: logits}, output)
+    return Probes(tuple(TEXTS), {FULL: _rows(classifier, TEXTS, manifest)}, classifier.output)
 
 
 def _reference(classifier: Classifier, manifest: Manifest, rows: int) -> dict[Split, ReferenceRows]:
@@ -146,17 +144,22 @@ def _reference(classifier: Classifier, manifest: Manifest, rows: int) -> dict[Sp
     splits: tuple[Split, ...] = ("validation", "test")
     for seed, split in enumerate(splits):
         texts = random_texts(rows, seed)
-        answers = logits_of(classifier, _batch(texts, manifest)).argmax(axis=1)
+        answers = _rows(classifier, texts, manifest).argmax(axis=1)
         truth = (answers + (np.arange(rows) % 4 == 0)) % len(manifest.labels)
         out[split] = ReferenceRows(tuple(texts), tuple(manifest.labels[i] for i in truth))
     return out
 
 
-def _ids(texts: Sequence[str], manifest: Manifest) -> list[list[int]]:
-    batch = _batch(texts, manifest)
-    return [row[real].tolist() for row, real in zip(batch.ids, batch.attend, strict=True)]
+def _rows(classifier: Classifier, texts: Sequence[str], manifest: Manifest) -> np.ndarray[Any, Any]:
+    readings = _read(texts, manifest)
+    batch = pad(_ids(readings), 0)
+    counts = [len(one.pieces) for one in readings]
+    return stacked(classifier.output, logits_of(classifier, batch), batch.attend.sum(axis=1).tolist(), counts)
 
 
-def _batch(texts: Sequence[str], manifest: Manifest) -> Batch:
-    readings = Reader(tiny_tokenizer(), Truncation(manifest.max_tokens, manifest.truncation)).read(texts)
-    return pad([piece.ids for one in readings for piece in one.pieces], 0)
+def _ids(readings: Sequence[Reading]) -> list[list[int]]:
+    return [piece.ids for one in readings for piece in one.pieces]
+
+
+def _read(texts: Sequence[str], manifest: Manifest) -> list[Reading]:
+    return Reader(tiny_tokenizer(), Truncation(manifest.max_tokens, manifest.truncation)).read(texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -270,3 +271,15 @@ def test_a_warning_points_at_the_line_that_loads(rewritten: Callable[..., Path],
     command = [sys.executable, str(script), str(target)]
     shown = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
     assert shown == "[('caller.py', 7)]\n"
+
+
+def test_a_classifier_that_reads_long_texts_by_windows_is_probed_with_the_mean_of_the_windows(tmp_path: Path) -> None:
+    """Nothing but training keeps such a bundle from being made, and one of its probe texts has several windows."""
+    write_tiny_bundle(tmp_path / "tiny", engine=True, truncation="window")
+    by_engine, by_torch = load_predictor(tmp_path / "tiny"), load_predictor(tmp_path / "tiny", engine="torch")
+    assert (by_engine.engine, by_torch.engine) == ("fp32", "torch")
+    assert len(by_engine.pieces(TEXTS, "logits")[0][3].pieces) > 1
+    for one, other in zip(by_engine.predict(TEXTS), by_torch.predict(TEXTS), strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+    network, *_ = json.loads((tmp_path / "tiny" / "engines" / "probes.json").read_text())["logits"].values()
+    assert len(network) == len(TEXTS)
