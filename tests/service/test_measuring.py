@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from math import e
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
+
+from bertline.testing.words import WordTagger
+from tests.service.conftest import client_of
 
 pytestmark = pytest.mark.usefixtures("model")  # each test has a server of its own, which has counted nothing
 
@@ -29,6 +34,26 @@ def test_texts_labels_and_cut_tokens_are_counted(client: TestClient) -> None:
     assert found["te_request_count", (("method", "batch"),)] == 1
     assert found["bertline_queue_tokens", (("model", "reviews"),)] == 0
     assert found["bertline_ready", ()] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/predict", {"texts": ["good wait bad good", "bad", "wait"]}),
+        (
+            "/models/reviews/pipeline/token-classification",
+            {"inputs": ["good wait bad good", "bad"], "parameters": {"ignore_labels": ["praise"]}},
+        ),
+    ],
+)
+def test_entities_are_counted_by_type_whatever_a_dialect_makes_of_them(path: str, body: dict[str, object]) -> None:
+    with client_of(WordTagger()) as client:
+        assert client.post(path, json=body).status_code == 200
+        found = samples(client)
+    counts = {labels: value for (name, labels), value in found.items() if name == "bertline_predicted_total"}
+    assert counts == {(("label", label), ("model", "reviews")): 2 for label in ("blame", "praise")}
+    assert found["bertline_confidence_count", (("model", "reviews"),)] == 4
+    assert found["bertline_confidence_sum", (("model", "reviews"),)] == pytest.approx(4 * (e**4 + 1) / (e**4 + 4))
 
 
 def test_a_refused_request_is_counted_by_its_code(client: TestClient) -> None:

@@ -47,6 +47,9 @@ class Listener:
     def answered(self, output: str, answered: Answered) -> None:
         """A request got its rows of this output."""
 
+    def predicted(self, answered: Answered) -> None:
+        """Answers were made of a request's rows, of which each token has one; no dialect has worded them yet."""
+
     def refused(self, problem: Problem) -> None:
         """A request got an error. Who answers it says so, since many are found before the core is asked."""
 
@@ -80,6 +83,11 @@ class Listeners(Listener):
         """Tell each."""
         for one in self._all:
             one.answered(output, answered)
+
+    def predicted(self, answered: Answered) -> None:
+        """Tell each."""
+        for one in self._all:
+            one.predicted(answered)
 
     def refused(self, problem: Problem) -> None:
         """Tell each."""

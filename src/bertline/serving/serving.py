@@ -15,9 +15,10 @@ from time import perf_counter
 from typing import Literal, Self
 
 from bertline.bundle.signing import read_public_key
+from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import BertlineError
 from bertline.machine.cores import usable_cores
-from bertline.serving.answered import Answered, Timing
+from bertline.serving.answered import Answered, Timing, made
 from bertline.serving.listeners import Listeners, Tokenised
 from bertline.serving.models import Models
 from bertline.serving.problems import Code, Problem
@@ -185,6 +186,9 @@ class Serving:
         how = _How(policy or version.truncation, max_tokens, field, blank, names, sides)
         answered = await self._answer(output, version, inputs, deadline_s, how)
         self.listeners.answered(output, answered)
+        if output == version.spec.output and OUTPUTS[output].by_token:
+            await made(answered, lambda: answered.answers)
+            self.listeners.predicted(answered)
         return answered
 
     async def _answer(

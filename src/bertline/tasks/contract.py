@@ -123,6 +123,10 @@ class TaskSpec(BaseModel):
         """Whether an answer ranks all labels (``top_k``)."""
         return False
 
+    def counted(self, answers: Sequence[Any]) -> list[tuple[str, float]]:
+        """Which of ``names`` some answers give, each with its probability; none of those that rank all labels."""
+        return []
+
     def with_problem_type(self, problem_type: object) -> TaskSpec:
         """The spec, given the checkpoint's own ``problem_type``, which is all that bundles of format 1 say of it."""
         return self

@@ -31,6 +31,7 @@ from bertline.serving.process import ComputeFailed, NoMemory, WorkerLost
 from bertline.serving.serving import Serving
 from bertline.serving.wire import Reply, Status
 from bertline.serving.worker import Started
+from bertline.tasks.tag.scheme import Scheme
 from bertline.text import Tokenizer
 
 TOPICS = (
@@ -144,6 +145,28 @@ class WordCounter:
             raise NoMemory("failed to allocate memory")
         if (batch.ids == ID["die"]).any():
             raise WorkerLost
+
+
+class WordTagger(WordCounter):
+    """Finds an entity of the first type at each word ``good``, and of the second at each word ``bad``."""
+
+    def __init__(self, types: tuple[str, str] = ("praise", "blame"), *, name: str = "tagger", **more: Any) -> None:
+        self._scheme = Scheme("BIO", types)
+        task: dict[str, JsonValue] = {"task": "tag", "types": [*types]}
+        super().__init__(self._scheme.labels, name=name, task=task, **more)
+
+    def write(self, target: Path, *, overwrite: bool = False, **changes: Any) -> None:
+        """Write its bundle, which reads long texts by windows."""
+        super().write(target, overwrite=overwrite, **{"truncation": "window", "pooling": "none", **changes})
+
+    def compute(self, output: str, batch: Batch) -> np.ndarray[Any, Any]:
+        """A row per token."""
+        if output != "tags":
+            return super().compute(output, batch)
+        labels = np.zeros(batch.ids.shape, dtype=np.int64)
+        for word, kind in (("good", 0), ("bad", 1)):
+            labels[batch.ids == ID[word]] = self._scheme.label("B", kind)
+        return np.eye(len(self.labels), dtype=np.float32)[labels] * 4
 
 
 class WordBackend:

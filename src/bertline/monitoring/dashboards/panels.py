@@ -257,7 +257,9 @@ VERSIONS = (
 
 ANSWERS = (
     Panel(
-        "Labels", "Share of each label among the answers. A jump without a new version: the texts changed.",
+        "Labels",
+        "Share of each label among the answers, or of each type among the entities. A jump without a new version: the "
+        "texts changed.",
         (
             (
                 f"{rate('bertline_predicted_total', OF, by='model, label')} / on (model) group_left () "
@@ -267,7 +269,8 @@ ANSWERS = (
         ), "percentunit", stacked=True, most=1,
     ),
     Panel(
-        "Confidence", "Probability of the most probable label: what 1 of 10, half and 9 of 10 texts stay below.",
+        "Confidence",
+        "Probability of the most probable label, or of an entity: what 1 of 10, half and 9 of 10 stay below.",
         tuple(
             (quantile(share, "bertline_confidence", OF, by="model"), f"{{{{model}}}}, p{share * 100:.0f}")
             for share in (0.1, 0.5, 0.9)

@@ -102,9 +102,12 @@ TABLE: tuple[Metric, ...] = (
         "When a certificate in use expires, in Unix time; no series without TLS.", ("certificate",),
     ),
     Metric("bertline_log_lines_dropped", "counter", "", "Log lines that could not be written in time."),
-    Metric("bertline_predicted", "counter", "", "Texts by the most probable label.", (*MODEL, "label")),
     Metric(
-        "bertline_confidence", "histogram", "", "Probability of the most probable label.", MODEL, CONFIDENCES,
+        "bertline_predicted", "counter", "", "Texts by the most probable label, entities by type.", (*MODEL, "label"),
+    ),
+    Metric(
+        "bertline_confidence", "histogram", "", "Probability of the most probable label, or of an entity.", MODEL,
+        CONFIDENCES,
     ),
 )  # fmt: skip
 

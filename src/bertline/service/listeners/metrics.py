@@ -32,7 +32,7 @@ class _OfModel(NamedTuple):
     compute: Buckets
     text_tokens: Buckets
     cut_tokens: Series
-    predicted: list[Series]
+    predicted: dict[str, Series]
     confidence: Buckets
 
     @classmethod
@@ -40,7 +40,7 @@ class _OfModel(NamedTuple):
         """Of this version and output."""
         model, op, series = version.name, OPERATION[output], metrics.series
         names = {"model": model, "version": version.version}
-        labels = version.labels if output == version.spec.output and version.spec.ranked else ()
+        labels = version.spec.names if output == version.spec.output else ()
         tokenise, queue, compute = (
             series("bertline_phase_seconds", model=model, phase=one) for one in ("tokenise", "queue", "compute")
         )
@@ -53,7 +53,7 @@ class _OfModel(NamedTuple):
             compute=compute,
             text_tokens=series("bertline_text_tokens", model=model),
             cut_tokens=series("bertline_cut_tokens", **names),
-            predicted=[series("bertline_predicted", label=label, **names) for label in labels],
+            predicted={label: series("bertline_predicted", label=label, **names) for label in labels},
             confidence=series("bertline_confidence", **names),
         )
 
@@ -95,12 +95,21 @@ class MetricsListener(Listener):
             of.text_tokens.observe(reading.read + reading.cut)
             if reading.cut:
                 of.cut_tokens.inc(reading.cut)
-        if of.predicted:
+        if answered.version.spec.ranked and output == answered.version.spec.output:
+            labels = answered.version.labels
             for shares, reading in zip(answered.probabilities(), readings, strict=True):
                 if not reading.unread:  # a label of [CLS] and [SEP] says nothing of what is sent here
                     confidence = max(shares)
-                    of.predicted[shares.index(confidence)].inc()
+                    of.predicted[labels[shares.index(confidence)]].inc()
                     of.confidence.observe(confidence)
+
+    def predicted(self, answered: Answered) -> None:
+        """A tagger's answers were made."""
+        spec = answered.version.spec
+        of = self._series(answered.version, spec.output)
+        for label, confidence in spec.counted(answered.answers):
+            of.predicted[label].inc()
+            of.confidence.observe(confidence)
 
     def _series(self, version: Version, output: str) -> _OfModel:
         key = version.name, version.version, output

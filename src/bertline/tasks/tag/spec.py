@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -84,6 +84,10 @@ class Spec(TaskSpec):
     def names(self) -> tuple[str, ...]:
         """The types."""
         return self.types
+
+    def counted(self, answers: Sequence[Any]) -> list[tuple[str, float]]:
+        """The type and score of each entity."""
+        return [(one.entity.label, one.score) for each in answers for one in each.entities]
 
     def pieces(self, reading: Reading) -> Pieces:
         """The tokens of a text that was read with offsets, and which of them have labels."""
