@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,7 @@ import typer
 from bertline.cli.settings_flags import with_settings
 from bertline.data.settings import TableSettings
 from bertline.errors import UsageError
+from bertline.text.reading import Input
 
 EPILOG = (
     'Examples: bertline predict reviews "A gripping film." · '
@@ -37,6 +38,12 @@ def predict(
         typer.Argument(
             metavar="TEXT",
             help="Texts to label. Without any, and without --input: standard input, one text per line.",
+        ),
+    ] = None,
+    seconds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--text-pair", help="Second text of a TEXT, for models that read pairs; once for each TEXT, in their order."
         ),
     ] = None,
     source: Annotated[
@@ -68,8 +75,10 @@ def predict(
         if source is None:
             table_flags = {name: getattr(settings, name) for name in OF_TABLES}
             _only_with_input(output=target != STANDARD, overwrite=overwrite, **table_flags)
-            _label_texts(bundle, texts or [], settings, top_k, as_json=as_json, engine=engine)
+            _label_texts(bundle, _inputs(texts or [], seconds), settings, top_k, as_json=as_json, engine=engine)
             return
+        if seconds:
+            raise UsageError("--text-pair goes with texts: name the column of a table with --text-pair-column")
         if texts:
             raise UsageError("texts and --input were both given: give one of them")
         if as_json:
@@ -79,8 +88,25 @@ def predict(
         label_table(bundle, Table(source, target, settings, overwrite), top_k, engine=engine)
 
 
+def _inputs(texts: Sequence[str], seconds: Sequence[str] | None) -> list[Input]:
+    if not seconds:
+        return [*texts]
+    if len(seconds) != len(texts) or [*texts] == [STANDARD]:
+        raise UsageError(
+            f"there are {len(texts)} texts and {len(seconds)} of --text-pair: give each text its second one, or a "
+            "table of pairs with --input"
+        )
+    return [*zip(texts, seconds, strict=True)]
+
+
 def _label_texts(
-    bundle: Path, texts: list[str], settings: TableSettings, top_k: int | None, *, as_json: bool, engine: str | None
+    bundle: Path,
+    texts: Sequence[Input],
+    settings: TableSettings,
+    top_k: int | None,
+    *,
+    as_json: bool,
+    engine: str | None,
 ) -> None:
     if not texts and sys.stdin.isatty():
         raise UsageError(
@@ -88,7 +114,7 @@ def _label_texts(
         )
     from bertline.cli.predict_texts import label_arguments, label_lines
 
-    if texts and texts != [STANDARD]:
+    if texts and [*texts] != [STANDARD]:
         label_arguments(bundle, texts, top_k, as_json=as_json, engine=engine)
     else:
         label_lines(bundle, settings, top_k, as_json=as_json, engine=engine)

@@ -16,13 +16,14 @@ from bertline.errors import UsageError
 from bertline.inference import Prediction, TextClassifier
 from bertline.tasks.contract import Answer
 from bertline.tasks.tag.answer import Answer as Entities
+from bertline.text.reading import Input, texts_of
 
 WIDEST_LABEL = 32  # cells of a terminal
 NARROWEST_TEXT = 20
 DIGITS = 6  # of a probability
 SHARES = ("probability", "score")
 
-Layout = Callable[[str, Any], str]
+Layout = Callable[[Input, Any], str]
 Top = Mapping[str, int]  # the argument ``top_k`` of an answer's methods, where it was given
 DEFAULT: Top = MappingProxyType({})
 
@@ -63,38 +64,40 @@ def layout_of(predictor: TextClassifier, top_k: int | None, *, as_json: bool, ec
     return partial(fitted, screen, shutil.get_terminal_size().columns if echo else 0)
 
 
-def json_line(text: str, answer: Answer, top: Top = DEFAULT) -> str:
-    """One object: the text, and the answer as the service gives it."""
-    return json.dumps({"text": text, **_rounded(answer.to_json(**top))}, ensure_ascii=False)
+def json_line(text: Input, answer: Answer, top: Top = DEFAULT) -> str:
+    """One object: the text or the two of a pair, and the answer as the service gives it."""
+    texts = dict(zip(("text", "text_pair"), texts_of(text), strict=False))
+    return json.dumps({**texts, **_rounded(answer.to_json(**top))}, ensure_ascii=False)
 
 
-def tab_line(text: str, answer: Answer, top: Top = DEFAULT) -> str:
-    """The columns of the answer, as in a table, then the text, with tabs between them."""
-    return "\t".join([*map(_written, answer.columns(**top).values()), _plain(text)])
+def tab_line(text: Input, answer: Answer, top: Top = DEFAULT) -> str:
+    """The columns of the answer, as in a table, then the text or both of a pair, with tabs between them."""
+    return "\t".join([*map(_written, answer.columns(**top).values()), *map(_plain, texts_of(text))])
 
 
-def fitted(screen: Layout, line_width: int, text: str, answer: Answer) -> str:
+def fitted(screen: Layout, line_width: int, text: Input, answer: Answer) -> str:
     """The lines for a terminal, with what was cut; and as much of the text as fits behind the first."""
     first, *more = screen(text, answer).split("\n")
     if answer.cut_tokens:
         first += f"  ({answer.cut_tokens:,} tokens cut)"
     if line_width:
-        first += f"  {_shortened(_plain(text), max(line_width - cell_len(first) - 2, NARROWEST_TEXT))}"
+        cells = max(line_width - cell_len(first) - 2, NARROWEST_TEXT)
+        first += f"  {_shortened(_plain(' · '.join(texts_of(text))), cells)}"
     return "\n".join([first, *more])
 
 
-def screen_line(text: str, answer: Answer) -> str:
+def screen_line(text: Input, answer: Answer) -> str:
     """The columns of an answer."""
     return "  ".join(map(_written, answer.columns().values()))
 
 
-def rank_lines(text: str, answer: Prediction, top: Top, label_width: int) -> str:
+def rank_lines(text: Input, answer: Prediction, top: Top, label_width: int) -> str:
     """A line for each label: as many as were asked for, or those that the text gets."""
     ranks = answer.top(top["top_k"]) if top else answer.chosen
     return "\n".join(_share(label, share, label_width) for label, share in ranks) or "no label"
 
 
-def entity_lines(text: str, answer: Entities) -> str:
+def entity_lines(text: Input, answer: Entities) -> str:
     """How many there are, and each with its score and characters."""
     width = min(WIDEST_LABEL, max((cell_len(one.entity.label) for one in answer.entities), default=0))
     entities = (f"  {_share(one.entity.label, one.score, width)}  {_plain(one.text)}" for one in answer.entities)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 from bertline.bundle.verify import read_manifest
@@ -18,6 +19,7 @@ from bertline.data.table import open_table
 from bertline.errors import UsageError
 from bertline.inference import TextClassifier, load_predictor, predict_stream
 from bertline.text import Tokenizer, why_unread
+from bertline.text.reading import Input, texts_of
 
 SOURCE = "standard input"
 EMPTY = "an empty line"
@@ -28,20 +30,24 @@ Reads = Callable[[str], bool]
 
 
 def label_arguments(
-    bundle: Path, texts: Sequence[str], top_k: int | None, *, as_json: bool, engine: str | None = None
+    bundle: Path, texts: Sequence[Input], top_k: int | None, *, as_json: bool, engine: str | None = None
 ) -> None:
     """Label the arguments of the command.
 
     Raises:
-        UsageError: one is empty, or its bytes are no text.
+        UsageError: one is empty, or its bytes are no text; or they are pairs and the model reads single texts.
         BundleError: the bundle cannot be loaded.
     """
     _check(texts, reader_of(bundle))
     predictor = load_predictor(bundle, engine=engine)
     layout = layout_of(predictor, top_k, as_json=as_json, echo=len(texts) > 1)
+    if predictor.spec.reads != "pair" and not all(isinstance(one, str) for one in texts):
+        raise UsageError(f"--text-pair is for models that read pairs, and {bundle} reads single texts: leave it out")
     tally = _answer(predictor, texts, layout, PredictScreen(shown=False))
     note(tally.cut_sentence(predictor.max_tokens))
-    for text in texts:
+    if predictor.spec.reads == "pair" and isinstance(texts[0], str):
+        note(f"note: {bundle} reads pairs of texts and was given single ones: --text-pair gives a text its second one")
+    for text in chain.from_iterable(map(texts_of, texts)):
         if len(text) < LONGEST_NAME and Path(text).is_file():
             note(f"note: {text} is also a file; what was labelled is its name. For its rows: --input {text}")
 
@@ -76,12 +82,14 @@ def reader_of(bundle: Path) -> Reads:
     return Tokenizer.from_bundle(bundle).reads
 
 
-def _check(texts: Sequence[str], reads: Reads) -> None:
-    for number, text in enumerate(texts, 1):
-        if not reads(text):
-            raise UsageError(f"text {number} {why_unread(text)}: leave it out, or check the quotes")
-        if any("\ud800" <= one <= "\udfff" for one in text):
-            raise UsageError(f"text {number} is not UTF-8: pipe it in and pass its --encoding")
+def _check(texts: Sequence[Input], reads: Reads) -> None:
+    names = ("text", "--text-pair")
+    for number, one in enumerate(texts, 1):
+        for name, text in zip(names, texts_of(one), strict=False):
+            if not reads(text):
+                raise UsageError(f"{name} {number} {why_unread(text)}: leave it out, or check the quotes")
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                raise UsageError(f"{name} {number} is not UTF-8: pipe it in and pass its --encoding")
 
 
 def good_lines(stream: Bytes, encoding: str, bad: BadRows, reads: Reads, *, skip: bool) -> Generator[str]:
@@ -116,7 +124,7 @@ def good_lines(stream: Bytes, encoding: str, bad: BadRows, reads: Reads, *, skip
                 yield text
 
 
-def _answer(predictor: TextClassifier, texts: Iterable[str], layout: Layout, screen: PredictScreen) -> LabelTally:
+def _answer(predictor: TextClassifier, texts: Iterable[Input], layout: Layout, screen: PredictScreen) -> LabelTally:
     tally = LabelTally()
     with screen:
         screen.begin("labelling")

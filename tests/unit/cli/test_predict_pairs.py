@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bertline.errors import DataError
+from bertline.errors import DataError, UsageError
 from bertline.inference import load_predictor
 from bertline.testing.tiny import random_texts, write_tiny_bundle
 from tests.unit.cli.test_predict import bertline
@@ -80,3 +80,52 @@ def test_an_empty_second_text_is_a_bad_row(bundles: Path, tmp_path: Path) -> Non
     assert "in.jsonl has 1 bad row (line 1: empty text in column 'text_pair')" in str(result.exception)
     assert bertline(bundles / "pairs", "--input", table, "--output", out, "--skip-bad-rows").exit_code == 0
     assert len(out.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_texts_on_the_command_line_have_their_second_ones(bundles: Path) -> None:
+    (a, b), (c, d) = PAIRS[:2]
+    flags = ["--text-pair", b, "--text-pair", d]
+    first, second = load_predictor(bundles / "pairs").predict(PAIRS[:2])
+    result = bertline(bundles / "pairs", a, c, *flags, "--json")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(row["text"], row["text_pair"], row["label"]) for row in rows] == [
+        (a, b, first.label),
+        (c, d, second.label),
+    ]
+    for row, one in zip(rows, (first, second), strict=True):
+        shares = {each["label"]: each["probability"] for each in row["probabilities"]}
+        assert shares == pytest.approx(one.probabilities, abs=1e-6)
+    lines = bertline(bundles / "pairs", a, c, *flags).stdout.splitlines()
+    assert [line.split("\t")[2:] for line in lines] == [[a, b], [c, d]]
+
+
+def test_single_texts_are_labelled_and_a_note_says_what_is_missing(bundles: Path) -> None:
+    result = bertline(bundles / "pairs", "a film")
+    assert result.exit_code == 0
+    told = "reads pairs of texts and was given single ones: --text-pair gives a text its second one"
+    assert f"note: {bundles / 'pairs'} {told}" in result.stderr
+    assert "note" not in bertline(bundles / "plain", "a film").stderr
+
+
+@pytest.mark.parametrize(
+    ("bundle", "arguments", "message"),
+    [
+        ("plain", ["a", "--text-pair", "b"], "--text-pair is for models that read pairs, and "),
+        (
+            "pairs",
+            ["a", "b", "--text-pair", "c"],
+            "there are 2 texts and 1 of --text-pair: give each text its second one, or a table of pairs with --input",
+        ),
+        ("pairs", ["--text-pair", "c"], "there are 0 texts and 1 of --text-pair: give each"),
+        ("pairs", ["a", "--text-pair", " "], "--text-pair 1 is only white space: leave it out, or check the quotes"),
+        (
+            "pairs",
+            ["--input", "rows.csv", "--text-pair", "c"],
+            "--text-pair goes with texts: name the column of a table with --text-pair-column",
+        ),
+    ],
+)
+def test_second_texts_that_fit_nothing(bundles: Path, bundle: str, arguments: list[str], message: str) -> None:
+    result = bertline(bundles / bundle, *arguments)
+    assert isinstance(result.exception, UsageError)
+    assert message in str(result.exception)
