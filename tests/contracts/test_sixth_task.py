@@ -18,6 +18,8 @@ from bertline.bundle import load
 from bertline.encoder.checkpoint import save_encoder
 from bertline.inference import load_predictor
 from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
+from tests.contracts import test_bundles as bundles
+from tests.contracts import test_learning as learning
 from tests.contracts import test_tasks as contract
 from tests.service.spawn import spawned
 from tests.unit.training.conftest import sentences
@@ -241,3 +243,14 @@ def test_it_keeps_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
     contract.test_a_comparison_keeps_the_contract("grade")
     contract.test_figures_and_tuning_keep_the_contract("grade")
     contract.test_no_texts_and_logits_that_are_not_finite_are_refused("grade")
+
+
+def test_it_learns_and_its_bundle_keeps_the_contract(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    entries, grades = {"task": "grade", "labels": ["bad", "good"]}, ["bad", "good"] * 4
+    monkeypatch.setitem(learning.LEARNED, "grade", (entries, learning.TEXTS, grades))
+    learning.test_eight_rows_are_learned_by_heart("grade", tmp_path)
+    learning.test_a_text_has_one_output_whatever_batch_it_is_in("grade")
+    for family in bundles.FAMILIES:
+        bundles.test_the_checkpoint_goes_to_hugging_face_and_back(family, "grade", tmp_path / family)
+    bundles.test_probes_agree_across_engines("grade", tmp_path)
+    bundles.test_an_input_is_answered_alike_by_every_engine_and_in_every_batch("grade", tmp_path / "answers")

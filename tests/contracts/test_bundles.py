@@ -1,0 +1,101 @@
+"""Every task's bundle is a checkpoint of Hugging Face, and every engine answers as its network does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+from bertline.bundle import load
+from bertline.bundle.engine import FULL
+from bertline.data.batching import pad
+from bertline.encoder.checkpoint import load_classifier
+from bertline.encoder.config import Family
+from bertline.encoder.outputs import OUTPUTS
+from bertline.export.exporter import FP32, Recipe, export
+from bertline.export.network import Network
+from bertline.inference import load_predictor
+from bertline.inference.backend import Backend
+from bertline.inference.onnx_backend import OnnxBackend
+from bertline.inference.probing import Probing
+from bertline.inference.torch_backend import TorchBackend
+from bertline.optimization.calibrate import observe_inputs
+from bertline.testing.tiny import TEXTS, tiny_classifier, tiny_tokenizer, write_tiny_bundle
+from bertline.text import Reader, Truncation
+from bertline.text.reading import texts_of
+from tests.contracts.test_learning import LEARNED, spec_of
+from tests.parity.tolerances import TOLERANCES, difference
+
+FAMILIES: tuple[Family, ...] = ("bert", "distilbert")
+
+
+def write(target: Path, name: str, family: Family = "bert") -> Path:
+    spec = spec_of(name)
+    how = {"pooling": "none", "truncation": "window"} if OUTPUTS[spec.output].by_token else {}
+    write_tiny_bundle(target, family=family, engine=True, pairs=spec.reads == "pair", task=spec, **how)
+    return target
+
+
+def numbers(value: Any) -> Any:
+    """The same JSON with its numbers in place of their like, to compare within rounding."""
+    if isinstance(value, dict):
+        return {key: numbers(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [*map(numbers, value)]
+    return pytest.approx(value, abs=TOLERANCES["batch"]) if isinstance(value, float) else value
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_checkpoint_goes_to_hugging_face_and_back(family: Family, name: str, tmp_path: Path) -> None:
+    bundle, inputs, again = write(tmp_path / "tiny", name, family), LEARNED[name][1], tmp_path / "again"
+    spec = load(bundle).manifest.task
+    (architecture,) = json.loads((bundle / "config.json").read_bytes())["architectures"]
+    model, keys = getattr(transformers, architecture).from_pretrained(bundle, output_loading_info=True)
+    assert not any(keys[one] for one in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert tuple(model.config.id2label.values()) == spec.labels
+    assert spec.problem_type in (None, model.config.problem_type)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(bundle)
+    _, arrays = load_predictor(bundle, engine="torch").pieces(inputs, spec.output)
+    for one, (array,) in zip(inputs, arrays, strict=True):
+        with torch.inference_mode():
+            theirs = model.eval()(**tokenizer(*texts_of(one), return_tensors="pt")).logits[0]
+        assert difference(torch.from_numpy(array), theirs) <= TOLERANCES["logits"]
+    model.save_pretrained(again)
+    ours, back = (load_classifier(folder).state_dict() for folder in (bundle, again))
+    assert ours.keys() == back.keys()
+    assert all(torch.equal(tensor, back[key]) for key, tensor in ours.items())
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_probes_agree_across_engines(name: str, tmp_path: Path) -> None:
+    bundle, pairs = write(tmp_path / "tiny", name), spec_of(name).reads == "pair"
+    probing, own = Probing(load(bundle), tiny_tokenizer()), Network.of(load_classifier(bundle))
+    readings = Reader(tiny_tokenizer(), Truncation(32, "window")).read([*TEXTS, *LEARNED[name][1]])
+    pieces = [piece for one in readings for piece in one.pieces]
+    batch = pad([one.ids for one in pieces], 0, [one.segments for one in pieces])
+    recipe = Recipe(observed=observe_inputs(own, [batch]), small_table=True, pairs=pairs)
+    (tmp_path / "int8.onnx").write_bytes(export(own, recipe))
+    other = tiny_classifier(family="bert", labels=len(spec_of(name).labels), pooling=own.pooling, seed=1)
+    (tmp_path / "other.onnx").write_bytes(export(Network.of(other), Recipe(pairs=pairs)))
+    engines: list[Backend] = [OnnxBackend(bundle / str(FP32.file)), TorchBackend(bundle, device="cpu")]
+    assert [probing.objection(one, FULL, "fp32") for one in engines] == [None, None]
+    assert probing.objection(OnnxBackend(tmp_path / "int8.onnx", precision="int8"), FULL, "int8") is None
+    wrong = probing.objection(OnnxBackend(tmp_path / "other.onnx"), FULL, "int8")
+    assert wrong is not None
+    assert wrong.startswith("its logits of the probe texts are off by ")
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_an_input_is_answered_alike_by_every_engine_and_in_every_batch(name: str, tmp_path: Path) -> None:
+    bundle, inputs = write(tmp_path / "tiny", name), LEARNED[name][1]
+    by_engine, by_torch = (load_predictor(bundle, engine=one, device="cpu") for one in ("fp32", "torch"))
+    answers = [one.to_json() for one in by_engine.predict(inputs)]
+    assert len({json.dumps(one, sort_keys=True) for one in answers}) > 1
+    assert answers == numbers([one.to_json() for one in by_torch.predict(inputs)])
+    assert answers == numbers([by_engine.predict([one])[0].to_json() for one in inputs])
