@@ -15,7 +15,7 @@ from bertline.encoder.config import EncoderConfig
 
 Table = Mapping[str, tuple[str, ...]]
 
-_BERT_EMBEDDINGS = {
+_EMBEDDINGS = {
     "embeddings.token": ("embeddings.word_embeddings",),
     "embeddings.position": ("embeddings.position_embeddings",),
     "embeddings.segment": ("embeddings.token_type_embeddings",),
@@ -28,11 +28,6 @@ _BERT_LAYER = {
     "up": ("intermediate.dense",),
     "down": ("output.dense",),
     "feed_forward_norm": ("output.LayerNorm",),
-}
-_DISTILBERT_EMBEDDINGS = {
-    "embeddings.token": ("embeddings.word_embeddings",),
-    "embeddings.position": ("embeddings.position_embeddings",),
-    "embeddings.norm": ("embeddings.LayerNorm",),
 }
 _DISTILBERT_LAYER = {
     "attention.qkv": ("attention.q_lin", "attention.k_lin", "attention.v_lin"),
@@ -47,12 +42,12 @@ _DISTILBERT_LAYER = {
 def encoder_table(config: EncoderConfig) -> Table:
     """The encoder's parameters with their checkpoint names, without the family's prefix."""
     if config.family == "bert":
-        embeddings, layer, path = _BERT_EMBEDDINGS, _BERT_LAYER, "encoder.layer"
+        layer, path = _BERT_LAYER, "encoder.layer"
     else:
-        embeddings, layer, path = _DISTILBERT_EMBEDDINGS, _DISTILBERT_LAYER, "transformer.layer"
-    modules: dict[str, tuple[str, ...]] = dict(embeddings)
+        layer, path = _DISTILBERT_LAYER, "transformer.layer"
+    modules: dict[str, tuple[str, ...]] = dict(_EMBEDDINGS)
     if not config.segments:
-        modules.pop("embeddings.segment", None)
+        del modules["embeddings.segment"]
     for i in range(config.layers):
         modules |= {f"layers.{i}.{ours}": tuple(f"{path}.{i}.{one}" for one in hf) for ours, hf in layer.items()}
     table: dict[str, tuple[str, ...]] = {}
