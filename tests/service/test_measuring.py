@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from bertline.testing.words import WordTagger
+from bertline.testing.words import WordCounter, WordTagger
 from tests.service.conftest import client_of
 
 pytestmark = pytest.mark.usefixtures("model")  # each test has a server of its own, which has counted nothing
@@ -54,6 +54,16 @@ def test_entities_are_counted_by_type_whatever_a_dialect_makes_of_them(path: str
     assert counts == {(("label", label), ("model", "reviews")): 2 for label in ("blame", "praise")}
     assert found["bertline_confidence_count", (("model", "reviews"),)] == 4
     assert found["bertline_confidence_sum", (("model", "reviews"),)] == pytest.approx(4 * (e**4 + 1) / (e**4 + 4))
+
+
+@pytest.mark.parametrize(
+    ("model", "labels"), [(WordCounter, {"negative", "positive"}), (WordTagger, {"praise", "blame"})]
+)
+def test_every_label_and_type_is_there_before_the_first_answer(model: type[WordCounter], labels: set[str]) -> None:
+    with client_of(model()) as client:
+        found = samples(client)
+    counts = {dict(one)["label"]: value for (name, one), value in found.items() if name == "bertline_predicted_total"}
+    assert counts == dict.fromkeys(labels, 0)
 
 
 def test_a_refused_request_is_counted_by_its_code(client: TestClient) -> None:

@@ -33,6 +33,7 @@ class _OfModel(NamedTuple):
     text_tokens: Buckets
     cut_tokens: Series
     predicted: dict[str, Series]
+    ranked: list[Series]
     confidence: Buckets
 
     @classmethod
@@ -41,6 +42,7 @@ class _OfModel(NamedTuple):
         model, op, series = version.name, OPERATION[output], metrics.series
         names = {"model": model, "version": version.version}
         labels = version.spec.names if output == version.spec.output else ()
+        predicted = {label: series("bertline_predicted", label=label, **names) for label in labels}
         tokenise, queue, compute = (
             series("bertline_phase_seconds", model=model, phase=one) for one in ("tokenise", "queue", "compute")
         )
@@ -53,7 +55,8 @@ class _OfModel(NamedTuple):
             compute=compute,
             text_tokens=series("bertline_text_tokens", model=model),
             cut_tokens=series("bertline_cut_tokens", **names),
-            predicted={label: series("bertline_predicted", label=label, **names) for label in labels},
+            predicted=predicted,
+            ranked=[*predicted.values()] if version.spec.ranked else [],
             confidence=series("bertline_confidence", **names),
         )
 
@@ -95,12 +98,11 @@ class MetricsListener(Listener):
             of.text_tokens.observe(reading.read + reading.cut)
             if reading.cut:
                 of.cut_tokens.inc(reading.cut)
-        if answered.version.spec.ranked and output == answered.version.spec.output:
-            labels = answered.version.labels
+        if of.ranked:
             for shares, reading in zip(answered.probabilities(), readings, strict=True):
                 if not reading.unread:  # a label of [CLS] and [SEP] says nothing of what is sent here
                     confidence = max(shares)
-                    of.predicted[labels[shares.index(confidence)]].inc()
+                    of.ranked[shares.index(confidence)].inc()
                     of.confidence.observe(confidence)
 
     def predicted(self, answered: Answered) -> None:
@@ -137,6 +139,7 @@ class MetricsListener(Listener):
         self.metrics.clear("bertline_model_info")
         self.metrics.clear("bertline_model_ready")
         for version in serving.models:
+            self._series(version, version.spec.output)
             lines = version.lines
             put("bertline_queue_texts", sum(line.queue.texts for line in lines), model=version.name)
             put("bertline_queue_tokens", sum(line.queue.tokens for line in lines), model=version.name)
