@@ -11,7 +11,7 @@ from typing import TextIO
 import typer
 
 from bertline import __version__
-from bertline.cli import auth, distill, evaluate, models, observe, optimize, predict, serve, tls, top, train
+from bertline.cli import auth, distill, evaluate, models, observe, optimize, predict, serve, tls, top, train, vocab
 from bertline.destination import is_full, remedy
 from bertline.errors import BertlineError, BertlineWarning
 from bertline.machine.threads import sleep_if_busy
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, evaluate, distill, optimize, predict, serve, auth, tls, models, observe, top):
+for verb in (train, vocab, evaluate, distill, optimize, predict, serve, auth, tls, models, observe, top):
     verb.register(app)
 
 

@@ -63,13 +63,18 @@ def read_rows(
     name, kind = name or name_of(source, "input"), format_of(source, format)
     between = None if delimiter is None else delimiter_of(delimiter)
     if source != STANDARD:
-        _check_file(Path(source), name)
+        check_file(Path(source), name)
     if kind == "parquet":
         return _parquet_rows(source, name)
     return _opened_text_rows(source, name, kind, encoding, between, named if header else unnamed)
 
 
-def _check_file(path: Path, name: str) -> None:
+def check_file(path: Path, name: str) -> None:
+    """Check that a table is a file.
+
+    Raises:
+        DataError: it is missing, a directory, or out of reach.
+    """
     try:
         directory = stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):

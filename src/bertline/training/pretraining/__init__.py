@@ -1,0 +1,1 @@
+"""Pre-training: a vocabulary and an encoder from texts without labels."""

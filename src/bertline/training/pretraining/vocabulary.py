@@ -1,0 +1,178 @@
+"""The verb ``vocab``: files of text in, a tokenizer out, with its coverage of held-out texts."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from bertline.data.corpus import Corpus
+from bertline.data.settings import TableSettings
+from bertline.destination import as_destination_error, check_place, claim
+from bertline.encoder.source import find_model
+from bertline.errors import DataError, DestinationError
+from bertline.text import Tokenizer
+from bertline.text.vocabulary import Coverage, Words, coverage, tokenizer_of, train_vocabulary
+
+WHAT = "the vocabulary"
+REPORT = "vocabulary.json"
+HELD_OUT_EVERY = 20
+HELD_OUT_TEXTS = 5000  # at most
+_TOLD_EVERY = 1000  # texts
+
+Told = Callable[[str, int], None]  # a step of the work, and how many texts were read
+
+
+class VocabularySettings(TableSettings):
+    """A vocabulary to train."""
+
+    size: int = Field(30_522, ge=16, description="tokens of the vocabulary, special ones included")
+    cased: bool = Field(False, description="keep capitals and accents")
+    min_count: int = Field(2, ge=1, description="how often a piece must occur to become a token")
+    characters: int = Field(
+        1000, ge=1, description="different characters to keep, the most frequent ones; words with others are [UNK]"
+    )
+    base: str = Field("all-MiniLM-L6-v2", description="model whose vocabulary is measured beside the new one")
+    sentence: str | None = Field(None, description="sentence to show as the tokens of both vocabularies")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A vocabulary on disk and what was measured.
+
+    Attributes:
+        out: its directory.
+        size: number of its tokens.
+        texts: read, held-out ones included.
+        skipped: bad rows left out.
+        words: different words of the texts that it was trained on.
+        coverage: of the held-out texts by the new vocabulary and by the base model's; None without held-out texts.
+        base: the model beside it.
+        pieces: of the sentence, by the new vocabulary and by the base model's.
+    """
+
+    out: Path
+    size: int
+    texts: int
+    skipped: int
+    words: int
+    coverage: tuple[Coverage, Coverage] | None
+    base: str
+    pieces: tuple[tuple[str, ...], tuple[str, ...]] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures as JSON values."""
+        covered = None
+        if self.coverage is not None:
+            covered = {"vocabulary": self.coverage[0].to_json(), "base": self.coverage[1].to_json()}
+        sentence = None if self.pieces is None else {"vocabulary": self.pieces[0], "base": self.pieces[1]}
+        return {
+            "directory": str(self.out),
+            "size": self.size,
+            "texts": self.texts,
+            "bad_rows_left_out": self.skipped,
+            "distinct_words": self.words,
+            "base": self.base,
+            "held_out": covered,
+            "sentence": sentence,
+        }
+
+
+def make_vocabulary(
+    sources: Sequence[str],
+    out: Path,
+    settings: VocabularySettings,
+    told: Told = lambda step, texts: None,
+    *,
+    overwrite: bool = False,
+) -> Trained:
+    """Train a WordPiece vocabulary on the texts of ``sources`` and write the tokenizer to ``out``.
+
+    One text of twenty is held out, chosen by its hash, so that equal texts are on the same side.
+
+    Raises:
+        DataError: a file or a row cannot be used.
+        CheckpointError: the base model has no tokenizer that can be read.
+        UsageError: the size has no room for the characters of the texts.
+        DestinationError: ``out`` is taken or cannot be written.
+    """
+    _check_target(out, overwrite=overwrite)
+    base = Tokenizer.from_directory(find_model(settings.base))
+    corpus = Corpus(sources, settings)
+    words, held_out = _read(corpus, lowercase=not settings.cased, told=told)
+    told("Learning the pieces", corpus.read)
+    tokens = train_vocabulary(words, settings.size, min_count=settings.min_count, characters=settings.characters)
+    tokenizer = tokenizer_of(tokens, lowercase=not settings.cased)
+    told("Measuring the held-out texts", corpus.read)
+    trained = Trained(
+        out,
+        len(tokens),
+        corpus.read,
+        corpus.skipped,
+        len(words.counts),
+        (coverage(tokenizer, held_out), coverage(base, held_out)) if held_out else None,
+        settings.base,
+        None
+        if settings.sentence is None
+        else (_pieces(tokenizer, settings.sentence), _pieces(base, settings.sentence)),
+    )
+    _write(out, tokenizer, trained)
+    return trained
+
+
+def _read(corpus: Corpus, *, lowercase: bool, told: Told) -> tuple[Words, list[str]]:
+    """The words of the texts, and the texts that are held out."""
+    words, held_out = Words(lowercase=lowercase), list[str]()
+    for text in corpus:
+        if corpus.read % _TOLD_EVERY == 0:
+            told("Counting words", corpus.read)
+        if _is_held_out(text):
+            if len(held_out) < HELD_OUT_TEXTS:
+                held_out.append(text)
+        else:
+            words.add(text)
+    if not words.counts:
+        raise DataError(f"{corpus.names} has no words to make a vocabulary of: give more texts")
+    return words, held_out
+
+
+def _is_held_out(text: str) -> bool:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % HELD_OUT_EVERY == 0
+
+
+def _pieces(tokenizer: Tokenizer, sentence: str) -> tuple[str, ...]:
+    return tuple(span.token for span in tokenizer.spans(sentence))
+
+
+def _check_target(out: Path, *, overwrite: bool) -> None:
+    check_place(out, WHAT)
+    if out.is_dir() and (out / REPORT).is_file():
+        if not overwrite:
+            raise DestinationError(f"{out} has a vocabulary: give another --out, or --overwrite to replace it")
+    elif out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise DestinationError(f"{out} is not a vocabulary's directory: give another --out")
+
+
+def _write(out: Path, tokenizer: Tokenizer, trained: Trained) -> None:
+    """Put the whole directory in its place, or nothing."""
+    final = out.resolve()
+    staging = final.with_name(f".{final.name}.writing-{secrets.token_hex(4)}")
+    with claim(out, WHAT), as_destination_error(out, WHAT):
+        try:
+            staging.mkdir(parents=True)
+            tokenizer.save(staging)
+            report = json.dumps(trained.to_json(), indent=1, ensure_ascii=False)
+            (staging / REPORT).write_text(report + "\n", encoding="utf-8")
+            if final.exists():
+                shutil.rmtree(final)
+            staging.rename(final)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
