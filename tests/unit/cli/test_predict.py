@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pty
@@ -68,6 +69,17 @@ def test_top_k_limits_the_labels(bundle: Path) -> None:
 def test_standard_input_is_read_line_by_line(bundle: Path, arguments: list[str]) -> None:
     result = bertline(bundle, *arguments, "--json", text="a film\nit is\tso\n")
     assert [json.loads(line)["text"] for line in result.stdout.splitlines()] == ["a film", "it is\tso"]
+
+
+def test_lines_may_be_gzipped(bundle: Path) -> None:
+    result = bertline(bundle, "--json", text=gzip.compress(b"a film\nit is so\n"))
+    assert [json.loads(line)["text"] for line in result.stdout.splitlines()] == ["a film", "it is so"]
+
+
+def test_an_unknown_format_is_a_usage_error_that_lists_the_known_ones(bundle: Path) -> None:
+    result = bertline(bundle, "--input", "in.csv", "--format", "xlsx")
+    assert result.exit_code == 2
+    assert all(f"'{one}'" in result.stderr for one in ("csv", "tsv", "jsonl", "parquet", "conll"))
 
 
 def test_what_was_cut_is_said(bundle: Path) -> None:
