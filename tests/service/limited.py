@@ -16,9 +16,9 @@ from bertline.service.guard.client import Client
 from bertline.service.guard.client import Scope as GuardScope
 from bertline.service.guard.door import KEY_PREFIX
 from bertline.service.limits.buckets import Charge
-from bertline.service.limits.grouped import Grouped
-from bertline.service.limits.in_database import InDatabase
-from bertline.service.limits.in_redis import InRedis
+from bertline.service.limits.grouped import GroupedStore
+from bertline.service.limits.in_database import DatabaseStore
+from bertline.service.limits.in_redis import RedisStore
 from bertline.service.limits.ledger import Ledgers
 from bertline.service.limits.settings import LimitSettings
 from bertline.service.limits.store import Outage, SharedStore
@@ -91,7 +91,7 @@ def demand(url: str, charge: Charge) -> tuple[int, int]:
     """
     unknown = 0
 
-    async def one(store: Grouped) -> int:
+    async def one(store: GroupedStore) -> int:
         nonlocal unknown
         got, tokens = 0, charge.tokens
         while tokens:
@@ -105,8 +105,8 @@ def demand(url: str, charge: Charge) -> tuple[int, int]:
         return got
 
     async def all_of_them() -> int:
-        shared: SharedStore = InRedis(url) if url.startswith("unix") else InDatabase(url)
-        store = Grouped(shared, timeout_s=30)  # which would leave it unknown whether a database has charged
+        shared: SharedStore = RedisStore(url) if url.startswith("unix") else DatabaseStore(url)
+        store = GroupedStore(shared, timeout_s=30)  # which would leave it unknown whether a database has charged
         _all_there.wait(60)
         try:
             return sum(await asyncio.gather(*(one(store) for _ in range(8))))

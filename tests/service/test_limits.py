@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from bertline.service import run
-from bertline.service.limits.buckets import Charge, Return
+from bertline.service.limits.buckets import Charge, Refund
 from bertline.service.limits.door import LARGEST_UNREAD
 from bertline.service.limits.ledger import Ledgers
 from bertline.service.limits.settings import LimitSettings
@@ -61,7 +61,7 @@ def test_every_answer_says_how_the_client_stands(clock: Clock) -> None:
         assert refused.json() == {
             "error": {
                 "code": "rate_limited",
-                "message": "The limit of 2 requests a minute leaves no room for 1 more: ask again in 30 s.",
+                "message": "The limit of 2 requests a minute leaves no room for 1 more: try again in 30 s.",
                 "field": None,
             }
         }
@@ -83,7 +83,7 @@ def test_a_quota_is_used_up_until_midnight_utc(clock: Clock) -> None:
         refused = ask(client)
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3600")
         assert refused.json()["error"]["code"] == "quota_exceeded"
-        assert refused.json()["error"]["message"].endswith("ask again in 3,600 s, at midnight UTC.")
+        assert refused.json()["error"]["message"].endswith("try again in 3,600 s, at midnight UTC.")
         clock.now_s = MIDNIGHT_S - 1
         assert ask(client).status_code == 429
         clock.now_s = MIDNIGHT_S
@@ -151,7 +151,7 @@ def test_a_refusal_has_the_shape_of_the_dialect(clock: Clock, path: str, body: A
     found = refused.json()
     for key in place:
         found = found[key]
-    assert found == "The limit of 1 requests a minute leaves no room for 1 more: ask again in 60 s."
+    assert found == "The limit of 1 requests a minute leaves no room for 1 more: try again in 60 s."
 
 
 def test_refusals_are_counted(clock: Clock) -> None:
@@ -167,7 +167,7 @@ class Away:
     async def charge(self, charge: Charge) -> Outcome:
         raise Outage("ConnectionRefusedError")
 
-    async def give_back(self, giving: Return) -> None:
+    async def refund(self, refund: Refund) -> None:
         raise Outage("ConnectionRefusedError")
 
     async def close(self) -> None: ...

@@ -12,11 +12,11 @@ from bertline.service.limits.buckets import (
     MINUTE_US,
     Account,
     Charge,
-    Return,
-    charged,
-    returned,
+    Refund,
+    apply_charge,
+    apply_refund,
 )
-from bertline.service.limits.headers import standings, waits
+from bertline.service.limits.headers import states_of, waits
 from bertline.service.limits.settings import ClientLimits
 
 ASK = Charge("ann", 0, 0, 1, None, None, None, None)
@@ -26,7 +26,7 @@ def grants(limit: int, times_us: list[int]) -> list[bool]:
     """Which of the single tokens asked for at these times a minute's limit grants."""
     account, found = None, []
     for now_us in times_us:
-        account, granted = charged(account, ASK._replace(now_us=now_us, tokens_per_minute=limit))
+        account, granted = apply_charge(account, ASK._replace(now_us=now_us, tokens_per_minute=limit))
         found.append(granted)
     return found
 
@@ -39,24 +39,24 @@ def test_a_full_bucket_gives_a_minutes_tokens_at_once_and_then_one_at_a_time() -
 
 @pytest.mark.parametrize("limit", [1, 7, 59, 60, 61, 10**8 - 1])
 def test_what_a_division_leaves_over_is_never_the_clients(limit: int) -> None:
-    account, _ = charged(None, ASK._replace(tokens=limit, tokens_per_minute=limit))
+    account, _ = apply_charge(None, ASK._replace(tokens=limit, tokens_per_minute=limit))
     asked = ASK._replace(tokens=limit, tokens_per_minute=limit)
-    assert not charged(account, asked._replace(now_us=MINUTE_US - 1))[1]
-    assert charged(account, asked._replace(now_us=MINUTE_US))[1]
+    assert not apply_charge(account, asked._replace(now_us=MINUTE_US - 1))[1]
+    assert apply_charge(account, asked._replace(now_us=MINUTE_US))[1]
 
 
 def test_a_quota_starts_anew_at_midnight_utc() -> None:
     ask = ASK._replace(tokens=5, tokens_per_day=5)
-    account, granted = charged(None, ask)
+    account, granted = apply_charge(None, ask)
     assert granted
-    assert not charged(account, ask._replace(now_us=DAY_US - 1, tokens=1))[1]
-    assert charged(account, ask._replace(now_us=DAY_US))[1]
+    assert not apply_charge(account, ask._replace(now_us=DAY_US - 1, tokens=1))[1]
+    assert apply_charge(account, ask._replace(now_us=DAY_US))[1]
 
 
 def test_a_clock_that_is_behind_does_not_bring_yesterday_back() -> None:
     ask = ASK._replace(tokens=5, tokens_per_day=5, now_us=DAY_US)
-    account, _ = charged(None, ask)
-    account, granted = charged(account, ask._replace(now_us=DAY_US - 1, tokens=1))
+    account, _ = apply_charge(None, ask)
+    account, granted = apply_charge(account, ask._replace(now_us=DAY_US - 1, tokens=1))
     assert not granted
     assert account.day == 1
     assert account.tokens_today == 5
@@ -64,30 +64,30 @@ def test_a_clock_that_is_behind_does_not_bring_yesterday_back() -> None:
 
 def test_a_charge_is_granted_as_a_whole_or_not_at_all() -> None:
     ask = Charge("ann", 0, 1, 1, 9, 9, 9, 0)
-    account, granted = charged(None, ask)
+    account, granted = apply_charge(None, ask)
     assert not granted
     assert account == Account(0, 0, 0, 0, 0, 0)
 
 
 def test_where_there_is_no_limit_nothing_is_counted() -> None:
-    account, granted = charged(None, ASK._replace(requests=5, tokens=10**12))
+    account, granted = apply_charge(None, ASK._replace(requests=5, tokens=10**12))
     assert granted
     assert account == Account(0, 0, 0, 0, 0, 0)
 
 
 def test_a_limit_that_was_lowered_stops_its_own_kind_alone() -> None:
-    account, _ = charged(None, ASK._replace(tokens=100, tokens_per_minute=100))
+    account, _ = apply_charge(None, ASK._replace(tokens=100, tokens_per_minute=100))
     lowered = ASK._replace(tokens_per_minute=10, requests_per_minute=10)
-    assert charged(account, lowered._replace(tokens=0, requests=1))[1]
-    assert not charged(account, lowered)[1]
+    assert apply_charge(account, lowered._replace(tokens=0, requests=1))[1]
+    assert not apply_charge(account, lowered)[1]
 
 
 def test_tokens_come_back_to_the_day_they_were_taken_from() -> None:
-    account, _ = charged(None, ASK._replace(tokens=60, tokens_per_day=100))
-    assert returned(account, Return("ann", 0, 50)).tokens_today == 10
-    assert returned(account, Return("ann", 0, 70)).tokens_today == 0
+    account, _ = apply_charge(None, ASK._replace(tokens=60, tokens_per_day=100))
+    assert apply_refund(account, Refund("ann", 0, 50)).tokens_today == 10
+    assert apply_refund(account, Refund("ann", 0, 70)).tokens_today == 0
     tomorrow = account._replace(day=1)
-    assert returned(tomorrow, Return("ann", 0, 50)) == tomorrow
+    assert apply_refund(tomorrow, Refund("ann", 0, 50)) == tomorrow
 
 
 class Bucket(RuleBasedStateMachine):
@@ -105,7 +105,7 @@ class Bucket(RuleBasedStateMachine):
     @rule(share=some.floats(0, 1.1))
     def ask(self, share: float) -> None:
         charge = self.ask_of(max(1, int(share * self.limit)))
-        self.account, granted = charged(self.account, charge)
+        self.account, granted = apply_charge(self.account, charge)
         if granted:
             self.granted.append((self.account.at_us, charge.tokens))
             return
@@ -114,8 +114,8 @@ class Bucket(RuleBasedStateMachine):
             assert charge.tokens > self.limit
         elif self.now_us >= self.account.at_us:
             early, late = (self.now_us + seconds * MICRO for seconds in (wait.wait_s - 1, wait.wait_s))
-            assert not charged(self.account, charge._replace(now_us=early))[1], "it was told to wait too long"
-            assert charged(self.account, charge._replace(now_us=late))[1], "it was told to come too early"
+            assert not apply_charge(self.account, charge._replace(now_us=early))[1], "it was told to wait too long"
+            assert apply_charge(self.account, charge._replace(now_us=late))[1], "it was told to come too early"
 
     @rule(us=some.integers(1, 2 * MINUTE_US) | some.integers(1, 1000))
     def wait(self, us: int) -> None:
@@ -136,10 +136,10 @@ class Bucket(RuleBasedStateMachine):
     @invariant()
     def what_is_said_to_be_left_can_be_had_and_no_more(self) -> None:
         if self.account is not None:
-            (found,) = standings(self.account, ClientLimits(tokens_per_minute=self.limit), self.now_us)
+            (found,) = states_of(self.account, ClientLimits(tokens_per_minute=self.limit), self.now_us)
             if found.left:
-                assert charged(self.account, self.ask_of(found.left))[1]
-            assert not charged(self.account, self.ask_of(found.left + 1))[1]
+                assert apply_charge(self.account, self.ask_of(found.left))[1]
+            assert not apply_charge(self.account, self.ask_of(found.left + 1))[1]
 
 
 TestBucket = Bucket.TestCase

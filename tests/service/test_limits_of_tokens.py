@@ -51,7 +51,7 @@ def test_tokens_that_do_not_fit_are_refused_before_they_are_computed_and_not_cha
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "6")
         assert refused.json()["error"] == {
             "code": "rate_limited",
-            "message": "The limit of 10 tokens a minute leaves no room for 5 more: ask again in 6 s.",
+            "message": "The limit of 10 tokens a minute leaves no room for 5 more: try again in 6 s.",
             "field": None,
         }
         assert len(model.batches) == computed
@@ -67,7 +67,7 @@ def test_a_request_larger_than_the_limit_is_told_that_waiting_will_not_help(cloc
     assert refused.status_code == 429
     assert "Retry-After" not in refused.headers
     assert refused.json()["error"]["message"] == (
-        "The request takes 6 tokens and the limit is 5 tokens a minute: waiting will not help, send parts."
+        "The request takes 6 tokens, which the limit of 5 tokens a minute never allows: split it."
     )
 
 

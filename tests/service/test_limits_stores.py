@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from bertline.errors import SettingsError
-from bertline.service.limits.buckets import DAY_US, MINUTE_US, Account, Charge, Return, charged, returned
-from bertline.service.limits.grouped import Grouped
-from bertline.service.limits.in_memory import InMemory
+from bertline.service.limits.buckets import DAY_US, MINUTE_US, Account, Charge, Refund, apply_charge, apply_refund
+from bertline.service.limits.grouped import GroupedStore
+from bertline.service.limits.in_memory import MemoryStore
 from bertline.service.limits.store import CounterStore, Outage
 from bertline.service.limits.stores import open_store
 from tests.forked import FORKING
@@ -90,7 +90,7 @@ ASKED = some.builds(
     LIMIT,
     LIMIT,
 )
-GIVEN = some.builds(Return, some.sampled_from(["a", "b"]), some.sampled_from([0, 1]), some.integers(0, 9))
+GIVEN = some.builds(Refund, some.sampled_from(["a", "b"]), some.sampled_from([0, 1]), some.integers(0, 9))
 
 
 @pytest.mark.parametrize("url", ["memory", *SHARED], indirect=True)
@@ -99,21 +99,21 @@ def test_every_store_does_the_same_sums(opened: tuple[asyncio.Runner, CounterSto
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(some.lists(ASKED | GIVEN, min_size=1, max_size=12))
-    def compare(steps: list[Charge | Return]) -> None:
+    def compare(steps: list[Charge | Refund]) -> None:
         model: dict[str, Account] = {}
         prefix, now_us = fresh(), NOW_US
         for step in steps:
             one = step._replace(client=f"{prefix} {step.client}")
             known = model.get(one.client)
-            if isinstance(one, Return):
+            if isinstance(one, Refund):
                 one = one._replace(day=NOW_US // DAY_US + one.day)
-                runner.run(store.give_back(one))
+                runner.run(store.refund(one))
                 if known:
-                    model[one.client] = returned(known, one)
+                    model[one.client] = apply_refund(known, one)
                 continue
             now_us += one.now_us
             one = one._replace(now_us=now_us)
-            wanted = charged(known, one)
+            wanted = apply_charge(known, one)
             assert runner.run(store.charge(one)) == wanted
             if wanted[1]:
                 model[one.client] = wanted[0]
@@ -161,7 +161,7 @@ def test_a_server_that_starts_again_goes_on_with_the_days_count(url: str) -> Non
 
 def test_in_memory_the_client_that_was_idle_for_longest_is_forgotten() -> None:
     async def ask() -> list[bool]:
-        store = InMemory(most_clients=2)
+        store = MemoryStore(most_clients=2)
         found = []
         for client in ("ann", "bob", "ann", "eve", "ann", "bob"):
             charge = whole_day(1, 1)._replace(client=client)
@@ -249,7 +249,7 @@ class Stuck:
         self.asked += 1
         await asyncio.Event().wait()
 
-    async def give_back(self, giving: Return) -> None:
+    async def refund(self, refund: Refund) -> None:
         await asyncio.Event().wait()
 
     async def close(self) -> None: ...
@@ -258,7 +258,7 @@ class Stuck:
 def test_nobody_waits_longer_than_the_time_limit_and_all_learn_it_from_one_call() -> None:
     async def ask() -> int:
         stuck = Stuck()
-        store = Grouped(stuck, timeout_s=0.01)
+        store = GroupedStore(stuck, timeout_s=0.01)
         found = await asyncio.gather(*(outage(store, whole_day(1, 9)) for _ in range(200)))
         assert {*found} == {"no answer in 0.01 s"}
         return stuck.asked
@@ -268,7 +268,7 @@ def test_nobody_waits_longer_than_the_time_limit_and_all_learn_it_from_one_call(
 
 def test_a_store_that_closes_lets_nobody_wait() -> None:
     async def ask() -> None:
-        store = Grouped(Stuck(), timeout_s=30)
+        store = GroupedStore(Stuck(), timeout_s=30)
         waiting = [asyncio.create_task(outage(store, whole_day(1, 9))) for _ in range(70)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)

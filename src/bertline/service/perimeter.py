@@ -91,7 +91,7 @@ def build(settings: PerimeterSettings, url: str, *, store: CredentialStore | Non
 
     found = Perimeter(settings)
     _add_auth(found, settings.auth, url, store)
-    if settings.limits.limits_anybody:
+    if settings.limits.limits_any_client:
         found.limits = Ledgers(settings.limits)
     return found
 

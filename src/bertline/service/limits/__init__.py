@@ -1,1 +1,1 @@
-"""How much each client may ask: requests and tokens of a minute and of a day, and requests at a time."""
+"""Limits per client: requests and tokens per minute and day, and concurrent requests."""

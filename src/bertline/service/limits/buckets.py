@@ -1,12 +1,11 @@
-"""What a client has used, and whether it may have more: the arithmetic of the limits, without clocks or storage.
+"""The arithmetic of the limits, without clocks or storage.
 
-A minute's limit is a token bucket (RFC 2697 has the idea): it holds the limit of one minute, is full at first, and
-refills evenly; so in any time of s seconds a client gets at most ``limit + limit · s / 60``. A day's limit is a counter
-that starts anew at midnight UTC.
+A limit per minute is a token bucket (the idea is RFC 2697's): it holds one minute's limit, starts full, and refills
+evenly, so in s seconds a client gets at most ``limit + limit · s / 60``. A limit per day is a counter that restarts at
+midnight UTC.
 
-A bucket is kept as its debt, what is missing in it, in millionths, as whole numbers: sums are exact, and what a
-division leaves over is to the server's favour. The SQL statement and the script of Redis do the same sums; the tests
-hold all of them to this file.
+A bucket is stored as its debt, the missing amount, in integer millionths: sums are exact, and rounding favours the
+server. The SQL statement and the Redis script compute the same; tests compare both with this file.
 """
 
 from __future__ import annotations
@@ -19,21 +18,10 @@ DAY_US = 86_400 * MICRO
 
 
 class Charge(NamedTuple):
-    """What a client asks for: granted as a whole, or not at all.
-
-    Attributes:
-        client: whose account it is.
-        now_us: the time, microseconds since 1970.
-        requests: how many.
-        tokens: how many.
-        requests_per_minute: its limits; None is none.
-        tokens_per_minute: see above.
-        requests_per_day: see above.
-        tokens_per_day: see above.
-    """
+    """Requests and tokens to charge, granted as a whole or not at all, and the client's limits (None: no limit)."""
 
     client: str
-    now_us: int
+    now_us: int  # since 1970
     requests: int
     tokens: int
     requests_per_minute: int | None
@@ -43,45 +31,30 @@ class Charge(NamedTuple):
 
 
 class Account(NamedTuple):
-    """What a client has used.
+    """The usage of a client."""
 
-    Attributes:
-        at_us: when the debts were written.
-        requests_debt: millionths of a request that the minute's bucket lacked then.
-        tokens_debt: the same of tokens.
-        day: days from 1970 to the one that the counts are of.
-        requests_today: granted on that day.
-        tokens_today: granted on that day.
-    """
-
-    at_us: int
-    requests_debt: int
+    at_us: int  # time of the debts
+    requests_debt: int  # millionths of a request missing in the minute's bucket
     tokens_debt: int
-    day: int
+    day: int  # of the counts, since 1970
     requests_today: int
     tokens_today: int
 
 
-class Return(NamedTuple):
-    """Tokens that were charged for nothing. The day's count gets them back; a minute's bucket refills by itself.
-
-    Attributes:
-        client: whose account it is.
-        day: on which they were charged.
-        tokens: how many.
-    """
+class Refund(NamedTuple):
+    """Tokens to return to the count of the day on which they were charged; a minute's bucket refills by itself."""
 
     client: str
     day: int
     tokens: int
 
 
-def charged(account: Account | None, charge: Charge) -> tuple[Account, bool]:
-    """The account after a charge, and whether it was granted; if not, as it is at that time.
+def apply_charge(account: Account | None, charge: Charge) -> tuple[Account, bool]:
+    """The account after a charge, and whether the charge was granted; if not, the account at that time.
 
-    >>> ask = Charge("ann", 0, 1, 0, 1, None, None, None)
-    >>> account, granted = charged(None, ask)
-    >>> granted, charged(account, ask)[1], charged(account, ask._replace(now_us=MINUTE_US))[1]
+    >>> charge = Charge("ann", 0, 1, 0, 1, None, None, None)
+    >>> account, is_granted = apply_charge(None, charge)
+    >>> is_granted, apply_charge(account, charge)[1], apply_charge(account, charge._replace(now_us=MINUTE_US))[1]
     (True, False, True)
     """
     _, now_us, requests, tokens, requests_minute, tokens_minute, requests_day, tokens_day = charge
@@ -108,30 +81,30 @@ def charged(account: Account | None, charge: Charge) -> tuple[Account, bool]:
 
 
 def as_of(account: Account, charge: Charge) -> Account:
-    """The account at the time of the charge, before it. Time never runs backwards, whichever server's clock it is."""
+    """The account at the time of a charge, before it. Time never runs backwards, even if servers' clocks differ."""
     at_us, requests_debt, tokens_debt, day, requests_today, tokens_today = account
     elapsed_us = charge.now_us - at_us
     if elapsed_us > 0:
         at_us = charge.now_us
-        requests_debt -= drained(elapsed_us, charge.requests_per_minute)
-        tokens_debt -= drained(elapsed_us, charge.tokens_per_minute)
+        requests_debt -= refill(elapsed_us, charge.requests_per_minute)
+        tokens_debt -= refill(elapsed_us, charge.tokens_per_minute)
         today = at_us // DAY_US
         if today > day:
             day, requests_today, tokens_today = today, 0, 0
     return Account(at_us, max(0, requests_debt), max(0, tokens_debt), day, requests_today, tokens_today)
 
 
-def drained(elapsed_us: int, limit: int | None) -> int:
-    """How much of a bucket's debt a time takes away, in millionths.
+def refill(elapsed_us: int, limit: int | None) -> int:
+    """How much a bucket refills in a time, in millionths.
 
-    >>> drained(MINUTE_US, 60), drained(1, 59)
+    >>> refill(MINUTE_US, 60), refill(1, 59)
     (60000000, 0)
     """
     return min(elapsed_us, MINUTE_US) * limit // 60 if limit is not None else 0
 
 
-def returned(account: Account, giving: Return) -> Account:
-    """The account after something was given back; nothing is given back to another day."""
-    if giving.day != account.day:
+def apply_refund(account: Account, refund: Refund) -> Account:
+    """The account after a refund; a refund of another day changes nothing."""
+    if refund.day != account.day:
         return account
-    return account._replace(tokens_today=max(0, account.tokens_today - giving.tokens))
+    return account._replace(tokens_today=max(0, account.tokens_today - refund.tokens))

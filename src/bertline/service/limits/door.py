@@ -1,4 +1,4 @@
-"""The limits at the door: a request that is too much is refused before its body is read."""
+"""Finds the ledger of a request from its head, so that an excessive request is refused before its body is read."""
 
 from __future__ import annotations
 
@@ -10,37 +10,33 @@ from starlette.types import Scope
 from bertline.service.guard.client import Client
 from bertline.service.limits.ledger import Ledger, Ledgers
 
-LARGEST_UNREAD = 65_536  # bytes of a refused body that are thrown away, so that the connection can be used again
+LARGEST_UNREAD = 65_536  # bytes of a refused body that are read and dropped, so that the connection can be reused
 
 
 def ledger_of(limits: Ledgers | None, scope: Scope) -> Ledger | None:
-    """The account that pays for a request; None if nothing limits it.
+    """The ledger of an authenticated request; None if no limit applies.
 
-    Whatever asks a model something (POST) is limited, by its client's terms. Reading what is there (GET), health and
-    metrics among it, is free, and so is administration: who has to take a model back must not be kept from it.
-
-    Args:
-        limits: of all clients.
-        scope: of a request whose client the guard has named.
+    Only requests to a model (POST) are limited. GET is free, including health and metrics, and so is administration: an
+    operator must always be able to roll back a model.
     """
     if limits is None or scope["method"] != "POST" or scope["path"].startswith("/admin/"):
         return None
     client: Client | None = scope.get("state", {}).get("client")
-    named = client is not None and client.kind != "anonymous"
-    return limits.ledger(client.id if client and named else None, peer_of(scope))
+    name = None if client is None or client.kind == "anonymous" else client.id
+    return limits.ledger(name, peer_of(scope))
 
 
 def peer_of(scope: Scope) -> str:
-    """The address that a request comes from; of IPv6 the network of one customer, who has 2^64 addresses in it."""
+    """The address that a request comes from; for IPv6 the /64 network, which is usually one customer's."""
     client = scope.get("client")
     return _network(client[0]) if client else "local"
 
 
 @lru_cache(4096)
 def _network(host: str) -> str:
-    """One name for one peer.
+    """One name per peer.
 
-    >>> _network("192.0.2.7"), _network("::ffff:192.0.2.7"), _network("2001:db8:1:2:3:4:5:6")
+     _network("192.0.2.7"), _network("::ffff:192.0.2.7"), _network("2001:db8:1:2:3:4:5:6")
     ('192.0.2.7', '192.0.2.7', '2001:db8:1:2::/64')
     """
     if ":" not in host:
@@ -50,7 +46,7 @@ def _network(host: str) -> str:
 
 
 def small(scope: Scope) -> bool:
-    """Whether the body is of a known size and small."""
+    """Whether the body has a known, small size."""
     for name, value in scope["headers"]:
         if name == b"content-length":
             return value.isdigit() and int(value) <= LARGEST_UNREAD

@@ -1,9 +1,8 @@
-"""How a client stands with each of its limits, in the words of HTTP: the fields of answers, and when to come again.
+"""The state of a client's limits as response headers and waiting times.
 
-``RateLimit-Policy`` and ``RateLimit`` are those of draft-ietf-httpapi-ratelimit-headers-11 (May 2026); the unit
-``tokens`` is ours, its registry has requests and bytes. ``X-RateLimit-*`` are what clients know from GitHub: one limit,
-what is left of it, and the second since 1970 when all of it is there again; of several limits, the one that is nearest
-to its end.
+``RateLimit-Policy`` and ``RateLimit`` follow draft-ietf-httpapi-ratelimit-headers-11 (May 2026); the unit ``tokens`` is
+ours, because its registry has only requests and bytes. ``X-RateLimit-*`` follow GitHub: the limit, the rest of it,
+and the Unix time when all of it is available again; for several limits, of the one with the smallest rest.
 """
 
 from __future__ import annotations
@@ -11,84 +10,69 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bertline.service.limits.buckets import DAY_US, MICRO, Account, Charge, drained
+from bertline.service.limits.buckets import DAY_US, MICRO, Account, Charge, refill
 from bertline.service.limits.settings import ClientLimits
 
 Fields = list[tuple[bytes, bytes]]
 
 
-class Standing(NamedTuple):
-    """With one limit.
+class LimitState(NamedTuple):
+    """The state of one limit, in requests or tokens."""
 
-    Attributes:
-        policy: the limit's name in the fields.
-        limit: in requests or tokens.
-        left: of it.
-        next_s: seconds in which nothing is added to what is left.
-        full_s: seconds after which all of it is there again.
-    """
-
-    policy: str
+    policy: str  # the limit's name in the headers
     limit: int
     left: int
-    next_s: int
-    full_s: int
+    next_s: int  # seconds until more is available
+    full_s: int  # seconds until all is available
 
 
 class Wait(NamedTuple):
-    """Why a charge did not fit.
-
-    Attributes:
-        policy: the limit's name.
-        limit: in requests or tokens.
-        asked: of them.
-        wait_s: whole seconds after which it fits if nothing else is asked; None if it never does.
-    """
+    """A limit that a charge exceeds, in requests or tokens."""
 
     policy: str
     limit: int
-    asked: int
-    wait_s: int | None
+    requested: int
+    wait_s: int | None  # seconds until the charge fits, without other charges; None: never
 
     @property
-    def of_day(self) -> bool:
-        """Whether the limit is one of a day."""
-        return self.policy in ("requests-per-day", "tokens-per-day")
+    def is_daily(self) -> bool:
+        """Whether it is a limit per day."""
+        return self.policy.endswith("-per-day")
 
     @property
     def unit(self) -> str:
-        """Of the limit."""
-        return "tokens" if self.policy.startswith("tokens") else "requests"
+        """Requests or tokens."""
+        return self.policy.partition("-")[0]
 
 
 def policies(limits: ClientLimits) -> bytes:
-    """The value of ``RateLimit-Policy``, the same for all answers to a client.
+    """The value of ``RateLimit-Policy``, the same for all responses to a client.
 
     >>> policies(ClientLimits(requests_per_minute=60, tokens_per_day=5000))
     b'"requests-per-minute";q=60;w=60, "tokens-per-day";q=5000;qu="tokens";w=86400'
     """
-    known = (
+    rows = (
         ("requests-per-minute", limits.requests_per_minute, ";w=60"),
         ("tokens-per-minute", limits.tokens_per_minute, ';qu="tokens";w=60'),
         ("requests-per-day", limits.requests_per_day, ";w=86400"),
         ("tokens-per-day", limits.tokens_per_day, ';qu="tokens";w=86400'),
         ("concurrent-requests", limits.concurrent_requests, ';qu="concurrent-requests"'),
     )
-    return ", ".join(f'"{name}";q={limit}{more}' for name, limit, more in known if limit is not None).encode()
+    return ", ".join(f'"{name}";q={limit}{more}' for name, limit, more in rows if limit is not None).encode()
 
 
-def standings(account: Account, limits: ClientLimits, now_us: int) -> list[Standing]:
-    """How the owner of the account stands with each limit that it has."""
-    elapsed_us, found = max(0, now_us - account.at_us), []
+def states_of(account: Account, limits: ClientLimits, now_us: int) -> list[LimitState]:
+    """The state of each limit of an account."""
+    elapsed_us, states = max(0, now_us - account.at_us), []
     for policy, limit, debt in (
         ("requests-per-minute", limits.requests_per_minute, account.requests_debt),
         ("tokens-per-minute", limits.tokens_per_minute, account.tokens_debt),
     ):
         if limit is not None:
-            owed = max(0, debt - drained(elapsed_us, limit))
+            owed = max(0, debt - refill(elapsed_us, limit))
             left = max(0, limit * MICRO - owed) // MICRO
             following = owed - max(0, limit - left - 1) * MICRO if owed else MICRO
-            found.append(Standing(policy, limit, left, _seconds(following, limit), _seconds(owed, limit)))
+            states.append(LimitState(policy, limit, left, _seconds(following, limit), _seconds(owed, limit)))
     today, midnight_s = max(account.day, now_us // DAY_US), _until_midnight_s(now_us)
     for policy, limit, used in (
         ("requests-per-day", limits.requests_per_day, account.requests_today),
@@ -96,54 +80,49 @@ def standings(account: Account, limits: ClientLimits, now_us: int) -> list[Stand
     ):
         if limit is not None:
             left = limit - (used if account.day == today else 0)
-            found.append(Standing(policy, limit, max(0, left), midnight_s, midnight_s))
-    return found
+            states.append(LimitState(policy, limit, max(0, left), midnight_s, midnight_s))
+    return states
 
 
 def waits(account: Account, charge: Charge) -> list[Wait]:
-    """The limits that a charge, which was not granted, does not fit into."""
-    found = []
-    for policy, asked, limit, debt in (
+    """The limits that a refused charge exceeds."""
+    exceeded = []
+    for policy, requested, limit, debt in (
         ("requests-per-minute", charge.requests, charge.requests_per_minute, account.requests_debt),
         ("tokens-per-minute", charge.tokens, charge.tokens_per_minute, account.tokens_debt),
     ):
-        if limit is not None and asked:
-            excess = debt - drained(max(0, charge.now_us - account.at_us), limit) + (asked - limit) * MICRO
+        if limit is not None and requested:
+            excess = debt - refill(max(0, charge.now_us - account.at_us), limit) + (requested - limit) * MICRO
             if excess > 0:
-                found.append(Wait(policy, limit, asked, _seconds(excess, limit) if asked <= limit else None))
+                wait_s = _seconds(excess, limit) if requested <= limit else None
+                exceeded.append(Wait(policy, limit, requested, wait_s))
     midnight_s = _until_midnight_s(charge.now_us)
-    for policy, asked, limit, used in (
+    for policy, requested, limit, used in (
         ("requests-per-day", charge.requests, charge.requests_per_day, account.requests_today),
         ("tokens-per-day", charge.tokens, charge.tokens_per_day, account.tokens_today),
     ):
-        if limit is not None and asked and used + asked > limit:
-            found.append(Wait(policy, limit, asked, midnight_s if asked <= limit else None))
-    return found
+        if limit is not None and requested and used + requested > limit:
+            exceeded.append(Wait(policy, limit, requested, midnight_s if requested <= limit else None))
+    return exceeded
 
 
-def fields(policy: bytes, known: Sequence[Standing], now_us: int) -> Fields:
-    """The fields of an answer.
-
-    Args:
-        policy: from ``policies``.
-        known: the limits whose state is known.
-        now_us: the time of the answer.
-    """
-    if not known:
+def fields(policy: bytes, states: Sequence[LimitState], now_us: int) -> Fields:
+    """The headers of a response; ``policy`` is from ``policies``."""
+    if not states:
         return [(b"ratelimit-policy", policy)]
-    each = ", ".join([f'"{one.policy}";r={one.left}{f";t={one.next_s}" if one.next_s else ""}' for one in known])
-    nearest = min(known, key=lambda one: one.left / one.limit)
+    each = ", ".join([f'"{one.policy}";r={one.left}{f";t={one.next_s}" if one.next_s else ""}' for one in states])
+    tightest = min(states, key=lambda one: one.left / one.limit)
     return [
         (b"ratelimit-policy", policy),
         (b"ratelimit", each.encode()),
-        (b"x-ratelimit-limit", b"%d" % nearest.limit),
-        (b"x-ratelimit-remaining", b"%d" % nearest.left),
-        (b"x-ratelimit-reset", b"%d" % (-(-now_us // MICRO) + nearest.full_s)),
+        (b"x-ratelimit-limit", b"%d" % tightest.limit),
+        (b"x-ratelimit-remaining", b"%d" % tightest.left),
+        (b"x-ratelimit-reset", b"%d" % (-(-now_us // MICRO) + tightest.full_s)),
     ]
 
 
 def _seconds(debt: int, limit: int) -> int:
-    """Whole seconds in which a bucket gets that many millionths, rounded up."""
+    """Seconds in which a bucket refills by that many millionths, rounded up."""
     wait_us = -(-debt * 60 // limit)
     return -(-wait_us // MICRO)
 

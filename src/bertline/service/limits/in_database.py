@@ -1,8 +1,7 @@
-"""Accounts in PostgreSQL or SQLite: a row per client, charged by one statement. The only file here with SQLAlchemy.
+"""Accounts in PostgreSQL or SQLite: a row per client, charged by one statement.
 
-The statement is ``buckets.charged`` in SQL: an insert that becomes an update where the client has a row, with all
-limits in its condition, so that it changes the row or finds that it must not, whoever else is at it. A refused charge
-costs a second statement, which reads how the client stands.
+The statement is ``buckets.apply_charge`` in SQL: an upsert with all limits in its condition, so it is atomic. A refused
+charge needs a second statement, which reads the account.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
-from bertline.service.limits.buckets import DAY_US, MICRO, MINUTE_US, Account, Charge, Return, as_of
+from bertline.service.limits.buckets import DAY_US, MICRO, MINUTE_US, Account, Charge, Refund, as_of
 from bertline.service.limits.store import TIMEOUT_S, Outage, Outcome
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
-KEPT_DAYS = 2  # after its last charge an account holds nothing that matters
+RETENTION_DAYS = 2  # an older account has no effect
 UNLIMITED = 2**62
 COLUMNS = ", ".join(Account._fields)
 
@@ -49,7 +48,7 @@ table = Table(
     *(Column(name, BigInteger, nullable=False) for name in Account._fields),
 )
 
-# "?" stands for the larger of two in the database's dialect. In a new row the debts and counts are the charge's own.
+# "?" stands for the database's function of the larger of two. A new row gets the debts and counts of the charge.
 _ELAPSED = "?(0, :now_us - a.at_us)"
 _MINUTE = f"(CASE WHEN {_ELAPSED} > {MINUTE_US} THEN {MINUTE_US} ELSE {_ELAPSED} END)"
 _REQUESTS_DEBT = f"?(0, a.requests_debt - {_MINUTE} * :requests_rate / 60) + :requests_debt"
@@ -74,15 +73,15 @@ WHERE (:requests_debt = 0 OR {_REQUESTS_DEBT} <= :requests_minute)
   AND (:tokens_today = 0 OR {_TOKENS_TODAY} <= :tokens_day)
 RETURNING {COLUMNS}
 """
-GIVE_BACK = """
+REFUND = """
 UPDATE bertline_limits SET tokens_today = ?(0, tokens_today - :tokens) WHERE client = :client AND day = :day
 """
-LOOK = text(f"SELECT {COLUMNS} FROM bertline_limits WHERE client = :client")
-FORGET = text("DELETE FROM bertline_limits WHERE day < :day")
+READ = text(f"SELECT {COLUMNS} FROM bertline_limits WHERE client = :client")
+PURGE = text("DELETE FROM bertline_limits WHERE day < :day")
 
 
-class InDatabase:
-    """A ``SharedStore`` with one connection, used by one thread: the event loop never waits for it."""
+class DatabaseStore:
+    """A ``SharedStore`` with one connection in its own thread: the event loop never waits for it."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -91,30 +90,28 @@ class InDatabase:
             raise ValueError("not a URL") from None
         self._engine = _engine(url)
         larger = "MAX" if parsed.get_backend_name() == "sqlite" else "GREATEST"
-        self._charge, self._give_back = (text(one.replace("?", larger)) for one in (CHARGE, GIVE_BACK))
+        self._charge, self._refund = (text(one.replace("?", larger)) for one in (CHARGE, REFUND))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="limits")
         self._connection: Connection | None = None
         self._purged_day = -1
 
     async def charge(self, charges: Sequence[Charge]) -> list[Outcome]:
-        """One transaction for all of them."""
-        return await self._beside(lambda connection: self._charge_all(connection, charges))
+        """See ``SharedStore``; one transaction for all charges."""
+        return await self._run(lambda connection: self._charge_all(connection, charges))
 
-    async def give_back(self, giving: Return) -> None:
-        """See ``Store``."""
-        await self._beside(lambda connection: connection.execute(self._give_back, giving._asdict()))
+    async def refund(self, refund: Refund) -> None:
+        """See ``CounterStore``."""
+        await self._run(lambda connection: connection.execute(self._refund, refund._asdict()))
 
     async def close(self) -> None:
-        """Close the connection, unless the database keeps the thread from it."""
-        try:
+        """Close the connection, unless the database blocks the thread."""
+        with suppress(TimeoutError):  # the system closes the connection when the process ends
             async with asyncio.timeout(TIMEOUT_S):
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
-        except TimeoutError:
-            pass  # the system closes what is left when the process ends
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _beside(self, work: Callable[[Connection], Found]) -> Found:
-        def run() -> Found:
+    async def _run(self, work: Callable[[Connection], Result]) -> Result:
+        def run() -> Result:
             try:
                 connection = self._connected()
                 with connection.begin():
@@ -128,10 +125,10 @@ class InDatabase:
     def _charge_all(self, connection: Connection, charges: Sequence[Charge]) -> list[Outcome]:
         today = max(charge.now_us for charge in charges) // DAY_US
         if today > self._purged_day:
-            connection.execute(FORGET, {"day": today - KEPT_DAYS})
+            connection.execute(PURGE, {"day": today - RETENTION_DAYS})
             self._purged_day = today
         outcomes: dict[int, Outcome] = {}
-        # In the order of the clients: servers that lock the same rows in different orders would wait for each other.
+        # Sorted by client: servers that lock the same rows in different orders would deadlock.
         for place in sorted(range(len(charges)), key=lambda one: charges[one].client):
             outcomes[place] = self._charge_one(connection, charges[place])
         return [outcomes[place] for place in range(len(charges))]
@@ -140,8 +137,8 @@ class InDatabase:
         row = connection.execute(self._charge, arguments(charge)).one_or_none()
         if row is not None:
             return Account(*row), True
-        found = connection.execute(LOOK, {"client": charge.client}).one_or_none()
-        account = Account(*found) if found else Account(charge.now_us, 0, 0, charge.now_us // DAY_US, 0, 0)
+        row = connection.execute(READ, {"client": charge.client}).one_or_none()
+        account = Account(*row) if row else Account(charge.now_us, 0, 0, charge.now_us // DAY_US, 0, 0)
         return as_of(account, charge), False
 
     def _connected(self) -> Connection:
@@ -163,7 +160,7 @@ class InDatabase:
 
 
 def arguments(charge: Charge) -> dict[str, int | str]:
-    """What the statement takes. Where there is no limit nothing is added and nothing drains."""
+    """The parameters of the statement. Without a limit, nothing is added and nothing refills."""
     requests_minute, tokens_minute = charge.requests_per_minute, charge.tokens_per_minute
     requests_day, tokens_day = charge.requests_per_day, charge.tokens_per_day
     return {
@@ -185,21 +182,21 @@ def arguments(charge: Charge) -> dict[str, int | str]:
 
 def _engine(url: str) -> Engine:
     if url.startswith("sqlite"):
-        # Shorter than the time limit, so that the thread is free again when the request is answered.
+        # Shorter than the timeout, so that the thread is free again when the request is answered.
         engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 0.8 * TIMEOUT_S})
         event.listen(engine, "connect", _tune_sqlite)
         return engine
     limits = {
-        "connect_timeout": 2,  # seconds, the least that libpq takes
-        "tcp_user_timeout": 1000,  # of a connection whose other end is gone, in milliseconds
+        "connect_timeout": 2,  # seconds, libpq's minimum
+        "tcp_user_timeout": 1000,  # milliseconds, for a connection whose peer is gone
         "options": f"-c statement_timeout={1000 * TIMEOUT_S:.0f}",
     }
     return create_engine(url, poolclass=NullPool, connect_args=limits)
 
 
 def _tune_sqlite(connection: Any, _: object) -> None:
-    """Write ahead, so that a charge need not wait for the disk; a crash of the process loses nothing."""
-    with suppress(sqlite3.OperationalError):  # another process is at it; it works without, too
+    """Use write-ahead logging, so that a charge does not wait for the disk; a crash of the process loses nothing."""
+    with suppress(sqlite3.OperationalError):  # another process holds the lock; it works without WAL too
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
 
@@ -208,6 +205,6 @@ def _prepare(connection: Connection) -> None:
     with connection.begin():
         missing = not inspect(connection).has_table(table.name)
     if missing:
-        # Another server may be creating it right now; if it is missing afterwards, the first charge says so.
+        # Another server may be creating it at the same time; if it is still missing, the first charge fails.
         with suppress(SQLAlchemyError), connection.begin():
             connection.execute(CreateTable(table, if_not_exists=True))

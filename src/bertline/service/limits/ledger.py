@@ -1,37 +1,35 @@
-"""A request's account with the limits: it is let in, pays for its tokens, and gets them back if nothing comes of it.
+"""The ledger of a request: charges the client for the request and its tokens, and refunds tokens of failed requests.
 
-What serves texts says ``await charge_tokens(n)`` and need not know who asks, or that there is HTTP: the ledger of the
-request in progress is in its exchange. Where no limits are set there is none, and the call does nothing.
+The serving core calls ``await charge_tokens(n)`` without knowing the client or HTTP: the ledger of the current request
+is in its exchange. Without limits there is no ledger, and the call does nothing.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from typing import NamedTuple, Self
 
 from bertline.service.exchange import current
-from bertline.service.limits.buckets import MICRO, Account, Charge, Return
-from bertline.service.limits.headers import Fields, Standing, Wait, fields, policies, standings, waits
+from bertline.service.limits.buckets import MICRO, Account, Charge, Refund
+from bertline.service.limits.headers import Fields, LimitState, Wait, fields, policies, states_of, waits
 from bertline.service.limits.settings import ClientLimits, LimitSettings
 from bertline.service.limits.store import CounterStore, Outage
 from bertline.service.limits.stores import open_store
 from bertline.serving.problems import Code, Problem
 
-FOR_NOTHING = (429, 500, 503)  # answers to requests that brought their client nothing; not 504, whose time it sets
-LONGEST_NAME = 255  # of a client in the store; a longer one becomes its hash
+REFUNDED = (429, 500, 503)  # statuses that are not the client's fault; not 504, whose timeout the client sets
+LONGEST_NAME = 255  # of a client in the store; longer names are hashed
 
 
 async def charge_tokens(tokens: int) -> None:
-    """Let the client of the request in progress pay for tokens, before anything is computed.
-
-    Args:
-        tokens: that are read, of all texts together.
+    """Charge the client of the current request for the tokens of all its texts, before anything is computed.
 
     Raises:
-        Problem: they do not fit into a limit (``rate_limited`` of a minute, ``quota_exceeded`` of a day), or cannot be
-            counted (``not_ready``). Nothing was charged then.
+        Problem: a limit is exceeded (``rate_limited`` per minute, ``quota_exceeded`` per day), or the store is down
+            (``not_ready``). Nothing is charged then.
     """
     exchange = current()
     if exchange is not None and isinstance(exchange.ledger, Ledger):
@@ -39,11 +37,7 @@ async def charge_tokens(tokens: int) -> None:
 
 
 class LimitReached(Problem):
-    """A client has had what it may have (429).
-
-    Attributes:
-        limit: "requests" or "tokens" of a minute, "concurrency", or "quota" of a day.
-    """
+    """A limit is exceeded (429): "requests" or "tokens" per minute, "concurrency", or "quota" per day."""
 
     def __init__(self, limit: str, message: str, wait_s: int | None) -> None:
         headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
@@ -52,18 +46,11 @@ class LimitReached(Problem):
 
 
 class Terms(NamedTuple):
-    """What holds for a client.
-
-    Attributes:
-        limits: its own.
-        policies: as they are told; empty if there are none.
-        counts_requests: whether there is a limit of requests, besides those at a time.
-        counts_tokens: whether there is a limit of tokens.
-    """
+    """The limits of a client, prepared."""
 
     limits: ClientLimits
-    policies: bytes
-    counts_requests: bool
+    policies: bytes  # of the header; empty without limits
+    counts_requests: bool  # per minute or day
     counts_tokens: bool
 
 
@@ -71,13 +58,13 @@ class Ledgers:
     """The limits of all clients. An async context: leaving it closes the store.
 
     Args:
-        settings: what they are.
-        store: where accounts are kept, instead of the one that the settings name.
-        clock: seconds since 1970. Servers that share a store need clocks that agree (NTP): one that is ahead by a
-            second lets clients have a second's worth of a minute's limit more, once.
+        settings: the limits.
+        store: replaces the store of the settings.
+        clock: seconds since 1970. Servers that share a store need synchronised clocks (NTP): a clock that is a second
+            ahead grants a second's worth of a minute's limit more, once.
 
     Raises:
-        SettingsError: the settings name no store.
+        SettingsError: ``store_url`` is invalid.
     """
 
     def __init__(
@@ -97,12 +84,7 @@ class Ledgers:
         await self.store.close()
 
     def ledger(self, client: str | None, peer: str) -> Ledger | None:
-        """A ledger for a request, or None if nothing limits its client.
-
-        Args:
-            client: its name; None if it has none.
-            peer: where it comes from, which is who it is if it has no name.
-        """
+        """A ledger for a request; None if its client has no limits. Anonymous clients are counted by ``peer``."""
         terms = self._general if client is None else self._terms.get(client, self._general)
         if not terms.policies:
             return None
@@ -110,92 +92,41 @@ class Ledgers:
 
 
 class Ledger:
-    """Of one request."""
+    """The ledger of one request."""
 
-    __slots__ = ("_account", "_inside", "_key", "_limits", "_paid", "_terms")
+    __slots__ = ("_account", "_is_counted", "_key", "_limits", "_paid", "_terms")
 
     def __init__(self, limits: Ledgers, key: str, terms: Terms) -> None:
         self._limits, self._key, self._terms = limits, key, terms
         self._account: Account | None = None
-        self._inside = False
-        self._paid: list[tuple[int, int]] = []  # day and tokens of each charge that could be given back
+        self._is_counted = False  # among the requests in progress
+        self._paid: list[tuple[int, int]] = []  # day and tokens of each charge that can be refunded
 
     async def enter(self) -> None:
-        """Let the request in.
+        """Charge for the request.
 
         Raises:
-            Problem: the client has too many in progress, has sent too many, or they cannot be counted.
+            Problem: the client has too many requests in progress, or as ``charge``.
         """
-        most, inside = self._terms.limits.concurrent_requests, self._limits.in_progress.get(self._key, 0)
+        most, in_progress = self._terms.limits.concurrent_requests, self._limits.in_progress.get(self._key, 0)
         if most is not None:
-            if inside >= most:
-                told = f"The limit of {most:,} requests at a time is reached: ask again when one of them is answered."
-                raise LimitReached("concurrency", told, 1)
-            self._limits.in_progress[self._key] = inside + 1
-            self._inside = True
+            if in_progress >= most:
+                message = f"The limit of {most:,} concurrent requests is reached: try again when one is answered."
+                raise LimitReached("concurrency", message, 1)
+            self._limits.in_progress[self._key] = in_progress + 1
+            self._is_counted = True
         await self.charge(requests=1)
 
     async def charge(self, *, requests: int = 0, tokens: int = 0) -> None:
         """Charge the client.
 
         Raises:
-            Problem: it does not fit, or cannot be counted.
+            Problem: a limit is exceeded, or the store is down.
         """
         if not ((requests and self._terms.counts_requests) or (tokens and self._terms.counts_tokens)):
             return
-        charge = self._charge(requests, tokens)
-        try:
-            account, granted = await self._limits.store.charge(charge)
-        except Outage:
-            if self._limits.allow_on_outage:
-                return
-            told = "The server cannot count requests at the moment, and limits them: ask again in a second."
-            raise Problem(Code.NOT_READY, told, headers={"Retry-After": "1"}) from None
-        self._account = account
-        if not granted:
-            raise refusal(waits(account, charge))
-        if tokens and charge.tokens_per_day is not None:
-            self._paid.append((account.day, tokens))
-
-    async def leave(self, status: int) -> None:
-        """The request is answered; give back what it paid for nothing.
-
-        Args:
-            status: of the answer.
-        """
-        if self._inside:
-            self._inside = False
-            left = self._limits.in_progress[self._key] - 1
-            if left:
-                self._limits.in_progress[self._key] = left
-            else:
-                del self._limits.in_progress[self._key]
-        if status in FOR_NOTHING and self._paid:
-            await self._give_back()
-
-    def fields(self) -> Fields:
-        """What the answer tells of the limits."""
-        now_us, known = self._now_us(), []
         limits = self._terms.limits
-        if self._account is not None:
-            known = standings(self._account, limits, now_us)
-        if limits.concurrent_requests is not None:
-            # This request is as good as gone, if it was let in at all.
-            others = self._limits.in_progress.get(self._key, 0) - self._inside
-            left = max(0, limits.concurrent_requests - others)
-            known.append(Standing("concurrent-requests", limits.concurrent_requests, left, 0, 0))
-        return fields(self._terms.policies, known, now_us)
-
-    async def _give_back(self) -> None:
-        for day, tokens in self._paid:
-            try:
-                await self._limits.store.give_back(Return(self._key, day, tokens))
-            except Outage:
-                return  # whoever set the limits learns of it from the log
-
-    def _charge(self, requests: int, tokens: int) -> Charge:
-        limits = self._terms.limits
-        return Charge(
+        charge = Charge(
             self._key,
             self._now_us(),
             requests,
@@ -205,30 +136,60 @@ class Ledger:
             limits.requests_per_day,
             limits.tokens_per_day,
         )
+        try:
+            account, is_granted = await self._limits.store.charge(charge)
+        except Outage:
+            if self._limits.allow_on_outage:
+                return
+            message = "The server limits requests and cannot count them at the moment: try again in a second."
+            raise Problem(Code.NOT_READY, message, headers={"Retry-After": "1"}) from None
+        self._account = account
+        if not is_granted:
+            raise _refusal(waits(account, charge))
+        if tokens and charge.tokens_per_day is not None:
+            self._paid.append((account.day, tokens))
+
+    async def leave(self, status: int) -> None:
+        """End the request; refund its tokens if the response has one of the statuses ``REFUNDED``."""
+        if self._is_counted:
+            self._is_counted = False
+            left = self._limits.in_progress[self._key] - 1
+            if left:
+                self._limits.in_progress[self._key] = left
+            else:
+                del self._limits.in_progress[self._key]
+        if status in REFUNDED:
+            with suppress(Outage):  # which the store has logged
+                for day, tokens in self._paid:
+                    await self._limits.store.refund(Refund(self._key, day, tokens))
+
+    def fields(self) -> Fields:
+        """The rate limit headers of the response."""
+        now_us, limits = self._now_us(), self._terms.limits
+        states = [] if self._account is None else states_of(self._account, limits, now_us)
+        if limits.concurrent_requests is not None:
+            others = self._limits.in_progress.get(self._key, 0) - self._is_counted  # this request is about to end
+            left = max(0, limits.concurrent_requests - others)
+            states.append(LimitState("concurrent-requests", limits.concurrent_requests, left, 0, 0))
+        return fields(self._terms.policies, states, now_us)
 
     def _now_us(self) -> int:
         return int(self._limits.clock() * MICRO)
 
 
-def refusal(found: list[Wait]) -> Problem:
-    """What the client is told of the limit that keeps it waiting longest.
-
-    Args:
-        found: from ``waits``; empty if there is room again since the charge was refused.
-    """
-    if not found:
-        return LimitReached("requests", "A limit is reached: ask again in 1 s.", 1)
-    one = max(found, key=lambda one: (one.wait_s is None, one.wait_s or 0))
-    limit = "quota" if one.of_day else one.unit
-    whole = f"{one.limit:,} {one.unit} a {'day' if one.of_day else 'minute'}"
+def _refusal(exceeded: list[Wait]) -> Problem:
+    """The response for the limit with the longest wait; ``exceeded`` is empty if there is room again meanwhile."""
+    if not exceeded:
+        return LimitReached("requests", "A limit is reached: try again in 1 s.", 1)
+    one = max(exceeded, key=lambda one: (one.wait_s is None, one.wait_s or 0))
+    limit = "quota" if one.is_daily else one.unit
+    whole = f"{one.limit:,} {one.unit} a {'day' if one.is_daily else 'minute'}"
     if one.wait_s is None:
-        told = (
-            f"The request takes {one.asked:,} {one.unit} and the limit is {whole}: waiting will not help, send parts."
-        )
-        return LimitReached(limit, told, None)
-    when = f"in {one.wait_s:,} s, at midnight UTC" if one.of_day else f"in {one.wait_s:,} s"
-    told = f"The limit of {whole} leaves no room for {one.asked:,} more: ask again {when}."
-    return LimitReached(limit, told, one.wait_s)
+        message = f"The request takes {one.requested:,} {one.unit}, which the limit of {whole} never allows: split it."
+        return LimitReached(limit, message, None)
+    when = f"in {one.wait_s:,} s, at midnight UTC" if one.is_daily else f"in {one.wait_s:,} s"
+    message = f"The limit of {whole} leaves no room for {one.requested:,} more: try again {when}."
+    return LimitReached(limit, message, one.wait_s)
 
 
 def _terms(limits: ClientLimits) -> Terms:
@@ -238,7 +199,7 @@ def _terms(limits: ClientLimits) -> Terms:
 
 
 def _storable(client: str) -> str:
-    """A name that every store takes as a key."""
+    """A key that every store accepts."""
     if len(client) <= LONGEST_NAME and client.isprintable():
         return client
     return f"sha256:{sha256(client.encode('utf-8', 'surrogatepass')).hexdigest()}"

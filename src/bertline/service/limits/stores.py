@@ -1,35 +1,35 @@
-"""The stores of accounts, by the scheme of the URL that names one."""
+"""Opens the store of a URL."""
 
 from __future__ import annotations
 
 from bertline.errors import SettingsError
-from bertline.service.limits.grouped import Grouped
-from bertline.service.limits.in_memory import InMemory
+from bertline.service.limits.grouped import GroupedStore
+from bertline.service.limits.in_memory import MemoryStore
 from bertline.service.limits.store import CounterStore
 
 SCHEMES = ("redis", "rediss", "unix", "sqlite", "postgresql", "postgresql+psycopg")
 
 
 def open_store(url: str | None) -> CounterStore:
-    """The store at a URL; None is this process's memory.
+    """The store of a URL; None is this process's memory.
 
     Raises:
-        SettingsError: there is no such kind of store, or its library is missing. The message does not repeat the URL.
+        SettingsError: the URL is invalid, or a library is missing. The message does not repeat the URL.
     """
     if url is None:
-        return InMemory()
+        return MemoryStore()
     scheme = url.partition(":")[0]
     if scheme not in SCHEMES:
-        raise SettingsError("store_url of [limits] is no store: write redis://…, postgresql://… or sqlite:///FILE")
+        raise SettingsError("store_url of [limits] is invalid: write redis://…, postgresql://… or sqlite:///FILE")
     try:
         if scheme in ("redis", "rediss", "unix"):
-            from bertline.service.limits.in_redis import InRedis
+            from bertline.service.limits.in_redis import RedisStore
 
-            return Grouped(InRedis(url))
-        from bertline.service.limits.in_database import InDatabase
+            return GroupedStore(RedisStore(url))
+        from bertline.service.limits.in_database import DatabaseStore
 
-        return Grouped(InDatabase(url))
+        return GroupedStore(DatabaseStore(url))
     except ModuleNotFoundError as error:
         raise SettingsError(f"store_url of [limits] needs {error.name}: pip install {error.name}") from None
     except ValueError:
-        raise SettingsError(f"store_url of [limits] is no URL of {scheme}: write its user, host and name") from None
+        raise SettingsError(f"store_url of [limits] is not a {scheme} URL: write its user, host and name") from None
