@@ -63,7 +63,7 @@ def test_a_body_that_stops_on_its_way_is_refused() -> None:
             assert answer.startswith(b"HTTP/1.1 408 ")
             assert b"connection: close" in answer.lower()
             assert (
-                b'"code":"body_too_slow","message":"Nothing of the body came for 0.2 s: send it in one go."' in answer
+                b'"code":"body_too_slow","message":"No part of the body came for 0.2 s: send it in one go."' in answer
             )
 
 

@@ -205,7 +205,7 @@ def test_the_bound_is_on_what_it_unpacks_to(client: TestClient, name: str, size:
             error = answer.json()["error"]
             assert error["code"] == "body_too_large"
             assert error["message"].startswith(
-                "The body has more than 4,096 bytes once it is unpacked, the limit: send"
+                "The body has more than 4,096 bytes once it is decompressed, the limit: send"
             )
 
 

@@ -137,5 +137,5 @@ def test_an_origin_that_would_never_match_is_refused(origins: tuple[str, ...]) -
 
 
 def test_the_star_with_credentials_is_refused() -> None:
-    with pytest.raises(ValidationError, match="lends every page its visitor's rights"):
+    with pytest.raises(ValidationError, match="gives every page its visitor's rights"):
         EdgeSettings(cors_origins=("*",), cors_credentials=True)

@@ -125,7 +125,9 @@ def test_the_setting_wins(peer: str) -> None:
 @pytest.mark.parametrize("value", [one for one in MALICIOUS if one.isprintable()])
 def test_a_setting_that_is_no_prefix_is_refused(value: str) -> None:
     """R8: with what one looks like."""
-    with pytest.raises(ValidationError, match=r"is no prefix of paths, as in /bert or /ml/bert: letters, digits and"):
+    with pytest.raises(
+        ValidationError, match=r"is not a path prefix such as /bert or /ml/bert: write letters, digits and"
+    ):
         EdgeSettings(root_path=value)
 
 

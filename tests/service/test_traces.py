@@ -467,8 +467,8 @@ def test_without_a_collector_requests_are_answered(
     assert not server.collector.spans
     said = [one.getMessage() for one in caplog.records if one.name.startswith("bertline.monitoring")]
     assert len(said) == 2
-    assert said[0].startswith(f"{free.removeprefix('http://')} does not take spans")
-    assert said[1].endswith(f"spans were not taken by {free.removeprefix('http://')}.")
+    assert said[0].startswith(f"{free.removeprefix('http://')} does not accept spans")
+    assert said[1].endswith(f"spans were not accepted by {free.removeprefix('http://')}.")
 
 
 def test_while_the_collector_does_not_answer_requests_are() -> None:

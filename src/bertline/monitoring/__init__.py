@@ -1,1 +1,1 @@
-"""What is measured of a running service, in one table, and how it is read."""
+"""Metrics, logs and traces of a running service, each defined in one table."""

@@ -1,8 +1,7 @@
-"""The addresses of the service, each declared once.
+"""The paths of the service, each declared once.
 
-The guard reads the scope that each one needs from this table, the edge which requests may be shed and which are probes,
-traces and the log the same, and the alerts which routes ask a model something. A route of the app that is missing here
-is an error when the app is made; a test finds a row without a route.
+Guard, load shedding, traces, log and alerts read this table. A route of the app that is missing here is an error when
+the app is created; a test finds a row without a route.
 """
 
 from __future__ import annotations
@@ -16,17 +15,16 @@ ANSWER = "answer"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One path, as a template, which is also its name in metrics, traces and log lines.
+    """One path.
 
     Attributes:
-        methods: that it answers; HEAD comes with GET.
-        template: with ``{name}`` for a model and ``{version}`` for its version.
-        scope: that a client needs; None: it is open to everybody.
-        model: a POST asks a model something, so that it counts in the objectives.
-        output: of the network, or ``ANSWER``: the one that answers of the model's task are made from. None where the
-            body says which.
-        shed: such a request may be refused from its head alone while the queue is full.
-        probe: something asks it every few seconds, for ever.
+        methods: allowed methods; GET includes HEAD.
+        template: the path with ``{name}`` and ``{version}`` of a model; also the name in metrics, traces and log lines.
+        scope: required of the client; None: public.
+        model: a POST is a request to a model, so it counts in the objectives.
+        output: of the network, or ``ANSWER``: the output of the model's task. None if the body decides.
+        shed: may be refused from its head alone while the queue is full.
+        probe: is polled every few seconds.
         browsed: people open it in a browser.
     """
 
@@ -56,7 +54,7 @@ def _open(*templates: str, methods: str = "GET", probe: bool = False) -> Iterato
 
 
 ADDRESSES: tuple[Address, ...] = (
-    # The page, and Hugging Face's root, which a POST asks.
+    # The page (GET), and Hugging Face's root (POST).
     Address("GET POST", "/", model=True, browsed=True),
     *_shows("/docs", "/openapi.json", browsed=True),
     *_shows("/page"),
@@ -67,11 +65,11 @@ ADDRESSES: tuple[Address, ...] = (
     Address("GET PUT", "/admin/models/{name}", "admin"),
     Address("POST", "/admin/models/{name}/rollback", "admin"),
     Address("GET", "/metrics", "metrics", probe=True),
-    # Whoever starts, stops or balances asks these and has no credential; they tell nothing but up or down.
+    # For supervisors and load balancers without a credential; the responses reveal only up or down.
     *_open("/livez", "/readyz", "/health", "/health/live", "/health/ready", "/ping", probe=True),
     *_open("/v2/health/live", "/v2/health/ready", probe=True),
-    # How a credential is obtained and checked: the first asks for a client's secret itself, the others publish public
-    # keys (RFC 8414, RFC 7517).
+    # For obtaining and verifying tokens: the first authenticates the client itself, the others publish public keys
+    # (RFC 8414, RFC 7517).
     *_open("/oauth/token", methods="POST"),
     *_open("/.well-known/jwks.json", "/.well-known/oauth-authorization-server"),
     # OpenAI and vLLM.
@@ -103,12 +101,12 @@ PROBES = frozenset(one.template for one in ADDRESSES if one.probe)
 OPEN_PROBES = frozenset(one.template for one in ADDRESSES if one.probe and one.scope is None)
 BROWSED = frozenset(one.template for one in ADDRESSES if one.browsed)
 SHED = {one.template: one.output for one in ADDRESSES if one.shed and one.output is not None}
-# A regular expression of the templates that ask a model something, as Prometheus reads it.
+# A regular expression for Prometheus of the templates of requests to a model.
 MODEL_ROUTES = "|".join(re.sub(r"\{[a-z]+\}", "[^/]+", one.template) for one in ADDRESSES if one.model)
 
 
 def answering(output: str) -> list[str]:
-    """The templates that answer with an output of the network, or with a model's own answer.
+    """The templates of requests for an output of the network, or for the answer of the model's task.
 
     >>> answering("tags")
     ['/v1/predict', '/v1/models/{name}:predict', '/invocations', '/models/{name}/pipeline/token-classification']

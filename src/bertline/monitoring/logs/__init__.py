@@ -1,1 +1,1 @@
-"""The table of log fields, and what writes a line."""
+"""The table of log fields, and the writer of log lines."""

@@ -1,4 +1,4 @@
-"""Log lines for people: aligned, the line of a request with what one looks for first, in colours on a terminal."""
+"""Log lines for people: aligned, with the most useful fields of a request, in colours on a terminal."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-RESET, DIM, BOLD, RED, GREEN, YELLOW, CYAN = (
-    "\x1b[0m",
-    "\x1b[2m",
-    "\x1b[1m",
-    "\x1b[31m",
-    "\x1b[32m",
-    "\x1b[33m",
-    "\x1b[36m",
-)
+RESET, DIM, BOLD, RED, GREEN, YELLOW, CYAN = (f"\x1b[{code}m" for code in (0, 2, 1, 31, 32, 33, 36))
 LEVELS = {"debug": DIM, "info": GREEN, "warning": YELLOW, "error": RED, "critical": RED + BOLD}
 MESSAGE_WIDTH = 34
 
-# What people see of a request, under a short name, in this order.
+# The fields that are shown, with their short names, in this order.
 SHOWN: Mapping[str, str] = {
     "bertline.error.code": "error",
     "bertline.ended": "ended",
@@ -38,11 +30,7 @@ SHOWN: Mapping[str, str] = {
 
 
 def console_line(colours: bool) -> Callable[[Mapping[str, Any]], str]:
-    """A renderer of lines.
-
-    Args:
-        colours: with ANSI sequences.
-    """
+    """A renderer of lines, optionally with ANSI colours."""
 
     def paint(style: str, text: str) -> str:
         return f"{style}{text}{RESET}" if colours and style and text else text
@@ -68,12 +56,12 @@ def console_line(colours: bool) -> Callable[[Mapping[str, Any]], str]:
 
 
 def _clock(timestamp: str) -> str:
-    """The time of day where the server stands, to the millisecond."""
+    """The server's local time, to the millisecond."""
     return datetime.fromisoformat(timestamp).astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
 def _escaped(text: str) -> str:
-    """Control characters written out, so that nobody can write a line or a colour of their own."""
+    """The text with control characters escaped, so that nobody can inject lines or colours."""
     return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 

@@ -1,6 +1,6 @@
-"""What may be said of an error: its kind and the code it went through, never its message.
+"""An error for the log: its class and the code it went through, never its message.
 
-Messages of libraries like to quote their input, and the input is somebody's text.
+Libraries' messages often quote their input, which is a user's text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def kind_of(error: BaseException) -> str:
 
 
 def path_of(error: BaseException) -> str:
-    """The kinds of an error and its causes with the code they went through, and no messages."""
+    """The classes of an error and its causes, each with its stack trace but no message."""
     parts: list[str] = []
     current: BaseException | None = error
     while current is not None and len(parts) < MOST_CAUSES:

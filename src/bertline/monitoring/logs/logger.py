@@ -1,9 +1,8 @@
-"""The log: one line an event, as ECS JSON for machines or aligned for people. All of it goes through structlog.
+"""The log: one line per event, as ECS JSON for machines or aligned for people, through structlog.
 
-Only this file imports structlog. Whatever uses the standard library's ``logging`` (uvicorn, asyncio, warnings, this
-package) passes the same chain: an error loses its message and keeps its path, a field that the table lacks is dropped,
-and the line is written by a thread of its own. (ecs-logging's formatter sorts and nests the fields: 96 µs for the line
-of a request where names with dots, which are ECS as well, cost 7.)
+All users of the standard library's ``logging`` (uvicorn, asyncio, warnings, this package) pass the same chain: an
+error's message is replaced by its stack trace, unknown fields are dropped, and a separate thread writes the line.
+(ecs-logging's formatter sorts and nests the fields: 96 µs a line instead of 7 for names with dots, which are ECS too.)
 """
 
 from __future__ import annotations
@@ -38,16 +37,16 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 
 class UnknownLogField(BertlineError):
-    """A line has a field that the table of fields lacks."""
+    """A line has a field that is not in the table."""
 
 
 class Logs:
-    """The log while it is open; a context manager that closes it.
+    """The log. A context: leaving it closes the log.
 
     Args:
         settings: of the log.
-        stream: where the lines go.
-        context: what the request in whose course a line is written has to say of itself.
+        stream: receives the lines.
+        context: returns the fields of the current request.
     """
 
     def __init__(self, settings: LogSettings, stream: TextIO, context: Context = dict) -> None:
@@ -68,26 +67,21 @@ class Logs:
 
     @property
     def dropped(self) -> int:
-        """Lines that were not written, since the start."""
+        """Number of lines that were not written."""
         return self._writer.dropped
 
     def access(self, level: str, message: str, fields: Mapping[str, object]) -> None:
         """Log the line of a request.
 
-        Args:
-            level: "debug", "info", "warning" or "error".
-            message: method, route and status.
-            fields: by their names in the table.
-
         Raises:
-            UnknownLogField: the table lacks one, and the settings are strict.
+            UnknownLogField: a field is not in the table, and the settings are strict.
         """
         if _LEVELS[level] >= self.level:
             named = {"event": message, "log.logger": ACCESS, "event.dataset": ACCESS, **fields}
             self._writer.put(self._rendered(None, level, self._known(None, level, named)))
 
     def open(self) -> Self:
-        """Take over the standard library's logging and the warnings."""
+        """Handle the standard library's logging and warnings."""
         root = logging.getLogger()
         self._before = root.level
         root.addHandler(self._handler)
@@ -96,7 +90,7 @@ class Logs:
         return self
 
     def close(self) -> None:
-        """Write what waits, and give logging back."""
+        """Write pending lines, and restore logging."""
         root = logging.getLogger()
         root.removeHandler(self._handler)
         root.setLevel(self._before)
@@ -115,15 +109,12 @@ class Logs:
         return fields
 
     def _known(self, logger: object, level: str, fields: Fields) -> Fields:
-        """Fields that the table lacks are named, and their values dropped: nobody has decided what is in them."""
+        """Drop the fields that are not in the table, and log their names."""
         if fields.keys() <= _KNOWN:
             return fields
-        unknown = fields.keys() - _KNOWN
-        names = sorted(unknown)
+        names = sorted(fields.keys() - _KNOWN)
         if self.settings.strict:
-            raise UnknownLogField(
-                f"the log fields {', '.join(names)} are not in monitoring/log_table.py: add them there"
-            )
+            raise UnknownLogField(f"the log fields {', '.join(names)} are not in monitoring/logs/table.py: add them")
         for name in names:
             del fields[name]
         fields["bertline.unknown_fields"] = names
@@ -140,20 +131,14 @@ class Logs:
 
 
 def configure(settings: LogSettings, stream: TextIO | None = None, context: Context = dict) -> Logs:
-    """Open the log; close it with ``close`` or by leaving the context.
-
-    Args:
-        settings: of the log.
-        stream: where the lines go; by default the standard error.
-        context: as ``Logs`` takes it.
-    """
+    """Open the log, by default on the standard error; close it with ``close`` or by leaving the context."""
     return Logs(settings, stream or sys.stderr, context).open()
 
 
 def without_messages(logger: object, level: str, fields: Fields) -> Fields:
-    """Put an error's kind and path in the place of the error.
+    """Replace an error by its class and stack trace.
 
-    Messages stay where they are our own words: a ``BertlineError`` names things and remedies, never texts.
+    Only a ``BertlineError`` keeps its message, which never contains texts.
     """
     raised = fields.pop("exc_info", None)
     fields.pop("stack_info", None)
@@ -166,7 +151,7 @@ def without_messages(logger: object, level: str, fields: Fields) -> Fields:
     if isinstance(error, BertlineError):
         fields["error.message"] = str(error)
     if not str(fields.get("log.logger", "")).startswith("bertline"):
-        # Asyncio goes on with the error, and the arguments of what failed, in words.
+        # asyncio appends the error and the arguments of the failed call.
         fields["event"] = str(fields["event"]).partition("\n")[0].partition("(")[0].rstrip()
     return fields
 
@@ -175,14 +160,13 @@ def json_line(fields: Mapping[str, Any]) -> str:
     """One ECS object: @timestamp, log.level and message first, names with dots, plain ASCII."""
     try:
         return to_json(fields, ensure_ascii=True, fallback=_kind).decode()
-    except PydanticSerializationError:  # half a surrogate pair
+    except PydanticSerializationError:  # a lone surrogate
         return _ENCODE(fields)
 
 
 def _of_record(logger: object, level: str, fields: Fields) -> Fields:
-    """What a record of the standard library says of itself."""
+    """Add the logger's name, and drop fields that other handlers and uvicorn have added to the record."""
     record: logging.LogRecord = fields["_record"]
-    # What other handlers left on the record, and uvicorn's message again, for its own terminal.
     for name in ("message", "asctime", "color_message"):
         fields.pop(name, None)
     fields["log.logger"], fields["event.dataset"] = record.name, OTHER
@@ -200,16 +184,13 @@ def _second(second: int) -> str:
 
 
 def _ours(record: logging.LogRecord) -> bool:
-    """Of other libraries only what is a warning: HTTP clients tell every URL that they ask, and more at debug.
-
-    Uvicorn's own lines of requests have paths and query strings as they were sent.
-    """
+    """Of other libraries only warnings: HTTP clients log every URL. Uvicorn's access lines have raw query strings."""
     ours = record.name.startswith(("bertline", "uvicorn")) and record.name != "uvicorn.access"
     return ours or record.levelno >= logging.WARNING
 
 
 class _Handler(logging.Handler):
-    """Renders records of the standard library; what cannot be rendered never goes to the standard error raw."""
+    """Renders records of the standard library; a record that fails to render is replaced by an error line."""
 
     def __init__(self, put: Callable[[str], None], *, strict: bool) -> None:
         super().__init__()
@@ -223,8 +204,8 @@ class _Handler(logging.Handler):
         except Exception as error:
             if self._strict:
                 raise
-            told = f"a line of {record.name} at {record.filename}:{record.lineno} failed with {kind_of(error)}"
-            line = self.format(logging.LogRecord(__name__, logging.ERROR, "", 0, told, (), None))
+            message = f"a line of {record.name} at {record.filename}:{record.lineno} failed with {kind_of(error)}"
+            line = self.format(logging.LogRecord(__name__, logging.ERROR, "", 0, message, (), None))
         self._put(line)
 
 

@@ -1,7 +1,7 @@
-"""What is taken out of a text before it is logged.
+"""Redacts texts before they are logged.
 
-Patterns find what has the form of an address or a number. They do not find names, and a text without any of these may
-still be private: that is why no text is logged unless somebody asks for it.
+The patterns match addresses and numbers, but not names, and other parts of a text may be private too. That is why texts
+are only logged on request.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 
 from bertline.monitoring.logs.settings import ALL_KINDS, RedactedKind
 
-LONGEST_TEXT = 500  # characters of a text that are logged
-MOST_TEXTS = 3  # of a request
+LONGEST_TEXT = 500  # logged characters
+MOST_TEXTS = 3  # per request
 
-# Every repetition is bounded or cannot overlap what follows it, so that no text takes long.
+# Every repetition is bounded or cannot overlap the next part, so matching is linear.
 _PATTERNS: Mapping[RedactedKind, tuple[re.Pattern[str], str]] = {
     "url": (re.compile(r"(https?://)(?:[^\s/@?#]{1,256}@)?([^\s?#]*)(?:[?#]\S*)?", re.IGNORECASE), r"\1\2"),
     "email": (re.compile(r"[\w.+%'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}"), "[email]"),
@@ -24,15 +24,15 @@ _PATTERNS: Mapping[RedactedKind, tuple[re.Pattern[str], str]] = {
 
 
 def redacted(text: str, kinds: Sequence[RedactedKind] = ALL_KINDS) -> str:
-    """The text without what has the form of these kinds, at most ``LONGEST_TEXT`` characters of it.
+    """The text with these kinds redacted, at most ``LONGEST_TEXT`` characters long.
 
     >>> redacted("mail ann@example.org, card 4111 1111 1111 1111, https://a.org/x?token=1")
     'mail [email], card [number], https://a.org/x'
     """
-    # Twice what is shown: what is cut in two at the end would not be recognised.
-    found = text[: 2 * LONGEST_TEXT]
-    for kind in ALL_KINDS:  # in this order: a URL has addresses in it, a telephone number is a number
+    # Twice the shown length, so that a match at the cut is still recognised.
+    result = text[: 2 * LONGEST_TEXT]
+    for kind in ALL_KINDS:  # in this order: URLs contain addresses, and telephone numbers are numbers
         if kind in kinds:
-            pattern, instead = _PATTERNS[kind]
-            found = pattern.sub(instead, found)
-    return found if len(found) <= LONGEST_TEXT and len(text) <= 2 * LONGEST_TEXT else f"{found[:LONGEST_TEXT]}…"
+            pattern, replacement = _PATTERNS[kind]
+            result = pattern.sub(replacement, result)
+    return result if len(result) <= LONGEST_TEXT and len(text) <= 2 * LONGEST_TEXT else f"{result[:LONGEST_TEXT]}…"

@@ -1,4 +1,4 @@
-"""The settings of the log, apart from what writes it: the command line reads them where structlog is not installed."""
+"""The settings of the log, which the command line reads even without structlog."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ALL_KINDS: tuple[RedactedKind, ...] = ("url", "email", "phone", "number")
 
 
 class LogSettings(BaseModel):
-    """How the log looks and what is in it. Texts are not, unless ``sample_texts`` says so."""
+    """Format and content of the log. Texts are logged only with ``sample_texts``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

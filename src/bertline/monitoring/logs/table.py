@@ -1,8 +1,8 @@
-"""Every field of every log line in one table, in the words of the Elastic Common Schema.
+"""The table of all log fields, named as in the Elastic Common Schema.
 
-Names that ECS has are used with its type (https://www.elastic.co/docs/reference/ecs); ours lie below ``bertline.``.
-The index template, the Kibana objects and the page of the guide are made from this table, and a line that has a field
-that is not in it loses that field.
+Names of ECS have its types (https://www.elastic.co/docs/reference/ecs); our own begin with ``bertline.``. The index
+template, the Kibana objects and the page of the guide are generated from this table, and a field that is not in it is
+dropped from a line.
 """
 
 from __future__ import annotations
@@ -19,85 +19,77 @@ When = Literal["line", "request", "model", "error", "sample", "loss", "ingest"]
 
 WHEN: Mapping[When, str] = {
     "line": "every line",
-    "request": "the line of a request, where it is known",
-    "model": "the line of a request that a model answered",
-    "error": "a line about an error",
-    "sample": "the line of a request whose texts are logged, which is off by default",
-    "loss": "a line about lines or fields that were left out",
-    "ingest": "added when Elasticsearch takes the line in",
+    "request": "requests, if known",
+    "model": "requests that a model answered",
+    "error": "errors",
+    "sample": "requests whose texts are logged (off by default)",
+    "loss": "dropped lines or fields",
+    "ingest": "added by Elasticsearch",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class LogField:
-    """One row of the table.
-
-    Attributes:
-        name: with dots, as it is written.
-        type: as Elasticsearch maps it.
-        description: one sentence.
-        when: which lines have it.
-        several: its value is a list.
-    """
+    """One row of the table."""
 
     name: str
-    type: Kind
+    type: Kind  # in Elasticsearch
     description: str
-    when: When
-    several: bool = False
+    when: When  # the lines that have it
+    several: bool = False  # the value is a list
 
 
 TABLE: tuple[LogField, ...] = (
-    LogField("@timestamp", "date", "When it happened, or when the answer ended.", "line"),
+    LogField("@timestamp", "date", "Time of the event, or of the end of the response.", "line"),
     LogField("log.level", "keyword", "debug, info, warning, error or critical.", "line"),
-    LogField("message", "match_only_text", "What happened, for people.", "line"),
-    LogField("ecs.version", "keyword", "The schema that the names are from.", "line"),
-    LogField("event.dataset", "keyword", "bertline.access for the line of a request, else bertline.log.", "line"),
-    LogField("log.logger", "keyword", "The part of the program that speaks.", "line"),
-    LogField("process.pid", "long", "Of the process that listens.", "line"),
+    LogField("message", "match_only_text", "The event, for people.", "line"),
+    LogField("ecs.version", "keyword", "Version of the Elastic Common Schema.", "line"),
+    LogField("event.dataset", "keyword", "bertline.access for requests, else bertline.log.", "line"),
+    LogField("log.logger", "keyword", "Name of the logger.", "line"),
+    LogField("process.pid", "long", "Process id of the server.", "line"),
     LogField("service.name", "keyword", "bertline.", "line"),
-    LogField("service.version", "keyword", "Of bertline.", "line"),
-    LogField("client.ip", "ip", "Where the request came from, as the server sees it.", "request"),
-    LogField("event.action", "keyword", "The operation that the route stands for.", "request"),
+    LogField("service.version", "keyword", "Version of bertline.", "line"),
+    LogField("client.ip", "ip", "Address of the client, behind trusted proxies too.", "request"),
+    LogField("event.action", "keyword", "Operation of the route.", "request"),
     LogField("event.category", "keyword", "web.", "request", several=True),
-    LogField("event.duration", "long", "Nanoseconds from the request's head to the end of its answer.", "request"),
+    LogField("event.duration", "long", "Nanoseconds from the request's head to the end of the response.", "request"),
     LogField("event.kind", "keyword", "event.", "request"),
-    LogField("event.outcome", "keyword", "success below 400, else failure; unknown if it never ended.", "request"),
+    LogField("event.outcome", "keyword", "success below 400, else failure; unknown without an end.", "request"),
     LogField("event.type", "keyword", "access.", "request", several=True),
-    LogField("http.request.body.bytes", "long", "Bytes of the body that were read.", "request"),
-    LogField("http.request.id", "keyword", "X-Request-Id; also on all lines that the request caused.", "request"),
-    LogField("http.request.method", "keyword", "GET, POST and so on; other for what HTTP lacks.", "request"),
-    LogField("http.response.body.bytes", "long", "Bytes of the answer's body.", "request"),
-    LogField("http.response.status_code", "long", "Of the answer; absent when none was begun.", "request"),
-    LogField("span.id", "keyword", "Of the request's span.", "request"),
-    LogField("trace.id", "keyword", "Of the trace that the request is part of.", "request"),
-    LogField("transaction.id", "keyword", "The same span, under the name that Elastic APM looks for.", "request"),
-    LogField("url.path", "wildcard", "Template of the route, never the path as sent.", "request"),
-    LogField("user.id", "keyword", "Name of the client that a credential stood for.", "request"),
+    LogField("http.request.body.bytes", "long", "Bytes read of the request's body.", "request"),
+    LogField("http.request.id", "keyword", "X-Request-Id; also on all other lines of the request.", "request"),
+    LogField("http.request.method", "keyword", "GET, POST and so on; other for unknown methods.", "request"),
+    LogField("http.response.body.bytes", "long", "Bytes of the response's body.", "request"),
+    LogField("http.response.status_code", "long", "Status of the response; absent if none was started.", "request"),
+    LogField("span.id", "keyword", "Id of the request's span.", "request"),
+    LogField("trace.id", "keyword", "Id of the request's trace.", "request"),
+    LogField("transaction.id", "keyword", "Id of the same span, for Elastic APM.", "request"),
+    LogField("url.path", "wildcard", "Template of the route, never the raw path.", "request"),
+    LogField("user.id", "keyword", "Name of the authenticated client.", "request"),
     LogField("user_agent.original", "keyword", "The first 256 characters of User-Agent.", "request"),
-    LogField("bertline.client.kind", "keyword", "What the client showed: token, key or anonymous.", "request"),
-    LogField("bertline.client.scopes", "keyword", "What the client may do.", "request", several=True),
-    LogField("bertline.dialect", "keyword", "Whose API was spoken.", "request"),
-    LogField("bertline.ended", "keyword", "client_gone, cut_off or failed, where the answer did not end.", "request"),
-    LogField("bertline.error.code", "keyword", "Code of the problem that the answer names.", "request"),
+    LogField("bertline.client.kind", "keyword", "Credential of the client: token, key or anonymous.", "request"),
+    LogField("bertline.client.scopes", "keyword", "Scopes of the client.", "request", several=True),
+    LogField("bertline.dialect", "keyword", "Dialect of the API: own, openai, hf, tei and so on.", "request"),
+    LogField("bertline.ended", "keyword", "client_gone, cut_off or failed, if the response did not end.", "request"),
+    LogField("bertline.error.code", "keyword", "Error code of the response.", "request"),
     LogField("bertline.slow", "boolean", "The request took longer than slow_ms.", "request"),
     LogField("bertline.model.name", "keyword", "Model that answered.", "model"),
     LogField("bertline.model.version", "keyword", "Version of the model that answered.", "model"),
     LogField("bertline.texts", "long", "Texts of the request.", "model"),
-    LogField("bertline.time.compute_ms", "float", "Milliseconds in which the batch of its slowest text ran.", "model"),
-    LogField("bertline.time.queue_ms", "float", "Milliseconds for which its slowest text waited.", "model"),
-    LogField("bertline.time.tokenise_ms", "float", "Milliseconds in which its texts were tokenised.", "model"),
-    LogField("bertline.tokens.cut", "long", "Tokens that were not read, of texts too long.", "model"),
-    LogField("bertline.tokens.read", "long", "Tokens that were read.", "model"),
-    LogField("error.message", "match_only_text", "Only of errors whose words are our own.", "error"),
-    LogField("error.stack_trace", "wildcard", "Kinds of errors and lines of code; never their messages.", "error"),
-    LogField("error.type", "keyword", "Kind of the error.", "error"),
-    LogField("bertline.sampled.texts", "match_only_text", "The first texts, redacted and cut.", "sample", several=True),
+    LogField("bertline.time.compute_ms", "float", "Milliseconds to compute the batch of its slowest text.", "model"),
+    LogField("bertline.time.queue_ms", "float", "Milliseconds that its slowest text waited.", "model"),
+    LogField("bertline.time.tokenise_ms", "float", "Milliseconds to tokenise its texts.", "model"),
+    LogField("bertline.tokens.cut", "long", "Tokens cut off texts that were too long.", "model"),
+    LogField("bertline.tokens.read", "long", "Tokens read.", "model"),
+    LogField("error.message", "match_only_text", "Message of bertline's own errors only.", "error"),
+    LogField("error.stack_trace", "wildcard", "Classes of errors and lines of code, without messages.", "error"),
+    LogField("error.type", "keyword", "Class of the error.", "error"),
+    LogField("bertline.sampled.texts", "match_only_text", "First texts, redacted and cut.", "sample", several=True),
     LogField("bertline.dropped_lines", "long", "Lines that could not be written.", "loss"),
     LogField("bertline.unknown_fields", "keyword", "Fields that are not in this table.", "loss", True),
-    LogField("event.ingested", "date", "When Elasticsearch took the line in.", "ingest"),
+    LogField("event.ingested", "date", "Time of ingestion by Elasticsearch.", "ingest"),
     LogField("data_stream.dataset", "constant_keyword", "bertline.", "ingest"),
-    LogField("data_stream.namespace", "constant_keyword", "default, or what you call it.", "ingest"),
+    LogField("data_stream.namespace", "constant_keyword", "default, or your own.", "ingest"),
     LogField("data_stream.type", "constant_keyword", "logs.", "ingest"),
 )  # fmt: skip
 
@@ -109,9 +101,9 @@ def markdown() -> str:
     """The table as the guide shows it.
 
     >>> markdown().splitlines()[2]
-    '| `@timestamp` | date | every line | When it happened, or when the answer ended. |'
+    '| `@timestamp` | date | every line | Time of the event, or of the end of the response. |'
     """
-    rows = ["| field | type | on | what |", "| --- | --- | --- | --- |"]
+    rows = ["| field | type | lines | description |", "| --- | --- | --- | --- |"]
     for one in TABLE:
         kind = f"{one.type}, several" if one.several else one.type
         rows.append(f"| `{one.name}` | {kind} | {WHEN[one.when]} | {one.description} |")

@@ -1,4 +1,4 @@
-"""One line of the log a second for events of which there may be thousands."""
+"""At most one log line a second for frequent events."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ EVERY_S = 1.0
 
 
 class Tally:
-    """Counts events, and says so at most once a second.
-
-    Args:
-        log: where to.
-        message: with one ``%d`` for their number.
-    """
+    """Counts events, and logs their number at most once a second; ``message`` has one ``%d``."""
 
     def __init__(self, log: logging.Logger, message: str) -> None:
         self._log, self._message = log, message
         self._count, self._logged_s = 0, -EVERY_S
 
     def add(self) -> None:
-        """One more."""
+        """Count one."""
         self._count += 1
         now_s = time.monotonic()
         if now_s >= self._logged_s + EVERY_S:

@@ -1,7 +1,7 @@
-"""Lines to a stream from a thread of its own: who logs never waits for who reads.
+"""Writes log lines from a separate thread, so that no request waits for the reader of the log.
 
-A pipe that nobody empties blocks whoever writes to it. Here that is this thread alone; lines that find the queue full
-are dropped and counted, and once the stream moves again a line says how many there were.
+A full pipe blocks only this thread. Lines beyond the queue's capacity are dropped and counted, and a line reports their
+number once the stream is writable again.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from queue import SimpleQueue
 from typing import TextIO
 
 CAPACITY_LINES = 10_000  # some ten megabytes
-LINGER_S = 0.02  # lines of a busy server are written together: each write wakes a thread and costs a system call
+LINGER_S = 0.02  # to write lines of a busy server together: each write costs a wake-up and a system call
 CLOSE_S = 2.0
 
 
 class LogWriter:
-    """Writes lines in the order in which they come.
+    """Writes lines in order.
 
     Args:
-        stream: takes text.
-        lost: renders the line that says how many lines were dropped.
-        capacity: lines that may wait.
+        stream: a text stream.
+        lost: renders the line that reports dropped lines.
+        capacity: of the queue, in lines.
 
     Attributes:
-        dropped: lines that were not written, since the start.
+        dropped: number of lines that were not written.
     """
 
     def __init__(self, stream: TextIO, lost: Callable[[int], str], *, capacity: int = CAPACITY_LINES) -> None:
         self.dropped = 0
         self._stream, self._lost, self._capacity = stream, lost, capacity
-        self._told = 0
+        self._reported = 0
         self._queue: SimpleQueue[str | None] = SimpleQueue()
         self._counting, self._closing = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -40,14 +40,14 @@ class LogWriter:
         atexit.register(self.close)
 
     def put(self, line: str) -> None:
-        """Have a line written; returns at once."""
+        """Queue a line; returns at once."""
         if self._queue.qsize() >= self._capacity or self._closing.is_set():
             self._count(1)
         else:
             self._queue.put(line)
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
-        """Write what waits, or give up after a while."""
+        """Write pending lines, or give up after the timeout."""
         if not self._closing.is_set():
             self._closing.set()
             self._queue.put(None)
@@ -65,7 +65,7 @@ class LogWriter:
             self._write([line for line in lines if line is not None])
 
     def _write(self, lines: list[str]) -> None:
-        lost = self.dropped - self._told
+        lost = self.dropped - self._reported
         if lost:
             lines = [*lines, self._lost(lost)]
         if not lines:
@@ -73,10 +73,10 @@ class LogWriter:
         try:
             self._stream.write("\n".join(lines) + "\n")
             self._stream.flush()
-        except (OSError, ValueError):  # nobody reads any more, or the stream is closed
+        except (OSError, ValueError):  # the pipe is broken, or the stream is closed
             self._count(len(lines) - bool(lost))
         else:
-            self._told += lost
+            self._reported += lost
 
     def _count(self, lines: int) -> None:
         with self._counting:

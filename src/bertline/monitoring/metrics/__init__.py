@@ -1,1 +1,1 @@
-"""The table of metrics, and the registry that keeps their values."""
+"""The table of metrics and their registry."""

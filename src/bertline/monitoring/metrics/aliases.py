@@ -1,6 +1,6 @@
-"""Our metrics under the names that other servers' dashboards ask for; summed up when they are read, never kept twice.
+"""Our metrics under the names that other servers' dashboards use, computed when they are read.
 
-Text Embeddings Inference (1.9) calls its counters without ``_total``, so they are written as it writes them.
+The counters of Text Embeddings Inference (1.9) have no ``_total``, so neither have these.
 """
 
 from __future__ import annotations
@@ -15,22 +15,15 @@ from prometheus_client.registry import Collector
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Another name for some series of a metric of ours, summed.
-
-    Attributes:
-        name: that others use.
-        of: the metric's name in our table.
-        where: labels that a series must have, each with the values that are let through.
-        labels: how a series of ours names itself there; by default it has no label, and all are one.
-    """
+    """Another name for the sum of some series of a metric."""
 
     name: str
-    of: str
-    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    labels: Callable[[Mapping[str, str]], dict[str, str]] = lambda _: {}
+    of: str  # name in our table
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # required labels, with accepted values
+    labels: Callable[[Mapping[str, str]], dict[str, str]] = lambda _: {}  # labels of the alias, from those of a series
 
 
-# Of TEI's failures, the ones that a code of ours is; all others are of its kind "validation".
+# TEI's kind of failure for each of our codes; all others are "validation".
 TEI_FAILURES: Mapping[str, str] = {
     "overloaded": "overloaded", "compute_failed": "inference", "worker_lost": "inference", "no_memory": "inference",
     "too_many_texts": "batch_size", "deadline": "dropped", "missing_field": "missing_values",
@@ -67,17 +60,13 @@ ALIASES: tuple[Alias, ...] = (
 
 
 class Aliases(Collector):
-    """All of ``ALIASES``.
-
-    Args:
-        families: the families of a metric of ours, by its name in the table.
-    """
+    """Collects all ``ALIASES``; ``families`` returns those of one of our metrics."""
 
     def __init__(self, families: Callable[[str], Iterable[Family]]) -> None:
         self._families = families
 
     def describe(self) -> list[Family]:
-        """Nothing: so registering asks for no values."""
+        """Empty, so that registering does not collect values."""
         return []
 
     def collect(self) -> Iterator[Family]:
@@ -88,7 +77,7 @@ class Aliases(Collector):
 
 
 def renamed(family: Family, alias: Alias) -> Family:
-    """The series of a family that the alias lets through, summed by what it calls them."""
+    """The matching series of a family, summed by the labels of the alias."""
     sums: dict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(float)
     for sample in family.samples:
         if all(sample.labels.get(label) in values for label, values in alias.where.items()):
@@ -96,7 +85,7 @@ def renamed(family: Family, alias: Alias) -> Family:
             end = sample.name.removeprefix(alias.of).removesuffix("_total")
             sums[end, tuple(labels.items())] += sample.value
     kind = "gauge" if family.type == "counter" else family.type  # a counter's name would get a _total
-    there = Family(alias.name, f"As {alias.of}.", kind)
+    result = Family(alias.name, f"As {alias.of}.", kind)
     for (end, labels_of), value in sums.items():
-        there.add_sample(f"{alias.name}{end}", dict(labels_of), value)
-    return there
+        result.add_sample(f"{alias.name}{end}", dict(labels_of), value)
+    return result

@@ -1,4 +1,4 @@
-"""What metrics and traces call the computing of an output: names that dashboards and alerts know."""
+"""The names of outputs in metrics and traces."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""Every metric of the service in one table, other servers' names for them among it.
+"""The table of all metrics, and their values.
 
-``Metrics`` makes them real with prometheus-client, of which this is the only file that imports it. Names follow
-Prometheus' rules: base units (seconds, tokens), ``_total`` for counters. Durations end in buckets from a millisecond
-to half a minute, a factor of two or so apart; token counts at powers of two.
+Names follow Prometheus' rules: base units (seconds, tokens), ``_total`` for counters. Buckets of durations range from a
+millisecond to half a minute, about a factor of two apart; those of token counts are powers of two.
 
-One process listens and keeps all of them; those that compute report every batch to it over their sockets and keep none.
-So prometheus-client's multi-process mode, with its files that outlive a process, is not needed.
+One process listens and has all metrics; the workers report every batch to it over their sockets. So prometheus-client's
+multi-process mode, with its files that outlive a process, is not needed.
 """
 
 from __future__ import annotations
@@ -35,25 +34,16 @@ CONFIDENCES = tuple(share / 20 for share in range(1, 21))
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One row of the table.
+    """One row of the table."""
 
-    Attributes:
-        name: as Prometheus stores it, without ``_total``.
-        kind: what it does.
-        unit: of its values, for people; empty for plain counts.
-        help: one sentence.
-        labels: that tell its series apart.
-        buckets: upper bounds, of a histogram.
-        start: values of the only label whose series are there from the start, at zero: Prometheus sees no increase in
-            a series whose first value is its first event.
-    """
-
-    name: str
+    name: str  # without ``_total``
     kind: Literal["counter", "gauge", "histogram"]
-    unit: str
-    help: str
+    unit: str  # empty for plain counts
+    help: str  # one sentence
     labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
+    buckets: tuple[float, ...] = ()  # upper bounds of a histogram
+    # Values of the only label whose series exist from the start, at zero: Prometheus sees no increase in a series whose
+    # first value is its first event.
     start: tuple[str, ...] = ()
 
 
@@ -61,47 +51,47 @@ MODEL = ("model", "version")
 _FAMILIES = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
 
 TABLE: tuple[Metric, ...] = (
-    Metric("bertline_http_requests", "counter", "", "Answers by route and status.", ("route", "method", "status")),
+    Metric("bertline_http_requests", "counter", "", "Responses by route and status.", ("route", "method", "status")),
     Metric(
-        "bertline_http_request_seconds", "histogram", "seconds", "From a request's head to the end of its answer.",
+        "bertline_http_request_seconds", "histogram", "seconds", "From the request's head to the end of the response.",
         ("route",), SECONDS,
     ),
-    Metric("bertline_http_requests_in_progress", "gauge", "", "Requests that wait for their answer."),
-    Metric("bertline_requests", "counter", "", "A model's answers, single or batch.", ("model", "op", "size")),
-    Metric("bertline_texts", "counter", "", "Texts that were answered.", (*MODEL, "op")),
+    Metric("bertline_http_requests_in_progress", "gauge", "", "Requests in progress."),
+    Metric("bertline_requests", "counter", "", "Answers of a model, to one text or several.", ("model", "op", "size")),
+    Metric("bertline_texts", "counter", "", "Answered texts.", (*MODEL, "op")),
     Metric(
         "bertline_phase_seconds", "histogram", "seconds",
-        "Where a request's time went: tokenise, queue, compute (of its slowest text), post-process.",
+        "Time of a request by phase: tokenise, queue, compute (of its slowest text), post-process.",
         ("model", "phase"), SECONDS,
     ),
-    Metric("bertline_text_tokens", "histogram", "tokens", "Tokens of a text, cut ones included.", ("model",), TOKENS),
-    Metric("bertline_cut_tokens", "counter", "tokens", "Tokens that were not read, of texts too long.", MODEL),
-    Metric("bertline_batch_texts", "histogram", "", "Texts of a batch.", ("model",), TEXTS),
-    Metric("bertline_batch_tokens", "histogram", "tokens", "Padded tokens of a batch.", ("model",), TOKENS),
+    Metric("bertline_text_tokens", "histogram", "tokens", "Tokens of a text, including cut ones.", ("model",), TOKENS),
+    Metric("bertline_cut_tokens", "counter", "tokens", "Tokens cut off texts that were too long.", MODEL),
+    Metric("bertline_batch_texts", "histogram", "", "Texts per batch.", ("model",), TEXTS),
+    Metric("bertline_batch_tokens", "histogram", "tokens", "Tokens per batch, including padding.", ("model",), TOKENS),
     Metric("bertline_batch_seconds", "histogram", "seconds", "Time to compute a batch.", ("model",), SECONDS),
-    Metric("bertline_computed_tokens", "counter", "tokens", "Tokens computed: real or padding.", ("model", "kind")),
-    Metric("bertline_queue_tokens", "gauge", "tokens", "Tokens that wait for the model.", ("model",)),
-    Metric("bertline_queue_texts", "gauge", "", "Texts that wait for the model.", ("model",)),
-    Metric("bertline_queue_seconds", "gauge", "seconds", "How long the last text in the queue will wait.", ("model",)),
-    Metric("bertline_problems", "counter", "", "Requests that got an error, by its code.", ("code",)),
-    Metric("bertline_worker_restarts", "counter", "", "Processes that were lost and replaced.", ("model",)),
-    Metric("bertline_model_info", "gauge", "", "1 for each model that answers.", (*MODEL, "engine")),
-    Metric("bertline_model_ready", "gauge", "", "1 while a model's process lives and has answered.", MODEL),
-    Metric("bertline_ready", "gauge", "", "1 while requests may come."),
+    Metric("bertline_computed_tokens", "counter", "tokens", "Computed tokens, real or padding.", ("model", "kind")),
+    Metric("bertline_queue_tokens", "gauge", "tokens", "Tokens in the queue.", ("model",)),
+    Metric("bertline_queue_texts", "gauge", "", "Texts in the queue.", ("model",)),
+    Metric("bertline_queue_seconds", "gauge", "seconds", "Expected wait of the last text in the queue.", ("model",)),
+    Metric("bertline_problems", "counter", "", "Requests that failed, by error code.", ("code",)),
+    Metric("bertline_worker_restarts", "counter", "", "Worker processes that were lost and replaced.", ("model",)),
+    Metric("bertline_model_info", "gauge", "", "1 for each served model.", (*MODEL, "engine")),
+    Metric("bertline_model_ready", "gauge", "", "1 while a model's worker runs and has answered.", MODEL),
+    Metric("bertline_ready", "gauge", "", "1 while the server is ready for requests."),
     Metric("bertline_build_info", "gauge", "", "1, with the version of bertline.", ("version",)),
     Metric(
-        "bertline_auth_failures", "counter", "", "Requests whose credential was refused, by the problem's code.",
+        "bertline_auth_failures", "counter", "", "Requests with a rejected credential, by reason.",
         ("reason",), start=("unauthenticated", "invalid_credentials", "insufficient_scope"),
     ),
     Metric(
-        "bertline_rate_limited", "counter", "", "Requests that a client's limit refused, by the limit.",
+        "bertline_rate_limited", "counter", "", "Requests rejected by a client's limit, by limit.",
         ("limit",), start=("requests", "tokens", "concurrency", "quota"),
     ),
     Metric(
         "bertline_certificate_expiry_timestamp_seconds", "gauge", "seconds",
-        "When a certificate in use expires, in Unix time; no series without TLS.", ("certificate",),
+        "Expiry of a certificate in use, in Unix time; no series without TLS.", ("certificate",),
     ),
-    Metric("bertline_log_lines_dropped", "counter", "", "Log lines that could not be written in time."),
+    Metric("bertline_log_lines_dropped", "counter", "", "Log lines that could not be written."),
     Metric(
         "bertline_predicted", "counter", "", "Texts by the most probable label, entities by type.", (*MODEL, "label"),
     ),
@@ -128,11 +118,7 @@ class Series:
 
 
 class Buckets:
-    """One series of a histogram.
-
-    Args:
-        bounds: upper ones, rising.
-    """
+    """One series of a histogram; ``bounds`` are upper bounds in ascending order."""
 
     __slots__ = ("bounds", "counts", "sum")
 
@@ -140,27 +126,27 @@ class Buckets:
         self.bounds, self.counts, self.sum = bounds, [0] * (len(bounds) + 1), 0.0
 
     def observe(self, value: float) -> None:
-        """Put a value in."""
+        """Add a value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
     def cumulative(self) -> list[tuple[str, float]]:
-        """Upper bounds as Prometheus writes them, and how many values are at most those."""
+        """Upper bounds as Prometheus writes them, with the number of values up to each."""
         names = [*map(str, self.bounds), "+Inf"]
         return [*zip(names, map(float, accumulate(self.counts)), strict=True)]
 
 
 class Metrics:
-    """The table's metrics, all at zero. They are counted on the event loop, and read there.
+    """The metrics of the table, counted and read on the event loop.
 
-    prometheus-client's own take a lock for each event, and several times as long.
+    prometheus-client's own metrics take a lock for each event, and several times as long.
     """
 
     def __init__(self) -> None:
         self._rows = {one.name: one for one in TABLE}
         self._series: dict[str, dict[tuple[str, ...], Any]] = {one.name: {} for one in TABLE}
-        self._found: dict[tuple[Any, ...], Any] = {}
-        self._before: list[Callable[[], None]] = []
+        self._cache: dict[tuple[Any, ...], Any] = {}
+        self._callbacks: list[Callable[[], None]] = []
         self._registry = CollectorRegistry()
         for one in TABLE:
             for value in one.start:
@@ -178,7 +164,7 @@ class Metrics:
         self.series(metric, **labels).inc(amount)
 
     def observe(self, metric: str, value: float, /, **labels: str) -> None:
-        """Put a value in a histogram."""
+        """Add a value to a histogram."""
         self.series(metric, **labels).observe(value)
 
     def set(self, metric: str, value: float, /, **labels: str) -> None:
@@ -186,27 +172,27 @@ class Metrics:
         self.series(metric, **labels).value = float(value)
 
     def clear(self, metric: str) -> None:
-        """Forget all series of a gauge."""
+        """Remove all series of a gauge."""
         self._series[metric].clear()
-        self._found = {key: one for key, one in self._found.items() if key[0] != metric}
+        self._cache = {key: one for key, one in self._cache.items() if key[0] != metric}
 
     def series(self, metric: str, /, **labels: str) -> Any:
-        """The series of these labels, ``Buckets`` of a histogram, else a ``Series``; for whoever counts often.
+        """The series with these labels, ``Buckets`` of a histogram, else a ``Series``, for frequent updates.
 
         Raises:
             KeyError: the table has no such metric.
-            ValueError: its labels are others.
+            ValueError: the metric has other labels.
         """
         key = (metric, *labels.items())
-        found = self._found.get(key)
-        if found is None:
-            row, there = self._rows[metric], self._series[metric]
+        series = self._cache.get(key)
+        if series is None:
+            row = self._rows[metric]
             if labels.keys() != {*row.labels}:
                 raise ValueError(f"the labels of {metric} are {', '.join(row.labels) or 'none'}: see the table")
             values = tuple(str(labels[name]) for name in row.labels)
-            made = Buckets(row.buckets) if row.kind == "histogram" else Series()
-            found = self._found[key] = there.setdefault(values, made)
-        return found
+            new = Buckets(row.buckets) if row.kind == "histogram" else Series()
+            series = self._cache[key] = self._series[metric].setdefault(values, new)
+        return series
 
     def _families(self, metric: str) -> Iterable[Family]:
         row = self._rows[metric]
@@ -219,36 +205,36 @@ class Metrics:
         return [family]
 
     def before_reading(self, call: Callable[[], None]) -> None:
-        """Call this each time the metrics are read, to set what is only known then."""
-        self._before.append(call)
+        """Call this each time before the metrics are read, to set gauges."""
+        self._callbacks.append(call)
 
     def text(self) -> bytes:
-        """All of them, as Prometheus reads them."""
-        for call in self._before:
+        """All metrics in Prometheus' text format."""
+        for call in self._callbacks:
             call()
         return generate_latest(self._registry)
 
 
 class _Table(Collector):
-    """All of ``TABLE``."""
+    """Collects the metrics of ``TABLE``."""
 
     def __init__(self, families: Callable[[str], Iterable[Family]]) -> None:
         self._families = families
 
     def describe(self) -> list[Family]:
-        """Nothing: so registering asks for no values."""
+        """Empty, so that registering does not collect values."""
         return []
 
     def collect(self) -> Iterator[Family]:
-        """One family a row."""
+        """One family per row."""
         return (family for one in TABLE for family in self._families(one.name))
 
 
 def samples_of(text: str) -> Iterator[tuple[str, Mapping[str, str], float]]:
-    """Name, labels and value of each sample in what a server answers to ``GET /metrics``.
+    """Name, labels and value of each sample in a response of ``GET /metrics``.
 
     Raises:
-        ValueError: it is not in Prometheus' text format.
+        ValueError: the text is not in Prometheus' format.
     """
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

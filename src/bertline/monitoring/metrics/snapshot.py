@@ -1,4 +1,4 @@
-"""All metrics of a server at one moment, and what happened between two of them."""
+"""All metrics of a server at one moment, and the differences between two moments."""
 
 from __future__ import annotations
 
@@ -12,18 +12,13 @@ Labels = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Samples that were read together.
+    """Samples that were read together."""
 
-    Attributes:
-        at_s: when, on a monotonic clock.
-        samples: name, labels and value of each.
-    """
-
-    at_s: float
-    samples: tuple[tuple[str, Labels, float], ...]
+    at_s: float  # on a monotonic clock
+    samples: tuple[tuple[str, Labels, float], ...]  # name, labels and value of each
 
     def series(self, name: str, **where: str) -> list[tuple[Labels, float]]:
-        """Labels and value of each series of this name and these labels."""
+        """Labels and value of each series with this name and these labels."""
         return [
             (labels, value)
             for one, labels, value in self.samples
@@ -31,19 +26,19 @@ class Snapshot:
         ]
 
     def total(self, name: str, **where: str) -> float:
-        """Of all series of this name and these labels."""
+        """The sum of all series with this name and these labels."""
         return sum(value for _, value in self.series(name, **where))
 
     def by(self, name: str, label: str, **where: str) -> dict[str, float]:
-        """Totals by the values of a label."""
-        found: dict[str, float] = defaultdict(float)
+        """Sums by the values of a label."""
+        totals: dict[str, float] = defaultdict(float)
         for labels, value in self.series(name, **where):
-            found[labels.get(label, "")] += value
-        return dict(found)
+            totals[labels.get(label, "")] += value
+        return dict(totals)
 
 
 def increase(before: float, now: float) -> float:
-    """What a counter counted; a server that began anew counts from zero.
+    """The increase of a counter; a restarted server counts from zero.
 
     >>> increase(5, 7), increase(5, 2)
     (2, 2)
@@ -52,20 +47,20 @@ def increase(before: float, now: float) -> float:
 
 
 def increases(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
-    """Of several counters by name; those that stand still are left out."""
+    """The increases of several counters by name, without unchanged ones."""
     each = {name: increase(before.get(name, 0), value) for name, value in now.items()}
     return {name: value for name, value in each.items() if value}
 
 
 def quantile(share: float, buckets: Iterable[tuple[float, float]]) -> float:
-    """Below what so great a share of the values lies, spread evenly within a bucket as Prometheus has it.
+    """A quantile of a histogram, interpolated within a bucket as in Prometheus.
 
     Args:
         share: 0.5 is the median.
-        buckets: upper bound and number of values up to it, one bound after the other, the last infinite.
+        buckets: upper bounds and the number of values up to each; the last bound is infinite.
 
     Returns:
-        NaN without a value; the last finite bound for what is beyond it.
+        NaN without values; the last finite bound for quantiles beyond it.
 
     >>> quantile(0.5, [(1, 2), (2, 4), (float("inf"), 4)])
     1.0
@@ -73,16 +68,16 @@ def quantile(share: float, buckets: Iterable[tuple[float, float]]) -> float:
     1.5
     """
     ordered = sorted(buckets)
-    every = ordered[-1][1] if ordered else 0
-    if not every:
+    total = ordered[-1][1] if ordered else 0
+    if not total:
         return nan
-    wanted = share * every
+    rank = share * total
     low, below = 0.0, 0.0
     for bound, count in ordered:
-        if count >= wanted:
+        if count >= rank:
             if bound == inf:
                 return low
-            return low + (bound - low) * (wanted - below) / (count - below) if count > below else bound
+            return low + (bound - low) * (rank - below) / (count - below) if count > below else bound
         low, below = bound, count
     return low
 
@@ -90,15 +85,7 @@ def quantile(share: float, buckets: Iterable[tuple[float, float]]) -> float:
 def quantiles(
     before: Snapshot, now: Snapshot, name: str, *shares: float, labels: Iterable[Labels] = ({},)
 ) -> list[float]:
-    """Of what a histogram saw between two snapshots.
-
-    Args:
-        before: the earlier one.
-        now: the later one.
-        name: of the histogram.
-        shares: which quantiles.
-        labels: of the series that count, all of them together.
-    """
+    """Quantiles of a histogram's values between two snapshots, over all series with one of these labels."""
     earlier: dict[str, float] = defaultdict(float)
     later: dict[str, float] = defaultdict(float)
     for where in labels:

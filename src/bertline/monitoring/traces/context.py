@@ -1,7 +1,7 @@
-"""The context of a trace as it travels between programs: the headers of W3C Trace Context, level 2.
+"""The headers of W3C Trace Context, level 2.
 
-Read by own code and not by OpenTelemetry's, which takes many times as long for a request that nobody traces, and
-writes into the log what the caller sent. A test holds the two against each other.
+OpenTelemetry's own parser takes many times as long for an untraced request, and logs the caller's input. A test
+compares the two.
 """
 
 from __future__ import annotations
@@ -22,28 +22,21 @@ _MEMBER = re.compile(f"({_KEY})=({_VALUE})")
 
 
 class SpanContext(NamedTuple):
-    """Which span, of which trace.
+    """A span and its trace."""
 
-    Attributes:
-        trace_id: 128 bits, not 0.
-        span_id: 64 bits, not 0.
-        flags: ``SAMPLED``, ``RANDOM``.
-        state: keys and values of other tracing systems, in their order; passed on as they came.
-    """
-
-    trace_id: int
-    span_id: int
-    flags: int
-    state: tuple[tuple[str, str], ...] = ()
+    trace_id: int  # 128 bits, not 0
+    span_id: int  # 64 bits, not 0
+    flags: int  # ``SAMPLED``, ``RANDOM``
+    state: tuple[tuple[str, str], ...] = ()  # of other tracing systems, passed on unchanged
 
     @property
     def sampled(self) -> bool:
-        """Its spans are recorded."""
+        """Whether its spans are recorded."""
         return bool(self.flags & SAMPLED)
 
     @property
     def ids(self) -> tuple[str, str]:
-        """Trace and span as logs name them.
+        """Trace and span id in hexadecimal.
 
         >>> SpanContext(1, 2, SAMPLED).ids
         ('00000000000000000000000000000001', '0000000000000002')
@@ -52,7 +45,7 @@ class SpanContext(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """As another program reads it.
+        """The headers of an outgoing request.
 
         >>> SpanContext(1, 2, SAMPLED, (("vendor", "x"),)).headers["tracestate"]
         'vendor=x'
@@ -65,18 +58,18 @@ class SpanContext(NamedTuple):
 
 
 def read_parent(traceparent: Sequence[bytes]) -> SpanContext | None:
-    """The caller's span, without its state; None if the header is missing, there twice or malformed (section 3.2).
+    """The caller's span, without its state; None if the header is missing, repeated or malformed (section 3.2).
 
     >>> read_parent([b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"]).sampled
     True
     """
     if len(traceparent) != 1 or len(traceparent[0]) > MOST_PARENT_CHARS:
         return None
-    found = _PARENT.fullmatch(traceparent[0])
-    if found is None:
+    match = _PARENT.fullmatch(traceparent[0])
+    if match is None:
         return None
-    version, trace_id, span_id, flags, more = found.groups()
-    # Version ff is none; what follows the flags is for versions to come.
+    version, trace_id, span_id, flags, more = match.groups()
+    # Version ff is invalid; only later versions have more after the flags.
     if version == b"ff" or (version == b"00" and more.startswith(b"-")):
         return None
     context = SpanContext(int(trace_id, 16), int(span_id, 16), int(flags, 16) & (SAMPLED | RANDOM))
@@ -97,8 +90,8 @@ def read_state(tracestate: Sequence[bytes]) -> tuple[tuple[str, str], ...]:
         member = member.strip(" \t")
         if not member:
             continue
-        found = _MEMBER.fullmatch(member)
-        if found is None or found[1] in pairs:
+        match = _MEMBER.fullmatch(member)
+        if match is None or match[1] in pairs:
             return ()
-        pairs[found[1]] = found[2]
+        pairs[match[1]] = match[2]
     return tuple(pairs.items()) if len(pairs) <= MOST_MEMBERS else ()

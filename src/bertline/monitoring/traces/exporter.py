@@ -1,8 +1,8 @@
-"""Spans, and how they reach a collector: OpenTelemetry over OTLP/HTTP. The only file that imports it, and only if on.
+"""Sends spans to a collector: OpenTelemetry over OTLP/HTTP, imported only here and only if tracing is on.
 
-A span is handed over when it has ended, as a value. OpenTelemetry's tracer would make it from a start and an end, which
-takes 50 µs of the thread that all requests share where this takes 7 (measured, SDK 1.45); its sampler asks for a span
-where the draw of a number decides. Its resource, queue, encoding and exporter are used as they are.
+A span is passed as a value when it has ended. OpenTelemetry's tracer takes 50 µs of the thread that all requests share,
+this 7 µs (measured, SDK 1.45), and its sampler needs a span where a random number decides. Its resource, queue,
+encoding and exporter are used unchanged.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PATH = "/v1/traces"
-MOST_WAITING = 2048  # spans that are not sent yet; what comes beyond is dropped
+MOST_WAITING = 2048  # unsent spans; more are dropped
 MOST_LINKS = 128  # of a span, OpenTelemetry's own default
-MOST_ANSWER_BYTES = 64 * 1024  # that are read of what a collector answers
-FLUSH_S = 1.5  # for what is not sent yet, when the server stops
+MOST_ANSWER_BYTES = 64 * 1024  # that are read of a collector's response
+FLUSH_S = 1.5  # for unsent spans, when the server stops
 LOW_64 = (1 << 64) - 1
 PACKAGES = ("opentelemetry", "google", "requests")
 
 
 class TraceSettings(BaseModel):
-    """Where spans are sent, and of how many requests.
+    """The collector and the sampled share.
 
-    What the collector asks to be authenticated with is read from ``OTEL_EXPORTER_OTLP_HEADERS`` and nowhere else, so
-    that it stands in no file and on no command line.
+    The collector's credentials are read only from ``OTEL_EXPORTER_OTLP_HEADERS``, so they are in no file or command
+    line.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,36 +61,24 @@ class TraceSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One that has ended.
+    """A span that has ended."""
 
-    Attributes:
-        name: of few different ones.
-        context: its own.
-        start_ns: since 1970.
-        end_ns: since 1970.
-        parent: None of a root.
-        server: it answers a request, and its parent and links are of another program.
-        attributes: never a text or a credential.
-        links: to spans of other traces, or of the same.
-        failed: its status is error.
-    """
-
-    name: str
+    name: str  # of low cardinality
     context: SpanContext
-    start_ns: int
+    start_ns: int  # since 1970
     end_ns: int
     parent: SpanContext | None = None
-    server: bool = False
-    attributes: Mapping[str, str | int] = field(default_factory=dict)
+    server: bool = False  # of a request; parent and links belong to another program
+    attributes: Mapping[str, str | int] = field(default_factory=dict)  # never a text or a credential
     links: Sequence[SpanContext] = ()
     failed: bool = False
 
 
 def open_traces(settings: TraceSettings, environ: Mapping[str, str] | None = None) -> Traces | None:
-    """Start to send spans; None where no collector is named, or ``OTEL_SDK_DISABLED`` is true.
+    """Start sending spans; None without a collector, or if ``OTEL_SDK_DISABLED`` is true.
 
     Raises:
-        SettingsError: the collector's address is none.
+        SettingsError: the collector's URL is invalid.
         UsageError: OpenTelemetry is not installed.
     """
     endpoint = _endpoint(settings, os.environ if environ is None else environ)
@@ -107,7 +95,7 @@ def open_traces(settings: TraceSettings, environ: Mapping[str, str] | None = Non
 
 
 def _endpoint(settings: TraceSettings, environ: Mapping[str, str]) -> str | None:
-    """As the exporter's specification has it: a general address is a base, one for traces is whole."""
+    """As the exporter's specification says: the general endpoint is a base URL, the one for traces is complete."""
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return None
     base = settings.endpoint or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -130,10 +118,10 @@ def _is_address(endpoint: str) -> bool:
 
 
 class Traces:
-    """Decides what is traced, and sends spans in a thread of its own. ``open_traces`` makes one.
+    """Samples requests, and sends spans from its own thread. Created by ``open_traces``.
 
-    Nobody waits for the collector: while it does not answer, up to ``MOST_WAITING`` spans are kept and the others
-    dropped, which the log says once.
+    No request waits for the collector: while it is down, up to ``MOST_WAITING`` spans are queued and the others
+    dropped, with one log line.
 
     Raises:
         ModuleNotFoundError: OpenTelemetry is not installed.
@@ -146,14 +134,14 @@ class Traces:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-        # Its own lines repeat every few seconds, and quote what callers sent; what matters of them is said here, once.
+        # Its own log lines repeat every few seconds and quote callers; this class logs failures once.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         self.settings = settings
         self._bound = round(settings.sample * (LOW_64 + 1))
-        self._draw = Random().getrandbits  # not the common one, which a seed would make the same on every server
+        self._draw = Random().getrandbits  # its own generator: a seed would make the ids equal on every server
         self._place = urlsplit(endpoint).netloc
         self._exporter = _Exporter(OTLPSpanExporter(endpoint, session=_session()), self._place)
-        exporter: Any = self._exporter  # has what is called of a SpanExporter, which cannot be imported above
+        exporter: Any = self._exporter  # has the methods of SpanExporter, which cannot be imported above
         self._processor = BatchSpanProcessor(exporter, max_queue_size=MOST_WAITING)
         self._api, self._span = trace, ReadableSpan
         self._resource, self._scope = _resource(), InstrumentationScope("bertline", __version__)
@@ -161,11 +149,11 @@ class Traces:
 
     @property
     def lost(self) -> int:
-        """Spans that were dropped, or that the collector did not take."""
+        """Spans that were dropped or not accepted."""
         return self._dropped + self._exporter.failed
 
     def sampled(self, trace_id: int) -> bool:
-        """Whether a new trace is recorded: as OpenTelemetry's TraceIdRatioBased decides, so servers agree."""
+        """Whether to record a new trace, as OpenTelemetry's TraceIdRatioBased decides, so that servers agree."""
         return trace_id & LOW_64 < self._bound
 
     def decide(self, parent: SpanContext | None) -> SpanContext | None:
@@ -176,7 +164,7 @@ class Traces:
         return self._new(trace_id) if self.sampled(trace_id) else None
 
     def root(self) -> SpanContext:
-        """A span of a new trace, which is recorded."""
+        """The root span of a new, recorded trace."""
         return self._new(self._draw(128))
 
     def child(self, parent: SpanContext) -> SpanContext:
@@ -187,11 +175,11 @@ class Traces:
         return SpanContext(trace_id or 1, self._draw(64) or 1, SAMPLED | RANDOM)
 
     def record(self, span: Span) -> None:
-        """Have it sent. Called from one thread only."""
+        """Queue a span. Call it from one thread only."""
         if self._recorded - self._exporter.taken >= MOST_WAITING:
             if not self._dropped:
                 log.warning(
-                    "Spans come faster than %s takes them and some are dropped: trace a smaller share.", self._place
+                    "Spans are created faster than %s accepts them and some are dropped: trace less.", self._place
                 )
             self._dropped += 1
             return
@@ -221,25 +209,25 @@ class Traces:
         return self._api.SpanContext(context.trace_id, context.span_id, remote, flags, state)
 
     def close(self) -> None:
-        """Send what is left, for ``FLUSH_S`` at most; what is left then is lost."""
+        """Send queued spans for at most ``FLUSH_S``; the rest is lost."""
         flushing = threading.Thread(target=self._processor.shutdown, name="flush-spans", daemon=True)
         flushing.start()
         flushing.join(FLUSH_S)
-        self._exporter.shutdown()  # ends a wait for the next attempt
+        self._exporter.shutdown()  # interrupts a pending retry
         unsent = self._dropped + self._recorded - self._exporter.sent
         if unsent:
-            log.warning("%d spans were not taken by %s.", unsent, self._place)
+            log.warning("%d spans were not accepted by %s.", unsent, self._place)
 
 
 def _session() -> requests.Session | None:
-    """Reads little of an answer, and nothing unpacked: the exporter looks at its status and headers alone.
+    """A session that reads little of a response and decodes nothing: the exporter needs only status and headers.
 
-    None where OpenTelemetry's own variables name what authenticates: that brings a session of its own.
+    None if OpenTelemetry's variables name a credential provider, which has its own session.
     """
     import requests
 
     def skim(answer: requests.Response, **_: object) -> None:
-        answer.raw.read(MOST_ANSWER_BYTES, decode_content=False)  # all of it, as a rule: the connection is used again
+        answer.raw.read(MOST_ANSWER_BYTES, decode_content=False)  # usually all of it: the connection is reused
         answer.close()
 
     if any(name.startswith("OTEL_PYTHON_EXPORTER_OTLP_") and "CREDENTIAL_PROVIDER" in name for name in os.environ):
@@ -251,13 +239,7 @@ def _session() -> requests.Session | None:
 
 
 class _Exporter:
-    """OpenTelemetry's exporter, watched. All but ``shutdown`` is called by the thread that sends.
-
-    Attributes:
-        taken: spans that were given to it.
-        sent: of those, how many the collector took.
-        failed: and how many it did not.
-    """
+    """Wraps OpenTelemetry's exporter and counts spans: taken from the queue, sent, and failed."""
 
     def __init__(self, exporter: SpanExporter, place: str) -> None:
         self._exporter, self._place = exporter, place
@@ -265,31 +247,29 @@ class _Exporter:
         self._failing = self._closed = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send them, and say in the log when that begins or ceases to fail."""
+        """Send spans, and log when that starts or stops failing."""
         self.taken += len(spans)
         result = self._exporter.export(spans)
         failing = result.name != "SUCCESS"
         self.failed += len(spans) if failing else 0
         self.sent += 0 if failing else len(spans)
         if self._closed:
-            return result  # how many were left has been said
+            return result  # the number of lost spans has been logged
         if failing and not self._failing:
-            log.warning(
-                "%s does not take spans: they are lost until it does, and requests are not affected.", self._place
-            )
+            log.warning("%s does not accept spans: they are lost until it does; requests go on.", self._place)
         if self._failing and not failing:
-            log.warning("%s takes spans again; %d were lost.", self._place, self.failed)
+            log.warning("%s accepts spans again; %d were lost.", self._place, self.failed)
         self._failing = failing
         return result
 
     def shutdown(self) -> None:
-        """Nothing more is sent."""
+        """Stop sending."""
         self._closed = True
         self._exporter.shutdown()
 
 
 def _resource() -> Resource:
-    """Who sends the spans; ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES`` have the last word."""
+    """The sender of the spans; ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES`` take precedence."""
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
     own = {"service.name": "bertline", "service.version": __version__, "service.instance.id": str(uuid4())}

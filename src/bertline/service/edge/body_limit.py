@@ -1,4 +1,4 @@
-"""Bounds on the body of a request, held before anything parses it: its size, and how long it may take to arrive."""
+"""Limits for the size of a request's body and the time to receive it, enforced before it is parsed."""
 
 from __future__ import annotations
 
@@ -16,28 +16,26 @@ WHOLE = 3  # whole-body timeout, as a multiple of the timeout of a part
 
 
 class BodyLimit:
-    """Collects the body of a request: at most ``max_body_bytes``, announced or not, and not slower than ``timeout_s``.
+    """Collects the body of a request.
 
-    That is the time until its next part; the whole-body timeout is ``WHOLE`` times as long, so that a byte now and then
-    does not hold a connection for ever.
-
-    The app gets the body in one piece: it would collect it anyway, and cannot confuse "too large" with "not JSON".
-    (FastAPI's own ``max_body_size`` answers in plain text.) A compressed body is unpacked on the way and must keep to
-    the bound both ways; the app gets it with the headers of a plain one.
+    The app gets the body as one message: it would collect it anyway, and cannot confuse "too large" with "not JSON".
+    (FastAPI's own ``max_body_size`` answers in plain text.) A compressed body is decompressed, and the app gets it with
+    the headers of a plain one.
 
     Args:
-        max_body_bytes: of a body as it is sent, and of what it unpacks to.
-        timeout_s: until the next part of a body.
+        max_body_bytes: of a body, compressed and decompressed.
+        timeout_s: until the next part of a body. The whole-body timeout is ``WHOLE`` times as long, so that a trickle
+            of bytes does not keep a connection open for ever.
     """
 
     def __init__(self, max_body_bytes: int, timeout_s: float) -> None:
         self._max_body_bytes, self._timeout_s = max_body_bytes, timeout_s
 
     async def collect(self, scope: Scope, receive: Receive) -> Message:
-        """The whole body as one message, or the end of the connection.
+        """The whole body as one message, or the disconnect message.
 
         Raises:
-            Problem: what becomes of it is 400, 408, 413 or 415.
+            Problem: the body is invalid (400), too slow (408), too large (413), or in an unsupported coding (415).
         """
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit() and int(value) > self._max_body_bytes:
@@ -49,7 +47,7 @@ class BodyLimit:
         # Without a body the header says nothing, so a GET with it is an ordinary GET.
         coding = coding_of(scope["headers"]) if more or first.get("body") else None
         if coding is None and not more:
-            return self._checked(first)  # what nearly all requests are: nothing to collect
+            return self._checked(first)  # nearly all requests: nothing to collect
         message = await self._rest(first, receive, Unpacker(coding) if coding else None)
         if coding and message["type"] == "http.request":
             scope["headers"] = _of_plain(scope["headers"], len(message["body"]))
@@ -68,7 +66,7 @@ class BodyLimit:
                 raise self._too_large()
             body += unpacker.feed(part, self._max_body_bytes + 1 - len(body)) if unpacker else part
             if len(body) > self._max_body_bytes:
-                raise self._too_large(" once it is unpacked")
+                raise self._too_large(" once it is decompressed")
             if not message.get("more_body", False):
                 if unpacker:
                     unpacker.end()
@@ -81,14 +79,14 @@ class BodyLimit:
         waiting = receive()
         try:
             first = waiting.send(None)  # type: ignore[attr-defined]  # a coroutine, by ASGI's specification
-        except StopIteration as there:  # as a rule: no clock is needed
-            message: Message = there.value
+        except StopIteration as stop:  # usually the message is there, and no timeout is needed
+            message: Message = stop.value
             return message
         try:
-            async with asyncio.timeout(self._timeout_s):  # wait_for makes a task of each
+            async with asyncio.timeout(self._timeout_s):  # wait_for would create a task
                 return await _rest(first, waiting)
         except TimeoutError:
-            raise _too_slow(f"Nothing of the body came for {self._timeout_s:g} s") from None
+            raise _too_slow(f"No part of the body came for {self._timeout_s:g} s") from None
 
     def _checked(self, message: Message) -> Message:
         if len(message.get("body", b"")) > self._max_body_bytes:
@@ -104,16 +102,16 @@ class BodyLimit:
 
 @types.coroutine
 def _rest(first: Any, waiting: Any) -> Generator[Any, None, Message]:
-    """What a coroutine comes to that waits for ``first``."""
+    """The result of a started coroutine that waits for ``first``."""
     yield first
     message: Message = yield from waiting
     return message
 
 
 def _of_plain(headers: Iterable[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
-    """The headers of a request whose body was unpacked to this many bytes."""
-    kept = [one for one in headers if one[0] not in (b"content-encoding", b"content-length")]
-    return [*kept, (b"content-length", b"%d" % size)]
+    """The headers for a body that was decompressed to this size."""
+    others = [one for one in headers if one[0] not in (b"content-encoding", b"content-length")]
+    return [*others, (b"content-length", b"%d" % size)]
 
 
 def _too_slow(what: str) -> Problem:

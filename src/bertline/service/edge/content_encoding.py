@@ -1,7 +1,7 @@
-"""Compressed bodies of requests, unpacked as they come and never beyond a bound (RFC 9110, section 8.4).
+"""Decompresses bodies incrementally, up to a limit (RFC 9110, section 8.4).
 
-gzip and deflate are what Python's standard library unpacks in every version that this service runs on. br and zstd are
-refused, and so is one coding on top of another: no client sends those to an API, and each layer is one more to bound.
+Python's standard library supports gzip and deflate in every version that this service runs on. br, zstd and several
+codings at once are rejected: no client sends those to an API, and each layer would need its own limit.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import Any
 
 from bertline.serving.problems import Code, Problem
 
-# x-gzip is the same (section 8.4.1.3); identity is none, and should not be sent (section 8.4.1).
+# x-gzip is an alias (section 8.4.1.3); identity means no coding (section 8.4.1).
 NAMES = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 ACCEPTED = "gzip, deflate"
 # A gzip file may have several members. Each costs 20 bytes and some microseconds, and 4 MiB would have 200,000.
 MOST_MEMBERS = 1_000
-STEP_BYTES = 16_384  # that are unpacked at a time: what follows the end of a member is copied for each member
+STEP_BYTES = 16_384  # decompressed at a time: zlib copies the rest of the input for each member
 _GZIP, _ZLIB, _RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,32}")
 
 
 def coding_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The coding of a body, None where it has none.
+    """The coding of a body; None without one.
 
     Raises:
-        Problem: there is no way to read it, which a client learns with the codings that there are (section 15.5.16).
+        Problem: the coding is unsupported; the response lists the supported ones (section 15.5.16).
 
     >>> coding_of([(b"content-encoding", b"X-GZip"), (b"content-encoding", b"identity, ")])
     'gzip'
@@ -45,11 +45,7 @@ def coding_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 
 class Unpacker:
-    """Unpacks one body.
-
-    Args:
-        coding: ``gzip`` or ``deflate``.
-    """
+    """Decompresses one body; ``coding`` is ``gzip`` or ``deflate``."""
 
     def __init__(self, coding: str) -> None:
         self._coding = coding
@@ -58,37 +54,33 @@ class Unpacker:
         self._unpacking: Any = None  # the type of zlib's objects has no public name
 
     def feed(self, packed: bytes, most: int) -> bytearray:
-        """What the next part of the body holds, cut off after ``most`` bytes; whoever gets as many asks no further.
-
-        Args:
-            packed: the part, as it came.
-            most: at least 1.
+        """Decompress the next part of the body, up to ``most`` bytes; after that many the caller must stop.
 
         Raises:
-            Problem: it is not what the header says.
+            Problem: the data does not match the coding.
         """
-        found = bytearray()
+        content = bytearray()
         for start in range(0, len(packed), STEP_BYTES):
             step = self._held + packed[start : start + STEP_BYTES]
             self._held = b""
-            while step and len(found) < most:
+            while step and len(content) < most:
                 if not self._begin(step):
                     break
-                found += self._unpack(step, most - len(found))
+                content += self._unpack(step, most - len(content))
                 step = self._unpacking.unused_data
-        return found
+        return content
 
     def end(self) -> None:
-        """The body has ended.
+        """Check that the stream is complete.
 
         Raises:
-            Problem: what it was compressed to has not.
+            Problem: the body ends in the middle of its stream.
         """
         if self._unpacking is None or not self._unpacking.eof:
             raise _invalid(f"The body ends in the middle of its {self._coding} stream: send the whole body.")
 
     def _begin(self, step: bytes) -> bool:
-        """Make ready for the next bytes; False if they are too few to know what they are."""
+        """Prepare for the next bytes; False if there are too few to detect their format."""
         if self._unpacking is None and len(step) < 2:
             self._held = step
             return False
@@ -103,24 +95,24 @@ class Unpacker:
 
     def _unpack(self, step: bytes, most: int) -> bytes:
         try:
-            found: bytes = self._unpacking.decompress(step, most)
+            content: bytes = self._unpacking.decompress(step, most)
         except zlib.error:
             if self._members > 1:
                 raise _excess(self._coding) from None
             raise _invalid(
                 f"The body is not {self._coding}, or is damaged: correct it, or leave Content-Encoding out."
             ) from None
-        return found
+        return content
 
 
 def _deflate_bits(start: bytes) -> int:
-    """How a body with the coding deflate is framed.
+    """The window bits for a body with the coding deflate.
 
-    The coding is zlib's format (RFC 1950). Some clients send the bare stream of RFC 1951 instead (section 8.4.1.2),
-    which is told by the first two bytes: zlib's have the method 8, and are a multiple of 31.
+    The coding is zlib's format (RFC 1950), but some clients send the raw stream of RFC 1951 (section 8.4.1.2). The
+    first two bytes of zlib's format have the method 8 and are a multiple of 31.
     """
-    framed = start[0] & 0x0F == zlib.DEFLATED and int.from_bytes(start[:2], "big") % 31 == 0
-    return _ZLIB if framed else _RAW
+    is_zlib = start[0] & 0x0F == zlib.DEFLATED and int.from_bytes(start[:2], "big") % 31 == 0
+    return _ZLIB if is_zlib else _RAW
 
 
 def _excess(coding: str) -> Problem:

@@ -1,4 +1,4 @@
-"""Requests whose client has gone: their work is dropped, wherever it is."""
+"""Cancels the work for requests whose client has disconnected."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Self
 
 from starlette.types import Message, Receive
 
-WATCH_AFTER_S = 0.05  # most requests are answered before, and a task for each to watch its connection costs more
+WATCH_AFTER_S = 0.05  # most requests are answered before that, without the cost of a task to watch the connection
 
 
 class Abandonment:
     """Cancels the handling of a request in this task when its connection closes before the response.
 
     Args:
-        body: the request's, which the app gets first.
-        receive: what comes after that is the end of the connection.
+        body: the message with the body, which the app gets first.
+        receive: returns the end of the connection after the body.
 
     Attributes:
-        gone: nobody waits for the response.
+        gone: the client has disconnected.
     """
 
     __slots__ = ("_ended", "_handling", "_receive", "_task", "_timer", "_unread", "gone")
@@ -33,7 +33,7 @@ class Abandonment:
         self.gone = False
 
     async def receive(self) -> Message:
-        """For the app: the body, and then the end of the connection."""
+        """For the app: the body, then the end of the connection."""
         if self._unread:
             return self._unread.pop()
         if not self.gone:
@@ -46,7 +46,7 @@ class Abandonment:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        """Who has gone is not an error."""
+        """Suppress the cancellation: a disconnect is not an error."""
         self.end()
         if self.gone and isinstance(error, asyncio.CancelledError):
             self._handling.uncancel()
@@ -54,7 +54,7 @@ class Abandonment:
         return False
 
     def end(self) -> None:
-        """The response is there: after its last part the server reports the end of every connection."""
+        """Stop watching, at the end of the response: after it the server reports a disconnect for every connection."""
         self._timer.cancel()
         if self._task is not None:
             self._task.cancel()

@@ -1,8 +1,7 @@
-"""The prefix below which a proxy shows the service: ``/bert`` in ``https://models.example.com/bert/v1/predict``.
+"""The path prefix of the service at a proxy: ``/bert`` in ``https://models.example.com/bert/v1/predict``.
 
-Guard, limits, metrics and log see paths without it, whatever the proxy does, so that no rule of theirs can be passed by
-a second spelling of a path. The framework sees them with it, as ASGI's ``root_path``: it stands in the description of
-the API and in whatever a client is told to ask next. Redirects are relative and need none.
+Guard, limits, metrics and log always see paths without it, so that a second spelling of a path cannot bypass them. The
+framework sees paths with it, as ASGI's ``root_path``, and uses it in the OpenAPI description. Redirects are relative.
 """
 
 from __future__ import annotations
@@ -18,46 +17,46 @@ if TYPE_CHECKING:  # settings are read without a web server
 Headers = Iterable[tuple[bytes, bytes]]
 
 LONGEST = 256  # characters
-# Unreserved characters (RFC 3986, section 2.3) between single slashes, and no part that leads elsewhere.
+# Unreserved characters (RFC 3986, section 2.3) between single slashes, without . and .. as parts.
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
-STATE = "root_path"  # where the prefix of a request is until it gets to the framework
+STATE = "root_path"  # key of the prefix in a request's state
 
 
 def prefix_of(text: str) -> str | None:
-    """A prefix as it stands before a path, with or without a slash at its end; None if the text cannot be one.
+    """The prefix in a text, without a trailing slash; None if the text is not a prefix.
 
     >>> prefix_of("/bert/"), prefix_of("/ml/bert"), prefix_of("/")
     ('/bert', '/ml/bert', '')
     >>> prefix_of("//evil.example"), prefix_of("javascript:alert(1)"), prefix_of("/a/../b"), prefix_of("bert")
     (None, None, None, None)
     """
-    found = text.removesuffix("/")
-    return found if not found or (len(found) <= LONGEST and _PREFIX.fullmatch(found)) else None
+    prefix = text.removesuffix("/")
+    return prefix if not prefix or (len(prefix) <= LONGEST and _PREFIX.fullmatch(prefix)) else None
 
 
 def checked_prefix(value: str) -> str:
     """The prefix of the settings.
 
     Raises:
-        ValueError: it cannot be one.
+        ValueError: it is invalid.
     """
-    found = prefix_of(value)
-    if found is None:
+    prefix = prefix_of(value)
+    if prefix is None:
         raise ValueError(
-            f"{value[:LONGEST]!r} is no prefix of paths, as in /bert or /ml/bert: letters, digits and . _ ~ - between "
-            f"slashes, {LONGEST} characters at most"
+            f"{value[:LONGEST]!r} is not a path prefix such as /bert or /ml/bert: write letters, digits and . _ ~ - "
+            f"between slashes, {LONGEST} characters at most"
         )
-    return found
+    return prefix
 
 
 class Prefixed:
-    """ASGI middleware outside all others but ``Proxies``: the prefix of the settings, instead of any that is claimed.
+    """ASGI middleware inside ``Proxies``: sets the prefix of the settings, which replaces X-Forwarded-Prefix.
 
     Args:
-        app: what gets the request, with a path that has no prefix.
+        app: gets the request, with a path without prefix.
         prefix: not empty.
-        strip: the proxy leaves the prefix in the path. It is removed once; a path without it came from elsewhere (a
-            probe, say) and stays as it is.
+        strip: remove the prefix from paths, because the proxy does not. A path without it, of a probe for example,
+            stays unchanged.
     """
 
     def __init__(self, app: ASGIApp, prefix: str, *, strip: bool) -> None:
@@ -73,7 +72,7 @@ class Prefixed:
 
 
 def stripped(path: str, prefix: str) -> str:
-    """The path below a prefix; as it is, if it is not below it.
+    """The path without a prefix; unchanged if it does not begin with it.
 
     >>> stripped("/bert/docs", "/bert"), stripped("/bert", "/bert"), stripped("/bertline", "/bert")
     ('/docs', '/', '/bertline')
@@ -83,33 +82,30 @@ def stripped(path: str, prefix: str) -> str:
 
 
 def restore(scope: Scope) -> None:
-    """Right before the framework, paths get their prefix back."""
+    """Add the prefix to the path again, for the framework."""
     prefix = scope.get("state", {}).get(STATE, "")
     if prefix and scope["path"].startswith("/"):
         scope["root_path"], scope["path"] = prefix, prefix + scope["path"]
 
 
-def relative(asked: str, headers: Headers) -> list[tuple[bytes, bytes]]:
+def relative(path: str, headers: Headers) -> list[tuple[bytes, bytes]]:
     """The headers of a redirect with a relative reference (RFC 3986, section 4.2).
 
-    It holds below any prefix, also one that nobody told, and by whatever name and scheme the client asked.
-
-    Args:
-        asked: the path of the request, without its prefix.
-        headers: as the framework wrote them.
+    It is right below any prefix, even an unknown one, and for any host and scheme. ``path`` is the request's, without
+    its prefix.
     """
     return [
-        (name, relative_to(asked, value.decode("latin-1")).encode("latin-1") if name == b"location" else value)
+        (name, relative_to(path, value.decode("latin-1")).encode("latin-1") if name == b"location" else value)
         for name, value in headers
     ]
 
 
-def relative_to(asked: str, location: str) -> str:
-    """Where the framework sends whoever forgot the slash at the end of a path, or put one there.
+def relative_to(path: str, location: str) -> str:
+    """The relative reference of a redirect that adds or removes a trailing slash.
 
     Args:
-        asked: the path of the request.
-        location: the absolute address to which it differs by slashes at its end.
+        path: of the request.
+        location: the absolute URL of the redirect, which differs by trailing slashes only.
 
     >>> relative_to("/docs/", "http://inner:8000/bert/docs?a=1"), relative_to("/page", "http://inner:8000/bert/page/")
     ('../docs?a=1', './page/')
@@ -118,7 +114,7 @@ def relative_to(asked: str, location: str) -> str:
     name = url.path.rstrip("/").rpartition("/")[2]
     if url.path.endswith("/"):
         reference = f"./{name}/"
-    elif asked.endswith("//"):  # clients differ on how many steps up that is
+    elif path.endswith("//"):  # clients disagree about relative references here
         reference = url.path
     else:
         reference = f"../{name}"

@@ -1,7 +1,7 @@
-"""What to believe of what a request says about itself: who asks, by which scheme, and for which host.
+"""The real client, scheme and host of requests that come through proxies, and the accepted host names.
 
 Behind a proxy every request comes from the proxy, which names the client in a header. Anybody can send that header, so
-it counts only as far as it was written by proxies that are known (RFC 7239, section 8.1).
+only the entries of trusted proxies count (RFC 7239, section 8.1).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # settings are read without a web server
 
     from bertline.serving.problems import Problem
 
-MOST_HOPS = 32  # that are followed: nobody has more proxies, and a header may have thousands
+MOST_HOPS = 32  # that are followed: a header may have thousands
 LONGEST_ADDRESS = 64
 _PORT = r"(?::(?P<port>[0-9]{1,5}|_[A-Za-z0-9._-]{1,16}))?"
 _ADDRESS = re.compile(rf"\[(?P<six>[0-9A-Fa-f:.]+)\]{_PORT}|(?P<four>[0-9.]+){_PORT.replace('port', 'port4')}")
@@ -38,9 +38,9 @@ def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
         try:
             network = ipaddress.ip_network(value)
         except ValueError:
-            raise ValueError(f"{value} is neither an address nor a network, as in 10.1.2.3 or 10.1.0.0/16") from None
+            raise ValueError(f"{value} is neither an address nor a network such as 10.1.2.3 or 10.1.0.0/16") from None
         if network.prefixlen == 0:
-            raise ValueError(f"{value} is everybody, who could then pose as anybody: name the networks of the proxies")
+            raise ValueError(f"{value} trusts every client to name any address: list the networks of the proxies")
     return values
 
 
@@ -48,12 +48,12 @@ def _host_names(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         name = value.removeprefix("*.")
         if not _HOST.fullmatch(name) or _name(name) != name.lower().strip("[]"):
-            raise ValueError(f"{value} is no host name, as in models.example.com or *.example.com, without a port")
+            raise ValueError(f"{value} is not a host name such as models.example.com or *.example.com, without a port")
     return values
 
 
 class EdgeSettings(BaseModel):
-    """What lies between clients and the service: proxies, names, and pages of other origins. None by default."""
+    """Settings of proxies, host names and CORS."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,8 +71,7 @@ class EdgeSettings(BaseModel):
         False, description="strip root_path from the paths of requests, if the proxy does not"
     )
     allowed_hosts: Annotated[tuple[str, ...], AfterValidator(_host_names)] = Field(
-        (),
-        description="accepted host names, such as models.example.com or *.example.com; default: see the guide",
+        (), description="accepted host names, such as models.example.com or *.example.com; default: see the guide"
     )
     cors_origins: Annotated[tuple[str, ...], AfterValidator(checked_origins)] = Field(
         (), description="allowed CORS origins, such as https://shop.example.com; * allows every page"
@@ -80,27 +79,27 @@ class EdgeSettings(BaseModel):
     cors_credentials: bool = Field(False, description="let browsers send credentials with requests from those origins")
 
     @model_validator(mode="after")
-    def _something_to_strip(self) -> Self:
+    def _check_strip(self) -> Self:
         if self.strip_root_path and not self.root_path:
             raise ValueError("strip_root_path has nothing to remove: set root_path to the prefix that the proxy leaves")
         return self
 
     @model_validator(mode="after")
-    def _not_everybody_with_credentials(self) -> Self:
+    def _check_credentials(self) -> Self:
         if self.cors_credentials and "*" in self.cors_origins:
-            raise ValueError("cors_credentials with the origin * lends every page its visitor's rights: list origins")
+            raise ValueError("cors_credentials with the origin * gives every page its visitor's rights: list origins")
         return self
 
 
 class Address(NamedTuple):
-    """Of a client; ``port`` is 0 where it is not known."""
+    """The address of a client; ``port`` is 0 if it is unknown."""
 
     host: str
     port: int
 
 
 class Hop(NamedTuple):
-    """What one proxy says of the request it got; not yet checked."""
+    """The unverified entry of one proxy."""
 
     client: str
     scheme: str
@@ -108,19 +107,19 @@ class Hop(NamedTuple):
 
 
 class Proxies:
-    """ASGI middleware: put the real client, scheme and host in the scope of a request that came through known proxies.
+    """ASGI middleware: puts the real client, scheme and host in the scope of a request from trusted proxies.
 
-    The header is read from its end, each entry being the word of the one after it. The first that is not a known proxy
-    is the client; what is left of it could be made up. An entry that cannot be read ends the walk: the client is then
-    the last that could. Uvicorn's own middleware would take such an entry for the client's address.
+    It reads the header from the end, because each entry was written by the next hop. The first address that is not a
+    trusted proxy is the client; entries before it may be forged. An invalid entry ends the walk: the client is then the
+    last valid one. Uvicorn's own middleware would use the invalid entry as the client's address.
 
-    ``X-Forwarded-Prefix`` is what a proxy has removed from the path. RFC 7239 has nothing for it. Of several values
-    nobody can tell which proxy removed which, so none is believed.
+    ``X-Forwarded-Prefix`` is the path prefix that a proxy has removed. RFC 7239 has no equivalent. Several values are
+    ignored, because they cannot be assigned to proxies.
 
     Args:
-        app: what gets the request.
+        app: gets the request.
         trusted: addresses or networks of the proxies.
-        header: which one they write. The other one is not looked at: most proxies pass on what a client put there.
+        header: the one that they set. The other one is ignored: most proxies pass it on from the client.
     """
 
     def __init__(
@@ -128,7 +127,7 @@ class Proxies:
     ) -> None:
         self._app = app
         self._networks = [ipaddress.ip_network(one) for one in trusted]
-        self._trusts = lru_cache(4096)(self._among_them)
+        self._trusts = lru_cache(4096)(self._is_trusted)
         self._hops = _x_forwarded if header == "x-forwarded" else _forwarded
         self._prefix_header = b"x-forwarded-prefix" if header == "x-forwarded" else b""
 
@@ -137,17 +136,14 @@ class Proxies:
         if scope["type"] == "http":
             peer = scope.get("client")
             if peer and self._trusts(peer[0]):
-                self._believe(scope)
+                self._apply(scope)
         await self._app(scope, receive, send)
 
-    def _among_them(self, host: str) -> bool:
+    def _is_trusted(self, host: str) -> bool:
         address = parse_address(f"[{host}]" if ":" in host else host)
-        if address is None:
-            return False
-        found = ipaddress.ip_address(address.host)
-        return any(found in network for network in self._networks)
+        return address is not None and any(ipaddress.ip_address(address.host) in one for one in self._networks)
 
-    def _believe(self, scope: Scope) -> None:
+    def _apply(self, scope: Scope) -> None:
         scheme = host = ""
         for hop in islice(self._hops(scope["headers"]), MOST_HOPS):
             scheme, host = hop.scheme or scheme, hop.host or host
@@ -168,7 +164,7 @@ class Proxies:
 
 @lru_cache(4096)
 def parse_address(text: str) -> Address | None:
-    """An address as proxies write it, with or without a port; None if it is none.
+    """An address as proxies write it, with or without a port; None if it is invalid.
 
     >>> parse_address("192.0.2.7:4711"), parse_address("[2001:DB8::7]"), parse_address("2001:db8::7")
     (Address(host='192.0.2.7', port=4711), Address(host='2001:db8::7', port=0), Address(host='2001:db8::7', port=0))
@@ -178,23 +174,23 @@ def parse_address(text: str) -> Address | None:
     text = text.strip(" \t")
     if len(text) > LONGEST_ADDRESS:
         return None
-    found = _ADDRESS.fullmatch(f"[{text}]" if text.count(":") > 1 and not text.startswith("[") else text)
-    if found is None:
+    match = _ADDRESS.fullmatch(f"[{text}]" if text.count(":") > 1 and not text.startswith("[") else text)
+    if match is None:
         return None
-    port = found["port"] or found["port4"] or "0"
+    port = match["port"] or match["port4"] or "0"
     try:
-        address = ipaddress.ip_address(found["six"] or found["four"])
+        address = ipaddress.ip_address(match["six"] or match["four"])
     except ValueError:
         return None
-    if (found["six"] is not None) != (address.version == 6) or (port.isdecimal() and int(port) > 65_535):
+    if (match["six"] is not None) != (address.version == 6) or (port.isdecimal() and int(port) > 65_535):
         return None
-    # An IPv4 client of a socket that listens on IPv6.
+    # The address of an IPv4 client at an IPv6 socket.
     address = getattr(address, "ipv4_mapped", None) or address
     return Address(str(address), int(port) if port.isdecimal() else 0)
 
 
 def _values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:
-    """The last parts of a list header, the last one first."""
+    """The last values of a list header, the last one first."""
     joined = b",".join(value for one, value in headers if one == name).decode("latin-1")
     return [part.strip(" \t") for part in reversed(joined.rsplit(",", MOST_HOPS))] if joined else []
 
@@ -202,8 +198,8 @@ def _values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:
 def _x_forwarded(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[Hop]:
     """The last entry of ``X-Forwarded-For`` first, each with its scheme and host.
 
-    A scheme or host that stands alone is taken to be the first proxy's; of several, each belongs to the address at the
-    same place, and without as many of them as of addresses nobody can tell which.
+    A single scheme or host applies to all addresses; several apply one by one, and are ignored if their number differs
+    from that of the addresses.
     """
     headers = list(headers)
     clients = _values(headers, b"x-forwarded-for") or [""]
@@ -220,30 +216,30 @@ def _beside(values: list[str], clients: int) -> list[str]:
 
 
 def _forwarded(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[Hop]:
-    """The last element of ``Forwarded`` first, up to one that cannot be read.
+    """The last element of ``Forwarded`` first, up to an invalid one.
 
-    Elements are parted at every comma, also one inside quotes: no address, scheme or host has one, and so a quote that
-    a client leaves open cannot swallow what a proxy wrote after it.
+    Elements are split at every comma, even inside quotes: no address, scheme or host contains one, and so a client's
+    open quote cannot swallow a proxy's entry.
     """
     for element in _values(headers, b"forwarded"):
         pairs: dict[str, str] = {}
         for pair in element.split(";"):
-            found = _PAIR.fullmatch(pair.strip(" \t"))
-            name = found["name"].lower() if found else ""
-            if found is None or name in pairs:
+            match = _PAIR.fullmatch(pair.strip(" \t"))
+            name = match["name"].lower() if match else ""
+            if match is None or name in pairs:
                 return
-            pairs[name] = found["token"] or found["quoted"] or ""
+            pairs[name] = match["token"] or match["quoted"] or ""
         yield Hop(pairs.get("for", ""), pairs.get("proto", ""), pairs.get("host", ""))
 
 
 def hosts_of(settings: EdgeSettings, listening: str) -> tuple[str, ...]:
-    """The names by which clients may ask; empty: by any.
+    """The accepted host names; empty accepts any.
 
-    A service on this machine alone is asked by names of this machine. A page whose name its owner lets point here (DNS
-    rebinding) asks by that name, and would otherwise read what only this machine should.
+    A service on loopback accepts loopback names only. Otherwise a web page whose own name resolves to this machine (DNS
+    rebinding) could read responses.
 
     Args:
-        settings: whose ``allowed_hosts`` decide, if there are any.
+        settings: with ``allowed_hosts``, which take precedence.
         listening: address of the listener.
 
     >>> hosts_of(EdgeSettings(), "0.0.0.0"), hosts_of(EdgeSettings(), "127.0.0.1")
@@ -257,10 +253,10 @@ def hosts_of(settings: EdgeSettings, listening: str) -> tuple[str, ...]:
 
 
 class Hosts:
-    """The names of this server. Paths that probes ask are let through by any.
+    """The host names of this server. Probes may use any name.
 
     Args:
-        allowed: names without ports; ``*.example.com`` is every name below ``example.com``; empty is any.
+        allowed: names without ports; ``*.example.com`` is every name below ``example.com``; empty accepts any.
     """
 
     def __init__(self, allowed: Sequence[str] = ()) -> None:
@@ -270,10 +266,10 @@ class Hosts:
         self._known = lru_cache(256)(self._has)
 
     def check(self, scope: Scope) -> None:
-        """Refuse a request for another host.
+        """Check the host of a request.
 
         Raises:
-            Problem: invalid header.
+            Problem: it is another host.
         """
         if (self._names or self._endings) and scope["path"] not in OPEN_PROBES and not self._allows(scope):
             raise _wrong_host()
@@ -288,9 +284,9 @@ class Hosts:
 
 
 def _name(host: str) -> str | None:
-    """The name in a Host header, to be compared; None if it cannot be one."""
-    found = _HOST.fullmatch(host)
-    return found[1].lower().strip("[]").removesuffix(".") if found else None
+    """The name in a Host header, for comparison; None if it is invalid."""
+    match = _HOST.fullmatch(host)
+    return match[1].lower().strip("[]").removesuffix(".") if match else None
 
 
 def _wrong_host() -> Problem:
@@ -298,6 +294,6 @@ def _wrong_host() -> Problem:
 
     return Problem(
         Code.INVALID_HEADER,
-        "Host does not name this server: ask by one of its names, or have this one added to allowed_hosts.",
+        "Host does not name this server: use one of its names, or have this one added to allowed_hosts.",
         "Host",
     )

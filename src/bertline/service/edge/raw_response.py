@@ -1,4 +1,4 @@
-"""A response as bytes, for what is answered before there is a request to answer."""
+"""A response as bytes, for the protocol below ASGI."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bertline.service.edge.security_headers import HEADERS, OWN_ORIGIN_ONLY
 
 
 def raw_response(response: Response) -> tuple[bytes, bytes]:
-    """The head with its empty line, and the body; with the headers that every response of the service has."""
+    """The head with its empty line, and the body, with the security headers."""
     response.headers.update({"Content-Security-Policy": OWN_ORIGIN_ONLY, **HEADERS})
     status = HTTPStatus(response.status_code)
     lines = [b"HTTP/1.1 %d %s" % (status.value, status.phrase.encode())]

@@ -1,4 +1,4 @@
-"""What the browser is told to refuse: a page of this service loads nothing from anywhere else."""
+"""Security headers: a page of this service loads nothing from other origins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWN_ORIGIN_ONLY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# Swagger UI sets style attributes and carries its pictures as data: URLs.
+# Swagger UI sets style attributes and has its images as data: URLs.
 SWAGGER = OWN_ORIGIN_ONLY.replace(
     "style-src 'self'; img-src 'self'", "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 )
@@ -32,10 +32,10 @@ NAMES = {name.lower().encode() for name in (*HEADERS, "Content-Security-Policy",
 
 
 class SecurityHeaders:
-    """The headers of every response.
+    """The security headers of every response.
 
     Args:
-        hsts_max_age_s: for how long a browser shall ask by HTTPS only (RFC 6797), said over HTTPS only; 0: not said.
+        hsts_max_age_s: max-age of Strict-Transport-Security (RFC 6797), sent over HTTPS only; 0 omits the header.
     """
 
     def __init__(self, hsts_max_age_s: int = 0) -> None:
@@ -44,16 +44,16 @@ class SecurityHeaders:
         self._hsts = _raw({"Strict-Transport-Security": f"max-age={hsts_max_age_s}"}) if hsts_max_age_s else []
 
     def complete(self, scope: Scope, headers: RawHeaders) -> list[tuple[bytes, bytes]]:
-        """The headers of a response with these, in the place of any others of their names."""
+        """The headers of a response with the security headers, which replace any of the same names."""
         below = stripped(scope["path"], scope.get("root_path", ""))  # the framework's paths have the prefix
         added = self._swagger if below == "/docs" else self._own
-        if self._hsts and scope["scheme"] == "https" and not any(map(_of_this_machine, _hosts(scope))):
+        if self._hsts and scope["scheme"] == "https" and not any(map(_is_loopback, _hosts(scope))):
             added = added + self._hsts
         return [one for one in headers if one[0] not in NAMES] + added
 
 
 def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    """As they go over the wire: made once, since adding them one by one takes ten times as long."""
+    """Encoded headers, created once because adding them one by one takes ten times as long."""
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
@@ -62,10 +62,10 @@ def _hosts(scope: Scope) -> list[bytes]:
 
 
 @lru_cache(256)
-def _of_this_machine(host: bytes) -> bool:
-    """Names that every machine has. A browser would turn to HTTPS for whatever else is served under them, on all ports.
+def _is_loopback(host: bytes) -> bool:
+    """Whether it is a name that every machine has: browsers would require HTTPS for all other services on it too.
 
-    >>> _of_this_machine(b"localhost:8443"), _of_this_machine(b"[::1]"), _of_this_machine(b"models.example.com")
+    >>> _is_loopback(b"localhost:8443"), _is_loopback(b"[::1]"), _is_loopback(b"models.example.com")
     (True, True, False)
     """
     text = host.decode("latin-1").lower()

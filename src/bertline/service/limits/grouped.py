@@ -79,9 +79,7 @@ class GroupedStore:
     def _mark_down(self, error: Exception) -> Outage:
         self._down_until_s = asyncio.get_running_loop().time() + DOWN_S
         reason = str(error) if isinstance(error, Outage) else f"no answer in {self._timeout_s:g} s"
-        log.error(
-            "the store of the limits does not answer (%s): check that it runs and store_url", reason
-        )
+        log.error("the store of the limits does not answer (%s): check that it runs and store_url", reason)
         return Outage(reason)
 
     def _fail(self, charges: list[tuple[Charge, asyncio.Future[Outcome]]], error: Exception) -> None:

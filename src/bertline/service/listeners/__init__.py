@@ -1,4 +1,4 @@
-"""Who listens to the core: the log line, metrics and traces, in this order."""
+"""The listeners of the serving core: log line, metrics and traces, in this order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def register(serving: Serving) -> MetricsListener:
-    """Let them listen; the metrics are returned, for whoever reads them."""
+    """Register the listeners; returns the one with the metrics."""
     metrics = MetricsListener()
     metrics.watch(serving)
     serving.listeners.add(ExchangeListener(), metrics, TraceListener())

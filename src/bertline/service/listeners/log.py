@@ -1,7 +1,7 @@
-"""One line of the log a request: what was asked of which model, how it ended, and where the time went.
+"""One log line per request: its model, outcome and times.
 
-Nothing that the client made up is in it but X-Request-Id and User-Agent, both bounded: no query string, no path that no
-route has, no header besides, no text (see ``LogSettings.sample_texts``).
+Of the client's own input it has only X-Request-Id and User-Agent, both bounded: no query string, no unknown path, no
+other header, no text (see ``LogSettings.sample_texts``).
 """
 
 from __future__ import annotations
@@ -34,73 +34,66 @@ ROUTES = "bertline.service.routes."
 
 
 class ExchangeListener(Listener):
-    """Writes in the exchange in progress what the core says of it."""
+    """Copies the core's events into the current exchange."""
 
     def asked(self, texts: Sequence[str]) -> None:
-        """The texts are kept only where they are wanted."""
+        """Keep the first texts if the log samples this request."""
         exchange = current()
         if exchange is not None and exchange.wants_texts:
             exchange.texts = texts[:MOST_TEXTS]
 
     def answered(self, output: str, answered: Answered) -> None:
-        """A model answered."""
+        """Keep the answer."""
         exchange = current()
         if exchange is not None:
             exchange.answered, exchange.answered_s = answered, perf_counter()
 
     def refused(self, problem: Problem) -> None:
-        """The answer names a problem."""
+        """Keep the error code."""
         exchange = current()
         if exchange is not None:
             exchange.error_code = problem.code.value
 
 
 class AccessLines(Protocol):
-    """What the lines are handed to: ``bertline.monitoring.logs.logger.Logs``."""
+    """The receiver of the lines: ``bertline.monitoring.logs.logger.Logs``."""
 
     def access(self, level: str, message: str, fields: Mapping[str, object]) -> None:
-        """Log one."""
+        """Log a line."""
 
 
 def log_exchange(logs: AccessLines, settings: LogSettings, exchange: Exchange, method: str) -> None:
-    """Log an exchange that has ended.
-
-    Args:
-        logs: where the line goes.
-        settings: of the log.
-        exchange: which one.
-        method: as it was sent.
-    """
+    """Log a finished exchange; ``method`` is the request's, as sent."""
     duration_ns = int(1e9 * (perf_counter() - exchange.began_s))
-    slow = settings.slow_ms is not None and duration_ns > settings.slow_ms * 1e6
+    is_slow = settings.slow_ms is not None and duration_ns > settings.slow_ms * 1e6
     fields = fields_of(exchange, method, duration_ns)
-    if slow:
+    if is_slow:
         fields["bertline.slow"] = True
     if exchange.texts:
         fields["bertline.sampled.texts"] = [redacted(one, settings.redact) for one in exchange.texts]
     path = fields.get("url.path")
     ended = exchange.status or fields.get("bertline.ended")
     message = f"{fields['http.request.method']} {path or '(unknown path)'} {ended}"
-    logs.access(_level(path, exchange, slow), message, fields)
+    logs.access(_level(path, exchange, is_slow), message, fields)
 
 
-def _level(path: object, exchange: Exchange, slow: bool) -> str:
+def _level(path: object, exchange: Exchange, is_slow: bool) -> str:
     if path in PROBES:
         return "debug"
     if exchange.failed or exchange.status >= 500:
         return "error"
-    return "warning" if slow else "info"
+    return "warning" if is_slow else "info"
 
 
 def fields_of(exchange: Exchange, method: str, duration_ns: int) -> dict[str, Any]:
-    """The fields of a request's line, by their names in the table, those that are known."""
-    status, ended_well = exchange.status, exchange.finished and not exchange.failed
+    """The fields of a request's line, by their names in the table."""
+    status, is_complete = exchange.status, exchange.finished and not exchange.failed
     fields: dict[str, Any] = {
         "event.kind": "event",
         "event.category": _WEB,
         "event.type": _ACCESS,
         "event.duration": duration_ns,
-        "event.outcome": ("success" if status < 400 else "failure") if status and ended_well else "unknown",
+        "event.outcome": ("success" if status < 400 else "failure") if status and is_complete else "unknown",
         "http.request.method": method if method in METHODS else "other",
         "http.request.id": exchange.id,
         "http.request.body.bytes": exchange.received_bytes,
@@ -126,7 +119,7 @@ def fields_of(exchange: Exchange, method: str, duration_ns: int) -> dict[str, An
 
 
 def _add_route(fields: dict[str, Any], scope: Scope) -> None:
-    # The template and not the path, in which anybody may write anything: ``/v1/models/{name}``.
+    # The template, ``/v1/models/{name}``: a path may contain anything.
     path, endpoint = template_of(scope.get("route")), scope.get("endpoint")
     if path is None and isinstance(endpoint, StaticFiles):
         path = "/page"
@@ -162,7 +155,7 @@ def _add_answer(fields: dict[str, Any], exchange: Exchange) -> None:
 
 @lru_cache(1024)
 def _address(host: str) -> str | None:
-    """The address without its zone; None for what is none, which Elasticsearch would refuse with the whole line."""
+    """The address without its zone; None if it is invalid, because Elasticsearch would reject the whole line."""
     try:
         return str(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:

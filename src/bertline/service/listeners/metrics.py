@@ -1,4 +1,4 @@
-"""Metrics of what the core does and of what HTTP makes of it."""
+"""Metrics of the serving core and of HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _OfModel(NamedTuple):
-    """What is counted for each answer of a version: looked up once."""
+    """The series of a version and output, looked up once."""
 
     texts: Series
     single: Series
@@ -38,7 +38,7 @@ class _OfModel(NamedTuple):
 
     @classmethod
     def of(cls, metrics: Metrics, version: Version, output: str) -> _OfModel:
-        """Of this version and output."""
+        """Look them up."""
         model, op, series = version.name, OPERATION[output], metrics.series
         names = {"model": model, "version": version.version}
         labels = version.spec.names if output == version.spec.output else ()
@@ -62,21 +62,21 @@ class _OfModel(NamedTuple):
 
 
 class MetricsListener(Listener):
-    """Keeps the metrics of a service."""
+    """Counts the events of the serving core."""
 
     def __init__(self, metrics: Metrics | None = None) -> None:
         self.metrics = metrics or Metrics()
-        self._known: dict[str, int] = {}
+        self._restarts: dict[str, int] = {}
         self._of_models: dict[tuple[str, str, str], _OfModel] = {}
-        for code in Code:  # a series that begins with its first event shows Prometheus no increase
+        for code in Code:  # Prometheus sees no increase in a series that begins with its first event
             self.metrics.count("bertline_problems", 0, code=code.value)
 
     def watch(self, serving: Serving) -> None:
-        """Read queues and processes whenever the metrics are read."""
-        self.metrics.before_reading(lambda: self._look(serving))
+        """Update the gauges of queues and processes whenever the metrics are read."""
+        self.metrics.before_reading(lambda: self._update_gauges(serving))
 
     def computed(self, record: BatchRecord) -> None:
-        """A batch was computed."""
+        """Count a batch."""
         observe, (model, _) = self.metrics.observe, record.line.model
         observe("bertline_batch_texts", record.texts, model=model)
         observe("bertline_batch_tokens", record.padded_tokens, model=model)
@@ -86,7 +86,7 @@ class MetricsListener(Listener):
         self.metrics.count("bertline_computed_tokens", padding, model=model, kind="padding")
 
     def answered(self, output: str, answered: Answered) -> None:
-        """A request got its rows."""
+        """Count an answer and its texts."""
         readings, timing = answered.readings, answered.timing
         of = self._series(answered.version, output)
         of.texts.inc(len(readings))
@@ -100,7 +100,7 @@ class MetricsListener(Listener):
                 of.cut_tokens.inc(reading.cut)
         if of.ranked:
             for shares, reading in zip(answered.probabilities(), readings, strict=True):
-                if not reading.unread:  # a label of [CLS] and [SEP] says nothing of what is sent here
+                if not reading.unread:  # the label of an empty text is meaningless
                     confidence = max(shares)
                     of.ranked[shares.index(confidence)].inc()
                     of.confidence.observe(confidence)
@@ -120,21 +120,21 @@ class MetricsListener(Listener):
         return self._of_models[key]
 
     def refused(self, problem: Problem) -> None:
-        """A request got an error."""
+        """Count a problem."""
         self.metrics.count("bertline_problems", 1, code=problem.code.value)
         if isinstance(problem, LimitReached):
             self.metrics.count("bertline_rate_limited", 1, limit=problem.limit)
 
     def shed(self, route: str, status: int) -> None:
-        """A POST got its response from its head alone, so that no middleware saw it."""
+        """Count a POST that was shed, which no middleware sees."""
         self.metrics.count("bertline_http_requests", 1, route=route, method="POST", status=str(status))
 
     def auth_failed(self, problem: Problem) -> None:
-        """The guard rejected a request."""
+        """Count a request that the guard rejected."""
         reason = problem.check if isinstance(problem, InvalidToken) else problem.code
         self.metrics.count("bertline_auth_failures", 1, reason=reason.value)
 
-    def _look(self, serving: Serving) -> None:
+    def _update_gauges(self, serving: Serving) -> None:
         put = self.metrics.set
         self.metrics.clear("bertline_model_info")
         self.metrics.clear("bertline_model_ready")
@@ -147,33 +147,33 @@ class MetricsListener(Listener):
             put("bertline_queue_seconds", wait_s, model=version.name)
             put("bertline_model_info", 1, model=version.name, version=version.version, engine=version.engine)
             put("bertline_model_ready", version.ready, model=version.name, version=version.version)
-            before = self._known.get(version.name, 0)
-            self._known[version.name] = version.restarts
+            before = self._restarts.get(version.name, 0)
+            self._restarts[version.name] = version.restarts
             self.metrics.count("bertline_worker_restarts", max(0, version.restarts - before), model=version.name)
         put("bertline_ready", serving.ready)
 
 
 class HttpMetrics:
-    """Responses by route and status, and how long they took."""
+    """Counts responses by route and status, and their durations."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics, self._open = metrics, 0
         metrics.before_reading(lambda: metrics.set("bertline_http_requests_in_progress", self._open))
 
     def began(self) -> None:
-        """A request."""
+        """A request has begun."""
         self._open += 1
 
     def started(self, exchange: Exchange) -> None:
-        """Its response: what was from a model's rows to here."""
+        """Its response has begun: post-processing is over."""
         if exchange.answered is not None:
             seconds, model = exchange.started_s - exchange.answered_s, exchange.answered.version.name
             self._metrics.observe("bertline_phase_seconds", seconds, model=model, phase="post-process")
 
     def ended(self, exchange: Exchange, method: str) -> None:
-        """Both are over."""
+        """Its response has ended."""
         self._open -= 1
-        # The template and not the path, which anybody may make up: ``/v1/models/{name}``.
+        # The template, ``/v1/models/{name}``: anybody can invent paths.
         route = template_of(exchange.scope.get("route")) or "other"
         status = str(exchange.status) if exchange.status else "client_gone"
         method = method if method in METHODS else "other"

@@ -1,8 +1,7 @@
-"""Traces of requests: a span for each, its phases as children, and a span for each batch, linked to its requests.
+"""Traces of requests: a span per request, its phases as children, and a span per batch, linked to its requests.
 
-A batch serves several requests, so it is nobody's child: it is a trace of its own, and it and the phase ``compute`` of
-its requests link to each other. Phases are made from measured times when the request has ended; a request that is not
-traced makes none. All times in here are on the clock of ``perf_counter``.
+A batch serves several requests, so it is a trace of its own; it and the phase ``compute`` of its requests link to each
+other. Phases are created from measured times when the request has ended. All times are on ``perf_counter``'s clock.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS
 
 
 class ComputedBatch(NamedTuple):
-    """One that was computed, as its requests know it."""
+    """A computed batch."""
 
     context: SpanContext
     began_s: float
@@ -39,7 +38,7 @@ class ComputedBatch(NamedTuple):
 
 @dataclass(slots=True)
 class Call:
-    """What a request asks of a model; a few dialects ask twice."""
+    """A call of a model by a request; a few dialects make two."""
 
     began_s: float
     tokenised_s: float
@@ -47,40 +46,29 @@ class Call:
 
 
 class RequestTrace:
-    """A request that is traced, until its spans are made.
+    """A traced request, until its spans are created.
 
     Args:
-        traces: receive the spans.
+        traces: receives the spans.
         context: of the request's span.
-        parent: the caller's, if it is trusted.
-        link: the caller's, if it is not.
-        began_s: the request, a moment ago.
+        parent: the caller's span, if it is trusted.
+        link: the caller's span, if it is not.
+        began_s: start of the request.
     """
 
     def __init__(
-        self,
-        traces: Traces,
-        context: SpanContext,
-        parent: SpanContext | None,
-        link: SpanContext | None,
-        began_s: float,
+        self, traces: Traces, context: SpanContext, parent: SpanContext | None, link: SpanContext | None, began_s: float
     ) -> None:
         self.traces, self.context, self.parent, self.link = traces, context, parent, link
         self.began_ns, self.began_s = time_ns(), began_s
         self.calls: list[Call] = []
 
     def ns(self, at_s: float) -> int:
-        """A time since 1970. Reckoned from the beginning, so that a clock that is set meanwhile turns nothing round."""
+        """Nanoseconds since 1970, counted from the start, so that a clock change does not reorder the spans."""
         return self.began_ns + int((at_s - self.began_s) * 1e9)
 
     def end(self, exchange: Exchange, method: str, error: BaseException | None) -> None:
-        """Make the spans.
-
-        Args:
-            exchange: the request's.
-            method: as it was sent.
-            error: that ended it, if one did.
-        """
+        """Create the spans; ``error`` is the one that ended the request, if any."""
         ended_s, status = perf_counter(), exchange.status
         attributes = _attributes(exchange.scope, method)
         route = attributes.get("http.route")
@@ -104,12 +92,12 @@ class RequestTrace:
             )
         )
         ends = [*(call.began_s for call in self.calls[1:]), exchange.started_s or ended_s]
-        for call, end_s in zip(self.calls, ends, strict=False):  # no call has no end
+        for call, end_s in zip(self.calls, ends, strict=False):  # without calls there is one end too many
             self._phases(call, end_s, failed)
 
     def _phases(self, call: Call, end_s: float, failed: bool) -> None:
         self._phase("tokenise", call.began_s, call.tokenised_s)
-        if not call.batches:  # refused, too late, or beyond computing
+        if not call.batches:  # refused, timed out, or failed
             self._phase("queue", call.tokenised_s, end_s, failed=failed)
             return
         began_s = max(call.tokenised_s, min(batch.began_s for batch in call.batches))
@@ -128,7 +116,7 @@ class RequestTrace:
 
 
 def begin_trace(traces: Traces, exchange: Exchange) -> None:
-    """Continue the caller's trace or begin one, if this request is traced. Probes are not."""
+    """Continue the caller's trace or begin one, if this request is sampled. Probes are not traced."""
     scope = exchange.scope
     if scope["path"] in PROBES:
         return
@@ -147,17 +135,17 @@ def begin_trace(traces: Traces, exchange: Exchange) -> None:
 
 
 class TraceListener(Listener):
-    """Notes the phases of the requests that are traced, and makes the spans of their batches."""
+    """Records the phases of traced requests, and creates the spans of their batches."""
 
     def tokenised(self, event: Tokenised) -> None:
-        """Of this request, one call of a model begins to wait."""
+        """Record that a call of the current request begins to wait."""
         exchange = current()
         if exchange is not None and isinstance(exchange.trace, RequestTrace):
             exchange.trace.calls.append(Call(event.began_s, event.began_s + event.seconds))
 
     def computed(self, record: BatchRecord) -> None:
-        """A span of the batch, if one of its requests is traced."""
-        # One without a call has a model loaded, which is warmed up.
+        """Create a span of the batch, if one of its requests is traced."""
+        # A request without a call loads a model, which is warmed up.
         traced = [one.trace for one in record.origins if isinstance(one, Exchange)]
         requests = [one for one in traced if isinstance(one, RequestTrace) and one.calls]
         if not requests:
@@ -180,10 +168,9 @@ class TraceListener(Listener):
 
 
 def _attributes(scope: Scope, method: str) -> dict[str, str | int]:
-    """What a trace may know of a request.
+    """The attributes of a request's span.
 
-    Not the path, its query, nor any header (OpenTelemetry's conventions have url.path and user_agent.original): they
-    hold whatever a client put there.
+    OpenTelemetry's url.path and user_agent.original are left out: clients can put anything there.
     """
     attributes: dict[str, str | int] = {
         "http.request.method": method if method in METHODS else "_OTHER",
@@ -193,6 +180,6 @@ def _attributes(scope: Scope, method: str) -> dict[str, str | int]:
     if route:
         attributes["http.route"] = route
     server = scope.get("server")
-    if server and server[1] is not None:  # and no socket in the file system
+    if server and server[1] is not None:  # not a Unix socket
         attributes["server.address"], attributes["server.port"] = server[0], server[1]
     return attributes

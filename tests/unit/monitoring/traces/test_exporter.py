@@ -235,7 +235,7 @@ def test_what_waits_is_bounded_and_a_drop_is_said_once(
     assert 0 < lost <= MOST_WAITING
     said = [one.getMessage() for one in caplog.records if one.name.startswith(("bertline", "opentelemetry"))]
     assert len([one for one in said if "some are dropped" in one]) == 1
-    assert said[-1].startswith(f"{lost} spans were not taken by 127.0.0.1")
+    assert said[-1].startswith(f"{lost} spans were not accepted by 127.0.0.1")
     assert len(said) == 2
 
 
@@ -250,8 +250,8 @@ def test_a_collector_that_is_not_there_is_said_once_and_its_spans_are_counted(
     assert traces.lost == 1300
     place = closed_port.removeprefix("http://")
     assert [(one.levelno, one.getMessage()) for one in caplog.records if "span" in one.getMessage()] == [
-        (logging.WARNING, f"{place} does not take spans: they are lost until it does, and requests are not affected."),
-        (logging.WARNING, f"1300 spans were not taken by {place}."),
+        (logging.WARNING, f"{place} does not accept spans: they are lost until it does; requests go on."),
+        (logging.WARNING, f"1300 spans were not accepted by {place}."),
     ]
 
 
@@ -270,8 +270,8 @@ def test_a_collector_that_takes_spans_again_is_said_too(
         traces.close()
     assert [span.name for span in collector.spans] == ["sent"]
     assert [
-        one.getMessage().partition(" ")[2] for one in caplog.records if "takes spans again" in one.getMessage()
-    ] == ["takes spans again; 1 were lost."]
+        one.getMessage().partition(" ")[2] for one in caplog.records if "accepts spans again" in one.getMessage()
+    ] == ["accepts spans again; 1 were lost."]
 
 
 def test_closing_does_not_wait_for_a_collector_that_never_answers() -> None:

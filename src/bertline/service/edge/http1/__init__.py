@@ -1,1 +1,1 @@
-"""HTTP/1.1 on a connection: its grammar, where requests begin and end, and what uvicorn makes of them."""
+"""HTTP/1.1: grammar, parser, and uvicorn's connection."""

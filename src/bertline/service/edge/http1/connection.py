@@ -1,10 +1,10 @@
-"""Uvicorn's connection with our parser in place of httptools': strict framing, bounds on heads, one request at a time.
+"""Uvicorn's connection with our parser instead of httptools': strict framing, limits on heads, one request at a time.
 
-Uvicorn reads on while it answers, so that a request that cannot be framed is refused before the one ahead of it has its
-answer; and bytes after an offer of another protocol (``Upgrade``) are taken for a request. Here the next request is
-read when the one before has been answered, and after a refusal nothing is.
+Uvicorn reads ahead while it answers, so it rejects a malformed request before it has answered the one ahead; and it
+parses bytes after an ``Upgrade`` as a request. Here the next request is read after the response to the one before, and
+nothing is read after a rejection.
 
-What is refused at the sight of its head (``service/edge/shedding.py``) never becomes a task.
+A request that is shed from its head (``service/edge/shedding.py``) never becomes a task.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from bertline.serving.problems import Problem
 
 Refuse = Callable[[bytes, bytes, Headers], bytes | None]
 
-LINGER_S = 2.0  # in which a client that is refused may go on sending, so that it reads why
-LINGER_BYTES = 2**20  # it may send in that time
+LINGER_S = 2.0  # how long a rejected client may go on sending, so that it reads the response
+LINGER_BYTES = 2**20  # that it may send in that time
 
-# In the place of uvicorn's handling of a request: it has ended already, so what is left of the body is thrown away.
+# Replaces uvicorn's request cycle: it is complete, so the rest of the body is discarded.
 REFUSED: Any = SimpleNamespace(
     response_started=False, response_complete=True, message_event=asyncio.Event(), disconnected=False
 )
 
 
 class Http1Settings(NamedTuple):
-    """How the connections of a server behave.
+    """The settings of a server's connections.
 
     Attributes:
-        limits: bounds on heads.
-        head_timeout_s: from the connection's beginning, or the first byte of a request, to the head's last byte. Also
-            for a body that nobody reads, because its request has been answered.
-        refuse: from method, target and headers to the whole response, if the request is to be refused at once.
-        on_malformed: is told of each connection that ends because of what came.
+        limits: of heads.
+        head_timeout_s: from the start of the connection, or the first byte of a request, to the end of the head; also
+            for the rest of a body whose request has been answered.
+        refuse: returns the whole response for method, target and headers of a request to shed, else None.
+        on_malformed: called for each connection that is closed for malformed input.
     """
 
     limits: HeadLimits = HeadLimits()
@@ -54,21 +54,21 @@ class Http1Settings(NamedTuple):
 
 
 class Http1Connection(HttpToolsProtocol):
-    """One connection; made per server by ``Http1Connection.with_settings``."""
+    """One connection; ``Http1Connection.with_settings`` creates the class for a server."""
 
     settings = Http1Settings()
     parser: Any  # ours; uvicorn's annotation is httptools'
-    _impatience: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
     _refusal: bytes | None = None
-    _linger_bytes: int | None = None  # what a refused client may still send
+    _linger_bytes: int | None = None  # that a rejected client may still send
 
     @classmethod
     def with_settings(cls, settings: Http1Settings) -> type[Http1Connection]:
-        """The protocol of a server: uvicorn makes instances and has no place for arguments."""
+        """The protocol of a server: uvicorn creates instances without arguments."""
         return type(cls.__name__, (cls,), {"settings": settings})
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The clock starts."""
+        """Start the timeout."""
         super().connection_made(transport)
         self.parser = RequestParser(self, self.settings.limits)
         self.flow = _Flow(transport, lambda: self.backlogged)
@@ -77,22 +77,22 @@ class Http1Connection(HttpToolsProtocol):
 
     @property
     def lingering(self) -> bool:
-        """Whether nothing more is answered, and only the client's end of the connection is awaited."""
+        """Whether the connection only waits for the client to close it."""
         return self._linger_bytes is not None
 
     @property
     def backlogged(self) -> bool:
-        """Whether the requests that wait for the one ahead of them are enough, and no more bytes should be read."""
+        """Whether enough pipelined requests are buffered, so that reading should pause."""
         parser = self.parser
         return parser is not None and parser.held and parser.unread > self.settings.limits.head_bytes
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing more to wait for."""
+        """Stop the timeout."""
         self._stop_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of requests; after a refusal they are only counted."""
+        """Parse received bytes; after a rejection only count them."""
         self._unset_keepalive_if_required()
         if self._linger_bytes is not None:
             self._linger_bytes -= len(data)
@@ -108,16 +108,16 @@ class Http1Connection(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def on_message_begin(self) -> None:
-        """The clock starts, for a connection that is used again."""
-        self._unset_keepalive_if_required()  # the request may have come with the one before
+        """Start the timeout, for a reused connection."""
+        self._unset_keepalive_if_required()  # a pipelined request
         super().on_message_begin()
         self.scope["extensions"] = self._extensions
-        if self._impatience is None:
+        if self._timer is None:
             self._wait(self.settings.head_timeout_s)
 
     def on_headers_complete(self) -> None:
-        """The clock stops, unless the request is refused: then it goes on until the body is there too."""
-        # A client that does not read its responses has to wait for them: only the long way does that.
+        """Stop the timeout, unless the request is shed: then it includes the body."""
+        # A client that does not read its responses must wait, and only uvicorn's cycle does that.
         if self.parser.should_keep_alive() and not self.flow.write_paused:
             self._refusal = self.settings.refuse(self.parser.get_method(), self.url, self.headers)
         if self._refusal is not None:
@@ -129,12 +129,12 @@ class Http1Connection(HttpToolsProtocol):
         super().on_headers_complete()
         self.cycle.transport = _Outgoing(self)  # type: ignore[assignment]
         if self.expect_100_continue:
-            # A client that has its response before 100 Continue may never send the body (RFC 9110, section 10.1.1):
-            # its next request would be taken for that body.
+            # A client that gets its response before 100 Continue may never send the body (RFC 9110, section 10.1.1):
+            # its next request would be parsed as that body.
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
-        """The whole request is there: the moment to say no, if it was refused."""
+        """Send the response of a shed request, or let uvicorn handle the request."""
         self._stop_waiting()
         if self._refusal is not None:
             response, self._refusal = self._refusal, None
@@ -151,7 +151,7 @@ class Http1Connection(HttpToolsProtocol):
             self._wait_for_next()
 
     def on_response_complete(self) -> None:
-        """Read on: the next request, or what is left of this one's body."""
+        """Read the next request, or the rest of this one's body."""
         if self.lingering:
             return
         super().on_response_complete()
@@ -165,27 +165,27 @@ class Http1Connection(HttpToolsProtocol):
         except Problem as problem:
             self._reject(problem)
             return
-        if self.backlogged:  # a request that was refused meanwhile had reading resumed
+        if self.backlogged:  # a request that was shed meanwhile has resumed reading
             self.flow.pause_reading()
         else:
             self.flow.resume_reading()
 
     def shutdown(self) -> None:
-        """The server stops: who was refused is not waited for."""
+        """Shut down, without waiting for rejected clients."""
         if self.lingering:
             self._give_up()
         else:
             super().shutdown()
 
     def finish(self) -> None:
-        """The last response of the connection is written."""
+        """Close the connection after its last response."""
         if self.parser is not None and self.parser.reading:
             self._linger()
         else:
             self.transport.close()
 
     def _reject(self, problem: Problem) -> None:
-        """Say why, and read nothing more; a request whose body broke off is over."""
+        """Send the problem and read nothing more; a request with a broken body is over."""
         self.settings.on_malformed(problem)
         cycle: Any = self.cycle if self.parser.reading_body else None
         if cycle is not None and not cycle.response_complete:
@@ -198,12 +198,12 @@ class Http1Connection(HttpToolsProtocol):
         self._linger()
 
     def _linger(self) -> None:
-        """Close in two steps (RFC 9112, section 9.6): a reset would take the response from who is still sending."""
+        """Close in two steps (RFC 9112, section 9.6): after a reset, a sending client could not read the response."""
         self._stop_waiting()
         self._unset_keepalive_if_required()
         self._linger_bytes = LINGER_BYTES
         self.flow.resume_reading()
-        if self.transport.can_write_eof():  # TLS has no such half
+        if self.transport.can_write_eof():  # TLS cannot half-close
             self.transport.write_eof()
         self._wait(LINGER_S)
 
@@ -213,35 +213,35 @@ class Http1Connection(HttpToolsProtocol):
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()
-        self._impatience = self.loop.call_later(seconds, self._give_up)
+        self._timer = self.loop.call_later(seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
-        if self._impatience is not None:
-            self._impatience.cancel()
-            self._impatience = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _give_up(self) -> None:
         if self.lingering:
-            self.transport.abort()  # nobody reads what is still to be written
+            self.transport.abort()  # the client does not read the rest
         elif not self.transport.is_closing():
             self.transport.close()
 
 
 class _Flow(FlowControl):
-    """Uvicorn's, which resumes reading at each response and each ``receive()``: here only while there is room."""
+    """Uvicorn's flow control resumes reading at each response and each ``receive()``; this one only if not full."""
 
-    def __init__(self, transport: asyncio.Transport, full: Callable[[], bool]) -> None:
+    def __init__(self, transport: asyncio.Transport, is_full: Callable[[], bool]) -> None:
         super().__init__(transport)
-        self._full = full
+        self._is_full = is_full
 
     def resume_reading(self) -> None:
-        """Read on, unless enough requests wait."""
-        if not self._full():
+        """Read on, unless enough requests are buffered."""
+        if not self._is_full():
             super().resume_reading()
 
 
 class _Outgoing:
-    """The transport as the handling of a request sees it: closing it waits for a client that is still sending."""
+    """The transport for uvicorn's request cycle: closing it lingers if the client is still sending."""
 
     def __init__(self, connection: Http1Connection) -> None:
         self._connection, self.write = connection, connection.transport.write

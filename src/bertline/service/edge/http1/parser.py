@@ -1,10 +1,10 @@
-"""Where a request begins and ends on a connection: HTTP/1.1 (RFC 9112), read strictly, one request at a time.
+"""A strict parser for HTTP/1.1 (RFC 9112), one request at a time.
 
-When a proxy and a server read the same bytes differently, a client can hide one request inside another (request
-smuggling). So there is a single reading here: anything that a sender following the grammar would not write is refused,
-and nothing after it is read. Every part before the body has a bound, and so have the lines around chunks.
+When a proxy and a server parse the same bytes differently, a client can hide one request inside another (request
+smuggling). So anything that a conforming sender would not write is rejected, and nothing after it is read. Every part
+before the body has a limit, and so have the lines around chunks.
 
-No sockets and no event loop: bytes in, calls out. Knows nothing of what requests mean.
+No sockets and no event loop: bytes in, callbacks out.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from bertline.serving.problems import Code, Problem
 
 
 class Events(Protocol):
-    """What is called, in this order, for each request."""
+    """The callbacks for each request, in this order."""
 
     def on_message_begin(self) -> None:
-        """Its first byte has come."""
+        """The first byte has come."""
 
     def on_url(self, url: bytes) -> None:
         """Path and query."""
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header, without the blanks around its value; the name in lower case."""
+        """One header, its name in lower case and its value stripped."""
 
     def on_headers_complete(self) -> None:
         """The head has ended."""
@@ -56,15 +56,11 @@ class Events(Protocol):
 
 
 class RequestParser:
-    """Reads the requests of one connection. Has the methods of httptools' parser that uvicorn calls.
-
-    Args:
-        events: what is called.
-        limits: bounds.
+    """Parses the requests of one connection. It has the methods of httptools' parser that uvicorn calls.
 
     Attributes:
         reading: whether a request has begun and not ended.
-        held: whether nothing is read until ``resume``.
+        held: whether parsing is paused until ``resume``.
     """
 
     def __init__(self, events: Events, limits: HeadLimits) -> None:
@@ -74,10 +70,10 @@ class RequestParser:
         self.held = self._advancing = False
         self.reading = False
 
-    # ------------------------------------------------------------------------------------------- as uvicorn asks
+    # ----------------------------------------------------------------------------------------- called by uvicorn
 
     def get_method(self) -> bytes:
-        """Of the request whose head was read last."""
+        """The method of the latest request."""
         return self._method
 
     def get_http_version(self) -> str:
@@ -85,11 +81,11 @@ class RequestParser:
         return self._version
 
     def should_keep_alive(self) -> bool:
-        """Whether the connection can take another request after this one (RFC 9112, section 9.3)."""
+        """Whether the connection stays open for another request (RFC 9112, section 9.3)."""
         return self._keep_alive
 
     def should_upgrade(self) -> bool:
-        """Never: an offer of another protocol may be ignored (RFC 9110, section 7.8), and then nothing changes."""
+        """Never: a server may ignore an offer of another protocol (RFC 9110, section 7.8)."""
         return False
 
     # ------------------------------------------------------------------------------------------------- the bytes
@@ -101,29 +97,29 @@ class RequestParser:
 
     @property
     def unread(self) -> int:
-        """Bytes that have come and were not looked at."""
+        """Number of buffered bytes."""
         return len(self._buffer)
 
     def feed_data(self, data: bytes) -> None:
-        """Take what came.
+        """Parse received bytes.
 
         Raises:
-            Problem: it is no valid request, or a part of it is larger than its bound. Nothing may be fed after that.
+            Problem: the request is malformed or exceeds a limit. Feed nothing after that.
         """
         self._buffer += data
         self._advance()
 
     def hold(self) -> None:
-        """Read nothing more until ``resume``."""
+        """Pause parsing until ``resume``."""
         self.held = True
 
     def resume(self) -> None:
-        """Go on with what waits. Raises what ``feed_data`` does."""
+        """Continue with the buffered bytes. Raises like ``feed_data``."""
         self.held = False
         self._advance()
 
     def _advance(self) -> None:
-        if self._advancing:  # an event led here: the loop below goes on
+        if self._advancing:  # called from an event: the outer loop continues
             return
         self._advancing = True
         try:
@@ -145,7 +141,7 @@ class RequestParser:
         self._scanned = self._line_start = 0
 
     def _empty_line(self) -> bool:
-        """One before the request is skipped (RFC 9112, section 2.2)."""
+        """Skip an empty line before the request (RFC 9112, section 2.2)."""
         if self._buffer == b"\r":
             return False
         if self._buffer.startswith(b"\r\n"):
@@ -166,17 +162,17 @@ class RequestParser:
         return self._step != self._end or self._end()
 
     def _until(self, end: bytes, most_bytes: int, what: str) -> bytes | None:
-        """The bytes up to ``end``, both taken from the buffer; None while the end has not come.
+        """The bytes up to ``end``, removed from the buffer; None while the end has not come.
 
-        Looks at each byte once, however many pieces they come in.
+        It scans each byte once, however many pieces they come in.
         """
         buffer = self._buffer
-        found = buffer.find(end, max(0, self._scanned - len(end) + 1))
-        if found > most_bytes or (found < 0 and len(buffer) > most_bytes + len(end)):
+        place = buffer.find(end, max(0, self._scanned - len(end) + 1))
+        if place > most_bytes or (place < 0 and len(buffer) > most_bytes + len(end)):
             raise too_large(self._limits, what)
-        if found >= 0:
-            block = bytes(buffer[:found])
-            del buffer[: found + len(end)]
+        if place >= 0:
+            block = bytes(buffer[:place])
+            del buffer[: place + len(end)]
             return block
         if BARE.search(buffer, max(0, self._scanned - 1)):
             raise malformed("one of its lines does not end with CR LF")
@@ -187,14 +183,14 @@ class RequestParser:
         return None
 
     def _check_beginning(self) -> None:
-        """Refuse at once what cannot become a request line (TLS, say): nobody should wait for its end."""
+        """Reject at once what cannot become a request line (such as TLS), without waiting for its end."""
         if not BEGINNING.fullmatch(self._buffer[:34]):
             raise malformed("it does not begin with a method")
         if self._line_start < 2 and len(self._buffer) > self._limits.target_bytes + 64:
             raise too_long(self._limits)
 
     def _request_line(self, line: bytes) -> bytes | None:
-        """Report the target; the host comes back if it names one."""
+        """Report the target; returns the host if the target names one."""
         found = REQUEST_LINE.fullmatch(line)
         if found is None:
             raise malformed("its first line is not a method, a path and a version separated by single spaces")
@@ -211,11 +207,9 @@ class RequestParser:
         return host
 
     def _fields(self, block: bytes, host: bytes | None) -> dict[bytes, list[bytes]]:
-        """Report the headers; those that decide about the framing come back.
+        """Report the headers; returns those that affect framing.
 
-        Args:
-            block: lines.
-            host: replaces Host, if the target named one (RFC 9112, section 3.2.2).
+        A ``host`` from the target replaces the header Host (RFC 9112, section 3.2.2).
         """
         framing: dict[bytes, list[bytes]] = {}
         for name, value in self._lines(block):
@@ -239,7 +233,7 @@ class RequestParser:
             yield found[1].lower(), found[2].strip(b" \t")
 
     def _body_of(self, fields: Mapping[bytes, Sequence[bytes]]) -> Callable[[], bool]:
-        """How to read on (RFC 9112, section 6.3)."""
+        """The next step, by the kind of body (RFC 9112, section 6.3)."""
         hosts = fields.get(b"host", ())
         if len(hosts) > 1 or (not hosts and self._version == "1.1"):
             raise malformed("it must have exactly one Host header")
@@ -322,7 +316,7 @@ class RequestParser:
         return True
 
     def _trailers(self) -> bool:
-        """Read, checked and dropped: no field that a trailer may hold means anything here."""
+        """Check and discard trailers: none of them has a meaning here."""
         if self._buffer == b"\r":
             return False
         if self._buffer.startswith(b"\r\n"):
