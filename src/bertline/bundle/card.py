@@ -31,7 +31,7 @@ def model_card(manifest: Manifest) -> str:
     sections = {
         "Use": f"{_use_bertline(manifest)}\n\n{_use_transformers(manifest)}",
         "Results": _results(manifest),
-        **({"Engines": _engines(manifest)} if any(one.measured for one in manifest.engines) else {}),
+        **({"Engines": _engines(manifest)} if any(engine.measured for engine in manifest.engines) else {}),
         "Data": _table(manifest.data),
         "Training": _table(manifest.training),
         "Limitations": _limitations(manifest),
@@ -58,20 +58,22 @@ def _summary(manifest: Manifest) -> str:
 
 def _engines(manifest: Manifest) -> str:
     """What ``optimize`` measured, as a table; the first engine answers unless another is asked for."""
-    measured_on = {str(one.measured["processor"]) for one in manifest.engines if "processor" in one.measured}
+    measured_on = {str(engine.measured["processor"]) for engine in manifest.engines if "processor" in engine.measured}
     place = _text(", ".join(sorted(measured_on))) or "the machine that measured it"
-    score = next((str(one.measured["score"]) for one in manifest.engines if "score" in one.measured), "accuracy")
+    score = next(
+        (str(engine.measured["score"]) for engine in manifest.engines if "score" in engine.measured), "accuracy"
+    )
     lines = [
         f"The first engine answers. Speed is of {place}; {score} is of the test rows.\n",
         f"| engine | texts/s | one text, ms | MB | memory, MB | {score} |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for one in manifest.engines:
+    for engine in manifest.engines:
         names = ("texts_per_s", "p50_ms", "megabytes", "memory_mb", f"test_{score_key(score)}")
-        figures = [one.measured.get(name) for name in names]
+        figures = [engine.measured.get(name) for name in names]
         shown = [f"{x:,.1f}" if isinstance(x, float | int) else "" for x in figures[:4]]
         value = f"{figures[4]:.{'3f' if score == 'R²' else '1%'}}" if isinstance(figures[4], float) else ""
-        lines.append(f"| {_text(one.name)} | {' | '.join(shown)} | {value} |")
+        lines.append(f"| {_text(engine.name)} | {' | '.join(shown)} | {value} |")
     return "\n".join(lines)
 
 

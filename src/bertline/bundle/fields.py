@@ -39,11 +39,11 @@ def safe_path(path: str) -> str:
 def _plain(value: Any) -> Any:
     """``value`` as JSON can say it: NumPy unpacked, NaN and infinities as null, broken UTF-8 mended."""
     if isinstance(value, Mapping):
-        return {_plain(str(key)): _plain(one) for key, one in value.items()}
+        return {_plain(str(key)): _plain(entry) for key, entry in value.items()}
     if isinstance(value, str):  # a file name that is not UTF-8 carries lone surrogates
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(entry) for entry in value]
     if isinstance(value, np.generic | np.ndarray):
         return _plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):

@@ -24,8 +24,8 @@ def front_matter(manifest: Manifest) -> str:
 
     Of ``lineage`` it reads ``language``, ``license`` and ``base_model``; of ``metrics`` the figures.
     """
-    found = figures(manifest.metrics)
-    measured = {name: figure for name, figure in found.items() if not name.endswith(UNCALIBRATED)}
+    measured_figures = figures(manifest.metrics)
+    measured = {name: figure for name, figure in measured_figures.items() if not name.endswith(UNCALIBRATED)}
     fields: dict[str, Any] = {}
     for key in ("language", "license", "base_model"):
         value = manifest.lineage.get(key)
@@ -55,16 +55,16 @@ def _result(manifest: Manifest, measured: Mapping[str, Figure]) -> dict[str, Any
 
 def _yaml(value: Any, indent: str) -> Iterator[str]:
     """Block style for mappings and lists, JSON's notation (a subset of YAML) for scalars."""
-    pairs = value.items() if isinstance(value, Mapping) else ((None, one) for one in value)
-    for key, one in pairs:
+    pairs = value.items() if isinstance(value, Mapping) else ((None, entry) for entry in value)
+    for key, entry in pairs:
         head = f"{indent}- " if key is None else f"{indent}{key}:"
-        if not isinstance(one, Mapping | list):
-            yield f"{head}{' ' if key is not None else ''}{_scalar(one)}"
+        if not isinstance(entry, Mapping | list):
+            yield f"{head}{' ' if key is not None else ''}{_scalar(entry)}"
         elif key is not None:
             yield head
-            yield from _yaml(one, indent + "  ")
+            yield from _yaml(entry, indent + "  ")
         else:
-            lines = list(_yaml(one, indent + "  "))
+            lines = list(_yaml(entry, indent + "  "))
             yield head + lines[0].lstrip()
             yield from lines[1:]
 
@@ -76,4 +76,4 @@ def _scalar(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)+", value):
         return value
     text = json.dumps(value, ensure_ascii=False)
-    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in text)
+    return "".join(mark if mark.isprintable() else f"\\U{ord(mark):08x}" for mark in text)

@@ -42,7 +42,7 @@ def _spec(content: object) -> TaskSpec:
 
 
 def _engines(engines: tuple[Engine, ...]) -> tuple[Engine, ...]:
-    names = [one.name for one in engines]
+    names = [engine.name for engine in engines]
     if len(set(names)) < len(names):
         raise ValueError("two engines have the same name")
     if RESERVED in names:
@@ -96,7 +96,7 @@ class Manifest(Strict):
         """``labels`` and ``temperature`` beside the task are those of a classifier of one label, as in format 1."""
         if not isinstance(content, dict) or "labels" not in content:
             return content
-        rest = {key: one for key, one in content.items() if key not in ("labels", "temperature")}
+        rest = {key: entry for key, entry in content.items() if key not in ("labels", "temperature")}
         spec = {key: content[key] for key in ("labels", "temperature") if key in content}
         return rest | {"task": {"task": "classify"} | spec}
 
@@ -169,24 +169,24 @@ def _check(raw: bytes, origin: str) -> None:
 
 def _same_keys(content: Any, origin: str, version: object) -> None:
     """The file has every entry of its format and no other."""
-    known, found = set(Manifest.model_fields), set(content) if isinstance(content, dict) else set()
+    known, keys = set(Manifest.model_fields), set(content) if isinstance(content, dict) else set()
     if version == 1:
         known |= {"labels", "temperature"}
-    for key in sorted(found - known):
+    for key in sorted(keys - known):
         near = difflib.get_close_matches(key, known, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise BundleError(
             f"{MANIFEST} of {origin} has the unknown entry {key!r}{hint}: bertline {__version__} did not "
             "write it; write the bundle again with bertline"
         )
-    if known - found:
+    if known - keys:
         raise BundleError(
-            f"{MANIFEST} of {origin} lacks {', '.join(sorted(known - found))}: write the bundle again with bertline"
+            f"{MANIFEST} of {origin} lacks {', '.join(sorted(known - keys))}: write the bundle again with bertline"
         )
 
 
 def _first(error: ValidationError) -> str:
     """The first complaint of pydantic, on one line, without the offending input's whole value."""
-    one = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in one["loc"] if part != "[key]")
-    return f"{place}: {one['msg'].removeprefix('Value error, ')}"
+    complaint = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in complaint["loc"] if part != "[key]")
+    return f"{place}: {complaint['msg'].removeprefix('Value error, ')}"

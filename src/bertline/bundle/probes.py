@@ -36,7 +36,7 @@ LEAST_SPREAD = 0.05
 LEAST_SHARE = 0.01
 
 Logits = Float[np.ndarray[Any, Any], "rows labels"]
-Found = Float[np.ndarray[Any, Any], "found_rows found_labels"]  # of an engine, which may be wrong in shape too
+EngineLogits = Float[np.ndarray[Any, Any], "found_rows found_labels"]  # of an engine, which may be wrong in shape too
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Probes:
         """Write them into the bundle at ``bundle``."""
         path = bundle / PROBES
         path.parent.mkdir(exist_ok=True)
-        content = {"texts": list(self.texts), self.output: {name: one.tolist() for name, one in self.logits.items()}}
+        content = {"texts": list(self.texts), self.output: {name: rows.tolist() for name, rows in self.logits.items()}}
         path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -72,34 +72,34 @@ def read_probes(bundle: Path) -> Probes:
         output: Literal["logits", "tags"] = "tags" if "tags" in content else "logits"
         logits = {name: np.array(rows, dtype=np.float64) for name, rows in content[output].items()}
         texts = len(content["texts"])
-        if any(one.ndim != 2 or len(one) < texts for one in logits.values()):
+        if any(rows.ndim != 2 or len(rows) < texts for rows in logits.values()):
             raise ValueError("at least one row of logits per text is needed")
-        if output == "logits" and any(len(one) != texts for one in logits.values()):
+        if output == "logits" and any(len(rows) != texts for rows in logits.values()):
             raise ValueError("as many rows of logits as texts are needed")
-        if not all(np.isfinite(one).all() for one in logits.values()):
+        if not all(np.isfinite(rows).all() for rows in logits.values()):
             raise ValueError("a logit is not a finite number")
-        inputs = tuple(one if isinstance(one, str) else (one[0], one[1]) for one in content["texts"])
+        inputs = tuple(text if isinstance(text, str) else (text[0], text[1]) for text in content["texts"])
         return Probes(inputs, logits, output)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path} is not a file of probes ({error}): write the bundle again with bertline") from error
 
 
-def objection(reference: Logits, found: Found, precision: Precision, temperature: float = 1.0) -> str | None:
+def objection(reference: Logits, logits: EngineLogits, precision: Precision, temperature: float = 1.0) -> str | None:
     """Why an engine must not be used, given its logits of the probe texts; None if it may.
 
     ``optimize`` picks by this rule and a loader loads by it, so that what is picked is loaded.
 
     Args:
         reference: the network's own logits.
-        found: the engine's.
+        logits: the engine's.
         precision: of the engine's products.
         temperature: of the bundle.
     """
-    if found.shape != reference.shape:
-        return f"its logits of the probe texts have the shape {list(found.shape)} instead of {list(reference.shape)}"
-    if not np.isfinite(found).all():
+    if logits.shape != reference.shape:
+        return f"its logits of the probe texts have the shape {list(logits.shape)} instead of {list(reference.shape)}"
+    if not np.isfinite(logits).all():
         return "its logits of the probe texts are not all finite numbers"
-    off, allowed = deviation(reference, found, temperature), TOLERANCE[precision]
+    off, allowed = deviation(reference, logits, temperature), TOLERANCE[precision]
     if off <= allowed:
         return None
     return (
@@ -108,21 +108,21 @@ def objection(reference: Logits, found: Found, precision: Precision, temperature
     )
 
 
-def deviation(reference: Logits, found: Found, temperature: float = 1.0) -> float:
-    """Root mean square of ``found − reference``, relative to that of ``reference`` around its column means.
+def deviation(reference: Logits, logits: EngineLogits, temperature: float = 1.0) -> float:
+    """Root mean square of ``logits − reference``, relative to that of ``reference`` around its column means.
 
     ``LEAST_SPREAD`` and ``LEAST_SHARE`` bound what it is relative to from below.
 
     >>> deviation(np.array([[1.0, -1.0], [-1.0, 1.0]]), np.array([[1.1, -1.1], [-1.1, 1.1]]))
     0.10000000000000009
     """
-    if found.shape != reference.shape or not np.isfinite(found).all():
+    if logits.shape != reference.shape or not np.isfinite(logits).all():
         return float("inf")
     centre = reference.mean(axis=0) if len(reference) > 1 else 0.0  # one text has no spread
     spread = float(np.sqrt(np.mean((reference - centre) ** 2)))
     size = float(np.sqrt(np.mean(np.square(reference))))
     least = max(LEAST_SPREAD * temperature, LEAST_SHARE * size)
-    return float(np.sqrt(np.mean((found - reference) ** 2))) / max(spread, least)
+    return float(np.sqrt(np.mean((logits - reference) ** 2))) / max(spread, least)
 
 
 def choose(lengths: Sequence[int], number: int = NUMBER) -> list[int]:

@@ -39,8 +39,8 @@ def write_reference(bundle: Path, split: Split, rows: ReferenceRows) -> None:
     path = bundle / FOLDER / f"{split}.jsonl"
     path.parent.mkdir(exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
-        for one, target in zip(rows.inputs, rows.targets, strict=True):
-            row = dict(zip(_TEXTS, texts_of(one), strict=False)) | {_key(target): to_json(target)}
+        for text, target in zip(rows.inputs, rows.targets, strict=True):
+            row = dict(zip(_TEXTS, texts_of(text), strict=False)) | {_key(target): to_json(target)}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
@@ -65,7 +65,7 @@ def read_reference(bundle: Path, split: Split, names: Sequence[str]) -> Referenc
                 row = json.loads(line.decode())
                 texts = tuple(row[key] for key in _TEXTS if key in row)
                 target = _target(row)
-                if not texts or not all(isinstance(one, str) for one in texts) or {*names_of(target)} - {*names}:
+                if not texts or not all(isinstance(text, str) for text in texts) or {*names_of(target)} - {*names}:
                     raise ValueError("another text or label")
             except (ValueError, KeyError, TypeError) as error:
                 raise BundleError(
@@ -82,7 +82,7 @@ def _key(target: Target) -> str:
         return "label"
     if isinstance(target, float):
         return "number"
-    return "entities" if any(isinstance(one, Entity) for one in target) else "labels"
+    return "entities" if any(isinstance(member, Entity) for member in target) else "labels"
 
 
 def _target(row: Mapping[str, Any]) -> Target:
@@ -93,12 +93,12 @@ def _target(row: Mapping[str, Any]) -> Target:
         return float(row["number"])
     if "labels" in row:
         return tuple(map(str, row["labels"]))
-    return tuple(Entity(int(one["start"]), int(one["end"]), str(one["label"])) for one in row["entities"])
+    return tuple(Entity(int(entry["start"]), int(entry["end"]), str(entry["label"])) for entry in row["entities"])
 
 
 def write_token_counts(bundle: Path, sequences: Iterable[Sequence[int]]) -> None:
     """Count the ids of ``sequences`` and write the counts into the bundle at ``bundle``."""
-    counts = Counter(one for sequence in sequences for one in sequence)
+    counts = Counter(id_ for sequence in sequences for id_ in sequence)
     path = bundle / FOLDER / "tokens.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({str(id_): count for id_, count in sorted(counts.items())}) + "\n", encoding="utf-8")

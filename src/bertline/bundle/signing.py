@@ -90,25 +90,25 @@ def require_signature(bundle: Path, trusted: Sequence[PublicKey]) -> tuple[bytes
     Raises:
         BundleError: there is no bundle, or it is not signed, by none of the keys, or was altered after that.
     """
-    manifest, found = manifest_bytes(bundle), read_signatures(bundle)
-    if not found:
+    manifest, signatures = manifest_bytes(bundle), read_signatures(bundle)
+    if not signatures:
         raise BundleError(
             f"{bundle} is not signed (it has no {SIGNATURE}; train, optimize and distill write bundles without one), "
             f"and a signature is required: sign it with bertline models sign {bundle} --key KEY"
         )
-    known = [(one, key) for one in found for key in trusted if key.id == one.key]
+    known = [(signature, key) for signature in signatures for key in trusted if key.id == signature.key]
     if not known:
         raise BundleError(
-            f"{bundle} is signed by {_names(one.key for one in found)} and trusted is "
+            f"{bundle} is signed by {_names(signature.key for signature in signatures)} and trusted is "
             f"{_names(key.id for key in trusted)}: have it signed by a trusted key, or trust the signer's public key"
         )
-    for one, key in known:
-        if one.fits(key, manifest):
-            return manifest, one
+    for signature, key in known:
+        if signature.fits(key, manifest):
+            return manifest, signature
     raise BundleError(
-        f"{MANIFEST} of {bundle} is not what {_names(one.key for one, _ in known)} signed: it or {SIGNATURE} was "
-        "altered or written again after that; copy the signed bundle again, or sign this one again if its writer is "
-        "known to you"
+        f"{MANIFEST} of {bundle} is not what {_names(signature.key for signature, _ in known)} signed: it or "
+        f"{SIGNATURE} was altered or written again after that; copy the signed bundle again, or sign this one again "
+        "if its writer is known to you"
     )
 
 
@@ -153,15 +153,15 @@ def _sign(bundle: Path, key: Ed25519PrivateKey, now: datetime | None) -> Signatu
     id_ = public_key(key).id
     signed_at = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     made = base64.b64encode(key.sign(signed_bytes(manifest, id_, signed_at))).decode()
-    one = Signature(algorithm="ed25519", key=id_, signed_at=signed_at, signature=made)
+    signature = Signature(algorithm="ed25519", key=id_, signed_at=signed_at, signature=made)
     others = tuple(other for other in read_signatures(bundle) if other.key != id_)
-    raw = (_File(signatures=(*others, one)).model_dump_json(indent=2) + "\n").encode()
+    raw = (_File(signatures=(*others, signature)).model_dump_json(indent=2) + "\n").encode()
     if len(raw) > LARGEST_SIGNATURE_BYTES:
         raise BundleError(
             f"{SIGNATURE} of {bundle} has too many signatures: remove that file and sign the bundle again"
         )
     _replace(bundle / SIGNATURE, raw)
-    return one
+    return signature
 
 
 def _replace(path: Path, raw: bytes) -> None:
@@ -186,9 +186,9 @@ def new_key(path: Path, passphrase: bytes | None = None) -> PublicKey:
     private = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, protection)
     public = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
     beside = path.with_name(f"{path.name}.pub")
-    for one in (path, beside):  # before either is written
-        if one.exists() or one.is_symlink():
-            raise UsageError(f"{one} is there already and no key is overwritten: choose another name")
+    for file in (path, beside):  # before either is written
+        if file.exists() or file.is_symlink():
+            raise UsageError(f"{file} is there already and no key is overwritten: choose another name")
     _write_new(beside, public, 0o644)
     try:
         _write_new(path, private, 0o600)
@@ -270,8 +270,8 @@ def _key_bytes(path: Path) -> bytes:
 
 
 def _names(ids: Iterable[str]) -> str:
-    found = list(dict.fromkeys(ids))
-    return f"key {', '.join(found)}" if found else "no key"
+    unique = list(dict.fromkeys(ids))
+    return f"key {', '.join(unique)}" if unique else "no key"
 
 
 def _cryptography() -> Any:

@@ -35,10 +35,10 @@ def swap(staging: Path, target: Path) -> Path:
     return aside
 
 
-def _exchange(one: Path, other: Path) -> bool:
+def _exchange(first: Path, other: Path) -> bool:
     """Exchange the two names atomically; False if the system or the file system cannot."""
     libc: Any = ctypes.CDLL(None, use_errno=True)
-    paths = os.fsencode(one), os.fsencode(other)
+    paths = os.fsencode(first), os.fsencode(other)
     if not hasattr(libc, "renameat2"):
         return False
     if not libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], ctypes.c_uint(_RENAME_EXCHANGE)):

@@ -16,8 +16,8 @@ CHUNK_BYTES = 4 * 2**20
 
 def entries(directory: Path) -> dict[str, os.stat_result]:
     """Everything below ``directory`` but directories, by POSIX path relative to it; links as links."""
-    found = {path.relative_to(directory).as_posix(): status for path, status in _walk(directory)}
-    return dict(sorted(found.items()))
+    files = {path.relative_to(directory).as_posix(): status for path, status in _walk(directory)}
+    return dict(sorted(files.items()))
 
 
 def _walk(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:

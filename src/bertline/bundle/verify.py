@@ -88,15 +88,15 @@ def check_files(directory: Path, manifest: Manifest, *, hashes: bool) -> None:
     Raises:
         BundleError: it is not so; the message names the file.
     """
-    found = entries(directory)
+    present = entries(directory)
     for path, expected in manifest.files.items():
-        if path not in found:
+        if path not in present:
             raise BundleError(f"{directory} lacks {path}, which its {MANIFEST} lists: {_AGAIN}")
-        require_plain(found[path], path, str(directory))
-        _check_size(path, found[path].st_size, expected.bytes, directory)
-    if SIGNATURE in found:
-        require_plain(found[SIGNATURE], SIGNATURE, str(directory))
-    for path in sorted(found.keys() - manifest.files.keys() - {MANIFEST, SIGNATURE}):
+        require_plain(present[path], path, str(directory))
+        _check_size(path, present[path].st_size, expected.bytes, directory)
+    if SIGNATURE in present:
+        require_plain(present[SIGNATURE], SIGNATURE, str(directory))
+    for path in sorted(present.keys() - manifest.files.keys() - {MANIFEST, SIGNATURE}):
         if not any(part.startswith(".") for part in path.split("/")):
             raise BundleError(
                 f"{path} is in {directory} but not in its {MANIFEST}, so nothing vouches for it: move it elsewhere"
@@ -116,11 +116,11 @@ def with_problem_type(directory: Path, manifest: Manifest) -> Manifest:
     return manifest.model_copy(update={"task": manifest.task.with_problem_type(problem_type)})
 
 
-def _check_size(path: str, found: int, expected: int, directory: Path) -> None:
-    if found < expected:
-        raise BundleError(f"{path} in {directory} is truncated, {found:,} of {expected:,} bytes: {_AGAIN}")
-    if found > expected:
+def _check_size(path: str, actual: int, expected: int, directory: Path) -> None:
+    if actual < expected:
+        raise BundleError(f"{path} in {directory} is truncated, {actual:,} of {expected:,} bytes: {_AGAIN}")
+    if actual > expected:
         raise BundleError(
-            f"{path} in {directory} was altered after the bundle was written, {found:,} bytes instead of "
+            f"{path} in {directory} was altered after the bundle was written, {actual:,} bytes instead of "
             f"{expected:,}: {_AGAIN}"
         )

@@ -65,7 +65,7 @@ class Baseline:
     @property
     def others(self) -> dict[str, Estimate]:
         """The figures without the score."""
-        return {name: one for name, one in self.figures.items() if name != self.figure}
+        return {name: estimate for name, estimate in self.figures.items() if name != self.figure}
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name; the difference by the name of the score."""
@@ -73,7 +73,7 @@ class Baseline:
         return {
             "name": self.name,
             "detail": self.detail,
-            **{name: one.to_json() for name, one in self.figures.items()},
+            **{name: estimate.to_json() for name, estimate in self.figures.items()},
             "encoder_gain": {
                 self.figure: gain.difference.to_json(),
                 "only_first": gain.only_first,
@@ -108,7 +108,7 @@ def measure_baselines(
         UsageError: scikit-learn is not installed.
     """
     part, compared = task(spec.task).measure, kind_of(evaluation).compared
-    truth, texts = [one.target for one in test], [_text(one) for one in test]
+    truth, texts = [example.target for example in test], [_text(example) for example in test]
     out: list[Baseline] = []
     for name, recipe in BASELINES.get(type(evaluation), ()):
         answers, detail = recipe(train, validation, texts)
@@ -148,13 +148,13 @@ def _sure(spec: TaskSpec, target: Any, reading: Reading) -> list[np.ndarray[Any,
 
 
 def _majority(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
-    label = commonest([str(one.target) for one in train])
+    label = commonest([str(example.target) for example in train])
     return [label] * len(texts), f"always “{label}”"
 
 
 def _usual_set(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
     labels = commonest_set(_targets(train))
-    return [labels] * len(texts), "always " + (", ".join(f"“{one}”" for one in labels) or "no label")
+    return [labels] * len(texts), "always " + (", ".join(f"“{label}”" for label in labels) or "no label")
 
 
 def _mean(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
@@ -163,14 +163,18 @@ def _mean(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[
 
 
 def _usual_types(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
-    types = types_of_words([_text(one) for one in train], _targets(train))
+    types = types_of_words([_text(example) for example in train], _targets(train))
     detail = f"of {len(types):,} words that are mostly in an entity; neighbours of one type are one entity"
-    return [entities_by_word(one, types) for one in texts], detail
+    return [entities_by_word(text, types) for text in texts], detail
 
 
 def _words(fit: Callable[..., tuple[Sequence[Any], float]], strength: str) -> Recipe:
     def recipe(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
-        split = [some for one in (train, validation) for some in ([_text(each) for each in one], _targets(one))]
+        split = [
+            some
+            for examples in (train, validation)
+            for some in ([_text(each) for each in examples], _targets(examples))
+        ]
         answers, chosen = fit(*split, texts)
         detail = f"words and word pairs; {strength} = {chosen:g}, chosen on the validation texts"
         return answers, detail if chosen else "nothing to learn from the words of the training texts"
@@ -179,7 +183,7 @@ def _words(fit: Callable[..., tuple[Sequence[Any], float]], strength: str) -> Re
 
 
 def _targets(examples: Examples) -> list[Any]:
-    return [one.target for one in examples]
+    return [example.target for example in examples]
 
 
 BASELINES: Mapping[type, Sequence[tuple[str, Recipe]]] = {

@@ -22,7 +22,7 @@ SOLID_ROWS = 10  # a bin with fewer is a small dot: its accuracy is chance
 
 def loss_curves(history: Sequence[EpochRecord]) -> Markup:
     """Training and validation loss by epoch."""
-    train, validation = [one.train_loss for one in history], [one.validation_loss for one in history]
+    train, validation = [record.train_loss for record in history], [record.validation_loss for record in history]
     plot = _by_epoch(history, 0.0, max(*train, *validation) * 1.08 or 1.0)
     values = ticks(*plot.y_range)
     return picture(
@@ -43,7 +43,7 @@ def loss_curves(history: Sequence[EpochRecord]) -> Markup:
 def figure_curve(history: Sequence[EpochRecord]) -> Markup:
     """The first figure of the validation texts by epoch, the best epoch named."""
     name = next(iter(history[0].figures))
-    values = [one.figures[name] for one in history]
+    values = [record.figures[name] for record in history]
     low, high = _padded(values, share=is_share(name))
     plot = _by_epoch(history, low, high)
     marks = ticks(low, high)
@@ -51,10 +51,10 @@ def figure_curve(history: Sequence[EpochRecord]) -> Markup:
     x, y = plot.x(history[best].epoch), plot.y(values[best])
     anchor = "start" if x < plot.left + 40 else "end" if x > plot.right - 40 else "middle"
     return picture(
-        f"Validation {title(name)} by epoch: " + ", ".join(value(name, one) for one in values),
+        f"Validation {title(name)} by epoch: " + ", ".join(value(name, number) for number in values),
         WIDTH,
         HEIGHT,
-        plot.grid(marks, [_tick(name, one, high - low) for one in marks]),
+        plot.grid(marks, [_tick(name, level, high - low) for level in marks]),
         _epochs(plot, history),
         _curve(plot, history, values, "first"),
         element("circle", cx=x, cy=y, r=8, class_="ring"),
@@ -74,25 +74,25 @@ def reliability_diagram(
         rows: what the bins count.
         across: what the bins are of.
     """
-    low = min(one.low for one in (*before, *after))
-    shown = [one.accuracy.value for one in (*before, *after)]
-    floor = min([low, *shown, *(one.accuracy.low for one in after if one.rows >= SOLID_ROWS)])
+    low = min(bucket.low for bucket in (*before, *after))
+    shown = [bucket.accuracy.value for bucket in (*before, *after)]
+    floor = min([low, *shown, *(bucket.accuracy.low for bucket in after if bucket.rows >= SOLID_ROWS)])
     plot = Plot(LEFT, 34, RIGHT, 250, (low, 1.0), (max(0.0, floor - 0.03), 1.02))
     horizontal, up = ticks(low, 1.0), ticks(*plot.y_range)
     return picture(
         ("Accuracy by confidence after temperature scaling: " if before else "Share of right answers by confidence: ")
         + "; ".join(
-            f"{percent(one.accuracy.value)} right at {percent(one.confidence)} confidence, {one.rows:,} {rows}"
-            for one in after
+            f"{percent(bucket.accuracy.value)} right at {percent(bucket.confidence)} confidence, {bucket.rows:,} {rows}"
+            for bucket in after
         ),
         WIDTH,
         370,
-        plot.grid(up, [percent(one, digits=0) for one in up]),
+        plot.grid(up, [percent(tick, digits=0) for tick in up]),
         path([(plot.x(v), plot.y(v)) for v in (max(low, plot.y_range[0]), 1.0)], "diagonal"),
         *(
-            plot.whisker(plot.x(one.confidence), one.accuracy.low, one.accuracy.high, "whisker")
-            for one in after
-            if one.rows >= SOLID_ROWS
+            plot.whisker(plot.x(bucket.confidence), bucket.accuracy.low, bucket.accuracy.high, "whisker")
+            for bucket in after
+            if bucket.rows >= SOLID_ROWS
         ),
         _bin_points(plot, before, "second"),
         _bin_points(plot, after, "first"),
@@ -109,17 +109,19 @@ def reliability_diagram(
 def by_length(slices: Sequence[Slice], overall: float) -> Markup:
     """The slices' figure with its interval for each range of lengths, against that of all rows."""
     name = slices[0].figure
-    low, high = _padded([end for one in slices for end in (one.estimate.low, one.estimate.high)], share=is_share(name))
+    low, high = _padded(
+        [end for part in slices for end in (part.estimate.low, part.estimate.high)], share=is_share(name)
+    )
     plot = Plot(LEFT, 34, WIDTH - 4, 206, (-0.5, len(slices) - 0.5), (low, high))
     values = ticks(low, high)
-    marks = [mark for i, one in enumerate(slices) for mark in _length_marks(plot, i, one)]
+    marks = [mark for i, part in enumerate(slices) for mark in _length_marks(plot, i, part)]
     shown = title(name)
     return picture(
         f"{shown[0].upper()}{shown[1:]} by length: "
-        + "; ".join(f"{one.name} {value(name, one.estimate.value)} of {one.rows:,} rows" for one in slices),
+        + "; ".join(f"{part.name} {value(name, part.estimate.value)} of {part.rows:,} rows" for part in slices),
         WIDTH,
         HEIGHT,
-        plot.grid(values, [_tick(name, one, high - low) for one in values]),
+        plot.grid(values, [_tick(name, level, high - low) for level in values]),
         line(plot.left, plot.y(overall), plot.right, plot.y(overall), "diagonal"),
         *marks,
         text("tokens", LEFT - 8, 224, anchor="end", class_="small"),
@@ -134,13 +136,17 @@ def bars(name: str, rows: Sequence[tuple[str, Estimate]]) -> Markup:
     The bars reach from 0 to 1, or where a figure is below 0, from there; those of other numbers to the largest.
     """
     step, left, right = 54.0, 1.0, WIDTH - 1
-    low, high = min(0.0, *(one.low for _, one in rows)), max(one.high for _, one in rows)
+    low, high = min(0.0, *(estimate.low for _, estimate in rows)), max(estimate.high for _, estimate in rows)
     plot = Plot(left, 0, right, step * len(rows), (low, 1.0 if is_share(name) or high <= 1 else high), (0.0, 1.0))
     return picture(
-        "; ".join("{} {} ({})".format(model, *figure(name, one)) for model, one in rows),
+        "; ".join("{} {} ({})".format(model, *figure(name, estimate)) for model, estimate in rows),
         WIDTH,
         step * len(rows) + 4,
-        *(mark for i, (model, one) in enumerate(rows) for mark in _bar(plot, i, step, model, figure(name, one), one)),
+        *(
+            mark
+            for i, (model, estimate) in enumerate(rows)
+            for mark in _bar(plot, i, step, model, figure(name, estimate), estimate)
+        ),
     )
 
 
@@ -165,12 +171,14 @@ def _by_epoch(history: Sequence[EpochRecord], low: float, high: float) -> Plot:
 
 def _epochs(plot: Plot, history: Sequence[EpochRecord]) -> Markup:
     every = -(-len(history) // EPOCH_LABELS)
-    names = [text(str(one.epoch), plot.x(one.epoch), plot.bottom + 18, anchor="middle") for one in history[::every]]
+    names = [
+        text(str(record.epoch), plot.x(record.epoch), plot.bottom + 18, anchor="middle") for record in history[::every]
+    ]
     return Markup("").join([*names, text("epoch", (plot.left + plot.right) / 2, plot.bottom + 36, anchor="middle")])
 
 
 def _curve(plot: Plot, history: Sequence[EpochRecord], values: Sequence[float], class_: str) -> Markup:
-    points = [(plot.x(one.epoch), plot.y(value)) for one, value in zip(history, values, strict=True)]
+    points = [(plot.x(record.epoch), plot.y(value)) for record, value in zip(history, values, strict=True)]
     dots = (element("circle", cx=x, cy=y, r=3.5, class_=f"{class_} dot") for x, y in points)
     return Markup("").join([path(points, f"{class_} curve"), *dots])
 
@@ -188,38 +196,38 @@ def _legend(*entries: tuple[str, str]) -> Markup:
 
 
 def _bin_points(plot: Plot, bins: Sequence[Bin], class_: str) -> Markup:
-    places = {one: (plot.x(one.confidence), plot.y(one.accuracy.value)) for one in bins}
-    solid = [place for one, place in places.items() if one.rows >= SOLID_ROWS]
+    places = {bucket: (plot.x(bucket.confidence), plot.y(bucket.accuracy.value)) for bucket in bins}
+    solid = [place for bucket, place in places.items() if bucket.rows >= SOLID_ROWS]
     dots = (
-        element("circle", cx=x, cy=y, r=4 if one.rows >= SOLID_ROWS else 1.75, class_=f"{class_} dot")
-        for one, (x, y) in places.items()
+        element("circle", cx=x, cy=y, r=4 if bucket.rows >= SOLID_ROWS else 1.75, class_=f"{class_} dot")
+        for bucket, (x, y) in places.items()
     )
     return Markup("").join([*([path(solid, f"{class_} curve")] if solid else []), *dots])
 
 
 def _bin_rows(plot: Plot, before: Sequence[Bin], after: Sequence[Bin], top: Number, bottom: Number) -> Markup:
-    most = max(one.rows for one in (*before, *after))
+    most = max(bucket.rows for bucket in (*before, *after))
     parts = [line(plot.left, bottom, plot.right, bottom, "grid")]
     for offset, bins, class_ in ((0.08, after, "first"), (0.54, before, "second")):
-        for one in bins:
-            width = plot.x(one.high) - plot.x(one.low)
-            height = (bottom - top) * one.rows / most
-            x = plot.x(one.low) + offset * width
+        for bucket in bins:
+            width = plot.x(bucket.high) - plot.x(bucket.low)
+            height = (bottom - top) * bucket.rows / most
+            x = plot.x(bucket.low) + offset * width
             parts.append(rect(x, bottom - height, 0.38 * width, height, f"{class_} bar"))
-    tallest = next(one for one in (*after, *before) if one.rows == most)
+    tallest = next(bucket for bucket in (*after, *before) if bucket.rows == most)
     x = plot.x((tallest.low + tallest.high) / 2)
     anchor = "end" if x > plot.right - 30 else "middle"
     parts.append(text(f"{most:,}", min(x, plot.right) if anchor == "middle" else plot.right, top - 6, anchor=anchor))
     return Markup("").join(parts)
 
 
-def _length_marks(plot: Plot, i: int, one: Slice) -> list[Markup]:
+def _length_marks(plot: Plot, i: int, part: Slice) -> list[Markup]:
     x = plot.x(i)
     return [
-        plot.whisker(x, one.estimate.low, one.estimate.high, "whisker"),
-        element("circle", cx=x, cy=plot.y(one.estimate.value), r=5, class_="first dot"),
-        text(one.name.removesuffix(" tokens"), x, plot.bottom + 18, anchor="middle", class_="legend"),
-        text(f"{one.rows:,}", x, plot.bottom + 35, anchor="middle", class_="small"),
+        plot.whisker(x, part.estimate.low, part.estimate.high, "whisker"),
+        element("circle", cx=x, cy=plot.y(part.estimate.value), r=5, class_="first dot"),
+        text(part.name.removesuffix(" tokens"), x, plot.bottom + 18, anchor="middle", class_="legend"),
+        text(f"{part.rows:,}", x, plot.bottom + 35, anchor="middle", class_="small"),
     ]
 
 

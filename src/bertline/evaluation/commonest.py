@@ -21,7 +21,7 @@ def commonest(labels: Sequence[str]) -> str:
     'a'
     """
     counts = Counter(labels)
-    return max(ordered(counts), key=lambda one: counts[one])
+    return max(ordered(counts), key=lambda label: counts[label])
 
 
 def commonest_set(labels: Sequence[Sequence[str]]) -> tuple[str, ...]:
@@ -30,8 +30,8 @@ def commonest_set(labels: Sequence[Sequence[str]]) -> tuple[str, ...]:
     >>> commonest_set([["b", "a"], [], [], [], ["a", "b"]])
     ('a', 'b')
     """
-    counts = Counter(tuple(ordered({*one})) for one in labels if one)
-    return max(sorted(counts), key=lambda one: counts[one], default=())
+    counts = Counter(tuple(ordered({*names})) for names in labels if names)
+    return max(sorted(counts), key=lambda names: counts[names], default=())
 
 
 def mean(numbers: Sequence[float]) -> float:
@@ -46,11 +46,11 @@ def types_of_words(texts: Sequence[str], entities: Sequence[Entities]) -> dict[s
     {'Rome': 'place'}
     """
     counts: dict[str, Counter[str]] = {}
-    for text, own in zip(texts, entities, strict=True):
+    for text, text_entities in zip(texts, entities, strict=True):
         for word in _WORD.finditer(text):
-            kind = next((one.label for one in own if one.start <= word.start() < one.end), "")
+            kind = next((entity.label for entity in text_entities if entity.start <= word.start() < entity.end), "")
             counts.setdefault(word.group(), Counter())[kind] += 1
-    usual = {word: max(sorted(some), key=lambda one: some[one]) for word, some in counts.items()}
+    usual = {word: max(sorted(kinds), key=lambda kind: kinds[kind]) for word, kinds in counts.items()}
     return {word: kind for word, kind in usual.items() if kind}
 
 

@@ -57,9 +57,9 @@ def evaluate_table(
         trainable=False,
     )
     check_shared_names(dataset, spec.names, f"that {bundle} knows")
-    readings, arrays = predictor.pieces([one.input for one in dataset.examples], spec.output)
+    readings, arrays = predictor.pieces([example.input for example in dataset.examples], spec.output)
     evaluation = task(spec.task).measure.measure(
-        spec, dataset.targets, arrays, readings, fields=[one.fields for one in dataset.examples]
+        spec, dataset.targets, arrays, readings, fields=[example.fields for example in dataset.examples]
     )
     return TableEvaluation(evaluation, dataset.source, tuple(_notes(bundle, dataset, evaluation)))
 

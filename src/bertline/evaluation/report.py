@@ -53,8 +53,8 @@ def write_report(
     record = {
         "title": title,
         **evaluation.to_json(),
-        "baselines": [one.to_json() for one in baselines],
-        "history": [one.to_json() for one in history],
+        "baselines": [baseline.to_json() for baseline in baselines],
+        "history": [record.to_json() for record in history],
         "facts": [list(pair) for pair in facts],
         "settings": [list(pair) for pair in settings],
     }
@@ -99,7 +99,7 @@ def render(
         figures=_cards(evaluation),
         terms=kind.terms,
         pictures=pictures,
-        mark=_mark(evaluation, [*by_length, *(one for rows in slices.values() for one in rows)]),
+        mark=_mark(evaluation, [*by_length, *(part for rows in slices.values() for part in rows)]),
         **context,
     )
     return page
@@ -144,7 +144,7 @@ def _template(name: str) -> Any:
 
 
 def _estimates(evaluation: Evaluation) -> dict[str, Estimate]:
-    return {name: Estimate(**one) for name, one in evaluation.metrics().items()}
+    return {name: Estimate(**figure) for name, figure in evaluation.metrics().items()}
 
 
 def _pictures(
@@ -159,7 +159,10 @@ def _pictures(
             drawn["figure"] = charts.figure_curve(history)
     if baselines:
         name = baselines[0].figure
-        compared = [("Encoder", _estimates(evaluation)[name]), *((one.name, one.score) for one in baselines)]
+        compared = [
+            ("Encoder", _estimates(evaluation)[name]),
+            *((baseline.name, baseline.score) for baseline in baselines),
+        ]
         drawn["baselines"] = charts.bars(name, compared)
     if by_length:
         drawn["length"] = charts.by_length(by_length, _estimates(evaluation)[by_length[0].figure].value)
@@ -180,6 +183,6 @@ def _mark(evaluation: Evaluation, slices: Sequence[Slice]) -> Any:
     """Draws the interval of a slice, on the scale of all slices."""
     from bertline.evaluation import charts
 
-    ends = [end for one in slices for end in (one.estimate.low, one.estimate.high)] or [0.0, 1.0]
+    ends = [end for part in slices for end in (part.estimate.low, part.estimate.high)] or [0.0, 1.0]
     overall, scale = _estimates(evaluation), (min(ends), max(ends))
     return lambda name, estimate: charts.interval_mark(name, estimate, overall[name].value, scale)

@@ -28,7 +28,7 @@ def errors_by_predicted(points: Points) -> Markup:
     """A dot per text; the dashed line is an error of 0."""
     errors = [(predicted, predicted - true) for true, predicted in points]
     furthest = max(abs(error) for _, error in errors) * 1.08 or 1.0
-    plot = Plot(LEFT, TOP, RIGHT, BOTTOM, _range([one for one, _ in errors]), (-furthest, furthest))
+    plot = Plot(LEFT, TOP, RIGHT, BOTTOM, _range([predicted for predicted, _ in errors]), (-furthest, furthest))
     zero = line(LEFT, plot.y(0.0), RIGHT, plot.y(0.0), "diagonal")
     title = f"Predicted minus true number against the predicted one, of {len(points):,} texts"
     return _dots(title, plot, errors, "predicted", "predicted − true", zero)
@@ -41,10 +41,10 @@ def _dots(title: str, plot: Plot, points: Points, across: str, up: str, rule: Ma
         title,
         WIDTH,
         HEIGHT,
-        plot.grid(vertical, [exact(one) for one in vertical]),
+        plot.grid(vertical, [exact(tick) for tick in vertical]),
         *dots,
         rule,
-        *(text(exact(one), plot.x(one), BOTTOM + 18, anchor="middle") for one in horizontal),
+        *(text(exact(tick), plot.x(tick), BOTTOM + 18, anchor="middle") for tick in horizontal),
         text(across, (LEFT + RIGHT) / 2, BOTTOM + 36, anchor="middle"),
         text(up, LEFT + 6, TOP + 10, class_="legend"),
     )

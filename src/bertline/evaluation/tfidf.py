@@ -56,7 +56,7 @@ def one_label(
     def fit(strength: float, train_words: Matrix, validation_words: Matrix, words: Matrix) -> Fitted:
         model = _one_vs_rest(strength).fit(train_words, list(train))
         right = float((_on(validation_words, model.predict) == np.array(validation)).sum())
-        return right, [str(one) for one in _on(words, model.predict)]
+        return right, [str(answer) for answer in _on(words, model.predict)]
 
     return _best(fit, STRENGTHS, train_texts, validation_texts, texts)
 
@@ -75,11 +75,11 @@ def several_labels(
     Raises:
         UsageError: scikit-learn is not installed.
     """
-    names = ordered({one for labels in train for one in labels})
+    names = ordered({label for labels in train for label in labels})
     if not names or not _has_words(train_texts):
         return [commonest_set(train)] * len(texts), 0.0
     flags, wanted = (
-        np.array([[one in row for one in names] for row in some], dtype=bool).reshape(-1, len(names))
+        np.array([[name in row for name in names] for row in some], dtype=bool).reshape(-1, len(names))
         for some in (train, validation)
     )
 
@@ -109,7 +109,7 @@ def numbers(
     def fit(alpha: float, train_words: Matrix, validation_words: Matrix, words: Matrix) -> Fitted:
         model = _ridge(alpha).fit(train_words, np.array(train))
         error = float(((_on(validation_words, model.predict) - np.array(validation)) ** 2).sum())
-        return -error, [float(one) for one in _on(words, model.predict)]
+        return -error, [float(answer) for answer in _on(words, model.predict)]
 
     return _best(fit, ALPHAS, train_texts, validation_texts, texts)
 

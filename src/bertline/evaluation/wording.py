@@ -21,7 +21,7 @@ def verdict(evaluation: Evaluation, baselines: Sequence[Baseline]) -> str:
         return f"{lead} {collapsed[0].upper()}{collapsed[1:]}. Train it again, first with a lower learning rate."
     if not baselines:
         return lead
-    best = max(baselines, key=lambda one: one.score.value)
+    best = max(baselines, key=lambda baseline: baseline.score.value)
     gain = best.encoder_gain
     against = f"{best.name} {kind.reached.format(value(best.figure, best.score.value))}"
     name = gain.score

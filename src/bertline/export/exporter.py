@@ -228,7 +228,7 @@ class _Export:
         ]
         heads = self.network.heads(layer)
         width = heads * self.config.head_size
-        query, key, value = (self._whole(one, width) for one in projected)
+        query, key, value = (self._whole(part, width) for part in projected)
         mixed = graph.add("Attention", query, key, value, "", "", "", "lengths", q_num_heads=heads, kv_num_heads=heads)
         return self._after_attention(self._flat(mixed, width), states, layer)
 
@@ -332,7 +332,7 @@ class _Export:
         quantised = quantised or self._eight_bits(states, product, parameter)
         if quantised is None:
             return self._dense(states, parameter, part)
-        weight, bias = (self.network.named(f"{parameter}.{one}", part)[1] for one in ("weight", "bias"))
+        weight, bias = (self.network.named(f"{parameter}.{part_name}", part)[1] for part_name in ("weight", "bias"))
         eight, input_scale, zero, divisor = quantised
         whole, scale = quantise_rows(weight if divisor is None else weight * divisor, self.recipe.largest)
         constant = self.graph.constant

@@ -92,7 +92,7 @@ class _Loader:
     def __init__(self, bundle: Bundle, device: str, lanes: int | None) -> None:
         self.bundle, self.device, self.lanes = bundle, device, lanes
         self.tokenizer = Tokenizer.from_bundle(bundle.path)
-        self.engines = {one.name: one for one in bundle.manifest.engines}
+        self.engines = {engine.name: engine for engine in bundle.manifest.engines}
         self.probing = Probing(bundle, self.tokenizer)
         self.left_out: list[str] = []  # what cannot be used here, and why
 

@@ -66,8 +66,8 @@ class OnnxBackend:
         self._narrow = _session(path, threads=1)
         self._wide: onnxruntime.InferenceSession | None = None
         self._lock = threading.Lock()
-        self._names = {_NAMES.get(one.name, one.name): one.name for one in self._narrow.get_outputs()}
-        self._takes_segments = "segments" in {one.name for one in self._narrow.get_inputs()}
+        self._names = {_NAMES.get(node.name, node.name): node.name for node in self._narrow.get_outputs()}
+        self._takes_segments = "segments" in {node.name for node in self._narrow.get_inputs()}
 
     @property
     def outputs(self) -> frozenset[str]:
@@ -98,7 +98,7 @@ class OnnxBackend:
         Raises:
             BundleError: it declares none, or has no such output.
         """
-        shapes = {one.name: one.shape for one in self._narrow.get_outputs()}
+        shapes = {node.name: node.shape for node in self._narrow.get_outputs()}
         width = (shapes.get(self._names.get(output, output)) or [None])[-1]
         if not isinstance(width, int):
             raise BundleError(
@@ -118,8 +118,8 @@ def adds_in_16_bits() -> bool:
     """Whether onnxruntime's plain products of bytes overflow on this processor, found by computing the largest one."""
     largest = {"a": np.full((2, 8), 255, np.uint8), "b": np.full((8, 16), 127, np.int8)}
     session = onnxruntime.InferenceSession(_PRODUCT, _plain_options(1), providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, largest)
-    return bool((np.asarray(found) != 8 * 255 * 127).any())
+    (product,) = session.run(None, largest)
+    return bool((np.asarray(product) != 8 * 255 * 127).any())
 
 
 def _feeds(batch: Batch, *, segments: bool) -> dict[str, np.ndarray[Any, Any]]:
@@ -163,7 +163,7 @@ def _refused(path: Path, what: str, error: Exception) -> BundleError:
 def observe(model: bytes, batches: Iterable[Batch]) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
     """Every output of a model for each batch, by name: for graphs with taps (``bundle.exporter.Recipe``)."""
     session = onnxruntime.InferenceSession(model, _options(1), providers=["CPUExecutionProvider"])
-    names = [one.name for one in session.get_outputs()]
-    segments = "segments" in {one.name for one in session.get_inputs()}
+    names = [node.name for node in session.get_outputs()]
+    segments = "segments" in {node.name for node in session.get_inputs()}
     for batch in batches:
         yield dict(zip(names, session.run(names, _feeds(batch, segments=segments)), strict=True))

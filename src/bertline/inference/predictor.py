@@ -156,7 +156,7 @@ class TextClassifier:
         """
         readings = self._reader.read(texts)
         pieces = [piece for reading in readings for piece in reading.pieces]
-        lengths = [len(one.ids) for one in pieces]
+        lengths = [len(piece.ids) for piece in pieces]
         batches = plan(lengths, self.batch_tokens)
         arrays: list[Array] = [np.empty(0)] * len(pieces)
 
@@ -164,8 +164,8 @@ class TextClassifier:
             some = [pieces[place] for place in places]
             batch = lay_out(some, self._reader.tokenizer.pad_id)
             array = self.compute(batch, output, alone=len(batches) == 1)
-            for place, one in zip(places, rows(output, array, [lengths[place] for place in places]), strict=True):
-                arrays[place] = one
+            for place, row in zip(places, rows(output, array, [lengths[place] for place in places]), strict=True):
+                arrays[place] = row
 
         each_batch(compute, batches, self.backend.lanes)
         each = iter(arrays)

@@ -43,7 +43,7 @@ class Probing:
         """What ``backend`` says of the probe texts, or of each of their tokens."""
         manifest = self._manifest
         readings = Reader(self._tokenizer, Truncation(manifest.max_tokens, manifest.truncation)).read(self.probes.texts)
-        pieces, output = [piece for one in readings for piece in one.pieces], self.probes.output
-        batch = pad([one.ids for one in pieces], self._tokenizer.pad_id, [one.segments for one in pieces])
-        lengths, counts = [len(one.ids) for one in pieces], [len(one.pieces) for one in readings]
+        pieces, output = [piece for reading in readings for piece in reading.pieces], self.probes.output
+        batch = pad([piece.ids for piece in pieces], self._tokenizer.pad_id, [piece.segments for piece in pieces])
+        lengths, counts = [len(piece.ids) for piece in pieces], [len(reading.pieces) for reading in readings]
         return stacked(output, backend.compute(batch, output), lengths, counts)

@@ -80,11 +80,11 @@ def _find(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if sees_gpu() else "cpu")
     try:
-        found = torch.device(device)
-        torch.empty(1, device=found)
+        place = torch.device(device)
+        torch.empty(1, device=place)
     except (AssertionError, RuntimeError) as error:  # torch raises both for a device that is not there
         raise _refused(device, error) from None
-    return found
+    return place
 
 
 def _refused(device: str, error: Exception) -> SettingsError:

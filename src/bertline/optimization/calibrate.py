@@ -30,8 +30,8 @@ def observe_inputs(network: Network, batches: Iterable[Batch]) -> dict[str, Chan
             if product in OUTPUTS:
                 continue
             real = _real(values, batch)
-            found = Channels(real.min(axis=0), real.max(axis=0))
-            seen[product] = found.merged(seen[product]) if product in seen else found
+            channels = Channels(real.min(axis=0), real.max(axis=0))
+            seen[product] = channels.merged(seen[product]) if product in seen else channels
     return seen
 
 

@@ -62,12 +62,12 @@ class EncodedRows:
     @property
     def pairs(self) -> bool:
         """Whether the texts are pairs."""
-        return any(piece.segments is not None for one in self.readings for piece in one.pieces)
+        return any(piece.segments is not None for reading in self.readings for piece in reading.pieces)
 
     def batches(self, batch_tokens: int = 2048) -> Iterator[Batch]:
         """The pieces as batches, for calibration."""
-        pieces = [piece for one in self.readings for piece in one.pieces]
-        for rows in plan([len(one.ids) for one in pieces], batch_tokens):
+        pieces = [piece for reading in self.readings for piece in reading.pieces]
+        for rows in plan([len(piece.ids) for piece in pieces], batch_tokens):
             yield lay_out([pieces[row] for row in rows], self.pad_id)
 
     def evenly(self, number: int) -> list[int]:
@@ -112,15 +112,15 @@ class Workshop:
         """The engine that the bundle has from its training."""
         backend = OnnxBackend(file, lanes=self.lanes)
         record = FP32.model_copy(update={"outputs": (head_output(backend),)})
-        found = Candidate(record, backend, (file, file.with_name("model.safetensors")))
-        self.exact[FULL] = found
-        return found
+        candidate = Candidate(record, backend, (file, file.with_name("model.safetensors")))
+        self.exact[FULL] = candidate
+        return candidate
 
     def float_of(self, network: Network, name: str) -> Candidate:
         """A network in fp32."""
-        found = self._built(f"{name}-fp32", name, "fp32", network, Recipe())
-        self.exact[name] = found
-        return found
+        candidate = self._built(f"{name}-fp32", name, "fp32", network, Recipe())
+        self.exact[name] = candidate
+        return candidate
 
     def int8(self, network: Network, name: str) -> Iterator[Candidate]:
         """Every product in eight bits; after it, where labels change too often, one with the worst left in fp32."""
@@ -145,7 +145,9 @@ class Workshop:
         network, eight_bits = self._eight_bits(network, name)
         recipe = replace(eight_bits, vocabulary=self.pruned.row, kept=self.pruned.kept)
         built = self._built(f"{prefix}small", name, "int8", network, recipe)
-        covered = np.mean([all(self.pruned.covers(piece.ids) for piece in one.pieces) for one in self.tuning.readings])
+        covered = np.mean(
+            [all(self.pruned.covers(piece.ids) for piece in reading.pieces) for reading in self.tuning.readings]
+        )
         kept = f"{len(self.pruned.kept):,} token embeddings; {covered:.1%} of texts need no other"
         return replace(built, note=kept)
 
@@ -153,9 +155,9 @@ class Workshop:
         self, first: Candidate, second: Candidate, *, allowed: float, confidence: float
     ) -> tuple[Candidate, Chosen]:
         """``first`` where it is sure, ``second`` for the rest."""
-        own, other = (text_logits(self.logits(one), len(self.spec.labels)) for one in (first, second))
+        own, other = (text_logits(self.logits(candidate), len(self.spec.labels)) for candidate in (first, second))
         sure = softmax(own, self.spec.temperature).max(axis=1)
-        truth = read_truth([str(one) for one in self.tuning.targets], self.spec.labels).rows
+        truth = read_truth([str(target) for target in self.tuning.targets], self.spec.labels).rows
         chosen = choose_threshold(
             sure, own.argmax(axis=1) == truth, other.argmax(axis=1) == truth, allowed=allowed, confidence=confidence
         )

@@ -34,7 +34,7 @@ def measure_cold_start(directory: Path, files: list[Path], repetitions: int = RE
         command = [sys.executable, "-m", "bertline.optimization.cold_start", str(directory), *map(str, files)]
         shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         starts.append(ColdStart(time.perf_counter() - began, float(json.loads(shown)["memory_mb"])))
-    return sorted(starts, key=lambda one: one.seconds)[len(starts) // 2]
+    return sorted(starts, key=lambda start: start.seconds)[len(starts) // 2]
 
 
 def _answer(directory: Path, files: list[Path]) -> None:
@@ -58,11 +58,11 @@ def resident_mb() -> float:
 
     status = Path("/proc/self/status")
     if status.exists():
-        line = next(one for one in status.read_text().splitlines() if one.startswith("VmRSS:"))
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 if __name__ == "__main__":
-    _answer(Path(sys.argv[1]), [Path(one) for one in sys.argv[2:]])
+    _answer(Path(sys.argv[1]), [Path(file) for file in sys.argv[2:]])
     sys.stdout.write(json.dumps({"memory_mb": resident_mb()}) + "\n")

@@ -113,8 +113,8 @@ def _paces(backend: OnnxBackend, rows: EncodedRows) -> tuple[float, float]:
         compute(backend, rows.readings, rows.pad_id, BATCH_TOKENS)
 
     def alone() -> None:
-        for one in rows.readings[:8]:
-            backend.compute(lay_out(one.pieces, rows.pad_id), head_output(backend), alone=True)
+        for reading in rows.readings[:8]:
+            backend.compute(lay_out(reading.pieces, rows.pad_id), head_output(backend), alone=True)
 
     seconds = []
     for work, number in ((bulk, len(rows.readings)), (alone, len(rows.readings[:8]))):
@@ -125,5 +125,5 @@ def _paces(backend: OnnxBackend, rows: EncodedRows) -> tuple[float, float]:
 
 def _timed(work: Callable[[], _T]) -> tuple[float, _T]:
     began = time.perf_counter()
-    found = work()
-    return time.perf_counter() - began, found
+    result = work()
+    return time.perf_counter() - began, result

@@ -68,17 +68,17 @@ class EngineFigures:
 
 def compute(backend: Backend, readings: Sequence[Reading], pad_id: int, batch_tokens: int) -> Arrays:
     """The output for each piece of each text, in their order, as scoring in bulk computes it."""
-    pieces, output = [piece for one in readings for piece in one.pieces], head_output(backend)
-    lengths = [len(one.ids) for one in pieces]
+    pieces, output = [piece for reading in readings for piece in reading.pieces], head_output(backend)
+    lengths = [len(piece.ids) for piece in pieces]
     arrays: list[Array] = [np.empty(0)] * len(pieces)
 
-    def one(places: list[int]) -> None:
+    def compute_batch(places: list[int]) -> None:
         batch = lay_out([pieces[place] for place in places], pad_id)
         each = rows(output, backend.compute(batch, output), [lengths[place] for place in places])
         for place, row in zip(places, each, strict=True):
             arrays[place] = row
 
-    each_batch(one, plan(lengths, batch_tokens), backend.lanes)
+    each_batch(compute_batch, plan(lengths, batch_tokens), backend.lanes)
     return by_text(readings, arrays)
 
 
@@ -98,7 +98,7 @@ def agreement(spec: TaskSpec, arrays: Arrays, reference: Arrays) -> float:
     if spec.activation == "none":
         return float((np.abs(own - other) <= SAME * other.std()).mean())
     cuts = getattr(spec, "cuts", 0.5)
-    given, expected = (probabilities(one, "sigmoid", spec.temperature) >= cuts for one in (own, other))
+    given, expected = (probabilities(logits, "sigmoid", spec.temperature) >= cuts for logits in (own, other))
     return float((given == expected).all(axis=1).mean())
 
 

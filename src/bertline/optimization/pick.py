@@ -21,13 +21,13 @@ def cost(measured: EngineFigures, goal: Goal) -> float:
 
 def pick(measured: Mapping[str, EngineFigures], goal: Goal, max_drop_points: float) -> str:
     """The cheapest engine whose measured drop on the tuning rows is allowed; fp32 if there is no other."""
-    allowed = [name for name, one in measured.items() if one.quality.drop_points <= max_drop_points + 1e-9]
+    allowed = [name for name, figures in measured.items() if figures.quality.drop_points <= max_drop_points + 1e-9]
     return min(allowed or [FP32_NAME], key=lambda name: cost(measured[name], goal))
 
 
 def frontier(measured: Mapping[str, EngineFigures], goal: Goal) -> set[str]:
     """The engines that no other one beats in both score and cost (Pareto)."""
-    points = {name: (-one.quality.value, cost(one, goal)) for name, one in measured.items()}
+    points = {name: (-figures.quality.value, cost(figures, goal)) for name, figures in measured.items()}
     return {
         name
         for name, (loss, spent) in points.items()

@@ -18,38 +18,41 @@ from bertline.optimization.settings import OptimizeSettings
 from bertline.tasks.contract import score_key
 
 
-def publish(bundle: Bundle, found: Optimized, settings: OptimizeSettings) -> None:
+def publish(bundle: Bundle, optimized: Optimized, settings: OptimizeSettings) -> None:
     """Write the bundle anew, whole or not at all: what it had, the engines that may be used, and the report."""
-    names = _used(found, settings)
-    engines = tuple(_recorded(found, name) for name in names)
+    names = _used(optimized, settings)
+    engines = tuple(_recorded(optimized, name) for name in names)
     manifest = bundle.manifest.model_copy(update={"engines": engines})
 
     def engine_files(staging: Path) -> None:
         write_embedding(staging, load_classifier(staging), pairs=manifest.task.reads == "pair")  # old bundles lack it
         for name in names:
-            engine = found.candidates[name].engine
+            engine = optimized.candidates[name].engine
             if engine.kind == "onnx" and engine.file != FP32.file:
-                shutil.copy2(found.candidates[name].files[0], staging / str(engine.file))
+                shutil.copy2(optimized.candidates[name].files[0], staging / str(engine.file))
 
-    report = partial(write_report, found=found, bundle=bundle, settings=settings)
-    parts = Parts(base=bundle, engines=[engine_files], probes=found.probes, report=report)
+    report = partial(write_report, optimized=optimized, bundle=bundle, settings=settings)
+    parts = Parts(base=bundle, engines=[engine_files], probes=optimized.probes, report=report)
     compose(bundle.path, Manifest(**dict(manifest)), parts, overwrite=True)
 
 
-def _used(found: Optimized, settings: OptimizeSettings) -> list[str]:
+def _used(optimized: Optimized, settings: OptimizeSettings) -> list[str]:
     """Engines to ship, the picked one first: those within the allowed drop, the parts of cascades, fp32."""
     within = [
         name
-        for name, one in found.measured.items()
-        if name not in found.refused and one.quality.drop_points <= settings.max_accuracy_drop + 1e-9
+        for name, figures in optimized.measured.items()
+        if name not in optimized.refused and figures.quality.drop_points <= settings.max_accuracy_drop + 1e-9
     ]
-    ranked = sorted(within, key=lambda name: (name != found.picked, cost(found.measured[name], settings.goal)))
-    parts = [part for name in ranked for part in found.candidates[name].engine.parts]
+    ranked = sorted(within, key=lambda name: (name != optimized.picked, cost(optimized.measured[name], settings.goal)))
+    parts = [part for name in ranked for part in optimized.candidates[name].engine.parts]
     return list(dict.fromkeys([*ranked, *parts, FP32.name]))
 
 
-def _recorded(found: Optimized, name: str) -> Engine:
-    figures = found.measured[name].to_json() | {"note": found.candidates[name].note, "processor": found.processor}
-    tested = found.reported[name]
+def _recorded(optimized: Optimized, name: str) -> Engine:
+    figures = optimized.measured[name].to_json() | {
+        "note": optimized.candidates[name].note,
+        "processor": optimized.processor,
+    }
+    tested = optimized.reported[name]
     figures |= {f"test_{score_key(tested.score)}": tested.value, "test_difference": tested.difference.to_json()}
-    return found.candidates[name].engine.model_copy(update={"measured": figures})
+    return optimized.candidates[name].engine.model_copy(update={"measured": figures})

@@ -24,7 +24,7 @@ AXES: dict[Goal, tuple[str, str]] = {
 }
 
 
-def write_report(directory: Path, found: Optimized, bundle: Bundle, settings: OptimizeSettings) -> None:
+def write_report(directory: Path, optimized: Optimized, bundle: Bundle, settings: OptimizeSettings) -> None:
     """Write both files into ``directory``.
 
     Raises:
@@ -34,69 +34,71 @@ def write_report(directory: Path, found: Optimized, bundle: Bundle, settings: Op
     record = {
         "goal": settings.goal,
         "max_accuracy_drop_points": settings.max_accuracy_drop,
-        "processor": found.processor,
-        "picked": found.picked,
-        "caveats": list(found.caveats),
-        "engines": {name: row(found, name) for name in found.measured},
+        "processor": optimized.processor,
+        "picked": optimized.picked,
+        "caveats": list(optimized.caveats),
+        "engines": {name: row(optimized, name) for name in optimized.measured},
     }
     (directory / "engines.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     page = _template().render(
         title=bundle.manifest.name,
-        found=found,
+        optimized=optimized,
         settings=settings,
         axis=AXES[settings.goal][0],
-        score=score(found),
-        heading=capitalised(score(found)),
-        rows=[row(found, name) for name in found.measured],
-        picture=pareto(found, settings.goal),
+        score=score(optimized),
+        heading=capitalised(score(optimized)),
+        rows=[row(optimized, name) for name in optimized.measured],
+        picture=pareto(optimized, settings.goal),
     )
     (directory / "engines.html").write_text(page, encoding="utf-8")
 
 
-def row(found: Optimized, name: str) -> dict[str, Any]:
+def row(optimized: Optimized, name: str) -> dict[str, Any]:
     """One engine's line of the table, as plain values."""
-    tested = found.reported[name]
+    tested = optimized.reported[name]
     return {
         "name": name,
-        "picked": name == found.picked,
-        "on_frontier": name in found.frontier,
-        "note": found.candidates[name].note,
-        **found.measured[name].to_json(),
-        "drop_points": found.measured[name].quality.drop_points,
+        "picked": name == optimized.picked,
+        "on_frontier": name in optimized.frontier,
+        "note": optimized.candidates[name].note,
+        **optimized.measured[name].to_json(),
+        "drop_points": optimized.measured[name].quality.drop_points,
         f"test_{score_key(tested.score)}": tested.value,
         "test_drop_points": tested.drop_points,
         "test_difference": tested.difference.to_json(),
         "test_agreement": tested.agreement,
-        "unlabelled_agreement": found.agreement.get(name),
+        "unlabelled_agreement": optimized.agreement.get(name),
     }
 
 
-def pareto(found: Optimized, goal: Goal) -> Markup:
+def pareto(optimized: Optimized, goal: Goal) -> Markup:
     """The score on the tuning rows against what an engine costs; the line joins those that no other beats."""
     title, key = AXES[goal]
-    points = {name: (float(one.to_json()[key]), one.quality.value) for name, one in found.measured.items()}
+    points = {
+        name: (float(figures.to_json()[key]), figures.quality.value) for name, figures in optimized.measured.items()
+    }
     across, up = [x for x, _ in points.values()], [y for _, y in points.values()]
     margin = max(0.002, 0.15 * (max(up) - min(up)))
     plot = svg.Plot(
         58.0, 28.0, WIDTH - 48, HEIGHT - 46, (0.0, 1.05 * max(across)), (min(up) - margin, max(up) + margin)
     )
     levels, steps = svg.ticks(*plot.y_range), svg.ticks(*plot.x_range)
-    best = sorted(points[name] for name in found.frontier)
+    best = sorted(points[name] for name in optimized.frontier)
     return svg.picture(
-        f"{capitalised(score(found))} and {title} of {len(points)} engines; picked: {found.picked}",
+        f"{capitalised(score(optimized))} and {title} of {len(points)} engines; picked: {optimized.picked}",
         WIDTH,
         HEIGHT,
-        plot.grid(levels, [_level(score(found), level) for level in levels]),
+        plot.grid(levels, [_level(score(optimized), level) for level in levels]),
         *(svg.text(f"{step:g}", plot.x(step), HEIGHT - 26, anchor="middle") for step in steps),
         svg.text(title, (plot.left + plot.right) / 2, HEIGHT - 6, anchor="middle"),
         svg.path([(plot.x(x), plot.y(y)) for x, y in best], "curve first"),
-        *(_point(plot, name, point, found) for name, point in points.items()),
+        *(_point(plot, name, point, optimized) for name, point in points.items()),
     )
 
 
-def score(found: Optimized) -> str:
+def score(optimized: Optimized) -> str:
     """The name of the score of the bundle's task."""
-    return found.reported[FP32_NAME].score
+    return optimized.reported[FP32_NAME].score
 
 
 def capitalised(name: str) -> str:
@@ -112,10 +114,10 @@ def _level(name: str, level: float) -> str:
     return f"{level:.3f}" if name == "R²" else f"{100 * level:.1f} %"
 
 
-def _point(plot: svg.Plot, name: str, point: tuple[float, float], found: Optimized) -> Markup:
+def _point(plot: svg.Plot, name: str, point: tuple[float, float], optimized: Optimized) -> Markup:
     x, y = plot.x(point[0]), plot.y(point[1])
-    picked = name == found.picked
-    kind = "dot first" if name in found.frontier else "dot second"
+    picked = name == optimized.picked
+    kind = "dot first" if name in optimized.frontier else "dot second"
     ring = svg.element("circle", cx=x, cy=y, r=9, class_="ring") if picked else Markup("")
     label = svg.text(name, x, y - 13, anchor="middle", class_="value" if picked else "tick")
     return ring + svg.element("circle", cx=x, cy=y, r=4.5, class_=kind) + label

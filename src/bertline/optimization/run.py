@@ -56,11 +56,11 @@ def optimize(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimiz
     _check_start(bundle, settings)
     with claim(bundle.path, "the bundle"), tempfile.TemporaryDirectory(prefix="bertline-optimize-") as work:
         bench = Bench(bundle, settings, Path(work), tell)
-        found = bench.run()
+        optimized = bench.run()
         if not bundle.is_current():
             raise BundleError(f"{directory} was replaced while its engines were measured: run optimize again")
-        publish(bundle, found, settings)
-    return found
+        publish(bundle, optimized, settings)
+    return optimized
 
 
 def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
@@ -149,17 +149,17 @@ class Bench:
 
     def run(self) -> Optimized:
         """Build, measure, pick."""
-        candidates = {one.engine.name: one for one in self._candidates()}
+        candidates = {candidate.engine.name: candidate for candidate in self._candidates()}
         probes, refused = self._probe(candidates)
         for name, why in refused.items():
             candidates[name] = candidates[name].but(f"cannot be used: {why}")
         self.tell(f"Measuring {len(candidates)} engines side by side, {self.settings.repetitions} repetitions")
-        logits = {name: self.workshop.logits(one) for name, one in candidates.items()}
+        logits = {name: self.workshop.logits(candidate) for name, candidate in candidates.items()}
         measured = self._measure(candidates, logits)
-        usable = {name: one for name, one in measured.items() if name not in refused}
+        usable = {name: figures for name, figures in measured.items() if name not in refused}
         picked = pick(usable, self.settings.goal, self.settings.max_accuracy_drop)
-        tested = {name: self._logits(one, self.test) for name, one in candidates.items()}
-        reported = {name: self._quality(one, tested[FP32.name], self.test) for name, one in tested.items()}
+        tested = {name: self._logits(candidate, self.test) for name, candidate in candidates.items()}
+        reported = {name: self._quality(outputs, tested[FP32.name], self.test) for name, outputs in tested.items()}
         rows = len(self.tuning.targets)
         visible = visible_drop(rows, measured[picked].quality)
         sentence = caveat(rows, self.settings.max_accuracy_drop, visible)
@@ -180,7 +180,7 @@ class Bench:
         """Names of what would be tried, and the span of the seconds that it takes here."""
         names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
         if STUDENT in self.networks:
-            names = [*names, *(f"{STUDENT}-{one}" for one in names), *(["cascade"] if self.cascades else [])]
+            names = [*names, *(f"{STUDENT}-{name}" for name in names), *(["cascade"] if self.cascades else [])]
         fp32_file(self.bundle)
         tuning, settings = len(self.tuning.readings), self.settings
         extent = Extent(
@@ -197,7 +197,7 @@ class Bench:
                 for network in self.networks.values()
             ]
             cascade = pieces[0].engine("int8", extent) if self.cascades else 0.0
-            return sum(one.network(extent) for one in pieces) + cascade
+            return sum(piece.network(extent) for piece in pieces) + cascade
 
         return names, until_stable(seconds, rounds=2)
 
@@ -208,56 +208,56 @@ class Bench:
             logits = {**probing.probes.logits, STUDENT: probing.answers(student.backend)}
             probing = Probing(self.bundle, self.tokenizer, replace(probing.probes, logits=logits))
         refused: dict[str, str] = {}
-        for name, one in candidates.items():  # a cascade comes after its parts
-            why = probing.objection(one.backend, one.engine.network, one.engine.precision)
-            part = next((part for part in one.engine.parts if part in refused), None)
+        for name, candidate in candidates.items():  # a cascade comes after its parts
+            why = probing.objection(candidate.backend, candidate.engine.network, candidate.engine.precision)
+            part = next((part for part in candidate.engine.parts if part in refused), None)
             if why or part:
                 refused[name] = why or f"its part {part} cannot"
         return probing.probes, refused
 
     def _exact(self) -> Candidate:
         """The bundle's own engine, which all others are compared with."""
-        found = self.workshop.fp32(fp32_file(self.bundle))
-        why = self.probing.objection(found.backend, FULL, "fp32")
+        candidate = self.workshop.fp32(fp32_file(self.bundle))
+        why = self.probing.objection(candidate.backend, FULL, "fp32")
         if why is not None:
             raise BundleError(f"the engine {FP32.name} of {self.bundle.path} cannot be used: {why}: train it again")
-        return found
+        return candidate
 
     def _candidates(self) -> list[Candidate]:
         shop, full = self.workshop, self.networks[FULL]
         self.tell("Building engines: fp32, int8")
-        found = [self._exact(), *shop.int8(full, FULL), shop.small(full, FULL)]
-        best_int8 = found[-2]
+        candidates = [self._exact(), *shop.int8(full, FULL), shop.small(full, FULL)]
+        best_int8 = candidates[-2]
         student = self.networks.get(STUDENT)
         if student is not None:
             self.tell(f"Building engines of the student{', and the cascade' * self.cascades}")
             exact = shop.float_of(student, STUDENT)
             small = list(shop.int8(student, STUDENT))
-            found += [exact, *small, shop.small(student, STUDENT)]
+            candidates += [exact, *small, shop.small(student, STUDENT)]
             if self.cascades:
                 allowed = self.settings.max_accuracy_drop / 100
                 cascade, _ = shop.cascade(small[-1], best_int8, allowed=allowed, confidence=self.settings.confidence)
-                found.append(cascade)
-        return found
+                candidates.append(cascade)
+        return candidates
 
     def _measure(self, candidates: Mapping[str, Candidate], logits: Mapping[str, Arrays]) -> dict[str, EngineFigures]:
-        backends = {name: (one.backend, one.engine.batch_tokens) for name, one in candidates.items()}
+        backends = {name: (candidate.backend, candidate.engine.batch_tokens) for name, candidate in candidates.items()}
         sample = self.tuning.spread(self.settings.speed_rows).readings
         timed = speeds(backends, sample, self.tuning.pad_id, self.settings.repetitions)
         measured = {}
-        for name, one in candidates.items():
+        for name, candidate in candidates.items():
             own = self._quality(logits[name], logits[FP32.name], self.tuning)
-            onnx = [file for file in one.files if file.suffix == ".onnx"]
+            onnx = [file for file in candidate.files if file.suffix == ".onnx"]
             cold = measure_cold_start(self.bundle.path, onnx)
-            measured[name] = EngineFigures(own, timed[name], megabytes(one.files), cold)
+            measured[name] = EngineFigures(own, timed[name], megabytes(candidate.files), cold)
         return measured
 
     def _agreement(self, candidates: Mapping[str, Candidate]) -> dict[str, float]:
         if not self.unlabelled:
             return {}
         rows = EncodedRows(self.unlabelled, (), self.tokenizer.pad_id)
-        arrays = {name: self._logits(one, rows) for name, one in candidates.items()}
-        return {name: agreement(self.spec, one, arrays[FP32.name]) for name, one in arrays.items()}
+        arrays = {name: self._logits(candidate, rows) for name, candidate in candidates.items()}
+        return {name: agreement(self.spec, outputs, arrays[FP32.name]) for name, outputs in arrays.items()}
 
     def _quality(self, arrays: Arrays, exact: Arrays, rows: EncodedRows) -> Comparison:
         """An engine's answers compared with those of fp32."""
@@ -278,10 +278,10 @@ class Bench:
 
     def _pruned(self) -> PrunedVocabulary:
         table = self.networks[FULL].named("encoder.embeddings.token.weight")[1]
-        always = [getattr(self.tokenizer, f"{one}_id") for one in ("pad", "unknown", "cls", "sep", "mask")]
+        always = [getattr(self.tokenizer, f"{token}_id") for token in ("pad", "unknown", "cls", "sep", "mask")]
         counts = read_token_counts(self.bundle.path)
-        for one in (*self.tuning.readings, *self.unlabelled):
-            counts.update(id_ for piece in one.pieces for id_ in piece.ids)
+        for reading in (*self.tuning.readings, *self.unlabelled):
+            counts.update(id_ for piece in reading.pieces for id_ in piece.ids)
         return prune(table, counts, always, min(self.settings.kept_tokens, len(table)))
 
     def _student(self, directory: Path) -> Network:

@@ -26,7 +26,7 @@ class PrunedVocabulary:
 
     def covers(self, ids: Iterable[int]) -> bool:
         """Whether every id has its own row."""
-        return all(self.kept[self.row[one]] == one for one in ids)
+        return all(self.kept[self.row[id_]] == id_ for id_ in ids)
 
 
 def prune(
@@ -45,8 +45,8 @@ def prune(
             more frequent ones.
     """
     first = list(dict.fromkeys(always))
-    by_use = sorted(range(len(table)), key=lambda one: (-counts[one], one))
-    kept = np.array(sorted((first + [one for one in by_use if one not in set(first)])[:rows]), dtype=np.int64)
+    by_use = sorted(range(len(table)), key=lambda id_: (-counts[id_], id_))
+    kept = np.array(sorted((first + [id_ for id_ in by_use if id_ not in set(first)])[:rows]), dtype=np.int64)
     unit = table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9)
     row = np.empty(len(table), dtype=np.int64)
     for start in range(0, len(table), _ROWS_AT_ONCE):

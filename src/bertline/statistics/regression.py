@@ -41,7 +41,9 @@ def regression_scores(
     drawn = resampled_sums(moments(truth, predicted), seed=seed, resamples=resamples)
     whole = moments(truth, predicted).sum(axis=0, keepdims=True)
     rows = len(truth)
-    ranks = [rank_correlation(truth, predicted, one) for one in drawn_counts(rows, seed=seed, resamples=resamples)]
+    ranks = [
+        rank_correlation(truth, predicted, counts) for counts in drawn_counts(rows, seed=seed, resamples=resamples)
+    ]
     return RegressionScores(
         r2=percentile(float(r_squared(whole, rows)[0]), r_squared(drawn, rows)),
         mae=percentile(float(np.abs(errors).mean()), drawn[:, 3] / rows),
@@ -85,9 +87,9 @@ def r_squared(sums: Float[np.ndarray[Any, Any], "some features"], rows: int) -> 
 def rank_correlation(truth: Numbers, predicted: Numbers, counts: Drawn) -> PerResample:
     """Spearman's correlation in each resample, whose rows occur ``counts`` times: ranks are those in the resample."""
     rows = counts.sum(axis=1)
-    one, other = (_centred_ranks(numbers, counts) for numbers in (truth, predicted))
-    covariance = (counts * one * other).sum(axis=1)
-    spread = np.sqrt((counts * one**2).sum(axis=1) * (counts * other**2).sum(axis=1))
+    true_ranks, other = (_centred_ranks(numbers, counts) for numbers in (truth, predicted))
+    covariance = (counts * true_ranks * other).sum(axis=1)
+    spread = np.sqrt((counts * true_ranks**2).sum(axis=1) * (counts * other**2).sum(axis=1))
     varied = spread > 1e-9 * rows
     return np.asarray(np.where(varied, covariance / np.where(varied, spread, 1.0), 0.0))
 

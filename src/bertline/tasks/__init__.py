@@ -54,7 +54,7 @@ def names() -> tuple[str, ...]:
 @cache
 def _in(folders: tuple[str, ...]) -> tuple[str, ...]:
     """Looked up once: every answer asks, and to read the folders takes 0.2 ms."""
-    return tuple(sorted(one.name for one in iter_modules(folders) if one.ispkg))
+    return tuple(sorted(module.name for module in iter_modules(folders) if module.ispkg))
 
 
 def task(name: str) -> Task:

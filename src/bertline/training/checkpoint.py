@@ -63,7 +63,9 @@ def save_state(directory: Path, identity: Mapping[str, Any], state: State) -> No
         TrainingError: it cannot be written; the state before it, if there is one, is kept.
     """
     groups = {"weights": state.weights, "moments": state.moments, "best": state.best}
-    tensors = {f"{group}:{name}": one.contiguous() for group, some in groups.items() for name, one in some.items()}
+    tensors = {
+        f"{group}:{name}": tensor.contiguous() for group, some in groups.items() for name, tensor in some.items()
+    }
     metadata = {"identity": json.dumps(dict(identity), sort_keys=True), "position": json.dumps(asdict(state.position))}
     fresh = directory / f"{STATE}.new"
     try:

@@ -43,8 +43,8 @@ def split_facts(
     facts = [("Split", f"{sizes} ({held_out})")]
     if settings.keep_duplicates:
         return [*facts, ("Duplicates", "not looked for, as asked")]
-    found = "; ".join(f"{what} left out of {name}" for name, what in removed.items() if what)
-    return [*facts, ("Duplicates of training rows", found or "none in the evaluation rows")]
+    left_out = "; ".join(f"{what} left out of {name}" for name, what in removed.items() if what)
+    return [*facts, ("Duplicates of training rows", left_out or "none in the evaluation rows")]
 
 
 def target_facts(dataset: Dataset, spec: TaskSpec, test: Sequence[Example]) -> list[Fact]:
@@ -53,20 +53,20 @@ def target_facts(dataset: Dataset, spec: TaskSpec, test: Sequence[Example]) -> l
         return []
     what = "Types" if isinstance(dataset.columns, EntitiesColumn) else "Labels"
     lines: dict[str, list[int]] = {name: [] for name in spec.names}
-    for one in dataset.examples:
-        for name in names_of(one.target):
-            lines.setdefault(name, []).append(one.line)
+    for example in dataset.examples:
+        for name in names_of(example.target):
+            lines.setdefault(name, []).append(example.line)
     facts = []
     if single := [f"{name} (line {some[0]})" for name, some in lines.items() if len(some) == 1]:
         facts.append((f"{what} with a single row, used for training", _some(single)))
     if empty := [name for name, some in lines.items() if not some]:
         facts.append((f"{what} that no row has", _some(empty)))
-    tested = [name for one in test for name in names_of(one.target)]
-    if absent := [name for name in spec.names if canonical(name) not in {canonical(one) for one in tested}]:
+    tested = [name for example in test for name in names_of(example.target)]
+    if absent := [name for name in spec.names if canonical(name) not in {*map(canonical, tested)}]:
         facts.append((f"{what} that cannot be evaluated because no test row has them", _some(absent)))
     known = {canonical(name) for name in spec.names}
     if unknown := [name for name in tested if canonical(name) not in known]:
-        one_label = all(isinstance(one.target, str) for one in test)
+        one_label = all(isinstance(example.target, str) for example in test)
         told = "Test rows counted as wrong because no training row has their label"
         facts.append(
             (told if one_label else f"{what} counted as missed because only test rows have them", counted(unknown))
@@ -76,9 +76,9 @@ def target_facts(dataset: Dataset, spec: TaskSpec, test: Sequence[Example]) -> l
 
 def cut_fact(readings: Sequence[Reading], settings: TrainSettings) -> Fact:
     """How many texts and tokens did not fit, over all splits."""
-    cut, lost = sum(1 for one in readings if one.cut), sum(one.cut for one in readings)
-    total = lost + sum(one.read for one in readings)
-    several = sum(1 for one in readings if len(one.pieces) > 1)
+    cut, lost = sum(1 for reading in readings if reading.cut), sum(reading.cut for reading in readings)
+    total = lost + sum(reading.read for reading in readings)
+    several = sum(1 for reading in readings if len(reading.pieces) > 1)
     if several:
         return "Long texts", (
             f"{several:,} of {len(readings):,} texts are longer than {settings.max_tokens} tokens and are read in "
@@ -99,22 +99,22 @@ def _columns(dataset: Dataset) -> list[tuple[str, str | tuple[str, ...]]]:
     return [
         ("text", dataset.text_column),
         *second,
-        *((names[key], one) for key, one in dataset.columns.settings.items()),
+        *((names[key], column) for key, column in dataset.columns.settings.items()),
     ]
 
 
 def _quoted(column: str | tuple[str, ...]) -> str:
-    return repr(column) if isinstance(column, str) else _some([repr(one) for one in column])
+    return repr(column) if isinstance(column, str) else _some([repr(name) for name in column])
 
 
 def _targets(dataset: Dataset) -> Fact:
-    numbers = [one for one in dataset.targets if isinstance(one, float)]
+    numbers = [target for target in dataset.targets if isinstance(target, float)]
     if numbers:
         return "Numbers", f"{min(numbers):g} to {max(numbers):g}, mean {float(np.mean(numbers)):.4g}"
-    counts = Counter(name for one in dataset.targets for name in names_of(one))
+    counts = Counter(name for target in dataset.targets for name in names_of(target))
     shares = ", ".join(f"{name} {count:,}" for name, count in counts.most_common(8))
     more = f" and {len(counts) - 8} more {'types' if _entities(dataset) else 'labels'}" if len(counts) > 8 else ""
-    none = sum(not names_of(one) for one in dataset.targets)
+    none = sum(not names_of(target) for target in dataset.targets)
     without = f"; {none:,} rows without" if none else ""
     return ("Entities" if _entities(dataset) else "Labels"), shares + more + without
 

@@ -132,7 +132,7 @@ class Run:
         at.history.append(record)
         if self.task.is_best(at.history):
             at.best_epoch = record.epoch
-            self.best = {name: one.detach().cpu().clone() for name, one in self.classifier.state_dict().items()}
+            self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.classifier.state_dict().items()}
         at.epoch, at.batch, at.seconds, at.epoch_loss, at.epoch_rows = at.epoch + 1, 0, 0.0, 0.0, 0
         at.finished = at.epoch >= self.settings.epochs or at.epoch - at.best_epoch >= self.settings.patience
         self.progress.epoch_ended(record, at.best_epoch == record.epoch)
@@ -156,8 +156,8 @@ class Run:
         stopping = self._stop.requested
         if not (now or stopping or time.monotonic() - self.saved >= self.settings.checkpoint_every_s):
             return
-        weights = {name: one.detach().cpu() for name, one in self.classifier.state_dict().items()}
-        moments = {name: one.detach().cpu() for name, one in self.optimizer.state().items()}
+        weights = {name: tensor.detach().cpu() for name, tensor in self.classifier.state_dict().items()}
+        moments = {name: tensor.detach().cpu() for name, tensor in self.optimizer.state().items()}
         save_state(self.directory, self.identity, State(self.position, weights, moments, self.best))
         self.saved = time.monotonic()
         if stopping and not self.position.finished:
@@ -186,7 +186,7 @@ def score(classifier: Classifier, rows: Rows, device: torch.device) -> list[np.n
     lengths = rows.lengths
     for indices, batch in rows.batches(SCORING_TOKENS):
         computed = classifier(*to_device(batch, device, reads_attend=False)).float().cpu().numpy()
-        for i, one in zip(indices, cut(classifier.output, computed, [lengths[i] for i in indices]), strict=True):
-            out[i] = one
+        for i, row in zip(indices, cut(classifier.output, computed, [lengths[i] for i in indices]), strict=True):
+            out[i] = row
     classifier.train(was_training)
     return out

@@ -33,13 +33,16 @@ class Optimizer:
         table.sparse = True
         self._table = table.weight
         self._parameters = dict(classifier.named_parameters())
-        dense = {name: one for name, one in self._parameters.items() if one is not self._table}
+        dense = {name: parameter for name, parameter in self._parameters.items() if parameter is not self._table}
         groups = [
             {
-                "params": [one for name, one in dense.items() if _decays(name, one)],
+                "params": [parameter for name, parameter in dense.items() if _decays(name, parameter)],
                 "weight_decay": settings.weight_decay,
             },
-            {"params": [one for name, one in dense.items() if not _decays(name, one)], "weight_decay": 0.0},
+            {
+                "params": [parameter for name, parameter in dense.items() if not _decays(name, parameter)],
+                "weight_decay": 0.0,
+            },
         ]
         self._dense = torch.optim.AdamW(groups, lr=settings.lr, betas=BETAS, eps=EPS, fused=True)
         self._sparse = torch.optim.SparseAdam([self._table], lr=settings.lr, betas=BETAS, eps=EPS)
@@ -58,7 +61,7 @@ class Optimizer:
     def _clip(self) -> float:
         if self._table.grad is not None:
             self._table.grad = self._table.grad.coalesce()
-        grads = [one.grad for one in self._parameters.values() if one.grad is not None]
+        grads = [parameter.grad for parameter in self._parameters.values() if parameter.grad is not None]
         values = [grad.values() if grad.is_sparse else grad for grad in grads]
         norm = nn.utils.get_total_norm(values)
         scale = torch.clamp(self._clip_norm / (norm + 1e-6), max=1.0)
@@ -73,11 +76,13 @@ class Optimizer:
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Take up the moments and step counts of ``state``."""
         for name, parameter in self._parameters.items():
-            entries = {key.rpartition("/")[2]: one for key, one in state.items() if key.rpartition("/")[0] == name}
+            entries = {
+                key.rpartition("/")[2]: tensor for key, tensor in state.items() if key.rpartition("/")[0] == name
+            }
             if not entries:
                 continue
             optimizer: torch.optim.Optimizer = self._sparse if parameter is self._table else self._dense
-            moved: dict[str, object] = {key: one.to(parameter.device) for key, one in entries.items()}
+            moved: dict[str, object] = {key: tensor.to(parameter.device) for key, tensor in entries.items()}
             if parameter is self._table:
                 moved["step"] = int(entries["step"])
             optimizer.state[parameter] = moved

@@ -35,6 +35,6 @@ def check_disk(out: Path, classifier: Classifier) -> None:
     Raises:
         DestinationError: there is not.
     """
-    of_state = 4 * _COPIES * sum(one.numel() for one in classifier.parameters())
+    of_state = 4 * _COPIES * sum(parameter.numel() for parameter in classifier.parameters())
     there = state_bytes(working_directory(out))
     check_room(out, "the run and its bundle", 2 * of_state - min(there, of_state), largest_bytes=of_state)

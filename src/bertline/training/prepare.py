@@ -107,8 +107,10 @@ def policy(spec: TaskSpec, settings: TrainSettings) -> Policy:
 def tokenise(examples: Sequence[Example], tokenizer: Tokenizer, spec: TaskSpec, settings: TrainSettings) -> Rows:
     """Rows of one split as the training loop takes them."""
     reader = Reader(tokenizer, Truncation(settings.max_tokens, policy(spec, settings)), offsets=spec.offsets)
-    readings = reader.read([one.input for one in examples])
-    return Rows(readings, [one.target for one in examples], [one.line for one in examples], tokenizer.pad_id)
+    readings = reader.read([example.input for example in examples])
+    return Rows(
+        readings, [example.target for example in examples], [example.line for example in examples], tokenizer.pad_id
+    )
 
 
 def _split(dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> tuple[Examples, Examples, Examples]:
@@ -116,7 +118,7 @@ def _split(dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> tuple[E
     given = settings.eval_data is not None
     split = stratified_split(
         strata(dataset.targets),
-        groups=[one.group or "" for one in examples] if settings.group_column else None,
+        groups=[example.group or "" for example in examples] if settings.group_column else None,
         validation_ratio=settings.validation_ratio,
         test_ratio=0.0 if given else settings.test_ratio,
         seed=settings.seed,
@@ -143,11 +145,11 @@ def _read_evaluation(path: Path, dataset: Dataset, spec: TaskSpec, settings: Tra
 
 
 def _without_duplicates(reference: Sequence[Example], candidates: Examples) -> tuple[Examples, str]:
-    found = cross_duplicates([_text(one) for one in reference], [_text(one) for one in candidates])
-    repeated = {one.candidate for one in found}
-    exact = sum(1 for one in found if one.kind == "exact")
-    kept = tuple(one for i, one in enumerate(candidates) if i not in repeated)
-    return kept, f"{exact} exact and {len(found) - exact} near" if found else ""
+    duplicates = cross_duplicates([_text(example) for example in reference], [_text(example) for example in candidates])
+    repeated = {pair.candidate for pair in duplicates}
+    exact = sum(1 for pair in duplicates if pair.kind == "exact")
+    kept = tuple(example for i, example in enumerate(candidates) if i not in repeated)
+    return kept, f"{exact} exact and {len(duplicates) - exact} near" if duplicates else ""
 
 
 def _text(example: Example) -> str:

@@ -96,7 +96,7 @@ def epoch_line(record: EpochRecord, best: bool) -> str:
     mark = "  best so far" if best else ""
     return (
         f"Epoch {record.epoch}: train loss {record.train_loss:.3f}, validation loss {record.validation_loss:.3f}, "
-        f"{''.join(f'{title(name)} {value(name, one)}, ' for name, one in record.figures.items())}"
+        f"{''.join(f'{title(name)} {value(name, figure)}, ' for name, figure in record.figures.items())}"
         f"{duration(record.seconds)}{mark}"
     )
 

@@ -55,7 +55,7 @@ class Measured:
     def headline(self) -> list[tuple[str, Estimate]]:
         """Figures by name, the baselines' scores among them."""
         first, *rest = self.evaluation.headline()
-        return [first, *((f"{first[0]} of {one.name}", one.score) for one in self.baselines), *rest]
+        return [first, *((f"{first[0]} of {baseline.name}", baseline.score) for baseline in self.baselines), *rest]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def measure(
     validation, test = rows["validation"], rows["test"]
     arrays = {name: rows[name].by_text(outputs[name]) for name in ("validation", "test")}
     tuned = measuring.tune(spec, validation.targets, arrays["validation"], validation.readings)
-    fields = [one.fields for one in prepared.test]
+    fields = [example.fields for example in prepared.test]
     evaluation = measuring.measure(
         tuned, test.targets, arrays["test"], test.readings, fields=fields, seed=settings.seed
     )
@@ -110,7 +110,7 @@ def publish(out: Path, made: Made, *, overwrite: bool) -> None:
         tokenizer=made.tokenizer,
         probes=_probes(made),
         reference=_reference(made),
-        trained=(one.ids for one in made.train.pieces),
+        trained=(piece.ids for piece in made.train.pieces),
         report=partial(
             write_report,
             evaluation=made.measured.evaluation,
@@ -129,7 +129,7 @@ def _probes(made: Made) -> Probes:
     validation, outputs = made.validation, made.measured.validation_outputs
     single = [i for i, text in enumerate(validation.text_of) if len(validation.readings[text].pieces) == 1]
     inputs = [validation.readings[validation.text_of[i]].input for i in single]
-    chosen = choose([sum(map(len, texts_of(one))) for one in inputs])
+    chosen = choose([sum(map(len, texts_of(text))) for text in inputs])
     arrays = [np.atleast_2d(outputs[single[i]]) for i in chosen]
     logits = {FULL: np.concatenate(arrays)} if arrays else {}
     return Probes(tuple(inputs[i] for i in chosen), logits, made.classifier.output)
@@ -137,15 +137,15 @@ def _probes(made: Made) -> Probes:
 
 def _reference(made: Made) -> dict[Split, ReferenceRows]:
     """Held-out rows for whoever measures the bundle later."""
-    most, names = made.settings.reference_rows, {canonical(one) for one in made.measured.spec.names}
-    known = [one for one in made.prepared.test if names.issuperset(map(canonical, names_of(one.target)))]
+    most, names = made.settings.reference_rows, {canonical(name) for name in made.measured.spec.names}
+    known = [example for example in made.prepared.test if names.issuperset(map(canonical, names_of(example.target)))]
     splits: dict[Split, Sequence[Example]] = {"validation": made.prepared.validation, "test": known}
     kept = {
         split: [rows[i * len(rows) // min(most, len(rows))] for i in range(min(most, len(rows)))]
         for split, rows in splits.items()
     }
     return {
-        split: ReferenceRows(tuple(one.input for one in rows), tuple(one.target for one in rows))
+        split: ReferenceRows(tuple(example.input for example in rows), tuple(example.target for example in rows))
         for split, rows in kept.items()
         if most
     }
@@ -154,7 +154,8 @@ def _reference(made: Made) -> dict[Split, ReferenceRows]:
 def _manifest(name: str, made: Made) -> Manifest:
     settings, measured = made.settings, made.measured
     baselines: dict[str, Any] = {
-        one.name: {name: estimate.to_json() for name, estimate in one.figures.items()} for one in measured.baselines
+        baseline.name: {name: estimate.to_json() for name, estimate in baseline.figures.items()}
+        for baseline in measured.baselines
     }
     held_out = str(settings.eval_data) if settings.eval_data else f"held out of {settings.test_ratio:.0%} of the rows"
     evaluation = measured.evaluation

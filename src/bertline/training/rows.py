@@ -53,7 +53,7 @@ class Rows:
     @property
     def lengths(self) -> list[int]:
         """Tokens of each piece."""
-        return [len(one.ids) for one in self.pieces]
+        return [len(piece.ids) for piece in self.pieces]
 
     def arrays(self, spec: TaskSpec) -> list[Array]:
         """The target of each piece, as the loss of the task takes it."""
@@ -88,6 +88,6 @@ def stacked(targets: Sequence[Array]) -> Array:
         return np.array(targets)
     longest = max(map(len, targets))
     out = np.full((len(targets), longest, *targets[0].shape[1:]), IGNORED, dtype=targets[0].dtype)
-    for row, one in zip(out, targets, strict=True):
-        row[: len(one)] = one
+    for row, target in zip(out, targets, strict=True):
+        row[: len(target)] = target
     return out

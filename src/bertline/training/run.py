@@ -123,7 +123,7 @@ def _fit(
     spec = prepared.spec
     rows = {name: tokenise(some, tokenizer, spec, settings) for name, some in prepared.splits.items()}
     train, validation = rows["train"], rows["validation"]
-    facts = [cut_fact([one for some in rows.values() for one in some.readings], settings)]
+    facts = [cut_fact([reading for some in rows.values() for reading in some.readings], settings)]
     facts += spec.notes(train.targets, train.readings)
     for fact in facts:
         progress.note(": ".join(fact))

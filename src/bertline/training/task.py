@@ -59,7 +59,7 @@ def of_spec(spec: TaskSpec, train: Rows, validation: Rows, *, balanced: bool = F
     weights = {"class_weights": learn.balanced_weights(spec, targets)} if balanced else {}
 
     def loss(model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Tensor:
-        own = {name: one.to(inputs.ids.device) for name, one in weights.items()}
+        own = {name: weight.to(inputs.ids.device) for name, weight in weights.items()}
         wanted = torch.from_numpy(stacked([targets[i] for i in indices])).to(inputs.ids.device)
         summed: Tensor = learn.loss(spec, model(*inputs), wanted, inputs.attend, **own)
         return summed
@@ -91,7 +91,7 @@ def figures_of(spec: TaskSpec, validation: Rows) -> Callable[[Arrays], Mapping[s
 
     def figures(outputs: Arrays) -> Mapping[str, float]:
         of_texts = validation.by_text(outputs)
-        found: Mapping[str, float] = measure.figures(spec, validation.targets, of_texts, validation.readings)
-        return found
+        scores: Mapping[str, float] = measure.figures(spec, validation.targets, of_texts, validation.readings)
+        return scores
 
     return figures

@@ -50,7 +50,7 @@ def lead(evaluation: EntityEvaluation) -> str:
 
 def collapse(evaluation: EntityEvaluation) -> str | None:
     """What to say of a model that finds no entity at all."""
-    if not evaluation.entities or any(one.predicted for one in evaluation.types):
+    if not evaluation.entities or any(scores.predicted for scores in evaluation.types):
         return None
     return f"the model finds no entity in any of the {evaluation.rows:,} texts"
 
@@ -59,7 +59,7 @@ def unknown(evaluation: EntityEvaluation, model: str) -> str | None:
     """Which types the model does not know."""
     if not evaluation.unknown:
         return None
-    counts = [f"{one.label} {one.support:,}" for one in evaluation.types if one.label in evaluation.unknown]
+    counts = [f"{scores.label} {scores.support:,}" for scores in evaluation.types if scores.label in evaluation.unknown]
     return f"entities of types that {model} does not know count as missed ({', '.join(counts)})"
 
 
@@ -70,18 +70,18 @@ def confusion_note(evaluation: EntityEvaluation) -> str:
         "missed": sum(row[-1] for row in rows),
         "spurious": sum(spurious),
         "of another type": sum(n for i, row in enumerate(rows) for j, n in enumerate(row[:-1]) if i != j),
-        "of the right type with other borders": sum(one.boundary for one in evaluation.types),
+        "of the right type with other borders": sum(scores.boundary for scores in evaluation.types),
     }
     if not any(counts.values()):
         return "Every entity is found, and there is no other."
-    named = [f"{count:,} {name}" for name, count in sorted(counts.items(), key=lambda one: -one[1])]
+    named = [f"{count:,} {name}" for name, count in sorted(counts.items(), key=lambda pair: -pair[1])]
     return f"A true and a predicted entity are paired where they overlap: {', '.join(named)}."
 
 
 def _context(evaluation: EntityEvaluation) -> dict[str, Any]:
     from bertline.evaluation import charts, matrix  # the pictures need markupsafe, which comes with Jinja
 
-    names = [one.label for one in evaluation.types]
+    names = [scores.label for scores in evaluation.types]
     pictures = {
         "confusion": matrix.confusion_matrix(
             [*names, "spurious"], evaluation.confusion, columns=[*names, "missed"], what="entities", last=True

@@ -42,7 +42,7 @@ def lead(evaluation: NumberEvaluation) -> str:
 
 def collapse(evaluation: NumberEvaluation) -> str | None:
     """What to say of a model that predicts one number for every text."""
-    predicted = [one for _, one in evaluation.points]
+    predicted = [predicted for _, predicted in evaluation.points]
     spread = max(predicted) - min(predicted)
     low, high = evaluation.truth_range
     if len(predicted) < 2 or high == low or spread > 0.001 * (high - low):

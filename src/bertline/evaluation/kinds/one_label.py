@@ -64,8 +64,8 @@ def lead(evaluation: Evaluation) -> str:
 
 def collapse(evaluation: Evaluation) -> str | None:
     """What to say of a model that gives every row one label, of which there are several."""
-    given = [one for one in evaluation.classes if one.predicted]
-    if len(given) != 1 or sum(one.support > 0 for one in evaluation.classes) < 2:
+    given = [scores for scores in evaluation.classes if scores.predicted]
+    if len(given) != 1 or sum(scores.support > 0 for scores in evaluation.classes) < 2:
         return None
     return (
         f"all {evaluation.rows:,} rows got the label “{given[0].label}”: the accuracy is that label's share of them "
@@ -77,7 +77,7 @@ def unknown(evaluation: Evaluation, model: str) -> str | None:
     """Which labels the model does not know, and how good it is on the other rows."""
     if not evaluation.unknown:
         return None
-    names = [one.label for one in evaluation.unknown for _ in range(one.rows)]
+    names = [entry.label for entry in evaluation.unknown for _ in range(entry.rows)]
     accuracy = evaluation.known_accuracy
     return (
         f"{rows_of(evaluation.unknown_rows)} of a label that {model} does not know ({counted(names)}) and counted as "

@@ -56,11 +56,11 @@ def lead(evaluation: SeveralEvaluation) -> str:
 
 def collapse(evaluation: SeveralEvaluation) -> str | None:
     """What to say of a model that gives no label to any text, or the same ones to all."""
-    if evaluation.rows < 2 or not any(one.support for one in evaluation.classes):
+    if evaluation.rows < 2 or not any(scores.support for scores in evaluation.classes):
         return None
-    if any(0 < one.predicted < evaluation.rows for one in evaluation.classes):
+    if any(0 < scores.predicted < evaluation.rows for scores in evaluation.classes):
         return None
-    given = [f"“{one.label}”" for one in evaluation.classes if one.predicted]
+    given = [f"“{scores.label}”" for scores in evaluation.classes if scores.predicted]
     named = f"the labels {', '.join(given)}" if len(given) > 1 else f"the label {given[0]}" if given else "no label"
     return f"all {evaluation.rows:,} texts got {named}, so the model does not distinguish any texts"
 
@@ -69,14 +69,14 @@ def unknown(evaluation: SeveralEvaluation, model: str) -> str | None:
     """Which labels the model does not know."""
     if not evaluation.unknown:
         return None
-    names = [one.label for one in evaluation.unknown for _ in range(one.rows)]
+    names = [entry.label for entry in evaluation.unknown for _ in range(entry.rows)]
     labels = "1 true label is" if len(names) == 1 else f"{len(names):,} true labels are"
     return f"{labels} unknown to {model} ({counted(names)}) and counted as missed"
 
 
 def threshold_note(evaluation: SeveralEvaluation) -> str:
     """What the thresholds did on these texts."""
-    moved = sum(one.threshold != 0.5 for one in evaluation.classes)
+    moved = sum(scores.threshold != 0.5 for scores in evaluation.classes)
     if not moved:
         return "Every label is given at a probability of 0.5 or more."
     tuned, half = evaluation.macro["f1"].value, evaluation.at_half["macro"].value
@@ -90,8 +90,8 @@ def threshold_note(evaluation: SeveralEvaluation) -> str:
 def _context(evaluation: SeveralEvaluation) -> dict[str, Any]:
     from bertline.evaluation import charts  # the pictures need markupsafe, which comes with Jinja
 
-    scores = [one.f1 for one in evaluation.classes if one.support or one.predicted]
-    scale = (min((one.low for one in scores), default=0.0), max((one.high for one in scores), default=1.0))
+    scores = [scores.f1 for scores in evaluation.classes if scores.support or scores.predicted]
+    scale = (min((f1.low for f1 in scores), default=0.0), max((f1.high for f1 in scores), default=1.0))
     macro = evaluation.macro["f1"].value
     return {
         "threshold_note": threshold_note(evaluation),

@@ -41,12 +41,12 @@ class Prediction:
         >>> Prediction("good", {"bad": 0.2, "good": 0.7, "so-so": 0.1}, read_tokens=5, cut_tokens=0).top(2)
         [('good', 0.7), ('bad', 0.2)]
         """
-        return sorted(self.probabilities.items(), key=lambda one: -one[1])[:k]
+        return sorted(self.probabilities.items(), key=lambda pair: -pair[1])[:k]
 
     @property
     def chosen(self) -> list[tuple[str, float]]:
         """The labels that the text gets with their probabilities, most probable first; maybe none of several."""
-        return self.top(1) if self.labels is None else [one for one in self.top() if one[0] in self.labels]
+        return self.top(1) if self.labels is None else [pair for pair in self.top() if pair[0] in self.labels]
 
     def to_json(self, top_k: int | None = None) -> dict[str, object]:
         """All fields by name, with ``top_k`` labels, most probable first; ``labels`` where a text may have several."""

@@ -64,7 +64,7 @@ def better(spec: Spec, history: Sequence[EpochRecord]) -> bool:
     lowest validation loss decides.
     """
     if spec.problem == "single":
-        *before, last = [(one.figures["accuracy"], -one.validation_loss) for one in history]
+        *before, last = [(record.figures["accuracy"], -record.validation_loss) for record in history]
     else:
-        *before, last = [(0.0, -one.validation_loss) for one in history]
-    return all(last > one for one in before)
+        *before, last = [(0.0, -record.validation_loss) for record in history]
+    return all(last > earlier for earlier in before)

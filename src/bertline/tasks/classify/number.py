@@ -80,10 +80,10 @@ class NumberEvaluation:
             "truth_range": list(self.truth_range),
             "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
             "metrics": self.metrics(),
-            "by_length": [one.to_json() for one in self.by_length],
-            "slices": {column: [one.to_json() for one in parts] for column, parts in self.slices.items()},
-            "points": [list(one) for one in self.points],
-            "mistakes": [one.to_json() for one in self.mistakes],
+            "by_length": [part.to_json() for part in self.by_length],
+            "slices": {column: [part.to_json() for part in parts] for column, parts in self.slices.items()},
+            "points": [list(point) for point in self.points],
+            "mistakes": [mistake.to_json() for mistake in self.mistakes],
         }
 
 
@@ -120,7 +120,7 @@ def measure(
         scores=regression_scores(numbers, predicted, seed=seed),
         truth_range=(float(numbers.min()), float(numbers.max())),
         points=tuple((float(numbers[i]), float(predicted[i])) for i in shown),
-        by_length=by_length(np.array([one.read for one in readings]), drawn),
+        by_length=by_length(np.array([reading.read for reading in readings]), drawn),
         slices=by_column(fields, drawn),
         mistakes=tuple(
             NumberMistake(int(i), excerpt(readings[i].input), float(numbers[i]), float(predicted[i]))

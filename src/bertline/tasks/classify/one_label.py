@@ -109,7 +109,7 @@ class Evaluation:
     @property
     def unknown_rows(self) -> int:
         """Rows whose label the model does not know."""
-        return sum(one.rows for one in self.unknown)
+        return sum(entry.rows for entry in self.unknown)
 
     @property
     def known_accuracy(self) -> Estimate:
@@ -120,7 +120,7 @@ class Evaluation:
     @property
     def absent(self) -> tuple[str, ...]:
         """The model's labels that no row has: nothing is known of their recall and F1."""
-        return tuple(one.label for one in self.classes if not one.support)
+        return tuple(scores.label for scores in self.classes if not scores.support)
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
         """The figures people ask for first, by name, most wanted first."""
@@ -150,16 +150,16 @@ class Evaluation:
             "temperature": self.temperature,
             "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
             "metrics": self.metrics(),
-            "classes": [one.to_json() for one in self.classes],
+            "classes": [scores.to_json() for scores in self.classes],
             "confusion": [list(row) for row in self.confusion],
-            "unknown_labels": [one.to_json() for one in self.unknown],
+            "unknown_labels": [entry.to_json() for entry in self.unknown],
             "reliability": {
-                "calibrated": [one.to_json() for one in self.calibrated.bins],
-                "uncalibrated": [one.to_json() for one in self.uncalibrated.bins],
+                "calibrated": [bucket.to_json() for bucket in self.calibrated.bins],
+                "uncalibrated": [bucket.to_json() for bucket in self.uncalibrated.bins],
             },
-            "by_length": [one.to_json() for one in self.by_length],
-            "slices": {column: [one.to_json() for one in parts] for column, parts in self.slices.items()},
-            "mistakes": [one.to_json() for one in self.mistakes],
+            "by_length": [part.to_json() for part in self.by_length],
+            "slices": {column: [part.to_json() for part in parts] for column, parts in self.slices.items()},
+            "mistakes": [mistake.to_json() for mistake in self.mistakes],
         }
 
 
@@ -196,10 +196,10 @@ def measure(
         logits=text_logits(arrays, len(spec.labels)),
         temperature=spec.temperature,
         labels=spec.labels,
-        lengths=[one.read for one in readings],
+        lengths=[reading.read for reading in readings],
         unknown=rows.unknown,
         fields=fields,
-        texts=[one.input for one in readings],
+        texts=[reading.input for reading in readings],
         seed=seed,
     )
 
@@ -215,14 +215,14 @@ def compare(
 ) -> Comparison:
     """The accuracies of two networks, with McNemar's test."""
     rows = read_truth(truth, spec.labels).rows
-    one, other = (text_logits(some, len(spec.labels)).argmax(axis=1) for some in (arrays, other_arrays))
-    paired = compare_rows(one == rows, other == rows, seed=seed)
+    first, other = (text_logits(some, len(spec.labels)).argmax(axis=1) for some in (arrays, other_arrays))
+    paired = compare_rows(first == rows, other == rows, seed=seed)
     return Comparison(
         score="accuracy",
-        value=float(np.mean(one == rows)),
+        value=float(np.mean(first == rows)),
         difference=paired.accuracy,
         p_value=paired.p_value,
-        agreement=float(np.mean(one == other)),
+        agreement=float(np.mean(first == other)),
         only_first=paired.only_first,
         only_second=paired.only_second,
     )
@@ -258,7 +258,7 @@ def evaluate(
     """
     _check(truth, logits, labels, lengths)
     names, known = (*labels, *unknown), len(labels)
-    before, after = (_widened(softmax(logits, one), len(names)) for one in (1.0, temperature))
+    before, after = (_widened(softmax(logits, divisor), len(names)) for divisor in (1.0, temperature))
     counts = metrics.confusion_of(truth, logits.argmax(axis=1), len(names))
     right = logits.argmax(axis=1) == truth
     uncalibrated, calibrated = _probability_scores(truth, (before, after), truth < known, seed)
@@ -305,12 +305,12 @@ def _probability_scores(
     truth: Rows, candidates: Sequence[Probabilities], known: Known, seed: int
 ) -> tuple[ProbabilityScores, ...]:
     """Scores of several probabilities for the same rows, all from the same bootstrap resamples."""
-    features = [_features(truth, one, known) for one in candidates]
+    features = [_features(truth, shares, known) for shares in candidates]
     resampled = resampled_sums(np.concatenate(features, axis=1), seed=seed)
     width = features[0].shape[1]
     return tuple(
-        _scores(own, resampled[:, i * width : (i + 1) * width], reliability(truth, one))
-        for i, (own, one) in enumerate(zip(features, candidates, strict=True))
+        _scores(own, resampled[:, i * width : (i + 1) * width], reliability(truth, shares))
+        for i, (own, shares) in enumerate(zip(features, candidates, strict=True))
     )
 
 

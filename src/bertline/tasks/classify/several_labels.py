@@ -117,7 +117,7 @@ class SeveralEvaluation:
     @property
     def absent(self) -> tuple[str, ...]:
         """The model's labels that no text has: nothing is known of their recall and F1."""
-        return tuple(one.label for one in self.classes if not one.support)
+        return tuple(scores.label for scores in self.classes if not scores.support)
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
         """The figures people ask for first, by name, most wanted first."""
@@ -132,27 +132,27 @@ class SeveralEvaluation:
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """Every overall figure by its name in JSON; ``_at_half`` is with all thresholds at 0.5."""
-        overall = {f"micro_{name}": one for name, one in self.micro.items()}
-        overall |= {f"macro_{name}": one for name, one in self.macro.items()}
-        overall |= {f"{name}_f1_at_half": one for name, one in self.at_half.items()}
+        overall = {f"micro_{name}": estimate for name, estimate in self.micro.items()}
+        overall |= {f"macro_{name}": estimate for name, estimate in self.macro.items()}
+        overall |= {f"{name}_f1_at_half": estimate for name, estimate in self.at_half.items()}
         overall |= {"exact_match": self.exact_match, "hamming_loss": self.hamming}
         overall |= {"ece": self.ece, "brier": self.brier}
-        return {name: one.to_json() for name, one in overall.items()}
+        return {name: estimate.to_json() for name, estimate in overall.items()}
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
         return {
             "rows": self.rows,
             "labels": list(self.labels),
-            "thresholds": [one.threshold for one in self.classes],
+            "thresholds": [scores.threshold for scores in self.classes],
             "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
             "metrics": self.metrics(),
-            "classes": [one.to_json() for one in self.classes],
-            "unknown_labels": [one.to_json() for one in self.unknown],
-            "reliability": [one.to_json() for one in self.bins],
-            "by_length": [one.to_json() for one in self.by_length],
-            "slices": {column: [one.to_json() for one in parts] for column, parts in self.slices.items()},
-            "mistakes": [one.to_json() for one in self.mistakes],
+            "classes": [scores.to_json() for scores in self.classes],
+            "unknown_labels": [entry.to_json() for entry in self.unknown],
+            "reliability": [bucket.to_json() for bucket in self.bins],
+            "by_length": [part.to_json() for part in self.by_length],
+            "slices": {column: [part.to_json() for part in parts] for column, parts in self.slices.items()},
+            "mistakes": [mistake.to_json() for mistake in self.mistakes],
         }
 
 
@@ -202,7 +202,7 @@ def measure(
         brier=brier,
         bins=binned(probability.ravel(), known.ravel()),
         classes=_label_scores(spec, counts, at_half, known, probability, seed),
-        by_length=by_length(np.array([one.read for one in readings]), of_exact),
+        by_length=by_length(np.array([reading.read for reading in readings]), of_exact),
         slices=by_column(fields, of_exact),
         mistakes=_mistakes(names, flags, given, _widened(probability, names), readings),
         seed=seed,
@@ -225,17 +225,19 @@ def compare(
     """Micro-F1 of two networks on the same texts, whose answers are swapped at random for the p-value."""
     names = _names(spec, truth)
     flags = _flags(truth, names)
-    one, other = (_widened(_probability(spec, some) >= spec.cuts, names) for some in (arrays, other_arrays))
-    first, second = (np.stack([part.sum(axis=1) for part in decisions(flags, some)], axis=1) for some in (one, other))
+    first_labels, other = (_widened(_probability(spec, some) >= spec.cuts, names) for some in (arrays, other_arrays))
+    first, second = (
+        np.stack([part.sum(axis=1) for part in decisions(flags, some)], axis=1) for some in (first_labels, other)
+    )
     drawn = resampled_sums(np.concatenate([first, second], axis=1), seed=seed)
     value, less = (float(pooled_f1(some.sum(axis=0, keepdims=True))[0]) for some in (first, second))
-    right, other_right = ((flags == some).all(axis=1) for some in (one, other))
+    right, other_right = ((flags == some).all(axis=1) for some in (first_labels, other))
     return Comparison(
         score="micro-F1",
         value=value,
         difference=percentile(value - less, pooled_f1(drawn[:, :3]) - pooled_f1(drawn[:, 3:])),
         p_value=randomised_p(first, second, pooled_f1, seed=seed),
-        agreement=float(np.mean((one == other).all(axis=1))),
+        agreement=float(np.mean((first_labels == other).all(axis=1))),
         only_first=int((right & ~other_right).sum()),
         only_second=int((other_right & ~right).sum()),
     )
@@ -244,7 +246,7 @@ def compare(
 def _names(spec: Spec, truth: Sequence[Labels]) -> tuple[str, ...]:
     """The model's labels, and behind them those that only the texts have."""
     known = {*map(canonical, spec.labels)}
-    return (*spec.labels, *ordered({one for labels in truth for one in labels if canonical(one) not in known}))
+    return (*spec.labels, *ordered({label for labels in truth for label in labels if canonical(label) not in known}))
 
 
 def _flags(truth: Sequence[Labels], names: Sequence[str]) -> Given:
@@ -252,7 +254,7 @@ def _flags(truth: Sequence[Labels], names: Sequence[str]) -> Given:
     place = {canonical(name): i for i, name in enumerate(names)}
     out = np.zeros((len(truth), len(names)), dtype=bool)
     for row, labels in zip(out, truth, strict=True):
-        row[[place[one] for one in map(canonical, labels) if one in place]] = True
+        row[[place[label] for label in map(canonical, labels) if label in place]] = True
     return out
 
 
@@ -272,12 +274,12 @@ def _overall(counts: Array, at_half: Array, wrong: Array, seed: int) -> dict[str
     whole, resampled = class_counts(counts), ClassCounts(*np.split(drawn[:, :width], 3, axis=1))
     half, half_resampled = class_counts(at_half), ClassCounts(*np.split(drawn[:, width:-1], 3, axis=1))
 
-    def estimate(mean: Any, ratio: Any, one: ClassCounts, more: ClassCounts) -> Estimate:
-        return percentile(float(mean(ratio, one)), mean(ratio, more))
+    def estimate(mean: Any, ratio: Any, counts: ClassCounts, more: ClassCounts) -> Estimate:
+        return percentile(float(mean(ratio, counts)), mean(ratio, more))
 
     return {
-        "micro": {name: estimate(micro_of, one, whole, resampled) for name, one in RATIOS.items()},
-        "macro": {name: estimate(macro_of, one, whole, resampled) for name, one in RATIOS.items()},
+        "micro": {name: estimate(micro_of, ratio, whole, resampled) for name, ratio in RATIOS.items()},
+        "macro": {name: estimate(macro_of, ratio, whole, resampled) for name, ratio in RATIOS.items()},
         "at_half": {
             "micro": estimate(micro_of, f1_of, half, half_resampled),
             "macro": estimate(macro_of, f1_of, half, half_resampled),

@@ -133,13 +133,13 @@ class Spec(TaskSpec):
         [array([0., 1.], dtype=float32)]
         """
         if self.problem == "single":
-            one = np.array(self._places[str(target)])
+            array = np.array(self._places[str(target)])
         elif self.problem == "number":
-            one = np.array([target], dtype=np.float32)
+            array = np.array([target], dtype=np.float32)
         else:
-            one = np.zeros(len(self.labels), dtype=np.float32)
-            one[[self._places[name] for name in names_of(target)]] = 1
-        return [one] * len(reading.pieces)
+            array = np.zeros(len(self.labels), dtype=np.float32)
+            array[[self._places[name] for name in names_of(target)]] = 1
+        return [array] * len(reading.pieces)
 
     @cached_property
     def _places(self) -> Mapping[str, int]:

@@ -55,11 +55,11 @@ def aggregated(
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     units = [*_units(str(reading.input), tokens, powers / powers.sum(axis=-1, keepdims=True), tokenizer)]
     if strategy in ("none", "simple"):
-        entries = [_token(one, labels) for one in units]
+        entries = [_token(unit, labels) for unit in units]
     else:
         entries = [_word(group, labels, tokenizer, strategy) for group in _words(units)]
     if strategy == "none":
-        return [one for one in entries if one["entity"] not in ignored]
+        return [entry for entry in entries if entry["entity"] not in ignored]
     return [_entity(group, tokenizer) for group in _groups(entries) if _kind(group) not in ignored]
 
 
@@ -76,25 +76,25 @@ def _units(text: str, tokens: Tokens, scores: Array, tokenizer: Tokenizer) -> It
             yield _Unit(token, row, start, end, index, continues=inside)
 
 
-def _token(one: _Unit, labels: Sequence[str]) -> Entry:
-    best = int(one.scores.argmax())
+def _token(unit: _Unit, labels: Sequence[str]) -> Entry:
+    best = int(unit.scores.argmax())
     return {
         "entity": labels[best],
-        "score": one.scores[best],
-        "index": one.index,
-        "word": one.word,
-        "start": one.start,
-        "end": one.end,
+        "score": unit.scores[best],
+        "index": unit.index,
+        "word": unit.word,
+        "start": unit.start,
+        "end": unit.end,
     }
 
 
 def _words(units: Sequence[_Unit]) -> list[list[_Unit]]:
     groups: list[list[_Unit]] = []
-    for one in units:
-        if groups and one.continues:
-            groups[-1].append(one)
+    for unit in units:
+        if groups and unit.continues:
+            groups[-1].append(unit)
         else:
-            groups.append([one])
+            groups.append([unit])
     return groups
 
 
@@ -102,14 +102,14 @@ def _word(group: Sequence[_Unit], labels: Sequence[str], tokenizer: Tokenizer, s
     if strategy == "first":
         scores = group[0].scores
     elif strategy == "max":
-        scores = max(group, key=lambda one: one.scores.max()).scores
+        scores = max(group, key=lambda unit: unit.scores.max()).scores
     else:
-        scores = np.mean(np.stack([one.scores for one in group]), axis=0)
+        scores = np.mean(np.stack([unit.scores for unit in group]), axis=0)
     best = int(scores.argmax())
     return {
         "entity": labels[best],
         "score": scores[best],
-        "word": tokenizer.join([one.word for one in group]),
+        "word": tokenizer.join([unit.word for unit in group]),
         "start": group[0].start,
         "end": group[-1].end,
     }
@@ -119,12 +119,12 @@ def _groups(entries: Sequence[Entry]) -> list[list[Entry]]:
     """Neighbours of one type, of which none but the first has B-; a label without B- or I- is its own type."""
     groups: list[list[Entry]] = []
     last = ""
-    for one in entries:
-        begins, kind = _tag(one["entity"])
+    for entry in entries:
+        begins, kind = _tag(entry["entity"])
         if groups and kind == last and not begins:
-            groups[-1].append(one)
+            groups[-1].append(entry)
         else:
-            groups.append([one])
+            groups.append([entry])
         last = kind
     return groups
 
@@ -140,8 +140,8 @@ def _kind(group: Sequence[Entry]) -> str:
 def _entity(group: Sequence[Entry], tokenizer: Tokenizer) -> Entry:
     return {
         "entity_group": _kind(group),
-        "score": np.mean([one["score"] for one in group]),
-        "word": tokenizer.join([one["word"] for one in group]),
+        "score": np.mean([entry["score"] for entry in group]),
+        "word": tokenizer.join([entry["word"] for entry in group]),
         "start": group[0]["start"],
         "end": group[-1]["end"],
     }

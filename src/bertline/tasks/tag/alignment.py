@@ -76,11 +76,11 @@ class Pieces:
         starts, ends = self.tokens.offsets[self.words, 0], self.tokens.offsets[self._last, 1]
         out: list[tuple[int, int, int]] = []
         free = 0
-        for one in entities:
-            first = int(np.searchsorted(ends, one.start, side="right"))
-            after = int(np.searchsorted(starts, one.end, side="left"))
-            if free <= first < after and one.label in types:
-                out.append((self._unit(first), self._unit(after), types.index(one.label)))
+        for entity in entities:
+            first = int(np.searchsorted(ends, entity.start, side="right"))
+            after = int(np.searchsorted(starts, entity.end, side="left"))
+            if free <= first < after and entity.label in types:
+                out.append((self._unit(first), self._unit(after), types.index(entity.label)))
                 free = after
         return out
 
@@ -89,10 +89,10 @@ class Pieces:
 
         Such an entity begins or ends inside a word, shares a word with another one, or was not read.
         """
-        types = sorted({one.label for one in entities})
+        types = sorted({entity.label for entity in entities})
         spans = self.spans(entities, types)
         exact = {(*self.characters(first, after), types[kind]) for first, after, kind in spans}
-        return [one for one in entities if (one.start, one.end, one.label) not in exact]
+        return [entity for entity in entities if (entity.start, entity.end, entity.label) not in exact]
 
     def targets(self, entities: Sequence[Entity], scheme: Scheme) -> Integers:
         """The label of each token, [token]; ``UNLABELLED`` for those that are not units."""

@@ -55,14 +55,14 @@ class Answer:
     def to_json(self) -> dict[str, object]:
         """All fields by name."""
         return {
-            "entities": [one.to_json() for one in self.entities],
+            "entities": [entity.to_json() for entity in self.entities],
             "read_tokens": self.read_tokens,
             "cut_tokens": self.cut_tokens,
         }
 
     def columns(self) -> dict[str, object]:
         """Columns of a table of predictions."""
-        return {"predicted_entities": [one.to_json() for one in self.entities]}
+        return {"predicted_entities": [entity.to_json() for entity in self.entities]}
 
 
 def answers(spec: Spec, rows: Sequence[Sequence[Array]], readings: Sequence[Reading]) -> list[Answer]:
@@ -74,26 +74,26 @@ def answers(spec: Spec, rows: Sequence[Sequence[Array]], readings: Sequence[Read
         readings: of the texts, with offsets.
     """
     pieces = [spec.pieces(reading) for reading in readings]
-    logits = [one.tokens.rows(own)[one.units] for one, own in zip(pieces, rows, strict=True)]
+    logits = [text_pieces.tokens.rows(own)[text_pieces.units] for text_pieces, own in zip(pieces, rows, strict=True)]
     labels = _labels(spec, pieces, logits)
     return [
-        Answer(_entities(spec, one, own, some), reading.read, reading.cut)
-        for one, own, some, reading in zip(pieces, logits, labels, readings, strict=True)
+        Answer(_entities(spec, text_pieces, own, some), reading.read, reading.cut)
+        for text_pieces, own, some, reading in zip(pieces, logits, labels, readings, strict=True)
     ]
 
 
 def _labels(spec: Spec, pieces: Sequence[Pieces], logits: Sequence[Array]) -> list[Array]:
     """The label of each unit of each text. No entity crosses a gap between the tokens that were read."""
-    sizes = [len(one.units) for one in pieces]
+    sizes = [len(piece.units) for piece in pieces]
     if not sum(sizes):
         return [np.zeros(0, dtype=np.int64) for _ in pieces]
-    begins = [np.flatnonzero(~one.follows[one.units])[1:] for one in pieces]
+    begins = [np.flatnonzero(~piece.follows[piece.units])[1:] for piece in pieces]
     lengths = np.array([len(part) for row, cuts in zip(logits, begins, strict=True) for part in np.split(row, cuts)])
     words = np.arange(lengths.max())[None, :] < lengths[:, None]
     padded = np.zeros((*words.shape, len(spec.labels)), dtype=np.float32)
     continues = np.zeros(words.shape, dtype=bool)
     padded[words] = np.concatenate(logits)
-    continues[words] = np.concatenate([one.continues[one.units] for one in pieces])
+    continues[words] = np.concatenate([piece.continues[piece.units] for piece in pieces])
     labels = decode(spec.spelling, padded, words, continues)
     return np.split(labels[words], np.cumsum(sizes)[:-1])
 

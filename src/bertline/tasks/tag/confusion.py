@@ -18,11 +18,11 @@ def confused(truth: Sequence[Entities], predicted: Sequence[Entities], types: Se
     matrix, boundary = np.zeros((none + 1, none + 1), dtype=np.int64), np.zeros(none, dtype=np.int64)
     for true, guess in zip(truth, predicted, strict=True):
         pairs = pairs_of(true, guess)
-        for one, other in pairs:
-            matrix[place[one.label], place[other.label]] += 1
-            boundary[place[one.label]] += one != other and one.label == other.label
-        for one in {*true} - {one for one, _ in pairs}:
-            matrix[place[one.label], none] += 1
+        for entity, other in pairs:
+            matrix[place[entity.label], place[other.label]] += 1
+            boundary[place[entity.label]] += entity != other and entity.label == other.label
+        for entity in {*true} - {matched for matched, _ in pairs}:
+            matrix[place[entity.label], none] += 1
         for other in {*guess} - {other for _, other in pairs}:
             matrix[none, place[other.label]] += 1
     return matrix, boundary
@@ -31,17 +31,18 @@ def confused(truth: Sequence[Entities], predicted: Sequence[Entities], types: Se
 def pairs_of(true: Entities, guess: Entities) -> list[tuple[Entity, Entity]]:
     """Pairs of overlapping entities, each in one pair at most; pairs that share most of their characters come first."""
     common = [
-        (min(one.end, other.end) - max(one.start, other.start), one, other)
-        for one in true
+        (min(entity.end, other.end) - max(entity.start, other.start), entity, other)
+        for entity in true
         for other in guess
-        if one.start < other.end and other.start < one.end
+        if entity.start < other.end and other.start < entity.end
     ]
     # By the common share of the characters of both: 1 where the two are the same.
     shares = sorted(
-        (-size / (one.end - one.start + other.end - other.start - size), one, other) for size, one, other in common
+        (-size / (entity.end - entity.start + other.end - other.start - size), entity, other)
+        for size, entity, other in common
     )
     pairs: dict[Entity, Entity] = {}
-    for _, one, other in shares:
-        if one not in pairs and other not in pairs.values():
-            pairs[one] = other
+    for _, entity, other in shares:
+        if entity not in pairs and other not in pairs.values():
+            pairs[entity] = other
     return list(pairs.items())

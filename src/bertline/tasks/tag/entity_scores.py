@@ -84,7 +84,7 @@ class EntityEvaluation:
     @property
     def entities(self) -> int:
         """True entities of all texts."""
-        return sum(one.support for one in self.types)
+        return sum(scores.support for scores in self.types)
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
         """The figures people ask for first, by name, most wanted first."""
@@ -97,7 +97,7 @@ class EntityEvaluation:
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """Every overall figure by its name in JSON."""
-        overall = self.micro | {f"macro_{name}": one for name, one in self.macro.items()}
+        overall = self.micro | {f"macro_{name}": estimate for name, estimate in self.macro.items()}
         return {name: estimate.to_json() for name, estimate in overall.items()}
 
     def to_json(self) -> dict[str, Any]:
@@ -108,13 +108,13 @@ class EntityEvaluation:
             "temperature": self.temperature,
             "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
             "metrics": self.metrics(),
-            "types": [one.to_json() for one in self.types],
+            "types": [scores.to_json() for scores in self.types],
             "unknown_types": list(self.unknown),
             "confusion": [list(row) for row in self.confusion],
-            "reliability": [one.to_json() for one in self.bins],
-            "by_length": [one.to_json() for one in self.by_length],
-            "slices": {column: [one.to_json() for one in parts] for column, parts in self.slices.items()},
-            "mistakes": [one.to_json() for one in self.mistakes],
+            "reliability": [bucket.to_json() for bucket in self.bins],
+            "by_length": [part.to_json() for part in self.by_length],
+            "slices": {column: [part.to_json() for part in parts] for column, parts in self.slices.items()},
+            "mistakes": [mistake.to_json() for mistake in self.mistakes],
         }
 
 
@@ -135,8 +135,8 @@ def evaluate(
     confusion, boundary = confused(truth, predicted, names)
     return EntityEvaluation(
         rows=len(truth),
-        micro={name: _estimate(whole, resampled, partial(micro_of, one)) for name, one in RATIOS.items()},
-        macro={name: _estimate(whole, resampled, partial(macro_of, one)) for name, one in RATIOS.items()},
+        micro={name: _estimate(whole, resampled, partial(micro_of, ratio)) for name, ratio in RATIOS.items()},
+        macro={name: _estimate(whole, resampled, partial(macro_of, ratio)) for name, ratio in RATIOS.items()},
         types=tuple(_scores(name, i, whole, resampled, int(boundary[i])) for i, name in enumerate(names)),
         confusion=tuple(tuple(int(n) for n in row) for row in confusion),
         seed=seed,
@@ -146,7 +146,7 @@ def evaluate(
 
 def all_types(truth: Sequence[Entities], types: Sequence[str]) -> tuple[str, ...]:
     """The model's types, and behind them those that only the truth has."""
-    return (*types, *sorted({one.label for text in truth for one in text} - {*types}))
+    return (*types, *sorted({entity.label for text in truth for entity in text} - {*types}))
 
 
 def micro_f1(truth: Sequence[Entities], predicted: Sequence[Entities], types: Sequence[str]) -> float:
@@ -163,9 +163,9 @@ def text_counts(truth: Sequence[Entities], predicted: Sequence[Entities], types:
     out = np.zeros((len(truth), 3, len(types)))
     for row, (true, guess) in enumerate(zip(truth, predicted, strict=True)):
         for part, some in enumerate(({*true} & {*guess}, true, guess)):
-            for one in some:
-                if one.label in place:
-                    out[row, part, place[one.label]] += 1
+            for entity in some:
+                if entity.label in place:
+                    out[row, part, place[entity.label]] += 1
     return out.reshape(len(truth), 3 * len(types))
 
 

@@ -37,5 +37,5 @@ def initial_loss(spec: Spec) -> float:
 
 def better(spec: Spec, history: Sequence[EpochRecord]) -> bool:
     """Whether the last epoch has the highest F1 so far; the lower loss decides between equals."""
-    *before, last = [(one.figures["f1"], -one.validation_loss) for one in history]
-    return all(last > one for one in before)
+    *before, last = [(record.figures["f1"], -record.validation_loss) for record in history]
+    return all(last > earlier for earlier in before)

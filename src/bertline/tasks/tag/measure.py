@@ -82,17 +82,19 @@ def measure(
     """
     check(truth, arrays, readings)
     given = answers(spec, arrays, readings)
-    predicted = [[one.entity for one in each.entities] for each in given]
+    predicted = [[scored.entity for scored in answer.entities] for answer in given]
     counts = text_counts(truth, predicted, all_types(truth, spec.types))
     f1 = SliceFigure("f1", lambda some: _f1(counts[some]))
     scored = [
-        (one.score, one.entity in {*true}) for true, each in zip(truth, given, strict=True) for one in each.entities
+        (scored.score, scored.entity in {*true})
+        for true, answer in zip(truth, given, strict=True)
+        for scored in answer.entities
     ]
     return replace(
         evaluate(truth, predicted, spec.types, seed=seed),
         temperature=spec.temperature,
         bins=binned(np.array([score for score, _ in scored]), np.array([right for _, right in scored], dtype=bool)),
-        by_length=by_length(np.array([one.read for one in readings]), f1),
+        by_length=by_length(np.array([reading.read for reading in readings]), f1),
         slices=by_column(fields, f1),
         mistakes=_mistakes(truth, given, readings),
     )
@@ -116,16 +118,18 @@ def compare_entities(
     truth: Sequence[Entities], first: Sequence[Entities], second: Sequence[Entities], *, seed: int = 0
 ) -> Comparison:
     """F1 of two taggers by the entities that they give the same texts."""
-    names = sorted({one.label for text in (*truth, *first, *second) for one in text})
-    one, other = (text_counts(truth, some, names).reshape(len(truth), 3, -1).sum(axis=2) for some in (first, second))
-    drawn = resampled_sums(np.concatenate([one, other], axis=1), seed=seed)
-    value, less = (float(pooled_f1(some.sum(axis=0, keepdims=True))[0]) for some in (one, other))
+    names = sorted({entity.label for text in (*truth, *first, *second) for entity in text})
+    first_counts, other = (
+        text_counts(truth, some, names).reshape(len(truth), 3, -1).sum(axis=2) for some in (first, second)
+    )
+    drawn = resampled_sums(np.concatenate([first_counts, other], axis=1), seed=seed)
+    value, less = (float(pooled_f1(some.sum(axis=0, keepdims=True))[0]) for some in (first_counts, other))
     right, other_right = (_same(truth, some) for some in (first, second))
     return Comparison(
         score="F1",
         value=value,
         difference=percentile(value - less, pooled_f1(drawn[:, :3]) - pooled_f1(drawn[:, 3:])),
-        p_value=randomised_p(one, other, pooled_f1, seed=seed),
+        p_value=randomised_p(first_counts, other, pooled_f1, seed=seed),
         agreement=float(_same(first, second).mean()),
         only_first=int((right & ~other_right).sum()),
         only_second=int((other_right & ~right).sum()),
@@ -133,12 +137,12 @@ def compare_entities(
 
 
 def _predicted(spec: Spec, arrays: Arrays, readings: Sequence[Reading]) -> list[list[Entity]]:
-    return [[one.entity for one in each.entities] for each in answers(spec, arrays, readings)]
+    return [[scored.entity for scored in answer.entities] for answer in answers(spec, arrays, readings)]
 
 
-def _same(one: Sequence[Entities], other: Sequence[Entities]) -> Array:
+def _same(first: Sequence[Entities], other: Sequence[Entities]) -> Array:
     """Whether each text has the same entities in both, [text]."""
-    return np.array([{*a} == {*b} for a, b in zip(one, other, strict=True)], dtype=bool)
+    return np.array([{*a} == {*b} for a, b in zip(first, other, strict=True)], dtype=bool)
 
 
 def _f1(counts: Array) -> Estimate:
@@ -150,26 +154,26 @@ def _f1(counts: Array) -> Estimate:
 def _mistakes(truth: Sequence[Entities], given: Sequence[Answer], readings: Sequence[Reading]) -> tuple[Mistake, ...]:
     """Wrong entities, those with the highest score first, each with the true entities that it overlaps."""
     wrong = [
-        (row, one)
-        for row, (true, each) in enumerate(zip(truth, given, strict=True))
-        for one in each.entities
-        if one.entity not in {*true}
+        (row, scored)
+        for row, (true, answer) in enumerate(zip(truth, given, strict=True))
+        for scored in answer.entities
+        if scored.entity not in {*true}
     ]
     return tuple(
         Mistake(
             row=row,
             excerpt=excerpt(readings[row].input),
-            truth=_shown(str(readings[row].input), _overlapped(truth[row], one.entity)),
-            predicted=_shown(str(readings[row].input), [one.entity]),
-            confidence=one.score,
+            truth=_shown(str(readings[row].input), _overlapped(truth[row], scored.entity)),
+            predicted=_shown(str(readings[row].input), [scored.entity]),
+            confidence=scored.score,
         )
-        for row, one in sorted(wrong, key=lambda each: -each[1].score)[:MISTAKES]
+        for row, scored in sorted(wrong, key=lambda pair: -pair[1].score)[:MISTAKES]
     )
 
 
 def _overlapped(true: Entities, entity: Entity) -> list[Entity]:
-    return [one for one in true if one.start < entity.end and entity.start < one.end]
+    return [candidate for candidate in true if candidate.start < entity.end and entity.start < candidate.end]
 
 
 def _shown(text: str, entities: Entities) -> str:
-    return ", ".join(f"{one.label} “{text[one.start : one.end]}”" for one in entities) or NOTHING
+    return ", ".join(f"{entity.label} “{text[entity.start : entity.end]}”" for entity in entities) or NOTHING

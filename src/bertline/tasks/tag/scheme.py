@@ -34,7 +34,7 @@ class Scheme:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The label of each output."""
-        return (OUTSIDE, *(f"{prefix}-{one}" for one in self.types for prefix in PREFIXES[self.name]))
+        return (OUTSIDE, *(f"{prefix}-{kind}" for kind in self.types for prefix in PREFIXES[self.name]))
 
     @cached_property
     def prefixes(self) -> np.ndarray[Any, Any]:

@@ -57,7 +57,7 @@ def tokens_of(reading: Reading) -> Tokens:
         flat = own[0]
     else:
         first = np.array([_places(piece)[1] for piece in pieces])
-        source = sources([len(one) for one in own], first)
+        source = sources([len(places) for places in own], first)
         flat = starts[source] + 1 + np.arange(len(source)) - first[source]
     places, ids, words = (
         np.array([*chain(*map(column, pieces))], dtype=np.int64)[flat]
