@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -197,10 +197,6 @@ class Comparison:
     def drop_points(self) -> float:
         """Score that the first loses against the second, in points; negative if the first is better."""
         return 0 - 100 * self.difference.value  # a product alone would make −0.0 of 0
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return asdict(self)
 
 
 def score_key(score: str) -> str:

@@ -1,14 +1,18 @@
-"""What the measurement of every task shares: checks of what is measured, the logits of whole texts, and mistakes."""
+"""Parts that the measurements of all tasks share: checks, the logits of whole texts, mistakes, JSON, paired F1."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from bertline.errors import TrainingError
+from bertline.statistics.intervals import LEVEL, RESAMPLES, percentile, resampled_sums
+from bertline.statistics.multilabel import pooled_f1
+from bertline.statistics.paired import randomised_p
+from bertline.tasks.contract import Comparison
 from bertline.text.reading import Input, Reading, texts_of
 
 MISTAKES = 12
@@ -16,6 +20,7 @@ EXCERPT_CHARACTERS = 280
 
 Array = np.ndarray[Any, Any]
 Arrays = Sequence[Sequence[Array]]  # per text, the network's output for each of its pieces
+Fields = Sequence[Mapping[str, str]]  # per text, the values of the columns to slice by
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,6 @@ class Mistake:
     predicted: str
     confidence: float
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return asdict(self)
-
 
 def text_logits(arrays: Arrays, labels: int) -> Array:
     """The logits of each text, [text, label]: the mean over its pieces."""
@@ -39,11 +40,11 @@ def text_logits(arrays: Arrays, labels: int) -> Array:
 
 
 def check(truth: Sequence[object], arrays: Arrays, readings: Sequence[Reading]) -> None:
-    """See that there are rows, and that every array is finite.
+    """Check that there are rows, and that every array is finite.
 
     Raises:
         TrainingError: there are no rows, or a logit is not finite.
-        ValueError: the three are not of one length.
+        ValueError: the three differ in length.
     """
     if not len(truth) == len(arrays) == len(readings):
         raise ValueError(f"{len(truth)} rows, {len(arrays)} arrays, {len(readings)} readings")
@@ -51,7 +52,7 @@ def check(truth: Sequence[object], arrays: Arrays, readings: Sequence[Reading]) 
 
 
 def check_finite(finite: Array) -> None:
-    """See that there are rows, and that all of them have finite logits, [row].
+    """Check that there are rows, and that all of them have finite logits, [row].
 
     Raises:
         TrainingError: there are no rows, or a row's logits are not finite.
@@ -65,9 +66,45 @@ def check_finite(finite: Array) -> None:
         )
 
 
-def excerpt(one: Input) -> str:
+def evaluation_json(evaluation: Any) -> dict[str, Any]:
+    """The JSON that every task's evaluation shares."""
+    return {
+        "rows": evaluation.rows,
+        "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": evaluation.seed},
+        "metrics": evaluation.metrics(),
+        "by_length": [part.to_json() for part in evaluation.by_length],
+        "slices": {column: [part.to_json() for part in parts] for column, parts in evaluation.slices.items()},
+        "mistakes": [asdict(mistake) for mistake in evaluation.mistakes],
+    }
+
+
+def compare_f1(score: str, counts: Sequence[Array], right: Sequence[Array], same: Array, seed: int) -> Comparison:
+    """Two networks compared by the F1 of summed counts.
+
+    Args:
+        score: name of the score.
+        counts: of both networks, the hits, true and predicted of each text, [texts, 3].
+        right: of both networks, whether each text is entirely right, [texts].
+        same: whether both networks give the same answer, [texts].
+        seed: of the bootstrap and of the randomisation test.
+    """
+    first, second = counts
+    drawn = resampled_sums(np.concatenate([first, second], axis=1), seed=seed)
+    f1, other_f1 = (float(pooled_f1(part.sum(axis=0, keepdims=True))[0]) for part in counts)
+    return Comparison(
+        score=score,
+        value=f1,
+        difference=percentile(f1 - other_f1, pooled_f1(drawn[:, :3]) - pooled_f1(drawn[:, 3:])),
+        p_value=randomised_p(first, second, pooled_f1, seed=seed),
+        agreement=float(same.mean()),
+        only_first=int((right[0] & ~right[1]).sum()),
+        only_second=int((right[1] & ~right[0]).sum()),
+    )
+
+
+def excerpt(source: Input) -> str:
     """The beginning of a text on one line; of a pair, the beginnings of both."""
-    texts = texts_of(one)
+    texts = texts_of(source)
     return " | ".join(_shortened(text, EXCERPT_CHARACTERS // len(texts)) for text in texts)
 
 

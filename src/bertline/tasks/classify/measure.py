@@ -8,7 +8,7 @@ from typing import Any
 from bertline.tasks.classify import number, one_label, several_labels
 from bertline.tasks.classify.spec import Spec
 from bertline.tasks.contract import Comparison, Evaluation
-from bertline.tasks.measured import Arrays
+from bertline.tasks.measured import Array, Arrays, Fields, check, text_logits
 from bertline.text.reading import Reading
 
 _PROBLEMS: Mapping[str, Any] = {"single": one_label, "several": several_labels, "number": number}
@@ -23,13 +23,15 @@ def figures(spec: Spec, truth: Sequence[Any], arrays: Arrays, readings: Sequence
         arrays: of each text, the logits of its pieces, each [label].
         readings: of the texts.
     """
-    scores: dict[str, float] = _PROBLEMS[spec.problem].figures(spec, truth, arrays, readings)
+    scores: dict[str, float] = _PROBLEMS[spec.problem].figures(spec, truth, _logits(spec, arrays))
     return scores
 
 
 def tune(spec: Spec, truth: Sequence[Any], arrays: Arrays, readings: Sequence[Reading]) -> Spec:
-    """The spec with the temperature or the thresholds that fit validation texts best; of numbers, as it was."""
-    tuned: Spec = _PROBLEMS[spec.problem].tune(spec, truth, arrays, readings)
+    """The spec with the temperature or the thresholds that fit validation texts best; for numbers unchanged."""
+    if spec.problem == "number":
+        return spec
+    tuned: Spec = _PROBLEMS[spec.problem].tune(spec, truth, _logits(spec, arrays))
     return tuned
 
 
@@ -39,7 +41,7 @@ def measure(
     arrays: Arrays,
     readings: Sequence[Reading],
     *,
-    fields: Sequence[Mapping[str, str]] = (),
+    fields: Fields = (),
     seed: int = 0,
 ) -> Evaluation:
     """Every figure of test texts.
@@ -55,7 +57,9 @@ def measure(
     Raises:
         TrainingError: there are no texts, or a logit is not finite.
     """
-    evaluation: Evaluation = _PROBLEMS[spec.problem].measure(spec, truth, arrays, readings, fields=fields, seed=seed)
+    check(truth, arrays, readings)
+    problem = _PROBLEMS[spec.problem]
+    evaluation: Evaluation = problem.measure(spec, truth, _logits(spec, arrays), readings, fields, seed)
     return evaluation
 
 
@@ -69,6 +73,10 @@ def compare(
     seed: int = 0,
 ) -> Comparison:
     """The networks that computed ``arrays`` and ``other_arrays`` of the same texts."""
-    problem = _PROBLEMS[spec.problem]
-    comparison: Comparison = problem.compare(spec, truth, arrays, other_arrays, readings, seed=seed)
+    logits, other_logits = _logits(spec, arrays), _logits(spec, other_arrays)
+    comparison: Comparison = _PROBLEMS[spec.problem].compare(spec, truth, logits, other_logits, seed)
     return comparison
+
+
+def _logits(spec: Spec, arrays: Arrays) -> Array:
+    return text_logits(arrays, len(spec.labels))

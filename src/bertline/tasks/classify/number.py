@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from bertline.statistics.intervals import LEVEL, RESAMPLES, Estimate, percentile, resampled_sums
+from bertline.statistics.intervals import Estimate, percentile, resampled_sums
 from bertline.statistics.paired import randomised_p
 from bertline.statistics.regression import RegressionScores, mae, moments, r_squared, regression_scores, spearman
 from bertline.statistics.slices import Slice, SliceFigure, by_column, by_length
 from bertline.tasks.classify.spec import Spec
 from bertline.tasks.contract import Comparison
-from bertline.tasks.measured import MISTAKES, Arrays, check, excerpt, text_logits
+from bertline.tasks.measured import MISTAKES, Array, Fields, evaluation_json, excerpt
 from bertline.text.reading import Reading
 
 SAME = 0.1  # numbers that differ by at most this share of the truth's standard deviation count as one answer
@@ -33,10 +33,6 @@ class NumberMistake:
     excerpt: str
     truth: float
     predicted: float
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {"row": self.row, "excerpt": self.excerpt, "truth": self.truth, "predicted": self.predicted}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,7 @@ class NumberEvaluation:
     seed: int
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
-        """The figures people ask for first, by name, most wanted first."""
+        """The headline figures by name, the most important first."""
         scores = self.scores
         return (("R²", scores.r2), ("MAE", scores.mae), ("RMSE", scores.rmse), ("Spearman", scores.spearman))
 
@@ -75,43 +71,26 @@ class NumberEvaluation:
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
         return {
-            "rows": self.rows,
+            **evaluation_json(self),
             "label": self.label,
             "truth_range": list(self.truth_range),
-            "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
-            "metrics": self.metrics(),
-            "by_length": [part.to_json() for part in self.by_length],
-            "slices": {column: [part.to_json() for part in parts] for column, parts in self.slices.items()},
             "points": [list(point) for point in self.points],
-            "mistakes": [mistake.to_json() for mistake in self.mistakes],
         }
 
 
-def figures(spec: Spec, truth: Sequence[float], arrays: Arrays, readings: Sequence[Reading]) -> dict[str, float]:
+def figures(spec: Spec, truth: Sequence[float], logits: Array) -> dict[str, float]:
     """Mean absolute error and Spearman's correlation."""
-    numbers, predicted = _numbers(truth), _predicted(arrays)
+    numbers, predicted = _numbers(truth), logits[:, 0]
     return {"mae": mae(numbers, predicted), "spearman": spearman(numbers, predicted)}
 
 
-def tune(spec: Spec, truth: Sequence[float], arrays: Arrays, readings: Sequence[Reading]) -> Spec:
-    """The spec as it is: a number has neither a temperature nor a threshold."""
-    return spec
-
-
 def measure(
-    spec: Spec,
-    truth: Sequence[float],
-    arrays: Arrays,
-    readings: Sequence[Reading],
-    *,
-    fields: Sequence[Mapping[str, str]] = (),
-    seed: int = 0,
+    spec: Spec, truth: Sequence[float], logits: Array, readings: Sequence[Reading], fields: Fields, seed: int
 ) -> NumberEvaluation:
     """Every figure of test texts (``tasks.classify.measure.measure``)."""
-    check(truth, arrays, readings)
-    numbers, predicted = _numbers(truth), _predicted(arrays)
+    numbers, predicted = _numbers(truth), logits[:, 0]
     errors = np.abs(predicted - numbers)
-    drawn = SliceFigure("mae", lambda some: _mean(errors[some], seed), share=False)
+    mean_error = SliceFigure("mae", lambda members: _mean(errors[members], seed), share=False)
     shown = np.unique(np.linspace(0, len(numbers) - 1, min(POINTS, len(numbers))).astype(np.int64))
     worst = np.argsort(-errors, kind="stable")[:MISTAKES]
     return NumberEvaluation(
@@ -120,8 +99,8 @@ def measure(
         scores=regression_scores(numbers, predicted, seed=seed),
         truth_range=(float(numbers.min()), float(numbers.max())),
         points=tuple((float(numbers[i]), float(predicted[i])) for i in shown),
-        by_length=by_length(np.array([reading.read for reading in readings]), drawn),
-        slices=by_column(fields, drawn),
+        by_length=by_length(np.array([reading.read for reading in readings]), mean_error),
+        slices=by_column(fields, mean_error),
         mistakes=tuple(
             NumberMistake(int(i), excerpt(readings[i].input), float(numbers[i]), float(predicted[i]))
             for i in worst
@@ -131,41 +110,28 @@ def measure(
     )
 
 
-def compare(
-    spec: Spec,
-    truth: Sequence[float],
-    arrays: Arrays,
-    other_arrays: Arrays,
-    readings: Sequence[Reading],
-    *,
-    seed: int = 0,
-) -> Comparison:
-    """R² of two networks on the same texts, whose answers are swapped at random for the p-value."""
-    numbers, one, other = _numbers(truth), _predicted(arrays), _predicted(other_arrays)
-    first, second, rows = moments(numbers, one), moments(numbers, other), len(numbers)
+def compare(spec: Spec, truth: Sequence[float], logits: Array, other_logits: Array, seed: int) -> Comparison:
+    """R² of two networks on the same texts; the p-value comes from randomly swapped predictions."""
+    numbers, rows = _numbers(truth), len(truth)
+    predicted, other_predicted = logits[:, 0], other_logits[:, 0]
+    first, second = moments(numbers, predicted), moments(numbers, other_predicted)
     drawn = resampled_sums(np.concatenate([first, second], axis=1), seed=seed)
     width = first.shape[1]
-    values = [float(r_squared(some.sum(axis=0, keepdims=True), rows)[0]) for some in (first, second)]
-    near, other_near = np.abs(one - numbers), np.abs(other - numbers)
+    r2, other_r2 = (float(r_squared(part.sum(axis=0, keepdims=True), rows)[0]) for part in (first, second))
+    error, other_error = np.abs(predicted - numbers), np.abs(other_predicted - numbers)
     return Comparison(
         score="R²",
-        value=values[0],
-        difference=percentile(
-            values[0] - values[1], r_squared(drawn[:, :width], rows) - r_squared(drawn[:, width:], rows)
-        ),
+        value=r2,
+        difference=percentile(r2 - other_r2, r_squared(drawn[:, :width], rows) - r_squared(drawn[:, width:], rows)),
         p_value=randomised_p(first, second, lambda sums: r_squared(sums, rows), seed=seed),
-        agreement=float(np.mean(np.abs(one - other) <= SAME * numbers.std())),
-        only_first=int((near < other_near).sum()),
-        only_second=int((other_near < near).sum()),
+        agreement=float(np.mean(np.abs(predicted - other_predicted) <= SAME * numbers.std())),
+        only_first=int((error < other_error).sum()),
+        only_second=int((other_error < error).sum()),
     )
 
 
 def _numbers(truth: Sequence[float]) -> Numbers:
     return np.asarray(truth, dtype=np.float64)
-
-
-def _predicted(arrays: Arrays) -> Numbers:
-    return text_logits(arrays, 1)[:, 0]
 
 
 def _mean(errors: Numbers, seed: int) -> Estimate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,6 @@ from jaxtyping import Bool, Float
 from bertline.statistics import metrics
 from bertline.statistics.calibration import Bin, Logits, fit_temperature, reliability, softmax
 from bertline.statistics.intervals import (
-    LEVEL,
-    RESAMPLES,
     Estimate,
     calibration_error,
     f1_interval,
@@ -28,7 +26,7 @@ from bertline.statistics.slices import Slice, accuracy_of, by_column, by_length
 from bertline.tasks.classify.spec import Spec
 from bertline.tasks.classify.truth import read_truth
 from bertline.tasks.contract import Comparison
-from bertline.tasks.measured import MISTAKES, Arrays, Mistake, check, check_finite, excerpt, text_logits
+from bertline.tasks.measured import MISTAKES, Fields, Mistake, check_finite, evaluation_json, excerpt
 from bertline.text.reading import Input, Reading
 
 Widened = Float[np.ndarray[Any, Any], "rows names"]
@@ -39,7 +37,7 @@ _WIDTH, _MASS = slice(3, 3 + BINS), slice(3 + BINS, 3 + 2 * BINS)  # columns of 
 
 @dataclass(frozen=True, slots=True)
 class ProbabilityScores:
-    """How good the probabilities are, lower is better; ``bins`` is the reliability table of ``ece``."""
+    """Quality of the probabilities (lower is better); ``bins`` is the reliability table of ``ece``."""
 
     nll: Estimate
     brier: Estimate
@@ -50,7 +48,7 @@ class ProbabilityScores:
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """One label: ``support`` rows are of it, ``predicted`` rows were given it."""
+    """One label: the number of rows that have it (``support``) and that were given it (``predicted``)."""
 
     label: str
     precision: Estimate
@@ -59,31 +57,22 @@ class ClassScores:
     support: int
     predicted: int
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        scores = {name: getattr(self, name).to_json() for name in ("precision", "recall", "f1")}
-        return {"label": self.label, **scores, "support": self.support, "predicted": self.predicted}
-
 
 @dataclass(frozen=True, slots=True)
 class UnknownLabel:
-    """A true label that the model does not know, and how many rows are of it: each of them counts as wrong."""
+    """A true label that the model does not know, and the number of its rows, all of which count as wrong."""
 
     label: str
     rows: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Both fields by name."""
-        return {"label": self.label, "rows": self.rows}
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """A classifier measured on ``rows`` rows.
 
-    Every row counts in the accuracy, macro-F1, MCC, Brier and ECE, those of an ``unknown`` label as wrong: what they
-    were given instead lowers a label's precision, and an unknown label is one with an F1 of 0. Only the NLL is over
-    the rows of known labels, because a probability of 0 has none.
+    Rows of an ``unknown`` label count as wrong in the accuracy, macro-F1, MCC, Brier score and ECE: they lower the
+    precision of the labels predicted for them, and the unknown label has an F1 of 0. The NLL leaves them out, because
+    it is infinite at a probability of 0.
 
     ``calibrated`` is after temperature scaling, ``uncalibrated`` before.
     ``confusion`` has a row per true label and a column per predicted one, in the order of ``labels``; rows of unknown
@@ -119,11 +108,11 @@ class Evaluation:
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """The model's labels that no row has: nothing is known of their recall and F1."""
+        """The model's labels that no row has: their recall and F1 cannot be measured."""
         return tuple(scores.label for scores in self.classes if not scores.support)
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
-        """The figures people ask for first, by name, most wanted first."""
+        """The headline figures by name, the most important first."""
         return (
             ("accuracy", self.accuracy),
             ("macro-F1", self.macro_f1),
@@ -145,55 +134,42 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
         return {
-            "rows": self.rows,
+            **evaluation_json(self),
             "labels": list(self.labels),
             "temperature": self.temperature,
-            "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
-            "metrics": self.metrics(),
-            "classes": [scores.to_json() for scores in self.classes],
+            "classes": [asdict(scores) for scores in self.classes],
             "confusion": [list(row) for row in self.confusion],
-            "unknown_labels": [entry.to_json() for entry in self.unknown],
+            "unknown_labels": [asdict(entry) for entry in self.unknown],
             "reliability": {
-                "calibrated": [bucket.to_json() for bucket in self.calibrated.bins],
-                "uncalibrated": [bucket.to_json() for bucket in self.uncalibrated.bins],
+                "calibrated": [asdict(bucket) for bucket in self.calibrated.bins],
+                "uncalibrated": [asdict(bucket) for bucket in self.uncalibrated.bins],
             },
-            "by_length": [part.to_json() for part in self.by_length],
-            "slices": {column: [part.to_json() for part in parts] for column, parts in self.slices.items()},
-            "mistakes": [mistake.to_json() for mistake in self.mistakes],
         }
 
 
-def figures(spec: Spec, truth: Sequence[str], arrays: Arrays, readings: Sequence[Reading]) -> dict[str, float]:
+def figures(spec: Spec, truth: Sequence[str], logits: Logits) -> dict[str, float]:
     """Accuracy and macro-F1."""
-    logits, rows = text_logits(arrays, len(spec.labels)), read_truth(truth, spec.labels)
+    rows = read_truth(truth, spec.labels)
     names = len(spec.labels) + len(rows.unknown)
     counts = ClassCounts.of(metrics.confusion_of(rows.rows, logits.argmax(axis=1), names))
     return {"accuracy": metrics.accuracy(rows.rows, logits), "macro_f1": float(metrics.macro_f1_of(counts))}
 
 
-def tune(spec: Spec, truth: Sequence[str], arrays: Arrays, readings: Sequence[Reading]) -> Spec:
+def tune(spec: Spec, truth: Sequence[str], logits: Logits) -> Spec:
     """The spec with the temperature of least loss on these texts. Texts of unknown labels are left out."""
     rows = read_truth(truth, spec.labels).rows
     known = rows < len(spec.labels)
-    logits = text_logits(arrays, len(spec.labels))
     return spec.model_copy(update={"temperature": fit_temperature(logits[known], rows[known])})
 
 
 def measure(
-    spec: Spec,
-    truth: Sequence[str],
-    arrays: Arrays,
-    readings: Sequence[Reading],
-    *,
-    fields: Sequence[Mapping[str, str]] = (),
-    seed: int = 0,
+    spec: Spec, truth: Sequence[str], logits: Logits, readings: Sequence[Reading], fields: Fields, seed: int
 ) -> Evaluation:
     """``evaluate`` by the names of labels and the readings of texts."""
-    check(truth, arrays, readings)
     rows = read_truth(truth, spec.labels)
     return evaluate(
         truth=rows.rows,
-        logits=text_logits(arrays, len(spec.labels)),
+        logits=logits,
         temperature=spec.temperature,
         labels=spec.labels,
         lengths=[reading.read for reading in readings],
@@ -204,25 +180,17 @@ def measure(
     )
 
 
-def compare(
-    spec: Spec,
-    truth: Sequence[str],
-    arrays: Arrays,
-    other_arrays: Arrays,
-    readings: Sequence[Reading],
-    *,
-    seed: int = 0,
-) -> Comparison:
+def compare(spec: Spec, truth: Sequence[str], logits: Logits, other_logits: Logits, seed: int) -> Comparison:
     """The accuracies of two networks, with McNemar's test."""
     rows = read_truth(truth, spec.labels).rows
-    first, other = (text_logits(some, len(spec.labels)).argmax(axis=1) for some in (arrays, other_arrays))
-    paired = compare_rows(first == rows, other == rows, seed=seed)
+    predicted, other_predicted = logits.argmax(axis=1), other_logits.argmax(axis=1)
+    paired = compare_rows(predicted == rows, other_predicted == rows, seed=seed)
     return Comparison(
         score="accuracy",
-        value=float(np.mean(first == rows)),
+        value=float(np.mean(predicted == rows)),
         difference=paired.accuracy,
         p_value=paired.p_value,
-        agreement=float(np.mean(first == other)),
+        agreement=float(np.mean(predicted == other_predicted)),
         only_first=paired.only_first,
         only_second=paired.only_second,
     )
@@ -236,7 +204,7 @@ def evaluate(
     labels: Sequence[str],
     lengths: Rows | Sequence[int],
     unknown: Sequence[str] = (),
-    fields: Sequence[Mapping[str, str]] = (),
+    fields: Fields = (),
     texts: Sequence[Input] = (),
     seed: int = 0,
 ) -> Evaluation:
@@ -281,7 +249,7 @@ def evaluate(
 
 
 def _widened(probabilities: Probabilities, names: int) -> Widened:
-    """With a probability of 0 for each label that the model does not know."""
+    """Pad with a probability of 0 for each label that the model does not know."""
     more = names - probabilities.shape[1]
     return np.pad(probabilities, ((0, 0), (0, more))) if more else probabilities
 
@@ -340,9 +308,7 @@ def _scores(
 
 
 def _class_scores(confusion: Confusion, labels: Sequence[str]) -> tuple[ClassScores, ...]:
-    hits, support, predicted = (
-        [int(n) for n in some] for some in (np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
-    )
+    hits, support, predicted = np.diagonal(confusion).tolist(), confusion.sum(1).tolist(), confusion.sum(0).tolist()
     return tuple(
         ClassScores(
             label=label,

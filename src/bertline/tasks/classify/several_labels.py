@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,6 @@ from bertline.data.names import canonical
 from bertline.statistics.activation import sigmoid
 from bertline.statistics.calibration import Bin, binned
 from bertline.statistics.intervals import (
-    LEVEL,
-    RESAMPLES,
     Estimate,
     f1_interval,
     percentile,
@@ -29,15 +27,13 @@ from bertline.statistics.multilabel import (
     decisions,
     label_calibration,
     label_counts,
-    pooled_f1,
 )
-from bertline.statistics.paired import randomised_p
 from bertline.statistics.slices import Slice, SliceFigure, by_column, by_length
 from bertline.statistics.thresholds import DEFAULT, best_threshold
 from bertline.tasks.classify.one_label import UnknownLabel
 from bertline.tasks.classify.spec import Spec
 from bertline.tasks.contract import Comparison
-from bertline.tasks.measured import MISTAKES, Arrays, Mistake, check, excerpt, text_logits
+from bertline.tasks.measured import MISTAKES, Fields, Mistake, compare_f1, evaluation_json, excerpt
 from bertline.text.reading import Reading
 
 RATIOS = {"precision": precision_of, "recall": recall_of, "f1": f1_of}
@@ -51,7 +47,7 @@ Labels = Sequence[str]  # of one text
 
 @dataclass(frozen=True, slots=True)
 class LabelScores:
-    """One label: ``support`` texts have it, ``predicted`` texts were given it at its ``threshold``.
+    """One label: the number of texts that have it (``support``) and get it at its ``threshold`` (``predicted``).
 
     ``f1_at_half`` is the F1 at a threshold of 0.5; ``ece`` and ``brier`` are of the label's probability on all texts.
     """
@@ -67,34 +63,27 @@ class LabelScores:
     support: int
     predicted: int
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        names = ("precision", "recall", "f1", "f1_at_half", "ece", "brier")
-        scores = {name: getattr(self, name).to_json() for name in names}
-        counts = {"support": self.support, "predicted": self.predicted}
-        return {"label": self.label, "threshold": self.threshold, **scores, **counts}
-
 
 @dataclass(frozen=True, slots=True)
 class SeveralEvaluation:
     """A classifier of several labels measured on ``rows`` texts.
 
-    A label that the model does not know counts as missed on each of its texts: in recall, F1, the share of exact
-    matches and the Hamming loss. Calibration is over the labels that the model knows.
+    Labels that the model does not know count as missed in recall, F1, exact matches and the Hamming loss. Calibration
+    covers only labels that the model knows.
 
     Attributes:
         labels: of the model, in its order.
-        micro: precision, recall and F1 over all pairs of a text and a label.
+        micro: precision, recall and F1 over all text-label pairs.
         macro: the unweighted means over the labels that are true or predicted somewhere.
         at_half: micro and macro F1 if every threshold were 0.5.
         exact_match: share of texts with exactly the true labels.
-        hamming: share of the pairs of a text and a label that are wrong.
+        hamming: share of text-label pairs that are wrong.
         ece: calibration error of the probabilities of all pairs, over 15 bins of equal width.
         brier: mean squared error of these probabilities, 0 to 1.
-        bins: the reliability table of ``ece``. Its intervals take the labels of a text for independent.
+        bins: the reliability table of ``ece``. Its intervals treat the labels of a text as independent.
         by_length: share of exact matches by length of the text.
         slices: the same by the values of columns.
-        mistakes: wrong sets of labels, those with the surest wrong decision first.
+        mistakes: wrong sets of labels, those with the most confident wrong decision first.
     """
 
     labels: tuple[str, ...]
@@ -116,11 +105,11 @@ class SeveralEvaluation:
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """The model's labels that no text has: nothing is known of their recall and F1."""
+        """The model's labels that no text has: their recall and F1 cannot be measured."""
         return tuple(scores.label for scores in self.classes if not scores.support)
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
-        """The figures people ask for first, by name, most wanted first."""
+        """The headline figures by name, the most important first."""
         return (
             ("micro-F1", self.micro["f1"]),
             ("macro-F1", self.macro["f1"]),
@@ -142,56 +131,45 @@ class SeveralEvaluation:
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
         return {
-            "rows": self.rows,
+            **evaluation_json(self),
             "labels": list(self.labels),
             "thresholds": [scores.threshold for scores in self.classes],
-            "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
-            "metrics": self.metrics(),
-            "classes": [scores.to_json() for scores in self.classes],
-            "unknown_labels": [entry.to_json() for entry in self.unknown],
-            "reliability": [bucket.to_json() for bucket in self.bins],
-            "by_length": [part.to_json() for part in self.by_length],
-            "slices": {column: [part.to_json() for part in parts] for column, parts in self.slices.items()},
-            "mistakes": [mistake.to_json() for mistake in self.mistakes],
+            "classes": [asdict(scores) for scores in self.classes],
+            "unknown_labels": [asdict(entry) for entry in self.unknown],
+            "reliability": [asdict(bucket) for bucket in self.bins],
         }
 
 
-def figures(spec: Spec, truth: Sequence[Labels], arrays: Arrays, readings: Sequence[Reading]) -> dict[str, float]:
+def figures(spec: Spec, truth: Sequence[Labels], logits: Array) -> dict[str, float]:
     """Micro-F1 and macro-F1 with all thresholds at 0.5."""
     names = _names(spec, truth)
-    counts = class_counts(label_counts(_flags(truth, names), _widened(_probability(spec, arrays) >= DEFAULT, names)))
+    given = _widened(sigmoid(logits, spec.temperature) >= DEFAULT, names)
+    counts = class_counts(label_counts(_flags(truth, names), given))
     return {"micro_f1": float(micro_of(f1_of, counts)), "macro_f1": float(macro_of(f1_of, counts))}
 
 
-def tune(spec: Spec, truth: Sequence[Labels], arrays: Arrays, readings: Sequence[Reading]) -> Spec:
+def tune(spec: Spec, truth: Sequence[Labels], logits: Array) -> Spec:
     """The spec with the threshold of highest F1 for each label; a label with fewer than 10 positives keeps 0.5.
 
-    The thresholds of rare labels are uncertain even so. ``measure`` gives each label's F1 at 0.5 on the test texts
-    beside the F1 at its threshold. The temperature stays 1, because a threshold per label does its work.
+    Even so, thresholds of rare labels are uncertain, so ``measure`` reports each label's F1 at 0.5 on the test texts
+    beside the F1 at its threshold. The temperature stays 1, because a threshold per label replaces it.
     """
-    flags, probability = _flags(truth, spec.labels), _probability(spec, arrays)
+    flags, probability = _flags(truth, spec.labels), sigmoid(logits, spec.temperature)
     thresholds = [best_threshold(flags[:, i], probability[:, i]) for i in range(len(spec.labels))]
     return spec.model_copy(update={"thresholds": tuple(thresholds)})
 
 
 def measure(
-    spec: Spec,
-    truth: Sequence[Labels],
-    arrays: Arrays,
-    readings: Sequence[Reading],
-    *,
-    fields: Sequence[Mapping[str, str]] = (),
-    seed: int = 0,
+    spec: Spec, truth: Sequence[Labels], logits: Array, readings: Sequence[Reading], fields: Fields, seed: int
 ) -> SeveralEvaluation:
     """Every figure of test texts (``tasks.classify.measure.measure``)."""
-    check(truth, arrays, readings)
-    names, probability = _names(spec, truth), _probability(spec, arrays)
+    names, probability = _names(spec, truth), sigmoid(logits, spec.temperature)
     flags = _flags(truth, names)
     given, half = (_widened(probability >= cuts, names) for cuts in (spec.cuts, DEFAULT))
     counts, at_half = label_counts(flags, given), label_counts(flags, half)
     exact = (flags == given).all(axis=1)
     known = flags[:, : len(spec.labels)]
-    of_exact = SliceFigure("exact_match", lambda some: wilson(int(exact[some].sum()), int(some.sum())))
+    of_exact = SliceFigure("exact_match", lambda members: wilson(int(exact[members].sum()), int(members.sum())))
     ece, brier = calibration(known, probability, seed)
     return SeveralEvaluation(
         labels=spec.labels,
@@ -213,44 +191,24 @@ def measure(
     )
 
 
-def compare(
-    spec: Spec,
-    truth: Sequence[Labels],
-    arrays: Arrays,
-    other_arrays: Arrays,
-    readings: Sequence[Reading],
-    *,
-    seed: int = 0,
-) -> Comparison:
-    """Micro-F1 of two networks on the same texts, whose answers are swapped at random for the p-value."""
+def compare(spec: Spec, truth: Sequence[Labels], logits: Array, other_logits: Array, seed: int) -> Comparison:
+    """Micro-F1 of two networks on the same texts."""
     names = _names(spec, truth)
     flags = _flags(truth, names)
-    first_labels, other = (_widened(_probability(spec, some) >= spec.cuts, names) for some in (arrays, other_arrays))
-    first, second = (
-        np.stack([part.sum(axis=1) for part in decisions(flags, some)], axis=1) for some in (first_labels, other)
-    )
-    drawn = resampled_sums(np.concatenate([first, second], axis=1), seed=seed)
-    value, less = (float(pooled_f1(some.sum(axis=0, keepdims=True))[0]) for some in (first, second))
-    right, other_right = ((flags == some).all(axis=1) for some in (first_labels, other))
-    return Comparison(
-        score="micro-F1",
-        value=value,
-        difference=percentile(value - less, pooled_f1(drawn[:, :3]) - pooled_f1(drawn[:, 3:])),
-        p_value=randomised_p(first, second, pooled_f1, seed=seed),
-        agreement=float(np.mean((first_labels == other).all(axis=1))),
-        only_first=int((right & ~other_right).sum()),
-        only_second=int((other_right & ~right).sum()),
-    )
+    given = [_widened(sigmoid(part, spec.temperature) >= spec.cuts, names) for part in (logits, other_logits)]
+    counts = [np.stack([part.sum(axis=1) for part in decisions(flags, labels)], axis=1) for labels in given]
+    right = [(flags == labels).all(axis=1) for labels in given]
+    return compare_f1("micro-F1", counts, right, (given[0] == given[1]).all(axis=1), seed)
 
 
 def _names(spec: Spec, truth: Sequence[Labels]) -> tuple[str, ...]:
-    """The model's labels, and behind them those that only the texts have."""
+    """The model's labels, followed by those that only the texts have."""
     known = {*map(canonical, spec.labels)}
     return (*spec.labels, *ordered({label for labels in truth for label in labels if canonical(label) not in known}))
 
 
 def _flags(truth: Sequence[Labels], names: Sequence[str]) -> Given:
-    """Whether each text has each label; labels that are not in ``names`` are left out."""
+    """Whether each text has each label; labels outside ``names`` are ignored."""
     place = {canonical(name): i for i, name in enumerate(names)}
     out = np.zeros((len(truth), len(names)), dtype=bool)
     for row, labels in zip(out, truth, strict=True):
@@ -258,12 +216,8 @@ def _flags(truth: Sequence[Labels], names: Sequence[str]) -> Given:
     return out
 
 
-def _probability(spec: Spec, arrays: Arrays) -> Probability:
-    return sigmoid(text_logits(arrays, len(spec.labels)), spec.temperature)
-
-
 def _widened(columns: Array, names: Sequence[str]) -> Array:
-    """With a column of zeros for each label that the model does not know."""
+    """Pad with a column of zeros for each label that the model does not know."""
     return np.pad(columns, ((0, 0), (0, len(names) - columns.shape[1])))
 
 
@@ -291,7 +245,7 @@ def _overall(counts: Array, at_half: Array, wrong: Array, seed: int) -> dict[str
 def _label_scores(
     spec: Spec, counts: Array, at_half: Array, known: Given, probability: Probability, seed: int
 ) -> tuple[LabelScores, ...]:
-    """Wilson's intervals: of one label, each text is one trial."""
+    """Wilson's intervals: for one label, each text is one trial."""
     hits, support, predicted = np.split(counts.sum(axis=0).astype(np.int64), 3)
     half_hits, _, half_predicted = np.split(at_half.sum(axis=0).astype(np.int64), 3)
 
@@ -319,7 +273,7 @@ def _label_scores(
 def _mistakes(
     names: Sequence[str], flags: Given, given: Given, probability: Array, readings: Sequence[Reading]
 ) -> tuple[Mistake, ...]:
-    """Texts with wrong labels; how sure a wrong decision was is its probability's distance from the truth."""
+    """Texts with wrong labels; the confidence of a wrong decision is its probability's distance from the truth."""
     surest = np.where(flags != given, np.abs(probability - flags), 0.0).max(axis=1)
     wrong = np.flatnonzero((flags != given).any(axis=1))
     worst = wrong[np.argsort(-surest[wrong], kind="stable")][:MISTAKES]

@@ -7,7 +7,7 @@ bootstrap resamples texts rather than entities, because the entities of one text
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,10 +15,10 @@ import numpy as np
 from jaxtyping import Float
 
 from bertline.statistics.calibration import Bin
-from bertline.statistics.intervals import LEVEL, RESAMPLES, Estimate, f1_interval, percentile, resampled_sums, wilson
+from bertline.statistics.intervals import Estimate, f1_interval, percentile, resampled_sums, wilson
 from bertline.statistics.metrics import ClassCounts, Ratio, f1_of, macro_of, micro_of, precision_of, recall_of
 from bertline.statistics.slices import Slice
-from bertline.tasks.measured import Mistake
+from bertline.tasks.measured import Mistake, evaluation_json
 from bertline.tasks.tag.confusion import Entities, confused
 
 Array = np.ndarray[Any, Any]
@@ -28,10 +28,10 @@ RATIOS: dict[str, Ratio] = {"precision": precision_of, "recall": recall_of, "f1"
 
 @dataclass(frozen=True, slots=True)
 class TypeScores:
-    """One type: it has ``support`` true entities and ``predicted`` predicted ones.
+    """One type: the number of its true entities (``support``) and of its ``predicted`` ones.
 
-    ``boundary`` of them have the right type and overlap the true entity, but have other borders. Each of these counts
-    against both precision and recall.
+    ``boundary`` counts predicted entities that overlap a true one of the type but have other borders. Each lowers both
+    precision and recall.
     """
 
     label: str
@@ -41,12 +41,6 @@ class TypeScores:
     support: int
     predicted: int
     boundary: int
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        scores = {name: getattr(self, name).to_json() for name in RATIOS}
-        counts = {name: getattr(self, name) for name in ("support", "predicted", "boundary")}
-        return {"label": self.label, **scores, **counts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +81,7 @@ class EntityEvaluation:
         return sum(scores.support for scores in self.types)
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
-        """The figures people ask for first, by name, most wanted first."""
+        """The headline figures by name, the most important first."""
         return (
             ("F1", self.micro["f1"]),
             ("precision", self.micro["precision"]),
@@ -103,18 +97,13 @@ class EntityEvaluation:
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
         return {
-            "rows": self.rows,
+            **evaluation_json(self),
             "entities": self.entities,
             "temperature": self.temperature,
-            "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": self.seed},
-            "metrics": self.metrics(),
-            "types": [scores.to_json() for scores in self.types],
+            "types": [asdict(scores) for scores in self.types],
             "unknown_types": list(self.unknown),
             "confusion": [list(row) for row in self.confusion],
-            "reliability": [bucket.to_json() for bucket in self.bins],
-            "by_length": [part.to_json() for part in self.by_length],
-            "slices": {column: [part.to_json() for part in parts] for column, parts in self.slices.items()},
-            "mistakes": [mistake.to_json() for mistake in self.mistakes],
+            "reliability": [asdict(bucket) for bucket in self.bins],
         }
 
 
@@ -126,7 +115,7 @@ def evaluate(
     Args:
         truth: the entities of each text.
         predicted: the predicted entities of each text.
-        types: of the model. Further types that the truth has come after them, and are always missed.
+        types: of the model; types that only the truth has follow them and are always missed.
         seed: of the bootstrap.
     """
     names = all_types(truth, types)
@@ -145,7 +134,7 @@ def evaluate(
 
 
 def all_types(truth: Sequence[Entities], types: Sequence[str]) -> tuple[str, ...]:
-    """The model's types, and behind them those that only the truth has."""
+    """The model's types, followed by those that only the truth has."""
     return (*types, *sorted({entity.label for text in truth for entity in text} - {*types}))
 
 
@@ -162,8 +151,8 @@ def text_counts(truth: Sequence[Entities], predicted: Sequence[Entities], types:
     place = {name: i for i, name in enumerate(types)}
     out = np.zeros((len(truth), 3, len(types)))
     for row, (true, guess) in enumerate(zip(truth, predicted, strict=True)):
-        for part, some in enumerate(({*true} & {*guess}, true, guess)):
-            for entity in some:
+        for part, counted in enumerate(({*true} & {*guess}, true, guess)):
+            for entity in counted:
                 if entity.label in place:
                     out[row, part, place[entity.label]] += 1
     return out.reshape(len(truth), 3 * len(types))
@@ -196,6 +185,6 @@ def _scores(name: str, i: int, whole: ClassCounts, resampled: ClassCounts, bound
     }
     scores = {}
     for ratio, formula in RATIOS.items():
-        other = percentile(simple[ratio].value, formula(resampled)[:, i])
-        scores[ratio] = Estimate(other.value, min(other.low, simple[ratio].low), max(other.high, simple[ratio].high))
+        bootstrap, score = percentile(simple[ratio].value, formula(resampled)[:, i]), simple[ratio]
+        scores[ratio] = Estimate(score.value, min(bootstrap.low, score.low), max(bootstrap.high, score.high))
     return TypeScores(name, **scores, support=support, predicted=predicted, boundary=boundary)

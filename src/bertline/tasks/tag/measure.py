@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +10,11 @@ import numpy as np
 
 from bertline.data.entities import Entity
 from bertline.statistics.calibration import binned, fit_temperature
-from bertline.statistics.intervals import Estimate, f1_interval, percentile, resampled_sums
+from bertline.statistics.intervals import Estimate, f1_interval
 from bertline.statistics.metrics import micro_of
-from bertline.statistics.multilabel import pooled_f1
-from bertline.statistics.paired import randomised_p
 from bertline.statistics.slices import SliceFigure, by_column, by_length
 from bertline.tasks.contract import Comparison
-from bertline.tasks.measured import MISTAKES, Arrays, Mistake, check, excerpt
+from bertline.tasks.measured import MISTAKES, Arrays, Fields, Mistake, check, compare_f1, excerpt
 from bertline.tasks.tag.alignment import UNLABELLED
 from bertline.tasks.tag.answer import Answer, answers
 from bertline.tasks.tag.confusion import Entities
@@ -48,11 +46,11 @@ def tune(spec: Spec, truth: Sequence[Entities], arrays: Arrays, readings: Sequen
     It changes the scores of entities and never which entities there are.
     """
     logits, labels = [np.zeros((0, len(spec.labels)))], [np.zeros(0, dtype=np.int64)]
-    for entities, own, reading in zip(truth, arrays, readings, strict=True):
+    for entities, array, reading in zip(truth, arrays, readings, strict=True):
         pieces = spec.pieces(reading)
         targets = pieces.targets(entities, spec.spelling)
         labelled = targets != UNLABELLED
-        logits.append(pieces.tokens.rows(own)[labelled].astype(np.float64))
+        logits.append(pieces.tokens.rows(array)[labelled].astype(np.float64))
         labels.append(targets[labelled])
     temperature = fit_temperature(np.concatenate(logits), np.concatenate(labels))
     return spec.model_copy(update={"temperature": temperature})
@@ -64,7 +62,7 @@ def measure(
     arrays: Arrays,
     readings: Sequence[Reading],
     *,
-    fields: Sequence[Mapping[str, str]] = (),
+    fields: Fields = (),
     seed: int = 0,
 ) -> EntityEvaluation:
     """Every figure of test texts.
@@ -84,7 +82,7 @@ def measure(
     given = answers(spec, arrays, readings)
     predicted = [[scored.entity for scored in answer.entities] for answer in given]
     counts = text_counts(truth, predicted, all_types(truth, spec.types))
-    f1 = SliceFigure("f1", lambda some: _f1(counts[some]))
+    f1 = SliceFigure("f1", lambda members: _f1(counts[members]))
     scored = [
         (scored.score, scored.entity in {*true})
         for true, answer in zip(truth, given, strict=True)
@@ -109,8 +107,8 @@ def compare(
     *,
     seed: int = 0,
 ) -> Comparison:
-    """F1 of two networks on the same texts, whose answers are swapped at random for the p-value."""
-    first, second = (_predicted(spec, some, readings) for some in (arrays, other_arrays))
+    """F1 of two networks on the same texts."""
+    first, second = _predicted(spec, arrays, readings), _predicted(spec, other_arrays, readings)
     return compare_entities(truth, first, second, seed=seed)
 
 
@@ -119,21 +117,9 @@ def compare_entities(
 ) -> Comparison:
     """F1 of two taggers by the entities that they give the same texts."""
     names = sorted({entity.label for text in (*truth, *first, *second) for entity in text})
-    first_counts, other = (
-        text_counts(truth, some, names).reshape(len(truth), 3, -1).sum(axis=2) for some in (first, second)
-    )
-    drawn = resampled_sums(np.concatenate([first_counts, other], axis=1), seed=seed)
-    value, less = (float(pooled_f1(some.sum(axis=0, keepdims=True))[0]) for some in (first_counts, other))
-    right, other_right = (_same(truth, some) for some in (first, second))
-    return Comparison(
-        score="F1",
-        value=value,
-        difference=percentile(value - less, pooled_f1(drawn[:, :3]) - pooled_f1(drawn[:, 3:])),
-        p_value=randomised_p(first_counts, other, pooled_f1, seed=seed),
-        agreement=float(_same(first, second).mean()),
-        only_first=int((right & ~other_right).sum()),
-        only_second=int((other_right & ~right).sum()),
-    )
+    both = (first, second)
+    counts = [text_counts(truth, entities, names).reshape(len(truth), 3, -1).sum(axis=2) for entities in both]
+    return compare_f1("F1", counts, [_same(truth, entities) for entities in both], _same(first, second), seed)
 
 
 def _predicted(spec: Spec, arrays: Arrays, readings: Sequence[Reading]) -> list[list[Entity]]:
@@ -146,7 +132,7 @@ def _same(first: Sequence[Entities], other: Sequence[Entities]) -> Array:
 
 
 def _f1(counts: Array) -> Estimate:
-    """F1 of some texts; the interval takes their entities for independent."""
+    """F1 with an interval that treats the entities as independent."""
     hits, support, predicted = (int(part.sum()) for part in np.split(counts, 3, axis=1))
     return f1_interval(hits, support + predicted - 2 * hits)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_figures_are_those_of_scikit_learn_by_name() -> None:
 def test_they_are_named_and_counted_apart() -> None:
     """T16."""
     found = measured()
-    assert [one.to_json() for one in found.unknown] == [{"label": "new", "rows": 20}, {"label": "odd", "rows": 40}]
+    assert [asdict(entry) for entry in found.unknown] == [{"label": "new", "rows": 20}, {"label": "odd", "rows": 40}]
     assert (found.unknown_rows, found.rows, len(found.confusion)) == (60, 140, len(LABELS))
     assert sum(map(sum, found.confusion)) == 80
     known = [i for i, name in enumerate(NAMES) if name in LABELS]
@@ -71,7 +72,7 @@ def test_they_are_named_and_counted_apart() -> None:
     assert found.calibrated.nll.value == pytest.approx(alone.calibrated.nll.value)
     assert found.absent == ("never",)
     assert {one.truth for one in found.mistakes} <= {"new", "odd", *LABELS}
-    assert found.to_json()["unknown_labels"] == [one.to_json() for one in found.unknown]
+    assert found.to_json()["unknown_labels"] == [asdict(entry) for entry in found.unknown]
     assert json.loads(json.dumps(found.to_json(), allow_nan=False)) == found.to_json()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,7 @@ def test_labels_that_only_the_texts_have_are_missed() -> None:
     assert evaluation.micro["f1"].value == pytest.approx(f1_score(true, guess, average="micro"))
     assert evaluation.macro["f1"].value == pytest.approx(f1_score(true, guess, average="macro"))
     assert evaluation.exact_match.value == pytest.approx(accuracy_score(true, guess))
-    assert [one.to_json() for one in evaluation.unknown] == [{"label": "odd", "rows": 20}]
+    assert [asdict(entry) for entry in evaluation.unknown] == [{"label": "odd", "rows": 20}]
     assert {label for one in evaluation.mistakes for label in one.truth.split(", ")} >= {"odd"}
     assert evaluation.ece == measured(*drawn(60)).ece
 
