@@ -1,4 +1,4 @@
-"""How a table is read: the settings that every command over tables shares, each with its one description."""
+"""Settings for reading tables, shared by every command, each described once."""
 
 from collections.abc import Iterator
 from typing import Literal, Self
@@ -14,24 +14,24 @@ Problem = Literal["single", "several", "number"]
 
 
 class TableSettings(BaseModel):
-    """A table with a column of text."""
+    """A table with a text column."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    text_column: str | None = Field(None, description="column of the text; found by name when not given")
-    text_pair_column: str | None = Field(None, description="column of the second text, where the rows are pairs")
+    text_column: str | None = Field(None, description="column of the text; detected by name by default")
+    text_pair_column: str | None = Field(None, description="column of the second text, for pairs of texts")
     format: Format | None = Field(
         None,
-        description="format of the table, and of further ones whose suffix gives none; by default the suffix decides",
+        description="format of the table, and of others without a known suffix; by default the suffix decides",
     )
     encoding: str = Field("utf-8", description="encoding of all text files; UTF-16 and UTF-32 are detected")
     delimiter: str | None = Field(
-        None, description="delimiter of CSV and TSV, such as ; or tab; found from the header by default"
+        None, description="delimiter of CSV and TSV, such as ; or tab; detected from the header by default"
     )
     no_header: bool = Field(
-        False, description="CSV and TSV have no header: line 1 is a row, and columns are column_1 and so on"
+        False, description="CSV and TSV have no header: line 1 is a row, and columns are named column_1, column_2, …"
     )
-    skip_bad_rows: bool = Field(False, description="leave unusable rows out and count them, instead of stopping")
+    skip_bad_rows: bool = Field(False, description="skip and count unusable rows instead of stopping")
 
     def rows(self, source: Location, name: str | None = None) -> Iterator[Row | BadRow]:
         """The rows of ``source``, as ``read_rows`` gives them."""
@@ -52,58 +52,58 @@ class TableSettings(BaseModel):
         return take_head(name, format, self.rows(source, name), header=not self.no_header)
 
     def beside(self, source: Location) -> Self:
-        """The settings of a table beside DATA: its suffix says its format, and ``format`` only if it has none."""
+        """The settings for another table: its suffix decides the format, else ``format`` does."""
         return self.model_copy(update={"format": format_beside(source, self.format)})
 
     def find_text_column(self, head: Head) -> str:
-        """The column of the text, as the settings name it or by its usual names.
+        """The text column, by the settings or by its usual names.
 
         Raises:
-            DataError: it is missing or in doubt.
+            DataError: it is missing or ambiguous.
         """
         return head.find_column(self.text_column, TEXT_NAMES, "text")
 
 
 class LabelledTableSettings(TableSettings):
-    """A table with a column of text, and of what is to be learned."""
+    """A table with a text column and the targets."""
 
-    label_column: str | None = Field(None, description="column of the label or number; found by name when not given")
+    label_column: str | None = Field(None, description="column of the label or number; detected by name by default")
     label_columns: tuple[str, ...] = Field(
-        (), description="columns of 0 and 1, one for each label, where a text may have several labels"
+        (), description="columns of 0 and 1, one per label, for texts with several labels"
     )
     label_separator: str | None = Field(
-        None, min_length=1, description="what separates the labels of a text in the column of the label"
+        None, min_length=1, description="separator in the label column, for texts with several labels"
     )
-    entities_column: str | None = Field(None, description="column of the entities; found by name when not given")
+    entities_column: str | None = Field(None, description="column of the entities; detected by name by default")
 
 
 class TaskSettings(LabelledTableSettings):
-    """A table to train on, and what to learn from it: a task's spec is made from these."""
+    """A table to train on and the task to learn; a task's spec is made from these."""
 
     task: str | None = Field(
-        None, description="classify (texts) or tag (entities in texts); by default tag where a table has entities"
+        None, description="classify (texts) or tag (entities in texts); by default tag if the table has entities"
     )
     problem: Problem | None = Field(
         None,
-        description="what a classifier gives a text: a single label, several labels, or a number; by default several "
-        "where the labels are lists or columns, else single",
+        description="what a classifier predicts: a single label, several labels, or a number; by default several "
+        "if the labels are lists or columns, else single",
     )
-    scheme: Literal["BIO", "BIOES"] = Field("BIO", description="how a tagger spells entities")
-    label_all_pieces: bool = Field(False, description="a tagger learns from every piece of a word, not the first alone")
+    scheme: Literal["BIO", "BIOES"] = Field("BIO", description="tagging scheme for entities")
+    label_all_pieces: bool = Field(False, description="taggers label every piece of a word, not only the first")
 
 
 AS_FOUND = LabelledTableSettings()  # every setting has its default
 
 
 class EvaluateSettings(LabelledTableSettings):
-    """A labelled table whose figures are broken down."""
+    """A labelled table, and the columns that break its figures down."""
 
-    slice_columns: tuple[str, ...] = Field((), description="columns by whose values the report breaks the figures down")
+    slice_columns: tuple[str, ...] = Field((), description="columns whose values break the report's figures down")
 
 
 class UnlabelledSettings(TableSettings):
     """Files of text without labels."""
 
     unlabelled: tuple[str, ...] = Field(
-        (), description="a table with a text column, or a .txt file with a text on each line; may be repeated"
+        (), description="table with a text column, or .txt file with one text per line; repeatable"
     )

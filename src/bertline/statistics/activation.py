@@ -1,4 +1,4 @@
-"""From logits to probabilities: one label of several, each label for itself, or none where the output is a number."""
+"""From logits to probabilities: over labels (softmax), per label (sigmoid), or unchanged for numbers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def probabilities(logits: LogitRows, activation: Activation, temperature: float 
 
 
 def softmax(logits: LogitRows, temperature: float = 1.0) -> LogitRows:
-    """Probabilities of one label of several, from logits divided by a temperature (Guo et al. 2017, equation 9).
+    """Probabilities over labels, from logits divided by a temperature (Guo et al. 2017, equation 9).
 
     >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
     [[0.25, 0.75]]
@@ -44,6 +44,6 @@ def softmax(logits: LogitRows, temperature: float = 1.0) -> LogitRows:
 
 
 def sigmoid(logits: LogitRows, temperature: float = 1.0) -> LogitRows:
-    """Probability of each label for itself, from logits divided by a temperature."""
-    scaled = np.clip(logits.astype(np.float64) / temperature, -700, 700)  # exp(710) is no double any more
+    """The independent probability of each label, from logits divided by a temperature."""
+    scaled = np.clip(logits.astype(np.float64) / temperature, -700, 700)  # exp(710) overflows a double
     return np.asarray(1 / (1 + np.exp(-scaled)))

@@ -1,4 +1,4 @@
-"""Temperature scaling, and the reliability table that shows what it did."""
+"""Temperature scaling, and the reliability table that shows its effect."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from bertline.statistics.activation import softmax
 from bertline.statistics.intervals import Estimate, wilson
-from bertline.statistics.metrics import BINS, Probabilities, Rows, Values, equal_width
+from bertline.statistics.metrics import BINS, Indices, Probabilities, Values, equal_width
 
 __all__ = ["Bin", "binned", "fit_temperature", "reliability", "softmax"]
 
@@ -19,12 +19,12 @@ Logits = Float[np.ndarray[Any, Any], "rows labels"]
 Right = Bool[np.ndarray[Any, Any], " rows"]
 
 
-def fit_temperature(logits: Logits, truth: Rows) -> float:
+def fit_temperature(logits: Logits, truth: Indices) -> float:
     """The temperature of least negative log-likelihood on validation data (Guo et al. 2017, section 4.2).
 
     The loss is convex in 1/T, so it has one minimum in log T, which is searched between log 0.05 and log 20.
-    If every row is right, however few there are, the loss falls forever and the best T would be 0. Such data say
-    nothing about mistakes, so T stays 1, as it does where no other T is better.
+    T stays 1 if no other value is better, or if every row is right: the loss would then keep falling as T approaches
+    0, because such data say nothing about mistakes.
     """
     if not len(truth) or np.array_equal(logits.argmax(axis=1), truth):
         return 1.0
@@ -43,7 +43,7 @@ def fit_temperature(logits: Logits, truth: Rows) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Rows with a confidence in (``low``, ``high``]: how sure the model was, and how often it was right."""
+    """The rows with a confidence in (``low``, ``high``]: their mean confidence and their accuracy."""
 
     low: float
     high: float
@@ -51,36 +51,20 @@ class Bin:
     confidence: float
     accuracy: Estimate
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {
-            "low": self.low,
-            "high": self.high,
-            "rows": self.rows,
-            "confidence": self.confidence,
-            "accuracy": self.accuracy.to_json(),
-        }
 
-
-def reliability(truth: Rows, probabilities: Probabilities, *, bins: int = BINS) -> tuple[Bin, ...]:
-    """The non-empty equal-width bins of the confidence that ``metrics.ece`` is the summary of."""
+def reliability(truth: Indices, probabilities: Probabilities, *, bins: int = BINS) -> tuple[Bin, ...]:
+    """The non-empty equal-width bins of the confidence, which ``metrics.ece`` summarises."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     return binned(confidence, probabilities.argmax(axis=1) == truth, bins=bins)
 
 
 def binned(confidence: Values, right: Right, *, bins: int = BINS) -> tuple[Bin, ...]:
-    """The non-empty equal-width bins of any answers' confidence, with the share of right answers in each."""
+    """The non-empty equal-width bins of the answers' confidence, with the accuracy in each."""
     of_row = equal_width(confidence, bins)
     rows = np.bincount(of_row, minlength=bins)
     sums = np.bincount(of_row, weights=confidence, minlength=bins)
     hits = np.bincount(of_row, weights=right, minlength=bins)
     return tuple(
-        Bin(
-            i / bins,
-            (i + 1) / bins,
-            int(rows[i]),
-            float(sums[i] / rows[i]),
-            wilson(int(hits[i]), int(rows[i])),
-        )
+        Bin(i / bins, (i + 1) / bins, int(rows[i]), float(sums[i] / rows[i]), wilson(int(hits[i]), int(rows[i])))
         for i in map(int, np.flatnonzero(rows))
     )

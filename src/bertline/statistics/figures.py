@@ -1,4 +1,4 @@
-"""How figures are written in the report, in the model card and on the terminal: ``84.3 %``, ``82.0–86.4``."""
+"""Figures as text, for the report, the model card and the terminal: ``84.3 %``, ``82.0–86.4``."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def value(name: str, number: float) -> str:
 
 
 def title(name: str) -> str:
-    """A figure's name in JSON as people write it.
+    """A figure's name in JSON as readable text.
 
     >>> title("macro_f1"), title("exact_match"), title("mae")
     ('macro-F1', 'exact match', 'MAE')

@@ -1,6 +1,6 @@
-"""Point values of the metrics; ``intervals`` says how sure they are.
+"""Point values of the metrics; ``intervals`` adds their intervals.
 
-Label metrics look at the most probable label only, so probabilities and logits give the same. They are functions of
+Label metrics depend on the most probable label only, so they take probabilities or logits alike. They are functions of
 three counts per class (``ClassCounts``), which makes their bootstrap cheap.
 
 A ratio without a denominator (a class that is never predicted has no precision) is 0, as in scikit-learn.
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-BINS = 15  # of Guo et al. 2017, "On Calibration of Modern Neural Networks", and of nearly everybody since
+BINS = 15  # as in Guo et al. 2017, "On Calibration of Modern Neural Networks"
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)  # a certain mistake costs 36 nats, not infinity (scikit-learn)
 
-Rows = Int[np.ndarray[Any, Any], " rows"]
+Indices = Int[np.ndarray[Any, Any], " rows"]  # of a label or a bin
 Values = Float[np.ndarray[Any, Any], " rows"]
 Probabilities = Float[np.ndarray[Any, Any], "rows labels"]
 Confusion = Int[np.ndarray[Any, Any], "labels labels"]
@@ -26,7 +26,7 @@ PerResample = Float[np.ndarray[Any, Any], "*resamples"]
 
 @dataclass(frozen=True, slots=True)
 class ClassCounts:
-    """Rows per class: rightly predicted, true (``support``) and ``predicted``; leading axes are resamples."""
+    """Rows per class: hits, true (``support``) and ``predicted``; leading axes are resamples."""
 
     hits: PerClass
     support: PerClass
@@ -42,22 +42,22 @@ class ClassCounts:
 Ratio = Callable[[ClassCounts], PerClass]
 
 
-def confusion_of(truth: Rows, predicted: Rows, labels: int) -> Confusion:
+def confusion_of(truth: Indices, predicted: Indices, labels: int) -> Confusion:
     """Rows by true label (down) and predicted label (across)."""
     return np.bincount(truth * labels + predicted, minlength=labels * labels).reshape(labels, labels)
 
 
-def confusion(truth: Rows, probabilities: Probabilities) -> Confusion:
+def confusion(truth: Indices, probabilities: Probabilities) -> Confusion:
     """Rows by true label (down) and most probable label (across)."""
     return confusion_of(truth, probabilities.argmax(axis=1), probabilities.shape[1])
 
 
-def accuracy(truth: Rows, probabilities: Probabilities) -> float:
-    """Share of rows whose most probable label is the true one; 0 of no rows is 0."""
+def accuracy(truth: Indices, probabilities: Probabilities) -> float:
+    """Share of rows whose most probable label is the true one; 0 without rows."""
     return float(_ratio(np.sum(probabilities.argmax(axis=1) == truth), np.asarray(len(truth))))
 
 
-def macro_f1(truth: Rows, probabilities: Probabilities) -> float:
+def macro_f1(truth: Indices, probabilities: Probabilities) -> float:
     """Unweighted mean of the classes' F1, over the classes that are true or predicted somewhere.
 
     (The same as scikit-learn's ``f1_score(average="macro")``.)
@@ -65,17 +65,17 @@ def macro_f1(truth: Rows, probabilities: Probabilities) -> float:
     return float(macro_f1_of(ClassCounts.of(confusion(truth, probabilities))))
 
 
-def mcc(truth: Rows, probabilities: Probabilities) -> float:
+def mcc(truth: Indices, probabilities: Probabilities) -> float:
     """Matthews correlation, −1 to 1, for any number of classes (Gorodkin 2004); 0 if it is undefined."""
     return float(mcc_of(ClassCounts.of(confusion(truth, probabilities))))
 
 
-def nll(truth: Rows, probabilities: Probabilities) -> float:
+def nll(truth: Indices, probabilities: Probabilities) -> float:
     """Mean negative log-likelihood of the true labels, in nats."""
     return _mean(nll_rows(truth, probabilities))
 
 
-def brier(truth: Rows, probabilities: Probabilities) -> float:
+def brier(truth: Indices, probabilities: Probabilities) -> float:
     """Brier score in its original multi-class *sum* form, 0 (best) to 2 (Brier 1950).
 
     With two labels it is twice the one-sided score that scikit-learn's ``brier_score_loss`` gives by default.
@@ -83,31 +83,30 @@ def brier(truth: Rows, probabilities: Probabilities) -> float:
     return _mean(brier_rows(truth, probabilities))
 
 
-def ece(truth: Rows, probabilities: Probabilities, *, bins: int = BINS) -> float:
-    """Expected calibration error: the one people quote, over ``bins`` equal-width bins of the confidence.
+def ece(truth: Indices, probabilities: Probabilities, *, bins: int = BINS) -> float:
+    """Expected calibration error, in its usual form: over ``bins`` equal-width bins of the confidence.
 
     Σ over bins of |mean confidence − accuracy| × share of the rows, with the confidence of the predicted
-    label and bins (low, high] (Naeini et al. 2015; 15 bins: Guo et al. 2017). It is biased upwards on few
-    rows.
+    label and bins (low, high] (Naeini et al. 2015; 15 bins: Guo et al. 2017). It is biased upwards on few rows.
     """
     return _binned_error(truth, probabilities, equal_width, bins)
 
 
-def ece_equal_mass(truth: Rows, probabilities: Probabilities, *, bins: int = BINS) -> float:
+def ece_equal_mass(truth: Indices, probabilities: Probabilities, *, bins: int = BINS) -> float:
     """The same error over bins that hold equally many rows (Nixon et al. 2019, for the predicted label).
 
-    It does not depend on a few rows in empty regions; equal confidences share a bin.
+    No bin is nearly empty; equal confidences share a bin.
     """
     return _binned_error(truth, probabilities, equal_mass, bins)
 
 
 def precision_of(counts: ClassCounts) -> PerClass:
-    """Share of the rows predicted as a class that are of it."""
+    """Share of the rows predicted as a class that belong to it."""
     return _ratio(counts.hits, counts.predicted)
 
 
 def recall_of(counts: ClassCounts) -> PerClass:
-    """Share of the rows of a class that are predicted as it."""
+    """Share of the rows of a class that are predicted as that class."""
     return _ratio(counts.hits, counts.support)
 
 
@@ -143,13 +142,13 @@ def mcc_of(counts: ClassCounts) -> PerResample:
     return _ratio(covariance, np.sqrt(true_spread * predicted_spread))
 
 
-def nll_rows(truth: Rows, probabilities: Probabilities) -> Values:
+def nll_rows(truth: Indices, probabilities: Probabilities) -> Values:
     """Negative log-likelihood of each row's true label, in nats."""
     of_truth = probabilities[np.arange(len(truth)), truth].astype(np.float64)
     return -np.log(np.clip(of_truth, SMALLEST_PROBABILITY, 1.0))
 
 
-def brier_rows(truth: Rows, probabilities: Probabilities) -> Values:
+def brier_rows(truth: Indices, probabilities: Probabilities) -> Values:
     """Squared distance of each row's probabilities from the truth."""
     of_truth = probabilities[np.arange(len(truth)), truth].astype(np.float64)
     squares = (probabilities.astype(np.float64) ** 2).sum(axis=1)
@@ -158,20 +157,20 @@ def brier_rows(truth: Rows, probabilities: Probabilities) -> Values:
     return out
 
 
-def equal_width(confidence: Values, bins: int = BINS) -> Rows:
+def equal_width(confidence: Values, bins: int = BINS) -> Indices:
     """The bin (i/bins, (i+1)/bins] of each confidence."""
-    out: Rows = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    out: Indices = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     return out
 
 
-def equal_mass(confidence: Values, bins: int = BINS) -> Rows:
+def equal_mass(confidence: Values, bins: int = BINS) -> Indices:
     """The bin of each confidence when all hold about the same number of rows; ties stay together."""
     ordered = np.sort(confidence)
     rank = np.searchsorted(ordered, confidence, side="left")
     return rank * bins // max(1, len(confidence))
 
 
-def gaps(truth: Rows, probabilities: Probabilities) -> Values:
+def gaps(truth: Indices, probabilities: Probabilities) -> Values:
     """Confidence minus correctness (0 or 1) of each row; their sums per bin make the calibration error."""
     right = probabilities.argmax(axis=1) == truth
     out: Values = probabilities.max(axis=1).astype(np.float64) - right
@@ -179,7 +178,7 @@ def gaps(truth: Rows, probabilities: Probabilities) -> Values:
 
 
 def _binned_error(
-    truth: Rows, probabilities: Probabilities, binning: Callable[[Values, int], Rows], bins: int
+    truth: Indices, probabilities: Probabilities, binning: Callable[[Values, int], Indices], bins: int
 ) -> float:
     if not len(truth):
         return 0.0

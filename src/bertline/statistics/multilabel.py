@@ -1,4 +1,4 @@
-"""Counts and calibration of labels of which a row may have any number: each pair of a row and a label is one decision.
+"""Counts and calibration where a row may have several labels: each row-label pair is one decision.
 
 The bootstrap resamples rows rather than pairs, because the labels of one row are not independent.
 """
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from bertline.statistics.intervals import Estimate, calibration_error, percentile, resampled_sums
 from bertline.statistics.metrics import BINS, ClassCounts, equal_width, f1_of
 
-_LABELS_AT_ONCE = 32  # label-wise calibration errors take 15 columns of numbers for each label
+_LABELS_AT_ONCE = 32  # the calibration error of a label takes 15 columns
 
 Flags = Bool[np.ndarray[Any, Any], "rows labels"]
 Probabilities = Float[np.ndarray[Any, Any], "rows labels"]
@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 
 
 def decisions(flags: Flags, given: Flags) -> tuple[Array, Array, Array]:
-    """Labels rightly given, true labels and given labels, each [row, label]."""
+    """Correctly given, true and given labels, each [row, label]."""
     hits, support, predicted = (part.astype(np.float64) for part in (flags & given, flags, given))
     return hits, support, predicted
 
@@ -50,7 +50,7 @@ def _gaps(known: Flags, probability: Probabilities) -> Array:
 
 
 def calibration(known: Flags, probability: Probabilities, seed: int) -> tuple[Estimate, Estimate]:
-    """ECE and Brier score over all pairs of a row and a label."""
+    """ECE and Brier score over all row-label pairs."""
     gaps = np.zeros((len(known), BINS))
     for i in range(known.shape[1]):
         gaps += _gaps(known[:, [i]], probability[:, [i]])[:, 0]
@@ -67,8 +67,8 @@ def label_calibration(known: Flags, probability: Probabilities, seed: int) -> li
     out: list[tuple[Estimate, Estimate]] = []
     rows = len(known)
     for start in range(0, known.shape[1], _LABELS_AT_ONCE):
-        some = slice(start, start + _LABELS_AT_ONCE)
-        gaps, squares = _gaps(known[:, some], probability[:, some]), (probability[:, some] - known[:, some]) ** 2
+        chunk = slice(start, start + _LABELS_AT_ONCE)
+        gaps, squares = _gaps(known[:, chunk], probability[:, chunk]), (probability[:, chunk] - known[:, chunk]) ** 2
         labels = squares.shape[1]
         drawn = resampled_sums(np.concatenate([gaps.reshape(rows, -1), squares], axis=1), seed=seed)
         of_bins = drawn[:, :-labels].reshape(-1, labels, BINS)

@@ -1,7 +1,7 @@
-"""Two models compared on the same rows: a paired test sees smaller differences than two intervals do."""
+"""Paired tests of two models on the same rows, which detect smaller differences than two intervals do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -28,24 +28,13 @@ class PairedDifference:
     only_second: int
     p_value: float
 
-    @property
-    def verdict(self) -> int:
-        """1: the first is better; −1: the second; 0: not shown (0 is in the interval, or p ≥ 0.05)."""
-        shown = self.p_value < 0.05 and (self.accuracy.low > 0 or self.accuracy.high < 0)
-        return (1 if self.accuracy.value > 0 else -1) if shown else 0
-
     def to_json(self) -> dict[str, Any]:
         """All four fields by name."""
-        return {
-            "accuracy": self.accuracy.to_json(),
-            "only_first": self.only_first,
-            "only_second": self.only_second,
-            "p_value": self.p_value,
-        }
+        return asdict(self)
 
 
 def compare(first: Right, second: Right, *, seed: int = 0, resamples: int = RESAMPLES) -> PairedDifference:
-    """Compare two classifiers by which of the same rows each has right."""
+    """Compare two classifiers by the rows that each has right."""
     rows = len(first)
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     p_value = mcnemar(only_first, only_second)
@@ -58,7 +47,7 @@ def compare(first: Right, second: Right, *, seed: int = 0, resamples: int = RESA
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """McNemar's exact two-sided p-value (McNemar 1947): a fair coin's, for the rows that only one has right.
+    """McNemar's exact two-sided p-value (McNemar 1947): a binomial test of the rows that only one has right.
 
     >>> mcnemar(9, 1)
     0.021484375
@@ -75,10 +64,10 @@ def mcnemar(only_first: int, only_second: int) -> float:
 def randomised_p(
     first: Features, second: Features, score: Score, *, seed: int = 0, resamples: int = RESAMPLES
 ) -> float:
-    """Two-sided p-value of a difference in scores: the answers of both are swapped on random rows (Yeh 2000).
+    """Two-sided p-value of a difference in scores, by swapping both models' answers on random rows (Yeh 2000).
 
-    If neither were better, each row's two answers could as well be the other way round. The p-value is the share of
-    such swaps with a difference at least as large as the real one, which counts as one of them.
+    If neither model is better, its answers are interchangeable. The p-value is the share of random swaps whose
+    difference is at least as large as the observed one, which counts as one of them.
 
     Args:
         first: columns whose sums make the score of the first, [rows, features].
@@ -88,12 +77,12 @@ def randomised_p(
         resamples: number of swaps.
     """
     total, difference = (first + second).sum(axis=0), first - second
-    seen = abs(float((score(first.sum(axis=0)[None]) - score(second.sum(axis=0)[None]))[0]))
+    observed = abs(float((score(first.sum(axis=0)[None]) - score(second.sum(axis=0)[None]))[0]))
     rng = np.random.default_rng(seed)
     at_least, step = 1, max(1, _CELLS_AT_ONCE // max(1, len(first)))
     for start in range(0, resamples, step):
         signs = rng.integers(0, 2, size=(min(step, resamples - start), len(first))) * 2.0 - 1
         swapped = signs @ difference
         gaps = np.abs(score((total + swapped) / 2) - score((total - swapped) / 2))
-        at_least += int((gaps >= seen - 1e-12).sum())
+        at_least += int((gaps >= observed - 1e-12).sum())
     return at_least / (resamples + 1)

@@ -1,4 +1,4 @@
-"""How far predicted numbers are from the true ones, with bootstrap intervals over rows."""
+"""Figures of predicted numbers, with bootstrap intervals over rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +17,11 @@ class RegressionScores:
     """Figures of predicted numbers.
 
     Attributes:
-        r2: coefficient of determination, 1 − Σ error² / Σ (truth − mean)²: 1 is perfect, the mean of the truth scores
-            0. Of a constant truth it is 1 where every prediction is right, else 0, as in scikit-learn.
+        r2: coefficient of determination, 1 − Σ error² / Σ (truth − mean)²: 1 is perfect, predicting the mean scores 0.
+            For a constant truth it is 1 if every prediction is right, else 0, as in scikit-learn.
         mae: mean absolute error.
         rmse: root of the mean squared error.
-        spearman: rank correlation (Spearman 1904), of ties the mean rank; 0 where one side is constant.
+        spearman: rank correlation (Spearman 1904), with mean ranks for ties; 0 if one side is constant.
         bias: mean of predicted − true.
     """
 
@@ -70,7 +70,7 @@ def spearman(truth: Numbers, predicted: Numbers) -> float:
 def moments(truth: Numbers, predicted: Numbers) -> Float[np.ndarray[Any, Any], "rows 5"]:
     """Columns whose sums make the figures: truth and its square, squared, absolute and signed errors.
 
-    The truth is centred first, because squares of numbers that are large beside their spread lose it.
+    The truth is centred first, because squares of numbers that are large relative to their spread lose precision.
     """
     centred, errors = truth - truth.mean(), predicted - truth
     return np.stack([centred, centred**2, errors**2, np.abs(errors), errors], axis=1)
@@ -85,11 +85,11 @@ def r_squared(sums: Float[np.ndarray[Any, Any], "some features"], rows: int) -> 
 
 
 def rank_correlation(truth: Numbers, predicted: Numbers, counts: Drawn) -> PerResample:
-    """Spearman's correlation in each resample, whose rows occur ``counts`` times: ranks are those in the resample."""
+    """Spearman's correlation in each resample, with ranks within the resample; rows occur ``counts`` times."""
     rows = counts.sum(axis=1)
-    true_ranks, other = (_centred_ranks(numbers, counts) for numbers in (truth, predicted))
-    covariance = (counts * true_ranks * other).sum(axis=1)
-    spread = np.sqrt((counts * true_ranks**2).sum(axis=1) * (counts * other**2).sum(axis=1))
+    true_ranks, predicted_ranks = (_centred_ranks(numbers, counts) for numbers in (truth, predicted))
+    covariance = (counts * true_ranks * predicted_ranks).sum(axis=1)
+    spread = np.sqrt((counts * true_ranks**2).sum(axis=1) * (counts * predicted_ranks**2).sum(axis=1))
     varied = spread > 1e-9 * rows
     return np.asarray(np.where(varied, covariance / np.where(varied, spread, 1.0), 0.0))
 

@@ -1,6 +1,6 @@
-"""The figures of parts of the data: by the values of a column, and by length.
+"""Figures of slices of the data: by the values of a column, and by length.
 
-A part with few rows is not hidden; its wide interval says what its figure is worth.
+Slices with few rows are not hidden; their wide intervals show how uncertain they are.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from bertline.statistics.intervals import Estimate, wilson
 
 VALUES_PER_COLUMN = 20
 LENGTH_BUCKETS = 6
-UNSURE_ROWS = 90  # at 85 % accuracy, the interval of so many rows is 0.15 wide
+UNSURE_ROWS = 90  # at 85 % accuracy, their interval is 0.15 wide
 UNSURE_WIDTH = 0.15
 
 Members = Bool[np.ndarray[Any, Any], " rows"]
@@ -29,8 +29,8 @@ class SliceFigure:
 
     Attributes:
         name: in JSON.
-        of: the figure of some of the rows, given as a mask.
-        share: whether it lies between 0 and 1; a slice of another figure is unsure below ``UNSURE_ROWS`` rows.
+        of: computes it for the rows of a mask.
+        share: whether it lies between 0 and 1; otherwise slices below ``UNSURE_ROWS`` rows are unsure.
     """
 
     name: str
@@ -40,10 +40,7 @@ class SliceFigure:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The rows that share a value (or a range of lengths), and their figure.
-
-    ``unsure`` slices have too few rows to say much.
-    """
+    """The rows that share a value (or a range of lengths), and their figure; ``unsure`` if they are too few."""
 
     name: str
     rows: int
@@ -53,17 +50,12 @@ class Slice:
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name; the estimate by the name of its figure."""
-        return {
-            "name": self.name,
-            "rows": self.rows,
-            self.figure: self.estimate.to_json(),
-            "unsure": self.unsure,
-        }
+        return {"name": self.name, "rows": self.rows, self.figure: self.estimate.to_json(), "unsure": self.unsure}
 
 
 def accuracy_of(right: Right) -> SliceFigure:
     """The share of right rows, with Wilson's interval."""
-    return SliceFigure("accuracy", lambda some: wilson(int(right[some].sum()), int(some.sum())))
+    return SliceFigure("accuracy", lambda members: wilson(int(right[members].sum()), int(members.sum())))
 
 
 def by_column(fields: Sequence[Mapping[str, str]], figure: SliceFigure) -> dict[str, tuple[Slice, ...]]:
@@ -82,12 +74,12 @@ def by_length(lengths: Lengths, figure: SliceFigure, *, buckets: int = LENGTH_BU
     edges = np.unique(np.quantile(lengths, np.arange(1, buckets) / buckets, method="inverted_cdf"))
     bucket = np.searchsorted(edges, lengths, side="left")  # (edge before, edge]
     members = [bucket == i for i in np.unique(bucket)]
-    return tuple(_slice(_range(lengths[some]), some, figure) for some in members)
+    return tuple(_slice(_range(lengths[rows]), rows, figure) for rows in members)
 
 
 def _of_column(values: Sequence[str], figure: SliceFigure) -> tuple[Slice, ...]:
     frequent = [value for value, _ in Counter(values).most_common()]  # ties: first seen first
-    named = frequent if len(frequent) <= VALUES_PER_COLUMN else frequent[:VALUES_PER_COLUMN]
+    named = frequent[:VALUES_PER_COLUMN]
     index = {value: i for i, value in enumerate(named)}
     of_row = np.array([index.get(value, len(named)) for value in values], dtype=np.int64)
     slices = [_slice(value or "(no value)", of_row == i, figure) for i, value in enumerate(named)]

@@ -1,4 +1,4 @@
-"""The probability from which a label is given, where a text may have several labels."""
+"""The probability threshold of a label, for texts with several labels."""
 
 from typing import Any
 
@@ -17,9 +17,8 @@ Probability = Float[np.ndarray[Any, Any], " rows"]
 def best_threshold(truth: Truth, probability: Probability, *, least_positives: int = LEAST_POSITIVES) -> float:
     """The threshold of highest F1 on validation data, halfway between the two probabilities that it separates.
 
-    It stays 0.5 where there are fewer than ``least_positives`` positive rows, or where no other threshold has a
-    higher F1 on these rows. Of equally good thresholds, the one nearest to 0.5 is taken. The F1 of the chosen
-    threshold on the rows that chose it is too good: judge it on other rows.
+    It stays 0.5 if there are fewer than ``least_positives`` positive rows, or if no other threshold has a higher F1.
+    Ties go to the threshold nearest to 0.5. The F1 on these rows is optimistic: judge the threshold on other rows.
 
     >>> best_threshold(np.array([True, True, False, False]), np.array([0.4, 0.3, 0.2, 0.1]), least_positives=2)
     0.25

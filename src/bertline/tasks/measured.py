@@ -66,12 +66,14 @@ def check_finite(finite: Array) -> None:
         )
 
 
-def evaluation_json(evaluation: Any) -> dict[str, Any]:
-    """The JSON that every task's evaluation shares."""
+def evaluation_json(evaluation: Any, head: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
+    """An evaluation as JSON: the task's ``head``, the overall metrics, the task's ``parts``, slices and mistakes."""
     return {
         "rows": evaluation.rows,
+        **head,
         "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": evaluation.seed},
         "metrics": evaluation.metrics(),
+        **parts,
         "by_length": [part.to_json() for part in evaluation.by_length],
         "slices": {column: [part.to_json() for part in parts] for column, parts in evaluation.slices.items()},
         "mistakes": [asdict(mistake) for mistake in evaluation.mistakes],

@@ -70,12 +70,8 @@ class NumberEvaluation:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
-        return {
-            **evaluation_json(self),
-            "label": self.label,
-            "truth_range": list(self.truth_range),
-            "points": [list(point) for point in self.points],
-        }
+        head = {"label": self.label, "truth_range": list(self.truth_range)}
+        return evaluation_json(self, head, {"points": [list(point) for point in self.points]})
 
 
 def figures(spec: Spec, truth: Sequence[float], logits: Array) -> dict[str, float]:

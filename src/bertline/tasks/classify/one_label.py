@@ -20,7 +20,7 @@ from bertline.statistics.intervals import (
     resampled_sums,
     wilson,
 )
-from bertline.statistics.metrics import BINS, ClassCounts, Confusion, Probabilities, Rows
+from bertline.statistics.metrics import BINS, ClassCounts, Confusion, Indices, Probabilities
 from bertline.statistics.paired import compare as compare_rows
 from bertline.statistics.slices import Slice, accuracy_of, by_column, by_length
 from bertline.tasks.classify.spec import Spec
@@ -133,10 +133,7 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
-        return {
-            **evaluation_json(self),
-            "labels": list(self.labels),
-            "temperature": self.temperature,
+        parts = {
             "classes": [asdict(scores) for scores in self.classes],
             "confusion": [list(row) for row in self.confusion],
             "unknown_labels": [asdict(entry) for entry in self.unknown],
@@ -145,6 +142,7 @@ class Evaluation:
                 "uncalibrated": [asdict(bucket) for bucket in self.uncalibrated.bins],
             },
         }
+        return evaluation_json(self, {"labels": list(self.labels), "temperature": self.temperature}, parts)
 
 
 def figures(spec: Spec, truth: Sequence[str], logits: Logits) -> dict[str, float]:
@@ -198,11 +196,11 @@ def compare(spec: Spec, truth: Sequence[str], logits: Logits, other_logits: Logi
 
 def evaluate(
     *,
-    truth: Rows,
+    truth: Indices,
     logits: Logits,
     temperature: float,
     labels: Sequence[str],
-    lengths: Rows | Sequence[int],
+    lengths: Sequence[int],
     unknown: Sequence[str] = (),
     fields: Fields = (),
     texts: Sequence[Input] = (),
@@ -263,14 +261,14 @@ def label_scores(confusion: Confusion, *, seed: int) -> dict[str, Estimate]:
     }
 
 
-def _check(truth: Rows, logits: Logits, labels: Sequence[str], lengths: Rows | Sequence[int]) -> None:
+def _check(truth: Indices, logits: Logits, labels: Sequence[str], lengths: Sequence[int]) -> None:
     if logits.shape != (len(truth), len(labels)) or len(lengths) != len(truth):
         raise ValueError(f"{len(truth)} rows, {len(labels)} labels, {len(lengths)} lengths, logits {logits.shape}")
     check_finite(np.asarray(np.isfinite(logits).all(axis=1)))
 
 
 def _probability_scores(
-    truth: Rows, candidates: Sequence[Probabilities], known: Known, seed: int
+    truth: Indices, candidates: Sequence[Probabilities], known: Known, seed: int
 ) -> tuple[ProbabilityScores, ...]:
     """Scores of several probabilities for the same rows, all from the same bootstrap resamples."""
     features = [_features(truth, shares, known) for shares in candidates]
@@ -282,7 +280,7 @@ def _probability_scores(
     )
 
 
-def _features(truth: Rows, probabilities: Probabilities, known: Known) -> np.ndarray[Any, Any]:
+def _features(truth: Indices, probabilities: Probabilities, known: Known) -> np.ndarray[Any, Any]:
     """Columns whose sums make the scores: NLL, rows that have one, Brier, gaps by equal-width and by equal-mass bin."""
     rows, confidence = np.arange(len(truth)), probabilities.max(axis=1)
     out = np.zeros((len(truth), _WIDTH.start + 2 * BINS))
@@ -323,7 +321,7 @@ def _class_scores(confusion: Confusion, labels: Sequence[str]) -> tuple[ClassSco
 
 
 def _mistakes(
-    truth: Rows, probabilities: Probabilities, labels: Sequence[str], texts: Sequence[Input]
+    truth: Indices, probabilities: Probabilities, labels: Sequence[str], texts: Sequence[Input]
 ) -> tuple[Mistake, ...]:
     if not texts:
         return ()

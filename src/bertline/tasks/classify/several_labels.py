@@ -130,14 +130,13 @@ class SeveralEvaluation:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
-        return {
-            **evaluation_json(self),
-            "labels": list(self.labels),
-            "thresholds": [scores.threshold for scores in self.classes],
+        head = {"labels": list(self.labels), "thresholds": [scores.threshold for scores in self.classes]}
+        parts = {
             "classes": [asdict(scores) for scores in self.classes],
             "unknown_labels": [asdict(entry) for entry in self.unknown],
             "reliability": [asdict(bucket) for bucket in self.bins],
         }
+        return evaluation_json(self, head, parts)
 
 
 def figures(spec: Spec, truth: Sequence[Labels], logits: Array) -> dict[str, float]:

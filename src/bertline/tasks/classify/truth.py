@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bertline.data.labels import Labels, ordered
-from bertline.statistics.metrics import Rows
+from bertline.statistics.metrics import Indices
 
 SHOWN = 8  # labels in a sentence
 
@@ -18,7 +18,7 @@ SHOWN = 8  # labels in a sentence
 class Truth:
     """``rows`` has each row's index in the model's labels followed by the ``unknown`` ones."""
 
-    rows: Rows
+    rows: Indices
     unknown: tuple[str, ...]
 
 

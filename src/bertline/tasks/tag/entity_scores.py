@@ -96,15 +96,13 @@ class EntityEvaluation:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
-        return {
-            **evaluation_json(self),
-            "entities": self.entities,
-            "temperature": self.temperature,
+        parts = {
             "types": [asdict(scores) for scores in self.types],
             "unknown_types": list(self.unknown),
             "confusion": [list(row) for row in self.confusion],
             "reliability": [asdict(bucket) for bucket in self.bins],
         }
+        return evaluation_json(self, {"entities": self.entities, "temperature": self.temperature}, parts)
 
 
 def evaluate(

@@ -9,7 +9,7 @@ import numpy as np
 
 from bertline.statistics.calibration import Logits, softmax
 from bertline.statistics.intervals import RESAMPLES, Estimate, percentile, wilson
-from bertline.statistics.metrics import Rows
+from bertline.statistics.metrics import Indices
 from bertline.statistics.paired import PairedDifference, compare
 
 
@@ -75,7 +75,7 @@ class OnValidation:
         return {**self.student.to_json(), **({} if self.start is None else {"start": self.start.to_json()})}
 
 
-def measure_closeness(truth: Rows, logits: Logits, teacher: Logits) -> Closeness:
+def measure_closeness(truth: Indices, logits: Logits, teacher: Logits) -> Closeness:
     """Compare what a network and the teacher answer to the rows.
 
     >>> rows, logits = np.array([0, 1]), np.array([[2.0, 0.0], [1.0, 0.0]])
@@ -94,7 +94,7 @@ def measure_closeness(truth: Rows, logits: Logits, teacher: Logits) -> Closeness
     )
 
 
-def measure_kept(truth: Rows, student: Rows, teacher: Rows, *, seed: int = 0) -> Kept:
+def measure_kept(truth: Indices, student: Indices, teacher: Indices, *, seed: int = 0) -> Kept:
     """Compare the labels that a student and its teacher give to the rows.
 
     >>> rows = np.array([0, 1, 1, 0])
