@@ -22,7 +22,7 @@ from bertline.statistics.intervals import (
 )
 from bertline.statistics.metrics import BINS, ClassCounts, Confusion, Indices, Probabilities
 from bertline.statistics.paired import compare as compare_rows
-from bertline.statistics.slices import Slice, accuracy_of, by_column, by_length
+from bertline.statistics.slices import Lengths, Slice, accuracy_of, by_column, by_length
 from bertline.tasks.classify.spec import Spec
 from bertline.tasks.classify.truth import read_truth
 from bertline.tasks.contract import Comparison
@@ -200,7 +200,7 @@ def evaluate(
     logits: Logits,
     temperature: float,
     labels: Sequence[str],
-    lengths: Sequence[int],
+    lengths: Lengths | Sequence[int],
     unknown: Sequence[str] = (),
     fields: Fields = (),
     texts: Sequence[Input] = (),
@@ -261,7 +261,7 @@ def label_scores(confusion: Confusion, *, seed: int) -> dict[str, Estimate]:
     }
 
 
-def _check(truth: Indices, logits: Logits, labels: Sequence[str], lengths: Sequence[int]) -> None:
+def _check(truth: Indices, logits: Logits, labels: Sequence[str], lengths: Lengths | Sequence[int]) -> None:
     if logits.shape != (len(truth), len(labels)) or len(lengths) != len(truth):
         raise ValueError(f"{len(truth)} rows, {len(labels)} labels, {len(lengths)} lengths, logits {logits.shape}")
     check_finite(np.asarray(np.isfinite(logits).all(axis=1)))
