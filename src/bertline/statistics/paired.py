@@ -28,6 +28,12 @@ class PairedDifference:
     only_second: int
     p_value: float
 
+    @property
+    def verdict(self) -> int:
+        """1: the first is better; −1: the second; 0: no significant difference (0 in the interval, or p ≥ 0.05)."""
+        significant = self.p_value < 0.05 and (self.accuracy.low > 0 or self.accuracy.high < 0)
+        return (1 if self.accuracy.value > 0 else -1) if significant else 0
+
     def to_json(self) -> dict[str, Any]:
         """All four fields by name."""
         return asdict(self)

@@ -189,9 +189,9 @@ class Comparison:
 
     @property
     def verdict(self) -> int:
-        """1: the first is better; −1: the second; 0: not shown (0 is in the interval, or p ≥ 0.05)."""
-        shown = self.p_value < 0.05 and (self.difference.low > 0 or self.difference.high < 0)
-        return (1 if self.difference.value > 0 else -1) if shown else 0
+        """1: the first is better; −1: the second; 0: no significant difference (0 in the interval, or p ≥ 0.05)."""
+        significant = self.p_value < 0.05 and (self.difference.low > 0 or self.difference.high < 0)
+        return (1 if self.difference.value > 0 else -1) if significant else 0
 
     @property
     def drop_points(self) -> float:

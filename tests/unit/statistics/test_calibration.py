@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,4 +79,4 @@ def test_reliability_is_the_table_of_ece() -> None:
     assert all(one.low < one.confidence <= one.high for one in bins)
     summed = sum(abs(one.confidence - one.accuracy.value) * one.rows for one in bins) / 500
     assert summed == pytest.approx(metrics.ece(truth, probabilities))
-    assert bins[0].to_json()["accuracy"].keys() == {"value", "low", "high"}
+    assert asdict(bins[0])["accuracy"].keys() == {"value", "low", "high"}
