@@ -34,10 +34,10 @@ def write_report(
     facts: Pairs = (),
     settings: Pairs = (),
 ) -> Path:
-    """Write ``report.html`` and ``report.json`` into ``directory`` (made if need be), and say where the page is.
+    """Write ``report.html`` and ``report.json`` into ``directory``, created if missing; return the page's path.
 
     Args:
-        directory: of the two files; older ones are replaced.
+        directory: output directory; existing files are overwritten.
         evaluation: what was measured.
         title: heading of the page.
         history: one record per epoch; none leaves the learning curves out.
@@ -80,7 +80,7 @@ def render(
         UsageError: Jinja is not installed.
     """
     kind = kind_of(evaluation)
-    template = _template(kind.template)
+    template = page_template(kind.template, "evaluation")
     by_length: Sequence[Slice] = getattr(evaluation, "by_length", ())
     slices: Mapping[str, Sequence[Slice]] = getattr(evaluation, "slices", {})
     context = kind.context(evaluation)
@@ -106,7 +106,7 @@ def render(
 
 
 def check_report_package() -> None:
-    """Before the work whose report it is to be: see that Jinja is installed.
+    """Check before long work that Jinja is installed.
 
     Raises:
         UsageError: it is not.
@@ -115,13 +115,18 @@ def check_report_package() -> None:
         raise UsageError(_NO_JINJA)
 
 
-def _template(name: str) -> Any:
+def page_template(name: str, *packages: str) -> Any:
+    """A Jinja template from the packages' folders.
+
+    Raises:
+        UsageError: Jinja is not installed.
+    """
     try:
         import jinja2
     except ImportError as error:
         raise UsageError(_NO_JINJA) from error
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bertline", "evaluation"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader("bertline", package) for package in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

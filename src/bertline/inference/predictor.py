@@ -1,4 +1,4 @@
-"""What a predictor promises, and the one that composes tokenizer, batches, back end and temperature."""
+"""The predictor protocol, and its implementation from tokenizer, batches, back end and temperature."""
 
 import json
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float
 
 from bertline.bundle import Bundle
-from bertline.data.batching import Batch, lay_out, plan
-from bertline.encoder.outputs import OUTPUTS, rows
+from bertline.data.batching import Batch
+from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import BundleError
 from bertline.inference.backend import Backend
-from bertline.inference.lanes import each_batch
+from bertline.inference.lanes import compute_texts
 from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Input, Reader, Reading, Tokenizer, Truncation
@@ -27,11 +27,11 @@ Logits = Float[Array, "rows labels"]
 
 @runtime_checkable
 class Predictor(Protocol):
-    """Answers texts. What the command line and the service know of a model."""
+    """Answers texts: the interface of a model for the command line and the service."""
 
     @property
     def name(self) -> str:
-        """What people call the model."""
+        """The name of the model."""
         ...
 
     @property
@@ -41,12 +41,12 @@ class Predictor(Protocol):
 
     @property
     def engine(self) -> str:
-        """What computes the network, by the name that the bundle gives it."""
+        """The name of the engine that computes the network."""
         ...
 
     @property
     def spec(self) -> TaskSpec:
-        """What it does."""
+        """The model's task."""
         ...
 
     @property
@@ -56,7 +56,7 @@ class Predictor(Protocol):
 
     @property
     def max_tokens(self) -> int:
-        """Most tokens it reads of a text, [CLS] and [SEP] included."""
+        """Maximum tokens of a text, [CLS] and [SEP] included."""
         ...
 
     def predict(self, texts: Sequence[Input]) -> list[Any]:
@@ -66,7 +66,7 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The network's own answer, before the temperature: a row of logits per text, and what it read."""
+    """The logits of each text, before the temperature, and its reading."""
 
     logits: Logits
     readings: list[Reading]
@@ -80,7 +80,7 @@ class TextClassifier:
         tokenizer: the bundle's.
         backend: computes the bundle's weights.
         batch_tokens: bound on the padded tokens of a batch; a longer text is a batch of its own.
-        engine: what the back end is called.
+        engine: name of the back end.
     """
 
     def __init__(
@@ -155,21 +155,15 @@ class TextClassifier:
             BundleError: as ``compute``.
         """
         readings = self._reader.read(texts)
-        pieces = [piece for reading in readings for piece in reading.pieces]
-        lengths = [len(piece.ids) for piece in pieces]
-        batches = plan(lengths, self.batch_tokens)
-        arrays: list[Array] = [np.empty(0)] * len(pieces)
-
-        def compute(places: list[int]) -> None:
-            some = [pieces[place] for place in places]
-            batch = lay_out(some, self._reader.tokenizer.pad_id)
-            array = self.compute(batch, output, alone=len(batches) == 1)
-            for place, row in zip(places, rows(output, array, [lengths[place] for place in places]), strict=True):
-                arrays[place] = row
-
-        each_batch(compute, batches, self.backend.lanes)
-        each = iter(arrays)
-        return readings, [[next(each) for _ in reading.pieces] for reading in readings]
+        arrays = compute_texts(
+            self.compute,
+            readings,
+            output,
+            pad_id=self.tokenizer.pad_id,
+            batch_tokens=self.batch_tokens,
+            lanes=self.backend.lanes,
+        )
+        return readings, arrays
 
     def compute(self, batch: Batch, output: str = "logits", *, alone: bool = False) -> Float[Array, "batch *axes"]:
         """What the back end computes of a batch (``Backend.compute``), if it makes sense.

@@ -1,4 +1,4 @@
-"""The ranges of activations, found by watching the fp32 network read texts."""
+"""The ranges of activations, observed while the fp32 network reads texts."""
 
 from __future__ import annotations
 

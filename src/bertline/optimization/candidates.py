@@ -39,7 +39,7 @@ BALANCE_ABOVE = 0.01
 
 @dataclass(frozen=True)
 class Candidate:
-    """An engine with its files and its back end; ``note`` says what is particular about it."""
+    """An engine with its files, its back end and a ``note`` for the report."""
 
     engine: Engine
     backend: Backend
@@ -47,7 +47,7 @@ class Candidate:
     note: str = ""
 
     def but(self, note: str) -> Candidate:
-        """The same with another thing to say of it."""
+        """The candidate with one more note."""
         return replace(self, note=f"{self.note}; {note}" if self.note else note)
 
 
@@ -95,7 +95,7 @@ class Workshop:
         prepared: of each network, by name, the balanced one and how it is quantised.
         moved: how far each product, quantised alone, moves the network's logits.
         exact: each network's engine in fp32.
-        answers: what engines said of the tuning rows, by the engine's name.
+        answers: each engine's outputs for the tuning rows, by its name.
     """
 
     folder: Path
@@ -154,7 +154,7 @@ class Workshop:
     def cascade(
         self, first: Candidate, second: Candidate, *, allowed: float, confidence: float
     ) -> tuple[Candidate, Chosen]:
-        """``first`` where it is sure, ``second`` for the rest."""
+        """``first`` where it is confident, ``second`` for the rest."""
         own, other = (text_logits(self.logits(candidate), len(self.spec.labels)) for candidate in (first, second))
         sure = softmax(own, self.spec.temperature).max(axis=1)
         truth = read_truth([str(target) for target in self.tuning.targets], self.spec.labels).rows
@@ -175,7 +175,7 @@ class Workshop:
         return Candidate(engine, backend, first.files + second.files, _promise(chosen, confidence)), chosen
 
     def logits(self, candidate: Candidate) -> Arrays:
-        """What a candidate says of the tuning rows; it is asked once."""
+        """A candidate's outputs for the tuning rows, computed once."""
         name = candidate.engine.name
         if name not in self.answers:
             self.answers[name] = _logits(candidate, self.tuning)
@@ -194,19 +194,19 @@ class Workshop:
         return self.prepared[name]
 
     def _sensitivity(self, network: Network, name: str, recipe: Recipe, reference: Logits) -> dict[str, float]:
-        """How far the logits of some rows move when one product alone is quantised, by product."""
+        """By product, the deviation of the logits when it alone is quantised."""
         return {
             product: self._off(network, name, replace(recipe, observed={product: seen}), reference)
             for product, seen in recipe.observed.items()
         }
 
     def _off(self, network: Network, name: str, recipe: Recipe, reference: Logits) -> float:
-        """How far an engine's logits of ``SENSITIVITY_ROWS`` rows are from the ``reference``."""
+        """An engine's deviation from the ``reference`` logits of ``SENSITIVITY_ROWS`` rows."""
         tried = self._built(".tried", name, "int8", network, recipe)
         return deviation(reference, matrix(_logits(tried, self.tuning.spread(SENSITIVITY_ROWS))))
 
     def _reference(self, network: Network, name: str) -> Arrays:
-        """What the network's engine in fp32 gives; it is built if it was not wanted yet."""
+        """The outputs of the network's fp32 engine, which is built if missing."""
         return self.logits(self.exact.get(name) or self.float_of(network, name))
 
     def _built(
@@ -231,7 +231,7 @@ def _logits(candidate: Candidate, rows: EncodedRows) -> Arrays:
 
 
 def _promise(chosen: Chosen, confidence: float) -> str:
-    said = f"passes on {chosen.passed_on:.0%} of the texts"
+    summary = f"passes on {chosen.passed_on:.0%} of the texts"
     if chosen.certified:
-        return f"{said}; loses at most {100 * chosen.bound:.2f} points with {confidence:.0%} confidence"
-    return f"{said}; too few rows to promise a bound (at most {100 * chosen.bound:.2f} points)"
+        return f"{summary}; loses at most {100 * chosen.bound:.2f} points with {confidence:.0%} confidence"
+    return f"{summary}; too few rows to promise a bound (at most {100 * chosen.bound:.2f} points)"

@@ -1,4 +1,4 @@
-"""How long a fresh process takes to its first answer, and how much memory it then holds.
+"""Time to the first answer of a fresh process, and its memory.
 
     python -m bertline.optimization.cold_start DIRECTORY FILE…
 

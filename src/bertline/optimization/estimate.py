@@ -1,4 +1,4 @@
-"""About how long a run takes here: every kind of its work is done once on a few rows, and counted."""
+"""Estimated duration of a run: each kind of work is timed on a few rows and scaled up."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much a run does with each network.
+    """The amount of work on each network.
 
     Attributes:
-        tuning: rows that ranges are found on.
+        tuning: rows for calibration.
         read: rows that every engine answers once: tuning, test and unlabelled ones.
         timed: texts of a repetition.
         repetitions: of the timing.
@@ -70,14 +70,14 @@ class Pieces:
         return self.build + extent.tuning * self.observed_row + sensitivity + engines + measured
 
     def engine(self, precision: Precision, extent: Extent) -> float:
-        """Seconds in which one engine is measured."""
+        """Seconds to measure one engine."""
         bulk = extent.read + SINGLE_TEXTS + extent.repetitions * extent.timed
         alone = extent.repetitions * min(SINGLE_TEXTS, extent.timed)
         return bulk * self.row[precision] + alone * self.alone[precision] + REPETITIONS * self.start
 
 
 def measure_pieces(network: Network, rows: EncodedRows, bundle: Path, work: Path, lanes: int | None) -> Pieces:
-    """Do every kind of work on a few of the rows.
+    """Time each kind of work on a few rows.
 
     Args:
         network: whose engines would be built.
@@ -86,18 +86,18 @@ def measure_pieces(network: Network, rows: EncodedRows, bundle: Path, work: Path
         work: where engines are built.
         lanes: batches computed at a time; None is one per core.
     """
-    some = rows.spread(ROWS)
-    observing, observed = _timed(partial(observe_inputs, network, some.batches()))
+    sample = rows.spread(ROWS)
+    observing, observed = _timed(partial(observe_inputs, network, sample.batches()))
     recipes: dict[Precision, Recipe] = {
-        "fp32": Recipe(pairs=some.pairs),
-        "int8": Recipe(observed=observed, small_table=True, pairs=some.pairs),
+        "fp32": Recipe(pairs=sample.pairs),
+        "int8": Recipe(observed=observed, small_table=True, pairs=sample.pairs),
     }
     build, row, alone = 0.0, {}, {}
     for precision, recipe in recipes.items():
         build, backend = _timed(partial(_built, work / f"{precision}.onnx", network, recipe, lanes))
-        row[precision], alone[precision] = _paces(backend, some)
+        row[precision], alone[precision] = _paces(backend, sample)
     start = measure_cold_start(bundle, [work / "int8.onnx"], repetitions=1).seconds
-    number = len(some.readings)
+    number = len(sample.readings)
     return Pieces(build, max(0.0, observing - build) / number, row, alone, start, len(observed))
 
 

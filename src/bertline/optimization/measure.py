@@ -1,4 +1,4 @@
-"""What an engine is worth on this machine: its answers on given rows, speed, size, memory, start-up."""
+"""Measurements of an engine on this machine: quality, speed, size, memory and start-up time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from bertline.data.batching import lay_out, plan
-from bertline.encoder.outputs import OUTPUTS, rows
+from bertline.data.batching import lay_out
+from bertline.encoder.outputs import OUTPUTS
 from bertline.inference.backend import Backend, head_output
-from bertline.inference.lanes import each_batch
+from bertline.inference.lanes import compute_texts
 from bertline.optimization.cold_start import ColdStart
 from bertline.statistics.activation import probabilities
 from bertline.tasks.contract import Array, Comparison, TaskSpec, score_key
 from bertline.tasks.measured import text_logits
 from bertline.text import Reading
-from bertline.text.reading import by_text
 
 SINGLE_TEXTS = 64
 
@@ -68,18 +67,8 @@ class EngineFigures:
 
 def compute(backend: Backend, readings: Sequence[Reading], pad_id: int, batch_tokens: int) -> Arrays:
     """The output for each piece of each text, in their order, as scoring in bulk computes it."""
-    pieces, output = [piece for reading in readings for piece in reading.pieces], head_output(backend)
-    lengths = [len(piece.ids) for piece in pieces]
-    arrays: list[Array] = [np.empty(0)] * len(pieces)
-
-    def compute_batch(places: list[int]) -> None:
-        batch = lay_out([pieces[place] for place in places], pad_id)
-        each = rows(output, backend.compute(batch, output), [lengths[place] for place in places])
-        for place, row in zip(places, each, strict=True):
-            arrays[place] = row
-
-    each_batch(compute_batch, plan(lengths, batch_tokens), backend.lanes)
-    return by_text(readings, arrays)
+    output, lanes = head_output(backend), backend.lanes
+    return compute_texts(backend.compute, readings, output, pad_id=pad_id, batch_tokens=batch_tokens, lanes=lanes)
 
 
 def matrix(arrays: Arrays) -> Float[Array, "rows labels"]:

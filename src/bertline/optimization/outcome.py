@@ -1,4 +1,4 @@
-"""What a run of ``optimize`` found."""
+"""The outcome of ``optimize``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bertline.tasks.contract import Comparison
 
 @dataclass(frozen=True)
 class Optimized:
-    """What was tried, what it measured, and what was picked.
+    """The engines that were tried, their figures, and the one that was picked.
 
     ``measured`` holds figures of the tuning rows, by which the pick was made; ``reported`` the quality on the test
     rows, which nothing was chosen by; ``agreement`` the share of unlabelled texts that get fp32's answer. ``refused``

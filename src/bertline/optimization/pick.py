@@ -1,4 +1,4 @@
-"""Which engine is picked, which ones no other beats, and what the rows cannot tell."""
+"""Selection of an engine: the pick, the Pareto frontier, and the smallest significant drop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FP32_NAME = "fp32"
 
 
 def cost(measured: EngineFigures, goal: Goal) -> float:
-    """What is made small: seconds per text, milliseconds of one text, or megabytes."""
+    """The cost to minimise: seconds per text, milliseconds of one text, or megabytes."""
     if goal == "size":
         return measured.megabytes
     return 1 / measured.speed.texts_per_s if goal == "throughput" else measured.speed.p50_ms
@@ -36,7 +36,7 @@ def frontier(measured: Mapping[str, EngineFigures], goal: Goal) -> set[str]:
 
 
 def smallest_visible_drop(rows: int, disagreement: float) -> float:
-    """The smallest drop, in points, that a paired comparison of so many rows tells from none (95 %, two-sided).
+    """The smallest significant drop, in points, of a paired comparison of this many rows (95 %, two-sided).
 
     Args:
         rows: of the comparison.

@@ -1,4 +1,4 @@
-"""The optimized bundle: what it had, the engines that may be used, their figures and probes."""
+"""The optimized bundle: its earlier files, the usable engines, their figures and probes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bertline.tasks.contract import score_key
 
 
 def publish(bundle: Bundle, optimized: Optimized, settings: OptimizeSettings) -> None:
-    """Write the bundle anew, whole or not at all: what it had, the engines that may be used, and the report."""
+    """Rewrite the bundle atomically: its earlier files, the usable engines, and the report."""
     names = _used(optimized, settings)
     engines = tuple(_recorded(optimized, name) for name in names)
     manifest = bundle.manifest.model_copy(update={"engines": engines})

@@ -1,4 +1,4 @@
-"""``report/engines.html`` and ``engines.json``: every engine that was tried, and the picture of what each costs."""
+"""``report/engines.html`` and ``engines.json``: every engine that was tried, and a chart of score against cost."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from bertline.bundle import Bundle
-from bertline.errors import UsageError
 from bertline.evaluation import svg
+from bertline.evaluation.report import page_template
 from bertline.optimization.outcome import Optimized
 from bertline.optimization.pick import FP32_NAME
 from bertline.optimization.settings import Goal, OptimizeSettings
@@ -40,7 +40,7 @@ def write_report(directory: Path, optimized: Optimized, bundle: Bundle, settings
         "engines": {name: row(optimized, name) for name in optimized.measured},
     }
     (directory / "engines.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    page = _template().render(
+    page = page_template("engines.html.jinja", "optimization", "evaluation").render(
         title=bundle.manifest.name,
         optimized=optimized,
         settings=settings,
@@ -72,7 +72,7 @@ def row(optimized: Optimized, name: str) -> dict[str, Any]:
 
 
 def pareto(optimized: Optimized, goal: Goal) -> Markup:
-    """The score on the tuning rows against what an engine costs; the line joins those that no other beats."""
+    """The score on the tuning rows against an engine's cost; a line joins the Pareto frontier."""
     title, key = AXES[goal]
     points = {
         name: (float(figures.to_json()[key]), figures.quality.value) for name, figures in optimized.measured.items()
@@ -121,20 +121,3 @@ def _point(plot: svg.Plot, name: str, point: tuple[float, float], optimized: Opt
     ring = svg.element("circle", cx=x, cy=y, r=9, class_="ring") if picked else Markup("")
     label = svg.text(name, x, y - 13, anchor="middle", class_="value" if picked else "tick")
     return ring + svg.element("circle", cx=x, cy=y, r=4.5, class_=kind) + label
-
-
-def _template() -> Any:
-    try:
-        import jinja2
-    except ImportError as error:
-        raise UsageError("the report needs Jinja, which is not installed: pip install 'bertline[train]'") from error
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader("bertline", "optimization"), jinja2.PackageLoader("bertline", "evaluation")]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("engines.html.jinja")

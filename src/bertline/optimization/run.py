@@ -1,4 +1,4 @@
-"""The whole verb: a bundle in, the same bundle with measured engines out."""
+"""``bertline optimize``: add measured engines to a bundle."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ from bertline.tasks.contract import Comparison, TaskSpec
 from bertline.text import Reader, Tokenizer, Truncation
 from bertline.training.distillation.transfer import check_heads, read_transfer
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
-def optimize(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimized:
-    """Try engines for the bundle at ``directory``, measure them here, and write those that may be used into it.
+def optimize(directory: Path, settings: OptimizeSettings, notify: Notify) -> Optimized:
+    """Build and measure engines for the bundle at ``directory``, and write the usable ones into it.
 
     Raises:
         BundleError: the bundle or the student cannot be used, carries no held-out rows, cannot be replaced, or
@@ -55,7 +55,7 @@ def optimize(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimiz
     check_target(bundle.path, overwrite=True)  # before long work, not after it
     _check_start(bundle, settings)
     with claim(bundle.path, "the bundle"), tempfile.TemporaryDirectory(prefix="bertline-optimize-") as work:
-        bench = Bench(bundle, settings, Path(work), tell)
+        bench = Bench(bundle, settings, Path(work), notify)
         optimized = bench.run()
         if not bundle.is_current():
             raise BundleError(f"{directory} was replaced while its engines were measured: run optimize again")
@@ -64,10 +64,10 @@ def optimize(directory: Path, settings: OptimizeSettings, tell: Tell) -> Optimiz
 
 
 def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
-    """Whether there is a student, texts, room where engines are built, and room for a second bundle.
+    """Check the student, the unlabelled texts and the disk space before long work.
 
     Raises:
-        BundleError, DataError, UsageError: something is missing, Jinja perhaps.
+        BundleError, DataError, UsageError: something is missing, such as Jinja.
         DestinationError: there is no room.
     """
     check_report_package()
@@ -87,7 +87,7 @@ def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
 
 
 def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], DurationRange]:
-    """Names of the engines that ``optimize`` would try, and the span of the seconds that it takes here.
+    """Names of the engines that ``optimize`` would try, and the estimated seconds here.
 
     Raises:
         BundleError, DataError: as ``optimize``.
@@ -102,7 +102,7 @@ def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], Durati
 
 
 def fp32_file(bundle: Bundle) -> Path:
-    """The graph that every engine is compared with.
+    """The fp32 graph, the reference for every engine.
 
     Raises:
         BundleError: the bundle is of a version that wrote none.
@@ -114,17 +114,17 @@ def fp32_file(bundle: Bundle) -> Path:
 
 
 class Bench:
-    """One run: everything that is read and built, and the order of the work.
+    """One run: the rows, networks and engines, and the order of the work.
 
     Args:
         bundle: the one to optimize.
         settings: of the run.
         work: where engines are built.
-        tell: is told what happens.
+        notify: called with each progress message.
     """
 
-    def __init__(self, bundle: Bundle, settings: OptimizeSettings, work: Path, tell: Tell) -> None:
-        self.bundle, self.settings, self.tell = bundle, settings, tell
+    def __init__(self, bundle: Bundle, settings: OptimizeSettings, work: Path, notify: Notify) -> None:
+        self.bundle, self.settings, self.notify = bundle, settings, notify
         self.tokenizer = Tokenizer.from_bundle(bundle.path)
         self.spec = bundle.manifest.task
         truncation = Truncation(bundle.manifest.max_tokens, bundle.manifest.truncation)
@@ -144,16 +144,16 @@ class Bench:
 
     @property
     def cascades(self) -> bool:
-        """Whether a cascade is tried: there is a student, and one label whose probability says how sure it is."""
+        """Whether a cascade is tried: it needs a student, and one label per text for its confidence."""
         return STUDENT in self.networks and isinstance(self.spec.kind, OneLabel)
 
     def run(self) -> Optimized:
-        """Build, measure, pick."""
+        """Build and measure the engines, and pick one."""
         candidates = {candidate.engine.name: candidate for candidate in self._candidates()}
         probes, refused = self._probe(candidates)
         for name, why in refused.items():
             candidates[name] = candidates[name].but(f"cannot be used: {why}")
-        self.tell(f"Measuring {len(candidates)} engines side by side, {self.settings.repetitions} repetitions")
+        self.notify(f"Measuring {len(candidates)} engines side by side, {self.settings.repetitions} repetitions")
         logits = {name: self.workshop.logits(candidate) for name, candidate in candidates.items()}
         measured = self._measure(candidates, logits)
         usable = {name: figures for name, figures in measured.items() if name not in refused}
@@ -177,7 +177,7 @@ class Bench:
         )
 
     def plan(self) -> tuple[list[str], DurationRange]:
-        """Names of what would be tried, and the span of the seconds that it takes here."""
+        """Names of the engines to try, and the estimated seconds here."""
         names = ["fp32", "int8", "int8-mixed (only if int8 changes labels)", "small"]
         if STUDENT in self.networks:
             names = [*names, *(f"{STUDENT}-{name}" for name in names), *(["cascade"] if self.cascades else [])]
@@ -216,7 +216,7 @@ class Bench:
         return probing.probes, refused
 
     def _exact(self) -> Candidate:
-        """The bundle's own engine, which all others are compared with."""
+        """The bundle's own fp32 engine, the reference for all others."""
         candidate = self.workshop.fp32(fp32_file(self.bundle))
         why = self.probing.objection(candidate.backend, FULL, "fp32")
         if why is not None:
@@ -225,12 +225,12 @@ class Bench:
 
     def _candidates(self) -> list[Candidate]:
         shop, full = self.workshop, self.networks[FULL]
-        self.tell("Building engines: fp32, int8")
+        self.notify("Building engines: fp32, int8")
         candidates = [self._exact(), *shop.int8(full, FULL), shop.small(full, FULL)]
         best_int8 = candidates[-2]
         student = self.networks.get(STUDENT)
         if student is not None:
-            self.tell(f"Building engines of the student{', and the cascade' * self.cascades}")
+            self.notify(f"Building engines of the student{', and the cascade' * self.cascades}")
             exact = shop.float_of(student, STUDENT)
             small = list(shop.int8(student, STUDENT))
             candidates += [exact, *small, shop.small(student, STUDENT)]
@@ -300,5 +300,5 @@ class Bench:
 
 
 def _without_scale(spec: TaskSpec) -> dict[str, Any]:
-    """What a spec says, but for what is fitted to one network."""
+    """The spec without the parts fitted to one network."""
     return spec.model_dump(exclude={"temperature", "thresholds"})

@@ -19,7 +19,7 @@ from bertline.errors import TrainingError
 from bertline.training.settings import TrainSettings
 
 PROBES = 8
-PAYS = 1.2  # times as fast have products to be; on Zen 4 they are twice as fast
+PAYS = 1.2  # minimum speed-up before bf16 is chosen; on Zen 4 it is 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ _GPU_KERNELS = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPB
 
 
 def place(settings: TrainSettings) -> Placement:
-    """Choose the device and precision that ``settings`` ask for.
+    """Choose the device and precision by ``settings``.
 
     Raises:
-        TrainingError: a GPU is asked for and torch sees none.
+        TrainingError: a GPU is required and torch sees none.
     """
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise TrainingError(
@@ -90,7 +90,7 @@ def _cpu_multiplies_bf16() -> bool:
 
 
 def faster_in_bf16(product_s: Callable[[torch.dtype], float]) -> bool:
-    """Whether a product takes so much less time in bf16 that the rounding around it is paid.
+    """Whether a product is faster in bf16 by enough to pay for the rounding around it.
 
     The shortest of a few is what the machine can do, so a busy one gives the same verdict and a seed the same weights.
 

@@ -1,4 +1,4 @@
-"""How fast this machine trains this model, measured on a few batches, so that a run can say how long it takes."""
+"""Estimated duration of a run, from the speed on a few batches."""
 
 from __future__ import annotations
 

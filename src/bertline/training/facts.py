@@ -1,4 +1,4 @@
-"""What a table was: facts with their names, for the terminal, the report and the model card."""
+"""Facts about a table, by name, for the terminal, the report and the model card."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def target_facts(dataset: Dataset, spec: TaskSpec, test: Sequence[Example]) -> l
 
 
 def cut_fact(readings: Sequence[Reading], settings: TrainSettings) -> Fact:
-    """How many texts and tokens did not fit, over all splits."""
+    """Truncated texts and tokens, over all splits."""
     cut, lost = sum(1 for reading in readings if reading.cut), sum(reading.cut for reading in readings)
     total = lost + sum(reading.read for reading in readings)
     several = sum(1 for reading in readings if len(reading.pieces) > 1)

@@ -1,4 +1,4 @@
-"""Before the hours: whatever would make a run fail at its end is looked at first, the cheapest first."""
+"""Checks before a run for whatever would make it fail at its end, the cheapest first."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ Examples = tuple[Example, ...]
 
 @dataclass(frozen=True)
 class Prepared:
-    """The examples of each split, what is learned of them, and the facts that the report and the card tell."""
+    """The examples of each split, the spec, and the facts for the report and the card."""
 
     source: str
     spec: TaskSpec
@@ -100,7 +100,7 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
 
 
 def policy(spec: TaskSpec, settings: TrainSettings) -> Policy:
-    """What becomes of long texts: an output for each token is computed of all tokens, window by window."""
+    """How long texts are read: outputs for each token need all tokens, so window by window."""
     return "window" if OUTPUTS[spec.output].by_token else settings.truncation
 
 

@@ -1,4 +1,4 @@
-"""What a run reports while it works: values for whoever listens, and the lines that people read."""
+"""Progress of a run: events for listeners, and their text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bertline.tasks.history import EpochRecord
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run is about to do, and how long that takes at the pace measured on this machine.
+    """The size of a run, and its estimated duration on this machine.
 
     Attributes:
         seconds: of all epochs.

@@ -1,4 +1,4 @@
-"""From a trained classifier to what ships: figures, baselines, report, model card and the bundle around them."""
+"""From a trained classifier to its bundle: figures, baselines, report and model card."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from bertline.training.settings import TrainSettings
 
 @dataclass(frozen=True)
 class Measured:
-    """What the test rows showed: the encoder and the baselines.
+    """The figures of the test rows: of the encoder and the baselines.
 
     ``spec`` has what the validation rows chose, as its temperature. The outputs are the network's for each row; a few
     of those of validation rows become the bundle's probes.
@@ -60,7 +60,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Made:
-    """Everything that a finished run hands over to be published."""
+    """Everything of a finished run that its bundle needs."""
 
     classifier: Classifier
     tokenizer: Tokenizer
@@ -118,7 +118,7 @@ def publish(out: Path, made: Made, *, overwrite: bool) -> None:
             baselines=made.measured.baselines,
             title=out.name,
             facts=[*made.prepared.facts, *made.facts],
-            settings=[(name, str(value)) for name, value in _asked(made.settings).items()],
+            settings=[(name, str(value)) for name, value in _run_settings(made.settings).items()],
         ),
     )
     compose(out, manifest, parts, overwrite=overwrite)
@@ -165,7 +165,7 @@ def _manifest(name: str, made: Made) -> Manifest:
         max_tokens=settings.max_tokens,
         truncation=policy(measured.spec, settings),
         pooling=made.classifier.pooling,
-        training=_asked(settings) | {"place": dict(made.facts)["Trained on"], "epochs_run": len(made.history)},
+        training=_run_settings(settings) | {"place": dict(made.facts)["Trained on"], "epochs_run": len(made.history)},
         data={"source": made.prepared.source}
         | dict(made.prepared.facts)
         | {"fingerprint": made.prepared.fingerprint.to_json()},
@@ -175,7 +175,7 @@ def _manifest(name: str, made: Made) -> Manifest:
     )
 
 
-def _asked(settings: TrainSettings) -> dict[str, JsonValue]:
-    """The settings of the run; those of the data are told as facts."""
+def _run_settings(settings: TrainSettings) -> dict[str, JsonValue]:
+    """The settings of the run, without those of the data, which are facts."""
     of_data = {"eval_data", "group_column", "slice_columns", *LabelledTableSettings.model_fields}
     return settings.model_dump(mode="json", exclude=of_data)

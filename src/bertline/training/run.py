@@ -1,4 +1,4 @@
-"""The whole verb: a table in, a verified bundle with its report out."""
+"""``bertline train``: from a table to a verified bundle with its report."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
 from bertline.training.task import Task, of_spec
 
-# Settings that change where, how often or how fast, but not what comes out.
+# Settings that do not change the result.
 _FREE_TO_CHANGE = {"checkpoint_every_s"}
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run made: the bundle on disk and what was measured on its test rows."""
+    """The result of a run: the bundle and the figures of its test rows."""
 
     bundle: Path
     measured: Measured
     history: tuple[EpochRecord, ...]
 
     def headline(self) -> list[tuple[str, Estimate]]:
-        """The figures people ask for first, the baselines' scores among them."""
+        """The headline figures, the baselines' scores among them."""
         return self.measured.headline()
 
 
@@ -66,7 +66,7 @@ def train(
         source: the table's path, or ``-`` for standard input.
         out: directory of the bundle.
         settings: of the run.
-        progress: is told what happens.
+        progress: listens to the run.
         resume: go on with an unfinished run that was started with the same data and settings, if there is one.
         overwrite: replace a bundle at ``out``, and forget an unfinished run.
 
@@ -119,7 +119,7 @@ def _fit(
     *,
     resume: bool,
 ) -> Made:
-    """Train on the prepared rows and measure what came out."""
+    """Train on the prepared rows and evaluate the network."""
     spec = prepared.spec
     rows = {name: tokenise(some, tokenizer, spec, settings) for name, some in prepared.splits.items()}
     train, validation = rows["train"], rows["validation"]
@@ -139,7 +139,10 @@ def _fit(
         progress.note(f"Resuming at step {state.position.step}, epoch {state.position.epoch + 1}")
     run = Run(classifier, train, validation, settings, placement, progress, directory, identity, task)
     history = run.fit(state)
-    measured = _measure(classifier, rows, prepared, settings, placement, progress)
+    progress.note("Evaluating on the test rows")
+    # In fp32, as the bundle will answer.
+    outputs = {name: score(classifier, rows[name], placement.device) for name in ("validation", "test")}
+    measured = measure(rows, outputs, prepared, settings)
     run_facts = (*facts, ("Trained on", placement.name))
     return Made(classifier, tokenizer, prepared, settings, measured, tuple(history), run_facts, train, validation)
 
@@ -153,12 +156,12 @@ def _check_positions(positions: int, settings: TrainSettings) -> None:
 
 
 def _identity(prepared: Prepared, settings: TrainSettings, placement: Placement) -> Mapping[str, Any]:
-    """What an unfinished run must share with the one that goes on with it."""
-    asked = settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE)
+    """Whatever must be the same when a run is resumed."""
+    requested = settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE)
     return {
         "data": prepared.fingerprint.sha256,
         "evaluation data": prepared.test_fingerprint.sha256,
-        **asked,
+        **requested,
         "place": placement.name,
         "bertline version": __version__,
         "torch version": version("torch"),
@@ -187,17 +190,3 @@ def _plan(
         seconds=seconds,
         token_seconds=token_seconds,
     )
-
-
-def _measure(
-    classifier: Classifier,
-    rows: Mapping[str, Rows],
-    prepared: Prepared,
-    settings: TrainSettings,
-    placement: Placement,
-    progress: Progress,
-) -> Measured:
-    """Calibrate on validation rows, then score the test rows once; both in fp32, as the bundle will answer."""
-    progress.note("Evaluating on the test rows")
-    outputs = {name: score(classifier, rows[name], placement.device) for name in ("validation", "test")}
-    return measure(rows, outputs, prepared, settings)

@@ -1,7 +1,6 @@
-"""What a run is to learn: the loss of a batch, figures of the validation rows, and which epoch is the best.
+"""The training objective: the loss of a batch, figures of the validation rows, and the choice of the best epoch.
 
-The loop knows no more of its work than this. Here it is for the targets of a table; ``distillation.task`` has the
-other one.
+The loop depends on nothing else. Here it is for the targets of a table; ``distillation.task`` has the other one.
 """
 
 from __future__ import annotations
