@@ -58,7 +58,7 @@ def test_texts_that_wait_are_dropped_when_their_client_goes(reset: bool) -> None
     assert model.batches == [[3], [3]]
 
 
-def test_what_is_computed_already_is_of_use_to_the_others_in_its_batch() -> None:
+def test_computed_rows_are_delivered_to_the_others_of_a_batch() -> None:
     model = Gated()
     model.gate.set()
     with live({"reviews": model}, SETTINGS) as url:

@@ -97,7 +97,7 @@ def test_a_model_that_is_not_served(local: TestClient, method: str, path: str) -
         ({"bundle": "a", "force": True}, "unknown_field", "force"),
     ],
 )
-def test_what_is_asked_is_checked(local: TestClient, body: object, code: str, field: str) -> None:
+def test_requested_values_are_checked(local: TestClient, body: object, code: str, field: str) -> None:
     refused = local.put("/admin/models/reviews", json=body)
     assert refused.status_code == 422
     error = refused.json()["error"]
@@ -139,7 +139,7 @@ def test_only_this_machine_changes_models(
 
 
 @pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via", "x-forwarded-for"])
-def test_whoever_comes_through_a_proxy_is_not_of_this_machine(local: TestClient, header: str) -> None:
+def test_a_client_behind_a_proxy_is_not_local(local: TestClient, header: str) -> None:
     assert local.get("/admin/models/reviews", headers={header: "for=192.0.2.7"}).status_code == 403
 
 

@@ -51,9 +51,7 @@ async def refusal(keys: ApiKeys, key: str) -> Problem:
     return caught.value
 
 
-def test_a_key_stands_for_a_client_that_is_called_by_its_public_beginning(
-    store: CredentialStore, clock: Clock, keys: ApiKeys
-) -> None:
+def test_a_key_identifies_a_client_by_its_public_prefix(store: CredentialStore, clock: Clock, keys: ApiKeys) -> None:
     key = added(store, clock)
     assert asyncio.run(keys.client(key)) == Client(key[:11], SCOPES, "key")
 
@@ -116,7 +114,7 @@ def test_a_key_is_refused_from_the_second_on_in_which_it_expires(
         (lambda key: credentials.new(credentials.CLIENT).text, "mistyped or cut short"),
     ],
 )
-def test_what_is_no_key_is_refused_in_one_sentence_with_a_challenge(
+def test_an_invalid_key_is_rejected_in_one_sentence_with_a_challenge(
     change: object, sentence: str, store: CredentialStore, clock: Clock, keys: ApiKeys
 ) -> None:
     assert callable(change)
@@ -205,7 +203,7 @@ def test_the_day_of_the_last_use_is_written_once_a_day(
     assert store.api_keys()[0].last_used == days[-1]
 
 
-def test_a_use_that_cannot_be_noted_is_a_warning_and_no_refusal(
+def test_a_use_that_cannot_be_recorded_is_a_warning_only(
     store: CredentialStore, clock: Clock, keys: ApiKeys, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -222,7 +220,7 @@ def test_a_use_that_cannot_be_noted_is_a_warning_and_no_refusal(
     asyncio.run(story())
 
 
-def test_known_keys_go_on_while_postgresql_is_away_and_new_ones_work_when_it_is_back(
+def test_cached_keys_work_while_postgresql_is_down_and_new_ones_when_it_is_back(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -253,7 +251,7 @@ def test_known_keys_go_on_while_postgresql_is_away_and_new_ones_work_when_it_is_
         asyncio.run(story())
 
 
-def test_the_secret_is_nowhere_but_with_its_owner(
+def test_the_secret_is_not_stored(
     store: CredentialStore, clock: Clock, keys: ApiKeys, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -276,7 +274,7 @@ def test_the_secret_is_nowhere_but_with_its_owner(
     assert not [one for one in seen if secret in one or secret[:43] in one]
 
 
-def test_the_database_is_not_asked_for_a_second_request(store: CredentialStore, clock: Clock, keys: ApiKeys) -> None:
+def test_a_second_request_does_not_query_the_database(store: CredentialStore, clock: Clock, keys: ApiKeys) -> None:
     record, key = new_key("one", SCOPES, now_s=int(clock()))
     store.add_api_key(record)
 

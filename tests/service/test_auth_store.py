@@ -87,7 +87,7 @@ def test_a_generation_of_signing_keys_is_written_once(store: CredentialStore) ->
     assert store.signing_keys() == [second]
 
 
-def test_what_is_kept_is_there_the_next_time(url: str) -> None:
+def test_records_persist(url: str) -> None:
     with CredentialStore(url) as first:
         first.add_client(CLIENT)
     with CredentialStore(url) as second:
@@ -172,7 +172,7 @@ def test_the_file_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> N
     assert [(path.name, path.stat().st_mode & 0o777) for path in tmp_path.iterdir()] == [("auth.db", 0o600)]
 
 
-def test_a_file_that_is_open_to_everybody_is_refused(tmp_path: Path) -> None:
+def test_a_world_readable_file_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "auth.db"
     CredentialStore(f"sqlite:///{path}").close()
     path.chmod(0o604)
@@ -189,7 +189,7 @@ def test_a_file_that_was_taken_away_is_not_replaced_by_an_empty_one(tmp_path: Pa
     assert not path.exists()
 
 
-def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "auth.db"
     path.write_text("a shopping list, of more than a hundred bytes" * 10)
     path.chmod(0o600)
@@ -237,7 +237,7 @@ def test_a_server_that_does_not_answer_is_named_without_the_password(url: str) -
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_directory_that_is_not_there_is_said_not_to_be(tmp_path: Path) -> None:
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(AuthDatabaseError, match="cannot be created: No such file or directory"):
         CredentialStore(f"sqlite:///{tmp_path / 'nowhere' / 'auth.db'}")
 
@@ -259,7 +259,7 @@ def test_records_do_not_show_their_secrets() -> None:
 
 
 @pytest.mark.parametrize("set_home", [True, False])
-def test_the_database_of_someone_who_names_none_is_in_the_data_directory(
+def test_the_default_database_is_in_the_data_directory(
     set_home: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -269,7 +269,7 @@ def test_the_database_of_someone_who_names_none_is_in_the_data_directory(
     assert directory.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_directory_that_cannot_be_created_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bertline").write_text("")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     with pytest.raises(AuthDatabaseError, match=r"cannot be created .*: name a database in BERTLINE_AUTH_DATABASE"):

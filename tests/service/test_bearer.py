@@ -88,7 +88,7 @@ def test_a_strange_client_is_refused_and_not_passed_over(name: Any) -> None:
     assert refused(tokens(), token(body=claims(client_id=name))) is Check.CLIENT
 
 
-def test_a_token_for_nobody_is_refused() -> None:
+def test_a_token_without_audience_is_rejected() -> None:
     assert refused(tokens(), token(body=claims(client_id=None, sub=None))) is Check.CLIENT
 
 
@@ -144,7 +144,7 @@ def test_a_token_without_kid_is_verified_only_where_one_key_fits() -> None:
     assert refused(tokens("p256", "p256-other"), sent) is Check.KEY
 
 
-def test_keys_of_the_same_name_are_told_apart_by_their_kind() -> None:
+def test_keys_with_the_same_kid_are_distinguished_by_type() -> None:
     keys = StaticKeys("rsa", "p256")
     keys.keys = tuple(type(one)("same", one.thumbprint, one.algorithms, one.key) for one in keys.keys)
     checks = BearerTokens([Trust(keys, AUDIENCE)])

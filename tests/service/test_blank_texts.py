@@ -95,7 +95,7 @@ def test_its_tokens_are_shown_as_none(client: TestClient, text: str) -> None:
 
 
 @pytest.mark.usefixtures("model")
-def test_it_is_no_prediction_in_the_metrics(client: TestClient) -> None:
+def test_a_blank_text_is_not_counted_as_a_prediction(client: TestClient) -> None:
     """R9: the label of [CLS] and [SEP], which nobody is told, would look like drift."""
     body = b'{"inputs": "\\u200b"}\n{"inputs": "good"}'
     client.post("/invocations", content=body, headers={"Content-Type": "application/jsonlines"})

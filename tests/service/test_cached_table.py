@@ -54,7 +54,7 @@ async def settled(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-def test_it_is_read_once_for_many_who_ask_at_once(table: CachedTable[int], source: Source) -> None:
+def test_concurrent_requests_share_one_reading(table: CachedTable[int], source: Source) -> None:
     async def story() -> None:
         assert table.latest is None
         assert await asyncio.gather(*(table.get() for _ in range(50))) == [1] * 50
@@ -79,7 +79,7 @@ def test_young_it_is_not_read_older_it_is_read_behind_the_back_and_old_it_is_wai
     asyncio.run(story())
 
 
-def test_what_is_missing_has_it_read_again_but_once_a_second(
+def test_a_missing_row_triggers_a_reading_at_most_once_a_second(
     table: CachedTable[int], source: Source, clock: Clock
 ) -> None:
     async def story() -> None:
@@ -94,7 +94,7 @@ def test_what_is_missing_has_it_read_again_but_once_a_second(
     asyncio.run(story())
 
 
-def test_in_an_outage_the_last_table_goes_on_for_an_hour_with_one_warning(
+def test_in_an_outage_the_table_is_used_for_an_hour_with_one_warning(
     table: CachedTable[int], source: Source, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def story() -> None:
@@ -139,7 +139,7 @@ def test_after_an_outage_it_is_as_before(
     assert caplog.records[-1].getMessage() == "The numbers can be read again."
 
 
-def test_a_database_that_never_answered_is_asked_once_a_second(
+def test_a_database_that_never_answered_is_queried_once_a_second(
     table: CachedTable[int], source: Source, clock: Clock
 ) -> None:
     async def story() -> None:
@@ -155,7 +155,7 @@ def test_a_database_that_never_answered_is_asked_once_a_second(
     asyncio.run(story())
 
 
-def test_a_database_that_hangs_holds_nobody_up_for_long(
+def test_a_hanging_database_delays_requests_by_a_second_at_most(
     table: CachedTable[int], source: Source, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WAIT_S", 0.01)
@@ -173,7 +173,7 @@ def test_a_database_that_hangs_holds_nobody_up_for_long(
     asyncio.run(story())
 
 
-def test_who_goes_away_while_it_is_read_takes_nothing_from_the_others(table: CachedTable[int], source: Source) -> None:
+def test_a_cancelled_request_does_not_cancel_the_shared_reading(table: CachedTable[int], source: Source) -> None:
     async def story() -> None:
         source.gate.clear()
         impatient, patient = asyncio.create_task(table.get()), asyncio.create_task(table.get())
@@ -188,7 +188,7 @@ def test_who_goes_away_while_it_is_read_takes_nothing_from_the_others(table: Cac
     asyncio.run(story())
 
 
-def test_an_error_that_nobody_foresaw_is_not_hidden(clock: Clock) -> None:
+def test_an_unexpected_error_is_raised(clock: Clock) -> None:
     def broken() -> int:
         raise ZeroDivisionError
 

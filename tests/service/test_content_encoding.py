@@ -95,7 +95,7 @@ def test_a_coding_has_several_spellings(client: TestClient, coding: str | list[s
 
 
 @pytest.mark.parametrize("coding", ["identity", "", "Identity , identity", ["", "identity"]])
-def test_identity_is_no_coding(client: TestClient, coding: str | list[str]) -> None:
+def test_identity_is_not_a_coding(client: TestClient, coding: str | list[str]) -> None:
     """R7: it should not be sent, and says nothing."""
     assert ask(client, coding, BODY).status_code == 200
 
@@ -163,7 +163,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("coding", "body", "message"), WRONG)
 @pytest.mark.parametrize("size", [1, 1000])
-def test_what_is_not_what_the_header_says_is_a_400(
+def test_a_body_that_contradicts_its_header_is_a_400(
     client: TestClient, coding: str, body: bytes, message: str, size: int
 ) -> None:
     """R7: never "not valid JSON", however it comes."""
@@ -210,7 +210,7 @@ def test_the_bound_is_on_what_it_unpacks_to(client: TestClient, name: str, size:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_the_bound_is_on_what_is_sent_too(client: TestClient, chunked: bool) -> None:
+def test_the_limit_applies_to_compressed_bytes_too(client: TestClient, chunked: bool) -> None:
     """R7: what cannot be compressed is larger packed than not."""
     body = gzip.compress(BODY, mtime=0) + gzip.compress(b"") * (LIMIT // 20)
     answer = ask(client, "gzip", pieces(body, 1000) if chunked else body)

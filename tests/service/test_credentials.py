@@ -32,7 +32,7 @@ def test_no_two_are_the_same() -> None:
     assert len({credentials.new(credentials.API_KEY).text for _ in range(1000)}) == 1000
 
 
-def test_the_id_is_found_again_and_a_key_of_another_kind_is_none() -> None:
+def test_the_id_is_parsed_and_another_prefix_is_rejected() -> None:
     assert credentials.id_of(KEY.text, credentials.API_KEY) == KEY.id
     assert credentials.id_of(KEY.text, credentials.CLIENT) is None
 

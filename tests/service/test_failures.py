@@ -20,7 +20,7 @@ def failures(clock: Clock) -> Failures:
     return Failures(clock)
 
 
-def test_ten_a_minute_are_looked_at_and_the_next_waits_until_the_first_is_a_minute_old(
+def test_ten_failures_a_minute_are_allowed_and_the_next_waits_until_the_first_is_a_minute_old(
     failures: Failures, clock: Clock
 ) -> None:
     for _ in range(LIMIT):
@@ -49,7 +49,7 @@ def test_one_of_several_senders_is_enough_and_others_are_not_held_up(failures: F
     failures.check("bob", "elsewhere")
 
 
-def test_the_memory_is_bounded_and_who_goes_on_is_not_forgotten(
+def test_memory_is_bounded_and_an_active_sender_stays_tracked(
     failures: Failures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_SENDERS", 50)

@@ -67,7 +67,7 @@ def metric(url: str, name: str) -> float:
 # ------------------------------------------------------------------------------------------- processes that end
 
 
-def test_a_process_that_is_killed_in_the_middle_of_batches_costs_nobody_an_answer(server: Spawned) -> None:
+def test_killing_a_worker_during_batches_loses_no_answer(server: Spawned) -> None:
     with loaded(server.url, BODIES) as load:
         for _ in range(2):
             load.until(20)
@@ -128,7 +128,7 @@ def poisoned(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Path:
     return target
 
 
-def test_a_text_that_the_network_cannot_compute_costs_its_sender_an_answer_and_nobody_else(poisoned: Path) -> None:
+def test_a_text_that_cannot_be_computed_fails_only_its_own_request(poisoned: Path) -> None:
     with spawned(str(poisoned), *QUICK, "--lanes", "1") as server:
         (worker,) = server.workers
 
@@ -170,7 +170,7 @@ def test_a_text_that_the_network_cannot_compute_costs_its_sender_an_answer_and_n
         ({"texts": ["a " * 15_000] * 128, "truncation": "window"}, 422, "too_many_tokens"),
     ],
 )
-def test_what_is_too_large_is_refused_and_others_are_answered(
+def test_a_request_that_is_too_large_is_rejected_and_others_are_answered(
     server: Spawned, body: dict[str, object], status: int, code: str
 ) -> None:
     with loaded(server.url, BODIES, clients=2) as load:

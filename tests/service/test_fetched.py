@@ -114,7 +114,7 @@ def test_a_document_that_is_packed_all_the_same_is_read(name: str) -> None:
     ],
     ids=["not packed", "cut off"],
 )
-def test_what_is_not_packed_as_it_says_is_refused(body: bytes, sentence: str) -> None:
+def test_a_body_that_does_not_match_its_coding_is_rejected(body: bytes, sentence: str) -> None:
     with pytest.raises(UnreadableDocument, match=sentence):
         fetch((200, {"Content-Encoding": "gzip"}, body))
 

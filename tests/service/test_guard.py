@@ -151,7 +151,7 @@ def test_what_a_path_needs(path: str, scope: Scope) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/admin", "/admin/models", "/v1", "/livez/x", "/%2e"])
-def test_only_who_is_known_learns_what_there_is_not(client: TestClient, path: str) -> None:
+def test_only_authenticated_clients_get_404(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 401
     assert client.get(path, headers={"X-API-Key": KEY}).status_code == 200
 
@@ -182,7 +182,7 @@ def test_an_open_path_looks_at_no_credential(path: str) -> None:
         ({"Authorization": basic(KEY), "Sec-Fetch-Site": "none"}, "by key"),
     ],
 )
-def test_ways_to_say_who_one_is(client: TestClient, headers: Mapping[str, str], known: str) -> None:
+def test_accepted_forms_of_credentials(client: TestClient, headers: Mapping[str, str], known: str) -> None:
     answer = client.post("/v1/predict", headers=headers)
     assert (answer.status_code, answer.text) == (200, known)
 
@@ -200,7 +200,7 @@ def test_ways_to_say_who_one_is(client: TestClient, headers: Mapping[str, str], 
         {"Authorization": f"Bearer {TOKEN}", "X-API-Key": KEY},
     ],
 )  # fmt: skip
-def test_what_is_no_credential_is_refused_without_being_quoted(client: TestClient, headers: Mapping[str, str]) -> None:
+def test_an_invalid_credential_is_rejected_without_being_quoted(client: TestClient, headers: Mapping[str, str]) -> None:
     refused = client.post("/v1/predict", headers=headers)
     assert refused.status_code == 401
     assert refused.json()["error"]["code"] == "invalid_credentials"
@@ -219,7 +219,7 @@ def test_without_any_the_answer_says_what_to_send(client: TestClient) -> None:
     assert refused.headers["WWW-Authenticate"] == 'Bearer realm="bertline"'  # RFC 6750: no error where none was sent
 
 
-def test_a_browser_is_asked_for_a_password_on_the_page_and_nowhere_else(client: TestClient) -> None:
+def test_browsers_get_a_password_prompt_on_pages_only(client: TestClient) -> None:
     for path in ("/", "/docs", "/page/page.css"):
         assert client.get(path).headers["WWW-Authenticate"] == 'Basic realm="bertline", charset="UTF-8"'
         wrong = client.get(path, headers={"Authorization": basic("wrong")})
@@ -255,7 +255,7 @@ def test_each_refusal_is_told() -> None:
     assert [one.code for one in told] == [Code.UNAUTHENTICATED, Code.INVALID_CREDENTIALS, Code.INSUFFICIENT_SCOPE]
 
 
-def test_a_server_without_credentials_takes_everybody_as_nobody_in_particular() -> None:
+def test_without_authentication_every_client_is_anonymous() -> None:
     with TestClient(app_of(keys=False, tokens=False)) as client:
         assert client.get("/metrics", headers={"Authorization": "Bearer nonsense"}).text == "anonymous"
 

@@ -124,7 +124,7 @@ def test_one_that_crawls_is_slow_and_kept(bundle: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["waits", "holds the lock"])
-def test_a_text_at_which_a_lane_hangs_costs_its_sender_an_answer_and_nobody_else(
+def test_a_text_that_hangs_a_lane_fails_only_its_own_request(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """R19: computed once more by itself, it hangs again, and is given up."""

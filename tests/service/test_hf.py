@@ -110,7 +110,7 @@ ASKED: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize("path", ["/", "/models/reviews"])
 @pytest.mark.parametrize(("body", "user_agent", "kind"), ASKED)
-def test_who_asks_is_told_from_the_request(
+def test_the_request_reveals_the_dialect(
     client: TestClient, path: str, body: dict[str, Any], user_agent: str, kind: str
 ) -> None:
     found = post(client, path, user_agent=user_agent, **body)

@@ -113,7 +113,9 @@ def test_a_bound_is_exact(server: Recorded, inside: bytes, beyond: bytes, status
         ),
     ],
 )
-def test_what_is_no_request_is_told_why(server: Recorded, data: bytes, status: int, code: str, message: str) -> None:
+def test_a_malformed_request_gets_the_reason(
+    server: Recorded, data: bytes, status: int, code: str, message: str
+) -> None:
     found, error = answer(server, data)
     assert (found, error["code"]) == (status, code)
     assert error["message"].startswith(message)
@@ -156,7 +158,7 @@ def test_a_refused_client_that_is_still_sending_reads_why(server: Recorded) -> N
         assert response.status_code == 413
 
 
-def test_a_body_that_nobody_reads_has_its_time_too() -> None:
+def test_an_unread_body_has_a_timeout_too() -> None:
     """R3: the request is answered before its body is there, which then stops coming: the connection ends by itself."""
     settings, named = ServeSettings(drain_s=0, body_timeout_s=0.3), Perimeter(hosts=("localhost", "127.0.0.1"))
     with recorded(settings, named) as server, connected(server.url) as connection:

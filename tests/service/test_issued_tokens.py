@@ -179,7 +179,7 @@ def test_a_users_roles_do_not_widen_what_its_client_was_given(tmp_path: Path) ->
         (("x.y",), {}, set()),
     ],
 )
-def test_scopes_are_found_where_the_setting_says(
+def test_scopes_are_read_from_the_configured_claim(
     names: tuple[str, ...], changes: dict[str, Any], scopes: set[Scope]
 ) -> None:
     """R5: nested claims, and names with dots in them."""
@@ -252,7 +252,7 @@ def test_two_issuers_on_their_own_terms_over_http(tmp_path: Path) -> None:
         asyncio.run(story())
 
 
-def test_terms_that_belong_to_nobody_or_say_nothing_are_named(tmp_path: Path) -> None:
+def test_terms_without_an_issuer_or_with_an_empty_item_are_named(tmp_path: Path) -> None:
     url = "https://login.example"
     for text, sentence in (
         (

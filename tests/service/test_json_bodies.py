@@ -179,7 +179,7 @@ def test_the_charset_of_json_has_no_say(client: TestClient, route: tuple[str, st
 
 @ROUTES
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_is_no_json_is_one_sentence(client: TestClient, route: tuple[str, str], fault: str) -> None:
+def test_invalid_json_gets_one_sentence(client: TestClient, route: tuple[str, str], fault: str) -> None:
     """R13: the same sentence on every route, with line and column where there is a place."""
     body, said = FAULTS[fault]
     answer = ask(client, route, body)

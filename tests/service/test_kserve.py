@@ -80,7 +80,7 @@ def test_only_json_is_taken(client: TestClient) -> None:
     assert (answer.status_code, set(answer.json())) == (415, {"error"})
 
 
-def test_a_header_that_is_no_time(client: TestClient) -> None:
+def test_an_invalid_timeout_header_is_rejected(client: TestClient) -> None:
     answer = client.post(PREDICT, json={"instances": ["good"]}, headers={"X-Request-Timeout-Ms": "soon"})
     assert answer.status_code == 400
     assert answer.json() == {"error": "X-Request-Timeout-Ms must be a positive number of milliseconds."}

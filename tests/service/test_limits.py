@@ -90,7 +90,7 @@ def test_a_quota_is_used_up_until_midnight_utc(clock: Clock) -> None:
         assert ask(client).status_code == 200
 
 
-def test_what_is_refused_is_not_charged(clock: Clock) -> None:
+def test_a_rejected_request_is_not_charged(clock: Clock) -> None:
     with limited_client(limits_of(clock, requests_per_minute=2, requests_per_day=100)) as client:
         answers = [ask(client) for _ in range(10)]
     assert [one.status_code for one in answers] == [200] * 2 + [429] * 8
@@ -105,14 +105,14 @@ def test_a_client_has_its_own_limits_and_account(clock: Clock) -> None:
         assert '"requests-per-day";q=9' in ask(client, "eve").headers["RateLimit-Policy"]
 
 
-def test_who_has_no_limits_is_told_of_none(clock: Clock) -> None:
+def test_a_client_without_limits_gets_no_headers(clock: Clock) -> None:
     with limited_client(limits_of(clock, clients={"eve": {"requests_per_minute": 1}})) as client:
         answers = [ask(client, "ann") for _ in range(3)]
         assert [limit_fields(one) for one in answers] == [{}] * 3
         assert [ask(client, "eve").status_code for _ in range(2)] == [200, 429]
 
 
-def test_who_has_no_name_is_known_by_address(clock: Clock) -> None:
+def test_an_anonymous_client_is_counted_by_address(clock: Clock) -> None:
     limits = limits_of(clock, requests_per_minute=1)
     with limited_client(limits) as client:
         assert [ask(client, "").status_code for _ in range(2)] == [200, 429]
@@ -247,7 +247,7 @@ def test_requests_at_a_time_are_counted_until_they_are_answered(behind: list[Led
     assert not behind[0].in_progress
 
 
-def test_a_client_that_goes_away_frees_its_place(behind: list[Ledgers]) -> None:
+def test_a_disconnected_client_frees_its_place(behind: list[Ledgers]) -> None:
     behind.append(Ledgers(LimitSettings(concurrent_requests=1)))
     model = Gated()
     model.gate.set()

@@ -69,7 +69,7 @@ def test_a_charge_is_granted_as_a_whole_or_not_at_all() -> None:
     assert account == Account(0, 0, 0, 0, 0, 0)
 
 
-def test_where_there_is_no_limit_nothing_is_counted() -> None:
+def test_without_limits_nothing_is_counted() -> None:
     account, granted = apply_charge(None, ASK._replace(requests=5, tokens=10**12))
     assert granted
     assert account == Account(0, 0, 0, 0, 0, 0)

@@ -37,7 +37,7 @@ def test_the_tokens_that_are_read_are_charged(clock: Clock) -> None:
         assert '"tokens-per-minute";q=10;qu="tokens";w=60' in answer.headers["RateLimit-Policy"]
 
 
-def test_of_a_long_text_what_is_cut_is_free(clock: Clock) -> None:
+def test_cut_tokens_are_not_charged(clock: Clock) -> None:
     with limited_client(limits_of(clock, tokens_per_day=100), WordCounter(max_tokens=16)) as client:
         assert left(ask(client, "good " * 50), "tokens-per-day") == 84
 
@@ -61,7 +61,7 @@ def test_tokens_that_do_not_fit_are_refused_before_they_are_computed_and_not_cha
         assert ask(client, "good good good").status_code == 200
 
 
-def test_a_request_larger_than_the_limit_is_told_that_waiting_will_not_help(clock: Clock) -> None:
+def test_a_request_larger_than_the_limit_must_be_split(clock: Clock) -> None:
     with limited_client(limits_of(clock, tokens_per_minute=5)) as client:
         refused = ask(client, "good good good good")
     assert refused.status_code == 429

@@ -146,7 +146,7 @@ def test_several_processes_together_get_the_quota_exactly(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", SHARED, indirect=True)
-def test_a_server_that_starts_again_goes_on_with_the_days_count(url: str) -> None:
+def test_a_restarted_server_continues_the_days_count(url: str) -> None:
     charge = whole_day(60, 100)
 
     async def ask() -> bool:
@@ -159,7 +159,7 @@ def test_a_server_that_starts_again_goes_on_with_the_days_count(url: str) -> Non
     assert [asyncio.run(ask()) for _ in range(2)] == [True, False]
 
 
-def test_in_memory_the_client_that_was_idle_for_longest_is_forgotten() -> None:
+def test_memory_evicts_the_least_recently_used_client() -> None:
     async def ask() -> list[bool]:
         store = MemoryStore(most_clients=2)
         found = []
@@ -172,7 +172,7 @@ def test_in_memory_the_client_that_was_idle_for_longest_is_forgotten() -> None:
     assert asyncio.run(ask()) == [True, True, False, True, False, True]
 
 
-def test_a_database_forgets_clients_of_days_past(tmp_path: Path) -> None:
+def test_a_database_purges_old_accounts(tmp_path: Path) -> None:
     import sqlite3
     from contextlib import closing
 
@@ -255,7 +255,7 @@ class Stuck:
     async def close(self) -> None: ...
 
 
-def test_nobody_waits_longer_than_the_time_limit_and_all_learn_it_from_one_call() -> None:
+def test_a_timeout_of_one_call_fails_all_waiting_charges() -> None:
     async def ask() -> int:
         stuck = Stuck()
         store = GroupedStore(stuck, timeout_s=0.01)
@@ -266,7 +266,7 @@ def test_nobody_waits_longer_than_the_time_limit_and_all_learn_it_from_one_call(
     assert asyncio.run(ask()) == 1
 
 
-def test_a_store_that_closes_lets_nobody_wait() -> None:
+def test_closing_a_store_fails_waiting_charges() -> None:
     async def ask() -> None:
         store = GroupedStore(Stuck(), timeout_s=30)
         waiting = [asyncio.create_task(outage(store, whole_day(1, 9))) for _ in range(70)]

@@ -71,7 +71,7 @@ def test_a_refused_request_is_counted_by_its_code(client: TestClient) -> None:
     assert samples(client)["bertline_problems_total", (("code", "empty_text"),)] == 1
 
 
-def test_a_path_that_a_client_made_up_is_no_series_of_its_own(client: TestClient) -> None:
+def test_an_invented_path_creates_no_series(client: TestClient) -> None:
     for number in range(3):
         client.get(f"/made-up-{number}")
     routes = {dict(labels).get("route") for name, labels in samples(client) if name == "bertline_http_requests_total"}

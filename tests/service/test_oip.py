@@ -160,7 +160,7 @@ def test_only_the_version_that_answers_answers(client: triton.InferenceServerCli
     with pytest.raises(InferenceServerException) as refused:
         client.infer("reviews", texts("good"), model_version="1")
     assert refused.value.status() == "404"
-    assert refused.value.message() == f"reviews answers with version {version} and no other."
+    assert refused.value.message() == f"reviews has only version {version} here: use that."
 
 
 def test_an_error_is_a_sentence_to_the_client(client: triton.InferenceServerClient) -> None:
@@ -298,7 +298,7 @@ WRONG: list[tuple[Any, str]] = [
     ),
     (
         {**request(["good"]), "outputs": [{"name": "embedding", "parameters": {"classification": 1}}]},
-        "outputs[0] has no classes: ask for those of probabilities or logits.",
+        "outputs[0] has no classes: request those of probabilities or logits.",
     ),
     *(
         (
@@ -379,7 +379,7 @@ def test_a_binary_answer_has_the_length_of_its_json(url: str) -> None:
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "", "1.5", "0x10", "9" * 5000, "10000000000000"])
-def test_a_header_that_is_no_length(url: str, length: str) -> None:
+def test_an_invalid_length_header_is_rejected(url: str, length: str) -> None:
     head, raw = binary_body(element(b"good"))
     answer = send(url, head + raw, length)
     assert (answer.status_code, answer.json()["error"]) == (400, f"{HEADER} must be the number of bytes of the JSON.")

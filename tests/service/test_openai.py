@@ -126,7 +126,7 @@ def test_an_unknown_model_is_not_found(client: OpenAI) -> None:
 
 # body → code, param, message
 WRONG: list[tuple[dict[str, Any], str, str | None, str]] = [
-    ({}, "missing_field", "input", "Send a text, several, or token ids in input."),
+    ({}, "missing_field", "input", "input is missing: send a text, several texts, or token ids."),
     ({"input": 3}, "wrong_type", "input", "input must be a string, a list of strings, or token ids of one or several."),
     ({"input": ["a", 3]}, "wrong_type", "input", "input must be a string, a list of strings, or"),
     ({"input": [True]}, "wrong_type", "input", "input must be a string, a list of strings, or"),
@@ -166,7 +166,7 @@ def test_a_wrong_request_gets_its_own_sentence(
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"null", b"[]", b'{"input": "\xff"}', b"[" * 10_000, b'{"input": "\\ud83d"}']
 )
-def test_what_is_no_json_object_is_refused_in_the_same_shape(url: str, body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_rejected_in_the_same_shape(url: str, body: bytes) -> None:
     answer = httpx.post(f"{url}/v1/embeddings", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}

@@ -75,7 +75,7 @@ def test_when_to_ask_again_is_computed(waits_s: float, again_s: int) -> None:
     run(story())
 
 
-def test_nobody_is_told_to_ask_again_within_less_than_a_second() -> None:
+def test_retry_after_is_at_least_a_second() -> None:
     async def story() -> None:
         machine = Machine(max_wait_s=0.2)
         waiting = await fill(machine, 0.2)
@@ -103,7 +103,7 @@ def test_a_small_request_behind_a_giant_one_is_answered_soon(giant_s: float) -> 
     run(story())
 
 
-def test_a_second_giant_is_told_when_the_first_will_be_over() -> None:
+def test_a_second_giant_gets_retry_after_the_first() -> None:
     async def story() -> None:
         machine = Machine(max_wait_s=2.0, batch_tokens=100)
         texts = [[1] * 100] * 201  # one is computed at once
@@ -153,7 +153,7 @@ def test_what_would_be_too_late_is_refused_at_once() -> None:
     run(story())
 
 
-def test_a_text_whose_deadline_passes_in_the_queue_is_never_computed_and_its_sender_is_told_then() -> None:
+def test_a_text_whose_deadline_passes_in_the_queue_is_not_computed_and_gets_504() -> None:
     async def story() -> None:
         machine = Machine(max_wait_s=100.0)
         machine.line.tokens_per_s = 100 * PACE  # it is slower than it was

@@ -96,7 +96,7 @@ def test_what_python_writes_is_read_as_it_was(page: Page) -> None:
         assert parsed(page, [text for text, _ in cases], delimiter) == [rows for _, rows in cases]
 
 
-def test_what_nobody_should_have_written_is_read_as_python_reads_it(page: Page) -> None:
+def test_invalid_json_numbers_are_read_as_by_python(page: Page) -> None:
     chance = random.Random(2)
     texts = ["".join(chance.choices('ab,"\n', k=chance.randint(1, 14))) for _ in range(4000)]
     sound = [text for text in texts if _closes(text)]
@@ -156,7 +156,7 @@ def test_the_column_of_the_texts_is_found(page: Page, header: str, column: int) 
         (b"PK\x03\x04\x00\x00", "This is no text: save the table as CSV in UTF-8."),
     ],
 )
-def test_what_is_no_table_is_refused_in_words(page: Page, content: bytes, message: str) -> None:
+def test_an_invalid_table_is_rejected_with_a_message(page: Page, content: bytes, message: str) -> None:
     assert message in read(page, content)["error"]
 
 

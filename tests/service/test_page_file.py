@@ -331,7 +331,7 @@ def test_failures_are_waited_for_longer_and_longer_and_then_reported(visit: Visi
     assert (gone["waits"], gone["thrown"]) == ([], "No")
 
 
-def test_a_bad_row_costs_nobody_else_an_answer(visit: Visit, url: str) -> None:
+def test_a_bad_row_does_not_fail_the_others(visit: Visit, url: str) -> None:
     page, _ = visit(url)
     about = {"status": 422, "field": "texts[2]", "message": "texts[2] is empty: send at least one word."}
     assert scored(page, ["good"] * 4, [about])["rows"] == [

@@ -100,7 +100,7 @@ def test_it_is_reached_by_https_and_says_so(guarded: Guarded) -> None:
         httpx.get(guarded.server.url.replace("https", "http") + "/livez")
 
 
-def test_nobody_gets_in_without_a_credential(guarded: Guarded) -> None:
+def test_a_request_without_a_credential_is_rejected(guarded: Guarded) -> None:
     with guarded.client() as client:
         for path in ("/", "/docs", "/openapi.json", "/metrics", "/v1/models", "/nowhere"):
             assert client.get(path).status_code == 401, path

@@ -99,7 +99,7 @@ def test_a_text_of_any_characters_is_answered(client: TestClient) -> None:
     assert answer.json()["predictions"][0]["label"] == "positive"
 
 
-def test_the_headers_say_who_answered_and_where_the_time_went(client: TestClient, model: WordCounter) -> None:
+def test_the_headers_have_the_model_and_the_times(client: TestClient, model: WordCounter) -> None:
     answer = client.post("/v1/predict", json={"text": "good"})
     parts = r"tokenise;dur=\d+\.\d\d, waiting;dur=\d+\.\d\d, inference;dur=\d+\.\d\d"
     assert re.fullmatch(parts, answer.headers["Server-Timing"])

@@ -86,7 +86,7 @@ def test_a_prefix_is_of_its_request_alone(proxied: TestClient) -> None:
 
 
 @pytest.mark.parametrize("claimed", MALICIOUS)
-def test_what_is_no_prefix_is_not_believed(proxied: TestClient, claimed: str) -> None:
+def test_an_invalid_prefix_header_is_ignored(proxied: TestClient, claimed: str) -> None:
     """R8: the answer is that of a request without it."""
     headers = [(b"x-forwarded-prefix", claimed.encode("latin-1"))]
     assert prefix_of(claimed) is None
@@ -108,7 +108,7 @@ def test_two_headers_are_not_believed(proxied: TestClient) -> None:
         (EdgeSettings(trusted_proxies=("10.0.0.0/8",), forwarded_header="forwarded"), PROXY),
     ],
 )
-def test_nobody_else_is_believed(edge: EdgeSettings, peer: str) -> None:
+def test_headers_of_untrusted_peers_are_ignored(edge: EdgeSettings, peer: str) -> None:
     """R8: no proxy is trusted, another one is, or it writes the other kind of header."""
     with asking(edge, peer) as client:
         assert servers(client, BERT) is None
@@ -123,7 +123,7 @@ def test_the_setting_wins(peer: str) -> None:
 
 
 @pytest.mark.parametrize("value", [one for one in MALICIOUS if one.isprintable()])
-def test_a_setting_that_is_no_prefix_is_refused(value: str) -> None:
+def test_an_invalid_prefix_setting_is_rejected(value: str) -> None:
     """R8: with what one looks like."""
     with pytest.raises(
         ValidationError, match=r"is not a path prefix such as /bert or /ml/bert: write letters, digits and"
@@ -165,7 +165,7 @@ def test_several_slashes_are_not_counted(proxied: TestClient, headers: dict[str,
     assert proxied.get("/docs///", headers=headers).headers["Location"] == location
 
 
-def test_a_name_with_a_colon_is_no_scheme() -> None:
+def test_a_name_with_a_colon_is_not_a_scheme() -> None:
     """R8: ``reviews:predict/`` would be an address of the scheme reviews."""
     assert relative_to("/a/b:c", "http://inner/a/b:c/") == "./b:c/"
     assert relative_to("/a/b:c/", "http://inner/a/b:c") == "../b:c"

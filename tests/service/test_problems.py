@@ -73,23 +73,23 @@ WRONG: list[tuple[object, Code, str | None, str]] = [
 # Codes whose tests need more than a body, and where those are.
 ELSEWHERE = {
     Code.OTHER_TASK: "test_tasks.py::test_a_task_that_a_dialect_does_not_have",
-    Code.MALFORMED_REQUEST: "test_http1_bounds.py::test_what_is_no_request_is_told_why",
-    Code.UNSUPPORTED_VERSION: "test_http1_bounds.py::test_what_is_no_request_is_told_why",
-    Code.UNSUPPORTED_TRANSFER_ENCODING: "test_http1_bounds.py::test_what_is_no_request_is_told_why",
-    Code.EXPECTATION_FAILED: "test_http1_bounds.py::test_what_is_no_request_is_told_why",
+    Code.MALFORMED_REQUEST: "test_http1_bounds.py::test_a_malformed_request_gets_the_reason",
+    Code.UNSUPPORTED_VERSION: "test_http1_bounds.py::test_a_malformed_request_gets_the_reason",
+    Code.UNSUPPORTED_TRANSFER_ENCODING: "test_http1_bounds.py::test_a_malformed_request_gets_the_reason",
+    Code.EXPECTATION_FAILED: "test_http1_bounds.py::test_a_malformed_request_gets_the_reason",
     Code.HEAD_TOO_LARGE: "test_http1_bounds.py::test_a_bound_is_exact",
     Code.TARGET_TOO_LONG: "test_http1_bounds.py::test_a_bound_is_exact",
     Code.NOT_JSON: "test_problems.py::test_only_json_is_taken_because_a_foreign_page_can_send_the_rest",
     Code.UNSUPPORTED_CONTENT_ENCODING: "test_content_encoding.py::test_a_coding_that_is_not_read_is_a_415",
-    Code.INVALID_CONTENT_ENCODING: "test_content_encoding.py::test_what_is_not_what_the_header_says_is_a_400",
+    Code.INVALID_CONTENT_ENCODING: "test_content_encoding.py::test_a_body_that_contradicts_its_header_is_a_400",
     Code.NOT_FOUND: "test_problems.py::test_an_unknown_path",
     Code.METHOD_NOT_ALLOWED: "test_problems.py::test_a_wrong_method_names_the_right_one",
     Code.INVALID_HEADER: "test_problems.py::test_a_deadline_is_a_positive_number_of_milliseconds",
-    Code.INTERNAL: "test_problems.py::test_an_error_that_nobody_foresaw",
+    Code.INTERNAL: "test_problems.py::test_an_unexpected_error",
     Code.UNSUPPORTED: "test_serving.py::test_states_of_tokens_are_not_pooled_over_windows",
     Code.BODY_TOO_SLOW: "test_body_limit.py::test_a_body_that_stops_on_its_way_is_refused",
     Code.UNAUTHENTICATED: "test_guard.py::test_without_any_the_answer_says_what_to_send",
-    Code.INVALID_CREDENTIALS: "test_guard.py::test_what_is_no_credential_is_refused_without_being_quoted",
+    Code.INVALID_CREDENTIALS: "test_guard.py::test_an_invalid_credential_is_rejected_without_being_quoted",
     Code.INSUFFICIENT_SCOPE: "test_guard.py::test_what_a_path_needs",
     Code.RATE_LIMITED: "test_limits.py::test_retry_after_is_the_first_second_at_which_there_is_room",
     Code.QUOTA_EXCEEDED: "test_limits.py::test_a_quota_is_used_up_until_midnight_utc",
@@ -184,7 +184,7 @@ def test_a_deadline_is_a_positive_number_of_milliseconds(client: TestClient, val
     check(answer, Code.INVALID_HEADER, "X-Request-Timeout-Ms", message)
 
 
-def test_an_error_that_nobody_foresaw() -> None:
+def test_an_unexpected_error() -> None:
     with TestClient(create_app(serving_of({"reviews": Buggy()}, LIMITS))) as client:
         answer = until_ready(client).post("/v1/predict", json={"text": "fail"})
     check(answer, Code.INTERNAL, None, "The server failed on this request; its log has the details under")
@@ -192,7 +192,7 @@ def test_an_error_that_nobody_foresaw() -> None:
 
 def test_a_model_that_cannot_answer_never_gets_ready() -> None:
     with TestClient(create_app(serving_of({"broken": Broken()}, LIMITS))) as client:
-        message = "A model is not ready, or the process that computes it is replaced: ask again in a second."
+        message = "A model is not ready, or its worker is being replaced: try again in a second."
         check(client.get("/health/ready"), Code.NOT_READY, None, message)
 
 
@@ -211,7 +211,7 @@ def test_a_long_name_of_an_unknown_field_is_shortened(client: TestClient) -> Non
     assert error["field"] == ("secret" * 10) + "…"
 
 
-def test_a_wrong_method_is_told_all_the_methods_of_the_path(client: TestClient) -> None:
+def test_a_wrong_method_gets_all_methods_of_the_path(client: TestClient) -> None:
     """``/`` is the page for GET and another server's dialect for POST; ``/admin/models/{name}`` has two routes."""
     found = {path: client.request("PATCH", path).headers["Allow"] for path in ("/", "/admin/models/a", "/livez")}
     assert found == {"/": "GET, HEAD, POST", "/admin/models/a": "GET, HEAD, PUT", "/livez": "GET, HEAD"}

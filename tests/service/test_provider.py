@@ -59,7 +59,7 @@ def of(said: Identity, **changes: Any) -> dict[str, Any]:
     return claims(iss=said.url, **changes)
 
 
-def test_keys_are_found_by_discovery_and_tokens_verified() -> None:
+def test_keys_are_discovered_and_tokens_verified() -> None:
     async def story(said: Identity) -> None:
         async with Provider(said.url) as keys:
             checks = BearerTokens([Trust(keys, AUDIENCE)])
@@ -76,7 +76,7 @@ def test_keys_are_found_by_discovery_and_tokens_verified() -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/realms/press"])
-def test_the_metadata_of_rfc_8414_are_found_as_well(path: str) -> None:
+def test_the_metadata_of_rfc_8414_are_discovered_too(path: str) -> None:
     async def story(said: Identity) -> None:
         async with Provider(said.url + path) as keys:
             await until(lambda: keys.generation)
@@ -136,7 +136,7 @@ BROKEN: dict[str, tuple[Callable[[Identity], object], str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_provider_that_is_not_in_order_is_said_once_and_asked_until_it_is(
+def test_an_invalid_provider_is_logged_once_and_retried(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     break_it, sentence = BROKEN[name]
@@ -198,7 +198,7 @@ def test_while_the_provider_is_out_its_tokens_are_taken_for_a_day(caplog: pytest
     assert "until they are 86400 s old" in warning
 
 
-def test_a_new_key_is_found_at_once_and_an_old_one_forgotten_with_its_tokens() -> None:
+def test_a_new_key_is_fetched_at_once_and_a_removed_one_invalidates_its_tokens() -> None:
     async def story(said: Identity) -> None:
         async with Provider(said.url) as keys:
             checks = BearerTokens([Trust(keys, AUDIENCE)])
@@ -243,7 +243,7 @@ def test_keys_are_refreshed_without_anyone_asking() -> None:
         asyncio.run(story(said))
 
 
-def test_however_many_ask_for_unknown_keys_the_provider_is_asked_every_30_s() -> None:
+def test_unknown_keys_trigger_at_most_one_fetch_in_30_s() -> None:
     clock = Clock()
 
     async def story(said: Identity) -> None:
@@ -267,7 +267,7 @@ def test_however_many_ask_for_unknown_keys_the_provider_is_asked_every_30_s() ->
         asyncio.run(story(said))
 
 
-def test_those_who_ask_during_a_fetch_wait_for_it_and_may_leave() -> None:
+def test_concurrent_requests_share_a_fetch_and_may_be_cancelled() -> None:
     async def story(said: Identity) -> None:
         async with Provider(said.url) as keys:
             checks = BearerTokens([Trust(keys, AUDIENCE)])

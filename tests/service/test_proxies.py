@@ -98,7 +98,7 @@ def xff(*values: str) -> Headers:
         (("x" * 5000,), PEER),
     ],
 )
-def test_the_first_who_is_no_known_proxy_is_the_client(values: tuple[str, ...], client: tuple[str, int]) -> None:
+def test_the_first_untrusted_address_is_the_client(values: tuple[str, ...], client: tuple[str, int]) -> None:
     assert through(xff(*values))["client"] == client
 
 
@@ -106,7 +106,7 @@ def test_the_first_who_is_no_known_proxy_is_the_client(values: tuple[str, ...], 
 @pytest.mark.parametrize(
     "peer", [("192.0.2.1", 1), ("11.0.0.1", 1), ("::1", 1), ("2001:db8:2::1", 1), ("testclient", 1), ("", 0), None]
 )
-def test_nobody_else_is_believed(peer: tuple[str, int] | None, header: str) -> None:
+def test_headers_of_untrusted_peers_are_ignored(peer: tuple[str, int] | None, header: str) -> None:
     claims = [
         *xff("127.0.0.1"),
         (b"x-forwarded-proto", b"https"),
@@ -122,7 +122,7 @@ def test_a_proxy_is_known_however_its_address_is_written(peer: str) -> None:
     assert through(xff(CLIENT), (peer, 1))["client"] == (CLIENT, 0)
 
 
-def test_without_any_proxy_nobody_is_believed() -> None:
+def test_without_trusted_proxies_headers_are_ignored() -> None:
     assert EdgeSettings().trusted_proxies == ()
 
 

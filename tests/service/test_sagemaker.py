@@ -117,7 +117,7 @@ def test_other_columns_and_keys_are_left_alone(client: TestClient, kind: str, bo
     assert flat_labels(invoke(client, body.encode(), kind)) == ["positive", "negative"]
 
 
-def test_a_semicolon_in_a_text_without_a_header_is_no_delimiter(client: TestClient) -> None:
+def test_a_semicolon_in_a_text_without_a_header_is_not_a_delimiter(client: TestClient) -> None:
     """R11: only a header can say so."""
     assert flat_labels(invoke(client, b"good; very good\nbad", "text/csv")) == ["positive", "negative"]
 

@@ -166,7 +166,7 @@ def flip_the_last_byte(path: Path) -> None:
     path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
 
 
-def test_the_command_serves_what_is_signed_and_says_why_it_does_not_serve_the_rest(tiny: Path, key: Path) -> None:
+def test_the_command_serves_signed_bundles_only_and_gives_the_reason(tiny: Path, key: Path) -> None:
     sign(tiny, read_private_key(key))
     flag = ("--require-signed-by", f"{key}.pub")
     with spawned(str(tiny), *flag) as server:

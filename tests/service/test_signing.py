@@ -89,7 +89,7 @@ def test_the_first_key_signs_at_once_also_by_a_clock_that_is_behind(store: Crede
     assert signer(token(SigningKeys(store, ISSUER, clock=behind, now=behind))) == first
 
 
-def test_a_new_key_comes_every_30_days_is_shown_before_it_signs_and_the_old_one_goes_when_its_last_token_has_expired(
+def test_keys_rotate_every_30_days_are_published_ahead_and_removed_after_their_last_token(
     keys: SigningKeys, clock: Clock
 ) -> None:
     first = signer(token(keys))
@@ -145,9 +145,7 @@ def test_a_rotation_by_hand_comes_before_a_key_that_waits_for_its_turn(
     assert signer(token(keys)) == third
 
 
-def test_only_one_of_those_who_rotate_the_same_key_does(
-    store: CredentialStore, keys: SigningKeys, clock: Clock
-) -> None:
+def test_concurrent_rotations_create_one_key(store: CredentialStore, keys: SigningKeys, clock: Clock) -> None:
     kids(keys)
     known = store.signing_keys()
     made = [rotate(store, known, now_s=int(clock()), signs_from_s=int(clock())) for _ in range(3)]
@@ -155,7 +153,7 @@ def test_only_one_of_those_who_rotate_the_same_key_does(
     assert len(store.signing_keys()) == 2
 
 
-def test_the_key_of_another_process_is_found_at_once(store: CredentialStore, clock: Clock, keys: SigningKeys) -> None:
+def test_a_key_of_another_process_is_read_at_once(store: CredentialStore, clock: Clock, keys: SigningKeys) -> None:
     tokens = BearerTokens([Trust(keys, "bertline")], now_s=clock)
     asyncio.run(tokens.client(token(keys)))
     rotate(store, store.signing_keys(), now_s=int(clock()), signs_from_s=int(clock()))
@@ -164,7 +162,7 @@ def test_the_key_of_another_process_is_found_at_once(store: CredentialStore, clo
     assert asyncio.run(tokens.client(token(other))).id == "blc_1"
 
 
-def test_keys_are_found_by_name_or_all_and_their_generation_tells_of_changes(
+def test_keys_are_selected_by_kid_and_the_generation_follows_changes(
     store: CredentialStore, keys: SigningKeys, clock: Clock
 ) -> None:
     protocol: Keys = keys
@@ -182,7 +180,7 @@ def test_keys_are_found_by_name_or_all_and_their_generation_tells_of_changes(
     assert protocol.generation == 2
 
 
-def test_a_token_of_a_forgotten_key_is_refused(store: CredentialStore, keys: SigningKeys, clock: Clock) -> None:
+def test_a_token_of_a_removed_key_is_rejected(store: CredentialStore, keys: SigningKeys, clock: Clock) -> None:
     tokens = BearerTokens([Trust(keys, "bertline")], now_s=Clock())  # its clock stands still: the token never expires
     old = token(keys)
     asyncio.run(tokens.client(old))

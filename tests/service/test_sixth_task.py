@@ -130,7 +130,7 @@ def test_the_others_say_where_it_answers(client: TestClient, output: str) -> Non
         assert [one["label"] for one in refused.json()] == ["a", "b", "c"]
         return
     assert refused.status_code == 424
-    start = "sizes is a model for the task sizes and gives no logits: ask /v1/predict, "
+    start = "sizes is a model for the task sizes and has no output logits: use /v1/predict, "
     assert refused.json()["error"].startswith(start)
     unknown = client.post("/invocations", json={"inputs": "good", "parameters": {"depth": 1}})
     assert unknown.json() == {"error": "There is no field parameters.depth: valid names are none."}

@@ -42,7 +42,7 @@ def test_at_least_sixty_vectors_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("vector", named([one for one in VECTORS if one.body is None]))
-def test_what_is_no_request_gets_one_response_and_nothing_after_it_is_read(server: Recorded, vector: Vector) -> None:
+def test_a_malformed_request_gets_one_response_and_nothing_after_it_is_read(server: Recorded, vector: Vector) -> None:
     answered, asked = exchange(server, vector.data + LAST)
     assert answered == [vector.status]
     assert HIDDEN_PATH not in [one.path for one in asked]
@@ -100,14 +100,14 @@ def test_a_client_that_keeps_its_body_back_is_not_asked_twice(choosy: Recorded) 
         assert rest_of(connection) == b""
 
 
-def test_a_body_that_nobody_reads_is_still_a_body(choosy: Recorded) -> None:
+def test_an_unread_body_is_still_a_body(choosy: Recorded) -> None:
     head = b"POST /v1/predict HTTP/1.1\r\nHost: evil.example\r\nContent-Length: %d\r\n\r\n" % len(HIDDEN)
     for pieces in ([head, HIDDEN, LAST], [head + HIDDEN + LAST], [head + HIDDEN[:9], HIDDEN[9:] + LAST]):
         answered, asked = exchange(choosy, *pieces)
         assert (answered, [one.path for one in asked]) == ([400, 200], ["/v1/predict", "/livez"])
 
 
-def test_a_body_that_was_asked_for_leaves_the_connection_open(server: Recorded) -> None:
+def test_a_body_after_100_continue_leaves_the_connection_open(server: Recorded) -> None:
     head = post(b"Expect: 100-continue\r\n", length(JSON))
     with connected(server.url) as connection:
         connection.sendall(head)

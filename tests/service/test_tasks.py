@@ -205,7 +205,7 @@ def test_numbers_are_the_pipelines(url: str, peers: dict[str, Any]) -> None:
     assert names == ["logits", "embedding", "answer"]
 
 
-OTHER = "is a model for the task {task} and gives no {output}: ask {where}."
+OTHER = "is a model for the task {task} and has no output {output}: use {where}."
 OF_TAG = "/v1/predict, /v1/models/{name}:predict, /invocations or /models/{name}/pipeline/token-classification"
 OF_LOGITS = (
     "/v1/predict, /classify, /v1/models/{name}:predict, /invocations, /predict or "

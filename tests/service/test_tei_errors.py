@@ -47,7 +47,7 @@ WRONG: list[tuple[str, object, int, str, str]] = [
     ("/embed", {"inputs": [True]}, 422, "Validation", "inputs must be a text, a list of texts, the token ids of"),
     ("/embed", {"inputs": [5] * 41}, 413, "Validation", "inputs[0] has 41 token ids and the limit is 40: send a part"),
     ("/embed", {"inputs": [2, 3]}, 400, "Empty", "inputs[0] is empty: send at least one word."),
-    ("/embed", {"inputs": "a", "dimensions": 4}, 422, "Validation", "dimensions must be at most 3, which the model"),
+    ("/embed", {"inputs": "a", "dimensions": 4}, 422, "Validation", "dimensions must be at most 3, the model's width"),
     ("/embed", {"inputs": "a", "dimensions": 0}, 422, "Validation", "dimensions must be at least 1."),
     ("/embed", {"inputs": "a", "prompt_name": "query"}, 422, "Validation", "The model has no prompts: leave prompt"),
     ("/decode", {"ids": [[5], [11]]}, 422, "Validation", "ids[1][0] must be less than 11, the size of the vocabulary"),
@@ -112,7 +112,7 @@ def test_every_code_has_one_of_teis_kinds_and_a_status() -> None:
         (None, "inputs must be a text, or a list of texts each in a list."),
     ],
 )
-def test_a_pair_is_no_two_texts(client: TestClient, inputs: object, message: str) -> None:
+def test_a_pair_is_not_two_texts(client: TestClient, inputs: object, message: str) -> None:
     answer = client.post("/predict", json={"inputs": inputs})
     assert answer.status_code == 422
     assert set(answer.json()) == {"error", "error_type"}
@@ -125,6 +125,6 @@ def test_what_only_other_kinds_of_models_do_is_424(client: TestClient, path: str
     answer = client.post(path, json={"query": "q", "texts": ["a"], "inputs": "a"})
     assert answer.status_code == 424
     assert answer.json() == {
-        "error": "No model here does that: ask /predict, /embed or /similarity.",
+        "error": "No model supports this: use /predict, /embed or /similarity.",
         "error_type": "Backend",
     }

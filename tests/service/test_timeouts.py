@@ -157,7 +157,7 @@ def closed_by_the_server(port: int) -> bool:
 
 
 @pytest.mark.parametrize(("ours_s", "nginxs_s"), [(4, 1), (1, 60)])
-def test_whose_timeout_is_shorter_closes_an_idle_connection(ours_s: int, nginxs_s: int, tmp_path: Path) -> None:
+def test_the_shorter_timeout_closes_an_idle_connection(ours_s: int, nginxs_s: int, tmp_path: Path) -> None:
     """R16: with ours above nginx's it is nginx, so that it sends no request on what is being closed."""
     with live({"reviews": WordCounter()}, ServeSettings(drain_s=0, idle_timeout_s=ours_s)) as url:
         behind = int(warm(url).rpartition(":")[2])

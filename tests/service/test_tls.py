@@ -282,7 +282,7 @@ def test_a_model_answers(port: int) -> None:
 @pytest.mark.parametrize(
     "sent", [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\x00" * 300, b"\x00" * 9, b""]
 )
-def test_what_is_no_tls_is_closed_and_others_are_served(
+def test_a_plaintext_connection_is_closed_and_others_are_served(
     port: int, sent: bytes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
@@ -622,7 +622,7 @@ def test_an_optional_certificate_is_checked_if_it_is_shown(tmp_path: Path) -> No
         assert live(port, trusting(CA, shows=CLIENT), "/tls").json()["client_cert_name"]
 
 
-def test_an_authority_that_is_taken_out_lets_nobody_in_any_more(tmp_path: Path) -> None:
+def test_a_removed_authority_is_no_longer_trusted(tmp_path: Path) -> None:
     with asking_for(tmp_path, "required") as (port, tls):
         context = trusting(CA, shows=CLIENT)
         assert live(port, context).status_code == 200
@@ -646,7 +646,7 @@ def test_an_authority_that_is_none_is_a_sentence(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------------------- what browsers hear
 
 
-def test_browsers_are_told_to_stay_with_https_by_https_only(tmp_path: Path) -> None:
+def test_hsts_is_sent_over_https_only(tmp_path: Path) -> None:
     write(tmp_path, issued())
     with served(
         RenewableTls(settings_of(tmp_path)), around=lambda app: fronted(app, security=SecurityHeaders(600))

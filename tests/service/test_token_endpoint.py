@@ -107,7 +107,7 @@ def test_the_guards_own_check_of_tokens_takes_it(service: Service) -> None:
     assert asyncio.run(tokens.client(token)) == Client(service.id, frozenset({Scope.PREDICT}), "token")
 
 
-def test_a_real_client_is_told_what_was_wrong(service: Service) -> None:
+def test_a_real_client_gets_the_reason(service: Service) -> None:
     with OAuth2Session(service.id, "wrong") as session, pytest.raises(OAuthError, match="invalid_client"):
         session.fetch_token(f"{service.url}/oauth/token", grant_type="client_credentials")
 
@@ -133,7 +133,7 @@ def test_the_key_set_may_be_cached_for_less_than_a_key_is_shown_before_it_signs(
         ("predict predict", "predict"),
     ],
 )
-def test_a_token_has_the_scopes_that_were_asked_for(service: Service, scope: str, given: str) -> None:
+def test_a_token_has_the_requested_scopes(service: Service, scope: str, given: str) -> None:
     answer = service.post(data={**GRANT, "scope": scope})
     assert answer.json()["scope"] == verified(service, answer.json()["access_token"]).claims["scope"] == given
 
@@ -147,7 +147,7 @@ def test_a_scope_that_the_client_does_not_have_is_refused(service: Service, scop
 
 @pytest.mark.parametrize("credential", ["secret", "id", "nothing", "unreadable", "bearer"])
 @pytest.mark.parametrize("way", ["basic", "post"])
-def test_whoever_is_not_known_gets_401_with_a_challenge(service: Service, credential: str, way: str) -> None:
+def test_an_unknown_client_gets_401_with_a_challenge(service: Service, credential: str, way: str) -> None:
     unknown = credentials.new(credentials.CLIENT)
     pair = {"secret": (service.id, unknown.text), "id": (unknown.id, service.secret)}.get(credential)
     if pair is None:
@@ -224,7 +224,7 @@ def test_a_client_that_was_removed_gets_no_token(service: Service) -> None:
     assert service.post().status_code == 401
 
 
-def test_while_the_database_is_away_clients_are_told_to_come_back(service: Service) -> None:
+def test_while_the_database_is_down_clients_get_503(service: Service) -> None:
     service.post()
     (service.directory / "auth.db").rename(service.directory / "away.db")
     answer = service.post()
@@ -243,7 +243,7 @@ def test_a_server_without_an_issuer_says_so(service: Service) -> None:
 
     answer = asyncio.run(story())
     assert answer.status_code == 404
-    assert answer.json()["error_description"] == "This server gives no tokens: its built-in issuer is off."
+    assert answer.json()["error_description"] == "This server issues no tokens: its built-in issuer is off."
 
 
 def test_an_unknown_client_is_compared_like_a_known_one(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,7 @@ def test_an_error_of_the_server_is_one_of_the_span(model: WordCounter) -> None:
     assert [one.name for one in children(server.collector, span)] == ["tokenise", "queue"]
 
 
-def test_a_refusal_is_no_error_of_the_span() -> None:
+def test_a_rejected_request_is_not_an_error_of_the_span() -> None:
     model = gated(max_tokens=64)
     with traced(model, ServeSettings(max_wait_ms=50, lanes=1, drain_s=0)) as server, ThreadPoolExecutor(2) as many:
         line = server.serving.models.named("reviews").line("logits")
@@ -269,7 +269,7 @@ def test_what_was_never_computed_shows_where_it_waited() -> None:
     assert queue.end_time_unix_nano - queue.start_time_unix_nano > 100e6
 
 
-def test_a_path_that_nobody_answers_has_no_route() -> None:
+def test_an_unknown_path_has_no_route() -> None:
     with traced(WordCounter()) as server:
         assert httpx.get(f"{server.url}/no/such/path").status_code == 404
         assert httpx.request("PROPFIND", f"{server.url}/v1/predict").status_code == 405
@@ -483,7 +483,7 @@ def test_while_the_collector_does_not_answer_requests_are() -> None:
     assert len(server.collector.named("POST /v1/predict")) == 160
 
 
-def test_what_was_recorded_is_sent_when_the_process_is_told_to_stop(tmp_path: Path) -> None:
+def test_recorded_spans_are_sent_when_the_process_is_terminated(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path / "tiny", engine=True)
     with collecting() as collector:
         flags = ("--drain-s", "0", "--lanes", "1", "--traces-endpoint", collector.url, "--traces-sample", "0")

@@ -41,8 +41,8 @@ class Endpoint:
     """The function of a route, and what it needs.
 
     Attributes:
-        call: takes ``asked`` or ``request``, and some of ``ARGUMENTS``.
-        model: of the body, where it takes ``asked``; a function that takes ``request`` reads it there.
+        call: takes ``payload`` or ``request``, and some of ``ARGUMENTS``.
+        model: of the body, where it takes ``payload``; a function that takes ``request`` reads it there.
         names: of the other arguments.
         shape: makes the response to a problem.
     """
@@ -56,7 +56,7 @@ class Endpoint:
     def of(cls, route: Any) -> Endpoint:
         """Of a route of the framework."""
         names = tuple(inspect.signature(route.endpoint).parameters)
-        model = get_type_hints(route.endpoint)["asked"] if "asked" in names else None
+        model = get_type_hints(route.endpoint)["payload"] if "payload" in names else None
         others = tuple(name for name in names if name in ARGUMENTS)
         return cls(route.endpoint, model, others, getattr(route, "shape", response_of))
 

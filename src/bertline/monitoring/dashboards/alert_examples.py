@@ -1,6 +1,6 @@
-"""Series that make each alert fire, and series that must not, in promtool's notation: ``0+60x30`` is 0, 60, 120, ….
+"""Series that must or must not fire each alert, in promtool's notation: ``0+60x30`` is 0, 60, 120, ….
 
-The tests of the rules are made from them, so an alert without an example of both kinds is a test that is missing.
+The tests of the rules are generated from them, so each alert needs an example of both kinds.
 """
 
 from __future__ import annotations
@@ -17,21 +17,13 @@ Series = tuple[str, str]  # a selector and its values
 
 @dataclass(frozen=True, slots=True)
 class AlertExample:
-    """A story that one alert is told.
+    """An example for one alert."""
 
-    Attributes:
-        what: happens, in a few words.
-        series: each with a value per ``interval``.
-        at: when the alert is looked at.
-        fires: labels of each alert that must be there, without name and severity; none for silence.
-        interval: between two values, a key of ``prometheus.RULE_TESTS``.
-    """
-
-    what: str
-    series: tuple[Series, ...]
-    at: str
-    fires: tuple[Mapping[str, str], ...] = ()
-    interval: str = "1m"
+    what: str  # the situation, in a few words
+    series: tuple[Series, ...]  # each with a value per ``interval``
+    at: str  # time of the evaluation
+    fires: tuple[Mapping[str, str], ...] = ()  # labels of each expected alert, without name and severity
+    interval: str = "1m"  # a key of ``prometheus.RULE_TESTS``
 
 
 def _answers(status: int, values: str) -> Series:

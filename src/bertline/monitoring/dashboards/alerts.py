@@ -1,6 +1,6 @@
-"""When somebody is called, in one table: every alert with the section of the runbook that says what to do.
+"""The table of alerts, each with a section of the runbook.
 
-A page wakes somebody: clients notice. A ticket is for the next working day.
+A page wakes somebody, because clients are affected. A ticket is for the next working day.
 """
 
 from __future__ import annotations
@@ -13,29 +13,20 @@ from bertline.monitoring.dashboards.objectives import FAILED, PAGE, POSTED, SLOW
 JOB = "bertline"  # of the scrape configuration
 DAY_S = 86_400
 
-# Codes of problems that the server is at fault for; all others are the client's, or its limits'.
+# Codes of the server's own faults; all others are faults of a client, or its limits.
 OURS = ("internal", "compute_failed", "no_memory", "worker_lost", "deadline")
 NOT_THE_CLIENTS = (*OURS, "overloaded", "not_ready")
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One row of the table.
+    """One row of the table. Summary and description may use Prometheus' templates ``$labels`` and ``$value``."""
 
-    Attributes:
-        name: in the rules, and lower-cased the anchor in the runbook.
-        expression: fires while it has a result.
-        lasting: how long it must have had one, as Prometheus writes durations.
-        severity: page or ticket.
-        summary: what is wrong, in one line.
-        description: what it means, with the values; ``$labels`` and ``$value`` are Prometheus' templates.
-    """
-
-    name: str
-    expression: str
-    lasting: str
+    name: str  # lower-cased, the anchor in the runbook
+    expression: str  # fires while it has a result
+    lasting: str  # how long it must have a result, a Prometheus duration
     severity: Literal["page", "ticket"]
-    summary: str
+    summary: str  # one line
     description: str
 
     @property

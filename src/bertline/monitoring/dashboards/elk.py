@@ -1,4 +1,4 @@
-"""What Filebeat, Elasticsearch and Kibana (9.x) need to take the log in and show it; made from the table of fields.
+"""Files for Filebeat, Elasticsearch and Kibana (9.x) to ingest and show the log, generated from the table of fields.
 
 Kibana's objects have the form that 8.9 exports, the oldest that 9.x migrates when it imports it. The lines are JSON
 already, so the pipeline parses nothing; where the program lies behind a shipper that leaves dots in names, it expands
@@ -17,7 +17,7 @@ from bertline.monitoring.logs.table import ECS_VERSION, TABLE, LogField
 
 DATA_STREAM, PATTERN = "logs-bertline-default", "logs-bertline-*"
 POLICY = PIPELINE = TEMPLATE = "logs-bertline"
-ROLLOVER_DAYS, KEPT_DAYS = 7, 30
+ROLLOVER_DAYS, RETENTION_DAYS = 7, 30
 LONGEST_KEYWORD = 1024  # ECS's bound; Lucene refuses a term of more than 32,766 bytes, and with it the line
 Json = dict[str, Any]
 
@@ -27,17 +27,13 @@ def lifecycle_policy() -> Json:
     rollover = {"max_age": f"{ROLLOVER_DAYS}d", "max_primary_shard_size": "25gb"}
     phases = {
         "hot": {"actions": {"rollover": rollover}},
-        "delete": {"min_age": f"{KEPT_DAYS}d", "actions": {"delete": {}}},
+        "delete": {"min_age": f"{RETENTION_DAYS}d", "actions": {"delete": {}}},
     }
     return {"policy": {"phases": phases}}
 
 
 def ingest_pipeline(*, keep_debug: bool = True) -> Json:
-    """For ``PUT _ingest/pipeline/logs-bertline``.
-
-    Args:
-        keep_debug: let lines of level debug through.
-    """
+    """For ``PUT _ingest/pipeline/logs-bertline``, with or without lines of level debug."""
     steps: list[Json] = [
         {"dot_expander": {"field": "*", "override": True, "description": "names with dots to objects"}},
         {"set": {"field": "event.ingested", "value": "{{{_ingest.timestamp}}}"}},
@@ -56,7 +52,7 @@ def ingest_pipeline(*, keep_debug: bool = True) -> Json:
 
 
 def index_template() -> Json:
-    """For ``PUT _index_template/logs-bertline``: every field of the table is mapped, and nothing else is."""
+    """For ``PUT _index_template/logs-bertline``: maps the fields of the table only."""
     settings = {"index.lifecycle.name": POLICY, "index.default_pipeline": PIPELINE, "index.codec": "best_compression"}
     return {
         "index_patterns": [PATTERN],
@@ -69,14 +65,14 @@ def index_template() -> Json:
 
 def properties(fields: Iterable[LogField]) -> Json:
     """The mapping of these fields, nested by the dots in their names."""
-    found: Json = {}
+    mapping: Json = {}
     for field in fields:
         *parents, name = field.name.split(".")
-        place = found
+        place = mapping
         for parent in parents:
             place = place.setdefault(parent, {}).setdefault("properties", {})
         place[name] = _mapped(field)
-    return found
+    return mapping
 
 
 def _mapped(field: LogField) -> Json:
@@ -89,12 +85,14 @@ def _mapped(field: LogField) -> Json:
 
 def files() -> Mapping[str, str]:
     """Contents by file name."""
-    made = {
+    objects = {
         "ilm-policy.json": lifecycle_policy(),
         "ingest-pipeline.json": ingest_pipeline(),
         "index-template.json": index_template(),
     }
-    found = {name: json.dumps(content, indent=2) + "\n" for name, content in made.items()}
-    found["kibana.ndjson"] = "".join(f"{json.dumps(one)}\n" for one in saved_objects(PATTERN))
-    found["filebeat.yml"] = resources.files("bertline.monitoring").joinpath("filebeat.yml").read_text(encoding="utf-8")
-    return found
+    contents = {name: json.dumps(content, indent=2) + "\n" for name, content in objects.items()}
+    contents["kibana.ndjson"] = "".join(f"{json.dumps(one)}\n" for one in saved_objects(PATTERN))
+    contents["filebeat.yml"] = (
+        resources.files("bertline.monitoring").joinpath("filebeat.yml").read_text(encoding="utf-8")
+    )
+    return contents

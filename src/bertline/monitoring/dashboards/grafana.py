@@ -21,12 +21,8 @@ FOLDER = "/var/lib/grafana/dashboards/bertline"
 
 
 def files(prometheus_url: str = "http://localhost:9090") -> dict[str, str]:
-    """The files by their paths.
-
-    Args:
-        prometheus_url: where Grafana finds Prometheus.
-    """
-    found = {
+    """The files by path; ``prometheus_url`` is Prometheus' address for Grafana."""
+    contents = {
         f"grafana/dashboards/{one.uid}.json": json.dumps(dashboard(one), indent=2, ensure_ascii=False) + "\n"
         for one in DASHBOARDS
     }
@@ -42,14 +38,14 @@ def files(prometheus_url: str = "http://localhost:9090") -> dict[str, str]:
             "options": {"path": FOLDER},
         }
     ]  # fmt: skip
-    found["grafana/provisioning/datasources/bertline.yml"] = yaml_of(
+    contents["grafana/provisioning/datasources/bertline.yml"] = yaml_of(
         {"apiVersion": 1, "datasources": sources}, comment="Put below /etc/grafana/provisioning/datasources"
     )
-    found["grafana/provisioning/dashboards/bertline.yml"] = yaml_of(
+    contents["grafana/provisioning/dashboards/bertline.yml"] = yaml_of(
         {"apiVersion": 1, "providers": providers},
         comment=f"Put below /etc/grafana/provisioning/dashboards, and the dashboards in {FOLDER}",
     )
-    return found
+    return contents
 
 
 def dashboard(one: Dashboard) -> dict[str, Any]:
@@ -73,30 +69,30 @@ def dashboard(one: Dashboard) -> dict[str, Any]:
 
 
 def _laid_out(one: Dashboard) -> list[dict[str, Any]]:
-    """A heading over each row, and its panels below in lines, each line as high as its highest panel."""
-    found: list[dict[str, Any]] = []
+    """Panels with their positions: a heading per row, and lines of panels as high as the highest one."""
+    placed: list[dict[str, Any]] = []
     top = 0
     for heading, panels in one.rows:
         row = {"type": "row", "title": heading, "collapsed": False, "panels": []}
-        found.append({"id": len(found) + 1, "gridPos": _at(0, top, COLUMNS, 1), **row})
+        placed.append({"id": len(placed) + 1, "gridPos": _at(0, top, COLUMNS, 1), **row})
         top += 1
         for line in _lines(panels):
             left, tall = 0, max(HEIGHTS[panel.kind] for panel in line)
             for panel in line:
-                found.append({"id": len(found) + 1, "gridPos": _at(left, top, panel.width, tall), **_panel(panel)})
+                placed.append({"id": len(placed) + 1, "gridPos": _at(left, top, panel.width, tall), **_panel(panel)})
                 left += panel.width
             top += tall
-    return found
+    return placed
 
 
 def _lines(panels: Sequence[Panel]) -> list[list[Panel]]:
-    """From left to right, a new line where one does not fit."""
-    found: list[list[Panel]] = [[]]
+    """The panels in lines that fit the width."""
+    lines: list[list[Panel]] = [[]]
     for panel in panels:
-        if sum(one.width for one in found[-1]) + panel.width > COLUMNS:
-            found.append([])
-        found[-1].append(panel)
-    return found
+        if sum(one.width for one in lines[-1]) + panel.width > COLUMNS:
+            lines.append([])
+        lines[-1].append(panel)
+    return lines
 
 
 def _at(left: int, top: int, width: int, height: int) -> dict[str, int]:
@@ -167,7 +163,7 @@ def _columns() -> list[dict[str, Any]]:
 
 
 def _variables(one: Dashboard) -> list[dict[str, Any]]:
-    found = [
+    variables = [
         {
             "type": "datasource",
             "name": "datasource",
@@ -179,8 +175,8 @@ def _variables(one: Dashboard) -> list[dict[str, Any]]:
         _of_labels("job", "Job", "label_values(bertline_ready, job)"),
     ]
     if one.by_model:
-        found.append(_of_labels("model", "Model", 'label_values(bertline_model_info{job=~"$job"}, model)'))
-    return found
+        variables.append(_of_labels("model", "Model", 'label_values(bertline_model_info{job=~"$job"}, model)'))
+    return variables
 
 
 def _of_labels(name: str, label: str, query: str) -> dict[str, Any]:

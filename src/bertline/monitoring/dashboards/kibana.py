@@ -17,7 +17,7 @@ SLOW_NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A saved search: what one looks for, and the columns that tell why."""
+    """A saved search."""
 
     id: str
     title: str
@@ -27,21 +27,15 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class SavedPanel:
-    """A chart over time.
-
-    Attributes:
-        field: what is measured; None counts lines.
-        percentile: of the field.
-        by: field whose values are told apart.
-    """
+    """A chart over time."""
 
     id: str
     title: str
     query: str
     shape: Literal["bar_stacked", "line"]
-    field: str | None = None
+    field: str | None = None  # None counts lines
     percentile: int | None = None
-    by: str | None = None
+    by: str | None = None  # field for the break-down
 
 
 SEARCHES = (
@@ -70,11 +64,7 @@ PANELS = (
 
 
 def saved_objects(pattern: str) -> list[Json]:
-    """All of them, as Kibana imports them from NDJSON, one a line.
-
-    Args:
-        pattern: of the data streams.
-    """
+    """All objects for Kibana's NDJSON import; ``pattern`` is of the data streams."""
     attributes = {"title": pattern, "name": "bertline logs", "timeFieldName": "@timestamp"}
     view = _object("index-pattern", VIEW, attributes, [], "8.0.0")
     return [view, *map(_search, SEARCHES), *map(_lens, PANELS), _dashboard()]
@@ -165,7 +155,7 @@ def _reference(name: str, kind: str, target: str) -> Json:
 
 
 def _object(kind: str, number: str, attributes: Json, references: Sequence[Json], version: str) -> Json:
-    """A saved object; the version is that of its type, not of Kibana."""
+    """A saved object; the version is its type's, not Kibana's."""
     return {
         "type": kind,
         "id": number,

@@ -1,1 +1,1 @@
-"""What answers at which path: the service's own API, and one file for each dialect of other servers' clients."""
+"""The routes: the service's own API, and one room or file for each dialect of other servers' clients."""

@@ -1,6 +1,6 @@
-"""Other versions of a model while the server runs: load one, go back.
+"""Loads another version of a model while the server runs, and rolls back.
 
-A server that asks for credentials takes the scope ``admin`` from anywhere; one that asks for none, this machine alone.
+With authentication it requires the scope ``admin``; without, a client on this machine.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from bertline.service.routes.own.router import described
 from bertline.service.routes.own.schema import LoadRequest, ModelState
 from bertline.serving.problems import Code, Problem
 
-# A proxy on this machine makes every client look local; these headers give it away.
+# A proxy on this machine makes every client look local; these headers reveal it.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-prefix", "x-real-ip", "via")
 
 
-async def _from_this_machine(request: Request) -> None:
-    """Refuse clients elsewhere, and pages of other sites that a browser here shows.
+async def _require_local(request: Request) -> None:
+    """Reject remote clients, and pages of other sites in a local browser.
 
-    Such a page names its own host when that host points here, and its own origin when it asks this one.
+    Such a page has its own host in Host if that name resolves to this machine, or else its own Origin.
     """
-    if request.state.client is not ANONYMOUS:  # the guard knows who asks, and that the scope is there
+    if request.state.client is not ANONYMOUS:  # the guard has checked the scope
         return
     peer = request.client.host if request.client else ""
-    named = (request.url.hostname or "").strip("[]")
-    here = _loopback(peer) and (named == "localhost" or _loopback(named))
+    host = (request.url.hostname or "").strip("[]")
+    is_local = _is_loopback(peer) and (host == "localhost" or _is_loopback(host))
     own = f"{request.url.scheme}://{request.url.netloc}"
-    foreign = request.headers.get("origin", own) != own
-    if not here or foreign or any(one in request.headers for one in FORWARDED):
-        raise Problem(Code.NOT_LOCAL, "Models are changed from the machine that serves them: ask 127.0.0.1 there.")
+    is_foreign = request.headers.get("origin", own) != own
+    if not is_local or is_foreign or any(one in request.headers for one in FORWARDED):
+        raise Problem(Code.NOT_LOCAL, "Models are changed from the machine that serves them: use 127.0.0.1 there.")
 
 
-def _loopback(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -46,7 +46,7 @@ def _loopback(host: str) -> bool:
 
 
 router = APIRouter(
-    prefix="/admin/models", tags=["admin"], dependencies=[Depends(_from_this_machine)], route_class=JsonRoute
+    prefix="/admin/models", tags=["admin"], dependencies=[Depends(_require_local)], route_class=JsonRoute
 )
 
 
@@ -56,13 +56,13 @@ router = APIRouter(
     responses=error_answers(Code.NOT_LOCAL, Code.UNKNOWN_MODEL, Code.NOT_READY),
 )
 async def show(name: str, serving: ServingNow) -> ModelState:
-    """The version that answers, and the one that a rollback brings back."""
+    """The current version of a model, and the previous one."""
     return _state(serving, name)
 
 
 @router.put(
     converted("/{name}"),
-    summary="Put a bundle in service",
+    summary="Load a bundle",
     dependencies=[AsJson],
     responses=error_answers(
         Code.NOT_LOCAL,
@@ -76,25 +76,25 @@ async def show(name: str, serving: ServingNow) -> ModelState:
         *UNREAD,
     ),
 )
-async def load(name: str, asked: LoadRequest, serving: ServingNow) -> ModelState:
-    """Put a bundle in service under this name.
+async def load(name: str, payload: LoadRequest, serving: ServingNow) -> ModelState:
+    """Load a bundle under this name.
 
-    Its hashes and probe answers are checked and it is warmed up beside the version that answers; then it takes its
-    place at once. When it cannot be used, nothing changes.
+    Its hashes and probe answers are checked, and it is warmed up beside the current version; then it replaces that
+    version at once. If it cannot be used, nothing changes.
     """
-    if "\0" in asked.bundle:
-        raise Problem(Code.CANNOT_LOAD, "Nothing was changed: no directory has a name with a zero byte.", "bundle")
-    await serving.models.load(name, Path(asked.bundle))
+    if "\0" in payload.bundle:
+        raise Problem(Code.CANNOT_LOAD, "Nothing was changed: the name of the directory has a zero byte.", "bundle")
+    await serving.models.load(name, Path(payload.bundle))
     return _state(serving, name)
 
 
 @router.post(
     converted("/{name}/rollback"),
-    summary="Let the version before answer again",
+    summary="Roll back to the previous version",
     responses=error_answers(Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY, *UNREAD),
 )
 async def roll_back(name: str, serving: ServingNow) -> ModelState:
-    """Let the version before this one answer again. Its process never stopped, so it does at once."""
+    """Roll back to the previous version. Its process is still running, so it answers at once."""
     await serving.models.roll_back(name)
     return _state(serving, name)
 

@@ -1,4 +1,4 @@
-"""What routes of every dialect have in common: how they reach the models, and how an answer says what it took."""
+"""Shared by the routes of all dialects: dependencies, response headers, and the handling of errors."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from bertline.serving.version import Version
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-# What is wrong with a body before anything has parsed it.
+# Errors of a body before it is parsed.
 UNREAD = (
     Code.BODY_TOO_LARGE, Code.BODY_TOO_SLOW, Code.UNSUPPORTED_CONTENT_ENCODING, Code.INVALID_CONTENT_ENCODING,
 )  # fmt: skip
-# What may happen to any request that asks a model something.
+# Errors of any request to a model.
 MODEL_ERRORS = (
     *UNREAD, Code.INVALID_JSON, Code.NOT_JSON, Code.MISSING_FIELD, Code.WRONG_TYPE,
     Code.EMPTY_TEXT, Code.INVALID_TEXT, Code.TEXT_TOO_LONG, Code.TOO_MANY_TEXTS, Code.TOO_MANY_TOKENS,
@@ -40,7 +40,7 @@ MODEL_ERRORS = (
 
 
 def error_answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route for its OpenAPI description, from the table."""
+    """The error responses of a route for its OpenAPI description, from the table."""
     by_status: dict[int | str, list[str]] = {}
     for code in codes:
         by_status.setdefault(int(STATUS[code]), []).append(code.value)
@@ -48,11 +48,11 @@ def error_answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
 
 
 def where_to_ask(version: Version, output: str) -> str:
-    """The message to a request for an output that the model does not have: where its answers are."""
+    """The message for an output that the model does not have: the paths of its own."""
     *others, last = answering(version.spec.output)
     return (
-        f"{version.name} is a model for the task {version.spec.task} and gives no {output}: "
-        f"ask {', '.join(others)} or {last}."
+        f"{version.name} is a model for the task {version.spec.task} and has no output {output}: "
+        f"use {', '.join(others)} or {last}."
     )
 
 
@@ -68,7 +68,7 @@ async def _settings(request: Request) -> ServeSettings:
 async def _deadline_s(
     request: Request,
     x_request_timeout_ms: Annotated[
-        str | None, Header(description="Milliseconds after which the answer is of no use; 504 when it cannot be met.")
+        str | None, Header(description="Deadline in milliseconds; 504 if it cannot be met.")
     ] = None,
 ) -> float:
     serving: Serving = request.app.state.serving
@@ -76,7 +76,7 @@ async def _deadline_s(
 
 
 async def sent_as_json(request: Request) -> None:
-    """Refuse other content types, which a page of another origin could send without being asked (CORS)."""
+    """Reject other content types, which a page of another origin could send without a preflight request (CORS)."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Problem(Code.NOT_JSON, "Send the body as JSON, with the header Content-Type: application/json.", None)
@@ -89,29 +89,28 @@ AsJson = Depends(sent_as_json)
 
 
 def answer_headers(answered: Answered) -> dict[str, str]:
-    """Who answered, and where the time went (https://www.w3.org/TR/server-timing/, in milliseconds)."""
+    """The model, and the times in milliseconds (https://www.w3.org/TR/server-timing/)."""
     timing = answered.timing
     return {
         "Server-Timing": (
             f"tokenise;dur={1000 * timing.tokenise_s:.2f}, waiting;dur={1000 * timing.queue_s:.2f}, "
             f"inference;dur={1000 * timing.compute_s:.2f}"
         ),
-        "X-Model": quote(answered.version.name, safe=" /"),  # a header is ASCII, a name need not be
+        "X-Model": quote(answered.version.name, safe=" /"),  # a header is ASCII, unlike a name
         "X-Model-Version": answered.version.version,
         "Cache-Control": "no-store",
     }
 
 
 def json_answer(body: bytes | str, answered: Answered) -> Response:
-    """A body that is JSON already, with the headers of its answer."""
+    """A response with a JSON body."""
     return Response(body, media_type="application/json", headers=answer_headers(answered))
 
 
 def dialect(refuse: Callable[[Problem], Response]) -> type[JsonRoute]:
-    """Routes whose errors have the shape of another server's: ``APIRouter(route_class=dialect(...))``.
+    """A class of routes with the errors of another server: ``APIRouter(route_class=dialect(...))``.
 
-    Args:
-        refuse: makes the answer to a request that has a problem.
+    ``refuse`` creates the response for a problem.
     """
 
     class DialectRoute(JsonRoute):
@@ -121,17 +120,17 @@ def dialect(refuse: Callable[[Problem], Response]) -> type[JsonRoute]:
             handle: Any = super().get_route_handler()
 
             async def answer(request: Request) -> Response:
-                said: notes.Notes = {}
-                token = notes.enter(said)
+                written: notes.Notes = {}
+                token = notes.enter(written)
                 try:
-                    found: Response = await handle(request)
-                    found.headers.update(notes.header(said))
-                    return found
+                    response: Response = await handle(request)
+                    response.headers.update(notes.header(written))
+                    return response
                 except RequestValidationError as error:
                     problem = problem_of(error.errors())
-                except Problem as found_problem:
-                    problem = found_problem
-                except HTTPException:  # the framework's own, for a body that did not come
+                except Problem as raised:
+                    problem = raised
+                except HTTPException:  # FastAPI's, for a body that did not come
                     problem = NOT_WHOLE
                 finally:
                     notes.leave(token)
@@ -144,14 +143,14 @@ def dialect(refuse: Callable[[Problem], Response]) -> type[JsonRoute]:
 
 
 def refusals_of(routers: Iterable[APIRouter]) -> Callable[[Scope, Problem], Response]:
-    """The answer to a request that is refused before it reaches a route, in the shape of the route's dialect."""
-    shaped = [route for router in routers for route in router.routes if hasattr(route, "shape")]
+    """Creates the response for a request that is refused before its route, in the route's dialect."""
+    dialects = [route for router in routers for route in router.routes if hasattr(route, "shape")]
 
     def refuse(scope: Scope, problem: Problem) -> Response:
-        for route in shaped:
+        for route in dialects:
             if route.matches(scope)[0] is Match.FULL:
-                answer: Response = route.shape(problem)
-                return answer
+                response: Response = route.shape(problem)
+                return response
         return response_of(problem)
 
     return refuse

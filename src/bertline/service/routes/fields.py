@@ -1,4 +1,4 @@
-"""Fields that a dialect does not know: ignored and named in a header, or refused by name, as its own server does."""
+"""Unknown fields of a body: ignored with a warning header, or rejected, as the dialect's own server does."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from bertline.serving.problems import Code, Problem
 
 
 class Tolerant(BaseModel):
-    """Part of a body whose unknown fields are ignored; the answer's header names them."""
+    """Part of a body whose unknown fields are ignored and named in a response header."""
 
     model_config = ConfigDict(extra="allow", strict=True)
-    at: ClassVar[str] = ""  # where in the body it is, as in "parameters."
+    at: ClassVar[str] = ""  # its place in the body, as in "parameters."
 
     @model_validator(mode="after")
     def _note_unknown(self) -> Self:
@@ -24,7 +24,7 @@ class Tolerant(BaseModel):
 
 
 class Exact(BaseModel):
-    """Part of a body whose unknown fields are refused by name."""
+    """Part of a body whose unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     at: ClassVar[str] = ""
@@ -40,7 +40,7 @@ class Exact(BaseModel):
 
     @classmethod
     def unknown(cls, name: str) -> Problem:
-        """What a request with this field is told."""
+        """The problem of an unknown field."""
         known = list(cls.model_fields)
         meant = (
             hint(name, known).strip(" ()")

@@ -1,4 +1,4 @@
-"""Is the process alive, and may requests come?"""
+"""Liveness and readiness."""
 
 from __future__ import annotations
 
@@ -12,22 +12,20 @@ router = APIRouter(tags=["health"])
 
 
 async def live() -> Health:
-    """The process answers. Restart it when it does not."""
+    """The process answers. Restart it if it does not."""
     return Health(status="live")
 
 
 async def ready(serving: ServingNow) -> Health:
-    """Every model has answered a text and the process that computes it lives. Send requests only then."""
+    """Every model has answered a text and its worker is running. Send requests only then."""
     if serving.draining:
         raise Problem(Code.NOT_READY, "The server is stopping: send requests elsewhere.")
     if not serving.ready:
-        raise Problem(
-            Code.NOT_READY, "A model is not ready, or the process that computes it is replaced: ask again in a second."
-        )
+        raise Problem(Code.NOT_READY, "A model is not ready, or its worker is being replaced: try again in a second.")
     return Health(status="ready")
 
 
 for path in ("/health/live", "/livez"):
-    router.get(path, summary="Is the process alive?")(live)
+    router.get(path, summary="Liveness")(live)
 for path in ("/health/ready", "/readyz"):
-    router.get(path, summary="May requests come?", responses=error_answers(Code.NOT_READY))(ready)
+    router.get(path, summary="Readiness", responses=error_answers(Code.NOT_READY))(ready)

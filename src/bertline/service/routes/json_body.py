@@ -1,4 +1,4 @@
-"""The JSON body of a request: read in one way on every route, and every fault a problem."""
+"""The JSON body of a request: one parser for all routes, and a problem for every fault."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bertline.serving.problems import Code, Problem
 
 
 def json_value(body: bytes) -> Any:
-    """The value of a body, or of a part of one.
+    """The JSON value of a body.
 
     Raises:
-        Problem: it is not JSON, or a string in it is not Unicode.
+        Problem: it is not JSON, or contains a lone surrogate.
     """
     try:
         return parse(decoded(body))
@@ -38,13 +38,13 @@ def _not_unicode(fault: LoneSurrogate) -> Problem:
 
 
 class JsonRequest(Request):
-    """A request whose JSON is read by ``json_value``, by whoever reads it first."""
+    """A request whose JSON is parsed once, by ``json_value``."""
 
     fault: Problem | None = None
 
     @classmethod
     def read(cls, scope: Scope, value: Any) -> JsonRequest:
-        """One whose body has been read."""
+        """A request with a parsed body."""
         request = cls(scope)
         request._value = value
         return request
@@ -53,7 +53,7 @@ class JsonRequest(Request):
         """The value of the body.
 
         Raises:
-            Problem: as ``json_value``; it is kept in ``fault``, too.
+            Problem: as ``json_value``; it is also stored in ``fault``.
         """
         if self.fault is not None:
             raise self.fault
@@ -70,16 +70,16 @@ class JsonRoute(APIRoute):
     """A route whose handler gets a ``JsonRequest``."""
 
     def get_route_handler(self) -> Any:
-        """The framework's handler; it makes an answer of its own of whatever a body raises, which is undone here."""
+        """FastAPI's handler, which replaces errors of the body by its own; this one raises them again."""
         handle: Any = super().get_route_handler()
 
         async def answer(request: Request) -> Any:
-            asked = request if isinstance(request, JsonRequest) else JsonRequest(request.scope, request.receive)
+            parsing = request if isinstance(request, JsonRequest) else JsonRequest(request.scope, request.receive)
             try:
-                return await handle(asked)
+                return await handle(parsing)
             except HTTPException:
-                if asked.fault is not None:
-                    raise asked.fault from None
+                if parsing.fault is not None:
+                    raise parsing.fault from None
                 raise
 
         return answer

@@ -1,7 +1,7 @@
-"""KServe's first protocol (``:predict``), and what its second one (``oip``) and SageMaker's have in common with it.
+"""KServe's first protocol (``:predict``), and its common parts with the second one (``oip``) and SageMaker's.
 
-That is: an error is one sentence under ``error``, a request that does not fit is a 400 where this service's own API
-says 422, and bodies are parsed by the route, since some of them are not JSON throughout.
+An error is one sentence under ``error``, an invalid request is a 400 instead of a 422, and routes parse their bodies
+themselves, because some are not entirely JSON.
 https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
 """
 
@@ -24,28 +24,29 @@ from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, S
 from bertline.service.routes.fields import Exact, Tolerant
 from bertline.serving.answered import made
 from bertline.serving.problems import Code, Problem
+from bertline.serving.version import Version
 from bertline.tasks.contract import TaskSpec
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
-# Answered in the service's own shape, after a request has left its route.
+# Answered in the service's own shape, outside of the route.
 OUTSIDE_ROUTES = (Code.INTERNAL,)
-_WANTED = {"list_type": "a list", "bool_type": "true or false"}
+_EXPECTED = {"list_type": "a list", "bool_type": "true or false"}
 
 
 class Refusal(BaseModel):
-    """An error, as KServe, Triton and SageMaker's containers write it."""
+    """An error in the format of KServe, Triton and SageMaker's containers."""
 
-    error: str = Field(description="One sentence: what is wrong, where, and what to do.")
+    error: str = Field(description="One sentence: the fault, its place and the remedy.")
 
 
 def status_of(code: Code) -> HTTPStatus:
-    """The status of a problem; these servers know no 422."""
+    """The status of a problem; these servers have no 422."""
     status = STATUS[code]
     return HTTPStatus.BAD_REQUEST if status is HTTPStatus.UNPROCESSABLE_ENTITY else status
 
 
 def refused(problem: Problem) -> Response:
-    """The answer to a request that has a problem."""
+    """The response for a problem."""
     return JSONResponse(
         Refusal(error=problem.message).model_dump(),
         status_code=status_of(problem.code),
@@ -56,32 +57,43 @@ def refused(problem: Problem) -> Response:
 def refusals(
     *codes: Code, shape: type[BaseModel] = Refusal, names: Mapping[Code, str] | None = None
 ) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route for its OpenAPI description.
+    """The error responses of a route for its OpenAPI description.
 
     Args:
-        codes: what may go wrong.
-        shape: of the errors that the route itself answers.
-        names: what the dialect calls a code, where it has a name of its own.
+        codes: possible problems.
+        shape: of the route's own errors.
+        names: the dialect's own names of codes.
     """
     by_status: dict[int | str, list[Code]] = {}
     for code in codes:
         by_status.setdefault(int(status_of(code)), []).append(code)
-    found: dict[int | str, dict[str, Any]] = {}
-    for status, those in by_status.items():
-        outside = sum(code in OUTSIDE_ROUTES for code in those)
-        model: Any = ErrorBody if outside == len(those) else shape | ErrorBody if outside else shape
-        named = ", ".join((names or {}).get(code, code.value) for code in those)
-        found[status] = {"model": model, "description": named}
-    # FastAPI would else describe its own 422, which no client ever gets here.
-    found["default"] = {"model": shape | ErrorBody, "description": "Any other error."}
-    return found
+    # The default replaces FastAPI's description of its own 422, which no client gets.
+    responses: dict[int | str, dict[str, Any]] = {
+        "default": {"model": shape | ErrorBody, "description": "Any other error."}
+    }
+    for status, same in by_status.items():
+        outside = sum(code in OUTSIDE_ROUTES for code in same)
+        model: Any = ErrorBody if outside == len(same) else shape | ErrorBody if outside else shape
+        description = ", ".join((names or {}).get(code, code.value) for code in same)
+        responses[status] = {"model": model, "description": description}
+    return responses
+
+
+def check_ready(version: Version) -> None:
+    """Check that a model can answer.
+
+    Raises:
+        Problem: its worker is being replaced.
+    """
+    if not version.ready:
+        raise Problem(Code.NOT_READY, f"The worker of {version.name} is being replaced: try again in a second.")
 
 
 def parsed(model: type[Parsed], value: object, *at: str) -> Parsed:
-    """A value of JSON in this form; ``at``: where in the body it is.
+    """Validate a JSON value; ``at`` is its place in the body.
 
     Raises:
-        Problem: it has another form.
+        Problem: it is invalid.
     """
     try:
         return model.model_validate(value)
@@ -91,23 +103,22 @@ def parsed(model: type[Parsed], value: object, *at: str) -> Parsed:
     field = field_name(place)
     if first["type"] == "missing":
         raise Problem(Code.MISSING_FIELD, f"{field} is missing: send it.", field)
-    if first["type"] in _WANTED:
-        raise Problem(Code.WRONG_TYPE, f"{field} must be {_WANTED[first['type']]}.", field)
+    if first["type"] in _EXPECTED:
+        raise Problem(Code.WRONG_TYPE, f"{field} must be {_EXPECTED[first['type']]}.", field)
     raise problem_of([{**first, "loc": ("body", *place)}], list(model.model_fields))
 
 
 def body_of(forms: Mapping[str, type[BaseModel] | None]) -> dict[str, Any]:
-    """The body that a route parses by itself, for its OpenAPI description.
+    """The OpenAPI description of a body that the route parses itself.
 
-    Args:
-        forms: of each content type; None is plain text or bytes.
+    ``forms`` has the model of each content type; None is plain text or bytes.
     """
     content = {kind: {"schema": _inlined(form) if form else {"type": "string"}} for kind, form in forms.items()}
     return {"requestBody": {"required": True, "content": content}}
 
 
 def _inlined(form: type[BaseModel]) -> dict[str, Any]:
-    """The form's JSON schema without references, which would point nowhere from within the description."""
+    """The form's JSON schema without references, which would be dangling in the description."""
     schema = form.model_json_schema()
     parts = schema.pop("$defs", {})
 
@@ -118,8 +129,8 @@ def _inlined(form: type[BaseModel]) -> dict[str, Any]:
             return {key: resolved(value) for key, value in node.items()}
         return [resolved(one) for one in node] if isinstance(node, list) else node
 
-    found: dict[str, Any] = resolved(schema)
-    return found
+    inlined: dict[str, Any] = resolved(schema)
+    return inlined
 
 
 _INSTANCE = {
@@ -134,7 +145,7 @@ _INSTANCE = {
 
 
 class PredictParameters(Exact):
-    """What KServe's Hugging Face server has as flags of its start; the protocol itself has no parameters."""
+    """The flags of KServe's Hugging Face server, as parameters; the protocol itself has none."""
 
     at: ClassVar[str] = "parameters."
 
@@ -142,24 +153,24 @@ class PredictParameters(Exact):
 
 
 class Instances(Tolerant):
-    """Texts to answer."""
+    """Texts to predict."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"instances": ["A quiet film that stays with you for days."]}]},
     )
 
     instances: Annotated[list[Any], WithJsonSchema(_INSTANCE)] = Field(
-        description='Each a text, or an object with the text in "text".'
+        description='Texts, or objects with a text in "text".'
     )
     parameters: PredictParameters | None = None
 
 
 class Predictions(BaseModel):
-    """An answer per instance, in their order."""
+    """One prediction per instance, in order."""
 
     predictions: list[Any] = Field(
-        description="The label, or the probability of each; all labels where a text may have several. Of other models "
-        "a number, a list of entities, or whatever the model answers with."
+        description="The label, or the probability of each label; a list of labels if a text may have several. For "
+        "other tasks a number, a list of entities, or the task's own answer."
     )
 
 
@@ -168,33 +179,33 @@ router = APIRouter(tags=["kserve v1"], route_class=dialect(refused))
 
 @router.post(
     converted("/v1/models/{name}:predict"),
-    summary="Answer texts (KServe v1)",
+    summary="Predict (KServe v1)",
     response_model=Predictions,
     responses=refusals(*MODEL_ERRORS, Code.UNKNOWN_FIELD),
     dependencies=[AsJson],
     openapi_extra=body_of({"application/json": Instances}),
 )
 async def predict(name: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
-    """The label of each text, as KServe's Hugging Face server answers with ``--use_id2label``, or its other answer.
+    """The label of each text, as from KServe's Hugging Face server with ``--use_id2label``, or the task's own answer.
 
-    With ``"parameters": {"return_probabilities": true}`` the probability of each label instead, as it answers with
+    With ``"parameters": {"return_probabilities": true}`` the probability of each label, as with its
     ``--return_probabilities``; these are calibrated, like those of ``/v1/predict``.
     """
     version = serving.models.named(name, None)
-    asked = parsed(Instances, await request.json())
-    texts = [_text(one, place) for place, one in enumerate(asked.instances)]
-    every = asked.parameters is not None and asked.parameters.return_probabilities
-    if every and not version.spec.ranked:
+    payload = parsed(Instances, await request.json())
+    texts = [_text(one, place) for place, one in enumerate(payload.instances)]
+    with_probabilities = payload.parameters is not None and payload.parameters.return_probabilities
+    if with_probabilities and not version.spec.ranked:
         field = "parameters.return_probabilities"
         raise Problem(Code.UNSUPPORTED, f"{version.name} does not rank labels: leave {field} out.", field)
     answered = await serving.compute(version, texts, version.spec.output, deadline_s=deadline_s, field="instances")
     answers = await made(answered, lambda: answered.answers)
-    predictions = [one.probabilities if every else _prediction(one, version.spec) for one in answers]
+    predictions = [one.probabilities if with_probabilities else _prediction(one, version.spec) for one in answers]
     return json_answer(to_json({"predictions": predictions}), answered)
 
 
 def _prediction(answer: Any, spec: TaskSpec) -> Any:
-    """The label or labels of a text; else its only column of a table, or all of them by name."""
+    """The label or labels of a text; else the only column of the answer, or all columns by name."""
     if spec.ranked:
         return answer.label if answer.labels is None else list(answer.labels)
     columns = answer.columns()

@@ -1,4 +1,4 @@
-"""The metrics, as Prometheus reads them."""
+"""The metrics in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ router = APIRouter(tags=["health"])
     responses={200: {"content": {"text/plain": {}}, "description": "In Prometheus' text format."}},
 )
 async def metrics(request: Request) -> Response:
-    """Requests, phases, batches, queues, labels; those of Text Embeddings Inference by its names too."""
+    """Requests, phases, batches, queues, labels; also under the names of Text Embeddings Inference."""
     listener: MetricsListener = request.app.state.metrics
     return Response(listener.metrics.text(), headers={"Content-Type": CONTENT_TYPE})

@@ -1,7 +1,7 @@
-"""What an answer says beside itself, in one header of every dialect: fields that had no effect, texts with no tokens.
+"""Warnings in a response header of every dialect: ignored fields, texts without tokens.
 
-Some servers refuse a field that they do not know and some ignore it, and clients rely on either. Where a dialect
-ignores one, this header names it. (HTTP's own ``Warning`` is obsolete: RFC 9111, section 5.5.)
+Some servers reject unknown fields and some ignore them, and clients rely on either. If a dialect ignores a field, this
+header names it. (HTTP's own ``Warning`` is obsolete: RFC 9111, section 5.5.)
 """
 
 from __future__ import annotations
@@ -13,46 +13,35 @@ from functools import lru_cache
 from itertools import islice
 
 HEADER = "X-Warning"
-MOST = 8  # notes of one kind that are spelled out
+MOST = 8  # listed notes of one kind
 LONGEST_NAME = 60
 
-Notes = dict[str, dict[str, None]]  # by kind, each once, in the order in which they came
+Notes = dict[str, dict[str, None]]  # by kind, unique and in order
 
 _notes: ContextVar[Notes | None] = ContextVar("notes", default=None)
 enter, leave = _notes.set, _notes.reset
 
 
 def note(kind: str, what: str) -> None:
-    """Add to what the answer says, once each.
-
-    Args:
-        kind: begins the sentence, as in "ignored".
-        what: ends it.
-    """
+    """Add a note to the response, once; ``kind`` begins the sentence, as in "ignored", and ``what`` ends it."""
     notes = _notes.get()
     if notes is not None:
         notes.setdefault(kind, {})[what] = None
 
 
 def note_ignored(names: Iterable[str], known: Collection[str], at: str = "") -> None:
-    """Say that these fields had no effect.
-
-    Args:
-        names: as the request has them.
-        known: fields that it might have meant.
-        at: where in the body they are, as in "parameters.".
-    """
+    """Note that these fields had no effect; ``known`` are suggestions, ``at`` is their place, as in "parameters."."""
     notes = _notes.get()
     if notes is None:
         return
     for name in names:
-        # A body may have 100,000 of them, and finding out what each was meant to be would take seconds.
+        # A body may have 100,000 unknown fields, and a suggestion for each would take seconds.
         meant = hint(name, known) if len(notes.get("ignored", ())) < MOST else ""
         note("ignored", f"{at}{shown(name)}{meant}")
 
 
 def hint(name: str, known: Collection[str]) -> str:
-    """The field that was meant, as a question in brackets; nothing if none is near.
+    """A suggestion in brackets; empty if no known field is similar.
 
     >>> hint("max_lenght", ("top_k", "max_length"))
     ' (did you mean max_length?)'
@@ -67,7 +56,7 @@ def _near(name: str, known: tuple[str, ...]) -> str | None:
 
 
 def shown(name: str) -> str:
-    r"""A client's name for something, fit for a header: ASCII, without control characters, and not long.
+    r"""A client's name for a header: ASCII, escaped and shortened.
 
     >>> shown("größe"), shown("a\r\nb")
     ('gr\\xf6\\xdfe', 'a\\r\\nb')
@@ -77,9 +66,9 @@ def shown(name: str) -> str:
 
 
 def header(notes: Notes) -> dict[str, str]:
-    """The header of an answer with these notes; none if there are none."""
+    """The header with these notes; empty without notes."""
     parts = []
-    for kind, those in notes.items():
-        more = f" and {len(those) - MOST:,} more" if len(those) > MOST else ""
-        parts.append(f"{kind}: {', '.join(islice(those, MOST))}{more}")
+    for kind, same in notes.items():
+        more = f" and {len(same) - MOST:,} more" if len(same) > MOST else ""
+        parts.append(f"{kind}: {', '.join(islice(same, MOST))}{more}")
     return {HEADER: "; ".join(parts)} if parts else {}

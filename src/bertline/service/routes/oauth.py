@@ -1,4 +1,4 @@
-"""The token endpoint of the built-in issuer, and what others need to verify its tokens."""
+"""The endpoints of the built-in issuer: tokens, public keys and metadata."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ TOKEN_PATH = "/oauth/token"
 JWKS_PATH = "/.well-known/jwks.json"
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 MAX_FORM_BYTES = 16 * 1024
-JWKS_MAX_AGE_S = 300  # less than the time for which a new key is shown before it signs
+JWKS_MAX_AGE_S = 300  # less than the time between publishing a key and its first use
 
-# Problems that have a name of their own in RFC 6749 section 5.2; the others are of the request's form, or ours.
+# Problems with a name in RFC 6749 section 5.2; the others are invalid_request or server_error.
 ERRORS: Mapping[Code, tuple[HTTPStatus, str]] = {
     Code.INVALID_CREDENTIALS: (HTTPStatus.UNAUTHORIZED, "invalid_client"),
     Code.INSUFFICIENT_SCOPE: (HTTPStatus.BAD_REQUEST, "invalid_scope"),
@@ -42,7 +42,7 @@ class TokenResponse(BaseModel):
     access_token: str
     token_type: str = Field(description="Bearer")
     expires_in: int = Field(description="Seconds.")
-    scope: str = Field(description="What the token allows, with spaces between.")
+    scope: str = Field(description="Scopes of the token, separated by spaces.")
 
 
 class OAuthError(BaseModel):
@@ -71,7 +71,7 @@ class AuthorizationServerMetadata(BaseModel):
 
 
 def refusal(problem: Problem) -> Response:
-    """A problem in the words of OAuth."""
+    """A problem as an OAuth error."""
     others = "invalid_request" if status_of(problem) < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
     status, error = ERRORS.get(problem.code, (status_of(problem), others))
     body = OAuthError(error=error, error_description=problem.message).model_dump()
@@ -91,7 +91,7 @@ def _answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
 async def _issuer(request: Request) -> Issuer:
     issuer: Issuer | None = getattr(request.app.state, "issuer", None)
     if issuer is None:
-        raise Problem(Code.NOT_FOUND, "This server gives no tokens: its built-in issuer is off.")
+        raise Problem(Code.NOT_FOUND, "This server issues no tokens: its built-in issuer is off.")
     return issuer
 
 
@@ -113,13 +113,13 @@ FORM_SCHEMA = {
     openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": FORM_SCHEMA}}}},
 )
 async def token(request: Request, issuer: IssuerNow) -> Response:
-    """A token for a client that shows its secret, by HTTP Basic or in the form (grant type client_credentials)."""
+    """A token for a client with a secret, by HTTP Basic or in the form (grant type client_credentials)."""
     body = await request.body()
     if len(body) > MAX_FORM_BYTES:
-        raise Problem(Code.BODY_TOO_LARGE, f"The body has more than {MAX_FORM_BYTES} bytes.")
+        raise Problem(Code.BODY_TOO_LARGE, f"The body has more than {MAX_FORM_BYTES:,} bytes, the limit: send less.")
     headers = request.headers
-    asked = token_request(headers.get("content-type", ""), headers.get("authorization"), body)
-    text, scopes = await issuer.token(asked, request.client.host if request.client else "")
+    payload = token_request(headers.get("content-type", ""), headers.get("authorization"), body)
+    text, scopes = await issuer.token(payload, request.client.host if request.client else "")
     answer = TokenResponse(
         access_token=text,
         token_type="Bearer",
@@ -131,18 +131,18 @@ async def token(request: Request, issuer: IssuerNow) -> Response:
 
 @router.get(
     JWKS_PATH,
-    summary="Show the keys that verify tokens",
+    summary="Public keys of the issuer",
     response_model=JsonWebKeys,
     responses=_answers(Code.NOT_FOUND, Code.NOT_READY),
 )
 async def jwks(issuer: IssuerNow) -> Response:
-    """The public keys of the built-in issuer."""
+    """The public keys that verify tokens of the built-in issuer."""
     return JSONResponse(await issuer.keys.jwks(), headers={"Cache-Control": f"public, max-age={JWKS_MAX_AGE_S}"})
 
 
-@router.get(METADATA_PATH, summary="Show where tokens are given", responses=_answers(Code.NOT_FOUND))
+@router.get(METADATA_PATH, summary="Metadata of the issuer", responses=_answers(Code.NOT_FOUND))
 async def metadata(issuer: IssuerNow) -> AuthorizationServerMetadata:
-    """Where the built-in issuer's endpoints are, and what they take."""
+    """The endpoints of the built-in issuer, and what they accept."""
     url = issuer.keys.issuer.rstrip("/")
     return AuthorizationServerMetadata(
         issuer=issuer.keys.issuer,

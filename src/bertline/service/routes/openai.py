@@ -1,4 +1,4 @@
-"""What OpenAI's clients ask: embeddings, a model by its name; and vLLM's ``/classify``, which goes with them.
+"""OpenAI's embeddings and models, and vLLM's ``/classify``.
 
 https://platform.openai.com/docs/api-reference/embeddings · https://docs.vllm.ai/en/latest/models/pooling_models
 """
@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse
 from bertline.service.name_convertor import converted
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
 from bertline.service.routes.fields import Exact, Tolerant
-from bertline.service.routes.kserve import body_of, parsed, refusals, status_of
+from bertline.service.routes.kserve import body_of, check_ready, parsed, refusals, status_of
 from bertline.service.routes.notes import note, note_ignored
 from bertline.service.routes.own.schema import OpenAIModel
 from bertline.serving.answered import Answered
@@ -32,35 +32,35 @@ from bertline.serving.texts import check_texts, place_of
 from bertline.serving.version import Version
 from bertline.text import Policy, why_unread
 
-# Where OpenAI has a name of its own.
+# Codes for which OpenAI has its own names.
 CODES = {
     Code.UNKNOWN_MODEL: "model_not_found",
     Code.OVERLOADED: "rate_limit_exceeded",
     Code.UNKNOWN_FIELD: "unknown_parameter",
 }
-NO_EFFECT = ("priority", "request_id", "cache_salt")  # vLLM's, which change no answer
+NO_EFFECT = ("priority", "request_id", "cache_salt")  # vLLM's parameters that do not change the answer
 SIDES: dict[str | None, Policy | None] = {None: None, "left": "tail", "right": "head"}
-WHOLE = -1  # of truncate_prompt_tokens: what the model reads
+WHOLE = -1  # of truncate_prompt_tokens: the model's limit
 FEWEST_TOKENS = 4  # of truncate_prompt_tokens: [CLS], two of the text, [SEP]
 
 
 class OpenAIErrorDetail(BaseModel):
-    """What is wrong, and where."""
+    """The fault and its place."""
 
-    message: str = Field(description="One sentence: what is wrong, and the limit or the remedy.")
+    message: str = Field(description="One sentence: the fault, and the limit or the remedy.")
     type: str = Field(description="invalid_request_error, rate_limit_error or server_error.")
-    param: str | None = Field(description="The field it is about.")
+    param: str | None = Field(description="Name of the field.")
     code: str = Field(description="Stable name of the problem, for programs.")
 
 
 class OpenAIError(BaseModel):
-    """An error, as OpenAI's clients read it."""
+    """An error in OpenAI's format."""
 
     error: OpenAIErrorDetail
 
 
 def refused(problem: Problem) -> Response:
-    """The answer to a request that has a problem; a request that does not fit is a 400 here."""
+    """The response for a problem; an invalid request is a 400 here."""
     status = status_of(problem.code)
     kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
     detail = OpenAIErrorDetail(
@@ -86,7 +86,7 @@ _INPUT = {
 
 
 class Prompt(BaseModel):
-    """Texts, or their token ids, and the model that shall read them."""
+    """Texts, or their token ids, and the model."""
 
     model_config = ConfigDict(
         strict=True,
@@ -97,21 +97,21 @@ class Prompt(BaseModel):
     )
 
     input: Annotated[Any, WithJsonSchema(_INPUT)] = Field(
-        None, description="A text, several, or token ids of one or several, which are made texts again."
+        None, description="A text, several texts, or token ids of one or several, which are decoded to texts."
     )
-    model: str | None = Field(None, description="Name of the model; needed only where several are served.")
+    model: str | None = Field(None, description="Name of the model; required only if several are served.")
     truncate_prompt_tokens: int | None = Field(
-        None, description="vLLM's: read so many tokens of each text, [CLS] and [SEP] included; -1 is all that fit."
+        None, description="vLLM's: maximum tokens of each text, including [CLS] and [SEP]; -1 is the model's limit."
     )
     truncation_side: str | None = Field(
-        None, description="vLLM's: leave out what is left or right; without it, what the model was trained with."
+        None, description="vLLM's: the side to cut, left or right; default: as in training."
     )
 
     def reading(self) -> tuple[Policy | None, int | None]:
-        """Which tokens of a long text are read, and how many.
+        """The truncation policy and the maximum number of tokens.
 
         Raises:
-            Problem: there is no such side, or too few tokens.
+            Problem: the side or the number is invalid.
         """
         if self.truncation_side not in SIDES:
             raise Problem(Code.UNSUPPORTED, "truncation_side must be left or right.", "truncation_side")
@@ -123,26 +123,26 @@ class Prompt(BaseModel):
 
 
 class EmbeddingRequest(Exact, Prompt):
-    """Texts to embed. A field that is not known is refused, as by OpenAI."""
+    """Texts to embed. Unknown fields are rejected, as by OpenAI."""
 
     model_config = ConfigDict(extra="forbid")
     priority: int | None = Field(None, description="vLLM's; without effect.")
     request_id: str | None = Field(None, description="vLLM's; without effect.")
     cache_salt: str | None = Field(None, description="vLLM's; without effect.")
     encoding_format: str | None = Field(None, description="float, or base64 of little-endian float32.")
-    dimensions: int | None = Field(None, ge=1, description="Keep so many, and make the length 1 again.")
-    user: str | None = Field(None, description="Not looked at.")
+    dimensions: int | None = Field(None, ge=1, description="Number of leading dimensions, normalised again.")
+    user: str | None = Field(None, description="Ignored.")
 
 
 class Usage(BaseModel):
-    """Tokens that the model read, [CLS] and [SEP] included."""
+    """Tokens that the model read, including [CLS] and [SEP]."""
 
     prompt_tokens: int
     total_tokens: int
 
 
 class Embedding(BaseModel):
-    """The embedding of one text; its length is 1."""
+    """The normalised embedding of one text."""
 
     object: Literal["embedding"] = "embedding"
     index: int
@@ -150,7 +150,7 @@ class Embedding(BaseModel):
 
 
 class EmbeddingResponse(BaseModel):
-    """An embedding per text, in their order."""
+    """One embedding per text, in order."""
 
     object: Literal["list"] = "list"
     data: list[Embedding]
@@ -159,14 +159,14 @@ class EmbeddingResponse(BaseModel):
 
 
 class ClassifyRequest(Tolerant, Prompt):
-    """Texts to classify. A field that is not known is ignored, as by vLLM."""
+    """Texts to classify. Unknown fields are ignored, as by vLLM."""
 
     model_config = ConfigDict(extra="allow")
-    use_activation: bool | None = Field(None, description="false: logits in the place of probabilities.")
+    use_activation: bool | None = Field(None, description="false: logits instead of probabilities.")
 
 
 class Classified(BaseModel):
-    """The answer for one text."""
+    """The classification of one text."""
 
     index: int
     label: str
@@ -175,7 +175,7 @@ class Classified(BaseModel):
 
 
 class ClassifyResponse(BaseModel):
-    """An answer per text, in their order."""
+    """One classification per text, in order."""
 
     id: str
     object: Literal["list"] = "list"
@@ -186,7 +186,7 @@ class ClassifyResponse(BaseModel):
 
 
 class ModelCard(OpenAIModel):
-    """A model that answers, with the keys of OpenAI's clients and those of KServe's first protocol."""
+    """A model, with the keys of OpenAI's API and of KServe's first protocol."""
 
     name: str
     ready: bool
@@ -197,30 +197,29 @@ router = APIRouter(tags=["openai"], route_class=dialect(refused))
 
 @router.get(
     converted("/v1/models/{name}"),
-    summary="Does a model answer? (OpenAI, KServe v1)",
+    summary="Model readiness (OpenAI, KServe v1)",
     tags=["kserve v1"],
     responses=refusals(Code.UNKNOWN_MODEL, Code.NOT_READY, shape=OpenAIError, names=CODES),
 )
 async def model(name: str, serving: ServingNow) -> ModelCard:
-    """503 while the process that computes it is replaced."""
-    found = serving.models.named(name)
-    if not found.ready:
-        raise Problem(Code.NOT_READY, f"The process that computes {found.name} is replaced: ask again in a second.")
-    return ModelCard(id=found.name, created=found.created_s, owned_by="bertline", name=found.name, ready=True)
+    """503 while its worker is being replaced."""
+    version = serving.models.named(name)
+    check_ready(version)
+    return ModelCard(id=version.name, created=version.created_s, owned_by="bertline", name=version.name, ready=True)
 
 
 async def embeddings(request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
-    """Embeddings of length 1: the mean of the encoder's last states over each text's tokens.
+    """Normalised embeddings: the mean of the encoder's last states over each text's tokens.
 
-    Of a text that is too long the model reads what it was trained to read; ``usage`` counts what it read.
+    Texts that are too long are truncated as in training; ``usage`` counts the tokens read.
     """
-    asked = parsed(EmbeddingRequest, await request.json())
-    note_ignored((name for name in NO_EFFECT if getattr(asked, name) is not None), ())
-    if asked.encoding_format not in (None, "float", "base64"):
+    payload = parsed(EmbeddingRequest, await request.json())
+    note_ignored((name for name in NO_EFFECT if getattr(payload, name) is not None), ())
+    if payload.encoding_format not in (None, "float", "base64"):
         raise Problem(Code.UNSUPPORTED, "encoding_format must be float or base64.", "encoding_format")
-    policy, max_tokens = asked.reading()
-    version = serving.models.named(asked.model)
-    texts = _texts(asked.input, version, serving)
+    policy, max_tokens = payload.reading()
+    version = serving.models.named(payload.model)
+    texts = _texts(payload.input, version, serving)
     answered = await serving.compute(
         *(version, texts, "embedding"),
         deadline_s=deadline_s,
@@ -230,9 +229,9 @@ async def embeddings(request: Request, serving: ServingNow, deadline_s: Deadline
         blank="answer",
     )
     _note_blank(texts, answered)
-    rows = _shortened(np.stack(answered.rows).astype(np.float64), asked.dimensions)
+    rows = _shortened(np.stack(answered.rows).astype(np.float64), payload.dimensions)
     encoded: list[Any] = rows.tolist()
-    if asked.encoding_format == "base64":
+    if payload.encoding_format == "base64":
         encoded = [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in rows]
     data = [{"object": "embedding", "index": index, "embedding": one} for index, one in enumerate(encoded)]
     return json_answer(
@@ -260,15 +259,15 @@ for path in ("/v1/embeddings", "/embeddings"):
     openapi_extra=body_of({"application/json": ClassifyRequest}),
 )
 async def classify(request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
-    """Labels with vLLM's probabilities: from the logits as they are, without the calibration of ``/v1/predict``."""
-    asked = parsed(ClassifyRequest, await request.json())
-    policy, max_tokens = asked.reading()
-    version = serving.models.named(asked.model)
-    texts = _texts(asked.input, version, serving)
+    """Labels with vLLM's probabilities: from the raw logits, without the calibration of ``/v1/predict``."""
+    payload = parsed(ClassifyRequest, await request.json())
+    policy, max_tokens = payload.reading()
+    version = serving.models.named(payload.model)
+    texts = _texts(payload.input, version, serving)
     answered = await serving.compute(
         version, texts, "logits", deadline_s=deadline_s, policy=policy, max_tokens=max_tokens, field="input"
     )
-    logits = asked.use_activation is False
+    logits = payload.use_activation is False
     rows = [row.tolist() for row in answered.rows] if logits else answered.probabilities(calibrated=False)
     labels = version.labels
     body = {
@@ -286,7 +285,7 @@ async def classify(request: Request, serving: ServingNow, deadline_s: DeadlineNo
 
 
 def _note_blank(texts: list[str], answered: Answered) -> None:
-    """OpenAI embeds a blank, so that one in a batch does not cost the others their answers; nor is it silent here."""
+    """OpenAI embeds a blank text, so that it does not fail the others of a batch; here a header names it."""
     for place, (text, reading) in enumerate(zip(texts, answered.readings, strict=True)):
         if reading.unread:
             note("embedded from [CLS] and [SEP] alone", f"{place_of('input', place, len(texts))} {why_unread(text)}")
@@ -297,9 +296,9 @@ def _usage(answered: Answered) -> dict[str, int]:
 
 
 def _texts(given: Any, version: Version, serving: Serving) -> list[str]:
-    """The texts of ``input``, whichever of its four forms it has."""
+    """The texts of ``input``, in any of its four forms."""
     if given is None:
-        raise Problem(Code.MISSING_FIELD, "Send a text, several, or token ids in input.", "input")
+        raise Problem(Code.MISSING_FIELD, "input is missing: send a text, several texts, or token ids.", "input")
     if isinstance(given, str):
         return [given]
     if isinstance(given, list):
@@ -307,8 +306,8 @@ def _texts(given: Any, version: Version, serving: Serving) -> list[str]:
             return given
         if all(_is_id(one) for one in given):
             return _decoded([given], version, serving)
-        many = len(given) > serving.settings.max_batch_texts
-        if many and isinstance(given[0], list):  # said before each of a million lists is looked at
+        is_too_long = len(given) > serving.settings.max_batch_texts
+        if is_too_long and isinstance(given[0], list):  # before checking each of a million lists
             check_texts([""] * len(given), serving.settings, "input")
         if all(isinstance(one, list) and all(map(_is_id, one)) for one in given):
             return _decoded(given, version, serving)
@@ -322,7 +321,7 @@ def _is_id(value: Any) -> bool:
 
 
 def _decoded(prompts: list[list[int]], version: Version, serving: Serving) -> list[str]:
-    """Ids as text; special tokens are left out, as the texts get them anew."""
+    """The texts of token ids without special tokens, which are added again."""
     most, size = serving.settings.max_request_tokens, version.tokenizer.vocab_size
     total = sum(map(len, prompts))
     if total > most:
@@ -339,11 +338,11 @@ def _decoded(prompts: list[list[int]], version: Version, serving: Serving) -> li
 def _shortened(
     rows: Float[np.ndarray[Any, Any], "texts hidden"], dimensions: int | None
 ) -> Float[np.ndarray[Any, Any], "texts dimensions"]:
-    """The first dimensions of each row, divided by their length."""
+    """The first dimensions of each row, normalised."""
     width = rows.shape[1]
     if dimensions is not None and dimensions > width:
         raise Problem(Code.OUT_OF_RANGE, f"dimensions must be at most {width}, the model's width.", "dimensions")
-    kept = rows[:, :dimensions]
-    lengths = np.linalg.norm(kept, axis=1, keepdims=True)
-    found: np.ndarray[Any, Any] = kept / np.where(lengths > 0, lengths, 1)
-    return found
+    short = rows[:, :dimensions]
+    lengths = np.linalg.norm(short, axis=1, keepdims=True)
+    normalised: np.ndarray[Any, Any] = short / np.where(lengths > 0, lengths, 1)
+    return normalised

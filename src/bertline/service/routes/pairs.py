@@ -1,4 +1,4 @@
-"""Pairs of texts as requests have them: two texts that the model reads together."""
+"""Pairs of texts in requests: two texts that the model reads together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bertline.text.reading import texts_of
 
 
 class Pair(BaseModel):
-    """Two texts that are classified together, named as by ``transformers``."""
+    """Two texts that are classified together, named as in ``transformers``."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -20,10 +20,10 @@ class Pair(BaseModel):
 
 
 def input_of(one: str | Pair) -> Input:
-    """An entry of a request as the core takes it."""
+    """An entry of a request as input of the core."""
     return one if isinstance(one, str) else (one.text, one.text_pair)
 
 
 def characters(inputs: Sequence[Input]) -> int:
-    """Of all their texts."""
+    """The number of characters of all texts."""
     return sum(len(text) for one in inputs for text in texts_of(one))

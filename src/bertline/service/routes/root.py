@@ -1,13 +1,13 @@
-"""One address for the clients of two servers: ``POST /``, and ``POST /models/{name}`` for one model of several.
+"""One path for the clients of two servers: ``POST /``, and ``POST /models/{name}`` for one of several models.
 
-``huggingface_hub.InferenceClient`` posts every task to the URL that it was given, and so do clients of Text Embeddings
-Inference. Which of them asks, and for what, is told from the request:
+``huggingface_hub.InferenceClient`` posts every task to its one URL, and so do clients of Text Embeddings Inference. The
+request reveals the client and the task:
 
-- the key ``parameters`` is Hugging Face's pipelines', whose client always sends it, except for feature extraction;
-- a request without it that names ``hf_hub`` in User-Agent is therefore that client's feature extraction;
-- which pipeline answers is told by the model's task;
+- the key ``parameters`` is sent by Hugging Face's client, always, except for feature extraction;
+- a request without it and with ``hf_hub`` in User-Agent is therefore that client's feature extraction;
+- the model's task selects the pipeline;
 - ``inputs`` that are an object are sentences to compare;
-- a key that only TEI's ``/embed`` has asks for embeddings, and whatever is left is TEI's ``/predict``.
+- a key that only TEI's ``/embed`` has selects embeddings, and all other requests are TEI's ``/predict``.
 """
 
 from __future__ import annotations
@@ -36,45 +36,39 @@ ENDPOINTS: dict[Any, APIRoute] = {}  # the route of each handler
 
 
 def _handler(route: type[APIRoute], endpoint: Callable[..., Awaitable[Response]]) -> Any:
-    """What answers a request of a dialect, errors in its shape included."""
-    made = route("/", endpoint, methods=["POST"], dependencies=[AsJson])
-    handler = made.get_route_handler()
-    ENDPOINTS[handler] = made
+    """The handler of a dialect's endpoint, with errors in its shape."""
+    new = route("/", endpoint, methods=["POST"], dependencies=[AsJson])
+    handler = new.get_route_handler()
+    ENDPOINTS[handler] = new
     return handler
 
 
 TEI = {one.__name__: _handler(TeiRoute, one) for one in (tei.predict, tei.embed, tei.similarity)}
 HF = {one.__name__: _handler(PipelineRoute, one) for one in (hf.classify, hf.tag, tei.embed, tei.similarity)}
-PIPELINES: Mapping[str | None, str] = {"tag": "tag"}  # by the model's task; all others have classify
+PIPELINES: Mapping[str | None, str] = {"tag": "tag"}  # by task; all others use classify
 
 
 def handler_of(body: object, user_agent: str, task: str | None = None) -> Any:
-    """What answers a request with this body.
-
-    Args:
-        body: from JSON; None where it is none, which the handler will say.
-        user_agent: of the client.
-        task: of the model.
-    """
+    """The handler of a request with this JSON body; it rejects a body that is None. ``task`` is the model's."""
     pipeline = PIPELINES.get(task, "classify")
     if not isinstance(body, Mapping):
         return TEI["predict"]
     if _has_pairs(body.get("inputs")):
         return HF["classify"]
-    compares = isinstance(body.get("inputs"), Mapping)
+    is_comparison = isinstance(body.get("inputs"), Mapping)
     if "parameters" in body or CLIENT in user_agent:
-        return HF["similarity" if compares else pipeline if "parameters" in body else "embed"]
-    return TEI["similarity" if compares else "embed" if EMBED_ONLY & body.keys() else "predict"]
+        return HF["similarity" if is_comparison else pipeline if "parameters" in body else "embed"]
+    return TEI["similarity" if is_comparison else "embed" if EMBED_ONLY & body.keys() else "predict"]
 
 
 def _has_pairs(inputs: object) -> bool:
-    """Whether they are objects with a text: only the pipelines name the texts of a pair."""
+    """Whether the inputs are objects with a text: only the pipelines have named pairs."""
     first = inputs[0] if isinstance(inputs, list) and inputs else inputs
     return isinstance(first, Mapping) and not first.keys().isdisjoint(Pair.model_fields)
 
 
 def _described(*parameters: dict[str, Any]) -> dict[str, Any]:
-    """What the description cannot read from a function that takes the request as it is."""
+    """The OpenAPI description of a handler that takes the raw request."""
     own = ("HfClassificationRequest", "HfTokenRequest")
     names = ("TeiPredictRequest", "TeiEmbedRequest", "TeiSimilarityRequest", *own)
     schema = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}
@@ -83,15 +77,15 @@ def _described(*parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _either(*tables: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
-    """Error answers in the shape of one dialect or the other."""
-    found: dict[int | str, dict[str, Any]] = {}
+    """Error responses in the shape of any of these dialects."""
+    merged: dict[int | str, dict[str, Any]] = {}
     for status, one in (pair for table in tables for pair in table.items()):
-        known = found.setdefault(status, dict(one))
+        known = merged.setdefault(status, dict(one))
         known["model"] = known["model"] | one["model"]  # a union of one is that one
-    return found
+    return merged
 
 
-# Whose client sends a body that is refused unread cannot be told from it: the service's own shape.
+# An unread body does not reveal the dialect: its errors have the service's own shape.
 READ = tuple(code for code in MODEL_ERRORS if code not in UNREAD)
 ERRORS = _either(tei_errors(*READ), hf_errors(*READ, Code.UNKNOWN_FIELD), error_answers(*UNREAD))
 Scores = list[TeiScore] | list[list[TeiScore]] | list[HfEntity]
@@ -106,9 +100,9 @@ router = APIRouter(tags=["tei", "hugging face"], route_class=NumberedRoute)
     openapi_extra=_described(),
 )
 async def ask(request: Request) -> Response:
-    """For clients of Hugging Face's pipelines, when the body has the key parameters or pairs by name; else of TEI.
+    """For clients of Hugging Face's pipelines, if the body has the key parameters or named pairs; else of TEI.
 
-    Keys that only embeddings have (normalize, dimensions) ask for those, and inputs with a source_sentence for cosines.
+    Keys of embeddings (normalize, dimensions) select embeddings, and inputs with a source_sentence select cosines.
     """
     try:
         body = await request.json()
@@ -116,7 +110,7 @@ async def ask(request: Request) -> Response:
         body = None
     try:
         task = (await model_of(request, request.app.state.serving)).spec.task
-    except Problem:  # which the handler meets again, and answers in its dialect
+    except Problem:  # the handler raises it again, and answers in its dialect
         task = None
     response: Response = await handler_of(body, request.headers.get("user-agent", ""), task)(request)
     return response

@@ -1,4 +1,4 @@
-"""What Amazon SageMaker asks of a container, answered as Hugging Face's inference toolkit does: with a pipeline.
+"""Amazon SageMaker's container API, answered like Hugging Face's inference toolkit: with a pipeline.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html ·
 https://github.com/aws/sagemaker-huggingface-inference-toolkit. An endpoint has one model: the first that is served.
@@ -29,7 +29,7 @@ COLUMN = "inputs"  # of a CSV with a header, and a key of JSON lines
 
 
 class Invocation(Tolerant):
-    """One text, or several, and how to answer."""
+    """One text or several, and parameters."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"inputs": "A quiet film that stays with you for days."}]},
@@ -40,7 +40,7 @@ class Invocation(Tolerant):
     ]
     parameters: Annotated[
         Any, WithJsonSchema({"anyOf": [*(one.model_json_schema() for one in PARAMETERS.values()), {"type": "null"}]})
-    ] = Field(None, description="Of the pipeline for the model's task.")
+    ] = Field(None, description="Parameters of the pipeline for the model's task.")
 
 
 class ScoredLabel(BaseModel):
@@ -59,17 +59,17 @@ router = APIRouter(tags=["sagemaker"], route_class=dialect(refused))
 
 @router.post(
     "/invocations",
-    summary="Answer texts (SageMaker)",
+    summary="Predict (SageMaker)",
     response_model=Labels | Entities | list[dict[str, Any]],
     responses=refusals(*MODEL_ERRORS, Code.UNKNOWN_FIELD),
     openapi_extra=body_of({JSON: Invocation, LINES: None, CSV: None}),
 )
 async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
-    """Labels with scores of one text or several: with ``top_k`` a list for each text, else one label for each.
+    """Labels with scores: with ``top_k`` a list for each text, else one label for each.
 
-    Of a model that finds entities, a list of entities for each text; ``aggregation_strategy`` is none without it.
-    Scores are the pipeline's: from the logits as they are, without the calibration of ``/v1/predict``. JSON lines
-    (``{"inputs": "…"}``) get an answer per line; CSV has the texts as its only column, or in one named inputs.
+    A model of entities returns a list of entities for each text; the default of ``aggregation_strategy`` is none.
+    Scores are the pipeline's: from the raw logits, without the calibration of ``/v1/predict``. JSON lines
+    (``{"inputs": "…"}``) get an answer per line; a CSV has the texts in its only column, or in one named inputs.
     """
     version = serving.models.named(serving.models.names[0])
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -97,12 +97,12 @@ async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow)
         lines = zip(texts, answered.readings, answers, strict=True)
         each = (to_json(refusal_of(text) if reading.unread else _listed(one)) for text, reading, one in lines)
         return Response(b"".join(one + b"\n" for one in each), media_type=LINES, headers=headers)
-    alone = isinstance(inputs, str) and isinstance(answers[0], list)  # the pipeline's own exception
-    return Response(to_json(answers[0] if alone else answers), media_type=JSON, headers=headers)
+    is_single = isinstance(inputs, str) and isinstance(answers[0], list)  # the pipeline's own exception
+    return Response(to_json(answers[0] if is_single else answers), media_type=JSON, headers=headers)
 
 
 def refusal_of(text: str) -> dict[str, str]:
-    """The answer to a line of which no token is left; the other lines have theirs."""
+    """The answer to a line without tokens, which does not fail the other lines."""
     return {"error": blank(text, COLUMN).message}
 
 
@@ -116,8 +116,8 @@ async def _read(
     if format is not None:
         content_type = request.headers["content-type"]
         return texts_of(await request.body(), content_type, format, COLUMN, most), form()
-    asked = parsed(Invocation, await request.json())
-    inputs = asked.inputs
+    payload = parsed(Invocation, await request.json())
+    inputs = payload.inputs
     if not isinstance(inputs, str) and not (isinstance(inputs, list) and all(isinstance(one, str) for one in inputs)):
         raise Problem(Code.WRONG_TYPE, "inputs must be a string or a list of strings.", "inputs")
-    return inputs, form() if asked.parameters is None else parsed(form, asked.parameters, "parameters")
+    return inputs, form() if payload.parameters is None else parsed(form, payload.parameters, "parameters")

@@ -1,4 +1,4 @@
-"""Bodies that are tables, CSV or JSON lines: read as ``bertline predict`` reads a file, every fault a problem."""
+"""Bodies that are tables, CSV or JSON lines: read like files of ``bertline predict``, with a problem per fault."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bertline.data.table import read_bytes
 from bertline.serving.problems import Code, Problem
 
 DEFAULT = "utf-8"
-# Of the encodings that Python has, those that clients use; some of the others take time that grows with the square.
+# The common ones of Python's encodings; some of the others take quadratic time.
 KNOWN = re.compile(
     r"utf-(8|16|32)(-sig|-le|-be)?|ascii|iso8859-\d+|cp125\d|shift_jis|euc_(jp|kr)|gb(2312|k|18030)|big5"
 )
@@ -31,21 +31,21 @@ REMEDIES: Mapping[str, str] = {
     LONE_SURROGATE: "send whole characters",
 }
 OF_JSON, OF_CSV = "correct it", "quote texts with commas, or name their column {} in a header"
-PARAMETERS = "parameters"  # of a request; a column of that name would be mistaken for them
+PARAMETERS = "parameters"  # a column of that name would be confused with a request's parameters
 
 
 def texts_of(body: bytes, content_type: str, format: Literal["csv", "jsonl"], column: str, most: int) -> list[str]:
-    """The texts of a body: of the column with this name or, in a CSV without it, the only one.
+    """The texts of a body, from the column of this name or the only column of a CSV.
 
     Args:
-        body: UTF-8, or what ``charset`` says; UTF-16 and UTF-32 are recognised without that, too.
+        body: UTF-8, or as ``charset`` says; UTF-16 and UTF-32 are also detected.
         content_type: with the parameter ``charset``, if any.
         format: of the body.
-        column: named in a CSV's header, and a key of each line of JSON lines.
-        most: texts to read, and one more for the error.
+        column: in a CSV's header, or the key of JSON lines.
+        most: maximum number of texts.
 
     Raises:
-        Problem: the first thing that is wrong, with its line.
+        Problem: names the first fault with its line.
     """
     encoding = _charset(content_type)
     rows = read_bytes(body, "The body", format=format, encoding=encoding, header=lambda first: column in first)

@@ -134,7 +134,7 @@ def test_an_unknown_field_loses_its_value_and_is_named(out: io.StringIO) -> None
     assert first["bertline.texts"] == 2
 
 
-def test_where_it_is_strict_an_unknown_field_is_an_error(out: io.StringIO) -> None:
+def test_in_strict_mode_an_unknown_field_is_an_error(out: io.StringIO) -> None:
     told = "the log fields shade, text are not in monitoring/logs/table.py: add them"
     with logs(out, format="json", strict=True) as one:
         with pytest.raises(UnknownLogField, match=told):

@@ -26,7 +26,7 @@ def test_addresses_and_numbers_are_taken_out(text: str, left: str) -> None:
     assert redacted(text) == left
 
 
-def test_only_the_kinds_that_are_asked_for() -> None:
+def test_only_the_configured_kinds_are_redacted() -> None:
     assert redacted("ann@a.org 123456", ["number"]) == "ann@a.org [number]"
     assert redacted("ann@a.org 123456", []) == "ann@a.org 123456"
 

@@ -50,7 +50,7 @@ def test_counters_gauges_and_histograms_are_read_back() -> None:
     assert any(name == "process_resident_memory_bytes" for name, _ in samples)
 
 
-def test_what_is_only_known_when_it_is_read_is_set_then() -> None:
+def test_gauges_are_set_when_the_metrics_are_read() -> None:
     metrics, asked = Metrics(), []
     metrics.before_reading(lambda: asked.append(metrics.set("bertline_ready", len(asked) + 1)))
     assert read(metrics)["bertline_ready", ()] == 1

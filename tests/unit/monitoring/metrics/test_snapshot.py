@@ -57,6 +57,6 @@ def test_quantiles_are_of_what_came_between_two_snapshots() -> None:
     assert found == [pytest.approx(0.00375), pytest.approx(0.004975)]
 
 
-def test_text_that_is_not_prometheus_is_no_snapshot() -> None:
+def test_text_in_another_format_is_rejected() -> None:
     with pytest.raises(ValueError, match="invalid metric name"):
         list(samples_of("<html>\n<p>hello"))

@@ -110,7 +110,7 @@ def test_headers_and_compression_come_from_the_environment(monkeypatch: pytest.M
     assert [span.name for span in collector.spans] == ["one"]
 
 
-def test_the_resource_says_who_sends_and_the_environment_has_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_resource_names_the_sender_and_the_environment_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for variables in (
         {},
@@ -219,7 +219,7 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_what_waits_is_bounded_and_a_drop_is_said_once(
+def test_the_queue_is_bounded_and_drops_are_logged_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
@@ -239,7 +239,7 @@ def test_what_waits_is_bounded_and_a_drop_is_said_once(
     assert len(said) == 2
 
 
-def test_a_collector_that_is_not_there_is_said_once_and_its_spans_are_counted(
+def test_a_missing_collector_is_logged_once_and_lost_spans_are_counted(
     closed_port: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.01")
@@ -255,7 +255,7 @@ def test_a_collector_that_is_not_there_is_said_once_and_its_spans_are_counted(
     ]
 
 
-def test_a_collector_that_takes_spans_again_is_said_too(
+def test_a_collector_that_accepts_spans_again_is_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")

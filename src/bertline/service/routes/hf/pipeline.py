@@ -1,7 +1,7 @@
-"""The parameters of ``transformers``' classification pipelines, for both dialects whose clients send them.
+"""The parameters of ``transformers``' classification pipelines, for the two dialects that have them.
 
-The pipeline hands what it does not know to the tokenizer, which logs it or raises. Here each parameter is honoured, has
-no bearing on the answer, or is refused by name: Hugging Face's toolkits answer 400 to whatever the pipeline raises.
+The pipeline passes unknown parameters to the tokenizer, which logs them or raises. Here a parameter is supported,
+accepted without effect, or rejected: Hugging Face's toolkits answer 400 if the pipeline raises.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bertline.tasks.tag.aggregation import Entry, Strategy, aggregated
 from bertline.text import Policy
 
 AT = "parameters."
-# Parameters that one pipeline alone has, whose clients would take the answer for its own.
+# Parameters of a single pipeline, whose clients would misread another pipeline's answer.
 PIPELINES: Mapping[str, str] = {
     "candidate_labels": "zero-shot-classification",
     "targets": "fill-mask",
@@ -39,19 +39,19 @@ Function = Annotated[Activation | Literal["none"] | None, must_be("softmax, sigm
 
 
 class Parameters(Exact):
-    """Those of every pipeline, and how a model answers that none is for."""
+    """The parameters of all pipelines, and the answers of tasks without a pipeline."""
 
     at: ClassVar[str] = AT
     does: ClassVar[str] = "has a task of its own"
 
     @property
     def policy(self) -> Policy | None:
-        """What is read of a text that is too long; None is the bundle's own choice."""
+        """The truncation policy; None is the bundle's own."""
         return None
 
     @property
     def max_tokens(self) -> int | None:
-        """Most tokens to read; None is what the model can."""
+        """Maximum number of tokens to read; None is the model's limit."""
         return None
 
     def answers(self, answered: Answered) -> list[Any]:
@@ -60,16 +60,16 @@ class Parameters(Exact):
 
     @classmethod
     def unknown(cls, name: str) -> Problem:
-        """What a request with this parameter is told: whose it is, if it is another pipeline's."""
+        """The problem of an unknown parameter; it names the pipeline that has it, if any."""
         if name not in PIPELINES:
             return super().unknown(name)
         field = f"{AT}{name}"
-        told = f"{field} is a parameter of {PIPELINES[name]}, and this model {cls.does}: use a model for that task."
-        return Problem(Code.UNSUPPORTED, told, field)
+        message = f"{field} is a parameter of {PIPELINES[name]}, and this model {cls.does}: use a model for that task."
+        return Problem(Code.UNSUPPORTED, message, field)
 
 
 class TextParameters(Parameters):
-    """How to classify."""
+    """The parameters of text classification."""
 
     does: ClassVar[str] = "classifies and embeds texts"
 
@@ -86,7 +86,7 @@ class TextParameters(Parameters):
     max_length: int | None = Field(
         None, ge=4, description="Maximum number of tokens to read, up to the limit of the model."
     )
-    return_all_scores: bool | None = Field(None, description="Older form of top_k: true is null, false is 1.")
+    return_all_scores: bool | None = Field(None, description="Old form of top_k: true is null, false is 1.")
     padding: NoEffect[bool | str] = None
     batch_size: NoEffect[int] = None
 
@@ -94,33 +94,33 @@ class TextParameters(Parameters):
     @classmethod
     def _older_name(cls, content: Any) -> Any:
         if isinstance(content, Mapping) and "top_k" not in content:
-            wanted = content.get("return_all_scores")
-            if isinstance(wanted, bool):
-                return {**content, "top_k": None if wanted else 1}
+            returns_all = content.get("return_all_scores")
+            if isinstance(returns_all, bool):
+                return {**content, "top_k": None if returns_all else 1}
         return content
 
     @property
     def policy(self) -> Policy | None:
-        """What ``transformers`` would read of a text that is too long; None is the bundle's own choice."""
+        """The truncation policy of ``transformers``; None is the bundle's own."""
         if self.truncation in WHOLE:
             return "error"
         return None if self.truncation is None and self.max_length is None else "head"
 
     @property
     def max_tokens(self) -> int | None:
-        """Tokens to read; a length without truncation bounds nothing, as in ``transformers``."""
+        """Maximum number of tokens to read; a length without truncation has no effect, as in ``transformers``."""
         return None if self.truncation in WHOLE else self.max_length
 
     def answers(self, answered: Answered) -> list[list[TeiScore]]:
-        """The labels of each text with their scores, the highest first."""
+        """The labels of each text with their scores, highest first."""
         labels = answered.version.labels
         return [listed(labels, one)[: self.top_k] for one in scores(answered, self.function_to_apply)]
 
     def check_pairs(self) -> None:
-        """Refuse what these parameters do not mean for a pair.
+        """Check the parameters for pairs.
 
         Raises:
-            Problem: only its first text were to be cut.
+            Problem: truncation is "only_first".
         """
         if self.truncation == "only_first":
             raise Problem(
@@ -132,27 +132,22 @@ class TextParameters(Parameters):
 
 
 class TokenParameters(Parameters):
-    """How entities are put together from tokens."""
+    """The parameters of token classification."""
 
     does: ClassVar[str] = "finds entities"
 
     aggregation_strategy: Annotated[Strategy | None, must_be(" or ".join(get_args(Strategy)), AT)] = Field(
-        None, description="none: the label of each token. The others: entities, each in its way."
+        None, description="none returns the label of each token; the other strategies return entities."
     )
     ignore_labels: Annotated[list[str] | None, must_be("a list of labels", AT)] = Field(
-        None, description='Labels, or with a strategy types, that are left out; ["O"] without it.'
+        None, description='Labels to leave out, or types if tokens are aggregated; default: ["O"].'
     )
-    stride: NoEffect[int] = None  # a long text is read whole, in the windows of the model
+    stride: NoEffect[int] = None  # long texts are read whole, in windows
     padding: NoEffect[bool | str] = None
     batch_size: NoEffect[int] = None
 
     def answers(self, answered: Answered, default: Strategy = "none") -> list[list[Entry]]:
-        """The pipeline's answer to each text.
-
-        Args:
-            answered: with the output ``tags``.
-            default: the strategy where none was asked for.
-        """
+        """The pipeline's answer to each text, from the output ``tags``."""
         version = answered.version
         ignored = ("O",) if self.ignore_labels is None else self.ignore_labels
         how = version.labels, version.tokenizer, self.aggregation_strategy or default, ignored
@@ -161,7 +156,7 @@ class TokenParameters(Parameters):
 
 
 def _plain(entry: Entry) -> Entry:
-    """With a number of Python, which JSON can say."""
+    """The entry with a Python float, for JSON."""
     return {**entry, "score": float(entry["score"])}
 
 

@@ -1,8 +1,8 @@
 """The dialect of Hugging Face's pipelines, as ``huggingface_hub.InferenceClient`` (1.29, 2.4) speaks it.
 
-Scores are those of ``transformers.pipeline`` on the same bundle, that is, without its temperature. Without ``top_k``
-all labels are listed, as the client documents it (the pipeline itself lists one then), and each text has a list of its
-own, also a single one, because the client takes the first of them.
+Scores equal those of ``transformers.pipeline`` on the same bundle, without its temperature. Without ``top_k`` the
+answer has all labels, as the client documents it (the pipeline itself returns one). Even a single text gets a list in a
+list, because the client takes the first item.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
-from bertline.service.problems import ErrorBody
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect
 from bertline.service.routes.hf.pipeline import TextParameters, TokenParameters
 from bertline.service.routes.json_body import JsonRoute
-from bertline.service.routes.kserve import status_of
+from bertline.service.routes.kserve import refusals, status_of
 from bertline.service.routes.pairs import Pair, characters, input_of
 from bertline.service.routes.tei import router as tei
-from bertline.service.routes.tei.answers import OUTSIDE_ROUTES, answer
+from bertline.service.routes.tei.answers import answer
 from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH, VersionNow
 from bertline.service.routes.tei.schema import Lenient, Strings, TeiScore, must_be
 from bertline.serving.answered import made
@@ -34,7 +33,7 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class HfError(BaseModel):
-    """The body of an answer that is not a success."""
+    """The body of an error response."""
 
     error: str
 
@@ -52,7 +51,7 @@ class HfClassificationRequest(Lenient):
     parameters: TextParameters | None = None
 
     def named_inputs(self) -> tuple[list[Input], list[str] | None]:
-        """What is to be classified, and the name of each, where it is not its place in a list."""
+        """The inputs, and their field names unless they are in a list."""
         if isinstance(self.inputs, Pair):
             return [input_of(self.inputs)], ["inputs"]
         several = [self.inputs] if isinstance(self.inputs, str) else self.inputs
@@ -60,7 +59,7 @@ class HfClassificationRequest(Lenient):
 
 
 class HfTokenRequest(Lenient):
-    """Texts whose entities are wanted."""
+    """Texts with entities."""
 
     inputs: Annotated[str | Strings, must_be("a text, or a list of texts")] = Field(
         description="A text, or a list of texts.", examples=["Ada Lovelace lived in London."]
@@ -71,53 +70,45 @@ class HfTokenRequest(Lenient):
 class HfEntity(BaseModel):
     """An entity; or, without aggregation, a token with its label."""
 
-    entity_group: str | None = Field(None, description="The type. Absent without aggregation.")
-    entity: str | None = Field(None, description="The label. Absent with aggregation.")
+    entity_group: str | None = Field(None, description="Type of the entity. Absent without aggregation.")
+    entity: str | None = Field(None, description="Label of the token. Absent with aggregation.")
     score: float
-    index: int | None = Field(None, description="Number of the token, [CLS] being 0. Absent with aggregation.")
-    word: str = Field(description="As the tokenizer spells it.")
-    start: int = Field(description="Its first character, counted from 0 in the raw text, in code points.")
-    end: int = Field(description="The character after its last one.")
+    index: int | None = Field(None, description="Number of the token; [CLS] is 0. Absent with aggregation.")
+    word: str = Field(description="The text in the tokenizer's spelling.")
+    start: int = Field(description="First character: a code point of the raw text, from 0.")
+    end: int = Field(description="The character after the last one.")
 
 
 def refuse(problem: Problem) -> Response:
-    """The answer to a request that has a problem."""
+    """The response for a problem."""
     headers = {"Cache-Control": "no-store", **problem.headers}
     return JSONResponse({"error": problem.message}, status_code=status_of(problem.code), headers=headers)
 
 
 def hf_errors(*codes: Code) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route for its OpenAPI description."""
-    found: dict[int | str, dict[str, Any]] = {}
-    for code in codes:
-        model: Any = ErrorBody if code in OUTSIDE_ROUTES else HfError
-        one = found.setdefault(int(status_of(code)), {"model": model, "description": []})
-        one["model"] |= model
-        one["description"].append(code.value)
-    described = {status: {**one, "description": ", ".join(one["description"])} for status, one in found.items()}
-    # FastAPI would else describe its own 422, which no client ever gets here.
-    return {**described, "default": {"model": HfError | ErrorBody, "description": "Any other error."}}
+    """The error responses of a route for its OpenAPI description."""
+    return refusals(*codes, shape=HfError)
 
 
 class NumberedRoute(JsonRoute):
-    """Answers with the number that the client gave its request, which it reads back from ``X-Request-Id``."""
+    """Returns the client's X-Amzn-Trace-Id as ``X-Request-Id``, where the client reads it."""
 
     def get_route_handler(self) -> Any:
-        """The handler of the route, whatever class it has besides, with that header on all its answers."""
+        """The route's handler, with that header on all responses."""
         handle: Any = super().get_route_handler()
 
         async def answer_numbered(request: Request) -> Response:
-            found: Response = await handle(request)
+            response: Response = await handle(request)
             number = request.headers.get("x-amzn-trace-id", "")
             if _PRINTABLE.fullmatch(number):
-                found.headers["X-Request-Id"] = number
-            return found
+                response.headers["X-Request-Id"] = number
+            return response
 
         return answer_numbered
 
 
-class PipelineRoute(NumberedRoute, dialect(refuse)):  # type: ignore[misc]  # a class made by a function
-    """Errors in the dialect's shape, and numbered answers."""
+class PipelineRoute(NumberedRoute, dialect(refuse)):  # type: ignore[misc]  # a class from a function
+    """Errors in the dialect's shape, and numbered responses."""
 
 
 ERRORS = hf_errors(*MODEL_ERRORS, Code.UNKNOWN_FIELD)
@@ -138,12 +129,12 @@ router = APIRouter(
     openapi_extra=NAMED,
 )
 async def classify(
-    asked: HfClassificationRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow
+    payload: HfClassificationRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow
 ) -> Response:
-    """Labels with scores, the most probable first: a list for each text or pair, also for a single one."""
+    """Labels with scores, most probable first: a list for each text or pair, even for a single one."""
     began_s = perf_counter()
-    how = asked.parameters or TextParameters()
-    inputs, names = asked.named_inputs()
+    how = payload.parameters or TextParameters()
+    inputs, names = payload.named_inputs()
     if any(isinstance(one, tuple) for one in inputs):
         how.check_pairs()
     answered = await serving.compute(
@@ -166,17 +157,17 @@ async def classify(
     responses=ERRORS,
     openapi_extra=NAMED,
 )
-async def tag(asked: HfTokenRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
+async def tag(payload: HfTokenRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
     """Entities with their characters: a list for one text, a list of lists for several.
 
-    They are those of the pipeline, whose strategy is simple unless another one is asked for. Long texts are read whole.
+    They equal the pipeline's; the default strategy is simple. Long texts are read whole.
     """
     began_s = perf_counter()
-    how = asked.parameters or TokenParameters()
-    texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
+    how = payload.parameters or TokenParameters()
+    texts = [payload.inputs] if isinstance(payload.inputs, str) else payload.inputs
     answered = await serving.compute(version, texts, "tags", deadline_s=deadline_s, field="inputs")
     each = await made(answered, lambda: how.answers(answered, default="simple"))
-    body = each[0] if isinstance(asked.inputs, str) else each
+    body = each[0] if isinstance(payload.inputs, str) else each
     return answer(to_json(body), answered, characters(texts), began_s)
 
 

@@ -1,6 +1,6 @@
 """The Open Inference Protocol v2 over HTTP, with Triton's extensions for binary tensors and classification.
 
-A model has one input, texts (BYTES), and the outputs of ``outputs_of``; those of ``UNNAMED`` come when none is named.
+A model has one input, texts (BYTES), and the outputs of ``outputs_of``; ``UNNAMED`` are the default ones.
 https://github.com/kserve/open-inference-protocol
 """
 
@@ -21,7 +21,7 @@ from bertline.service.routes import health
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
 from bertline.service.routes.fields import Tolerant
 from bertline.service.routes.json_body import json_value
-from bertline.service.routes.kserve import body_of, parsed, refusals, refused
+from bertline.service.routes.kserve import body_of, check_ready, parsed, refusals, refused
 from bertline.service.routes.oip.tensors import (
     LENGTH_HEADER,
     InputTensor,
@@ -36,7 +36,7 @@ from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
 from bertline.serving.version import Version
 
-# By what a model has: datatype and shape, with -1 for any number and 0 for the number of labels.
+# Datatype and shape of each output; -1 is any number, 0 the number of labels.
 RANKED = {"label": ("BYTES", [-1]), "probabilities": ("FP32", [-1, 0])}
 LOGITS = {"logits": ("FP32", [-1, 0])}
 EVERY = {"embedding": ("FP32", [-1, -1]), "answer": ("BYTES", [-1])}
@@ -47,21 +47,21 @@ OUTPUT_PARAMETERS = ("binary_data", "classification")
 BINARY = "application/octet-stream"
 
 
-class AskedOutput(Tolerant):
-    """An output that the answer shall have."""
+class RequestedOutput(Tolerant):
+    """A requested output."""
 
     at: ClassVar[str] = "outputs[]."
 
     name: str = Field(description=f"{', '.join(RANKED | LOGITS | EVERY)}, as the model's metadata lists them.")
     parameters: dict[str, Any] | None = Field(
         None,
-        description="binary_data: send it after the JSON. classification: of probabilities or logits, so many of the "
-        'highest, each as the string "value:index:label".',
+        description="binary_data: send it after the JSON. classification: the number of highest probabilities or "
+        'logits to return, each as the string "value:index:label".',
     )
 
 
 class InferRequest(Tolerant):
-    """Texts, and what shall be told of them."""
+    """Texts, and the requested outputs."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -71,20 +71,19 @@ class InferRequest(Tolerant):
         },
     )
 
-    id: str | None = Field(None, description="Comes back with the answer.")
+    id: str | None = Field(None, description="Returned with the response.")
     parameters: dict[str, Any] | None = Field(
         None,
-        description="timeout: microseconds after which the answer is of no use. binary_data_output: send outputs "
-        "after the JSON unless their binary_data says otherwise.",
+        description="timeout: deadline in microseconds. binary_data_output: default of the outputs' binary_data.",
     )
     inputs: Annotated[list[InputTensor], FailFast()] = Field(description="One.")
-    outputs: list[AskedOutput] | None = Field(
-        None, fail_fast=True, description=f"Without it: {' and '.join(RANKED)}, or answer."
+    outputs: list[RequestedOutput] | None = Field(
+        None, fail_fast=True, description=f"Default: {' and '.join(RANKED)}, or answer."
     )
 
 
 class ServerMetadata(BaseModel):
-    """What serves here."""
+    """The server."""
 
     name: str
     version: str
@@ -92,13 +91,13 @@ class ServerMetadata(BaseModel):
 
 
 class Live(BaseModel):
-    """The server answers."""
+    """Liveness."""
 
     live: bool
 
 
 class Ready(Live):
-    """Requests may come."""
+    """Readiness."""
 
     ready: bool
 
@@ -128,21 +127,21 @@ class ModelMetadata(BaseModel):
 
 
 class ModelReady(BaseModel):
-    """A model answers."""
+    """Readiness of a model."""
 
     name: str
     ready: bool
 
 
 class AnsweredTensor(TensorMetadata):
-    """An output of an answer; without data where it is sent after the JSON."""
+    """An output of a response; without data if that is sent after the JSON."""
 
     parameters: dict[str, Any] | None = None
     data: list[Any] | None = None
 
 
 class InferResponse(BaseModel):
-    """What was asked for, of each text in their order."""
+    """The requested outputs, with a row per text in order."""
 
     model_name: str
     model_version: str
@@ -151,9 +150,9 @@ class InferResponse(BaseModel):
 
 
 async def _sent_as_tensors(request: Request) -> None:
-    """JSON, or JSON with binary data after it; Triton's Python client names no content type at all.
+    """Accept JSON, with or without binary data after it; Triton's Python client sends no content type.
 
-    A page of another origin could send that without being asked too, but its browser adds the header Origin.
+    A page of another origin could send that without a preflight request, but its browser adds the header Origin.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/json", BINARY, "") or (not kind and "origin" in request.headers):
@@ -170,91 +169,86 @@ INFER: dict[str, Any] = {
 }
 
 
-@router.get("", summary="What serves here (OIP)")
+@router.get("", summary="Server metadata (OIP)")
 async def server() -> ServerMetadata:
-    """Name, version, and which of Triton's extensions are known."""
+    """Name, version, and supported extensions of Triton."""
     return ServerMetadata(name="bertline", version=__version__, extensions=["binary_tensor_data", "classification"])
 
 
-@router.get("/health/live", summary="Is the process alive? (OIP)")
+@router.get("/health/live", summary="Liveness (OIP)")
 async def live() -> Live:
     """The process answers."""
     return Live(live=True)
 
 
-@router.get("/health/ready", summary="May requests come? (OIP)", responses=refusals(Code.NOT_READY))
+@router.get("/health/ready", summary="Readiness (OIP)", responses=refusals(Code.NOT_READY))
 async def ready(serving: ServingNow) -> Ready:
-    """As ``/health/ready``; both keys, since clients of the protocol look for either."""
+    """As ``/health/ready``; with both keys, because clients of the protocol read either."""
     await health.ready(serving)
     return Ready(live=True, ready=True)
 
 
-@router.get("/models", summary="Names of the models (OIP)")
+@router.get("/models", summary="List models (OIP)")
 async def models(serving: ServingNow) -> ModelNames:
     """KServe's extension of the protocol."""
     return ModelNames(models=serving.models.names)
 
 
-@router.get(converted("/models/{name}"), summary="A model's inputs and outputs (OIP)", responses=MISSING)
+@router.get(converted("/models/{name}"), summary="Model metadata (OIP)", responses=MISSING)
 async def model(name: str, serving: ServingNow) -> ModelMetadata:
-    """Of the version that answers."""
-    return _described(_found(serving, name))
+    """Inputs and outputs of the current version."""
+    return _described(_version(serving, name))
 
 
-@router.get(
-    converted("/models/{name}/versions/{version}"), summary="A version's inputs and outputs (OIP)", responses=MISSING
-)
+@router.get(converted("/models/{name}/versions/{version}"), summary="Version metadata (OIP)", responses=MISSING)
 async def model_version(name: str, version: str, serving: ServingNow) -> ModelMetadata:
-    """404 where another version answers."""
-    return _described(_found(serving, name, version))
+    """404 if it is not the current version."""
+    return _described(_version(serving, name, version))
 
 
-@router.get(converted("/models/{name}/ready"), summary="Does a model answer? (OIP)", responses=MISSING)
+@router.get(converted("/models/{name}/ready"), summary="Model readiness (OIP)", responses=MISSING)
 async def model_ready(name: str, serving: ServingNow) -> ModelReady:
-    """503 while the process that computes it is replaced."""
-    return _ready(_found(serving, name))
+    """503 while its worker is being replaced."""
+    return _ready(_version(serving, name))
 
 
-@router.get(
-    converted("/models/{name}/versions/{version}/ready"), summary="Does a version answer? (OIP)", responses=MISSING
-)
+@router.get(converted("/models/{name}/versions/{version}/ready"), summary="Version readiness (OIP)", responses=MISSING)
 async def version_ready(name: str, version: str, serving: ServingNow) -> ModelReady:
-    """404 where another version answers."""
-    return _ready(_found(serving, name, version))
+    """404 if it is not the current version."""
+    return _ready(_version(serving, name, version))
 
 
-@router.post(converted("/models/{name}/infer"), summary="Ask a model (OIP)", **INFER)
+@router.post(converted("/models/{name}/infer"), summary="Infer with a model (OIP)", **INFER)
 async def infer(name: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
     """Labels, calibrated probabilities, logits or embeddings of texts, or the model's answer as JSON.
 
-    With the header Inference-Header-Content-Length, the JSON has that length and binary tensors follow.
+    The header Inference-Header-Content-Length is the length of the JSON; binary tensors follow it.
     """
-    return await _infer(_found(serving, name), request, serving, deadline_s)
+    return await _infer(_version(serving, name), request, serving, deadline_s)
 
 
-@router.post(converted("/models/{name}/versions/{version}/infer"), summary="Ask a version (OIP)", **INFER)
+@router.post(converted("/models/{name}/versions/{version}/infer"), summary="Infer with a version (OIP)", **INFER)
 async def infer_version(
     name: str, version: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow
 ) -> Response:
-    """As without a version; 404 where another one answers."""
-    return await _infer(_found(serving, name, version), request, serving, deadline_s)
+    """As without a version; 404 if it is not the current version."""
+    return await _infer(_version(serving, name, version), request, serving, deadline_s)
 
 
-def _found(serving: Serving, name: str, version: str | None = None) -> Version:
-    found = serving.models.named(name, None)
-    if version not in (None, found.version):
-        raise Problem(Code.UNKNOWN_MODEL, f"{found.name} answers with version {found.version} and no other.")
-    return found
+def _version(serving: Serving, name: str, version: str | None = None) -> Version:
+    current = serving.models.named(name, None)
+    if version not in (None, current.version):
+        raise Problem(Code.UNKNOWN_MODEL, f"{name} has only version {current.version} here: use that.")
+    return current
 
 
 def _ready(version: Version) -> ModelReady:
-    if not version.ready:
-        raise Problem(Code.NOT_READY, f"The process that computes {version.name} is replaced: ask again in a second.")
+    check_ready(version)
     return ModelReady(name=version.name, ready=True)
 
 
 def outputs_of(version: Version) -> dict[str, tuple[str, list[int]]]:
-    """The outputs of a model, by name, with datatype and shape; ``answer`` has that of ``/v1/predict`` as JSON."""
+    """The outputs of a model by name, with datatype and shape; ``answer`` is the JSON of ``/v1/predict``."""
     spec = version.spec
     outputs = (RANKED if spec.ranked else {}) | (LOGITS if spec.output == "logits" else {}) | EVERY
     return {name: (kind, [one or len(spec.labels) for one in shape]) for name, (kind, shape) in outputs.items()}
@@ -274,19 +268,19 @@ def _described(version: Version) -> ModelMetadata:
 
 async def _infer(version: Version, request: Request, serving: Serving, deadline_s: float) -> Response:
     text, rest = split(await request.body(), request.headers.get(LENGTH_HEADER))
-    asked = parsed(InferRequest, json_value(text))
-    parameters = asked.parameters or {}
+    payload = parsed(InferRequest, json_value(text))
+    parameters = payload.parameters or {}
     note_unknown(parameters, PARAMETERS)
-    outputs = _outputs(asked, version)
-    texts = texts_of(asked.inputs, rest, serving.settings.max_batch_texts)
+    outputs = _outputs(payload, version)
+    texts = texts_of(payload.inputs, rest, serving.settings.max_batch_texts)
     deadline_s = _earlier(deadline_s, parameters.get("timeout"))
     answers: dict[str, Answered] = {}
     for name in dict.fromkeys(_computed(one, version) for one in outputs):
         answers[name] = await serving.compute(version, texts, name, deadline_s=deadline_s, field="inputs[0].data")
     binary = parameters.get("binary_data_output") is True
     head: dict[str, Any] = {"model_name": version.name, "model_version": version.version}
-    if asked.id is not None:
-        head["id"] = asked.id
+    if payload.id is not None:
+        head["id"] = payload.id
     first = next(iter(answers.values()))
     tensors = await made(first, lambda: [_tensor(one, answers[_computed(one, version)], binary) for one in outputs])
     body, length = written(head, tensors)
@@ -296,15 +290,15 @@ async def _infer(version: Version, request: Request, serving: Serving, deadline_
     return Response(body, media_type=BINARY, headers={**headers, LENGTH_HEADER: str(length)})
 
 
-def _computed(output: AskedOutput, version: Version) -> str:
-    """The network's output that it is made of."""
+def _computed(output: RequestedOutput, version: Version) -> str:
+    """The network's output from which it is computed."""
     return "embedding" if output.name == "embedding" else version.spec.output
 
 
-def _outputs(asked: InferRequest, version: Version) -> list[AskedOutput]:
-    """What the answer shall have; each output once, or an answer could be made larger than anybody can send."""
+def _outputs(payload: InferRequest, version: Version) -> list[RequestedOutput]:
+    """The requested outputs, each once: repeated ones could make the response arbitrarily large."""
     known, classes = outputs_of(version), [one for one in CLASSES if one in outputs_of(version)]
-    outputs = asked.outputs or [AskedOutput(name=name) for name in UNNAMED[version.spec.ranked]]
+    outputs = payload.outputs or [RequestedOutput(name=name) for name in UNNAMED[version.spec.ranked]]
     for place, one in enumerate(outputs):
         field = f"outputs[{place}]"
         if one.name not in known or one.name in (before.name for before in outputs[:place]):
@@ -322,26 +316,26 @@ def _outputs(asked: InferRequest, version: Version) -> list[AskedOutput]:
                 field,
             )
         if one.name not in classes:
-            remedy = f"ask for those of {' or '.join(classes)}" if classes else "leave classification out"
+            remedy = f"request those of {' or '.join(classes)}" if classes else "leave classification out"
             raise Problem(Code.UNSUPPORTED, f"{field} has no classes: {remedy}.", field)
     return outputs
 
 
 def _earlier(deadline_s: float, timeout_us: Any) -> float:
-    """The deadline, or that of the request's own timeout if it is earlier; 0 is none, as for Triton."""
+    """The deadline, or that of the request's timeout if it is earlier; 0 is no timeout, as for Triton."""
     if timeout_us is None:
         return deadline_s
-    number = isinstance(timeout_us, int | float) and not isinstance(timeout_us, bool)
-    if not number or not 0 <= timeout_us < float("inf"):
+    is_number = isinstance(timeout_us, int | float) and not isinstance(timeout_us, bool)
+    if not is_number or not 0 <= timeout_us < float("inf"):
         raise Problem(Code.OUT_OF_RANGE, "parameters.timeout must be a number of microseconds.", "parameters.timeout")
-    # Whoever names an age of the universe gets the server's own limit; no float can hold all integers.
+    # A huge timeout means the server's own limit; no float can hold all integers.
     if timeout_us == 0 or timeout_us > 1e15:
         return deadline_s
     own_s: float = asyncio.get_running_loop().time() + timeout_us / 1e6
     return min(deadline_s, own_s)
 
 
-def _tensor(output: AskedOutput, answered: Answered, binary: bool) -> OutputTensor:
+def _tensor(output: RequestedOutput, answered: Answered, binary: bool) -> OutputTensor:
     parameters = output.parameters or {}
     binary = parameters.get("binary_data", binary) is True
     values = _values(output.name, answered)
@@ -365,7 +359,7 @@ def _values(name: str, answered: Answered) -> np.ndarray[Any, Any]:
 def _highest(
     values: Float[np.ndarray[Any, Any], "texts labels"], labels: np.ndarray[Any, Any], count: int
 ) -> np.ndarray[Any, Any]:
-    """The ``count`` highest of each row, each as "value:index:label"."""
+    """The ``count`` highest values of each row, each as "value:index:label"."""
     order = np.argsort(-values, axis=1, kind="stable")[:, :count]
     rows = [
         [f"{row[place]:f}:{place}:{labels[place]}" for place in places]

@@ -43,26 +43,26 @@ ERRORS = (*MODEL_ERRORS, Code.UNKNOWN_FIELD, Code.CONFLICTING_FIELDS)
 
 @router.post(
     "/v1/predict",
-    summary="Answer texts",
+    summary="Predict",
     tags=["predict"],
     response_model=PredictResponse,
     responses=error_answers(*ERRORS),
     dependencies=[AsJson],
 )
-async def predict(asked: PredictRequest, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
+async def predict(payload: PredictRequest, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
     """The model's answers to one text or several: labels with calibrated probabilities, a number, or entities.
 
-    The header Server-Timing of the answer says how long the texts were tokenised, waited and were computed.
+    The response header Server-Timing has the times for tokenising, waiting and computing.
     """
-    field, inputs = asked.named_inputs()
-    version = serving.models.named(asked.model)
-    top = asked.top(version)
+    field, inputs = payload.named_inputs()
+    version = serving.models.named(payload.model)
+    top = payload.top(version)
     answered = await serving.compute(
         version,
         inputs,
         version.spec.output,
         deadline_s=deadline_s,
-        policy=asked.truncation,
+        policy=payload.truncation,
         field=field,
         sides=("", "_pair") if field == "text" else SIDES,
     )
@@ -73,16 +73,16 @@ async def predict(asked: PredictRequest, serving: ServingNow, deadline_s: Deadli
 
 @router.post(
     "/v1/tokenize",
-    summary="Show how a model reads texts",
+    summary="Tokenise",
     tags=["predict"],
     responses=error_answers(*ERRORS),
     dependencies=[AsJson],
 )
-async def tokenize(asked: TokenizeRequest, serving: ServingNow, settings: SettingsNow) -> TokenizeResponse:
-    """The tokens of each text with their places in it, and how many the model would read and leave out."""
-    field, texts = asked.named_texts()
+async def tokenize(payload: TokenizeRequest, serving: ServingNow, settings: SettingsNow) -> TokenizeResponse:
+    """The tokens of each text with their positions, and how many the model would read and cut."""
+    field, texts = payload.named_texts()
     check_texts(texts, settings, field)
-    version = serving.models.named(asked.model)
+    version = serving.models.named(payload.model)
     readings = await version.reader.read(texts, Truncation(version.max_tokens, version.truncation))
     return TokenizeResponse(
         model=ModelReference(name=version.name, version=version.version),
@@ -101,7 +101,7 @@ async def tokenize(asked: TokenizeRequest, serving: ServingNow, settings: Settin
 
 
 def described(version: Version) -> ModelDescription:
-    """What clients are told of a model."""
+    """The public description of a model."""
     return ModelDescription(
         name=version.name,
         version=version.version,
@@ -118,9 +118,9 @@ def described(version: Version) -> ModelDescription:
     )
 
 
-@router.get("/v1/models", summary="What answers here", tags=["models"])
+@router.get("/v1/models", summary="List models", tags=["models"])
 async def models(serving: ServingNow, settings: SettingsNow) -> ModelsResponse:
-    """The models that answer here, the default one first, and what one request may bring."""
+    """The served models, the default one first, and the limits of a request."""
     versions = list(serving.models)
     return ModelsResponse(
         models=[described(one) for one in versions],

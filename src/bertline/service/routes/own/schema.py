@@ -1,4 +1,4 @@
-"""What goes over the wire in the service's own API: requests and answers."""
+"""Requests and responses of the service's own API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Texts(BaseModel):
-    """One text in ``text`` or several in ``texts``, and the model that shall read them."""
+    """One text in ``text`` or several in ``texts``, and the model."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -29,17 +29,17 @@ class Texts(BaseModel):
     )
 
     text: str | None = Field(None, description="One text. Either this or texts.")
-    # fail_fast: two million wrong entries would make as many complaints, of which one is told
+    # fail_fast: two million invalid entries would create as many errors, of which one is returned
     texts: Annotated[list[str], Field(fail_fast=True)] | None = Field(
-        None, description="Several texts, answered in their order."
+        None, description="Several texts, answered in order."
     )
-    model: str | None = Field(None, description="Name of the model; needed only where several are served.")
+    model: str | None = Field(None, description="Name of the model; required only if several are served.")
 
     def named_texts(self) -> tuple[str, list[str]]:
-        """The texts, and which field they came in.
+        """The name of the field, and its texts.
 
         Raises:
-            Problem: none or both of the fields.
+            Problem: the request has neither field, or both.
         """
         if self.text is not None and self.texts is not None:
             raise Problem(Code.CONFLICTING_FIELDS, "Send either text or texts, not both.", "texts")
@@ -50,13 +50,13 @@ class Texts(BaseModel):
         return "text", [self.text]
 
 
-def _each_is_one(value: Any) -> Any:
-    """Refuse an entry that is neither a text nor a pair, in one sentence."""
+def _check_entries(value: Any) -> Any:
+    """Reject an entry that is neither a text nor a pair, in one sentence."""
     for place, one in enumerate(value if isinstance(value, list) else ()):
         if not isinstance(one, str) and not _is_pair(one):
             field = f"texts[{place}]"
-            told = f'{field} must be a text, or a pair as in {{"text": "…", "text_pair": "…"}}.'
-            raise Problem(Code.WRONG_TYPE, told, field)
+            message = f'{field} must be a text, or a pair as in {{"text": "…", "text_pair": "…"}}.'
+            raise Problem(Code.WRONG_TYPE, message, field)
     return value
 
 
@@ -69,23 +69,23 @@ def _is_pair(value: Any) -> bool:
 
 
 class PredictRequest(Texts):
-    """Texts or pairs to answer."""
+    """Texts or pairs to predict."""
 
-    text_pair: str | None = Field(None, description="A second text, which is read together with text.")
-    texts: Annotated[list[str | Pair], BeforeValidator(_each_is_one)] | None = Field(  # type: ignore[assignment]
-        None, description="Several texts or pairs, answered in their order."
+    text_pair: str | None = Field(None, description="A second text, read together with text.")
+    texts: Annotated[list[str | Pair], BeforeValidator(_check_entries)] | None = Field(  # type: ignore[assignment]
+        None, description="Several texts or pairs, answered in order."
     )
     top_k: int | None = Field(
-        None, ge=1, description="How many labels to list per text, of a model that ranks them; all without it."
+        None, ge=1, description="Number of labels per text, for a model that ranks labels; default: all."
     )
     truncation: Policy | None = Field(
         None,
-        description="What to read of a text that is too long: its head and tail, one of them, all of it in windows, "
-        "or nothing, which is an error; without it, the model's own choice.",
+        description="Part to read of a text that is too long: head and tail, one of them, or all of it in windows; "
+        "error rejects such a text. Default: the model's own.",
     )
 
     def named_inputs(self) -> tuple[str, list[Input]]:
-        """The texts and pairs, and which field they came in.
+        """The name of the field, and its texts and pairs.
 
         Raises:
             Problem: as ``named_texts``, or a second text without a first one.
@@ -102,10 +102,10 @@ class PredictRequest(Texts):
         return field, [input_of(one) for one in texts]
 
     def top(self, version: Version) -> dict[str, int]:
-        """``top_k``, if it was given, as the model's answers take it.
+        """``top_k``, if given, as an argument of the answers.
 
         Raises:
-            Problem: they rank no labels.
+            Problem: the model does not rank labels.
         """
         if self.top_k is None:
             return {}
@@ -115,11 +115,11 @@ class PredictRequest(Texts):
 
 
 class TokenizeRequest(Texts):
-    """Texts to take apart."""
+    """Texts to tokenise."""
 
 
 class LoadRequest(BaseModel):
-    """A bundle to put in service."""
+    """A bundle to load."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -127,25 +127,25 @@ class LoadRequest(BaseModel):
 
 
 class ModelReference(BaseModel):
-    """Which model answered."""
+    """The model that answered."""
 
     name: str
-    version: str = Field(description="The same for the same bytes in every file of the bundle.")
+    version: str = Field(description="A hash of the bundle's files.")
 
 
 class LabelProbability(BaseModel):
-    """One label and how probable it is."""
+    """One label and its probability."""
 
     label: str
-    probability: Probability = Field(description="Calibrated: of answers given at 0.8, about 80 % are right.")
+    probability: Probability = Field(description="Calibrated: about 80 % of the answers with 0.8 are right.")
 
 
 class TextAnswer(BaseModel):
-    """What every answer has."""
+    """The common fields of all answers."""
 
-    read_tokens: int = Field(description="Tokens that the model read, [CLS] and [SEP] included.")
-    cut_tokens: int = Field(description="Tokens left out because the text was too long; 0 if none.")
-    windows: int | None = Field(None, description="Windows in which a long text was read. Absent where there is one.")
+    read_tokens: int = Field(description="Tokens that the model read, including [CLS] and [SEP].")
+    cut_tokens: int = Field(description="Tokens cut off because the text was too long; else 0.")
+    windows: int | None = Field(None, description="Number of windows of a long text. Absent if there is one.")
 
 
 class TextLabels(TextAnswer):
@@ -153,9 +153,9 @@ class TextLabels(TextAnswer):
 
     label: str = Field(description="The most probable label.")
     labels: list[str] | None = Field(
-        None, description="Where a text may have several: those whose probability reaches their threshold."
+        None, description="If a text may have several labels: those whose probability reaches their threshold."
     )
-    probabilities: list[LabelProbability] = Field(description="Most probable first; top_k of them if given.")
+    probabilities: list[LabelProbability] = Field(description="Most probable first; at most top_k.")
 
 
 class TextNumber(TextAnswer):
@@ -167,15 +167,15 @@ class TextNumber(TextAnswer):
 class TextEntity(BaseModel):
     """An entity."""
 
-    start: int = Field(description="Its first character, counted from 0 in the raw text, in code points.")
-    end: int = Field(description="The character after its last one.")
-    label: str = Field(description="Its type.")
-    text: str = Field(description="Its characters.")
-    score: Probability = Field(description="Mean over its words of the probability of this type.")
+    start: int = Field(description="First character: a code point of the raw text, from 0.")
+    end: int = Field(description="The character after the last one.")
+    label: str = Field(description="Type of the entity.")
+    text: str = Field(description="Text of the entity.")
+    score: Probability = Field(description="Mean probability of this type over its words.")
 
 
 class TextEntities(TextAnswer):
-    """The entities of one text, in their order."""
+    """The entities of one text, in order."""
 
     entities: list[TextEntity]
 
@@ -184,12 +184,7 @@ Prediction = TextLabels | TextNumber | TextEntities
 
 
 def predictions_of(answered: Answered, top: Mapping[str, int]) -> list[dict[str, object]]:
-    """The wire form of the answers, text by text.
-
-    Args:
-        answered: with the output that the model's answers are made from.
-        top: of ``PredictRequest.top``.
-    """
+    """The JSON of the answers; ``top`` is from ``PredictRequest.top``."""
     predictions: list[dict[str, object]] = []
     for answer, reading in zip(answered.answers, answered.readings, strict=True):
         windows = {"windows": len(reading.pieces)} if len(reading.pieces) > 1 else {}
@@ -201,11 +196,11 @@ class PredictResponse(BaseModel):
     """The answers, in the order of the texts."""
 
     model: ModelReference
-    predictions: list[Prediction] | list[dict[str, Any]] = Field(description="As the task of the model has them.")
+    predictions: list[Prediction] | list[dict[str, Any]] = Field(description="Their form depends on the model's task.")
 
 
 class Token(BaseModel):
-    """A token, and the characters it stands for, from start up to end."""
+    """A token and its characters, from start up to end."""
 
     id: int
     token: str
@@ -217,8 +212,8 @@ class TextTokens(BaseModel):
     """The tokens of one text, without [CLS] and [SEP]."""
 
     tokens: list[Token]
-    read_tokens: int = Field(description="Tokens that the model would read, [CLS] and [SEP] included.")
-    cut_tokens: int = Field(description="Tokens that it would leave out.")
+    read_tokens: int = Field(description="Tokens that the model would read, including [CLS] and [SEP].")
+    cut_tokens: int = Field(description="Tokens that it would cut off.")
 
 
 class TokenizeResponse(BaseModel):
@@ -229,7 +224,7 @@ class TokenizeResponse(BaseModel):
 
 
 class MeasuredFigure(BaseModel):
-    """A figure measured on held-out text, with its 95 % interval where there is one."""
+    """A figure measured on held-out text, with its 95 % interval if there is one."""
 
     value: float
     low: float | None = None
@@ -237,31 +232,31 @@ class MeasuredFigure(BaseModel):
 
 
 class ModelDescription(BaseModel):
-    """A model that answers here."""
+    """A served model."""
 
     name: str
     version: str
-    task: Mapping[str, Any] = Field(description="What it does, as its bundle says.")
+    task: Mapping[str, Any] = Field(description="The task, as in its bundle.")
     labels: list[str]
-    multi_label: bool = Field(description="A text may have several of the labels.")
-    max_tokens: int = Field(description="Most tokens it reads of a text, [CLS] and [SEP] included.")
-    truncation: str = Field(description="What it reads of a text that is too long.")
-    engine: str = Field(description="What computes it.")
-    ready: bool = Field(description="The process that computes it lives.")
-    metrics: Mapping[str, MeasuredFigure] = Field(description="As measured when it was trained, by name.")
+    multi_label: bool = Field(description="Whether a text may have several labels.")
+    max_tokens: int = Field(description="Maximum tokens of a text, including [CLS] and [SEP].")
+    truncation: str = Field(description="Part read of a text that is too long.")
+    engine: str = Field(description="The engine that computes it.")
+    ready: bool = Field(description="Whether its worker is running.")
+    metrics: Mapping[str, MeasuredFigure] = Field(description="Figures measured in training, by name.")
 
 
 class Limits(BaseModel):
-    """What one request may bring."""
+    """The limits of a request."""
 
     max_batch_texts: int
     max_chars: int = Field(description="Characters of one text.")
-    max_request_tokens: int = Field(description="Tokens of all texts, windows counted each.")
+    max_request_tokens: int = Field(description="Tokens of all texts, over all windows.")
     max_body_bytes: int
 
 
 class OpenAIModel(BaseModel):
-    """A model, as OpenAI's clients list them."""
+    """A model in OpenAI's format."""
 
     id: str
     object: Literal["model"] = "model"
@@ -275,17 +270,17 @@ class ModelsResponse(BaseModel):
     models: Sequence[ModelDescription]
     limits: Limits
     object: Literal["list"] = "list"
-    data: Sequence[OpenAIModel] = Field(description="The same models, as OpenAI's clients expect them.")
+    data: Sequence[OpenAIModel] = Field(description="The same models in OpenAI's format.")
 
 
 class ModelState(BaseModel):
-    """The version of a model that answers, and the one that a rollback brings back."""
+    """The current version of a model, and the previous one."""
 
     current: ModelDescription
     previous: ModelDescription | None
 
 
 class Health(BaseModel):
-    """The state that was asked for, and that it holds."""
+    """The confirmed state: live or ready."""
 
     status: str

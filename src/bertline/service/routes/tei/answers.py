@@ -1,4 +1,4 @@
-"""How TEI answers: scores, vectors, errors with their kind, and headers that say what an answer took."""
+"""TEI's responses: scores, vectors, errors with their kind, and headers with times and counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bertline.statistics.activation import Activation, normalised
 Function = Activation | Literal["none"]
 EmbeddingRows = Float[np.ndarray[Any, Any], "texts hidden"]
 
-# Which of TEI's kinds each problem is. It keeps its status, but for the kinds that TEI has another one for.
+# TEI's kind of each problem. The status is our own, unless TEI has another one for the kind.
 KINDS: Mapping[Code, ErrorType] = {
     **dict.fromkeys(
         (
@@ -53,12 +53,12 @@ KINDS: Mapping[Code, ErrorType] = {
 STATUS_OF_KIND: Mapping[ErrorType, int] = {"Backend": 424, "Empty": 400}
 # Too much in one request: TEI's description calls it "Batch size error", and its clients split the request at a 413.
 STATUS_OF_CODE: Mapping[Code, int] = dict.fromkeys((Code.TOO_MANY_TEXTS, Code.TOO_MANY_TOKENS, Code.TEXT_TOO_LONG), 413)
-# Answered after a route failed, when nobody knows any more whose client asks, so in the service's own shape.
+# Answered outside of the route, where the dialect is unknown, so in the service's own shape.
 OUTSIDE_ROUTES = frozenset({Code.INTERNAL})
 
 
 class TeiProblem(Problem):
-    """A problem whose kind is not the one of its code."""
+    """A problem with another kind than that of its code."""
 
     def __init__(self, kind: ErrorType, code: Code, message: str, field: str | None = None) -> None:
         super().__init__(code, message, field)
@@ -71,7 +71,7 @@ def status_of(kind: ErrorType, code: Code) -> int:
 
 
 def refuse(problem: Problem) -> Response:
-    """The answer to a request that has a problem."""
+    """The response for a problem."""
     kind = problem.kind if isinstance(problem, TeiProblem) else KINDS[problem.code]
     return JSONResponse(
         TeiError(error=problem.message, error_type=kind).model_dump(),
@@ -84,26 +84,26 @@ TeiRoute = dialect(refuse)
 
 
 def tei_errors(*codes: Code) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route for its OpenAPI description, given what may happen."""
+    """The error responses of a route for its OpenAPI description."""
     own: dict[int | str, set[str]] = {}
-    found: dict[int | str, set[str]] = {}
+    kinds: dict[int | str, set[str]] = {}
     for code in codes:
         kind = KINDS[code]
         if code in OUTSIDE_ROUTES:
             own.setdefault(int(STATUS[code]), set()).add(code)
         else:
-            found.setdefault(status_of(kind, code), set()).add(kind)
+            kinds.setdefault(status_of(kind, code), set()).add(kind)
     return {
         **{status: {"model": ErrorBody, "description": ", ".join(sorted(one))} for status, one in own.items()},
-        **{status: {"model": TeiError, "description": ", ".join(sorted(one))} for status, one in found.items()},
+        **{status: {"model": TeiError, "description": ", ".join(sorted(one))} for status, one in kinds.items()},
     }
 
 
 def scores(answered: Answered, function: Function | None) -> list[list[float]]:
-    """Of each text, each label's, in the model's order: what HF's servers give for the checkpoint, not calibrated.
+    """The scores of each text in the order of the labels, as from HF's servers for the checkpoint, not calibrated.
 
     Args:
-        answered: of ``Serving.compute``, its logits.
+        answered: logits from ``Serving.compute``.
         function: from logits to scores; None is the checkpoint's.
     """
     if function == "none":
@@ -112,39 +112,39 @@ def scores(answered: Answered, function: Function | None) -> list[list[float]]:
 
 
 def listed(labels: Sequence[str], shares: Sequence[float]) -> list[TeiScore]:
-    """Every label with its score, the highest first."""
-    found = [TeiScore(score=share, label=label) for label, share in zip(labels, shares, strict=True)]
-    return sorted(found, key=lambda one: -one.score)
+    """All labels with their scores, highest first."""
+    unsorted = [TeiScore(score=share, label=label) for label, share in zip(labels, shares, strict=True)]
+    return sorted(unsorted, key=lambda one: -one.score)
 
 
 def shortened(
     rows: EmbeddingRows, dimensions: int | None, *, normalise: bool
 ) -> Float[np.ndarray[Any, Any], "texts dimensions"]:
-    """The first dimensions of each embedding, then divided by their length if asked (Matryoshka, Kusupati et al. 2022).
+    """The first dimensions of each embedding, optionally normalised (Matryoshka, Kusupati et al. 2022).
 
     Raises:
-        Problem: they do not have so many.
+        Problem: the embeddings have fewer dimensions.
     """
     width = rows.shape[1]
     if dimensions is not None and dimensions > width:
-        raise Problem(Code.OUT_OF_RANGE, f"dimensions must be at most {width:,}, which the model has.", "dimensions")
-    kept = rows[:, :dimensions]
-    return normalised(kept) if normalise else kept
+        raise Problem(Code.OUT_OF_RANGE, f"dimensions must be at most {width:,}, the model's width.", "dimensions")
+    short = rows[:, :dimensions]
+    return normalised(short) if normalise else short
 
 
 def cosines(rows: EmbeddingRows) -> list[float]:
-    """Of the first row with each of the others.
+    """The cosine of the first row with each of the others.
 
     >>> cosines(np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]]))
     [1.0, 0.0]
     """
     unit = normalised(rows.astype(np.float64))
-    found: list[float] = (unit[1:] @ unit[0]).tolist()
-    return found
+    similarities: list[float] = (unit[1:] @ unit[0]).tolist()
+    return similarities
 
 
 async def vectors_json(rows: Iterable[np.ndarray[Any, Any]]) -> bytes:
-    """A JSON list of them; the event loop gets its turn after each."""
+    """The JSON of a list of vectors; yields to the event loop after each."""
     parts: list[bytes] = []
     for row in rows:
         parts.append(to_json(row.tolist()))
@@ -153,13 +153,9 @@ async def vectors_json(rows: Iterable[np.ndarray[Any, Any]]) -> bytes:
 
 
 def compute_headers(answered: Answered, characters: int, began_s: float) -> dict[str, str]:
-    """TEI's headers, whole milliseconds, and the service's own."""
+    """TEI's headers, in whole milliseconds, and the service's own."""
     timing, total_ms = answered.timing, int(1000 * (perf_counter() - began_s))
-    took = {
-        "time": total_ms,
-        "characters": characters,
-        "tokens": answered.read_tokens,
-    }
+    took = {"time": total_ms, "characters": characters, "tokens": answered.read_tokens}
     phases = {
         "total": total_ms,
         "tokenization": int(1000 * timing.tokenise_s),
@@ -175,12 +171,5 @@ def compute_headers(answered: Answered, characters: int, began_s: float) -> dict
 
 
 def answer(body: bytes, answered: Answered, characters: int, began_s: float) -> Response:
-    """A body that is JSON already, with its headers.
-
-    Args:
-        body: the JSON.
-        answered: what it was made of.
-        characters: of all texts, or ids where those were sent.
-        began_s: when the request was read, by ``perf_counter``.
-    """
+    """A response with a JSON body; ``characters`` are those of all texts, ``began_s`` is by ``perf_counter``."""
     return Response(body, media_type="application/json", headers=compute_headers(answered, characters, began_s))

@@ -1,4 +1,4 @@
-"""What TEI's clients mean by ``inputs``: one text, a pair, a batch of either, or token ids."""
+"""TEI's ``inputs``: one text, a pair, a batch of either, or token ids."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from bertline.text import Input
 
 
 async def model_of(request: Request, serving: ServingNow) -> Version:
-    """The version that answers: of the model in the path, else of the first one."""
+    """The current version of the model in the path, else of the first one."""
     return serving.models.named(request.path_params.get("name", serving.models.names[0]))
 
 
 MODEL_PATH = converted("/models/{name}")
-# For the OpenAPI description; a declared parameter would also bring an error answer that cannot happen.
+# For the OpenAPI description; a declared parameter would add an error response that cannot happen.
 MODEL_IN_PATH: dict[str, Any] = {
-    "name": "name", "in": "path", "required": True, "description": "Of the model.", "schema": {"type": "string"}
+    "name": "name", "in": "path", "required": True, "description": "Name of the model.", "schema": {"type": "string"}
 }  # fmt: skip
 VersionNow = Annotated[Version, Depends(model_of)]
 
 
 def no_prompts(name: str | None) -> None:
-    """Refuse a prompt: bundles have none.
+    """Reject a prompt: bundles have none.
 
     Raises:
-        Problem: one was asked for.
+        Problem: there is a prompt.
     """
     if name is not None:
         raise Problem(Code.UNSUPPORTED, "The model has no prompts: leave prompt_name out.", "prompt_name")
 
 
 def predict_inputs(inputs: str | list[str] | list[list[str]], version: Version) -> tuple[list[Input], bool]:
-    """The texts or pairs to classify, and whether it is a single one, whose answer is a flat list.
+    """The texts or pairs to classify, and whether there is a single one, whose answer is a flat list.
 
     Raises:
-        Problem: more than a pair, nothing, or a pair where the model reads single texts.
+        Problem: a list is empty or too long, or it is a pair and the model reads single texts.
     """
     if isinstance(inputs, str):
         return [inputs], True
@@ -74,10 +74,10 @@ def _input(texts: Sequence[str], field: str, version: Version) -> Input:
 
 
 def as_batch(inputs: str | Ids | list[str | Ids]) -> list[str | Ids]:
-    """The texts, or their ids, one by one.
+    """The texts, or their ids, as a list.
 
     Raises:
-        Problem: there are none.
+        Problem: it is empty.
     """
     if isinstance(inputs, str):
         return [inputs]
@@ -86,16 +86,16 @@ def as_batch(inputs: str | Ids | list[str | Ids]) -> list[str | Ids]:
 
 
 def not_empty(batch: Sequence[object], field: str) -> None:
-    """Refuse a batch without texts."""
+    """Reject an empty batch."""
     if not batch:
         raise Problem(Code.EMPTY_TEXT, f"{field} is an empty list: send at least one text.", field)
 
 
 async def texts_of(batch: Sequence[str | Ids], version: Version, settings: ServeSettings) -> list[str]:
-    """The texts of a batch; ids are put together to the text they came from, as TEI does.
+    """The texts of a batch; ids are decoded, as by TEI.
 
     Raises:
-        Problem: an id is not in the vocabulary, or there are more of them than a text may have characters.
+        Problem: an id is not in the vocabulary, or there are more ids than a text may have characters.
     """
     if all(isinstance(one, str) for one in batch):
         return [one for one in batch if isinstance(one, str)]
@@ -103,17 +103,14 @@ async def texts_of(batch: Sequence[str | Ids], version: Version, settings: Serve
         if not isinstance(one, str):
             check_ids(one, version, settings, f"inputs[{place}]")
 
-    def put_together() -> list[str]:
-        return [one if isinstance(one, str) else _decoded(one, version) for one in batch]
-
-    return await asyncio.to_thread(put_together)
+    return await asyncio.to_thread(lambda: [one if isinstance(one, str) else _decoded(one, version) for one in batch])
 
 
 def check_ids(ids: Ids, version: Version, settings: ServeSettings, field: str) -> None:
-    """Every id is one of the vocabulary, and there are not too many.
+    """Check that all ids are in the vocabulary, and that there are not too many.
 
     Raises:
-        Problem: the first thing that is wrong.
+        Problem: names the first fault.
     """
     if len(ids) > settings.max_chars:
         raise Problem(
@@ -132,7 +129,7 @@ def check_ids(ids: Ids, version: Version, settings: ServeSettings, field: str) -
 
 
 def _decoded(ids: Ids, version: Version) -> str:
-    """The text without [CLS], [SEP] and padding, which come back when it is read; [UNK] and [MASK] stay."""
+    """The text without [CLS], [SEP] and padding, which are added again when it is read; [UNK] and [MASK] stay."""
     tokenizer = version.tokenizer
     framing = (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
     return tokenizer.decode([one for one in ids if one not in framing], skip_special_tokens=False)

@@ -1,4 +1,4 @@
-"""What TEI's clients ask of a model without having it compute: its tokens, its limits, and whether it answers."""
+"""TEI's routes that need no computing: tokens, limits and readiness."""
 
 from __future__ import annotations
 
@@ -28,36 +28,38 @@ ERRORS = tei_errors(*MODEL_ERRORS)
 router = APIRouter(tags=["tei"], route_class=TeiRoute)
 
 
-@router.post("/tokenize", summary="Show the tokens of texts", responses=ERRORS, dependencies=[AsJson])
-async def tokenize(asked: TeiTokenizeRequest, version: VersionNow, settings: SettingsNow) -> list[list[TeiToken]]:
-    """The tokens of each text, all of them, with their places in it."""
-    no_prompts(asked.prompt_name)
-    texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
+@router.post("/tokenize", summary="Tokenise", responses=ERRORS, dependencies=[AsJson])
+async def tokenize(payload: TeiTokenizeRequest, version: VersionNow, settings: SettingsNow) -> list[list[TeiToken]]:
+    """All tokens of each text, with their positions."""
+    no_prompts(payload.prompt_name)
+    texts = [payload.inputs] if isinstance(payload.inputs, str) else payload.inputs
     check_texts(texts, settings, "inputs")
-    return await asyncio.to_thread(lambda: [_tokens(one, version, asked.add_special_tokens) for one in texts])
+    return await asyncio.to_thread(lambda: [_tokens(one, version, payload.add_special_tokens) for one in texts])
 
 
 def _tokens(text: str, version: Version, framed: bool) -> list[TeiToken]:
     tokenizer = version.tokenizer
-    found = [
+    tokens = [
         TeiToken(id=one.id, text=text[one.start : one.end], special=False, start=one.start, stop=one.end)
         for one in tokenizer.spans(text)
     ]
     if not framed:
-        return found
+        return tokens
     ends = (tokenizer.cls_id, tokenizer.sep_id)
     first, last = (
         TeiToken(id=id_, text=token, special=True, start=None, stop=None)
         for id_, token in zip(ends, tokenizer.tokens(ends), strict=True)
     )
-    return [first, *found, last]
+    return [first, *tokens, last]
 
 
-@router.post("/decode", summary="Put token ids together to texts", responses=ERRORS, dependencies=[AsJson])
-async def decode(asked: TeiDecodeRequest, version: VersionNow, settings: SettingsNow) -> list[str]:
-    """The text of each list of ids, as far as WordPiece keeps it."""
-    not_empty(asked.ids, "ids")
-    batch = [one for one in asked.ids if isinstance(one, list)] or [[one for one in asked.ids if isinstance(one, int)]]
+@router.post("/decode", summary="Decode token ids", responses=ERRORS, dependencies=[AsJson])
+async def decode(payload: TeiDecodeRequest, version: VersionNow, settings: SettingsNow) -> list[str]:
+    """The text of each list of ids, as far as WordPiece preserves it."""
+    not_empty(payload.ids, "ids")
+    batch = [one for one in payload.ids if isinstance(one, list)] or [
+        [one for one in payload.ids if isinstance(one, int)]
+    ]
     if len(batch) > settings.max_batch_texts:
         raise Problem(
             Code.TOO_MANY_TEXTS,
@@ -66,7 +68,7 @@ async def decode(asked: TeiDecodeRequest, version: VersionNow, settings: Setting
         )
     for place, ids in enumerate(batch):
         check_ids(ids, version, settings, f"ids[{place}]")
-    skip, decoded = asked.skip_special_tokens, version.tokenizer.decode
+    skip, decoded = payload.skip_special_tokens, version.tokenizer.decode
     return await asyncio.to_thread(lambda: [decoded(ids, skip_special_tokens=skip) for ids in batch])
 
 
@@ -89,40 +91,40 @@ async def info(version: VersionNow, settings: SettingsNow) -> TeiInfo:
 
 
 def _kind(version: Version) -> dict[str, Any]:
-    """TEI has classifiers, and models that only embed."""
+    """TEI distinguishes classifiers from models that only embed."""
     if version.spec.output != "logits":
         return {"embedding": {"pooling": "mean"}}
     labels = {str(number): label for number, label in enumerate(version.labels)}
     return {"classifier": {"id2label": labels, "label2id": {label: int(number) for number, label in labels.items()}}}
 
 
-router.get("/info", summary="What answers here", responses=tei_errors(Code.NOT_READY))(info)
+router.get("/info", summary="Model information", responses=tei_errors(Code.NOT_READY))(info)
 router.get(
     f"{MODEL_PATH}/info",
-    summary="What answers under a name",
+    summary="Information about a model by name",
     responses=tei_errors(Code.UNKNOWN_MODEL, Code.NOT_READY),
     openapi_extra={"parameters": [MODEL_IN_PATH]},
 )(info)
 
 
 async def health(serving: ServingNow) -> Response:
-    """An empty answer when every model answers and the server is not stopping; else 503."""
+    """An empty response if every model is ready and the server is not stopping; else 503."""
     if not serving.ready:
         raise Problem(Code.NOT_READY, "unhealthy")
     return Response()
 
 
 async def model_health(version: VersionNow, serving: ServingNow) -> Response:
-    """The same of one model."""
+    """The same for one model."""
     if serving.draining or not version.ready:
         raise Problem(Code.NOT_READY, "unhealthy")
     return Response()
 
 
 def _health(path: str, *codes: Code, **more: Any) -> Any:
-    well: dict[int | str, dict[str, Any]] = {200: {"description": "They may. The body is empty."}}
+    ready: dict[int | str, dict[str, Any]] = {200: {"description": "Ready. The body is empty."}}
     return router.get(
-        path, summary="May requests come?", response_class=Response, responses={**well, **tei_errors(*codes)}, **more
+        path, summary="Readiness", response_class=Response, responses={**ready, **tei_errors(*codes)}, **more
     )
 
 

@@ -1,8 +1,8 @@
 """The dialect of Text Embeddings Inference (TEI 1.9, https://huggingface.github.io/text-embeddings-inference).
 
-It cannot name a model: the first one answers, or the one in the path. Scores are those that TEI gives for the same
-checkpoint, that is, without the bundle's temperature; where a text may have several labels, each has its own. Texts
-that are too long are cut, as by TEI's ``auto_truncate``, by the bundle's own policy unless a direction is asked for.
+Its bodies cannot name a model: the first one answers, or the one in the path. Scores equal TEI's for the same
+checkpoint, without the bundle's temperature; with several labels, each has its own. Texts that are too long are
+truncated, as with TEI's ``auto_truncate``, by the bundle's own policy unless the request has a direction.
 """
 
 from __future__ import annotations
@@ -61,38 +61,38 @@ router = APIRouter(tags=["tei"], route_class=TeiRoute)
     dependencies=[AsJson],
 )
 async def predict(
-    asked: TeiPredictRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow
+    payload: TeiPredictRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow
 ) -> Response:
-    """All labels, the most probable first: a list for one text or pair, a list of lists for a batch."""
+    """All labels, most probable first: a list for one text or pair, a list of lists for a batch."""
     began_s = perf_counter()
-    inputs, single = predict_inputs(asked.inputs, version)
+    inputs, single = predict_inputs(payload.inputs, version)
     answered = await serving.compute(
         version,
         inputs,
         "logits",
         deadline_s=deadline_s,
-        policy=asked.policy,
+        policy=payload.policy,
         field="inputs",
         names=["inputs"] if single and not isinstance(inputs[0], str) else None,
         sides=("[0]", "[1]"),
     )
-    found = [listed(version.labels, one) for one in scores(answered, "none" if asked.raw_scores else None)]
-    return answer(to_json(found[0] if single else found), answered, characters(inputs), began_s)
+    each = [listed(version.labels, one) for one in scores(answered, "none" if payload.raw_scores else None)]
+    return answer(to_json(each[0] if single else each), answered, characters(inputs), began_s)
 
 
 @router.post("/embed", summary="Embed texts", response_model=list[list[float]], responses=ERRORS, dependencies=[AsJson])
 async def embed(
-    asked: TeiEmbedRequest, version: VersionNow, serving: ServingNow, settings: SettingsNow, deadline_s: DeadlineNow
+    payload: TeiEmbedRequest, version: VersionNow, serving: ServingNow, settings: SettingsNow, deadline_s: DeadlineNow
 ) -> Response:
     """The mean of each text's token states."""
     began_s = perf_counter()
-    no_prompts(asked.prompt_name)
-    batch = as_batch(asked.inputs)
+    no_prompts(payload.prompt_name)
+    batch = as_batch(payload.inputs)
     texts = await texts_of(batch, version, settings)
     answered = await serving.compute(
-        version, texts, "embedding", deadline_s=deadline_s, policy=asked.policy, field="inputs"
+        version, texts, "embedding", deadline_s=deadline_s, policy=payload.policy, field="inputs"
     )
-    rows = shortened(np.stack(answered.rows), asked.dimensions, normalise=asked.normalize is not False)
+    rows = shortened(np.stack(answered.rows), payload.dimensions, normalise=payload.normalize is not False)
     return answer(await vectors_json(rows), answered, sum(map(len, batch)), began_s)
 
 
@@ -104,15 +104,19 @@ async def embed(
     dependencies=[AsJson],
 )
 async def embed_all(
-    asked: TeiEmbedAllRequest, version: VersionNow, serving: ServingNow, settings: SettingsNow, deadline_s: DeadlineNow
+    payload: TeiEmbedAllRequest,
+    version: VersionNow,
+    serving: ServingNow,
+    settings: SettingsNow,
+    deadline_s: DeadlineNow,
 ) -> Response:
     """The state of each token, [CLS] and [SEP] included, as the last layer leaves it."""
     began_s = perf_counter()
-    no_prompts(asked.prompt_name)
-    batch = as_batch(asked.inputs)
+    no_prompts(payload.prompt_name)
+    batch = as_batch(payload.inputs)
     texts = await texts_of(batch, version, settings)
     check_texts(texts, settings, "inputs")
-    policy = asked.policy or ("head" if version.truncation == "window" else version.truncation)
+    policy = payload.policy or ("head" if version.truncation == "window" else version.truncation)
     readings = await version.reader.read(texts, Truncation(version.max_tokens, policy))
     if (tokens := sum(one.read for one in readings)) > MOST_STATES:
         raise Problem(
@@ -129,7 +133,7 @@ async def embed_all(
     "/similarity", summary="Compare sentences", response_model=list[float], responses=ERRORS, dependencies=[AsJson]
 )
 async def similarity(
-    asked: TeiSimilarityRequest,
+    payload: TeiSimilarityRequest,
     version: VersionNow,
     serving: ServingNow,
     settings: SettingsNow,
@@ -137,11 +141,11 @@ async def similarity(
 ) -> Response:
     """The cosine of the source sentence's embedding with that of each other sentence."""
     began_s = perf_counter()
-    how = asked.parameters or TeiSimilarityParameters()
+    how = payload.parameters or TeiSimilarityParameters()
     no_prompts(how.prompt_name)
-    check_texts([asked.inputs.source_sentence], settings, "inputs.source_sentence")
-    check_texts(asked.inputs.sentences, settings, "inputs.sentences")
-    texts = [asked.inputs.source_sentence, *asked.inputs.sentences]
+    check_texts([payload.inputs.source_sentence], settings, "inputs.source_sentence")
+    check_texts(payload.inputs.sentences, settings, "inputs.sentences")
+    texts = [payload.inputs.source_sentence, *payload.inputs.sentences]
     names = ["inputs.source_sentence", *(f"inputs.sentences[{place}]" for place in range(len(texts) - 1))]
     answered = await serving.compute(
         version, texts, "embedding", deadline_s=deadline_s, policy=how.policy, field="inputs", names=names
@@ -149,17 +153,17 @@ async def similarity(
     return answer(to_json(cosines(np.stack(answered.rows))), answered, sum(map(len, texts)), began_s)
 
 
-async def _other_kind() -> Response:
-    raise TeiProblem("Backend", Code.UNSUPPORTED, "No model here does that: ask /predict, /embed or /similarity.")
+async def _unsupported() -> Response:
+    raise TeiProblem("Backend", Code.UNSUPPORTED, "No model supports this: use /predict, /embed or /similarity.")
 
 
-for path, wanted in (("/rerank", "Rank texts"), ("/embed_sparse", "Embed texts sparsely")):
+for path, task in (("/rerank", "Rank texts"), ("/embed_sparse", "Embed texts sparsely")):
     router.post(
         path,
-        summary=f"{wanted}: no model here does",
+        summary=f"{task} (unsupported)",
         status_code=424,
         responses={
             **tei_errors(*UNREAD),
-            424: {"model": TeiError, "description": "Backend: always, no model here does that."},
+            424: {"model": TeiError, "description": "Backend: always, because no model supports this."},
         },
-    )(_other_kind)
+    )(_unsupported)

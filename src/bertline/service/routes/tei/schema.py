@@ -1,7 +1,7 @@
-"""What goes over the wire to and from clients of Text Embeddings Inference (TEI 1.9, ``router/src/http/types.rs``).
+"""Requests and responses of Text Embeddings Inference (TEI 1.9, ``router/src/http/types.rs``).
 
-Fields that TEI does not know are ignored, as TEI does, and a header of the answer names them. Wrong ones get one
-sentence and not one for each type they might have had.
+Unknown fields are ignored, as by TEI, and named in a response header. An invalid field gets one sentence instead of one
+per accepted type.
 """
 
 from __future__ import annotations
@@ -24,24 +24,19 @@ from bertline.serving.problems import Code, Problem
 from bertline.text import Policy
 
 ErrorType = Literal["Unhealthy", "Backend", "Overloaded", "Validation", "Tokenizer", "Empty"]
-POLICIES: Mapping[str, Policy] = {"right": "head", "left": "tail"}  # what TEI cuts off, and what is read then
+POLICIES: Mapping[str, Policy] = {"right": "head", "left": "tail"}  # the side that TEI cuts, and the policy
 
 
-def must_be(wanted: str, at: str = "") -> WrapValidator:
-    """One sentence for a field of the wrong type, whatever its members were tried for.
-
-    Args:
-        wanted: what the field must be, as in "a string".
-        at: where in the body the field is, as in "parameters.".
-    """
+def must_be(expected: str, at: str = "") -> WrapValidator:
+    """One message for a field of the wrong type; ``at`` is its place in the body, as in "parameters."."""
 
     def check(value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         try:
             return validate(value)
         except ValidationError:
-            # No ValueError, so pydantic lets it pass.
+            # Not a ValueError, so pydantic does not catch it.
             field = f"{at}{info.field_name}"
-            raise Problem(Code.WRONG_TYPE, f"{field} must be {wanted}.", field) from None
+            raise Problem(Code.WRONG_TYPE, f"{field} must be {expected}.", field) from None
 
     return WrapValidator(check)
 
@@ -49,7 +44,7 @@ def must_be(wanted: str, at: str = "") -> WrapValidator:
 Flag = Annotated[bool, must_be("true or false")]
 OptionalFlag = Annotated[bool | None, must_be("true, false or null")]
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
-# fail_fast: a million wrong entries would make as many complaints, of which one is told.
+# fail_fast: a million invalid entries would create as many errors, of which one is returned.
 Ids = Annotated[list[TokenId], Field(fail_fast=True)]
 Strings = Annotated[list[str], Field(fail_fast=True)]
 Input = Annotated[
@@ -60,7 +55,7 @@ Direction = Annotated[Literal["Left", "Right", "left", "right"] | None, must_be(
 
 
 class Lenient(Tolerant):
-    """Part of a body of TEI's clients: its types are checked, and unknown fields are ignored."""
+    """Part of a TEI request: types are checked, and unknown fields are ignored."""
 
     @model_validator(mode="before")
     @classmethod
@@ -73,16 +68,16 @@ class Lenient(Tolerant):
 
 
 class Cut(Lenient):
-    """What is read of a text that is too long."""
+    """The truncation of a text that is too long."""
 
     truncate: OptionalFlag = Field(None, description="false: a text that is too long is an error. Otherwise it is cut.")
     truncation_direction: Direction = Field(
-        None, description="right: the head is read; left: the tail; without it, what the model was trained on."
+        None, description="right: read the head; left: read the tail; default: as in training."
     )
 
     @property
     def policy(self) -> Policy | None:
-        """Of the scheduler's policies, the one meant; None is the bundle's own."""
+        """The truncation policy; None is the bundle's own."""
         if self.truncate is False:
             return "error"
         return None if self.truncation_direction is None else POLICIES[self.truncation_direction.lower()]
@@ -92,7 +87,7 @@ class Prompted(Cut):
     """Requests that may name a prompt of ``sentence-transformers``."""
 
     prompt_name: Annotated[str | None, must_be("a string or null")] = Field(
-        None, description="The models here have no prompts, so any name is refused."
+        None, description="The models have no prompts, so any name is rejected."
     )
 
 
@@ -106,7 +101,7 @@ class TeiPredictRequest(Cut):
         description='A text, a pair (["a", "b"]) if the model reads pairs, or a batch of either: [["a"], ["b", "c"]].',
         examples=["A quiet film that stays with you for days.", [["A quiet film."], ["A loud one."]]],
     )
-    raw_scores: Flag = Field(False, description="Logits and no probabilities.")
+    raw_scores: Flag = Field(False, description="Logits instead of probabilities.")
 
 
 class TeiEmbedAllRequest(Prompted):
@@ -120,12 +115,12 @@ class TeiEmbedAllRequest(Prompted):
 class TeiEmbedRequest(TeiEmbedAllRequest):
     """Texts to embed."""
 
-    normalize: OptionalFlag = Field(True, description="Each embedding has length 1.")
-    dimensions: int | None = Field(None, ge=1, description="So many of the first numbers of each; all without it.")
+    normalize: OptionalFlag = Field(True, description="Normalise embeddings to length 1.")
+    dimensions: int | None = Field(None, ge=1, description="Number of leading dimensions; default: all.")
 
 
 class TeiSentences(Lenient):
-    """A sentence, and those it is compared with."""
+    """A sentence, and the sentences to compare it with."""
 
     at: ClassVar[str] = "inputs."
 
@@ -134,7 +129,7 @@ class TeiSentences(Lenient):
 
 
 class TeiSimilarityParameters(Prompted):
-    """How the sentences are read."""
+    """The parameters of a comparison."""
 
     at: ClassVar[str] = "parameters."
 
