@@ -44,25 +44,19 @@ class InputTensor(Tolerant):
 
 @dataclass(frozen=True, slots=True)
 class OutputTensor:
-    """One output of an answer: strings (BYTES) or numbers (FP32).
-
-    Attributes:
-        name: of the output.
-        values: of any shape; ``np.object_`` for strings.
-        binary: send it after the JSON.
-    """
+    """One output of a response: strings (BYTES) or numbers (FP32)."""
 
     name: str
-    values: np.ndarray[Any, Any]
-    binary: bool = False
+    values: np.ndarray[Any, Any]  # of any shape; ``np.object_`` for strings
+    binary: bool = False  # send it after the JSON
 
     @property
     def datatype(self) -> Literal["BYTES", "FP32"]:
-        """As the protocol calls it."""
+        """The protocol's name of the type."""
         return "BYTES" if self.values.dtype == np.object_ else "FP32"
 
     def raw(self) -> bytes:
-        """Its elements, row by row, as binary data."""
+        """The elements as binary data, row by row."""
         if self.datatype == "FP32":
             return self.values.astype("<f4").tobytes()
         elements = [str(one).encode() for one in self.values.flat]
@@ -70,13 +64,7 @@ class OutputTensor:
 
 
 def note_unknown(parameters: dict[str, Any] | None, known: tuple[str, ...], at: str = "") -> None:
-    """Say which parameters had no effect; the protocol lets a client send any.
-
-    Args:
-        parameters: of the request, or of one of its tensors.
-        known: those that have one.
-        at: where in the body they are.
-    """
+    """Note the parameters without effect; the protocol allows any. ``at`` is their place in the body."""
     note_ignored((one for one in parameters or {} if one not in known), known, f"{at}parameters.")
 
 
@@ -85,10 +73,10 @@ def split(body: bytes, announced: str | None) -> tuple[bytes, bytes]:
 
     Args:
         body: of a request.
-        announced: the header Inference-Header-Content-Length; without it all is JSON.
+        announced: the header Inference-Header-Content-Length; without it the whole body is JSON.
 
     Raises:
-        Problem: the header is no number, or announces more than there is.
+        Problem: the header is not a number, or larger than the body.
     """
     if announced is None:
         return body, b""
