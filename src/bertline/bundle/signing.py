@@ -224,8 +224,8 @@ def read_private_key(path: Path, passphrase: bytes | None = None) -> Ed25519Priv
     try:
         key: object = load(raw, passphrase)
     except TypeError:
-        told = "has no passphrase and one was given: leave it out" if passphrase else "needs its passphrase: give it"
-        raise UsageError(f"{path} {told} (--passphrase-file)") from None
+        problem = "has no passphrase and one was given: leave it out" if passphrase else "needs its passphrase: give it"
+        raise UsageError(f"{path} {problem} (--passphrase-file)") from None
     except ValueError:
         why = "its passphrase is another, or it is damaged" if passphrase else "it is damaged or no private key"
         raise UsageError(f"{path} cannot be opened, {why}: {_MAKE}") from None

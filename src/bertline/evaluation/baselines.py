@@ -1,4 +1,4 @@
-"""What the encoder has to beat on the same texts, by the kind of its evaluation; trained on the same texts.
+"""Baselines for the encoder, by the kind of its evaluation, trained and evaluated on the same texts.
 
 A baseline answers with targets. They become the arrays of a network that is sure of them, so that the task itself
 measures them, and compares them with the encoder.
@@ -121,7 +121,7 @@ def measure_baselines(
 
 
 def check_baselines_package() -> None:
-    """Before the work that is compared with the baselines: see that scikit-learn is installed.
+    """Check before long work that scikit-learn is installed.
 
     Raises:
         UsageError: it is not.
@@ -187,10 +187,7 @@ def _targets(examples: Examples) -> list[Any]:
 
 
 BASELINES: Mapping[type, Sequence[tuple[str, Recipe]]] = {
-    OneLabelEvaluation: (
-        ("Majority class", _majority),
-        ("TF-IDF + logistic regression", _words(tfidf.one_label, "C")),
-    ),
+    OneLabelEvaluation: (("Majority class", _majority), ("TF-IDF + logistic regression", _words(tfidf.one_label, "C"))),
     SeveralEvaluation: (
         ("Commonest set", _usual_set),
         ("TF-IDF + logistic regression", _words(tfidf.several_labels, "C")),

@@ -1,4 +1,4 @@
-"""Answers that hardly look at a text: the most frequent label or set, the mean, and the usual type of each word."""
+"""Trivial answers: the most frequent label or set, the mean, and the usual type of each word."""
 
 from __future__ import annotations
 

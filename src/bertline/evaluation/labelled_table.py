@@ -1,4 +1,4 @@
-"""A predictor measured on a labelled table of one's own."""
+"""Evaluate a predictor on a labelled table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's first sentences, and what to say of a model that answers every text alike."""
+"""The report's first sentences, and the warning about a model that answers every text alike."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def verdict(evaluation: Evaluation, baselines: Sequence[Baseline]) -> str:
 
 
 def collapse(evaluation: Evaluation) -> str | None:
-    """What to say of a model that answers every text alike; None of any other."""
+    """The warning about a model that answers every text alike; None for any other model."""
     return kind_of(evaluation).collapse(evaluation)

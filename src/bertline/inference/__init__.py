@@ -9,12 +9,4 @@ from bertline.inference.predictor import Predictor, Scores, TextClassifier
 from bertline.inference.stream import predict_stream
 from bertline.tasks.classify.answer import Prediction
 
-__all__ = [
-    "Backend",
-    "Prediction",
-    "Predictor",
-    "Scores",
-    "TextClassifier",
-    "load_predictor",
-    "predict_stream",
-]
+__all__ = ["Backend", "Prediction", "Predictor", "Scores", "TextClassifier", "load_predictor", "predict_stream"]

@@ -1,4 +1,4 @@
-"""What computes a network, whatever it runs on."""
+"""The interface of a back end, which computes a network."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bertline.data.batching import Batch
 
 @runtime_checkable
 class Backend(Protocol):
-    """Computes batches on whatever it runs on."""
+    """Computes batches."""
 
     @property
     def lanes(self) -> int:
-        """How many batches it computes at a time: so many threads may call ``compute`` at once."""
+        """Number of batches computed at a time, each by a thread that calls ``compute``."""
         ...
 
     @property

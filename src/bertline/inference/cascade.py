@@ -1,4 +1,4 @@
-"""A small network answers where it is sure; the texts that it is not sure of go on to a large one."""
+"""A small network answers where it is confident; a large one answers the other texts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""From a directory to a predictor: verify the bundle, then build what answers from it."""
+"""From a directory to a predictor: verify the bundle, then load an engine."""
 
 from __future__ import annotations
 
@@ -41,16 +41,14 @@ def load_predictor(
 ) -> TextClassifier:
     """The predictor of a bundle, for one of its outputs.
 
-    Engines are tried in the bundle's order, PyTorch last; but where PyTorch sees a GPU, PyTorch on it comes first. One
-    that cannot be loaded, or that gives the probe texts other answers than it should, is left out with an
-    ``EngineWarning`` that names it.
+    Engines are tried in the bundle's order, PyTorch last, or first if it sees a GPU. An engine that cannot be loaded,
+    or whose answers to the probe texts are wrong, is skipped with an ``EngineWarning`` that names it.
 
     Outputs of the full network in fp32 (``encoder.outputs``), like embeddings, are none of an engine's: onnxruntime
     computes the bundle's ``embedding.onnx``, and PyTorch the checkpoint where either is missing. It does so too, with
     an ``EngineWarning``, where the file is there and cannot be used on this machine.
 
-    A bundle that is replaced while it is loaded is loaded again, so that what answers is one bundle and not
-    parts of two.
+    A bundle that is replaced while it is loaded is loaded again, so that the predictor never mixes two bundles.
 
     Args:
         directory: the bundle.
@@ -136,7 +134,7 @@ class _Loader:
         )
 
     def _graph(self) -> Backend:
-        """The full network's graph, once it gives the probe texts the logits that it should.
+        """The full network's graph, checked with the probe texts.
 
         Raises:
             BundleError: it does not, or onnxruntime cannot load it.
@@ -156,7 +154,7 @@ class _Loader:
         return graph
 
     def _ways(self, wanted: str | None) -> Iterator[tuple[str, str]]:
-        """What to try, in this order: an engine's name, and the device if it is PyTorch."""
+        """The engines to try, in order, each with the device for PyTorch."""
         if wanted is None:
             gpu = self.device == "auto" and torch_sees_gpu()
             if gpu:
@@ -196,7 +194,7 @@ class _Loader:
         return backend
 
     def _check(self, backend: Backend, engine: Engine) -> None:
-        """The engine gives the probe texts the logits that it should.
+        """Check an engine with the probe texts.
 
         Raises:
             BundleError: it does not.

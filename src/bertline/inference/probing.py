@@ -1,4 +1,4 @@
-"""Whether what computes a bundle's network here gives the bundle's probe texts the logits that it should."""
+"""Check a back end on this machine with the logits of the bundle's probe texts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Probing:
         return objection(reference, self.answers(backend), precision, self._manifest.temperature)
 
     def answers(self, backend: Backend) -> Float[np.ndarray[Any, Any], "rows labels"]:
-        """What ``backend`` says of the probe texts, or of each of their tokens."""
+        """The outputs of ``backend`` for the probe texts, or for each of their tokens."""
         manifest = self._manifest
         readings = Reader(self._tokenizer, Truncation(manifest.max_tokens, manifest.truncation)).read(self.probes.texts)
         pieces, output = [piece for reading in readings for piece in reading.pieces], self.probes.output

@@ -1,4 +1,4 @@
-"""Scoring without end: any number of texts in constant memory, in their order.
+"""Streaming: any number of texts in constant memory, in their order.
 
 Texts are answered a window at a time; within a window the predictor puts texts of similar length together.
 The first windows are small, so that the first answers come soon and ``… | head`` costs little.
@@ -27,7 +27,7 @@ def predict_stream(
     window_rows: int = WINDOW_ROWS,
     window_characters: int = WINDOW_CHARACTERS,
 ) -> Iterator[tuple[Carried, Any]]:
-    """Answer each text; what came with it is handed back with the answer.
+    """Answer each text, and return the answer with the value that came with the text.
 
     Args:
         predictor: answers a window.

@@ -1,9 +1,9 @@
 """The threshold of a cascade, chosen so that the loss of accuracy is bounded with a stated confidence.
 
 A cascade loses a row if it is wrong where the large network is right. The thresholds are tested from the safest down,
- each by an exact binomial test of "the loss is larger than allowed", and testing stops at the first that is not
-rejected: so the chance that any accepted threshold loses more than allowed is at most one minus the confidence (fixed
-sequence testing; Angelopoulos et al. 2021, "Learn then Test").
+each by an exact binomial test of "the loss is larger than allowed", until the first that is not rejected. The chance
+that an accepted threshold loses more than allowed is then at most one minus the confidence (fixed sequence testing;
+Angelopoulos et al. 2021, "Learn then Test").
 """
 
 from __future__ import annotations

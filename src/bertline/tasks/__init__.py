@@ -24,7 +24,7 @@ class Task:
 
     @property
     def spec(self) -> Any:
-        """What a bundle says of a model: ``Spec``."""
+        """The task's part of a manifest: ``Spec``."""
         return self._part("spec")
 
     @property
@@ -34,7 +34,7 @@ class Task:
 
     @property
     def learn(self) -> Any:
-        """What training minimises: ``loss``, ``better``, ``initial_loss``."""
+        """The training objective: ``loss``, ``better``, ``initial_loss``."""
         return self._part("learn")
 
     @property
@@ -53,7 +53,7 @@ def names() -> tuple[str, ...]:
 
 @cache
 def _in(folders: tuple[str, ...]) -> tuple[str, ...]:
-    """Looked up once: every answer asks, and to read the folders takes 0.2 ms."""
+    """Cached, because every answer needs it and reading the folders takes 0.2 ms."""
     return tuple(sorted(module.name for module in iter_modules(folders) if module.ispkg))
 
 

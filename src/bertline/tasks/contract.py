@@ -139,7 +139,7 @@ class TaskSpec(BaseModel):
 
 @runtime_checkable
 class Evaluation(Protocol):
-    """Everything that is said about a network on one set of texts."""
+    """The figures of a network on one set of texts."""
 
     @property
     def rows(self) -> int:
@@ -152,7 +152,7 @@ class Evaluation(Protocol):
         ...
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
-        """The figures people ask for first, by name; the first is the score of the task."""
+        """The headline figures by name; the first is the score of the task."""
         ...
 
     def metrics(self) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""What one epoch of training was like: the record that the loop writes and the report draws."""
+"""The record of one epoch, which the loop writes and the report draws."""
 
 from __future__ import annotations
 

@@ -82,12 +82,12 @@ def _unsaved(directory: Path, fresh: Path, error: OSError) -> TrainingError:
     """Why the state is not on the disk, and how to go on."""
     with suppress(OSError):
         fresh.unlink(missing_ok=True)
-    said = f"the state of the run cannot be saved in {directory} ({error.strerror}): {remedy(error)}"
+    problem = f"the state of the run cannot be saved in {directory} ({error.strerror}): {remedy(error)}"
     if (directory / STATE).exists():
-        return TrainingError(f"{said}; the earlier state is kept: run the same command with --resume")
+        return TrainingError(f"{problem}; the earlier state is kept: run the same command with --resume")
     with suppress(OSError):
         directory.rmdir()
-    return TrainingError(f"{said}; there is no earlier state: run the same command again")
+    return TrainingError(f"{problem}; there is no earlier state: run the same command again")
 
 
 def load_state(directory: Path, identity: Mapping[str, Any]) -> State | None:

@@ -67,9 +67,9 @@ def target_facts(dataset: Dataset, spec: TaskSpec, test: Sequence[Example]) -> l
     known = {canonical(name) for name in spec.names}
     if unknown := [name for name in tested if canonical(name) not in known]:
         one_label = all(isinstance(example.target, str) for example in test)
-        told = "Test rows counted as wrong because no training row has their label"
+        wrong = "Test rows counted as wrong because no training row has their label"
         facts.append(
-            (told if one_label else f"{what} counted as missed because only test rows have them", counted(unknown))
+            (wrong if one_label else f"{what} counted as missed because only test rows have them", counted(unknown))
         )
     return facts
 

@@ -1,4 +1,4 @@
-"""What a report says and shows of each kind of evaluation, as a table by the evaluation's type.
+"""The contents of reports, as a table by the type of the evaluation.
 
 A task whose evaluation is not in the table has a report of its figures alone.
 """

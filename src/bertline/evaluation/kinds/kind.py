@@ -37,18 +37,18 @@ def _nobody(evaluation: Any, model: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a report says and shows of one kind of evaluation.
+    """The contents of a report for one kind of evaluation.
 
     Attributes:
         template: of the sections of its own.
         lead: the report's first sentence.
-        reached: how a sentence says that a baseline has a score, with a place for the score.
+        reached: phrase for a baseline's score, with a placeholder.
         compared: names of the figures that are shown of a baseline, the score first.
         meanings: of the headline figures that are shown at the top, by name; where it has none, all are shown.
         terms: how to read the figures.
         context: what the template takes beside the evaluation: sentences and pictures.
-        collapse: what to say of a model that answers every text alike; None of any other.
-        unknown: what to say of labels that a model, by the name given, does not know; None where there are none.
+        collapse: the warning about a model that answers every text alike; None for any other model.
+        unknown: the note about labels that the named model does not know; None if there are none.
     """
 
     template: str

@@ -1,4 +1,4 @@
-"""What a classifier's training minimises, and which epoch is the best."""
+"""The training loss of a classifier, and the choice of the best epoch."""
 
 from __future__ import annotations
 

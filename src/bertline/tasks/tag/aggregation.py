@@ -1,8 +1,8 @@
 """The five aggregation strategies of ``transformers``' token classification pipeline, with its values.
 
 Its answers differ from those of ``answer``: the pipeline takes the most probable label of each piece or word, whether
-or not the scheme allows it; it takes a token for a further piece of a word if the token and its characters differ in
-length; and the tokenizer's decoder spells the words. All of this is reproduced, with the same arithmetic in fp32.
+or not the scheme allows it; it treats a token as a continuation of a word if the token and its characters differ in
+length; and it decodes words with the tokenizer. All of this is reproduced, with the same fp32 arithmetic.
 """
 
 from __future__ import annotations

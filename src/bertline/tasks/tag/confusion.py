@@ -1,4 +1,4 @@
-"""Which types of entities are taken for which, which are missed, which are spurious and which have other borders."""
+"""Confusions of entity types: missed, spurious, of another type, or with other borders."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What training a tagger minimises, and which epoch is the best."""
+"""The training loss of a tagger, and the choice of the best epoch."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Scheme:
         return out
 
     def read(self, labels: np.ndarray[Any, Any]) -> list[tuple[int, int, int]]:
-        """The inverse of ``spell``, for labels of which each may follow the one before it."""
+        """The inverse of ``spell``, for a sequence of allowed transitions."""
         starts = np.flatnonzero(np.isin(self.prefixes[labels], ("B", "S")))
         kinds = self.type_of[labels]
         # An entity ends where the next one begins, or with the first O.

@@ -59,7 +59,7 @@ class Spec(TaskSpec):
 
     @property
     def spelling(self) -> Scheme:
-        """The labels and what may follow what."""
+        """The labels and their allowed transitions."""
         return Scheme(self.scheme, self.types)
 
     @classmethod
@@ -104,7 +104,7 @@ class Spec(TaskSpec):
         return [by_place[np.array(piece.places)] for piece in reading.pieces]
 
     def notes(self, targets: Sequence[Target], readings: Sequence[Reading]) -> list[tuple[str, str]]:
-        """Entities that no labels of words can give back."""
+        """Entities that word labels cannot represent."""
         each = zip(targets, readings, strict=True)
         misfits = sum(len(self.pieces(reading).misfits(entities_in(target))) for target, reading in each)
         if not misfits:
