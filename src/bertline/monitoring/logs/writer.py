@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import TextIO
 
 CAPACITY_LINES = 10_000  # some ten megabytes
-LINGER_S = 0.02  # to write lines of a busy server together: each write costs a wake-up and a system call
+LINGER_S = 0.1  # lines of a busy server are written together: each write costs wake-ups of a thread and system calls
 CLOSE_S = 2.0
 
 

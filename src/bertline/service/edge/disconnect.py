@@ -7,7 +7,7 @@ from typing import Self
 
 from starlette.types import Message, Receive
 
-WATCH_AFTER_S = 0.05  # most requests are answered before that, without the cost of a task to watch the connection
+WATCH_AFTER_S = 0.2  # shorter requests are watched by nobody: a task for each to wait for its connection costs more
 
 
 class Abandonment:

@@ -33,7 +33,7 @@ class _OfModel(NamedTuple):
     text_tokens: Buckets
     cut_tokens: Series
     predicted: dict[str, Series]
-    ranked: list[Series]
+    ranked: bool
     confidence: Buckets
 
     @classmethod
@@ -56,7 +56,7 @@ class _OfModel(NamedTuple):
             text_tokens=series("bertline_text_tokens", model=model),
             cut_tokens=series("bertline_cut_tokens", **names),
             predicted=predicted,
-            ranked=[*predicted.values()] if version.spec.ranked else [],
+            ranked=bool(predicted) and version.spec.ranked,
             confidence=series("bertline_confidence", **names),
         )
 
@@ -99,11 +99,10 @@ class MetricsListener(Listener):
             if reading.cut:
                 of.cut_tokens.inc(reading.cut)
         if of.ranked:
-            for shares, reading in zip(answered.probabilities(), readings, strict=True):
+            for answer, reading in zip(answered.answers, readings, strict=True):  # made once, for the response too
                 if not reading.unread:  # the label of an empty text is meaningless
-                    confidence = max(shares)
-                    of.ranked[shares.index(confidence)].inc()
-                    of.confidence.observe(confidence)
+                    of.predicted[answer.label].inc()
+                    of.confidence.observe(answer.probabilities[answer.label])
 
     def predicted(self, answered: Answered) -> None:
         """A tagger's answers were made."""
