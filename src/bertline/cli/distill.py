@@ -12,7 +12,7 @@ from bertline.cli.settings_flags import with_settings
 from bertline.training.distillation.settings import DistillSettings
 
 if TYPE_CHECKING:
-    from bertline.training.distillation.fidelity import Closeness
+    from bertline.training.distillation.fidelity import Closeness, Kept
     from bertline.training.distillation.run import Distilled, Size
 
 EPILOG = "Example: bertline distill reviews reviews.csv --unlabelled more-reviews.txt --layers 3 --out small"
@@ -56,22 +56,11 @@ def _show(distilled: Distilled, settings: DistillSettings) -> None:
 
     from bertline.cli.figures_table import print_figures
     from bertline.cli.training_screen import show_collapse
-    from bertline.statistics.figures import gain, gain_range, percent, percent_range
 
-    kept, speed, difference = distilled.kept, distilled.speed, distilled.kept.difference
+    speed = distilled.speed
     console = Console(stderr=True, highlight=False)
     console.print()
-    shares = {
-        "accuracy of the teacher": kept.teacher,
-        "accuracy of the student": kept.student,
-        "kept (student ÷ teacher)": kept.ratio,
-        "same label from both": kept.agreement,
-    }
-    figures = [
-        *((name, percent(one.value), percent_range(one)) for name, one in shares.items()),
-        ("student − teacher", gain(difference.accuracy.value), gain_range(difference.accuracy)),
-    ]
-    print_figures(f"{distilled.evaluation.rows:,} test rows", figures, stderr=True)
+    print_figures(f"{distilled.evaluation.rows:,} test rows", _figures(distilled.kept), stderr=True)
     sizes = " → ".join(_size(one) for one in (distilled.teacher, distilled.student))
     ends = [("start", distilled.validation.start), ("student", distilled.validation.student)]
     closeness = " → ".join(_closeness(name, one) for name, one in ends if one is not None)
@@ -88,6 +77,15 @@ def _show(distilled: Distilled, settings: DistillSettings) -> None:
         console.print(f"\nTry it  bertline serve {distilled.bundle}", soft_wrap=True)
 
 
+def _figures(kept: Kept) -> list[tuple[str, str, str]]:
+    from bertline.statistics.figures import difference, difference_range, figure
+
+    score, apart, name = kept.comparison.score, kept.comparison.difference, "student − teacher"
+    rows = {one: (one, *figure(one if score in one else "accuracy", value)) for one, value in kept.headline()}
+    rows[name] = (name, difference(score, apart.value), difference_range(score, apart))
+    return list(rows.values())
+
+
 def _size(network: Size) -> str:
     return (
         f"{network.layers} layers, {network.attention_heads} attention heads in total, {network.feed_forward:,} "
@@ -98,6 +96,6 @@ def _size(network: Size) -> str:
 
 def _closeness(name: str, one: Closeness) -> str:
     return (
-        f"{name}: same label as the teacher {one.agreement.value:.3f}, KL divergence {one.divergence:.4f} nats, "
-        f"accuracy {one.accuracy.value:.3f}"
+        f"{name}: same answer as the teacher {one.agreement.value:.3f}, {one.divergence_text}, "
+        f"{one.name} {one.score.value:.3f}"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bertline.data.entities import Entity
 
@@ -27,6 +28,21 @@ def names_of(target: Target) -> tuple[str, ...]:
 def entities_in(target: Target) -> tuple[Entity, ...]:
     """The entities of a target; none of a target of another kind."""
     return tuple(one for one in target if isinstance(one, Entity)) if isinstance(target, tuple) else ()
+
+
+def renamed(target: Target, name: Callable[[str], str]) -> Target:
+    """A target with other names for its labels or types.
+
+    >>> renamed(("Good",), str.lower), renamed((Entity(0, 5, "Person"),), str.lower)
+    (('good',), (Entity(start=0, end=5, label='person'),))
+    """
+    if isinstance(target, str):
+        return name(target)
+    if isinstance(target, float):
+        return target
+    if entities := entities_in(target):
+        return tuple(replace(one, label=name(one.label)) for one in entities)
+    return tuple(map(name, names_of(target)))
 
 
 def strata(targets: Sequence[Target]) -> list[tuple[str, ...]]:

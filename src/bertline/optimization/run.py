@@ -17,7 +17,7 @@ from bertline.bundle.tree import entries
 from bertline.data.target_kinds import OneLabel
 from bertline.destination import check_room, claim
 from bertline.encoder.checkpoint import load_classifier
-from bertline.errors import BundleError, UsageError
+from bertline.errors import BundleError
 from bertline.evaluation.report import check_report_package
 from bertline.export.exporter import FP32
 from bertline.export.network import Network
@@ -36,7 +36,7 @@ from bertline.optimization.settings import OptimizeSettings
 from bertline.optimization.vocabulary import PrunedVocabulary, prune
 from bertline.tasks import task
 from bertline.tasks.contract import Comparison, TaskSpec
-from bertline.text import Reader, Tokenizer, Truncation
+from bertline.text import Input, Reader, Tokenizer, Truncation
 from bertline.training.distillation.transfer import check_heads, read_transfer
 
 Notify = Callable[[str], None]
@@ -72,12 +72,7 @@ def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
     """
     check_report_package()
     if settings.unlabelled:
-        if bundle.manifest.task.reads == "pair":
-            raise UsageError(
-                f"{bundle.path} reads pairs of texts, but tables of unlabelled text hold single texts: "
-                "leave out --unlabelled"
-            )
-        check_heads(None, settings)
+        check_heads(None, settings, reads=bundle.manifest.task.reads)
     if settings.student is not None:
         load(settings.student, verify=False)
     folders = [bundle.path, *([] if settings.student is None else [settings.student])]
@@ -94,6 +89,7 @@ def plan(directory: Path, settings: OptimizeSettings) -> tuple[list[str], Durati
     """
     began = time.perf_counter()
     bundle = load(directory)
+    _check_start(bundle, settings)
     with tempfile.TemporaryDirectory() as work:
         bench = Bench(bundle, settings, Path(work), lambda _: None)
         opened = time.perf_counter() - began
@@ -136,10 +132,10 @@ class Bench:
         self.networks = {FULL: Network.of(load_classifier(bundle.path))}
         if settings.student is not None:
             self.networks[STUDENT] = self._student(settings.student)
-        texts: tuple[str, ...] = ()
+        unlabelled: tuple[Input, ...] = ()
         if settings.unlabelled:
-            texts = read_transfer(None, settings, ()).texts
-        self.unlabelled = self.reader.read(texts)
+            unlabelled = read_transfer(None, settings, (), reads=self.spec.reads).inputs
+        self.unlabelled = self.reader.read(unlabelled)
         self.workshop = Workshop(work, self.tuning, self._pruned(), self.spec)
 
     @property

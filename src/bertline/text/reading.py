@@ -65,6 +65,11 @@ def texts_of(one: Input) -> tuple[str, ...]:
     return (one,) if isinstance(one, str) else one
 
 
+def joined(one: Input) -> str:
+    """The one text, or the two texts of a pair on lines of their own: what duplicates are compared by."""
+    return "\n".join(texts_of(one))
+
+
 def by_text(readings: Sequence[Reading], pieces: Iterable[T]) -> list[list[T]]:
     """Values of all pieces of all texts as those of each text.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -177,16 +177,21 @@ def step_seed(seed: int, step: int) -> int:
     return seed * 1_000_000 + step
 
 
-@torch.inference_mode()
 def score(classifier: Classifier, rows: Rows, device: torch.device) -> list[np.ndarray[Any, Any]]:
     """The network's output for every row in its order: logits, [label], or those of each token, [token, label]."""
+    out: list[np.ndarray[Any, Any]] = [np.empty(0)] * len(rows)
+    for i, one in scored(classifier, rows, device):
+        out[i] = one
+    return out
+
+
+def scored(classifier: Classifier, rows: Rows, device: torch.device) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
+    """Every row's index and the network's output for it, batch by batch, the longest first."""
     was_training = classifier.training
     classifier.eval()
-    out: list[np.ndarray[Any, Any]] = [np.empty(0)] * len(rows)
     lengths = rows.lengths
     for indices, batch in rows.batches(SCORING_TOKENS):
-        computed = classifier(*to_device(batch, device, reads_attend=False)).float().cpu().numpy()
-        for i, row in zip(indices, cut(classifier.output, computed, [lengths[i] for i in indices]), strict=True):
-            out[i] = row
+        with torch.inference_mode():
+            computed = classifier(*to_device(batch, device, reads_attend=False)).float().cpu().numpy()
+        yield from zip(indices, cut(classifier.output, computed, [lengths[i] for i in indices]), strict=True)
     classifier.train(was_training)
-    return out

@@ -18,7 +18,7 @@ from bertline.errors import DataError, SettingsError
 from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Reader, Tokenizer, Truncation
-from bertline.text.reading import texts_of
+from bertline.text.reading import joined
 from bertline.text.truncation import Policy
 from bertline.training.facts import Fact, reading_facts, split_facts, target_facts
 from bertline.training.progress import Progress
@@ -145,12 +145,8 @@ def _read_evaluation(path: Path, dataset: Dataset, spec: TaskSpec, settings: Tra
 
 
 def _without_duplicates(reference: Sequence[Example], candidates: Examples) -> tuple[Examples, str]:
-    duplicates = cross_duplicates([_text(example) for example in reference], [_text(example) for example in candidates])
+    duplicates = cross_duplicates([joined(one.input) for one in reference], [joined(one.input) for one in candidates])
     repeated = {pair.candidate for pair in duplicates}
     exact = sum(1 for pair in duplicates if pair.kind == "exact")
     kept = tuple(example for i, example in enumerate(candidates) if i not in repeated)
     return kept, f"{exact} exact and {len(duplicates) - exact} near" if duplicates else ""
-
-
-def _text(example: Example) -> str:
-    return "\n".join(texts_of(example.input))

@@ -108,7 +108,7 @@ def publish(out: Path, made: Made, *, overwrite: bool) -> None:
     parts = Parts(
         network=partial(write_network, classifier=made.classifier, spec=manifest.task),
         tokenizer=made.tokenizer,
-        probes=_probes(made),
+        probes=probes_of(made.validation, made.measured.validation_outputs, made.classifier.output),
         reference=_reference(made),
         trained=(piece.ids for piece in made.train.pieces),
         report=partial(
@@ -124,15 +124,14 @@ def publish(out: Path, made: Made, *, overwrite: bool) -> None:
     compose(out, manifest, parts, overwrite=overwrite)
 
 
-def _probes(made: Made) -> Probes:
-    """Some validation texts of one piece, with the network's output."""
-    validation, outputs = made.validation, made.measured.validation_outputs
-    single = [i for i, text in enumerate(validation.text_of) if len(validation.readings[text].pieces) == 1]
-    inputs = [validation.readings[validation.text_of[i]].input for i in single]
+def probes_of(rows: Rows, outputs: Sequence[Array], output: str) -> Probes:
+    """Some texts of one piece among ``rows``, with the network's ``outputs`` for them."""
+    single = [i for i, text in enumerate(rows.text_of) if len(rows.readings[text].pieces) == 1]
+    inputs = [rows.readings[rows.text_of[i]].input for i in single]
     chosen = choose([sum(map(len, texts_of(text))) for text in inputs])
     arrays = [np.atleast_2d(outputs[single[i]]) for i in chosen]
     logits = {FULL: np.concatenate(arrays)} if arrays else {}
-    return Probes(tuple(inputs[i] for i in chosen), logits, made.classifier.output)
+    return Probes(tuple(inputs[i] for i in chosen), logits, output)
 
 
 def _reference(made: Made) -> dict[Split, ReferenceRows]:

@@ -78,8 +78,8 @@ class Rows:
             yield indices, self.batch(indices)
 
 
-def stacked(targets: Sequence[Array]) -> Array:
-    """The targets of a batch as one array; shorter ones are filled up with ``IGNORED``.
+def stacked(targets: Sequence[Array], *, fill: int = IGNORED) -> Array:
+    """The targets of a batch as one array; shorter ones are filled up, with ``IGNORED`` by default.
 
     >>> stacked([np.array([1, 2]), np.array([3])]).tolist()
     [[1, 2], [3, -100]]
@@ -87,7 +87,7 @@ def stacked(targets: Sequence[Array]) -> Array:
     if targets[0].ndim == 0:
         return np.array(targets)
     longest = max(map(len, targets))
-    out = np.full((len(targets), longest, *targets[0].shape[1:]), IGNORED, dtype=targets[0].dtype)
+    out = np.full((len(targets), longest, *targets[0].shape[1:]), fill, dtype=targets[0].dtype)
     for row, target in zip(out, targets, strict=True):
         row[: len(target)] = target
     return out

@@ -74,9 +74,9 @@ def test_a_second_distillation_tells_how_close_start_and_student_are(
     assert said["networks"]["student"]["layers"] == 1
     assert said["networks"]["student"]["feed_forward"] == 20
     agreement, divergence = before["agreement"]["value"], before["kl_nats"]
-    shown = f"start: same label as the teacher {agreement:.3f}, KL divergence {divergence:.4f} nats"
+    shown = f"start: same answer as the teacher {agreement:.3f}, KL divergence {divergence:.4f} nats"
     size = "1 layers, 4 attention heads in total, 20 feed-forward neurons per layer, "
-    for words in ("On the validation rows: ", shown, " → student: same label", size):
+    for words in ("On the validation rows: ", shown, " → student: same answer", size):
         assert words in result.stderr
 
 

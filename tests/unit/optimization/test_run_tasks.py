@@ -180,9 +180,12 @@ def test_unlabelled_texts_have_the_same_answers_from_fp32(done: Done) -> None:
 def test_single_texts_are_not_read_by_a_model_of_pairs(tmp_path: Path) -> None:
     path = write_bundle(tmp_path / "pairs", SPECS["pair"])
     (tmp_path / "more.txt").write_text("a film\n")
-    message = r"pairs reads pairs of texts, but tables of unlabelled text hold single texts: leave out --unlabelled"
+    message = r"more\.txt has one text on each line, but the model reads pairs of texts: give tables with two columns"
+    settings = OptimizeSettings(unlabelled=(str(tmp_path / "more.txt"),), **QUICK)
     with pytest.raises(UsageError, match=message):
-        optimize(path, OptimizeSettings(unlabelled=(str(tmp_path / "more.txt"),), **QUICK), lambda _: None)
+        optimize(path, settings, lambda _: None)
+    with pytest.raises(UsageError, match=message):  # a dry run too
+        plan(path, settings)
 
 
 def test_a_student_with_the_same_labels_and_another_task_is_refused(tmp_path: Path) -> None:

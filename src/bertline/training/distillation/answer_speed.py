@@ -13,6 +13,7 @@ from bertline.errors import BundleError, UsageError
 from bertline.export.exporter import FP32
 from bertline.inference import load_predictor
 from bertline.inference.predictor import TextClassifier
+from bertline.text import Input
 
 ROUNDS = 5
 TOKENS = 6_000  # of a round, about: a second or two
@@ -32,7 +33,7 @@ class AnswerSpeed:
         return self.student_texts_s / self.teacher_texts_s
 
 
-def side_by_side(teacher: Path, student: Path, texts: Sequence[str], lengths: Sequence[int]) -> AnswerSpeed:
+def side_by_side(teacher: Path, student: Path, texts: Sequence[Input], lengths: Sequence[int]) -> AnswerSpeed:
     """Time both bundles on the first of ``texts`` (``lengths`` are in tokens), alternating between the two."""
     some = max(1, min(len(texts), int(TOKENS * len(texts) / sum(lengths))))
     engine, both = _predictors(teacher, student)
@@ -40,7 +41,7 @@ def side_by_side(teacher: Path, student: Path, texts: Sequence[str], lengths: Se
     for number in range(ROUNDS + 1):
         for predictor, spent in zip(both, seconds, strict=True):
             began = time.perf_counter()
-            predictor.score(texts[:some])
+            predictor.predict(texts[:some])
             if number:  # the first round warms up
                 spent.append(time.perf_counter() - began)
     slow, fast = (some / median(spent) for spent in seconds)

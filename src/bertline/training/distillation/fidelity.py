@@ -1,16 +1,20 @@
-"""What a student kept of its teacher, and how close it came, on the same rows."""
+"""What a student kept of its teacher, and how close it came, on the same texts: by the figures of their task."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bertline.statistics.calibration import Logits, softmax
-from bertline.statistics.intervals import RESAMPLES, Estimate, percentile, wilson
-from bertline.statistics.metrics import Indices
-from bertline.statistics.paired import PairedDifference, compare
+from bertline.statistics.intervals import Estimate, wilson
+from bertline.tasks import task
+from bertline.tasks.contract import Comparison, Evaluation, TaskSpec, score_key
+from bertline.training.distillation.distance import DISTANCES, Answers, mean_of
+from bertline.training.rows import Rows
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,25 +22,55 @@ class Kept:
     """The student beside its teacher.
 
     Attributes:
-        ratio: accuracy of the student ÷ accuracy of the teacher.
-        agreement: share of the rows to which both give the same label.
-        difference: accuracy of the student − accuracy of the teacher.
+        teacher: its score.
+        student: its score.
+        ratio: score of the student ÷ score of the teacher; None where the teacher has none above 0. The interval is
+            that of the difference, with the teacher's score taken as it is.
+        agreement: share of the texts to which both give the same answer.
+        comparison: of the student with the teacher, paired.
     """
 
     teacher: Estimate
     student: Estimate
-    ratio: Estimate
+    ratio: Estimate | None
     agreement: Estimate
-    difference: PairedDifference
+    comparison: Comparison
+
+    @classmethod
+    def of(cls, student: Evaluation, teacher: Evaluation, comparison: Comparison) -> Kept:
+        """From the figures of both and their comparison on the same texts."""
+        own, wanted = (one.headline()[0][1] for one in (student, teacher))
+        ratio = None
+        if wanted.value > 0:
+            apart = comparison.difference
+            ratio = Estimate(*(1 + one / wanted.value for one in (apart.value, apart.low, apart.high)))
+        return cls(wanted, own, ratio, _share(comparison.agreement, student.rows), comparison)
+
+    def headline(self) -> list[tuple[str, Estimate]]:
+        """The figures by name."""
+        score = self.comparison.score
+        return [
+            (f"{score} of the teacher", self.teacher),
+            (f"{score} of the student", self.student),
+            *([] if self.ratio is None else [("kept (student ÷ teacher)", self.ratio)]),
+            ("student − teacher", self.comparison.difference),
+            ("same answer from both", self.agreement),
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """``ratio`` as ``value``, ``low``, ``high``, the rest by name."""
+        key, compared = score_key(self.comparison.score), self.comparison
         return {
-            **self.ratio.to_json(),
-            "teacher_accuracy": self.teacher.to_json(),
-            "student_accuracy": self.student.to_json(),
+            **({} if self.ratio is None else self.ratio.to_json()),
+            f"teacher_{key}": self.teacher.to_json(),
+            f"student_{key}": self.student.to_json(),
             "agreement": self.agreement.to_json(),
-            "difference": self.difference.to_json(),
+            "difference": {
+                key: compared.difference.to_json(),
+                "only_first": compared.only_first,
+                "only_second": compared.only_second,
+                "p_value": compared.p_value,
+            },
         }
 
 
@@ -45,21 +79,31 @@ class Closeness:
     """How close a network is to the teacher.
 
     Attributes:
-        agreement: share of the rows to which both give the same label.
-        divergence: KL of its probabilities from the teacher's, mean over the rows, in nats, without temperature.
-        accuracy: of the network alone.
+        agreement: share of the texts to which both give the same answer.
+        divergence: of its answers from the teacher's, mean over the texts, without temperature.
+        score: of the network alone.
+        name: of the score.
+        spec: of both.
     """
 
     agreement: Estimate
     divergence: float
-    accuracy: Estimate
+    score: Estimate
+    name: str
+    spec: TaskSpec
+
+    @property
+    def divergence_text(self) -> str:
+        """With its name and unit: ``KL divergence 0.0123 nats``."""
+        name, unit = DISTANCES[self.spec.activation].title
+        return f"{name} {self.divergence:.4f}{unit}"
 
     def to_json(self) -> dict[str, Any]:
-        """By name; the divergence as ``kl_nats``."""
+        """By name; the divergence as ``kl_nats``, or of numbers as ``squared_difference``."""
         return {
             "agreement": self.agreement.to_json(),
-            "kl_nats": self.divergence,
-            "accuracy": self.accuracy.to_json(),
+            DISTANCES[self.spec.activation].key: self.divergence,
+            score_key(self.name): self.score.to_json(),
         }
 
 
@@ -75,47 +119,27 @@ class OnValidation:
         return {**self.student.to_json(), **({} if self.start is None else {"start": self.start.to_json()})}
 
 
-def measure_closeness(truth: Indices, logits: Logits, teacher: Logits) -> Closeness:
-    """Compare what a network and the teacher answer to the rows.
+def measure_closeness(spec: TaskSpec, rows: Rows, outputs: Sequence[Array], teacher: Answers) -> Closeness:
+    """Compare what a network and the teacher answer to labelled rows.
 
-    >>> rows, logits = np.array([0, 1]), np.array([[2.0, 0.0], [1.0, 0.0]])
-    >>> close = measure_closeness(rows, logits, logits + 1)
-    >>> close.agreement.value, close.divergence, close.accuracy.value
-    (1.0, 0.0, 0.5)
+    Args:
+        spec: of both.
+        rows: with targets.
+        outputs: of the network, for each piece.
+        teacher: its answers.
     """
-    own, wanted = softmax(logits), softmax(teacher)
-    least = np.finfo(np.float64).tiny
-    divergence = (wanted * (np.log(np.maximum(wanted, least)) - np.log(np.maximum(own, least)))).sum(axis=1)
-    labels, rows = logits.argmax(axis=1), len(truth)
+    own, wanted = rows.by_text(outputs), rows.by_text(teacher.pieces())
+    measure = task(spec.task).measure
+    compared = measure.compare(spec, rows.targets, own, wanted, rows.readings)
+    name, score = measure.measure(spec, rows.targets, own, rows.readings).headline()[0]
     return Closeness(
-        agreement=wilson(int((labels == teacher.argmax(axis=1)).sum()), rows),
-        divergence=float(divergence.mean()),
-        accuracy=wilson(int((labels == truth).sum()), rows),
+        agreement=_share(compared.agreement, len(rows.readings)),
+        divergence=mean_of(DISTANCES[spec.activation].divergence, outputs, teacher),
+        score=score,
+        name=name,
+        spec=spec,
     )
 
 
-def measure_kept(truth: Indices, student: Indices, teacher: Indices, *, seed: int = 0) -> Kept:
-    """Compare the labels that a student and its teacher give to the rows.
-
-    >>> rows = np.array([0, 1, 1, 0])
-    >>> measure_kept(rows, np.array([0, 1, 0, 0]), rows).ratio.value
-    0.75
-    """
-    right, wanted, rows = student == truth, teacher == truth, len(truth)
-    return Kept(
-        teacher=wilson(int(wanted.sum()), rows),
-        student=wilson(int(right.sum()), rows),
-        ratio=_ratio(right, wanted, seed),
-        agreement=wilson(int((student == teacher).sum()), rows),
-        difference=compare(right, wanted, seed=seed),
-    )
-
-
-def _ratio(right: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any], seed: int) -> Estimate:
-    """Of the numbers of right rows, with the bootstrap's interval over whole rows, so that it is paired."""
-    rows, both = len(right), int((right & wanted).sum())
-    only_student, only_teacher = int(right.sum()) - both, int(wanted.sum()) - both
-    shares = np.array([both, only_student, only_teacher, rows - both - only_student - only_teacher]) / rows
-    drawn = np.random.default_rng(seed).multinomial(rows, shares, size=RESAMPLES)
-    ratios = (drawn[:, 0] + drawn[:, 1]) / np.maximum(drawn[:, 0] + drawn[:, 2], 1)
-    return percentile((both + only_student) / max(both + only_teacher, 1), ratios)
+def _share(share: float, rows: int) -> Estimate:
+    return wilson(round(share * rows), rows)

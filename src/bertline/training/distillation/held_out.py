@@ -6,22 +6,25 @@ from dataclasses import dataclass
 
 from bertline.bundle import Bundle
 from bertline.bundle.reference import ReferenceRows, read_reference
-from bertline.data.examples import Example, read_examples
+from bertline.data.examples import read_examples
 from bertline.data.labels import Labels
+from bertline.data.shared_names import check_shared_names
 from bertline.data.split import stratified_split
-from bertline.data.target_kinds import OneLabel
+from bertline.data.targets import names_of, renamed, strata
 from bertline.errors import DataError, UsageError
 from bertline.tasks.classify.truth import counted
-from bertline.text.reading import texts_of
+from bertline.text.reading import Input
 from bertline.training.distillation.settings import DistillSettings
+
+FEWEST = 2  # rows: one to choose the epoch by, and one to measure
 
 
 @dataclass(frozen=True)
 class HeldOut:
     """``validation`` chooses the epoch and the temperature, ``test`` gives the figures; ``source`` names them.
 
-    ``left_out`` says how many rows have a label that the teacher does not know. Neither it nor its student could have
-    them right, so they say nothing about what the student kept.
+    ``left_out`` says how many rows have a label or type that the teacher does not know. Neither it nor its student
+    could have them right, so they say nothing about what the student kept.
     """
 
     validation: ReferenceRows
@@ -30,9 +33,9 @@ class HeldOut:
     left_out: str = ""
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        """The texts of both."""
-        return tuple(text for one in self.validation.inputs + self.test.inputs for text in texts_of(one))
+    def inputs(self) -> tuple[Input, ...]:
+        """The inputs of both."""
+        return self.validation.inputs + self.test.inputs
 
 
 def read_held_out(bundle: Bundle, settings: DistillSettings) -> HeldOut:
@@ -45,8 +48,8 @@ def read_held_out(bundle: Bundle, settings: DistillSettings) -> HeldOut:
     """
     if settings.eval_data is not None:
         return _halves(bundle, settings)
-    labels = bundle.manifest.labels
-    validation, test = (read_reference(bundle.path, split, labels) for split in ("validation", "test"))
+    names = bundle.manifest.task.names
+    validation, test = (read_reference(bundle.path, split, names) for split in ("validation", "test"))
     if not len(validation) or not len(test):
         raise UsageError(
             f"{bundle.path} carries no held-out rows to measure a student on: pass --eval-data with a labelled table "
@@ -56,24 +59,24 @@ def read_held_out(bundle: Bundle, settings: DistillSettings) -> HeldOut:
 
 
 def _halves(bundle: Bundle, settings: DistillSettings) -> HeldOut:
-    source = str(settings.eval_data)
-    dataset = read_examples(source, settings.beside(source), kind=OneLabel(), trainable=False)
-    place = Labels(tuple(bundle.manifest.labels)).places
-    examples = [one for one in dataset.examples if str(one.target) in place]
-    if not examples:
+    source, spec = str(settings.eval_data), bundle.manifest.task
+    table, known = settings.beside(source), Labels(spec.names)
+    dataset = read_examples(source, table, kind=spec.kind, pairs=spec.reads == "pair", trainable=False)
+    check_shared_names(dataset, spec.names, f"that {bundle.path} knows")
+    examples = [one for one in dataset.examples if all(name in known for name in names_of(one.target))]
+    if len(examples) < FEWEST:
         raise DataError(
-            f"{dataset.source} has no label that {bundle.path} knows: its labels are "
-            f"{', '.join(bundle.manifest.labels)}; correct the labels, or name another --label-column"
+            f"{dataset.source} has {len(examples)} row(s) to evaluate a student of {bundle.path} on: give at least "
+            f"{FEWEST}, half of them for validation"
         )
-    unknown = counted([str(one.target) for one in dataset.examples if str(one.target) not in place])
+    unknown = counted([name for one in dataset.examples for name in names_of(one.target) if name not in known])
     split = stratified_split(
-        [str(one.target) for one in examples], validation_ratio=0.5, test_ratio=0.0, seed=settings.seed
+        strata([one.target for one in examples]), validation_ratio=0.5, test_ratio=0.0, seed=settings.seed
     )
 
     def rows(indices: tuple[int, ...]) -> ReferenceRows:
-        some: list[Example] = [examples[i] for i in indices]
-        names = bundle.manifest.labels
-        targets = tuple(names[place[str(one.target)]] for one in some)
-        return ReferenceRows(tuple(one.text for one in some), targets)
+        some = [examples[i] for i in indices]
+        targets = (renamed(one.target, lambda name: spec.names[known.index(name)]) for one in some)
+        return ReferenceRows(tuple(one.input for one in some), tuple(targets))
 
     return HeldOut(rows(split.validation), rows(split.train), f"half of {dataset.source}", unknown)

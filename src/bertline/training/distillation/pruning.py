@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,12 +20,14 @@ from bertline.encoder.config import EncoderConfig
 from bertline.encoder.encoder import Layer
 from bertline.encoder.heads import Classifier
 from bertline.errors import UsageError
+from bertline.statistics.activation import Activation
 from bertline.training.device import Placement, to_device
+from bertline.training.distillation.distance import DISTANCES, Answers, Units, mean_of
 from bertline.training.distillation.settings import DistillSettings
-from bertline.training.distillation.task import distance
 from bertline.training.loop import score
 from bertline.training.rows import Rows
 
+Array = np.ndarray[Any, Any]
 Importance = Float[Tensor, "layers feed_forward"]
 HeadImportance = Float[Tensor, "whole_layers heads"]
 Neurons = Int[Tensor, "layers kept"]
@@ -77,7 +80,15 @@ class Width:
         ]
 
 
-def narrow(classifier: Classifier, width: Width, rows: Rows, placement: Placement, *, seed: int) -> Classifier:
+def narrow(
+    classifier: Classifier,
+    width: Width,
+    rows: Rows,
+    placement: Placement,
+    *,
+    seed: int,
+    activation: Activation = "softmax",
+) -> Classifier:
     """The same network with what matters most for ``rows``, as much of it as ``width`` says.
 
     Of equally important neurons and heads the first are kept, in their order. With all of them it is the same network.
@@ -91,12 +102,14 @@ def narrow(classifier: Classifier, width: Width, rows: Rows, placement: Placemen
     if (neurons, heads) == (config.feed_forward, config.heads):
         return classifier
     if neurons < config.feed_forward:
-        order = importance(classifier, rows, placement, seed=seed).argsort(dim=1, descending=True, stable=True)
+        scores = importance(classifier, rows, placement, seed=seed, activation=activation)
+        order = scores.argsort(dim=1, descending=True, stable=True)
         narrower = with_neurons(classifier, order[:, :neurons].sort(dim=1).values)
     else:
         narrower = copy.deepcopy(classifier)
     if heads < config.heads:
-        least = head_importance(classifier, rows, placement).argsort(dim=1, descending=True, stable=True)[:, heads:]
+        scores = head_importance(classifier, rows, placement, activation=activation)
+        least = scores.argsort(dim=1, descending=True, stable=True)[:, heads:]
         for attention, idle in zip(_whole_attention(narrower), least, strict=True):
             attention.silence(torch.isin(torch.arange(config.heads), idle).to(attention.out.weight.device))
     return narrower
@@ -117,64 +130,73 @@ def _layers(classifier: Classifier) -> list[Layer]:
     return [layer for layer in classifier.encoder.layers if isinstance(layer, Layer)]
 
 
-def head_importance(classifier: Classifier, rows: Rows, placement: Placement) -> HeadImportance:
+def head_importance(
+    classifier: Classifier, rows: Rows, placement: Placement, *, activation: Activation = "softmax"
+) -> HeadImportance:
     """How much the answers to ``rows`` move without each head of the layers that are computed for every token.
 
-    Heads are few, so each one is left out once and the logits are compared, as they are in training: the squared
-    difference around each row's mean, summed. The first-order estimate that chooses neurons ranks heads worse
+    Heads are few, so each one is left out once and the answers are compared, as they are in training: by the distance
+    of the activation, mean over the rows. The first-order estimate that chooses neurons ranks heads worse
     (docs/log.md).
 
     Args:
         classifier: is left as it is.
         rows: some 7,500 tokens of them are read, evenly spread.
         placement: where.
+        activation: of the logits.
     """
     some, heads = _spread(rows, HEAD_TOKENS), torch.arange(classifier.config.heads)
 
-    def answers(layer: int | None = None, head: int = 0) -> Float[Tensor, "rows labels"]:
+    def outputs(layer: int | None = None, head: int = 0) -> list[Array]:
         probe = copy.deepcopy(classifier).to(placement.device)
         if layer is not None:
             _whole_attention(probe)[layer].silence((heads == head).to(placement.device))
-        return torch.from_numpy(np.stack(score(probe, some, placement.device)))
+        return score(probe, some, placement.device)
 
-    whole = answers()
+    whole, apart = Answers.of(outputs(), some, classifier.output), DISTANCES[activation].between
     layers = range(len(_whole_attention(classifier)))
-    moved = [[float(distance(answers(layer, head), whole)) for head in heads.tolist()] for layer in layers]
+    moved = [[mean_of(apart, outputs(layer, head), whole) for head in heads.tolist()] for layer in layers]
     return torch.tensor(moved).view(len(moved), len(heads))
 
 
-def importance(classifier: Classifier, rows: Rows, placement: Placement, *, seed: int) -> Importance:
+def importance(
+    classifier: Classifier, rows: Rows, placement: Placement, *, seed: int, activation: Activation = "softmax"
+) -> Importance:
     """How much the answers to ``rows`` would move without each neuron, [layers, feed_forward].
 
     Without neuron j the logits change, to first order, by −Σᵢ wᵢⱼ ∂logits/∂wᵢⱼ over its column of the down matrix. Of
-    this the square is taken, summed over labels and texts: what silencing adds to the distance from the teacher
-    (``distill_task.distance``) when the network answers as its teacher does. It is the criterion of Molchanov et al.
-    2019 with the logits in place of the loss, whose gradient says little where a student knows its texts by heart.
+    this the square is taken, summed over labels and texts (the mean over a text's tokens): what silencing adds to the
+    squared distance from the teacher when the network answers as its teacher does. It is the criterion of Molchanov et
+    al. 2019 with the logits in place of the loss, whose gradient says little where a student knows its texts by heart.
 
-    One backward pass gives it for a whole batch: with a random sign for each text and label, the expected square of the
-    signed sum is the sum of the squares (Hutchinson 1989). Tokens that no answer depends on, such as all but [CLS] in
-    the last layer, count for nothing by themselves, as they would not in a norm of the activations.
+    One backward pass gives it for a whole batch: with a random sign for each logit, the expected square of the signed
+    sum is the sum of the squares (Hutchinson 1989). Tokens that no answer depends on, such as all but [CLS] in the last
+    layer of a classifier, count for nothing by themselves, as they would not in a norm of the activations.
 
     Args:
         classifier: is left as it is.
         rows: some 60,000 tokens of them are read, evenly spread.
         placement: where and in which precision.
         seed: of the signs.
+        activation: of the logits.
     """
     probe = copy.deepcopy(classifier).to(placement.device).eval().requires_grad_(False)
     columns = [layer.down.weight.requires_grad_(True) for layer in _layers(probe)]
-    found = torch.zeros(len(columns), probe.config.feed_forward)
+    total = torch.zeros(len(columns), probe.config.feed_forward)
     signs = torch.Generator().manual_seed(seed)
-    for _, batch in _spread(rows, SCORED_TOKENS).batches(BATCH_TOKENS):
-        ids, attend, _ = to_device(batch, placement.device)
+    some = _spread(rows, SCORED_TOKENS)
+    units = Units.of(some, probe.output)
+    for indices, batch in some.batches(BATCH_TOKENS):
         with placement.computing():
-            logits = probe(ids, attend).float()
-        signed = torch.randint(0, 2, logits.shape, generator=signs).to(logits) * 2 - 1
-        # What is added to all logits of a row changes no answer.
-        slopes = torch.autograd.grad(((logits - logits.mean(-1, keepdim=True)) * signed).sum(), columns)
+            logits = probe(*to_device(batch, placement.device)).float()
+        weights_BU = units.batch(indices).to(logits)
+        logits_BUL = logits.view(*weights_BU.shape, -1)
+        signed = torch.randint(0, 2, logits_BUL.shape, generator=signs).to(logits) * 2 - 1
+        parts = DISTANCES[activation].essence(logits_BUL) * signed * weights_BU.sqrt()[..., None]
+        slopes = torch.autograd.grad(parts.sum(), columns)
         moved = [(weight.detach() * slope).sum(0) for weight, slope in zip(columns, slopes, strict=True)]
-        found += torch.stack(moved).square().float().cpu()
-    return found
+        total += torch.stack(moved).square().float().cpu()
+    return total
 
 
 def with_neurons(classifier: Classifier, neurons: Neurons) -> Classifier:
@@ -192,7 +214,8 @@ def with_neurons(classifier: Classifier, neurons: Neurons) -> Classifier:
 
 
 def _spread(rows: Rows, tokens: int) -> Rows:
-    """As many of the rows as have some ``tokens`` tokens, at equal steps from the first to the last."""
-    wanted = round(tokens * len(rows) / sum(rows.lengths))
-    chosen = np.linspace(0, len(rows) - 1, min(len(rows), max(1, wanted)), dtype=np.int64).tolist()
+    """As many of the texts as have some ``tokens`` tokens, at equal steps from the first to the last."""
+    count = len(rows.readings)
+    wanted = round(tokens * count / sum(rows.lengths))
+    chosen = np.linspace(0, count - 1, min(count, max(1, wanted)), dtype=np.int64).tolist()
     return replace(rows, readings=[rows.readings[i] for i in chosen], targets=(), lines=[rows.lines[i] for i in chosen])

@@ -13,25 +13,24 @@ from pydantic import JsonValue
 
 from bertline.bundle import Manifest
 from bertline.bundle.compose import Parts, compose
-from bertline.bundle.engine import FULL
-from bertline.bundle.probes import Probes, choose
+from bertline.data.settings import LabelledTableSettings, UnlabelledSettings
 from bertline.encoder.heads import Classifier
+from bertline.evaluation.kinds import kind_of
 from bertline.evaluation.report import write_report
 from bertline.export.exporter import FP32
 from bertline.export.network_files import write_network
-from bertline.statistics.calibration import fit_temperature
-from bertline.statistics.figures import percent, percent_range
-from bertline.statistics.metrics import confusion
-from bertline.tasks.classify.one_label import Evaluation, evaluate, label_scores
-from bertline.tasks.classify.truth import read_truth
+from bertline.statistics.figures import percent, percent_range, value
+from bertline.tasks import task
+from bertline.tasks.contract import Evaluation, TaskSpec
 from bertline.tasks.history import EpochRecord
-from bertline.text.reading import texts_of
-from bertline.training.distillation.fidelity import Kept, OnValidation, measure_kept
+from bertline.training.distillation.distance import DISTANCES
+from bertline.training.distillation.fidelity import Kept, OnValidation
 from bertline.training.distillation.held_out import HeldOut
 from bertline.training.distillation.pruning import SCORED_TOKENS, busy_heads
 from bertline.training.distillation.settings import DistillSettings
 from bertline.training.distillation.student import Origin
 from bertline.training.distillation.teacher import Teacher
+from bertline.training.publish import probes_of
 from bertline.training.rows import Rows
 
 Array = np.ndarray[Any, Any]
@@ -39,12 +38,16 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Compared:
-    """What the test rows showed: the student's figures, what it kept, and the teacher's own figures."""
+    """What the test rows showed: the student's figures, what it kept, and the teacher's own figures.
 
+    ``spec`` has the temperature that the validation rows chose; ``validation`` has the student's output for them.
+    """
+
+    spec: TaskSpec
     evaluation: Evaluation
     kept: Kept
-    teacher: dict[str, JsonValue]
-    validation_logits: Array
+    teacher: Evaluation
+    validation: Sequence[Array]
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Student:
     place: str
     facts: tuple[tuple[str, str], ...]
     transfer: Rows
+    validation_rows: Rows
 
     @property
     def narrowed(self) -> bool:
@@ -80,70 +84,65 @@ class Student:
 
 
 def compare_on_test(
-    logits: Array, validation_logits: Array, teacher_logits: Array, rows: Rows, teacher: Teacher, held_out: HeldOut
+    teacher: Teacher,
+    outputs: Sequence[Array],
+    wanted: Sequence[Array],
+    test: Rows,
+    validation: Rows,
+    validation_outputs: Sequence[Array],
 ) -> Compared:
-    """Evaluate the test ``rows`` by both networks' logits; the validation rows give the student's temperature."""
-    labels, truth = teacher.bundle.manifest.labels, indices(rows, teacher)
-    validation_truth = read_truth([str(one) for one in held_out.validation.targets], labels).rows
-    evaluation = evaluate(
-        truth=truth,
-        logits=logits,
-        temperature=fit_temperature(validation_logits, validation_truth),
-        labels=labels,
-        lengths=rows.lengths,
-        texts=[str(one) for one in held_out.test.inputs],
-    )
-    kept = measure_kept(truth, logits.argmax(1).astype(np.int64), teacher_logits.argmax(1).astype(np.int64))
-    macro_f1 = label_scores(confusion(truth, teacher_logits), seed=0)["macro_f1"]
-    own: dict[str, JsonValue] = {"accuracy": dict(kept.teacher.to_json()), "macro_f1": dict(macro_f1.to_json())}
-    return Compared(evaluation, kept, own, validation_logits)
+    """Evaluate the test rows by the student's ``outputs`` and by those ``wanted``, the teacher's.
+
+    The validation rows give the student's temperature. Thresholds stay the teacher's, whose probabilities it learned.
+    """
+    spec, measure = teacher.spec, task(teacher.spec.task).measure
+    tuned = measure.tune(spec, validation.targets, validation.by_text(validation_outputs), validation.readings)
+    spec = spec.model_copy(update={"temperature": tuned.temperature})
+    own, other = test.by_text(outputs), test.by_text(wanted)
+    evaluation = measure.measure(spec, test.targets, own, test.readings)
+    of_teacher = measure.measure(teacher.spec, test.targets, other, test.readings)
+    comparison = measure.compare(spec, test.targets, own, other, test.readings)
+    return Compared(spec, evaluation, Kept.of(evaluation, of_teacher, comparison), of_teacher, validation_outputs)
 
 
 def publish_student(out: Path, student: Student, *, overwrite: bool) -> None:
     """Write the bundle ``out``, whole or not at all."""
-    teacher, held_out = student.teacher, student.held_out
     manifest = _manifest(out.name, student)
-    validation = held_out.validation.inputs
-    chosen = choose([sum(map(len, texts_of(one))) for one in validation])
-    logits = {FULL: student.compared.validation_logits[chosen]}
     parts = Parts(
         network=partial(write_network, classifier=student.classifier, spec=manifest.task),
-        tokenizer=teacher.tokenizer,
-        probes=Probes(tuple(validation[i] for i in chosen), logits),
-        reference={"validation": held_out.validation, "test": held_out.test},
+        tokenizer=student.teacher.tokenizer,
+        probes=probes_of(student.validation_rows, student.compared.validation, student.classifier.output),
+        reference={"validation": student.held_out.validation, "test": student.held_out.test},
         trained=(one.ids for one in student.transfer.pieces),
         report=partial(
             write_report,
             evaluation=student.compared.evaluation,
             title=out.name,
-            facts=[*_comparison(student), *student.facts, _course(student.history), ("Trained on", student.place)],
+            facts=[*_comparison(student), *student.facts, _course(student), ("Trained on", student.place)],
             settings=[(name, str(value)) for name, value in _asked(student.settings).items()],
         ),
     )
     compose(out, manifest, parts, overwrite=overwrite)
 
 
-def indices(rows: Rows, teacher: Teacher) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The index of each text's label, [row]."""
-    return read_truth([str(one) for one in rows.targets], teacher.bundle.manifest.labels).rows
-
-
 def _comparison(student: Student) -> list[tuple[str, str]]:
     kept, manifest = student.compared.kept, student.teacher.bundle.manifest
+    score = kept.comparison.score
+    ratio = (
+        ""
+        if kept.ratio is None
+        else f"{percent(kept.ratio.value)} of the teacher’s {score} (95 % interval {percent_range(kept.ratio)}); "
+    )
     return [
         (
             "Teacher",
-            f"{manifest.name}, version {student.teacher.bundle.version}: right on {percent(kept.teacher.value)} of the "
-            "same rows",
+            f"{manifest.name}, version {student.teacher.bundle.version}: {score} {value(score, kept.teacher.value)} on "
+            "the same rows",
         ),
         ("Start", _start(student)),
         *([("Feed-forward networks", _width(student))] if student.narrowed else []),
         *([("Attention heads", _heads(student))] if student.lost_heads else []),
-        (
-            "Kept",
-            f"{percent(kept.ratio.value)} of the teacher’s accuracy (95 % interval {percent_range(kept.ratio)}); the "
-            f"two give the same label to {percent(kept.agreement.value)} of the rows",
-        ),
+        ("Kept", f"{ratio}the two give the same answer to {percent(kept.agreement.value)} of the rows"),
         ("On the validation rows", _on_validation(student.validation)),
     ]
 
@@ -172,33 +171,35 @@ def _heads(student: Student) -> str:
     )
 
 
-def _on_validation(found: OnValidation) -> str:
-    ends = [("", found.student), *([] if found.start is None else [("; the start: ", found.start)])]
+def _on_validation(measured: OnValidation) -> str:
+    ends = [("", measured.student), *([] if measured.start is None else [("; the start: ", measured.start)])]
     return "".join(
-        f"{name}the teacher’s label on {percent(one.agreement.value)}, a divergence of {one.divergence:.4f} nats from "
-        f"its probabilities, right on {percent(one.accuracy.value)}"
+        f"{name}the teacher’s answer on {percent(one.agreement.value)}, {one.divergence_text}, "
+        f"{one.name} {value(one.name, one.score.value)}"
         for name, one in ends
     )
 
 
-def _course(history: Sequence[EpochRecord]) -> tuple[str, str]:
-    """In words: the report's curves are of losses in nats, which this distance is not."""
-    shown = ", ".join(f"{record.train_loss:.3f} ({record.validation_loss:.3f})" for record in history)
+def _course(student: Student) -> tuple[str, str]:
+    """In words: the report's curves are of losses in nats, which this distance need not be."""
+    shown = ", ".join(f"{record.train_loss:.3f} ({record.validation_loss:.3f})" for record in student.history)
+    what = DISTANCES[student.teacher.spec.activation].name
     return (
         "Distance by epoch",
-        f"{shown}: squared difference to the teacher’s logits, on transfer texts (on validation rows); the epoch that "
-        "is closest on the validation rows is kept",
+        f"{shown}: {what}, on transfer texts (on validation rows); the epoch that is closest on the validation rows is "
+        "kept",
     )
 
 
 def _manifest(name: str, student: Student) -> Manifest:
     of_teacher, compared = student.teacher.bundle.manifest, student.compared
+    metrics: dict[str, Any] = dict(compared.teacher.metrics())
     origin = {
         key: of_teacher.lineage[key] for key in ("base_model", "license", "language") if key in of_teacher.lineage
     }
     return Manifest(
         name=name,
-        task=of_teacher.task.model_copy(update={"temperature": compared.evaluation.temperature}),
+        task=compared.spec,
         max_tokens=of_teacher.max_tokens,
         truncation=of_teacher.truncation,
         pooling=of_teacher.pooling,
@@ -210,10 +211,10 @@ def _manifest(name: str, student: Student) -> Manifest:
             **compared.evaluation.metrics(),
             "kept": compared.kept.to_json(),
             "validation": {"rows": len(student.held_out.validation), **student.validation.to_json()},
-            "baselines": {"teacher": compared.teacher},
+            "baselines": {"teacher": {name: metrics[name] for name in kind_of(compared.teacher).compared}},
         },
         lineage={**origin, **_lineage(student)},
-        engines=(FP32,),
+        engines=(FP32.model_copy(update={"outputs": (student.classifier.output,)}),),
     )
 
 
@@ -238,14 +239,5 @@ def _lineage(student: Student) -> dict[str, JsonValue]:
 
 def _asked(settings: DistillSettings) -> dict[str, JsonValue]:
     """The settings of the run; those of the data are told as facts, and the start by the lineage."""
-    elsewhere = {
-        "unlabelled",
-        "text_column",
-        "label_column",
-        "eval_data",
-        "format",
-        "encoding",
-        "skip_bad_rows",
-        "start",
-    }
-    return settings.model_dump(mode="json", exclude=elsewhere)
+    of_data = {"eval_data", "start", *UnlabelledSettings.model_fields, *LabelledTableSettings.model_fields}
+    return settings.model_dump(mode="json", exclude=of_data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,21 +12,21 @@ import numpy as np
 import torch
 
 from bertline import __version__
-from bertline.data.target_kinds import OneLabel
+from bertline.data.settings import LabelledTableSettings, UnlabelledSettings
 from bertline.destination import claim
 from bertline.encoder.heads import Classifier
 from bertline.errors import DestinationError, UsageError
 from bertline.statistics.intervals import Estimate
-from bertline.tasks.classify.one_label import Evaluation
-from bertline.tasks.contract import TaskSpec
+from bertline.tasks.contract import Evaluation
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
 from bertline.training.distillation.answer_speed import AnswerSpeed, side_by_side
+from bertline.training.distillation.distance import Answers
 from bertline.training.distillation.fidelity import Kept, OnValidation, measure_closeness
 from bertline.training.distillation.held_out import HeldOut, read_held_out
 from bertline.training.distillation.pruning import Width, busy_heads, narrow
-from bertline.training.distillation.publish import Compared, Student, compare_on_test, indices, publish_student
+from bertline.training.distillation.publish import Compared, Student, compare_on_test, publish_student
 from bertline.training.distillation.settings import DistillSettings
 from bertline.training.distillation.student import Origin, begin
 from bertline.training.distillation.task import distillation
@@ -41,8 +41,8 @@ from bertline.training.task import Task, figures_of
 # Settings that change how often or how fast, but not what comes out; those of the data are told by its hashes, the
 # start by its version.
 _FREE_TO_CHANGE = {
-    *("checkpoint_every_s", "start"),
-    *("unlabelled", "text_column", "label_column", "eval_data", "format", "encoding", "skip_bad_rows"),
+    *("checkpoint_every_s", "start", "eval_data"),
+    *(UnlabelledSettings.model_fields | LabelledTableSettings.model_fields),
 }
 
 Array = np.ndarray[Any, Any]
@@ -82,13 +82,7 @@ class Distilled:
 
     def headline(self) -> list[tuple[str, Estimate]]:
         """What the student kept of its teacher, on the test rows."""
-        return [
-            ("accuracy of the teacher", self.kept.teacher),
-            ("accuracy of the student", self.kept.student),
-            ("kept (student ÷ teacher)", self.kept.ratio),
-            ("student − teacher", self.kept.difference.accuracy),
-            ("same label from both", self.kept.agreement),
-        ]
+        return self.kept.headline()
 
     def to_json(self) -> dict[str, Any]:
         """Every figure as plain JSON values."""
@@ -143,9 +137,9 @@ def distill(
         placement = place(settings.loop())
         work = _open(bundle, data, out, settings, placement, progress)
         answers = work.answers(out)
-        history = work.fit(answers, directory, resume=resume)
+        history = work.fit(*answers, directory, resume=resume)
         compared = work.compare()
-        validation = work.on_validation(compared.validation_logits, answers.validation)
+        validation = work.on_validation(compared.validation, answers[1])
         try:
             publish_student(out, work.made(compared, validation, history), overwrite=overwrite)
         except DestinationError as error:
@@ -153,7 +147,7 @@ def distill(
                 f"{error}; the trained weights are kept: run the same command with --resume"
             ) from error
         discard_state(directory)
-    speed = side_by_side(bundle, out, [str(one) for one in work.held_out.test.inputs], work.test.lengths)
+    speed = side_by_side(bundle, out, work.held_out.test.inputs, work.test.lengths)
     sizes = Size.of(work.teacher.classifier), Size.of(work.student)
     return Distilled(out, compared.evaluation, compared.kept, validation, *sizes, speed, history)
 
@@ -163,33 +157,18 @@ def _open(
 ) -> _Work:
     """Everything that is read: the teacher and the start before the tables."""
     teacher = Teacher.load(bundle)
-    check_task(bundle, teacher.bundle.manifest.task)
     torch.manual_seed(settings.seed)
     origin = begin(teacher, settings)
     check_disk(out, origin.classifier)
     settings = settings.model_copy(update={"layers": origin.classifier.config.layers})
-    check_heads(data, settings)
+    check_heads(data, settings, reads=teacher.spec.reads)
     held_out = read_held_out(teacher.bundle, settings)
     if held_out.left_out:
         progress.note(f"Rows left out because the teacher does not know their label: {held_out.left_out}")
-    transfer = read_transfer(data, settings, held_out.texts)
+    transfer = read_transfer(data, settings, held_out.inputs, reads=teacher.spec.reads)
     for name, value in transfer.facts:
         progress.note(f"{name}: {value}")
     return _Work(teacher, origin, held_out, transfer, settings, placement, progress)
-
-
-def check_task(bundle: Path, spec: TaskSpec) -> None:
-    """See that a student can be distilled.
-
-    Raises:
-        UsageError: the teacher does anything but give single texts one label each.
-    """
-    if spec.reads == "pair" or not isinstance(spec.kind, OneLabel):
-        purpose = {"sigmoid": " with several labels", "none": " with numbers"}.get(spec.activation, "")
-        raise UsageError(
-            f"{bundle} cannot be distilled: its task is {spec.task}{purpose}{' of pairs' * (spec.reads == 'pair')}, "
-            "and a student learns one label for each single text; choose another teacher"
-        )
 
 
 def _check_out(out: Path, bundle: Path, start: Path | None) -> None:
@@ -197,14 +176,6 @@ def _check_out(out: Path, bundle: Path, start: Path | None) -> None:
         raise UsageError(f"--out is the teacher itself ({out}): choose another directory for the student")
     if start is not None and out.resolve() == start.resolve():
         raise UsageError(f"--out is the student that --start goes on from ({out}): choose another directory")
-
-
-@dataclass(frozen=True)
-class _Answers:
-    """The teacher's logits, in the precision of the run, [rows, labels]."""
-
-    train: Array
-    validation: Array
 
 
 class _Work:
@@ -229,27 +200,30 @@ class _Work:
         origin, width = self.origin.classifier, Width.asked(self.settings)
         if chosen := width.told(origin.config):
             self.progress.note(f"Choosing {chosen} in each layer")
-        student = narrow(origin, width, self.train, self.placement, seed=self.settings.seed)
+        student = narrow(
+            origin,
+            width,
+            self.train,
+            self.placement,
+            seed=self.settings.seed,
+            activation=self.teacher.spec.activation,
+        )
         if width.attention_heads is not None:
             self.progress.note(f"Attention heads by layer: {', '.join(map(str, busy_heads(student)))}")
         return student
 
-    def answers(self, out: Path) -> _Answers:
-        """The teacher's, read from disk where they are."""
+    def answers(self, out: Path) -> tuple[Answers, Answers]:
+        """The teacher's to the transfer texts and the validation rows, in the precision of the run."""
         train, validation = (
-            self.teacher.answers(texts, rows, self.placement, out, self.progress)
-            for texts, rows in (
-                (self.transfer.texts, self.train),
-                ([str(one) for one in self.held_out.validation.inputs], self.validation),
-            )
+            self.teacher.answers(rows, self.placement, out, self.progress) for rows in (self.train, self.validation)
         )
-        return _Answers(train, validation)
+        return train, validation
 
-    def fit(self, answers: _Answers, directory: Path, *, resume: bool) -> tuple[EpochRecord, ...]:
+    def fit(self, answers: Answers, validation: Answers, directory: Path, *, resume: bool) -> tuple[EpochRecord, ...]:
         """Train the student; afterwards it has the weights of the epoch that was closest to the teacher."""
-        classifier, weight = self.teacher.classifier.to(self.placement.device), self.settings.value_relations
-        figures = figures_of(self.teacher.bundle.manifest.task, self.validation)
-        task = distillation(classifier, answers.train, answers.validation, figures, relations_weight=weight)
+        classifier, spec = self.teacher.classifier.to(self.placement.device), self.teacher.spec
+        figures, weight = figures_of(spec, self.validation), self.settings.value_relations
+        task = distillation(classifier, spec.activation, answers, validation, figures, relations_weight=weight)
         identity = self._identity()
         self.progress.planned(self._plan(task))
         state = load_state(directory, identity) if resume else None
@@ -271,19 +245,18 @@ class _Work:
     def compare(self) -> Compared:
         """Both networks on the test rows, in fp32, as their bundles answer."""
         self.progress.note("Evaluating on the test rows")
-        device = self.placement.device
-        logits, validation = (np.stack(score(self.student, rows, device)) for rows in (self.test, self.validation))
+        test, validation = (score(self.student, rows, self.placement.device) for rows in (self.test, self.validation))
         wanted = self.teacher.exact_answers(self.test, self.placement)
-        return compare_on_test(logits, validation, wanted, self.test, self.teacher, self.held_out)
+        return compare_on_test(self.teacher, test, wanted, self.test, self.validation, validation)
 
-    def on_validation(self, logits: Array, answers: Array) -> OnValidation:
-        """How close the student came by its ``logits``, and how close the one was that it went on from."""
-        start, before = self.origin.start, None
+    def on_validation(self, outputs: Sequence[Array], answers: Answers) -> OnValidation:
+        """How close the student came by its ``outputs``, and how close the one was that it went on from."""
+        start, before, spec = self.origin.start, None, self.teacher.spec
         if start is not None:
             device = self.placement.device
-            own = np.stack(score(start.classifier.to(device), self.validation, device))
-            before = measure_closeness(indices(self.validation, self.teacher), own, answers)
-        return OnValidation(measure_closeness(indices(self.validation, self.teacher), logits, answers), before)
+            own = score(start.classifier.to(device), self.validation, device)
+            before = measure_closeness(spec, self.validation, own, answers)
+        return OnValidation(measure_closeness(spec, self.validation, outputs, answers), before)
 
     def made(self, compared: Compared, validation: OnValidation, history: tuple[EpochRecord, ...]) -> Student:
         """What is to be published."""
@@ -299,6 +272,7 @@ class _Work:
             self.placement.name,
             self.transfer.facts,
             self.train,
+            self.validation,
         )
 
     def _identity(self) -> Mapping[str, Any]:
@@ -306,8 +280,8 @@ class _Work:
         return {
             "teacher": self.teacher.bundle.version,
             "start": self.origin.start and self.origin.start.bundle.version,
-            "data": fingerprint(self.transfer.texts),
-            "evaluation data": fingerprint(self.held_out.texts),
+            "data": fingerprint(self.transfer.inputs),
+            "evaluation data": fingerprint(self.held_out.inputs),
             **self.settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE),
             "place": self.placement.name,
             "bertline version": __version__,
@@ -318,10 +292,10 @@ class _Work:
         settings = self.settings.loop()
         seconds, token_seconds = measure_run(self.student, self.train, self.validation, settings, self.placement, task)
         return Plan(
-            train_rows=len(self.train),
-            validation_rows=len(self.validation),
-            test_rows=len(self.test),
-            labels=self.teacher.bundle.manifest.labels,
+            train_rows=len(self.train.readings),
+            validation_rows=len(self.validation.readings),
+            test_rows=len(self.test.readings),
+            labels=self.teacher.spec.names,
             epochs=settings.epochs,
             steps=len(self.train.plan(settings.batch_tokens, 0)) * settings.epochs,
             tokens_per_epoch=sum(self.train.lengths),

@@ -117,6 +117,8 @@ def _check_start(teacher: Teacher, start: Teacher) -> None:
             f"--start {own.path} answers with {', '.join(own.manifest.labels)}, but its teacher {wanted.path} with "
             f"{', '.join(wanted.manifest.labels)}: {remedy}"
         )
+    if _kind(start) != _kind(teacher):
+        raise UsageError(f"--start {own.path} has another task than its teacher {wanted.path}: {remedy}")
     if _vocabulary(start) != _vocabulary(teacher):
         raise UsageError(f"--start {own.path} has another vocabulary than its teacher {wanted.path}: {remedy}")
     if own.manifest.pooling != wanted.manifest.pooling:
@@ -134,3 +136,7 @@ def _check_start(teacher: Teacher, start: Teacher) -> None:
 
 def _vocabulary(bundle: Teacher) -> list[str]:
     return bundle.tokenizer.tokens(range(bundle.tokenizer.vocab_size))
+
+
+def _kind(bundle: Teacher) -> tuple[str, ...]:
+    return bundle.spec.task, bundle.spec.reads, bundle.spec.activation

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -17,31 +15,14 @@ from torch.nn import functional
 
 from bertline.encoder.encoder import Encoded, Layer
 from bertline.encoder.heads import Classifier
-from bertline.statistics.calibration import Logits
+from bertline.statistics.activation import Activation
 from bertline.tasks.history import EpochRecord
 from bertline.training.device import Inputs
+from bertline.training.distillation.distance import DISTANCES, Answers, between, mean_of
 from bertline.training.task import Arrays, Task
 
-ValidationLogits = Float[np.ndarray[Any, Any], "validation_rows labels"]
-Answers = Float[Tensor, "rows labels"]
 Relations = Float[Tensor, "batch heads tokens tokens"]
 _HIDDEN_SCORE = -1e30  # score of a padding token before the softmax
-
-
-def distance(student: Answers, teacher: Answers) -> Float[Tensor, ""]:
-    """Squared difference of the logits, each row around its mean, summed over labels and rows.
-
-    What is added to all logits of a row changes no answer, so it is no distance. It is the limit of Hinton's soft
-    labels at a high temperature (Hinton et al. 2015, section 2.1; Kim et al. 2021 compare the two). With it a student
-    of movie reviews ended a little closer to its teacher than with the divergence of the probabilities, also as
-    measured by that divergence (docs/log.md).
-
-    >>> logits = torch.tensor([[2.0, -1.0], [0.5, 0.0]])
-    >>> float(distance(logits + 3, logits)), float(distance(logits, torch.zeros(2, 2)))
-    (0.0, 4.625)
-    """
-    apart = student.float() - teacher.float()
-    return (apart - apart.mean(-1, keepdim=True)).square().sum()
 
 
 def value_relations(
@@ -73,8 +54,9 @@ def relation_divergence(
 
 def distillation(
     teacher: Classifier,
-    logits: Logits,
-    validation_logits: ValidationLogits,
+    activation: Activation,
+    answers: Answers,
+    validation: Answers,
     figures: Callable[[Arrays], Mapping[str, float]] = lambda _: {},
     *,
     relations_weight: float = 0.0,
@@ -83,28 +65,28 @@ def distillation(
 
     Args:
         teacher: reads the batches again if ``relations_weight`` is above 0; else not used.
-        logits: its answers to the training rows, [rows, labels].
-        validation_logits: its answers to the validation rows.
+        activation: of its logits; it chooses the distance.
+        answers: the teacher's to the training rows.
+        validation: its answers to the validation rows.
         figures: of the validation rows, for people to read.
         relations_weight: weight of the value relations beside the answers.
     """
-    answers, wanted = torch.from_numpy(logits).float(), torch.from_numpy(validation_logits).float()
 
     def loss(model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Tensor:
-        ids, attend, _ = inputs
-        own_answers = answers[list(indices)].to(ids.device)
+        ids, attend, segments = inputs
+        wanted, weights = (one.to(ids.device) for one in answers.batch(indices))
         if not relations_weight:
-            return distance(model(*inputs), own_answers)
+            return between(activation, model(*inputs), wanted, weights)
         assert attend is not None  # ``reads_attend`` below
-        encoded = model.encoder(ids, attend, want_hidden_states=True)
+        encoded = model.encoder(ids, attend, segments=segments, want_hidden_states=True)
         with torch.no_grad():
-            read = teacher.encoder(ids, attend, want_hidden_states=True)
+            read = teacher.encoder(ids, attend, segments=segments, want_hidden_states=True)
             relations = value_relations(teacher, read, attend)
         apart = relation_divergence(value_relations(model, encoded, attend), relations, attend)
-        return distance(model.head(encoded.last, attend), own_answers) + relations_weight * apart
+        return between(activation, model.head(encoded.last, attend), wanted, weights) + relations_weight * apart
 
     def validation_loss(outputs: Arrays) -> float:
-        return float(distance(torch.from_numpy(np.stack(outputs)), wanted)) / len(wanted)
+        return mean_of(DISTANCES[activation].between, outputs, validation)
 
     return Task(loss, validation_loss, figures, closest, reads_attend=bool(relations_weight))
 

@@ -1,35 +1,36 @@
-"""The teacher: a bundle's network, and its answers to texts, kept on disk so that it reads them once."""
+"""The teacher: a bundle's network, and its answers to texts, stored on disk so that it reads them once."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from bertline.bundle import Bundle, load
 from bertline.bundle.reference import ReferenceRows
 from bertline.data.targets import Target
 from bertline.encoder.checkpoint import load_classifier
 from bertline.encoder.heads import Classifier
-from bertline.encoder.weights import write_tensors
+from bertline.encoder.outputs import OUTPUTS
+from bertline.tasks.contract import TaskSpec
 from bertline.text import Reader, Tokenizer, Truncation
 from bertline.text.reading import Input
 from bertline.training.device import Placement
+from bertline.training.distillation.distance import Answers, Units
 from bertline.training.distillation.transfer import Transfer, fingerprint
-from bertline.training.loop import score
+from bertline.training.loop import score, scored
 from bertline.training.progress import Progress
 from bertline.training.rows import Rows
 
 FOLDER = ".teacher-answers"  # beside --out
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -51,58 +52,80 @@ class Teacher:
         classifier = load_classifier(bundle.path).eval().requires_grad_(False)
         return cls(bundle, classifier, Tokenizer.from_bundle(bundle.path))
 
+    @property
+    def spec(self) -> TaskSpec:
+        """Of its task, which is the student's too."""
+        return self.bundle.manifest.task
+
     def transfer_rows(self, transfer: Transfer) -> Rows:
         """Transfer texts as the loop takes them."""
-        return self._rows(transfer.texts, (), transfer.lines)
+        return self._rows(transfer.inputs, (), transfer.lines)
 
     def held_out_rows(self, rows: ReferenceRows) -> Rows:
         """Held-out rows likewise."""
         return self._rows(rows.inputs, rows.targets, range(1, len(rows) + 1))
 
-    def _rows(self, texts: Sequence[Input], targets: Sequence[Target], lines: Sequence[int]) -> Rows:
+    def _rows(self, inputs: Sequence[Input], targets: Sequence[Target], lines: Sequence[int]) -> Rows:
         manifest = self.bundle.manifest
         truncation = Truncation(manifest.max_tokens, manifest.truncation)
-        return Rows(Reader(self.tokenizer, truncation).read(texts), targets, lines, self.tokenizer.pad_id)
+        offsets = self.spec.offsets or OUTPUTS[self.spec.output].by_token
+        reader = Reader(self.tokenizer, truncation, offsets=offsets)
+        return Rows(reader.read(inputs), targets, lines, self.tokenizer.pad_id)
 
-    def answers(
-        self, texts: Sequence[str], rows: Rows, placement: Placement, out: Path, progress: Progress
-    ) -> np.ndarray[Any, Any]:
-        """Logits of each text, [rows, labels], from the file beside ``out`` where they are kept, if they are there.
+    def answers(self, rows: Rows, placement: Placement, out: Path, progress: Progress) -> Answers:
+        """The teacher's output for each row, from the file beside ``out`` where it is stored, if it is there.
 
-        They depend on the bundle, the texts and the precision alone: a resumed run and one with other settings find
-        them again.
+        It depends on the bundle, the texts and the precision alone: a resumed run and one with other settings find it
+        again. The file is mapped, not read, so a transfer set may have more answers than fit into memory.
         """
-        kind = str(placement.precision).removeprefix("torch.")
-        path = out.parent / FOLDER / f"{self.bundle.version}-{fingerprint(texts)[:16]}-{kind}.safetensors"
-        shape = (len(rows), self.classifier.labels)
-        with contextlib.suppress(OSError, SafetensorError, KeyError):
-            kept = load_file(path)["logits"]
-            if kept.shape == shape:
-                progress.note(f"The teacher's answers to {len(rows):,} texts are in {path}")
-                return kept
-        progress.note(f"The teacher reads {len(rows):,} texts ({sum(rows.lengths):,} tokens)")
+        kind, count = str(placement.precision).removeprefix("torch."), len(rows.readings)
+        texts = fingerprint([one.input for one in rows.readings])[:16]
+        path = out.parent / FOLDER / f"{self.bundle.version}-{texts}-{kind}.npy"
+        units = Units.of(rows, self.classifier.output)
+        shape = (len(units), self.classifier.labels)
+        stored = _stored(path, shape)
+        if stored is not None:
+            progress.note(f"The teacher's answers to {count:,} texts are in {path}")
+            return Answers(stored, units)
+        progress.note(f"The teacher reads {count:,} texts ({sum(rows.lengths):,} tokens)")
         began = time.monotonic()
         self.classifier.to(placement.device)
-        with placement.computing():
-            logits = np.stack(score(self.classifier, rows, placement.device))
+        with _room(path, shape, progress) as flat, placement.computing():
+            for i, one in scored(self.classifier, rows, placement.device):
+                flat[units.starts[i] : units.starts[i + 1]] = one
         progress.note(f"The teacher has answered, in {time.monotonic() - began:.0f} s")
-        try:
-            _keep(path, logits)
-        except OSError as error:  # the answers are here all the same
-            progress.note(f"note: the teacher's answers cannot be kept in {path} ({error.strerror})")
-        return logits
+        return Answers(flat, units)
 
-    def exact_answers(self, rows: Rows, placement: Placement) -> np.ndarray[Any, Any]:
-        """Logits in fp32, as the bundle answers."""
-        self.classifier.to(placement.device)
-        return np.stack(score(self.classifier, rows, placement.device))
+    def exact_answers(self, rows: Rows, placement: Placement) -> list[Array]:
+        """The output for each row in fp32, as the bundle answers."""
+        return score(self.classifier.to(placement.device), rows, placement.device)
 
 
-def _keep(path: Path, logits: np.ndarray[Any, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _stored(path: Path, shape: tuple[int, int]) -> Array | None:
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        stored: Array = np.load(path, mmap_mode="r")
+        if stored.shape == shape and stored.dtype == np.float32:
+            return stored
+    return None
+
+
+@contextlib.contextmanager
+def _room(path: Path, shape: tuple[int, int], progress: Progress) -> Iterator[Array]:
+    """An array to be filled, which is ``path`` afterwards; where there is no room, it stays in memory."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        write_tensors(fresh, {"logits": torch.from_numpy(logits)})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flat: Array = np.lib.format.open_memmap(fresh, mode="w+", dtype=np.float32, shape=shape)
+        with fresh.open("r+b") as file:  # a page that the disk has no room for would end the process
+            os.posix_fallocate(file.fileno(), 0, fresh.stat().st_size)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        progress.note(f"note: the teacher's answers cannot be stored in {path} ({error.strerror})")
+        yield np.empty(shape, dtype=np.float32)
+        return
+    try:
+        yield flat
+        flat.flush()  # type: ignore[attr-defined]
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertline.data.columns import text_fault
+from bertline.data.columns import PAIR_NAMES, text_fault
 from bertline.data.decoding import lines_of, text_of
 from bertline.data.duplicates import cross_duplicates
 from bertline.data.formats import STANDARD, name_of
@@ -16,61 +16,65 @@ from bertline.data.rows import BadRow, BadRows, line_fault
 from bertline.data.settings import UnlabelledSettings
 from bertline.data.table import open_table
 from bertline.errors import DataError, UsageError
+from bertline.tasks.contract import Reads
+from bertline.text.reading import Input, joined
 
 PLAIN = ".txt"
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """Distinct texts, the line where each was first read, and what was left out, as facts to tell."""
+    """Distinct inputs, the line where each was first read, and what was left out, as facts to tell."""
 
-    texts: tuple[str, ...]
+    inputs: tuple[Input, ...]
     lines: tuple[int, ...]
     facts: tuple[tuple[str, str], ...]
 
 
-def read_transfer(data: str | None, settings: UnlabelledSettings, held_out: Sequence[str]) -> Transfer:
-    """The texts of ``data`` and ``settings.unlabelled`` that repeat none of the ``held_out`` ones.
+def read_transfer(
+    data: str | None, settings: UnlabelledSettings, held_out: Sequence[Input], *, reads: Reads = "text"
+) -> Transfer:
+    """The inputs in ``data`` and ``settings.unlabelled`` that repeat none of the ``held_out`` ones.
 
     Raises:
-        UsageError: no file is given.
+        UsageError: no file is given, or a file of lines where the model reads pairs.
         DataError: a file or a row cannot be used, or no text is left.
     """
-    sources = _sources(data, settings)
-    first: dict[str, int] = {}
+    sources = _sources(data, settings, reads)
+    first: dict[Input, int] = {}
     read = skipped = 0
     for source in sources:
         bad = BadRows(name_of(source, "input"))
-        for line, text in _texts(source, _own(source, data, settings), bad):
-            first.setdefault(text, line)
+        for line, one in _inputs(source, _own(source, data, settings), bad, reads):
+            first.setdefault(one, line)
             read += 1
         if bad and not settings.skip_bad_rows:
             raise bad.error()
         skipped += len(bad)
-    texts = list(first)
-    found = cross_duplicates(held_out, texts)
-    repeated = {one.candidate for one in found}
-    exact = sum(1 for one in found if one.kind == "exact")
-    kept = tuple(text for i, text in enumerate(texts) if i not in repeated)
+    inputs = list(first)
+    duplicates = cross_duplicates([*map(joined, held_out)], [*map(joined, inputs)])
+    repeated = {one.candidate for one in duplicates}
+    exact = sum(1 for one in duplicates if one.kind == "exact")
+    left = tuple(one for i, one in enumerate(inputs) if i not in repeated)
     names = " and ".join(name_of(source, "input") for source in sources)
-    if not kept:
+    if not left:
         raise DataError(f"{names} leaves no text that is not among the held-out rows: give other texts")
-    more = f"; {read - len(texts):,} repeated" if read > len(texts) else ""
+    more = f"; {read - len(inputs):,} repeated" if read > len(inputs) else ""
     more += f"; {skipped:,} bad rows left out" if skipped else ""
-    of_held_out = f"{exact} exact and {len(found) - exact} near left out" if found else "none"
-    facts = (("Transfer texts", f"{len(kept):,} of {names}{more}"), ("Held-out rows among them", of_held_out))
-    return Transfer(kept, tuple(first[text] for text in kept), facts)
+    of_held_out = f"{exact} exact and {len(duplicates) - exact} near left out" if duplicates else "none"
+    facts = (("Transfer texts", f"{len(left):,} of {names}{more}"), ("Held-out rows among them", of_held_out))
+    return Transfer(left, tuple(first[one] for one in left), facts)
 
 
-def check_heads(data: str | None, settings: UnlabelledSettings) -> None:
+def check_heads(data: str | None, settings: UnlabelledSettings, *, reads: Reads = "text") -> None:
     """Read the first text of each file alone: before the first one is read to its end, what is wrong with the last.
 
     Raises:
         UsageError, DataError: as ``read_transfer``.
     """
-    for source in _sources(data, settings):
+    for source in _sources(data, settings, reads):
         if source != STANDARD and (Path(source).is_file() or not Path(source).exists()):  # a pipe can be read once only
-            next(iter(_texts(source, _own(source, data, settings), BadRows(source))), None)
+            next(iter(_inputs(source, _own(source, data, settings), BadRows(source), reads)), None)
 
 
 def _own(source: str, data: str | None, settings: UnlabelledSettings) -> UnlabelledSettings:
@@ -84,25 +88,33 @@ def _is_plain(source: str) -> bool:
     return Path(source).suffix.lower() == PLAIN
 
 
-def _sources(data: str | None, settings: UnlabelledSettings) -> list[str]:
+def _sources(data: str | None, settings: UnlabelledSettings, reads: Reads) -> list[str]:
     sources = [*([data] if data is not None else []), *settings.unlabelled]
     if not sources:
         raise UsageError("there are no texts to distill with: give a table as DATA, or --unlabelled FILE")
+    if reads == "text" and settings.text_pair_column is not None:
+        raise UsageError(f"--text-pair-column {settings.text_pair_column}: the model reads single texts; leave it out")
+    for source in sources:
+        if reads == "pair" and _is_plain(source) and settings.format is None:
+            raise UsageError(
+                f"{source} has one text on each line, but the model reads pairs of texts: give tables with two columns "
+                "of text"
+            )
     return sources
 
 
-def fingerprint(texts: Sequence[str]) -> str:
-    """SHA-256 of texts in their order."""
-    return hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+def fingerprint(inputs: Sequence[Input]) -> str:
+    """SHA-256 of inputs in their order."""
+    return hashlib.sha256(json.dumps(list(inputs)).encode()).hexdigest()
 
 
-def _texts(source: str, settings: UnlabelledSettings, bad: BadRows) -> Iterator[tuple[int, str]]:
+def _inputs(source: str, settings: UnlabelledSettings, bad: BadRows, reads: Reads) -> Iterator[tuple[int, Input]]:
     if settings.format is None and _is_plain(source):
         return _plain_texts(source, settings.encoding, bad)
-    return _table_texts(source, settings, bad)
+    return _table_rows(source, settings, bad, reads)
 
 
-def _plain_texts(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int, str]]:
+def _plain_texts(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int, Input]]:
     """One text a line; empty lines are none."""
     with open_table(source, source) as stream, text_of(stream, source, encoding) as (text, codec):
         for number, line in enumerate(lines_of(text, source, codec), 1):
@@ -113,15 +125,18 @@ def _plain_texts(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int
                 yield number, line.strip()
 
 
-def _table_texts(source: str, settings: UnlabelledSettings, bad: BadRows) -> Iterator[tuple[int, str]]:
+def _table_rows(source: str, settings: UnlabelledSettings, bad: BadRows, reads: Reads) -> Iterator[tuple[int, Input]]:
     head, rows = settings.opened(source)
     head.require_rows("rows with a text", skip=settings.skip_bad_rows)
     bad.place = head.place
-    column = settings.find_text_column(head)
+    columns = [settings.find_text_column(head)]
+    if reads == "pair":
+        columns.append(head.find_column(settings.text_pair_column, PAIR_NAMES, "text-pair"))
     for row in rows:
         if isinstance(row, BadRow):
             bad.add(row)
-        elif fault := text_fault(row, column):
+        elif fault := next(filter(None, (text_fault(row, column) for column in columns)), None):
             bad.add(fault)
         else:
-            yield row.line, str(row.values[column])
+            first, *second = (str(row.values[column]) for column in columns)
+            yield row.line, (first, second[0]) if second else first

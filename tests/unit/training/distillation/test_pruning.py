@@ -178,7 +178,7 @@ def test_the_head_that_is_left_out_is_the_one_whose_answers_move_least(pooling: 
         return float(np.square(apart - apart.mean(1, keepdims=True)).sum())
 
     exact = [[moved(layer, head) for head in range(HEADS)] for layer in range(whole_layers)]
-    np.testing.assert_allclose(head_importance(classifier, rows(), CPU), exact, rtol=1e-4)
+    np.testing.assert_allclose(len(rows()) * head_importance(classifier, rows(), CPU), exact, rtol=1e-4)
     narrower = narrow(classifier, Width(None, 3), rows(), CPU, seed=0)
     for layer, by_head in zip(layers_of(narrower), exact, strict=False):
         assert layer.attention.busy_heads().tolist() == [head != np.argmin(by_head) for head in range(HEADS)]

@@ -204,7 +204,7 @@ def test_the_figures_on_the_validation_rows_are_those_of_the_three_bundles(
     assert narrowed[0].validation.start == distilled[0].validation.student
     facts = dict(json.loads((narrowed[0].bundle / "report" / "report.json").read_text())["facts"])
     assert (
-        f"; the start: the teacher’s label on {100 * said['start']['agreement']['value']:.1f}"
+        f"; the start: the teacher’s answer on {100 * said['start']['agreement']['value']:.1f}"
         in (facts["On the validation rows"])
     )
 
@@ -339,7 +339,9 @@ def test_a_bundle_without_held_out_rows_needs_a_table_to_measure_on(texts: Path,
     assert result.evaluation.rows == 20  # T16: neither teacher nor student could have the other row right
     assert "Rows left out because the teacher does not know their label: ugly 1" in told.notes
     wrong = write_csv(tmp_path / "wrong.csv", [("on or", "ugly")])
-    with pytest.raises(DataError, match=r"wrong\.csv has no label that .*bare knows: its labels are bad, good;"):
+    with pytest.raises(
+        DataError, match=r"line 2 has the label 'ugly', and no row has one that .*bare knows \(bad, good\):"
+    ):
         distill(bare, None, tmp_path / "none", asked.model_copy(update={"eval_data": wrong}), Silent())
 
 

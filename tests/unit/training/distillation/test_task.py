@@ -12,10 +12,10 @@ from bertline.tasks.history import EpochRecord
 from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training.device import Inputs, place
+from bertline.training.distillation.distance import Answers, Units
 from bertline.training.distillation.student import student_of
 from bertline.training.distillation.task import (
     closest,
-    distance,
     distillation,
     relation_divergence,
     value_relations,
@@ -29,25 +29,10 @@ from tests.unit.training.conftest import sentences
 
 IDS = torch.randint(5, 60, (4, 7), generator=torch.Generator().manual_seed(0))
 ATTEND = torch.arange(7)[None, :] < torch.tensor([7, 5, 3, 7])[:, None]
-LOGITS = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
 
 
-def test_the_same_answers_are_no_distance_apart_and_a_shift_of_all_logits_is_none() -> None:
-    assert float(distance(LOGITS, LOGITS)) == 0.0
-    assert float(distance(LOGITS + 5.0, LOGITS)) == pytest.approx(0.0, abs=1e-6)
-
-
-def test_answers_are_as_far_apart_as_their_probabilities_at_a_high_temperature() -> None:
-    other, hot = LOGITS.flip(1), 1_000.0
-    p, q = (LOGITS.double() / hot).softmax(-1), (other.double() / hot).softmax(-1)
-    divergence = float((p * (p / q).log()).sum()) * hot**2
-    assert float(distance(other, LOGITS)) == pytest.approx(2 * 3 * divergence, rel=1e-2)
-
-
-def test_the_distance_adds_up_over_rows() -> None:
-    other = LOGITS.flip(1)
-    alone = [float(distance(other[i : i + 1], LOGITS[i : i + 1])) for i in range(4)]
-    assert float(distance(other, LOGITS)) == pytest.approx(sum(alone))
+def answered(logits: np.ndarray) -> Answers:
+    return Answers(logits, Units(np.arange(len(logits) + 1), np.ones(len(logits), dtype=np.float32), False))
 
 
 def test_value_relations_are_those_of_the_last_layers_values() -> None:
@@ -84,7 +69,7 @@ def test_a_student_with_all_of_its_teacher_has_nothing_to_learn(weight: float) -
     teacher = tiny_classifier(family="bert", labels=3, pooling="cls").eval().requires_grad_(False)
     student = student_of(teacher, [0, 1], dropout=0.0)
     logits = teacher(IDS, ATTEND).numpy()
-    task = distillation(teacher, logits, logits[:2], relations_weight=weight)
+    task = distillation(teacher, "softmax", answered(logits), answered(logits[:2]), relations_weight=weight)
     assert float(task.loss(student, Inputs(IDS, ATTEND, None), [0, 1, 2, 3]).detach()) == pytest.approx(0.0, abs=1e-5)
     assert task.validation_loss([*logits[:2]]) == 0.0
     one_layer = student_of(teacher, [1], dropout=0.0)
@@ -94,7 +79,7 @@ def test_a_student_with_all_of_its_teacher_has_nothing_to_learn(weight: float) -
 def test_the_loss_is_of_the_rows_it_is_asked_for() -> None:
     teacher = tiny_classifier(family="bert", labels=3, pooling="cls").eval().requires_grad_(False)
     logits = teacher(IDS, ATTEND).numpy()
-    task = distillation(teacher, logits[::-1].copy(), logits)
+    task = distillation(teacher, "softmax", answered(logits[::-1].copy()), answered(logits))
     student = student_of(teacher, [0, 1], dropout=0.0)
     assert float(task.loss(student, Inputs(IDS, ATTEND, None), [3, 2, 1, 0]).detach()) == pytest.approx(0.0, abs=1e-5)
     assert float(task.loss(student, Inputs(IDS, ATTEND, None), [0, 1, 2, 3]).detach()) > 0.01
@@ -119,7 +104,7 @@ def test_a_student_learns_its_teachers_answers_by_heart(tmp_path: Path) -> None:
     labelled = replace(rows, targets=[spec.labels[place] for place in logits.argmax(1)])
     student = student_of(teacher, [1], dropout=0.0)
     asked = TrainSettings(epochs=40, patience=40, lr=3e-3, batch_tokens=256, precision="fp32", weight_decay=0.0)
-    task = distillation(teacher, logits, logits, figures_of(spec, labelled))
+    task = distillation(teacher, spec.activation, answered(logits), answered(logits), figures_of(spec, labelled))
     run = Run(student, rows, labelled, asked, place(asked), Silent(), tmp_path, {}, task)
     history = run.fit()
     assert max(one.figures["accuracy"] for one in history) >= 0.95

@@ -32,7 +32,7 @@ def lines(tmp_path: Path) -> Path:
 
 def test_texts_come_from_tables_and_plain_files_each_once(table: Path, lines: Path) -> None:
     transfer = read_transfer(str(table), settings(lines), [])
-    assert transfer.texts == ("a film", "a bore", "one line", "last, no end")
+    assert transfer.inputs == ("a film", "a bore", "one line", "last, no end")
     assert transfer.lines == (2, 3, 1, 4)
     assert transfer.facts == (
         ("Transfer texts", f"4 of {table} and {lines}; 2 repeated"),
@@ -49,7 +49,7 @@ def test_held_out_rows_are_left_out_also_when_a_copy_was_changed(tmp_path: Path)
     path = tmp_path / "texts.txt"
     path.write_text("\n".join([*copies, "another text about a song"]))
     transfer = read_transfer(None, settings(path), HELD_OUT)
-    assert transfer.texts == ("another text about a song",)
+    assert transfer.inputs == ("another text about a song",)
     assert dict(transfer.facts)["Held-out rows among them"] == "2 exact and 1 near left out"
 
 
@@ -71,7 +71,7 @@ def test_bad_rows_are_named_or_left_out_and_counted(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"rows\.csv has 1 bad row \(line 3: empty text in column 'text'\)"):
         read_transfer(str(path), settings(), [])
     kept = read_transfer(str(path), settings(skip_bad_rows=True), [])
-    assert kept.texts == ("a film",)
+    assert kept.inputs == ("a film",)
     assert dict(kept.facts)["Transfer texts"] == f"1 of {path}; 1 bad rows left out"
 
 
@@ -80,7 +80,7 @@ def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path: Path) -> None
     path.write_bytes(b"fine\ncaf\xe9\n")
     with pytest.raises(DataError, match=r"texts\.txt has 1 bad row \(line 2: undecodable bytes"):
         read_transfer(None, settings(path), [])
-    assert read_transfer(None, settings(path, encoding="latin-1"), []).texts == ("fine", "café")
+    assert read_transfer(None, settings(path, encoding="latin-1"), []).inputs == ("fine", "café")
 
 
 def test_a_file_that_is_not_there_and_a_column_that_is_not_are_named(tmp_path: Path, table: Path) -> None:
@@ -100,3 +100,25 @@ def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
 def test_the_fingerprint_is_of_the_texts_in_their_order() -> None:
     assert fingerprint(["a", "b"]) == fingerprint(("a", "b"))
     assert len({fingerprint(some) for some in (["a", "b"], ["b", "a"], ["ab"], ["a", "b", ""])}) == 4
+
+
+def test_pairs_come_from_tables_with_two_columns_of_text(tmp_path: Path, table: Path, lines: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("text,text_b\na film,a bore\na film,a song\na film,a bore\nshort one,or not\n")
+    transfer = read_transfer(str(path), settings(), [("Short one", "or not")], reads="pair")
+    assert transfer.inputs == (("a film", "a bore"), ("a film", "a song"))
+    assert transfer.lines == (2, 3)
+    assert dict(transfer.facts)["Held-out rows among them"] == "1 exact and 0 near left out"
+    with pytest.raises(
+        UsageError, match=r"more\.txt has one text on each line, but the model reads pairs of texts: give"
+    ):
+        read_transfer(str(path), settings(lines), [], reads="pair")
+    with pytest.raises(DataError, match=r"rows\.csv has no column with a usual name for the text-pair: name it with"):
+        read_transfer(str(table), settings(), [], reads="pair")
+    named = settings(text_pair_column="text_b")
+    assert read_transfer(str(path), named, [], reads="pair").inputs[1] == ("a film", "a song")
+    with pytest.raises(UsageError, match=r"--text-pair-column text_b: the model reads single texts; leave it out"):
+        read_transfer(str(path), named, [])
+    (tmp_path / "bad.csv").write_text("text,text_b\na film,a bore\na film,\n")
+    with pytest.raises(DataError, match=r"bad\.csv has 1 bad row \(line 3: empty text in column 'text_b'\)"):
+        read_transfer(str(tmp_path / "bad.csv"), settings(), [], reads="pair")
