@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import TypeVar
 
 from bertline.data.columns import PAIR_NAMES, text_fault
 from bertline.data.decoding import lines_of, text_of
@@ -13,8 +14,11 @@ from bertline.data.rows import BadRow, BadRows, line_fault
 from bertline.data.settings import TableSettings
 from bertline.data.table import check_file, open_table
 from bertline.errors import DataError
+from bertline.text.reading import Input
 
 PLAIN = ".txt"
+
+Settings = TypeVar("Settings", bound=TableSettings)
 
 
 @dataclass
@@ -47,9 +51,11 @@ class Corpus:
         self.read = self.skipped = 0
         for source in self.sources:
             bad = BadRows(name_of(source, "input"))
-            for _, text in texts_of(source, settings_beside(source, self.settings), bad):
-                self.read += 1
-                yield text
+            pairs = self.settings.text_pair_column is not None
+            for _, one in inputs_of(source, settings_beside(source, self.settings), bad, pairs=pairs):
+                texts = (one,) if isinstance(one, str) else one
+                self.read += len(texts)
+                yield from texts
             if bad and not self.settings.skip_bad_rows:
                 raise bad.error()
             self.skipped += len(bad)
@@ -57,45 +63,51 @@ class Corpus:
             raise DataError(f"{self.names} has no texts: give rows with a text")
 
 
-def texts_of(source: str, settings: TableSettings, bad: BadRows) -> Iterator[tuple[int, str]]:
-    """The line and the text of each row of a file, of pairs each of the two; ``bad`` gets the other rows.
+def inputs_of(
+    source: str, settings: TableSettings, bad: BadRows, *, pairs: bool = False
+) -> Iterator[tuple[int, Input]]:
+    """The line and the text, or the pair of texts, of each row of a file; ``bad`` gets the other rows.
 
     Args:
-        source: a .txt file is read as a table if the settings give a format.
+        source: a .txt file has one text per line and no pairs; with a format in the settings, it is a table.
         settings: of this very file.
         bad: its place is set to what the rows are counted in.
+        pairs: whether to read the second column of texts of a table.
 
     Raises:
         DataError: the file cannot be used.
     """
-    return _lines(source, settings.encoding, bad) if _is_plain(source, settings) else _columns(source, settings, bad)
+    if is_plain(source, settings):
+        return _lines(source, settings.encoding, bad)
+    return _rows(source, settings, bad, pairs)
 
 
-def settings_beside(source: str, settings: TableSettings) -> TableSettings:
+def settings_beside(source: str, settings: Settings) -> Settings:
     """How a file is read that is not the first one of a command: its suffix says its format, if it has one.
 
     >>> settings_beside("more.txt", TableSettings(format="csv")).format
     >>> settings_beside("more.json", TableSettings(format="jsonl")).format
     'jsonl'
     """
-    return settings.model_copy(update={"format": None}) if is_plain(source) else settings.beside(source)
+    return settings.model_copy(update={"format": None}) if _has_lines(source) else settings.beside(source)
 
 
-def _is_plain(source: str, settings: TableSettings) -> bool:
-    return settings.format is None and is_plain(source)
+def is_plain(source: str, settings: TableSettings) -> bool:
+    """Whether a file has one text per line: by its name, if the settings give no format."""
+    return settings.format is None and _has_lines(source)
 
 
-def is_plain(source: str) -> bool:
-    """Whether a file has one text per line, by its name.
+def _has_lines(source: str) -> bool:
+    """Whether the name is that of a file with one text per line.
 
-    >>> is_plain("reviews.TXT.gz"), is_plain("reviews.csv"), is_plain("-")
+    >>> _has_lines("reviews.TXT.gz"), _has_lines("reviews.csv"), _has_lines("-")
     (True, False, False)
     """
     path = PurePath(source)
     return PurePath(path.stem if is_gzip_name(source) else path.name).suffix.lower() == PLAIN
 
 
-def _lines(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int, str]]:
+def _lines(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int, Input]]:
     check_file(Path(source), source)
     with open_table(source, source) as stream, text_of(stream, source, encoding) as (text, codec):
         for number, line in enumerate(lines_of(text, source, codec), 1):
@@ -106,17 +118,18 @@ def _lines(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int, str]
                 yield number, line.strip()
 
 
-def _columns(source: str, settings: TableSettings, bad: BadRows) -> Iterator[tuple[int, str]]:
+def _rows(source: str, settings: TableSettings, bad: BadRows, pairs: bool) -> Iterator[tuple[int, Input]]:
     head, rows = settings.opened(source)
     head.require_rows("rows with a text", skip=settings.skip_bad_rows)
     bad.place = head.place
     columns = [settings.find_text_column(head)]
-    if (pair := settings.text_pair_column) is not None:
-        columns.append(head.find_column(pair, PAIR_NAMES, "text-pair"))
+    if pairs:
+        columns.append(head.find_column(settings.text_pair_column, PAIR_NAMES, "text-pair"))
     for row in rows:
         if isinstance(row, BadRow):
             bad.add(row)
         elif fault := next(filter(None, (text_fault(row, column) for column in columns)), None):
             bad.add(fault)
         else:
-            yield from ((row.line, str(row.values[column])) for column in columns)
+            first, *second = (str(row.values[column]) for column in columns)
+            yield row.line, (first, second[0]) if second else first

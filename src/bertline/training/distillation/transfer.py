@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertline.data.columns import PAIR_NAMES, text_fault
-from bertline.data.decoding import lines_of, text_of
+from bertline.data.corpus import inputs_of, is_plain, settings_beside
 from bertline.data.duplicates import cross_duplicates
 from bertline.data.formats import STANDARD, name_of
-from bertline.data.rows import BadRow, BadRows, line_fault
+from bertline.data.rows import BadRows
 from bertline.data.settings import UnlabelledSettings
-from bertline.data.table import open_table
 from bertline.errors import DataError, UsageError
 from bertline.tasks.contract import Reads
 from bertline.text.reading import Input, joined
-
-PLAIN = ".txt"
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ def read_transfer(
     read = skipped = 0
     for source in sources:
         bad = BadRows(name_of(source, "input"))
-        for line, one in _inputs(source, _own(source, data, settings), bad, reads):
+        for line, one in inputs_of(source, _own(source, data, settings), bad, pairs=reads == "pair"):
             first.setdefault(one, line)
             read += 1
         if bad and not settings.skip_bad_rows:
@@ -74,18 +70,12 @@ def check_heads(data: str | None, settings: UnlabelledSettings, *, reads: Reads 
     """
     for source in _sources(data, settings, reads):
         if source != STANDARD and (Path(source).is_file() or not Path(source).exists()):  # a pipe can be read once only
-            next(iter(_inputs(source, _own(source, data, settings), BadRows(source), reads)), None)
+            next(inputs_of(source, _own(source, data, settings), BadRows(source), pairs=reads == "pair"), None)
 
 
 def _own(source: str, data: str | None, settings: UnlabelledSettings) -> UnlabelledSettings:
     """How one of the files is read."""
-    if source == data:
-        return settings
-    return settings.model_copy(update={"format": None}) if _is_plain(source) else settings.beside(source)
-
-
-def _is_plain(source: str) -> bool:
-    return Path(source).suffix.lower() == PLAIN
+    return settings if source == data else settings_beside(source, settings)
 
 
 def _sources(data: str | None, settings: UnlabelledSettings, reads: Reads) -> list[str]:
@@ -95,7 +85,7 @@ def _sources(data: str | None, settings: UnlabelledSettings, reads: Reads) -> li
     if reads == "text" and settings.text_pair_column is not None:
         raise UsageError(f"--text-pair-column {settings.text_pair_column}: the model reads single texts; leave it out")
     for source in sources:
-        if reads == "pair" and _is_plain(source) and settings.format is None:
+        if reads == "pair" and is_plain(source, _own(source, data, settings)):
             raise UsageError(
                 f"{source} has one text on each line, but the model reads pairs of texts: give tables with two columns "
                 "of text"
@@ -106,37 +96,3 @@ def _sources(data: str | None, settings: UnlabelledSettings, reads: Reads) -> li
 def fingerprint(inputs: Sequence[Input]) -> str:
     """SHA-256 of inputs in their order."""
     return hashlib.sha256(json.dumps(list(inputs)).encode()).hexdigest()
-
-
-def _inputs(source: str, settings: UnlabelledSettings, bad: BadRows, reads: Reads) -> Iterator[tuple[int, Input]]:
-    if settings.format is None and _is_plain(source):
-        return _plain_texts(source, settings.encoding, bad)
-    return _table_rows(source, settings, bad, reads)
-
-
-def _plain_texts(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int, Input]]:
-    """One text a line; empty lines are none."""
-    with open_table(source, source) as stream, text_of(stream, source, encoding) as (text, codec):
-        for number, line in enumerate(lines_of(text, source, codec), 1):
-            fault = line_fault(line, codec)
-            if fault is not None:
-                bad.add(BadRow(number, *fault))
-            elif line.strip():
-                yield number, line.strip()
-
-
-def _table_rows(source: str, settings: UnlabelledSettings, bad: BadRows, reads: Reads) -> Iterator[tuple[int, Input]]:
-    head, rows = settings.opened(source)
-    head.require_rows("rows with a text", skip=settings.skip_bad_rows)
-    bad.place = head.place
-    columns = [settings.find_text_column(head)]
-    if reads == "pair":
-        columns.append(head.find_column(settings.text_pair_column, PAIR_NAMES, "text-pair"))
-    for row in rows:
-        if isinstance(row, BadRow):
-            bad.add(row)
-        elif fault := next(filter(None, (text_fault(row, column) for column in columns)), None):
-            bad.add(fault)
-        else:
-            first, *second = (str(row.values[column]) for column in columns)
-            yield row.line, (first, second[0]) if second else first

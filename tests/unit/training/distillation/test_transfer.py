@@ -84,7 +84,7 @@ def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path: Path) -> None
 
 
 def test_a_file_that_is_not_there_and_a_column_that_is_not_are_named(tmp_path: Path, table: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.txt cannot be read"):
+    with pytest.raises(DataError, match=r"none\.txt does not exist: check the path"):
         read_transfer(None, settings(tmp_path / "none.txt"), [])
     with pytest.raises(DataError, match=r"has no column 'body': correct --text-column or rename the column"):
         read_transfer(str(table), settings(text_column="body"), [])
