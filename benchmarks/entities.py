@@ -104,6 +104,7 @@ def theirs(prepared: Prepared, rows: dict[str, Rows], seed: int) -> Outputs:
         compute_metrics=f1,
     )
     resumed(trainer)
+    trainer.compute_metrics = None  # it is of the validation rows, and predict would call it
     logits = trainer.predict(splits["test"]).predictions
     return [one[: len(piece.ids)].tolist() for one, piece in zip(logits, rows["test"].pieces, strict=True)]
 
