@@ -63,7 +63,7 @@ def load_encoder(directory: Path) -> Encoder:
     """
     config, _ = read_config(directory)
     encoder = Encoder(config)
-    _fill_encoder(encoder, plain_names(read_tensors(directory), config, directory))
+    fill_encoder(encoder, plain_names(read_tensors(directory), config, directory))
     return encoder
 
 
@@ -80,12 +80,12 @@ def load_pretrained(
         config = config.with_dropout(dropout)
     classifier = Classifier(config, labels, pooling)
     state = plain_names(read_tensors(directory), config, directory)
-    _fill_encoder(classifier.encoder, state)
+    fill_encoder(classifier.encoder, state)
     tensors = state.tensors
     _require_labels(content, tensors, directory)
     pooler = _plain_table(pooler_table(config), config)
     if pooling == "cls" and all(name in tensors for names in pooler.values() for name in names):
-        _fill(classifier.head, tensors, pooler, directory)
+        fill(classifier.head, tensors, pooler, directory)
     return classifier
 
 
@@ -100,19 +100,18 @@ def load_classifier(directory: Path) -> Classifier:
     state = plain_names(read_tensors(directory), config, directory)
     tensors = state.tensors
     table = _plain_table(head_table(config, pooling=pooling), config)
-    _require(tensors, table.values(), directory, "classification head")
+    require(tensors, table.values(), directory, "classification head")
     _require_labels(content, tensors, directory)
     classifier = Classifier(config, tensors["classifier.bias"].numel(), pooling)
-    _fill_encoder(classifier.encoder, state)
-    _fill(classifier.head, tensors, table, directory)
+    fill_encoder(classifier.encoder, state)
+    fill(classifier.head, tensors, table, directory)
     return classifier
 
 
 def save_encoder(directory: Path, encoder: Encoder) -> None:
     """Write ``config.json`` and ``model.safetensors`` of the bare encoder, as ``AutoModel`` loads them."""
     config = encoder.config
-    _write_config(directory, config, {"architectures": [f"{_ARCHITECTURE[config.family]}Model"]})
-    _write_weights(directory, to_checkpoint(encoder.state_dict(), encoder_table(config)))
+    write_checkpoint(directory, config, "Model", {}, to_checkpoint(encoder.state_dict(), encoder_table(config)))
 
 
 def save_classifier(
@@ -129,7 +128,6 @@ def save_classifier(
     """
     config, pooling = classifier.config, classifier.pooling
     extra: dict[str, Any] = {
-        "architectures": [f"{_ARCHITECTURE[config.family]}{_KIND[pooling]}"],
         "id2label": {str(i): name for i, name in enumerate(labels)},
         "label2id": {name: i for i, name in enumerate(labels)},
     }
@@ -137,11 +135,26 @@ def save_classifier(
         extra["problem_type"] = problem_type
     if pooling == "mean":
         extra["bertline_pooling"] = "mean"
-    _write_config(directory, config, extra)
-    _write_weights(
-        directory,
-        to_checkpoint(classifier.state_dict(), classifier_table(config, pooling=pooling)),
-    )
+    tensors = to_checkpoint(classifier.state_dict(), classifier_table(config, pooling=pooling))
+    write_checkpoint(directory, config, _KIND[pooling], extra, tensors)
+
+
+def write_checkpoint(
+    directory: Path, config: EncoderConfig, kind: str, extra: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
+    """Write ``config.json`` and ``model.safetensors``.
+
+    Args:
+        directory: must exist.
+        config: of the encoder.
+        kind: the name of the class in ``transformers``, without its family: ``Model``, ``ForMaskedLM``.
+        extra: further entries of ``config.json``.
+        tensors: by their names in checkpoints.
+    """
+    architectures = {"architectures": [f"{_ARCHITECTURE[config.family]}{kind}"]}
+    content = {**config.to_hf(), **architectures, **extra, "dtype": "float32"}
+    (directory / "config.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_tensors(directory / "model.safetensors", tensors, {"format": "pt"})
 
 
 def _pooling(config: Mapping[str, Any]) -> Pooling:
@@ -152,28 +165,28 @@ def _pooling(config: Mapping[str, Any]) -> Pooling:
     return "none" if str(architectures[0]).endswith(_KIND["none"]) else "cls"
 
 
-def _write_config(directory: Path, config: EncoderConfig, extra: Mapping[str, Any]) -> None:
-    content = {**config.to_hf(), **extra, "dtype": "float32"}
-    (directory / "config.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _write_weights(directory: Path, tensors: Mapping[str, Tensor]) -> None:
-    write_tensors(directory / "model.safetensors", tensors, {"format": "pt"})
-
-
 def _plain_table(table: Mapping[str, tuple[str, ...]], config: EncoderConfig) -> dict[str, tuple[str, ...]]:
     return {ours: tuple(one.removeprefix(f"{config.family}.") for one in hf) for ours, hf in table.items()}
 
 
-def _fill_encoder(encoder: Encoder, state: StateDict) -> None:
+def fill_encoder(encoder: Encoder, state: StateDict) -> None:
+    """Copy a checkpoint's weights into ``encoder``.
+
+    Raises:
+        CheckpointError: a weight is missing, unknown or of another shape.
+    """
     table = encoder_table(encoder.config)
-    _require(state.encoder, table.values(), state.origin, "encoder")
+    require(state.encoder, table.values(), state.origin, "encoder")
     state.require_only((name for names in table.values() for name in names), encoder.config)
-    _fill(encoder, state.encoder, table, state.origin)
+    fill(encoder, state.encoder, table, state.origin)
 
 
-def _fill(module: Module, tensors: Mapping[str, Tensor], table: Table, origin: Path) -> None:
-    """Copy the table's tensors into ``module``; other parameters stay unchanged."""
+def fill(module: Module, tensors: Mapping[str, Tensor], table: Table, origin: Path) -> None:
+    """Copy the table's tensors into ``module``; other parameters stay unchanged.
+
+    Raises:
+        CheckpointError: a weight is quantised or of another shape.
+    """
     own = module.state_dict()
     for ours, names in table.items():
         rows, *rest = own[ours].shape
@@ -203,7 +216,12 @@ def _require_labels(content: Mapping[str, Any], tensors: Mapping[str, Tensor], o
         )
 
 
-def _require(tensors: Mapping[str, Tensor], names: Iterable[tuple[str, ...]], origin: Path, part: str) -> None:
+def require(tensors: Mapping[str, Tensor], names: Iterable[tuple[str, ...]], origin: Path, part: str) -> None:
+    """Check that a checkpoint has every weight of a part.
+
+    Raises:
+        CheckpointError: one is missing.
+    """
     missing = [one for group in names for one in group if one not in tensors]
     if missing:
         raise CheckpointError(

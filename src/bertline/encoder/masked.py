@@ -1,0 +1,133 @@
+"""The masked-language-model head: from the states of masked tokens to a score for every entry of the vocabulary.
+
+Its output matrix is the table of token embeddings (tied, as in BERT), and only the positions that are asked for are
+multiplied with it: a table of 30,522 tokens costs as much per token as the whole of a small encoder.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bertline.encoder.checkpoint import fill, fill_encoder, read_config, require, write_checkpoint
+from bertline.encoder.config import EncoderConfig
+from bertline.encoder.encoder import ACTIVATION, Encoder, initialise
+from bertline.encoder.keys import Table, encoder_table, to_checkpoint
+from bertline.encoder.names import plain_names
+from bertline.encoder.weights import read_tensors
+from bertline.errors import CheckpointError
+
+_MODULES = {
+    "bert": {"dense": "cls.predictions.transform.dense", "norm": "cls.predictions.transform.LayerNorm"},
+    "distilbert": {"dense": "vocab_transform", "norm": "vocab_layer_norm"},
+}
+_BIAS = {"bert": "cls.predictions.bias", "distilbert": "vocab_projector.bias"}
+_OUTPUT = {"bert": "cls.predictions.decoder.weight", "distilbert": "vocab_projector.weight"}
+
+
+class MaskedHead(nn.Module):
+    """Dense → activation → LayerNorm → product with the token embeddings, plus a bias."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.hidden, config.hidden)
+        self.norm = nn.LayerNorm(config.hidden, eps=config.norm_eps)
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.activation = ACTIVATION[config.activation]
+
+    def forward(
+        self, states: Float[Tensor, "*axes hidden"], embeddings: Float[Tensor, "vocabulary hidden"]
+    ) -> Float[Tensor, "*axes vocabulary"]:
+        """Logits of every entry of the vocabulary."""
+        return functional.linear(self.norm(self.activation(self.dense(states))), embeddings, self.bias)
+
+
+class MaskedLanguageModel(nn.Module):
+    """An encoder and its masked-language-model head.
+
+    Source: Devlin et al. 2019, section 3.1.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.encoder = Encoder(config)
+        self.head = MaskedHead(config)
+        self.head.apply(partial(initialise, std=config.init_std))
+
+    @property
+    def config(self) -> EncoderConfig:
+        """The encoder's configuration."""
+        return self.encoder.config
+
+    def forward(
+        self,
+        ids: Int[Tensor, "batch tokens"],
+        attend: Bool[Tensor, "batch tokens"] | None,
+        segments: Int[Tensor, "batch tokens"] | None = None,
+        *,
+        at: Int[Tensor, " masked"] | None = None,
+    ) -> Float[Tensor, "*axes vocabulary"]:
+        """Logits of the vocabulary: of every token, [batch, tokens, vocabulary], or of some, [masked, vocabulary].
+
+        Args:
+            ids: as for the encoder; so are ``attend`` and ``segments``.
+            attend: as above.
+            segments: as above.
+            at: positions in the flattened batch (row × tokens + column); by default every token.
+        """
+        states = self.encoder(ids, attend, segments=segments).last
+        chosen = states if at is None else states.flatten(0, 1)[at]
+        logits: Tensor = self.head(chosen, self.encoder.embeddings.token.weight)
+        return logits
+
+
+def masked_head_table(config: EncoderConfig) -> Table:
+    """The head's parameters with their names in HF's masked language models; the tied matrix is the encoder's."""
+    modules = _MODULES[config.family]
+    table = {f"{ours}.{part}": (f"{hf}.{part}",) for ours, hf in modules.items() for part in ("weight", "bias")}
+    return {**table, "bias": (_BIAS[config.family],)}
+
+
+def load_masked(directory: Path, *, dropout: float | None = None) -> tuple[MaskedLanguageModel, bool]:
+    """A masked language model from a checkpoint, and whether the checkpoint had the head.
+
+    A checkpoint without the head, such as all-MiniLM-L6-v2, gets a new one, which has to be trained.
+
+    Raises:
+        CheckpointError: the files cannot be read, the weights do not match ``config.json``, a part of the head is
+            missing, or its output matrix is not the table of token embeddings.
+    """
+    config, _ = read_config(directory)
+    if dropout is not None:
+        config = config.with_dropout(dropout)
+    model = MaskedLanguageModel(config)
+    state = plain_names(read_tensors(directory), config, directory)
+    fill_encoder(model.encoder, state)
+    table = masked_head_table(config)
+    tensors = state.tensors
+    has_head = any(name in tensors for names in table.values() for name in names)
+    if has_head:
+        require(tensors, table.values(), directory, "masked-language-model head")
+        own = tensors.get(_OUTPUT[config.family])
+        if own is not None and not torch.equal(own, model.encoder.embeddings.token.weight):
+            raise CheckpointError(
+                f"{directory} has an output matrix ({_OUTPUT[config.family]}) that is not its table of token "
+                "embeddings: bertline needs a checkpoint in which the two are tied"
+            )
+        fill(model.head, tensors, table, directory)
+    return model, has_head
+
+
+def save_masked(directory: Path, model: MaskedLanguageModel) -> None:
+    """Write ``config.json`` and ``model.safetensors``, as ``AutoModelForMaskedLM`` loads them."""
+    config = model.config
+    prefix = f"{config.family}."
+    table = {f"encoder.{ours}": tuple(prefix + one for one in hf) for ours, hf in encoder_table(config).items()}
+    table |= {f"head.{ours}": hf for ours, hf in masked_head_table(config).items()}
+    tensors = to_checkpoint(model.state_dict(), table)
+    write_checkpoint(directory, config, "ForMaskedLM", {"tie_word_embeddings": True}, tensors)
