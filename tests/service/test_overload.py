@@ -66,7 +66,7 @@ def test_when_to_ask_again_is_computed(waits_s: float, again_s: int) -> None:
         problem = refused(beyond)
         assert problem.headers == {"Retry-After": str(again_s)}
         assert problem.message == (
-            f"The texts that go before these already take about {waits_s} s: ask again in {again_s} s."
+            f"The texts that go before these already take about {waits_s} s: try again in {again_s} s."
         )
         await asyncio.sleep(again_s)
         assert right(await machine.ask(*SINGLE), *SINGLE)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bertline.cli.settings_flags import with_settings
-from bertline.training.pretraining.vocabulary import VocabularySettings
+from bertline.training.pretraining.settings import VocabularySettings
 
 if TYPE_CHECKING:
     from rich.console import Console

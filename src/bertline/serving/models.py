@@ -90,7 +90,7 @@ class Models:
         if name not in self._bundles:
             raise Problem(Code.UNKNOWN_MODEL, f"There is no model of that name: valid names are {known}.", field)
         if name not in self._current:
-            raise Problem(Code.NOT_READY, "The models are warming up: ask again in a second.")
+            raise Problem(Code.NOT_READY, "The models are warming up: try again in a second.")
         return self._current[name]
 
     async def load(self, name: str, bundle: Path) -> Version:

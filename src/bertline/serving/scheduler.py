@@ -252,7 +252,7 @@ class Scheduler:
         if beyond_s <= 0:
             return None, last_s
         again_s = max(1, math.ceil(beyond_s + self._max_wait_s / 2))
-        told = f"The texts that go before these already take about {last_s:.1f} s: ask again in {again_s} s."
+        told = f"The texts that go before these already take about {last_s:.1f} s: try again in {again_s} s."
         return Problem(Code.OVERLOADED, told, headers={"Retry-After": str(again_s)}), last_s
 
     def _wake(self, line: Line) -> None:
@@ -392,4 +392,4 @@ def _closed() -> Problem:
 
 
 def _late(why: str) -> Problem:
-    return Problem(Code.DEADLINE, f"{why}: ask again with a longer X-Request-Timeout-Ms, or with fewer texts.")
+    return Problem(Code.DEADLINE, f"{why}: try again with a longer X-Request-Timeout-Ms, or with fewer texts.")

@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bertline.data.batching import Batch
 from bertline.errors import TrainingError
-from bertline.training.settings import TrainSettings
+from bertline.training.settings import LoopSettings
 
 PROBES = 8
 PAYS = 1.2  # minimum speed-up before bf16 is chosen; on Zen 4 it is 2
@@ -60,7 +60,7 @@ class Placement:
 _GPU_KERNELS = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
 
 
-def place(settings: TrainSettings) -> Placement:
+def place(settings: LoopSettings) -> Placement:
     """Choose the device and precision by ``settings``.
 
     Raises:

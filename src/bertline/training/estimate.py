@@ -11,7 +11,7 @@ from bertline.training.device import Placement, to_device
 from bertline.training.loop import epoch_seed
 from bertline.training.optimizer import Optimizer
 from bertline.training.rows import Rows
-from bertline.training.settings import TrainSettings
+from bertline.training.settings import LoopSettings
 from bertline.training.task import Task
 
 PROBED_BATCHES = 3  # of a round
@@ -22,7 +22,7 @@ def measure_run(
     classifier: Classifier,
     train: Rows,
     validation: Rows,
-    settings: TrainSettings,
+    settings: LoopSettings,
     placement: Placement,
     task: Task,
 ) -> tuple[DurationRange, DurationRange]:
@@ -40,7 +40,7 @@ def measure_run(
 
 
 def _round(
-    classifier: Classifier, train: Rows, settings: TrainSettings, placement: Placement, task: Task
+    classifier: Classifier, train: Rows, settings: LoopSettings, placement: Placement, task: Task
 ) -> Callable[[], tuple[float, int]]:
     """What trains on the same few batches at a rate of 0; returns its seconds and tokens."""
     probed = train.plan(settings.batch_tokens, epoch_seed(settings.seed, 0))[:PROBED_BATCHES]

@@ -29,7 +29,7 @@ from bertline.training.optimizer import Optimizer
 from bertline.training.progress import Progress, Step
 from bertline.training.rows import Rows
 from bertline.training.schedule import rate_factor
-from bertline.training.settings import TrainSettings
+from bertline.training.settings import LoopSettings
 from bertline.training.stop import StopRequest
 from bertline.training.task import Task
 
@@ -44,7 +44,7 @@ class Run:
     classifier: Classifier
     train: Rows
     validation: Rows
-    settings: TrainSettings
+    settings: LoopSettings
     placement: Placement
     progress: Progress
     directory: Path

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bertline.encoder.heads import Classifier
-from bertline.training.settings import TrainSettings
+from bertline.training.settings import LoopSettings
 
 BETAS = (0.9, 0.999)
 EPS = 1e-8
@@ -27,7 +27,7 @@ class Optimizer:
         settings: rate, weight decay (Loshchilov and Hutter 2019; not on biases, norms and embeddings), clipping.
     """
 
-    def __init__(self, classifier: Classifier, settings: TrainSettings) -> None:
+    def __init__(self, classifier: Classifier, settings: LoopSettings) -> None:
         self._clip_norm, self._rate = settings.clip_norm, settings.lr
         table = classifier.encoder.embeddings.token
         table.sparse = True

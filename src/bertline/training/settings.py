@@ -3,12 +3,32 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bertline.data.settings import EvaluateSettings, TaskSettings
 
 
-class TrainSettings(EvaluateSettings, TaskSettings):
+class LoopSettings(BaseModel):
+    """What the training loop, its optimizer and the choice of a device read, whatever is learned."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    epochs: int = Field(3, ge=1, description="passes over the training rows")
+    patience: int = Field(2, ge=1, description="epochs without improvement on the validation rows before stopping")
+    batch_tokens: int = Field(1024, ge=16, description="maximum padded tokens of a batch")
+    lr: float = Field(1e-4, gt=0, description="peak learning rate")
+    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of the steps for learning-rate warm-up")
+    weight_decay: float = Field(0.01, ge=0, description="weight decay; biases, norms and embeddings are exempt")
+    clip_norm: float = Field(1.0, gt=0, description="maximum norm of the gradient")
+    seed: int = Field(0, ge=0, description="random seed; the same seed gives the same weights")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 where the hardware multiplies it faster"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if available")
+    checkpoint_every_s: float = Field(60, gt=0, description="seconds between checkpoints for --resume")
+
+
+class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
     """One fine-tuning run."""
 
     model: str = Field("all-MiniLM-L6-v2", description="checkpoint directory, name of an installed model, or hub id")
@@ -29,18 +49,5 @@ class TrainSettings(EvaluateSettings, TaskSettings):
         "cls", description="cls: the architecture's own head; mean: mean pooling; unused by taggers"
     )
 
-    epochs: int = Field(3, ge=1, description="passes over the training rows")
-    patience: int = Field(2, ge=1, description="epochs without improvement on the validation rows before stopping")
-    batch_tokens: int = Field(1024, ge=16, description="maximum padded tokens of a batch")
-    lr: float = Field(1e-4, gt=0, description="peak learning rate")
-    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of the steps for learning-rate warm-up")
-    weight_decay: float = Field(0.01, ge=0, description="weight decay; biases, norms and embeddings are exempt")
-    clip_norm: float = Field(1.0, gt=0, description="maximum norm of the gradient")
     dropout: float | None = Field(None, ge=0, lt=1, description="dropout rate; by default the checkpoint's rates")
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: weight rare labels more")
-    seed: int = Field(0, ge=0, description="random seed; the same seed gives the same weights")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="auto: bf16 where the hardware multiplies it faster"
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if available")
-    checkpoint_every_s: float = Field(60, gt=0, description="seconds between checkpoints for --resume")

@@ -84,8 +84,8 @@ def test_distill_reads_all_its_tables_as_it_is_told(tmp_path: Path, said: str) -
     given = DistillSettings(eval_data=paths[1], unlabelled=(str(paths[1]),), **settings)
     check_heads(str(paths[0]), given)
     held_out = read_held_out(bundle, given)
-    assert len(held_out.texts) == len(TEST)
-    assert len(read_transfer(str(paths[0]), given, ()).texts) == len({text for text, _ in [*TRAIN, *TEST]})
+    assert len(held_out.inputs) == len(TEST)
+    assert len(read_transfer(str(paths[0]), given, ()).inputs) == len({text for text, _ in [*TRAIN, *TEST]})
 
 
 @EACH
@@ -95,7 +95,7 @@ def test_optimize_reads_its_tables_as_it_is_told(tmp_path: Path, said: str) -> N
     path = write(tmp_path / f"more.{suffix}", form(TRAIN), encoding)
     given = {name: value for name, value in settings.items() if name != "label_column"}
     tables = OptimizeSettings(unlabelled=(str(path),), **given)
-    assert len(read_transfer(None, tables, ()).texts) == len(TRAIN)
+    assert len(read_transfer(None, tables, ()).inputs) == len(TRAIN)
 
 
 def test_a_suffix_is_believed_of_the_other_table(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def test_labels_that_only_the_evaluation_has_are_counted_as_wrong(model: Path, t
     test, told = write_csv(tmp_path / "test.csv", [*rows, ("um zz", "odd")]), Told()
     result = train(str(table), tmp_path / "out", settings(model, eval_data=test), told)
     evaluation = result.measured.evaluation
-    assert [one.to_json() for one in evaluation.unknown] == [{"label": "odd", "rows": 1}, {"label": "ugly", "rows": 2}]
+    assert [asdict(one) for one in evaluation.unknown] == [{"label": "odd", "rows": 1}, {"label": "ugly", "rows": 2}]
     assert (evaluation.rows, evaluation.labels) == (5, ("bad", "good"))
     assert evaluation.accuracy.value <= 0.4
     assert all(one.score.value <= 0.4 for one in result.measured.baselines)

@@ -134,7 +134,7 @@ def distill(
     with claim(out, "the bundle"):
         directory = working_directory(out)
         settle_unfinished(directory, resume=resume, overwrite=overwrite)
-        placement = place(settings.loop())
+        placement = place(settings)
         work = _open(bundle, data, out, settings, placement, progress)
         answers = work.answers(out)
         history = work.fit(*answers, directory, resume=resume)
@@ -233,7 +233,7 @@ class _Work:
             self.student,
             self.train,
             self.validation,
-            self.settings.loop(),
+            self.settings,
             self.placement,
             self.progress,
             directory,
@@ -289,7 +289,7 @@ class _Work:
         }
 
     def _plan(self, task: Task) -> Plan:
-        settings = self.settings.loop()
+        settings = self.settings
         seconds, token_seconds = measure_run(self.student, self.train, self.validation, settings, self.placement, task)
         return Plan(
             train_rows=len(self.train.readings),

@@ -11,15 +11,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from bertline.data.corpus import Corpus
-from bertline.data.settings import TableSettings
 from bertline.destination import as_destination_error, check_place, claim
 from bertline.encoder.source import find_model
 from bertline.errors import DataError, DestinationError
 from bertline.text import Tokenizer
 from bertline.text.vocabulary import Coverage, Words, coverage, tokenizer_of, train_vocabulary
+from bertline.training.pretraining.settings import VocabularySettings
 
 WHAT = "the vocabulary"
 REPORT = "vocabulary.json"
@@ -28,19 +26,6 @@ HELD_OUT_TEXTS = 5000  # at most
 _TOLD_EVERY = 1000  # texts
 
 Told = Callable[[str, int], None]  # a step of the work, and how many texts were read
-
-
-class VocabularySettings(TableSettings):
-    """A vocabulary to train."""
-
-    size: int = Field(30_522, ge=16, description="tokens of the vocabulary, special ones included")
-    cased: bool = Field(False, description="keep capitals and accents")
-    min_count: int = Field(2, ge=1, description="how often a piece must occur to become a token")
-    characters: int = Field(
-        1000, ge=1, description="different characters to keep, the most frequent ones; words with others are [UNK]"
-    )
-    base: str = Field("all-MiniLM-L6-v2", description="model whose vocabulary is measured beside the new one")
-    sentence: str | None = Field(None, description="sentence to show as the tokens of both vocabularies")
 
 
 @dataclass(frozen=True)

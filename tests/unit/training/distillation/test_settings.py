@@ -9,12 +9,6 @@ from bertline.errors import SettingsError
 from bertline.training.distillation.settings import DistillSettings
 
 
-def test_the_loop_gets_what_was_asked_for() -> None:
-    loop = DistillSettings(lr=3e-4, epochs=7, seed=5, batch_tokens=64, patience=3, precision="fp32").loop()
-    assert (loop.lr, loop.epochs, loop.seed, loop.batch_tokens, loop.patience) == (3e-4, 7, 5, 64, 3)
-    assert (loop.precision, loop.class_weights) == ("fp32", "none")
-
-
 def test_they_load_as_the_component_distill(tmp_path: Path) -> None:
     file = tmp_path / "bertline.toml"
     file.write_text('[distill]\nlayers = 2\nunlabelled = ["a.txt"]\nlr = 1e-3\n')

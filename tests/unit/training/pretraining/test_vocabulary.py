@@ -11,7 +11,8 @@ from bertline.encoder.source import find_model
 from bertline.errors import CheckpointError, DestinationError
 from bertline.text import Tokenizer
 from bertline.text.vocabulary import coverage
-from bertline.training.pretraining.vocabulary import REPORT, VocabularySettings, make_vocabulary
+from bertline.training.pretraining.settings import VocabularySettings
+from bertline.training.pretraining.vocabulary import REPORT, make_vocabulary
 
 SETTINGS = VocabularySettings(size=200)
 
