@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bertline.optimization.outcome import Optimized
 
 WIDE = 100  # columns of a terminal that has room for every figure; the report has them all
+INTERVAL = "lost, test rows"
 
 EPILOG = "Example: bertline optimize reviews --max-accuracy-drop 0.5 --goal throughput"
 
@@ -78,8 +79,8 @@ def _show(bundle: Path, outcome: Optimized, settings: OptimizeSettings) -> None:
     score = outcome.reported["fp32"].score
     same = "same label" if score == "accuracy" else "same answer"
     cold = ("memory MB", "start s") if wide else ()
-    for name in ("texts/s", "p50 ms", "p99 ms", "MB", *cold, same, "lost", "lost, test rows"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("texts/s", "p50 ms", "p99 ms", "MB", *cold, same, "lost", INTERVAL):
+        table.add_column(name, justify="right", no_wrap=name != INTERVAL)  # what does not fit goes to a second line
     for name, one in outcome.measured.items():
         speed, tested = one.speed, outcome.reported[name].difference
         table.add_row(
