@@ -11,6 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from bertline.bundle.swap import swap
 from bertline.data.corpus import Corpus
 from bertline.destination import as_destination_error, check_place, claim
 from bertline.encoder.source import find_model
@@ -157,7 +158,8 @@ def _write(out: Path, tokenizer: Tokenizer, trained: Trained) -> None:
             report = json.dumps(trained.to_json(), indent=1, ensure_ascii=False)
             (staging / REPORT).write_text(report + "\n", encoding="utf-8")
             if final.exists():
-                shutil.rmtree(final)
-            staging.rename(final)
+                shutil.rmtree(swap(staging, final))
+            else:
+                staging.rename(final)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
