@@ -24,9 +24,9 @@ WHAT = "the vocabulary"
 REPORT = "vocabulary.json"
 HELD_OUT_EVERY = 20
 HELD_OUT_TEXTS = 5000  # at most
-_TOLD_EVERY = 1000  # texts
+_NOTIFY_EVERY = 1000  # texts
 
-Told = Callable[[str, int], None]  # a step of the work, and how many texts were read
+Notify = Callable[[str, int], None]  # a step of the work, and how many texts were read
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def make_vocabulary(
     sources: Sequence[str],
     out: Path,
     settings: VocabularySettings,
-    told: Told = lambda step, texts: None,
+    notify: Notify = lambda step, texts: None,
     *,
     overwrite: bool = False,
 ) -> Trained:
@@ -92,11 +92,11 @@ def make_vocabulary(
     _check_target(out, overwrite=overwrite)
     base = Tokenizer.from_directory(find_model(settings.base))
     corpus = Corpus(sources, settings)
-    words, held_out = _read(corpus, lowercase=not settings.cased, told=told)
-    told("Learning the pieces", corpus.read)
+    words, held_out = _read(corpus, lowercase=not settings.cased, notify=notify)
+    notify("Learning the pieces", corpus.read)
     tokens = train_vocabulary(words, settings.size, min_count=settings.min_count, characters=settings.characters)
     tokenizer = tokenizer_of(tokens, lowercase=not settings.cased)
-    told("Measuring the held-out texts", corpus.read)
+    notify("Measuring the held-out texts", corpus.read)
     trained = Trained(
         out,
         len(tokens),
@@ -113,12 +113,12 @@ def make_vocabulary(
     return trained
 
 
-def _read(corpus: Corpus, *, lowercase: bool, told: Told) -> tuple[Words, list[str]]:
+def _read(corpus: Corpus, *, lowercase: bool, notify: Notify) -> tuple[Words, list[str]]:
     """The words of the texts, and the texts that are held out."""
     words, held_out = Words(lowercase=lowercase), list[str]()
     for text in corpus:
-        if corpus.read % _TOLD_EVERY == 0:
-            told("Counting words", corpus.read)
+        if corpus.read % _NOTIFY_EVERY == 0:
+            notify("Counting words", corpus.read)
         if _is_held_out(text):
             if len(held_out) < HELD_OUT_TEXTS:
                 held_out.append(text)
