@@ -348,7 +348,8 @@ def test_a_large_file_does_not_freeze_the_page(visit: Visit) -> None:
         page.evaluate(
             """() => {
               window.longest_ms = 0;
-              let last_ms = performance.now();
+              window.began_ms = performance.now();
+              let last_ms = began_ms;
               setInterval(() => {
                 window.longest_ms = Math.max(window.longest_ms, performance.now() - last_ms);
                 last_ms = performance.now();
@@ -363,4 +364,5 @@ def test_a_large_file_does_not_freeze_the_page(visit: Visit) -> None:
         _, back = saved(page)
         assert [row[:2] for row in back] == rows
         assert {row[2] for row in back[1:]} == {"positive"}
-        assert page.evaluate("longest_ms") < 500  # measured 72 to 110; the rest is for a machine that does other things
+        longest_ms, all_ms = page.evaluate("[longest_ms, performance.now() - began_ms]")
+        assert longest_ms < all_ms / 4, (longest_ms, all_ms)  # measured a sixtieth; both grow on a busy machine
