@@ -29,6 +29,7 @@ from bertline.training.device import place
 from bertline.training.loop import Run
 from bertline.training.prepare import Prepared, prepare, tokenise
 from bertline.training.progress import Silent
+from bertline.training.row_task import of_spec
 
 SAMPLE = {"rt": 640, "r8": 256}
 PAGE, RAW = Path("docs/training.md"), Path("docs/training.json")
@@ -42,9 +43,10 @@ def ours(task: Task, prepared: Prepared, rows: int, precision: str) -> float:
     train = tokenise(prepared.train[:rows], tokenizer, prepared.spec, settings)
     validation = tokenise(prepared.validation[:8], tokenizer, prepared.spec, settings)
     torch.manual_seed(0)
-    classifier = load_pretrained(directory, labels=len(prepared.labels))
+    classifier = load_pretrained(directory, labels=len(prepared.spec.labels))
+    learned = of_spec(prepared.spec, train, validation, settings)
     with tempfile.TemporaryDirectory() as state:
-        run = Run(classifier, train, validation, settings, place(settings), Silent(), Path(state), {})
+        run = Run(classifier, learned, settings, place(settings), Silent(), Path(state), {})
         return run.fit()[0].seconds
 
 

@@ -18,11 +18,12 @@ from bertline.tasks.contract import TaskSpec
 from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Input, Reader, Truncation
 from bertline.training.device import place
-from bertline.training.loop import Run, score
+from bertline.training.loop import Run
 from bertline.training.progress import Silent
+from bertline.training.row_task import of_spec
 from bertline.training.rows import Rows
+from bertline.training.scoring import score
 from bertline.training.settings import TrainSettings
-from bertline.training.task import of_spec
 from tests.contracts.test_tasks import FOLDERS
 
 TEXTS = ("is it at us", "on or an", "um it", "it is so", "at or on us", "an us is", "or um an on", "us at it is it")
@@ -71,8 +72,8 @@ def test_eight_rows_are_learned_by_heart(name: str, tmp_path: Path) -> None:
     spec, rows = spec_of(name), rows_of(name)
     settings = TrainSettings(epochs=160, patience=160, lr=5e-3, batch_tokens=256, precision="fp32", weight_decay=0.0)
     model = network(spec)
-    run = Run(model, rows, rows, settings, place(settings), Silent(), tmp_path, {}, of_spec(spec, rows, rows))
-    history = run.fit()
+    task = of_spec(spec, rows, rows, settings)
+    history = Run(model, task, settings, place(settings), Silent(), tmp_path, {}).fit()
     losses = [one.validation_loss for one in history]
     assert min(losses) < 0.05 < losses[0]
     outputs = rows.by_text(score(model, rows, torch.device("cpu")))

@@ -35,10 +35,15 @@ class Position:
     step: int = 0
     seconds: float = 0.0
     epoch_loss: float = 0.0
-    epoch_rows: int = 0
+    epoch_items: int = 0
     best_epoch: int = 0
     finished: bool = False
     history: list[EpochRecord] = field(default_factory=list)
+
+    @property
+    def train_loss(self) -> float:
+        """Mean per item of the epoch so far."""
+        return self.epoch_loss / max(1, self.epoch_items)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""The one training loop: epochs of token-budget batches, validation, early stopping, state to resume from.
+"""The one training loop: epochs of steps, validation, early stopping, checkpoints to resume from.
 
-It does not know where rows come from, what is learned from them (``task``) or what becomes of the weights. The order of
-rows depends on (seed, epoch) and the dropout on (seed, step) alone, so a run that was cut off anywhere ends in the same
+It does not know what is learned or from what (``task.Task``), or what becomes of the weights. The batches of a step
+follow from the task alone and its dropout from (seed, step), so a run that was interrupted anywhere ends in the same
 weights as one that was not.
 """
 
@@ -9,154 +9,144 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from bertline.encoder.heads import Classifier
-from bertline.encoder.outputs import rows as cut
 from bertline.errors import Interrupted, TrainingError
 from bertline.machine.timing import Pace
 from bertline.tasks.history import EpochRecord
-from bertline.training.checkpoint import Position, State, save_state
+from bertline.training.checkpoint import Position, State, load_state, save_state
 from bertline.training.device import Placement, to_device
 from bertline.training.optimizer import Optimizer
 from bertline.training.progress import Progress, Step
-from bertline.training.rows import Rows
 from bertline.training.schedule import rate_factor
 from bertline.training.settings import LoopSettings
 from bertline.training.stop import StopRequest
-from bertline.training.task import Task
-
-SCORING_TOKENS = 4096
-_SHOWN_LINES = 8
+from bertline.training.task import Epoch, Model, Targets, Task, TrainingBatch
 
 
 @dataclass
-class Run:
-    """One run of the loop; ``fit`` is its only verb."""
+class Run(Generic[Model, Targets]):
+    """One run of the loop; ``fit`` is its only verb.
 
-    classifier: Classifier
-    train: Rows
-    validation: Rows
+    Attributes:
+        model: to train, in place.
+        task: what it learns.
+        settings: of the loop.
+        placement: device and precision.
+        progress: listens to the run.
+        directory: of the checkpoints.
+        identity: whatever a resumed run must share with the one that it continues, by name.
+    """
+
+    model: Model
+    task: Task[Model, Targets]
     settings: LoopSettings
     placement: Placement
     progress: Progress
     directory: Path
     identity: Mapping[str, Any]
-    task: Task
 
-    def fit(self, state: State | None = None) -> list[EpochRecord]:
-        """Train, from ``state`` if given; afterwards the classifier has the best epoch's weights.
+    def fit(self, *, resume: bool = False) -> tuple[EpochRecord, ...]:
+        """Train; afterwards the model has the best epoch's weights.
+
+        Args:
+            resume: continue from the checkpoint in ``directory``, if there is one.
 
         Raises:
-            Interrupted: a signal asked to stop; the state is saved.
-            TrainingError: the loss of a batch is not finite.
+            Interrupted: a signal asked to stop; a checkpoint is saved.
+            TrainingError: a batch has a loss that is not finite; the checkpoint is damaged, has another identity, or
+                cannot be saved.
         """
-        self._start(state)
+        self._start(load_state(self.directory, self.identity) if resume else None)
         with StopRequest() as self._stop:
             while not self.position.finished:
                 self._epoch()
-        self.classifier.load_state_dict(self.best)
-        return self.position.history
+        self.model.load_state_dict(self.best)
+        return tuple(self.position.history)
 
     def _start(self, state: State | None) -> None:
         self.position = Position() if state is None else replace(state.position, history=list(state.position.history))
         if state is not None:
-            self.classifier.load_state_dict(state.weights)
-        self.classifier.to(self.placement.device)
+            self.progress.note(f"Resuming at step {state.position.step}, epoch {state.position.epoch + 1}")
+            self.model.load_state_dict(state.weights)
+        self.model.to(self.placement.device)
         self.best: dict[str, Tensor] = {} if state is None else state.best
-        self.optimizer = Optimizer(self.classifier, self.settings)
+        self.optimizer = Optimizer(self.model, self.settings, sparse_embeddings=self.task.sparse_embeddings)
         if state is not None:
             self.optimizer.load_state(state.moments)
-        self.steps = sum(len(self._plan(epoch)) for epoch in range(self.settings.epochs))
+        epochs = [self.task.epoch(number) for number in range(self.settings.epochs)]
+        self.steps, self.tokens = sum(epoch.steps for epoch in epochs), sum(epoch.tokens for epoch in epochs)
         self.saved = time.monotonic()
         self.pace, self.validation_s = Pace(), 0.0
 
-    def _plan(self, epoch: int) -> list[list[int]]:
-        return self.train.plan(self.settings.batch_tokens, epoch_seed(self.settings.seed, epoch))
-
     def _epoch(self) -> None:
-        at, batches = self.position, self._plan(self.position.epoch)
-        self.classifier.train()
+        at, epoch = self.position, self.task.epoch(self.position.epoch)
+        self.model.train()
         began, earlier = time.monotonic(), at.seconds
-        while at.batch < len(batches):
-            self._batch(batches[at.batch], mean_rows=len(self.train) / len(batches))
+        while at.batch < epoch.steps:
+            self._step(epoch)
             at.seconds = earlier + time.monotonic() - began
             self._checkpoint()
-        self._end_epoch(batches)
+        self._end_epoch(epoch)
 
-    def _batch(self, indices: list[int], mean_rows: float) -> None:
-        at, settings, began = self.position, self.settings, time.monotonic()
-        batch = self.train.batch(indices)
-        inputs = to_device(batch, self.placement.device, reads_attend=self.task.reads_attend)
+    def _step(self, epoch: Epoch[Targets]) -> None:
+        at, settings, began, tokens = self.position, self.settings, time.monotonic(), 0
         torch.manual_seed(step_seed(settings.seed, at.step))
-        with self.placement.computing():
-            summed = self.task.loss(self.classifier, inputs, indices)
-        loss = float(summed.detach())
-        if not math.isfinite(loss):
-            raise TrainingError(self._not_finite(indices))
-        # Batches differ in rows; dividing by the mean number lets every row weigh the same over an epoch.
-        (summed / mean_rows).backward()
+        for batch in epoch.batches(at.batch):
+            self._backward(batch, epoch.items_per_step)
+            tokens += int(batch.tokens.attend.sum())
         self.optimizer.step(rate_factor(at.step, self.steps, settings.warmup_ratio))
         at.batch, at.step = at.batch + 1, at.step + 1
-        at.epoch_loss, at.epoch_rows = at.epoch_loss + loss, at.epoch_rows + len(indices)
-        self.pace.did(int(batch.attend.sum()), time.monotonic() - began)
-        self._tell()
+        self.pace.did(tokens, time.monotonic() - began)
+        self._report()
 
-    def _tell(self) -> None:
-        at, epochs = self.position, self.settings.epochs
-        left = self.pace.seconds_for(sum(self.train.lengths) * epochs * (1 - at.step / self.steps))
-        left += self.validation_s * (epochs - at.epoch)
-        loss = at.epoch_loss / max(1, at.epoch_rows)
-        self.progress.stepped(Step(at.step, self.steps, at.epoch + 1, epochs, loss, self.pace.per_s, left))
-
-    def _not_finite(self, indices: list[int]) -> str:
-        lines = sorted({self.train.lines[self.train.text_of[i]] for i in indices})
-        shown = ", ".join(map(str, lines[:_SHOWN_LINES])) + (", …" if len(lines) > _SHOWN_LINES else "")
-        return (
-            f"the loss is not a finite number in epoch {self.position.epoch + 1}, batch {self.position.batch + 1} "
-            f"(rows of lines {shown}): lower --lr (now {self.settings.lr:g}) or use --precision fp32"
-        )
-
-    def _end_epoch(self, batches: list[list[int]]) -> None:
+    def _backward(self, batch: TrainingBatch[Targets], items_per_step: float) -> None:
         at = self.position
-        began = time.monotonic()
-        record = self._validate(batches)
+        inputs = to_device(batch.tokens, self.placement.device, reads_attend=self.task.reads_attend)
+        with self.placement.computing():
+            summed = self.task.loss(self.model, inputs, batch.targets)
+        loss = float(summed.detach())
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss is not a finite number in epoch {at.epoch + 1}, batch {at.batch + 1} "
+                f"({self.task.place_of(batch.targets)}): lower --lr (now {self.settings.lr:g}) or use --precision fp32"
+            )
+        # Steps differ in items; dividing by their mean number lets every item weigh the same over an epoch.
+        (summed / items_per_step).backward()
+        at.epoch_loss, at.epoch_items = at.epoch_loss + loss, at.epoch_items + batch.items
+
+    def _report(self) -> None:
+        at, epochs = self.position, self.settings.epochs
+        left = self.pace.seconds_for(self.tokens * (1 - at.step / self.steps))
+        left += self.validation_s * (epochs - at.epoch)
+        self.progress.stepped(Step(at.step, self.steps, at.epoch + 1, epochs, at.train_loss, self.pace.per_s, left))
+
+    def _end_epoch(self, epoch: Epoch[Targets]) -> None:
+        at, began = self.position, time.monotonic()
+        with self.placement.computing():
+            loss, figures = self.task.validate(self.model, self.placement.device)
         self.validation_s = time.monotonic() - began
+        record = EpochRecord(at.epoch + 1, epoch.steps, at.seconds, epoch.tokens, at.train_loss, loss, figures)
         at.history.append(record)
         if self.task.is_best(at.history):
             at.best_epoch = record.epoch
-            self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.classifier.state_dict().items()}
-        at.epoch, at.batch, at.seconds, at.epoch_loss, at.epoch_rows = at.epoch + 1, 0, 0.0, 0.0, 0
+            self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
+        at.epoch, at.batch, at.seconds, at.epoch_loss, at.epoch_items = at.epoch + 1, 0, 0.0, 0.0, 0
         at.finished = at.epoch >= self.settings.epochs or at.epoch - at.best_epoch >= self.settings.patience
         self.progress.epoch_ended(record, at.best_epoch == record.epoch)
         self._checkpoint(now=True)
-
-    def _validate(self, batches: list[list[int]]) -> EpochRecord:
-        at = self.position
-        with self.placement.computing():
-            outputs = score(self.classifier, self.validation, self.placement.device)
-        return EpochRecord(
-            epoch=at.epoch + 1,
-            steps=len(batches),
-            seconds=at.seconds,
-            tokens=sum(self.train.lengths),
-            train_loss=at.epoch_loss / max(1, at.epoch_rows),
-            validation_loss=self.task.validation_loss(outputs),
-            figures=self.task.figures(outputs),
-        )
 
     def _checkpoint(self, now: bool = False) -> None:
         stopping = self._stop.requested
         if not (now or stopping or time.monotonic() - self.saved >= self.settings.checkpoint_every_s):
             return
-        weights = {name: tensor.detach().cpu() for name, tensor in self.classifier.state_dict().items()}
+        weights = {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
         moments = {name: tensor.detach().cpu() for name, tensor in self.optimizer.state().items()}
         save_state(self.directory, self.identity, State(self.position, weights, moments, self.best))
         self.saved = time.monotonic()
@@ -167,31 +157,6 @@ class Run:
             )
 
 
-def epoch_seed(seed: int, epoch: int) -> int:
-    """Seed of the order of one epoch's rows."""
-    return seed * 1_000 + epoch
-
-
 def step_seed(seed: int, step: int) -> int:
     """Seed of the dropout of one step."""
     return seed * 1_000_000 + step
-
-
-def score(classifier: Classifier, rows: Rows, device: torch.device) -> list[np.ndarray[Any, Any]]:
-    """The network's output for every row in its order: logits, [label], or those of each token, [token, label]."""
-    out: list[np.ndarray[Any, Any]] = [np.empty(0)] * len(rows)
-    for i, one in scored(classifier, rows, device):
-        out[i] = one
-    return out
-
-
-def scored(classifier: Classifier, rows: Rows, device: torch.device) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
-    """Every row's index and the network's output for it, batch by batch, the longest first."""
-    was_training = classifier.training
-    classifier.eval()
-    lengths = rows.lengths
-    for indices, batch in rows.batches(SCORING_TOKENS):
-        with torch.inference_mode():
-            computed = classifier(*to_device(batch, device, reads_attend=False)).float().cpu().numpy()
-        yield from zip(indices, cut(classifier.output, computed, [lengths[i] for i in indices]), strict=True)
-    classifier.train(was_training)

@@ -12,27 +12,31 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from bertline.encoder.heads import Classifier
 from bertline.training.settings import LoopSettings
 
 BETAS = (0.9, 0.999)
 EPS = 1e-8
+TABLE = "encoder.embeddings.token"
 
 
 class Optimizer:
-    """Steps over the parameters of one classifier.
+    """Steps over the parameters of one network.
 
     Args:
-        classifier: its token embedding is switched to sparse gradients.
+        model: an encoder with a head.
         settings: rate, weight decay (Loshchilov and Hutter 2019; not on biases, norms and embeddings), clipping.
+        sparse_embeddings: whether its table of token embeddings is switched to sparse gradients. Not possible where
+            the output layer is tied to the table, whose gradient is dense then.
     """
 
-    def __init__(self, classifier: Classifier, settings: LoopSettings) -> None:
+    def __init__(self, model: nn.Module, settings: LoopSettings, *, sparse_embeddings: bool = True) -> None:
         self._clip_norm, self._rate = settings.clip_norm, settings.lr
-        table = classifier.encoder.embeddings.token
-        table.sparse = True
-        self._table = table.weight
-        self._parameters = dict(classifier.named_parameters())
+        self._table: Tensor | None = None
+        if sparse_embeddings:
+            table = model.get_submodule(TABLE)
+            assert isinstance(table, nn.Embedding)
+            table.sparse, self._table = True, table.weight
+        self._parameters = dict(model.named_parameters())
         dense = {name: parameter for name, parameter in self._parameters.items() if parameter is not self._table}
         groups = [
             {
@@ -44,22 +48,24 @@ class Optimizer:
                 "weight_decay": 0.0,
             },
         ]
-        self._dense = torch.optim.AdamW(groups, lr=settings.lr, betas=BETAS, eps=EPS, fused=True)
-        self._sparse = torch.optim.SparseAdam([self._table], lr=settings.lr, betas=BETAS, eps=EPS)
+        self._optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(groups, lr=settings.lr, betas=BETAS, eps=EPS, fused=True)
+        ]
+        if self._table is not None:
+            self._optimizers.append(torch.optim.SparseAdam([self._table], lr=settings.lr, betas=BETAS, eps=EPS))
 
     def step(self, factor: float) -> float:
         """Clip, update every parameter at ``factor`` × the highest rate, clear; returns the norm before clipping."""
-        for group in [*self._dense.param_groups, *self._sparse.param_groups]:
-            group["lr"] = self._rate * factor
         norm = self._clip()
-        self._dense.step()
-        self._sparse.step()
-        self._dense.zero_grad(set_to_none=True)
-        self._sparse.zero_grad(set_to_none=True)
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self._rate * factor
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         return norm
 
     def _clip(self) -> float:
-        if self._table.grad is not None:
+        if self._table is not None and self._table.grad is not None:
             self._table.grad = self._table.grad.coalesce()
         grads = [parameter.grad for parameter in self._parameters.values() if parameter.grad is not None]
         values = [grad.values() if grad.is_sparse else grad for grad in grads]
@@ -81,7 +87,7 @@ class Optimizer:
             }
             if not entries:
                 continue
-            optimizer: torch.optim.Optimizer = self._sparse if parameter is self._table else self._dense
+            optimizer = self._optimizers[-1 if parameter is self._table else 0]
             moved: dict[str, object] = {key: tensor.to(parameter.device) for key, tensor in entries.items()}
             if parameter is self._table:
                 moved["step"] = int(entries["step"])
@@ -89,7 +95,7 @@ class Optimizer:
 
     def _entries(self) -> Iterator[tuple[str, str, object]]:
         for name, parameter in self._parameters.items():
-            for optimizer in (self._dense, self._sparse):
+            for optimizer in self._optimizers:
                 for key, value in optimizer.state.get(parameter, {}).items():
                     yield name, key, value
 

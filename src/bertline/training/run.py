@@ -21,18 +21,19 @@ from bertline.errors import DestinationError, TrainingError
 from bertline.statistics.intervals import Estimate
 from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer
-from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
+from bertline.training.checkpoint import discard_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
 from bertline.training.estimate import measure_run
 from bertline.training.facts import cut_fact
-from bertline.training.loop import Run, score
+from bertline.training.loop import Run
 from bertline.training.preflight import check_disk, check_start
 from bertline.training.prepare import Prepared, prepare, spec_type, tokenise
 from bertline.training.progress import Plan, Progress
 from bertline.training.publish import Made, Measured, measure, pooling, publish
+from bertline.training.row_task import RowTask, of_spec
 from bertline.training.rows import Rows
+from bertline.training.scoring import score
 from bertline.training.settings import TrainSettings
-from bertline.training.task import Task, of_spec
 
 # Settings that do not change the result.
 _FREE_TO_CHANGE = {"checkpoint_every_s"}
@@ -131,20 +132,16 @@ def _fit(
     classifier = load_pretrained(
         model, labels=len(spec.labels), pooling=pooling(spec, settings), dropout=settings.dropout
     )
-    task = of_spec(spec, train, validation, balanced=settings.class_weights == "balanced")
+    task = of_spec(spec, train, validation, settings, balanced=settings.class_weights == "balanced")
     progress.planned(_plan(classifier, rows, prepared, settings, placement, task))
     identity = _identity(prepared, settings, placement)
-    state = load_state(directory, identity) if resume else None
-    if state is not None:
-        progress.note(f"Resuming at step {state.position.step}, epoch {state.position.epoch + 1}")
-    run = Run(classifier, train, validation, settings, placement, progress, directory, identity, task)
-    history = run.fit(state)
+    history = Run(classifier, task, settings, placement, progress, directory, identity).fit(resume=resume)
     progress.note("Evaluating on the test rows")
     # In fp32, as the bundle will answer.
     outputs = {name: score(classifier, rows[name], placement.device) for name in ("validation", "test")}
     measured = measure(rows, outputs, prepared, settings)
     run_facts = (*facts, ("Trained on", placement.name))
-    return Made(classifier, tokenizer, prepared, settings, measured, tuple(history), run_facts, train, validation)
+    return Made(classifier, tokenizer, prepared, settings, measured, history, run_facts, train, validation)
 
 
 def _check_positions(positions: int, settings: TrainSettings) -> None:
@@ -174,10 +171,10 @@ def _plan(
     prepared: Prepared,
     settings: TrainSettings,
     placement: Placement,
-    task: Task,
+    task: RowTask,
 ) -> Plan:
     train = rows["train"]
-    seconds, token_seconds = measure_run(classifier, train, rows["validation"], settings, placement, task)
+    seconds, token_seconds = measure_run(classifier, task, settings, placement)
     return Plan(
         train_rows=len(train.readings),
         validation_rows=len(rows["validation"].readings),

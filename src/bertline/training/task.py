@@ -1,96 +1,96 @@
-"""The training objective: the loss of a batch, figures of the validation rows, and the choice of the best epoch.
+"""What a run of the loop learns: the batches of every epoch, their loss, validation, and the choice of the best epoch.
 
-The loop depends on nothing else. Here it is for the targets of a table; ``distillation.task`` has the other one.
+The loop depends on nothing else. ``row_task`` has the one for texts that were read as ``Rows``, with the targets of a
+table; distillation gives it another loss.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bertline.encoder.heads import Classifier
-from bertline.tasks import task
-from bertline.tasks.contract import TaskSpec
+from bertline.data.batching import Batch
 from bertline.tasks.history import EpochRecord
 from bertline.training.device import Inputs
-from bertline.training.rows import Rows, stacked
 
-Arrays = Sequence[np.ndarray[Any, Any]]  # the network's output for each piece
+Model = TypeVar("Model", bound=nn.Module)
+Targets = TypeVar("Targets")
+Trained = TypeVar("Trained", bound=nn.Module, contravariant=True)
 
 
-@runtime_checkable
-class Loss(Protocol):
-    """Summed over the rows of a batch."""
+@dataclass(frozen=True, slots=True)
+class TrainingBatch(Generic[Targets]):
+    """What one forward and backward pass reads.
 
-    def __call__(self, model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Tensor:
-        """The loss of the training rows at ``indices``, whose tokens are in ``inputs``."""
-        ...
+    Attributes:
+        tokens: of the batch, on the host; the loop moves them to the device.
+        targets: what the task's loss needs beside them, as indices of rows or the words behind the masks.
+        items: what the loss is summed over: texts, or masked tokens.
+    """
+
+    tokens: Batch
+    targets: Targets
+    items: int
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is learned.
+class Epoch(Generic[Targets]):
+    """The steps between two validations.
 
     Attributes:
-        loss: of a batch of training rows.
-        validation_loss: mean over the validation rows, from the network's output for each.
-        figures: of the validation rows, likewise, for people to read.
-        is_best: whether the last epoch of a history is the best so far.
-        reads_attend: whether ``loss`` needs ``attend`` even where it is True throughout (``device.to_device``).
+        steps: optimizer steps.
+        tokens: real tokens of all steps.
+        items_per_step: mean items of a step; a step follows the gradient of its summed loss ÷ this.
+        batches: of a step, which counts from 0. The gradients of several are accumulated. It must give the same batches
+            for a step whenever it is called, because a resumed run calls it for the steps that are left.
     """
 
-    loss: Loss
-    validation_loss: Callable[[Arrays], float]
-    figures: Callable[[Arrays], Mapping[str, float]]
-    is_best: Callable[[list[EpochRecord]], bool]
-    reads_attend: bool = True
+    steps: int
+    tokens: int
+    items_per_step: float
+    batches: Callable[[int], Sequence[TrainingBatch[Targets]]]
 
 
-def of_spec(spec: TaskSpec, train: Rows, validation: Rows, *, balanced: bool = False) -> Task:
-    """Learn the rows' targets as the spec's task does; ``balanced``: rare labels weigh more."""
-    learn = task(spec.task).learn
-    targets, expected = train.arrays(spec), validation.arrays(spec)
-    weights = {"class_weights": learn.balanced_weights(spec, targets)} if balanced else {}
+@runtime_checkable
+class Task(Protocol[Trained, Targets]):
+    """What a run learns.
 
-    def loss(model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Tensor:
-        own = {name: weight.to(inputs.ids.device) for name, weight in weights.items()}
-        wanted = torch.from_numpy(stacked([targets[i] for i in indices])).to(inputs.ids.device)
-        summed: Tensor = learn.loss(spec, model(*inputs), wanted, inputs.attend, **own)
-        return summed
+    Attributes:
+        validation_tokens: tokens that ``validate`` reads, for the estimate of a run's duration.
+        reads_attend: whether ``loss`` needs ``attend`` even where it is True throughout (``device.to_device``).
+        sparse_embeddings: whether a batch's gradient touches only the embeddings of its own tokens; not so where the
+            output layer is tied to the table (``Optimizer``).
+    """
 
-    def validation_loss(outputs: Arrays) -> float:
-        together = [range(len(outputs))] if outputs[0].ndim == 1 else [[i] for i in range(len(outputs))]
-        losses = (
-            learn.loss(
-                spec,
-                torch.from_numpy(np.stack([outputs[i] for i in some])),
-                torch.from_numpy(stacked([expected[i] for i in some])),
-            )
-            for some in together
-        )
-        return sum(map(float, losses)) / len(validation)
+    @property
+    def validation_tokens(self) -> int: ...  # noqa: D102 - above
 
-    return Task(
-        loss,
-        validation_loss,
-        figures_of(spec, validation),
-        lambda history: bool(learn.better(spec, history)),
-        reads_attend=False,
-    )
+    @property
+    def reads_attend(self) -> bool: ...  # noqa: D102
 
+    @property
+    def sparse_embeddings(self) -> bool: ...  # noqa: D102
 
-def figures_of(spec: TaskSpec, validation: Rows) -> Callable[[Arrays], Mapping[str, float]]:
-    """The task's figures of the validation rows, from the network's output for each."""
-    measure = task(spec.task).measure
+    def epoch(self, number: int) -> Epoch[Targets]:
+        """The epoch with this number, from 0 on: the same at every call. The loop asks for all of them at its start."""
+        ...
 
-    def figures(outputs: Arrays) -> Mapping[str, float]:
-        of_texts = validation.by_text(outputs)
-        scores: Mapping[str, float] = measure.figures(spec, validation.targets, of_texts, validation.readings)
-        return scores
+    def loss(self, model: Trained, inputs: Inputs, targets: Targets) -> Tensor:
+        """The loss of a batch, summed over its items; ``inputs`` are its tokens on the device."""
+        ...
 
-    return figures
+    def place_of(self, targets: Targets) -> str:
+        """Where a batch is from, in words, for the message about a loss that is not finite."""
+        ...
+
+    def validate(self, model: Trained, device: torch.device) -> tuple[float, Mapping[str, float]]:
+        """Mean loss of the validation data, and its figures by name; the first is the one to judge by."""
+        ...
+
+    def is_best(self, history: Sequence[EpochRecord]) -> bool:
+        """Whether the last epoch of a history is the best so far; the model keeps its weights."""
+        ...

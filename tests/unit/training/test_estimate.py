@@ -11,9 +11,9 @@ from bertline.text import Reader, Truncation
 from bertline.training import estimate as pace
 from bertline.training.device import Placement
 from bertline.training.estimate import FORWARD, measure_run
+from bertline.training.row_task import epoch_seed, of_spec
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
-from bertline.training.task import of_spec
 from tests.unit.training.conftest import sentences
 
 SPEC = Spec(labels=("bad", "good"))
@@ -31,7 +31,7 @@ def test_no_weight_changes() -> None:
     classifier = tiny_classifier(family="bert", labels=2, pooling="cls")
     before = {name: one.clone() for name, one in classifier.state_dict().items()}
     train, validation = rows(40, 0), rows(8, 1)
-    measure_run(classifier, train, validation, SETTINGS, CPU, of_spec(SPEC, train, validation))
+    measure_run(classifier, of_spec(SPEC, train, validation, SETTINGS), SETTINGS, CPU)
     assert all(torch.equal(one, before[name]) for name, one in classifier.state_dict().items())
     assert all(one.grad is None for one in classifier.parameters())
 
@@ -65,8 +65,8 @@ def test_the_whole_run_follows_from_the_stable_rounds(
     train, validation = rows_of = rows(40, 0), rows(8, 1)
     monkeypatch.setattr(pace, "time", Clock(*rounds))
     classifier = tiny_classifier(family="bert", labels=2, pooling="cls")
-    whole, a_token = measure_run(classifier, *rows_of, SETTINGS, CPU, of_spec(SPEC, *rows_of))
-    probed = train.plan(128, pace.epoch_seed(0, 0))[: pace.PROBED_BATCHES]
+    whole, a_token = measure_run(classifier, of_spec(SPEC, *rows_of, SETTINGS), SETTINGS, CPU)
+    probed = train.plan(128, epoch_seed(0, 0))[: pace.PROBED_STEPS]
     tokens = sum(train.lengths[i] for batch in probed for i in batch)
     assert (a_token.low, a_token.high) == pytest.approx((low / tokens, high / tokens))
     of_an_epoch = sum(train.lengths) + FORWARD * sum(validation.lengths)

@@ -18,11 +18,12 @@ from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training.checkpoint import load_state
 from bertline.training.device import Inputs, place
-from bertline.training.loop import Run, score
+from bertline.training.loop import Run
 from bertline.training.progress import Silent, Step
+from bertline.training.row_task import of_spec
 from bertline.training.rows import Rows
+from bertline.training.scoring import score
 from bertline.training.settings import TrainSettings
-from bertline.training.task import of_spec
 from tests.unit.training.conftest import sentences
 
 SPEC = Spec(labels=("bad", "good"))
@@ -54,10 +55,8 @@ def run(
 ) -> Run:
     settings = TrainSettings(**{**QUICK, "epochs": 2, **changes})
     model = tiny_classifier(family="bert", labels=2, pooling="cls", seed=head_seed)
-    task = of_spec(SPEC, train, VALIDATION)
-    return Run(
-        model, train, VALIDATION, settings, place(settings), progress or Silent(), directory, {"data": "1"}, task
-    )
+    task = of_spec(SPEC, train, VALIDATION, settings)
+    return Run(model, task, settings, place(settings), progress or Silent(), directory, {"data": "1"})
 
 
 def same(one: Classifier, other: Classifier) -> bool:
@@ -87,8 +86,8 @@ def test_a_seed_gives_the_same_weights_twice_and_another_seed_others(finished: R
     again, other = run(tmp_path / "again"), run(tmp_path / "other", seed=1)
     again.fit()
     other.fit()
-    assert same(finished.classifier, again.classifier)
-    assert not same(finished.classifier, other.classifier)
+    assert same(finished.model, again.model)
+    assert not same(finished.model, other.model)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -103,8 +102,8 @@ def test_a_stopped_run_resumes_to_the_weights_of_one_that_was_not(tmp_path: Path
     assert state is not None
     assert state.position.step == step
     resumed = run(tmp_path / "cut", precision=precision, head_seed=5)
-    history = resumed.fit(state)
-    assert same(whole.classifier, resumed.classifier)
+    history = resumed.fit(resume=True)
+    assert same(whole.model, resumed.model)
     assert [one.validation_loss for one in history] == [one.validation_loss for one in whole.position.history]
     assert [one.train_loss for one in history] == pytest.approx([one.train_loss for one in whole.position.history])
 
@@ -114,7 +113,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_rows_that_caused_it(tmp_path: 
 
     def poison() -> None:
         with torch.no_grad():
-            broken.classifier.head.out.bias.fill_(float("nan"))
+            broken.model.head.out.bias.fill_(float("nan"))
 
     broken.progress = At(3, poison)
     lines = sorted(TRAIN.lines[i] for i in TRAIN.plan(256, 0)[3])[:2]
@@ -125,20 +124,20 @@ def test_a_loss_that_is_not_finite_stops_with_the_rows_that_caused_it(tmp_path: 
 
 @pytest.mark.parametrize("reads_attend", [False, True])
 def test_a_batch_without_padding_comes_without_attend_unless_the_task_reads_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads_attend: bool
+    tmp_path: Path, reads_attend: bool
 ) -> None:
     """Without a mask a GPU takes its fastest attention, and whether there is padding is known before the transfer."""
-    told, loss = [], of_spec(SPEC, TRAIN, VALIDATION).loss
+    training, batches = run(tmp_path, epochs=1, batch_tokens=64), []
+    loss = training.task.loss
 
     def watched(model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Any:
-        told.append((inputs.attend is None, len({TRAIN.lengths[i] for i in indices}) == 1))
+        batches.append((inputs.attend is None, len({TRAIN.lengths[i] for i in indices}) == 1))
         return loss(model, inputs, indices)
 
-    training = run(tmp_path, epochs=1, batch_tokens=64)
-    training.task = replace(of_spec(SPEC, TRAIN, VALIDATION), loss=watched, reads_attend=reads_attend)
+    training.task = replace(training.task, loss=watched, reads_attend=reads_attend)
     training.fit()
-    assert {full for _, full in told} == {False, True}
-    assert all(absent is (full and not reads_attend) for absent, full in told)
+    assert {full for _, full in batches} == {False, True}
+    assert all(absent is (full and not reads_attend) for absent, full in batches)
 
 
 def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best_weights(tmp_path: Path) -> None:
@@ -146,7 +145,7 @@ def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best_weights(
     history = early.fit()
     best = max(range(len(history)), key=lambda i: (history[i].figures["accuracy"], -history[i].validation_loss))
     assert len(history) == best + 3 < 40
-    outputs = score(early.classifier, VALIDATION, torch.device("cpu"))
+    outputs = score(early.model, VALIDATION, torch.device("cpu"))
     given = [SPEC.labels[one.argmax()] for one in outputs]
     right = [one == label for one, label in zip(given, VALIDATION.targets, strict=True)]
     assert np.mean(right) == history[best].figures["accuracy"]

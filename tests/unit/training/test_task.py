@@ -1,77 +1,129 @@
+"""The loop trains whatever a task gives it: here a masked language model, on batches that are no rows of a table."""
+
 from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional
 
-from bertline.data.entities import Entity
-from bertline.tasks.classify.learn import balanced_weights, loss
-from bertline.tasks.classify.spec import Spec
-from bertline.tasks.tag.spec import Spec as Tagger
-from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
-from bertline.text import Piece, Reader, Reading, Truncation
-from bertline.training.device import Inputs, to_device
-from bertline.training.loop import score
-from bertline.training.rows import Rows
-from bertline.training.task import of_spec
+from bertline.data.batching import Batch
+from bertline.encoder.masked import MaskedLanguageModel
+from bertline.errors import Interrupted, TrainingError
+from bertline.tasks.history import EpochRecord
+from bertline.testing.tiny import tiny_classifier
+from bertline.training.device import Inputs, place
+from bertline.training.estimate import measure_run
+from bertline.training.loop import Run
+from bertline.training.progress import Silent
+from bertline.training.settings import LoopSettings
+from bertline.training.task import Epoch, Task, TrainingBatch
 
-ROWS = Rows([Reading([Piece([2, 7 + i, 3])], 3) for i in range(6)], ["a", "b", "b", "a", "b", "b"], range(2, 8))
-SPEC = Spec(labels=("a", "b"))
-
-
-@pytest.mark.parametrize("balanced", [False, True])
-def test_to_classify_is_the_cross_entropy_of_the_labels_of_the_rows_in_the_batch(balanced: bool) -> None:
-    model = tiny_classifier(family="bert", labels=2, pooling="cls").eval().requires_grad_(False)
-    batch = ROWS.batch([4, 0, 3])
-    ids, attend = torch.from_numpy(batch.ids), torch.from_numpy(batch.attend)
-    weights = balanced_weights(SPEC, ROWS.arrays(SPEC)) if balanced else None
-    expected = loss(SPEC, model(ids, attend), torch.tensor([1, 0, 0]), class_weights=weights)
-    task = of_spec(SPEC, ROWS, ROWS, balanced=balanced)
-    assert torch.equal(task.loss(model, Inputs(ids, attend, None), [4, 0, 3]), expected)
+STEPS, ROWS, TOKENS, MASK = 6, 8, 10, 4
 
 
-def test_to_classify_takes_a_batch_without_attend() -> None:
-    """Its rows have one length: it is the same loss to the bit."""
-    model = tiny_classifier(family="bert", labels=2, pooling="mean").eval().requires_grad_(False)
-    task, batch = of_spec(SPEC, ROWS, ROWS), ROWS.batch([4, 0, 3])
-    assert not task.reads_attend
-    ids, attend = torch.from_numpy(batch.ids), torch.from_numpy(batch.attend)
-    without, with_attend = (task.loss(model, Inputs(ids, one, None), [4, 0, 3]) for one in (None, attend))
-    assert torch.equal(without, with_attend)
+@dataclass
+class Words:
+    """Every second token is masked. A step's sequences come as one batch, or in ``parts``."""
+
+    parts: int = 1
+    reads_attend: bool = False
+    sparse_embeddings: bool = False
+    validation_tokens: int = ROWS * TOKENS
+
+    def epoch(self, number: int) -> Epoch[Tensor]:
+        return Epoch(STEPS, STEPS * ROWS * TOKENS, ROWS * TOKENS / 2, lambda step: self.batches(number * STEPS + step))
+
+    def batches(self, step: int) -> list[TrainingBatch[Tensor]]:
+        ids = np.random.default_rng(step).integers(5, 60, (ROWS, TOKENS))
+        return [self.masked(some) for some in np.split(ids, self.parts)]
+
+    @staticmethod
+    def masked(ids: np.ndarray) -> TrainingBatch[Tensor]:
+        shown, targets = ids.copy(), torch.from_numpy(ids[:, ::2]).flatten()
+        shown[:, ::2] = MASK
+        return TrainingBatch(Batch(shown, np.ones_like(ids, dtype=bool)), targets, len(targets))
+
+    def loss(self, model: MaskedLanguageModel, inputs: Inputs, targets: Tensor) -> Tensor:
+        at = torch.arange(0, inputs.ids.numel(), 2)
+        return functional.cross_entropy(model(*inputs, at=at), targets, reduction="sum")
+
+    def place_of(self, targets: Tensor) -> str:
+        return f"{len(targets)} masked words"
+
+    def validate(self, model: MaskedLanguageModel, device: torch.device) -> tuple[float, Mapping[str, float]]:
+        [batch] = Words().batches(0)
+        with torch.inference_mode():
+            inputs = Inputs(torch.from_numpy(batch.tokens.ids), None, None)
+            loss = float(self.loss(model.eval(), inputs, batch.targets)) / batch.items
+        return loss, {"perplexity": float(np.exp(loss))}
+
+    def is_best(self, history: Sequence[EpochRecord]) -> bool:
+        return history[-1].validation_loss == min(one.validation_loss for one in history)
 
 
-def test_the_validation_loss_is_the_mean_over_the_validation_rows() -> None:
-    logits = [np.log(np.array([0.5, 0.5]))] * 6
-    task = of_spec(SPEC, ROWS, ROWS)
-    assert task.validation_loss(logits) == pytest.approx(np.log(2))
-    assert task.figures(logits)["accuracy"] == pytest.approx(2 / 6)  # of equal logits the first is taken
+def run(directory: Path, progress: Silent | None = None, *, seed: int = 0, dropout: float = 0.1, parts: int = 1) -> Run:
+    config = tiny_classifier(family="bert", labels=2, pooling="cls").config.with_dropout(dropout)
+    torch.manual_seed(seed)
+    model = MaskedLanguageModel(config)
+    settings = LoopSettings(epochs=3, lr=1e-3, precision="fp32", checkpoint_every_s=1e9)
+    return Run(model, Words(parts), settings, place(settings), progress or Silent(), directory, {})
 
 
-def test_pieces_of_one_text_are_rows_with_their_own_targets_and_padding_has_none() -> None:
-    spec = Tagger(types=("x",))
-    reader = Reader(tiny_tokenizer(), Truncation(6, "window"), offsets=True)
-    readings = reader.read(["a b c d e f", "a b"])
-    rows = Rows(readings, [(Entity(0, 1, "x"),), (Entity(2, 3, "x"),)], [1, 2])
-    assert len(rows) == len(readings[0].pieces) + 1 > 2
-    assert rows.text_of == [0] * len(readings[0].pieces) + [1]
-    model = tiny_classifier(family="bert", labels=3, pooling="none").eval().requires_grad_(False)
-    task = of_spec(spec, rows, rows)
-    every = [*range(len(rows))]
-    together = float(task.loss(model, to_device(rows.batch(every), torch.device("cpu")), every))
-    alone = [float(task.loss(model, to_device(rows.batch([i]), torch.device("cpu")), [i])) for i in every]
-    assert together == pytest.approx(sum(alone), abs=1e-5)
-    outputs = score(model, rows, torch.device("cpu"))
-    assert [one.shape for one in outputs] == [(length, 3) for length in rows.lengths]
-    assert task.validation_loss(outputs) == pytest.approx(together / len(rows), abs=1e-5)
-    assert set(task.figures(outputs)) == {"f1", "precision", "recall"}
+def largest_difference(one: Run, other: Run) -> float:
+    pairs = zip(one.model.parameters(), other.model.parameters(), strict=True)
+    return max(float((a - b).abs().max().detach()) for a, b in pairs)
 
 
-def test_the_second_text_of_a_pair_is_told_apart_by_its_segment() -> None:
-    spec = Spec(labels=("a", "b"), reads="pair")
-    reader = Reader(tiny_tokenizer(), Truncation(16))
-    pairs = Rows(reader.read([("a b", "c d"), ("a b c", "d")]), ["a", "b"], [1, 2])
-    inputs = to_device(pairs.batch([0, 1]), torch.device("cpu"))
-    assert inputs.segments is not None
-    model = tiny_classifier(family="bert", labels=2, pooling="cls").eval().requires_grad_(False)
-    expected = loss(spec, model(inputs.ids, inputs.attend, inputs.segments), torch.tensor([0, 1]))
-    assert torch.equal(of_spec(spec, pairs, pairs).loss(model, inputs, [0, 1]), expected)
+class StopAt(Silent):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def stepped(self, step: object) -> None:
+        if step.step == self.step:  # type: ignore[attr-defined]
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_it_is_a_task() -> None:
+    assert isinstance(Words(), Task)
+
+
+def test_tied_embeddings_learn_and_a_stopped_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole")
+    history = whole.fit()
+    assert history[-1].validation_loss < history[0].validation_loss
+    assert [one.steps for one in history] == [STEPS] * 3
+    with pytest.raises(Interrupted, match=r"stopped at step 8 of 18"):
+        run(tmp_path / "cut", StopAt(8)).fit()
+    resumed = run(tmp_path / "cut", seed=1)
+    assert [one.figures for one in resumed.fit(resume=True)] == [one.figures for one in history]
+    assert largest_difference(whole, resumed) == 0.0
+
+
+def test_the_batches_of_a_step_accumulate_to_the_gradient_of_all_its_items(tmp_path: Path) -> None:
+    one, four = (run(tmp_path / str(parts), dropout=0.0, parts=parts) for parts in (1, 4))
+    for whole, accumulated in zip(one.fit(), four.fit(), strict=True):
+        assert accumulated.train_loss == pytest.approx(whole.train_loss, rel=1e-5)
+        assert accumulated.validation_loss == pytest.approx(whole.validation_loss, rel=1e-5)
+
+
+def test_the_message_about_a_loss_says_where_the_task_says_the_batch_is_from(tmp_path: Path) -> None:
+    broken = run(tmp_path)
+    with torch.no_grad():
+        broken.model.head.bias.fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"in epoch 1, batch 1 \(40 masked words\): lower --lr"):
+        broken.fit()
+
+
+def test_its_duration_is_estimated_from_its_tokens(tmp_path: Path) -> None:
+    training = run(tmp_path)
+    seconds, a_token = measure_run(training.model, training.task, training.settings, training.placement)
+    tokens = 3 * (STEPS * ROWS * TOKENS + ROWS * TOKENS / 3)
+    assert seconds.low == pytest.approx(tokens * a_token.low)

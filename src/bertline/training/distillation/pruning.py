@@ -24,8 +24,8 @@ from bertline.statistics.activation import Activation
 from bertline.training.device import Placement, to_device
 from bertline.training.distillation.distance import DISTANCES, Answers, Units, mean_of
 from bertline.training.distillation.settings import DistillSettings
-from bertline.training.loop import score
 from bertline.training.rows import Rows
+from bertline.training.scoring import score
 
 Array = np.ndarray[Any, Any]
 Importance = Float[Tensor, "layers feed_forward"]

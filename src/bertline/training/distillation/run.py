@@ -19,7 +19,7 @@ from bertline.errors import DestinationError, UsageError
 from bertline.statistics.intervals import Estimate
 from bertline.tasks.contract import Evaluation
 from bertline.tasks.history import EpochRecord
-from bertline.training.checkpoint import discard_state, load_state, settle_unfinished, working_directory
+from bertline.training.checkpoint import discard_state, settle_unfinished, working_directory
 from bertline.training.device import Placement, place
 from bertline.training.distillation.answer_speed import AnswerSpeed, side_by_side
 from bertline.training.distillation.distance import Answers
@@ -33,10 +33,11 @@ from bertline.training.distillation.task import distillation
 from bertline.training.distillation.teacher import Teacher
 from bertline.training.distillation.transfer import Transfer, check_heads, fingerprint, read_transfer
 from bertline.training.estimate import measure_run
-from bertline.training.loop import Run, score
+from bertline.training.loop import Run
 from bertline.training.preflight import check_disk, check_start
 from bertline.training.progress import Plan, Progress
-from bertline.training.task import Task, figures_of
+from bertline.training.row_task import RowTask, figures_of
+from bertline.training.scoring import score
 
 # Settings that change how often or how fast, but not what comes out; those of the data are told by its hashes, the
 # start by its version.
@@ -223,24 +224,20 @@ class _Work:
         """Train the student; afterwards it has the weights of the epoch that was closest to the teacher."""
         classifier, spec = self.teacher.classifier.to(self.placement.device), self.teacher.spec
         figures, weight = figures_of(spec, self.validation), self.settings.value_relations
-        task = distillation(classifier, spec.activation, answers, validation, figures, relations_weight=weight)
+        task = distillation(
+            (self.train, self.validation),
+            self.settings,
+            classifier,
+            spec.activation,
+            answers,
+            validation,
+            figures,
+            relations_weight=weight,
+        )
         identity = self._identity()
         self.progress.planned(self._plan(task))
-        state = load_state(directory, identity) if resume else None
-        if state is not None:
-            self.progress.note(f"Resuming at step {state.position.step}, epoch {state.position.epoch + 1}")
-        run = Run(
-            self.student,
-            self.train,
-            self.validation,
-            self.settings,
-            self.placement,
-            self.progress,
-            directory,
-            identity,
-            task,
-        )
-        return tuple(run.fit(state))
+        run = Run(self.student, task, self.settings, self.placement, self.progress, directory, identity)
+        return run.fit(resume=resume)
 
     def compare(self) -> Compared:
         """Both networks on the test rows, in fp32, as their bundles answer."""
@@ -288,9 +285,9 @@ class _Work:
             "torch version": version("torch"),
         }
 
-    def _plan(self, task: Task) -> Plan:
+    def _plan(self, task: RowTask) -> Plan:
         settings = self.settings
-        seconds, token_seconds = measure_run(self.student, self.train, self.validation, settings, self.placement, task)
+        seconds, token_seconds = measure_run(self.student, task, settings, self.placement)
         return Plan(
             train_rows=len(self.train.readings),
             validation_rows=len(self.validation.readings),

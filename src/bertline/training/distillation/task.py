@@ -19,7 +19,9 @@ from bertline.statistics.activation import Activation
 from bertline.tasks.history import EpochRecord
 from bertline.training.device import Inputs
 from bertline.training.distillation.distance import DISTANCES, Answers, between, mean_of
-from bertline.training.task import Arrays, Task
+from bertline.training.row_task import Arrays, RowTask
+from bertline.training.rows import Rows
+from bertline.training.settings import LoopSettings
 
 Relations = Float[Tensor, "batch heads tokens tokens"]
 _HIDDEN_SCORE = -1e30  # score of a padding token before the softmax
@@ -53,6 +55,8 @@ def relation_divergence(
 
 
 def distillation(
+    rows: tuple[Rows, Rows],
+    settings: LoopSettings,
     teacher: Classifier,
     activation: Activation,
     answers: Answers,
@@ -60,10 +64,12 @@ def distillation(
     figures: Callable[[Arrays], Mapping[str, float]] = lambda _: {},
     *,
     relations_weight: float = 0.0,
-) -> Task:
+) -> RowTask:
     """Learn to answer as the teacher.
 
     Args:
+        rows: to learn from and to validate on.
+        settings: of the loop.
         teacher: reads the batches again if ``relations_weight`` is above 0; else not used.
         activation: of its logits; it chooses the distance.
         answers: the teacher's to the training rows.
@@ -88,10 +94,10 @@ def distillation(
     def validation_loss(outputs: Arrays) -> float:
         return mean_of(DISTANCES[activation].between, outputs, validation)
 
-    return Task(loss, validation_loss, figures, closest, reads_attend=bool(relations_weight))
+    return RowTask(*rows, settings, loss, validation_loss, figures, closest, reads_attend=bool(relations_weight))
 
 
-def closest(history: list[EpochRecord]) -> bool:
+def closest(history: Sequence[EpochRecord]) -> bool:
     """Whether the last epoch is the closest to the teacher so far.
 
     Its distance on the validation rows decides and not the accuracy: the distance has a value on every row, while

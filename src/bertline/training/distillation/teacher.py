@@ -24,9 +24,9 @@ from bertline.text.reading import Input
 from bertline.training.device import Placement
 from bertline.training.distillation.distance import Answers, Units
 from bertline.training.distillation.transfer import Transfer, fingerprint
-from bertline.training.loop import score, scored
 from bertline.training.progress import Progress
 from bertline.training.rows import Rows
+from bertline.training.scoring import score, scored
 
 FOLDER = ".teacher-answers"  # beside --out
 

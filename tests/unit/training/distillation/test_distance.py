@@ -13,8 +13,9 @@ from bertline.training.device import Inputs
 from bertline.training.distillation.distance import DISTANCES, Answers, Units, between, mean_of, squared
 from bertline.training.distillation.student import student_of
 from bertline.training.distillation.task import distillation
-from bertline.training.loop import score
 from bertline.training.rows import Rows
+from bertline.training.scoring import score
+from bertline.training.settings import TrainSettings
 
 LOGITS = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
 ONES = torch.ones(4, 1)
@@ -93,7 +94,7 @@ def test_a_tagger_that_has_all_of_its_teacher_has_nothing_to_learn_from_long_tex
     rows = read(8)
     assert len(rows) > len(rows.readings)
     answers = Answers.of(score(teacher, rows, torch.device("cpu")), rows, "tags")
-    task = distillation(teacher, "softmax", answers, answers)
+    task = distillation((rows, rows), TrainSettings(), teacher, "softmax", answers, answers)
     indices = [*range(len(rows))]
     batch = rows.batch(indices)
     inputs = Inputs(torch.from_numpy(batch.ids), torch.from_numpy(batch.attend), None)

@@ -16,8 +16,8 @@ from bertline.text import Reader, Truncation
 from bertline.training.device import Placement
 from bertline.training.distillation import pruning as subject
 from bertline.training.distillation.pruning import Width, busy_heads, head_importance, importance, narrow, with_neurons
-from bertline.training.loop import score
 from bertline.training.rows import Rows
+from bertline.training.scoring import score
 from tests.unit.training.conftest import sentences
 
 CPU = Placement(torch.device("cpu"), torch.float32)

@@ -1,0 +1,36 @@
+"""A classifier's output for rows, batch by batch and without gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from bertline.encoder.heads import Classifier
+from bertline.encoder.outputs import rows as cut
+from bertline.training.device import to_device
+from bertline.training.rows import Rows
+
+SCORING_TOKENS = 4096
+
+
+def score(classifier: Classifier, rows: Rows, device: torch.device) -> list[np.ndarray[Any, Any]]:
+    """The network's output for every row in its order: logits, [label], or those of each token, [token, label]."""
+    out: list[np.ndarray[Any, Any]] = [np.empty(0)] * len(rows)
+    for i, one in scored(classifier, rows, device):
+        out[i] = one
+    return out
+
+
+def scored(classifier: Classifier, rows: Rows, device: torch.device) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
+    """Every row's index and the network's output for it, batch by batch, the longest first."""
+    was_training = classifier.training
+    classifier.eval()
+    lengths = rows.lengths
+    for indices, batch in rows.batches(SCORING_TOKENS):
+        with torch.inference_mode():
+            computed = classifier(*to_device(batch, device, reads_attend=False)).float().cpu().numpy()
+        yield from zip(indices, cut(classifier.output, computed, [lengths[i] for i in indices]), strict=True)
+    classifier.train(was_training)
