@@ -15,7 +15,7 @@ from bertline.service.guard.bearer import BearerTokens
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.invalid_token import SENTENCE, Check, InvalidToken
 from bertline.service.guard.trust import Trust
-from bertline.service.problems import status_of
+from bertline.service.problems import STATUS
 from tests.service.forging import AUDIENCE, ISSUER, StaticKeys, claims, header, token
 
 
@@ -191,7 +191,7 @@ def test_issuers_are_named_once_each() -> None:
 @pytest.mark.parametrize("check", Check)
 def test_every_refusal_is_a_challenge_that_a_client_can_read(check: Check) -> None:
     problem = InvalidToken(check)
-    assert status_of(problem) == 401
+    assert STATUS[problem.code] == 401
     assert problem.message == f"The bearer token is refused: {SENTENCE[check]}."
     # RFC 6750 section 3: these characters, and no others, in error_description.
     pattern = r'Bearer error="invalid_token", error_description="[\x20-\x21\x23-\x5B\x5D-\x7E]+"'

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.service.problems import response_of
-from bertline.service.routes import kserve, openai
-from bertline.service.routes.hf import router as hf
-from bertline.service.routes.tei import answers as tei_answers
+from bertline.service.problems import OWN, Dialect
+from bertline.service.routes.hf.router import HF
+from bertline.service.routes.kserve import KSERVE
+from bertline.service.routes.openai import OPENAI
+from bertline.service.routes.tei.answers import TEI
 from bertline.serving.problems import Code, Problem
 from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
@@ -24,6 +24,7 @@ WRONG = (
     Code.UNSUPPORTED,
 )  # fmt: skip
 TOO_MUCH = (Code.TOO_MANY_TEXTS, Code.TOO_MANY_TOKENS, Code.TEXT_TOO_LONG)
+INVALID = (*WRONG, *TOO_MUCH, Code.OTHER_TASK, Code.EMPTY_TEXT, Code.INVALID_TEXT)
 # Of HTTP itself, whoever answers: RFC 9110, sections 15.5 and 15.6, and RFC 6585, section 4.
 OF_HTTP = {
     400: (Code.INVALID_JSON, Code.INVALID_HEADER, Code.MALFORMED_REQUEST, Code.INVALID_CONTENT_ENCODING),
@@ -56,39 +57,37 @@ def table(*parts: Mapping[int, tuple[Code, ...]]) -> dict[Code, int]:
 # of size was a 413 too until its issue 813 (a prompt_name that is not known); axum answers 422 to JSON that does not
 # fit, 400 to what is no JSON and 415 to another type. core/src/tokenization.rs: an empty text is Empty.
 # core/src/infer.rs: a model that is no classifier is Backend.
-TEI = table(
+TEI_STATUSES = table(
     OF_HTTP,
     {400: (Code.EMPTY_TEXT,), 413: TOO_MUCH, 422: (*WRONG, Code.INVALID_TEXT)},
     {424: (Code.OTHER_TASK, Code.INTERNAL, Code.COMPUTE_FAILED, Code.NO_MEMORY, Code.WORKER_LOST)},
 )
 # Hugging Face's toolkit, webservice_starlette.py: 400 with one key, error, for whatever is raised. A failure of ours
 # is no 400 here, because clients try again at 5xx.
-HF = table(OF_HTTP, {400: (*WRONG, *TOO_MUCH, Code.OTHER_TASK, Code.EMPTY_TEXT, Code.INVALID_TEXT)}, OF_COMPUTING)
+HF_STATUSES = table(OF_HTTP, {400: INVALID}, OF_COMPUTING)
 # SageMaker's toolkit, handler_service.py: PredictionException(…, 400) for whatever is raised. The same exception.
 # KServe, python/kserve/kserve/errors.py: InvalidInput 400, ModelNotFound 404, InferenceError 500, ModelNotReady 503.
 # Triton, src/http_server.cc, HttpCodeFromError: INVALID_ARG 400, NOT_FOUND 404, INTERNAL 500, UNAVAILABLE 503. (It
 # says UNAVAILABLE to a full queue and a timeout; 429 with Retry-After and 504 tell the client which it is.)
-KSERVE = HF
+KSERVE_STATUSES = HF_STATUSES
 # OpenAI, docs/guides/error-codes: 400 invalid_request_error, 401, 403, 404 model_not_found, 429, 500, 503.
-OPENAI = HF
+OPENAI_STATUSES = HF_STATUSES
 
-DIALECTS: dict[str, tuple[Callable[[Problem], Response], Mapping[Code, int]]] = {
-    "own": (lambda problem: response_of(problem), table(
-        OF_HTTP, {422: (*WRONG, *TOO_MUCH, Code.OTHER_TASK, Code.EMPTY_TEXT, Code.INVALID_TEXT)}, OF_COMPUTING
-    )),
-    "tei": (tei_answers.refuse, TEI),
-    "hugging face": (hf.refuse, HF),
-    "kserve, triton, sagemaker": (kserve.refused, KSERVE),
-    "openai, vllm": (openai.refused, OPENAI),
+DIALECTS: dict[str, tuple[Dialect, Mapping[Code, int]]] = {
+    "own": (OWN, table(OF_HTTP, {422: INVALID}, OF_COMPUTING)),
+    "tei": (TEI, TEI_STATUSES),
+    "hugging face": (HF, HF_STATUSES),
+    "kserve, triton, sagemaker": (KSERVE, KSERVE_STATUSES),
+    "openai, vllm": (OPENAI, OPENAI_STATUSES),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_each_problem_has_its_status(dialect: str) -> None:
     """R12: as the table beside its source has it."""
-    refuse, expected = DIALECTS[dialect]
+    errors, expected = DIALECTS[dialect]
     assert set(expected) == set(Code)
-    assert {code: refuse(Problem(code, "It is wrong.")).status_code for code in Code} == expected
+    assert {code: errors.refuse(Problem(code, "It is wrong.")).status_code for code in Code} == expected
 
 
 @pytest.fixture

@@ -59,6 +59,25 @@ def test_every_error_of_predict_is_described_with_the_shape_that_it_has(descript
     assert shapes == {"#/components/schemas/ErrorBody"}
 
 
+def test_no_route_describes_an_error_that_no_client_gets(description: Any) -> None:
+    """The framework's own shape of a 422, or any status at all."""
+    operations = [one for verbs in description["paths"].values() for one in verbs.values()]
+    assert not [one["operationId"] for one in operations if "default" in one["responses"]]
+    assert "HTTPValidationError" not in str(description)
+
+
+def test_errors_of_the_guard_have_the_dialect_of_the_route(description: Any) -> None:
+    shapes = {
+        "/embed": "TeiError",
+        "/v1/embeddings": "OpenAIError",
+        "/invocations": "Refusal",
+        "/v1/predict": "ErrorBody",
+    }
+    for path, shape in shapes.items():
+        content = description["paths"][path]["post"]["responses"]["401"]["content"]["application/json"]
+        assert content["schema"] == {"$ref": f"#/components/schemas/{shape}"}
+
+
 def test_the_request_wants_one_of_two_fields_and_no_other(description: Any) -> None:
     schema = description["components"]["schemas"]["PredictRequest"]
     assert schema["oneOf"] == [{"required": ["text"]}, {"required": ["texts"]}]

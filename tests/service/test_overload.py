@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.service.problems import status_of
+from bertline.service.problems import STATUS
 from bertline.serving.problems import Code, Problem
 from bertline.serving.scheduler import Computed
 from bertline.testing.words import Gated, serving_of
@@ -47,7 +47,7 @@ def test_the_queue_has_an_end(texts: Sequence[Sequence[int]]) -> None:
         beyond = machine.ask(*texts)
         await asyncio.sleep(0)
         problem = refused(beyond)
-        assert (problem.code, status_of(problem)) == (Code.OVERLOADED, 429)
+        assert (problem.code, STATUS[problem.code]) == (Code.OVERLOADED, 429)
         *_, found = await asyncio.gather(*waiting)
         assert right(found, *texts)
         assert found.queue_s >= 2
@@ -145,7 +145,7 @@ def test_what_would_be_too_late_is_refused_at_once() -> None:
         await asyncio.sleep(0)
         for one in (late, large):
             problem = refused(one)
-            assert (problem.code, status_of(problem)) == (Code.DEADLINE, 504)
+            assert (problem.code, STATUS[problem.code]) == (Code.DEADLINE, 504)
             assert problem.message.startswith("It would take about ")
         assert right(await in_time, [1] * 100)
         await asyncio.gather(*waiting)

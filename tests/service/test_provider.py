@@ -22,7 +22,7 @@ from bertline.service.guard.invalid_token import Check, InvalidToken
 from bertline.service.guard.keys import verifying_keys
 from bertline.service.guard.provider import UNKNOWN_KEY_EVERY_S, Provider
 from bertline.service.guard.trust import Trust
-from bertline.service.problems import status_of
+from bertline.service.problems import STATUS
 from bertline.serving.problems import Code, Problem
 from tests.service.forging import AUDIENCE, claims, header, key, public, token
 from tests.service.identity import OAUTH, OIDC, Identity, identity
@@ -154,7 +154,7 @@ def test_an_invalid_provider_is_logged_once_and_retried(
             await until(lambda: len(said.asked) >= 5 and warnings_of(caplog))
             with pytest.raises(Problem, match="does not answer") as refusal:
                 await checks.client(sent)
-            assert (status_of(refusal.value), refusal.value.headers["Retry-After"]) == (503, "5")
+            assert (STATUS[refusal.value.code], refusal.value.headers["Retry-After"]) == (503, "5")
             said.held.set()
             said.said = good
             await until(lambda: keys.generation)

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
-from bertline.service.routes.tei.answers import KINDS, refuse
+from bertline.service.routes.tei.answers import KINDS, TEI
 from bertline.serving.problems import Code, Problem
 from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
@@ -87,7 +87,7 @@ def test_only_json_is_taken_because_a_foreign_page_can_send_the_rest(client: Tes
 
 def test_every_code_has_one_of_teis_kinds_and_a_status() -> None:
     assert set(KINDS) == set(Code)
-    answers = {code: refuse(Problem(code, "It is wrong.", headers={"Retry-After": "2"})) for code in Code}
+    answers = {code: TEI.refuse(Problem(code, "It is wrong.", headers={"Retry-After": "2"})) for code in Code}
     assert {code for code, one in answers.items() if one.status_code == 424} == {
         Code.COMPUTE_FAILED,
         Code.NO_MEMORY,

@@ -58,7 +58,7 @@ class Endpoint:
         names = tuple(inspect.signature(route.endpoint).parameters)
         model = get_type_hints(route.endpoint)["payload"] if "payload" in names else None
         others = tuple(name for name in names if name in ARGUMENTS)
-        return cls(route.endpoint, model, others, getattr(route, "shape", response_of))
+        return cls(route.endpoint, model, others, getattr(route, "refuse", response_of))
 
 
 class HotRoutes:

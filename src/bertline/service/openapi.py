@@ -33,7 +33,10 @@ def describing_guard(app: FastAPI) -> Callable[[], dict[str, Any]]:
         if app.openapi_schema is None:
             schema = plain()
             schema.setdefault("components", {})["securitySchemes"] = SCHEMES
+            schema["components"]["schemas"].pop("HTTPValidationError", None)
             for path, operations in schema["paths"].items():
+                for operation in operations.values():
+                    _drop_frameworks_error(operation["responses"])
                 scopes = required_scopes(path)
                 for operation in operations.values() if scopes is not None else ():
                     _guard(operation, sorted(scopes or ()))
@@ -41,6 +44,12 @@ def describing_guard(app: FastAPI) -> Callable[[], dict[str, Any]]:
         return app.openapi_schema
 
     return describe
+
+
+def _drop_frameworks_error(responses: dict[str, Any]) -> None:
+    """Drop FastAPI's description of its own 422, which no client gets."""
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
 
 
 def _guard(operation: dict[str, Any], scopes: list[str]) -> None:

@@ -1,12 +1,14 @@
-"""What HTTP makes of a problem: one table from code to status, one shape of body.
+"""Problems as HTTP errors: the status of each code, and how each dialect writes an error.
 
-Every answer that is not a success has the body ``{"error": {"code", "message", "field"}}``.
+In the service's own dialect, every error has the body ``{"error": {"code", "message", "field"}}``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any
 
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
@@ -59,30 +61,76 @@ STATUS: Mapping[Code, HTTPStatus] = {
 }
 
 
+Responses = dict[int | str, dict[str, Any]]  # of a route, by status, as FastAPI takes them
+NO_STORE = {"Cache-Control": "no-store"}
+
+
 class ErrorDetail(BaseModel):
-    """What is wrong, where, and what to do."""
+    """The fault, its place and the remedy."""
 
     code: Code = Field(description="Stable name of the problem, for programs.")
-    message: str = Field(description="One sentence for people: what is wrong, and the limit or the remedy.")
-    field: str | None = Field(description="The field it is about, as in texts[3]; null if it is about none.")
+    message: str = Field(description="One sentence for people: the fault, and the limit or the remedy.")
+    field: str | None = Field(description="The field at fault, as in texts[3]; null if it is no single field.")
 
 
 class ErrorBody(BaseModel):
-    """The body of every answer that is not a success."""
+    """The body of every error response."""
 
     error: ErrorDetail
 
 
-def status_of(problem: Problem) -> HTTPStatus:
-    """From the table."""
-    return STATUS[problem.code]
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The errors of one server's API.
+
+    Attributes:
+        shape: of an error's body.
+        body: the body for a problem.
+        names: the dialect's own names of codes, for descriptions.
+        statuses: where they differ from ``STATUS``.
+        headers: of every error response.
+    """
+
+    shape: type[BaseModel]
+    body: Callable[[Problem], BaseModel]
+    names: Mapping[Code, str] = field(default_factory=dict)
+    statuses: Mapping[Code, HTTPStatus] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_STORE)
+
+    def status_of(self, code: Code) -> HTTPStatus:
+        """The status of a problem with this code."""
+        return self.statuses.get(code, STATUS[code])
+
+    def refuse(self, problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+        """The response for a problem."""
+        content = self.body(problem).model_dump(mode="json")
+        all_headers = {**self.headers, **problem.headers, **(headers or {})}
+        return JSONResponse(content, self.status_of(problem.code), all_headers)
+
+    def answers(self, *codes: Code) -> Responses:
+        """The error responses of a route for its OpenAPI description."""
+        return merged(self._answer(code) for code in codes)
+
+    def _answer(self, code: Code) -> Responses:
+        # ``Admission`` answers an unexpected error outside of the route, in the service's own dialect.
+        said = OWN if code is Code.INTERNAL else self
+        return {int(said.status_of(code)): {"model": said.shape, "description": said.names.get(code, code.value)}}
 
 
-def response_of(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The answer, with its status from the table."""
-    detail = ErrorDetail(code=problem.code, message=problem.message, field=problem.field)
-    return JSONResponse(
-        ErrorBody(error=detail).model_dump(mode="json"),
-        status_code=status_of(problem),
-        headers={"Cache-Control": "no-store", **problem.headers, **(headers or {})},
-    )
+def merged(parts: Iterable[Responses]) -> Responses:
+    """The responses of all parts: under one status, a union of their shapes and a list of their names."""
+    responses: Responses = {}
+    for status, one in (pair for part in parts for pair in part.items()):
+        known = responses.setdefault(status, {**one, "description": ""})
+        known["model"] |= one["model"]  # a union of one is that one
+        names = [*known["description"].split(", "), *one["description"].split(", ")]
+        known["description"] = ", ".join(dict.fromkeys(name for name in names if name))
+    return responses
+
+
+def _own_body(problem: Problem) -> ErrorBody:
+    return ErrorBody(error=ErrorDetail(code=problem.code, message=problem.message, field=problem.field))
+
+
+OWN = Dialect(ErrorBody, _own_body)
+response_of = OWN.refuse

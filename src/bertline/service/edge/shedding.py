@@ -19,7 +19,7 @@ from bertline.monitoring.addresses import ANSWER, SHED
 from bertline.monitoring.logs.tally import Tally
 from bertline.service.edge.raw_response import raw_response
 from bertline.service.exchange import request_id
-from bertline.service.problems import status_of
+from bertline.service.problems import STATUS
 from bertline.serving.problems import Problem
 from bertline.serving.queue import bucket
 
@@ -76,7 +76,7 @@ class Shedding:
             return None
         self._tally.add()
         self._serving.listeners.refused(problem)
-        self._on_shed(path.decode(), status_of(problem).value)
+        self._on_shed(path.decode(), STATUS[problem.code].value)
         head, body = self._bytes(path, problem)
         return b"%sx-request-id: %s\r\n\r\n%s" % (head, request_id(id).encode(), body)
 

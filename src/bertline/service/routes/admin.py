@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, Request
 
 from bertline.service.guard.door import ANONYMOUS
 from bertline.service.name_convertor import converted
-from bertline.service.routes.context import UNREAD, AsJson, ServingNow, error_answers
+from bertline.service.problems import OWN
+from bertline.service.routes.context import UNREAD, AsJson, ServingNow
 from bertline.service.routes.json_body import JsonRoute
 from bertline.service.routes.own.router import described
 from bertline.service.routes.own.schema import LoadRequest, ModelState
@@ -53,7 +54,7 @@ router = APIRouter(
 @router.get(
     converted("/{name}"),
     summary="Show a model's versions",
-    responses=error_answers(Code.NOT_LOCAL, Code.UNKNOWN_MODEL, Code.NOT_READY),
+    responses=OWN.answers(Code.NOT_LOCAL, Code.UNKNOWN_MODEL, Code.NOT_READY),
 )
 async def show(name: str, serving: ServingNow) -> ModelState:
     """The current version of a model, and the previous one."""
@@ -64,7 +65,7 @@ async def show(name: str, serving: ServingNow) -> ModelState:
     converted("/{name}"),
     summary="Load a bundle",
     dependencies=[AsJson],
-    responses=error_answers(
+    responses=OWN.answers(
         Code.NOT_LOCAL,
         Code.CANNOT_LOAD,
         Code.INVALID_JSON,
@@ -91,7 +92,7 @@ async def load(name: str, payload: LoadRequest, serving: ServingNow) -> ModelSta
 @router.post(
     converted("/{name}/rollback"),
     summary="Roll back to the previous version",
-    responses=error_answers(Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY, *UNREAD),
+    responses=OWN.answers(Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY, *UNREAD),
 )
 async def roll_back(name: str, serving: ServingNow) -> ModelState:
     """Roll back to the previous version. Its process is still running, so it answers at once."""

@@ -13,7 +13,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from bertline.monitoring.addresses import answering
-from bertline.service.problems import STATUS, ErrorBody, response_of
+from bertline.service.problems import OWN, Dialect
 from bertline.service.refusals import NOT_WHOLE, problem_of
 from bertline.service.routes import notes
 from bertline.service.routes.json_body import JsonRoute
@@ -37,14 +37,6 @@ MODEL_ERRORS = (
     Code.OVERLOADED, Code.DEADLINE, Code.COMPUTE_FAILED, Code.NO_MEMORY, Code.WORKER_LOST,
     Code.NOT_READY, Code.INTERNAL,
 )  # fmt: skip
-
-
-def error_answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
-    """The error responses of a route for its OpenAPI description, from the table."""
-    by_status: dict[int | str, list[str]] = {}
-    for code in codes:
-        by_status.setdefault(int(STATUS[code]), []).append(code.value)
-    return {status: {"model": ErrorBody, "description": ", ".join(names)} for status, names in by_status.items()}
 
 
 def where_to_ask(version: Version, output: str) -> str:
@@ -107,14 +99,11 @@ def json_answer(body: bytes | str, answered: Answered) -> Response:
     return Response(body, media_type="application/json", headers=answer_headers(answered))
 
 
-def dialect(refuse: Callable[[Problem], Response]) -> type[JsonRoute]:
-    """A class of routes with the errors of another server: ``APIRouter(route_class=dialect(...))``.
-
-    ``refuse`` creates the response for a problem.
-    """
+def routes_of(dialect: Dialect) -> type[JsonRoute]:
+    """A class of routes with the errors of a dialect: ``APIRouter(route_class=routes_of(...))``."""
 
     class DialectRoute(JsonRoute):
-        shape = staticmethod(refuse)
+        refuse = staticmethod(dialect.refuse)
 
         def get_route_handler(self) -> Any:
             handle: Any = super().get_route_handler()
@@ -135,7 +124,7 @@ def dialect(refuse: Callable[[Problem], Response]) -> type[JsonRoute]:
                 finally:
                     notes.leave(token)
                 request.app.state.serving.listeners.refused(problem)
-                return refuse(problem)
+                return dialect.refuse(problem)
 
             return answer
 
@@ -144,13 +133,13 @@ def dialect(refuse: Callable[[Problem], Response]) -> type[JsonRoute]:
 
 def refusals_of(routers: Iterable[APIRouter]) -> Callable[[Scope, Problem], Response]:
     """Creates the response for a request that is refused before its route, in the route's dialect."""
-    dialects = [route for router in routers for route in router.routes if hasattr(route, "shape")]
+    dialects = [route for router in routers for route in router.routes if hasattr(route, "refuse")]
 
     def refuse(scope: Scope, problem: Problem) -> Response:
         for route in dialects:
             if route.matches(scope)[0] is Match.FULL:
-                response: Response = route.shape(problem)
+                response: Response = route.refuse(problem)
                 return response
-        return response_of(problem)
+        return OWN.refuse(problem)
 
     return refuse

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from bertline.service.routes.context import ServingNow, error_answers
+from bertline.service.problems import OWN
+from bertline.service.routes.context import ServingNow
 from bertline.service.routes.own.schema import Health
 from bertline.serving.problems import Code, Problem
 
@@ -28,4 +29,4 @@ async def ready(serving: ServingNow) -> Health:
 for path in ("/health/live", "/livez"):
     router.get(path, summary="Liveness")(live)
 for path in ("/health/ready", "/readyz"):
-    router.get(path, summary="Readiness", responses=error_answers(Code.NOT_READY))(ready)
+    router.get(path, summary="Readiness", responses=OWN.answers(Code.NOT_READY))(ready)

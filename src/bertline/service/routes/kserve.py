@@ -15,12 +15,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
-from starlette.responses import JSONResponse
 
 from bertline.service.name_convertor import converted
-from bertline.service.problems import STATUS, ErrorBody
+from bertline.service.problems import STATUS, Dialect
 from bertline.service.refusals import field_name, problem_of
-from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
+from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, json_answer, routes_of
 from bertline.service.routes.fields import Exact, Tolerant
 from bertline.serving.answered import made
 from bertline.serving.problems import Code, Problem
@@ -28,8 +27,6 @@ from bertline.serving.version import Version
 from bertline.tasks.contract import TaskSpec
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
-# Answered in the service's own shape, outside of the route.
-OUTSIDE_ROUTES = (Code.INTERNAL,)
 _EXPECTED = {"list_type": "a list", "bool_type": "true or false"}
 
 
@@ -39,44 +36,9 @@ class Refusal(BaseModel):
     error: str = Field(description="One sentence: the fault, its place and the remedy.")
 
 
-def status_of(code: Code) -> HTTPStatus:
-    """The status of a problem; these servers have no 422."""
-    status = STATUS[code]
-    return HTTPStatus.BAD_REQUEST if status is HTTPStatus.UNPROCESSABLE_ENTITY else status
-
-
-def refused(problem: Problem) -> Response:
-    """The response for a problem."""
-    return JSONResponse(
-        Refusal(error=problem.message).model_dump(),
-        status_code=status_of(problem.code),
-        headers={"Cache-Control": "no-store", **problem.headers},
-    )
-
-
-def refusals(
-    *codes: Code, shape: type[BaseModel] = Refusal, names: Mapping[Code, str] | None = None
-) -> dict[int | str, dict[str, Any]]:
-    """The error responses of a route for its OpenAPI description.
-
-    Args:
-        codes: possible problems.
-        shape: of the route's own errors.
-        names: the dialect's own names of codes.
-    """
-    by_status: dict[int | str, list[Code]] = {}
-    for code in codes:
-        by_status.setdefault(int(status_of(code)), []).append(code)
-    # The default replaces FastAPI's description of its own 422, which no client gets.
-    responses: dict[int | str, dict[str, Any]] = {
-        "default": {"model": shape | ErrorBody, "description": "Any other error."}
-    }
-    for status, same in by_status.items():
-        outside = sum(code in OUTSIDE_ROUTES for code in same)
-        model: Any = ErrorBody if outside == len(same) else shape | ErrorBody if outside else shape
-        description = ", ".join((names or {}).get(code, code.value) for code in same)
-        responses[status] = {"model": model, "description": description}
-    return responses
+# These servers have no 422.
+STATUSES = dict.fromkeys((code for code, status in STATUS.items() if status == 422), HTTPStatus.BAD_REQUEST)
+KSERVE = Dialect(Refusal, lambda problem: Refusal(error=problem.message), statuses=STATUSES)
 
 
 def check_ready(version: Version) -> None:
@@ -174,14 +136,14 @@ class Predictions(BaseModel):
     )
 
 
-router = APIRouter(tags=["kserve v1"], route_class=dialect(refused))
+router = APIRouter(tags=["kserve v1"], route_class=routes_of(KSERVE))
 
 
 @router.post(
     converted("/v1/models/{name}:predict"),
     summary="Predict (KServe v1)",
     response_model=Predictions,
-    responses=refusals(*MODEL_ERRORS, Code.UNKNOWN_FIELD),
+    responses=KSERVE.answers(*MODEL_ERRORS, Code.UNKNOWN_FIELD),
     dependencies=[AsJson],
     openapi_extra=body_of({"application/json": Instances}),
 )

@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from bertline.service.guard.client import Scope
 from bertline.service.guard.issuer import GRANT, Issuer
 from bertline.service.guard.token_request import FORM, token_request
-from bertline.service.problems import STATUS, status_of
-from bertline.service.routes.context import UNREAD, dialect
+from bertline.service.problems import NO_STORE, STATUS, Dialect
+from bertline.service.routes.context import UNREAD, routes_of
 from bertline.serving.problems import Code, Problem
 
 TOKEN_PATH = "/oauth/token"
@@ -23,17 +23,21 @@ METADATA_PATH = "/.well-known/oauth-authorization-server"
 MAX_FORM_BYTES = 16 * 1024
 JWKS_MAX_AGE_S = 300  # less than the time between publishing a key and its first use
 
-# Problems with a name in RFC 6749 section 5.2; the others are invalid_request or server_error.
-ERRORS: Mapping[Code, tuple[HTTPStatus, str]] = {
-    Code.INVALID_CREDENTIALS: (HTTPStatus.UNAUTHORIZED, "invalid_client"),
-    Code.INSUFFICIENT_SCOPE: (HTTPStatus.BAD_REQUEST, "invalid_scope"),
-    Code.UNSUPPORTED: (HTTPStatus.BAD_REQUEST, "unsupported_grant_type"),
-    Code.MISSING_FIELD: (HTTPStatus.BAD_REQUEST, "invalid_request"),
-    Code.CONFLICTING_FIELDS: (HTTPStatus.BAD_REQUEST, "invalid_request"),
-    Code.WRONG_TYPE: (HTTPStatus.BAD_REQUEST, "invalid_request"),
-    Code.RATE_LIMITED: (HTTPStatus.TOO_MANY_REQUESTS, "temporarily_unavailable"),
-    Code.NOT_READY: (HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+# RFC 6749 section 5.2: the error's name of each problem, and the statuses that differ.
+NAMES: Mapping[Code, str] = {
+    code: "invalid_request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+    for code, status in STATUS.items()
+} | {
+    Code.INVALID_CREDENTIALS: "invalid_client",
+    Code.INSUFFICIENT_SCOPE: "invalid_scope",
+    Code.UNSUPPORTED: "unsupported_grant_type",
+    Code.RATE_LIMITED: "temporarily_unavailable",
+    Code.NOT_READY: "temporarily_unavailable",
 }
+FORM_ERRORS = (
+    Code.INSUFFICIENT_SCOPE, Code.UNSUPPORTED, Code.MISSING_FIELD, Code.CONFLICTING_FIELDS, Code.WRONG_TYPE,
+)  # fmt: skip
+TOKEN_ERRORS = (*FORM_ERRORS, Code.INVALID_CREDENTIALS, Code.RATE_LIMITED, Code.NOT_READY, Code.NOT_FOUND)
 
 
 class TokenResponse(BaseModel):
@@ -70,22 +74,13 @@ class AuthorizationServerMetadata(BaseModel):
     token_endpoint_auth_methods_supported: list[str]
 
 
-def refusal(problem: Problem) -> Response:
-    """A problem as an OAuth error."""
-    others = "invalid_request" if status_of(problem) < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
-    status, error = ERRORS.get(problem.code, (status_of(problem), others))
-    body = OAuthError(error=error, error_description=problem.message).model_dump()
-    return JSONResponse(body, status, {"Cache-Control": "no-store", "Pragma": "no-cache", **problem.headers})
-
-
-def _answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
-    by_status: dict[int, set[str]] = {}
-    for code in codes:
-        status, error = ERRORS.get(code, (STATUS[code], "invalid_request"))
-        by_status.setdefault(int(status), set()).add(error)
-    return {
-        status: {"model": OAuthError, "description": ", ".join(sorted(names))} for status, names in by_status.items()
-    }
+OAUTH = Dialect(
+    OAuthError,
+    lambda problem: OAuthError(error=NAMES[problem.code], error_description=problem.message),
+    names=NAMES,
+    statuses=dict.fromkeys(FORM_ERRORS, HTTPStatus.BAD_REQUEST),
+    headers={**NO_STORE, "Pragma": "no-cache"},
+)
 
 
 async def _issuer(request: Request) -> Issuer:
@@ -96,7 +91,7 @@ async def _issuer(request: Request) -> Issuer:
 
 
 IssuerNow = Annotated[Issuer, Depends(_issuer)]
-router = APIRouter(tags=["oauth"], route_class=dialect(refusal))
+router = APIRouter(tags=["oauth"], route_class=routes_of(OAUTH))
 FORM_FIELDS = ("grant_type", "scope", "client_id", "client_secret")
 FORM_SCHEMA = {
     "type": "object",
@@ -109,7 +104,7 @@ FORM_SCHEMA = {
     TOKEN_PATH,
     summary="Get a token",
     response_model=TokenResponse,
-    responses=_answers(*ERRORS, Code.NOT_FOUND, *UNREAD),
+    responses=OAUTH.answers(*TOKEN_ERRORS, *UNREAD),
     openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": FORM_SCHEMA}}}},
 )
 async def token(request: Request, issuer: IssuerNow) -> Response:
@@ -133,14 +128,14 @@ async def token(request: Request, issuer: IssuerNow) -> Response:
     JWKS_PATH,
     summary="Public keys of the issuer",
     response_model=JsonWebKeys,
-    responses=_answers(Code.NOT_FOUND, Code.NOT_READY),
+    responses=OAUTH.answers(Code.NOT_FOUND, Code.NOT_READY),
 )
 async def jwks(issuer: IssuerNow) -> Response:
     """The public keys that verify tokens of the built-in issuer."""
     return JSONResponse(await issuer.keys.jwks(), headers={"Cache-Control": f"public, max-age={JWKS_MAX_AGE_S}"})
 
 
-@router.get(METADATA_PATH, summary="Metadata of the issuer", responses=_answers(Code.NOT_FOUND))
+@router.get(METADATA_PATH, summary="Metadata of the issuer", responses=OAUTH.answers(Code.NOT_FOUND))
 async def metadata(issuer: IssuerNow) -> AuthorizationServerMetadata:
     """The endpoints of the built-in issuer, and what they accept."""
     url = issuer.keys.issuer.rstrip("/")

@@ -13,18 +13,18 @@ from uuid import uuid4
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
-from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
-from starlette.responses import JSONResponse
 
 from bertline.service.name_convertor import converted
-from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect, json_answer
+from bertline.service.problems import Dialect
+from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, json_answer, routes_of
 from bertline.service.routes.fields import Exact, Tolerant
-from bertline.service.routes.kserve import body_of, check_ready, parsed, refusals, status_of
+from bertline.service.routes.kserve import STATUSES, body_of, check_ready, parsed
 from bertline.service.routes.notes import note, note_ignored
 from bertline.service.routes.own.schema import OpenAIModel
+from bertline.service.routes.tei.answers import shortened
 from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
@@ -59,9 +59,8 @@ class OpenAIError(BaseModel):
     error: OpenAIErrorDetail
 
 
-def refused(problem: Problem) -> Response:
-    """The response for a problem; an invalid request is a 400 here."""
-    status = status_of(problem.code)
+def _body(problem: Problem) -> OpenAIError:
+    status = OPENAI.status_of(problem.code)
     kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
     detail = OpenAIErrorDetail(
         message=problem.message,
@@ -69,11 +68,11 @@ def refused(problem: Problem) -> Response:
         param=problem.field,
         code=CODES.get(problem.code, problem.code.value),
     )
-    headers = {"Cache-Control": "no-store", **problem.headers}
-    return JSONResponse(OpenAIError(error=detail).model_dump(), status_code=status, headers=headers)
+    return OpenAIError(error=detail)
 
 
-MODEL_REFUSALS = refusals(*MODEL_ERRORS, Code.UNKNOWN_FIELD, shape=OpenAIError, names=CODES)
+OPENAI = Dialect(OpenAIError, _body, names=CODES, statuses=STATUSES)
+ERRORS = OPENAI.answers(*MODEL_ERRORS, Code.UNKNOWN_FIELD)
 _IDS = {"type": "array", "items": {"type": "integer"}}
 _INPUT = {
     "anyOf": [
@@ -192,14 +191,14 @@ class ModelCard(OpenAIModel):
     ready: bool
 
 
-router = APIRouter(tags=["openai"], route_class=dialect(refused))
+router = APIRouter(tags=["openai"], route_class=routes_of(OPENAI))
 
 
 @router.get(
     converted("/v1/models/{name}"),
     summary="Model readiness (OpenAI, KServe v1)",
     tags=["kserve v1"],
-    responses=refusals(Code.UNKNOWN_MODEL, Code.NOT_READY, shape=OpenAIError, names=CODES),
+    responses=OPENAI.answers(Code.UNKNOWN_MODEL, Code.NOT_READY),
 )
 async def model(name: str, serving: ServingNow) -> ModelCard:
     """503 while its worker is being replaced."""
@@ -229,7 +228,7 @@ async def embeddings(request: Request, serving: ServingNow, deadline_s: Deadline
         blank="answer",
     )
     _note_blank(texts, answered)
-    rows = _shortened(np.stack(answered.rows).astype(np.float64), payload.dimensions)
+    rows = shortened(np.stack(answered.rows), payload.dimensions, normalise=True)
     encoded: list[Any] = rows.tolist()
     if payload.encoding_format == "base64":
         encoded = [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in rows]
@@ -244,7 +243,7 @@ for path in ("/v1/embeddings", "/embeddings"):
         path,
         summary="Embed texts (OpenAI)",
         response_model=EmbeddingResponse,
-        responses=MODEL_REFUSALS,
+        responses=ERRORS,
         dependencies=[AsJson],
         openapi_extra=body_of({"application/json": EmbeddingRequest}),
     )(embeddings)
@@ -254,7 +253,7 @@ for path in ("/v1/embeddings", "/embeddings"):
     "/classify",
     summary="Classify texts (vLLM)",
     response_model=ClassifyResponse,
-    responses=MODEL_REFUSALS,
+    responses=ERRORS,
     dependencies=[AsJson],
     openapi_extra=body_of({"application/json": ClassifyRequest}),
 )
@@ -333,16 +332,3 @@ def _decoded(prompts: list[list[int]], version: Version, serving: Serving) -> li
             field = f"input[{place}]"
             raise Problem(Code.OUT_OF_RANGE, f"{field} must hold token ids from 0 to {size - 1:,}.", field)
     return [version.tokenizer.decode(ids) for ids in prompts]
-
-
-def _shortened(
-    rows: Float[np.ndarray[Any, Any], "texts hidden"], dimensions: int | None
-) -> Float[np.ndarray[Any, Any], "texts dimensions"]:
-    """The first dimensions of each row, normalised."""
-    width = rows.shape[1]
-    if dimensions is not None and dimensions > width:
-        raise Problem(Code.OUT_OF_RANGE, f"dimensions must be at most {width}, the model's width.", "dimensions")
-    short = rows[:, :dimensions]
-    lengths = np.linalg.norm(short, axis=1, keepdims=True)
-    normalised: np.ndarray[Any, Any] = short / np.where(lengths > 0, lengths, 1)
-    return normalised

@@ -18,12 +18,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from bertline.service.routes.context import MODEL_ERRORS, UNREAD, AsJson, error_answers
+from bertline.service.problems import OWN, merged
+from bertline.service.routes.context import MODEL_ERRORS, UNREAD, AsJson
 from bertline.service.routes.hf import router as hf
-from bertline.service.routes.hf.router import HfEntity, NumberedRoute, PipelineRoute, hf_errors
+from bertline.service.routes.hf.router import HF, HfEntity, NumberedRoute, PipelineRoute
 from bertline.service.routes.pairs import Pair
 from bertline.service.routes.tei import router as tei
-from bertline.service.routes.tei.answers import TeiRoute, tei_errors
+from bertline.service.routes.tei.answers import TEI, TeiRoute
 from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH, model_of
 from bertline.service.routes.tei.schema import TeiScore
 from bertline.serving.problems import Code, Problem
@@ -43,8 +44,8 @@ def _handler(route: type[APIRoute], endpoint: Callable[..., Awaitable[Response]]
     return handler
 
 
-TEI = {one.__name__: _handler(TeiRoute, one) for one in (tei.predict, tei.embed, tei.similarity)}
-HF = {one.__name__: _handler(PipelineRoute, one) for one in (hf.classify, hf.tag, tei.embed, tei.similarity)}
+TEI_HANDLERS = {one.__name__: _handler(TeiRoute, one) for one in (tei.predict, tei.embed, tei.similarity)}
+HF_HANDLERS = {one.__name__: _handler(PipelineRoute, one) for one in (hf.classify, hf.tag, tei.embed, tei.similarity)}
 PIPELINES: Mapping[str | None, str] = {"tag": "tag"}  # by task; all others use classify
 
 
@@ -52,13 +53,13 @@ def handler_of(body: object, user_agent: str, task: str | None = None) -> Any:
     """The handler of a request with this JSON body; it rejects a body that is None. ``task`` is the model's."""
     pipeline = PIPELINES.get(task, "classify")
     if not isinstance(body, Mapping):
-        return TEI["predict"]
+        return TEI_HANDLERS["predict"]
     if _has_pairs(body.get("inputs")):
-        return HF["classify"]
+        return HF_HANDLERS["classify"]
     is_comparison = isinstance(body.get("inputs"), Mapping)
     if "parameters" in body or CLIENT in user_agent:
-        return HF["similarity" if is_comparison else pipeline if "parameters" in body else "embed"]
-    return TEI["similarity" if is_comparison else "embed" if EMBED_ONLY & body.keys() else "predict"]
+        return HF_HANDLERS["similarity" if is_comparison else pipeline if "parameters" in body else "embed"]
+    return TEI_HANDLERS["similarity" if is_comparison else "embed" if EMBED_ONLY & body.keys() else "predict"]
 
 
 def _has_pairs(inputs: object) -> bool:
@@ -76,18 +77,9 @@ def _described(*parameters: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": body, "parameters": list(parameters)}
 
 
-def _either(*tables: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
-    """Error responses in the shape of any of these dialects."""
-    merged: dict[int | str, dict[str, Any]] = {}
-    for status, one in (pair for table in tables for pair in table.items()):
-        known = merged.setdefault(status, dict(one))
-        known["model"] = known["model"] | one["model"]  # a union of one is that one
-    return merged
-
-
 # An unread body does not reveal the dialect: its errors have the service's own shape.
 READ = tuple(code for code in MODEL_ERRORS if code not in UNREAD)
-ERRORS = _either(tei_errors(*READ), hf_errors(*READ, Code.UNKNOWN_FIELD), error_answers(*UNREAD))
+ERRORS = merged((TEI.answers(*READ), HF.answers(*READ, Code.UNKNOWN_FIELD), OWN.answers(*UNREAD)))
 Scores = list[TeiScore] | list[list[TeiScore]] | list[HfEntity]
 router = APIRouter(tags=["tei", "hugging face"], route_class=NumberedRoute)
 

@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import to_json
 
-from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
+from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, routes_of
 from bertline.service.routes.fields import Tolerant
 from bertline.service.routes.hf.pipeline import PARAMETERS, Parameters, TextParameters
 from bertline.service.routes.hf.router import HfEntity
-from bertline.service.routes.kserve import body_of, parsed, refusals, refused
+from bertline.service.routes.kserve import KSERVE, body_of, parsed
 from bertline.service.routes.table_body import texts_of
 from bertline.serving.answered import made
 from bertline.serving.problems import Code, Problem
@@ -54,14 +54,14 @@ Labels = list[ScoredLabel] | list[list[ScoredLabel]]
 Entities = list[HfEntity] | list[list[HfEntity]]
 
 
-router = APIRouter(tags=["sagemaker"], route_class=dialect(refused))
+router = APIRouter(tags=["sagemaker"], route_class=routes_of(KSERVE))
 
 
 @router.post(
     "/invocations",
     summary="Predict (SageMaker)",
     response_model=Labels | Entities | list[dict[str, Any]],
-    responses=refusals(*MODEL_ERRORS, Code.UNKNOWN_FIELD),
+    responses=KSERVE.answers(*MODEL_ERRORS, Code.UNKNOWN_FIELD),
     openapi_extra=body_of({JSON: Invocation, LINES: None, CSV: None}),
 )
 async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:

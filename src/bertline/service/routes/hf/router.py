@@ -14,19 +14,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
-from starlette.responses import JSONResponse
 
-from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, dialect
+from bertline.service.problems import Dialect
+from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, routes_of
 from bertline.service.routes.hf.pipeline import TextParameters, TokenParameters
 from bertline.service.routes.json_body import JsonRoute
-from bertline.service.routes.kserve import refusals, status_of
+from bertline.service.routes.kserve import STATUSES
 from bertline.service.routes.pairs import Pair, characters, input_of
 from bertline.service.routes.tei import router as tei
 from bertline.service.routes.tei.answers import answer
 from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH, VersionNow
 from bertline.service.routes.tei.schema import Lenient, Strings, TeiScore, must_be
 from bertline.serving.answered import made
-from bertline.serving.problems import Code, Problem
+from bertline.serving.problems import Code
 from bertline.text import Input
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,200}")
@@ -79,15 +79,7 @@ class HfEntity(BaseModel):
     end: int = Field(description="The character after the last one.")
 
 
-def refuse(problem: Problem) -> Response:
-    """The response for a problem."""
-    headers = {"Cache-Control": "no-store", **problem.headers}
-    return JSONResponse({"error": problem.message}, status_code=status_of(problem.code), headers=headers)
-
-
-def hf_errors(*codes: Code) -> dict[int | str, dict[str, Any]]:
-    """The error responses of a route for its OpenAPI description."""
-    return refusals(*codes, shape=HfError)
+HF = Dialect(HfError, lambda problem: HfError(error=problem.message), statuses=STATUSES)
 
 
 class NumberedRoute(JsonRoute):
@@ -107,11 +99,11 @@ class NumberedRoute(JsonRoute):
         return answer_numbered
 
 
-class PipelineRoute(NumberedRoute, dialect(refuse)):  # type: ignore[misc]  # a class from a function
+class PipelineRoute(NumberedRoute, routes_of(HF)):  # type: ignore[misc]  # a class from a function
     """Errors in the dialect's shape, and numbered responses."""
 
 
-ERRORS = hf_errors(*MODEL_ERRORS, Code.UNKNOWN_FIELD)
+ERRORS = HF.answers(*MODEL_ERRORS, Code.UNKNOWN_FIELD)
 NAMED: dict[str, Any] = {"parameters": [MODEL_IN_PATH]}
 router = APIRouter(
     prefix=f"{MODEL_PATH}/pipeline",

@@ -18,10 +18,10 @@ from pydantic_core import to_json
 from bertline import __version__
 from bertline.service.name_convertor import converted
 from bertline.service.routes import health
-from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, dialect
+from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, routes_of
 from bertline.service.routes.fields import Tolerant
 from bertline.service.routes.json_body import json_value
-from bertline.service.routes.kserve import body_of, check_ready, parsed, refusals, refused
+from bertline.service.routes.kserve import KSERVE, body_of, check_ready, parsed
 from bertline.service.routes.oip.tensors import (
     LENGTH_HEADER,
     InputTensor,
@@ -159,11 +159,11 @@ async def _sent_as_tensors(request: Request) -> None:
         raise Problem(Code.NOT_JSON, f"Send the body with the header Content-Type: application/json or {BINARY}.")
 
 
-router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=dialect(refused))
-MISSING = refusals(Code.UNKNOWN_MODEL, Code.NOT_READY)
+router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=routes_of(KSERVE))
+MISSING = KSERVE.answers(Code.UNKNOWN_MODEL, Code.NOT_READY)
 INFER: dict[str, Any] = {
     "response_model": InferResponse,
-    "responses": refusals(*MODEL_ERRORS, Code.CONFLICTING_FIELDS),
+    "responses": KSERVE.answers(*MODEL_ERRORS, Code.CONFLICTING_FIELDS),
     "dependencies": [Depends(_sent_as_tensors)],
     "openapi_extra": body_of({"application/json": InferRequest, BINARY: None}),
 }
@@ -181,7 +181,7 @@ async def live() -> Live:
     return Live(live=True)
 
 
-@router.get("/health/ready", summary="Readiness (OIP)", responses=refusals(Code.NOT_READY))
+@router.get("/health/ready", summary="Readiness (OIP)", responses=KSERVE.answers(Code.NOT_READY))
 async def ready(serving: ServingNow) -> Ready:
     """As ``/health/ready``; with both keys, because clients of the protocol read either."""
     await health.ready(serving)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from pydantic_core import to_json
 
+from bertline.service.problems import OWN
 from bertline.service.routes.context import (
     MODEL_ERRORS,
     AsJson,
     DeadlineNow,
     ServingNow,
     SettingsNow,
-    error_answers,
     json_answer,
 )
 from bertline.service.routes.json_body import JsonRoute
@@ -46,7 +46,7 @@ ERRORS = (*MODEL_ERRORS, Code.UNKNOWN_FIELD, Code.CONFLICTING_FIELDS)
     summary="Predict",
     tags=["predict"],
     response_model=PredictResponse,
-    responses=error_answers(*ERRORS),
+    responses=OWN.answers(*ERRORS),
     dependencies=[AsJson],
 )
 async def predict(payload: PredictRequest, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
@@ -75,7 +75,7 @@ async def predict(payload: PredictRequest, serving: ServingNow, deadline_s: Dead
     "/v1/tokenize",
     summary="Tokenise",
     tags=["predict"],
-    responses=error_answers(*ERRORS),
+    responses=OWN.answers(*ERRORS),
     dependencies=[AsJson],
 )
 async def tokenize(payload: TokenizeRequest, serving: ServingNow, settings: SettingsNow) -> TokenizeResponse:

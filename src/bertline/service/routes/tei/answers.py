@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 from pydantic_core import to_json
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from bertline.service.problems import STATUS, ErrorBody
-from bertline.service.routes.context import answer_headers, dialect
+from bertline.service.problems import Dialect
+from bertline.service.routes.context import answer_headers, routes_of
 from bertline.service.routes.tei.schema import ErrorType, TeiError, TeiScore
 from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
@@ -24,19 +25,7 @@ EmbeddingRows = Float[np.ndarray[Any, Any], "texts hidden"]
 
 # TEI's kind of each problem. The status is our own, unless TEI has another one for the kind.
 KINDS: Mapping[Code, ErrorType] = {
-    **dict.fromkeys(
-        (
-            Code.INVALID_JSON, Code.NOT_FOUND, Code.UNKNOWN_MODEL, Code.METHOD_NOT_ALLOWED, Code.BODY_TOO_LARGE,
-            Code.BODY_TOO_SLOW, Code.UNSUPPORTED_CONTENT_ENCODING, Code.INVALID_CONTENT_ENCODING,
-            Code.NOT_JSON, Code.MISSING_FIELD, Code.UNKNOWN_FIELD, Code.CONFLICTING_FIELDS,
-            Code.WRONG_TYPE, Code.OUT_OF_RANGE, Code.TEXT_TOO_LONG, Code.TOO_MANY_TEXTS,
-            Code.TOO_MANY_TOKENS, Code.INVALID_HEADER, Code.UNSUPPORTED, Code.NOT_LOCAL, Code.CANNOT_LOAD,
-            Code.UNAUTHENTICATED, Code.INVALID_CREDENTIALS, Code.INSUFFICIENT_SCOPE, Code.MALFORMED_REQUEST,
-            Code.HEAD_TOO_LARGE, Code.TARGET_TOO_LONG, Code.UNSUPPORTED_VERSION, Code.UNSUPPORTED_TRANSFER_ENCODING,
-            Code.EXPECTATION_FAILED,
-        ),
-        "Validation",
-    ),
+    **dict.fromkeys(Code, "Validation"),
     Code.EMPTY_TEXT: "Empty",
     Code.INVALID_TEXT: "Tokenizer",
     Code.OVERLOADED: "Overloaded",
@@ -49,54 +38,25 @@ KINDS: Mapping[Code, ErrorType] = {
     Code.WORKER_LOST: "Backend",
     Code.INTERNAL: "Backend",
     Code.NOT_READY: "Unhealthy",
-}  # fmt: skip
-STATUS_OF_KIND: Mapping[ErrorType, int] = {"Backend": 424, "Empty": 400}
+}
+STATUS_OF_KIND: Mapping[ErrorType, HTTPStatus] = {
+    "Backend": HTTPStatus.FAILED_DEPENDENCY,
+    "Empty": HTTPStatus.BAD_REQUEST,
+}
 # Too much in one request: TEI's description calls it "Batch size error", and its clients split the request at a 413.
-STATUS_OF_CODE: Mapping[Code, int] = dict.fromkeys((Code.TOO_MANY_TEXTS, Code.TOO_MANY_TOKENS, Code.TEXT_TOO_LONG), 413)
-# Answered outside of the route, where the dialect is unknown, so in the service's own shape.
-OUTSIDE_ROUTES = frozenset({Code.INTERNAL})
-
-
-class TeiProblem(Problem):
-    """A problem with another kind than that of its code."""
-
-    def __init__(self, kind: ErrorType, code: Code, message: str, field: str | None = None) -> None:
-        super().__init__(code, message, field)
-        self.kind = kind
-
-
-def status_of(kind: ErrorType, code: Code) -> int:
-    """The status of a problem, as TEI's router maps its kinds (``router/src/http/server.rs``)."""
-    return STATUS_OF_KIND.get(kind) or STATUS_OF_CODE.get(code) or int(STATUS[code])
-
-
-def refuse(problem: Problem) -> Response:
-    """The response for a problem."""
-    kind = problem.kind if isinstance(problem, TeiProblem) else KINDS[problem.code]
-    return JSONResponse(
-        TeiError(error=problem.message, error_type=kind).model_dump(),
-        status_code=status_of(kind, problem.code),
-        headers={"Cache-Control": "no-store", **problem.headers},
-    )
-
-
-TeiRoute = dialect(refuse)
-
-
-def tei_errors(*codes: Code) -> dict[int | str, dict[str, Any]]:
-    """The error responses of a route for its OpenAPI description."""
-    own: dict[int | str, set[str]] = {}
-    kinds: dict[int | str, set[str]] = {}
-    for code in codes:
-        kind = KINDS[code]
-        if code in OUTSIDE_ROUTES:
-            own.setdefault(int(STATUS[code]), set()).add(code)
-        else:
-            kinds.setdefault(status_of(kind, code), set()).add(kind)
-    return {
-        **{status: {"model": ErrorBody, "description": ", ".join(sorted(one))} for status, one in own.items()},
-        **{status: {"model": TeiError, "description": ", ".join(sorted(one))} for status, one in kinds.items()},
-    }
+TOO_MUCH = (Code.TOO_MANY_TEXTS, Code.TOO_MANY_TOKENS, Code.TEXT_TOO_LONG)
+# As TEI's router maps its kinds (``router/src/http/server.rs``).
+STATUSES = {
+    **{code: STATUS_OF_KIND[kind] for code, kind in KINDS.items() if kind in STATUS_OF_KIND},
+    **dict.fromkeys(TOO_MUCH, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+}
+TEI = Dialect(
+    TeiError,
+    lambda problem: TeiError(error=problem.message, error_type=KINDS[problem.code]),
+    names=KINDS,
+    statuses=STATUSES,
+)
+TeiRoute = routes_of(TEI)
 
 
 def scores(answered: Answered, function: Function | None) -> list[list[float]]:

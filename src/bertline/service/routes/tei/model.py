@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 
 from bertline import __version__
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, ServingNow, SettingsNow
-from bertline.service.routes.tei.answers import TeiRoute, tei_errors
+from bertline.service.routes.tei.answers import TEI, TeiRoute
 from bertline.service.routes.tei.inputs import (
     MODEL_IN_PATH,
     MODEL_PATH,
@@ -24,7 +24,7 @@ from bertline.serving.problems import Code, Problem
 from bertline.serving.texts import check_texts
 from bertline.serving.version import Version
 
-ERRORS = tei_errors(*MODEL_ERRORS)
+ERRORS = TEI.answers(*MODEL_ERRORS)
 router = APIRouter(tags=["tei"], route_class=TeiRoute)
 
 
@@ -98,11 +98,11 @@ def _kind(version: Version) -> dict[str, Any]:
     return {"classifier": {"id2label": labels, "label2id": {label: int(number) for number, label in labels.items()}}}
 
 
-router.get("/info", summary="Model information", responses=tei_errors(Code.NOT_READY))(info)
+router.get("/info", summary="Model information", responses=TEI.answers(Code.NOT_READY))(info)
 router.get(
     f"{MODEL_PATH}/info",
     summary="Information about a model by name",
-    responses=tei_errors(Code.UNKNOWN_MODEL, Code.NOT_READY),
+    responses=TEI.answers(Code.UNKNOWN_MODEL, Code.NOT_READY),
     openapi_extra={"parameters": [MODEL_IN_PATH]},
 )(info)
 
@@ -124,7 +124,7 @@ async def model_health(version: VersionNow, serving: ServingNow) -> Response:
 def _health(path: str, *codes: Code, **more: Any) -> Any:
     ready: dict[int | str, dict[str, Any]] = {200: {"description": "Ready. The body is empty."}}
     return router.get(
-        path, summary="Readiness", response_class=Response, responses={**ready, **tei_errors(*codes)}, **more
+        path, summary="Readiness", response_class=Response, responses={**ready, **TEI.answers(*codes)}, **more
     )
 
 

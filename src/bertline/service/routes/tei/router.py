@@ -23,14 +23,13 @@ from bertline.service.routes.context import (
 )
 from bertline.service.routes.pairs import characters
 from bertline.service.routes.tei.answers import (
-    TeiProblem,
+    TEI,
     TeiRoute,
     answer,
     cosines,
     listed,
     scores,
     shortened,
-    tei_errors,
     vectors_json,
 )
 from bertline.service.routes.tei.inputs import VersionNow, as_batch, no_prompts, predict_inputs, texts_of
@@ -49,7 +48,7 @@ from bertline.text import Truncation
 
 MOST_STATES = 8_192  # tokens of a request whose every state is sent: about 60 MB of JSON at 384 numbers each
 
-ERRORS = tei_errors(*MODEL_ERRORS)
+ERRORS = TEI.answers(*MODEL_ERRORS)
 router = APIRouter(tags=["tei"], route_class=TeiRoute)
 
 
@@ -154,7 +153,7 @@ async def similarity(
 
 
 async def _unsupported() -> Response:
-    raise TeiProblem("Backend", Code.UNSUPPORTED, "No model supports this: use /predict, /embed or /similarity.")
+    raise Problem(Code.OTHER_TASK, "No model supports this: use /predict, /embed or /similarity.")
 
 
 for path, task in (("/rerank", "Rank texts"), ("/embed_sparse", "Embed texts sparsely")):
@@ -163,7 +162,7 @@ for path, task in (("/rerank", "Rank texts"), ("/embed_sparse", "Embed texts spa
         summary=f"{task} (unsupported)",
         status_code=424,
         responses={
-            **tei_errors(*UNREAD),
+            **TEI.answers(*UNREAD),
             424: {"model": TeiError, "description": "Backend: always, because no model supports this."},
         },
     )(_unsupported)
