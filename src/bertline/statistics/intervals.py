@@ -4,7 +4,7 @@ A bootstrap resample of n rows is a vector of n counts, so sums over rows are on
 without a Python loop over resamples × rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from bertline.statistics.metrics import ClassCounts, Confusion
+from bertline.statistics.metrics import RATIOS, ClassCounts, Confusion, PerResample, Ratio
 
 LEVEL = 0.95
 RESAMPLES = 1_000
@@ -69,6 +69,24 @@ def f1_interval(hits: int, misses: int) -> Estimate:
     """
     jaccard = wilson(hits, hits + misses)
     return Estimate(*(2 * j / (1 + j) for j in (jaccard.value, jaccard.low, jaccard.high)))
+
+
+def class_intervals(hits: int, support: int, predicted: int) -> dict[str, Estimate]:
+    """Precision, recall and F1 of one class, by its rows that are right, true and predicted."""
+    return {
+        "precision": wilson(hits, predicted),
+        "recall": wilson(hits, support),
+        "f1": f1_interval(hits, support + predicted - 2 * hits),
+    }
+
+
+def averaged(
+    average: Callable[[Ratio, ClassCounts], PerResample], counts: ClassCounts, resampled: ClassCounts
+) -> dict[str, Estimate]:
+    """Precision, recall and F1 over all classes, by ``metrics.micro_of`` or ``macro_of``."""
+    return {
+        name: percentile(float(average(ratio, counts)), average(ratio, resampled)) for name, ratio in RATIOS.items()
+    }
 
 
 def percentile(value: float, resampled: Resampled) -> Estimate:

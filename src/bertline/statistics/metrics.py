@@ -38,6 +38,11 @@ class ClassCounts:
         counts = confusion.astype(np.float64)
         return cls(np.diagonal(counts).copy(), counts.sum(axis=1), counts.sum(axis=0))
 
+    @classmethod
+    def split(cls, counts: Float[np.ndarray[Any, Any], "*resamples counts"]) -> "ClassCounts":
+        """Hits, true and predicted rows side by side, [..., 3 × class]."""
+        return cls(*np.split(counts, 3, axis=-1))
+
 
 Ratio = Callable[[ClassCounts], PerClass]
 
@@ -119,6 +124,9 @@ def macro_of(ratio: Ratio, counts: ClassCounts) -> PerResample:
     """Mean precision, recall or F1 of the classes that are true or predicted somewhere."""
     occurring = (counts.support + counts.predicted > 0).sum(axis=-1)
     return _ratio(ratio(counts).sum(axis=-1), occurring)
+
+
+RATIOS: dict[str, Ratio] = {"precision": precision_of, "recall": recall_of, "f1": f1_of}
 
 
 def macro_f1_of(counts: ClassCounts) -> PerResample:

@@ -33,7 +33,7 @@ def label_counts(flags: Flags, given: Flags) -> Array:
 def class_counts(counts: Array) -> ClassCounts:
     """The sum of ``label_counts`` over rows."""
     sums = counts.sum(axis=0) if len(counts) else np.zeros(counts.shape[1])
-    return ClassCounts(*np.split(sums, 3, axis=-1))
+    return ClassCounts.split(sums)
 
 
 def pooled_f1(sums: Array) -> Array:

@@ -1,17 +1,19 @@
-"""Parts that the measurements of all tasks share: checks, the logits of whole texts, mistakes, JSON, paired F1."""
+"""Parts that the measurements of all tasks share: fields, checks, the logits of whole texts, JSON, paired F1."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from bertline.errors import TrainingError
-from bertline.statistics.intervals import LEVEL, RESAMPLES, percentile, resampled_sums
+from bertline.statistics.as_json import as_json
+from bertline.statistics.intervals import LEVEL, RESAMPLES, Estimate, percentile, resampled_sums
 from bertline.statistics.multilabel import pooled_f1
 from bertline.statistics.paired import randomised_p
+from bertline.statistics.slices import Slice, SliceFigure, by_column, by_length
 from bertline.tasks.contract import Comparison
 from bertline.text.reading import Input, Reading, texts_of
 
@@ -34,6 +36,51 @@ class Mistake:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """One label or type: how many rows or entities have it (``support``) and were given it (``predicted``)."""
+
+    label: str
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    support: int
+    predicted: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownLabel:
+    """A true label that the model does not know, and the number of its rows."""
+
+    label: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatedTexts:
+    """What every evaluation has beside its task's figures.
+
+    Attributes:
+        rows: number of texts.
+        by_length: one figure by length of the text.
+        slices: the same figure by the values of columns.
+        mistakes: wrong answers, the worst first.
+        seed: of the bootstrap.
+    """
+
+    rows: int
+    by_length: Sequence[Slice]
+    slices: Mapping[str, Sequence[Slice]]
+    mistakes: Sequence[Any]
+    seed: int
+
+
+def sliced(figure: SliceFigure, readings: Sequence[Reading], fields: Fields) -> dict[str, Any]:
+    """``rows``, ``by_length`` and ``slices`` of an evaluation."""
+    lengths = np.array([reading.read for reading in readings], dtype=np.int64)
+    return {"rows": len(readings), "by_length": by_length(lengths, figure), "slices": by_column(fields, figure)}
+
+
 def text_logits(arrays: Arrays, labels: int) -> Array:
     """The logits of each text, [text, label]: the mean over its pieces."""
     return np.array([np.mean(pieces, axis=0) for pieces in arrays], dtype=np.float64).reshape(-1, labels)
@@ -48,36 +95,30 @@ def check(truth: Sequence[object], arrays: Arrays, readings: Sequence[Reading]) 
     """
     if not len(truth) == len(arrays) == len(readings):
         raise ValueError(f"{len(truth)} rows, {len(arrays)} arrays, {len(readings)} readings")
-    check_finite(np.array([all(np.isfinite(piece).all() for piece in pieces) for pieces in arrays], dtype=bool))
-
-
-def check_finite(finite: Array) -> None:
-    """Check that there are rows, and that all of them have finite logits, [row].
-
-    Raises:
-        TrainingError: there are no rows, or a row's logits are not finite.
-    """
-    if not len(finite):
+    if not truth:
         raise TrainingError("there are no rows to evaluate on: give a larger test ratio or a test file with rows")
-    if broken := int((~finite).sum()):
+    if broken := sum(not all(np.isfinite(piece).all() for piece in pieces) for pieces in arrays):
         raise TrainingError(
-            f"the model's logits are not finite on {broken:,} of {len(finite):,} rows: "
+            f"the model's logits are not finite on {broken:,} of {len(truth):,} rows: "
             "its weights diverged, so train again with a lower learning rate"
         )
 
 
 def evaluation_json(evaluation: Any, head: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
     """An evaluation as JSON: the task's ``head``, the overall metrics, the task's ``parts``, slices and mistakes."""
-    return {
-        "rows": evaluation.rows,
-        **head,
-        "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": evaluation.seed},
-        "metrics": evaluation.metrics(),
-        **parts,
-        "by_length": [part.to_json() for part in evaluation.by_length],
-        "slices": {column: [part.to_json() for part in parts] for column, parts in evaluation.slices.items()},
-        "mistakes": [asdict(mistake) for mistake in evaluation.mistakes],
-    }
+    content: dict[str, Any] = as_json(
+        {
+            "rows": evaluation.rows,
+            **head,
+            "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": evaluation.seed},
+            "metrics": evaluation.metrics(),
+            **parts,
+            "by_length": evaluation.by_length,
+            "slices": evaluation.slices,
+            "mistakes": evaluation.mistakes,
+        }
+    )
+    return content
 
 
 def compare_f1(score: str, counts: Sequence[Array], right: Sequence[Array], same: Array, seed: int) -> Comparison:

@@ -18,9 +18,10 @@ from bertline.evaluation.report import write_report
 from bertline.evaluation.wording import verdict
 from bertline.statistics.intervals import wilson
 from bertline.statistics.paired import compare
-from bertline.tasks.classify.one_label import Evaluation, evaluate
+from bertline.tasks.classify.one_label import Evaluation
 from bertline.tasks.contract import Comparison
 from bertline.tasks.history import EpochRecord
+from tests.unit.tasks.classify.test_one_label import evaluate, named
 
 EVIL = "<script>alert('x')</script>"
 CSS = Path(__file__).parents[3] / "src" / "bertline" / "evaluation" / "report.css"
@@ -54,11 +55,11 @@ def measured(labels: tuple[str, ...] = ("no", "yes"), rows: int = 120, temperatu
     truth = rng.integers(0, len(labels), size=rows)
     logits = 2 * rng.normal(size=(rows, len(labels))) + 3 * np.eye(len(labels))[truth]
     return evaluate(
-        truth=truth,
-        logits=logits,
+        named(truth, labels),
+        logits,
+        labels,
         temperature=temperature,
-        labels=labels,
-        lengths=rng.integers(3, 40, size=rows),
+        lengths=rng.integers(3, 40, size=rows).tolist(),
         fields=[{EVIL: EVIL if i % 2 else "web"} for i in range(rows)],
         texts=[f"{EVIL} text {i}" for i in range(rows)],
     )

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from bertline.statistics.as_json import as_json
 from bertline.statistics.intervals import Estimate, percentile, resampled_sums
 from bertline.statistics.paired import randomised_p
 from bertline.statistics.regression import RegressionScores, mae, moments, r_squared, regression_scores, spearman
-from bertline.statistics.slices import Slice, SliceFigure, by_column, by_length
+from bertline.statistics.slices import SliceFigure
 from bertline.tasks.classify.spec import Spec
 from bertline.tasks.contract import Comparison
-from bertline.tasks.measured import MISTAKES, Array, Fields, evaluation_json, excerpt
+from bertline.tasks.measured import MISTAKES, Array, EvaluatedTexts, Fields, evaluation_json, excerpt, sliced
 from bertline.text.reading import Reading
 
 SAME = 0.1  # numbers that differ by at most this share of the truth's standard deviation count as one answer
 POINTS = 1_000  # of the picture
 
 Numbers = Float[np.ndarray[Any, Any], " rows"]
-SCORES = ("r2", "mae", "rmse", "spearman", "bias")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +35,21 @@ class NumberMistake:
     predicted: float
 
 
-@dataclass(frozen=True, slots=True)
-class NumberEvaluation:
-    """A model of numbers measured on ``rows`` texts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberEvaluation(EvaluatedTexts):
+    """A model of numbers, compared in slices by its mean absolute error.
 
     Attributes:
         label: what the number is called.
         scores: the figures.
         truth_range: the smallest and the largest true number.
         points: true and predicted number of at most ``POINTS`` texts, evenly chosen among all.
-        by_length: mean absolute error by length of the text.
-        slices: the same by the values of columns.
-        mistakes: the largest errors, largest first.
     """
 
     label: str
-    rows: int
     scores: RegressionScores
     truth_range: tuple[float, float]
     points: tuple[tuple[float, float], ...]
-    by_length: tuple[Slice, ...]
-    slices: Mapping[str, tuple[Slice, ...]]
-    mistakes: tuple[NumberMistake, ...]
-    seed: int
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
         """The headline figures by name, the most important first."""
@@ -66,12 +58,13 @@ class NumberEvaluation:
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """Every overall figure by its name in JSON; ``bias`` is the mean of predicted − true."""
-        return {name: getattr(self.scores, name).to_json() for name in SCORES}
+        scores: dict[str, dict[str, float]] = as_json(self.scores)
+        return scores
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
-        head = {"label": self.label, "truth_range": list(self.truth_range)}
-        return evaluation_json(self, head, {"points": [list(point) for point in self.points]})
+        head = {"label": self.label, "truth_range": self.truth_range}
+        return evaluation_json(self, head, {"points": self.points})
 
 
 def figures(spec: Spec, truth: Sequence[float], logits: Array) -> dict[str, float]:
@@ -90,13 +83,11 @@ def measure(
     shown = np.unique(np.linspace(0, len(numbers) - 1, min(POINTS, len(numbers))).astype(np.int64))
     worst = np.argsort(-errors, kind="stable")[:MISTAKES]
     return NumberEvaluation(
+        **sliced(mean_error, readings, fields),
         label=spec.labels[0],
-        rows=len(numbers),
         scores=regression_scores(numbers, predicted, seed=seed),
         truth_range=(float(numbers.min()), float(numbers.max())),
         points=tuple((float(numbers[i]), float(predicted[i])) for i in shown),
-        by_length=by_length(np.array([reading.read for reading in readings]), mean_error),
-        slices=by_column(fields, mean_error),
         mistakes=tuple(
             NumberMistake(int(i), excerpt(readings[i].input), float(numbers[i]), float(predicted[i]))
             for i in worst

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from bertline.statistics import metrics
+from bertline.statistics.as_json import as_json
 from bertline.statistics.calibration import Bin, Logits, fit_temperature, reliability, softmax
 from bertline.statistics.intervals import (
     Estimate,
     calibration_error,
-    f1_interval,
+    class_intervals,
     percentile,
     resampled_counts,
     resampled_sums,
@@ -22,12 +23,22 @@ from bertline.statistics.intervals import (
 )
 from bertline.statistics.metrics import BINS, ClassCounts, Confusion, Indices, Probabilities
 from bertline.statistics.paired import compare as compare_rows
-from bertline.statistics.slices import Lengths, Slice, accuracy_of, by_column, by_length
+from bertline.statistics.slices import accuracy_of
 from bertline.tasks.classify.spec import Spec
 from bertline.tasks.classify.truth import read_truth
 from bertline.tasks.contract import Comparison
-from bertline.tasks.measured import MISTAKES, Fields, Mistake, check_finite, evaluation_json, excerpt
-from bertline.text.reading import Input, Reading
+from bertline.tasks.measured import (
+    MISTAKES,
+    ClassScores,
+    EvaluatedTexts,
+    Fields,
+    Mistake,
+    UnknownLabel,
+    evaluation_json,
+    excerpt,
+    sliced,
+)
+from bertline.text.reading import Reading
 
 Widened = Float[np.ndarray[Any, Any], "rows names"]
 Known = Bool[np.ndarray[Any, Any], " rows"]
@@ -46,29 +57,9 @@ class ProbabilityScores:
     bins: tuple[Bin, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ClassScores:
-    """One label: the number of rows that have it (``support``) and that were given it (``predicted``)."""
-
-    label: str
-    precision: Estimate
-    recall: Estimate
-    f1: Estimate
-    support: int
-    predicted: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownLabel:
-    """A true label that the model does not know, and the number of its rows, all of which count as wrong."""
-
-    label: str
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """A classifier measured on ``rows`` rows.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation(EvaluatedTexts):
+    """A classifier of one label, compared in slices by its accuracy.
 
     Rows of an ``unknown`` label count as wrong in the accuracy, macro-F1, MCC, Brier score and ECE: they lower the
     precision of the labels predicted for them, and the unknown label has an F1 of 0. The NLL leaves them out, because
@@ -80,7 +71,6 @@ class Evaluation:
     """
 
     labels: tuple[str, ...]
-    rows: int
     temperature: float
     accuracy: Estimate
     macro_f1: Estimate
@@ -89,11 +79,7 @@ class Evaluation:
     uncalibrated: ProbabilityScores
     classes: tuple[ClassScores, ...]
     confusion: tuple[tuple[int, ...], ...]
-    by_length: tuple[Slice, ...]
-    slices: Mapping[str, tuple[Slice, ...]]
-    mistakes: tuple[Mistake, ...]
-    seed: int
-    unknown: tuple[UnknownLabel, ...] = ()
+    unknown: tuple[UnknownLabel, ...]
 
     @property
     def unknown_rows(self) -> int:
@@ -125,24 +111,22 @@ class Evaluation:
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """Every overall figure by its name in JSON; ``_uncalibrated`` is before temperature scaling."""
-        figures = {"accuracy": self.accuracy, "macro_f1": self.macro_f1, "mcc": self.mcc}
+        overall = {"accuracy": self.accuracy, "macro_f1": self.macro_f1, "mcc": self.mcc}
         for suffix, scores in (("", self.calibrated), ("_uncalibrated", self.uncalibrated)):
             for name in ("nll", "brier", "ece", "ece_equal_mass"):
-                figures[name + suffix] = getattr(scores, name)
-        return {name: estimate.to_json() for name, estimate in figures.items()}
+                overall[name + suffix] = getattr(scores, name)
+        figures: dict[str, dict[str, float]] = as_json(overall)
+        return figures
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
         parts = {
-            "classes": [asdict(scores) for scores in self.classes],
-            "confusion": [list(row) for row in self.confusion],
-            "unknown_labels": [asdict(entry) for entry in self.unknown],
-            "reliability": {
-                "calibrated": [asdict(bucket) for bucket in self.calibrated.bins],
-                "uncalibrated": [asdict(bucket) for bucket in self.uncalibrated.bins],
-            },
+            "classes": self.classes,
+            "confusion": self.confusion,
+            "unknown_labels": self.unknown,
+            "reliability": {"calibrated": self.calibrated.bins, "uncalibrated": self.uncalibrated.bins},
         }
-        return evaluation_json(self, {"labels": list(self.labels), "temperature": self.temperature}, parts)
+        return evaluation_json(self, {"labels": self.labels, "temperature": self.temperature}, parts)
 
 
 def figures(spec: Spec, truth: Sequence[str], logits: Logits) -> dict[str, float]:
@@ -163,18 +147,25 @@ def tune(spec: Spec, truth: Sequence[str], logits: Logits) -> Spec:
 def measure(
     spec: Spec, truth: Sequence[str], logits: Logits, readings: Sequence[Reading], fields: Fields, seed: int
 ) -> Evaluation:
-    """``evaluate`` by the names of labels and the readings of texts."""
-    rows = read_truth(truth, spec.labels)
-    return evaluate(
-        truth=rows.rows,
-        logits=logits,
-        temperature=spec.temperature,
+    """Every figure of test texts (``tasks.classify.measure.measure``)."""
+    read, known = read_truth(truth, spec.labels), len(spec.labels)
+    rows, predicted, names = read.rows, logits.argmax(axis=1), (*spec.labels, *read.unknown)
+    before, after = (_widened(softmax(logits, divisor), len(names)) for divisor in (1.0, spec.temperature))
+    counts = metrics.confusion_of(rows, predicted, len(names))
+    uncalibrated, calibrated = _probability_scores(rows, (before, after), rows < known, seed)
+    return Evaluation(
+        **sliced(accuracy_of(predicted == rows), readings, fields),
         labels=spec.labels,
-        lengths=[reading.read for reading in readings],
-        unknown=rows.unknown,
-        fields=fields,
-        texts=[reading.input for reading in readings],
+        temperature=spec.temperature,
+        accuracy=wilson(int((predicted == rows).sum()), len(rows)),
+        **label_scores(counts, seed=seed),
+        calibrated=calibrated,
+        uncalibrated=uncalibrated,
+        classes=_class_scores(counts, spec.labels),
+        confusion=tuple(tuple(int(n) for n in row[:known]) for row in counts[:known]),
+        mistakes=_mistakes(rows, after, names, readings),
         seed=seed,
+        unknown=tuple(UnknownLabel(name, int((rows == known + i).sum())) for i, name in enumerate(read.unknown)),
     )
 
 
@@ -194,77 +185,19 @@ def compare(spec: Spec, truth: Sequence[str], logits: Logits, other_logits: Logi
     )
 
 
-def evaluate(
-    *,
-    truth: Indices,
-    logits: Logits,
-    temperature: float,
-    labels: Sequence[str],
-    lengths: Lengths | Sequence[int],
-    unknown: Sequence[str] = (),
-    fields: Fields = (),
-    texts: Sequence[Input] = (),
-    seed: int = 0,
-) -> Evaluation:
-    """Measure a classifier by its logits.
-
-    Args:
-        truth: index of each row's true label, in ``labels`` followed by ``unknown`` (``truth.read_truth``).
-        logits: before division by the temperature.
-        temperature: of ``fit_temperature`` on validation data, never on these rows.
-        labels: names, in the order of the logits.
-        lengths: tokens of each row.
-        unknown: true labels that the model does not know.
-        fields: values of the columns to slice by, one mapping per row; none for no slices.
-        texts: what was read, for the excerpts of mistakes; none for no mistakes.
-        seed: of the bootstrap.
-
-    Raises:
-        TrainingError: there are no rows, or a logit is not finite.
-    """
-    _check(truth, logits, labels, lengths)
-    names, known = (*labels, *unknown), len(labels)
-    before, after = (_widened(softmax(logits, divisor), len(names)) for divisor in (1.0, temperature))
-    counts = metrics.confusion_of(truth, logits.argmax(axis=1), len(names))
-    right = logits.argmax(axis=1) == truth
-    uncalibrated, calibrated = _probability_scores(truth, (before, after), truth < known, seed)
-    return Evaluation(
-        labels=tuple(labels),
-        rows=len(truth),
-        temperature=float(temperature),
-        accuracy=wilson(int(right.sum()), len(truth)),
-        **label_scores(counts, seed=seed),
-        calibrated=calibrated,
-        uncalibrated=uncalibrated,
-        classes=_class_scores(counts, labels),
-        confusion=tuple(tuple(int(n) for n in row[:known]) for row in counts[:known]),
-        by_length=by_length(np.asarray(lengths, dtype=np.int64), accuracy_of(right)),
-        slices=by_column(fields, accuracy_of(right)),
-        mistakes=_mistakes(truth, after, names, texts),
-        seed=seed,
-        unknown=tuple(UnknownLabel(name, int((truth == known + i).sum())) for i, name in enumerate(unknown)),
-    )
-
-
 def _widened(probabilities: Probabilities, names: int) -> Widened:
     """Pad with a probability of 0 for each label that the model does not know."""
     more = names - probabilities.shape[1]
     return np.pad(probabilities, ((0, 0), (0, more))) if more else probabilities
 
 
-def label_scores(confusion: Confusion, *, seed: int) -> dict[str, Estimate]:
+def label_scores(confusion: Confusion, *, seed: int) -> dict[str, Any]:
     """``macro_f1`` and ``mcc`` of a confusion matrix, with bootstrap intervals from the same resamples."""
     counts, resampled = ClassCounts.of(confusion), resampled_counts(confusion, seed=seed)
     return {
         name: percentile(float(statistic(counts)), statistic(resampled))
         for name, statistic in (("macro_f1", metrics.macro_f1_of), ("mcc", metrics.mcc_of))
     }
-
-
-def _check(truth: Indices, logits: Logits, labels: Sequence[str], lengths: Lengths | Sequence[int]) -> None:
-    if logits.shape != (len(truth), len(labels)) or len(lengths) != len(truth):
-        raise ValueError(f"{len(truth)} rows, {len(labels)} labels, {len(lengths)} lengths, logits {logits.shape}")
-    check_finite(np.asarray(np.isfinite(logits).all(axis=1)))
 
 
 def _probability_scores(
@@ -308,26 +241,18 @@ def _scores(
 def _class_scores(confusion: Confusion, labels: Sequence[str]) -> tuple[ClassScores, ...]:
     hits, support, predicted = np.diagonal(confusion).tolist(), confusion.sum(1).tolist(), confusion.sum(0).tolist()
     return tuple(
-        ClassScores(
-            label=label,
-            precision=wilson(hits[i], predicted[i]),
-            recall=wilson(hits[i], support[i]),
-            f1=f1_interval(hits[i], support[i] + predicted[i] - 2 * hits[i]),
-            support=support[i],
-            predicted=predicted[i],
-        )
-        for i, label in enumerate(labels)
+        ClassScores(label, **class_intervals(*counts), support=counts[1], predicted=counts[2])
+        for label, *counts in zip(labels, hits, support, predicted, strict=False)
     )
 
 
 def _mistakes(
-    truth: Indices, probabilities: Probabilities, labels: Sequence[str], texts: Sequence[Input]
+    truth: Indices, probabilities: Probabilities, labels: Sequence[str], readings: Sequence[Reading]
 ) -> tuple[Mistake, ...]:
-    if not texts:
-        return ()
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != truth)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
     return tuple(
-        Mistake(int(i), excerpt(texts[i]), labels[truth[i]], labels[predicted[i]], float(confidence[i])) for i in worst
+        Mistake(int(i), excerpt(readings[i].input), labels[truth[i]], labels[predicted[i]], float(confidence[i]))
+        for i in worst
     )

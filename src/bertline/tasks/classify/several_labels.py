@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,10 @@ from jaxtyping import Bool, Float
 from bertline.data.labels import ordered
 from bertline.data.names import canonical
 from bertline.statistics.activation import sigmoid
+from bertline.statistics.as_json import as_json
 from bertline.statistics.calibration import Bin, binned
-from bertline.statistics.intervals import (
-    Estimate,
-    f1_interval,
-    percentile,
-    resampled_sums,
-    wilson,
-)
-from bertline.statistics.metrics import ClassCounts, f1_of, macro_of, micro_of, precision_of, recall_of
+from bertline.statistics.intervals import Estimate, averaged, class_intervals, percentile, resampled_sums, wilson
+from bertline.statistics.metrics import ClassCounts, f1_of, macro_of, micro_of
 from bertline.statistics.multilabel import (
     calibration,
     class_counts,
@@ -28,15 +23,23 @@ from bertline.statistics.multilabel import (
     label_calibration,
     label_counts,
 )
-from bertline.statistics.slices import Slice, SliceFigure, by_column, by_length
+from bertline.statistics.slices import SliceFigure
 from bertline.statistics.thresholds import DEFAULT, best_threshold
-from bertline.tasks.classify.one_label import UnknownLabel
 from bertline.tasks.classify.spec import Spec
 from bertline.tasks.contract import Comparison
-from bertline.tasks.measured import MISTAKES, Fields, Mistake, compare_f1, evaluation_json, excerpt
+from bertline.tasks.measured import (
+    MISTAKES,
+    EvaluatedTexts,
+    Fields,
+    Mistake,
+    UnknownLabel,
+    compare_f1,
+    evaluation_json,
+    excerpt,
+    sliced,
+)
 from bertline.text.reading import Reading
 
-RATIOS = {"precision": precision_of, "recall": recall_of, "f1": f1_of}
 NOTHING = "no label"  # of a text without labels, in lists of mistakes
 
 Array = np.ndarray[Any, Any]
@@ -64,9 +67,9 @@ class LabelScores:
     predicted: int
 
 
-@dataclass(frozen=True, slots=True)
-class SeveralEvaluation:
-    """A classifier of several labels measured on ``rows`` texts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeveralEvaluation(EvaluatedTexts):
+    """A classifier of several labels, compared in slices by its share of exact matches.
 
     Labels that the model does not know count as missed in recall, F1, exact matches and the Hamming loss. Calibration
     covers only labels that the model knows.
@@ -81,13 +84,10 @@ class SeveralEvaluation:
         ece: calibration error of the probabilities of all pairs, over 15 bins of equal width.
         brier: mean squared error of these probabilities, 0 to 1.
         bins: the reliability table of ``ece``. Its intervals treat the labels of a text as independent.
-        by_length: share of exact matches by length of the text.
-        slices: the same by the values of columns.
-        mistakes: wrong sets of labels, those with the most confident wrong decision first.
+        unknown: true labels that the model does not know.
     """
 
     labels: tuple[str, ...]
-    rows: int
     micro: Mapping[str, Estimate]
     macro: Mapping[str, Estimate]
     at_half: Mapping[str, Estimate]
@@ -97,11 +97,7 @@ class SeveralEvaluation:
     brier: Estimate
     bins: tuple[Bin, ...]
     classes: tuple[LabelScores, ...]
-    by_length: tuple[Slice, ...]
-    slices: Mapping[str, tuple[Slice, ...]]
-    mistakes: tuple[Mistake, ...]
-    seed: int
-    unknown: tuple[UnknownLabel, ...] = ()
+    unknown: tuple[UnknownLabel, ...]
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -126,16 +122,13 @@ class SeveralEvaluation:
         overall |= {f"{name}_f1_at_half": estimate for name, estimate in self.at_half.items()}
         overall |= {"exact_match": self.exact_match, "hamming_loss": self.hamming}
         overall |= {"ece": self.ece, "brier": self.brier}
-        return {name: estimate.to_json() for name, estimate in overall.items()}
+        figures: dict[str, dict[str, float]] = as_json(overall)
+        return figures
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
-        head = {"labels": list(self.labels), "thresholds": [scores.threshold for scores in self.classes]}
-        parts = {
-            "classes": [asdict(scores) for scores in self.classes],
-            "unknown_labels": [asdict(entry) for entry in self.unknown],
-            "reliability": [asdict(bucket) for bucket in self.bins],
-        }
+        head = {"labels": self.labels, "thresholds": [scores.threshold for scores in self.classes]}
+        parts = {"classes": self.classes, "unknown_labels": self.unknown, "reliability": self.bins}
         return evaluation_json(self, head, parts)
 
 
@@ -171,16 +164,14 @@ def measure(
     of_exact = SliceFigure("exact_match", lambda members: wilson(int(exact[members].sum()), int(members.sum())))
     ece, brier = calibration(known, probability, seed)
     return SeveralEvaluation(
+        **sliced(of_exact, readings, fields),
         labels=spec.labels,
-        rows=len(flags),
         **_overall(counts, at_half, (flags != given).mean(axis=1), seed),
         exact_match=wilson(int(exact.sum()), len(exact)),
         ece=ece,
         brier=brier,
         bins=binned(probability.ravel(), known.ravel()),
         classes=_label_scores(spec, counts, at_half, known, probability, seed),
-        by_length=by_length(np.array([reading.read for reading in readings]), of_exact),
-        slices=by_column(fields, of_exact),
         mistakes=_mistakes(names, flags, given, _widened(probability, names), readings),
         seed=seed,
         unknown=tuple(
@@ -224,19 +215,12 @@ def _overall(counts: Array, at_half: Array, wrong: Array, seed: int) -> dict[str
     """The figures with an interval from the same resamples of the texts."""
     width = counts.shape[1]
     drawn = resampled_sums(np.concatenate([counts, at_half, wrong[:, None]], axis=1), seed=seed)
-    whole, resampled = class_counts(counts), ClassCounts(*np.split(drawn[:, :width], 3, axis=1))
-    half, half_resampled = class_counts(at_half), ClassCounts(*np.split(drawn[:, width:-1], 3, axis=1))
-
-    def estimate(mean: Any, ratio: Any, counts: ClassCounts, more: ClassCounts) -> Estimate:
-        return percentile(float(mean(ratio, counts)), mean(ratio, more))
-
+    tuned = class_counts(counts), ClassCounts.split(drawn[:, :width])
+    half = class_counts(at_half), ClassCounts.split(drawn[:, width:-1])
     return {
-        "micro": {name: estimate(micro_of, ratio, whole, resampled) for name, ratio in RATIOS.items()},
-        "macro": {name: estimate(macro_of, ratio, whole, resampled) for name, ratio in RATIOS.items()},
-        "at_half": {
-            "micro": estimate(micro_of, f1_of, half, half_resampled),
-            "macro": estimate(macro_of, f1_of, half, half_resampled),
-        },
+        "micro": averaged(micro_of, *tuned),
+        "macro": averaged(macro_of, *tuned),
+        "at_half": {"micro": averaged(micro_of, *half)["f1"], "macro": averaged(macro_of, *half)["f1"]},
         "hamming": percentile(float(wrong.mean()), drawn[:, -1] / len(counts)),
     }
 
@@ -245,25 +229,18 @@ def _label_scores(
     spec: Spec, counts: Array, at_half: Array, known: Given, probability: Probability, seed: int
 ) -> tuple[LabelScores, ...]:
     """Wilson's intervals: for one label, each text is one trial."""
-    hits, support, predicted = np.split(counts.sum(axis=0).astype(np.int64), 3)
-    half_hits, _, half_predicted = np.split(at_half.sum(axis=0).astype(np.int64), 3)
-
-    def f1(hits: int, support: int, predicted: int) -> Estimate:
-        return f1_interval(hits, support + predicted - 2 * hits)
-
+    tuned, half = (part.sum(axis=0).astype(np.int64).reshape(3, -1).T.tolist() for part in (counts, at_half))
     calibrated = label_calibration(known, probability, seed)
     return tuple(
         LabelScores(
             label=label,
             threshold=float(spec.cuts[i]),
-            precision=wilson(int(hits[i]), int(predicted[i])),
-            recall=wilson(int(hits[i]), int(support[i])),
-            f1=f1(int(hits[i]), int(support[i]), int(predicted[i])),
-            f1_at_half=f1(int(half_hits[i]), int(support[i]), int(half_predicted[i])),
+            **class_intervals(*tuned[i]),
+            f1_at_half=class_intervals(*half[i])["f1"],
             ece=ece,
             brier=brier,
-            support=int(support[i]),
-            predicted=int(predicted[i]),
+            support=tuned[i][1],
+            predicted=tuned[i][2],
         )
         for i, (label, (ece, brier)) in enumerate(zip(spec.labels, calibrated, strict=True))
     )

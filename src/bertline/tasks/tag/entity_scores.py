@@ -6,46 +6,38 @@ bootstrap resamples texts rather than entities, because the entities of one text
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from bertline.statistics.as_json import as_json
 from bertline.statistics.calibration import Bin
-from bertline.statistics.intervals import Estimate, f1_interval, percentile, resampled_sums, wilson
-from bertline.statistics.metrics import ClassCounts, Ratio, f1_of, macro_of, micro_of, precision_of, recall_of
-from bertline.statistics.slices import Slice
-from bertline.tasks.measured import Mistake, evaluation_json
+from bertline.statistics.intervals import Estimate, averaged, class_intervals, percentile, resampled_sums
+from bertline.statistics.metrics import RATIOS, ClassCounts, f1_of, macro_of, micro_of
+from bertline.tasks.measured import ClassScores, EvaluatedTexts, evaluation_json
 from bertline.tasks.tag.confusion import Entities, confused
 
 Array = np.ndarray[Any, Any]
 Counts = Float[Array, "texts counts"]
-RATIOS: dict[str, Ratio] = {"precision": precision_of, "recall": recall_of, "f1": f1_of}
 
 
 @dataclass(frozen=True, slots=True)
-class TypeScores:
-    """One type: the number of its true entities (``support``) and of its ``predicted`` ones.
+class TypeScores(ClassScores):
+    """One type of entities.
 
     ``boundary`` counts predicted entities that overlap a true one of the type but have other borders. Each lowers both
     precision and recall.
     """
 
-    label: str
-    precision: Estimate
-    recall: Estimate
-    f1: Estimate
-    support: int
-    predicted: int
     boundary: int
 
 
-@dataclass(frozen=True, slots=True)
-class EntityEvaluation:
-    """A tagger measured on ``rows`` texts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityEvaluation(EvaluatedTexts):
+    """A tagger, compared in slices by its F1; its mistakes are wrong entities.
 
     Attributes:
         micro: precision, recall and F1 over all entities.
@@ -57,23 +49,15 @@ class EntityEvaluation:
             that they share, so the diagonal includes ``boundary`` errors.
         temperature: of the model.
         bins: predicted entities by their score, with the share of right ones.
-        by_length: F1 by length of the text.
-        slices: the same by the values of columns.
-        mistakes: wrong entities, those with the highest score first.
     """
 
-    rows: int
     micro: dict[str, Estimate]
     macro: dict[str, Estimate]
     types: tuple[TypeScores, ...]
     confusion: tuple[tuple[int, ...], ...]
-    seed: int
-    unknown: tuple[str, ...] = ()
-    temperature: float = 1.0
-    bins: tuple[Bin, ...] = ()
-    by_length: tuple[Slice, ...] = ()
-    slices: Mapping[str, tuple[Slice, ...]] = field(default_factory=dict)
-    mistakes: tuple[Mistake, ...] = ()
+    unknown: tuple[str, ...]
+    temperature: float
+    bins: tuple[Bin, ...]
 
     @property
     def entities(self) -> int:
@@ -92,23 +76,24 @@ class EntityEvaluation:
     def metrics(self) -> dict[str, dict[str, float]]:
         """Every overall figure by its name in JSON."""
         overall = self.micro | {f"macro_{name}": estimate for name, estimate in self.macro.items()}
-        return {name: estimate.to_json() for name, estimate in overall.items()}
+        figures: dict[str, dict[str, float]] = as_json(overall)
+        return figures
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
         parts = {
-            "types": [asdict(scores) for scores in self.types],
-            "unknown_types": list(self.unknown),
-            "confusion": [list(row) for row in self.confusion],
-            "reliability": [asdict(bucket) for bucket in self.bins],
+            "types": self.types,
+            "unknown_types": self.unknown,
+            "confusion": self.confusion,
+            "reliability": self.bins,
         }
         return evaluation_json(self, {"entities": self.entities, "temperature": self.temperature}, parts)
 
 
-def evaluate(
+def entity_figures(
     truth: Sequence[Entities], predicted: Sequence[Entities], types: Sequence[str], *, seed: int = 0
-) -> EntityEvaluation:
-    """Measure predicted entities against the true ones.
+) -> dict[str, Any]:
+    """``micro``, ``macro``, ``types``, ``confusion`` and ``unknown`` of an evaluation.
 
     Args:
         truth: the entities of each text.
@@ -118,17 +103,15 @@ def evaluate(
     """
     names = all_types(truth, types)
     counts = text_counts(truth, predicted, names)
-    whole, resampled = summed(counts), _resampled(counts, seed)
+    whole, resampled = summed(counts), ClassCounts.split(resampled_sums(counts, seed=seed))
     confusion, boundary = confused(truth, predicted, names)
-    return EntityEvaluation(
-        rows=len(truth),
-        micro={name: _estimate(whole, resampled, partial(micro_of, ratio)) for name, ratio in RATIOS.items()},
-        macro={name: _estimate(whole, resampled, partial(macro_of, ratio)) for name, ratio in RATIOS.items()},
-        types=tuple(_scores(name, i, whole, resampled, int(boundary[i])) for i, name in enumerate(names)),
-        confusion=tuple(tuple(int(n) for n in row) for row in confusion),
-        seed=seed,
-        unknown=names[len(types) :],
-    )
+    return {
+        "micro": averaged(micro_of, whole, resampled),
+        "macro": averaged(macro_of, whole, resampled),
+        "types": tuple(_scores(name, i, whole, resampled, int(boundary[i])) for i, name in enumerate(names)),
+        "confusion": tuple(tuple(int(n) for n in row) for row in confusion),
+        "unknown": names[len(types) :],
+    }
 
 
 def all_types(truth: Sequence[Entities], types: Sequence[str]) -> tuple[str, ...]:
@@ -156,32 +139,15 @@ def text_counts(truth: Sequence[Entities], predicted: Sequence[Entities], types:
     return out.reshape(len(truth), 3 * len(types))
 
 
-def _class_counts(sums: Array) -> ClassCounts:
-    return ClassCounts(*np.split(sums, 3, axis=-1))
-
-
 def summed(counts: Counts) -> ClassCounts:
     """The counts of all texts together."""
-    return _class_counts(counts.sum(axis=0))
-
-
-def _resampled(counts: Counts, seed: int) -> ClassCounts:
-    return _class_counts(resampled_sums(counts, seed=seed) if len(counts) else np.zeros((1, counts.shape[1])))
-
-
-def _estimate(whole: ClassCounts, resampled: ClassCounts, statistic: Callable[[ClassCounts], Array]) -> Estimate:
-    return percentile(float(statistic(whole)), np.atleast_1d(statistic(resampled)))
+    return ClassCounts.split(counts.sum(axis=0))
 
 
 def _scores(name: str, i: int, whole: ClassCounts, resampled: ClassCounts, boundary: int) -> TypeScores:
     """Each interval covers the bootstrap's and Wilson's, because resamples of a few right entities are all alike."""
     hits, support, predicted = (int(part[i]) for part in (whole.hits, whole.support, whole.predicted))
-    simple = {
-        "precision": wilson(hits, predicted),
-        "recall": wilson(hits, support),
-        "f1": f1_interval(hits, support + predicted - 2 * hits),
-    }
-    scores = {}
+    simple, scores = class_intervals(hits, support, predicted), {}
     for ratio, formula in RATIOS.items():
         bootstrap, score = percentile(simple[ratio].value, formula(resampled)[:, i]), simple[ratio]
         scores[ratio] = Estimate(score.value, min(bootstrap.low, score.low), max(bootstrap.high, score.high))

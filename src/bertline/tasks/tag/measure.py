@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,14 @@ import numpy as np
 from bertline.data.entities import Entity
 from bertline.statistics.calibration import binned, fit_temperature
 from bertline.statistics.intervals import Estimate, f1_interval
-from bertline.statistics.metrics import micro_of
-from bertline.statistics.slices import SliceFigure, by_column, by_length
+from bertline.statistics.metrics import RATIOS, micro_of
+from bertline.statistics.slices import SliceFigure
 from bertline.tasks.contract import Comparison
-from bertline.tasks.measured import MISTAKES, Arrays, Fields, Mistake, check, compare_f1, excerpt
+from bertline.tasks.measured import MISTAKES, Arrays, Fields, Mistake, check, compare_f1, excerpt, sliced
 from bertline.tasks.tag.alignment import UNLABELLED
 from bertline.tasks.tag.answer import Answer, answers
 from bertline.tasks.tag.confusion import Entities
-from bertline.tasks.tag.entity_scores import RATIOS, EntityEvaluation, all_types, evaluate, summed, text_counts
+from bertline.tasks.tag.entity_scores import EntityEvaluation, all_types, entity_figures, summed, text_counts
 from bertline.tasks.tag.spec import Spec
 from bertline.text.reading import Reading
 
@@ -88,13 +87,13 @@ def measure(
         for true, answer in zip(truth, given, strict=True)
         for scored in answer.entities
     ]
-    return replace(
-        evaluate(truth, predicted, spec.types, seed=seed),
+    return EntityEvaluation(
+        **sliced(f1, readings, fields),
+        **entity_figures(truth, predicted, spec.types, seed=seed),
         temperature=spec.temperature,
         bins=binned(np.array([score for score, _ in scored]), np.array([right for _, right in scored], dtype=bool)),
-        by_length=by_length(np.array([reading.read for reading in readings]), f1),
-        slices=by_column(fields, f1),
         mistakes=_mistakes(truth, given, readings),
+        seed=seed,
     )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,44 @@ import pytest
 from bertline.errors import TrainingError
 from bertline.statistics import metrics
 from bertline.statistics.calibration import softmax
-from bertline.tasks.classify.one_label import Evaluation, evaluate, label_scores
+from bertline.tasks.classify.measure import measure
+from bertline.tasks.classify.one_label import Evaluation, label_scores
+from bertline.tasks.classify.spec import Spec
 from bertline.tasks.measured import EXCERPT_CHARACTERS, MISTAKES
+from bertline.text import Reading
 
 LABELS = ("bad", "fair", "good")
+
+
+def evaluate(
+    names: Sequence[str],
+    logits: np.ndarray,
+    labels: tuple[str, ...] = LABELS,
+    *,
+    temperature: float = 1.0,
+    lengths: Sequence[int] | None = None,
+    texts: Sequence[str] | None = None,
+    **more: Any,
+) -> Evaluation:
+    texts = [f"text {i}" for i in range(len(names))] if texts is None else texts
+    readings = [Reading([], read, input=text) for read, text in zip(lengths or [5] * len(texts), texts, strict=True)]
+    evaluation = measure(
+        Spec(labels=labels, temperature=temperature), names, [[row] for row in logits], readings, **more
+    )
+    assert isinstance(evaluation, Evaluation)
+    return evaluation
+
+
+def named(truth: np.ndarray, labels: tuple[str, ...] = LABELS) -> list[str]:
+    return [labels[i] for i in truth]
 
 
 def measured(rows: int = 200, *, seed: int = 0, temperature: float = 1.5, **more: Any) -> Evaluation:
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 3, size=rows)
     logits = rng.normal(size=(rows, 3)) + 2 * np.eye(3)[truth]
-    lengths = rng.integers(3, 40, size=rows)
-    return evaluate(truth=truth, logits=logits, temperature=temperature, labels=LABELS, lengths=lengths, **more)
+    lengths = rng.integers(3, 40, size=rows).tolist()
+    return evaluate(named(truth), logits, temperature=temperature, lengths=lengths, **more)
 
 
 def numbers(value: Any) -> list[float]:
@@ -37,22 +64,22 @@ def test_values_are_those_of_the_metrics() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, size=100)
     logits = rng.normal(size=(100, 3)).astype(np.float32)
-    found = evaluate(truth=truth, logits=logits, temperature=2.0, labels=LABELS, lengths=[5] * 100)
+    figures = evaluate(named(truth), logits, temperature=2.0)
     before, after = softmax(logits), softmax(logits, 2.0)
-    assert found.accuracy.value == pytest.approx(metrics.accuracy(truth, logits))
-    assert found.macro_f1.value == pytest.approx(metrics.macro_f1(truth, logits))
-    assert found.mcc.value == pytest.approx(metrics.mcc(truth, logits))
-    for scores, probabilities in ((found.uncalibrated, before), (found.calibrated, after)):
+    assert figures.accuracy.value == pytest.approx(metrics.accuracy(truth, logits))
+    assert figures.macro_f1.value == pytest.approx(metrics.macro_f1(truth, logits))
+    assert figures.mcc.value == pytest.approx(metrics.mcc(truth, logits))
+    for scores, probabilities in ((figures.uncalibrated, before), (figures.calibrated, after)):
         for name in ("nll", "brier", "ece", "ece_equal_mass"):
             assert getattr(scores, name).value == pytest.approx(getattr(metrics, name)(truth, probabilities)), name
-    assert found.confusion == tuple(map(tuple, metrics.confusion(truth, logits).tolist()))
-    assert sum(one.support for one in found.classes) == 100
+    assert figures.confusion == tuple(map(tuple, metrics.confusion(truth, logits).tolist()))
+    assert sum(one.support for one in figures.classes) == 100
 
 
 def test_every_interval_holds_its_value() -> None:
-    found = measured()
-    scores = [(one.precision, one.recall, one.f1) for one in found.classes]
-    estimates = [estimate for _, estimate in found.headline()] + [one for three in scores for one in three]
+    figures = measured()
+    scores = [(one.precision, one.recall, one.f1) for one in figures.classes]
+    estimates = [estimate for _, estimate in figures.headline()] + [one for three in scores for one in three]
     assert all(one.low <= one.value <= one.high for one in estimates)
     assert all(one.width > 0 for one in estimates)
 
@@ -70,29 +97,29 @@ def test_headline_names_come_most_wanted_first() -> None:
 
 
 def test_json_is_plain_and_finite() -> None:
-    found = measured(texts=["a text"] * 200, fields=[{"source": "web"}] * 200).to_json()
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert all(math.isfinite(number) for number in numbers(found))
-    assert set(found["metrics"]) >= {"accuracy", "macro_f1", "mcc", "nll", "brier", "ece", "ece_uncalibrated"}
-    assert found["slices"]["source"][0]["rows"] == 200
+    figures = measured(texts=["a text"] * 200, fields=[{"source": "web"}] * 200).to_json()
+    assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+    assert all(math.isfinite(number) for number in numbers(figures))
+    assert set(figures["metrics"]) >= {"accuracy", "macro_f1", "mcc", "nll", "brier", "ece", "ece_uncalibrated"}
+    assert figures["slices"]["source"][0]["rows"] == 200
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7])
 def test_few_rows_give_finite_figures_without_warnings(rows: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = measured(rows).to_json()
-    assert all(math.isfinite(number) for number in numbers(found))
+        figures = measured(rows).to_json()
+    assert all(math.isfinite(number) for number in numbers(figures))
 
 
 def test_certain_mistakes_and_absent_labels_give_finite_figures() -> None:
     logits = np.array([[900.0, 0.0, 0.0], [900.0, 0.0, 0.0]])
-    found = evaluate(truth=np.array([0, 1]), logits=logits, temperature=1.0, labels=LABELS, lengths=[4, 4])
-    never = found.classes[2]
+    figures = evaluate(["bad", "fair"], logits)
+    never = figures.classes[2]
     assert (never.f1.value, never.f1.low, never.f1.high, never.support) == (0.0, 0.0, 1.0, 0)
-    assert found.classes[1].precision.high == 1.0  # never predicted: nothing is known
-    assert all(math.isfinite(number) for number in numbers(found.to_json()))
-    assert found.macro_f1.value == pytest.approx((2 / 3 + 0) / 2)
+    assert figures.classes[1].precision.high == 1.0  # never predicted: nothing is known
+    assert all(math.isfinite(number) for number in numbers(figures.to_json()))
+    assert figures.macro_f1.value == pytest.approx((2 / 3 + 0) / 2)
 
 
 def test_the_same_rows_give_the_same_evaluation() -> None:
@@ -101,20 +128,19 @@ def test_the_same_rows_give_the_same_evaluation() -> None:
 
 def test_mistakes_are_the_most_confident_ones_first() -> None:
     texts = [f"text {i}\n  of {'many ' * 100}" for i in range(200)]
-    found = measured(texts=texts)
-    assert len(found.mistakes) == MISTAKES
-    confidence = [one.confidence for one in found.mistakes]
+    figures = measured(texts=texts)
+    assert len(figures.mistakes) == MISTAKES
+    confidence = [one.confidence for one in figures.mistakes]
     assert confidence == sorted(confidence, reverse=True)
-    assert all(one.truth != one.predicted for one in found.mistakes)
-    assert all(one.excerpt.startswith(f"text {one.row} of many") for one in found.mistakes)
-    assert all(len(one.excerpt) <= EXCERPT_CHARACTERS and one.excerpt.endswith("…") for one in found.mistakes)
+    assert all(one.truth != one.predicted for one in figures.mistakes)
+    assert all(one.excerpt.startswith(f"text {one.row} of many") for one in figures.mistakes)
+    assert all(len(one.excerpt) <= EXCERPT_CHARACTERS and one.excerpt.endswith("…") for one in figures.mistakes)
 
 
-def test_no_texts_no_mistakes_no_fields_no_slices() -> None:
-    found = measured()
-    assert found.mistakes == ()
-    assert found.slices == {}
-    assert sum(one.rows for one in found.by_length) == 200
+def test_no_fields_no_slices() -> None:
+    figures = measured()
+    assert figures.slices == {}
+    assert sum(one.rows for one in figures.by_length) == 200
 
 
 def test_label_scores_have_wider_intervals_on_fewer_rows() -> None:
@@ -126,7 +152,7 @@ def test_label_scores_have_wider_intervals_on_fewer_rows() -> None:
 def test_logits_that_are_not_finite_are_refused() -> None:
     logits = np.array([[1.0, np.nan, 0.0], [1.0, 0.0, 0.0]])
     with pytest.raises(TrainingError) as caught:
-        evaluate(truth=np.array([0, 1]), logits=logits, temperature=1.0, labels=LABELS, lengths=[4, 4])
+        evaluate(["bad", "fair"], logits)
     assert str(caught.value) == (
         "the model's logits are not finite on 1 of 2 rows: its weights diverged, "
         "so train again with a lower learning rate"
@@ -135,9 +161,9 @@ def test_logits_that_are_not_finite_are_refused() -> None:
 
 def test_no_rows_are_refused() -> None:
     with pytest.raises(TrainingError, match="no rows to evaluate on: give a larger test ratio or a test file"):
-        evaluate(truth=np.zeros(0, dtype=np.int64), logits=np.zeros((0, 3)), temperature=1.0, labels=LABELS, lengths=[])
+        evaluate([], np.zeros((0, 3)))
 
 
 def test_sizes_that_do_not_fit_are_a_programming_error() -> None:
-    with pytest.raises(ValueError, match="2 rows, 3 labels, 1 lengths"):
-        evaluate(truth=np.array([0, 1]), logits=np.zeros((2, 3)), temperature=1.0, labels=LABELS, lengths=[4])
+    with pytest.raises(ValueError, match="2 rows, 2 arrays, 1 readings"):
+        evaluate(["bad", "fair"], np.zeros((2, 3)), texts=["one"])

@@ -14,9 +14,9 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, precisi
 from bertline.evaluation.report import render
 from bertline.statistics import metrics
 from bertline.statistics.calibration import softmax
-from bertline.tasks.classify.one_label import Evaluation, evaluate
+from bertline.tasks.classify.one_label import Evaluation
 from bertline.tasks.classify.truth import read_truth
-from tests.unit.tasks.classify.test_one_label import numbers
+from tests.unit.tasks.classify.test_one_label import evaluate, numbers
 
 LABELS = ("bad", "fair", "good", "never")
 NAMES = ["bad", "fair", "good", "odd", "new", "good", "odd"] * 20
@@ -29,67 +29,52 @@ def logits_for(names: list[str]) -> np.ndarray:
 
 
 def measured(names: list[str] = NAMES) -> Evaluation:
-    truth = read_truth(names, LABELS)
-    return evaluate(
-        truth=truth.rows,
-        unknown=truth.unknown,
-        logits=logits_for(names),
-        temperature=1.5,
-        labels=LABELS,
-        lengths=[5] * len(names),
-        texts=[f"text {i}" for i in range(len(names))],
-    )
+    return evaluate(names, logits_for(names), LABELS, temperature=1.5)
 
 
 def test_figures_are_those_of_scikit_learn_by_name() -> None:
     """T16."""
-    found = measured()
+    figures = measured()
     predicted = [LABELS[i] for i in logits_for(NAMES).argmax(axis=1)]
-    assert found.accuracy.value == pytest.approx(accuracy_score(NAMES, predicted))
-    assert found.macro_f1.value == pytest.approx(f1_score(NAMES, predicted, average="macro"))
-    assert found.mcc.value == pytest.approx(matthews_corrcoef(NAMES, predicted))
+    assert figures.accuracy.value == pytest.approx(accuracy_score(NAMES, predicted))
+    assert figures.macro_f1.value == pytest.approx(f1_score(NAMES, predicted, average="macro"))
+    assert figures.mcc.value == pytest.approx(matthews_corrcoef(NAMES, predicted))
     for score, name in ((precision_score, "precision"), (recall_score, "recall"), (f1_score, "f1")):
         wanted = score(NAMES, predicted, labels=list(LABELS), average=None, zero_division=0)
-        assert [getattr(one, name).value for one in found.classes] == pytest.approx(list(wanted)), name
+        assert [getattr(one, name).value for one in figures.classes] == pytest.approx(list(wanted)), name
 
 
 def test_they_are_named_and_counted_apart() -> None:
     """T16."""
-    found = measured()
-    assert [asdict(entry) for entry in found.unknown] == [{"label": "new", "rows": 20}, {"label": "odd", "rows": 40}]
-    assert (found.unknown_rows, found.rows, len(found.confusion)) == (60, 140, len(LABELS))
-    assert sum(map(sum, found.confusion)) == 80
+    figures = measured()
+    assert [asdict(entry) for entry in figures.unknown] == [{"label": "new", "rows": 20}, {"label": "odd", "rows": 40}]
+    assert (figures.unknown_rows, figures.rows, len(figures.confusion)) == (60, 140, len(LABELS))
+    assert sum(map(sum, figures.confusion)) == 80
     known = [i for i, name in enumerate(NAMES) if name in LABELS]
-    alone = evaluate(
-        truth=read_truth([NAMES[i] for i in known], LABELS).rows,
-        logits=logits_for(NAMES)[known],
-        temperature=1.5,
-        labels=LABELS,
-        lengths=[5] * len(known),
-    )
-    assert found.known_accuracy == alone.accuracy
-    assert found.confusion == alone.confusion
-    assert found.calibrated.nll.value == pytest.approx(alone.calibrated.nll.value)
-    assert found.absent == ("never",)
-    assert {one.truth for one in found.mistakes} <= {"new", "odd", *LABELS}
-    assert found.to_json()["unknown_labels"] == [asdict(entry) for entry in found.unknown]
-    assert json.loads(json.dumps(found.to_json(), allow_nan=False)) == found.to_json()
+    alone = evaluate([NAMES[i] for i in known], logits_for(NAMES)[known], LABELS, temperature=1.5)
+    assert figures.known_accuracy == alone.accuracy
+    assert figures.confusion == alone.confusion
+    assert figures.calibrated.nll.value == pytest.approx(alone.calibrated.nll.value)
+    assert figures.absent == ("never",)
+    assert {one.truth for one in figures.mistakes} <= {"new", "odd", *LABELS}
+    assert figures.to_json()["unknown_labels"] == [asdict(entry) for entry in figures.unknown]
+    assert json.loads(json.dumps(figures.to_json(), allow_nan=False)) == figures.to_json()
 
 
 def test_brier_and_calibration_are_over_all_rows() -> None:
     """T16: a row of an unknown label is one that the model is sure of and has wrong."""
-    found, truth = measured(), read_truth(NAMES, LABELS)
+    figures, truth = measured(), read_truth(NAMES, LABELS)
     widened = np.pad(softmax(logits_for(NAMES), 1.5), ((0, 0), (0, 2)))
-    assert found.calibrated.brier.value == pytest.approx(metrics.brier(truth.rows, widened))
-    assert found.calibrated.ece.value == pytest.approx(metrics.ece(truth.rows, widened))
-    assert sum(one.rows for one in found.calibrated.bins) == 140
+    assert figures.calibrated.brier.value == pytest.approx(metrics.brier(truth.rows, widened))
+    assert figures.calibrated.ece.value == pytest.approx(metrics.ece(truth.rows, widened))
+    assert sum(one.rows for one in figures.calibrated.bins) == 140
 
 
 def test_every_interval_holds_its_value() -> None:
     """T16."""
-    found = measured()
-    scores = [(one.precision, one.recall, one.f1) for one in found.classes]
-    estimates = [estimate for _, estimate in found.headline()] + [one for three in scores for one in three]
+    figures = measured()
+    scores = [(one.precision, one.recall, one.f1) for one in figures.classes]
+    estimates = [estimate for _, estimate in figures.headline()] + [one for three in scores for one in three]
     assert all(one.low <= one.value <= one.high for one in estimates)
 
 
@@ -98,8 +83,8 @@ def test_few_labels_and_only_unknown_ones_give_finite_figures(names: list[str]) 
     """T16: no NaN and no warning where labels have no row."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = measured(names)
-    assert all(math.isfinite(number) for number in numbers(found.to_json()))
+        figures = measured(names)
+    assert all(math.isfinite(number) for number in numbers(figures.to_json()))
 
 
 def test_the_page_says_so() -> None:
