@@ -33,7 +33,6 @@ from bertline.service.routes.oip.tensors import (
 )
 from bertline.serving.answered import Answered, made
 from bertline.serving.problems import Code, Problem
-from bertline.serving.serving import Serving
 from bertline.serving.version import Version
 
 # Datatype and shape of each output; -1 is any number, 0 the number of labels.
@@ -161,12 +160,6 @@ async def _sent_as_tensors(request: Request) -> None:
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=routes_of(KSERVE))
 MISSING = KSERVE.answers(Code.UNKNOWN_MODEL, Code.NOT_READY)
-INFER: dict[str, Any] = {
-    "response_model": InferResponse,
-    "responses": KSERVE.answers(*MODEL_ERRORS, Code.CONFLICTING_FIELDS),
-    "dependencies": [Depends(_sent_as_tensors)],
-    "openapi_extra": body_of({"application/json": InferRequest, BINARY: None}),
-}
 
 
 @router.get("", summary="Server metadata (OIP)")
@@ -194,67 +187,20 @@ async def models(serving: ServingNow) -> ModelNames:
     return ModelNames(models=serving.models.names)
 
 
-@router.get(converted("/models/{name}"), summary="Model metadata (OIP)", responses=MISSING)
-async def model(name: str, serving: ServingNow) -> ModelMetadata:
-    """Inputs and outputs of the current version."""
-    return _described(_version(serving, name))
-
-
-@router.get(converted("/models/{name}/versions/{version}"), summary="Version metadata (OIP)", responses=MISSING)
-async def model_version(name: str, version: str, serving: ServingNow) -> ModelMetadata:
-    """404 if it is not the current version."""
-    return _described(_version(serving, name, version))
-
-
-@router.get(converted("/models/{name}/ready"), summary="Model readiness (OIP)", responses=MISSING)
-async def model_ready(name: str, serving: ServingNow) -> ModelReady:
-    """503 while its worker is being replaced."""
-    return _ready(_version(serving, name))
-
-
-@router.get(converted("/models/{name}/versions/{version}/ready"), summary="Version readiness (OIP)", responses=MISSING)
-async def version_ready(name: str, version: str, serving: ServingNow) -> ModelReady:
-    """404 if it is not the current version."""
-    return _ready(_version(serving, name, version))
-
-
-@router.post(converted("/models/{name}/infer"), summary="Infer with a model (OIP)", **INFER)
-async def infer(name: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
-    """Labels, calibrated probabilities, logits or embeddings of texts, or the model's answer as JSON.
-
-    The header Inference-Header-Content-Length is the length of the JSON; binary tensors follow it.
-    """
-    return await _infer(_version(serving, name), request, serving, deadline_s)
-
-
-@router.post(converted("/models/{name}/versions/{version}/infer"), summary="Infer with a version (OIP)", **INFER)
-async def infer_version(
-    name: str, version: str, request: Request, serving: ServingNow, deadline_s: DeadlineNow
-) -> Response:
-    """As without a version; 404 if it is not the current version."""
-    return await _infer(_version(serving, name, version), request, serving, deadline_s)
-
-
-def _version(serving: Serving, name: str, version: str | None = None) -> Version:
+async def _version(request: Request, serving: ServingNow) -> Version:
+    """The current version of the model in the path; a version in the path must be that one."""
+    name, version = request.path_params["name"], request.path_params.get("version")
     current = serving.models.named(name, None)
     if version not in (None, current.version):
         raise Problem(Code.UNKNOWN_MODEL, f"{name} has only version {current.version} here: use that.")
     return current
 
 
-def _ready(version: Version) -> ModelReady:
-    check_ready(version)
-    return ModelReady(name=version.name, ready=True)
+VersionNow = Annotated[Version, Depends(_version)]
 
 
-def outputs_of(version: Version) -> dict[str, tuple[str, list[int]]]:
-    """The outputs of a model by name, with datatype and shape; ``answer`` is the JSON of ``/v1/predict``."""
-    spec = version.spec
-    outputs = (RANKED if spec.ranked else {}) | (LOGITS if spec.output == "logits" else {}) | EVERY
-    return {name: (kind, [one or len(spec.labels) for one in shape]) for name, (kind, shape) in outputs.items()}
-
-
-def _described(version: Version) -> ModelMetadata:
+async def model(version: VersionNow) -> ModelMetadata:
+    """Inputs and outputs of the current version; 404 for any other."""
     return ModelMetadata(
         name=version.name,
         versions=[version.version],
@@ -266,7 +212,25 @@ def _described(version: Version) -> ModelMetadata:
     )
 
 
-async def _infer(version: Version, request: Request, serving: Serving, deadline_s: float) -> Response:
+async def model_ready(version: VersionNow) -> ModelReady:
+    """503 while its worker is being replaced; 404 for any version but the current one."""
+    check_ready(version)
+    return ModelReady(name=version.name, ready=True)
+
+
+def outputs_of(version: Version) -> dict[str, tuple[str, list[int]]]:
+    """The outputs of a model by name, with datatype and shape; ``answer`` is the JSON of ``/v1/predict``."""
+    spec = version.spec
+    outputs = (RANKED if spec.ranked else {}) | (LOGITS if spec.output == "logits" else {}) | EVERY
+    return {name: (kind, [one or len(spec.labels) for one in shape]) for name, (kind, shape) in outputs.items()}
+
+
+async def infer(request: Request, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
+    """Labels, calibrated probabilities, logits or embeddings of texts, or the model's answer as JSON.
+
+    The header Inference-Header-Content-Length is the length of the JSON; binary tensors follow it.
+    A version in the path must be the current one; else 404.
+    """
     text, rest = split(await request.body(), request.headers.get(LENGTH_HEADER))
     payload = parsed(InferRequest, json_value(text))
     parameters = payload.parameters or {}
@@ -288,6 +252,27 @@ async def _infer(version: Version, request: Request, serving: Serving, deadline_
     if length is None:
         return Response(body, media_type="application/json", headers=headers)
     return Response(body, media_type=BINARY, headers={**headers, LENGTH_HEADER: str(length)})
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "title": name.title()}}
+
+
+for at, noun, names in (("", "model", ["name"]), ("/versions/{version}", "version", ["name", "version"])):
+    path = converted(f"/models/{{name}}{at}")
+    extra = {"parameters": [_in_path(one) for one in names]}
+    router.get(path, summary=f"{noun.title()} metadata (OIP)", responses=MISSING, openapi_extra=extra)(model)
+    router.get(f"{path}/ready", summary=f"{noun.title()} readiness (OIP)", responses=MISSING, openapi_extra=extra)(
+        model_ready
+    )
+    router.post(
+        f"{path}/infer",
+        summary=f"Infer with a {noun} (OIP)",
+        response_model=InferResponse,
+        responses=KSERVE.answers(*MODEL_ERRORS, Code.CONFLICTING_FIELDS),
+        dependencies=[Depends(_sent_as_tensors)],
+        openapi_extra=extra | body_of({"application/json": InferRequest, BINARY: None}),
+    )(infer)
 
 
 def _computed(output: RequestedOutput, version: Version) -> str:
