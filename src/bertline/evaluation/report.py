@@ -96,8 +96,6 @@ def render(
         facts=facts,
         settings=settings,
         verdict=verdict(evaluation, baselines),
-        figures=_cards(evaluation),
-        terms=kind.terms,
         pictures=pictures,
         mark=_mark(evaluation, [*by_length, *(part for rows in slices.values() for part in rows)]),
         **context,
@@ -172,16 +170,6 @@ def _pictures(
     if by_length:
         drawn["length"] = charts.by_length(by_length, _estimates(evaluation)[by_length[0].figure].value)
     return drawn
-
-
-def _cards(evaluation: Evaluation) -> list[dict[str, str]]:
-    meanings = kind_of(evaluation).meanings(evaluation)
-    return [
-        dict(zip(("name", "value", "range"), (name, *figures.figure(name, estimate)), strict=True))
-        | {"meaning": meanings.get(name, "")}
-        for name, estimate in evaluation.headline()
-        if name in meanings or not meanings
-    ]
 
 
 def _mark(evaluation: Evaluation, slices: Sequence[Slice]) -> Any:

@@ -12,7 +12,7 @@ import pytest
 
 from bertline.errors import UsageError
 from bertline.evaluation.baselines import Baseline
-from bertline.evaluation.kinds.one_label import calibration_note, confusion_note
+from bertline.evaluation.kinds.one_label import confusion_note
 from bertline.evaluation.matrix import STRONGEST
 from bertline.evaluation.report import write_report
 from bertline.evaluation.wording import verdict
@@ -178,10 +178,19 @@ def test_the_verdict_follows_the_paired_test(right: int, says: str) -> None:
     assert says in verdict(measured(), [baseline(40), baseline(right)])
 
 
-def test_sentences_about_calibration_and_confusion() -> None:
-    assert "overconfident; a temperature of 1.40" in calibration_note(measured())
-    assert "underconfident; a temperature of 0.50" in calibration_note(measured(temperature=0.5))
-    assert "leaves the probabilities as they are" in calibration_note(measured(temperature=1.0))
+@pytest.mark.parametrize(
+    ("temperature", "sentence"),
+    [
+        (1.4, "overconfident; a temperature of 1.40 takes the calibration error"),
+        (0.5, "underconfident; a temperature of 0.50 takes the calibration error"),
+        (1.0, "The temperature is 1, which leaves the probabilities as they are: ECE"),
+    ],
+)
+def test_the_page_says_what_the_temperature_did(temperature: float, sentence: str, tmp_path: Path) -> None:
+    assert sentence in written(tmp_path, measured(temperature=temperature))[0]
+
+
+def test_sentences_about_confusion() -> None:
     assert "is taken for" in confusion_note(measured())
     assert confusion_note(measured(rows=1)).endswith("There is no mistake.")
 

@@ -4,39 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bertline.evaluation.kinds.kind import INTERVALS, Kind
+from bertline.evaluation.kinds.kind import Kind
 from bertline.statistics.figures import percent, percent_range
 from bertline.tasks.tag.entity_scores import EntityEvaluation
-
-TERMS = (
-    (
-        INTERVALS[0],
-        f"{INTERVALS[1]}Percentiles of 1,000 seeded bootstrap resamples of the texts, because the entities of one text "
-        "are not independent; those of a type are widened to Wilson's interval, because resamples of a few entities "
-        "are all alike.",
-    ),
-    (
-        "F1, precision, recall",
-        "A predicted entity is right if its characters and its type are right, as in CoNLL's shared tasks. F1 is the "
-        "harmonic mean of precision and recall, over all entities.",
-    ),
-    ("Macro-F1", "Mean of the types' F1, over types that occur; rare types count as much."),
-    (
-        "Other borders",
-        "Predicted entities of the right type that overlap the true entity but do not equal it. They are wrong.",
-    ),
-    (
-        "Score of an entity",
-        "Mean over its words of the probability that the word belongs to an entity of this type, after division of the "
-        "logits by a temperature fitted on the tokens of validation texts. The temperature changes scores, never which "
-        "entities there are.",
-    ),
-    (
-        "Encoder against a baseline",
-        "The difference of F1 on the same texts, its bootstrap interval, and the p-value of a randomisation test that "
-        "swaps the answers of both on random texts (Yeh 2000).",
-    ),
-)
 
 
 def lead(evaluation: EntityEvaluation) -> str:
@@ -89,12 +59,7 @@ def _context(evaluation: EntityEvaluation) -> dict[str, Any]:
     }
     if evaluation.bins:
         pictures["reliability"] = charts.reliability_diagram(evaluation.bins, rows="entities", across="score")
-    return {
-        "confusion_note": confusion_note(evaluation),
-        "calibration_note": f"The temperature is {evaluation.temperature:.2f}. On the dashed line, entities are right "
-        "as often as their score says; below it, scores are too high.",
-        "pictures": pictures,
-    }
+    return {"confusion_note": confusion_note(evaluation), "pictures": pictures}
 
 
 KIND = Kind(
@@ -102,13 +67,6 @@ KIND = Kind(
     lead=lead,
     reached="reaches an F1 of {}",
     compared=("f1", "macro_f1"),
-    meanings=lambda _: {
-        "F1": "over all entities",
-        "precision": "predicted entities that are right",
-        "recall": "true entities that are found",
-        "macro-F1": "mean over types, rare ones count as much",
-    },
-    terms=TERMS,
     context=_context,
     collapse=collapse,
     unknown=unknown,
