@@ -145,7 +145,13 @@ def test_a_client_behind_a_proxy_is_not_local(local: TestClient, header: str) ->
 
 @pytest.mark.parametrize(
     ("peer", "host"),
-    [("127.0.0.1", "localhost"), ("127.8.0.1", "127.0.0.1"), ("::1", "[::1]:8000"), ("127.0.0.1", "LOCALHOST:8000")],
+    [
+        ("127.0.0.1", "localhost"),
+        ("127.8.0.1", "127.0.0.1"),
+        ("::1", "[::1]:8000"),
+        ("127.0.0.1", "LOCALHOST:8000"),
+        ("::ffff:127.0.0.1", "models.localhost"),  # of a socket for both versions of IP
+    ],
 )
 def test_names_and_addresses_of_this_machine(asking: Asking, peer: str, host: str) -> None:
     with asking(peer, host) as client:

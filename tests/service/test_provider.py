@@ -323,6 +323,13 @@ def test_an_issuer_that_cannot_be_trusted_is_refused_at_the_start(issuer: str) -
         Provider(issuer)
 
 
+@pytest.mark.parametrize(
+    "issuer", ["http://127.0.0.1:8080", "http://[::1]/realm", "http://localhost", "http://a.localhost"]
+)
+def test_an_issuer_on_this_machine_needs_no_https(issuer: str) -> None:
+    assert Provider(issuer).issuer == issuer
+
+
 def test_times_must_be_positive() -> None:
     for terms in ({"refresh_s": 0.0}, {"keys_max_age_s": -1.0}):
         with pytest.raises(SettingsError, match="must be positive"):

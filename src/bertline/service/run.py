@@ -31,6 +31,7 @@ from bertline.service.edge.shedding import Shedding
 from bertline.service.edge.tls import RenewableTls
 from bertline.service.exchange import log_context
 from bertline.service.listeners.metrics import MetricsListener
+from bertline.service.loopback import is_loopback
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
 from bertline.service.settings import ServeSettings, settings_of
 from bertline.serving.models import Models
@@ -92,8 +93,7 @@ def _check_exposure(
     listener: socket.socket, settings: ServeSettings, perimeter: PerimeterSettings, on_exposed: Callable[[str], None]
 ) -> None:
     """Refuse to stand open to a network, unless somebody spelled it out."""
-    host = listener.getsockname()[0].partition("%")[0]
-    if ipaddress.ip_address(host).is_loopback or perimeter.auth.configured:
+    if is_loopback(listener.getsockname()[0]) or perimeter.auth.configured:
         return
     if not settings.insecure:
         raise UsageError(

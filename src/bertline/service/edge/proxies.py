@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from bertline.monitoring.addresses import OPEN_PROBES
 from bertline.service.edge.cors import checked_origins
 from bertline.service.edge.prefix import STATE, checked_prefix, prefix_of
+from bertline.service.loopback import is_loopback
 
 if TYPE_CHECKING:  # settings are read without a web server
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -47,7 +48,7 @@ def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
 def _host_names(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         name = value.removeprefix("*.")
-        if not _HOST.fullmatch(name) or _name(name) != name.lower().strip("[]"):
+        if not _HOST.fullmatch(name) or host_name(name) != name.lower().strip("[]"):
             raise ValueError(f"{value} is not a host name such as models.example.com or *.example.com, without a port")
     return values
 
@@ -247,7 +248,7 @@ def hosts_of(settings: EdgeSettings, listening: str) -> tuple[str, ...]:
     """
     if settings.allowed_hosts:
         return settings.allowed_hosts
-    if not ipaddress.ip_address(listening.partition("%")[0]).is_loopback:
+    if not is_loopback(listening):
         return ()
     return tuple(dict.fromkeys(("localhost", "127.0.0.1", "::1", listening)))
 
@@ -279,12 +280,12 @@ class Hosts:
         return len(named) == 1 and self._known(named[0])
 
     def _has(self, host: bytes) -> bool:
-        name = _name(host.decode("latin-1"))
+        name = host_name(host.decode("latin-1"))
         return name is not None and (name in self._names or name.endswith(self._endings))
 
 
-def _name(host: str) -> str | None:
-    """The name in a Host header, for comparison; None if it is invalid."""
+def host_name(host: str) -> str | None:
+    """The name in a Host header, in lower case, without port and brackets; None if it is invalid."""
     match = _HOST.fullmatch(host)
     return match[1].lower().strip("[]").removesuffix(".") if match else None
 

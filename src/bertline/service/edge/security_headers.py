@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from functools import lru_cache
 
 from starlette.types import Scope
 
 from bertline.service.edge.prefix import stripped
+from bertline.service.edge.proxies import host_name
+from bertline.service.loopback import is_loopback
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -47,7 +48,7 @@ class SecurityHeaders:
         """The headers of a response with the security headers, which replace any of the same names."""
         below = stripped(scope["path"], scope.get("root_path", ""))  # the framework's paths have the prefix
         added = self._swagger if below == "/docs" else self._own
-        if self._hsts and scope["scheme"] == "https" and not any(map(_is_loopback, _hosts(scope))):
+        if self._hsts and scope["scheme"] == "https" and not _is_local(scope):
             added = added + self._hsts
         return [one for one in headers if one[0] not in NAMES] + added
 
@@ -57,22 +58,11 @@ def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-def _hosts(scope: Scope) -> list[bytes]:
-    return [value for name, value in scope["headers"] if name == b"host"]
+def _is_local(scope: Scope) -> bool:
+    """Whether the host is a name of every machine: browsers would require HTTPS for all other services on it too."""
+    return any(_names_loopback(value) for name, value in scope["headers"] if name == b"host")
 
 
 @lru_cache(256)
-def _is_loopback(host: bytes) -> bool:
-    """Whether it is a name that every machine has: browsers would require HTTPS for all other services on it too.
-
-    >>> _is_loopback(b"localhost:8443"), _is_loopback(b"[::1]"), _is_loopback(b"models.example.com")
-    (True, True, False)
-    """
-    text = host.decode("latin-1").lower()
-    name = text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0]
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+def _names_loopback(host: bytes) -> bool:
+    return is_loopback(host_name(host.decode("latin-1")) or "")

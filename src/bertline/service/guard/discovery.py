@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from bertline.errors import BertlineError, SettingsError
 from bertline.service.exchange import outgoing_headers
 from bertline.service.guard.documents import Document, Fetcher, UnreadableDocument
 from bertline.service.guard.keys import VerifyingKey, verifying_keys
+from bertline.service.loopback import is_loopback
 
 MAX_DOCUMENT_BYTES = 256 * 1024
 TIMEOUT_S = 5.0  # for one document, from connecting to its last byte
@@ -127,14 +127,7 @@ def _addresses(issuer: str) -> tuple[str, str]:
 def _is_secure(url: SplitResult) -> bool:
     if url.scheme == "https":
         return bool(url.hostname)
-    return url.scheme == "http" and _is_loopback(url.hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return url.scheme == "http" and is_loopback(url.hostname or "")
 
 
 def max_age_s(cache_control: str) -> float | None:

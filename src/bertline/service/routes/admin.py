@@ -5,12 +5,12 @@ With authentication it requires the scope ``admin``; without, a client on this m
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, Request
 
 from bertline.service.guard.door import ANONYMOUS
+from bertline.service.loopback import is_loopback
 from bertline.service.name_convertor import converted
 from bertline.service.problems import OWN
 from bertline.service.routes.context import UNREAD, AsJson, ServingNow
@@ -31,19 +31,11 @@ async def _require_local(request: Request) -> None:
     if request.state.client is not ANONYMOUS:  # the guard has checked the scope
         return
     peer = request.client.host if request.client else ""
-    host = (request.url.hostname or "").strip("[]")
-    is_local = _is_loopback(peer) and (host == "localhost" or _is_loopback(host))
+    is_local = is_loopback(peer) and is_loopback(request.url.hostname or "")
     own = f"{request.url.scheme}://{request.url.netloc}"
     is_foreign = request.headers.get("origin", own) != own
     if not is_local or is_foreign or any(one in request.headers for one in FORWARDED):
         raise Problem(Code.NOT_LOCAL, "Models are changed from the machine that serves them: use 127.0.0.1 there.")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 router = APIRouter(
