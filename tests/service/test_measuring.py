@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import e
 
 import pytest
@@ -54,6 +55,24 @@ def test_entities_are_counted_by_type_whatever_a_dialect_makes_of_them(path: str
     assert counts == {(("label", label), ("model", "reviews")): 2 for label in ("blame", "praise")}
     assert found["bertline_confidence_count", (("model", "reviews"),)] == 4
     assert found["bertline_confidence_sum", (("model", "reviews"),)] == pytest.approx(4 * (e**4 + 1) / (e**4 + 4))
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts"),
+    [(("negative", "positive"), {"negative": 1, "positive": 2}), (("a", "b", "c"), {"a": 0, "b": 1, "c": 0})],
+)
+def test_of_several_labels_each_that_reaches_its_threshold_is_counted(
+    labels: tuple[str, ...], counts: dict[str, int]
+) -> None:
+    """The first text has both labels of two at 0.5, and none of three; the second always has one."""
+    with client_of(WordCounter(labels, several=True)) as client:
+        predictions = client.post("/v1/predict", json={"texts": ["good bad", "good"]}).json()["predictions"]
+        found = samples(client)
+    given = Counter(label for one in predictions for label in one["labels"])
+    assert {label: given[label] for label in labels} == counts
+    model = ("model", "reviews")
+    assert {one: found["bertline_predicted_total", (("label", one), model)] for one in labels} == counts
+    assert found["bertline_confidence_count", (model,)] == sum(counts.values())
 
 
 @pytest.mark.parametrize(

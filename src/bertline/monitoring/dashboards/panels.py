@@ -258,8 +258,8 @@ VERSIONS = (
 ANSWERS = (
     Panel(
         "Labels",
-        "Share of each label among the answers, or of each type among the entities. A jump without a new version: the "
-        "texts changed.",
+        "Share of each label among the labels given, or of each type among the entities. A jump without a new version "
+        "means that the texts have changed.",
         (
             (
                 f"{rate('bertline_predicted_total', OF, by='model, label')} / on (model) group_left () "
@@ -270,7 +270,7 @@ ANSWERS = (
     ),
     Panel(
         "Confidence",
-        "Probability of the most probable label, or of an entity: what 1 of 10, half and 9 of 10 stay below.",
+        "Probability of each label given, or of each entity: what 1 of 10, half and 9 of 10 stay below.",
         tuple(
             (quantile(share, "bertline_confidence", OF, by="model"), f"{{{{model}}}}, p{share * 100:.0f}")
             for share in (0.1, 0.5, 0.9)

@@ -93,10 +93,10 @@ TABLE: tuple[Metric, ...] = (
     ),
     Metric("bertline_log_lines_dropped", "counter", "", "Log lines that could not be written."),
     Metric(
-        "bertline_predicted", "counter", "", "Texts by the most probable label, entities by type.", (*MODEL, "label"),
+        "bertline_predicted", "counter", "", "Labels given to texts, by label; entities, by type.", (*MODEL, "label"),
     ),
     Metric(
-        "bertline_confidence", "histogram", "", "Probability of the most probable label, or of an entity.", MODEL,
+        "bertline_confidence", "histogram", "", "Probability of each label given, and of each entity.", MODEL,
         CONFIDENCES,
     ),
 )  # fmt: skip

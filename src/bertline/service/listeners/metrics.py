@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -60,6 +61,12 @@ class _OfModel(NamedTuple):
             confidence=series("bertline_confidence", **names),
         )
 
+    def count(self, given: Sequence[tuple[str, float]]) -> None:
+        """Count labels or types with their probabilities."""
+        for label, confidence in given:
+            self.predicted[label].inc()
+            self.confidence.observe(confidence)
+
 
 class MetricsListener(Listener):
     """Counts the events of the serving core."""
@@ -101,16 +108,13 @@ class MetricsListener(Listener):
         if of.ranked:
             for answer, reading in zip(answered.answers, readings, strict=True):  # made once, for the response too
                 if not reading.unread:  # the label of an empty text is meaningless
-                    of.predicted[answer.label].inc()
-                    of.confidence.observe(answer.probabilities[answer.label])
+                    of.count(answer.chosen)
 
     def predicted(self, answered: Answered) -> None:
         """A tagger's answers were made."""
         spec = answered.version.spec
         of = self._series(answered.version, spec.output)
-        for label, confidence in spec.counted(answered.answers):
-            of.predicted[label].inc()
-            of.confidence.observe(confidence)
+        of.count(spec.counted(answered.answers))
 
     def _series(self, version: Version, output: str) -> _OfModel:
         key = version.name, version.version, output

@@ -45,8 +45,10 @@ class Prediction:
 
     @property
     def chosen(self) -> list[tuple[str, float]]:
-        """The labels that the text gets with their probabilities, most probable first; maybe none of several."""
-        return self.top(1) if self.labels is None else [pair for pair in self.top() if pair[0] in self.labels]
+        """The labels that the text gets with their probabilities, most probable first; of several, maybe none."""
+        if self.labels is None:
+            return [(self.label, self.probabilities[self.label])]
+        return [pair for pair in self.top() if pair[0] in self.labels]
 
     def to_json(self, top_k: int | None = None) -> dict[str, object]:
         """All fields by name, with ``top_k`` labels, most probable first; ``labels`` where a text may have several."""
