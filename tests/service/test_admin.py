@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from starlette.testclient import TestClient
 
 from bertline.service.app import create_app
-from bertline.testing.words import WordCounter, serving_of
+from bertline.service.exchange import log_context
+from bertline.serving.worker import Started
+from bertline.testing.words import ThreadWorker, WordCounter, serving_of
 from tests.service.conftest import until_ready
 
 Asking = Callable[..., AbstractContextManager[TestClient]]
@@ -57,6 +59,26 @@ def test_a_bundle_takes_the_place_of_another_and_gives_it_back(
     answer = local.post("/v1/predict", json={"text": "good"})
     assert answer.json()["predictions"][0]["label"] == "positive"
     assert answer.headers["X-Model-Version"] == model.version
+
+
+def test_the_worker_of_a_loaded_model_is_no_part_of_the_request_that_loaded_it(
+    model: WordCounter, new: WordCounter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tasks and callbacks outlive the request, so their log lines and spans must not have its ids."""
+    contexts: list[Mapping[str, str]] = []
+    start = ThreadWorker.start
+
+    async def recorded(worker: ThreadWorker) -> Started:
+        contexts.append(log_context())
+        return await start(worker)
+
+    monkeypatch.setattr(ThreadWorker, "start", recorded)
+    with TestClient(create_app(serving_of({"reviews": model}, later=[new])), client=("127.0.0.1", 50_000)) as client:
+        until_ready(client)
+        headers = {"Host": "127.0.0.1", "X-Request-Id": "load-1"}
+        loaded = client.put("/admin/models/reviews", json={"bundle": str(new.bundle)}, headers=headers)
+    assert (loaded.status_code, loaded.headers["X-Request-Id"]) == (200, "load-1")
+    assert contexts == [{}, {}]
 
 
 def test_another_name_is_another_model(local: TestClient, new: WordCounter) -> None:

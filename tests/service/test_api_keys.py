@@ -15,7 +15,7 @@ from bertline.service.guard import credentials
 from bertline.service.guard.api_keys import ApiKeys, new_key
 from bertline.service.guard.client import Client, Scope
 from bertline.service.guard.store import CredentialStore
-from bertline.service.problems import status_of
+from bertline.service.problems import STATUS
 from bertline.serving.problems import Code, Problem
 from bertline.testing.clock import Clock
 from tests.service.postgres import cluster
@@ -119,7 +119,7 @@ def test_an_invalid_key_is_rejected_in_one_sentence_with_a_challenge(
 ) -> None:
     assert callable(change)
     problem = asyncio.run(refusal(keys, change(added(store, clock))))
-    assert status_of(problem) == 401
+    assert STATUS[problem.code] == 401
     assert sentence in problem.message
     challenge = f'Bearer error="invalid_token", error_description="{problem.message}"'
     assert problem.headers == {"WWW-Authenticate": challenge}

@@ -11,7 +11,7 @@ import pytest
 
 from bertline.errors import BundleError
 from bertline.service import ServeSettings
-from bertline.service.problems import status_of
+from bertline.service.problems import STATUS
 from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
@@ -85,7 +85,7 @@ def test_a_process_that_ends_again_and_again_ends_the_server_and_nobody_waits() 
         assert not serving.ready
         with pytest.raises(Problem) as caught:
             await asyncio.wait_for(waiting, 1)
-        assert (caught.value.code, status_of(caught.value)) == (Code.WORKER_LOST, 503)
+        assert (caught.value.code, STATUS[caught.value.code]) == (Code.WORKER_LOST, 503)
 
     told(story, model)
 

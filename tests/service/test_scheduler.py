@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertline.service.problems import status_of
+from bertline.service.problems import STATUS
 from bertline.serving.problems import Code, Problem
 from bertline.serving.scheduler import BUDGET_BACK_S, FIRST_TOKENS_PER_S, Computed, Line, TextProblem
 from tests.service.machine import KILLER, PACE, POISON, RESTART_S, RIDDLE, Machine, right
@@ -175,7 +175,7 @@ def test_a_text_too_large_for_the_memory_fails_alone() -> None:
         found = await outcomes(machine.ask([1] * 40), machine.ask([2] * 10), machine.ask([3] * 10))
         assert codes(found) == [Code.NO_MEMORY, None, None]
         assert isinstance(found[0], Problem)
-        assert status_of(found[0]) == 503
+        assert STATUS[found[0].code] == 503
         assert found[0].message == "The model cannot compute text 0: there is not enough memory."
 
     run(story())
@@ -197,7 +197,7 @@ def test_a_text_that_kills_twice_fails_alone() -> None:
         assert [len(batch) for batch in with_it] == [14, 1]
         assert machine.process.restarts == 2
         assert isinstance(found[5], Problem)
-        assert (status_of(found[5]), found[5].headers) == (503, {"Retry-After": "1"})
+        assert (STATUS[found[5].code], found[5].headers) == (503, {"Retry-After": "1"})
 
     run(story())
 

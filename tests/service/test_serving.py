@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bertline.service import ServeSettings
-from bertline.service.problems import status_of
+from bertline.service.problems import STATUS
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
 from bertline.testing.words import ID, TOPICS, WordCounter, serving_of
@@ -79,7 +79,7 @@ def test_states_of_tokens_are_not_pooled_over_windows() -> None:
         version = serving.models.named("reviews")
         asked = serving.compute(version, ["good"], "states", deadline_s=in_time(serving), policy="window")
         problem = await problem_of(asked)
-        assert (problem.code, status_of(problem)) == (Code.UNSUPPORTED, 422)
+        assert (problem.code, STATUS[problem.code]) == (Code.UNSUPPORTED, 422)
         assert problem.message == "States of tokens cannot be pooled over windows: choose another truncation."
 
     told(story)

@@ -8,9 +8,10 @@ all, for an instant way back, until the next one comes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextvars import Context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bertline.errors import BertlineError, UsageError
 from bertline.serving.model_names import fault_of
@@ -19,7 +20,7 @@ from bertline.serving.problems import Code, Problem
 if TYPE_CHECKING:
     from bertline.serving.version import Version
 
-Make = Callable[[str, Path], Awaitable["Version"]]
+Make = Callable[[str, Path], Coroutine[Any, Any, "Version"]]
 
 
 class Models:
@@ -103,7 +104,8 @@ class Models:
             raise Problem(Code.OUT_OF_RANGE, f"The model name {fault}: choose another.", "name")
         async with self._changing:
             try:
-                new = await self._make(name, bundle)
+                # Its worker outlives the request, whose ids must not be on the worker's log lines and spans.
+                new = await asyncio.create_task(self._make(name, bundle), name="load", context=Context())
             except BertlineError as error:
                 raise Problem(Code.CANNOT_LOAD, f"Nothing was changed: {error}", "bundle") from None
             old = self._current.get(name)

@@ -61,7 +61,7 @@ class _OfModel(NamedTuple):
             confidence=series("bertline_confidence", **names),
         )
 
-    def count(self, given: Sequence[tuple[str, float]]) -> None:
+    def count_given(self, given: Sequence[tuple[str, float]]) -> None:
         """Count labels or types with their probabilities."""
         for label, confidence in given:
             self.predicted[label].inc()
@@ -108,13 +108,13 @@ class MetricsListener(Listener):
         if of.ranked:
             for answer, reading in zip(answered.answers, readings, strict=True):  # made once, for the response too
                 if not reading.unread:  # the label of an empty text is meaningless
-                    of.count(answer.chosen)
+                    of.count_given(answer.chosen)
 
     def predicted(self, answered: Answered) -> None:
         """A tagger's answers were made."""
         spec = answered.version.spec
         of = self._series(answered.version, spec.output)
-        of.count(spec.counted(answered.answers))
+        of.count_given(spec.counted(answered.answers))
 
     def _series(self, version: Version, output: str) -> _OfModel:
         key = version.name, version.version, output
