@@ -6,6 +6,9 @@ after ``error:`` and exits with the class's ``exit_code``; a traceback appears o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class BertlineError(Exception):
     """An error that the user can fix; ``str(error)`` is one sentence that says how."""
@@ -59,3 +62,25 @@ class CheckpointWarning(BertlineWarning):
 
 class EngineWarning(BertlineWarning):
     """A bundle's engine is skipped and another is used instead; the message names both."""
+
+
+@contextmanager
+def needing(need: str, *packages: str, extra: str) -> Iterator[None]:
+    """A block that imports optional packages; the error about a missing one says how to install it.
+
+    Args:
+        need: who needs what, as in "the report needs Jinja"; ``{}`` stands for the missing module.
+        packages: import names. Another missing module is a fault of the installation, and its error passes unchanged.
+        extra: of bertline, which installs them.
+
+    Raises:
+        UsageError: one of the packages is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in packages:
+            raise
+        raise UsageError(
+            f"{need.format(error.name)}, which is not installed: pip install 'bertline[{extra}]'"
+        ) from None

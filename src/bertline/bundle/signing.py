@@ -25,7 +25,7 @@ from bertline.bundle.manifest import parse
 from bertline.bundle.swap import flush
 from bertline.bundle.verify import SIGNATURE, check_files, manifest_bytes, plain_bytes
 from bertline.destination import claim, replace_file
-from bertline.errors import BundleError, UsageError
+from bertline.errors import BundleError, UsageError, needing
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -276,13 +276,9 @@ def _names(ids: Iterable[str]) -> str:
 
 def _cryptography() -> Any:
     """The library, with the parts that are used here."""
-    try:
+    with needing("signatures need cryptography", "cryptography", extra="sign"):
         import cryptography
         import cryptography.exceptions
         import cryptography.hazmat.primitives.asymmetric.ed25519
         import cryptography.hazmat.primitives.serialization
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "cryptography":
-            raise
-        raise UsageError("signatures need cryptography, which is not installed: pip install 'bertline[sign]'") from None
     return cryptography

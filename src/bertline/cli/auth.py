@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bertline.config import load_settings
-from bertline.errors import UsageError
+from bertline.errors import UsageError, needing
 from bertline.service.guard.client import Scope
 from bertline.service.guard.settings import AuthSettings
 
@@ -160,14 +160,8 @@ def seconds(text: str) -> int:
 
 def _store(database: str | None) -> CredentialStore:
     """The database that is meant, made where there is none."""
-    try:
+    with needing("a database of keys needs SQLAlchemy", "sqlalchemy", extra="serve"):
         from bertline.service.guard.store import CredentialStore, default_url
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "sqlalchemy":
-            raise
-        raise UsageError(
-            "a database of keys needs SQLAlchemy, which is not installed: pip install 'bertline[serve]'"
-        ) from None
     settings = load_settings(AuthSettings, "auth", {"database": database})
     return CredentialStore(settings.database or default_url())
 

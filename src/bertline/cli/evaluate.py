@@ -65,12 +65,12 @@ def evaluate(
 @contextmanager
 def _report_place(report: Path | None) -> Iterator[None]:
     """Before the work: can the report be written? Within: no other process writes it."""
-    from bertline.evaluation.report import check_report_package
+    from bertline.evaluation.report import import_jinja
 
     if report is None:
         yield
         return
-    check_report_package()
+    import_jinja()
     check_place(report, WHAT, inside=True)
     check_room(report / "report.html", WHAT, 0)
     with claim(report / "report", WHAT):

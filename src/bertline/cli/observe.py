@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bertline.destination import as_destination_error, check_place, check_room, claim, replace_file
-from bertline.errors import UsageError
+from bertline.errors import needing
 
 WHAT = "the files"  # in messages about where they go
 EPILOG = "Example: bertline observe watching --target 10.0.0.7:8000 --target 10.0.0.8:8000"
@@ -38,14 +38,8 @@ def observe(
 
     It is generated from the tables of metrics and log fields, so it matches this version of the server.
     """
-    try:
+    with needing("writing these files needs {}", "yaml", "prometheus_client", extra="serve"):
         from bertline.monitoring.dashboards import elk, grafana, prometheus
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("yaml", "prometheus_client"):
-            raise
-        raise UsageError(
-            f"writing these files needs {error.name}, which is not installed: pip install 'bertline[serve]'"
-        ) from None
     given = {"targets": tuple(target) if target else None, "key_file": key_file, "runbook": runbook}
     scrape = prometheus.Scrape(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     logs = {f"elk/{name}": text for name, text in elk.files().items()}

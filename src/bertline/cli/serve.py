@@ -10,7 +10,7 @@ import typer
 from pydantic import BaseModel
 
 from bertline.cli.settings_flags import with_settings
-from bertline.errors import UsageError
+from bertline.errors import UsageError, needing
 from bertline.monitoring.logs.settings import LogSettings
 from bertline.monitoring.traces.exporter import TraceSettings
 from bertline.service.edge.proxies import EdgeSettings
@@ -60,13 +60,9 @@ def serve(
     POST /v1/predict classifies texts, / is the page, /docs describes the API. Ctrl+C stops the server. Without
     authentication (--auth-database, --auth-issuers) only this machine can reach it.
     """
-    try:
+    with needing("serving needs {}", *NEEDED, extra="serve"):
         from bertline.service.perimeter import PerimeterSettings
         from bertline.service.run import serve as run
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in NEEDED:
-            raise
-        raise UsageError(f"serving needs {error.name}, which is not installed: pip install 'bertline[serve]'") from None
 
     def say_ready(url: str, models: Models) -> None:
         names = ", ".join(f"{one.name} (version {one.version}, engine {one.engine})" for one in models)

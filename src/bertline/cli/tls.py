@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from bertline.destination import as_destination_error, check_place, claim, replace_file
-from bertline.errors import UsageError
+from bertline.errors import UsageError, needing
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -74,12 +74,8 @@ def dev(
     It is signed by a new authority that can sign for these names only. In the certificate's last
     30 days, the same command renews it under the same authority, so that clients still trust it.
     """
-    try:
+    with needing("making certificates needs cryptography", "cryptography", extra="serve"):
         import cryptography  # noqa: F401
-    except ModuleNotFoundError:
-        raise UsageError(
-            "making certificates needs cryptography, which is not installed: pip install 'bertline[serve]'"
-        ) from None
     check_place(out, WHAT, inside=True)
     with claim(out / "bertline", WHAT):
         typer.echo(_make(Files.of(out), name or [], datetime.now(UTC), force=force))

@@ -18,7 +18,7 @@ from rich.live import Live
 
 from bertline.cli.top_frame import Frame, frame_of
 from bertline.cli.top_screen import screen
-from bertline.errors import BertlineError, UsageError
+from bertline.errors import BertlineError, UsageError, needing
 from bertline.monitoring.metrics.snapshot import Snapshot
 
 EPILOG = "Examples: bertline top http://127.0.0.1:8000 · bertline top https://models.example --key-file key --once"
@@ -46,12 +46,8 @@ def top(
 
     All figures come from GET /metrics. Ctrl+C ends it.
     """
-    try:
+    with needing("reading metrics needs prometheus-client", "prometheus_client", extra="serve"):
         import bertline.monitoring.metrics.registry  # noqa: F401  # what is read below
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "prometheus_client":
-            raise
-        raise UsageError("reading metrics needs prometheus-client: pip install 'bertline[serve]'") from None
     server = ServerAddress(address(url), key_of(key_file))
     frames = refreshes(server)
     if once:

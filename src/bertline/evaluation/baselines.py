@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from bertline.data.examples import Example
-from bertline.errors import UsageError
 from bertline.evaluation import tfidf
 from bertline.evaluation.commonest import commonest, commonest_set, entities_by_word, mean, types_of_words
 from bertline.evaluation.kinds import kind_of
@@ -118,16 +116,6 @@ def measure_baselines(
         gain = part.compare(spec, truth, arrays, guess, readings, seed=evaluation.seed)
         out.append(Baseline(name, detail, figures, gain))
     return tuple(out)
-
-
-def check_baselines_package() -> None:
-    """Check before long work that scikit-learn is installed.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if find_spec("sklearn") is None:
-        raise UsageError(tfidf.NO_SKLEARN)
 
 
 def _text(example: Example) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bertline.destination import replace_file
-from bertline.errors import UsageError
+from bertline.errors import needing
 from bertline.evaluation.baselines import Baseline
 from bertline.evaluation.kinds import kind_of
 from bertline.evaluation.wording import verdict
@@ -18,8 +17,6 @@ from bertline.statistics.intervals import Estimate
 from bertline.statistics.slices import Slice
 from bertline.tasks.contract import Evaluation
 from bertline.tasks.history import EpochRecord
-
-_NO_JINJA = "the report needs Jinja, which is not installed: pip install 'bertline[train]'"
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -103,14 +100,15 @@ def render(
     return page
 
 
-def check_report_package() -> None:
-    """Check before long work that Jinja is installed.
+def import_jinja() -> Any:
+    """Jinja, which writes the page.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it is not installed.
     """
-    if find_spec("jinja2") is None:
-        raise UsageError(_NO_JINJA)
+    with needing("the report needs Jinja", "jinja2", extra="train"):
+        import jinja2
+    return jinja2
 
 
 def page_template(name: str, *packages: str) -> Any:
@@ -119,10 +117,7 @@ def page_template(name: str, *packages: str) -> Any:
     Raises:
         UsageError: Jinja is not installed.
     """
-    try:
-        import jinja2
-    except ImportError as error:
-        raise UsageError(_NO_JINJA) from error
+    jinja2 = import_jinja()
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader("bertline", package) for package in packages]),
         autoescape=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bertline.errors import UsageError
+from bertline.errors import needing
 from bertline.library import notebook
 
 if TYPE_CHECKING:
@@ -48,10 +48,8 @@ def as_pandas(rows: Records, columns: Sequence[str] | None = None) -> pandas.Dat
     Raises:
         UsageError: pandas is not installed.
     """
-    try:
+    with needing("to_pandas needs pandas", "pandas", extra="pandas"):
         import pandas
-    except ModuleNotFoundError:
-        raise UsageError("to_pandas needs pandas, which is not installed: pip install 'bertline[pandas]'") from None
     return pandas.DataFrame([dict(row) for row in rows], columns=list(columns or columns_of(rows)))
 
 

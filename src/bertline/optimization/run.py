@@ -18,7 +18,7 @@ from bertline.data.target_kinds import OneLabel
 from bertline.destination import check_room, claim
 from bertline.encoder.checkpoint import load_classifier
 from bertline.errors import BundleError
-from bertline.evaluation.report import check_report_package
+from bertline.evaluation.report import import_jinja
 from bertline.export.exporter import FP32
 from bertline.export.network import Network
 from bertline.inference.probing import Probing
@@ -70,7 +70,7 @@ def _check_start(bundle: Bundle, settings: OptimizeSettings) -> None:
         BundleError, DataError, UsageError: something is missing, such as Jinja.
         DestinationError: there is no room.
     """
-    check_report_package()
+    import_jinja()
     if settings.unlabelled:
         check_heads(None, settings, reads=bundle.manifest.task.reads)
     if settings.student is not None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from bertline.bundle import check_new
 from bertline.destination import check_room
 from bertline.encoder.heads import Classifier
-from bertline.evaluation.baselines import check_baselines_package
-from bertline.evaluation.report import check_report_package
+from bertline.evaluation import tfidf
+from bertline.evaluation.report import import_jinja
 from bertline.training.checkpoint import state_bytes, working_directory
 
 _COPIES = 4  # of the weights in a state: the weights, two moments of each, the best epoch's weights
@@ -22,9 +22,9 @@ def check_start(out: Path, *, overwrite: bool, baselines: bool) -> None:
         BundleError, DestinationError: the name, the rights, or something is there already.
     """
     check_new(out, overwrite=overwrite)
-    check_report_package()
+    import_jinja()
     if baselines:
-        check_baselines_package()
+        tfidf.check_package()
 
 
 def check_disk(out: Path, classifier: Classifier) -> None:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import builtins
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -156,14 +156,7 @@ def test_the_same_figures_give_the_same_page(tmp_path: Path) -> None:
 
 
 def test_without_jinja_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "jinja2":
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(UsageError) as caught:
         write_report(tmp_path, measured(), title="x")
     assert str(caught.value) == "the report needs Jinja, which is not installed: pip install 'bertline[train]'"

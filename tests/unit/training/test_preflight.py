@@ -113,8 +113,7 @@ def test_packages_of_the_end_are_looked_for_at_the_start(
     package: str, model: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T18: Jinja was missed when the report was to be written, after the training."""
-    monkeypatch.setattr("bertline.evaluation.report.find_spec", lambda name: None if name == package else "")
-    monkeypatch.setattr("bertline.evaluation.baselines.find_spec", lambda name: None if name == package else "")
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UsageError, match=r"not installed: pip install 'bertline\[train\]'"):
         train(str(table), tmp_path / "out", settings(model), Silent())
 

@@ -20,7 +20,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field
 
 from bertline import __version__
-from bertline.errors import SettingsError, UsageError
+from bertline.errors import SettingsError, needing
 from bertline.monitoring.traces.context import RANDOM, SAMPLED, SpanContext
 
 if TYPE_CHECKING:
@@ -84,14 +84,8 @@ def open_traces(settings: TraceSettings, environ: Mapping[str, str] | None = Non
     endpoint = _endpoint(settings, os.environ if environ is None else environ)
     if endpoint is None:
         return None
-    try:
+    with needing("Traces need OpenTelemetry with {}", *PACKAGES, extra="traces"):
         return Traces(settings, endpoint)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in PACKAGES:
-            raise
-        raise UsageError(
-            f"Traces need OpenTelemetry and {error.name} is not installed: pip install 'bertline[traces]'"
-        ) from None
 
 
 def _endpoint(settings: TraceSettings, environ: Mapping[str, str]) -> str | None:
