@@ -26,10 +26,8 @@ def check_shared_names(dataset: Dataset, names: Sequence[str], of: str) -> None:
     if not named or any(name in known for _, name in named):
         return
     example, name = named[0]
-    (setting,) = dataset.columns.settings
-    flag = f"--{setting.replace('_', '-')}"
     has, what = ("an entity of type", "types") if entities_in(example.target) else ("the label", "labels")
     raise DataError(
         f"{dataset.source} line {example.line} has {has} {name!r}, and no row has one {of} ({', '.join(names)}): give "
-        f"a table with these {what}, or {'correct' if setting == 'label_columns' else 'name another'} {flag}"
+        f"a table with these {what}{dataset.columns.remedy}"
     )

@@ -31,6 +31,11 @@ class TargetColumns(Protocol):
         ...
 
     @property
+    def remedy(self) -> str:
+        """How to choose other columns, to end a message; empty for a format that leaves no choice."""
+        ...
+
+    @property
     def spellings(self) -> tuple[str, ...]:
         """Labels that rows spell in several ways and that count as one, each as a sentence."""
         ...
@@ -71,6 +76,8 @@ class _Spellings:
 class LabelColumn:
     """One label per text, in one column."""
 
+    remedy = ", or name another --label-column"
+
     def __init__(self, source: str, column: str) -> None:
         self.source, self.column, self._spelt = source, column, _Spellings()
         self.settings: Settings = {"label_column": column}
@@ -99,13 +106,14 @@ class LabelColumn:
             return
         which = f"only the label {commonest!r}" if most > 1 else "no label with two examples"
         raise DataError(
-            f"{self.source} has {which} in column {self.column!r}: "
-            "give examples of at least two labels, or name another --label-column"
+            f"{self.source} has {which} in column {self.column!r}: give examples of at least two labels{self.remedy}"
         )
 
 
 class LabelsColumn:
     """Several labels per text, in one column: a list, or a string with a separator."""
+
+    remedy = LabelColumn.remedy
 
     def __init__(self, source: str, column: str, separator: str | None) -> None:
         self.source, self.column, self.separator, self._spelt = source, column, separator, _Spellings()
@@ -158,6 +166,7 @@ class LabelsColumn:
 class FlagColumns:
     """Several labels per text, a column of 0 and 1 for each."""
 
+    remedy = ", or correct --label-columns"
     spellings = ()
 
     def __init__(self, source: str, columns: Mapping[str, str]) -> None:
@@ -191,6 +200,7 @@ class FlagColumns:
 class NumberColumn:
     """A number per text."""
 
+    remedy = LabelColumn.remedy
     spellings = ()
 
     def __init__(self, source: str, column: str) -> None:
@@ -218,7 +228,7 @@ class NumberColumn:
         if len({*targets}) < 2:
             raise DataError(
                 f"{self.source} has only the number {targets[0]} in column {self.column!r}: "
-                "give examples with different numbers, or name another --label-column"
+                f"give examples with different numbers{self.remedy}"
             )
 
 
@@ -227,8 +237,9 @@ class EntitiesColumn:
 
     spellings = ()
 
-    def __init__(self, source: str, column: str, text_column: str) -> None:
+    def __init__(self, source: str, column: str, text_column: str, *, conll: bool = False) -> None:
         self.source, self.column, self.text_column = source, column, text_column
+        self.remedy = "" if conll else ", or name another --entities-column"
         self.settings: Settings = {"entities_column": column}
 
     def target(self, row: Row) -> tuple[Entity, ...] | BadRow:

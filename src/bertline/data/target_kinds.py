@@ -18,6 +18,7 @@ from bertline.data.target_columns import (
     NumberColumn,
     TargetColumns,
 )
+from bertline.errors import DataError
 
 
 @runtime_checkable
@@ -110,8 +111,11 @@ class Entities:
 
     def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
         """The column."""
+        conll = head.format == "conll"
+        if conll and "entities" not in head.columns:
+            raise DataError(f"{head.source} has words without tags: give each word its tag in the last column")
         column = head.find_column(table.entities_column, ENTITY_NAMES, "entities")
-        return EntitiesColumn(head.source, column, table.find_text_column(head))
+        return EntitiesColumn(head.source, column, table.find_text_column(head), conll=conll)
 
 
 def label_column(head: Head, table: LabelledTableSettings) -> str:

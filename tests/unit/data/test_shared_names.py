@@ -16,6 +16,7 @@ ONE = ("rows.csv", "text,label\na film,odd\n")
 FLAGS = ("rows.csv", "text,odd,even\na film,1,0\n")
 LISTS = ("rows.jsonl", '{"text": "a film", "label": ["odd"]}\n')
 SPANS = ("rows.jsonl", '{"text": "a film", "entities": [{"start": 2, "end": 6, "label": "odd"}]}\n')
+CONLL = ("rows.conll", "It O\nrains O\n\nfilm B-odd\n")
 CASES: dict[str, tuple[tuple[str, str], TargetKind, dict[str, object], str, str]] = {
     "one label": (ONE, OneLabel(), {}, "line 2 has the label", "labels, or name another --label-column"),
     "lists": (LISTS, SeveralLabels(), {}, "line 1 has the label", "labels, or name another --label-column"),
@@ -26,6 +27,7 @@ CASES: dict[str, tuple[tuple[str, str], TargetKind, dict[str, object], str, str]
         "line 2 has the label",
         "labels, or correct --label-columns",
     ),
+    "conll": (CONLL, Entities(), {}, "line 4 has an entity of type", "types"),
     "entities": (SPANS, Entities(), {}, "line 1 has an entity of type", "types, or name another --entities-column"),
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from bertline.data.examples import Dataset, read_examples
 from bertline.data.settings import LabelledTableSettings
-from bertline.data.target_kinds import Numbers, OneLabel, SeveralLabels, TargetKind
+from bertline.data.target_kinds import Entities, Numbers, OneLabel, SeveralLabels, TargetKind
 from bertline.errors import DataError
 
 
@@ -105,6 +105,13 @@ def test_a_cell_that_is_no_number(tmp_path: Path, cell: str, fault: str) -> None
 def test_one_number_only_is_nothing_to_learn_from(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has only the number 3.0 in column 'target'"):
         read(table(tmp_path / "t.csv", "text,target\na,3\nb,3\n"), Numbers())
+
+
+def test_a_conll_file_without_tags_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.conll", "It\nrains\n")
+    with pytest.raises(DataError) as error:
+        read(path, Entities())
+    assert str(error.value) == f"{path} has words without tags: give each word its tag in the last column"
 
 
 def test_pairs(tmp_path: Path) -> None:
