@@ -135,7 +135,7 @@ def label_table(bundle: Path, table: Table, top_k: int | None = None, *, engine:
         columns = [*survey.columns, *added.columns]
         output = open_writer(table.target, format=table.output_format, columns=columns, outline=survey.outline)
         with closing(rows), output as writer:
-            for row, prediction in predict_stream(predictor, inputs):
+            for row, prediction in predict_stream(predictor.predict, inputs):
                 writer.write(row.values, added.values(row, prediction, table.name, top))
                 tally.add(prediction)
                 screen.advance()

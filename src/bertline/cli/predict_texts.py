@@ -128,7 +128,7 @@ def _answer(predictor: TextClassifier, texts: Iterable[Input], layout: Layout, s
     tally = LabelTally()
     with screen:
         screen.begin("labelling")
-        for text, prediction in predict_stream(predictor, ((text, text) for text in texts)):
+        for text, prediction in predict_stream(predictor.predict, ((text, text) for text in texts)):
             sys.stdout.write(layout(text, prediction) + "\n")
             tally.add(prediction)
             screen.advance()

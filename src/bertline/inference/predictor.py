@@ -1,9 +1,9 @@
-"""The predictor protocol, and its implementation from tokenizer, batches, back end and temperature."""
+"""The predictor of a bundle: tokenizer, batches, back end and temperature."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -15,7 +15,6 @@ from bertline.errors import BundleError
 from bertline.inference.backend import Backend
 from bertline.inference.lanes import compute_texts
 from bertline.tasks import task
-from bertline.tasks.contract import TaskSpec
 from bertline.text import Input, Reader, Reading, Tokenizer, Truncation
 
 # Padded tokens of a batch: small batches stay in the cache of a CPU.
@@ -23,45 +22,6 @@ BATCH_TOKENS = 2048
 
 Array = np.ndarray[Any, Any]
 Logits = Float[Array, "rows labels"]
-
-
-@runtime_checkable
-class Predictor(Protocol):
-    """Answers texts: the interface of a model for the command line and the service."""
-
-    @property
-    def name(self) -> str:
-        """The name of the model."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """The same for the same bytes in every file of the bundle."""
-        ...
-
-    @property
-    def engine(self) -> str:
-        """The name of the engine that computes the network."""
-        ...
-
-    @property
-    def spec(self) -> TaskSpec:
-        """The model's task."""
-        ...
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Of the head's outputs, in their order."""
-        ...
-
-    @property
-    def max_tokens(self) -> int:
-        """Maximum tokens of a text, [CLS] and [SEP] included."""
-        ...
-
-    def predict(self, texts: Sequence[Input]) -> list[Any]:
-        """One answer per text (``tasks.contract.Answer``), in their order; it does not depend on the other texts."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """Streaming: any number of texts in constant memory, in their order.
 
-Texts are answered a window at a time; within a window the predictor puts texts of similar length together.
+Texts are answered a window at a time; within a window, batches hold texts of similar length.
 The first windows are small, so that the first answers come soon and ``… | head`` costs little.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from bertline.inference.predictor import Predictor
 from bertline.text.reading import Input, texts_of
 
 FIRST_WINDOW_ROWS = 64
@@ -18,10 +17,11 @@ WINDOW_ROWS = 2048
 WINDOW_CHARACTERS = 2_000_000
 
 Carried = TypeVar("Carried")
+Predict = Callable[[Sequence[Input]], list[Any]]  # one answer per text, in their order
 
 
 def predict_stream(
-    predictor: Predictor,
+    predict: Predict,
     rows: Iterable[tuple[Input, Carried]],
     *,
     window_rows: int = WINDOW_ROWS,
@@ -30,7 +30,7 @@ def predict_stream(
     """Answer each text, and return the answer with the value that came with the text.
 
     Args:
-        predictor: answers a window.
+        predict: answers a window.
         rows: a text or a pair of texts, and anything.
         window_rows: most texts that are held at a time.
         window_characters: most characters that are held at a time; a longer text is a window of its own.
@@ -42,11 +42,11 @@ def predict_stream(
     for text, extra in rows:
         size = sum(map(len, texts_of(text)))
         if texts and (len(texts) >= limit or characters + size > window_characters):
-            yield from zip(carried, predictor.predict(texts), strict=True)
+            yield from zip(carried, predict(texts), strict=True)
             limit = min(2 * limit, window_rows)
             texts, carried, characters = [], [], 0
         texts.append(text)
         carried.append(extra)
         characters += size
     if texts:
-        yield from zip(carried, predictor.predict(texts), strict=True)
+        yield from zip(carried, predict(texts), strict=True)

@@ -13,7 +13,7 @@ from scipy.special import softmax as reference
 from bertline.bundle import load
 from bertline.data.batching import Batch
 from bertline.errors import BundleError
-from bertline.inference import Prediction, Predictor, TextClassifier, load_predictor
+from bertline.inference import Prediction, TextClassifier, load_predictor
 from bertline.statistics.activation import softmax
 from bertline.testing.tiny import TEXTS, tiny_tokenizer
 
@@ -41,7 +41,7 @@ def classifier(bundle: Path, backend: Counting, batch_tokens: int = 2048) -> Tex
 
 
 def test_it_says_what_the_bundle_says(bundle: Path) -> None:
-    predictor: Predictor = classifier(bundle, Counting())
+    predictor = classifier(bundle, Counting())
     assert predictor.name == "tiny"
     assert predictor.version == load(bundle).manifest.checksum[:12]
     assert predictor.labels == ("negative", "neutral", "positive")
