@@ -1,4 +1,4 @@
-"""What a request gets from the core: an array per text, what was read, and where the time went."""
+"""The core's result for a request: an array per text, the tokens read, and timing."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from bertline.tasks import task
 from bertline.text import Reading
 
 Made = TypeVar("Made")
-# Of a request, from which on answers made of each token's array are made in a thread: entities of 20,000 tokens take
-# 0.4 s, which nobody else should wait for.
+# A request with more tokens has its entities decoded in a thread: 20,000 tokens take 0.4 s, which would block others.
 LARGE_TOKENS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where a request's time went, in seconds; of its texts, the one that took longest."""
+    """A request's times in seconds; each is that of the slowest text."""
 
     tokenise_s: float
     queue_s: float
@@ -37,10 +36,10 @@ class Answered:
     """One output of one version of a model, for each text of a request.
 
     Attributes:
-        version: which one.
-        pieces: for each text the arrays of its pieces, of which several are windows.
-        readings: which tokens of each text were read.
-        timing: where the time went.
+        version: that computed it.
+        pieces: for each text the arrays of its pieces; several pieces are windows.
+        readings: of each text: its pieces, and the tokens read and cut.
+        timing: of the request.
     """
 
     version: Version
@@ -50,19 +49,19 @@ class Answered:
 
     @property
     def read_tokens(self) -> int:
-        """Of all texts together."""
+        """Tokens read of all texts."""
         return sum(one.read for one in self.readings)
 
     @cached_property
     def rows(self) -> Sequence[Float[np.ndarray[Any, Any], "..."]]:
-        """An array per text; of windows, their mean."""
+        """An array per text; for windows, their mean."""
         return [one[0] if len(one) == 1 else np.mean(one, axis=0) for one in self.pieces]
 
     @cached_property
     def answers(self) -> Sequence[Any]:
-        """The answer to each text, as the model's task gives it (``tasks.contract.Answer``).
+        """The answer to each text in the form of the model's task (``tasks.contract.Answer``).
 
-        The computed output is the one that the spec names.
+        Requires the output that the spec names.
         """
         spec = self.version.spec
         answers: Sequence[Any] = task(spec.task).answer.answers(spec, self.pieces, self.readings)
@@ -71,11 +70,11 @@ class Answered:
     def shares(
         self, *, calibrated: bool = True, activation: Activation | None = None
     ) -> Float[np.ndarray[Any, Any], "texts labels"]:
-        """Of each text, each label's probability, in the model's order; computed once, whoever wants them.
+        """The probability of each label for each text, in the model's order; computed once.
 
         Args:
-            calibrated: divide the logits by the bundle's temperature first; HF's pipelines do not.
-            activation: instead of the model's own.
+            calibrated: divide the logits by the bundle's temperature, which HF's pipelines do not.
+            activation: default: the model's own.
         """
         spec = self.version.spec
         how = activation or spec.activation, spec.temperature if calibrated else 1.0
@@ -94,11 +93,11 @@ class Answered:
 
 
 async def made(answered: Answered, make: Callable[[], Made]) -> Made:
-    """What is made of the model's answers, in a thread where the event loop would be held up.
+    """Call ``make``, in a thread if it would block the event loop for long.
 
     Args:
-        answered: with the output that the model's answers are made from.
-        make: takes the time.
+        answered: with the output from which ``make`` creates answers.
+        make: creates them.
     """
     large = OUTPUTS[answered.version.spec.output].by_token and answered.read_tokens > LARGE_TOKENS
     return await asyncio.to_thread(make) if large else make()

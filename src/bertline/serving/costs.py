@@ -1,35 +1,34 @@
-"""What batches of a model have cost, by their output and their size: how long the next one should take.
+"""Expected duration of a batch, learned from a model's earlier batches by output and size.
 
-Sizes are kept by their power of two. A slow batch counts at once by half and a fast one slowly, so that a machine that
-becomes slow is not taken for a process that hangs.
+Sizes are grouped by powers of two. The estimate rises quickly after a slow batch and falls slowly after fast ones, so
+that a slow machine is not mistaken for a hanging process.
 
-A batch that is computed alone may have all cores, and costs a fraction then of what it costs beside others: the two are
-kept apart.
+A batch that is computed alone may use all cores and then takes a fraction of the time: it has estimates of its own.
 """
 
 from __future__ import annotations
 
-UP, DOWN = 0.5, 0.1  # share of the last batch in what is expected, where it was slower and where it was faster
-GROWTH = 1.5  # exponent of a batch's time in its tokens, where only smaller ones were measured: attention is quadratic
-MOST_PATIENCE = 2.0  # more, and a model that hangs at every text would be restarted for ever
+UP, DOWN = 0.5, 0.1  # weight of the last batch in the estimate, if it was slower and if it was faster
+GROWTH = 1.5  # time grows with tokens to this power, if only smaller batches were measured: attention is quadratic
+MOST_PATIENCE = 2.0  # with more, a model that hangs at every text would be restarted forever
 PATIENCE_HOLDS_S = 60.0
 
 
 class Costs:
-    """Of one version of a model, whichever process computed them."""
+    """The estimates for one version of a model; they survive its processes."""
 
     def __init__(self) -> None:
         self._seconds: dict[tuple[str, bool], dict[int, float]] = {}
         self._patience, self._hung_s = 1.0, float("-inf")
 
     def learn(self, output: str, padded_tokens: int, seconds: float, *, alone: bool) -> None:
-        """A batch was computed in this time."""
+        """Update the estimate with a batch."""
         known, size = self._seconds.setdefault((output, alone), {}), padded_tokens.bit_length()
         before = known.get(size, seconds)
         known[size] = before + (UP if seconds > before else DOWN) * (seconds - before)
 
     def expected_s(self, output: str, padded_tokens: int, *, alone: bool) -> float | None:
-        """How long a batch takes; None where nothing was measured yet.
+        """Expected duration of a batch; None if nothing was measured yet.
 
         >>> costs = Costs()
         >>> costs.learn("logits", 64, 0.01, alone=False)
@@ -39,7 +38,7 @@ class Costs:
         """
         known, size = self._seconds.get((output, alone)), padded_tokens.bit_length()
         if alone and not known:
-            known = self._seconds.get((output, False))  # it takes no longer than beside others
+            known = self._seconds.get((output, False))  # alone, it takes no longer
         if not known:
             return None
         if size in known:
@@ -50,10 +49,10 @@ class Costs:
         return float(known[smaller] * 2.0 ** (GROWTH * (size - smaller)))
 
     def hung(self, now_s: float) -> None:
-        """A process was ended because of a batch: the next one gets more time, in case that it was the machine."""
+        """A process was killed over a batch: allow the next one more time, because the machine may be slow."""
         self._patience = min(MOST_PATIENCE, 2 * self.patience(now_s))
         self._hung_s = now_s
 
     def patience(self, now_s: float) -> float:
-        """Factor on the time that a batch may take."""
+        """Factor on the time limit of a batch."""
         return self._patience if now_s - self._hung_s < PATIENCE_HOLDS_S else 1.0

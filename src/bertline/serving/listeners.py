@@ -1,7 +1,7 @@
-"""What the core says of its work, to whoever listens: metrics, the log line, traces.
+"""Events of the core, for its listeners: metrics, the log line, traces.
 
-Listeners are called on the event loop, in the course of the request or batch, in the order in which they were added.
-They are not awaited: a listener that has something slow to do puts it in a queue of its own.
+Listeners are called on the event loop in the order in which they were added, while the request or batch is handled.
+They are not awaited: a listener with slow work puts it in a queue of its own.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tokenised:
-    """A request's texts were tokenised and go to the scheduler now.
+    """A request's texts were tokenised, and are about to be scheduled.
 
     Attributes:
         began_s: when tokenising began, on the clock of ``perf_counter``.
-        seconds: how long it took.
+        seconds: duration.
         tokens: of all texts together.
     """
 
@@ -33,35 +33,35 @@ class Tokenised:
 
 
 class Listener:
-    """Learns what happens. A subclass overrides what it wants to know; the rest does nothing."""
+    """Receives events. Subclasses override the methods they need; the others do nothing."""
 
     def asked(self, texts: Sequence[str]) -> None:
-        """A request brought these texts, within the limits of their number and length."""
+        """A request sent these texts; their number and lengths are within the limits."""
 
     def tokenised(self, event: Tokenised) -> None:
-        """A request's texts go to the scheduler."""
+        """A request's texts are about to be scheduled."""
 
     def computed(self, record: BatchRecord) -> None:
         """A batch was computed."""
 
     def answered(self, output: str, answered: Answered) -> None:
-        """A request got its rows of this output."""
+        """A request's rows of this output were computed."""
 
     def predicted(self, answered: Answered) -> None:
-        """Answers were made of a request's rows, of which each token has one; no dialect has worded them yet."""
+        """A request's answers were made from rows per token; no dialect has changed them yet."""
 
     def refused(self, problem: Problem) -> None:
-        """A request got an error. Who answers it says so, since many are found before the core is asked."""
+        """A request got an error. Its responder reports it, since many errors occur before the core is called."""
 
 
 class Listeners(Listener):
-    """All of them, as one."""
+    """Passes each event to all listeners."""
 
     def __init__(self) -> None:
         self._all: list[Listener] = []
 
     def add(self, *listeners: Listener) -> None:
-        """From now on these listen, too."""
+        """Add listeners."""
         self._all += listeners
 
     def asked(self, texts: Sequence[str]) -> None:

@@ -1,18 +1,18 @@
-"""Which names a model may have: with slashes, as hubs have them (``BAAI/bge-small``).
+"""Valid names of models: they may contain slashes, as on hubs (``BAAI/bge-small``).
 
-An address ends in a name or goes on after it (``/ready``, ``/infer``). Such a part may not be a later part of a name,
-or nobody could say where the name ends.
+In a path, a name may be followed by a part such as ``/ready`` or ``/infer``. These parts are reserved: if names could
+contain them, the end of a name would be ambiguous.
 """
 
 from __future__ import annotations
 
-# Parts of addresses that follow a name, as in /v2/models/{name}/ready.
+# Parts of paths that follow a name, as in /v2/models/{name}/ready.
 RESERVED = frozenset({"health", "infer", "info", "pipeline", "ready", "rollback", "versions"})
 LONGEST = 200  # characters
 
 
 def fault_of(name: str) -> str | None:
-    """Why no model can be called so, as the predicate of a sentence about the name; None if one can.
+    """The fault of a name, as the predicate of a sentence about it; None if it is valid.
 
     >>> fault_of("BAAI/bge-small"), fault_of("a//b"), fault_of("a/ready")
     (None, 'has an empty part', "has the part 'ready', which is reserved in addresses")

@@ -1,8 +1,7 @@
-"""The models by name: the version that answers, the one before it, and how one takes the place of the other.
+"""The served models by name: the current version of each, the previous one, and how they are exchanged.
 
-A request takes the version that answers when it comes and keeps it, so no answer mixes two. A new version is loaded,
-checked and warmed beside the old one; the switch itself is one assignment. The old one stays as it is, process and
-all, for an instant way back, until the next one comes.
+A request uses one version from start to end. A new version is loaded, checked and warmed up beside the old one, and
+replaces it in one assignment. The old version and its worker stay for an instant rollback until the next one is loaded.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ class Models:
 
     Args:
         bundles: directory of each, by name.
-        make: loads a version and makes it ready.
+        make: loads a version and waits until it is ready.
 
     Raises:
-        UsageError: there is no model, or none can have one of the names.
+        UsageError: there is no model, or a name is invalid.
     """
 
     def __init__(self, bundles: Mapping[str, Path], make: Make) -> None:
@@ -47,7 +46,7 @@ class Models:
         self._retiring: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Make every model ready, in their order.
+        """Load all models, one after the other.
 
         Raises:
             BertlineError: one cannot be loaded.
@@ -56,32 +55,32 @@ class Models:
             self._current[name] = await self._make(name, bundle)
 
     async def stop(self) -> None:
-        """End all processes."""
+        """Stop all workers."""
         versions = [*self._current.values(), *self._previous.values()]
         await asyncio.gather(*(one.stop() for one in versions), *self._retiring, return_exceptions=True)
 
     @property
     def names(self) -> list[str]:
-        """What clients call them."""
+        """Their names, for clients."""
         return list(self._bundles)
 
     @property
     def ready(self) -> bool:
-        """Every model has a process that lives."""
+        """Whether every model is loaded and its worker is running."""
         return len(self._current) == len(self._bundles) and all(one.ready for one in self._current.values())
 
     def __iter__(self) -> Iterator[Version]:
         return iter(self._current.values())
 
     def previous(self, name: str) -> Version | None:
-        """The version that a rollback brings back."""
+        """The version that a rollback would restore."""
         return self._previous.get(name)
 
     def named(self, name: str | None, field: str | None = "model") -> Version:
-        """The version that answers for a model; the only model when no name is given.
+        """The current version of a model; without a name, that of the only model.
 
         Raises:
-            Problem: no such model, several and none was named, or it is not loaded yet.
+            Problem: the model is unknown or not loaded yet, or the name is missing and there are several models.
         """
         known = ", ".join(self._bundles)
         if name is None:
@@ -95,10 +94,10 @@ class Models:
         return self._current[name]
 
     async def load(self, name: str, bundle: Path) -> Version:
-        """Put another bundle, or a new model, in service; what answered before goes on until the new one is warm.
+        """Serve another bundle under a name, or a new model; the old version answers until the new one is warmed up.
 
         Raises:
-            Problem: the bundle cannot be used, or the name; nothing has changed then.
+            Problem: the bundle or the name cannot be used; nothing has changed.
         """
         if fault := fault_of(name):
             raise Problem(Code.OUT_OF_RANGE, f"The model name {fault}: choose another.", "name")
@@ -116,10 +115,10 @@ class Models:
             return new
 
     async def roll_back(self, name: str) -> Version:
-        """Let the version before this one answer again; done once more, it is undone.
+        """Exchange the current version with the previous one; a second call undoes it.
 
         Raises:
-            Problem: there is no such model, or no version before.
+            Problem: the model is unknown, or has no previous version.
         """
         async with self._changing:
             current, previous = self.named(name), self._previous.get(name)
@@ -131,7 +130,7 @@ class Models:
             return previous
 
     def lost(self, version: Version) -> bool:
-        """Whether a version that computes no more is one that answers; if it is the one before, it is forgotten."""
+        """Handle a version that has failed for good: forget it if it is a previous one; whether it is a current one."""
         for name in [name for name, one in self._previous.items() if one is version]:
             self._retire(self._previous.pop(name))
         return any(one is version for one in self)

@@ -1,6 +1,6 @@
-"""What can be wrong with a request, whatever protocol it came by: a code for programs, a sentence for people.
+"""Errors of requests, independent of the protocol: a code for programs, a sentence for people.
 
-A message names the field and the limit and never repeats the text that was sent.
+A message names the field and the limit, and never repeats the client's text.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """What went wrong, for programs; the message is for people."""
+    """The kind of a problem, for programs; the message is for people."""
 
     MALFORMED_REQUEST = "malformed_request"
     HEAD_TOO_LARGE = "head_too_large"
@@ -57,7 +57,7 @@ class Code(StrEnum):
 
 
 class Problem(Exception):
-    """A request that gets an error for an answer."""
+    """The error that a request gets as its response."""
 
     def __init__(
         self, code: Code, message: str, field: str | None = None, *, headers: Mapping[str, str] | None = None

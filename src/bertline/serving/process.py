@@ -1,8 +1,7 @@
-"""The server's side of one process that computes (``bertline.serving.worker``): start it, ask it, notice its end.
+"""The server's side of a worker process (``bertline.serving.worker``): start it, send it batches, detect its loss.
 
-A process is lost when its socket closes, when it leaves a batch unanswered for far longer than such batches take, or
-when it says nothing for seconds while it has nothing to do (``bertline.serving.watch``). It is killed then, whatever it
-is at.
+A worker is lost if its socket closes, if a batch takes far longer than expected, or if it is idle and silent for
+seconds (``bertline.serving.watch``). It is then killed.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ from bertline.serving.watch import BEAT_S, SILENT_S, TICK_S, Watch
 from bertline.serving.wire import PING, Frames, Order, Reply, Status
 from bertline.serving.worker import Started
 
-END_S = 2.0  # for the process to end by itself, once it is told to
-START_TIMEOUT_S = 120.0  # a bundle of a gigabyte on a slow disk is hashed and loaded in that time
+END_S = 2.0  # for the process to exit by itself after its socket was closed
+START_TIMEOUT_S = 120.0  # enough to hash and load a gigabyte from a slow disk
 
 log = logging.getLogger(__name__)
 
 
 class WorkerLost(Exception):
-    """The process is gone; what it was computing may be computed by another."""
+    """The process is gone; another one may compute its batches."""
 
 
 class ComputeFailed(Exception):
-    """This batch cannot be computed; the message says nothing of its texts."""
+    """This batch cannot be computed; the message does not quote its texts."""
 
 
 class NoMemory(ComputeFailed):
@@ -42,46 +41,46 @@ class NoMemory(ComputeFailed):
 
 
 class Computes(Protocol):
-    """What the scheduler knows of a process that computes."""
+    """The scheduler's view of a worker."""
 
     async def compute(self, output: str, batch: Batch, *, alone: bool) -> Reply:
         """One output for each text of a batch.
 
         Raises:
             ComputeFailed: this batch cannot be computed.
-            WorkerLost: the process ended, or had to be ended.
+            WorkerLost: the process exited or was killed.
         """
         ...
 
 
 class Worker(Computes, Protocol):
-    """Something that computes a bundle, with a life of its own."""
+    """Computes a bundle; it is started and stopped."""
 
     async def start(self) -> Started:
         """Return once it can compute.
 
         Raises:
-            BundleError: it cannot load the bundle, or says nothing in time.
+            BundleError: it cannot load the bundle, or does not answer in time.
         """
         ...
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """Id of its process."""
         ...
 
     @property
     def responsive(self) -> bool:
-        """It has said something within the last seconds."""
+        """Whether it has answered within the last seconds."""
         ...
 
     async def stop(self) -> None:
-        """End it; it is not reported as lost."""
+        """Stop it; it is not reported as lost."""
         ...
 
 
 class StartWorker(Protocol):
-    """Makes a worker, as ``WorkerProcess`` does."""
+    """Creates a worker, like ``WorkerProcess``."""
 
     def __call__(
         self,
@@ -94,7 +93,7 @@ class StartWorker(Protocol):
         checksum: str | None,
         costs: Costs,
     ) -> Worker:
-        """Not started yet."""
+        """A worker that is not started yet."""
         ...
 
 
@@ -102,13 +101,13 @@ class WorkerProcess:
     """A process that computes a bundle.
 
     Args:
-        bundle: what it loads.
-        engine: by name; None is the bundle's choice.
-        lanes: batches at a time; None is one per core.
-        timeout_s: longest time for a batch.
-        on_lost: called once, when it is gone without having been asked to stop.
-        checksum: of the manifest; it refuses another bundle, before it looks into it. None: any bundle that is there.
-        costs: what such batches cost in the processes before this one; nothing is known of them without it.
+        bundle: its directory.
+        engine: by name; None: the bundle's default.
+        lanes: batches at a time; None: one per core.
+        timeout_s: time limit for a batch.
+        on_lost: called once with the reason if the process is lost.
+        checksum: of the manifest; any other bundle is refused unread. None accepts any bundle.
+        costs: estimates from earlier processes; default: none.
     """
 
     def __init__(
@@ -134,7 +133,7 @@ class WorkerProcess:
         """Start the process and wait until it can compute.
 
         Raises:
-            BundleError: it cannot load the bundle, or says nothing in time.
+            BundleError: it cannot load the bundle, or does not answer in time.
         """
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "bertline.serving.worker", str(self._bundle.absolute())]
@@ -186,17 +185,17 @@ class WorkerProcess:
         assert self._watch is not None  # it has started
         self._watch.sent(number, output, batch.ids.size, loop.time(), alone=alone)
         try:
-            found: Reply = await reply
+            answer: Reply = await reply
         finally:
             self._waiting.pop(number, None)
-        if found.status is Status.NO_MEMORY:
-            raise NoMemory(found.text)
-        if found.status is Status.FAILED:
-            raise ComputeFailed(found.text)
-        return found
+        if answer.status is Status.NO_MEMORY:
+            raise NoMemory(answer.text)
+        if answer.status is Status.FAILED:
+            raise ComputeFailed(answer.text)
+        return answer
 
     async def stop(self) -> None:
-        """End the process; it is not reported as lost."""
+        """Stop the process; it is not reported as lost."""
         self._running = False
         if self._watching is not None:
             self._watching.cancel()
@@ -209,17 +208,17 @@ class WorkerProcess:
                 await self._process.wait()
 
     def kill(self) -> None:
-        """End the process now."""
+        """Kill the process."""
         with suppress(ProcessLookupError):
             self._process.kill()
 
     def heard(self) -> None:
-        """Something came from the process."""
+        """The process sent something."""
         if self._watch is not None:
             self._watch.heard(asyncio.get_running_loop().time())
 
     def received(self, reply: Reply) -> None:
-        """A reply came from the process."""
+        """The process sent a reply."""
         if self._watch is not None:
             self._watch.answered(reply.number, reply.seconds if reply.status is Status.DONE else None)
         waiting = self._waiting.get(reply.number)
@@ -227,7 +226,7 @@ class WorkerProcess:
             waiting.set_result(reply)
 
     def closed(self) -> None:
-        """The process's end of the socket is closed."""
+        """The process closed its end of the socket."""
         self._gone("it ended")
 
     def _gone(self, why: str) -> None:
@@ -241,12 +240,12 @@ class WorkerProcess:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(WorkerLost())
-                waiting.exception()  # looked at, whether or not anybody still waits
+                waiting.exception()  # marks it as retrieved: nobody may be waiting any more
         if self._running:
             self._on_lost(why)
 
     async def _look(self, watch: Watch) -> None:
-        """Ask whether it lives, and end it once it is given up."""
+        """Ping the process, and kill it once ``watch`` gives it up."""
         loop, silent = asyncio.get_running_loop(), False
         asked_s = loop.time()
         while True:

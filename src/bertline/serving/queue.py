@@ -1,11 +1,12 @@
-"""The queue of texts that wait for the network: which are computed next, and together. It knows no clock and no thread.
+"""The queue of waiting texts: it selects the texts of the next batch. It has neither clock nor threads.
 
-A text's *turn* is the time at which it would have been done if its request had a fixed share of the machine to itself
-(a virtual clock: Zhang 1990). Earlier turns go first. So the texts of a large request are spread out and those of
-small requests go between them; a short text that arrives with a long one goes before it; and whatever arrives after
-somebody's turn waits behind it, so that nobody starves.
+A text's *turn* is the time at which it would finish if its request had a fixed share of the machine (a virtual clock:
+Zhang 1990). The earliest turn goes first. So the texts of a large request are spread out, and small requests go between
+them; a short text goes before a long one that arrives with it; and no text starves, because later arrivals have later
+turns.
 
-A batch is the text whose turn it is with others of about its length: up to a bound on padded tokens, and on padding.
+A batch contains the text with the earliest turn and others of similar length, within bounds on padded tokens and on
+padding.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Generic, TypeVar
 
 from bertline.text import Piece
 
-SHARE = 0.25  # of the machine, at which a request is reckoned with
-LONGEST_PADDING = 1.25  # padded tokens per real one, from which on a text is left for another batch
+SHARE = 0.25  # of the machine, assumed for each request
+LONGEST_PADDING = 1.25  # maximum padded tokens per real token of a batch
 NEIGHBOURS = (0, -1, 1, -2, 2, -3, 3)  # buckets that may share a batch, by distance
 
 Sender = TypeVar("Sender")
@@ -30,15 +31,15 @@ class Waiting(Generic[Sender]):
     """One text in the queue.
 
     Attributes:
-        piece: what the network reads.
-        turn_s: when it would be done (module docstring), on the caller's clock.
-        deadline_s: when its answer is of no use any more, on the same clock.
-        sender: whoever waits for the answer.
-        place: of this text among the sender's.
+        piece: the input of the network.
+        turn_s: its turn (module docstring), on the caller's clock.
+        deadline_s: after which its answer is useless, on the same clock.
+        sender: the request that waits for the answer.
+        place: index of this text in its request.
         arrived_s: when it was put in the queue.
-        lost: how often the process that computed it died.
+        lost: how often a worker died while computing it.
         gone: nobody waits for it any more.
-        queued: it is in the queue, and neither computed nor dropped.
+        queued: it is in the queue, neither computed nor dropped.
     """
 
     piece: Piece
@@ -53,7 +54,7 @@ class Waiting(Generic[Sender]):
 
     @property
     def tokens(self) -> int:
-        """Its length."""
+        """The number of tokens."""
         return len(self.piece.ids)
 
 
@@ -78,7 +79,7 @@ def turns(now_s: float, lengths: Iterable[int], tokens_per_s: float) -> Iterator
 
 
 def bucket(tokens: int) -> int:
-    """Texts of one bucket differ by less than an eighth, short ones by less than four tokens.
+    """The bucket of a length: lengths in one bucket differ by less than an eighth, short ones by less than four tokens.
 
     >>> [bucket(one) for one in (4, 5, 32, 33, 36, 256)]
     [1, 2, 8, 9, 10, 32]
@@ -98,11 +99,11 @@ class TokenQueue(Generic[Sender]):
         self.texts = 0
 
     def __iter__(self) -> Iterator[Waiting[Sender]]:
-        """The texts that wait, in no order."""
+        """The waiting texts, in no particular order."""
         return (text for heap in self._buckets.values() for _, _, text in heap if text.queued)
 
     def put(self, text: Waiting[Sender]) -> None:
-        """Add a text; one that was taken before keeps its turn."""
+        """Add a text; a text that is put back keeps its turn."""
         self._put += 1
         text.queued = True
         heapq.heappush(self._buckets.setdefault(bucket(text.tokens), []), (text.turn_s, self._put, text))
@@ -110,17 +111,17 @@ class TokenQueue(Generic[Sender]):
         self.texts += 1
 
     def leave(self, text: Waiting[Sender]) -> None:
-        """Nobody waits for this text any more, whether or not it is in the queue."""
+        """Mark a text as abandoned, whether or not it is in the queue."""
         text.gone = True
         if text.queued:
             self._out(text)
 
     def tokens_before(self, turn_s: float) -> int:
-        """Tokens of the texts that go before one that comes now and has this turn."""
+        """Tokens of the texts that would go before a new one with this turn."""
         return sum(text.tokens for text in self if text.turn_s <= turn_s)
 
     def take(self, max_padded_tokens: int, now_s: float) -> Taken[Sender]:
-        """The next batch: the text whose turn it is, whatever its length, and more of its kind while they fit."""
+        """The next batch: the text with the earliest turn, whatever its length, and similar ones that fit."""
         taken: Taken[Sender] = Taken()
         first = self._next_bucket(now_s, taken.late)
         if first is None:
@@ -153,7 +154,7 @@ class TokenQueue(Generic[Sender]):
     def _settle(
         self, heap: list[tuple[float, int, Waiting[Sender]]], now_s: float, late: list[Waiting[Sender]]
     ) -> bool:
-        """Whether there is a text to compute, once those on top that are not to be computed are gone."""
+        """Drop abandoned and late texts from the top; whether a text is left to compute."""
         while heap:
             text = heap[0][2]
             if text.queued:

@@ -1,7 +1,7 @@
-"""Inputs to ids for the requests in progress: beside the event loop, and for all of them together.
+"""Tokenises the inputs of concurrent requests together, in a thread beside the event loop.
 
-While one lot of inputs is tokenised the next one gathers. A short input is tokenised on the event loop: to wake a
-thread for it, and to get the interpreter back from it, would take longer.
+While one lot is tokenised, the next one gathers. Short inputs are tokenised on the event loop, because switching to a
+thread and back would take longer.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from bertline.text import Input, Reading, Tokenizer, Truncation
 from bertline.text.reader import read_each
 from bertline.text.reading import texts_of
 
-SHORT_CHARS = 512  # of a request: up to 170 µs of the loop (AVX512 core); a sentence of 108 takes 57
+SHORT_CHARS = 512  # per request: up to 170 µs of the event loop (AVX512 core); a sentence of 108 takes 57
 
 
 @dataclass(slots=True)
 class _Request:
     inputs: Sequence[Input]
     truncation: Truncation
-    done: asyncio.Future[list[Reading]] | None = None  # None: whoever asked waits in the same thread
+    done: asyncio.Future[list[Reading]] | None = None  # None: the caller reads it in its own thread
 
 
 class BackgroundReader:
-    """Reads inputs for one model.
+    """Tokenises inputs for one model.
 
     Args:
         tokenizer: the model's.
-        executor: where the work is done; one thread is enough.
+        executor: its threads do the work; one is enough.
         offsets: whether pieces have offsets (``text.Reader``).
     """
 
@@ -44,8 +44,8 @@ class BackgroundReader:
         """A reading per input.
 
         Args:
-            inputs: not empty; lengths in characters are the caller's to bound.
-            truncation: which tokens are read.
+            inputs: not empty; the caller bounds their lengths in characters.
+            truncation: of long inputs.
         """
         if sum(len(text) for one in inputs for text in texts_of(one)) <= SHORT_CHARS:
             (readings,) = self._read_lot([_Request(inputs, truncation)])
@@ -76,11 +76,11 @@ class BackgroundReader:
             self._task = None
 
     def _read_lot(self, lot: Sequence[_Request]) -> list[list[Reading] | Exception]:
-        """Together; where that fails, each by itself, so that nobody gets another one's error."""
+        """Tokenise all requests together; if that fails, each by itself, so that none gets the error of another."""
         try:
             inputs = [(input, one.truncation) for one in lot for input in one.inputs]
             readings = iter(read_each(self.tokenizer, inputs, offsets=self._offsets))
-        except BaseException as error:  # a panic of the library is no Exception
+        except BaseException as error:  # a panic of the library is not an Exception
             if len(lot) > 1:
                 return [result for one in lot for result in self._read_lot([one])]
             return [error if isinstance(error, Exception) else RuntimeError(type(error).__name__)]

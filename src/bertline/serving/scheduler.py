@@ -1,8 +1,8 @@
-"""Who computes what next: the texts of all requests and models, on as many lanes as there are cores.
+"""Schedules the texts of all requests and models on as many lanes as there are cores.
 
-A lane that becomes free takes a batch at once (nothing is polled, and an idle server adds no wait), from the model that
-has had least of the machine. A batch that fails is halved until the text at fault is alone; one whose process died is
-computed once more, text by text, so that a text that kills costs its sender an answer and nobody else.
+A free lane takes a batch at once (there is no polling, and an idle server adds no delay), from the model that has used
+the machine least. A batch that fails is halved until the text at fault is alone. If a worker dies, the texts of its
+batch are computed again one by one, so that a text that crashes the worker costs only its own request.
 """
 
 from __future__ import annotations
@@ -28,24 +28,26 @@ from bertline.text import Piece
 
 log = logging.getLogger(__name__)
 
-FIRST_TOKENS_PER_S = 4000.0  # a guess until the first batches were measured: the warm-up's
-LAST_WAITS = 4  # times as long as its first may the last text of a request wait: a large one does not come alone
-SMOOTHING = 0.1  # of the last batch in the running pace
+FIRST_TOKENS_PER_S = 4000.0  # assumed until the warm-up batches were measured
+LAST_WAITS = 4  # a request's last text may wait this many times longer than its first
+SMOOTHING = 0.1  # weight of the last batch in the moving average of tokens per second
 LEAST_BUDGET_TOKENS = 16
-BUDGET_BACK_S = 60.0  # after which a budget that was halved for want of memory is doubled again
+BUDGET_BACK_S = 60.0  # after which a budget that was halved for lack of memory is doubled again
 
-ORIGIN: ContextVar[object] = ContextVar("origin", default=None)  # who asks: read by ``compute``, for ``BatchRecord``
+ORIGIN: ContextVar[object] = ContextVar(
+    "origin", default=None
+)  # the request, which ``compute`` puts in ``BatchRecord``
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A request's texts, until all of them have their rows."""
+    """A request's texts, until all are computed."""
 
     done: asyncio.Future[None]
     rows: list[np.ndarray[Any, Any] | None]
     left: int
-    queue_s: float = 0.0  # the longest any of its texts waited
-    compute_s: float = 0.0  # of the batches its texts were in, the longest
+    queue_s: float = 0.0  # of the text that waited longest
+    compute_s: float = 0.0  # of the batch that took longest
     origin: object = None
 
 
@@ -53,7 +55,7 @@ class TextProblem(Problem):
     """One of a request's texts cannot be computed.
 
     Attributes:
-        place: among the pieces of the request.
+        place: index among the pieces of the request.
     """
 
     def __init__(self, code: Code, place: int, why: str, *, headers: Mapping[str, str] | None = None) -> None:
@@ -61,13 +63,13 @@ class TextProblem(Problem):
         self.place, self._why = place, why
 
     def named(self, field: str) -> Problem:
-        """The same in the request's own words."""
+        """The same with the request's own name of the text."""
         return Problem(self.code, f"The model cannot compute {field}: {self._why}.", field, headers=self.headers)
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """An array per text, without padding, and where the time went."""
+    """An array per text, without padding, and the times."""
 
     rows: list[np.ndarray[Any, Any]]
     queue_s: float
@@ -76,10 +78,10 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """One batch that was computed. Metrics, logs, traces and pace all read this record.
+    """A computed batch, for metrics, logs and traces.
 
     Attributes:
-        origins: who asked for its texts, as ``ORIGIN`` named them, each once.
+        origins: the requests of its texts (``ORIGIN``), each once.
     """
 
     line: Line
@@ -93,24 +95,24 @@ class BatchRecord:
 
 @dataclass(eq=False)
 class Station:
-    """The process behind a model's lines; None while there is none to ask."""
+    """The worker behind a model's lines; None while there is none."""
 
     worker: Computes | None = None
     in_flight: int = 0
     suspects: deque[tuple[Line, Waiting[Job]]] = field(default_factory=deque)
-    exclusive: bool = False  # a suspect is being computed, with nothing beside it
-    closed: bool = False  # there will be no process any more
+    exclusive: bool = False  # a suspect is being computed alone
+    closed: bool = False  # there will be no worker any more
 
 
 @dataclass(eq=False)
 class Line:
-    """The texts that wait for one output of one model.
+    """The waiting texts for one output of one model.
 
     Attributes:
-        model: name and version, for whoever reads a ``BatchRecord``.
+        model: name and version, for readers of ``BatchRecord``.
         output: of the network, by its name in ``encoder.outputs``.
-        station: where it is computed.
-        batch_tokens: bound on the padded tokens of a batch, as the engine has it.
+        station: its worker.
+        batch_tokens: maximum padded tokens of a batch.
         pad_id: of the tokenizer.
     """
 
@@ -131,7 +133,7 @@ class Line:
 
     @property
     def has_work(self) -> bool:
-        """A text waits."""
+        """Whether a text waits."""
         return bool(self.queue.texts or self.halves)
 
 
@@ -140,7 +142,7 @@ class Scheduler:
 
     Args:
         lanes: batches computed at a time, over all models.
-        max_wait_s: a request whose first text would wait longer is refused, or its last ``LAST_WAITS`` times as long.
+        max_wait_s: maximum wait of a request's first text; of its last text, ``LAST_WAITS`` times as long.
         observe: receives each batch's record.
     """
 
@@ -151,26 +153,26 @@ class Scheduler:
         self._running: set[asyncio.Task[None]] = set()
 
     def add(self, line: Line) -> None:
-        """Let this line take part."""
+        """Add a line."""
         self._lines.append(line)
 
     def remove(self, line: Line) -> None:
-        """No more texts come to this line."""
+        """Remove a line, which gets no more texts."""
         self._lines.remove(line)
 
     def expected_wait_s(self, line: Line) -> float:
-        """How long a text would wait whose turn came last."""
+        """Expected wait of a text with the last turn."""
         return line.queue.tokens / line.tokens_per_s
 
     def refusal(self, line: Line, tokens: int) -> Problem | None:
-        """What a request for a text of so many tokens would be told now; None if it would be let in."""
+        """The problem that a request with so many tokens would get now; None if it would be admitted."""
         if self.expected_wait_s(line) <= self._max_wait_s:
             return None
         (turn_s,) = turns(asyncio.get_running_loop().time(), [tokens], line.tokens_per_s)
         return self._overload(line, turn_s, turn_s)[0]
 
     async def compute(self, line: Line, pieces: Sequence[Piece], deadline_s: float) -> Computed:
-        """One array of the line's output per piece.
+        """Compute the line's output for each piece.
 
         Args:
             line: of the model.
@@ -178,8 +180,8 @@ class Scheduler:
             deadline_s: on the event loop's clock; texts are not computed after it.
 
         Raises:
-            Problem: overloaded, or too late.
-            TextProblem: one of them cannot be computed.
+            Problem: the server is overloaded, or the deadline cannot be met.
+            TextProblem: a text cannot be computed.
         """
         loop = asyncio.get_running_loop()
         now_s = loop.time()
@@ -203,7 +205,7 @@ class Scheduler:
         return Computed([row for row in job.rows if row is not None], job.queue_s, job.compute_s)
 
     def pump(self) -> None:
-        """Give every free lane a batch, as long as there are any."""
+        """Give each free lane a batch while there are any."""
         while self._busy < self.lanes:
             ready = [line for line in self._lines if _can_start(line)]
             if not ready:
@@ -214,7 +216,7 @@ class Scheduler:
                 self._start(line, batch)
 
     def close(self, station: Station) -> None:
-        """Nothing is computed there any more: whoever waits is told so."""
+        """Close a station for good: all requests that wait for it fail."""
         station.closed = True
         waiting = [text for _, text in station.suspects]
         for line in self._lines:
@@ -228,10 +230,10 @@ class Scheduler:
     # ------------------------------------------------------------------------------------------- admission
 
     def _admit(self, line: Line, texts: list[Waiting[Job]], now_s: float) -> None:
-        """Let the texts into the queue, or say why not; one text or many, it is the wait that decides.
+        """Check that the texts would not wait too long.
 
         Raises:
-            Problem: the queue is too long, or the last of them would be too late.
+            Problem: the queue is too long, or the last text would miss its deadline.
         """
         own_s = sum(text.tokens for text in texts) / line.tokens_per_s
         wait_s = self.expected_wait_s(line)
@@ -244,19 +246,19 @@ class Scheduler:
             raise _late(f"It would take about {last_s + own_s:.2f} s")
 
     def _overload(self, line: Line, first_turn_s: float, last_turn_s: float) -> tuple[Problem | None, float]:
-        """What a request with these turns is to be told, and for how long its last text would wait."""
-        # Counted exactly only where it matters: many of the texts that wait may be behind these.
+        """The problem of a request with these turns, if any, and the expected wait of its last text."""
+        # An exact count, only here because it is slow: many waiting texts may have later turns.
         turns_s = first_turn_s, last_turn_s
         first_s, last_s = (line.queue.tokens_before(turn_s) / line.tokens_per_s for turn_s in turns_s)
         beyond_s = max(first_s - self._max_wait_s, last_s - LAST_WAITS * self._max_wait_s)
         if beyond_s <= 0:
             return None, last_s
         again_s = max(1, math.ceil(beyond_s + self._max_wait_s / 2))
-        told = f"The texts that go before these already take about {last_s:.1f} s: try again in {again_s} s."
-        return Problem(Code.OVERLOADED, told, headers={"Retry-After": str(again_s)}), last_s
+        message = f"The texts that go before these already take about {last_s:.1f} s: try again in {again_s} s."
+        return Problem(Code.OVERLOADED, message, headers={"Retry-After": str(again_s)}), last_s
 
     def _wake(self, line: Line) -> None:
-        """A line that had nothing to do is not owed the time it did not want."""
+        """An idle line earns no credit for the time in which it had no work."""
         if not line.has_work:
             others = [one.served_s for one in self._lines if one.has_work]
             line.served_s = max(line.served_s, min(others, default=line.served_s))
@@ -312,11 +314,11 @@ class Scheduler:
             self._halve(line, texts, error)
         except ComputeFailed as error:
             self._halve(line, texts, error)
-        except Exception as error:  # a mistake of ours: these requests end with it, and the lane goes on
+        except Exception as error:  # a bug: these requests fail, and the lane goes on
             for text in texts:
                 _fail(text, error)
         finally:
-            # A batch that failed took its time too: a model that fails must not starve the others.
+            # The time of a failed batch counts too: a failing model must not starve the others.
             line.served_s += loop.time() - began_s if spent_s is None else spent_s
             self._busy -= 1
             line.station.in_flight -= 1
@@ -343,10 +345,12 @@ class Scheduler:
         self._observe(BatchRecord(line, len(texts), tokens, padded, waited, reply.seconds, origins))
 
     def _halve(self, line: Line, texts: list[Waiting[Job]], error: ComputeFailed) -> None:
-        """The text that cannot be computed is in one of the halves, and alone in the end."""
+        """Split a failed batch, so that in the end the text at fault is alone."""
         if len(texts) == 1:
-            short = isinstance(error, NoMemory)
-            code, why = (Code.NO_MEMORY, "there is not enough memory") if short else (Code.COMPUTE_FAILED, str(error))
+            no_memory = isinstance(error, NoMemory)
+            code, why = (
+                (Code.NO_MEMORY, "there is not enough memory") if no_memory else (Code.COMPUTE_FAILED, str(error))
+            )
             log.error("%s cannot compute a text of %d tokens: %s", " ".join(line.model), texts[0].tokens, error)
             _fail(texts[0], TextProblem(code, texts[0].place, why))
             return
@@ -354,7 +358,7 @@ class Scheduler:
         line.halves += [texts[:middle], texts[middle:]]
 
     def _lost(self, line: Line, texts: list[Waiting[Job]]) -> None:
-        """The process died: each text once more and by itself, unless it died twice with this one."""
+        """The worker died: compute each text again by itself, unless the worker has died twice with it."""
         for text in texts:
             text.lost += 1
             if line.station.closed:
@@ -367,7 +371,7 @@ class Scheduler:
 
 
 def _can_start(line: Line) -> bool:
-    """Whether the process may be given a batch of this line now."""
+    """Whether the worker may get a batch of this line now."""
     station = line.station
     if station.worker is None or station.exclusive:
         return False

@@ -1,4 +1,4 @@
-"""Texts in, rows out: what every route and dialect asks for, whatever its own words for it are."""
+"""The core that every dialect calls: texts in, rows out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Blank = Literal["refuse", "answer"]
 
 @dataclass(frozen=True, slots=True)
 class _How:
-    """How a request's texts are read, and what it calls them."""
+    """How a request's texts are read, and its names of them."""
 
     policy: Policy
     max_tokens: int | None
@@ -49,7 +49,7 @@ class _How:
     sides: Sides = SIDES
 
     def name_of(self, number: int, place: int) -> str:
-        """What the request calls one of its inputs."""
+        """The request's name of one of its inputs."""
         return self.names[place] if self.names is not None else place_of(self.field, place, number)
 
 
@@ -58,19 +58,19 @@ async def _everything(tokens: int) -> None:
 
 
 def _other_task(version: Version, output: str) -> str:
-    """What a request for an output that the model does not have is told."""
+    """The message to a request for an output that the model does not have."""
     return f"{version.name} has no output {output}: it has {', '.join(version.outputs)}."
 
 
 class Serving:
-    """The models, and the scheduler that gives them their share. An async context: entering it starts the models.
+    """The models and their scheduler. An async context: entering it starts the models.
 
     Args:
         bundles: directory of each model, the default one first.
-        settings: limits and times.
-        admit: is awaited with the tokens of each request before they are computed; raises a ``Problem`` to refuse it.
+        settings: limits and timeouts.
+        admit: awaited with the number of tokens of each request before it is computed; may raise a ``Problem``.
         other_task: the message to a request for an output that a model does not have.
-        start_worker: makes the process that computes; tests put something else in its place.
+        start_worker: creates worker processes; tests replace it.
 
     Raises:
         UsageError: a key of ``settings.require_signed_by`` cannot be used.
@@ -94,7 +94,7 @@ class Serving:
         self.failure: BertlineError | None = None
         self.failed = asyncio.Event()
         self._start_worker = start_worker
-        # Read once: who can write the files later cannot make the server trust another key.
+        # Read once, so that later changes of the files do not change whom the server trusts.
         self._trusted = [read_public_key(path) for path in settings.require_signed_by] or None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="tokenise")
         self._starting: asyncio.Task[None] | None = None
@@ -106,30 +106,30 @@ class Serving:
     async def __aexit__(self, *raised: object) -> None:
         if self._starting is not None:
             self._starting.cancel()
-            with suppress(asyncio.CancelledError, Exception):  # the one who waits for it has seen its error
+            with suppress(asyncio.CancelledError, Exception):  # ``until_ready`` has raised its error
                 await self._starting
         await self.models.stop()
         self._executor.shutdown(cancel_futures=True)
 
     @property
     def ready(self) -> bool:
-        """Every model has a process that lives and has answered, and requests may come."""
+        """Whether every model is ready and the server accepts requests."""
         started = self._starting is not None and self._starting.done() and not self._starting.cancelled()
         return started and self.models.ready and not self.draining and self.failure is None
 
     async def until_ready(self) -> None:
-        """Return once every model has answered, or raise what the first that could not raised."""
+        """Wait until every model is warmed up; raises the error of the first one that fails."""
         assert self._starting is not None, "the app has not started"
         await asyncio.shield(self._starting)
 
     def deadline_s(self, header: str | None) -> float:
-        """When an answer is of no use any more, on the event loop's clock.
+        """The deadline of a request, on the event loop's clock.
 
         Args:
-            header: of the request, X-Request-Timeout-Ms.
+            header: the value of X-Request-Timeout-Ms, if the request has it.
 
         Raises:
-            Problem: it is no positive number.
+            Problem: it is not a positive number.
         """
         timeout_ms = self.settings.request_timeout_ms
         if header is not None:
@@ -159,23 +159,23 @@ class Serving:
         sides: Sides = SIDES,
         blank: Blank = "refuse",
     ) -> Answered:
-        """One output of a model for each text or pair; of windows, where it has no entry per token, the mean.
+        """Compute one output of a model for each text or pair.
 
         Args:
             version: from ``models.named``.
-            inputs: not empty, checked by ``check_texts`` here.
+            inputs: not yet checked.
             output: by its name in ``encoder.outputs``.
             deadline_s: from ``deadline_s``.
-            policy: which tokens of a long text are read; None is the bundle's.
-            max_tokens: fewer than the model reads; None is all.
-            field: what the dialect calls the inputs, for messages.
-            names: what the dialect calls each of them, where they come from several fields.
-            sides: what it calls the texts of a pair, after the pair's own name.
-            blank: what becomes of a text of which no token is left; its answer is that to [CLS] and [SEP] alone.
+            policy: truncation of long texts; None: the bundle's.
+            max_tokens: to read of each text; None: the model's limit.
+            field: the dialect's name of the inputs, for messages.
+            names: the dialect's names of each of them, if they come from several fields.
+            sides: suffixes that name the two texts of a pair.
+            blank: refuse texts without tokens, or answer them from [CLS] and [SEP] alone.
 
         Raises:
-            Problem: a text cannot be used, the model does not have the output, the server has no time for the
-                request, or the model cannot compute it.
+            Problem: a text cannot be used, the model lacks the output, the server is overloaded, or the model cannot
+                compute it in time.
         """
         if output not in version.outputs:
             raise Problem(Code.OTHER_TASK, self.other_task(version, output))
@@ -224,8 +224,10 @@ class Serving:
     async def _read(self, version: Version, inputs: Sequence[Input], how: _How) -> Sequence[Reading]:
         most = version.max_tokens if how.max_tokens is None else min(how.max_tokens, version.max_tokens)
         if most < SHORTEST_TOKENS:
-            told = f"The fewest tokens that can be read are {SHORTEST_TOKENS}, including [CLS] and [SEP]: ask for more."
-            raise Problem(Code.OUT_OF_RANGE, told)
+            message = (
+                f"The fewest tokens that can be read are {SHORTEST_TOKENS}, including [CLS] and [SEP]: ask for more."
+            )
+            raise Problem(Code.OUT_OF_RANGE, message)
         readings = await version.reader.read(inputs, Truncation(most, how.policy))
         if how.blank == "refuse":
             refuse_blank(inputs, readings, partial(how.name_of, len(inputs)), how.sides)
@@ -255,15 +257,15 @@ class Serving:
         return version
 
     def _lost(self, version: Version, error: BertlineError) -> None:
-        """A model cannot be kept alive: the server says so and ends, for whatever started it to start it anew."""
+        """A model cannot be kept alive: log the error and stop the server, so that its supervisor restarts it."""
         log.error("%s", error)
-        if self.models.lost(version):  # and not one that waits for a rollback, or is being loaded
+        if self.models.lost(version):  # not a previous version, or one that is being loaded
             self.failure = self.failure or error
             self.failed.set()
 
 
 def _text_of(piece: int, readings: Sequence[Reading]) -> int:
-    """The place of the text that a piece is of."""
+    """The index of the text that contains a piece."""
     ends = accumulate(len(reading.pieces) for reading in readings)
     return next(place for place, end in enumerate(ends) if piece < end)
 
@@ -272,8 +274,8 @@ def _refuse_pairs(inputs: Sequence[Input], version: Version, name_of: Callable[[
     for place, one in enumerate(inputs):
         if not isinstance(one, str) and not version.reads_pairs:
             name = name_of(place)
-            told = f"{name} is a pair of texts and {version.name} reads single ones: send each text by itself."
-            raise Problem(Code.UNSUPPORTED, told, name)
+            message = f"{name} is a pair of texts and {version.name} reads single ones: send each text by itself."
+            raise Problem(Code.UNSUPPORTED, message, name)
 
 
 def _refuse_cut(readings: Sequence[Reading], model: str, max_tokens: int, how: _How) -> None:

@@ -1,4 +1,4 @@
-"""What the core needs to know: limits and times of computing. Defaults and checks are those of whoever serves."""
+"""The settings that the core reads: limits and timeouts. The service defines their defaults and checks."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from typing import Protocol
 
 
 class CoreSettings(Protocol):
-    """The settings of the core; ``service.settings.ServeSettings`` has them, described, with those of HTTP."""
+    """The settings of the core; ``service.settings.ServeSettings`` implements and describes them."""
 
     @property
     def engine(self) -> str | None:
-        """Name of the bundles' engine; None is each bundle's choice."""
+        """Name of the engine; None: each bundle's default."""
 
     @property
     def lanes(self) -> int | None:
-        """Batches computed at a time; None is one per core."""
+        """Batches computed at a time; None: one per core."""
 
     @property
     def require_signed_by(self) -> tuple[Path, ...]:
-        """Files of public keys, one of which must have signed a bundle; empty asks for no signature."""
+        """Public key files, one of which must have signed each bundle; empty: signatures are not required."""
 
     @property
     def max_batch_texts(self) -> int:
-        """Most texts of a request."""
+        """Maximum number of texts per request."""
 
     @property
     def max_chars(self) -> int:
-        """Most characters of a text."""
+        """Maximum number of characters per text."""
 
     @property
     def max_request_tokens(self) -> int:
-        """Most tokens of a request."""
+        """Maximum number of tokens per request."""
 
     @property
     def max_wait_ms(self) -> float:
-        """A request that would wait longer is refused."""
+        """Maximum wait: a request that would wait longer is refused."""
 
     @property
     def request_timeout_ms(self) -> float:
-        """Time for an answer where the client names none."""
+        """Default time limit for an answer."""
 
     @property
     def worker_timeout_s(self) -> float:
-        """Longest time for a batch."""
+        """Time limit for a batch."""

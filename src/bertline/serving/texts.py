@@ -1,4 +1,4 @@
-"""What a text must be before anything reads it, and how many of them one request may bring."""
+"""Checks of a request's texts before they are tokenised: number, length, valid Unicode; and blank texts after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 Sides = tuple[str, str]
-SIDES = (".text", ".text_pair")  # of a pair, after its own name
+SIDES = (".text", ".text_pair")  # suffixes that name the two texts of a pair
 
 
 def check_texts(
@@ -24,19 +24,19 @@ def check_texts(
     name_of: Callable[[int], str] | None = None,
     sides: Sides = SIDES,
 ) -> None:
-    """There are inputs and not too many, and each text is not too long and is Unicode.
+    """Check that there are inputs but not too many, and that each text is valid Unicode and not too long.
 
-    Whether a text has anything to read is for the tokenizer to say: ``refuse_blank``.
+    Only the tokenizer can tell whether a text is blank: see ``refuse_blank``.
 
     Args:
         inputs: of one request.
         settings: the limits.
-        field: what the request calls them.
-        name_of: what it calls the one at a place; by default as ``place_of`` says.
-        sides: what it calls the texts of a pair, after the pair's own name.
+        field: the request's name of the inputs.
+        name_of: the request's name of the input at a place; default: ``place_of``.
+        sides: suffixes that name the two texts of a pair.
 
     Raises:
-        Problem: the first thing that is wrong.
+        Problem: names the first fault.
     """
     if not inputs:
         raise Problem(Code.EMPTY_TEXT, f"{field} is an empty list: send at least one text.", field)
@@ -55,7 +55,7 @@ def check_texts(
 
 
 def side_of(name: str, one: Input, side: int, sides: Sides = SIDES) -> str:
-    """What a request calls one of an input's texts.
+    """The path in the request of one of an input's texts.
 
     >>> side_of("texts[1]", ("a", "b"), 1), side_of("texts[1]", "a", 0)
     ('texts[1].text_pair', 'texts[1]')
@@ -64,7 +64,7 @@ def side_of(name: str, one: Input, side: int, sides: Sides = SIDES) -> str:
 
 
 def place_of(field: str, place: int, number: int) -> str:
-    """What the request calls one of its texts: a field that is no plural and has one text has it as it is.
+    """The path of one text in the request: ``text`` or ``texts[3]``.
 
     >>> place_of("text", 0, 1), place_of("texts", 0, 1), place_of("input", 1, 2)
     ('text', 'texts[0]', 'input[1]')
@@ -75,13 +75,16 @@ def place_of(field: str, place: int, number: int) -> str:
 def refuse_blank(
     inputs: Sequence[Input], readings: Sequence[Reading], name_of: Callable[[int], str], sides: Sides = SIDES
 ) -> None:
-    """Raise the problem of the first text of which no token is left.
+    """Reject texts without tokens.
 
     Args:
         inputs: of one request.
         readings: of each.
-        name_of: what the request calls the input at a place.
-        sides: what it calls the texts of a pair, after the pair's own name.
+        name_of: the request's name of the input at a place.
+        sides: suffixes that name the two texts of a pair.
+
+    Raises:
+        Problem: names the first text without tokens.
     """
     for place, (one, reading) in enumerate(zip(inputs, readings, strict=True)):
         for side in reading.unread[:1]:
@@ -89,7 +92,7 @@ def refuse_blank(
 
 
 def blank(text: str, field: str) -> Problem:
-    """What a request is told of a text of which no token is left."""
+    """The problem of a text without tokens."""
     return Problem(Code.EMPTY_TEXT, f"{field} {why_unread(text)}: send at least one word.", field)
 
 
@@ -100,7 +103,7 @@ def _check(text: str, field: str, max_chars: int) -> None:
             f"{field} has {len(text):,} characters and the limit is {max_chars:,}: send a part of it.",
             field,
         )
-    # JSON can escape half of a surrogate pair, as when a text is cut in the middle of an emoji.
+    # JSON can contain half a surrogate pair, for example if a text was cut in the middle of an emoji.
     if not text.isascii() and (half := _HALF.search(text)):
         raise Problem(
             Code.INVALID_TEXT,

@@ -1,4 +1,4 @@
-"""One version of one model: what its bundle says, the process that computes it, and the texts that wait for it."""
+"""One version of a model: the facts of its bundle, its worker, and its waiting texts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bertline.serving.scheduler import Line, Scheduler, Station
 from bertline.serving.worker import Started
 from bertline.text import Policy, Tokenizer, Truncation
 
-MOST_RESTARTS = 5  # within RESTART_WINDOW_S; more than that is no accident
+MOST_RESTARTS = 5  # within RESTART_WINDOW_S; after more, the version is given up
 RESTART_WINDOW_S = 60.0
 WARM_UP_TEXTS = (
     "The first answer is slower than all others, so nobody should wait for it.",
@@ -36,19 +36,19 @@ class Version:
     """A bundle that is served.
 
     Args:
-        name: what clients call the model.
+        name: of the model, for clients.
         bundle: its directory.
-        scheduler: gives its process batches.
-        executor: tokenises.
-        engine: by name; None is the bundle's choice.
-        lanes: batches its process computes at a time; None is one per core.
-        timeout_s: longest time for a batch.
-        on_beyond_help: called when its process cannot be kept alive.
-        start_worker: makes the process.
-        trusted: keys of which one must have signed the bundle; None asks for no signature.
+        scheduler: sends batches to its worker.
+        executor: tokenises long texts.
+        engine: by name; None: the bundle's default.
+        lanes: batches that its worker computes at a time; None: one per core.
+        timeout_s: time limit for a batch.
+        on_beyond_help: called if its worker cannot be kept alive.
+        start_worker: creates the worker.
+        trusted: keys, one of which must have signed the bundle; None: signatures are not required.
 
     Raises:
-        BundleError: the bundle is missing or damaged, or not signed as it should be.
+        BundleError: the bundle is missing, damaged, or lacks a required signature.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Version:
         trusted: Sequence[PublicKey] | None = None,
     ) -> None:
         self.name = name
-        self.path = bundle.resolve()  # "current" may point elsewhere tomorrow, this version may not
+        self.path = bundle.resolve()  # a link such as "current" may change, this version may not
         one = load(self.path, trusted=trusted)
         manifest = one.manifest
         self._checksum = manifest.checksum
@@ -93,43 +93,43 @@ class Version:
 
     @property
     def ready(self) -> bool:
-        """Its process lives, has answered, and has said something within the last seconds."""
+        """Whether its worker is running, warmed up, and has answered within the last seconds."""
         return self.station.worker is not None and (self._worker is None or self._worker.responsive)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Of the head's outputs, in their order."""
+        """The labels, in the order of the head's outputs."""
         return self.spec.labels
 
     @property
     def engine(self) -> str:
-        """What computes it, by the name the bundle gives it."""
+        """The name of the engine in use."""
         return self.started.engine if self.started else ""
 
     @property
     def worker_pid(self) -> int | None:
-        """Of the process that computes; None while there is none."""
+        """Process id of the worker; None while there is none."""
         return self._worker.pid if self._worker is not None and self.station.worker is not None else None
 
     @property
     def figures(self) -> Mapping[str, Figure]:
-        """What was measured of it when it was trained."""
+        """The figures measured after training."""
         return figures(self.metrics)
 
     @property
     def lines(self) -> Collection[Line]:
-        """Where texts wait, one line per output."""
+        """The lines of waiting texts, one per output."""
         return self._lines.values()
 
     def line(self, output: str) -> Line:
-        """Where texts wait for one of the model's outputs."""
+        """The line of waiting texts for one output."""
         return self._lines[output]
 
     async def start(self) -> None:
-        """Start the process, have it check the bundle's hashes and probes, and warm it up.
+        """Start the worker, which checks the bundle's hashes and probes, and warm it up.
 
         Raises:
-            BundleError: it cannot be started, or is not this version any more.
+            BundleError: the worker cannot start, or the bundle was replaced by another version.
         """
         worker = await self._new_worker()
         assert self.started is not None
@@ -146,7 +146,7 @@ class Version:
             raise
 
     async def stop(self) -> None:
-        """Answer what waits, then end the process."""
+        """Answer the waiting texts, then stop the worker."""
         station = self.station
         while station.in_flight or station.suspects or any(line.has_work for line in self._lines.values()):
             await asyncio.sleep(0.01)
@@ -176,7 +176,7 @@ class Version:
         try:
             self.started = await worker.start()
         except BertlineError:
-            await worker.stop()  # it ends by itself; this waits for it
+            await worker.stop()  # it exits by itself; this waits for it
             raise
         if self.started.version != self.version:
             await worker.stop()
@@ -186,7 +186,7 @@ class Version:
         return worker
 
     async def _go(self, worker: Worker) -> None:
-        """Warm the process up and give it the texts that wait."""
+        """Warm up the worker, then let it compute the waiting texts."""
         self._worker = worker
         self.station.worker = worker
         deadline_s = asyncio.get_running_loop().time() + self._timeout_s
@@ -209,11 +209,11 @@ class Version:
         now_s = monotonic()
         self._recent = [one for one in self._recent if now_s - one < RESTART_WINDOW_S] + [now_s]
         if len(self._recent) > MOST_RESTARTS:
-            told = (
+            message = (
                 f"the process that computes {self.name} was lost {len(self._recent)} times in "
                 f"{RESTART_WINDOW_S:.0f} s: look at the log for what ends it"
             )
-            self._give_up(BundleError(told))
+            self._give_up(BundleError(message))
             return
         try:
             self._worker = await self._new_worker()

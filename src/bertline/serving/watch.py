@@ -1,11 +1,10 @@
-"""When a process that computes is given up: told from what it leaves unanswered, without a process, a loop or a clock.
+"""Decides when to give up a worker, from what it leaves unanswered. It has no process, event loop or clock of its own.
 
-Two things are watched. A process that says nothing at all, not even to the question whether it lives, is not ready: it
-is stopped, or something in it holds the interpreter's lock, or the machine swaps. A batch that takes far longer than
-such batches cost ends the process: soon where it says nothing, later where it answers otherwise, which is one lane that
-hangs or a machine that is slow.
+A worker that does not even answer pings is not ready: it is stopped, something in it holds the interpreter's lock, or
+the machine swaps. A batch that takes far longer than expected means that the worker is killed: soon if it is silent,
+later if it answers pings, because then a single lane hangs or the machine is slow.
 
-Time in which the server itself did not run, because the machine slept or had no core for it, counts for nobody.
+Time in which the server itself did not run, because the machine slept or was overloaded, does not count.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from dataclasses import dataclass
 from bertline.encoder.outputs import OUTPUTS
 from bertline.serving.costs import Costs
 
-TICK_S = 0.1  # between two looks
-LONGEST_TICK_S = 0.5  # the most that counts of the time between two looks
-BEAT_S = 0.5  # between two questions whether it lives
-SILENT_S = 1.5  # without a word, after which it is not ready: a probe sees it within two seconds
-QUIET_S = 5.0  # without a word while nothing is computed, after which it is ended
-LEAST_S = 1.5  # that any batch may take
-FAR = 10.0  # times what was measured
-ALIVE = 2.0  # times that, where the process answers otherwise
+TICK_S = 0.1  # between two calls of ``look``
+LONGEST_TICK_S = 0.5  # a longer gap between two calls counts only so much
+BEAT_S = 0.5  # between two pings
+SILENT_S = 1.5  # of silence until it is not ready: a probe sees it within two seconds
+QUIET_S = 5.0  # of silence until an idle worker is killed
+LEAST_S = 1.5  # minimum time limit of a batch
+FAR = 10.0  # time limit of a batch, as a multiple of the expected time
+ALIVE = 2.0  # multiple of that limit if the worker answers pings
 
 
 @dataclass(slots=True)
@@ -36,48 +35,48 @@ class _Order:
 
 
 class Watch:
-    """Watches one process.
+    """Watches one worker.
 
     Args:
         costs: of its version.
-        timeout_s: longest time for a batch, whatever it should cost.
-        now_s: on any clock that all methods are told the time of.
+        timeout_s: time limit for any batch.
+        now_s: on the clock of all methods.
     """
 
     def __init__(self, costs: Costs, timeout_s: float, now_s: float) -> None:
         self.costs, self._timeout_s = costs, timeout_s
         self._orders: dict[int, _Order] = {}
-        # A process has these when it says that it can compute; the full network it loads at the first batch for it.
+        # These are loaded at the start; the full network is loaded with the first batch that needs it.
         self._loaded = {name for name, one in OUTPUTS.items() if not one.full}
         self._noted_s, self._away_s = now_s, 0.0
         self._heard_s = now_s
         self.silent = False
 
     def sent(self, number: int, output: str, padded_tokens: int, now_s: float, *, alone: bool) -> None:
-        """The process was given a batch."""
+        """The worker was sent a batch."""
         here_s = self._here_s(now_s)
         expected_s = self.costs.expected_s(output, padded_tokens, alone=alone) if output in self._loaded else None
         ahead = [one.expected_s for one in self._orders.values()]
         bound_s = self._timeout_s
         if expected_s is not None and None not in ahead:
-            # It may have to wait for all that is computed: an engine can have fewer lanes than the server.
+            # It may have to wait for all batches in progress: an engine can have fewer lanes than the server.
             far_s = FAR * (expected_s + sum(one for one in ahead if one is not None))
             bound_s = min(self._timeout_s, self.costs.patience(now_s) * max(LEAST_S, far_s))
         self._orders[number] = _Order(output, padded_tokens, alone, here_s, expected_s, bound_s)
 
     def heard(self, now_s: float) -> None:
-        """The process said something."""
+        """The worker sent something."""
         self._heard_s, self.silent = self._here_s(now_s), False
 
     def answered(self, number: int, seconds: float | None) -> None:
-        """A batch came back, computed in so many seconds; None if it could not be computed."""
+        """The worker answered a batch after so many seconds; None if it could not compute it."""
         order = self._orders.pop(number, None)
         if order is not None and seconds is not None:
             self._loaded.add(order.output)
             self.costs.learn(order.output, order.padded_tokens, seconds, alone=order.alone)
 
     def look(self, now_s: float) -> str | None:
-        """Why the process is to be ended; None while it is not. To be asked every ``TICK_S``."""
+        """The reason to kill the worker, if any. Call it every ``TICK_S``."""
         here_s = self._here_s(now_s)
         self.silent = here_s - self._heard_s >= SILENT_S
         for order in self._orders.values():
@@ -91,9 +90,9 @@ class Watch:
         return None
 
     def _here_s(self, now_s: float) -> float:
-        """The time without that in which the server did not run.
+        """The time without gaps in which the server did not run.
 
-        Whatever happens first after such a gap has to notice it, and that may be an answer or a batch.
+        Every event must check for a gap, because any kind may be the first one after it.
         """
         self._away_s += max(0.0, now_s - self._noted_s - LONGEST_TICK_S)
         self._noted_s = now_s

@@ -1,9 +1,9 @@
-"""What the server and the process that computes say to each other: frames over a socket, arrays as their bytes.
+"""The protocol between the server and a worker: frames over a socket, with arrays as raw bytes.
 
-    order   length · number · flags · bytes of the name · rows · columns
+    order   length · number · flags · length of the name in bytes · rows · columns
             | output's name · lengths int32[rows] · ids int32[rows, columns] · segments int32[rows, columns] if flagged
     reply   length · number · status · axes · seconds | sizes uint32[axes] · float32[sizes], or text in UTF-8
-    ping    length 0, in both directions: whether the other side lives
+    ping    length 0, in both directions, to check that the other side is alive
 
 Everything is little-endian; ``length`` counts what follows it.
 """
@@ -33,9 +33,9 @@ PING = _LENGTH.pack(0)
 
 
 class Status(IntEnum):
-    """What became of it."""
+    """The outcome of an order."""
 
-    READY = 0  # the process can compute; the text is JSON (``Started``)
+    READY = 0  # the worker can compute; the text is JSON (``Started``)
     DONE = 1
     FAILED = 2  # this batch cannot be computed; the text says why
     NO_MEMORY = 3  # a smaller batch may be
@@ -43,7 +43,7 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A batch of which one output is to be computed; ``alone``: no other one is being computed."""
+    """Compute one output of a batch; ``alone``: no other batch is in progress."""
 
     number: int
     output: str
@@ -64,7 +64,7 @@ class Order:
 
     @classmethod
     def unpack(cls, frame: memoryview) -> Order:
-        """The order in a frame, its length left off.
+        """The order in a frame without its length.
 
         Raises:
             ValueError: the frame is not as long as its head says.
@@ -82,7 +82,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of the order of that number, and how long it was computed."""
+    """The outcome of the order with that number, and the time that it took."""
 
     number: int
     status: Status
@@ -101,7 +101,7 @@ class Reply:
 
     @classmethod
     def unpack(cls, frame: memoryview) -> Reply:
-        """The reply in a frame, its length left off.
+        """The reply in a frame without its length.
 
         Raises:
             ValueError: the frame is not as long as its head says, or has more axes than any output.
@@ -120,13 +120,13 @@ class Reply:
 
 
 class Frames:
-    """Cuts a stream of bytes into frames, however it arrives; an empty one is a ping."""
+    """Splits a stream of bytes into frames; an empty frame is a ping."""
 
     def __init__(self) -> None:
         self._received = bytearray()
 
     def feed(self, data: bytes) -> Iterator[memoryview]:
-        """The frames that are whole now, each without its length."""
+        """The frames that are now complete, each without its length."""
         self._received += data
         while len(self._received) >= _LENGTH.size:
             end = _LENGTH.size + _LENGTH.unpack_from(self._received)[0]

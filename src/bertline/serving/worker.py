@@ -1,8 +1,8 @@
-"""The process that computes: ``python -m bertline.serving.worker BUNDLE``, batches in and rows out over one socket.
+"""The worker process: ``python -m bertline.serving.worker BUNDLE`` computes batches that arrive over a socket.
 
-The network runs here and not in the server, because a process can be killed: a batch that never ends, a library that
-crashes and memory that runs out then cost a batch, and not the service. As many batches are computed at a time as the
-engine has lanes. The process ends when its socket does; it leaves signals to the server that started it.
+The network runs outside of the server because a process can be killed: a batch that never ends, a library that crashes,
+or a lack of memory then costs a batch and not the service. Each lane of the engine computes one batch at a time. The
+process exits when its socket closes; it ignores signals, which the server handles.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bertline.serving.wire import PING, Frames, Order, Reply, Status
 
 RECEIVE_BYTES = 1 << 16
 LEAST_BATCH_TOKENS = 128
-# How onnxruntime and torch say that memory ran out; neither raises a MemoryError.
+# In messages of onnxruntime and torch about a lack of memory; neither raises a MemoryError.
 _NO_MEMORY = ("failed to allocate", "bad_alloc", "not enough memory", "out of memory")
 
 Values = np.ndarray[Any, Any]
@@ -40,7 +40,7 @@ Values = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What the process says once it can compute."""
+    """The worker's first message: it can compute, or why it cannot."""
 
     version: str
     engine: str
@@ -57,14 +57,14 @@ class Started:
 
 
 class Computer:
-    """A bundle's engine, and its full network from the first time that one of its outputs is wanted.
+    """Computes with a bundle's engine; its full network is loaded when one of its outputs is first requested.
 
     Args:
         bundle: its directory.
-        engine: by name; None is the bundle's choice.
-        lanes: batches at a time; None is one per core.
-        checksum: of the manifest that the server has checked, and read labels and tokens from; None trusts the first
-            one that is found. The full network is of the same one in any case.
+        engine: by name; None: the bundle's default.
+        lanes: batches at a time; None: one per core.
+        checksum: of the manifest that the server has verified; None accepts any. The full network must have the same
+            one in any case.
     """
 
     def __init__(self, bundle: Path, engine: str | None, lanes: int | None, checksum: str | None = None) -> None:
@@ -72,10 +72,10 @@ class Computer:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", EngineWarning)
             self._predictor = load_predictor(bundle, engine=engine, lanes=lanes, checksum=checksum)
-        said = tuple(str(one.message) for one in caught if issubclass(one.category, EngineWarning))
+        messages = tuple(str(one.message) for one in caught if issubclass(one.category, EngineWarning))
         one = self._predictor
         bound = batch_tokens(one.engine, one.batch_tokens, one.max_tokens)
-        self.started = Started(one.version, one.engine, one.backend.lanes, bound, said)
+        self.started = Started(one.version, one.engine, one.backend.lanes, bound, messages)
         self._full: TextClassifier | BertlineError | None = None
         self._lock = threading.Lock()
 
@@ -97,14 +97,14 @@ class Computer:
         with self._lock:
             if self._full is None:
                 try:
-                    # Hashes again: since they were compared for the predictor, days may have passed.
+                    # Check hashes again: days may have passed since the engine was loaded.
                     full = load_predictor(
                         self._bundle, lanes=self._lanes, verify=True, checksum=self._checksum, output="embedding"
                     )
                     if full.version != self.started.version:
                         raise BundleError(f"{self._bundle.name} was replaced while it was served: load it anew")
                     self._full = full
-                except BertlineError as error:  # for clients, whom the disk of this machine does not concern
+                except BertlineError as error:  # clients must not see paths of this machine
                     self._full = BundleError(str(error).replace(str(self._bundle), self._bundle.name))
             if isinstance(self._full, BertlineError):
                 raise self._full
@@ -112,44 +112,44 @@ class Computer:
 
 
 def batch_tokens(engine: str, engine_tokens: int, longest_tokens: int) -> int:
-    """Bound on the padded tokens of a batch of different senders' texts.
+    """Maximum padded tokens of a batch that combines requests.
 
-    On a core, two long texts together take as long as one after the other, and the first waits for both: so a batch
-    takes no longer than the longest text alone. (Whoever has all texts at once, ``predict``, waits for the last
-    anyway.) PyTorch's lane may be a GPU, which does take less for them together.
+    On a core, two long texts in a batch take as long as one after the other, but the first one waits for both. So a
+    batch is no larger than the longest possible text. (``predict`` waits for its last text anyway, so its batches may
+    be larger.) PyTorch may use a GPU, which computes them faster together.
 
     Args:
         engine: its name.
-        engine_tokens: bound of the engine, for the cache.
-        longest_tokens: most that the model reads of a text.
+        engine_tokens: the engine's own bound, chosen for the cache.
+        longest_tokens: maximum tokens that the model reads of a text.
     """
     return engine_tokens if engine == TORCH else min(engine_tokens, max(LEAST_BATCH_TOKENS, longest_tokens))
 
 
 def answer(compute: Callable[..., Values], order: Order) -> Reply:
-    """Compute an order; whatever goes wrong is the reply."""
+    """Compute an order; an error becomes the reply."""
     began_s = perf_counter()
     try:
         values = compute(order.output, order.batch, alone=order.alone)
         return Reply(order.number, Status.DONE, values, seconds=perf_counter() - began_s)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        short = isinstance(error, MemoryError) or any(sign in said.lower() for sign in _NO_MEMORY)
-        # A library's message may quote its input, and so may a sentence of ours that gives one as its cause.
+        full = f"{type(error).__name__}: {error}".lower()
+        no_memory = isinstance(error, MemoryError) or any(sign in full for sign in _NO_MEMORY)
+        # A message of a library may quote its input, and so may ours if it has a cause.
         own = isinstance(error, BertlineError) and error.__cause__ is None
-        told = str(error) if own else f"the network fails at it ({type(error.__cause__ or error).__name__})"
-        return Reply(order.number, Status.NO_MEMORY if short else Status.FAILED, text=told)
+        text = str(error) if own else f"the network fails at it ({type(error.__cause__ or error).__name__})"
+        return Reply(order.number, Status.NO_MEMORY if no_memory else Status.FAILED, text=text)
 
 
 def run(
     connection: socket.socket, bundle: Path, engine: str | None, lanes: int | None, checksum: str | None = None
 ) -> None:
-    """Load the bundle, say so, and compute what comes until the connection ends."""
+    """Load the bundle, report the result, and compute orders until the connection closes."""
     try:
         computer = Computer(bundle, engine, lanes, checksum)
     except BertlineError as error:
-        told = Started("", "", 0, 0, (), str(error))
-        connection.sendall(Reply(0, Status.READY, text=json.dumps(asdict(told))).pack())
+        failed = Started("", "", 0, 0, (), str(error))
+        connection.sendall(Reply(0, Status.READY, text=json.dumps(asdict(failed))).pack())
         return
     connection.sendall(Reply(0, Status.READY, text=json.dumps(asdict(computer.started))).pack())
     orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
@@ -168,26 +168,26 @@ def run(
     frames = Frames()
     while data := connection.recv(RECEIVE_BYTES):
         for frame in frames.feed(data):
-            if not frame:  # at once, however busy the lanes are: the server knows what batches cost
+            if not frame:  # reply even if all lanes are busy: the server has its own time limits for batches
                 send(PING)
             else:
                 orders.put(Order.unpack(frame))
 
 
 def main() -> None:
-    """Compute for the server on the other end of the socket that it handed over."""
+    """Compute for the server, over the socket that it passed on."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--socket", type=int, required=True, help="file descriptor of the connection")
     parser.add_argument("--engine")
     parser.add_argument("--lanes", type=int)
-    parser.add_argument("--checksum", help="of the manifest; another bundle in its place is refused")
-    asked = parser.parse_args()
+    parser.add_argument("--checksum", help="of the manifest; any other bundle is refused")
+    arguments = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    with socket.socket(fileno=asked.socket) as connection:
+    with socket.socket(fileno=arguments.socket) as connection:
         try:
-            run(connection, asked.bundle, asked.engine, asked.lanes, asked.checksum)
+            run(connection, arguments.bundle, arguments.engine, arguments.lanes, arguments.checksum)
         except (BrokenPipeError, ConnectionResetError):
             return  # the server is gone
 
