@@ -63,7 +63,7 @@ def ours(seed: int) -> Outputs:
     out = BUILD / f"wnut16-{seed}"
     shutil.rmtree(out, ignore_errors=True)
     trained = train(str(BUILD / "wnut16-train.conll"), out, settings_of(seed), Silent(), resume=True)
-    return [one.tolist() for one in trained.measured.test_outputs]
+    return [one.tolist() for one in trained.fitted.test]
 
 
 def theirs(prepared: Prepared, rows: dict[str, Rows], seed: int) -> Outputs:

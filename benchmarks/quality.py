@@ -49,7 +49,7 @@ def ours(task: Task, seed: int) -> Result:
     trained = train(str(task.data), out, task.seeded(seed), Silent(), resume=True)
     measured = trained.measured
     return {
-        "logits": np.stack(measured.test_outputs).tolist(),
+        "logits": np.stack(trained.fitted.test).tolist(),
         "temperature": measured.spec.temperature,
         "seconds": sum(one.seconds for one in trained.history),
         "validation": [one.figures["accuracy"] for one in trained.history],

@@ -12,7 +12,7 @@ from bertline.cli.settings_flags import with_settings
 from bertline.training.distillation.settings import DistillSettings
 
 if TYPE_CHECKING:
-    from bertline.training.distillation.fidelity import Closeness, Kept
+    from bertline.training.distillation.fidelity import Fidelity
     from bertline.training.distillation.run import Distilled, Size
 
 EPILOG = "Example: bertline distill reviews reviews.csv --unlabelled more-reviews.txt --layers 3 --out small"
@@ -60,9 +60,9 @@ def _show(distilled: Distilled, settings: DistillSettings) -> None:
     speed = distilled.speed
     console = Console(stderr=True, highlight=False)
     console.print()
-    print_figures(f"{distilled.evaluation.rows:,} test rows", _figures(distilled.kept), stderr=True)
+    print_figures(f"{distilled.evaluation.rows:,} test rows", _figures(distilled.compared.test), stderr=True)
     sizes = " → ".join(_size(one) for one in (distilled.teacher, distilled.student))
-    ends = [("start", distilled.validation.start), ("student", distilled.validation.student)]
+    ends = [("start", distilled.compared.start), ("student", distilled.compared.validation)]
     closeness = " → ".join(_closeness(name, one) for name, one in ends if one is not None)
     console.print(
         f"\nOn the validation rows: {closeness}\n\n"
@@ -77,7 +77,7 @@ def _show(distilled: Distilled, settings: DistillSettings) -> None:
         console.print(f"\nTry it  bertline serve {distilled.bundle}", soft_wrap=True)
 
 
-def _figures(kept: Kept) -> list[tuple[str, str, str]]:
+def _figures(kept: Fidelity) -> list[tuple[str, str, str]]:
     from bertline.statistics.figures import difference, difference_range, figure
 
     score, apart, name = kept.comparison.score, kept.comparison.difference, "student − teacher"
@@ -94,8 +94,8 @@ def _size(network: Size) -> str:
     )
 
 
-def _closeness(name: str, one: Closeness) -> str:
+def _closeness(name: str, one: Fidelity) -> str:
     return (
         f"{name}: same answer as the teacher {one.agreement.value:.3f}, {one.divergence_text}, "
-        f"{one.name} {one.score.value:.3f}"
+        f"{one.comparison.score} {one.scores[0].value:.3f}"
     )

@@ -22,7 +22,6 @@ class Plan:
     train_rows: int
     validation_rows: int
     test_rows: int
-    labels: tuple[str, ...]
     epochs: int
     steps: int
     tokens_per_epoch: int

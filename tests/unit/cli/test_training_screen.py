@@ -28,9 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def plan(low: float, high: float) -> Plan:
-    return Plan(
-        80, 10, 10, ("a", "b"), 3, 300, 1000, "CPU", DurationRange(low, high), DurationRange(low / 3000, high / 3000)
-    )
+    return Plan(80, 10, 10, 3, 300, 1000, "CPU", DurationRange(low, high), DurationRange(low / 3000, high / 3000))
 
 
 def step(number: int, left: float, pace: float = 1000.0) -> Step:

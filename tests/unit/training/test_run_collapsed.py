@@ -71,7 +71,7 @@ def test_where_one_label_has_most_rows_weights_are_advised_too(
     few = [row for row in rows if row[1] == "good"][:160] + [row for row in rows if row[1] == "bad"][:16]
     asked = settings(model, lr=1e-3)
     trained = train(str(write_csv(tmp_path / "few.csv", few)), tmp_path / "few", asked, Silent())
-    assert np.stack(trained.measured.validation_outputs).std(axis=0).min() > 0.5
+    assert np.stack(trained.fitted.validation).std(axis=0).min() > 0.5
     show_result(trained, asked)
     said = capsys.readouterr().err
     assert "rows got the label “good”" in said

@@ -6,7 +6,7 @@ Suffixes: B batch, T tokens, H heads, D width of a head.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,11 +15,11 @@ from torch.nn import functional
 
 from bertline.encoder.encoder import Encoded, Layer
 from bertline.encoder.heads import Classifier
-from bertline.statistics.activation import Activation
+from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.training.device import Inputs
 from bertline.training.distillation.distance import DISTANCES, Answers, between, mean_of
-from bertline.training.row_task import Arrays, RowTask
+from bertline.training.row_task import Arrays, RowTask, figures_of
 from bertline.training.rows import Rows
 from bertline.training.settings import LoopSettings
 
@@ -55,32 +55,29 @@ def relation_divergence(
 
 
 def distillation(
-    rows: tuple[Rows, Rows],
-    settings: LoopSettings,
     teacher: Classifier,
-    activation: Activation,
-    answers: Answers,
-    validation: Answers,
-    figures: Callable[[Arrays], Mapping[str, float]] = lambda _: {},
+    spec: TaskSpec,
+    rows: tuple[Rows, Rows],
+    answers: tuple[Answers, Answers],
+    settings: LoopSettings,
     *,
     relations_weight: float = 0.0,
 ) -> RowTask:
     """Learn to answer as the teacher.
 
     Args:
-        rows: to learn from and to validate on.
-        settings: of the loop.
         teacher: reads the batches again if ``relations_weight`` is above 0; else not used.
-        activation: of its logits; it chooses the distance.
-        answers: the teacher's to the training rows.
-        validation: its answers to the validation rows.
-        figures: of the validation rows, for people to read.
+        spec: of its task; the activation chooses the distance.
+        rows: transfer texts, and validation rows with targets.
+        answers: the teacher's to both.
+        settings: of the loop.
         relations_weight: weight of the value relations beside the answers.
     """
+    activation = spec.activation
 
     def loss(model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Tensor:
         ids, attend, segments = inputs
-        wanted, weights = (one.to(ids.device) for one in answers.batch(indices))
+        wanted, weights = (one.to(ids.device) for one in answers[0].batch(indices))
         if not relations_weight:
             return between(activation, model(*inputs), wanted, weights)
         assert attend is not None  # ``reads_attend`` below
@@ -92,9 +89,10 @@ def distillation(
         return between(activation, model.head(encoded.last, attend), wanted, weights) + relations_weight * apart
 
     def validation_loss(outputs: Arrays) -> float:
-        return mean_of(DISTANCES[activation].between, outputs, validation)
+        return mean_of(DISTANCES[activation].between, outputs, answers[1])
 
-    return RowTask(*rows, settings, loss, validation_loss, figures, closest, reads_attend=bool(relations_weight))
+    figures, reads_attend = figures_of(spec, rows[1]), bool(relations_weight)
+    return RowTask(*rows, settings, loss, validation_loss, figures, closest, reads_attend=reads_attend)
 
 
 def closest(history: Sequence[EpochRecord]) -> bool:

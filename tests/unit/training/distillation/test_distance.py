@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from bertline.tasks.tag.spec import Spec as Tagger
 from bertline.testing.tiny import random_texts, tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training.device import Inputs
@@ -94,7 +95,7 @@ def test_a_tagger_that_has_all_of_its_teacher_has_nothing_to_learn_from_long_tex
     rows = read(8)
     assert len(rows) > len(rows.readings)
     answers = Answers.of(score(teacher, rows, torch.device("cpu")), rows, "tags")
-    task = distillation((rows, rows), TrainSettings(), teacher, "softmax", answers, answers)
+    task = distillation(teacher, Tagger(types=("x", "y")), (rows, rows), (answers, answers), TrainSettings())
     indices = [*range(len(rows))]
     batch = rows.batch(indices)
     inputs = Inputs(torch.from_numpy(batch.ids), torch.from_numpy(batch.attend), None)

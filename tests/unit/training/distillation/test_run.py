@@ -104,9 +104,9 @@ def test_its_figures_are_those_of_the_bundles_on_the_test_rows(
         int((load_predictor(one).score([str(text) for text in rows.inputs]).logits.argmax(1) == truth_of(rows)).sum())
         for one in (result.bundle, teacher)
     ]
-    assert metrics["accuracy"]["value"] == right[0] / len(rows) == result.kept.student.value
+    assert metrics["accuracy"]["value"] == right[0] / len(rows) == result.compared.test.scores[0].value
     assert metrics["baselines"]["teacher"]["accuracy"]["value"] == right[1] / len(rows)
-    assert metrics["kept"] == json.loads(json.dumps(result.kept.to_json()))
+    assert metrics["kept"] == json.loads(json.dumps(result.compared.test.to_json()))
     assert metrics["kept"]["value"] == right[0] / right[1]
     assert metrics["rows"] == len(rows) == 16
     assert "| kept |" in (result.bundle / "README.md").read_text()
@@ -196,12 +196,12 @@ def test_the_figures_on_the_validation_rows_are_those_of_the_three_bundles(
     bundles = (teacher, distilled[0].bundle, narrowed[0].bundle)
     wanted, start, own = (load_predictor(one).score([*map(str, rows.inputs)]).logits for one in bundles)
     said: Any = load(narrowed[0].bundle).manifest.metrics["validation"]
-    assert said == json.loads(json.dumps({"rows": len(rows), **narrowed[0].validation.to_json()}))
+    assert said == json.loads(json.dumps({"rows": len(rows), **narrowed[0].compared.on_validation()}))
     for found, logits in ((said, own), (said["start"], start)):
         assert found["agreement"]["value"] == np.mean(logits.argmax(1) == wanted.argmax(1))
         assert found["accuracy"]["value"] == np.mean(logits.argmax(1) == truth_of(rows))
-    assert distilled[0].validation.start is None
-    assert narrowed[0].validation.start == distilled[0].validation.student
+    assert distilled[0].compared.start is None
+    assert narrowed[0].compared.start == distilled[0].compared.validation
     facts = dict(json.loads((narrowed[0].bundle / "report" / "report.json").read_text())["facts"])
     assert (
         f"; the start: the teacher’s answer on {100 * said['start']['agreement']['value']:.1f}"

@@ -99,7 +99,7 @@ def test_the_student_comes_closer_to_its_teacher(made: Made) -> None:
     best = min(made.result.history, key=lambda one: one.validation_loss)
     assert best.validation_loss < first.validation_loss
     assert best.train_loss < first.train_loss / 2
-    assert 0 < made.result.validation.student.agreement.value <= 1
+    assert 0 < made.result.compared.validation.agreement.value <= 1
 
 
 def test_its_bundle_and_its_report_say_how_close(made: Made) -> None:

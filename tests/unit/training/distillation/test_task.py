@@ -22,7 +22,6 @@ from bertline.training.distillation.task import (
 )
 from bertline.training.loop import Run
 from bertline.training.progress import Silent
-from bertline.training.row_task import figures_of
 from bertline.training.rows import Rows
 from bertline.training.scoring import score
 from bertline.training.settings import TrainSettings
@@ -30,6 +29,7 @@ from tests.unit.training.conftest import sentences
 
 IDS = torch.randint(5, 60, (4, 7), generator=torch.Generator().manual_seed(0))
 NO_ROWS, SETTINGS = (Rows([], [], []), Rows([], [], [])), TrainSettings()
+SPEC = Spec(labels=("a", "b", "c"))
 ATTEND = torch.arange(7)[None, :] < torch.tensor([7, 5, 3, 7])[:, None]
 
 
@@ -72,7 +72,7 @@ def test_a_student_with_all_of_its_teacher_has_nothing_to_learn(weight: float) -
     student = student_of(teacher, [0, 1], dropout=0.0)
     logits = teacher(IDS, ATTEND).numpy()
     wanted = answered(logits), answered(logits[:2])
-    task = distillation(NO_ROWS, SETTINGS, teacher, "softmax", *wanted, relations_weight=weight)
+    task = distillation(teacher, SPEC, NO_ROWS, wanted, SETTINGS, relations_weight=weight)
     assert float(task.loss(student, Inputs(IDS, ATTEND, None), [0, 1, 2, 3]).detach()) == pytest.approx(0.0, abs=1e-5)
     assert task.validation_loss([*logits[:2]]) == 0.0
     one_layer = student_of(teacher, [1], dropout=0.0)
@@ -82,7 +82,7 @@ def test_a_student_with_all_of_its_teacher_has_nothing_to_learn(weight: float) -
 def test_the_loss_is_of_the_rows_it_is_asked_for() -> None:
     teacher = tiny_classifier(family="bert", labels=3, pooling="cls").eval().requires_grad_(False)
     logits = teacher(IDS, ATTEND).numpy()
-    task = distillation(NO_ROWS, SETTINGS, teacher, "softmax", answered(logits[::-1].copy()), answered(logits))
+    task = distillation(teacher, SPEC, NO_ROWS, (answered(logits[::-1].copy()), answered(logits)), SETTINGS)
     student = student_of(teacher, [0, 1], dropout=0.0)
     assert float(task.loss(student, Inputs(IDS, ATTEND, None), [3, 2, 1, 0]).detach()) == pytest.approx(0.0, abs=1e-5)
     assert float(task.loss(student, Inputs(IDS, ATTEND, None), [0, 1, 2, 3]).detach()) > 0.01
@@ -108,9 +108,7 @@ def test_a_student_learns_its_teachers_answers_by_heart(tmp_path: Path) -> None:
     student = student_of(teacher, [1], dropout=0.0)
     settings = TrainSettings(epochs=40, patience=40, lr=3e-3, batch_tokens=256, precision="fp32", weight_decay=0.0)
     wanted = answered(logits)
-    task = distillation(
-        (rows, labelled), settings, teacher, spec.activation, wanted, wanted, figures_of(spec, labelled)
-    )
+    task = distillation(teacher, spec, (rows, labelled), (wanted, wanted), settings)
     history = Run(student, task, settings, place(settings), Silent(), tmp_path, {}).fit()
     assert max(one.figures["accuracy"] for one in history) >= 0.95
     assert min(one.validation_loss for one in history) < 0.1 * history[0].train_loss

@@ -1,0 +1,112 @@
+"""What every recipe for a bundle does around the loop: claim the directory, estimate, resume, score, clean up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bertline import __version__
+from bertline.destination import claim
+from bertline.encoder.heads import Classifier
+from bertline.tasks.contract import Array
+from bertline.tasks.history import EpochRecord
+from bertline.training.checkpoint import discard_state, settle_unfinished, working_directory
+from bertline.training.device import Placement, place
+from bertline.training.estimate import measure_run
+from bertline.training.loop import Run
+from bertline.training.preflight import check_start
+from bertline.training.progress import Plan, Progress
+from bertline.training.row_task import RowTask
+from bertline.training.rows import Rows
+from bertline.training.scoring import score
+from bertline.training.settings import LoopSettings
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained classifier's epochs, and its outputs in fp32 for each piece of the validation and test rows."""
+
+    history: tuple[EpochRecord, ...]
+    validation: list[Array]
+    test: list[Array]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of a recipe.
+
+    Attributes:
+        out: directory of the bundle.
+        directory: of the checkpoints.
+        placement: device and precision.
+        progress: listens to the run.
+        resume: continue from a checkpoint, if there is one.
+        overwrite: replace a bundle at ``out``.
+    """
+
+    out: Path
+    directory: Path
+    placement: Placement
+    progress: Progress
+    resume: bool
+    overwrite: bool
+
+    def fit(self, classifier: Classifier, task: RowTask, test: Rows, identity: Mapping[str, Any]) -> Fitted:
+        """Train ``classifier``, which then has the best epoch's weights, and score the held-out rows.
+
+        Args:
+            classifier: to train.
+            task: what it learns.
+            test: rows of which nothing is learned.
+            identity: of the data and the settings; a resumed run must have the same.
+
+        Raises:
+            TrainingError, Interrupted: as ``Run.fit``.
+        """
+        self.progress.planned(self._plan(classifier, task, test))
+        versions = {"bertline version": __version__, "torch version": version("torch")}
+        identity = {**identity, "place": self.placement.name, **versions}
+        run = Run(classifier, task, task.settings, self.placement, self.progress, self.directory, identity)
+        history = run.fit(resume=self.resume)
+        self.progress.note("Evaluating on the test rows")
+        # In fp32, as the bundle will answer.
+        outputs = (score(classifier, rows, self.placement.device) for rows in (task.validation, test))
+        return Fitted(history, *outputs)
+
+    def _plan(self, classifier: Classifier, task: RowTask, test: Rows) -> Plan:
+        seconds, token_seconds = measure_run(classifier, task, task.settings, self.placement)
+        epoch, epochs = task.epoch(0), task.settings.epochs
+        return Plan(
+            train_rows=len(task.train.readings),
+            validation_rows=len(task.validation.readings),
+            test_rows=len(test.readings),
+            epochs=epochs,
+            steps=epoch.steps * epochs,
+            tokens_per_epoch=epoch.tokens,
+            place=self.placement.name,
+            seconds=seconds,
+            token_seconds=token_seconds,
+        )
+
+
+@contextmanager
+def session(
+    out: Path, settings: LoopSettings, progress: Progress, *, resume: bool, overwrite: bool, baselines: bool = False
+) -> Iterator[Session]:
+    """Within: ``out`` is ours to write. Without an error, the checkpoints are removed at the end.
+
+    Raises:
+        UsageError: a package that the end of the run needs is not installed (``baselines``: theirs too).
+        BundleError, DestinationError: ``out`` is taken, or cannot be written.
+        TrainingError: an unfinished run is in the way, or there is no GPU as required.
+    """
+    check_start(out, overwrite=overwrite, baselines=baselines)
+    with claim(out, "the bundle"):
+        directory = working_directory(out)
+        settle_unfinished(directory, resume=resume, overwrite=overwrite)
+        yield Session(out, directory, place(settings), progress, resume, overwrite)
+        discard_state(directory)
