@@ -11,12 +11,26 @@ from typing import TextIO
 import typer
 
 from bertline import __version__
-from bertline.cli import auth, distill, evaluate, models, observe, optimize, predict, serve, tls, top, train, vocab
+from bertline.cli import (
+    auth,
+    distill,
+    evaluate,
+    models,
+    observe,
+    optimize,
+    predict,
+    pretrain,
+    serve,
+    tls,
+    top,
+    train,
+    vocab,
+)
 from bertline.destination import is_full, remedy
 from bertline.errors import BertlineError, BertlineWarning
 from bertline.machine.threads import sleep_if_busy
 
-TRAINING = ("train", "distill")  # verbs whose threads wait for each other
+TRAINING = ("train", "pretrain", "distill")  # verbs whose threads wait for each other
 
 app = typer.Typer(
     name="bertline",
@@ -27,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, vocab, evaluate, distill, optimize, predict, serve, auth, tls, models, observe, top):
+for verb in (train, vocab, pretrain, evaluate, distill, optimize, predict, serve, auth, tls, models, observe, top):
     verb.register(app)
 
 

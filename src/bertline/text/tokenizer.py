@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,11 @@ class Tokenizer:
     def vocab_size(self) -> int:
         """One more than the largest id, including added tokens; smaller ids may have no token."""
         return 1 + max(self._wordpiece.get_vocab(with_added_tokens=True).values())
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides the ids of a text."""
+        return blake2b(self._wordpiece.to_str().encode(), digest_size=16).hexdigest()
 
     @property
     def has_prefix(self) -> bool:

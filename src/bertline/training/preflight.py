@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import nn
+
 from bertline.bundle import check_new
 from bertline.destination import check_room
-from bertline.encoder.heads import Classifier
 from bertline.evaluation import tfidf
 from bertline.evaluation.report import import_jinja
 from bertline.training.checkpoint import state_bytes, working_directory
@@ -27,14 +28,14 @@ def check_start(out: Path, *, overwrite: bool, baselines: bool) -> None:
         tfidf.check_package()
 
 
-def check_disk(out: Path, classifier: Classifier) -> None:
+def check_disk(out: Path, model: nn.Module) -> None:
     """Whether there is room for the run's fullest moment: a new state beside the one that it replaces.
 
-    The bundle, which is written at the end beside one state, takes about a quarter of a state.
+    The output, which is written at the end beside one state, takes about a quarter of a state.
 
     Raises:
         DestinationError: there is not.
     """
-    of_state = 4 * _COPIES * sum(parameter.numel() for parameter in classifier.parameters())
+    of_state = 4 * _COPIES * sum(parameter.numel() for parameter in model.parameters())
     there = state_bytes(working_directory(out))
-    check_room(out, "the run and its bundle", 2 * of_state - min(there, of_state), largest_bytes=of_state)
+    check_room(out, "the run and its output", 2 * of_state - min(there, of_state), largest_bytes=of_state)

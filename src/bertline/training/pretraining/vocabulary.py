@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from bertline.bundle.swap import swap
-from bertline.data.corpus import Corpus
-from bertline.destination import as_destination_error, check_place, claim
+from bertline.data.corpus import Corpus, is_held_out
+from bertline.destination import claim
 from bertline.encoder.source import find_model
-from bertline.errors import DataError, DestinationError
+from bertline.errors import DataError
 from bertline.text import Tokenizer
 from bertline.text.vocabulary import Coverage, Words, coverage, tokenizer_of, train_vocabulary
+from bertline.training.pretraining.directory import Output
 from bertline.training.pretraining.settings import VocabularySettings
 
-WHAT = "the vocabulary"
 REPORT = "vocabulary.json"
-HELD_OUT_EVERY = 20
 HELD_OUT_TEXTS = 5000  # at most
 _NOTIFY_EVERY = 1000  # texts
 
@@ -89,7 +83,8 @@ def make_vocabulary(
         UsageError: the size has no room for the characters of the texts.
         DestinationError: ``out`` is taken or cannot be written.
     """
-    _check_target(out, overwrite=overwrite)
+    output = Output(out, "vocabulary", REPORT)
+    output.check(overwrite=overwrite)
     base = Tokenizer.from_directory(find_model(settings.base))
     corpus = Corpus(sources, settings)
     words, held_out = _read(corpus, lowercase=not settings.cased, notify=notify)
@@ -109,7 +104,8 @@ def make_vocabulary(
         if settings.sentence is None
         else (_pieces(tokenizer, settings.sentence), _pieces(base, settings.sentence)),
     )
-    _write(out, tokenizer, trained)
+    with claim(out, "the vocabulary"):
+        output.write(tokenizer.save, trained.to_json())
     return trained
 
 
@@ -119,7 +115,7 @@ def _read(corpus: Corpus, *, lowercase: bool, notify: Notify) -> tuple[Words, li
     for text in corpus:
         if corpus.read % _NOTIFY_EVERY == 0:
             notify("Counting words", corpus.read)
-        if _is_held_out(text):
+        if is_held_out(text):
             if len(held_out) < HELD_OUT_TEXTS:
                 held_out.append(text)
         else:
@@ -129,37 +125,5 @@ def _read(corpus: Corpus, *, lowercase: bool, notify: Notify) -> tuple[Words, li
     return words, held_out
 
 
-def _is_held_out(text: str) -> bool:
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % HELD_OUT_EVERY == 0
-
-
 def _pieces(tokenizer: Tokenizer, sentence: str) -> tuple[str, ...]:
     return tuple(span.token for span in tokenizer.spans(sentence))
-
-
-def _check_target(out: Path, *, overwrite: bool) -> None:
-    check_place(out, WHAT)
-    if out.is_dir() and (out / REPORT).is_file():
-        if not overwrite:
-            raise DestinationError(f"{out} has a vocabulary: give another --out, or --overwrite to replace it")
-    elif out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise DestinationError(f"{out} is not a vocabulary's directory: give another --out")
-
-
-def _write(out: Path, tokenizer: Tokenizer, trained: Trained) -> None:
-    """Put the whole directory in its place, or nothing."""
-    final = out.resolve()
-    staging = final.with_name(f".{final.name}.writing-{secrets.token_hex(4)}")
-    with claim(out, WHAT), as_destination_error(out, WHAT):
-        try:
-            staging.mkdir(parents=True)
-            tokenizer.save(staging)
-            report = json.dumps(trained.to_json(), indent=1, ensure_ascii=False)
-            (staging / REPORT).write_text(report + "\n", encoding="utf-8")
-            if final.exists():
-                shutil.rmtree(swap(staging, final))
-            else:
-                staging.rename(final)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)

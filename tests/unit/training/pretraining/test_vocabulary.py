@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bertline.data.corpus import is_held_out
 from bertline.encoder.source import find_model
 from bertline.errors import CheckpointError, DestinationError
 from bertline.text import Tokenizer
 from bertline.text.vocabulary import coverage
-from bertline.training.pretraining import vocabulary
 from bertline.training.pretraining.settings import VocabularySettings
 from bertline.training.pretraining.vocabulary import REPORT, make_vocabulary
 
@@ -31,7 +31,7 @@ def test_the_figures_are_those_of_texts_that_were_held_out(texts: Path, tmp_path
     new, base = trained.coverage
     assert (trained.texts, new.texts, base.texts) == (200, new.texts, new.texts)
     assert 2 <= new.texts <= 25
-    held_out = [line for line in texts.read_text().splitlines() if vocabulary._is_held_out(line)]
+    held_out = [line for line in texts.read_text().splitlines() if is_held_out(line)]
     assert coverage(Tokenizer.from_directory(tmp_path / "out"), held_out) == new
     assert coverage(Tokenizer.from_directory(find_model(SETTINGS.base)), held_out) == base
 

@@ -1,0 +1,77 @@
+"""``bertline pretrain``: pre-train an encoder on texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bertline.cli.settings_flags import with_settings
+from bertline.training.pretraining.settings import PretrainSettings
+
+if TYPE_CHECKING:
+    from bertline.training.pretraining.run import Pretrained
+
+EPILOG = (
+    "Example: bertline pretrain reviews.csv more-reviews.txt.gz --model all-MiniLM-L6-v2 --epochs 3 "
+    "--out reviews-encoder"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(with_settings(PretrainSettings, "pretrain")(pretrain))
+
+
+def pretrain(
+    texts: Annotated[
+        list[str],
+        typer.Argument(metavar="TEXTS...", help="Tables with a text column, or .txt files with a text on each line."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Output directory of the encoder.")],
+    settings: PretrainSettings,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read the texts and say what the run would take, without training.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run, if there is one.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the encoder, or an unfinished run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Pre-train an encoder on texts as a masked language model.
+
+    With --model, training goes on from a published encoder; with --vocab, it starts from scratch.
+    One text of twenty is held out. `bertline train --model` fine-tunes the result.
+    """
+    from bertline.cli.training_screen import TrainingScreen
+    from bertline.training.pretraining.run import forecast
+    from bertline.training.pretraining.run import pretrain as run
+
+    with TrainingScreen() as screen:
+        if dry_run:
+            expected = forecast(texts, out, settings, screen, overwrite=overwrite)
+            for line in expected.lines():
+                screen.note(line)
+            figures = expected.to_json()
+        else:
+            pretrained = run(texts, out, settings, screen, resume=resume, overwrite=overwrite)
+            figures = pretrained.to_json()
+    if as_json:
+        typer.echo(json.dumps(figures, ensure_ascii=False))
+    if not dry_run:
+        _show(pretrained)
+
+
+def _show(pretrained: Pretrained) -> None:
+    from rich.console import Console
+
+    from bertline.cli.figures_table import print_figures, rows
+
+    held_out = pretrained.held_out
+    title = f"{held_out.tokens:,} masked tokens in {held_out.sequences:,} sequences of held-out texts"
+    console = Console(stderr=True, highlight=False)
+    console.print()
+    print_figures(title, rows(pretrained.headline()), stderr=True)
+    console.print(f"\nEncoder  {pretrained.out}", soft_wrap=True)
+    console.print(f"\nFine-tune it  bertline train DATA --model {pretrained.out} --out BUNDLE", soft_wrap=True)

@@ -1,0 +1,99 @@
+"""The network to pre-train: a fresh one of a given shape, or a published encoder with its masked-LM head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from bertline.bundle.fields import MANIFEST
+from bertline.encoder.agreement import load_tokenizer
+from bertline.encoder.checkpoint import read_config
+from bertline.encoder.config import EncoderConfig
+from bertline.encoder.masked import MaskedLanguageModel, load_masked
+from bertline.encoder.source import find_model
+from bertline.errors import SettingsError
+from bertline.text import Tokenizer
+from bertline.training.pretraining.settings import PretrainSettings
+
+SHAPE = ("family", "layers", "hidden", "heads", "feed_forward")
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a run begins with.
+
+    Attributes:
+        model: with the dropout of pre-training.
+        config: of its checkpoint, with the dropout of fine-tuning.
+        tokenizer: of the texts.
+        fresh: which of its parts are random: ``all`` of it, its ``head``, or None.
+    """
+
+    model: MaskedLanguageModel
+    config: EncoderConfig
+    tokenizer: Tokenizer
+    fresh: str | None
+
+    @property
+    def parameters(self) -> int:
+        """Their number."""
+        return sum(one.numel() for one in self.model.parameters())
+
+
+def open_network(settings: PretrainSettings) -> Network:
+    """The network by ``settings``; random parts follow from the seed.
+
+    Raises:
+        SettingsError: the settings contradict each other, or the base.
+        CheckpointError: the base or the vocabulary cannot be read.
+    """
+    _check(settings)
+    torch.manual_seed(settings.seed)
+    if settings.vocab is not None:
+        tokenizer = Tokenizer.from_directory(find_model(str(settings.vocab)))
+        config = _fresh_config(settings, tokenizer)
+        return Network(MaskedLanguageModel(config.with_dropout(settings.dropout)), config, tokenizer, "all")
+    directory = find_model(str(settings.model))
+    config, _ = read_config(directory)
+    if settings.sequence_tokens > config.max_positions:
+        raise SettingsError(
+            f"sequence_tokens is {settings.sequence_tokens}, but {settings.model} has {config.max_positions} "
+            f"positions: give at most {config.max_positions}"
+        )
+    tokenizer = load_tokenizer(directory, bundle=(directory / MANIFEST).is_file())
+    model, has_head = load_masked(directory, dropout=settings.dropout)
+    return Network(model, config, tokenizer, None if has_head else "head")
+
+
+def _check(settings: PretrainSettings) -> None:
+    if (settings.model is None) == (settings.vocab is None):
+        raise SettingsError(
+            "give either --model to continue from an encoder, or --vocab to start from scratch"
+            + ("" if settings.model is None else ", not both")
+        )
+    shape = [name for name in SHAPE if name in settings.model_fields_set]
+    if settings.model is not None and shape:
+        raise SettingsError(
+            f"{', '.join(shape)} cannot be chosen with --model, which has a shape of its own: leave out "
+            f"{'it' if len(shape) == 1 else 'them'}, or start from scratch with --vocab"
+        )
+    if settings.hidden % settings.heads:
+        raise SettingsError(
+            f"hidden is {settings.hidden}, which {settings.heads} attention heads do not divide: change --hidden or "
+            "--heads"
+        )
+
+
+def _fresh_config(settings: PretrainSettings, tokenizer: Tokenizer) -> EncoderConfig:
+    return EncoderConfig(
+        family=settings.family,
+        vocab_size=tokenizer.vocab_size,
+        hidden=settings.hidden,
+        layers=settings.layers,
+        heads=settings.heads,
+        feed_forward=settings.feed_forward,
+        max_positions=settings.sequence_tokens,
+        segments=2 if settings.family == "bert" else 0,
+        pad_id=tokenizer.pad_id,
+    )

@@ -1,0 +1,151 @@
+"""From files of text and settings to a task for the loop: tokens, sequences, the network, and what all will take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from bertline.data.corpus import Corpus
+from bertline.data.settings import LabelledTableSettings, TableSettings
+from bertline.errors import SettingsError
+from bertline.training.device import Placement, place
+from bertline.training.estimate import measure_run
+from bertline.training.preflight import check_disk
+from bertline.training.pretraining.forecast import Forecast
+from bertline.training.pretraining.held_out import SHARE
+from bertline.training.pretraining.masking import masking_of
+from bertline.training.pretraining.network import Network, open_network
+from bertline.training.pretraining.probe import Probe, read_probe
+from bertline.training.pretraining.sequences import Sequences
+from bertline.training.pretraining.settings import PretrainSettings
+from bertline.training.pretraining.task import MaskedTask
+from bertline.training.pretraining.tokens import Tokens, tokens_of
+from bertline.training.progress import Progress
+
+NOTE_EVERY_S = 10.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run needs; ``digest`` is of the tokens."""
+
+    network: Network
+    tokens: Tokens
+    task: MaskedTask
+    placement: Placement
+
+
+def tokens_directory(out: Path) -> Path:
+    """Where the tokens of the run that will become ``out`` are kept: beside it."""
+    return out.with_name(f".{out.name}.tokens")
+
+
+def prepare(
+    texts: Sequence[str], out: Path, settings: PretrainSettings, progress: Progress, excluded: Collection[str] = ()
+) -> Prepared:
+    """Open the network, write the tokens, and lay out the steps.
+
+    Raises:
+        SettingsError: settings that contradict each other.
+        DataError, CheckpointError, DestinationError: the texts, the base or the target cannot be used.
+    """
+    if "-" in texts:
+        raise SettingsError("pretrain cannot read standard input, because a resumed run reads the texts again: "
+                            "give a file")  # fmt: skip
+    placement, network = place(settings), open_network(settings)
+    check_disk(out, network.model)
+    probe = _probe(settings, network)
+    tokens = _tokens(texts, out, network, settings, progress, excluded)
+    return Prepared(network, tokens, _task(tokens, network, settings, probe), placement)
+
+
+def forecast(prepared: Prepared, settings: PretrainSettings) -> Forecast:
+    """What the run will take, by a few steps that change nothing."""
+    task, tokens, placement = prepared.task, prepared.tokens, prepared.placement
+    loop = settings.of_the_loop(task.measurements)
+    seconds, token_seconds = measure_run(prepared.network.model, task, loop, placement)
+    return Forecast(
+        texts=tokens.texts,
+        held_out_texts=tokens.held_out_texts,
+        text_tokens=len(tokens.train),
+        held_out_tokens=len(tokens.held_out),
+        trained_tokens=task.steps * task.step_tokens,
+        steps=task.steps,
+        parameters=prepared.network.parameters,
+        place=placement.name,
+        seconds=seconds,
+        token_seconds=token_seconds,
+        price_per_hour=settings.price_per_hour,
+    )
+
+
+def _probe(settings: PretrainSettings, network: Network) -> Probe | None:
+    if settings.probe is None:
+        return None
+    read = {name: getattr(settings, name) for name in (*TableSettings.model_fields, "label_column")}
+    table = LabelledTableSettings(**read).beside(settings.probe)
+    return read_probe(
+        settings.probe, table, network.tokenizer, rows=settings.probe_rows, max_tokens=settings.sequence_tokens
+    )
+
+
+def _tokens(
+    texts: Sequence[str],
+    out: Path,
+    network: Network,
+    settings: PretrainSettings,
+    progress: Progress,
+    excluded: Collection[str],
+) -> Tokens:
+    noted = time.monotonic()
+
+    def notify(read: int, count: int) -> None:
+        nonlocal noted
+        if time.monotonic() - noted >= NOTE_EVERY_S:
+            noted = time.monotonic()
+            progress.note(f"Reading: {read:,} texts, {count:,} tokens")
+
+    table = TableSettings(**{name: getattr(settings, name) for name in TableSettings.model_fields})
+    tokens = tokens_of(
+        tokens_directory(out),
+        Corpus(texts, table),
+        network.tokenizer,
+        held_out_tokens=settings.held_out_tokens,
+        excluded=excluded,
+        identity=[network.tokenizer.fingerprint, *map(_digest, sorted(excluded))],
+        notify=notify,
+    )
+    if tokens.skipped:
+        progress.note(f"{tokens.skipped:,} bad rows left out")
+    if tokens.excluded:
+        progress.note(f"{tokens.excluded:,} texts left out, because they are among the held-out rows")
+    return tokens
+
+
+def _task(tokens: Tokens, network: Network, settings: PretrainSettings, probe: Probe | None) -> MaskedTask:
+    tokenizer = network.tokenizer
+    train = Sequences(tokens.train, settings.sequence_tokens, tokenizer.cls_id, settings.seed)
+    rows = max(1, settings.batch_tokens // train.length)
+    wanted = settings.tokens or settings.epochs * len(train) * train.length
+    steps = max(1, -(-wanted // (rows * train.length * settings.accumulate)))
+    return MaskedTask(
+        train=train,
+        held_out=Sequences(tokens.held_out, settings.sequence_tokens, tokenizer.cls_id),
+        masking=masking_of(
+            tokenizer, settings.mask_share, whole_words=settings.whole_words, mask_only=settings.mask_only
+        ),
+        measured=masking_of(tokenizer, SHARE, mask_only=True),
+        rows=rows,
+        accumulate=settings.accumulate,
+        steps=steps,
+        measurements=min(settings.measurements, steps),
+        seed=settings.seed,
+        probe=probe,
+    )
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

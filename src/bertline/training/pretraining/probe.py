@@ -1,0 +1,114 @@
+"""A linear probe: how much of a table's labels a linear classifier reads from the frozen encoder.
+
+Features are means of the tokens' last states. The classifier is multinomial logistic regression on standardised
+features, trained on half of the rows and measured on the other half (Alain and Bengio 2017).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from bertline.data.batching import lay_out, plan
+from bertline.data.examples import read_examples
+from bertline.data.settings import LabelledTableSettings
+from bertline.data.target_kinds import OneLabel
+from bertline.encoder.encoder import Encoder
+from bertline.encoder.heads import mean_pool
+from bertline.errors import DataError
+from bertline.statistics.intervals import Estimate, wilson
+from bertline.text import Piece, Reader, Tokenizer, Truncation
+from bertline.training.device import to_device
+
+BATCH_TOKENS = 4096
+DECAY = 1e-2  # of the weights, on standardised features and the mean loss
+ITERATIONS = 100
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Labelled texts as tokens.
+
+    Attributes:
+        pieces: of each text.
+        labels: number of each text's label.
+        train: indices of the texts to train the classifier on; the others measure it.
+        pad_id: of the tokenizer.
+    """
+
+    pieces: tuple[Piece, ...]
+    labels: Int[Tensor, " texts"]
+    train: Int[Tensor, " half"]
+    pad_id: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all texts."""
+        return sum(len(piece.ids) for piece in self.pieces)
+
+    def accuracy(self, encoder: Encoder, device: torch.device) -> Estimate:
+        """Accuracy on the other half, with Wilson's interval."""
+        features = self._features(encoder, device)
+        features = (features - features[self.train].mean(0)) / (features[self.train].std(0) + 1e-6)
+        rest = torch.ones(len(self.labels), dtype=torch.bool)
+        rest[self.train] = False
+        weight, bias = _fitted(features[self.train], self.labels[self.train], int(self.labels.max()) + 1)
+        right = (features[rest] @ weight + bias).argmax(-1) == self.labels[rest]
+        return wilson(int(right.sum()), len(right))
+
+    def _features(self, encoder: Encoder, device: torch.device) -> Float[Tensor, "texts hidden"]:
+        encoder.eval()
+        features = torch.empty(len(self.pieces), encoder.config.hidden)
+        for indices in plan([len(piece.ids) for piece in self.pieces], BATCH_TOKENS):
+            ids, attend, _ = to_device(lay_out([self.pieces[i] for i in indices], self.pad_id), device)
+            with torch.inference_mode():
+                features[indices] = mean_pool(encoder(ids, attend).last, attend).float().cpu()
+        return features
+
+
+def _fitted(
+    features: Float[Tensor, "texts hidden"], labels: Int[Tensor, " texts"], count: int
+) -> tuple[Float[Tensor, "hidden labels"], Float[Tensor, " labels"]]:
+    """Weights and biases of the logistic regression, by L-BFGS from zero: the same at every call."""
+    weight = torch.zeros(features.shape[1], count, requires_grad=True)
+    bias = torch.zeros(count, requires_grad=True)
+    solver = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        solver.zero_grad()
+        loss = functional.cross_entropy(features @ weight + bias, labels) + DECAY / 2 * weight.square().sum()
+        loss.backward()
+        return loss
+
+    with torch.enable_grad(), torch.autocast("cpu", enabled=False):
+        solver.step(closure)
+    return weight.detach(), bias.detach()
+
+
+def read_probe(
+    path: Path, settings: LabelledTableSettings, tokenizer: Tokenizer, *, rows: int, max_tokens: int
+) -> Probe:
+    """The labelled texts of a table, at most ``rows`` of them with each label in its share.
+
+    Raises:
+        DataError: the table cannot be read, or has too few rows or labels.
+    """
+    examples = read_examples(str(path), settings, kind=OneLabel()).examples
+    order = np.random.default_rng(0).permutation(len(examples))[:rows]
+    some = sorted((examples[i] for i in order), key=lambda example: str(example.target))
+    names = sorted({str(example.target) for example in some})
+    if len(names) < 2:
+        raise DataError(f"{path} has one label, {names[0]}: give --probe a table with two labels or more")
+    readings = Reader(tokenizer, Truncation(max_tokens)).read([example.input for example in some])
+    return Probe(
+        tuple(reading.pieces[0] for reading in readings),
+        torch.tensor([names.index(str(example.target)) for example in some]),
+        torch.arange(0, len(some), 2),  # they are sorted by label, so each label is in both halves alike
+        tokenizer.pad_id,
+    )

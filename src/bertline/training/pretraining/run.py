@@ -1,0 +1,176 @@
+"""``bertline pretrain``: files of text in, an encoder with its masked-language-model head out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bertline import __version__
+from bertline.destination import claim
+from bertline.encoder.masked import save_masked
+from bertline.errors import DestinationError
+from bertline.statistics.intervals import Estimate
+from bertline.tasks.history import EpochRecord
+from bertline.training.checkpoint import discard_state, settle_unfinished, working_directory
+from bertline.training.loop import Run
+from bertline.training.pretraining.directory import Output
+from bertline.training.pretraining.forecast import Forecast
+from bertline.training.pretraining.held_out import HeldOut, held_out_of
+from bertline.training.pretraining.network import Network
+from bertline.training.pretraining.prepare import Prepared, prepare, tokens_directory
+from bertline.training.pretraining.prepare import forecast as forecast_of
+from bertline.training.pretraining.settings import PretrainSettings
+from bertline.training.pretraining.steps import Steps, figures_text
+from bertline.training.progress import Progress
+
+WHAT, REPORT = "pre-trained encoder", "pretraining.json"
+
+# Settings that do not change the result.
+_FREE_TO_CHANGE = {"checkpoint_every_s", "price_per_hour"}
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """An encoder on disk and what was measured.
+
+    Attributes:
+        out: its directory.
+        network: of the run.
+        forecast: what was expected.
+        start: figures before the first step.
+        history: the record of each measurement.
+        held_out: figures of the held-out texts.
+        probe: accuracy of the linear classifier, if there is a table to probe with.
+    """
+
+    out: Path
+    network: Network
+    forecast: Forecast
+    start: Mapping[str, float]
+    history: tuple[EpochRecord, ...]
+    held_out: HeldOut
+    probe: Estimate | None
+
+    def headline(self) -> list[tuple[str, Estimate]]:
+        """The figures by name, with their intervals."""
+        figures = [("pseudo_perplexity", self.held_out.perplexity), ("masked_accuracy", self.held_out.accuracy)]
+        return figures if self.probe is None else [*figures, ("probe_accuracy", self.probe)]
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures as JSON values."""
+        seconds = sum(one.seconds for one in self.history)
+        return {
+            "directory": str(self.out),
+            **self.forecast.to_json(),
+            "config": asdict(self.network.config),
+            "fresh": self.network.fresh,
+            "trained_seconds": seconds,
+            "tokens_per_s": sum(one.tokens for one in self.history) / max(seconds, 1e-9),
+            "start": dict(self.start),
+            "held_out": self.held_out.to_json(),
+            "probe_accuracy": None if self.probe is None else self.probe.to_json(),
+            "history": [one.to_json() for one in self.history],
+        }
+
+
+def pretrain(
+    texts: Sequence[str],
+    out: Path,
+    settings: PretrainSettings,
+    progress: Progress,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    excluded: Collection[str] = (),
+) -> Pretrained:
+    """Train a masked language model on the texts of files and write the directory ``out``.
+
+    Args:
+        texts: tables with a column of text, and .txt files with one text per line.
+        out: directory that ``AutoModelForMaskedLM`` and ``train --model`` load.
+        settings: of the run.
+        progress: listens to the run.
+        resume: go on with an unfinished run that was started with the same texts and settings, if there is one.
+        overwrite: replace an encoder at ``out``, and forget an unfinished run.
+        excluded: texts to leave out, as ``data.duplicates.normalise`` writes them.
+
+    Raises:
+        SettingsError: settings that contradict each other.
+        DataError, CheckpointError, DestinationError: the texts, the base or the target cannot be used.
+        TrainingError: an unfinished run is in the way, or differs from what is asked; a loss is not finite.
+        Interrupted: a signal asked to stop; the state to resume from is on disk.
+    """
+    output = Output(out, WHAT, REPORT)
+    output.check(overwrite=overwrite)
+    with claim(out, f"the {WHAT}"):
+        directory = working_directory(out)
+        settle_unfinished(directory, resume=resume, overwrite=overwrite)
+        prepared = prepare(texts, out, settings, progress, excluded)
+        pretrained = _fit(prepared, out, settings, progress, resume=resume)
+        try:
+            output.write(lambda staging: _fill(staging, prepared.network), pretrained.to_json())
+        except DestinationError as error:
+            raise DestinationError(
+                f"{error}; the trained weights are kept: run the same command with --resume"
+            ) from error
+        for finished in (directory, tokens_directory(out)):
+            discard_state(finished)
+    return pretrained
+
+
+def forecast(
+    texts: Sequence[str], out: Path, settings: PretrainSettings, progress: Progress, *, overwrite: bool = False
+) -> Forecast:
+    """What ``pretrain`` would take, without doing it; the tokens of the texts are kept beside ``out`` for it.
+
+    Raises:
+        SettingsError, DataError, CheckpointError, DestinationError: as ``pretrain``.
+    """
+    Output(out, WHAT, REPORT).check(overwrite=overwrite)
+    with claim(out, f"the {WHAT}"):
+        return forecast_of(prepare(texts, out, settings, progress), settings)
+
+
+def _fit(prepared: Prepared, out: Path, settings: PretrainSettings, progress: Progress, *, resume: bool) -> Pretrained:
+    task, placement, model = prepared.task, prepared.placement, prepared.network.model
+    expected = forecast_of(prepared, settings)
+    for line in expected.lines():
+        progress.note(line)
+    with placement.computing():
+        loss, start = task.validate(model, placement.device)
+    progress.note(f"Start: {figures_text(loss, start)}")
+    listener = Steps(progress, task, expected.passes)
+    run = Run(
+        model,
+        task,
+        settings.of_the_loop(task.measurements),
+        placement,
+        listener,
+        working_directory(out),
+        _identity(prepared, settings),
+    )
+    history = run.fit(resume=resume)
+    probe = None if task.probe is None else task.probe.accuracy(model.encoder, placement.device)
+    held_out = held_out_of(task.sums(model, placement.device))
+    return Pretrained(out, prepared.network, expected, start, history, held_out, probe)
+
+
+def _identity(prepared: Prepared, settings: PretrainSettings) -> Mapping[str, Any]:
+    """Whatever must be the same when a run is resumed."""
+    return {
+        "texts": prepared.tokens.digest,
+        **settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE),
+        "place": prepared.placement.name,
+        "bertline version": __version__,
+        "torch version": version("torch"),
+    }
+
+
+def _fill(staging: Path, network: Network) -> None:
+    """The checkpoint and its tokenizer, with the dropout that fine-tuning takes."""
+    network.model.encoder.config = network.config
+    save_masked(staging, network.model.cpu())
+    network.tokenizer.save(staging, max_tokens=network.config.max_positions)
