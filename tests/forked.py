@@ -18,6 +18,7 @@ FORKING.set_forkserver_preload(
     [
         "bertline.cli.main",
         "bertline.training.distillation.run",
+        "bertline.training.pretraining.run",
         "bertline.training.run",
         "sklearn.linear_model",
         "tests.service.limited",

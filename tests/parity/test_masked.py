@@ -11,14 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
-from transformers import AutoModelForMaskedLM, BertForMaskedLM, DistilBertForMaskedLM
+from transformers import AutoModelForMaskedLM, AutoTokenizer, BertForMaskedLM, DistilBertForMaskedLM
 
+from bertline.encoder.checkpoint import load_pretrained
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.encoder import Encoder
 from bertline.encoder.keys import encoder_table, to_ours
 from bertline.encoder.masked import MaskedLanguageModel, load_masked, masked_head_table, save_masked
 from bertline.encoder.source import find_model
 from bertline.errors import CheckpointError
+from bertline.testing.tiny import random_texts, tiny_tokenizer
+from bertline.training.pretraining.run import pretrain
+from bertline.training.pretraining.settings import PretrainSettings
+from bertline.training.progress import Silent
 from tests.parity.peers import FAMILIES, gradients, hf_configs, samples, widen
 from tests.parity.tolerances import TOLERANCES, difference, relative_difference
 
@@ -128,3 +133,35 @@ def test_the_encoder_is_the_same_with_and_without_the_head(tmp_path: Path) -> No
     again, has_head = load_masked(tmp_path)
     assert has_head
     assert all(torch.equal(one, again.state_dict()[name]) for name, one in model.state_dict().items())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_pre_trained_has_the_logits_of_transformers_and_is_fine_tuned(family: str, tmp_path: Path) -> None:
+    (tmp_path / "vocabulary").mkdir()
+    tiny_tokenizer().save(tmp_path / "vocabulary")
+    texts = tmp_path / "texts.txt"
+    texts.write_text("".join(f"{text}\n" for text in random_texts(100)))
+    chosen = PretrainSettings(
+        vocab=tmp_path / "vocabulary",
+        family=family,  # type: ignore[arg-type]
+        layers=2,
+        hidden=16,
+        heads=2,
+        feed_forward=32,
+        sequence_tokens=32,
+        batch_tokens=256,
+        lr=1e-2,
+        precision="fp32",
+    )
+    pretrain([str(texts)], tmp_path / "out", chosen, Silent())
+    theirs = AutoModelForMaskedLM.from_pretrained(tmp_path / "out").eval()
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
+    inputs = tokenizer(["a film is [MASK] .", "on [MASK]"], padding=True, return_tensors="pt")
+    ours, _ = load_masked(tmp_path / "out")
+    logits = ours.eval()(inputs["input_ids"], inputs["attention_mask"].bool())
+    real = inputs["attention_mask"].bool()
+    assert difference(logits[real], theirs(**inputs).logits[real]) <= TOLERANCES["logits"]
+    classifier = load_pretrained(tmp_path / "out", labels=2)
+    assert all(
+        torch.equal(one, classifier.encoder.state_dict()[name]) for name, one in ours.encoder.state_dict().items()
+    )

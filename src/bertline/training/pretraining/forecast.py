@@ -18,7 +18,8 @@ class Forecast:
         held_out_texts: to measure.
         text_tokens: of the texts to train on.
         held_out_tokens: of the held-out texts.
-        trained_tokens: of all steps.
+        trained_tokens: of all steps, the [CLS] of each sequence included.
+        passes: over the texts.
         steps: of the optimizer.
         parameters: of the network.
         place: device, threads and precision.
@@ -32,17 +33,13 @@ class Forecast:
     text_tokens: int
     held_out_tokens: int
     trained_tokens: int
+    passes: float
     steps: int
     parameters: int
     place: str
     seconds: DurationRange
     token_seconds: DurationRange
     price_per_hour: float | None
-
-    @property
-    def passes(self) -> float:
-        """How often each text is read."""
-        return self.trained_tokens / self.text_tokens
 
     def lines(self) -> list[str]:
         """For people."""
@@ -64,7 +61,16 @@ class Forecast:
 
     def to_json(self) -> dict[str, Any]:
         """All figures by name."""
-        own = ("texts", "held_out_texts", "text_tokens", "held_out_tokens", "trained_tokens", "steps", "parameters")
+        own = (
+            "texts",
+            "held_out_texts",
+            "text_tokens",
+            "held_out_tokens",
+            "trained_tokens",
+            "passes",
+            "steps",
+            "parameters",
+        )
         figures = {name: getattr(self, name) for name in own}
         figures |= {"place": self.place, "seconds": {"low": self.seconds.low, "high": self.seconds.high}}
         if self.price_per_hour is not None:

@@ -30,7 +30,7 @@ NOTE_EVERY_S = 10.0
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run needs; ``digest`` is of the tokens."""
+    """What a run needs."""
 
     network: Network
     tokens: Tokens
@@ -53,8 +53,9 @@ def prepare(
         DataError, CheckpointError, DestinationError: the texts, the base or the target cannot be used.
     """
     if "-" in texts:
-        raise SettingsError("pretrain cannot read standard input, because a resumed run reads the texts again: "
-                            "give a file")  # fmt: skip
+        raise SettingsError(
+            "pretrain cannot read standard input, because a resumed run reads the texts again: give a file"
+        )
     placement, network = place(settings), open_network(settings)
     check_disk(out, network.model)
     probe = _probe(settings, network)
@@ -73,6 +74,7 @@ def forecast(prepared: Prepared, settings: PretrainSettings) -> Forecast:
         text_tokens=len(tokens.train),
         held_out_tokens=len(tokens.held_out),
         trained_tokens=task.steps * task.step_tokens,
+        passes=task.steps * task.accumulate * task.rows / len(task.train),
         steps=task.steps,
         parameters=prepared.network.parameters,
         place=placement.name,

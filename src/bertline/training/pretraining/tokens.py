@@ -13,10 +13,10 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Integer
 from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
 
 from bertline.bundle.swap import flush
@@ -31,7 +31,7 @@ WHAT = "the tokens of the texts"
 TEXTS_AT_ONCE = 1000
 _SIDES = ("train", "held_out")
 
-Stream = Int[np.ndarray[Any, Any], " tokens"]
+Stream = Integer[np.ndarray[Any, Any], "_"]  # two streams differ in length
 Notify = Callable[[int, int], None]  # texts and tokens so far
 
 
@@ -171,7 +171,7 @@ class _Writer:
     tokens: int = field(default=0, init=False)
     digest: Any = field(default_factory=lambda: blake2b(digest_size=16), init=False)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> _Writer:
         self._file = self.path.open("wb")
         self._header()
         return self
