@@ -52,57 +52,9 @@ def confusion_of(truth: Indices, predicted: Indices, labels: int) -> Confusion:
     return np.bincount(truth * labels + predicted, minlength=labels * labels).reshape(labels, labels)
 
 
-def confusion(truth: Indices, probabilities: Probabilities) -> Confusion:
-    """Rows by true label (down) and most probable label (across)."""
-    return confusion_of(truth, probabilities.argmax(axis=1), probabilities.shape[1])
-
-
 def accuracy(truth: Indices, probabilities: Probabilities) -> float:
     """Share of rows whose most probable label is the true one; 0 without rows."""
     return float(_ratio(np.sum(probabilities.argmax(axis=1) == truth), np.asarray(len(truth))))
-
-
-def macro_f1(truth: Indices, probabilities: Probabilities) -> float:
-    """Unweighted mean of the classes' F1, over the classes that are true or predicted somewhere.
-
-    (The same as scikit-learn's ``f1_score(average="macro")``.)
-    """
-    return float(macro_f1_of(ClassCounts.of(confusion(truth, probabilities))))
-
-
-def mcc(truth: Indices, probabilities: Probabilities) -> float:
-    """Matthews correlation, −1 to 1, for any number of classes (Gorodkin 2004); 0 if it is undefined."""
-    return float(mcc_of(ClassCounts.of(confusion(truth, probabilities))))
-
-
-def nll(truth: Indices, probabilities: Probabilities) -> float:
-    """Mean negative log-likelihood of the true labels, in nats."""
-    return _mean(nll_rows(truth, probabilities))
-
-
-def brier(truth: Indices, probabilities: Probabilities) -> float:
-    """Brier score in its original multi-class *sum* form, 0 (best) to 2 (Brier 1950).
-
-    With two labels it is twice the one-sided score that scikit-learn's ``brier_score_loss`` gives by default.
-    """
-    return _mean(brier_rows(truth, probabilities))
-
-
-def ece(truth: Indices, probabilities: Probabilities, *, bins: int = BINS) -> float:
-    """Expected calibration error, in its usual form: over ``bins`` equal-width bins of the confidence.
-
-    Σ over bins of |mean confidence − accuracy| × share of the rows, with the confidence of the predicted
-    label and bins (low, high] (Naeini et al. 2015; 15 bins: Guo et al. 2017). It is biased upwards on few rows.
-    """
-    return _binned_error(truth, probabilities, equal_width, bins)
-
-
-def ece_equal_mass(truth: Indices, probabilities: Probabilities, *, bins: int = BINS) -> float:
-    """The same error over bins that hold equally many rows (Nixon et al. 2019, for the predicted label).
-
-    No bin is nearly empty; equal confidences share a bin.
-    """
-    return _binned_error(truth, probabilities, equal_mass, bins)
 
 
 def precision_of(counts: ClassCounts) -> PerClass:
@@ -130,7 +82,7 @@ RATIOS: dict[str, Ratio] = {"precision": precision_of, "recall": recall_of, "f1"
 
 
 def macro_f1_of(counts: ClassCounts) -> PerResample:
-    """Mean F1 of the classes that are true or predicted somewhere."""
+    """Mean F1 of the classes that are true or predicted somewhere (scikit-learn's ``average="macro"``)."""
     return macro_of(f1_of, counts)
 
 
@@ -141,7 +93,7 @@ def micro_of(ratio: Ratio, counts: ClassCounts) -> PerResample:
 
 
 def mcc_of(counts: ClassCounts) -> PerResample:
-    """Matthews correlation of class counts (Gorodkin 2004, in the form that needs no other cells)."""
+    """Matthews correlation, −1 to 1, for any number of classes (Gorodkin 2004); 0 if it is undefined."""
     rows = counts.support.sum(axis=-1)
     expected = (counts.support * counts.predicted).sum(axis=-1)
     covariance = counts.hits.sum(axis=-1) * rows - expected
@@ -157,7 +109,11 @@ def nll_rows(truth: Indices, probabilities: Probabilities) -> Values:
 
 
 def brier_rows(truth: Indices, probabilities: Probabilities) -> Values:
-    """Squared distance of each row's probabilities from the truth."""
+    """Squared distance of each row's probabilities from the truth, 0 (best) to 2.
+
+    The mean is the Brier score in its original multi-class *sum* form (Brier 1950), with two labels twice the one-sided
+    score that scikit-learn's ``brier_score_loss`` gives by default.
+    """
     of_truth = probabilities[np.arange(len(truth)), truth].astype(np.float64)
     squares = (probabilities.astype(np.float64) ** 2).sum(axis=1)
     # Σ(p − y)² = Σp² − 2p_y + 1, which rounding can take below 0
@@ -172,31 +128,21 @@ def equal_width(confidence: Values, bins: int = BINS) -> Indices:
 
 
 def equal_mass(confidence: Values, bins: int = BINS) -> Indices:
-    """The bin of each confidence when all hold about the same number of rows; ties stay together."""
+    """The bin of each confidence, of bins with about equally many rows (Nixon et al. 2019); ties stay together."""
     ordered = np.sort(confidence)
     rank = np.searchsorted(ordered, confidence, side="left")
     return rank * bins // max(1, len(confidence))
 
 
 def gaps(truth: Indices, probabilities: Probabilities) -> Values:
-    """Confidence minus correctness (0 or 1) of each row; their sums per bin make the calibration error."""
+    """Confidence minus correctness (0 or 1) of each row.
+
+    Σ over bins of |sum of the gaps| / rows is the expected calibration error of the predicted label (Naeini et al.
+    2015). It is biased upwards on few rows.
+    """
     right = probabilities.argmax(axis=1) == truth
     out: Values = probabilities.max(axis=1).astype(np.float64) - right
     return out
-
-
-def _binned_error(
-    truth: Indices, probabilities: Probabilities, binning: Callable[[Values, int], Indices], bins: int
-) -> float:
-    if not len(truth):
-        return 0.0
-    of_row = binning(probabilities.max(axis=1), bins)
-    sums = np.bincount(of_row, weights=gaps(truth, probabilities), minlength=bins)
-    return float(np.abs(sums).sum() / len(truth))
-
-
-def _mean(values: Values) -> float:
-    return float(values.mean()) if values.size else 0.0
 
 
 def _ratio(numerator: Any, denominator: Any) -> np.ndarray[Any, Any]:

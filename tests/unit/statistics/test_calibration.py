@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax as reference
 
-from bertline.statistics import metrics
 from bertline.statistics.calibration import HIGHEST_TEMPERATURE, fit_temperature, reliability, softmax
+from tests.unit.statistics import points
 
 
 def drawn(count: int, scale: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -43,8 +43,8 @@ def test_the_true_temperature_is_found(scale: float) -> None:
 def test_no_temperature_near_the_found_one_is_better() -> None:
     logits, truth = drawn(300, 3.0)
     found = fit_temperature(logits, truth)
-    best = metrics.nll(truth, softmax(logits, found))
-    assert all(best <= metrics.nll(truth, softmax(logits, found * factor)) for factor in (0.5, 0.98, 1.02, 2))
+    best = points.nll(truth, softmax(logits, found))
+    assert all(best <= points.nll(truth, softmax(logits, found * factor)) for factor in (0.5, 0.98, 1.02, 2))
 
 
 def test_scaling_keeps_the_labels_and_lowers_the_error_on_other_rows() -> None:
@@ -52,7 +52,7 @@ def test_scaling_keeps_the_labels_and_lowers_the_error_on_other_rows() -> None:
     logits, truth = drawn(2_000, 3.0, seed=2)
     before, after = softmax(logits), softmax(logits, temperature)
     assert (before.argmax(axis=1) == after.argmax(axis=1)).all()
-    assert metrics.ece(truth, after) < metrics.ece(truth, before) / 3
+    assert points.ece(truth, after) < points.ece(truth, before) / 3
 
 
 @pytest.mark.parametrize("rows", [0, 1, 20])
@@ -78,5 +78,5 @@ def test_reliability_is_the_table_of_ece() -> None:
     assert sum(one.rows for one in bins) == 500
     assert all(one.low < one.confidence <= one.high for one in bins)
     summed = sum(abs(one.confidence - one.accuracy.value) * one.rows for one in bins) / 500
-    assert summed == pytest.approx(metrics.ece(truth, probabilities))
+    assert summed == pytest.approx(points.ece(truth, probabilities))
     assert asdict(bins[0])["accuracy"].keys() == {"value", "low", "high"}

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from bertline.statistics.as_json import as_json
 from bertline.statistics.calibration import Bin
 from bertline.statistics.intervals import Estimate, averaged, class_intervals, percentile, resampled_sums
-from bertline.statistics.metrics import RATIOS, ClassCounts, f1_of, macro_of, micro_of
+from bertline.statistics.metrics import RATIOS, ClassCounts, macro_of, micro_of
 from bertline.tasks.measured import ClassScores, EvaluatedTexts, evaluation_json
 from bertline.tasks.tag.confusion import Entities, confused
 
@@ -117,11 +117,6 @@ def entity_figures(
 def all_types(truth: Sequence[Entities], types: Sequence[str]) -> tuple[str, ...]:
     """The model's types, followed by those that only the truth has."""
     return (*types, *sorted({entity.label for text in truth for entity in text} - {*types}))
-
-
-def micro_f1(truth: Sequence[Entities], predicted: Sequence[Entities], types: Sequence[str]) -> float:
-    """F1 over all entities, without an interval."""
-    return float(micro_of(f1_of, summed(text_counts(truth, predicted, types))))
 
 
 def text_counts(truth: Sequence[Entities], predicted: Sequence[Entities], types: Sequence[str]) -> Counts:

@@ -17,6 +17,7 @@ from bertline.tasks.classify.one_label import Evaluation, label_scores
 from bertline.tasks.classify.spec import Spec
 from bertline.tasks.measured import EXCERPT_CHARACTERS, MISTAKES
 from bertline.text import Reading
+from tests.unit.statistics import points
 
 LABELS = ("bad", "fair", "good")
 
@@ -67,12 +68,12 @@ def test_values_are_those_of_the_metrics() -> None:
     figures = evaluate(named(truth), logits, temperature=2.0)
     before, after = softmax(logits), softmax(logits, 2.0)
     assert figures.accuracy.value == pytest.approx(metrics.accuracy(truth, logits))
-    assert figures.macro_f1.value == pytest.approx(metrics.macro_f1(truth, logits))
-    assert figures.mcc.value == pytest.approx(metrics.mcc(truth, logits))
+    assert figures.macro_f1.value == pytest.approx(points.macro_f1(truth, logits))
+    assert figures.mcc.value == pytest.approx(points.mcc(truth, logits))
     for scores, probabilities in ((figures.uncalibrated, before), (figures.calibrated, after)):
         for name in ("nll", "brier", "ece", "ece_equal_mass"):
-            assert getattr(scores, name).value == pytest.approx(getattr(metrics, name)(truth, probabilities)), name
-    assert figures.confusion == tuple(map(tuple, metrics.confusion(truth, logits).tolist()))
+            assert getattr(scores, name).value == pytest.approx(getattr(points, name)(truth, probabilities)), name
+    assert figures.confusion == tuple(map(tuple, points.confusion(truth, logits).tolist()))
     assert sum(one.support for one in figures.classes) == 100
 
 

@@ -12,10 +12,10 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, precision_score, recall_score
 
 from bertline.evaluation.report import render
-from bertline.statistics import metrics
 from bertline.statistics.calibration import softmax
 from bertline.tasks.classify.one_label import Evaluation
 from bertline.tasks.classify.truth import read_truth
+from tests.unit.statistics import points
 from tests.unit.tasks.classify.test_one_label import evaluate, numbers
 
 LABELS = ("bad", "fair", "good", "never")
@@ -65,8 +65,8 @@ def test_brier_and_calibration_are_over_all_rows() -> None:
     """T16: a row of an unknown label is one that the model is sure of and has wrong."""
     figures, truth = measured(), read_truth(NAMES, LABELS)
     widened = np.pad(softmax(logits_for(NAMES), 1.5), ((0, 0), (0, 2)))
-    assert figures.calibrated.brier.value == pytest.approx(metrics.brier(truth.rows, widened))
-    assert figures.calibrated.ece.value == pytest.approx(metrics.ece(truth.rows, widened))
+    assert figures.calibrated.brier.value == pytest.approx(points.brier(truth.rows, widened))
+    assert figures.calibrated.ece.value == pytest.approx(points.ece(truth.rows, widened))
     assert sum(one.rows for one in figures.calibrated.bins) == 140
 
 

@@ -13,14 +13,13 @@ from bertline.data.entities import Entity
 from bertline.errors import TrainingError
 from bertline.statistics.calibration import fit_temperature
 from bertline.tasks.tag.answer import answers
-from bertline.tasks.tag.entity_scores import micro_f1
 from bertline.tasks.tag.measure import NOTHING, compare, figures, measure, tune
 from bertline.tasks.tag.spec import Spec
 from bertline.text.reader import Reader
 from bertline.text.reading import Reading
 from bertline.text.truncation import Truncation
 from tests.unit.tasks.classify.test_one_label import numbers
-from tests.unit.tasks.tag.test_entity_scores import evaluate
+from tests.unit.tasks.tag.test_entity_scores import evaluate, micro_f1
 from tests.unit.tasks.tag.texts import TOKENIZER
 
 SPEC = Spec(types=("person", "place"))
