@@ -4,7 +4,7 @@ Everything it states comes from the manifest. Of the free-form parts it reads
 
 - ``metrics``: ``rows`` and ``split`` (how many and which), and figures, each a number or an object with ``value``,
   ``low``, ``high``; ``baselines`` by name, each with figures of the same names;
-- ``data``: ``source``, and whatever else is there as a table;
+- ``data``: ``source``, and all other entries as a table;
 - ``training`` and ``lineage``: as tables; of ``lineage`` also ``base_model``, ``license`` and ``language``.
 """
 
@@ -57,7 +57,7 @@ def _summary(manifest: Manifest) -> str:
 
 
 def _engines(manifest: Manifest) -> str:
-    """What ``optimize`` measured, as a table; the first engine answers unless another is asked for."""
+    """The figures of ``optimize`` as a table. The first engine answers by default."""
     measured_on = {str(engine.measured["processor"]) for engine in manifest.engines if "processor" in engine.measured}
     place = _text(", ".join(sorted(measured_on))) or "the machine that measured it"
     score = next(

@@ -23,7 +23,7 @@ class Parts:
     """What a bundle is made of, beside its manifest. A part that is None or empty is left out.
 
     Attributes:
-        base: an older bundle whose files, but for its engines, the new one has too.
+        base: an older bundle; its files are copied, except for its engines.
         network: writes the checkpoint and the graphs.
         tokenizer: of the network.
         engines: write further files of engines.
@@ -47,7 +47,7 @@ def compose(out: Path, manifest: Manifest, parts: Parts, *, overwrite: bool = Fa
     """Write the bundle ``out``, whole or not at all.
 
     Raises:
-        BundleError: ``out`` is taken.
+        BundleError: ``out`` exists.
         DestinationError: the disk refused.
     """
     with writing(out, manifest, overwrite=overwrite) as staging:

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from bertline.bundle.fields import Facts, FilePath, Name, Strict
 
 FOLDER = "engines"
-RESERVED = "torch"  # the name by which people ask for PyTorch
-FULL = "full"  # the network whose checkpoint the bundle holds
+RESERVED = "torch"  # selects PyTorch
+FULL = "full"  # the bundle's own checkpoint
 
 Precision = Literal["fp32", "int8"]
 

@@ -1,8 +1,8 @@
-"""``bertline.json``: what a bundle is, what it was measured to do, and the hash of every file in it.
+"""``bertline.json``: a bundle's description, its figures, and the hash of every file in it.
 
 The file protects itself: its last entry is ``checksum``, the SHA-256 of the file's own bytes with the 64
 digits of the checksum replaced by zeros. That rule and ``format_version`` hold for every version of the
-format, so a file of a newer one is told from an altered one. It is a checksum against damage and mix-ups, not
+format, so a newer file can be distinguished from an altered one. It is a checksum against damage and mix-ups, not
 a signature.
 """
 

@@ -36,7 +36,7 @@ LEAST_SPREAD = 0.05
 LEAST_SHARE = 0.01
 
 Logits = Float[np.ndarray[Any, Any], "rows labels"]
-EngineLogits = Float[np.ndarray[Any, Any], "found_rows found_labels"]  # of an engine, which may be wrong in shape too
+EngineLogits = Float[np.ndarray[Any, Any], "found_rows found_labels"]  # of an engine; its shape may be wrong
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def read_probes(bundle: Path) -> Probes:
 def objection(reference: Logits, logits: EngineLogits, precision: Precision, temperature: float = 1.0) -> str | None:
     """Why an engine must not be used, given its logits of the probe texts; None if it may.
 
-    ``optimize`` picks by this rule and a loader loads by it, so that what is picked is loaded.
+    ``optimize`` and the loader share this rule, so that an engine that is picked can be loaded.
 
     Args:
         reference: the network's own logits.
@@ -111,7 +111,7 @@ def objection(reference: Logits, logits: EngineLogits, precision: Precision, tem
 def deviation(reference: Logits, logits: EngineLogits, temperature: float = 1.0) -> float:
     """Root mean square of ``logits − reference``, relative to that of ``reference`` around its column means.
 
-    ``LEAST_SPREAD`` and ``LEAST_SHARE`` bound what it is relative to from below.
+    The denominator is at least ``LEAST_SPREAD`` and ``LEAST_SHARE`` allow.
 
     >>> deviation(np.array([[1.0, -1.0], [-1.0, 1.0]]), np.array([[1.1, -1.1], [-1.1, 1.1]]))
     0.10000000000000009

@@ -57,7 +57,7 @@ class Signature(Strict):
     signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{86}==$")]
 
     def fits(self, key: PublicKey, manifest: bytes) -> bool:
-        """Whether ``key`` made it for these bytes of a ``bertline.json``."""
+        """Whether ``key`` signed these bytes of a ``bertline.json``."""
         ed25519 = _cryptography().hazmat.primitives.asymmetric.ed25519
         try:
             trusted = ed25519.Ed25519PublicKey.from_public_bytes(key.raw)
@@ -88,7 +88,7 @@ def require_signature(bundle: Path, trusted: Sequence[PublicKey]) -> tuple[bytes
     Nothing of the bundle is interpreted before; of its other files nothing is read.
 
     Raises:
-        BundleError: there is no bundle, or it is not signed, by none of the keys, or was altered after that.
+        BundleError: the bundle is missing, unsigned, signed by other keys only, or altered since.
     """
     manifest, signatures = manifest_bytes(bundle), read_signatures(bundle)
     if not signatures:
@@ -99,8 +99,9 @@ def require_signature(bundle: Path, trusted: Sequence[PublicKey]) -> tuple[bytes
     known = [(signature, key) for signature in signatures for key in trusted if key.id == signature.key]
     if not known:
         raise BundleError(
-            f"{bundle} is signed by {_names(signature.key for signature in signatures)} and trusted is "
-            f"{_names(key.id for key in trusted)}: have it signed by a trusted key, or trust the signer's public key"
+            f"{bundle} is signed by {_names(signature.key for signature in signatures)}, but {'only ' * bool(trusted)}"
+            f"{_names(key.id for key in trusted)} is trusted: have it signed by a trusted key, or "
+            "trust the signer's public key"
         )
     for signature, key in known:
         if signature.fits(key, manifest):
@@ -113,10 +114,10 @@ def require_signature(bundle: Path, trusted: Sequence[PublicKey]) -> tuple[bytes
 
 
 def read_signatures(bundle: Path) -> tuple[Signature, ...]:
-    """Every signature that lies beside a bundle's ``bertline.json``, unchecked; empty where there is no such file.
+    """The signatures beside a bundle's ``bertline.json``, unchecked; empty without a file of signatures.
 
     Raises:
-        BundleError: the file is no file of signatures.
+        BundleError: the file is damaged.
     """
     try:
         raw = plain_bytes(bundle, SIGNATURE, LARGEST_SIGNATURE_BYTES)
@@ -132,18 +133,18 @@ def read_signatures(bundle: Path) -> tuple[Signature, ...]:
 
 
 def sign(bundle: Path, key: Ed25519PrivateKey, *, now: datetime | None = None) -> Signature:
-    """Sign a bundle whose every file is as its manifest says; other keys' signatures stay, an earlier one of this goes.
+    """Sign a bundle whose files match its manifest. It replaces this key's signature and keeps those of other keys.
 
     Args:
         bundle: its directory.
         key: from ``read_private_key``.
-        now: the time that is signed; None is the clock's.
+        now: the time to sign; by default the clock's.
 
     Raises:
         BundleError: the bundle is damaged, or its directory cannot be written.
         DestinationError: another process signs it.
     """
-    with claim(bundle / SIGNATURE, "the signature"):  # or of two that sign at once one would be lost
+    with claim(bundle / SIGNATURE, "the signature"):  # two processes that sign at once would lose one signature
         return _sign(bundle, key, now)
 
 
@@ -166,7 +167,7 @@ def _sign(bundle: Path, key: Ed25519PrivateKey, now: datetime | None) -> Signatu
 
 def _replace(path: Path, raw: bytes) -> None:
     try:
-        replace_file(path, raw)  # by way of a hidden file, which is no part of the bundle
+        replace_file(path, raw)  # through a hidden file, which is not part of the bundle
         flush(path.parent)
     except OSError as error:
         raise BundleError(
@@ -178,7 +179,7 @@ def new_key(path: Path, passphrase: bytes | None = None) -> PublicKey:
     """Make a pair of keys: ``path`` is the private one (PKCS #8), ``path``.pub the public one (SPKI).
 
     Raises:
-        UsageError: one of the files is there already, or cannot be written.
+        UsageError: one of the files exists, or cannot be written.
     """
     crypto = _cryptography().hazmat.primitives
     form, key = crypto.serialization, crypto.asymmetric.ed25519.Ed25519PrivateKey.generate()
@@ -188,7 +189,7 @@ def new_key(path: Path, passphrase: bytes | None = None) -> PublicKey:
     beside = path.with_name(f"{path.name}.pub")
     for file in (path, beside):  # before either is written
         if file.exists() or file.is_symlink():
-            raise UsageError(f"{file} is there already and no key is overwritten: choose another name")
+            raise UsageError(f"{file} exists already, and a key is never overwritten: choose another name")
     _write_new(beside, public, 0o644)
     try:
         _write_new(path, private, 0o600)
@@ -214,7 +215,7 @@ def read_private_key(path: Path, passphrase: bytes | None = None) -> Ed25519Priv
     """An Ed25519 private key: PEM (PKCS #8) or OpenSSH's form.
 
     Raises:
-        UsageError: there is none, others may read it, or the passphrase is missing or another.
+        UsageError: it is missing, others may read it, or the passphrase is missing or wrong.
     """
     raw = _key_bytes(path)
     if path.stat().st_mode & 0o077:
@@ -224,13 +225,13 @@ def read_private_key(path: Path, passphrase: bytes | None = None) -> Ed25519Priv
     try:
         key: object = load(raw, passphrase)
     except TypeError:
-        problem = "has no passphrase and one was given: leave it out" if passphrase else "needs its passphrase: give it"
-        raise UsageError(f"{path} {problem} (--passphrase-file)") from None
+        remedy = "has no passphrase, but one was given: leave out" if passphrase else "needs its passphrase: pass"
+        raise UsageError(f"{path} {remedy} --passphrase-file") from None
     except ValueError:
-        why = "its passphrase is another, or it is damaged" if passphrase else "it is damaged or no private key"
+        why = "the passphrase is wrong, or the file is damaged" if passphrase else "it is damaged or not a private key"
         raise UsageError(f"{path} cannot be opened, {why}: {_MAKE}") from None
     except _cryptography().exceptions.UnsupportedAlgorithm:
-        raise UsageError(f"{path} is protected or made in a way that is not supported: {_MAKE}") from None
+        raise UsageError(f"{path} is encrypted or encoded in an unsupported way: {_MAKE}") from None
     if not isinstance(key, _cryptography().hazmat.primitives.asymmetric.ed25519.Ed25519PrivateKey):
         raise UsageError(f"{path} is a private key but not an Ed25519 one: {_MAKE}")
     return cast("Ed25519PrivateKey", key)
@@ -240,14 +241,14 @@ def read_public_key(path: Path) -> PublicKey:
     """An Ed25519 public key: PEM (SPKI) or a line of OpenSSH (``ssh-ed25519 …``), one per file.
 
     Raises:
-        UsageError: there is none, or it is private, or of another kind.
+        UsageError: it is missing, private, or not an Ed25519 key.
     """
     raw = _key_bytes(path).strip()
     if b"PRIVATE KEY" in raw:
-        raise UsageError(f"{path} is a private key, which only the signer may have: give the public one ({path}.pub)")
+        raise UsageError(f"{path} is a private key, which only the signer may have: give the public one, {path}.pub")
     ssh = raw.startswith(b"ssh-")
     if raw.count(b"\n" if ssh else b"-----BEGIN") > (0 if ssh else 1):
-        raise UsageError(f"{path} has several keys and only one would be read: write each into a file of its own")
+        raise UsageError(f"{path} has several keys, but only one would be read: write each to its own file")
     form = _cryptography().hazmat.primitives.serialization
     try:
         key: object = form.load_ssh_public_key(raw) if ssh else form.load_pem_public_key(raw)

@@ -27,13 +27,13 @@ from bertline.destination import as_destination_error, check_place, resolved, sh
 from bertline.errors import BundleError, DestinationError
 
 VERSION_DIGITS = 12
-WHAT = "the bundle"  # in messages about where it goes
-_ATTEMPTS = 3  # a bundle may be replaced while it is read; more than twice in a row is no accident
+WHAT = "the bundle"  # in messages about the destination
+_ATTEMPTS = 3  # a bundle may be replaced while it is read, but hardly twice in a row
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A verified bundle: where it is, what ``bertline.json`` says, and whose signature was asked for and fits it."""
+    """A verified bundle: its directory, its manifest, and the signature that was required, if any."""
 
     path: Path
     manifest: Manifest
@@ -45,7 +45,7 @@ class Bundle:
         return self.manifest.checksum[:VERSION_DIGITS]
 
     def is_current(self) -> bool:
-        """Whether the directory still holds this very bundle: no other one was written in its place since."""
+        """Whether the directory still holds this bundle, and no other one was written in its place."""
         try:
             return read_manifest(self.path).checksum == self.manifest.checksum
         except BundleError:
@@ -67,13 +67,13 @@ def load(
     Args:
         directory: the bundle; may itself be a symbolic link (``current`` → ``reviews-7``).
         verify: False trusts the contents and checks names and sizes only.
-        trusted: require a signature by one of these keys, before anything in the bundle is interpreted, and hashes
-            that fit; of no key no signature fits. None requires none.
-        checksum: require the manifest with this one: the bundle that another process has loaded, and no other.
+        trusted: require a signature by one of these keys before anything in the bundle is interpreted, and matching
+            hashes. An empty sequence accepts no bundle; None requires no signature.
+        checksum: of the manifest, to open exactly the bundle that another process has loaded.
 
     Raises:
-        BundleError: no such bundle, a file missing, truncated, altered, unlisted or a link, a newer format, no
-            signature that is required, or another bundle.
+        BundleError: the bundle is missing, or of a newer format, or another one; a file is missing, truncated,
+            altered, unlisted or a link; a required signature is missing.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         before = _identity(directory)
@@ -104,12 +104,12 @@ def writing(target: Path, manifest: Manifest, *, overwrite: bool = False) -> Ite
     removes.
 
     Args:
-        target: where the bundle goes; parents are made.
+        target: the bundle's directory; missing parents are created.
         manifest: what ``bertline.json`` says, ``files`` and ``checksum`` aside.
         overwrite: replace a bundle that is there. A directory that holds anything else is never replaced.
 
     Raises:
-        BundleError: ``target`` is taken.
+        BundleError: ``target`` exists.
         DestinationError: the disk refused.
     """
     final = resolved(target, WHAT)
@@ -129,10 +129,10 @@ def writing(target: Path, manifest: Manifest, *, overwrite: bool = False) -> Ite
 
 
 def check_target(target: Path, *, overwrite: bool = False) -> None:
-    """Refuse to write where something would be lost, or where nothing can be; ask before long work for ``target``.
+    """Check before long work that ``target`` can be written and nothing there would be lost.
 
     Raises:
-        BundleError: a file is there, a bundle (without ``overwrite``), or anything that is not a bundle.
+        BundleError: ``target`` is a file, a bundle (without ``overwrite``), or a directory of anything else.
         DestinationError: the name is too long, or nothing can be written there.
     """
     check_place(target, WHAT)
@@ -159,7 +159,7 @@ def check_target(target: Path, *, overwrite: bool = False) -> None:
 
 
 def check_new(target: Path, *, overwrite: bool = False) -> None:
-    """As ``check_target``, for a bundle that is called as its directory.
+    """As ``check_target``, for a bundle that takes its directory's name.
 
     Raises:
         BundleError: as ``check_target``.

@@ -1,4 +1,4 @@
-"""Whether a directory is the bundle that was written: its manifest, its files, and why not.
+"""Checks that a directory is the bundle that was written: its manifest and its files.
 
 Links are refused before any file is opened.
 """
@@ -22,16 +22,16 @@ def read_manifest(directory: Path) -> Manifest:
     """``bertline.json`` of a bundle, itself verified, without looking at the other files.
 
     Raises:
-        BundleError: there is none, or it is damaged or of a newer format.
+        BundleError: it is missing, damaged or of a newer format.
     """
     return parse(manifest_bytes(directory), str(directory))
 
 
 def manifest_bytes(directory: Path) -> bytes:
-    """The bytes of a bundle's ``bertline.json``, not looked into.
+    """The bytes of a bundle's ``bertline.json``, unparsed.
 
     Raises:
-        BundleError: there is none, or it cannot be read.
+        BundleError: it is missing, or cannot be read.
     """
     try:
         return plain_bytes(directory, MANIFEST, LARGEST_MANIFEST_BYTES)
@@ -43,7 +43,7 @@ def plain_bytes(directory: Path, name: str, largest_bytes: int) -> bytes:
     """The bytes of a plain file that lies directly in a bundle.
 
     Raises:
-        FileNotFoundError, NotADirectoryError: there is none.
+        FileNotFoundError, NotADirectoryError: it is missing.
         BundleError: it is a link or a special file, too large, or cannot be read.
     """
     path = directory / name
@@ -61,7 +61,7 @@ def plain_bytes(directory: Path, name: str, largest_bytes: int) -> bytes:
 
 
 def _why_none(directory: Path) -> str:
-    """Why there is no ``bertline.json`` in ``directory``, and what to do."""
+    """The message for a directory without a ``bertline.json``, with the remedy."""
     if directory.is_file():
         return f"{directory} is a file: give the directory of a bundle, the one with {MANIFEST} in it"
     if not directory.exists():
@@ -78,7 +78,7 @@ def _why_none(directory: Path) -> str:
 
 
 def check_files(directory: Path, manifest: Manifest, *, hashes: bool) -> None:
-    """Every listed file is there as it was written, and nothing else but signatures and hidden files.
+    """Check that every listed file is as it was written, and that only signatures and hidden files are beside them.
 
     Args:
         directory: the bundle.
@@ -86,7 +86,7 @@ def check_files(directory: Path, manifest: Manifest, *, hashes: bool) -> None:
         hashes: compare contents too, not only names and sizes.
 
     Raises:
-        BundleError: it is not so; the message names the file.
+        BundleError: a file is missing, altered or unlisted; the message names it.
     """
     present = entries(directory)
     for path, expected in manifest.files.items():
@@ -107,10 +107,10 @@ def check_files(directory: Path, manifest: Manifest, *, hashes: bool) -> None:
 
 
 def with_problem_type(directory: Path, manifest: Manifest) -> Manifest:
-    """The manifest with the spec that its checkpoint completes: format 1 says there alone that labels are several."""
+    """The manifest with the problem type of its checkpoint, the only place where format 1 records several labels."""
     try:
         config = json.loads((directory / "config.json").read_bytes())
-    except (OSError, ValueError):  # whoever needs the checkpoint says what is wrong with it
+    except (OSError, ValueError):  # the loader of the checkpoint reports it
         return manifest
     problem_type = config.get("problem_type") if isinstance(config, dict) else None
     return manifest.model_copy(update={"task": manifest.task.with_problem_type(problem_type)})

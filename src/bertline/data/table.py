@@ -2,7 +2,7 @@
 
 The seam of the readers and writers: one function in, one function out. Values come as the format has them:
 strings from CSV and TSV, JSON's and Parquet's own types from the others. Whether a text or a label is sound
-is for ``examples`` to say.
+is checked in ``examples``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def read_rows(
     """The rows of a table in order, bad ones in their place.
 
     Args:
-        source: a path, or ``-`` for standard input. Gzip is recognised by its first bytes, whatever the name.
+        source: a path, or ``-`` for standard input. Gzip is recognised by its first bytes, not by its name.
         format: csv, tsv, jsonl, parquet or conll; by default what the suffix says, and CSV for ``-``.
         encoding: of all but Parquet; where it is UTF-8, UTF-16 and UTF-32 are recognised too.
         delimiter: of CSV and TSV, as for ``delimiter_of``; by default what the header says.
@@ -58,7 +58,7 @@ def read_rows(
     Raises:
         DataError: at once if the file is not there or its format is not known; while reading if it is empty,
             damaged or not what its name says.
-        SettingsError: an unknown format, or a delimiter that is none.
+        SettingsError: the format is unknown, or the delimiter is invalid.
     """
     name, kind = name or name_of(source, "input"), format_of(source, format)
     between = None if delimiter is None else delimiter_of(delimiter)
@@ -93,7 +93,7 @@ def read_bytes(
     encoding: str = "utf-8",
     header: Header = named,
 ) -> Generator[Row | BadRow]:
-    """The rows of a table that is in memory, such as the body of a request, read as a file is.
+    """The rows of a table in memory, such as a request body, read like a file.
 
     Args:
         body: not gzipped.

@@ -15,7 +15,7 @@ Entities = Sequence[Entity]  # of one text, in its order
 
 
 def commonest(labels: Sequence[str]) -> str:
-    """The most frequent label; of equally frequent ones the first in order.
+    """The most frequent label; among equally frequent ones, the first in order.
 
     >>> commonest(["b", "c", "a", "b", "a"])
     'a'
@@ -25,7 +25,7 @@ def commonest(labels: Sequence[str]) -> str:
 
 
 def commonest_set(labels: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """The most frequent set of labels that is not empty; of equally frequent ones the first in the order of labels.
+    """The most frequent non-empty set of labels; among equally frequent ones, the first in the order of labels.
 
     >>> commonest_set([["b", "a"], [], [], [], ["a", "b"]])
     ('a', 'b')

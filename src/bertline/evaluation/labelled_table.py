@@ -29,7 +29,7 @@ class TableEvaluation:
 
     @property
     def collapsed(self) -> str | None:
-        """What to say of a model that answers every text alike."""
+        """The warning about a model that answers every text alike."""
         return collapse(self.evaluation)
 
 

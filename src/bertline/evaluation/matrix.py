@@ -66,7 +66,7 @@ def confusion_matrix(
 def fold(labels: Sequence[str], counts: Counts, *, last: bool = False) -> tuple[list[str], list[list[int]]]:
     """At most ``MOST_LABELS`` + 1 labels: the most frequent ones in their order, and the sum of the others.
 
-    With ``last``, the last label stays the last one and is none of them.
+    With ``last``, the last label keeps its place and is never merged.
     """
     if len(labels) - last <= MOST_LABELS:
         return list(labels), [list(row) for row in counts]

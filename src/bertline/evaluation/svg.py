@@ -53,7 +53,7 @@ def line(x1: Number, y1: Number, x2: Number, y2: Number, class_: str) -> Markup:
 
 
 def rect(x: Number, y: Number, width: Number, height: Number, class_: str, **attributes: object) -> Markup:
-    """A rectangle; a negative size is none."""
+    """A rectangle; a negative width or height counts as 0."""
     size = {"width": max(0.0, width), "height": max(0.0, height)}
     return element("rect", x=x, y=y, **size, class_=class_, **attributes)
 

@@ -32,7 +32,7 @@ def fit_temperature(logits: Logits, truth: Indices) -> float:
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     of_truth = shifted[np.arange(len(truth)), truth]
 
-    def loss(log_temperature: float) -> float:  # not through probabilities, whose underflow would flatten it
+    def loss(log_temperature: float) -> float:  # from logits, because probabilities would underflow to a flat loss
         scale = float(np.exp(-log_temperature))
         return float((np.log(np.exp(shifted * scale).sum(axis=1)) - of_truth * scale).mean())
 

@@ -1,7 +1,7 @@
 """Paired tests of two models on the same rows, which detect smaller differences than two intervals do."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ Right = Bool[np.ndarray[Any, Any], " rows"]
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """Accuracy of the first minus accuracy of the second, and the rows on which only one of them is right.
+    """Accuracy of the first minus accuracy of the second, and how many rows only one of them has right.
 
     ``p_value`` is McNemar's exact one: the chance of so uneven a split of those rows if neither were better.
     """
@@ -27,16 +27,6 @@ class PairedDifference:
     only_first: int
     only_second: int
     p_value: float
-
-    @property
-    def verdict(self) -> int:
-        """1: the first is better; −1: the second; 0: no significant difference (0 in the interval, or p ≥ 0.05)."""
-        significant = self.p_value < 0.05 and (self.accuracy.low > 0 or self.accuracy.high < 0)
-        return (1 if self.accuracy.value > 0 else -1) if significant else 0
-
-    def to_json(self) -> dict[str, Any]:
-        """All four fields by name."""
-        return asdict(self)
 
 
 def compare(first: Right, second: Right, *, seed: int = 0, resamples: int = RESAMPLES) -> PairedDifference:
@@ -50,6 +40,12 @@ def compare(first: Right, second: Right, *, seed: int = 0, resamples: int = RESA
     drawn = np.random.default_rng(seed).multinomial(rows, shares, size=resamples)
     estimate = percentile((only_first - only_second) / rows, (drawn[:, 0] - drawn[:, 1]) / rows)
     return PairedDifference(estimate, only_first, only_second, p_value)
+
+
+def verdict(difference: Estimate, p_value: float) -> int:
+    """1: the first is better; −1: the second; 0: no significant difference (0 in the interval, or p ≥ 0.05)."""
+    significant = p_value < 0.05 and (difference.low > 0 or difference.high < 0)
+    return (1 if difference.value > 0 else -1) if significant else 0
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -68,7 +68,7 @@ def spearman(truth: Numbers, predicted: Numbers) -> float:
 
 
 def moments(truth: Numbers, predicted: Numbers) -> Float[np.ndarray[Any, Any], "rows 5"]:
-    """Columns whose sums make the figures: truth and its square, squared, absolute and signed errors.
+    """Columns to sum for the figures: truth and its square, squared, absolute and signed errors.
 
     The truth is centred first, because squares of numbers that are large relative to their spread lose precision.
     """

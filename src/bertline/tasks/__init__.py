@@ -1,4 +1,4 @@
-"""Tasks: each is a folder that says what a network's outputs mean, found by its name and imported part by part.
+"""Tasks: each is a folder that gives a network's outputs a meaning, found by name and imported part by part.
 
 A folder has four parts. ``spec`` and ``answer`` need numpy alone, ``measure`` also statistics, and only ``learn`` needs
 torch, so that serving a model does not import what trains it.
@@ -61,7 +61,7 @@ def task(name: str) -> Task:
     """The task of a name.
 
     Raises:
-        ValueError: there is no such task.
+        ValueError: the task is unknown.
     """
     if name not in names():
         raise ValueError(f"the task {name!r} is unknown; valid names: {', '.join(names())}")

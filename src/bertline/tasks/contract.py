@@ -15,6 +15,7 @@ from bertline.data.target_kinds import TargetKind
 from bertline.data.targets import Target
 from bertline.statistics.activation import Activation
 from bertline.statistics.intervals import Estimate
+from bertline.statistics.paired import verdict
 from bertline.text import Reading
 
 Array = np.ndarray[Any, Any]
@@ -189,9 +190,8 @@ class Comparison:
 
     @property
     def verdict(self) -> int:
-        """1: the first is better; −1: the second; 0: no significant difference (0 in the interval, or p ≥ 0.05)."""
-        significant = self.p_value < 0.05 and (self.difference.low > 0 or self.difference.high < 0)
-        return (1 if self.difference.value > 0 else -1) if significant else 0
+        """1: the first is better; −1: the second; 0: no significant difference."""
+        return verdict(self.difference, self.p_value)
 
     @property
     def drop_points(self) -> float:

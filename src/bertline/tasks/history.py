@@ -11,7 +11,7 @@ from typing import Any
 class EpochRecord:
     """One epoch: its optimizer ``steps`` and real (not padding) ``tokens``; losses are means per row.
 
-    ``figures`` are the task's own of the validation rows, the one by which it is judged first.
+    ``figures`` are the task's, on the validation rows; the first one judges the epoch.
     """
 
     epoch: int

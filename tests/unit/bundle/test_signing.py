@@ -127,12 +127,12 @@ def test_an_unsigned_bundle_is_refused_with_the_command_that_signs(bundle: Path)
 
 def test_a_signature_by_a_key_that_is_not_trusted_is_refused_and_both_are_named(signed: Path) -> None:
     other = public_key(THEIRS)
-    with pytest.raises(BundleError, match=rf"is signed by key {GOLDEN_KEY} and trusted is key {other.id}: have it"):
+    with pytest.raises(BundleError, match=rf"is signed by key {GOLDEN_KEY}, but only key {other.id} is trusted: "):
         load(signed, trusted=[other])
 
 
 def test_of_no_trusted_key_no_signature_is_good(signed: Path) -> None:
-    with pytest.raises(BundleError, match=rf"is signed by key {GOLDEN_KEY} and trusted is no key"):
+    with pytest.raises(BundleError, match=rf"is signed by key {GOLDEN_KEY}, but no key is trusted"):
         load(signed, trusted=())
 
 
@@ -364,7 +364,7 @@ def test_a_new_pair_signs_and_only_its_owner_reads_the_private_half(
 @pytest.mark.parametrize("there", ["release.key", "release.key.pub"])
 def test_no_key_is_overwritten(tmp_path: Path, there: str) -> None:
     (tmp_path / there).write_text("precious")
-    with pytest.raises(UsageError, match=f"{there} is there already and no key is overwritten"):
+    with pytest.raises(UsageError, match=f"{there} exists already, and a key is never overwritten"):
         new_key(tmp_path / "release.key")
     assert [path.name for path in tmp_path.iterdir()] == [there]
     assert (tmp_path / there).read_text() == "precious"
@@ -377,13 +377,13 @@ def test_a_private_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
         read_private_key(tmp_path / "key")
 
 
-def test_a_passphrase_that_is_missing_another_or_too_much_is_told_apart(tmp_path: Path) -> None:
+def test_a_missing_a_wrong_and_a_needless_passphrase_have_their_messages(tmp_path: Path) -> None:
     new_key(tmp_path / "closed", b"correct horse")
     new_key(tmp_path / "open")
     for name, passphrase, told in (
-        ("closed", None, r"needs its passphrase: give it \(--passphrase-file\)"),
-        ("closed", b"wrong horse", "its passphrase is another, or it is damaged"),
-        ("open", b"correct horse", r"has no passphrase and one was given: leave it out"),
+        ("closed", None, "needs its passphrase: pass --passphrase-file"),
+        ("closed", b"wrong horse", "the passphrase is wrong, or the file is damaged"),
+        ("open", b"correct horse", "has no passphrase, but one was given: leave out --passphrase-file"),
     ):
         with pytest.raises(UsageError, match=told) as caught:
             read_private_key(tmp_path / name, passphrase)
@@ -412,7 +412,7 @@ def test_the_id_of_a_key_is_the_hash_of_its_bytes() -> None:
         (b"", "is not a public key in PEM or OpenSSH's form"),
         (b"-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n", "is not a public key in PEM"),
         (b"ssh-ed25519 AAAA", "is not a public key in PEM or OpenSSH's form"),
-        (b"ssh-ed25519 AAAA a\nssh-ed25519 BBBB b\n", "has several keys and only one would be read"),
+        (b"ssh-ed25519 AAAA a\nssh-ed25519 BBBB b\n", "has several keys, but only one would be read"),
         (2 * OURS.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), "has several keys"),
         (
             generate_ec_key(SECP256R1()).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
@@ -430,7 +430,7 @@ def test_what_is_no_public_key_is_refused(tmp_path: Path, raw: bytes, told: str)
 @pytest.mark.parametrize(
     ("raw", "told"),
     [
-        (b"nothing", "cannot be opened, it is damaged or no private key"),
+        (b"nothing", "cannot be opened, it is damaged or not a private key"),
         (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "cannot be opened"),
         (generate_ec_key(SECP256R1()).private_bytes(*PKCS8), "is a private key but not an Ed25519 one"),
     ],

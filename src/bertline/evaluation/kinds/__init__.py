@@ -1,6 +1,6 @@
 """The contents of reports, as a table by the type of the evaluation.
 
-A task whose evaluation is not in the table has a report of its figures alone.
+An evaluation that is not in the table gets a report with its figures alone.
 """
 
 from __future__ import annotations

@@ -19,14 +19,14 @@ def lead(evaluation: EntityEvaluation) -> str:
 
 
 def collapse(evaluation: EntityEvaluation) -> str | None:
-    """What to say of a model that finds no entity at all."""
+    """The warning about a model that finds no entity at all."""
     if not evaluation.entities or any(scores.predicted for scores in evaluation.types):
         return None
     return f"the model finds no entity in any of the {evaluation.rows:,} texts"
 
 
 def unknown(evaluation: EntityEvaluation, model: str) -> str | None:
-    """Which types the model does not know."""
+    """The note about types that the model does not know."""
     if not evaluation.unknown:
         return None
     counts = [f"{scores.label} {scores.support:,}" for scores in evaluation.types if scores.label in evaluation.unknown]
@@ -34,7 +34,7 @@ def unknown(evaluation: EntityEvaluation, model: str) -> str | None:
 
 
 def confusion_note(evaluation: EntityEvaluation) -> str:
-    """What most often goes wrong."""
+    """The kinds of errors, the most frequent first."""
     *rows, spurious = evaluation.confusion
     counts = {
         "missed": sum(row[-1] for row in rows),

@@ -21,7 +21,7 @@ def lead(evaluation: NumberEvaluation) -> str:
 
 
 def collapse(evaluation: NumberEvaluation) -> str | None:
-    """What to say of a model that predicts one number for every text."""
+    """The warning about a model that predicts one number for every text."""
     predicted = [predicted for _, predicted in evaluation.points]
     spread = max(predicted) - min(predicted)
     low, high = evaluation.truth_range

@@ -11,7 +11,7 @@ from bertline.tasks.classify.truth import counted
 
 
 def lead(evaluation: Evaluation) -> str:
-    """How often the model is right, and what it could not know."""
+    """The accuracy, and the rows whose label the model does not know."""
     accuracy = evaluation.accuracy
     sentence = (
         f"Right on {percent(accuracy.value)} of {evaluation.rows:,} rows "
@@ -27,7 +27,7 @@ def lead(evaluation: Evaluation) -> str:
 
 
 def collapse(evaluation: Evaluation) -> str | None:
-    """What to say of a model that gives every row one label, of which there are several."""
+    """The warning about a model that gives every row the same label."""
     given = [scores for scores in evaluation.classes if scores.predicted]
     if len(given) != 1 or sum(scores.support > 0 for scores in evaluation.classes) < 2:
         return None
@@ -38,7 +38,7 @@ def collapse(evaluation: Evaluation) -> str | None:
 
 
 def unknown(evaluation: Evaluation, model: str) -> str | None:
-    """Which labels the model does not know, and how good it is on the other rows."""
+    """The note about labels that the model does not know, with the accuracy on the other rows."""
     if not evaluation.unknown:
         return None
     names = [entry.label for entry in evaluation.unknown for _ in range(entry.rows)]

@@ -23,7 +23,7 @@ def lead(evaluation: SeveralEvaluation) -> str:
 
 
 def collapse(evaluation: SeveralEvaluation) -> str | None:
-    """What to say of a model that gives no label to any text, or the same ones to all."""
+    """The warning about a model that gives all texts the same labels, or none."""
     if evaluation.rows < 2 or not any(scores.support for scores in evaluation.classes):
         return None
     if any(0 < scores.predicted < evaluation.rows for scores in evaluation.classes):
@@ -34,7 +34,7 @@ def collapse(evaluation: SeveralEvaluation) -> str | None:
 
 
 def unknown(evaluation: SeveralEvaluation, model: str) -> str | None:
-    """Which labels the model does not know."""
+    """The note about labels that the model does not know."""
     if not evaluation.unknown:
         return None
     names = [entry.label for entry in evaluation.unknown for _ in range(entry.rows)]

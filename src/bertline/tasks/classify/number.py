@@ -40,7 +40,7 @@ class NumberEvaluation(EvaluatedTexts):
     """A model of numbers, compared in slices by its mean absolute error.
 
     Attributes:
-        label: what the number is called.
+        label: name of the number.
         scores: the figures.
         truth_range: the smallest and the largest true number.
         points: true and predicted number of at most ``POINTS`` texts, evenly chosen among all.

@@ -214,7 +214,7 @@ def _probability_scores(
 
 
 def _features(truth: Indices, probabilities: Probabilities, known: Known) -> np.ndarray[Any, Any]:
-    """Columns whose sums make the scores: NLL, rows that have one, Brier, gaps by equal-width and by equal-mass bin."""
+    """Columns to sum: NLL, 1 where there is one, Brier, gaps by equal-width bin and by equal-mass bin."""
     rows, confidence = np.arange(len(truth)), probabilities.max(axis=1)
     out = np.zeros((len(truth), _WIDTH.start + 2 * BINS))
     out[:, 0], out[:, 1] = np.where(known, metrics.nll_rows(truth, probabilities), 0.0), known

@@ -87,7 +87,7 @@ class Spec(TaskSpec):
 
     @property
     def kind(self) -> TargetKind:
-        """By the problem; columns of 0 and 1 are found by the names of the labels."""
+        """By the problem; a column of 0 and 1 has the name of its label."""
         return SeveralLabels(self.labels) if self.problem == "several" else KINDS[self.problem]
 
     @property

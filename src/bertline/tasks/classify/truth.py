@@ -1,4 +1,4 @@
-"""The true labels of rows as indices, with those that the model does not know behind the ones that it does."""
+"""The true labels of rows as indices: first the model's labels, then labels that the model does not know."""
 
 from __future__ import annotations
 

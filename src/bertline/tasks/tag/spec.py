@@ -66,7 +66,7 @@ class Spec(TaskSpec):
     def kind_to_learn(cls, settings: TaskSettings) -> TargetKind:
         """Entities of single texts."""
         if settings.text_pair_column is not None:
-            raise SettingsError("text_pair_column is set, but entities are found in single texts: leave it out")
+            raise SettingsError("text_pair_column is set, but tag reads single texts: leave it out")
         return Entities()
 
     @classmethod

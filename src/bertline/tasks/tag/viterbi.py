@@ -24,7 +24,7 @@ def decode(scheme: Scheme, logits: Logits, words: Words, continues: Words) -> La
         scheme: what may follow what.
         logits: of each word.
         words: True on real words, False on padding at the end; the label of padding is 0.
-        continues: True where a unit continues the word before it (a further piece of it).
+        continues: True where a unit is a further piece of the word before it.
     """
     labels = np.where(words, logits.argmax(axis=2), 0)
     wrong = ~_allowed(scheme, labels, words, continues)

@@ -29,7 +29,7 @@ def test_the_types_are_those_of_the_table(tmp_path: Path) -> None:
 
 
 def test_pairs_of_texts_have_no_entities() -> None:
-    with pytest.raises(SettingsError, match="text_pair_column is set, but entities are found in single texts"):
+    with pytest.raises(SettingsError, match="text_pair_column is set, but tag reads single texts"):
         Spec.kind_to_learn(TaskSettings(text_pair_column="b"))
 
 
