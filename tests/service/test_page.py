@@ -72,7 +72,7 @@ def test_an_example_is_answered_with_one_click_and_a_long_one_says_what_was_cut(
     page, watch = visit(url)
     page.get_by_role("button", name="A long text").click()
     expect(page.locator("#cut")).to_have_text(
-        re.compile(r"^The text is longer than the model reads: 64 tokens read, \d+ left out\.$")
+        re.compile(r"^The text is longer than the model can read: 64 tokens read, \d+ cut\.$")
     )
     expect(page.locator("#read")).to_have_text(re.compile(r"^64 tokens, \d+ cut$"))
     page.get_by_role("button", name="Praise").click()
@@ -115,7 +115,7 @@ def test_a_body_that_is_too_large(visit: Visit) -> None:
     with live({"reviews": WordCounter()}, ServeSettings(max_body_bytes=1024, drain_s=0)) as url:
         page, _ = visit(url)
         typed(page, "good " * 500)
-        expect(page.locator("#error")).to_contain_text("This is too much for one request")
+        expect(page.locator("#error")).to_contain_text("Too much for one request")
         expect(page.locator("#error")).to_contain_text("The body has more than 1,024 bytes")
 
 

@@ -153,7 +153,7 @@ def test_the_column_of_the_texts_is_found(page: Page, header: str, column: int) 
         (b"", "There is nothing to score"),
         (b"text\n", "There is nothing to score"),
         (b'text,n\ngood,1\n"never,2\nbad,3\n', "The quote that opens in line 3 is never closed."),
-        (b"PK\x03\x04\x00\x00", "This is no text: save the table as CSV in UTF-8."),
+        (b"PK\x03\x04\x00\x00", "This is not a text file: save the table as CSV in UTF-8."),
     ],
 )
 def test_an_invalid_table_is_rejected_with_a_message(page: Page, content: bytes, message: str) -> None:

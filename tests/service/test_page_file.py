@@ -37,7 +37,7 @@ SCORE = """async ([texts, answers, limits]) => {
   let thrown = null;
   const stop = new AbortController();
   try {
-    await score(rows, { send, limits, signal: stop.signal, told: () => {}, sleep });
+    await score(rows, { send, limits, signal: stop.signal, onProgress: () => {}, sleep });
   } catch (error) {
     thrown = error.title;
   }
@@ -247,7 +247,7 @@ def test_cancelled_it_saves_what_there_is_and_goes_on_where_it_was(visit: Visit)
         assert [row[1] for row in back[1:]] == ["positive"] * 16 + [""] * 84
         assert {row[3] for row in back[17:]} == {"Not scored."}
         model.gate.set()
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Resume").click()
         finished(page)
         assert {tuple(row[1:2] + row[3:]) for row in saved(page)[1][1:]} == {("positive", "")}
         assert sum(seen) == 100 + seen[1]  # no text was asked twice but those of the request that was cancelled
@@ -268,8 +268,8 @@ def test_a_busy_server_is_waited_for_and_nothing_is_lost(visit: Visit) -> None:
             others.submit(httpx.post, f"{url}/v1/predict", json={"text": "good"}, timeout=60)
             page.wait_for_timeout(300)
             start(page)
-            expect(page.locator("#pace")).to_have_text("The server is busy: goes on in 1 second.")
-            expect(page.locator("#spoken")).to_have_text("The server is busy: goes on in 1 second.")
+            expect(page.locator("#pace")).to_have_text("The server is busy: retrying in 1 second.")
+            expect(page.locator("#spoken")).to_have_text("The server is busy: retrying in 1 second.")
             model.gate.set()
         finished(page)
         assert len(refused) >= 1
@@ -282,7 +282,7 @@ def test_a_connection_that_comes_back_is_waited_for(visit: Visit, url: str) -> N
     give(page, table_of([["text"], *[["good"]] * 20]))
     page.context.set_offline(True)
     start(page)
-    expect(page.locator("#pace")).to_have_text("No connection: goes on in 2 seconds.")
+    expect(page.locator("#pace")).to_have_text("No connection: retrying in 2 seconds.")
     page.context.set_offline(False)
     finished(page)
     expect(page.locator("#problems")).to_be_hidden()
@@ -298,7 +298,7 @@ def test_what_time_does_not_cure_stops_it_in_words(visit: Visit, url: str) -> No
     expect(page.locator("#stopped")).to_contain_text("There is no model of that name.")
     expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
     page.unroute("**/v1/predict")
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     finished(page)
 
 

@@ -136,7 +136,7 @@ def test_a_long_program_is_shown_in_part_and_copied_whole(visit: Visit, url: str
     page, _ = visit(url, permissions=["clipboard-read", "clipboard-write"])
     text = "good " * 4000
     assert len(shown(page, "curl", text)) < 4100
-    expect(page.get_by_text("Shown in part; Copy takes all of it.")).to_be_visible()
+    expect(page.get_by_text("Shortened here; Copy takes the whole request.")).to_be_visible()
     page.get_by_role("button", name="Copy").click()
     expect(page.locator("#copy")).to_have_text("Copied")
     assert json.dumps(text) in page.evaluate("navigator.clipboard.readText()")

@@ -84,7 +84,7 @@ def test_thresholds_are_lines_across_the_bars(visit: Visit, url: str) -> None:
     cuts = dict(zip(("sport", "money", "art"), ("50.0", "20.0", "90.0"), strict=True))
     for place, one in enumerate(ranks):
         line = page.locator("#bars .threshold").nth(place)
-        expect(line).to_have_attribute("title", f"Chosen from {cuts[one['label']]}\u202f%")
+        expect(line).to_have_attribute("title", f"Threshold: {cuts[one['label']]}\u202f%")
     assert watch.complaints == []
 
 

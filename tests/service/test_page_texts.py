@@ -71,7 +71,7 @@ def test_a_refusal_names_the_line_of_the_text(visit: Visit, url: str) -> None:
 def test_too_many_lines_are_not_sent(visit: Visit, url: str) -> None:
     page, watch = visit(url)
     lines(page, *["good"] * 5)
-    expect(page.locator("#error")).to_contain_text("There are 5 and one request takes 4: save them as a CSV file")
+    expect(page.locator("#error")).to_contain_text("There are 5, and a request can have 4: save them as a CSV file")
     expect(page.locator("#count")).to_have_class(re.compile("over"))
     assert watch.complaints == []  # a refused request would be one
 
@@ -99,7 +99,7 @@ def test_what_is_read_of_a_long_text_is_chosen(visit: Visit, url: str) -> None:
 def test_the_short_choice_says_which_texts_were_cut(visit: Visit, url: str) -> None:
     page, _ = visit(url)
     lines(page, "good", "bad " * 20)
-    expect(page.locator("#cut")).to_have_text("1 text of 2 is longer than the model reads.")
+    expect(page.locator("#cut")).to_have_text("1 text of 2 is longer than the model can read.")
     expect(page.locator("#texts li").nth(1)).to_contain_text("cut")
     expect(page.locator("#read")).to_have_text("19 tokens, 6 cut")
 
@@ -107,7 +107,7 @@ def test_the_short_choice_says_which_texts_were_cut(visit: Visit, url: str) -> N
 def test_a_model_with_several_labels_shows_each_on_its_own_and_those_chosen(visit: Visit, url: str) -> None:
     page, watch = visit(url)
     page.get_by_label("Model", exact=True).select_option("tags")
-    expect(page.locator("#model-facts")).to_contain_text("3 labels, several at once")
+    expect(page.locator("#model-facts")).to_contain_text("3 labels, several per text")
     page.fill("#text", "good good")
     page.keyboard.press("Control+Enter")
     state(page).to_have_attribute("data-state", "done")

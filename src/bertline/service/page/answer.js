@@ -1,4 +1,4 @@
-// The answer to what was typed: one text or several. Its state is empty, waiting, done or error.
+// The answer to one or several typed texts. Its state is empty, waiting, done or error.
 
 import { drawBars } from "./bars.js";
 import { at, make } from "./elements.js";
@@ -17,7 +17,7 @@ export function showNothing(model, prompt) {
   settle("empty");
 }
 
-// The last answer stays while the next one is awaited; an error does not.
+// While waiting, the last answer stays; an error does not.
 export function showWaiting(model, prompt) {
   const answer = at("answer");
   if (answer.dataset.state === "done") answer.dataset.state = "waiting";
@@ -32,7 +32,7 @@ export function showAnswer(model, text, { predictions: [prediction], took_ms }) 
   at("verdict").textContent = names;
   at("verdict-share").textContent = share;
   at("cut").textContent = cut_tokens
-    ? `The text is longer than the model reads: ${count(read_tokens, "token")} read, ${amount(cut_tokens)} left out.`
+    ? `The text is longer than the model can read: ${count(read_tokens, "token")} read, ${amount(cut_tokens)} cut.`
     : "";
   at("bars").replaceChildren(...kind.draw(prediction, text, model));
   at("texts").replaceChildren();
@@ -45,7 +45,7 @@ export function showAnswers(model, lines, { predictions, took_ms }) {
   at("verdict").textContent = count(predictions.length, "text");
   at("verdict-share").textContent = "";
   at("cut").textContent = cut
-    ? `${count(cut, "text")} of ${amount(predictions.length)} ${cut === 1 ? "is" : "are"} longer than the model reads.`
+    ? `${count(cut, "text")} of ${amount(predictions.length)} ${cut === 1 ? "is" : "are"} longer than the model can read.`
     : "";
   at("bars").replaceChildren();
   at("texts").replaceChildren(...predictions.map((prediction, place) => answeredText(lines[place].text, prediction, model)));
@@ -70,7 +70,7 @@ function tally(predictions) {
   return most.map(([label, times]) => `${amount(times)} ${label}`).join(", ") || "no label";
 }
 
-// One line of the list of texts; what it hides is drawn when it is opened.
+// An entry of the list of texts; its details are drawn when it is opened.
 function answeredText(text, prediction, model) {
   const { read_tokens, cut_tokens } = prediction;
   const kind = kindOf(prediction);
@@ -101,7 +101,7 @@ function finish(model, predictions, took_ms, spoken) {
   const read = readings(sum("read_tokens"), sum("cut_tokens"), windows);
   at("took").textContent = milliseconds(took_ms.total);
   for (const part of ["tokenise", "waiting", "inference"]) {
-    at(`${part}-took`).textContent = took_ms[part] === undefined ? "not said" : milliseconds(took_ms[part]);
+    at(`${part}-took`).textContent = took_ms[part] === undefined ? "unknown" : milliseconds(took_ms[part]);
   }
   const server_ms = (took_ms.tokenise ?? 0) + (took_ms.waiting ?? 0) + (took_ms.inference ?? 0);
   at("rest-took").textContent = milliseconds(Math.max(0, took_ms.total - server_ms));

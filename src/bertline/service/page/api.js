@@ -1,10 +1,10 @@
-// Talks to the service. Every failure becomes a Refusal with a sentence to show.
+// Calls the service. Every failure becomes a Refusal with a message for people.
 
 const GONE = "The server does not answer. Is it still running? Start it again with bertline serve.";
-// By code, or else by status.
+// By code or by status.
 const TITLES = {
-  404: "There is no such model",
-  413: "This is too much for one request",
+  404: "No such model",
+  413: "Too much for one request",
   422: "This text was not accepted",
   429: "The server is busy",
   not_ready: "The model is not ready",
@@ -12,19 +12,19 @@ const TITLES = {
 };
 
 export class Refusal extends Error {
-  // status 0: no answer came. retry_s: what the server asks to wait, null where it does not say.
+  // status 0: no response. retry_s: seconds to wait, from Retry-After; null without it.
   constructor(title, message, { status = 0, field = null, retry_s = null, again = false } = {}) {
     super(message);
     Object.assign(this, { title, status, field, retry_s, again });
   }
 
-  // Which of the texts it is about, or undefined.
+  // Index of the text at fault, or undefined.
   get place() {
     const place = /^texts\[(\d+)\]$/.exec(this.field ?? "")?.[1];
     return place && Number(place);
   }
 
-  // The message with another name for the field: "texts[3] is empty" to "Line 4 is empty".
+  // The message with another name of the field: "texts[3] is empty" becomes "Line 4 is empty".
   about(name) {
     const from = /^texts?\b/.test(this.field ?? "") ? this.message.indexOf(this.field) : -1;
     if (from < 0) return this.message;
@@ -33,20 +33,20 @@ export class Refusal extends Error {
   }
 }
 
-// The address of a path of this service, below whatever prefix a proxy shows it.
+// The URL of a path of this service, behind any prefix of a proxy.
 export const address = (path) => new URL(`..${path}`, import.meta.url).href;
 
 export async function models() {
   return (await call("/v1/models", {})).body;
 }
 
-// asked is the body of the request. took_ms has, besides what the server measured, the total as this browser saw it.
-export async function predict(asked, signal) {
+// took_ms has the times that the server measured, and the total that this browser measured.
+export async function predict(request, signal) {
   const began_ms = performance.now();
   const { body, headers } = await call("/v1/predict", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(asked),
+    body: JSON.stringify(request),
     signal,
   });
   const took_ms = { ...timings(headers.get("Server-Timing") ?? ""), total: performance.now() - began_ms };
@@ -73,7 +73,7 @@ async function call(path, options) {
   } catch (error) {
     if (error.name === "AbortError") throw error;
     if (!response) throw new Refusal("No connection", GONE, { again: true });
-    if (response.ok) throw new Refusal("No answer", "What came is no answer of this service.", { again: true });
+    if (response.ok) throw new Refusal("No answer", "The response did not come from this service.", { again: true });
   }
   if (response.ok) return { body, headers: response.headers };
   throw refusalOf(response, body?.error ?? {});

@@ -1,13 +1,13 @@
-// Labels with their shares: a bar each, one line each where there are many, and the rest folded away.
+// Bars of labels: compact if there are many, with the rest behind a button.
 
 import { button, make } from "./elements.js";
 import { count, percent } from "./words.js";
 
 const FOLD_AFTER = 24;
-const MANY = 8; // labels from which each has one line
+const MANY = 8; // with as many labels, each takes one line
 
-// rows: { label, share, best, value, least }; value is what stands at the end of the line, the share in per cent without
-// it, and least is the share from which the label is chosen.
+// rows: { label, share, best, value, least }; value is the text at the end of the line (default: the share in percent),
+// least the threshold.
 export function drawBars(list, rows, more) {
   const lines = rows.map(({ label, share, best, value = percent(share), least }, place) => {
     const line = make("li", best ? "best" : "");
@@ -35,11 +35,11 @@ export function drawBars(list, rows, more) {
 function threshold(least) {
   const line = make("span", "threshold");
   line.style.setProperty("--share", least);
-  line.title = `Chosen from ${percent(least)}`;
+  line.title = `Threshold: ${percent(least)}`;
   return line;
 }
 
-// A list with its own button for the rest.
+// A list and its button for the rest.
 export function barsWithMore(rows) {
   const list = make("ol", "bars");
   const more = button("quiet", "", () => {});

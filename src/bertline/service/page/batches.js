@@ -1,9 +1,9 @@
-// Which rows go into the next request: as many as the server liked the last time, and no more than fit into one body.
+// Selects the rows of the next request: their number adapts to the server's speed, within the limit of a body.
 
 const FIRST_ROWS = 16;
-const QUICK_MS = 400; // a batch that took less is followed by a larger one
-const SLOW_MS = 1600; // one that took more, by a smaller one: the progress shall move
-const BYTES = 3; // of UTF-8 per UTF-16 unit of a JSON string, at most
+const QUICK_MS = 400; // after a faster batch, the next one is larger
+const SLOW_MS = 1600; // after a slower batch, the next one is smaller, so that progress is visible
+const BYTES = 3; // at most, per UTF-16 unit of a JSON string
 const OVERHEAD_BYTES = 1024; // of a body around its texts
 
 export class Batches {
@@ -26,7 +26,7 @@ export class Batches {
     return this.rows.slice(from, this.next);
   }
 
-  // These come first, before anything else.
+  // Rows that were not answered are the next ones.
   giveBack(rows) {
     if (rows.length) this.returned.push(rows);
   }

@@ -1,11 +1,11 @@
-// RFC 4180 in both directions, and what spreadsheets make of it: other delimiters, a byte order mark, any end of line.
+// Reads and writes CSV (RFC 4180) and its variants of spreadsheets: delimiters, byte order marks, line endings.
 
 const DELIMITERS = [",", ";", "\t"];
 const BREAK = /\r\n|\r|\n/g;
 
 export class CsvError extends Error {}
 
-// Records of a text as { line, fields }; line is where the record begins, from 1. Empty lines are no records.
+// The records of a text as { line, fields }; line is the first line of a record, from 1. Empty lines are skipped.
 export function* records(text, delimiter = ",") {
   const plain = new RegExp(`[^${delimiter}\r\n]*`, "y");
   let at = text.startsWith("\ufeff") ? 1 : 0;
@@ -19,7 +19,7 @@ export function* records(text, delimiter = ",") {
         [field, at] = quoted(text, at, line);
         line += field.match(BREAK)?.length ?? 0;
       }
-      plain.lastIndex = at; // the whole field, or what wrongly follows its closing quote
+      plain.lastIndex = at; // the whole field, or characters after its closing quote
       field += plain.exec(text)[0];
       at = plain.lastIndex;
       record.fields.push(field);
@@ -47,7 +47,7 @@ function quoted(text, opening, line) {
   }
 }
 
-// What separates the fields of the first record, and what ends it.
+// The delimiter, line ending and byte order mark of a text.
 export function dialectOf(text) {
   const widths = DELIMITERS.map((one) => records(text, one).next().value?.fields.length ?? 0);
   return {

@@ -1,4 +1,4 @@
-// Swagger UI over this server's own description; it loads nothing from anywhere else.
+// Swagger UI for this server's OpenAPI description; it loads nothing from other servers.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);

@@ -1,4 +1,4 @@
-// Elements of the page. Text goes in through textContent, never as markup.
+// Creates elements. Text is set as textContent, never as markup.
 
 export const at = (id) => document.getElementById(id);
 

@@ -1,4 +1,4 @@
-// Texts to click, chosen by what the labels look like. They are made up, so that no page shows anybody's data.
+// Example texts, selected by the labels. They are made up, so that the page shows nobody's data.
 
 const SENTIMENT = [
   ["Praise", "A quiet, generous film that trusts its actors; by the last scene you have forgotten the clock."],
@@ -39,7 +39,7 @@ export function examplesFor(labels, maxTokens) {
   return [...short, ["A long text", longerThan(maxTokens)]];
 }
 
-// A word is at least one token, so half as many words again are more tokens than the model reads.
+// A word is at least one token, so 1.5 times as many words are more than the model can read.
 function longerThan(maxTokens) {
   const sentences = [];
   for (let words = 0; words < 1.5 * maxTokens;) {
@@ -50,7 +50,7 @@ function longerThan(maxTokens) {
   return sentences.join(" ");
 }
 
-// A small table to score, for whoever has none at hand.
+// A small table, for users without one at hand.
 export function exampleFile(texts) {
   const lines = texts.map((text, place) => `${place + 1},"${text.replaceAll('"', '""')}"\r\n`);
   return new File(["number,text\r\n", ...lines], "examples.csv", { type: "text/csv" });

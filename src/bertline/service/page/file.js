@@ -1,4 +1,4 @@
-// The file to score: chosen, dropped or made of examples; which column has the texts.
+// The file to score: chosen, dropped or made of examples; and the column of its texts.
 
 import { CsvError } from "./csv.js";
 import { at, make } from "./elements.js";
@@ -6,16 +6,16 @@ import { readTable, textColumn } from "./table.js";
 import { amount, count } from "./words.js";
 
 const PREVIEWED = 3;
-const EXCERPT = 200; // characters; what is longer is cut by the line anyway
+const EXCERPT = 200; // characters; longer ones do not fit on a line anyway
 
 let table = null;
-let reading = 0; // the last file that was opened wins
+let reading = 0; // number of the last file; earlier ones are dropped
 let changed = () => {};
 
-// The table and the place of its texts, or null while there is no file.
+// The table and the index of its text column, or null while there is no file.
 export const chosenFile = () => table && { table, column: at("column").selectedIndex };
 
-// opened: called when a file comes in; changed: when there is another table or column.
+// opened: called when a file is opened; onChange: when the table or the column changes.
 export function startFile(opened, onChange) {
   changed = onChange;
   const take = (file) => {
@@ -25,15 +25,15 @@ export function startFile(opened, onChange) {
   at("choose").addEventListener("click", () => at("file").click());
   at("file").addEventListener("change", ({ target }) => {
     if (target.files.length) take(target.files[0]);
-    target.value = ""; // or the same file, corrected, could not be chosen again
+    target.value = ""; // so that the same file can be chosen again
   });
   at("column").addEventListener("change", showColumn);
   takeDrops(take);
 }
 
-// Anywhere on the page: a file that misses the box would otherwise replace the page.
+// Accept drops anywhere: a file dropped beside the box would otherwise replace the page.
 function takeDrops(take) {
-  let inside = 0; // enter and leave come for every element on the way
+  let inside = 0; // each element on the way has its own enter and leave
   const mark = () => document.documentElement.classList.toggle("dropping", inside > 0);
   const files = (event) => event.dataTransfer?.types.includes("Files");
   const on = (name, act) => addEventListener(name, (event) => {
@@ -61,7 +61,7 @@ export async function open(file) {
   try {
     read = await readTable(file);
   } catch (error) {
-    problem = error instanceof CsvError ? error.message : `The browser cannot read it: ${error.message}`;
+    problem = error instanceof CsvError ? error.message : `The browser cannot read the file: ${error.message}`;
   }
   if (mine !== reading) return;
   table = read;

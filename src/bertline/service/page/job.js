@@ -1,4 +1,4 @@
-// A file that is being scored: started, cancelled, gone on with, downloaded.
+// A file that is scored: start, cancel, resume, download.
 
 import { Refusal, predict } from "./api.js";
 import { at } from "./elements.js";
@@ -14,34 +14,34 @@ export const running = () => job?.stop != null;
 export function startJobs(onChange) {
   changed = onChange;
   at("cancel").addEventListener("click", () => job.stop.abort());
-  at("go-on").addEventListener("click", run);
+  at("resume").addEventListener("click", run);
   at("download").addEventListener("click", download);
   addEventListener("beforeunload", (event) => {
-    if (running() || (job && !job.kept)) event.preventDefault();
+    if (running() || (job && !job.saved)) event.preventDefault();
   });
 }
 
-// asked: what every request says besides the texts.
-export function begin({ table, column }, { model, asked, limits }) {
+// options: the fields of every request besides the texts.
+export function begin({ table, column }, { model, options, limits }) {
   const rows = tasks(table, column);
-  job = { table, rows, asked, limits, model, stop: null, kept: false, progress: new Progress(table, rows, model) };
+  job = { table, rows, options, limits, model, stop: null, saved: false, progress: new Progress(table, rows, model) };
   return run();
 }
 
 async function run() {
   const mine = job;
   mine.stop = new AbortController();
-  mine.kept = false;
+  mine.saved = false;
   mine.progress.started();
-  at("cancel").focus(); // the button that was pressed is gone
+  at("cancel").focus(); // the button that had the focus is gone
   changed();
   let refusal = null;
   try {
     await score(mine.rows, {
-      send: (texts, signal) => predict({ texts, ...mine.asked }, signal),
+      send: (texts, signal) => predict({ texts, ...mine.options }, signal),
       limits: mine.limits,
       signal: mine.stop.signal,
-      told: (what) => mine.progress.told(what),
+      onProgress: (event) => mine.progress.update(event),
     });
   } catch (error) {
     if (error.name !== "AbortError") refusal = error instanceof Refusal ? error : new Refusal("The page failed", String(error));
@@ -50,8 +50,8 @@ async function run() {
     mine.progress.ended(refusal);
     changed();
   }
-  const next = mine.rows.every(settled) ? "download" : "go-on";
-  // The button that had the focus is gone; elsewhere it stays.
+  const next = mine.rows.every(settled) ? "download" : "resume";
+  // Move the focus only if the button that had it is gone.
   if ([document.body, at("cancel")].includes(document.activeElement)) at(next).focus();
 }
 
@@ -62,6 +62,6 @@ async function download() {
   link.href = URL.createObjectURL(await scoredFile(mine.table, rows));
   link.download = mine.table.name.replace(/(\.[^.]*)?$/, (ending) => `-scored${ending || ".csv"}`);
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser has begun to save it by then
-  mine.kept = true;
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // by then the browser has begun to save it
+  mine.saved = true;
 }

@@ -1,12 +1,12 @@
-// How an answer is shown, by a field that only its kind has: labels as bars, entities as marks in the text, a number.
-// A kind has verdict: the words and the figure on top; spoken: a sentence; draw: elements; row: what a file gets.
+// How to show each kind of answer: labels as bars, entities as marks in the text, numbers as they are.
+// verdict: words and figure on top; spoken: a sentence; draw: elements; row: columns of a file. A field tells the kind.
 
 import { barsWithMore } from "./bars.js";
 import { make } from "./elements.js";
 import { amount, percent } from "./words.js";
 
-const CALIBRATED = "The probabilities are calibrated: of the answers given at 80\u00a0%, about 80 in 100 are right.";
-const SEVERAL = "Each label has a probability of its own; those that reach their threshold, the line across the bar, are chosen.";
+const CALIBRATED = "Probabilities are calibrated: of all answers with 80\u00a0%, about 80 in 100 are right.";
+const SEVERAL = "Each label has a probability of its own, and is chosen if it reaches its threshold, the line across the bar.";
 const NONE = "No label";
 const DIGITS = 4; // of a number
 
@@ -48,7 +48,7 @@ const NUMBER = {
   note: () => "",
 };
 
-// Whatever else a task answers with, as it comes.
+// Answers of any other task, as JSON.
 const OTHER = {
   verdict: () => ["Answered", ""],
   spoken: () => "Answered",
@@ -62,17 +62,17 @@ const KINDS = { probabilities: RANKS, entities: ENTITIES, number: NUMBER };
 
 export const kindOf = (answer) => KINDS[Object.keys(KINDS).find((field) => field in answer)] ?? OTHER;
 
-// Bars before there is an answer: only of labels that are ranked.
+// Empty bars before the first answer, if the model ranks labels.
 export const emptyBars = (model) => (model.task.task === "classify" && model.task.problem !== "number" ? model.labels.map((label) => ({ label, share: 0 })) : []);
 
-// The labels of one answer: the best one, or all that were chosen, with the threshold of each.
+// The labels of an answer, with marks of those that were chosen, and thresholds.
 function sharesOf(answer, { labels, multi_label, task }) {
   const chosen = new Set(RANKS.names(answer));
   const least = (label) => (multi_label ? task.thresholds?.[labels.indexOf(label)] ?? 0.5 : undefined);
   return answer.probabilities.map(({ label, probability }) => ({ label, share: probability, best: chosen.has(label), least: least(label) }));
 }
 
-// Offsets count code points, and a string of JavaScript has UTF-16 units.
+// Offsets count code points; JavaScript strings consist of UTF-16 units.
 function marked(entities, text) {
   const points = [...text];
   const paragraph = make("p", "marked");

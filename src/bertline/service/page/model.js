@@ -1,4 +1,4 @@
-// The model that answers: its choice, what is known of it, and what it does with texts that are too long.
+// The model: its selection, its facts, and its truncation policies.
 
 import { at, make } from "./elements.js";
 import { count, percent } from "./words.js";
@@ -11,7 +11,7 @@ const TRUNCATIONS = {
   error: "nothing: refuse it",
 };
 
-// What its answers name: labels, or types of entities; a number has none.
+// Names in its answers: labels, or types of entities; a number has none.
 export const namesOf = ({ labels, task }) => task.types ?? (task.problem === "number" ? [] : labels);
 
 export function showModels(models) {
@@ -24,7 +24,7 @@ export function showModel(model) {
   at("model-name").textContent = model.name;
   at("model-facts").replaceChildren(...facts(model));
   at("truncation").replaceChildren(...Object.entries(TRUNCATIONS).map(([policy, words]) => {
-    const option = make("option", "", policy === model.truncation ? `${words} (usual)` : words);
+    const option = make("option", "", policy === model.truncation ? `${words} (default)` : words);
     option.value = policy;
     option.selected = policy === model.truncation;
     return option;
@@ -40,10 +40,10 @@ function facts({ metrics, labels, multi_label, task, max_tokens, version, engine
   };
   const names = namesOf({ labels, task });
   return [
-    ...(ready ? [] : [make("li", "restarting", "starting again")]),
+    ...(ready ? [] : [make("li", "restarting", "restarting")]),
     ...(metrics.accuracy ? [accuracyFact(metrics.accuracy)] : []),
     ...(task.problem === "number" ? [short("predicts a number")] : []),
-    ...(names.length ? [short((task.types ? `${count(names.length, "type")} of entity` : count(names.length, "label")) + (multi_label ? ", several at once" : ""))] : []),
+    ...(names.length ? [short((task.types ? `${count(names.length, "type")} of entity` : count(names.length, "label")) + (multi_label ? ", several per text" : ""))] : []),
     short(`reads up to ${count(max_tokens, "token")}`),
     ...(engine ? [coded("engine ", engine)] : []),
     coded("version ", version),

@@ -1,4 +1,4 @@
-// The page: what a click or a key does.
+// The page: clicks, keys and modes.
 
 import { Refusal, models, predict } from "./api.js";
 import { showAnswer, showAnswers, showError, showNothing, showWaiting } from "./answer.js";
@@ -10,13 +10,13 @@ import { showModel, showModels } from "./model.js";
 import { showRequest, startProgram } from "./program.js";
 import { amount, count } from "./words.js";
 
-// For one text and for several, by problem or task.
+// Labels of the button for one text and for several, by problem or task.
 const CLASSIFY = ["Classify", "Classify"];
 const VERBS = { single: CLASSIFY, several: CLASSIFY, tag: ["Find entities", "Find entities in"] };
 const PREDICT = ["Predict", "Predict"];
 const SAMPLE = "A text to classify";
-const WARM_UP_MS = 1000; // between looks at a server whose models are warming up
-const WARMING = new Refusal("The models are warming up", "They answer in a moment; this page looks again by itself.");
+const WARM_UP_MS = 1000; // between requests to a server whose models are warming up
+const WARMING = new Refusal("The models are warming up", "They will be ready in a moment; this page retries by itself.");
 const PROMPTS = {
   text: { words: "Type a text, or pick an example." },
   lines: { words: "Type texts, one per line.", several: true },
@@ -33,10 +33,10 @@ let running = null;
 // ---------------------------------------------------------------------------------------------------- the models
 
 let loading = null;
-let absent = null; // why there is no model to ask
-const load = () => (loading ??= ask().finally(() => { loading = null; }));
+let absent = null; // the error that explains why there is no model
+const load = () => (loading ??= fetchModels().finally(() => { loading = null; }));
 
-async function ask() {
+async function fetchModels() {
   try {
     served = await models();
   } catch (refusal) {
@@ -44,7 +44,7 @@ async function ask() {
     return showError(refusal);
   }
   if (!served.models.length) {
-    if (absent !== WARMING) showError(WARMING); // once, as it is read aloud
+    if (absent !== WARMING) showError(WARMING); // once, because screen readers read it aloud
     absent = WARMING;
     return setTimeout(load, WARM_UP_MS);
   }
@@ -61,9 +61,9 @@ function select(chosen) {
   changed();
 }
 
-// ---------------------------------------------------------------------------------------------------- what is asked
+// ---------------------------------------------------------------------------------------------------- the request
 
-// Lines with a text, as { line, text }.
+// Non-empty lines, as { line, text }.
 const lines = () => at("text").value.split("\n").map((text, place) => ({ line: place + 1, text })).filter(({ text }) => text.trim());
 
 function typedTexts() {
@@ -77,8 +77,8 @@ function firstRows() {
   return table.rows.slice(0, 2).map(({ fields }) => fields[column] ?? "");
 }
 
-// What every request says besides the texts.
-function asked() {
+// The fields of every request besides the texts.
+function options() {
   const truncation = at("truncation").value;
   return {
     ...(model && served.models.length > 1 && { model: model.name }),
@@ -86,11 +86,11 @@ function asked() {
   };
 }
 
-// After anything that was typed or chosen.
+// Call it after any input.
 function changed() {
   const texts = typedTexts();
   const empty = !(texts.text ?? texts.texts.join("")).trim();
-  showRequest({ ...(empty ? (texts.text === undefined ? { texts: [SAMPLE] } : { text: SAMPLE }) : texts), ...asked() });
+  showRequest({ ...(empty ? (texts.text === undefined ? { texts: [SAMPLE] } : { text: SAMPLE }) : texts), ...options() });
   showCount(texts);
   const rows = chosenFile()?.table.rows.length;
   const [verb, several] = model ? VERBS[model.task.problem ?? model.task.task] ?? PREDICT : CLASSIFY;
@@ -101,7 +101,7 @@ function changed() {
   at("keys").hidden = mode === "file";
 }
 
-// The server counts characters, not the UTF-16 units of a string's length.
+// The server counts characters; the length of a string counts UTF-16 units.
 function showCount({ text, texts = [] }) {
   const { max_chars, max_batch_texts } = served.limits;
   const [have, limit, noun] = mode === "text" ? [[...text].length, max_chars, "character"] : [texts.length, max_batch_texts, "text"];
@@ -110,7 +110,7 @@ function showCount({ text, texts = [] }) {
   at("count").classList.toggle("over", have > limit);
 }
 
-// ---------------------------------------------------------------------------------------------------- asking
+// ---------------------------------------------------------------------------------------------------- sending
 
 async function submit() {
   if (!model) {
@@ -124,23 +124,23 @@ async function submit() {
   if (!typed.length) return showError(NO_TEXT);
   const most = served.limits.max_batch_texts;
   if (mode === "lines" && typed.length > most) {
-    return showError(new Refusal("These are too many texts", `There are ${amount(typed.length)} and one request takes ${amount(most)}: save them as a CSV file and drop it here.`));
+    return showError(new Refusal("Too many texts", `There are ${amount(typed.length)}, and a request can have ${amount(most)}: save them as a CSV file and drop it here.`));
   }
   const mine = (running = new AbortController());
   showWaiting(model, PROMPTS[mode]);
   try {
-    const answer = await predict({ ...typedTexts(), ...asked() }, mine.signal);
+    const answer = await predict({ ...typedTexts(), ...options() }, mine.signal);
     if (running !== mine) return;
     if (mode === "text") showAnswer(model, at("text").value, answer);
     else showAnswers(model, typed, answer);
   } catch (refusal) {
     if (running !== mine || refusal.name === "AbortError") return;
-    if (refusal.status === 404) model = null; // it is looked for again with the next try
+    if (refusal.status === 404) model = null; // the next try fetches the models again
     showError(inWords(refusal, typed));
   }
 }
 
-// The server says text, or texts[3]; people count lines.
+// The server names text, or texts[3]; people count lines.
 function inWords(refusal, typed) {
   const line = mode === "lines" && typed[refusal.place]?.line;
   const title = line ? `Line ${line}: ${refusal.title[0].toLowerCase()}${refusal.title.slice(1)}` : refusal.title;
@@ -153,7 +153,7 @@ async function submitFile() {
     return at("choose").focus();
   }
   at("file-error").hidden = true;
-  await begin(chosenFile(), { model, asked: { ...(model.task.problem === "single" && { top_k: 1 }), ...asked() }, limits: served.limits });
+  await begin(chosenFile(), { model, options: { ...(model.task.problem === "single" && { top_k: 1 }), ...options() }, limits: served.limits });
 }
 
 function refuseFile(message) {

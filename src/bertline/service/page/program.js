@@ -1,4 +1,4 @@
-// The request that is typed, as programs would send it.
+// The current request as code.
 
 import { address } from "./api.js";
 import { at } from "./elements.js";
@@ -12,8 +12,8 @@ let whole = "";
 let language = "curl";
 let body = {};
 
-export function showRequest(asked) {
-  body = asked;
+export function showRequest(next) {
+  body = next;
   whole = SNIPPETS[language](address("/v1/predict"), body);
   at("code").textContent = whole.length > SHOWN ? `${whole.slice(0, SHOWN)}…` : whole;
   at("shortened").hidden = whole.length <= SHOWN;
@@ -25,7 +25,7 @@ export function startProgram() {
     at("snippet").setAttribute("aria-labelledby", tab.id);
     showRequest(body);
   });
-  at("copy").hidden = !navigator.clipboard; // only where the connection is secure or local
+  at("copy").hidden = !navigator.clipboard; // only on secure or local connections
   at("copy").addEventListener("click", copy);
 }
 
@@ -34,15 +34,15 @@ async function copy() {
     await navigator.clipboard.writeText(whole);
     say("Copied");
   } catch {
-    say("Not allowed"); // a browser can be told that no page may
+    say("Not allowed"); // users can forbid it in their browser
   }
 }
 
-let told;
+let timer;
 function say(words) {
-  clearTimeout(told);
+  clearTimeout(timer);
   at("copy").textContent = at("copied").textContent = words;
-  told = setTimeout(() => {
+  timer = setTimeout(() => {
     at("copy").textContent = "Copy";
     at("copied").textContent = "";
   }, COPIED_MS);

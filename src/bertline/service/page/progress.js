@@ -1,4 +1,4 @@
-// Shows how far the scoring of a file is, what came out so far, and which rows have a problem.
+// Shows the progress of scoring a file: rate, labels so far, and rows with problems.
 
 import { drawBars } from "./bars.js";
 import { at, make } from "./elements.js";
@@ -8,8 +8,8 @@ import { addedNames } from "./table.js";
 import { amount, count, duration, percent } from "./words.js";
 
 const LISTED_PROBLEMS = 50;
-const SPOKEN_STEP = 0.1; // progress is said aloud at every tenth
-const SETTLING_MS = 1000; // before the time left is worth saying
+const SPOKEN_STEP = 0.1; // screen readers announce every tenth
+const SETTLING_MS = 1000; // until the rate is reliable
 
 export class Progress {
   constructor(table, rows, model) {
@@ -18,19 +18,19 @@ export class Progress {
     this.versions = new Set();
     at("scoring-title").textContent = table.name;
     const names = addedNames(table.header);
-    at("scoring-note").textContent = `The file comes back with the columns ${names.slice(0, 2).join(", ")} and ${names[2]} at its end.`;
+    at("scoring-note").textContent = `The download has the additional columns ${names.slice(0, 2).join(", ")} and ${names[2]}.`;
     at("problem-list").replaceChildren();
     for (const row of rows) if (settled(row)) this.count(row);
   }
 
   started() {
-    Object.assign(this, { began_ms: performance.now(), waited_ms: 0, before: this.done, said: Math.floor(this.share / SPOKEN_STEP) });
+    Object.assign(this, { began_ms: performance.now(), waited_ms: 0, before: this.done, announced: Math.floor(this.share / SPOKEN_STEP) });
     this.settle("running");
     this.draw();
     say(`${this.name}: ${count(this.total, "row")} to score.`);
   }
 
-  told({ rows = [], wait_s, refusal }) {
+  update({ rows = [], wait_s, refusal }) {
     this.resume();
     for (const row of rows) this.count(row);
     if (wait_s !== undefined) this.wait(wait_s, refusal);
@@ -44,7 +44,7 @@ export class Progress {
     at("stopped-message").textContent = refusal?.message ?? "";
     this.settle(all ? "done" : refusal ? "error" : "cancelled");
     this.draw();
-    const versions = this.versions.size > 1 ? ` The model changed on the way: versions ${[...this.versions].join(", ")}.` : "";
+    const versions = this.versions.size > 1 ? ` The model changed meanwhile: versions ${[...this.versions].join(", ")}.` : "";
     const outcome = all ? `Took ${duration(this.active_s)}.${versions}` : `Stopped: ${count(this.total - this.done, "row")} not scored.${versions}`;
     at("pace").textContent = outcome;
     say(`${at("scored").textContent}. ${this.problems ? `${this.heading()}. ` : ""}${outcome}`);
@@ -84,14 +84,14 @@ export class Progress {
     at("problems").hidden = !this.problems;
     at("problems-title").textContent = this.heading();
     const answered = done - this.problems;
-    const found = [...this.labels].sort((one, other) => other[1] - one[1]);
-    drawBars(at("tally"), found.map(([label, times]) => {
+    const counts = [...this.labels].sort((one, other) => other[1] - one[1]);
+    drawBars(at("tally"), counts.map(([label, times]) => {
       const share = answered ? times / answered : 0;
       return { label, share, best: false, value: `${amount(times)} · ${percent(share)}` };
     }).slice(0, 24));
-    if (Math.floor(this.share / SPOKEN_STEP) > this.said && done < total) {
-      this.said = Math.floor(this.share / SPOKEN_STEP);
-      say(`${Math.floor(100 * this.share)} per cent done.`);
+    if (Math.floor(this.share / SPOKEN_STEP) > this.announced && done < total) {
+      this.announced = Math.floor(this.share / SPOKEN_STEP);
+      say(`${Math.floor(100 * this.share)} percent done.`);
     }
   }
 
@@ -99,10 +99,10 @@ export class Progress {
     const parts = [];
     if (1000 * this.active_s > SETTLING_MS) {
       const rate = (this.done - this.before) / this.active_s;
-      parts.push(`${amount(rate < 10 ? Number(rate.toFixed(1)) : Math.round(rate))} rows a second`);
+      parts.push(`${amount(rate < 10 ? Number(rate.toFixed(1)) : Math.round(rate))} rows per second`);
       if (rate > 0) parts.push(`about ${duration((this.total - this.done) / rate)} left`);
     }
-    if (this.cut) parts.push(`${count(this.cut, "text")} cut`);
+    if (this.cut) parts.push(`${count(this.cut, "text")} truncated`);
     return parts.join(", ") || "Scoring…";
   }
 
@@ -110,7 +110,7 @@ export class Progress {
     const until_ms = performance.now() + 1000 * wait_s;
     const show = () => {
       const left_s = Math.max(0, Math.ceil((until_ms - performance.now()) / 1000));
-      at("pace").textContent = `${title}: goes on in ${count(left_s, "second")}.`;
+      at("pace").textContent = `${title}: retrying in ${count(left_s, "second")}.`;
     };
     this.waiting = { since_ms: performance.now(), timer: setInterval(show, 500) };
     at("pace").title = message;

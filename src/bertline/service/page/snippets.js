@@ -1,6 +1,6 @@
-// A request as a program would send it. What was typed is data: each language gets it quoted by its own rules.
+// A request as code. Texts are data, so they are quoted by the rules of each language.
 
-// A JSON string is a string of Python and of JavaScript too: both know all of its escapes.
+// A JSON string is also a valid string of Python and JavaScript.
 function literal(value, step, indent = "") {
   const inside = indent + step;
   if (typeof value === "string") return JSON.stringify(value);
@@ -9,7 +9,7 @@ function literal(value, step, indent = "") {
   return `{\n${entries.join("")}${indent}}`;
 }
 
-// Between single quotes a POSIX shell knows no escapes; the quote itself stands outside of them.
+// In single quotes, a POSIX shell has no escapes, so a quote is placed outside of them.
 const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 export const SNIPPETS = {

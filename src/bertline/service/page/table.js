@@ -1,18 +1,18 @@
-// A file to a table, and a scored table back to a file; both let the page breathe in between.
+// Reads a file as a table and writes the scored table; both yield to the page in between.
 
 import { CsvError, dialectOf, records, written } from "./csv.js";
 
-const SLICE_MS = 12; // of work at a time, so that no frame of the page is late
+const SLICE_MS = 12; // of work at a time, so that the page drops no frame
 const PART = 2 ** 18; // characters of a file that are encoded at a time
-const LARGEST_BYTES = 256 * 2 ** 20; // a browser's strings end at 512 Mi characters
+const LARGEST_BYTES = 256 * 2 ** 20; // browsers limit strings to 512 Mi characters
 const TEXT_NAMES = /^(texts?|sentences?|reviews?|comments?|messages?|content|body|documents?|description|tweets?|utterances?|phrases?|summary|titles?)$/i;
 
-// A place to breathe after each SLICE_MS of work: for (…) { …; await breath(); }
-export function breathing() {
+// Yields to the page after each SLICE_MS of work: for (…) { …; await pause(); }
+export function pausing() {
   let since_ms = performance.now();
   return async () => {
     if (performance.now() - since_ms < SLICE_MS) return;
-    // A message is delivered at once, where a timer waits for four milliseconds or, in a hidden tab, for a second.
+    // A message arrives at once; a timer takes four milliseconds or, in a hidden tab, a second.
     await new Promise((go) => {
       const { port1, port2 } = new MessageChannel();
       port1.onmessage = () => { port1.close(); go(); };
@@ -22,23 +22,23 @@ export function breathing() {
   };
 }
 
-// { name, encoding, dialect, header, rows }; a row is { line, fields } as it stands in the file.
+// Returns { name, encoding, dialect, header, rows }; a row is { line, fields } as in the file.
 export async function readTable(file) {
   if (file.size > LARGEST_BYTES) throw new CsvError("The file has more than 256 MiB: split it, or use bertline predict.");
   const { text, encoding } = await decoded(file);
-  if (text.includes("\0")) throw new CsvError("This is no text: save the table as CSV in UTF-8.");
+  if (text.includes("\0")) throw new CsvError("This is not a text file: save the table as CSV in UTF-8.");
   const dialect = dialectOf(text);
   const rows = [];
-  const breath = breathing();
+  const pause = pausing();
   for (const record of records(text, dialect.delimiter)) {
     rows.push(record);
-    await breath();
+    await pause();
   }
   if (rows.length < 2) throw new CsvError("There is nothing to score: the file needs a line of column names and a row.");
   return { name: file.name, encoding, dialect, header: rows.shift().fields, rows };
 }
 
-// UTF-8, or UTF-16 where its mark says so; what is neither comes from a Windows spreadsheet.
+// UTF-8, or UTF-16 with its byte order mark; all else is taken for a Windows spreadsheet.
 async function decoded(file) {
   const head = new Uint8Array(await file.slice(0, 2).arrayBuffer());
   if (head[0] === 0xff && head[1] === 0xfe) return { text: await decodedAs(file, "utf-16le"), encoding: "UTF-16" };
@@ -61,7 +61,7 @@ async function decodedAs(file, encoding) {
   }
 }
 
-// The column named like one of texts, or else the one whose first rows are longest.
+// The first column with a typical name for texts, else the one whose first rows are longest.
 export function textColumn({ header, rows }) {
   const named = header.findIndex((name) => TEXT_NAMES.test(name.trim()));
   if (named >= 0) return named;
@@ -69,7 +69,7 @@ export function textColumn({ header, rows }) {
   return lengths.indexOf(Math.max(...lengths));
 }
 
-// Rows to score: { line, text, error }, where error says what is wrong with the row itself.
+// Rows to score: { line, text, error }; error is a fault of the row itself.
 export function tasks({ header, rows }, column) {
   return rows.map(({ line, fields }) => ({ line, text: fields[column] ?? "", error: misshapen(fields.length, header.length) }));
 }
@@ -82,22 +82,22 @@ function misshapen(fields, columns) {
 
 // The file with the columns label, probability and error at the end, in its own dialect.
 export async function scoredFile({ header, rows, dialect }, scored) {
-  const breath = breathing();
+  const pause = pausing();
   const parts = [];
   let part = dialect.mark + written([...header, ...addedNames(header)], dialect);
   for (const [place, { fields }] of rows.entries()) {
     const { label = "", probability = "", error } = scored[place];
     part += written([...fitted(fields, header.length, dialect.delimiter), label, String(probability), error], dialect);
     if (part.length > PART) {
-      parts.push(new Blob([part])); // all at once, a large file would hold the page up
+      parts.push(new Blob([part])); // in one piece, a large file would block the page
       part = "";
     }
-    await breath();
+    await pause();
   }
   return new Blob([...parts, part], { type: "text/csv;charset=utf-8" });
 }
 
-// A name that the file has already gets company, not a second owner.
+// Names of the added columns; one that the file already has gets a prefix.
 export function addedNames(header) {
   const taken = new Set(header.map((name) => name.trim().toLowerCase()));
   return ["label", "probability", "error"].map((name) => {
@@ -107,7 +107,7 @@ export function addedNames(header) {
   });
 }
 
-// As many fields as the header has: what a quote would have kept together comes together again.
+// Exactly as many fields as the header: surplus ones are joined again, as if they had been quoted.
 function fitted(fields, columns, delimiter) {
   if (fields.length <= columns) return [...fields, ...Array(columns - fields.length).fill("")];
   return [...fields.slice(0, columns - 1), fields.slice(columns - 1).join(delimiter)];

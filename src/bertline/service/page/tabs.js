@@ -1,5 +1,5 @@
-// A list of tabs as assistive technology expects it (https://www.w3.org/WAI/ARIA/apg/patterns/tabs/): one of them is in
-// the order of the Tab key, the arrows go to the others.
+// Tabs as assistive technology expects them (https://www.w3.org/WAI/ARIA/apg/patterns/tabs/): the Tab key reaches the
+// selected one, and the arrow keys the others.
 
 export function tabs(list, chosen) {
   const all = [...list.querySelectorAll("[role=tab]")];

@@ -1,4 +1,4 @@
-// Numbers, shares and times as people read them.
+// Numbers, shares and times for people.
 
 const number = new Intl.NumberFormat("en");
 const NARROW = "\u202f"; // a space that does not break
