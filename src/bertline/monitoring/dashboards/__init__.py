@@ -1,1 +1,1 @@
-"""What is generated from the tables: dashboards, alerts, recording rules, index templates."""
+"""Dashboards, alerts, recording rules and index templates, generated from the tables."""

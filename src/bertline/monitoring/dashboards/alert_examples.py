@@ -1,6 +1,6 @@
-"""Series that must or must not fire each alert, in promtool's notation: ``0+60x30`` is 0, 60, 120, ….
+"""Examples of series that fire or do not fire each alert, in promtool's notation: ``0+60x30`` is 0, 60, 120, ….
 
-The tests of the rules are generated from them, so each alert needs an example of both kinds.
+The tests of the rules are generated from them. Each alert needs an example of both kinds.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ _START = "process_start_time_seconds"
 EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
     "BertlineDown": (
         AlertExample("it answers", _one("up", "", "1x10"), "10m"),
-        AlertExample("it was away for one reading", _one("up", "", "1 1 0 1 1 1"), "5m"),
-        AlertExample("it answers no more", _one("up", "", "1 1 0x10"), "5m", (_INSTANCE,)),
-        AlertExample("nothing is known of it", (), "5m", (_JOB,)),
+        AlertExample("it did not answer once", _one("up", "", "1 1 0 1 1 1"), "5m"),
+        AlertExample("it does not answer any more", _one("up", "", "1 1 0x10"), "5m", (_INSTANCE,)),
+        AlertExample("it has no series", (), "5m", (_JOB,)),
     ),
     "BertlineNotReady": (
         AlertExample("it is ready", _one("bertline_ready", "", "1x10"), "10m"),
-        AlertExample("a process is replaced", _one("bertline_ready", "", "1 0 1x10"), "10m"),
+        AlertExample("a worker is replaced", _one("bertline_ready", "", "1 0 1x10"), "10m"),
         AlertExample("a model is lost", _one("bertline_ready", "", "1 0x10"), "5m", (_INSTANCE,)),
     ),
     "BertlineServerRestarts": (
@@ -73,7 +73,7 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
         ),
     ),
     "BertlineWorkerRestarts": (
-        AlertExample("one process was lost", _one(_RESTARTS, ',model="reviews"', "0x5 1x10"), "12m"),
+        AlertExample("one worker was lost", _one(_RESTARTS, ',model="reviews"', "0x5 1x10"), "12m"),
         AlertExample(
             "one is lost every two minutes", _one(_RESTARTS, ',model="reviews"', "0 0 1 1 2 2 3 3 4"), "8m", (_MODEL,)
         ),
@@ -88,7 +88,7 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
             (_JOB,),
         ),
         AlertExample(
-            "1 in 50 is refused for want of capacity",
+            "1 in 50 is refused for lack of capacity",
             (_answers(200, "0+5880x90"), _answers(429, "0+120x90"), _refused("overloaded", "0+120x90")),
             "80m",
             (_JOB,),
@@ -106,11 +106,11 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
             "15m",
         ),
         AlertExample(
-            "it failed an hour ago and is well",
+            "it failed an hour ago and has recovered",
             (_answers(200, "0+6000x180"), _answers(500, "0+600x30 18000x150")),
             "60m",
         ),
-        AlertExample("nobody asks", (_answers(200, "5x90"),), "80m"),
+        AlertExample("there are no requests", (_answers(200, "5x90"),), "80m"),
     ),
     "BertlineAvailabilityBurnsSlowly": (
         AlertExample(
@@ -133,7 +133,7 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
             (_JOB,),
         ),
         AlertExample("1 in 10 is slow for six hours", _timed("0+81000x27", "0+90000x27"), "390m", (_JOB,), "15m"),
-        AlertExample("a page is slow that asks no model", _timed("0+4800x90", "0+6000x90", "/docs"), "80m"),
+        AlertExample("a route without a model is slow", _timed("0+4800x90", "0+6000x90", "/docs"), "80m"),
     ),
     "BertlineLatencyBurnsSlowly": (
         AlertExample("1 in 200 is slow", _timed("0+9950x400", "0+10000x400"), "3d", interval="15m"),
@@ -141,7 +141,7 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
     ),
     "BertlineQueueLong": (
         AlertExample("a burst is worked off", _one(_QUEUE, ',model="reviews"', "0 0.9 0.9 0x10"), "10m"),
-        AlertExample("it does not get shorter", _one(_QUEUE, ',model="reviews"', "0 0.8x10"), "8m", (_MODEL,)),
+        AlertExample("it stays long", _one(_QUEUE, ',model="reviews"', "0 0.8x10"), "8m", (_MODEL,)),
     ),
     "BertlineErrors": (
         AlertExample("1 in 1,000", (_answers(200, "0+5994x20"), _refused("internal", "0+6x20")), "15m"),
@@ -151,7 +151,7 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
             "15m",
             ({**_JOB, "code": "compute_failed"},),
         ),
-        AlertExample("a client's doing", (_answers(422, "0+6000x20"), _refused("empty_text", "0+6000x20")), "15m"),
+        AlertExample("faults of clients", (_answers(422, "0+6000x20"), _refused("empty_text", "0+6000x20")), "15m"),
     ),
     "BertlineClientErrors": (
         AlertExample(
@@ -165,11 +165,11 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
             "30m",
             ({**_JOB, "code": "wrong_type"},),
         ),
-        AlertExample("the server's doing", (_answers(500, "0+6000x40"), _refused("internal", "0+6000x40")), "30m"),
+        AlertExample("faults of the server", (_answers(500, "0+6000x40"), _refused("internal", "0+6000x40")), "30m"),
     ),
     "BertlineAuthFailures": (
         AlertExample("a few", _one(_AUTH, ',reason="unauthenticated"', "0+6x400"), "390m"),
-        AlertExample("as many as always", _one(_AUTH, ',reason="unauthenticated"', "0+120x400"), "390m"),
+        AlertExample("as many as usual", _one(_AUTH, ',reason="unauthenticated"', "0+120x400"), "390m"),
         AlertExample(
             "twenty times as many",
             _one(_AUTH, ',reason="invalid_credentials"', "0+12x380 4560+240x30"),

@@ -1,6 +1,6 @@
 """The table of alerts, each with a section of the runbook.
 
-A page wakes somebody, because clients are affected. A ticket is for the next working day.
+A page wakes somebody because clients are affected. A ticket can wait for the next working day.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bertline.monitoring.dashboards.objectives import FAILED, PAGE, POSTED, SLOW
 JOB = "bertline"  # of the scrape configuration
 DAY_S = 86_400
 
-# Codes of the server's own faults; all others are faults of a client, or its limits.
+# Codes of the server's own faults.
 OURS = ("internal", "compute_failed", "no_memory", "worker_lost", "deadline")
 NOT_THE_CLIENTS = (*OURS, "overloaded", "not_ready")
 
@@ -31,78 +31,80 @@ class Alert:
 
     @property
     def anchor(self) -> str:
-        """Of its section in the runbook."""
+        """The anchor of its section in the runbook."""
         return self.name.lower()
 
 
-def _share_of_asked(code: str) -> str:
-    asked = f"sum by (job) (rate(bertline_http_requests_total{{{POSTED}}}[5m])) > 0"
-    return f"sum by (job, code) (rate(bertline_problems_total{{{code}}}[5m]))\n/ on (job) group_left () ({asked})"
+def _share_of_requests(code: str) -> str:
+    requests = f"sum by (job) (rate(bertline_http_requests_total{{{POSTED}}}[5m])) > 0"
+    return f"sum by (job, code) (rate(bertline_problems_total{{{code}}}[5m]))\n/ on (job) group_left () ({requests})"
 
 
 ALERTS: tuple[Alert, ...] = (
     Alert(
         "BertlineDown", f'up{{job="{JOB}"}} == 0 or absent(up{{job="{JOB}"}})', "1m", "page",
         "{{ $labels.job }} {{ $labels.instance }} does not answer Prometheus",
-        "The metrics of {{ $labels.instance }} could not be read for a minute, or no target of the job is known.",
+        "Prometheus could not read the metrics of {{ $labels.instance }} for a minute, or the job has no target.",
     ),
     Alert(
         "BertlineNotReady", "bertline_ready == 0", "2m", "page",
-        "{{ $labels.instance }} takes no requests",
-        "A model is not ready, or its process was lost and is not back, for two minutes: load balancers leave this "
-        "server out.",
+        "{{ $labels.instance }} is not ready",
+        "For two minutes a model has not been ready, or its lost worker has not been replaced. Load balancers send no "
+        "requests to this server.",
     ),
     Alert(
         "BertlineServerRestarts", f'changes(process_start_time_seconds{{job="{JOB}"}}[15m]) > 2', "0m", "page",
-        "{{ $labels.instance }} starts again and again",
-        "The server began {{ $value }} times more in a quarter of an hour: it ends when a model is beyond help, and "
-        "whatever started it starts it anew.",
+        "{{ $labels.instance }} keeps restarting",
+        "The server restarted {{ $value }} times in 15 minutes: it stops if a model cannot be kept alive, and its "
+        "supervisor restarts it.",
     ),
     Alert(
         "BertlineWorkerRestarts", "increase(bertline_worker_restarts_total[15m]) > 2", "0m", "page",
-        "The process that computes {{ $labels.model }} is lost again and again",
-        "About {{ $value | printf \"%.0f\" }} losses in a quarter of an hour on {{ $labels.instance }}; a sixth one "
-        "within a minute ends the server.",
+        "The worker of {{ $labels.model }} keeps dying",
+        "It was lost about {{ $value | printf \"%.0f\" }} times in 15 minutes on {{ $labels.instance }}; the sixth "
+        "loss within a minute stops the server.",
     ),
     Alert(
         "BertlineAvailabilityBurnsFast", FAILED.burns(*PAGE), "2m", "page",
         "Too many requests of {{ $labels.job }} fail",
-        "{{ $value | humanizePercentage }} of the requests to a model got a 5xx or were refused for want of capacity: "
-        "at this pace the month's 0.1 % is gone within days.",
+        "{{ $value | humanizePercentage }} of the requests to a model got a 5xx or were refused for lack of capacity. "
+        "At this rate, the monthly error budget of 0.1 % is used up within days.",
     ),
     Alert(
         "BertlineAvailabilityBurnsSlowly", FAILED.burns(*TICKET), "15m", "ticket",
         "More requests of {{ $labels.job }} fail than the objective allows",
-        "{{ $value | humanizePercentage }} of the requests to a model failed over three days; 0.1 % may.",
+        "{{ $value | humanizePercentage }} of the requests to a model failed over three days; the objective "
+        "allows 0.1 %.",
     ),
     Alert(
         "BertlineLatencyBurnsFast", SLOW.burns(*PAGE), "2m", "page",
         "Too many answers of {{ $labels.job }} are slow",
-        "{{ $value | humanizePercentage }} of the requests to a model took longer than 200 ms; 1 % may.",
+        "{{ $value | humanizePercentage }} of the requests to a model took longer than 200 ms; the objective "
+        "allows 1 %.",
     ),
     Alert(
         "BertlineLatencyBurnsSlowly", SLOW.burns(*TICKET), "15m", "ticket",
         "More answers of {{ $labels.job }} are slow than the objective allows",
         "{{ $value | humanizePercentage }} of the requests to a model took longer than 200 ms over three days; "
-        "1 % may.",
+        "the objective allows 1 %.",
     ),
     Alert(
         "BertlineQueueLong", "bertline_queue_seconds > 0.5", "5m", "ticket",
         "Texts wait {{ $value | humanizeDuration }} for {{ $labels.model }}",
-        "On {{ $labels.instance }} the queue has been longer than half a second for five minutes; requests that would "
+        "The queue on {{ $labels.instance }} has been longer than half a second for five minutes. Requests that would "
         "wait longer than --max-wait-ms are refused.",
     ),
     Alert(
-        "BertlineErrors", _share_of_asked(f'code=~"{"|".join(OURS)}"') + " > 0.01", "5m", "ticket",
+        "BertlineErrors", _share_of_requests(f'code=~"{"|".join(OURS)}"') + " > 0.01", "5m", "ticket",
         "{{ $labels.job }} answers {{ $labels.code }}",
-        "{{ $value | humanizePercentage }} of the requests to a model end with {{ $labels.code }}, which is the "
-        "server's doing.",
+        "{{ $value | humanizePercentage }} of the requests to a model fail with {{ $labels.code }}, which is a fault "
+        "of the server.",
     ),
     Alert(
-        "BertlineClientErrors", _share_of_asked(f'code!~"{"|".join(NOT_THE_CLIENTS)}"') + " > 0.2", "15m", "ticket",
-        "Clients of {{ $labels.job }} send what it refuses: {{ $labels.code }}",
-        "{{ $value | humanizePercentage }} of the requests to a model are refused with {{ $labels.code }}: a client "
-        "was changed, or a limit does not fit its use.",
+        "BertlineClientErrors", _share_of_requests(f'code!~"{"|".join(NOT_THE_CLIENTS)}"') + " > 0.2", "15m", "ticket",
+        "Many requests of clients to {{ $labels.job }} are invalid: {{ $labels.code }}",
+        "{{ $value | humanizePercentage }} of the requests to a model are refused with {{ $labels.code }}. Perhaps "
+        "a client was changed, or needs a higher limit.",
     ),
     Alert(
         "BertlineAuthFailures",
@@ -110,9 +112,9 @@ ALERTS: tuple[Alert, ...] = (
         "and sum by (job) (rate(bertline_auth_failures_total[5m])) "
         "> 5 * sum by (job) (rate(bertline_auth_failures_total[6h]))",
         "5m", "ticket",
-        "Many credentials are refused by {{ $labels.job }}",
-        "{{ $value | printf \"%.1f\" }} requests per second bring a credential that is refused, five times as many "
-        "as over six hours: a key expired, or somebody guesses.",
+        "{{ $labels.job }} rejects many credentials",
+        "{{ $value | printf \"%.1f\" }} requests per second have an invalid credential, more than five times the rate "
+        "of the last six hours. Perhaps a key has expired, or somebody is guessing.",
     ),
     Alert(
         "BertlineCertificateExpiresSoon",
@@ -124,12 +126,12 @@ ALERTS: tuple[Alert, ...] = (
         "BertlineCertificateExpires",
         f"bertline_certificate_expiry_timestamp_seconds - time() < {3 * DAY_S}", "10m", "page",
         "A certificate of {{ $labels.instance }} expires in {{ $value | humanizeDuration }}",
-        "The {{ $labels.certificate }} certificate has less than 3 days left; then no client connects any more.",
+        "The {{ $labels.certificate }} certificate has less than 3 days left; after that, clients cannot connect.",
     ),
     Alert(
         "BertlineLogLinesDropped", "increase(bertline_log_lines_dropped_total[15m]) > 0", "0m", "ticket",
         "{{ $labels.instance }} loses log lines",
-        "About {{ $value | printf \"%.0f\" }} lines could not be written in a quarter of an hour: whoever reads them "
-        "is slower than they come.",
+        "About {{ $value | printf \"%.0f\" }} lines could not be written in 15 minutes because their reader is too "
+        "slow.",
     ),
 )  # fmt: skip

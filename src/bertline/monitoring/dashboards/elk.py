@@ -1,8 +1,7 @@
-"""Files for Filebeat, Elasticsearch and Kibana (9.x) to ingest and show the log, generated from the table of fields.
+"""Files for Filebeat, Elasticsearch and Kibana (9.x), which ingest and show the log, from the table of fields.
 
-Kibana's objects have the form that 8.9 exports, the oldest that 9.x migrates when it imports it. The lines are JSON
-already, so the pipeline parses nothing; where the program lies behind a shipper that leaves dots in names, it expands
-them.
+Kibana's objects have the format of 8.9, the oldest that 9.x can import. The log lines are JSON, so the pipeline does
+not parse them; it only expands dots in names, which some shippers leave.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from bertline.monitoring.logs.table import ECS_VERSION, TABLE, LogField
 DATA_STREAM, PATTERN = "logs-bertline-default", "logs-bertline-*"
 POLICY = PIPELINE = TEMPLATE = "logs-bertline"
 ROLLOVER_DAYS, RETENTION_DAYS = 7, 30
-LONGEST_KEYWORD = 1024  # ECS's bound; Lucene refuses a term of more than 32,766 bytes, and with it the line
+LONGEST_KEYWORD = 1024  # ECS's limit; Lucene would reject a line with a term of more than 32,766 bytes
 Json = dict[str, Any]
 
 
 def lifecycle_policy() -> Json:
-    """For ``PUT _ilm/policy/logs-bertline``: a new index each week or 25 GB, kept for 30 days after that."""
+    """For ``PUT _ilm/policy/logs-bertline``: a new index each week or 25 GB, deleted 30 days later."""
     rollover = {"max_age": f"{ROLLOVER_DAYS}d", "max_primary_shard_size": "25gb"}
     phases = {
         "hot": {"actions": {"rollover": rollover}},
@@ -35,7 +34,7 @@ def lifecycle_policy() -> Json:
 def ingest_pipeline(*, keep_debug: bool = True) -> Json:
     """For ``PUT _ingest/pipeline/logs-bertline``, with or without lines of level debug."""
     steps: list[Json] = [
-        {"dot_expander": {"field": "*", "override": True, "description": "names with dots to objects"}},
+        {"dot_expander": {"field": "*", "override": True, "description": "expand names with dots to objects"}},
         {"set": {"field": "event.ingested", "value": "{{{_ingest.timestamp}}}"}},
     ]
     if not keep_debug:
@@ -45,14 +44,14 @@ def ingest_pipeline(*, keep_debug: bool = True) -> Json:
         {"set": {"field": "error.message", "value": "{{{_ingest.on_failure_message}}}"}},
     ]
     return {
-        "description": "Log lines of bertline, which are ECS JSON already",
+        "description": "Log lines of bertline, in ECS JSON",
         "processors": steps,
         "on_failure": failed,
     }
 
 
 def index_template() -> Json:
-    """For ``PUT _index_template/logs-bertline``: maps the fields of the table only."""
+    """For ``PUT _index_template/logs-bertline``: maps only the fields of the table."""
     settings = {"index.lifecycle.name": POLICY, "index.default_pipeline": PIPELINE, "index.codec": "best_compression"}
     return {
         "index_patterns": [PATTERN],

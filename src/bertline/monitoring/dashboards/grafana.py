@@ -1,4 +1,4 @@
-"""Dashboards for Grafana 12 and 13 in the classic model, and the files that load them when Grafana starts.
+"""Dashboards for Grafana 12 and 13 in the classic model, and files for their provisioning.
 
 https://grafana.com/docs/grafana/latest/visualizations/dashboards/build-dashboards/view-dashboard-json-model/
 """
@@ -14,14 +14,14 @@ from bertline.monitoring.dashboards.yaml_files import yaml_of
 
 COLUMNS = 24
 HEIGHTS = {"stat": 4, "timeseries": 8, "table": 7}
-SCHEMA = 41  # Grafana 12.0's; later ones migrate it when they load it
+SCHEMA = 41  # Grafana 12.0's; later versions migrate it
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 SOURCE_UID = "bertline-prometheus"
 FOLDER = "/var/lib/grafana/dashboards/bertline"
 
 
 def files(prometheus_url: str = "http://localhost:9090") -> dict[str, str]:
-    """The files by path; ``prometheus_url`` is Prometheus' address for Grafana."""
+    """The files by path; ``prometheus_url`` is the URL under which Grafana reaches Prometheus."""
     contents = {
         f"grafana/dashboards/{one.uid}.json": json.dumps(dashboard(one), indent=2, ensure_ascii=False) + "\n"
         for one in DASHBOARDS
@@ -69,7 +69,7 @@ def dashboard(one: Dashboard) -> dict[str, Any]:
 
 
 def _laid_out(one: Dashboard) -> list[dict[str, Any]]:
-    """Panels with their positions: a heading per row, and lines of panels as high as the highest one."""
+    """Panels with their positions: a heading per row, then lines of panels of equal height."""
     placed: list[dict[str, Any]] = []
     top = 0
     for heading, panels in one.rows:
@@ -118,7 +118,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
 
 
 def _drawn(panel: Panel) -> dict[str, Any]:
-    """Lines, or areas on top of each other; colours are Grafana's own, so both of its themes fit."""
+    """Lines or stacked areas, in Grafana's own colours, which suit both of its themes."""
     return {
         "drawStyle": "line",
         "lineWidth": 1,

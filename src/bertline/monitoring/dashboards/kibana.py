@@ -64,7 +64,7 @@ PANELS = (
 
 
 def saved_objects(pattern: str) -> list[Json]:
-    """All objects for Kibana's NDJSON import; ``pattern`` is of the data streams."""
+    """All objects for Kibana's NDJSON import; ``pattern`` matches the data streams."""
     attributes = {"title": pattern, "name": "bertline logs", "timeFieldName": "@timestamp"}
     view = _object("index-pattern", VIEW, attributes, [], "8.0.0")
     return [view, *map(_search, SEARCHES), *map(_lens, PANELS), _dashboard()]

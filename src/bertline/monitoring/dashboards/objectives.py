@@ -1,7 +1,7 @@
-"""What the service promises, and how fast it breaks the promise: shares of failed and slow requests per window.
+"""Service-level objectives and their burn rates: shares of failed and slow requests per window.
 
-Objectives and burn rates are those of Google's SRE workbook (chapter 5, "Alerting on SLOs", table 5-8): a page where
-2 % of a month's budget went in an hour or 5 % in six, a ticket where 10 % went in three days.
+Burn rates are those of Google's SRE workbook (chapter 5, "Alerting on SLOs", table 5-8): a page if 2 % of a month's
+budget is used in an hour or 5 % in six, a ticket if 10 % is used in three days.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from bertline.monitoring.addresses import MODEL_ROUTES
 
-SLOW_S = 0.2  # an upper bound of a bucket of bertline_http_request_seconds, or it could not be counted
+SLOW_S = 0.2  # must be the upper bound of a bucket of bertline_http_request_seconds
 AVAILABLE = 0.999
 FAST = 0.99
 
-# Only routes that ask a model something: probes, pages and the API's description would dilute the shares.
+# Only routes that use a model: probes, pages and the API's description would dilute the shares.
 ASKED = f'route=~"{MODEL_ROUTES}"'  # Prometheus anchors the expression at both ends
 POSTED = f'method="POST",{ASKED}'  # GET / is the page
 WINDOWS = ("5m", "30m", "1h", "6h", "3d")
@@ -22,25 +22,25 @@ WINDOWS = ("5m", "30m", "1h", "6h", "3d")
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """One promise.
+    """A service-level objective.
 
     Attributes:
-        name: of the share of requests that break it, for rules: ``job:bertline_<name>_share:rate5m``.
-        target: share of requests that must keep it.
+        name: of the share of bad requests, for recording rules: ``job:bertline_<name>_share:rate5m``.
+        target: share of good requests.
     """
 
     name: str
     target: float
 
     def share(self, window: str) -> str:
-        """The recorded share of requests that broke it."""
+        """The name of the recorded share of bad requests."""
         return f"job:bertline_{self.name}_share:rate{window}"
 
     def burns(self, *pairs: tuple[float, str, str]) -> str:
-        """True where the budget goes so many times faster than it may, over a long window and still over a short one.
+        """An expression: the burn rate is too high, both over a long and a short window.
 
         Args:
-            pairs: burn rate, long and short window; any of them.
+            pairs: burn rate, long and short window; one of them is enough.
         """
         budget = 1 - self.target
         return "\nor\n".join(
@@ -56,9 +56,9 @@ TICKET = ((1.0, "3d", "6h"),)
 
 
 def failed_share(window: str) -> str:
-    """Of the requests to a model: 5xx answers, and 429 for want of capacity; 429 for a client's own limit is its own.
+    """The share of requests to a model that got a 5xx, or a 429 for lack of capacity (not for a client's limit).
 
-    ``or`` keeps both kinds of failures, whose labels differ, and the zero where there is none yet.
+    ``or`` unites both kinds, whose labels differ, and the zero before the first failure.
     """
     asked = f"sum by (job) (rate(bertline_http_requests_total{{{POSTED}}}[{window}]))"
     return (
@@ -71,13 +71,13 @@ def failed_share(window: str) -> str:
 
 
 def slow_share(window: str) -> str:
-    """Of the requests to a model: those that took longer than ``SLOW_S``, batches among them."""
+    """The share of requests to a model, including batches, that took longer than ``SLOW_S``."""
     quick = f'bertline_http_request_seconds_bucket{{{ASKED},le="{SLOW_S}"}}'
     every = f"bertline_http_request_seconds_count{{{ASKED}}}"
     return f"1 - sum by (job) (rate({quick}[{window}]))\n/ (sum by (job) (rate({every}[{window}])) > 0)"
 
 
 def recorded() -> dict[str, str]:
-    """Expressions by the name under which Prometheus records them."""
+    """The expressions of recording rules by name."""
     shares = {FAILED: failed_share, SLOW: slow_share}
     return {one.share(window): expression(window) for one, expression in shares.items() for window in WINDOWS}

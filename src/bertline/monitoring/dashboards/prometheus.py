@@ -1,4 +1,4 @@
-"""Files for Prometheus: what to scrape, what to record, when to call somebody, and the tests of those rules."""
+"""Files for Prometheus: configuration, recording rules, alerts, and their tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bertline.monitoring.dashboards.objectives import recorded
 from bertline.monitoring.dashboards.yaml_files import yaml_of
 
 CONFIG, RULES = "prometheus/prometheus.yml", "prometheus/rules.yml"
-# Stories by the time between two values; promtool evaluates all rules as often, so those of many hours have their file.
+# Files by interval: promtool evaluates all rules of a file at one interval, so examples of many hours have their own.
 RULE_TESTS = {"1m": "prometheus/rules-test.yml", "15m": "prometheus/rules-test-days.yml"}
 RUNBOOK = "docs/runbook.md"
 
@@ -24,12 +24,12 @@ class Scrape:
 
     Attributes:
         targets: ``host:port`` of each, or ``https://host:port``; all with TLS or none.
-        key_file: path, on Prometheus' machine, of a file with a key or token of the scope metrics.
-        runbook: where the runbook is; a section's anchor is appended.
-        interval_s: between two readings.
+        key_file: path, on Prometheus' machine, of a file with a key or token with the scope metrics.
+        runbook: its URL or path; a section's anchor is appended.
+        interval_s: between two scrapes.
 
     Raises:
-        UsageError: a target is no address, or some have TLS and others do not.
+        UsageError: a target is invalid, or only some targets have TLS.
     """
 
     targets: tuple[str, ...] = ("127.0.0.1:8000",)
@@ -39,7 +39,7 @@ class Scrape:
 
     def __post_init__(self) -> None:
         if len({one.startswith("https://") for one in self.targets}) != 1:
-            raise UsageError("targets with https:// and others cannot be in one job: name those of one kind")
+            raise UsageError("a job cannot mix targets with and without https://: give those of one kind")
         for one in self.addresses:
             _, colon, port = one.rpartition(":")
             if not colon or not port.isdecimal() or "/" in one:
@@ -47,12 +47,12 @@ class Scrape:
 
     @property
     def scheme(self) -> str:
-        """Of all targets."""
+        """The scheme of all targets."""
         return "https" if self.targets[0].startswith("https://") else "http"
 
     @property
     def addresses(self) -> list[str]:
-        """Of each target, ``host:port``."""
+        """The ``host:port`` of each target."""
         return [one.removeprefix("https://").removeprefix("http://").rstrip("/") for one in self.targets]
 
 
@@ -65,7 +65,7 @@ def files(scrape: Scrape) -> dict[str, str]:
         ),
         **{
             name: yaml_of(
-                _rule_tests(every), comment="Every alert, and its silence: promtool test rules rules-test*.yml"
+                _rule_tests(every), comment="Each alert fires or is silent: promtool test rules rules-test*.yml"
             )
             for every, name in RULE_TESTS.items()
         },
@@ -115,14 +115,14 @@ def _rule_tests(every: str) -> dict[str, Any]:
     return {
         "rule_files": ["rules.yml"],
         "evaluation_interval": every,
-        # Alerts read what was recorded at the same moment: the moment before is too long ago to count.
+        # Alerts must read the shares that were recorded at the same time.
         "group_eval_order": [OBJECTIVE_GROUP, ALERT_GROUP],
         "tests": [_rule_test(alert, example) for alert, example in cases],
     }
 
 
 def _rule_test(alert: Alert, example: AlertExample) -> dict[str, Any]:
-    """Promtool compares all labels and annotations of an alert; the annotations' text is not what is tested."""
+    """Tests the series ALERTS, because promtool's alert tests would also compare the texts of annotations."""
     labels = [
         dict(sorted({"alertname": alert.name, "severity": alert.severity, **one}.items())) for one in example.fires
     ]

@@ -1,4 +1,4 @@
-"""YAML as people write it; the only file that imports PyYAML."""
+"""Readable YAML; the only file that imports PyYAML."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-WIDE = 4096  # never folds a line: an expression stays greppable
+WIDE = 4096  # lines are not folded, so expressions can be searched for
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
-    """Text of several lines as a block, lists indented below their key."""
+    """Multi-line text as a block, lists indented below their key."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
@@ -28,7 +28,7 @@ def yaml_of(content: Any, *, comment: str) -> str:
 
     Args:
         content: of plain types.
-        comment: one line that says what the file is.
+        comment: the first line, which describes the file.
     """
     text: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDE)
     return f"# {comment}\n{text}"
