@@ -31,7 +31,7 @@ class DataError(BertlineError):
 
 
 class CheckpointError(BertlineError):
-    """A model directory, package or hub id cannot be read as a BERT or DistilBERT checkpoint."""
+    """A model directory, package or hub id cannot be read as a checkpoint of a known family."""
 
 
 class BundleError(BertlineError):

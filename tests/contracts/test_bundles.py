@@ -30,7 +30,7 @@ from bertline.text.reading import texts_of
 from tests.contracts.test_learning import LEARNED, spec_of
 from tests.parity.tolerances import TOLERANCES, difference
 
-FAMILIES: tuple[Family, ...] = ("bert", "distilbert")
+FAMILIES: tuple[Family, ...] = ("bert", "distilbert", "roberta")
 
 
 def write(target: Path, name: str, family: Family = "bert") -> Path:

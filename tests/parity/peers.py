@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,25 +10,23 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from transformers import (
-    BertConfig,
-    BertForSequenceClassification,
-    BertForTokenClassification,
-    BertModel,
-    DistilBertConfig,
-    DistilBertForSequenceClassification,
-    DistilBertForTokenClassification,
-    DistilBertModel,
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
 )
 from transformers.utils import logging
 
 from bertline.encoder.config import ACTIVATIONS, EncoderConfig
+from bertline.encoder.description import DESCRIPTIONS
 from bertline.encoder.encoder import Encoder
 from bertline.encoder.heads import Classifier, Pooling
 from bertline.encoder.keys import classifier_table, encoder_table, to_ours
 
 logging.disable_progress_bar()
 
-FAMILIES = ("bert", "distilbert")
+FAMILIES = tuple(DESCRIPTIONS)
 
 
 @dataclass(frozen=True)
@@ -48,35 +47,35 @@ class Sample:
 def hf_configs(draw: st.DrawFn, family: str, attention: str = "eager") -> Any:
     """A configuration of transformers, with every size small and none like another by rule."""
     heads = draw(st.integers(1, 4))
-    hidden = heads * draw(st.sampled_from([4, 6, 8]) if heads > 1 else st.sampled_from([8, 9]))
-    layers, feed_forward = draw(st.integers(1, 3)), draw(st.integers(1, 40))
-    activation = draw(st.sampled_from(ACTIVATIONS))
-    shared = {
+    values = {
         "vocab_size": draw(st.integers(8, 40)),
-        "max_position_embeddings": draw(st.integers(2, 12)),
-        "attn_implementation": attention,
+        "hidden": heads * draw(st.sampled_from([4, 6, 8]) if heads > 1 else st.sampled_from([8, 9])),
+        "heads": heads,
+        "layers": draw(st.integers(1, 3)),
+        "feed_forward": draw(st.integers(1, 40)),
+        "max_positions": draw(st.integers(6, 12)),
+        "activation": draw(st.sampled_from(ACTIVATIONS)),
+        "segments": draw(st.integers(1, 3)),
+        "norm_eps": draw(st.sampled_from([1e-12, 1e-5])),
+        "pad_id": draw(st.integers(0, 3)),
     }
-    if family == "distilbert":
-        return DistilBertConfig(
-            dim=hidden, n_heads=heads, n_layers=layers, hidden_dim=feed_forward, activation=activation, **shared
-        )
-    return BertConfig(
-        hidden_size=hidden,
-        num_attention_heads=heads,
-        num_hidden_layers=layers,
-        intermediate_size=feed_forward,
-        hidden_act=activation,
-        type_vocab_size=draw(st.integers(1, 3)),
-        layer_norm_eps=draw(st.sampled_from([1e-12, 1e-5])),
-        pad_token_id=draw(st.integers(0, 3)),
-        **shared,
+    return hf_config(family, values, attn_implementation=attention)
+
+
+def hf_config(family: str, values: Mapping[str, Any], **more: Any) -> Any:
+    """The configuration of transformers with our ``values``, as far as the family's ``config.json`` has them."""
+    entries = DESCRIPTIONS[family].entries  # type: ignore[index]
+    return AutoConfig.for_model(
+        family, **{entries[name]: one for name, one in values.items() if name in entries}, **more
     )
 
 
 @st.composite
 def samples(draw: st.DrawFn, config: Any) -> Sample:
     """A batch that fits the configuration."""
-    lengths = draw(st.lists(st.integers(1, config.max_position_embeddings), min_size=1, max_size=4))
+    counted = DESCRIPTIONS[config.model_type].counts_positions
+    most = config.max_position_embeddings - (config.pad_token_id + 1 if counted else 0)
+    lengths = draw(st.lists(st.integers(1, most), min_size=1, max_size=4))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32 - 1)))
     shape = (len(lengths), max(lengths))
     attend = torch.arange(shape[1])[None, :] < torch.tensor(lengths)[:, None]
@@ -87,23 +86,27 @@ def samples(draw: st.DrawFn, config: Any) -> Sample:
 
 def hf_encoder(config: Any) -> Any:
     """A transformers encoder without pooler and with wide random weights, in evaluation mode."""
-    kind = DistilBertModel if config.model_type == "distilbert" else BertModel
-    extra = {} if config.model_type == "distilbert" else {"add_pooling_layer": False}
-    return widen(kind(config, **extra))
+    model = AutoModel.from_config(config)
+    if hasattr(model, "pooler"):
+        model.pooler = None
+    return widen(model)
 
 
 def hf_classifier(config: Any, labels: int) -> Any:
     """A transformers classifier with wide random weights, in evaluation mode."""
-    bert = config.model_type == "bert"
     config.num_labels = labels
-    return widen((BertForSequenceClassification if bert else DistilBertForSequenceClassification)(config))
+    return widen(AutoModelForSequenceClassification.from_config(config))
 
 
 def hf_tagger(config: Any, labels: int) -> Any:
     """A transformers token classifier with wide random weights, in evaluation mode."""
-    bert = config.model_type == "bert"
     config.num_labels = labels
-    return widen((BertForTokenClassification if bert else DistilBertForTokenClassification)(config))
+    return widen(AutoModelForTokenClassification.from_config(config))
+
+
+def hf_masked(config: Any) -> Any:
+    """A masked language model of transformers with wide random weights, in evaluation mode."""
+    return widen(AutoModelForMaskedLM.from_config(config))
 
 
 def widen(model: nn.Module) -> nn.Module:
@@ -134,7 +137,7 @@ def our_classifier(model: Any, labels: int, pooling: Pooling = "cls") -> Classif
 
 def gradients(model: nn.Module) -> dict[str, Tensor]:
     """The gradient of every parameter; each has one."""
-    grads = {name: parameter.grad for name, parameter in model.named_parameters()}
+    grads = {name: parameter.grad for name, parameter in model.named_parameters(remove_duplicate=False)}
     assert all(grad is not None for grad in grads.values())
     return {name: grad for name, grad in grads.items() if grad is not None}
 

@@ -17,9 +17,10 @@ from safetensors.torch import save_file
 from tokenizers import AddedToken, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
 
-from tests.parity.peers import FAMILIES, hf_classifier
+from tests.parity.peers import hf_classifier
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+FAMILIES = ("bert", "distilbert")
 LETTERS = ("a", "b", "e", "é", "E", "A", "x", "中", "文", "ﬁ", "!", ".", "-", "1")
 WORDS = ("film", "Film", "good", "naïve", "naive", "##s", "##e", "##x", "中文", "url", "[", "]", "don", "'", "t", "fi")
 PROBES = (

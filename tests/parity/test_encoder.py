@@ -32,7 +32,7 @@ pytestmark = pytest.mark.peer
 def test_hidden_states_and_attentions_of_every_layer(family: str, data: st.DataObject) -> None:
     config = data.draw(hf_configs(family))
     sample = data.draw(samples(config))
-    segments = family == "bert" and data.draw(st.booleans())
+    segments = family != "distilbert" and data.draw(st.booleans())
     model = hf_encoder(config)
     with torch.no_grad():
         theirs = model(

@@ -13,13 +13,11 @@ from transformers import (
     AutoModel,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
-    BertConfig,
     BertForMaskedLM,
     BertForPreTraining,
     BertForQuestionAnswering,
     BertForTokenClassification,
     BertModel,
-    DistilBertConfig,
     DistilBertForMaskedLM,
     DistilBertModel,
 )
@@ -32,10 +30,11 @@ from bertline.encoder.checkpoint import (
     save_encoder,
 )
 from bertline.encoder.config import ACTIVATIONS, EncoderConfig
+from bertline.encoder.description import DESCRIPTIONS
 from bertline.encoder.encoder import Encoder
 from bertline.encoder.heads import Classifier
 from bertline.errors import CheckpointWarning
-from tests.parity.peers import FAMILIES, Sample, hf_classifier, hf_encoder, widen
+from tests.parity.peers import FAMILIES, Sample, hf_classifier, hf_config, hf_encoder, widen
 from tests.parity.tolerances import TOLERANCES, difference
 
 pytestmark = pytest.mark.peer
@@ -49,16 +48,8 @@ BATCH = Sample(
 
 
 def config_of(family: str) -> Any:
-    if family == "distilbert":
-        return DistilBertConfig(vocab_size=20, dim=24, n_heads=3, n_layers=2, hidden_dim=40, max_position_embeddings=12)
-    return BertConfig(
-        vocab_size=20,
-        hidden_size=24,
-        num_attention_heads=3,
-        num_hidden_layers=2,
-        intermediate_size=40,
-        max_position_embeddings=12,
-    )
+    sizes = {"vocab_size": 20, "hidden": 24, "heads": 3, "layers": 2, "feed_forward": 40, "max_positions": 12}
+    return hf_config(family, sizes)
 
 
 def states(encoder: Encoder) -> torch.Tensor:
@@ -98,7 +89,7 @@ def test_a_classifier_that_transformers_saved(family: str, tmp_path: Path) -> No
 def test_every_name_of_an_activation(family: str, activation: str, tmp_path: Path) -> None:
     """T5: the values of transformers, also after the checkpoint is written again under the current name."""
     config = config_of(family)
-    setattr(config, "activation" if family == "distilbert" else "hidden_act", activation)
+    setattr(config, DESCRIPTIONS[family].entries["activation"], activation)  # type: ignore[index]
     model = hf_classifier(config, labels=3)
     source, again = tmp_path / "source", tmp_path / "again"
     again.mkdir()

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
-from transformers import BertConfig, DistilBertConfig
 
 from bertline.encoder.heads import TokenHead
 from bertline.encoder.keys import classifier_table, to_ours
-from tests.parity.peers import FAMILIES, gradients, hf_classifier, hf_configs, hf_tagger, our_classifier, samples
+from tests.parity.peers import (
+    FAMILIES,
+    gradients,
+    hf_classifier,
+    hf_config,
+    hf_configs,
+    hf_tagger,
+    our_classifier,
+    samples,
+)
 from tests.parity.tolerances import TOLERANCES, difference, relative_difference
 
 pytestmark = pytest.mark.peer
@@ -67,11 +73,9 @@ def test_tags_and_the_gradient_of_every_parameter(family: str, data: st.DataObje
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("classifier_dropout", [None, 0.35])
 def test_the_dropout_before_tags(family: str, classifier_dropout: float | None) -> None:
-    name = "seq_classif_dropout" if family == "distilbert" else "classifier_dropout"
-    rates = {"dropout": 0.15} if family == "distilbert" else {"hidden_dropout_prob": 0.15}
-    kind = DistilBertConfig if family == "distilbert" else BertConfig
-    small = {"dim": 8, "n_heads": 2} if family == "distilbert" else {"hidden_size": 8, "num_attention_heads": 2}
-    config: Any = kind(vocab_size=9, **small, **rates, **({name: classifier_dropout} if classifier_dropout else {}))
+    rates = {"dropout": 0.15, "classifier_dropout": classifier_dropout}
+    values = {"vocab_size": 9, "hidden": 8, "heads": 2, "layers": 1, "feed_forward": 8}
+    config = hf_config(family, values | {name: rate for name, rate in rates.items() if rate})
     model = hf_tagger(config, 3)
     head = our_classifier(model, 3, "none").head
     assert isinstance(head, TokenHead)

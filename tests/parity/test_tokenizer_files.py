@@ -279,7 +279,8 @@ def test_a_class_that_takes_tokenizer_json_as_it_is_does_not_read_the_settings_o
     [
         (
             {"tokenizer_class": "BertJapaneseTokenizer", "word_tokenizer_type": "mecab"},
-            "names the tokenizer class BertJapaneseTokenizer: bertline reads BertTokenizer and PreTrainedTokenizerFast",
+            "names the tokenizer class BertJapaneseTokenizer: bertline reads BertTokenizer, RobertaTokenizer, "
+            "XLMRobertaTokenizer, CamembertTokenizer and PreTrainedTokenizerFast",
         ),
         ({"tokenizer_class": "OurOwnTokenizer"}, "names the tokenizer class OurOwnTokenizer: bertline reads"),
         ({"tokenizer_class": ["BertTokenizer"]}, "names the tokenizer class ['BertTokenizer']: bertline reads"),
@@ -404,7 +405,7 @@ def test_a_text_that_is_not_framed_as_bert_reads_it_is_refused(tmp_path: Path, p
     """T4."""
     write(tmp_path, fast=fast_tokenizer(post_processor=processor), tokenizer_config=AS_IT_IS)
     sentence = (
-        f"{tmp_path / 'tokenizer.json'} does not put a text between [CLS] and [SEP], as BERT needs: "
+        f"{tmp_path / 'tokenizer.json'} does not put a text between [CLS] and [SEP], as an encoder needs: "
         "give its post_processor that template"
     )
     with pytest.raises(CheckpointError, match=re.escape(sentence)):

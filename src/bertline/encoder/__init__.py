@@ -1,1 +1,1 @@
-"""Token ids to hidden states: BERT and DistilBERT as one encoder, their heads, and HF checkpoints."""
+"""Token ids to hidden states: the families as one encoder, their heads, and HF checkpoints."""

@@ -21,7 +21,6 @@ from bertline.encoder.keys import (
     classifier_table,
     encoder_table,
     head_table,
-    pooler_table,
     to_checkpoint,
     to_ours,
 )
@@ -29,7 +28,6 @@ from bertline.encoder.names import StateDict, plain_names, some
 from bertline.encoder.weights import read_tensors, write_tensors
 from bertline.errors import CheckpointError
 
-_ARCHITECTURE = {"bert": "Bert", "distilbert": "DistilBert"}
 _KIND: Mapping[Pooling, str] = {
     "cls": "ForSequenceClassification",
     "mean": "Model",
@@ -41,7 +39,7 @@ def read_config(directory: Path) -> tuple[EncoderConfig, dict[str, Any]]:
     """The encoder's configuration and the whole content of ``config.json``.
 
     Raises:
-        CheckpointError: no such file, not JSON, or not a BERT or DistilBERT configuration.
+        CheckpointError: no such file, not JSON, or not of a family that bertline reads.
     """
     path = directory / "config.json"
     try:
@@ -82,10 +80,11 @@ def load_pretrained(
     state = plain_names(read_tensors(directory), config, directory)
     fill_encoder(classifier.encoder, state)
     tensors = state.tensors
-    _require_labels(content, tensors, directory)
-    pooler = _plain_table(pooler_table(config), config)
-    if pooling == "cls" and all(name in tensors for names in pooler.values() for name in names):
-        fill(classifier.head, tensors, pooler, directory)
+    _require_labels(content, config, tensors, directory)
+    table = _plain_table(head_table(config, pooling="cls"), config)
+    dense = {ours: names for ours, names in table.items() if ours.startswith("dense.")}
+    if pooling == "cls" and all(name in tensors for names in dense.values() for name in names):
+        fill(classifier.head, tensors, dense, directory)
     return classifier
 
 
@@ -101,8 +100,8 @@ def load_classifier(directory: Path) -> Classifier:
     tensors = state.tensors
     table = _plain_table(head_table(config, pooling=pooling), config)
     require(tensors, table.values(), directory, "classification head")
-    _require_labels(content, tensors, directory)
-    classifier = Classifier(config, tensors["classifier.bias"].numel(), pooling)
+    _require_labels(content, config, tensors, directory)
+    classifier = Classifier(config, tensors[table["out.bias"][0]].numel(), pooling)
     fill_encoder(classifier.encoder, state)
     fill(classifier.head, tensors, table, directory)
     return classifier
@@ -151,7 +150,7 @@ def write_checkpoint(
         extra: further entries of ``config.json``.
         tensors: by their names in checkpoints.
     """
-    architectures = {"architectures": [f"{_ARCHITECTURE[config.family]}{kind}"]}
+    architectures = {"architectures": [f"{config.description.architecture}{kind}"]}
     content = {**config.to_hf(), **architectures, **extra, "dtype": "float32"}
     (directory / "config.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     write_tensors(directory / "model.safetensors", tensors, {"format": "pt"})
@@ -166,7 +165,7 @@ def _pooling(config: Mapping[str, Any]) -> Pooling:
 
 
 def _plain_table(table: Mapping[str, tuple[str, ...]], config: EncoderConfig) -> dict[str, tuple[str, ...]]:
-    return {ours: tuple(one.removeprefix(f"{config.family}.") for one in hf) for ours, hf in table.items()}
+    return {ours: tuple(one.removeprefix(config.description.prefix) for one in hf) for ours, hf in table.items()}
 
 
 def fill_encoder(encoder: Encoder, state: StateDict) -> None:
@@ -205,15 +204,20 @@ def fill(module: Module, tensors: Mapping[str, Tensor], table: Table, origin: Pa
     module.load_state_dict(own | to_ours(tensors, table))
 
 
-def _require_labels(content: Mapping[str, Any], tensors: Mapping[str, Tensor], origin: Path) -> None:
+def _require_labels(
+    content: Mapping[str, Any], config: EncoderConfig, tensors: Mapping[str, Tensor], origin: Path
+) -> None:
     """Check that the classification layer, if there is one, has a row for each label of ``config.json``."""
-    bias, names = tensors.get("classifier.bias"), content.get("id2label")
+    names = content.get("id2label")
     labels = len(names) if isinstance(names, dict) else content.get("num_labels")
-    if bias is not None and labels is not None and bias.numel() != labels:
-        raise CheckpointError(
-            f"{origin}: config.json has {labels} labels, but classifier.bias has {bias.numel()} entries: "
-            "the weights and config.json belong to different models"
-        )
+    for pooling in ("cls", "mean"):
+        (name,) = head_table(config, pooling=pooling)["out.bias"]
+        bias = tensors.get(name)
+        if bias is not None and labels is not None and bias.numel() != labels:
+            raise CheckpointError(
+                f"{origin}: config.json has {labels} labels, but {name} has {bias.numel()} entries: "
+                "the weights and config.json belong to different models"
+            )
 
 
 def require(tensors: Mapping[str, Tensor], names: Iterable[tuple[str, ...]], origin: Path, part: str) -> None:
@@ -226,5 +230,5 @@ def require(tensors: Mapping[str, Tensor], names: Iterable[tuple[str, ...]], ori
     if missing:
         raise CheckpointError(
             f"{origin} lacks {len(missing)} weights of the {part} ({some(missing)}): "
-            "use a complete BERT or DistilBERT checkpoint of this kind"
+            "use a complete checkpoint of this kind"
         )

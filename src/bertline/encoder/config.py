@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bertline.encoder.family import Family as Family
+from bertline.encoder.description import DESCRIPTIONS, Description
+from bertline.encoder.description import Family as Family
 from bertline.encoder.family import family_of
 from bertline.errors import CheckpointError
 
@@ -20,43 +21,10 @@ _SYNONYMS = {
     "swish": "silu",
 }
 
-_BERT = {
-    "vocab_size": "vocab_size",
-    "hidden": "hidden_size",
-    "layers": "num_hidden_layers",
-    "heads": "num_attention_heads",
-    "feed_forward": "intermediate_size",
-    "max_positions": "max_position_embeddings",
-    "segments": "type_vocab_size",
-    "activation": "hidden_act",
-    "norm_eps": "layer_norm_eps",
-    "dropout": "hidden_dropout_prob",
-    "attention_dropout": "attention_probs_dropout_prob",
-    "classifier_dropout": "classifier_dropout",
-    "pad_id": "pad_token_id",
-    "init_std": "initializer_range",
-}
-_DISTILBERT = {
-    "vocab_size": "vocab_size",
-    "hidden": "dim",
-    "layers": "n_layers",
-    "heads": "n_heads",
-    "feed_forward": "hidden_dim",
-    "max_positions": "max_position_embeddings",
-    "activation": "activation",
-    "dropout": "dropout",
-    "attention_dropout": "attention_dropout",
-    "classifier_dropout": "seq_classif_dropout",
-    "pad_id": "pad_token_id",
-    "init_std": "initializer_range",
-}
-_DISTILBERT_EPS = 1e-12  # not in its config.json
-_NAMES: dict[Family, dict[str, str]] = {"bert": _BERT, "distilbert": _DISTILBERT}
-
 _LEAST = {"vocab_size": 1, "hidden": 1, "layers": 1, "heads": 1, "feed_forward": 1, "max_positions": 1}
 _LEAST |= {"segments": 0, "pad_id": 0}
 _RATES = ("dropout", "attention_dropout", "classifier_dropout", "norm_eps", "init_std")
-_MAY_BE_NULL = {"pad_id": 0, "classifier_dropout": None}
+_MAY_BE_NULL = ("pad_id", "classifier_dropout")  # null is the default
 
 # Settings of HF configurations that change the computation, with the only values that this encoder supports.
 _FIXED: dict[str, tuple[object, ...]] = {
@@ -90,19 +58,41 @@ class EncoderConfig:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if self.family == "distilbert" and self.segments:
-            raise CheckpointError("a DistilBERT encoder has no segment embeddings: set segments=0")
-        if self.family == "distilbert" and self.norm_eps != _DISTILBERT_EPS:
-            raise CheckpointError(f"a DistilBERT encoder has a norm_eps of {_DISTILBERT_EPS:g}: omit norm_eps")
+        for name in asdict(self).keys() - self.description.entries.keys() - {"family"}:
+            value, only = getattr(self, name), self._default(name)
+            if value != only:
+                raise CheckpointError(
+                    f"a {self.description.architecture} encoder has a value of {only!r} for {name}, which its "
+                    f"config.json cannot change: {value!r} would be lost"
+                )
         if self.hidden % self.heads:
             raise CheckpointError(
                 f"the model's hidden size {self.hidden} is not a multiple of its {self.heads} attention heads: "
-                "its config.json does not describe a BERT encoder"
+                "its config.json does not describe such an encoder"
             )
         if self.activation not in ACTIVATIONS:
             raise CheckpointError(
                 f"the model's activation is {self.activation!r}: bertline supports {', '.join(ACTIVATIONS)}"
             )
+
+    def _default(self, name: str) -> Any:
+        own = type(self).__dataclass_fields__[name].default
+        return self.description.defaults.get(name, own)
+
+    @property
+    def description(self) -> Description:
+        """What distinguishes the family."""
+        return DESCRIPTIONS[self.family]
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens of a text: those that have a position."""
+        return self.max_positions - self.first_position
+
+    @property
+    def first_position(self) -> int:
+        """Position of the first token."""
+        return self.pad_id + 1 if self.description.counts_positions else 0
 
     @property
     def head_size(self) -> int:
@@ -112,9 +102,14 @@ class EncoderConfig:
     @property
     def head_dropout(self) -> float:
         """Dropout before the classification layer; the default depends on the family."""
-        if self.classifier_dropout is not None:
-            return self.classifier_dropout
-        return 0.2 if self.family == "distilbert" else self.dropout
+        own = self.description.head_dropout
+        rates = (self.classifier_dropout, own, self.dropout)
+        return next(one for one in rates if one is not None)
+
+    @property
+    def tokens_dropout(self) -> float:
+        """Dropout before the classification of tokens."""
+        return self.head_dropout if self.description.tokens_head_dropout else self.dropout
 
     def with_dropout(self, rate: float) -> EncoderConfig:
         """The same configuration with one dropout rate everywhere."""
@@ -134,30 +129,33 @@ class EncoderConfig:
                 raise CheckpointError(
                     f"{origin} sets {name} to {config[name]!r}: bertline supports only {allowed[0]!r}"
                 )
-        names = _NAMES[family]
+        names, defaults = DESCRIPTIONS[family].entries, DESCRIPTIONS[family].defaults
         values = {ours: config[hf] for ours, hf in names.items() if hf in config}
         missing = [names[name] for name in ("vocab_size", "hidden", "layers", "heads") if name not in values]
         if missing:
             raise CheckpointError(f"{origin} lacks {', '.join(missing)}: copy it again from the model's source")
-        values = {ours: _checked(ours, value, names[ours], origin) for ours, value in values.items()}
+        values = {
+            ours: _checked(ours, value, names[ours], origin)
+            for ours, value in values.items()
+            if value is not None or ours not in _MAY_BE_NULL
+        }
+        values = {**defaults, **values}
         if values.get("pad_id", 0) >= values["vocab_size"]:
             raise CheckpointError(
                 f"{origin} sets pad_token_id to {values['pad_id']}, but its tokens are "
                 f"0 to {values['vocab_size'] - 1}: copy it again from the model's source"
             )
-        return cls(family=family, **({"segments": 0} if family == "distilbert" else {}) | values)
+        return cls(family=family, **values)
 
     def to_hf(self) -> dict[str, Any]:
         """The entries of ``config.json`` for this encoder, in its family's names."""
         ours = {name: value for name, value in asdict(self).items() if value is not None}
         return {"model_type": self.family} | {
-            hf: ours[name] for name, hf in _NAMES[self.family].items() if name in ours
+            hf: ours[name] for name, hf in self.description.entries.items() if name in ours
         }
 
 
 def _checked(name: str, value: Any, hf: str, origin: str) -> Any:
-    if value is None and name in _MAY_BE_NULL:
-        return _MAY_BE_NULL[name]
     if name == "activation":
         return _SYNONYMS.get(value, value) if isinstance(value, str) else value
     if name in _LEAST and not (type(value) is int and value >= _LEAST[name]):

@@ -1,7 +1,7 @@
-"""The encoder of BERT and DistilBERT: embeddings, then n × (self-attention, feed-forward), each normed.
+"""The encoder: embeddings, then n × (self-attention, feed-forward), each normed.
 
-Both families share one implementation: they differ in segment embeddings (``None`` if a family has none),
-heads (``heads``) and checkpoint names (``checkpoint``). It knows nothing about text, labels or training.
+All families share one implementation, and ``description`` lists their differences. It knows nothing about text, labels
+or training.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ ACTIVATION: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu_pytorch_tanh": partial(functional.gelu, approximate="tanh"),
     "relu": functional.relu,
     "silu": functional.silu,
+    "tanh": torch.tanh,
 }
 
 
@@ -46,7 +47,8 @@ class Embeddings(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.token = nn.Embedding(config.vocab_size, config.hidden, padding_idx=config.pad_id)
-        self.position = nn.Embedding(config.max_positions, config.hidden)
+        self.counted_from = config.pad_id if config.description.counts_positions else None
+        self.position = nn.Embedding(config.max_positions, config.hidden, padding_idx=self.counted_from)
         self.segment = nn.Embedding(config.segments, config.hidden) if config.segments else None
         self.norm = nn.LayerNorm(config.hidden, eps=config.norm_eps)
         self.dropout = nn.Dropout(config.dropout)
@@ -55,11 +57,25 @@ class Embeddings(nn.Module):
         self, ids: Int[Tensor, "batch tokens"], segments: Int[Tensor, "batch tokens"] | None
     ) -> Float[Tensor, "batch tokens hidden"]:
         """Embed ``ids``; without ``segments``, every token is in segment 0."""
-        summed = self.token(ids) + self.position.weight[: ids.shape[1]]
+        if self.counted_from is None:
+            positions = self.position.weight[: ids.shape[1]]
+        else:
+            positions = self.position(counted(ids, self.counted_from))
+        summed = self.token(ids) + positions
         if self.segment is not None:
             summed = summed + (self.segment.weight[0] if segments is None else self.segment(segments))
         embedded: Tensor = self.dropout(self.norm(summed))
         return embedded
+
+
+def counted(ids: Int[Tensor, "batch tokens"], pad_id: int) -> Int[Tensor, "batch tokens"]:
+    """RoBERTa's positions: ``pad_id`` for padding, and for other tokens their number in the row, plus ``pad_id``.
+
+    >>> counted(torch.tensor([[0, 5, 6, 2, 1, 1]]), 1).tolist()
+    [[2, 3, 4, 5, 1, 1]]
+    """
+    real = ids.ne(pad_id).long()
+    return real.cumsum(1) * real + pad_id
 
 
 class Layer(nn.Module):
@@ -91,7 +107,7 @@ class Layer(nn.Module):
 class Encoder(nn.Module):
     """Token ids to contextual states.
 
-    Sources: Devlin et al. 2019 (BERT), Sanh et al. 2019 (DistilBERT).
+    Sources: Devlin et al. 2019 (BERT), Sanh et al. 2019 (DistilBERT), Liu et al. 2019 (RoBERTa).
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -125,10 +141,8 @@ class Encoder(nn.Module):
         Raises:
             ValueError: more tokens than the model has positions.
         """
-        if ids.shape[1] > self.config.max_positions:
-            raise ValueError(
-                f"{ids.shape[1]} tokens in a batch, but the model has {self.config.max_positions} positions"
-            )
+        if ids.shape[1] > self.config.max_tokens:
+            raise ValueError(f"{ids.shape[1]} tokens in a batch, but the model has {self.config.max_tokens} positions")
         allowed = _allowed(ids, attend, causal)
         states = self.embeddings(ids, segments)
         hidden_states, attentions = [states], []

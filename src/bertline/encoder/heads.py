@@ -10,10 +10,9 @@ from typing import Literal
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from bertline.encoder.config import EncoderConfig
-from bertline.encoder.encoder import Encoder, initialise
+from bertline.encoder.encoder import ACTIVATION, Encoder, initialise
 
 Pooling = Literal["cls", "mean", "none"]
 
@@ -22,33 +21,22 @@ Attend = Bool[Tensor, "batch tokens"] | None  # None: every token is real
 Logits = Float[Tensor, "batch labels"]
 
 
-class PoolerHead(nn.Module):
-    """BERT: [CLS] → dense → tanh (the pooler) → dropout → linear."""
+class FirstTokenHead(nn.Module):
+    """The family's own head: the first token → (dropout) → dense → activation → dropout → linear."""
 
     def __init__(self, config: EncoderConfig, labels: int) -> None:
         super().__init__()
+        head = config.description.head
+        self.dropout_first = nn.Dropout(config.head_dropout) if head.drops_input else nn.Identity()
         self.dense = nn.Linear(config.hidden, config.hidden)
+        self.activation = ACTIVATION[head.activation]
         self.dropout = nn.Dropout(config.head_dropout)
         self.out = nn.Linear(config.hidden, labels)
 
     def forward(self, states: States, attend: Attend) -> Logits:
         """Logits of each text."""
-        logits: Tensor = self.out(self.dropout(self.dense(states[:, 0]).tanh()))
-        return logits
-
-
-class PreClassifierHead(nn.Module):
-    """DistilBERT: [CLS] → dense → ReLU (the pre-classifier) → dropout → linear."""
-
-    def __init__(self, config: EncoderConfig, labels: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(config.hidden, config.hidden)
-        self.dropout = nn.Dropout(config.head_dropout)
-        self.out = nn.Linear(config.hidden, labels)
-
-    def forward(self, states: States, attend: Attend) -> Logits:
-        """Logits of each text."""
-        logits: Tensor = self.out(self.dropout(functional.relu(self.dense(states[:, 0]))))
+        pooled = self.activation(self.dense(self.dropout_first(states[:, 0])))
+        logits: Tensor = self.out(self.dropout(pooled))
         return logits
 
 
@@ -71,8 +59,7 @@ class TokenHead(nn.Module):
 
     def __init__(self, config: EncoderConfig, labels: int) -> None:
         super().__init__()
-        # HF's DistilBERT uses the encoder's dropout rate here, not that of its head for texts.
-        self.dropout = nn.Dropout(config.dropout if config.family == "distilbert" else config.head_dropout)
+        self.dropout = nn.Dropout(config.tokens_dropout)
         self.out = nn.Linear(config.hidden, labels)
 
     def forward(self, states: States, attend: Attend) -> Float[Tensor, "batch tokens labels"]:
@@ -94,11 +81,7 @@ class Classifier(nn.Module):
 
     def __init__(self, config: EncoderConfig, labels: int, pooling: Pooling = "cls") -> None:
         super().__init__()
-        heads = {
-            "cls": PoolerHead if config.family == "bert" else PreClassifierHead,
-            "mean": MeanHead,
-            "none": TokenHead,
-        }
+        heads = {"cls": FirstTokenHead, "mean": MeanHead, "none": TokenHead}
         self.pooling, self.labels = pooling, labels
         self.encoder = Encoder(config)
         self.head: nn.Module = heads[pooling](config, labels)

@@ -21,30 +21,11 @@ _EMBEDDINGS = {
     "embeddings.segment": ("embeddings.token_type_embeddings",),
     "embeddings.norm": ("embeddings.LayerNorm",),
 }
-_BERT_LAYER = {
-    "attention.qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
-    "attention.out": ("attention.output.dense",),
-    "attention_norm": ("attention.output.LayerNorm",),
-    "up": ("intermediate.dense",),
-    "down": ("output.dense",),
-    "feed_forward_norm": ("output.LayerNorm",),
-}
-_DISTILBERT_LAYER = {
-    "attention.qkv": ("attention.q_lin", "attention.k_lin", "attention.v_lin"),
-    "attention.out": ("attention.out_lin",),
-    "attention_norm": ("sa_layer_norm",),
-    "up": ("ffn.lin1",),
-    "down": ("ffn.lin2",),
-    "feed_forward_norm": ("output_layer_norm",),
-}
 
 
 def encoder_table(config: EncoderConfig) -> Table:
     """The encoder's parameters with their checkpoint names, without the family's prefix."""
-    if config.family == "bert":
-        layer, path = _BERT_LAYER, "encoder.layer"
-    else:
-        layer, path = _DISTILBERT_LAYER, "transformer.layer"
+    layer, path = config.description.layer, config.description.layers
     modules: dict[str, tuple[str, ...]] = dict(_EMBEDDINGS)
     if not config.segments:
         del modules["embeddings.segment"]
@@ -58,27 +39,31 @@ def encoder_table(config: EncoderConfig) -> Table:
     return table
 
 
-def pooler_table(config: EncoderConfig) -> Table:
-    """The dense layer of the family's own head; for BERT it is part of the pre-trained encoder."""
-    hf = "bert.pooler.dense" if config.family == "bert" else "pre_classifier"
-    return {f"dense.{part}": (f"{hf}.{part}",) for part in ("weight", "bias")}
-
-
-def output_table() -> Table:
-    """The classification layer."""
-    return {f"out.{part}": (f"classifier.{part}",) for part in ("weight", "bias")}
+def whole_table(config: EncoderConfig, head: Table) -> Table:
+    """All parameters of a network, an encoder and its ``head``, with their names in a checkpoint."""
+    prefix = config.description.prefix
+    table = {f"encoder.{ours}": tuple(prefix + one for one in hf) for ours, hf in encoder_table(config).items()}
+    return table | {f"head.{ours}": hf for ours, hf in head.items()}
 
 
 def classifier_table(config: EncoderConfig, *, pooling: str) -> Table:
     """All parameters of a ``Classifier`` with their names in HF's sequence or token classification model."""
-    prefix = f"{config.family}."
-    table = {f"encoder.{ours}": tuple(prefix + one for one in hf) for ours, hf in encoder_table(config).items()}
-    return table | {f"head.{ours}": hf for ours, hf in head_table(config, pooling=pooling).items()}
+    return whole_table(config, head_table(config, pooling=pooling))
 
 
 def head_table(config: EncoderConfig, *, pooling: str) -> Table:
-    """The head alone."""
-    return {**pooler_table(config), **output_table()} if pooling == "cls" else output_table()
+    """The classification head alone; BERT's dense layer is part of the pre-trained encoder."""
+    head = config.description.head
+    modules = {"dense": head.dense, "out": head.out} if pooling == "cls" else {"out": "classifier"}
+    return {f"{ours}.{part}": (f"{hf}.{part}",) for ours, hf in modules.items() for part in ("weight", "bias")}
+
+
+def masked_head_table(config: EncoderConfig) -> Table:
+    """The masked-language-model head; its output matrix is the encoder's table of token embeddings."""
+    names = config.description.masked
+    modules = {"dense": names.dense, "norm": names.norm}
+    table = {f"{ours}.{part}": (f"{hf}.{part}",) for ours, hf in modules.items() for part in ("weight", "bias")}
+    return {**table, "bias": (names.bias,)}
 
 
 def to_ours(tensors: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:

@@ -17,17 +17,11 @@ from torch.nn import functional
 from bertline.encoder.checkpoint import fill, fill_encoder, read_config, require, write_checkpoint
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.encoder import ACTIVATION, Encoder, initialise
-from bertline.encoder.keys import Table, encoder_table, to_checkpoint
+from bertline.encoder.keys import masked_head_table as masked_head_table
+from bertline.encoder.keys import to_checkpoint, whole_table
 from bertline.encoder.names import plain_names
 from bertline.encoder.weights import read_tensors
 from bertline.errors import CheckpointError
-
-_MODULES = {
-    "bert": {"dense": "cls.predictions.transform.dense", "norm": "cls.predictions.transform.LayerNorm"},
-    "distilbert": {"dense": "vocab_transform", "norm": "vocab_layer_norm"},
-}
-_BIAS = {"bert": "cls.predictions.bias", "distilbert": "vocab_projector.bias"}
-_OUTPUT = {"bert": "cls.predictions.decoder.weight", "distilbert": "vocab_projector.weight"}
 
 
 class MaskedHead(nn.Module):
@@ -38,7 +32,7 @@ class MaskedHead(nn.Module):
         self.dense = nn.Linear(config.hidden, config.hidden)
         self.norm = nn.LayerNorm(config.hidden, eps=config.norm_eps)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
-        self.activation = ACTIVATION[config.activation]
+        self.activation = ACTIVATION[config.description.masked.activation or config.activation]
 
     def forward(
         self, states: Float[Tensor, "*axes hidden"], embeddings: Float[Tensor, "vocabulary hidden"]
@@ -86,13 +80,6 @@ class MaskedLanguageModel(nn.Module):
         return logits
 
 
-def masked_head_table(config: EncoderConfig) -> Table:
-    """The head's parameters with their names in HF's masked language models; the tied matrix is the encoder's."""
-    modules = _MODULES[config.family]
-    table = {f"{ours}.{part}": (f"{hf}.{part}",) for ours, hf in modules.items() for part in ("weight", "bias")}
-    return {**table, "bias": (_BIAS[config.family],)}
-
-
 def load_masked(directory: Path, *, dropout: float | None = None) -> tuple[MaskedLanguageModel, bool]:
     """A masked language model from a checkpoint, and whether the checkpoint had the head.
 
@@ -113,10 +100,11 @@ def load_masked(directory: Path, *, dropout: float | None = None) -> tuple[Maske
     has_head = any(name in tensors for names in table.values() for name in names)
     if has_head:
         require(tensors, table.values(), directory, "masked-language-model head")
-        own = tensors.get(_OUTPUT[config.family])
+        output = f"{config.description.masked.output}.weight"
+        own = tensors.get(output)
         if own is not None and not torch.equal(own, model.encoder.embeddings.token.weight):
             raise CheckpointError(
-                f"{directory} has an output matrix ({_OUTPUT[config.family]}) that is not its table of token "
+                f"{directory} has an output matrix ({output}) that is not its table of token "
                 "embeddings: bertline needs a checkpoint in which the two are tied"
             )
         fill(model.head, tensors, table, directory)
@@ -126,8 +114,6 @@ def load_masked(directory: Path, *, dropout: float | None = None) -> tuple[Maske
 def save_masked(directory: Path, model: MaskedLanguageModel) -> None:
     """Write ``config.json`` and ``model.safetensors``, as ``AutoModelForMaskedLM`` loads them."""
     config = model.config
-    prefix = f"{config.family}."
-    table = {f"encoder.{ours}": tuple(prefix + one for one in hf) for ours, hf in encoder_table(config).items()}
-    table |= {f"head.{ours}": hf for ours, hf in masked_head_table(config).items()}
+    table = whole_table(config, masked_head_table(config))
     tensors = to_checkpoint(model.state_dict(), table)
     write_checkpoint(directory, config, "ForMaskedLM", {"tie_word_embeddings": True}, tensors)

@@ -22,9 +22,9 @@ _OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNor
 # DataParallel, a module's own attribute, torch.compile, sentence-transformers.
 _WRAPPER = r"(module|model|_orig_mod|encoder|backbone|base_model|auto_model|0)\."
 
-# Parts that transformers saves beside an encoder and that are ignored without a warning: masked-LM, next-sentence and
-# question-answering heads, classification layers; and buffers of older versions.
-_HEADS = ("cls.", "vocab_", "qa_outputs.", "classifier.", "pre_classifier.")
+# Parts that transformers saves beside an encoder and that are ignored without a warning: question-answering heads,
+# classification layers, and those of the family's description; and buffers of older versions.
+_HEADS = ("qa_outputs.", "classifier.", "pre_classifier.")
 _BUFFERS = ("position_ids", "token_type_ids")
 _SHOWN = 3
 
@@ -57,7 +57,9 @@ class StateDict:
             CheckpointError: a weight of the encoder is not explained by ``config.json``.
         """
         expected = set(known)
-        unknown = [one for one in self.encoder if one not in expected and not one.startswith((*_HEADS, "pooler."))]
+        unknown = [
+            one for one in self.encoder if one not in expected and not one.startswith((*_heads(config), "pooler."))
+        ]
         if unknown:
             raise CheckpointError(
                 f"{self.origin} has weights that a {config.family} encoder of {config.layers} layers "
@@ -89,11 +91,15 @@ def plain_names(tensors: Mapping[str, Tensor], config: EncoderConfig, origin: Pa
             continue
         if name.startswith(prefix):
             encoder[name.removeprefix(prefix)] = tensor
-        elif name.startswith(tuple(outside + head for head in _HEADS)):
+        elif name.startswith(tuple(outside + head for head in _heads(config))):
             heads[name.removeprefix(outside)] = tensor
         else:
             foreign.append(name)
     return StateDict(encoder, heads, foreign, origin)
+
+
+def _heads(config: EncoderConfig) -> tuple[str, ...]:
+    return (*_HEADS, *config.description.other_heads)
 
 
 def some(names: Sequence[str]) -> str:
@@ -121,7 +127,7 @@ def _prefix(names: Iterable[str], config: EncoderConfig, origin: Path) -> tuple[
             f"{origin} has {len(prefixes)} encoders (below {some([one or 'no prefix' for one in prefixes])}): "
             "give a checkpoint with one"
         )
-    family = f"{config.family}."
+    family = config.description.prefix
     if not prefixes:  # missing weights are reported later
         return "", family if any(one.startswith(family) for one in names) else ""
     prefix = prefixes[0]

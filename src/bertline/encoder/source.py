@@ -18,6 +18,8 @@ _FILES = [
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
 ]
 _OLD_WEIGHTS = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
 

@@ -180,14 +180,13 @@ class _Export:
         """Token + position (+ segment) embeddings, normalised: [batch · tokens, hidden]."""
         graph, network = self.graph, self.network
         pairs = self.recipe.pairs
-        first, tokens = graph.constant(np.array([0])), graph.add("Shape", "ids", start=1, end=2)
         name, position = network.named("encoder.embeddings.position.weight")
         segment = None if pairs else self._segment()
         # A table in another file is used unchanged; otherwise their sum is stored, which saves an operator.
         apart = segment is not None and name in self.recipe.stored
         if segment is not None and not apart:
             name, position = f"{name}+segment", position + segment
-        positions = graph.add("Slice", self._left_over(position, name), first, tokens, first)
+        positions = self._positions(self._left_over(position, name))
         if segment is not None and apart:
             positions = graph.add("Add", positions, graph.constant(segment))
         summed = graph.add("Add", self._rows_of_table(), positions)
@@ -196,6 +195,17 @@ class _Export:
             table_name, rows = network.named(table)
             summed = graph.add("Add", summed, graph.add("Gather", graph.constant(rows, table_name), "segments"))
         return self._flat(self._norm(summed, "encoder.embeddings.norm"))
+
+    def _positions(self, table: str) -> str:
+        """Position embeddings: the first rows of the table, or a row per token if the family counts positions."""
+        graph, constant = self.graph, self.graph.constant
+        if not self.config.description.counts_positions:
+            first = constant(np.array([0]))
+            return graph.add("Slice", table, first, graph.add("Shape", "ids", start=1, end=2), first)
+        pad = constant(np.int64(self.config.pad_id))
+        real = graph.add("Cast", graph.add("Not", graph.add("Equal", "ids", pad)), to=7)
+        numbers = graph.add("Mul", graph.add("CumSum", real, constant(np.int64(1))), real)
+        return graph.add("Gather", table, graph.add("Add", numbers, pad))
 
     def _segment(self) -> Array | None:
         """The embedding of segment 0, [hidden]; None if the family has no segments."""
@@ -260,7 +270,7 @@ class _Export:
         add, prefix = self.graph.add, f"encoder.layers.{layer}"
         projected = self._product(mixed, f"{layer}.out", f"{prefix}.attention.out")
         states = self._norm(add("Add", projected, states), f"{prefix}.attention_norm")
-        inner = self._activation(self._product(states, f"{layer}.up", f"{prefix}.up"))
+        inner = self._activation(self._product(states, f"{layer}.up", f"{prefix}.up"), self.config.activation)
         fed = self._product(inner, f"{layer}.down", f"{prefix}.down")
         return self._norm(add("Add", fed, states), f"{prefix}.feed_forward_norm")
 
@@ -274,8 +284,7 @@ class _Export:
 
     def _head(self, pooled: str) -> str:
         if self.network.pooling == "cls":
-            activation = "Tanh" if self.config.family == "bert" else "Relu"
-            pooled = self.graph.add(activation, self._dense(pooled, "head.dense"))
+            pooled = self._activation(self._dense(pooled, "head.dense"), self.config.description.head.activation)
         return self._dense(pooled, "head.out")
 
     # ------------------------------------------------------------------------------------------- operators
@@ -293,13 +302,12 @@ class _Export:
         weight, bias = (self.graph.constant(value, name) for name, value in parameters)
         return self.graph.add("LayerNormalization", states, weight, bias, epsilon=self.config.norm_eps, axis=-1)
 
-    def _activation(self, states: str) -> str:
-        kind = self.config.activation
+    def _activation(self, states: str, kind: str) -> str:
         if kind in ("gelu_new", "gelu_pytorch_tanh"):
             return self.graph.add("Gelu", states, approximate="tanh")
         if kind == "silu":
             return self.graph.add("Mul", states, self.graph.add("Sigmoid", states))
-        return self.graph.add({"gelu": "Gelu", "relu": "Relu"}[kind], states)
+        return self.graph.add({"gelu": "Gelu", "relu": "Relu", "tanh": "Tanh"}[kind], states)
 
     def _eight_bits(self, states: str, product: str, parameter: str) -> tuple[str, str, str, Array | None] | None:
         """A product's quantised input, its scale and zero point, and the divisors of its channels.

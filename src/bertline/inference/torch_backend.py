@@ -34,7 +34,7 @@ class TorchBackend:
         precision: ``fp32`` or ``bf16`` on whatever device, or ``auto``.
 
     Raises:
-        CheckpointError: the directory holds no BERT or DistilBERT classifier.
+        CheckpointError: the directory holds no classifier of a known family.
         SettingsError: torch does not see that device, or cannot put the network on it.
     """
 

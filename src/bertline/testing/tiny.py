@@ -6,6 +6,7 @@ import itertools
 import random
 import string
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from bertline.bundle.reference import ReferenceRows, Split
 from bertline.data.batching import Batch, pad
 from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig, Family
+from bertline.encoder.description import DESCRIPTIONS
 from bertline.encoder.heads import Classifier, Pooling
 from bertline.encoder.outputs import stacked
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
@@ -49,17 +51,10 @@ def tiny_tokenizer() -> Tokenizer:
 
 def tiny_classifier(*, family: Family, labels: int, pooling: Pooling, seed: int = 0) -> Classifier:
     """Two layers, 32 wide; random weights large enough for answers to differ."""
-    config = EncoderConfig(
-        family=family,
-        vocab_size=len(VOCABULARY),
-        hidden=32,
-        layers=2,
-        heads=4,
-        feed_forward=64,
-        max_positions=64,
-        segments=2 if family == "bert" else 0,
-        init_std=0.3,
-    )
+    sizes = {"vocab_size": len(VOCABULARY), "hidden": 32, "layers": 2, "heads": 4, "feed_forward": 64}
+    entries: dict[str, Any] = {**DESCRIPTIONS[family].defaults, **sizes, "pad_id": 0, "init_std": 0.3}
+    config = EncoderConfig(family=family, max_positions=64, **entries)
+    config = replace(config, max_positions=64 + config.first_position)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return Classifier(config, labels, pooling)

@@ -1,4 +1,4 @@
-"""Text to token ids: WordPiece tokenisation, pairs, reported truncation, windows over long texts.
+"""Text to token ids: tokenisation, pairs, reported truncation, windows over long texts.
 
 What needs the library of tokenizers is imported when it is first used: a bundle is loaded without it.
 """

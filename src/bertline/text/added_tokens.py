@@ -8,7 +8,7 @@ case. The order of additions determines the ids, so it is that of ``transformers
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,12 +53,13 @@ class Added:
         self.mentioned.setdefault(token.content, place)
 
 
-def read_added(directory: Path, config: Mapping[str, Any]) -> Added:
+def read_added(directory: Path, config: Mapping[str, Any], extra: Sequence[str] = ()) -> Added:
     """The added tokens of a checkpoint.
 
     Args:
         directory: of the checkpoint.
         config: content of its ``tokenizer_config.json``.
+        extra: special tokens without a role that its class adds, unless a file names some.
 
     Raises:
         CheckpointError: an entry is not in a form that ``transformers`` reads.
@@ -73,6 +74,8 @@ def read_added(directory: Path, config: Mapping[str, Any]) -> Added:
         _read_other_files(Added(mentioned=added.mentioned), {}, directory)
     else:
         settings |= _read_other_files(added, settings, directory)
+    if extra and not settings.keys() & {_EXTRA, _EXTRA_ONCE}:
+        settings[_EXTRA] = [*extra]
     with _reading(directory / FILE) as place:
         _name(added, {name: _token(value) for name, value in settings.items()}, place)
     return added

@@ -1,6 +1,6 @@
 """Build the tokenizer of a published checkpoint from its files, as ``transformers`` 5 does.
 
-The class named in the files decides. ``BertTokenizer`` takes the vocabulary and rebuilds the rest from
+The class named in the files decides. Those of ``tokenizer_classes`` take the vocabulary and rebuild the rest from
 ``tokenizer_config.json``; ``PreTrainedTokenizerFast`` takes ``tokenizer.json`` as it is. Then tokens are added
 (``added_tokens``). Settings without effect in ``transformers`` have none here, and a warning names them.
 """
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import tokenizers
-from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from bertline.errors import CheckpointError, CheckpointWarning
 from bertline.text.added_tokens import ROLES, Added, add_tokens, left_out, read_added
 from bertline.text.json_file import read_json
+from bertline.text.tokenizer_classes import CLASSES, FAIRSEQ_SPECIALS, SPECIALS, Settings, TokenizerClass
 from bertline.text.tokenizer_settings import (
     AS_IT_IS,
     BERT,
@@ -29,18 +29,11 @@ from bertline.text.tokenizer_settings import (
     class_of,
     ignored_settings,
     require_known,
-    switch,
 )
 
-SPECIALS = {
-    "unk_token": "[UNK]",
-    "sep_token": "[SEP]",
-    "pad_token": "[PAD]",
-    "cls_token": "[CLS]",
-    "mask_token": "[MASK]",
-}
 _AGAIN = "copy it again from the model's source"
 _PROBES = ("", "a film", "Ünknown 中文 🎬 x1, b!")
+_VOCABULARY = ("vocab", "merges")
 _PARTS = {"normalizer": "normaliser", "pre_tokenizer": "pre-tokenizer", "model": "model"}
 
 
@@ -63,36 +56,78 @@ def read_published(directory: Path) -> Published:
             added tokens.
     """
     config = read_json(directory / FILE)
-    fast, vocabulary = directory / "tokenizer.json", directory / "vocab.txt"
-    origin = fast if fast.is_file() else vocabulary
-    if not origin.is_file():
-        raise CheckpointError(f"{directory} has no tokenizer: it needs tokenizer.json or vocab.txt beside config.json")
-    kind = class_of(directory, config, serialised=origin == fast)
+    fast = directory / "tokenizer.json"
+    kind = class_of(directory, config, serialised=fast.is_file())
+    origin = fast if fast.is_file() else _vocabulary(directory, kind)
     require_known(directory / FILE, config)
     serialised = load_fast(fast) if origin == fast else None
-    added = read_added(directory, config)
-    specials = specials_of(added.named)
-    if kind == BERT:
-        words = _read_vocabulary(vocabulary) if serialised is None else serialised.get_vocab(with_added_tokens=False)
-        if specials["unk_token"] not in words:
-            raise _lacks(specials["unk_token"], str(origin))
-        wordpiece = _bert(words, config, specials["unk_token"], directory / FILE)
-        own: Mapping[str, str] = SPECIALS
-    else:
+    own = CLASSES.get(kind)
+    added = read_added(directory, config, () if own is None else own.extra)
+    settings = Settings(config, directory / FILE)
+    defaults: Mapping[str, str | tokenizers.AddedToken] = {}
+    if own is None:
         if serialised is None:
             raise CheckpointError(f"{directory} has no tokenizer.json, which the class {AS_IT_IS} needs: {_AGAIN}")
-        wordpiece, own = tokenizers.Tokenizer.from_str(serialised.to_str()), {}
+        wordpiece = tokenizers.Tokenizer.from_str(serialised.to_str())
+        specials = specials_of(added.named, wordpiece)
+    else:
+        specials = {role: _content(added.named.get(role) or own.specials[role]) for role in SPECIALS}
+        wordpiece, defaults = _rebuilt(own, serialised, settings, specials["unk_token"], origin), own.specials
     there = {*wordpiece.get_vocab(with_added_tokens=True), *(token.content for token, _ in added.declared.values())}
     for token in specials.values():
         if token not in there:  # transformers adds it, with an untrained embedding
             raise _lacks(token, str(origin))
-    add_tokens(wordpiece, added, {role: own.get(role) for role in ROLES} | added.named)
-    if kind == BERT:
-        wordpiece.post_processor = frame(wordpiece, specials)
+    add_tokens(wordpiece, added, {role: defaults.get(role) for role in ROLES} | added.named)
+    if own is not None:
+        cls, sep = (
+            (token, require_special(wordpiece, token, str(origin)))
+            for token in (specials["cls_token"], specials["sep_token"])
+        )
+        wordpiece.post_processor = own.processor(cls, sep, settings)
     _require_framed(wordpiece, specials, origin)
     for sentence in _without_effect(directory, kind, config, added, wordpiece, serialised):
         warnings.warn(CheckpointWarning(sentence), stacklevel=3)
     return Published(wordpiece, specials, origin)
+
+
+def _vocabulary(directory: Path, kind: Kind) -> Path:
+    """The first file of a vocabulary without ``tokenizer.json``.
+
+    Raises:
+        CheckpointError: there is none that bertline reads.
+    """
+    files = CLASSES[kind].files if kind in CLASSES else CLASSES[BERT].files
+    if files and all((directory / name).is_file() for name in files):
+        return directory / files[0]
+    if sentencepiece := sorted(directory.glob("*.model")):
+        raise CheckpointError(
+            f"{directory} has no tokenizer.json, only {sentencepiece[0].name}, which bertline does not read: save the "
+            "tokenizer there again with save_pretrained of transformers"
+        )
+    needed = " or ".join(("tokenizer.json", *filter(None, (" and ".join(files),))))
+    raise CheckpointError(f"{directory} has no tokenizer: it needs {needed} beside config.json")
+
+
+def _rebuilt(
+    own: TokenizerClass, serialised: tokenizers.Tokenizer | None, settings: Settings, unknown: str, origin: Path
+) -> tokenizers.Tokenizer:
+    """The tokenizer that a class builds from the vocabulary, before tokens are added."""
+    normalizer: Mapping[str, Any] = {}
+    if serialised is None:
+        model: Mapping[str, Any] = own.read_files(origin.parent)
+    elif own.model is None:
+        model = {"vocab": serialised.get_vocab(with_added_tokens=False)}
+    else:
+        parts = parts_of(serialised)
+        model, normalizer = parts["model"], parts["normalizer"] or {}
+        if model.get("type") != own.model:
+            raise CheckpointError(
+                f"{origin} has a {model.get('type')} model, but its tokenizer class needs {own.model}: name the class "
+                f"{AS_IT_IS} in {FILE}"
+            )
+    if own.model is None and unknown not in model["vocab"]:
+        raise _lacks(unknown, str(origin))
+    return own.build(model, normalizer, settings, unknown)
 
 
 def load_fast(path: Path) -> tokenizers.Tokenizer:
@@ -110,11 +145,17 @@ def load_fast(path: Path) -> tokenizers.Tokenizer:
     return wordpiece
 
 
-def specials_of(named: Mapping[str, Any]) -> dict[str, str]:
-    """The token of each role in ``SPECIALS``: the named one, or else BERT's."""
-    return {
-        role: str(getattr(named.get(role), "content", named.get(role)) or token) for role, token in SPECIALS.items()
+def specials_of(named: Mapping[str, Any], wordpiece: tokenizers.Tokenizer) -> dict[str, str]:
+    """The token of each role in ``SPECIALS``: the named one, or else the usual one that is there."""
+    usual = {
+        role: next((one for one in (token, FAIRSEQ_SPECIALS[role]) if wordpiece.token_to_id(one) is not None), token)
+        for role, token in SPECIALS.items()
     }
+    return {role: _content(named.get(role) or token) for role, token in usual.items()}
+
+
+def _content(token: Any) -> str:
+    return str(getattr(token, "content", token))
 
 
 def require_special(wordpiece: tokenizers.Tokenizer, token: str, origin: str) -> int:
@@ -129,46 +170,16 @@ def require_special(wordpiece: tokenizers.Tokenizer, token: str, origin: str) ->
     return int(id_)
 
 
-def frame(wordpiece: tokenizers.Tokenizer, specials: Mapping[str, str]) -> processors.TemplateProcessing:
-    """The template [CLS], text, [SEP]; for a pair also the other text and another [SEP], in segment 1."""
-    cls, sep = specials["cls_token"], specials["sep_token"]
-    return processors.TemplateProcessing(
-        single=f"{cls}:0 $A:0 {sep}:0",
-        pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
-        special_tokens=[(one, wordpiece.token_to_id(one)) for one in (cls, sep)],
-    )
-
-
 def parts_of(wordpiece: tokenizers.Tokenizer) -> dict[str, Any]:
     """A tokenizer in the form of ``tokenizer.json``."""
     content: dict[str, Any] = json.loads(wordpiece.to_str())
     return content
 
 
-def _read_vocabulary(path: Path) -> dict[str, int]:
-    """Words and ids of a ``vocab.txt``: the last of equal lines counts, trailing white space does not."""
-    try:
-        return dict(models.WordPiece.read_file(str(path)))
-    except Exception as error:  # the Rust side raises bare Exception
-        raise CheckpointError(f"{path} cannot be read as a vocabulary ({error}): {_AGAIN}") from error
-
-
 def _lacks(token: str, origin: str) -> CheckpointError:
-    return CheckpointError(f"{origin} has no {token} in its vocabulary: bertline needs a BERT WordPiece vocabulary")
-
-
-def _bert(words: dict[str, int], config: Mapping[str, Any], unknown: str, place: Path) -> tokenizers.Tokenizer:
-    """The tokenizer that ``BertTokenizer`` builds, before tokens are added."""
-    wordpiece = tokenizers.Tokenizer(models.WordPiece(words, unk_token=unknown))
-    wordpiece.normalizer = normalizers.BertNormalizer(
-        clean_text=True,
-        handle_chinese_chars=bool(switch(place, config, "tokenize_chinese_chars", True)),
-        strip_accents=switch(place, config, "strip_accents", None),
-        lowercase=bool(switch(place, config, "do_lower_case", True)),
+    return CheckpointError(
+        f"{origin} has no {token} in its vocabulary: bertline needs BERT's special tokens or their equals"
     )
-    wordpiece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    wordpiece.decoder = decoders.WordPiece(prefix="##")
-    return wordpiece
 
 
 def _require_framed(wordpiece: tokenizers.Tokenizer, specials: Mapping[str, str], origin: Path) -> None:
@@ -186,8 +197,8 @@ def _require_framed(wordpiece: tokenizers.Tokenizer, specials: Mapping[str, str]
             raise CheckpointError(f"{origin} cannot encode a text ({error}): {_AGAIN}") from error
         if framed != [cls, *ids, sep]:
             raise CheckpointError(
-                f"{origin} does not put a text between {specials['cls_token']} and {specials['sep_token']}, as BERT "
-                "needs: give its post_processor that template"
+                f"{origin} does not put a text between {specials['cls_token']} and {specials['sep_token']}, as an "
+                "encoder needs: give its post_processor that template"
             )
 
 
@@ -201,23 +212,27 @@ def _without_effect(
 ) -> Iterator[str]:
     """A warning for each setting and file without effect."""
     parts = parts_of(wordpiece)
-    yield from ignored_settings(directory / FILE, config, kind, parts["normalizer"] or {})
+    used = CLASSES[kind].settings if kind in CLASSES else frozenset()
+    yield from ignored_settings(directory / FILE, config, kind, parts["normalizer"] or {}, used)
     yield from left_out(wordpiece, added)
-    if kind == AS_IT_IS or serialised is None:
+    if kind not in CLASSES or serialised is None:
         return
     theirs = parts_of(serialised)
-    differing = [name for part, name in _PARTS.items() if _differ(part, theirs[part] or {}, parts[part])]
+    differing = [name for part, name in _PARTS.items() if _differ(part, theirs[part] or {}, parts[part] or {})]
     if differing:
         verb = "has" if len(differing) == 1 else "have"
         yield (
             f"{directory / 'tokenizer.json'}: its {' and '.join(differing)} {verb} no effect, because transformers "
-            f"builds a {BERT} from its vocabulary and the settings in {FILE}, and so does bertline: if the model was "
+            f"builds a {kind} from its vocabulary and the settings in {FILE}, and so does bertline: if the model was "
             f'trained with this file, set "tokenizer_class" to "{AS_IT_IS}" there'
         )
 
 
 def _differ(part: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
     """Whether two parts of a ``tokenizer.json`` differ in effect, except in the vocabulary."""
-    if part == "normalizer" and theirs.get("type") == ours["type"]:
+    if part == "normalizer" and theirs.get("type") == ours.get("type") == "BertNormalizer":
         return any(theirs.get(name) != ours[name] for name in ("clean_text", *NORMALISATION.values()))
-    return any(theirs.get(name) != value for name, value in ours.items() if name != "vocab")
+    if not ours or not theirs:
+        return bool(ours) != bool(theirs)
+    # A setting that is absent, null, "" or false has no effect.
+    return any((theirs.get(name) or None) != (value or None) for name, value in ours.items() if name not in _VOCABULARY)

@@ -5,7 +5,7 @@ Training, offline scoring and the server all use this module, so they read a tex
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TypeVar
@@ -47,34 +47,43 @@ def read_each(
 
 def _reading(tokenizer: Tokenizer, one: Input, texts: Sequence[Encoded], truncation: Truncation) -> Reading:
     lengths = [len(one.ids) for one in texts]
-    chosen = truncation.pieces(lengths)
+    chosen = truncation.pieces(lengths, tokenizer.separators)
     pieces = [_piece(tokenizer, texts, places) for places in chosen]
     # Windows overlap: a token in two of them is read once.
     some = [chosen[0][i] if len(chosen) == 1 else {*chain(*(own[i] for own in chosen))} for i in range(len(texts))]
     read = sum(map(len, some))
     unread = tuple(place for place, length in enumerate(lengths) if not length)
-    return Reading(pieces, read + SPECIAL_TOKENS + len(texts) - 1, sum(lengths) - read, unread, one)
+    special = SPECIAL_TOKENS + tokenizer.separators * (len(texts) - 1)
+    return Reading(pieces, read + special, sum(lengths) - read, unread, one)
 
 
 def _piece(tokenizer: Tokenizer, texts: Sequence[Encoded], chosen: Sequence[Sequence[int]]) -> Piece:
-    """The piece with [CLS] and, for each text, its ``chosen`` tokens and [SEP]."""
-    ids, segments = [tokenizer.cls_id], [0]
-    for segment, (text, places) in enumerate(zip(texts, chosen, strict=True)):
-        ids += [*_some(text.ids, places), tokenizer.sep_id]
-        segments += [segment] * (len(places) + 1)
-    piece = Piece(ids, segments if len(texts) > 1 else None)
+    """The piece with [CLS], the ``chosen`` tokens of each text, [SEP] between texts and at the end."""
+    between = [tokenizer.sep_id] * tokenizer.separators
+    ids = _framed([_some(text.ids, places) for text, places in zip(texts, chosen, strict=True)], between)
+    ids[0], ids[-1] = tokenizer.cls_id, tokenizer.sep_id
+    second = len(chosen[-1]) + 1 if len(texts) > 1 else 0
+    segments = [0] * (len(ids) - second) + [1] * second if second and tokenizer.second_segment else None
+    piece = Piece(ids, segments)
     if texts[0].offsets is None:
         return piece
     offsets, words = (
         [_some(column or [], places) for column, places in zip(columns, chosen, strict=True)]
         for columns in ([text.offsets for text in texts], [text.words for text in texts])
     )
-    return replace(piece, offsets=_framed(offsets, (0, 0)), words=_framed(words, -1), places=_framed(chosen, -1))
+    return replace(
+        piece,
+        offsets=_framed(offsets, [(0, 0)] * len(between)),
+        words=_framed(words, [-1] * len(between)),
+        places=_framed(chosen, [-1] * len(between)),
+    )
 
 
 def _some(column: list[T], places: Sequence[int]) -> list[T]:
     return column if len(places) == len(column) else [column[place] for place in places]
 
 
-def _framed(columns: Iterable[Sequence[T]], special: T) -> list[T]:
-    return [special, *(one for column in columns for one in (*column, special))]
+def _framed(columns: Sequence[Sequence[T]], between: list[T]) -> list[T]:
+    """Columns of several texts as one, with ``between`` between them and one of its values at both ends."""
+    first, *others = columns
+    return [between[0], *first, *(one for column in others for one in (*between, *column)), between[0]]

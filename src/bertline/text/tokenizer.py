@@ -19,10 +19,13 @@ import tokenizers
 
 from bertline.errors import CheckpointError, CheckpointWarning
 from bertline.text.json_file import read_json
-from bertline.text.published import SPECIALS, frame, load_fast, parts_of, read_published, require_special, specials_of
+from bertline.text.published import load_fast, parts_of, read_published, require_special, specials_of
+from bertline.text.tokenizer_classes import SPECIALS, template
 from bertline.text.tokenizer_settings import AS_IT_IS, BERT, FILE, NORMALISATION, Kind
+from bertline.text.words import words_of
 
 PROBE_CHARACTERS = 64
+_PAIR = ("a", "b")
 _DEFAULT = {"do_lower_case": False, "tokenize_chinese_chars": True, "strip_accents": None}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -35,7 +38,7 @@ class Encoded:
     Attributes:
         ids: without special tokens.
         offsets: per id, start and end of its characters in the raw text.
-        words: per id, the index of its word, as split by the pre-tokenizer.
+        words: per id, the index of its word, split at white space and punctuation.
     """
 
     ids: list[int]
@@ -54,12 +57,16 @@ class Span:
 
 
 class Tokenizer:
-    """A tokenizer with BERT's five special tokens, usually WordPiece.
+    """A tokenizer with a token for each role of BERT's five special tokens: WordPiece, BPE or Unigram.
 
     Args:
         wordpiece: an HF fast tokenizer; its own truncation and padding are switched off.
         lowercase: whether it lower-cases; written to ``tokenizer_config.json``.
         specials: the token of each role, if not BERT's.
+
+    Attributes:
+        separators: number of [SEP] between the texts of a pair.
+        second_segment: segment of the second text of a pair, 0 or 1.
 
     Raises:
         CheckpointError: a special token is missing from the vocabulary.
@@ -83,6 +90,7 @@ class Tokenizer:
         self.unknown_id, self.sep_id, self.pad_id, self.cls_id, self.mask_id = (
             require_special(wordpiece, token, origin) for token in self._specials.values()
         )
+        self.separators, self.second_segment = self._pair() or (1, 1)
 
     @classmethod
     def from_directory(cls, directory: Path) -> Tokenizer:
@@ -113,8 +121,20 @@ class Tokenizer:
         if not fast.is_file():
             return cls.from_directory(directory)
         wordpiece = load_fast(fast)
-        specials = specials_of(read_json(directory / FILE))
+        specials = specials_of(read_json(directory / FILE), wordpiece)
         return cls(wordpiece, lowercase=_lowercases(wordpiece), specials=specials, origin=str(fast))
+
+    def _pair(self) -> tuple[int, int] | None:
+        """The number of [SEP] between two texts and the segment of the second, if the post-processor frames pairs."""
+        one, two = (self._wordpiece.encode(text, add_special_tokens=False).ids for text in _PAIR)
+        try:
+            pair = self._wordpiece.encode(*_PAIR)
+        except Exception:  # the Rust side raises bare Exception
+            return None
+        for separators in (1, 2):
+            if pair.ids == [self.cls_id, *one, *[self.sep_id] * separators, *two, self.sep_id]:
+                return separators, pair.type_ids[-1]
+        return None
 
     @property
     def vocab_size(self) -> int:
@@ -138,9 +158,15 @@ class Tokenizer:
             return [Encoded(one.ids) for one in self._wordpiece.encode_batch_fast(whole, add_special_tokens=False)]
         encodings = self._wordpiece.encode_batch(whole, add_special_tokens=False)
         return [
-            Encoded(one.ids, _places(text, one.offsets), [-1 if word is None else word for word in one.word_ids])
+            Encoded(one.ids, offsets, self._words(text, offsets, one.word_ids))
             for text, one in zip(texts, encodings, strict=True)
+            for offsets in [_places(text, one.offsets)]
         ]
+
+    def _words(self, text: str, offsets: list[tuple[int, int]], words: list[int | None]) -> list[int]:
+        if self.has_prefix:
+            return [-1 if word is None else word for word in words]
+        return words_of(text, offsets, words)
 
     def reads(self, text: str) -> bool:
         """Whether a text has any token (``bertline.text.unread``)."""
@@ -154,7 +180,7 @@ class Tokenizer:
         return [Span(id_, token, start, end) for id_, token, (start, end) in each]
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
-        """The text of ids, as far as WordPiece preserves it: lower case, spaces normalised."""
+        """The text of ids, as far as the tokenizer preserves it: WordPiece lower-cases and normalises spaces."""
         return str(self._wordpiece.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
@@ -179,9 +205,11 @@ class Tokenizer:
             CheckpointError: no class builds the same tokenizer.
         """
         framed = tokenizers.Tokenizer.from_str(self._wordpiece.to_str())
-        framed.post_processor = frame(framed, self._specials)
+        if self._pair() is None:  # otherwise it is kept, because it may trim offsets
+            cls, sep = self._specials["cls_token"], self._specials["sep_token"]
+            framed.post_processor = template((cls, self.cls_id), (sep, self.sep_id))
         (directory / "tokenizer.json").write_text(framed.to_str(), encoding="utf-8")  # OSError on a full disk
-        for kind in (BERT, AS_IT_IS):
+        for kind in (BERT, AS_IT_IS) if self.has_prefix else (AS_IT_IS,):
             config = self._config(kind, max_tokens)
             roles = {role: config[role] for role in SPECIALS if role in config}
             (directory / FILE).write_text(json.dumps(config, indent=2) + "\n")

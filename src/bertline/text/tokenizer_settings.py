@@ -1,28 +1,40 @@
 """``tokenizer_config.json``: the tokenizer's class, and the settings that this class uses.
 
-Source: ``transformers`` 5.24 (``AutoTokenizer``, ``BertTokenizer``, ``TokenizersBackend``).
+Source: ``transformers`` 5.24 (``AutoTokenizer``, ``BertTokenizer``, ``RobertaTokenizer``, ``TokenizersBackend``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from bertline.errors import CheckpointError
 from bertline.text.json_file import read_json
 
 FILE = "tokenizer_config.json"
-Kind = Literal["BertTokenizer", "PreTrainedTokenizerFast"]
+Kind = Literal[
+    "BertTokenizer", "RobertaTokenizer", "XLMRobertaTokenizer", "CamembertTokenizer", "PreTrainedTokenizerFast"
+]
 BERT: Kind = "BertTokenizer"
+ROBERTA: Kind = "RobertaTokenizer"
+XLM_ROBERTA: Kind = "XLMRobertaTokenizer"
+CAMEMBERT: Kind = "CamembertTokenizer"
 AS_IT_IS: Kind = "PreTrainedTokenizerFast"
 
 # By the name without "Fast", which transformers ignores.
 _CLASSES: dict[str, Kind] = {
     **dict.fromkeys(("BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer"), BERT),
+    **{kind: kind for kind in (ROBERTA, XLM_ROBERTA, CAMEMBERT)},
     **dict.fromkeys(("PreTrainedTokenizer", "TokenizersBackend", "PythonBackend"), AS_IT_IS),
 }
-_BERT_FAMILIES = ("bert", "distilbert")
+# By the model_type, where no file names a class.
+_OF_MODELS: dict[str, Kind] = {
+    **dict.fromkeys(("bert", "distilbert"), BERT),
+    "roberta": ROBERTA,
+    "xlm-roberta": XLM_ROBERTA,
+    "camembert": CAMEMBERT,
+}
 
 # Settings of BertTokenizer's normaliser, with their names in tokenizer.json.
 NORMALISATION = {
@@ -46,6 +58,8 @@ _OF_EARLIER_CLASSES: dict[str, tuple[object, ...]] = {
     "add_bos_token": (None, False),
     "add_eos_token": (None, False),
     "add_prefix_space": (None, False),
+    "trim_offsets": (None, True),
+    "sp_model_kwargs": (None, {}),
 }
 # Settings that bertline does not support, with the values that have no effect.
 _REFUSED: dict[str, tuple[object, ...]] = {
@@ -69,7 +83,7 @@ _KNOWN = frozenset(
         *("tokenizer_class", "tokenizer_file", "full_tokenizer_file", "vocab_file", "vocab_size", "files_loaded"),
         *("name_or_path", "_name_or_path", "_commit_hash", "is_local", "local_files_only", "transformers_version"),
         *("backend", "use_fast", "legacy", "verbose", "device", "processor_class", "chat_template"),
-        "clean_up_tokenization_spaces",
+        *("clean_up_tokenization_spaces", "errors"),
     )
 )
 
@@ -90,10 +104,13 @@ def class_of(directory: Path, config: Mapping[str, Any], *, serialised: bool) ->
     if not name:
         name, origin = model.get("tokenizer_class"), directory / "config.json"
     if not name:
-        return AS_IT_IS if serialised and model.get("model_type") not in _BERT_FAMILIES else BERT
+        return _OF_MODELS.get(str(model.get("model_type")), AS_IT_IS if serialised else BERT)
     kind = _CLASSES.get(str(name).removesuffix("Fast"))
     if kind is None:
-        raise CheckpointError(f"{origin} names the tokenizer class {name}: bertline reads {BERT} and {AS_IT_IS}")
+        *first, last = get_args(Kind)
+        raise CheckpointError(
+            f"{origin} names the tokenizer class {name}: bertline reads {', '.join(first)} and {last}"
+        )
     return kind
 
 
@@ -123,7 +140,9 @@ def switch(path: Path, config: Mapping[str, Any], name: str, default: bool | Non
     return value
 
 
-def ignored_settings(path: Path, config: Mapping[str, Any], kind: Kind, normalizer: Mapping[str, Any]) -> Iterator[str]:
+def ignored_settings(
+    path: Path, config: Mapping[str, Any], kind: Kind, normalizer: Mapping[str, Any], known: frozenset[str]
+) -> Iterator[str]:
     """A warning for each setting that has no effect in ``transformers``, and so none here.
 
     Args:
@@ -131,13 +150,16 @@ def ignored_settings(path: Path, config: Mapping[str, Any], kind: Kind, normaliz
         config: its content.
         kind: the tokenizer's class.
         normalizer: of the built tokenizer, in the form of ``tokenizer.json``.
+        known: settings that the class uses.
     """
     for name, value in config.items():
+        if name in known:
+            continue
         if name in _SIDES:
             if value != "right":
                 yield f"{path} sets {name} to {value!r}, but {_SIDES[name]}"
         elif name in NORMALISATION:
-            if kind == AS_IT_IS and value != normalizer.get(NORMALISATION[name]):
+            if value != normalizer.get(NORMALISATION[name]):
                 yield _no_effect(path, name, value, kind)
         elif name in _OF_EARLIER_CLASSES:
             if value not in _OF_EARLIER_CLASSES[name]:

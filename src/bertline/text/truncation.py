@@ -16,7 +16,7 @@ from bertline.text.windows import windows
 
 Policy = Literal["head_tail", "head", "tail", "window", "error"]
 
-SPECIAL_TOKENS = 2  # [CLS] and [SEP]; a pair has another [SEP] between its texts
+SPECIAL_TOKENS = 2  # [CLS] and [SEP]; a pair has one or two more [SEP] between its texts
 SHORTEST_TOKENS = 4  # [CLS], one of the head, one of the tail, [SEP]
 HEAD_SHARE = 0.25
 
@@ -42,7 +42,7 @@ class Truncation:
                 "([CLS], one token of the head, one of the tail, [SEP])"
             )
 
-    def pieces(self, lengths: Sequence[int]) -> list[tuple[Sequence[int], ...]]:
+    def pieces(self, lengths: Sequence[int], separators: int = 1) -> list[tuple[Sequence[int], ...]]:
         """The indices of the tokens in each piece, for each text of the input.
 
         Windows over a pair cover its longer text, and each repeats the same tokens of the shorter one: all of them,
@@ -50,6 +50,10 @@ class Truncation:
 
         Args:
             lengths: number of tokens of the text, or of both texts of a pair, without special tokens.
+            separators: number of [SEP] between the texts of a pair.
+
+        Raises:
+            SettingsError: ``max_tokens`` has no room for a token of a pair.
 
         >>> Truncation(6, "head").pieces([7])
         [([0, 1, 2, 3],)]
@@ -60,7 +64,11 @@ class Truncation:
         if len(lengths) == 1:
             return [(places,) for places in self._places(lengths[0], room)]
         first, second = lengths
-        rooms = shares(first, second, room - 1)
+        if room <= separators:
+            raise SettingsError(
+                f"max_tokens is {self.max_tokens}: give at least {SPECIAL_TOKENS + separators + 1} for pairs of texts"
+            )
+        rooms = shares(first, second, room - separators)
         if first > second:
             beside = self._one(second, rooms[1])
             return [(places, beside) for places in self._places(first, rooms[0])]

@@ -19,8 +19,8 @@ import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from bertline.errors import UsageError
-from bertline.text.published import SPECIALS
 from bertline.text.tokenizer import Tokenizer
+from bertline.text.tokenizer_classes import SPECIALS
 from bertline.text.tokenizer_settings import BERT, FILE
 
 PREFIX = "##"

@@ -99,10 +99,10 @@ def _open(out: Path, settings: TrainSettings) -> tuple[Path, Tokenizer]:
     """
     model = find_model(settings.model)
     config, _ = read_config(model)
-    if settings.max_tokens > config.max_positions:
+    if settings.max_tokens > config.max_tokens:
         raise TrainingError(
-            f"--max-tokens is {settings.max_tokens}, but {settings.model} has {config.max_positions} positions: "
-            f"give at most {config.max_positions}"
+            f"--max-tokens is {settings.max_tokens}, but {settings.model} has {config.max_tokens} positions: "
+            f"give at most {config.max_tokens}"
         )
     tokenizer = load_tokenizer(model, bundle=(model / MANIFEST).is_file())
     check_disk(out, load_pretrained(model, labels=2, pooling=settings.pooling, dropout=settings.dropout))

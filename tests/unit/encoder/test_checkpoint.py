@@ -86,7 +86,8 @@ def test_the_old_names_of_the_norms_are_read(tmp_path: Path) -> None:
 
 
 def test_heads_and_buffers_of_other_tasks_are_left_aside(encoder: Encoder, saved: Path) -> None:
-    aside = ("cls.predictions.bias", "cls.seq_relationship.weight", "qa_outputs.bias", "vocab_projector.weight")
+    own = encoder.config.description.other_heads
+    aside = (*(f"{head}projector.bias" for head in own), "qa_outputs.bias", "classifier.bias")
     buffers = ("embeddings.position_ids", "bert.embeddings.token_type_ids", "classifier.weight", "pooler.dense.bias")
     rewrite(saved, lambda tensors: tensors | {name: torch.ones(3) for name in (*aside, *buffers)})
     assert same(load_encoder(saved), encoder)
@@ -96,7 +97,7 @@ def test_missing_weights_are_named(saved: Path, config: EncoderConfig) -> None:
     up = "encoder.layer.{}.intermediate.dense" if config.family == "bert" else "transformer.layer.{}.ffn.lin1"
     parts = [f"{up.format(layer)}.{part}" for layer in (0, 1) for part in ("weight", "bias")]
     rewrite(saved, lambda tensors: {name: one for name, one in tensors.items() if name not in parts})
-    sentence = f"{saved} lacks 4 weights of the encoder ({', '.join(parts[:3])} and 1 more): use a complete BERT"
+    sentence = f"{saved} lacks 4 weights of the encoder ({', '.join(parts[:3])} and 1 more): use a complete checkpoint"
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         load_encoder(saved)
 
@@ -218,5 +219,7 @@ def test_a_damaged_config_json(tmp_path: Path, content: bytes, sentence: str) ->
 
 def test_another_architecture(saved: Path) -> None:
     (saved / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(CheckpointError, match=r"config\.json has the model_type 'gpt2': bertline reads 'bert' and"):
+    with pytest.raises(
+        CheckpointError, match=r"config\.json has the model_type 'gpt2': bertline reads bert, distilbert, roberta,"
+    ):
         load_encoder(saved)

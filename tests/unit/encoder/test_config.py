@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertline.encoder.config import ACTIVATIONS, EncoderConfig, Family
+from bertline.encoder.description import DESCRIPTIONS
 from bertline.errors import CheckpointError
 
 MINILM = {
@@ -37,9 +38,9 @@ def configs(draw: st.DrawFn, family: Family) -> EncoderConfig:
         heads=heads,
         feed_forward=draw(st.integers(1, 4096)),
         max_positions=draw(st.integers(1, 8192)),
-        segments=draw(st.integers(1, 4)) if family == "bert" else 0,
+        segments=0 if family == "distilbert" else draw(st.integers(1, 4)),
         activation=draw(st.sampled_from(ACTIVATIONS)),
-        norm_eps=draw(st.sampled_from([1e-12, 1e-5])) if family == "bert" else 1e-12,
+        norm_eps=1e-12 if family == "distilbert" else draw(st.sampled_from([1e-12, 1e-5])),
         dropout=draw(rates),
         attention_dropout=draw(rates),
         classifier_dropout=draw(st.none() | rates),
@@ -48,7 +49,7 @@ def configs(draw: st.DrawFn, family: Family) -> EncoderConfig:
     )
 
 
-@pytest.mark.parametrize("family", ["bert", "distilbert"])
+@pytest.mark.parametrize("family", DESCRIPTIONS)
 @settings(max_examples=25)
 @given(data=st.data())
 def test_the_table_of_hf_names_is_reversible(family: Family, data: st.DataObject) -> None:
@@ -60,6 +61,12 @@ def test_what_a_config_json_leaves_out_is_that_of_bert_base() -> None:
     config = EncoderConfig.from_hf(MINILM)
     assert config == EncoderConfig(hidden=384, layers=6, feed_forward=1536)
     assert (config.head_size, config.max_positions, config.segments, config.norm_eps) == (32, 512, 2, 1e-12)
+
+
+def test_roberta_counts_its_positions_from_the_token_after_padding() -> None:
+    config = EncoderConfig.from_hf(MINILM | {"model_type": "roberta", "max_position_embeddings": 514})
+    assert (config.pad_id, config.max_positions, config.first_position, config.max_tokens) == (1, 514, 2, 512)
+    assert EncoderConfig.from_hf(MINILM).max_tokens == 512
 
 
 def test_distilbert_has_no_segments_and_its_own_dropout_before_the_labels() -> None:
@@ -105,8 +112,8 @@ def test_a_rate_may_be_written_as_a_whole_number() -> None:
     ("change", "sentence"),
     [
         (
-            {"model_type": "roberta"},
-            "reviews/config.json has the model_type 'roberta': bertline reads 'bert' and 'distilbert' checkpoints",
+            {"model_type": "albert"},
+            "reviews/config.json has the model_type 'albert': bertline reads bert, distilbert, roberta, xlm-roberta, ",
         ),
         ({"model_type": ["bert"]}, "reviews/config.json has the model_type ['bert']: bertline reads"),
         (
@@ -140,9 +147,11 @@ def test_missing_entries_are_named_as_in_the_file() -> None:
 
 
 def test_a_distilbert_encoder_with_segments_would_lose_them_when_saved() -> None:
-    with pytest.raises(CheckpointError, match="a DistilBERT encoder has no segment embeddings"):
+    with pytest.raises(CheckpointError, match="a DistilBert encoder has a value of 0 for segments, which its"):
         EncoderConfig(family="distilbert", **SMALL)
-    with pytest.raises(CheckpointError, match=r"a DistilBERT encoder has a norm_eps of 1e-12"):
+    with pytest.raises(
+        CheckpointError, match=r"a DistilBert encoder has a value of 1e-12 for norm_eps, .*: 1e-05 would be lost"
+    ):
         EncoderConfig(family="distilbert", segments=0, norm_eps=1e-5, **SMALL)
 
 

@@ -44,6 +44,9 @@ UNKNOWN = 'x/config.json has no model_type, and its other entries match no singl
         ("BertLMHeadModel", "bert"),
         ("DistilBertModel", "distilbert"),
         ("DistilBertForMaskedLM", "distilbert"),
+        ("RobertaForTokenClassification", "roberta"),
+        ("XLMRobertaModel", "xlm-roberta"),
+        ("CamembertForMaskedLM", "camembert"),
     ],
 )
 def test_the_architecture_tells_the_family(architecture: str, family: str) -> None:
@@ -52,11 +55,11 @@ def test_the_architecture_tells_the_family(architecture: str, family: str) -> No
 
 
 @pytest.mark.parametrize(
-    "architectures", [["RobertaModel"], ["MobileBertModel"], ["BertGenerationEncoder"], "BertModel"]
+    "architectures", [["RobertaPreLayerNormModel"], ["MobileBertModel"], ["BertGenerationEncoder"], "BertModel"]
 )
 def test_another_architecture(architectures: Any) -> None:
     """T5."""
-    sentence = f"x/config.json has the architecture {architectures!r} and no model_type: bertline reads Bert… and"
+    sentence = f"x/config.json has the architecture {architectures!r} and no model_type: bertline reads bert, "
     with pytest.raises(CheckpointError, match=re.escape(sentence)):
         family_of({**BERT, "architectures": architectures}, "x/config.json")
 

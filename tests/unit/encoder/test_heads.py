@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bertline.data.batching import pad, plan
 from bertline.encoder.config import EncoderConfig
-from bertline.encoder.heads import Classifier, MeanHead, PoolerHead, Pooling, PreClassifierHead, mean_pool
+from bertline.encoder.heads import Classifier, FirstTokenHead, MeanHead, Pooling, mean_pool
 
 TEXTS = st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=10), min_size=1, max_size=5)
 STATES = torch.randn(2, 3, 12, generator=torch.Generator().manual_seed(1))
@@ -53,27 +53,18 @@ def test_batches_order_and_padding_do_not_change_an_answer(
     shuffled = [texts[row] for row in rows]
     for batch in plan([len(text) for text in shuffled], budget, seed=seed):
         chosen = [shuffled[i] for i in batch]
-        room = config.max_positions - max(len(text) for text in chosen)
+        room = config.max_tokens - max(len(text) for text in chosen)
         found = logits(classifier, chosen, data.draw(st.integers(0, room)))
         assert torch.allclose(found, alone[[rows[i] for i in batch]], atol=1e-5)
 
 
-def test_each_family_has_its_own_head(config: EncoderConfig) -> None:
-    own = PoolerHead if config.family == "bert" else PreClassifierHead
-    assert isinstance(classifier_of(config).head, own)
+def test_the_head_of_each_family_is_an_activation_of_the_first_token(config: EncoderConfig) -> None:
+    head = classifier_of(config).head.eval()
+    assert isinstance(head, FirstTokenHead)
+    dense = STATES[:, 0] @ head.dense.weight.T + head.dense.bias
+    expected = head.out(dense.clamp(min=0) if config.family == "distilbert" else torch.tanh(dense))
+    assert torch.allclose(head(STATES, ATTEND), expected, atol=1e-6)
     assert isinstance(classifier_of(config, "mean").head, MeanHead)
-
-
-def test_the_head_of_bert_is_a_tanh_of_the_first_token(config: EncoderConfig) -> None:
-    head = PoolerHead(config, 4).eval()
-    expected = head.out(torch.tanh(STATES[:, 0] @ head.dense.weight.T + head.dense.bias))
-    assert torch.allclose(head(STATES, ATTEND), expected, atol=1e-6)
-
-
-def test_the_head_of_distilbert_is_a_relu_of_the_first_token(config: EncoderConfig) -> None:
-    head = PreClassifierHead(config, 4).eval()
-    expected = head.out((STATES[:, 0] @ head.dense.weight.T + head.dense.bias).clamp(min=0))
-    assert torch.allclose(head(STATES, ATTEND), expected, atol=1e-6)
 
 
 def test_the_mean_is_of_real_tokens_only(config: EncoderConfig) -> None:
@@ -117,7 +108,7 @@ def test_the_initial_logits_of_a_fresh_head_are_small(config: EncoderConfig, poo
 
 
 def test_dropout_before_the_labels_is_of_training_only() -> None:
-    for kind in (PoolerHead, PreClassifierHead, MeanHead):
+    for kind in (FirstTokenHead, MeanHead):
         head = kind(EncoderConfig(vocab_size=9, hidden=12, heads=3, classifier_dropout=0.5), 4).eval()
         assert torch.equal(head(STATES, ATTEND), head(STATES, ATTEND))
         head.train()

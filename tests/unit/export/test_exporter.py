@@ -32,7 +32,8 @@ RNG = np.random.default_rng(0)
 TEXTS = [RNG.integers(5, len(VOCABULARY), length).tolist() for length in (2, 3, 3, 7, 12, 19, 30, 30, 41, 63)]
 
 networks = pytest.mark.parametrize(
-    ("family", "pooling"), [("bert", "cls"), ("bert", "mean"), ("distilbert", "cls"), ("distilbert", "mean")]
+    ("family", "pooling"),
+    [("bert", "cls"), ("bert", "mean"), ("distilbert", "cls"), ("distilbert", "mean"), ("roberta", "cls")],
 )
 
 

@@ -41,8 +41,8 @@ class Pieces:
     @cached_property
     def follows(self) -> Flags:
         """Whether the token before this one in the text was read too, [token]; False for the first token."""
-        out = np.zeros(len(self.tokens.places), dtype=bool)
-        out[1:] = np.diff(self.tokens.places) == 1
+        out = np.zeros(len(self.tokens.ranks), dtype=bool)
+        out[1:] = np.diff(self.tokens.ranks) == 1
         return out
 
     @cached_property
@@ -115,16 +115,16 @@ class Pieces:
 
     def _limits(self, word: int, last: int, start: int, end: int) -> tuple[int, int]:
         """How far the characters may reach: to the neighbouring words, and nowhere beside a token that is not read."""
-        offsets, places = self.tokens.offsets, self.tokens.places
+        offsets, ranks = self.tokens.offsets, self.tokens.ranks
         first, final = self.words[word], self._last[last]
         before, beyond = start, end
         if word and self.follows[first]:
             before = int(offsets[first - 1, 1])
-        elif places[first] == 0:
+        elif ranks[first] == 0:
             before = 0
         if last + 1 < len(self.words) and self.follows[final + 1]:
             beyond = int(offsets[final + 1, 0])
-        elif places[final] + 1 == self.tokens.total:
+        elif ranks[final] + 1 == self.tokens.total:
             beyond = len(self.text)
         return before, beyond
 

@@ -91,7 +91,8 @@ class Spec(TaskSpec):
 
     def pieces(self, reading: Reading) -> Pieces:
         """The tokens of a text that was read with offsets, and which of them have labels."""
-        return Pieces(str(reading.input), tokens_of(reading), self.label_all)
+        text = str(reading.input)
+        return Pieces(text, tokens_of(reading).visible(text), self.label_all)
 
     def arrays(self, target: Target, reading: Reading) -> list[Array]:
         """The label of each token of each piece, [token] with special tokens; ``UNLABELLED`` where there is none.
@@ -99,7 +100,8 @@ class Spec(TaskSpec):
         An entity that crosses a window's edge goes on in the next window, which may therefore begin with I-.
         """
         whole = self.pieces(reading)
-        by_place = np.full(whole.tokens.total + 1, UNLABELLED, dtype=np.int64)  # the last one is for special tokens
+        size = 2 + max(max(piece.places or [-1]) for piece in reading.pieces)  # the last one is for special tokens
+        by_place = np.full(size, UNLABELLED, dtype=np.int64)
         by_place[whole.tokens.places] = whole.targets(entities_in(target), self.spelling)
         return [by_place[np.array(piece.places)] for piece in reading.pieces]
 

@@ -29,6 +29,7 @@ class Tokens:
         offsets: first character and character after the last of each token, [token, 2].
         words: number of each token's word.
         places: number of each token among all tokens of the text.
+        ranks: the same, of those that count: ``visible`` leaves some out.
         total: tokens of the text, the unread ones included.
     """
 
@@ -37,7 +38,19 @@ class Tokens:
     offsets: Int[np.ndarray[Any, Any], "tokens 2"]
     words: Numbers
     places: Numbers
+    ranks: Numbers
     total: int
+
+    def visible(self, text: str) -> Tokens:
+        """The tokens with characters, without those of white space alone, which byte-level tokenizers have."""
+        blank = np.array([not text[start:end].strip() for start, end in self.offsets.tolist()], dtype=bool)
+        if not blank.any():
+            return self
+        keep, ranks = ~blank, self.ranks - np.cumsum(blank)
+        flat, ids, offsets, words, places, ranks = (
+            one[keep] for one in (self.flat, self.ids, self.offsets, self.words, self.places, ranks)
+        )
+        return Tokens(flat, ids, offsets, words, places, ranks, self.total - int(blank.sum()))
 
     def rows(self, pieces: Sequence[PieceRows]) -> Scores:
         """The row of each token, of those of each piece (special tokens included)."""
@@ -64,7 +77,8 @@ def tokens_of(reading: Reading) -> Tokens:
         for column in (_places, lambda piece: piece.ids, lambda piece: piece.words)
     )
     offsets = np.array([pair for piece in pieces for pair in piece.offsets or ()], dtype=np.int64).reshape(-1, 2)
-    return Tokens(flat, ids, offsets[flat], words, places, reading.read - SPECIAL_TOKENS + reading.cut)
+    total = reading.read - SPECIAL_TOKENS + reading.cut
+    return Tokens(flat, ids, offsets[flat], words, places, places, total)
 
 
 def _places(piece: Piece) -> list[int]:

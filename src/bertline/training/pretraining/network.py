@@ -56,12 +56,17 @@ def open_network(settings: PretrainSettings) -> Network:
         return Network(MaskedLanguageModel(config.with_dropout(settings.dropout)), config, tokenizer, "all")
     directory = find_model(str(settings.model))
     config, _ = read_config(directory)
-    if settings.sequence_tokens > config.max_positions:
+    if settings.sequence_tokens > config.max_tokens:
         raise SettingsError(
-            f"sequence_tokens is {settings.sequence_tokens}, but {settings.model} has {config.max_positions} "
-            f"positions: give at most {config.max_positions}"
+            f"sequence_tokens is {settings.sequence_tokens}, but {settings.model} has {config.max_tokens} "
+            f"positions: give at most {config.max_tokens}"
         )
     tokenizer = load_tokenizer(directory, bundle=(directory / MANIFEST).is_file())
+    if settings.whole_words and not tokenizer.has_prefix:
+        raise SettingsError(
+            f"whole_words needs a tokenizer whose further pieces of a word begin with ##, which {settings.model} does "
+            "not have: leave it out"
+        )
     model, has_head = load_masked(directory, dropout=settings.dropout)
     return Network(model, config, tokenizer, None if has_head else "head")
 

@@ -173,4 +173,4 @@ def _fill(staging: Path, network: Network) -> None:
     """The checkpoint and its tokenizer, with the dropout that fine-tuning takes."""
     network.model.encoder.config = network.config
     save_masked(staging, network.model.cpu())
-    network.tokenizer.save(staging, max_tokens=network.config.max_positions)
+    network.tokenizer.save(staging, max_tokens=network.config.max_tokens)

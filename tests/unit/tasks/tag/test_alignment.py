@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from bertline.data.entities import Entity
 from bertline.tasks.tag.alignment import UNLABELLED
+from bertline.tasks.tag.answer import answers
 from bertline.tasks.tag.scheme import Name, Scheme
+from bertline.tasks.tag.spec import Spec
+from bertline.text.tokenizer import Tokenizer
+from bertline.text.tokenizer_classes import FAIRSEQ_SPECIALS
 from bertline.text.truncation import Policy, Truncation
-from tests.unit.tasks.tag.texts import TOKENIZER, pieces_of
+from tests.tokenizers import FAIRSEQ, bpe, unigram
+from tests.unit.tasks.tag.texts import TOKENIZER, pieces_of, read
 
 TEXTS = [
     "Café in São\r\nPaulo",
@@ -23,9 +29,15 @@ TEXTS = [
     "A\u0301\u0302B C",
 ]
 
+TOKENIZERS = {
+    "WordPiece": TOKENIZER,
+    "byte-level BPE": Tokenizer(bpe(), lowercase=False, specials=FAIRSEQ_SPECIALS),
+    "Unigram": Tokenizer(unigram(FAIRSEQ), lowercase=False, specials=FAIRSEQ_SPECIALS),
+}
 
-def word_spans(text: str) -> list[tuple[int, int]]:
-    pieces = pieces_of(text)
+
+def word_spans(text: str, tokenizer: Tokenizer = TOKENIZER) -> list[tuple[int, int]]:
+    pieces = pieces_of(text, tokenizer=tokenizer)
     return [pieces.characters(i, i + 1) for i in range(len(pieces.units))]
 
 
@@ -49,10 +61,14 @@ def test_the_characters_of_each_word(text: str, words: list[str]) -> None:
 
 @pytest.mark.parametrize("label_all", [False, True])
 @pytest.mark.parametrize("name", ["BIO", "BIOES"])
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize("text", TEXTS)
-def test_every_run_of_words_comes_back_with_its_characters(text: str, name: Name, label_all: bool) -> None:
-    scheme, words = Scheme(name, ("x", "y")), word_spans(text)
-    pieces = pieces_of(text, label_all=label_all)
+def test_every_run_of_words_comes_back_with_its_characters(
+    text: str, tokenizer: str, name: Name, label_all: bool
+) -> None:
+    own = TOKENIZERS[tokenizer]
+    scheme, words = Scheme(name, ("x", "y")), word_spans(text, own)
+    pieces = pieces_of(text, label_all=label_all, tokenizer=own)
     for i in range(len(words)):
         for j in range(i, len(words)):
             entity = Entity(words[i][0], words[j][1], "y")
@@ -60,6 +76,28 @@ def test_every_run_of_words_comes_back_with_its_characters(text: str, name: Name
             assert (labels[pieces.units] != UNLABELLED).all()
             [(first, after, kind)] = scheme.read(labels[pieces.units])
             assert (Entity(*pieces.characters(first, after), scheme.types[kind])) == entity
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_words_end_at_white_space_and_punctuation(tokenizer: str) -> None:
+    text = " a  Paris,\n so!"
+    assert [text[start:end] for start, end in word_spans(text, TOKENIZERS[tokenizer])] == ["a", "Paris", ",", "so", "!"]
+
+
+@pytest.mark.parametrize("max_tokens", [8, 64])
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_white_space_inside_an_entity_has_no_label(tokenizer: str, max_tokens: int) -> None:
+    own, text = TOKENIZERS[tokenizer], "in New  \n York  now"
+    reading = read(text, Truncation(max_tokens, "window"), own)
+    spec = Spec(types=("x",))
+    arrays = spec.arrays((Entity(3, 14, "x"),), reading)
+    for piece, labels in zip(reading.pieces, arrays, strict=True):
+        assert len(labels) == len(piece.ids)
+        for (start, end), label in zip(piece.offsets or (), labels.tolist(), strict=True):
+            assert text[start:end].strip() or label == UNLABELLED
+    rows = [np.eye(3)[labels.clip(0)] * 9 for labels in arrays]
+    [answer] = answers(spec, [rows], [reading])
+    assert [(one.text, one.entity.label) for one in answer.entities] == [("New  \n York", "x")]
 
 
 def test_labels_on_first_pieces_and_on_all() -> None:

@@ -14,10 +14,12 @@ TOKENIZER = Tokenizer.from_directory(find_model("all-MiniLM-L6-v2"))
 WHOLE = Truncation(10_000)
 
 
-def read(text: str, truncation: Truncation = WHOLE) -> Reading:
-    [reading] = Reader(TOKENIZER, truncation, offsets=True).read([text])
+def read(text: str, truncation: Truncation = WHOLE, tokenizer: Tokenizer = TOKENIZER) -> Reading:
+    [reading] = Reader(tokenizer, truncation, offsets=True).read([text])
     return reading
 
 
-def pieces_of(text: str, truncation: Truncation = WHOLE, *, label_all: bool = False) -> Pieces:
-    return Pieces(text, tokens_of(read(text, truncation)), label_all)
+def pieces_of(
+    text: str, truncation: Truncation = WHOLE, *, label_all: bool = False, tokenizer: Tokenizer = TOKENIZER
+) -> Pieces:
+    return Pieces(text, tokens_of(read(text, truncation, tokenizer)).visible(text), label_all)

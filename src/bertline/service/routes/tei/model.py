@@ -55,7 +55,7 @@ def _tokens(text: str, version: Version, framed: bool) -> list[TeiToken]:
 
 @router.post("/decode", summary="Decode token ids", responses=ERRORS, dependencies=[AsJson])
 async def decode(payload: TeiDecodeRequest, version: VersionNow, settings: SettingsNow) -> list[str]:
-    """The text of each list of ids, as far as WordPiece preserves it."""
+    """The text of each list of ids, as far as the tokenizer preserves it."""
     not_empty(payload.ids, "ids")
     batch = [one for one in payload.ids if isinstance(one, list)] or [
         [one for one in payload.ids if isinstance(one, int)]
