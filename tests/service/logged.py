@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from bertline.monitoring.logs.logger import configure
 from bertline.monitoring.logs.settings import LogSettings
 from bertline.service.app import create_app
+from bertline.service.edge.http1.connection import Http1Connection
 from bertline.service.exchange import log_context
 from bertline.service.perimeter import Perimeter, PerimeterSettings
 from bertline.service.run import listen, page_url
@@ -63,10 +64,10 @@ def client_of(model: WordCounter, out: Log, **settings: object) -> Iterator[Test
 
 @contextmanager
 def socket_of(model: WordCounter, out: Log, **settings: object) -> Iterator[str]:
-    """The real app behind uvicorn on a socket; gives the URL once it is ready."""
+    """The real app behind the real connections on a socket; gives the URL once it is ready."""
     with real_app(model, out, **settings) as app, listen("127.0.0.1", 0) as listener:
         server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, lifespan="on", access_log=False, proxy_headers=False)
+            uvicorn.Config(app, log_config=None, http=Http1Connection, access_log=False, proxy_headers=False)
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -10,9 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from bertline.service import ServeSettings
+from bertline.service.edge.http1.connection import Http1Connection
 from bertline.testing.words import Gated
 from tests.service.fronted import admitting
 from tests.service.live import live, warm
@@ -81,26 +84,48 @@ def test_computed_rows_are_delivered_to_the_others_of_a_batch() -> None:
 # ------------------------------------------------------------------------------------------- the handling by itself
 
 
-def told(app: Any, received: list[Message], *, then: float | None = None) -> list[Message]:
-    """What the app sends, given what the server receives; after ``then`` seconds the connection closes."""
-    sent: list[Message] = []
+class Outgoing(asyncio.Transport):
+    """Keeps what the server writes; nothing else is there to read or write."""
 
-    async def receive() -> Message:
-        if received:
-            return received.pop(0)
-        await asyncio.sleep(1000 if then is None else then)
-        return {"type": "http.disconnect"}
+    def __init__(self) -> None:
+        super().__init__()
+        self.written, self.closed = b"", False
 
-    async def send(message: Message) -> None:
-        sent.append({**message, "headers": []} if message["type"] == "http.response.start" else message)
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
 
-    scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": []}
-    asyncio.run(admitting(app)(scope, receive, send))
-    return sent
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def can_write_eof(self) -> bool:
+        return False
 
 
+def written(app: Any, request: bytes, *, then_s: float | None = None) -> bytes:
+    """What the server writes for a request, if its client disconnects after ``then_s`` seconds."""
+
+    async def run() -> bytes:
+        state, transport = ServerState(), Outgoing()
+        config = uvicorn.Config(admitting(app), log_config=None, http=Http1Connection, lifespan="off")
+        connection = Http1Connection(config, state, {})
+        connection.connection_made(transport)
+        connection.data_received(request)
+        tasks = {*state.tasks}
+        if then_s is not None:
+            await asyncio.sleep(then_s)
+            connection.connection_lost(None)
+        await asyncio.gather(*tasks)
+        connection.connection_lost(None)
+        return transport.written
+
+    return asyncio.run(run())
+
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
 BODY: Message = {"type": "http.request", "body": b"{}", "more_body": False}
-START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 
 
 def test_the_handling_of_a_request_is_cancelled_and_nothing_is_raised() -> None:
@@ -114,7 +139,7 @@ def test_the_handling_of_a_request_is_cancelled_and_nothing_is_raised() -> None:
             ended.append("cancelled")
             raise
 
-    assert told(app, [BODY], then=0.01) == []
+    assert written(app, REQUEST, then_s=0.01) == b""
     assert ended == ["cancelled"]
 
 
@@ -128,31 +153,34 @@ def test_an_app_that_waits_for_the_end_of_the_connection_is_told() -> None:
         except asyncio.CancelledError:
             seen.append(await receive())
 
-    told(app, [BODY], then=0.01)
+    written(app, REQUEST, then_s=0.01)
     assert seen == [BODY, {"type": "http.disconnect"}]
 
 
-def test_an_answer_in_parts_passes_and_its_end_is_the_end_of_the_watch() -> None:
+def test_a_response_in_parts_is_whole_and_its_end_is_the_end_of_the_watch() -> None:
     parts: list[Message] = [
-        START,
+        {"type": "http.response.start", "status": 200, "headers": []},
         {"type": "http.response.body", "body": b"a", "more_body": True},
         {"type": "http.response.body", "body": b"b", "more_body": False},
     ]
+    ended: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         for part in parts:
             await send(part)
-        await asyncio.sleep(0.05)  # the server reports the end of the connection now, which is no harm
+        await asyncio.sleep(0.05)  # the connection closes meanwhile, which is no harm
+        ended.append("by itself")
 
-    assert told(app, [BODY], then=0.01) == parts
+    assert written(app, REQUEST, then_s=0.01).endswith(b"\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+    assert ended == ["by itself"]
 
 
 def test_a_client_that_goes_before_its_body_came_reaches_no_app() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError("nobody asked")
 
-    assert told(app, [{"type": "http.disconnect"}]) == []
+    assert written(app, REQUEST[:-1], then_s=0.01) == b""
 
 
 def test_an_error_is_answered_and_the_cancellation_of_others_passes() -> None:
@@ -162,6 +190,16 @@ def test_an_error_is_answered_and_the_cancellation_of_others_passes() -> None:
     async def cancelled(scope: Scope, receive: Receive, send: Send) -> None:
         raise asyncio.CancelledError
 
-    assert told(failing, [BODY])[0]["status"] == 500
+    async def told() -> None:
+        async def receive() -> Message:
+            return BODY
+
+        async def send(message: Message) -> None:
+            raise AssertionError("nothing is sent")
+
+        scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": []}
+        await admitting(cancelled)(scope, receive, send)
+
+    assert written(failing, REQUEST).startswith(b"HTTP/1.1 500 ")
     with pytest.raises(asyncio.CancelledError):
-        told(cancelled, [BODY])
+        asyncio.run(told())

@@ -34,7 +34,7 @@ from bertline.service import ServeSettings
 from bertline.service.edge import tls as tls_module
 from bertline.service.edge.http1.connection import Http1Connection
 from bertline.service.edge.security_headers import SecurityHeaders
-from bertline.service.edge.tls import RenewableTls, TlsSettings, extensions, load
+from bertline.service.edge.tls import RenewableTls, TlsSettings, load
 from bertline.service.run import Server, listen
 from bertline.testing.words import WordCounter, serving_of
 from tests.programs import program
@@ -88,7 +88,7 @@ def served(
     config: Any = server.config
     config.ssl_context_factory = lambda *_: tls.context
     config.app, config.loop = around(config.app), loop
-    config.http = type("Showing", (ShowsTls, config.http), {})
+    config.http = type("Showing", (Http1Connection, config.http), {})
     with listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -98,18 +98,6 @@ def served(
             server.should_exit = True
             thread.join(timeout=60)
     assert not thread.is_alive(), "the server did not stop"
-
-
-class ShowsTls(Http1Connection):
-    """Puts the extensions of the connection into the scope of each request."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._extensions = extensions(transport)
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
 
 
 def telling_tls(app: ASGIApp) -> ASGIApp:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bertline.monitoring.logs.error_path import path_of
 from bertline.service.edge.body_limit import BodyLimit
-from bertline.service.edge.disconnect import Abandonment
+from bertline.service.edge.http1.cycle import WHOLE_RESPONSE
 from bertline.service.edge.prefix import relative, restore
 from bertline.service.exchange import Exchange, current
 from bertline.service.front import Refuse
@@ -112,21 +112,25 @@ class Admission:
         asked = scope["path"]
         restore(scope)
         hot = self._doors.hot
-        watch = Abandonment(body, receive)
+        response = await hot.answer(scope, body["body"]) if hot is not None else None
+        if response is not None:
+            if WHOLE_RESPONSE in scope.get("extensions", ()):
+                start = {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
+                await send({**start, "body": response.body})
+            else:
+                await response(scope, receive, send)
+            return
+        unread = [body]
+
+        async def receiving() -> Message:
+            return unread.pop() if unread else await receive()
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start" and 300 <= message["status"] < 400:
                 message["headers"] = relative(asked, message.get("headers", ()))
-            elif message["type"] == "http.response.body" and not message.get("more_body", False):
-                watch.end()
             await send(message)
 
-        with watch:
-            response = await hot.answer(scope, body["body"]) if hot is not None else None
-            if response is None:
-                await self._app(scope, watch.receive, sending)
-            else:
-                await response(scope, receive, sending)
+        await self._app(scope, receiving, sending)
 
     def _refusal(self, scope: Scope, problem: Problem, *, close: bool) -> Response:
         self._doors.on_refused(problem)

@@ -112,6 +112,8 @@ class Front:
                 message = {**message, "headers": self._headers(exchange, message.get("headers", ()))}
                 if self._watching.metrics is not None:
                     self._watching.metrics.started(exchange)
+                if "body" in message:  # WHOLE_RESPONSE
+                    exchange.sent_bytes, exchange.finished = len(message["body"]), True
             elif message["type"] == "http.response.body":
                 more = message.get("more_body", False)
                 if head and more:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from email.utils import formatdate
-from http import HTTPStatus
 
 from starlette.responses import Response
 
+from bertline.service.edge.http1.cycle import head_of
 from bertline.service.edge.security_headers import HEADERS, OWN_ORIGIN_ONLY
 
 
 def raw_response(response: Response) -> tuple[bytes, bytes]:
     """The head with its empty line, and the body, with the security headers."""
     response.headers.update({"Content-Security-Policy": OWN_ORIGIN_ONLY, **HEADERS})
-    status = HTTPStatus(response.status_code)
-    lines = [b"HTTP/1.1 %d %s" % (status.value, status.phrase.encode())]
-    lines.append(b"date: " + formatdate(usegmt=True).encode())
-    lines += [name + b": " + value for name, value in response.raw_headers]
-    return b"\r\n".join(lines) + b"\r\n\r\n", bytes(response.body)
+    date = b"date", formatdate(usegmt=True).encode()
+    return head_of(response.status_code, [date, *response.raw_headers]), bytes(response.body)
