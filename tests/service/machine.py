@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bertline.data.batching import Batch
+from bertline.data.batching import Ragged
 from bertline.serving.process import ComputeFailed, NoMemory, WorkerLost
 from bertline.serving.scheduler import BatchRecord, Computed, Line, Scheduler, Station
 from bertline.serving.wire import Reply, Status
@@ -37,29 +37,28 @@ class Process:
         self._scheduler, self._station, self._alive = scheduler, station, True
         station.worker = self
 
-    async def compute(self, output: str, batch: Batch, *, alone: bool) -> Reply:
+    async def compute(self, output: str, batch: Ragged, *, alone: bool) -> Reply:
+        laid = batch.lay_out()
         life = self.restarts
-        self.batches.append([row[real].tolist() for row, real in zip(batch.ids, batch.attend, strict=True)])
+        self.batches.append([row[real].tolist() for row, real in zip(laid.ids, laid.attend, strict=True)])
         self.alone.append(alone)
         self.company.append(self._station.in_flight - 1)
-        seconds = batch.ids.size / PACE
+        seconds = laid.ids.size / PACE
         await asyncio.sleep(seconds)
         if life != self.restarts or not self._alive:
             raise WorkerLost
-        if (batch.ids == KILLER).any():
+        if (laid.ids == KILLER).any():
             self.end()
             raise WorkerLost
-        if (batch.ids == POISON).any():
+        if (laid.ids == POISON).any():
             raise ComputeFailed("the network fails at it")
-        if (batch.ids == RIDDLE).any():
+        if (laid.ids == RIDDLE).any():
             raise KeyError("riddle")
-        if batch.ids.size > self.memory_tokens:
+        if laid.ids.size > self.memory_tokens:
             raise NoMemory("failed to allocate memory")
         if output == "states":
-            return Reply(
-                0, Status.DONE, np.repeat(batch.ids[:, :, None], 2, axis=2).astype(np.float32), seconds=seconds
-            )
-        values = np.stack([(batch.ids * batch.attend).sum(1), batch.attend.sum(1)], axis=1)
+            return Reply(0, Status.DONE, np.repeat(laid.ids[:, :, None], 2, axis=2).astype(np.float32), seconds=seconds)
+        values = np.stack([(laid.ids * laid.attend).sum(1), laid.attend.sum(1)], axis=1)
         return Reply(0, Status.DONE, values.astype(np.float32), seconds=seconds)
 
     def end(self, *, for_ever: bool = False) -> None:

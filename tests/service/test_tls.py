@@ -32,7 +32,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bertline.errors import UsageError
 from bertline.service import ServeSettings
 from bertline.service.edge import tls as tls_module
-from bertline.service.edge.http1.connection import Http1Connection
 from bertline.service.edge.security_headers import SecurityHeaders
 from bertline.service.edge.tls import RenewableTls, TlsSettings, load
 from bertline.service.run import Server, listen
@@ -88,7 +87,6 @@ def served(
     config: Any = server.config
     config.ssl_context_factory = lambda *_: tls.context
     config.app, config.loop = around(config.app), loop
-    config.http = type("Showing", (Http1Connection, config.http), {})
     with listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

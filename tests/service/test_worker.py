@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bertline.bundle import load
-from bertline.data.batching import Batch, pad
+from bertline.data.batching import Ragged
 from bertline.errors import BundleError
 from bertline.inference.load import load_predictor
 from bertline.serving import process as service_worker
@@ -32,9 +32,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def batch() -> Batch:
+def batch() -> Ragged:
     texts = ["a film", "is it so ? it is !", "one ."]
-    return pad([one.piece.ids for one in Reader(tiny_tokenizer(), Truncation(32)).read(texts)], 0)
+    return Ragged.of([one.piece for one in Reader(tiny_tokenizer(), Truncation(32)).read(texts)], 0)
 
 
 def told(bundle: Path, story: Story, timeout_s: float = 30.0) -> None:
@@ -53,8 +53,8 @@ def told(bundle: Path, story: Story, timeout_s: float = 30.0) -> None:
     asyncio.run(all_of_it())
 
 
-def test_rows_many_at_a_time_and_a_batch_that_fails_among_them(bundle: Path, batch: Batch) -> None:
-    beyond = pad([[2, len(VOCABULARY) + 3, 3]], 0)
+def test_rows_many_at_a_time_and_a_batch_that_fails_among_them(bundle: Path, batch: Ragged) -> None:
+    beyond = Ragged.of_ids([[2, len(VOCABULARY) + 3, 3]], 0)
 
     async def story(one: WorkerProcess, lost: list[str]) -> None:
         found = await asyncio.gather(
@@ -64,7 +64,7 @@ def test_rows_many_at_a_time_and_a_batch_that_fails_among_them(bundle: Path, bat
         failed = found.pop(20)
         assert type(failed) is ComputeFailed
         assert str(failed).startswith("the network fails at it (")
-        expected = load_predictor(bundle, lanes=1).compute(batch)
+        expected = load_predictor(bundle, lanes=1).compute(batch.lay_out())
         rows = [reply.values for reply in found if not isinstance(reply, BaseException)]
         assert len(rows) == 40
         assert all(np.allclose(values, expected, atol=1e-6) for values in rows if values is not None)
@@ -73,7 +73,7 @@ def test_rows_many_at_a_time_and_a_batch_that_fails_among_them(bundle: Path, bat
     told(bundle, story)
 
 
-def test_a_process_that_is_killed_loses_what_it_computes_and_this_is_said_once(bundle: Path, batch: Batch) -> None:
+def test_a_process_that_is_killed_loses_what_it_computes_and_this_is_said_once(bundle: Path, batch: Ragged) -> None:
     async def story(one: WorkerProcess, lost: list[str]) -> None:
         os.kill(one.pid, signal.SIGSTOP)  # so that the batches are still with it
         asked = [asyncio.create_task(one.compute("logits", batch, alone=False)) for _ in range(3)]
@@ -88,7 +88,7 @@ def test_a_process_that_is_killed_loses_what_it_computes_and_this_is_said_once(b
     told(bundle, story)
 
 
-def test_a_process_that_hangs_at_a_batch_is_ended(bundle: Path, batch: Batch) -> None:
+def test_a_process_that_hangs_at_a_batch_is_ended(bundle: Path, batch: Ragged) -> None:
     async def story(one: WorkerProcess, lost: list[str]) -> None:
         os.kill(one.pid, signal.SIGSTOP)
         with pytest.raises(WorkerLost):

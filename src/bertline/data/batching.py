@@ -5,6 +5,9 @@ so the work per batch is even and little of it is padding. Training, offline sco
 this.
 """
 
+from __future__ import annotations
+
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -36,6 +39,57 @@ class Batch:
     segments: Ids | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """A batch that is not laid out yet: the ids of its texts, one text's after the other's.
+
+    Attributes:
+        ids: of all texts.
+        lengths: of each text, in tokens.
+        pad_id: of the tokenizer.
+        segments: as many as ids; None where no text is a pair.
+    """
+
+    ids: array[int]
+    lengths: Sequence[int]
+    pad_id: int
+    segments: array[int] | None = None
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece], pad_id: int) -> Ragged:
+        """Of the ids of pieces, with segments where one of them is of a pair."""
+        return cls.of_ids([one.ids for one in pieces], pad_id, [one.segments for one in pieces])
+
+    @classmethod
+    def of_ids(
+        cls, sequences: Sequence[Sequence[int]], pad_id: int, segments: Sequence[Sequence[int] | None] | None = None
+    ) -> Ragged:
+        """Of ids; for the arguments see ``pad``."""
+        lengths = [len(one) for one in sequences]
+        flat = None
+        if segments is not None and any(one is not None for one in segments):
+            each = zip(segments, lengths, strict=True)
+            flat = array("i", chain.from_iterable([0] * length if one is None else one for one, length in each))
+        return cls(array("i", chain.from_iterable(sequences)), lengths, pad_id, flat)
+
+    @property
+    def padded_tokens(self) -> int:
+        """Of the batch: rows × longest row."""
+        return len(self.lengths) * max(self.lengths, default=0)
+
+    def lay_out(self) -> Batch:
+        """Padded on the right to the longest."""
+        lengths = np.array(self.lengths, dtype=np.int64)
+        attend = np.arange(lengths.max(initial=0))[None, :] < lengths[:, None]
+        ids = np.full(attend.shape, self.pad_id, dtype=np.int64)
+        ids[attend] = self.ids
+        if self.segments is None:
+            return Batch(ids, attend)
+        segments = np.zeros(attend.shape, dtype=np.int64)
+        segments[attend] = self.segments
+        return Batch(ids, attend, segments)
+
+
 def pad(
     sequences: Sequence[Sequence[int]], pad_id: int, segments: Sequence[Sequence[int] | None] | None = None
 ) -> Batch:
@@ -49,26 +103,12 @@ def pad(
     >>> pad([[5, 6, 7], [8]], pad_id=0).attend.tolist()
     [[True, True, True], [True, False, False]]
     """
-    lengths = np.fromiter((len(sequence) for sequence in sequences), dtype=np.int64, count=len(sequences))
-    attend = np.arange(lengths.max(initial=0))[None, :] < lengths[:, None]
-    ids = np.full(attend.shape, pad_id, dtype=np.int64)
-    ids[attend] = np.fromiter(chain.from_iterable(sequences), dtype=np.int64, count=int(lengths.sum()))
-    return Batch(ids, attend, _segments(segments, attend))
+    return Ragged.of_ids(sequences, pad_id, segments).lay_out()
 
 
 def lay_out(pieces: Sequence[Piece], pad_id: int) -> Batch:
     """Pieces as one batch, with segments where one of them is of a pair."""
-    return pad([one.ids for one in pieces], pad_id, [one.segments for one in pieces])
-
-
-def _segments(each: Sequence[Sequence[int] | None] | None, attend: Attend) -> Ids | None:
-    if each is None or all(one is None for one in each):
-        return None
-    laid = np.zeros(attend.shape, dtype=np.int64)
-    for place, one in enumerate(each):
-        if one is not None:
-            laid[place, : len(one)] = one
-    return laid
+    return Ragged.of(pieces, pad_id).lay_out()
 
 
 def plan(lengths: Sequence[int], max_padded_tokens: int, *, seed: int | None = None) -> list[list[int]]:

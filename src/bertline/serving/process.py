@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from bertline.data.batching import Batch
+from bertline.data.batching import Ragged
 from bertline.errors import BundleError
 from bertline.serving.costs import Costs
 from bertline.serving.watch import BEAT_S, SILENT_S, TICK_S, Watch
@@ -43,7 +43,7 @@ class NoMemory(ComputeFailed):
 class Computes(Protocol):
     """The scheduler's view of a worker."""
 
-    async def compute(self, output: str, batch: Batch, *, alone: bool) -> Reply:
+    async def compute(self, output: str, batch: Ragged, *, alone: bool) -> Reply:
         """One output for each text of a batch.
 
         Raises:
@@ -174,7 +174,7 @@ class WorkerProcess:
         """See ``Worker.responsive``."""
         return self._watch is None or not self._watch.silent
 
-    async def compute(self, output: str, batch: Batch, *, alone: bool) -> Reply:
+    async def compute(self, output: str, batch: Ragged, *, alone: bool) -> Reply:
         """See ``Computes.compute``."""
         if self._lost:
             raise WorkerLost
@@ -183,7 +183,7 @@ class WorkerProcess:
         reply = self._waiting[number] = loop.create_future()
         self._transport.write(Order(number, output, batch, alone).pack())
         assert self._watch is not None  # it has started
-        self._watch.sent(number, output, batch.ids.size, loop.time(), alone=alone)
+        self._watch.sent(number, output, batch.padded_tokens, loop.time(), alone=alone)
         try:
             answer: Reply = await reply
         finally:

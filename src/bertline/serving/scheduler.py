@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bertline.data.batching import lay_out
+from bertline.data.batching import Ragged
 from bertline.encoder.outputs import rows
 from bertline.serving.problems import Code, Problem
 from bertline.serving.process import ComputeFailed, Computes, NoMemory, WorkerLost
@@ -298,18 +298,18 @@ class Scheduler:
     async def _run(self, line: Line, texts: list[Waiting[Job]], alone: bool) -> None:
         loop = asyncio.get_running_loop()
         began_s, spent_s = loop.time(), None
-        batch = lay_out([text.piece for text in texts], line.pad_id)
+        batch = Ragged.of([text.piece for text in texts], line.pad_id)
         worker = line.station.worker
         try:
             if worker is None:
                 raise WorkerLost
             reply = await worker.compute(line.output, batch, alone=alone)
             spent_s = reply.seconds
-            self._deliver(line, texts, reply, began_s, batch.ids.size, alone)
+            self._deliver(line, texts, reply, began_s, batch.padded_tokens, alone)
         except WorkerLost:
             self._lost(line, texts)
         except NoMemory as error:
-            line.budget_tokens = max(LEAST_BUDGET_TOKENS, min(line.budget_tokens, batch.ids.size) // 2)
+            line.budget_tokens = max(LEAST_BUDGET_TOKENS, min(line.budget_tokens, batch.padded_tokens) // 2)
             line.halved_s = began_s
             self._halve(line, texts, error)
         except ComputeFailed as error:

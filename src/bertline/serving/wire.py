@@ -1,17 +1,18 @@
 """The protocol between the server and a worker: frames over a socket, with arrays as raw bytes.
 
-    order   length · number · flags · length of the name in bytes · rows · columns
-            | output's name · lengths int32[rows] · ids int32[rows, columns] · segments int32[rows, columns] if flagged
+    order   length · number · flags · length of the name in bytes · rows · tokens · padding's id
+            | output's name · lengths int32[rows] · ids int32[tokens] · segments int32[tokens] if flagged
     reply   length · number · status · axes · seconds | sizes uint32[axes] · float32[sizes], or text in UTF-8
     ping    length 0, in both directions, to check that the other side is alive
 
-Everything is little-endian; ``length`` counts what follows it.
+Heads are little-endian and arrays are the machine's, which both sides are on; ``length`` counts what follows it.
 """
 
 from __future__ import annotations
 
 import math
 import struct
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -20,11 +21,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from bertline.data.batching import Batch
+from bertline.data.batching import Ragged
 from bertline.encoder.outputs import OUTPUTS
 
 _LENGTH = struct.Struct("<I")
-_ORDER = struct.Struct("<IBBII")
+_ORDER = struct.Struct("<IBBIII")
 _REPLY = struct.Struct("<IBBf")
 _ALONE, _SEGMENTS = 1, 2  # flags
 _MOST_AXES = 1 + max(len(one.axes) for one in OUTPUTS.values())
@@ -47,20 +48,17 @@ class Order:
 
     number: int
     output: str
-    batch: Batch
+    batch: Ragged
     alone: bool = False
 
     def pack(self) -> bytes:
         """The frame."""
         batch, name = self.batch, self.output.encode()
-        rows, columns = batch.ids.shape
-        parts = [batch.attend.sum(axis=1, dtype="<i4"), batch.ids.astype("<i4")]
-        flags = _ALONE * self.alone
-        if batch.segments is not None:
-            flags |= _SEGMENTS
-            parts.append(batch.segments.astype("<i4"))
-        head = _ORDER.pack(self.number, flags, len(name), rows, columns)
-        return _framed(head + name + b"".join(part.tobytes() for part in parts))
+        lengths = array("i", batch.lengths)
+        flags = _ALONE * self.alone + _SEGMENTS * (batch.segments is not None)
+        head = _ORDER.pack(self.number, flags, len(name), len(lengths), len(batch.ids), batch.pad_id)
+        segments = b"" if batch.segments is None else batch.segments.tobytes()
+        return _framed(b"".join((head, name, lengths.tobytes(), batch.ids.tobytes(), segments)))
 
     @classmethod
     def unpack(cls, frame: memoryview) -> Order:
@@ -69,14 +67,15 @@ class Order:
         Raises:
             ValueError: the frame is not as long as its head says.
         """
-        number, flags, name_bytes, rows, columns = _ORDER.unpack_from(frame)
+        number, flags, name_bytes, rows, tokens, pad_id = _ORDER.unpack_from(frame)
         start = _ORDER.size + name_bytes
         grids = 1 + bool(flags & _SEGMENTS)
-        _require(frame, start + 4 * rows * (1 + grids * columns))
-        numbers = np.frombuffer(frame, "<i4", offset=start).astype(np.int64)
-        attend = np.arange(columns)[None, :] < numbers[:rows, None]
-        ids, *segments = numbers[rows:].reshape(grids, rows, columns)
-        batch = Batch(ids, attend, *segments)
+        _require(frame, start + 4 * (rows + grids * tokens))
+        numbers = array("i", bytes(frame[start:]))
+        lengths, ids, segments = numbers[:rows], numbers[rows : rows + tokens], numbers[rows + tokens :]
+        if sum(lengths) != tokens:
+            raise ValueError(f"an order of {tokens:,} tokens whose texts have {sum(lengths):,}")
+        batch = Ragged(ids, lengths, pad_id, segments if flags & _SEGMENTS else None)
         return cls(number, bytes(frame[_ORDER.size : start]).decode(), batch, bool(flags & _ALONE))
 
 

@@ -130,7 +130,7 @@ def answer(compute: Callable[..., Values], order: Order) -> Reply:
     """Compute an order; an error becomes the reply."""
     began_s = perf_counter()
     try:
-        values = compute(order.output, order.batch, alone=order.alone)
+        values = compute(order.output, order.batch.lay_out(), alone=order.alone)
         return Reply(order.number, Status.DONE, values, seconds=perf_counter() - began_s)
     except Exception as error:
         full = f"{type(error).__name__}: {error}".lower()

@@ -22,7 +22,7 @@ from pydantic import JsonValue
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from bertline.bundle import Manifest, load, writing
-from bertline.data.batching import Batch
+from bertline.data.batching import Batch, Ragged
 from bertline.errors import BundleError
 from bertline.inference import TextClassifier
 from bertline.library import Model
@@ -242,18 +242,19 @@ class ThreadWorker:
             raise BundleError(str(error)) from None
         return Started(version, "words", self._double.lanes, 64)
 
-    async def compute(self, output: str, batch: Batch, *, alone: bool) -> Reply:
+    async def compute(self, output: str, batch: Ragged, *, alone: bool) -> Reply:
         """A batch, in a thread."""
         if self._lost:
             raise WorkerLost
         if output == "logits":
-            self._double.batches.append(batch.attend.sum(1).tolist())
+            self._double.batches.append([*batch.lengths])
+        laid = batch.lay_out()
         try:
-            self._double.check(batch)
+            self._double.check(laid)
         except WorkerLost:
             self.lose()
             raise
-        values = await asyncio.to_thread(self._double.compute, output, batch)
+        values = await asyncio.to_thread(self._double.compute, output, laid)
         if self._lost:
             raise WorkerLost
         return Reply(1, Status.DONE, values, seconds=0.001)

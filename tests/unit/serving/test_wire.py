@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertline.data.batching import pad
+from bertline.data.batching import Ragged
 from bertline.encoder.outputs import OUTPUTS
 from bertline.serving.wire import PING, Frames, Order, Reply, Status
 
@@ -30,7 +30,7 @@ TEXTS = st.text(st.characters(codec="utf-8"))
 
 def order_of(number: int, output: str, rows: list[list[int]], alone: bool, pairs: bool) -> Order:
     segments = [[place % 2 for place, _ in enumerate(row)] for row in rows] if pairs else None
-    return Order(number, output, pad(rows, 7, segments), alone)
+    return Order(number, output, Ragged.of_ids(rows, 7, segments), alone)
 
 
 def frames_of(stream: bytes, cuts: Sequence[int] = ()) -> list[memoryview]:
@@ -45,13 +45,14 @@ def test_an_order_arrives_as_it_was_sent(parts: tuple[int, str, list[list[int]],
     (frame,) = frames_of(order.pack())
     found = Order.unpack(frame)
     assert (found.number, found.output, found.alone) == (order.number, order.output, order.alone)
-    assert found.batch.ids.shape == order.batch.ids.shape
-    assert (found.batch.ids.dtype, found.batch.attend.dtype) == (np.int64, bool)
-    assert (found.batch.ids == order.batch.ids).all()
-    assert (found.batch.attend == order.batch.attend).all()
-    assert (found.batch.segments is None) == (order.batch.segments is None)
-    if order.batch.segments is not None and found.batch.segments is not None:
-        assert (found.batch.segments == order.batch.segments).all()
+    laid, sent = found.batch.lay_out(), order.batch.lay_out()
+    assert laid.ids.shape == sent.ids.shape
+    assert (laid.ids.dtype, laid.attend.dtype) == (np.int64, bool)
+    assert (laid.ids == sent.ids).all()
+    assert (laid.attend == sent.attend).all()
+    assert (laid.segments is None) == (sent.segments is None)
+    if laid.segments is not None and sent.segments is not None:
+        assert (laid.segments == sent.segments).all()
 
 
 @given(number=NUMBERS, values=VALUES)
@@ -95,13 +96,15 @@ def altered(frame: memoryview, place: int, value: int) -> memoryview:
     return memoryview(bytes(frame[:place]) + value.to_bytes(4, "little") + bytes(frame[place + 4 :]))
 
 
-@pytest.mark.parametrize("value", [0, 1, 3, 2**32 - 1])
+@pytest.mark.parametrize("value", [0, 1, 4, 2**32 - 1])
 def test_sizes_that_do_not_fit_the_frame_are_refused_before_anything_is_made_of_them(value: int) -> None:
     (order,) = frames_of(order_of(1, "logits", [[5, 6], [7]], False, False).pack())
     (reply,) = frames_of(Reply(1, Status.DONE, np.ones((2, 2), np.float32)).pack())
     for place in (6, 10):  # rows, columns
         with pytest.raises(ValueError, match="bytes whose head says"):
             Order.unpack(altered(order, place, value))
+    with pytest.raises(ValueError, match="an order of 3 tokens whose texts have 4"):
+        Order.unpack(altered(order, 24, 3))  # the first text's length
     for place in (10, 14):
         with pytest.raises(ValueError, match="bytes whose head says"):
             Reply.unpack(altered(reply, place, value))

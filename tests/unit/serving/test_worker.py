@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from bertline.bundle import load
-from bertline.data.batching import Batch, pad
+from bertline.data.batching import Batch, Ragged, pad
 from bertline.errors import BertlineError, BundleError, EngineWarning, UsageError
 from bertline.inference.load import load_predictor
 from bertline.serving import worker
@@ -37,8 +37,12 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+def ragged_of(*texts: str) -> Ragged:
+    return Ragged.of([one.piece for one in Reader(TOKENIZER, Truncation(32)).read(texts)], TOKENIZER.pad_id)
+
+
 def batch_of(*texts: str) -> Batch:
-    return pad([one.piece.ids for one in Reader(TOKENIZER, Truncation(32)).read(texts)], TOKENIZER.pad_id)
+    return ragged_of(*texts).lay_out()
 
 
 class Asked:
@@ -84,13 +88,13 @@ def asked(bundle: Path) -> Iterator[Asked]:
 
 
 def test_rows_are_those_of_the_bundles_own_predictor_and_embedder(asked: Asked, bundle: Path) -> None:
-    batch = batch_of("a film", "is it so ? it is !")
+    batch = ragged_of("a film", "is it so ? it is !")
     replies = asked.ask(Order(1, "logits", batch), Order(2, "embedding", batch), Order(3, "states", batch))
     assert {reply.status for reply in replies.values()} == {Status.DONE}
     full = load_predictor(bundle, lanes=1, output="embedding")
     expected = [load_predictor(bundle, lanes=1), full, full]
     for number, (network, output) in enumerate(zip(expected, ("logits", "embedding", "states"), strict=True), 1):
-        array = network.compute(batch, output)
+        array = network.compute(batch.lay_out(), output)
         found = replies[number].values
         assert found is not None
         assert found.shape == array.shape
@@ -126,8 +130,8 @@ def test_what_bounds_a_batch_is_told_to_the_server(bundle: Path) -> None:
 
 
 def test_a_batch_that_cannot_be_computed_is_said_and_the_next_one_is_computed(asked: Asked, bundle: Path) -> None:
-    beyond = pad([[2, len(VOCABULARY) + 3, 3]], 0)
-    replies = asked.ask(Order(7, "logits", beyond), Order(8, "logits", batch_of("a film")))
+    beyond = Ragged.of_ids([[2, len(VOCABULARY) + 3, 3]], 0)
+    replies = asked.ask(Order(7, "logits", beyond), Order(8, "logits", ragged_of("a film")))
     assert (replies[7].status, replies[8].status) == (Status.FAILED, Status.DONE)
     assert replies[7].text.startswith("the network fails at it (")
     assert str(bundle.parent) not in replies[7].text
@@ -178,7 +182,7 @@ def raising(error: Exception, cause: Exception | None = None) -> Callable[..., A
 def test_an_error_is_the_reply_without_what_a_library_said(
     error: Exception, cause: Exception | None, status: Status, told: str
 ) -> None:
-    reply = answer(raising(error, cause), Order(5, "logits", batch_of("secret film")))
+    reply = answer(raising(error, cause), Order(5, "logits", ragged_of("secret film")))
     assert (reply.number, reply.status, reply.text, reply.values) == (5, status, told, None)
 
 
@@ -223,7 +227,7 @@ def test_the_process_ends_when_nobody_is_on_the_other_side(bundle: Path) -> None
             assert Started.parse(one.next().text).error is None
             process.terminate()  # signals are the server's business
             process.send_signal(2)
-            assert one.ask(Order(1, "logits", batch_of("a film")))[1].status is Status.DONE
+            assert one.ask(Order(1, "logits", ragged_of("a film")))[1].status is Status.DONE
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, "")
 
