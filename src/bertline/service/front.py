@@ -135,6 +135,8 @@ class Front:
         found = self._watching.security.complete(exchange.scope, headers)
         if self._watching.draining():  # RFC 9112, section 9.6
             found = [*(one for one in found if one[0] != b"connection"), (b"connection", b"close")]
-        if all(name.lower() != b"x-request-id" for name, _ in found):
-            found.append((b"x-request-id", exchange.id.encode()))
+        for name, _ in found:
+            if name.lower() == b"x-request-id":
+                return found
+        found.append((b"x-request-id", exchange.id.encode()))
         return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import exp
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
 Activation = Literal["softmax", "sigmoid", "none"]
+FEW_LABELS = 16  # up to which one row is faster without numpy: 2 µs instead of 11 for two labels
 LogitRows = Float[np.ndarray[Any, Any], "rows labels"]
 
 
@@ -38,6 +40,12 @@ def softmax(logits: LogitRows, temperature: float = 1.0) -> LogitRows:
     >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
     [[0.25, 0.75]]
     """
+    if len(logits) == 1 and 0 < logits.size <= FEW_LABELS:
+        scaled_row = [logit / temperature for logit in logits[0].tolist()]
+        top = max(scaled_row)
+        powers_row = [exp(logit - top) for logit in scaled_row]
+        total = sum(powers_row)
+        return np.array([[power / total for power in powers_row]])
     scaled = logits.astype(np.float64) / temperature
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))

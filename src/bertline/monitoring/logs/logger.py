@@ -77,8 +77,8 @@ class Logs:
             UnknownLogField: a field is not in the table, and the settings are strict.
         """
         if _LEVELS[level] >= self.level:
-            named = {"event": message, "log.logger": ACCESS, "event.dataset": ACCESS, **fields}
-            self._writer.put(self._rendered(None, level, self._known(None, level, named)))
+            head = {"@timestamp": _now(), "log.level": level, "message": message}
+            self._writer.put(self._render({**head, **_SAME_OF_REQUESTS, **self._known(None, level, fields)}))
 
     def open(self) -> Self:
         """Handle the standard library's logging and warnings."""
@@ -108,17 +108,14 @@ class Logs:
             fields.setdefault(name, value)
         return fields
 
-    def _known(self, logger: object, level: str, fields: Fields) -> Fields:
+    def _known(self, logger: object, level: str, fields: Mapping[str, Any]) -> Fields:
         """Drop the fields that are not in the table, and log their names."""
         if fields.keys() <= _KNOWN:
-            return fields
+            return fields  # type: ignore[return-value]
         names = sorted(fields.keys() - _KNOWN)
         if self.settings.strict:
             raise UnknownLogField(f"the log fields {', '.join(names)} are not in monitoring/logs/table.py: add them")
-        for name in names:
-            del fields[name]
-        fields["bertline.unknown_fields"] = names
-        return fields
+        return {name: fields[name] for name in fields if name in _KNOWN} | {"bertline.unknown_fields": names}
 
     def _rendered(self, logger: object, level: str, fields: Fields) -> str:
         message = str(fields.pop("event"))
@@ -221,3 +218,4 @@ _SAME = {
     "service.version": __version__,
     "process.pid": os.getpid(),
 }
+_SAME_OF_REQUESTS = {**_SAME, "log.logger": ACCESS, "event.dataset": ACCESS}

@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from bertline.monitoring.addresses import ANSWER, SHED
 from bertline.monitoring.logs.tally import Tally
-from bertline.service.edge.raw_response import raw_response
+from bertline.service.edge.http1.raw_response import raw_response
 from bertline.service.exchange import request_id
 from bertline.service.problems import STATUS
 from bertline.serving.problems import Problem

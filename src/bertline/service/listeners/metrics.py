@@ -68,6 +68,23 @@ class _OfModel(NamedTuple):
             self.confidence.observe(confidence)
 
 
+class _Batches(NamedTuple):
+    """The series of a model's batches, looked up once."""
+
+    texts: Buckets
+    tokens: Buckets
+    seconds: Buckets
+    real: Series
+    padding: Series
+
+    @classmethod
+    def of(cls, metrics: Metrics, model: str) -> _Batches:
+        """Look them up."""
+        sizes = (metrics.series(f"bertline_batch_{one}", model=model) for one in ("texts", "tokens", "seconds"))
+        kinds = (metrics.series("bertline_computed_tokens", model=model, kind=one) for one in ("real", "padding"))
+        return cls(*sizes, *kinds)
+
+
 class MetricsListener(Listener):
     """Counts the events of the serving core."""
 
@@ -75,6 +92,7 @@ class MetricsListener(Listener):
         self.metrics = metrics or Metrics()
         self._restarts: dict[str, int] = {}
         self._of_models: dict[tuple[str, str, str], _OfModel] = {}
+        self._batches: dict[str, _Batches] = {}
         for code in Code:  # Prometheus sees no increase in a series that begins with its first event
             self.metrics.count("bertline_problems", 0, code=code.value)
 
@@ -84,13 +102,13 @@ class MetricsListener(Listener):
 
     def computed(self, record: BatchRecord) -> None:
         """Count a batch."""
-        observe, (model, _) = self.metrics.observe, record.line.model
-        observe("bertline_batch_texts", record.texts, model=model)
-        observe("bertline_batch_tokens", record.padded_tokens, model=model)
-        observe("bertline_batch_seconds", record.compute_s, model=model)
-        self.metrics.count("bertline_computed_tokens", record.tokens, model=model, kind="real")
-        padding = record.padded_tokens - record.tokens
-        self.metrics.count("bertline_computed_tokens", padding, model=model, kind="padding")
+        model, padding = record.line.model[0], record.padded_tokens - record.tokens
+        batches = self._batches.get(model) or self._batches.setdefault(model, _Batches.of(self.metrics, model))
+        batches.texts.observe(record.texts)
+        batches.tokens.observe(record.padded_tokens)
+        batches.seconds.observe(record.compute_s)
+        batches.real.inc(record.tokens)
+        batches.padding.inc(padding)
 
     def answered(self, output: str, answered: Answered) -> None:
         """Count an answer and its texts."""
@@ -161,6 +179,8 @@ class HttpMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics, self._open = metrics, 0
+        self._post_process: dict[str, Buckets] = {}  # by model
+        self._responses: dict[tuple[str, str, int], tuple[Series, Buckets]] = {}  # by route, method and status
         metrics.before_reading(lambda: metrics.set("bertline_http_requests_in_progress", self._open))
 
     def began(self) -> None:
@@ -170,15 +190,25 @@ class HttpMetrics:
     def started(self, exchange: Exchange) -> None:
         """Its response has begun: post-processing is over."""
         if exchange.answered is not None:
-            seconds, model = exchange.started_s - exchange.answered_s, exchange.answered.version.name
-            self._metrics.observe("bertline_phase_seconds", seconds, model=model, phase="post-process")
+            model = exchange.answered.version.name
+            if model not in self._post_process:
+                series = self._metrics.series("bertline_phase_seconds", model=model, phase="post-process")
+                self._post_process[model] = series
+            self._post_process[model].observe(exchange.started_s - exchange.answered_s)
 
     def ended(self, exchange: Exchange, method: str) -> None:
         """Its response has ended."""
         self._open -= 1
         # The template, ``/v1/models/{name}``: anybody can invent paths.
         route = template_of(exchange.scope.get("route")) or "other"
-        status = str(exchange.status) if exchange.status else "client_gone"
-        method = method if method in METHODS else "other"
-        self._metrics.count("bertline_http_requests", 1, route=route, method=method, status=status)
-        self._metrics.observe("bertline_http_request_seconds", perf_counter() - exchange.began_s, route=route)
+        key = route, method if method in METHODS else "other", exchange.status
+        if key not in self._responses:
+            self._responses[key] = self._series(*key)
+        responses, seconds = self._responses[key]
+        responses.inc()
+        seconds.observe(perf_counter() - exchange.began_s)
+
+    def _series(self, route: str, method: str, status: int) -> tuple[Series, Buckets]:
+        named = str(status) if status else "client_gone"
+        responses: Series = self._metrics.series("bertline_http_requests", route=route, method=method, status=named)
+        return responses, self._metrics.series("bertline_http_request_seconds", route=route)

@@ -10,7 +10,7 @@ A request that is shed from its head (``service/edge/shedding.py``) never become
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -23,13 +23,12 @@ from uvicorn.server import ServerState
 from bertline.service.edge.http1.cycle import WHOLE_RESPONSE, Cycle
 from bertline.service.edge.http1.grammar import HeadLimits
 from bertline.service.edge.http1.parser import RequestParser
-from bertline.service.edge.raw_response import raw_response
-from bertline.service.edge.shedding import Headers
+from bertline.service.edge.http1.raw_response import raw_response
 from bertline.service.edge.tls import extensions
 from bertline.service.problems import response_of
 from bertline.serving.problems import Problem
 
-Refuse = Callable[[bytes, bytes, Headers], bytes | None]
+Refuse = Callable[[bytes, bytes, Iterable[tuple[bytes, bytes]]], bytes | None]
 
 LINGER_S = 2.0  # how long a rejected client may go on sending, so that it reads the response
 LINGER_BYTES = 2**20  # that it may send in that time
@@ -98,7 +97,7 @@ class Http1Connection(asyncio.Protocol):
         """Start the timeout."""
         self.server_state.connections.add(self)  # type: ignore[arg-type]  # uvicorn's own protocols
         self.transport = transport
-        self.flow = _Flow(transport, lambda: self.backlogged)
+        self.flow: FlowControl = _Flow(transport, lambda: self.backlogged)
         self._common.update(
             {
                 "type": "http",

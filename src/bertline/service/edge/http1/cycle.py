@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections.abc import Iterable
-from functools import lru_cache
-from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Scope
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.server import ServerState
 
-from bertline.service.edge.http1.grammar import TOKEN
-
-if TYPE_CHECKING:
-    from bertline.service.edge.http1.connection import Http1Connection
+from bertline.service.edge.http1.raw_response import head_of
 
 log = logging.getLogger(__name__)
 
 HIGH_WATER_BYTES = 65_536  # of a body that the app has not received
 # ASGI extension: ``http.response.start`` may have the whole body, as ``body``, which saves the way of a second message.
 WHOLE_RESPONSE = "bertline.whole_response"
-NAME = re.compile(rb"%b+" % TOKEN)
-FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # in a head, besides CR LF
+
+
+class Connection(Protocol):
+    """What a request needs of its connection."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    flow: FlowControl
+    server_state: ServerState
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing more is written."""
+        ...
+
+    def finish(self) -> None:
+        """Close the connection after its last response."""
+
+    def on_response_complete(self) -> None:
+        """The response has been written."""
 
 
 class Cycle:
@@ -48,7 +61,7 @@ class Cycle:
         "_more", "_waiter", "complete", "disconnected", "keep_alive", "scope", "started", "task",
     )  # fmt: skip
 
-    def __init__(self, connection: Http1Connection, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
+    def __init__(self, connection: Connection, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
         self._connection, self.scope = connection, scope
         self.keep_alive, self._expects_continue = keep_alive, expects_continue
         self._body, self._more, self._arrived, self._given = b"", True, False, False
@@ -195,41 +208,3 @@ class Cycle:
             if not self._waiter.done():
                 self._waiter.set_result(None)
             self._waiter = None
-
-
-def head_of(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    r"""Status line, headers and the empty line.
-
-    Raises:
-        RuntimeError: a header would be read as something else.
-
-    >>> head_of(204, [(b"x-model", b"reviews")])
-    b'HTTP/1.1 204 No Content\r\nx-model: reviews\r\n\r\n'
-    >>> head_of(200, [(b"x-model", b"a\r\nset-cookie: b")])
-    Traceback (most recent call last):
-    RuntimeError: a header of the response has a control character
-    """
-    lines = [_status_line(status), *[_prefix(name) + value for name, value in headers], b"\r\n"]
-    head = b"\r\n".join(lines)
-    breaks = len(lines)
-    if head.count(b"\r") != breaks or head.count(b"\n") != breaks or FORBIDDEN.search(head):
-        raise RuntimeError("a header of the response has a control character")
-    return head
-
-
-@lru_cache(256)
-def _prefix(name: bytes) -> bytes:
-    """What comes before a header's value.
-
-    Raises:
-        RuntimeError: it is no name.
-    """
-    if not NAME.fullmatch(name):
-        raise RuntimeError("a header of the response has an invalid name")
-    return name.lower() + b": "
-
-
-@lru_cache(256)
-def _status_line(status: int) -> bytes:
-    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
-    return f"HTTP/1.1 {status} {phrase}".encode()
