@@ -7,8 +7,7 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,10 +41,6 @@ class Fingerprint:
     labels: dict[str, int]
     text_characters: Lengths
     skipped: dict[str, int]
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON has it: strings, numbers and objects only."""
-        return asdict(self)
 
 
 def fingerprint(dataset: Dataset) -> Fingerprint:

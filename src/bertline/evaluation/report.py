@@ -13,12 +13,17 @@ from bertline.evaluation.baselines import Baseline
 from bertline.evaluation.kinds import kind_of
 from bertline.evaluation.wording import verdict
 from bertline.statistics import figures
+from bertline.statistics.as_json import as_json
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.slices import Slice
 from bertline.tasks.contract import Evaluation
 from bertline.tasks.history import EpochRecord
 
+# Of ``statistics.figures``, for the templates.
+FILTERS = ("percent", "percent_range", "plain", "exact", "figure", "title", "difference", "difference_range", "p_value")
+
 Pairs = Sequence[tuple[str, str]]
+Estimates = Mapping[str, Estimate]  # the overall figures by name
 
 
 def write_report(
@@ -47,14 +52,8 @@ def write_report(
         OSError: the files cannot be written.
     """
     page = render(evaluation, title=title, history=history, baselines=baselines, facts=facts, settings=settings)
-    record = {
-        "title": title,
-        **evaluation.to_json(),
-        "baselines": [baseline.to_json() for baseline in baselines],
-        "history": [record.to_json() for record in history],
-        "facts": [list(pair) for pair in facts],
-        "settings": [list(pair) for pair in settings],
-    }
+    record = {"title": title, **evaluation.to_json(), "baselines": baselines, "history": history}
+    record = as_json(record | {"facts": facts, "settings": settings})
     directory.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
     replace_file(directory / "report.json", text.encode())
@@ -81,11 +80,12 @@ def render(
     by_length: Sequence[Slice] = getattr(evaluation, "by_length", ())
     slices: Mapping[str, Sequence[Slice]] = getattr(evaluation, "slices", {})
     context = kind.context(evaluation)
-    pictures = context.pop("pictures", {}) | _pictures(evaluation, by_length, history, baselines)
+    estimates = {name: Estimate(**figure) for name, figure in evaluation.metrics().items()}
+    pictures = context.pop("pictures", {}) | _pictures(estimates, by_length, history, baselines)
     page: str = template.render(
         title=title,
         evaluation=evaluation,
-        estimates=_estimates(evaluation),
+        estimates=estimates,
         history=history,
         baselines=baselines,
         by_length=by_length,
@@ -94,7 +94,7 @@ def render(
         settings=settings,
         verdict=verdict(evaluation, baselines),
         pictures=pictures,
-        mark=_mark(evaluation, [*by_length, *(part for rows in slices.values() for part in rows)]),
+        mark=_mark(estimates, [*by_length, *(part for rows in slices.values() for part in rows)]),
         **context,
     )
     return page
@@ -125,28 +125,13 @@ def page_template(name: str, *packages: str) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (
-        figures.percent,
-        figures.percent_range,
-        figures.plain,
-        figures.exact,
-        figures.figure,
-        figures.title,
-        figures.difference,
-        figures.difference_range,
-        figures.p_value,
-    ):
-        environment.filters[filter_.__name__] = filter_
+    environment.filters |= {name: getattr(figures, name) for name in FILTERS}
     environment.filters["capital"] = lambda name: name[:1].upper() + name[1:]
     return environment.get_template(name)
 
 
-def _estimates(evaluation: Evaluation) -> dict[str, Estimate]:
-    return {name: Estimate(**figure) for name, figure in evaluation.metrics().items()}
-
-
 def _pictures(
-    evaluation: Evaluation, by_length: Sequence[Slice], history: Sequence[EpochRecord], baselines: Sequence[Baseline]
+    estimates: Estimates, by_length: Sequence[Slice], history: Sequence[EpochRecord], baselines: Sequence[Baseline]
 ) -> dict[str, str]:
     from bertline.evaluation import charts
 
@@ -157,20 +142,17 @@ def _pictures(
             drawn["figure"] = charts.figure_curve(history)
     if baselines:
         name = baselines[0].figure
-        compared = [
-            ("Encoder", _estimates(evaluation)[name]),
-            *((baseline.name, baseline.score) for baseline in baselines),
-        ]
+        compared = [("Encoder", estimates[name]), *((baseline.name, baseline.score) for baseline in baselines)]
         drawn["baselines"] = charts.bars(name, compared)
     if by_length:
-        drawn["length"] = charts.by_length(by_length, _estimates(evaluation)[by_length[0].figure].value)
+        drawn["length"] = charts.by_length(by_length, estimates[by_length[0].figure].value)
     return drawn
 
 
-def _mark(evaluation: Evaluation, slices: Sequence[Slice]) -> Any:
+def _mark(estimates: Estimates, slices: Sequence[Slice]) -> Any:
     """Draws the interval of a slice, on the scale of all slices."""
     from bertline.evaluation import charts
 
     ends = [end for part in slices for end in (part.estimate.low, part.estimate.high)] or [0.0, 1.0]
-    overall, scale = _estimates(evaluation), (min(ends), max(ends))
-    return lambda name, estimate: charts.interval_mark(name, estimate, overall[name].value, scale)
+    scale = min(ends), max(ends)
+    return lambda name, estimate: charts.interval_mark(name, estimate, estimates[name].value, scale)

@@ -21,6 +21,7 @@ from bertline.encoder.heads import Pooling
 from bertline.encoder.outputs import OUTPUTS
 from bertline.encoder.source import find_model
 from bertline.errors import TrainingError
+from bertline.statistics.as_json import as_json
 from bertline.statistics.intervals import Estimate
 from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer, Truncation
@@ -142,7 +143,7 @@ def _fine_tune(
         data={
             "source": prepared.source,
             **dict(prepared.facts),
-            "fingerprint": prepared.fingerprint.to_json(),
+            "fingerprint": as_json(prepared.fingerprint),
         },
         facts=[*prepared.facts, *facts],
         lineage={"base_model": Path(settings.model).name},

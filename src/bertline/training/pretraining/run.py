@@ -12,6 +12,7 @@ from bertline import __version__
 from bertline.destination import claim
 from bertline.encoder.masked import save_masked
 from bertline.errors import DestinationError
+from bertline.statistics.as_json import as_json
 from bertline.statistics.intervals import Estimate
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import discard_state, settle_unfinished, working_directory
@@ -72,7 +73,7 @@ class Pretrained:
             "start": dict(self.start),
             "held_out": self.held_out.to_json(),
             "probe_accuracy": None if self.probe is None else self.probe.to_json(),
-            "history": [one.to_json() for one in self.history],
+            "history": as_json(self.history),
         }
 
 
