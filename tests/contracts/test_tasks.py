@@ -23,6 +23,7 @@ from bertline.encoder.source import find_model
 from bertline.errors import TrainingError
 from bertline.tasks.contract import Comparison, Evaluation, TaskSpec
 from bertline.text import Reader, Reading, Tokenizer, Truncation
+from bertline.training.settings import TrainSettings
 
 FOLDERS = sorted(one.parent.name for one in Path(tasks.__file__).parent.glob("*/__init__.py"))
 # The least that a spec needs.
@@ -52,6 +53,13 @@ def test_a_spec_names_an_output_of_the_table(name: str) -> None:
     assert spec.task == name
     assert spec.output in OUTPUTS
     assert len(set(spec.labels)) == len(spec.labels) > 0
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_help_of_train_states_the_defaults_of_a_task(name: str) -> None:
+    defaults, flags = tasks.task(name).spec.Spec.training_defaults, TrainSettings.model_fields
+    assert all(str(flags[setting].description).endswith(f" default is {one:g}") for setting, one in defaults.items())
+    assert {"lr", "epochs"} <= defaults.keys() or name != "tag"
 
 
 @pytest.mark.parametrize("name", FOLDERS)

@@ -42,4 +42,4 @@ def train(
         trained = run(data, out, settings, screen, resume=resume, overwrite=overwrite)
     if as_json:
         typer.echo(json.dumps(trained.measured.evaluation.to_json(), ensure_ascii=False))
-    show_result(trained, settings)
+    show_result(trained)

@@ -92,13 +92,13 @@ class TrainingScreen:
         self.note(epoch_line(record, best))
 
 
-def show_result(trained: Trained, settings: TrainSettings) -> None:
+def show_result(trained: Trained) -> None:
     """The headline figures of a finished run, where everything is, and what to do next."""
     console = Console(stderr=True, highlight=False)
     console.print()
     print_figures(f"{trained.measured.evaluation.rows:,} test rows", rows(trained.headline()), stderr=True)
     console.print(f"\nBundle  {trained.bundle}\nReport  {trained.bundle / 'report' / 'report.html'}", soft_wrap=True)
-    if not show_collapse(console, trained.measured.evaluation, settings):
+    if not show_collapse(console, trained.measured.evaluation, trained.settings):
         console.print(f"\nTry it  bertline serve {trained.bundle}", soft_wrap=True)
         console.print(f"Faster  bertline optimize {trained.bundle}", soft_wrap=True)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -52,9 +52,11 @@ class TaskSpec(BaseModel):
         task: the name of the task's folder.
         reads: one text, or a pair of texts.
         temperature: divides the logits before they become probabilities.
+        training_defaults: settings of ``train`` whose defaults differ for this task.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    training_defaults: ClassVar[Mapping[str, float]] = {}
 
     task: str
     reads: Reads = "text"

@@ -43,9 +43,10 @@ _OF_DATA = {"eval_data", "group_column", "slice_columns", *LabelledTableSettings
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of a run: the bundle, the figures of its test rows, its epochs and outputs."""
+    """The result of a run: the bundle, the settings with the task's defaults, the test rows' figures, the epochs."""
 
     bundle: Path
+    settings: TrainSettings
     measured: Measured
     fitted: Fitted
 
@@ -84,7 +85,7 @@ def train(
         Interrupted: a signal asked to stop; a checkpoint is on disk.
     """
     with session(out, settings, progress, resume=resume, overwrite=overwrite, baselines=True) as run:
-        spec_type(source, settings)
+        settings = settings.with_defaults(spec_type(source, settings).training_defaults)
         model, tokenizer = _open(out, settings)
         prepared = prepare(source, settings, progress)
         trained, product = _fine_tune(run, model, tokenizer, prepared, settings)
@@ -127,7 +128,7 @@ def _fine_tune(
     task = of_spec(spec, train, validation, settings, balanced=settings.class_weights == "balanced")
     fitted = run.fit(classifier, task, test, _identity(prepared, settings))
     measured = measure(validation, test, fitted, prepared, settings)
-    return Trained(run.out, measured, fitted), Product(
+    return Trained(run.out, settings, measured, fitted), Product(
         spec=measured.spec,
         classifier=classifier,
         tokenizer=tokenizer,

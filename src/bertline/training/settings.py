@@ -1,7 +1,8 @@
 """The settings of a training run; docs/log.md has the measurements behind the defaults."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,8 +30,18 @@ class LoopSettings(BaseModel):
 
 
 class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
-    """One fine-tuning run."""
+    """One fine-tuning run.
 
+    ``TaskSpec.training_defaults`` has the defaults of tasks for which the ones here do not suit.
+    """
+
+    epochs: int = Field(3, ge=1, description="passes over the training rows; a tagger's default is 10")
+    patience: int = Field(
+        2,
+        ge=1,
+        description="epochs without improvement on the validation rows before stopping; a tagger's default is 10",
+    )
+    lr: float = Field(1e-4, gt=0, description="peak learning rate; a tagger's default is 0.0003")
     model: str = Field("all-MiniLM-L6-v2", description="checkpoint directory, name of an installed model, or hub id")
     group_column: str | None = Field(None, description="rows with the same value in this column stay in one split")
     eval_data: Path | None = Field(None, description="separate test table; by default part of DATA is held out")
@@ -51,3 +62,8 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
 
     dropout: float | None = Field(None, ge=0, lt=1, description="dropout rate; by default the checkpoint's rates")
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: weight rare labels more")
+
+    def with_defaults(self, defaults: Mapping[str, float]) -> Self:
+        """These settings, with ``defaults`` for those that nobody set."""
+        unset = {name: default for name, default in defaults.items() if name not in self.model_fields_set}
+        return self.model_copy(update=unset)

@@ -39,7 +39,7 @@ def test_its_end_says_so_and_what_to_try_and_does_not_invite_to_use_it(
     evaluation = collapsed[rate].measured.evaluation
     assert (evaluation.mcc.value, evaluation.accuracy.value) == (0.0, 0.5)
     given = next(one.label for one in evaluation.classes if one.predicted)
-    show_result(collapsed[rate], settings(model, lr=rate))
+    show_result(collapsed[rate])
     said = capsys.readouterr().err
     assert (
         f"warning: all 16 rows got the label “{given}”: the accuracy is that label's share of them and MCC is 0, "
@@ -56,7 +56,7 @@ def test_a_model_that_tells_texts_apart_is_not_called_that(
     model: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained = train(str(table), tmp_path / "words", settings(model), Silent())
-    show_result(trained, settings(model))
+    show_result(trained)
     said = capsys.readouterr().err
     assert "warning" not in said
     assert f"Try it  bertline serve {trained.bundle}" in said
@@ -72,7 +72,7 @@ def test_where_one_label_has_most_rows_weights_are_advised_too(
     asked = settings(model, lr=1e-3)
     trained = train(str(write_csv(tmp_path / "few.csv", few)), tmp_path / "few", asked, Silent())
     assert np.stack(trained.fitted.validation).std(axis=0).min() > 0.5
-    show_result(trained, asked)
+    show_result(trained)
     said = capsys.readouterr().err
     assert "rows got the label “good”" in said
     assert said.rstrip().endswith("or --class-weights balanced, because one label has most of the rows")

@@ -104,6 +104,7 @@ def test_the_student_comes_closer_to_its_teacher(made: Made) -> None:
 
 def test_its_bundle_and_its_report_say_how_close(made: Made) -> None:
     manifest, teacher = load(made.result.bundle).manifest, load(made.teacher).manifest
+    assert (teacher.training["epochs"], teacher.training["patience"]) == (6, 10 if made.kind == "tag" else 2)
     key, metrics = SCORES[made.kind], manifest.metrics
     kept: Any = metrics["kept"]
     student, other = (kept[f"{who}_{key}"]["value"] for who in ("student", "teacher"))
