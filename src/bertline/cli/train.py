@@ -26,7 +26,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option("--out", help="Directory of the bundle to write.")],
     settings: TrainSettings,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run, if there is one.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run, if there is one.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle, or an unfinished run.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:

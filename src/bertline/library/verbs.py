@@ -60,7 +60,7 @@ def train(
     Args:
         data: a table with a column of text and one of labels: CSV, TSV, JSON lines or Parquet, plain or gzipped.
         out: directory of the bundle to write.
-        resume: go on with an unfinished run, if there is one.
+        resume: continue an unfinished run, if there is one.
         overwrite: replace the bundle, or an unfinished run.
         progress: write what happens to standard error, line by line.
         **settings: settings of ``bertline train``.
@@ -72,7 +72,7 @@ def train(
         SettingsError: a setting is unknown or out of range.
         DataError, CheckpointError, BundleError, DestinationError: the table, the model or ``out`` cannot be used.
         TrainingError: an unfinished run is in the way, or differs from what is asked; a loss is not finite.
-        Interrupted: a signal stopped the run; ``resume=True`` goes on with it.
+        Interrupted: a signal stopped the run; ``resume=True`` continues it.
     """
     loaded = _settings(train, TrainSettings, settings)
     from bertline.training.run import train as run
@@ -133,7 +133,7 @@ def distill(
         bundle: directory of the teacher.
         data: a table whose texts the student learns from; labels are not needed. None if ``unlabelled`` names others.
         out: directory of the student to write.
-        resume: go on with an unfinished run, if there is one.
+        resume: continue an unfinished run, if there is one.
         overwrite: replace the bundle, or an unfinished run.
         progress: write what happens to standard error, line by line.
         **settings: settings of ``bertline distill``.

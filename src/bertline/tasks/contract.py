@@ -56,7 +56,7 @@ class TaskSpec(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-    training_defaults: ClassVar[Mapping[str, float]] = {}
+    training_defaults: ClassVar[Mapping[str, int | float]] = {}
 
     task: str
     reads: Reads = "text"

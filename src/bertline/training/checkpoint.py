@@ -1,7 +1,7 @@
 """The state of an unfinished run on disk: one safetensors file, replaced atomically.
 
-Tensors are the weights, the optimizer's moments and the best weights so far; what is not a tensor (position, history,
-what the run was asked for) is JSON in the file's metadata, so the two can never disagree after a crash.
+Tensors are the weights, the optimizer's moments and the best weights so far. Everything else (position, history,
+identity of the run) is JSON in the file's metadata, so the two can never disagree after a crash.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STATE = "state.safetensors"
 
 @dataclass
 class Position:
-    """Where a run is: epochs and batches done, and what they showed."""
+    """Where a run is: completed epochs and batches, and their losses and figures."""
 
     epoch: int = 0
     batch: int = 0
@@ -48,7 +48,7 @@ class Position:
 
 @dataclass(frozen=True)
 class State:
-    """Everything that a resumed run starts from."""
+    """Everything that a resumed run needs."""
 
     position: Position
     weights: dict[str, Tensor]
@@ -57,15 +57,15 @@ class State:
 
 
 def working_directory(out: Path) -> Path:
-    """Where the unfinished run that will become the bundle ``out`` keeps its state: beside it."""
+    """The directory, beside the bundle ``out``, of the state of its unfinished run."""
     return out.with_name(f".{out.name}.training")
 
 
 def save_state(directory: Path, identity: Mapping[str, Any], state: State) -> None:
-    """Replace the state on disk; ``identity`` says what was asked for, and a resumed run must match it.
+    """Replace the state on disk; a resumed run must have the same ``identity``.
 
     Raises:
-        TrainingError: it cannot be written; the state before it, if there is one, is kept.
+        TrainingError: it cannot be written; an earlier state stays.
     """
     groups = {"weights": state.weights, "moments": state.moments, "best": state.best}
     tensors = {
@@ -84,7 +84,7 @@ def save_state(directory: Path, identity: Mapping[str, Any], state: State) -> No
 
 
 def _unsaved(directory: Path, fresh: Path, error: OSError) -> TrainingError:
-    """Why the state is not on the disk, and how to go on."""
+    """The reason why the state cannot be written, and the remedy."""
     with suppress(OSError):
         fresh.unlink(missing_ok=True)
     problem = f"the state of the run cannot be saved in {directory} ({error.strerror}): {remedy(error)}"
@@ -136,20 +136,20 @@ def state_bytes(directory: Path) -> int:
 
 
 def discard_state(directory: Path) -> None:
-    """Remove the state of a run that is finished or given up."""
+    """Remove the state of a finished or abandoned run."""
     shutil.rmtree(directory, ignore_errors=True)
 
 
 def settle_unfinished(directory: Path, *, resume: bool, overwrite: bool) -> None:
-    """Before a run: an unfinished one is to be resumed, or given up, or is in the way.
+    """Before a run: leave an unfinished one to be resumed, or discard it.
 
     Raises:
-        TrainingError: it is in the way.
+        TrainingError: neither was requested.
     """
     if not directory.exists() or resume:
         return
     if not overwrite and (directory / STATE).exists():
         raise TrainingError(
-            f"an unfinished run is in {directory}: pass --resume to go on with it or --overwrite to start again"
+            f"an unfinished run is in {directory}: pass --resume to continue it or --overwrite to start again"
         )
     discard_state(directory)

@@ -31,7 +31,7 @@ class Placement:
 
     @property
     def name(self) -> str:
-        """For people: ``CPU, 2 threads, bf16``."""
+        """In words: ``CPU, 2 threads, bf16``."""
         kind = "bf16" if self.precision is torch.bfloat16 else "fp32"
         if self.device.type == "cuda":
             return f"{torch.cuda.get_device_name(self.device)}, {kind}"
@@ -67,9 +67,7 @@ def place(settings: LoopSettings) -> Placement:
         TrainingError: a GPU is required and torch sees none.
     """
     if settings.device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError(
-            "--device cuda was asked for, but torch sees no GPU: use --device cpu or install a CUDA build"
-        )
+        raise TrainingError("--device is cuda, but torch sees no GPU: use --device cpu or install a CUDA build")
     use_gpu = settings.device != "cpu" and torch.cuda.is_available()
     device = torch.device("cuda" if use_gpu else "cpu")
     fast = torch.cuda.is_bf16_supported() if use_gpu else _cpu_multiplies_bf16()
@@ -79,7 +77,7 @@ def place(settings: LoopSettings) -> Placement:
 
 @cache
 def _cpu_multiplies_bf16() -> bool:
-    """Whether the CPU multiplies faster in bf16 than in fp32: it has the instructions, and they are fast.
+    """Whether the CPU has bf16 instructions that multiply faster than fp32.
 
     Where a virtual machine hides AMX and leaves AVX512-BF16, products took 1.7 times as long as in fp32 (docs/log.md).
     """
@@ -90,9 +88,10 @@ def _cpu_multiplies_bf16() -> bool:
 
 
 def faster_in_bf16(product_s: Callable[[torch.dtype], float]) -> bool:
-    """Whether a product is faster in bf16 by enough to pay for the rounding around it.
+    """Whether a product is so much faster in bf16 that it pays for the rounding around it.
 
-    The shortest of a few is what the machine can do, so a busy one gives the same verdict and a seed the same weights.
+    The shortest of several times is what the machine can do. So a busy machine gives the same verdict, and a seed the
+    same weights.
 
     Args:
         product_s: seconds of one product.
@@ -136,9 +135,8 @@ def to_device(batch: Batch, device: torch.device, *, reads_attend: bool = True) 
     Args:
         batch: of the host.
         device: to compute on.
-        reads_attend: False: who gets them takes None for a batch in which every token is real. Then attention has no
-            mask, without which alone a GPU takes its flash kernel. It is asked here, of the host's array, because a
-            GPU's answer would have to be waited for.
+        reads_attend: False lets ``attend`` be None for a batch without padding. Attention then has no mask, and a GPU
+            can use its flash kernel. The check reads the host's array, because it would have to wait for a GPU's.
     """
     whole = not reads_attend and batch.attend.all()
     return Inputs(

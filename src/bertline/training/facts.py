@@ -20,7 +20,7 @@ Fact = tuple[str, str]
 
 
 def reading_facts(dataset: Dataset) -> list[Fact]:
-    """Rows, columns, targets, spellings of labels, and rows that were skipped."""
+    """Rows, columns, targets, spellings of labels, and skipped rows."""
     columns = ", ".join(
         f"{what} from {'columns' if isinstance(column, tuple) else 'column'} {_quoted(column)}"
         for what, column in _columns(dataset)
@@ -37,12 +37,12 @@ def reading_facts(dataset: Dataset) -> list[Fact]:
 def split_facts(
     splits: Mapping[str, Sequence[Example]], removed: Mapping[str, str], settings: TrainSettings
 ) -> list[Fact]:
-    """Rows of each split, and what became of duplicates."""
+    """Rows of each split, and duplicates that were left out."""
     held_out = f"from {settings.eval_data}" if settings.eval_data else f"held out, seed {settings.seed}"
     sizes = ", ".join(f"{len(some):,} {name}" for name, some in splits.items())
     facts = [("Split", f"{sizes} ({held_out})")]
     if settings.keep_duplicates:
-        return [*facts, ("Duplicates", "not looked for, as asked")]
+        return [*facts, ("Duplicates", "not searched for (--keep-duplicates)")]
     left_out = "; ".join(f"{what} left out of {name}" for name, what in removed.items() if what)
     return [*facts, ("Duplicates of training rows", left_out or "none in the evaluation rows")]
 

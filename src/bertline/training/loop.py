@@ -153,7 +153,7 @@ class Run(Generic[Model, Targets]):
         if stopping and not self.position.finished:
             raise Interrupted(
                 f"training stopped at step {self.position.step} of {self.steps}: "
-                "run the same command with --resume to go on from there"
+                "run the same command with --resume to continue"
             )
 
 

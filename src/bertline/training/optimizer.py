@@ -1,8 +1,8 @@
-"""AdamW for a small encoder: fused for the dense weights, row by row for the table of token embeddings.
+"""AdamW for a small encoder: fused for the dense weights, sparse for the table of token embeddings.
 
-Half of a MiniLM's parameters are token embeddings, and a batch touches a few hundred of 30,522 rows. A dense step over
-the table would read and write all of it; the sparse step touches only the rows that the batch used (their moments
-decay only when used, as in torch's SparseAdam).
+Half of a MiniLM's parameters are token embeddings, and a batch uses a few hundred of 30,522 rows. A dense step would
+read and write the whole table. The sparse step touches only the rows of the batch's tokens, whose moments decay only
+then, as in torch's SparseAdam.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Optimizer:
             self._optimizers.append(torch.optim.SparseAdam([self._table], lr=settings.lr, betas=BETAS, eps=EPS))
 
     def step(self, factor: float) -> float:
-        """Clip, update every parameter at ``factor`` × the highest rate, clear; returns the norm before clipping."""
+        """Clip, update every parameter at ``factor`` × the peak rate, clear; returns the norm before clipping."""
         norm = self._clip()
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
@@ -76,11 +76,11 @@ class Optimizer:
         return float(norm)
 
     def state(self) -> dict[str, Tensor]:
-        """Moments and step counts, by parameter name: everything that a resumed run needs."""
+        """Moments and step counts, by parameter name."""
         return {f"{name}/{key}": torch.as_tensor(value) for name, key, value in self._entries()}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take up the moments and step counts of ``state``."""
+        """Restore the moments and step counts of ``state``."""
         for name, parameter in self._parameters.items():
             entries = {
                 key.rpartition("/")[2]: tensor for key, tensor in state.items() if key.rpartition("/")[0] == name

@@ -1,4 +1,4 @@
-"""Checks before a run for whatever would make it fail at its end, the cheapest first."""
+"""Checks before a run for anything that would make it fail at its end, the cheapest first."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _COPIES = 4  # of the weights in a state: the weights, two moments of each, the 
 
 
 def check_start(out: Path, *, overwrite: bool, baselines: bool) -> None:
-    """Whether a bundle can be made at ``out`` at all; takes milliseconds.
+    """Check that a bundle can be written at ``out`` at all; takes milliseconds.
 
     Raises:
         UsageError: a package that the end of the run needs is not installed.
-        BundleError, DestinationError: the name, the rights, or something is there already.
+        BundleError, DestinationError: the name or the permissions do not allow it, or ``out`` exists.
     """
     check_new(out, overwrite=overwrite)
     import_jinja()
@@ -29,12 +29,12 @@ def check_start(out: Path, *, overwrite: bool, baselines: bool) -> None:
 
 
 def check_disk(out: Path, model: nn.Module) -> None:
-    """Whether there is room for the run's fullest moment: a new state beside the one that it replaces.
+    """Check that the disk has room for the peak of the run: a new state beside the one that it replaces.
 
     The output, which is written at the end beside one state, takes about a quarter of a state.
 
     Raises:
-        DestinationError: there is not.
+        DestinationError: there is too little room.
     """
     of_state = 4 * _COPIES * sum(parameter.numel() for parameter in model.parameters())
     there = state_bytes(working_directory(out))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def rate_factor(step: int, steps: int, warmup_ratio: float) -> float:
-    """Factor on the highest rate at ``step`` (0-based) of ``steps``: rises to 1, then falls towards 0.
+    """Factor on the peak rate at ``step`` (0-based) of ``steps``: rises to 1, then falls towards 0.
 
     >>> [round(rate_factor(step, 10, 0.2), 2) for step in range(10)]
     [0.5, 1.0, 1.0, 0.88, 0.75, 0.62, 0.5, 0.38, 0.25, 0.12]

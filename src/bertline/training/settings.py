@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -63,7 +63,7 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
     dropout: float | None = Field(None, ge=0, lt=1, description="dropout rate; by default the checkpoint's rates")
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: weight rare labels more")
 
-    def with_defaults(self, defaults: Mapping[str, float]) -> Self:
+    def with_defaults(self, defaults: Mapping[str, int | float]) -> "TrainSettings":
         """These settings, with ``defaults`` for those that nobody set."""
         unset = {name: default for name, default in defaults.items() if name not in self.model_fields_set}
         return self.model_copy(update=unset)

@@ -1,4 +1,4 @@
-"""A request to stop: the first Ctrl-C (or SIGTERM) is noted and honoured between steps, the second stops at once."""
+"""A request to stop: the first Ctrl-C (or SIGTERM) takes effect between steps, the second at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Within ``with``: ``requested`` turns True at the first signal. Outside the main thread it never does."""
+    """Within ``with``, ``requested`` becomes True at the first signal; never outside the main thread."""
 
     def __init__(self) -> None:
         self.requested = False

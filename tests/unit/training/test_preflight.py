@@ -94,7 +94,7 @@ def test_a_model_is_looked_at_before_a_table(what: str, model: Path, table: Path
     [
         ({"model": "./none"}, CheckpointError, r"\./none is not a directory"),
         ({"max_tokens": 65}, TrainingError, r"--max-tokens is 65, but .* has 64 positions"),
-        ({"device": "cuda"}, TrainingError, r"--device cuda was asked for, but torch sees no GPU"),
+        ({"device": "cuda"}, TrainingError, r"--device is cuda, but torch sees no GPU"),
         ({"eval_data": Path("none.csv")}, DataError, r"none\.csv"),
         ({"eval_data": Path(__file__)}, DataError, r"test_preflight\.py"),
     ],

@@ -80,6 +80,6 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
     code, output = process.ended(PATIENCE_S)
     assert code == 130
     assert "error: training stopped at step" in output
-    assert "run the same command with --resume to go on from there" in output
+    assert "run the same command with --resume to continue" in output
     finish(command(data, model, out, "--resume"), tmp_path)
     assert (out / "model.safetensors").read_bytes() == uninterrupted

@@ -31,7 +31,7 @@ class Spec(TaskSpec):
 
     # With a classifier's 3 epochs at 1e-4, a tagger of 1,700 tweets has no entity after the first (docs/log.md). Its F1
     # still rises while the rate decays, so it is not stopped early.
-    training_defaults: ClassVar[Mapping[str, float]] = {"epochs": 10, "patience": 10, "lr": 3e-4}
+    training_defaults: ClassVar[Mapping[str, int | float]] = {"epochs": 10, "patience": 10, "lr": 3e-4}
 
     task: Literal["tag"] = "tag"
     reads: Literal["text"] = "text"

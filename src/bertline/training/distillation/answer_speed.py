@@ -16,12 +16,12 @@ from bertline.inference.predictor import TextClassifier
 from bertline.text import Input
 
 ROUNDS = 5
-TOKENS = 6_000  # of a round, about: a second or two
+TOKENS = 6_000  # of a round, roughly: a second or two
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerSpeed:
-    """Texts answered per second, tokenising included, by the engine ``engine`` of both; medians over the rounds."""
+    """Texts per second, tokenising included, with the engine ``engine`` of both; medians over the rounds."""
 
     teacher_texts_s: float
     student_texts_s: float
@@ -29,7 +29,7 @@ class AnswerSpeed:
 
     @property
     def ratio(self) -> float:
-        """How many times as fast the student is."""
+        """Speed-up of the student over the teacher."""
         return self.student_texts_s / self.teacher_texts_s
 
 
@@ -49,7 +49,7 @@ def side_by_side(teacher: Path, student: Path, texts: Sequence[Input], lengths: 
 
 
 def _predictors(*bundles: Path) -> tuple[str, list[TextClassifier]]:
-    """With their fp32 engines if both have one that works here, else with PyTorch."""
+    """Both with their fp32 engines if these work here, else both with PyTorch."""
     try:
         return FP32.name, [load_predictor(one, engine=FP32.name, verify=False) for one in bundles]
     except (BundleError, UsageError):

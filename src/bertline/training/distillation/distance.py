@@ -1,6 +1,6 @@
-"""How far a student's output is from its teacher's: by the activation of the spec, over the units that count.
+"""The distance of a student's output from its teacher's, by the activation of the spec, over the units that count.
 
-A unit is what has a row of logits: a text, or a token where the output is by token. Special tokens and padding do not
+A unit has one row of logits: it is a text, or a token if the output is by token. Special tokens and padding do not
 count, because no answer depends on them.
 
 Suffixes: B batch, U units, L labels.
@@ -29,15 +29,15 @@ PerUnit = Float[Tensor, "*units"]
 
 @dataclass(frozen=True)
 class Distance:
-    """What a student minimises, and what people read of it.
+    """What a student minimises, and the divergence that people read.
 
     Attributes:
         name: in words.
-        between: the student's and the teacher's logits of each unit.
-        essence: the logits without what changes no answer.
-        divergence: of the student's answers from the teacher's, without temperature.
+        between: distance of the student's logits from the teacher's, for each unit.
+        essence: the logits without the part that changes no answer.
+        divergence: of the student's answers from the teacher's, for each unit, without temperature.
         key: of the divergence in JSON.
-        title: of the divergence in a sentence, with its unit behind it.
+        title: of the divergence in a sentence, followed by its unit.
     """
 
     name: str
@@ -51,10 +51,10 @@ class Distance:
 def squared(student: Logits, teacher: Logits) -> PerUnit:
     """Squared difference of the logits around their mean, summed over labels.
 
-    What is added to all logits of a unit changes no answer, so it is no distance. It is the limit of Hinton's soft
-    labels at a high temperature (Hinton et al. 2015, section 2.1; Kim et al. 2021 compare the two). With it a student
-    of movie reviews ended a little closer to its teacher than with the divergence of the probabilities, also as
-    measured by that divergence (docs/log.md).
+    A constant added to all logits of a unit changes no answer, so it does not count. This is the limit of Hinton's soft
+    labels at a high temperature (Hinton et al. 2015, section 2.1; Kim et al. 2021 compare the two). A student of movie
+    reviews came a little closer to its teacher with it than with the divergence of the probabilities, even as measured
+    by that divergence (docs/log.md).
 
     >>> logits = torch.tensor([[2.0, -1.0], [0.5, 0.0]])
     >>> squared(logits + 3, logits).tolist(), squared(logits, torch.zeros(2, 2)).tolist()
@@ -75,7 +75,7 @@ def of_softmax(student: Logits, teacher: Logits) -> PerUnit:
 
 
 def of_sigmoids(student: Logits, teacher: Logits) -> PerUnit:
-    """KL of each label's probability from the teacher's, mean over labels: cross-entropy without what cannot change.
+    """KL of each label's probability from the teacher's, mean over labels: cross-entropy less the teacher's entropy.
 
     >>> of_sigmoids(torch.tensor([[2.0, 0.0]]), torch.tensor([[2.0, 0.0]])).tolist()
     [0.0]
@@ -110,12 +110,12 @@ DISTANCES: Mapping[Activation, Distance] = {
 
 @dataclass(frozen=True)
 class Units:
-    """Which rows of a flat array belong to which piece, and what each counts.
+    """The rows of a flat array that belong to each piece, and their weights.
 
     Attributes:
-        starts: the first unit of each piece, and behind them the number of units, [pieces + 1].
-        weights: of each unit in the mean of its piece, [units]; 0 of special tokens.
-        by_token: whether a piece is an array of tokens, or one row.
+        starts: the first unit of each piece, then the number of units, [pieces + 1].
+        weights: of each unit in the mean of its piece, [units]; 0 for special tokens.
+        by_token: whether a piece is an array of tokens, not a single row.
     """
 
     starts: Array
@@ -124,7 +124,7 @@ class Units:
 
     @classmethod
     def of(cls, rows: Rows, output: str) -> Units:
-        """The units of all pieces; where they are tokens, ``rows`` were read with offsets."""
+        """The units of all pieces; for tokens, ``rows`` must have been read with offsets."""
         if not OUTPUTS[output].by_token:
             return cls(np.arange(len(rows) + 1), np.ones(len(rows), dtype=np.float32), False)
         counted = [np.array(piece.places or ()) >= 0 for piece in rows.pieces]
@@ -135,7 +135,7 @@ class Units:
         return len(self.weights)
 
     def batch(self, indices: Sequence[int], flat: Array | None = None) -> Float[Tensor, "batch units *labels"]:
-        """What ``flat`` has for the units of some pieces, by default their weights; padding is 0."""
+        """The rows of ``flat`` for the units of some pieces, by default their weights; padding is 0."""
         values = self.weights if flat is None else flat
         return torch.from_numpy(stacked([values[slice(*self.starts[[i, i + 1]])] for i in indices], fill=0))
 
@@ -174,7 +174,7 @@ def between(
 
 
 def summed(each: PerUnit, weights: PerUnit) -> Float[Tensor, ""]:
-    """Sum by weight; what weighs nothing may be anything."""
+    """Weighted sum; a unit of weight 0 may have any value, even NaN."""
     return (torch.where(weights > 0, each, 0.0) * weights).sum()
 
 

@@ -1,4 +1,4 @@
-"""The rows that a student is measured on: those that travel with the bundle, or a table given in their place."""
+"""The rows that a student is evaluated on: the bundle's own, or a table."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from bertline.tasks.classify.truth import counted
 from bertline.text.reading import Input
 from bertline.training.distillation.settings import DistillSettings
 
-FEWEST = 2  # rows: one to choose the epoch by, and one to measure
+FEWEST = 2  # rows: one chooses the epoch, one is evaluated
 
 
 @dataclass(frozen=True)
 class HeldOut:
     """``validation`` chooses the epoch and the temperature, ``test`` gives the figures; ``source`` names them.
 
-    ``left_out`` says how many rows have a label or type that the teacher does not know. Neither it nor its student
-    could have them right, so they say nothing about what the student kept.
+    ``left_out`` counts the rows with a label or type that the teacher does not know. Neither it nor its student can
+    get them right, so they say nothing about the difference between the two.
     """
 
     validation: ReferenceRows

@@ -1,6 +1,6 @@
-"""Narrower layers: which feed-forward neurons and attention heads a network can do without, and it without them.
+"""Prune feed-forward neurons and attention heads by their effect on the logits.
 
-Every layer keeps as many neurons, since an HF ``config.json`` has one width for all of them. Heads that are left out
+Every layer keeps the same number of neurons, since an HF ``config.json`` has one width for all layers. Pruned heads
 stay in the checkpoint as zeros (``SelfAttention.silence``), and engines do not compute them.
 """
 
@@ -30,47 +30,47 @@ from bertline.training.scoring import score
 Array = np.ndarray[Any, Any]
 Importance = Float[Tensor, "layers feed_forward"]
 HeadImportance = Float[Tensor, "whole_layers heads"]
-Neurons = Int[Tensor, "layers kept"]
+Neurons = Int[Tensor, "layers neurons"]
 
-SCORED_TOKENS = 60_000  # read to choose neurons by: about 2,000 sentences
-HEAD_TOKENS = 7_500  # read to choose heads by, once for each head
+SCORED_TOKENS = 60_000  # read to rank neurons: about 2,000 sentences
+HEAD_TOKENS = 7_500  # read to rank heads, once for each head
 BATCH_TOKENS = 1024
 _CUT = {"up.weight": 0, "up.bias": 0, "down.weight": 1}  # of a layer: the axis of its neurons
 
 
 @dataclass(frozen=True)
 class Width:
-    """How much of each layer is kept; None is all.
+    """The number of neurons and heads that each layer keeps; None is all.
 
     Attributes:
         feed_forward: neurons of the feed-forward network.
-        attention_heads: of each layer but the last of a network that reads [CLS]: there attention is computed for
-            [CLS] alone, a hundredth of the work, and keeps its heads.
+        attention_heads: of each layer. The last layer of a network that reads [CLS] keeps all of them, because it
+            computes attention for [CLS] alone, a hundredth of the work.
     """
 
     feed_forward: int | None
     attention_heads: int | None
 
     @classmethod
-    def asked(cls, settings: DistillSettings) -> Width:
-        """What the settings say."""
+    def of(cls, settings: DistillSettings) -> Width:
+        """The width in the settings."""
         return cls(settings.feed_forward, settings.attention_heads)
 
     def check(self, config: EncoderConfig, origin: str) -> None:
-        """Whether a network of ``config`` has as much.
+        """Check that the layers of a network of ``config`` are at least as wide.
 
         Raises:
-            UsageError: more is asked for than there is, or nothing.
+            UsageError: they are not, or none of them would be left.
         """
-        for flag, asked, there, what in self._parts(config):
-            if asked is not None and not 1 <= asked <= there:
-                raise UsageError(f"{flag} is {asked}, but each layer of {origin} has {there} {what}: give 1 to {there}")
+        for flag, width, there, unit in self._parts(config):
+            if width is not None and not 1 <= width <= there:
+                raise UsageError(f"{flag} is {width}, but each layer of {origin} has {there} {unit}: give 1 to {there}")
 
-    def told(self, config: EncoderConfig) -> str:
-        """What is kept of each layer of a network of ``config``, in words; empty where that is all of it."""
+    def described(self, config: EncoderConfig) -> str:
+        """What each layer of a network of ``config`` keeps, in words; empty if it keeps everything."""
         parts = self._parts(config)
         return " and ".join(
-            f"{asked:,} of {there:,} {what}" for _, asked, there, what in parts if asked not in (None, there)
+            f"{width:,} of {there:,} {unit}" for _, width, there, unit in parts if width not in (None, there)
         )
 
     def _parts(self, config: EncoderConfig) -> list[tuple[str, int | None, int, str]]:
@@ -89,12 +89,12 @@ def narrow(
     seed: int,
     activation: Activation = "softmax",
 ) -> Classifier:
-    """The same network with what matters most for ``rows``, as much of it as ``width`` says.
+    """The network with the neurons and heads of each layer that matter most for ``rows``; ``width`` is their number.
 
-    Of equally important neurons and heads the first are kept, in their order. With all of them it is the same network.
+    Ties keep the first ones, and the order stays. At full width it is the same network.
 
     Raises:
-        UsageError: the network has not as much, or nothing is to stay.
+        UsageError: the network is narrower, or nothing would be left.
     """
     config = classifier.config
     width.check(config, "the student")
@@ -116,12 +116,12 @@ def narrow(
 
 
 def busy_heads(classifier: Classifier) -> list[int]:
-    """How many heads of each layer add something to its answers."""
+    """The number of heads of each layer that are not zero."""
     return [int(layer.attention.busy_heads().sum()) for layer in _layers(classifier)]
 
 
 def _whole_attention(classifier: Classifier) -> list[SelfAttention]:
-    """Of the layers where it is computed for every token."""
+    """The attention of the layers that compute it for every token."""
     layers = _layers(classifier)
     return [layer.attention for layer in (layers[:-1] if classifier.pooling == "cls" else layers)]
 
@@ -133,16 +133,15 @@ def _layers(classifier: Classifier) -> list[Layer]:
 def head_importance(
     classifier: Classifier, rows: Rows, placement: Placement, *, activation: Activation = "softmax"
 ) -> HeadImportance:
-    """How much the answers to ``rows`` move without each head of the layers that are computed for every token.
+    """How far the answers to ``rows`` move without each head of the layers that compute attention for every token.
 
-    Heads are few, so each one is left out once and the answers are compared, as they are in training: by the distance
-    of the activation, mean over the rows. The first-order estimate that chooses neurons ranks heads worse
-    (docs/log.md).
+    There are few heads, so each one is left out once, and the answers are compared as in training: by the distance of
+    the activation, mean over the rows. The first-order estimate that chooses neurons ranks heads worse (docs/log.md).
 
     Args:
-        classifier: is left as it is.
-        rows: some 7,500 tokens of them are read, evenly spread.
-        placement: where.
+        classifier: stays unchanged.
+        rows: about 7,500 of their tokens are read, evenly spread.
+        placement: device.
         activation: of the logits.
     """
     some, heads = _spread(rows, HEAD_TOKENS), torch.arange(classifier.config.heads)
@@ -162,21 +161,22 @@ def head_importance(
 def importance(
     classifier: Classifier, rows: Rows, placement: Placement, *, seed: int, activation: Activation = "softmax"
 ) -> Importance:
-    """How much the answers to ``rows`` would move without each neuron, [layers, feed_forward].
+    """How far the answers to ``rows`` would move without each neuron, [layers, feed_forward].
 
-    Without neuron j the logits change, to first order, by −Σᵢ wᵢⱼ ∂logits/∂wᵢⱼ over its column of the down matrix. Of
-    this the square is taken, summed over labels and texts (the mean over a text's tokens): what silencing adds to the
-    squared distance from the teacher when the network answers as its teacher does. It is the criterion of Molchanov et
-    al. 2019 with the logits in place of the loss, whose gradient says little where a student knows its texts by heart.
+    Without neuron j the logits change, to first order, by −Σᵢ wᵢⱼ ∂logits/∂wᵢⱼ over its column of the down matrix. The
+    importance is the square of this change, summed over labels and texts (mean over a text's tokens): what pruning adds
+    to the squared distance from the teacher when the network answers as its teacher does. It is the criterion of
+    Molchanov et al. 2019 with the logits in place of the loss, whose gradient vanishes once a student has memorised its
+    texts.
 
     One backward pass gives it for a whole batch: with a random sign for each logit, the expected square of the signed
     sum is the sum of the squares (Hutchinson 1989). Tokens that no answer depends on, such as all but [CLS] in the last
-    layer of a classifier, count for nothing by themselves, as they would not in a norm of the activations.
+    layer of a classifier, have no gradient; a norm of the activations would count them.
 
     Args:
-        classifier: is left as it is.
-        rows: some 60,000 tokens of them are read, evenly spread.
-        placement: where and in which precision.
+        classifier: stays unchanged.
+        rows: about 60,000 of their tokens are read, evenly spread.
+        placement: device and precision.
         seed: of the signs.
         activation: of the logits.
     """
@@ -200,21 +200,21 @@ def importance(
 
 
 def with_neurons(classifier: Classifier, neurons: Neurons) -> Classifier:
-    """A copy with only these ``neurons`` of each layer's feed-forward network; every other weight is kept."""
+    """A copy with only these ``neurons`` of each layer's feed-forward network, and all other weights."""
     narrower = Classifier(
         replace(classifier.config, feed_forward=neurons.shape[1]), classifier.labels, classifier.pooling
     )
     weights = dict(classifier.state_dict())
-    for layer, kept in enumerate(neurons):
+    for layer, chosen in enumerate(neurons):
         for name, axis in _CUT.items():
             key = f"encoder.layers.{layer}.{name}"
-            weights[key] = weights[key].index_select(axis, kept.to(weights[key].device))
+            weights[key] = weights[key].index_select(axis, chosen.to(weights[key].device))
     narrower.load_state_dict(weights)
     return narrower.train(classifier.training)
 
 
 def _spread(rows: Rows, tokens: int) -> Rows:
-    """As many of the texts as have some ``tokens`` tokens, at equal steps from the first to the last."""
+    """Texts with about ``tokens`` tokens in total, at equal steps from the first to the last."""
     count = len(rows.readings)
     wanted = round(tokens * count / sum(rows.lengths))
     chosen = np.linspace(0, count - 1, min(count, max(1, wanted)), dtype=np.int64).tolist()

@@ -143,7 +143,7 @@ def _check_out(out: Path, bundle: Path, start: Path | None) -> None:
     if out.resolve() == bundle.resolve():
         raise UsageError(f"--out is the teacher itself ({out}): choose another directory for the student")
     if start is not None and out.resolve() == start.resolve():
-        raise UsageError(f"--out is the student that --start goes on from ({out}): choose another directory")
+        raise UsageError(f"--out is the student of --start ({out}): choose another directory")
 
 
 def _open(run: Session, bundle: Path, data: str | None, settings: DistillSettings) -> Student:
@@ -165,8 +165,8 @@ def _open(run: Session, bundle: Path, data: str | None, settings: DistillSetting
         run.progress.note(f"{name}: {value}")
     train = teacher.transfer_rows(transfer)
     validation, test = (teacher.held_out_rows(rows) for rows in (held_out.validation, held_out.test))
-    width = Width.asked(settings)
-    if pruned := width.told(origin.classifier.config):
+    width = Width.of(settings)
+    if pruned := width.described(origin.classifier.config):
         run.progress.note(f"Choosing {pruned} in each layer")
     classifier = narrow(
         origin.classifier, width, train, run.placement, seed=settings.seed, activation=teacher.spec.activation

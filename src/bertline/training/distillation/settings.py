@@ -1,4 +1,4 @@
-"""The settings of a distillation, and why each default is what it is."""
+"""The settings of a distillation; docs/log.md has the measurements behind the defaults."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ from pydantic import Field
 from bertline.data.settings import LabelledTableSettings, UnlabelledSettings
 from bertline.training.settings import LoopSettings
 
-LAYERS = 3  # of a student that starts from its teacher's, when nothing is asked for
+LAYERS = 3  # by default, of a student that starts from its teacher's
 
 
 class DistillSettings(LoopSettings, UnlabelledSettings, LabelledTableSettings):
-    """One distillation. The defaults come from the measurements in ``docs/log.md``."""
+    """One distillation."""
 
     layers: int | None = Field(
         None,

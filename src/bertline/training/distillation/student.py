@@ -1,4 +1,4 @@
-"""The network to distill into: the teacher with some of its layers left out, or a student that was distilled before.
+"""The network to distill into: some of the teacher's layers, or an earlier student.
 
 Starting from the teacher's layers instead of random ones is worth 3.7 points on GLUE (Sanh et al. 2019, table 4).
 """
@@ -14,7 +14,7 @@ from bertline.training.distillation.pruning import Width
 from bertline.training.distillation.settings import LAYERS, DistillSettings
 from bertline.training.distillation.teacher import Teacher
 
-# What a student must share with its teacher: entries of ``EncoderConfig``, and what they are called in messages.
+# Entries of ``EncoderConfig`` that a student shares with its teacher, and their names in messages.
 _SHARED = {
     "family": "architecture",
     "hidden": "hidden width",
@@ -25,12 +25,12 @@ _SHARED = {
 
 @dataclass(frozen=True)
 class Origin:
-    """What a student is before it learns: a network of its own, and where its weights are from.
+    """A student before training, and the source of its weights.
 
     Attributes:
         classifier: the network; every weight is a copy.
-        layers: the teacher's layers that it started from, from 0 on; None where that is not known.
-        start: the student of an earlier distillation, if it goes on from one.
+        layers: the teacher's layers that it started from, counted from 0; None if unknown.
+        start: the student of an earlier distillation, if it starts from one.
     """
 
     classifier: Classifier
@@ -50,17 +50,17 @@ def begin(teacher: Teacher, settings: DistillSettings) -> Origin:
         layers = chosen_layers(teacher.classifier.config.layers, settings.layers or LAYERS)
         origin = Origin(student_of(teacher.classifier, layers, dropout=settings.dropout), layers)
     else:
-        origin = _go_on(teacher, Teacher.load(settings.start), settings)
+        origin = _start_from(teacher, Teacher.load(settings.start), settings)
     place = (origin.start or teacher).bundle.path
-    Width.asked(settings).check(origin.classifier.config, str(place))
+    Width.of(settings).check(origin.classifier.config, str(place))
     return origin
 
 
 def chosen_layers(teacher_layers: int, student_layers: int) -> list[int]:
-    """Which of the teacher's layers a student starts from: evenly spread, the first and the last among them.
+    """The teacher's layers that a student starts from: evenly spread, with the first and the last.
 
-    The head was trained on what the last layer gives: after two passes over 6,700 movie reviews {0, 2, 5} was closer to
-    its teacher than {0, 2, 4} and {1, 3, 5} (docs/log.md).
+    The head was trained on the output of the last layer: after two passes over 6,700 movie reviews, {0, 2, 5} was
+    closer to its teacher than {0, 2, 4} and {1, 3, 5} (docs/log.md).
 
     >>> chosen_layers(6, 3), chosen_layers(12, 6), chosen_layers(6, 1)
     ([0, 2, 5], [0, 2, 4, 6, 8, 11], [5])
@@ -89,7 +89,7 @@ def student_of(teacher: Classifier, layers: Sequence[int], *, dropout: float) ->
     return student
 
 
-def _go_on(teacher: Teacher, start: Teacher, settings: DistillSettings) -> Origin:
+def _start_from(teacher: Teacher, start: Teacher, settings: DistillSettings) -> Origin:
     _check_start(teacher, start)
     layers, path = start.classifier.config.layers, start.bundle.path
     if settings.layers not in (None, layers):
@@ -101,7 +101,7 @@ def _go_on(teacher: Teacher, start: Teacher, settings: DistillSettings) -> Origi
 
 
 def _layers_of(start: Teacher, teacher: Teacher) -> list[int] | None:
-    """What the start's lineage says, if it speaks of this teacher."""
+    """The layers in the start's lineage, if it has this teacher."""
     lineage = start.bundle.manifest.lineage
     layers = lineage.get("layers")
     if lineage.get("teacher_version") != teacher.bundle.version or not isinstance(layers, list):
@@ -127,10 +127,10 @@ def _check_start(teacher: Teacher, start: Teacher) -> None:
             f"{wanted.manifest.pooling}: {remedy}"
         )
     for entry, name in _SHARED.items():
-        found, needed = (getattr(one.classifier.config, entry) for one in (start, teacher))
-        if found != needed:
+        own_value, needed = (getattr(one.classifier.config, entry) for one in (start, teacher))
+        if own_value != needed:
             raise UsageError(
-                f"--start {own.path} has the {name} {found}, but its teacher {wanted.path} has {needed}: {remedy}"
+                f"--start {own.path} has the {name} {own_value}, but its teacher {wanted.path} has {needed}: {remedy}"
             )
 
 

@@ -1,4 +1,4 @@
-"""The task of distillation: answer as the teacher does, and, if asked, relate the tokens' values as it does.
+"""The task of distillation: give the teacher's answers, and optionally have its relations between tokens' values.
 
 Suffixes: B batch, T tokens, H heads, D width of a head.
 """
@@ -32,7 +32,7 @@ def value_relations(
 ) -> Float[Tensor, "batch heads tokens tokens"]:
     """Log of softmax(V Vᵀ / √d) of the last layer, by head (MiniLM: Wang et al. 2020, equation 6).
 
-    ``encoded`` needs its hidden states: the values are computed again from what the last layer read.
+    ``encoded`` needs its hidden states: the values are computed again from the input of the last layer.
     """
     layer, hidden = model.encoder.layers[-1], model.config.hidden
     assert isinstance(layer, Layer)
@@ -98,8 +98,8 @@ def distillation(
 def closest(history: Sequence[EpochRecord]) -> bool:
     """Whether the last epoch is the closest to the teacher so far.
 
-    Its distance on the validation rows decides and not the accuracy: the distance has a value on every row, while
-    the accuracies of epochs differ by a few of several hundred rows, which is chance.
+    The distance on the validation rows decides, not the accuracy: the distance has a value on every row, while the
+    accuracies of two epochs differ in a few of several hundred rows, which is chance.
     """
     *before, last = [record.validation_loss for record in history]
     return all(last < one for one in before)

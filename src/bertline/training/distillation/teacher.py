@@ -54,15 +54,15 @@ class Teacher:
 
     @property
     def spec(self) -> TaskSpec:
-        """Of its task, which is the student's too."""
+        """The spec of its task, which the student shares."""
         return self.bundle.manifest.task
 
     def transfer_rows(self, transfer: Transfer) -> Rows:
-        """Transfer texts as the loop takes them."""
+        """The transfer texts as rows for the loop."""
         return self._rows(transfer.inputs, (), transfer.lines)
 
     def held_out_rows(self, rows: ReferenceRows) -> Rows:
-        """Held-out rows likewise."""
+        """Held-out rows as rows for the loop."""
         return self._rows(rows.inputs, rows.targets, range(1, len(rows) + 1))
 
     def _rows(self, inputs: Sequence[Input], targets: Sequence[Target], lines: Sequence[int]) -> Rows:
@@ -73,10 +73,10 @@ class Teacher:
         return Rows(reader.read(inputs), targets, lines, self.tokenizer.pad_id)
 
     def answers(self, rows: Rows, placement: Placement, out: Path, progress: Progress) -> Answers:
-        """The teacher's output for each row, from the file beside ``out`` where it is stored, if it is there.
+        """The teacher's output for each row, from the file beside ``out`` if an earlier run stored it there.
 
-        It depends on the bundle, the texts and the precision alone: a resumed run and one with other settings find it
-        again. The file is mapped, not read, so a transfer set may have more answers than fit into memory.
+        It depends on the bundle, the texts and the precision alone, so a resumed run or one with other settings can use
+        it. The file is memory-mapped, so the answers may exceed the memory.
         """
         kind, count = str(placement.precision).removeprefix("torch."), len(rows.readings)
         texts = fingerprint([one.input for one in rows.readings])[:16]
@@ -90,7 +90,7 @@ class Teacher:
         progress.note(f"The teacher reads {count:,} texts ({sum(rows.lengths):,} tokens)")
         began = time.monotonic()
         self.classifier.to(placement.device)
-        with _room(path, shape, progress) as flat, placement.computing():
+        with _stored_at(path, shape, progress) as flat, placement.computing():
             for i, one in scored(self.classifier, rows, placement.device):
                 flat[units.starts[i] : units.starts[i + 1]] = one
         progress.note(f"The teacher has answered, in {time.monotonic() - began:.0f} s")
@@ -110,13 +110,13 @@ def _stored(path: Path, shape: tuple[int, int]) -> Array | None:
 
 
 @contextlib.contextmanager
-def _room(path: Path, shape: tuple[int, int], progress: Progress) -> Iterator[Array]:
-    """An array to be filled, which is ``path`` afterwards; where there is no room, it stays in memory."""
+def _stored_at(path: Path, shape: tuple[int, int], progress: Progress) -> Iterator[Array]:
+    """An array to fill, which becomes the file ``path``; without room on the disk it stays in memory."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         flat: Array = np.lib.format.open_memmap(fresh, mode="w+", dtype=np.float32, shape=shape)
-        with fresh.open("r+b") as file:  # a page that the disk has no room for would end the process
+        with fresh.open("r+b") as file:  # a page without room on the disk would end the process
             os.posix_fallocate(file.fileno(), 0, fresh.stat().st_size)
     except OSError as error:
         fresh.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Transfer texts: what the teacher answers and the student learns from. Labels are not needed."""
+"""Transfer texts: the teacher answers them, and the student learns from its answers. They need no labels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bertline.text.reading import Input, joined
 
 @dataclass(frozen=True)
 class Transfer:
-    """Distinct inputs, the line where each was first read, and what was left out, as facts to tell."""
+    """Distinct inputs, the line of each one's first occurrence, and facts about what was left out."""
 
     inputs: tuple[Input, ...]
     lines: tuple[int, ...]
@@ -63,7 +63,7 @@ def read_transfer(
 
 
 def check_heads(data: str | None, settings: UnlabelledSettings, *, reads: Reads = "text") -> None:
-    """Read the first text of each file alone: before the first one is read to its end, what is wrong with the last.
+    """Read the first text of each file, so that a mistake in the last file shows before the first is read in full.
 
     Raises:
         UsageError, DataError: as ``read_transfer``.
@@ -74,7 +74,7 @@ def check_heads(data: str | None, settings: UnlabelledSettings, *, reads: Reads 
 
 
 def _own(source: str, data: str | None, settings: UnlabelledSettings) -> UnlabelledSettings:
-    """How one of the files is read."""
+    """The settings by which one of the files is read."""
     return settings if source == data else settings_beside(source, settings)
 
 

@@ -247,7 +247,7 @@ def test_a_second_distillation_does_not_write_over_its_start(
     distilled: tuple[Distilled, Told], teacher: Path, texts: Path
 ) -> None:
     start = distilled[0].bundle
-    with pytest.raises(UsageError, match=r"--out is the student that --start goes on from \(.*small\): choose another"):
+    with pytest.raises(UsageError, match=r"--out is the student of --start \(.*small\): choose another"):
         distill(teacher, str(texts), start, settings(start=start), Silent(), overwrite=True)
 
 
