@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bertline.data.entities import Entity
+from bertline.data.labels import Labels
 from bertline.data.targets import Target, names_of, to_json
 from bertline.errors import BundleError
 from bertline.text.reading import Input, texts_of
@@ -50,7 +51,7 @@ def read_reference(bundle: Path, split: Split, names: Sequence[str]) -> Referenc
     Args:
         bundle: its directory.
         split: whose rows.
-        names: the labels or types that targets may have (``TaskSpec.names``).
+        names: the labels or types that targets may have (``TaskSpec.names``), in any spelling of ``data.names``.
 
     Raises:
         BundleError: a line is not what ``write_reference`` writes.
@@ -58,15 +59,17 @@ def read_reference(bundle: Path, split: Split, names: Sequence[str]) -> Referenc
     path = bundle / FOLDER / f"{split}.jsonl"
     if not path.is_file():
         return ReferenceRows((), ())
-    inputs, targets = [], []
+    inputs, targets, known = [], [], Labels(tuple(names))
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 row = json.loads(line.decode())
                 texts = tuple(row[key] for key in _TEXTS if key in row)
                 target = _target(row)
-                if not texts or not all(isinstance(text, str) for text in texts) or {*names_of(target)} - {*names}:
-                    raise ValueError("another text or label")
+                if not texts or not all(isinstance(text, str) for text in texts):
+                    raise ValueError("another text")
+                if any(name not in known for name in names_of(target)):
+                    raise ValueError("another label")
             except (ValueError, KeyError, TypeError) as error:
                 raise BundleError(
                     f"{path} line {number} is not a row of text and label ({error!r}): write the bundle again"

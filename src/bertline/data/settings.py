@@ -33,23 +33,15 @@ class TableSettings(BaseModel):
     )
     skip_bad_rows: bool = Field(False, description="skip and count unusable rows instead of stopping")
 
-    def rows(self, source: Location, name: str | None = None) -> Iterator[Row | BadRow]:
-        """The rows of ``source``, as ``read_rows`` gives them."""
-        from bertline.data.table import read_rows  # numpy: settings are read before anything is imported
-
-        return read_rows(
-            source,
-            format=self.format,
-            encoding=self.encoding,
-            delimiter=self.delimiter,
-            header=not self.no_header,
-            name=name,
-        )
-
     def opened(self, source: Location, name: str | None = None) -> tuple[Head, Iterator[Row | BadRow]]:
         """The head of ``source``, and all of its rows; ``name`` is for messages."""
-        name, format = name or name_of(source, "input"), format_of(source, self.format)
-        return take_head(name, format, self.rows(source, name), header=not self.no_header)
+        from bertline.data.table import read_rows  # numpy: settings are read before anything is imported
+
+        name, format, header = name or name_of(source, "input"), format_of(source, self.format), not self.no_header
+        rows = read_rows(
+            source, format=format, encoding=self.encoding, delimiter=self.delimiter, header=header, name=name
+        )
+        return take_head(name, format, rows, header=header)
 
     def beside(self, source: Location) -> Self:
         """The settings for another table: its suffix decides the format, else ``format`` does."""

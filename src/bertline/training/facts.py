@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bertline.data.examples import Dataset, Example
-from bertline.data.names import canonical
+from bertline.data.labels import Labels
 from bertline.data.target_columns import EntitiesColumn
 from bertline.data.targets import names_of
 from bertline.tasks.classify.truth import SHOWN, counted
@@ -62,10 +62,10 @@ def target_facts(dataset: Dataset, spec: TaskSpec, test: Sequence[Example]) -> l
     if empty := [name for name, some in lines.items() if not some]:
         facts.append((f"{what} that no row has", _some(empty)))
     tested = [name for example in test for name in names_of(example.target)]
-    if absent := [name for name in spec.names if canonical(name) not in {*map(canonical, tested)}]:
+    known, seen = Labels(spec.names), Labels(tuple(tested))
+    if absent := [name for name in spec.names if name not in seen]:
         facts.append((f"{what} that cannot be evaluated because no test row has them", _some(absent)))
-    known = {canonical(name) for name in spec.names}
-    if unknown := [name for name in tested if canonical(name) not in known]:
+    if unknown := [name for name in tested if name not in known]:
         one_label = all(isinstance(example.target, str) for example in test)
         wrong = "Test rows counted as wrong because no training row has their label"
         facts.append(

@@ -12,7 +12,7 @@ import torch
 from bertline.bundle.fields import MANIFEST
 from bertline.bundle.reference import ReferenceRows, Split
 from bertline.data.examples import Example
-from bertline.data.names import canonical
+from bertline.data.labels import Labels
 from bertline.data.settings import LabelledTableSettings
 from bertline.data.targets import names_of
 from bertline.encoder.agreement import load_tokenizer
@@ -162,8 +162,8 @@ def _identity(prepared: Prepared, settings: TrainSettings) -> Mapping[str, Any]:
 
 def _reference(prepared: Prepared, settings: TrainSettings) -> dict[Split, ReferenceRows]:
     """Rows of the validation and test splits, evenly spread, whose labels the model knows."""
-    most, names = settings.reference_rows, {canonical(name) for name in prepared.spec.names}
-    known = [example for example in prepared.test if names.issuperset(map(canonical, names_of(example.target)))]
+    most, labels = settings.reference_rows, Labels(prepared.spec.names)
+    known = [example for example in prepared.test if all(name in labels for name in names_of(example.target))]
     splits: dict[Split, Sequence[Example]] = {"validation": prepared.validation, "test": known}
     spread = {
         split: [rows[i * len(rows) // min(most, len(rows))] for i in range(min(most, len(rows)))]

@@ -47,6 +47,12 @@ def test_labels_are_written_by_name(tmp_path: Path) -> None:
     assert written == '{"text": "a film", "label": "sehr gut"}\n'
 
 
+def test_a_label_that_an_older_bundle_spells_with_a_space_is_the_same(tmp_path: Path) -> None:
+    written = ReferenceRows(("a film",), ("good",))
+    write_reference(tmp_path, "test", written)
+    assert read_reference(tmp_path, "test", ("good ", "bad")) == written
+
+
 @pytest.mark.parametrize("line", ["", "[]", "null", '{"text": "a"}', '{"text": "a", "label": "bad"}', '{"text": "a'])
 def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
     write_reference(tmp_path, "test", ReferenceRows(("one", "two"), (LABELS[0], LABELS[1])))
