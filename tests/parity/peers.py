@@ -58,6 +58,7 @@ def hf_configs(draw: st.DrawFn, family: str, attention: str = "eager") -> Any:
         "segments": draw(st.integers(1, 3)),
         "norm_eps": draw(st.sampled_from([1e-12, 1e-5])),
         "pad_id": draw(st.integers(0, 3)),
+        "embedding": draw(st.integers(4, 10)),
     }
     return hf_config(family, values, attn_implementation=attention)
 

@@ -22,7 +22,7 @@ _SYNONYMS = {
 }
 
 _LEAST = {"vocab_size": 1, "hidden": 1, "layers": 1, "heads": 1, "feed_forward": 1, "max_positions": 1}
-_LEAST |= {"segments": 0, "pad_id": 0}
+_LEAST |= {"segments": 0, "pad_id": 0, "embedding": 1}
 _RATES = ("dropout", "attention_dropout", "classifier_dropout", "norm_eps", "init_std")
 _MAY_BE_NULL = ("pad_id", "classifier_dropout")  # null is the default
 
@@ -38,7 +38,8 @@ _FIXED: dict[str, tuple[object, ...]] = {
 class EncoderConfig:
     """Dimensions and rates of one encoder; the defaults are BERT-base (Devlin et al. 2019).
 
-    ``segments`` is 0 for DistilBERT, which has no segment embeddings (Sanh et al. 2019).
+    ``segments`` is 0 for DistilBERT, which has no segment embeddings (Sanh et al. 2019). ``embedding`` is the width of
+    ELECTRA's embeddings, which it projects to the hidden size (Clark et al. 2020); None is the hidden size itself.
     """
 
     family: Family = "bert"
@@ -56,6 +57,7 @@ class EncoderConfig:
     classifier_dropout: float | None = None
     pad_id: int = 0
     init_std: float = 0.02
+    embedding: int | None = None
 
     def __post_init__(self) -> None:
         for name in asdict(self).keys() - self.description.entries.keys() - {"family"}:
@@ -93,6 +95,11 @@ class EncoderConfig:
     def first_position(self) -> int:
         """Position of the first token."""
         return self.pad_id + 1 if self.description.counts_positions else 0
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of the embeddings; if it is not the hidden size, they are projected."""
+        return self.hidden if self.embedding is None else self.embedding
 
     @property
     def head_size(self) -> int:
@@ -149,7 +156,8 @@ class EncoderConfig:
 
     def to_hf(self) -> dict[str, Any]:
         """The entries of ``config.json`` for this encoder, in its family's names."""
-        ours = {name: value for name, value in asdict(self).items() if value is not None}
+        values = asdict(self) | {"embedding": self.embedding_width}
+        ours = {name: value for name, value in values.items() if value is not None}
         return {"model_type": self.family} | {
             hf: ours[name] for name, hf in self.description.entries.items() if name in ours
         }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-Family = Literal["bert", "distilbert", "roberta", "xlm-roberta", "camembert"]
+Family = Literal["bert", "distilbert", "roberta", "xlm-roberta", "camembert", "electra"]
 Modules = Mapping[str, tuple[str, ...]]
 
 
@@ -179,5 +179,22 @@ DESCRIPTIONS: Mapping[Family, Description] = MappingProxyType(
         "roberta": _roberta("Roberta"),
         "xlm-roberta": _roberta("XLMRoberta"),
         "camembert": _roberta("Camembert"),
+        "electra": Description(  # Clark et al. 2020
+            architecture="Electra",
+            prefix="electra.",
+            entries={**_BERT_ENTRIES, "embedding": "embedding_size"},
+            layer=_BERT_LAYER,
+            layers="encoder.layer",
+            head=TextHead("classifier.dense", "classifier.out_proj", "gelu", drops_input=True),
+            masked=MaskedNames(
+                "generator_predictions.dense",
+                "generator_predictions.LayerNorm",
+                "generator_lm_head",
+                "generator_lm_head.bias",
+                "gelu",
+            ),
+            other_heads=("discriminator_predictions.", "generator_", "sequence_summary."),
+            defaults={"embedding": 128, "feed_forward": 1024},
+        ),
     }
 )

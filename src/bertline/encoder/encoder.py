@@ -42,16 +42,18 @@ class Encoded:
 
 
 class Embeddings(nn.Module):
-    """Sum of token, position and segment embeddings, normalised."""
+    """Sum of token, position and segment embeddings, normalised and, if of another width, projected."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.token = nn.Embedding(config.vocab_size, config.hidden, padding_idx=config.pad_id)
+        width = config.embedding_width
+        self.token = nn.Embedding(config.vocab_size, width, padding_idx=config.pad_id)
         self.counted_from = config.pad_id if config.description.counts_positions else None
-        self.position = nn.Embedding(config.max_positions, config.hidden, padding_idx=self.counted_from)
-        self.segment = nn.Embedding(config.segments, config.hidden) if config.segments else None
-        self.norm = nn.LayerNorm(config.hidden, eps=config.norm_eps)
+        self.position = nn.Embedding(config.max_positions, width, padding_idx=self.counted_from)
+        self.segment = nn.Embedding(config.segments, width) if config.segments else None
+        self.norm = nn.LayerNorm(width, eps=config.norm_eps)
         self.dropout = nn.Dropout(config.dropout)
+        self.project = nn.Identity() if width == config.hidden else nn.Linear(width, config.hidden)
 
     def forward(
         self, ids: Int[Tensor, "batch tokens"], segments: Int[Tensor, "batch tokens"] | None
@@ -64,7 +66,7 @@ class Embeddings(nn.Module):
         summed = self.token(ids) + positions
         if self.segment is not None:
             summed = summed + (self.segment.weight[0] if segments is None else self.segment(segments))
-        embedded: Tensor = self.dropout(self.norm(summed))
+        embedded: Tensor = self.project(self.dropout(self.norm(summed)))
         return embedded
 
 
@@ -107,7 +109,8 @@ class Layer(nn.Module):
 class Encoder(nn.Module):
     """Token ids to contextual states.
 
-    Sources: Devlin et al. 2019 (BERT), Sanh et al. 2019 (DistilBERT), Liu et al. 2019 (RoBERTa).
+    Sources: Devlin et al. 2019 (BERT), Sanh et al. 2019 (DistilBERT), Liu et al. 2019 (RoBERTa),
+    Clark et al. 2020 (ELECTRA).
     """
 
     def __init__(self, config: EncoderConfig) -> None:

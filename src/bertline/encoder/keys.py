@@ -23,18 +23,22 @@ _EMBEDDINGS = {
 }
 
 
+_TABLES = ("embeddings.token", "embeddings.position", "embeddings.segment")
+
+
 def encoder_table(config: EncoderConfig) -> Table:
     """The encoder's parameters with their checkpoint names, without the family's prefix."""
     layer, path = config.description.layer, config.description.layers
     modules: dict[str, tuple[str, ...]] = dict(_EMBEDDINGS)
     if not config.segments:
         del modules["embeddings.segment"]
+    if config.embedding_width != config.hidden:
+        modules["embeddings.project"] = ("embeddings_project",)
     for i in range(config.layers):
         modules |= {f"layers.{i}.{ours}": tuple(f"{path}.{i}.{one}" for one in hf) for ours, hf in layer.items()}
     table: dict[str, tuple[str, ...]] = {}
     for ours, hf in modules.items():
-        embedding = ours.startswith("embeddings.") and ours != "embeddings.norm"
-        for part in ("weight",) if embedding else ("weight", "bias"):
+        for part in ("weight",) if ours in _TABLES else ("weight", "bias"):
             table[f"{ours}.{part}"] = tuple(f"{one}.{part}" for one in hf)
     return table
 

@@ -29,13 +29,13 @@ class MaskedHead(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.hidden, config.hidden)
-        self.norm = nn.LayerNorm(config.hidden, eps=config.norm_eps)
+        self.dense = nn.Linear(config.hidden, config.embedding_width)
+        self.norm = nn.LayerNorm(config.embedding_width, eps=config.norm_eps)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.activation = ACTIVATION[config.description.masked.activation or config.activation]
 
     def forward(
-        self, states: Float[Tensor, "*axes hidden"], embeddings: Float[Tensor, "vocabulary hidden"]
+        self, states: Float[Tensor, "*axes hidden"], embeddings: Float[Tensor, "vocabulary width"]
     ) -> Float[Tensor, "*axes vocabulary"]:
         """Logits of every entry of the vocabulary."""
         return functional.linear(self.norm(self.activation(self.dense(states))), embeddings, self.bias)

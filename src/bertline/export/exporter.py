@@ -194,7 +194,9 @@ class _Export:
         if pairs and network.has(table):
             table_name, rows = network.named(table)
             summed = graph.add("Add", summed, graph.add("Gather", graph.constant(rows, table_name), "segments"))
-        return self._flat(self._norm(summed, "encoder.embeddings.norm"))
+        flat = self._flat(self._norm(summed, "encoder.embeddings.norm"), self.config.embedding_width)
+        project = "encoder.embeddings.project"
+        return self._dense(flat, project) if network.has(f"{project}.weight") else flat
 
     def _positions(self, table: str) -> str:
         """Position embeddings: the first rows of the table, or a row per token if the family counts positions."""

@@ -51,8 +51,10 @@ def tiny_tokenizer() -> Tokenizer:
 
 def tiny_classifier(*, family: Family, labels: int, pooling: Pooling, seed: int = 0) -> Classifier:
     """Two layers, 32 wide; random weights large enough for answers to differ."""
-    sizes = {"vocab_size": len(VOCABULARY), "hidden": 32, "layers": 2, "heads": 4, "feed_forward": 64}
-    entries: dict[str, Any] = {**DESCRIPTIONS[family].defaults, **sizes, "pad_id": 0, "init_std": 0.3}
+    sizes = {"vocab_size": len(VOCABULARY), "hidden": 32, "layers": 2, "heads": 4, "feed_forward": 64, "embedding": 16}
+    own = DESCRIPTIONS[family]
+    entries: dict[str, Any] = {**own.defaults, **{name: one for name, one in sizes.items() if name in own.entries}}
+    entries |= {"pad_id": 0, "init_std": 0.3}
     config = EncoderConfig(family=family, max_positions=64, **entries)
     config = replace(config, max_positions=64 + config.first_position)
     with torch.random.fork_rng():

@@ -30,7 +30,7 @@ _CLASSES: dict[str, Kind] = {
 }
 # By the model_type, where no file names a class.
 _OF_MODELS: dict[str, Kind] = {
-    **dict.fromkeys(("bert", "distilbert"), BERT),
+    **dict.fromkeys(("bert", "distilbert", "electra"), BERT),
     "roberta": ROBERTA,
     "xlm-roberta": XLM_ROBERTA,
     "camembert": CAMEMBERT,

@@ -46,6 +46,7 @@ def configs(draw: st.DrawFn, family: Family) -> EncoderConfig:
         classifier_dropout=draw(st.none() | rates),
         pad_id=draw(st.integers(0, 8)),
         init_std=draw(rates),
+        embedding=draw(st.integers(1, 512)) if family == "electra" else None,
     )
 
 

@@ -47,6 +47,7 @@ UNKNOWN = 'x/config.json has no model_type, and its other entries match no singl
         ("RobertaForTokenClassification", "roberta"),
         ("XLMRobertaModel", "xlm-roberta"),
         ("CamembertForMaskedLM", "camembert"),
+        ("ElectraForPreTraining", "electra"),
     ],
 )
 def test_the_architecture_tells_the_family(architecture: str, family: str) -> None:

@@ -31,10 +31,11 @@ ROUNDING = 1e-5
 RNG = np.random.default_rng(0)
 TEXTS = [RNG.integers(5, len(VOCABULARY), length).tolist() for length in (2, 3, 3, 7, 12, 19, 30, 30, 41, 63)]
 
-networks = pytest.mark.parametrize(
-    ("family", "pooling"),
-    [("bert", "cls"), ("bert", "mean"), ("distilbert", "cls"), ("distilbert", "mean"), ("roberta", "cls")],
-)
+NETWORKS: list[tuple[Family, Pooling]] = [
+    *(("bert", "cls"), ("bert", "mean"), ("distilbert", "cls"), ("distilbert", "mean")),
+    *(("roberta", "cls"), ("electra", "cls")),
+]
+networks = pytest.mark.parametrize(("family", "pooling"), NETWORKS)
 
 
 def answers(model: bytes, *batches: Batch) -> Array:
@@ -153,7 +154,17 @@ def test_the_answer_to_a_text_does_not_depend_on_its_batch_mates(
     np.testing.assert_allclose(answers(model, pad(TEXTS, 0)), one_by_one(model), atol=ROUNDING, rtol=0)
 
 
-@networks
+@pytest.mark.parametrize("family", ["bert", "roberta", "electra"])
+def test_eight_bits_cost_every_family_alike(family: Family) -> None:
+    batch, off = pad(TEXTS, 0), []
+    for seed in range(3):
+        classifier = tiny_classifier(family=family, labels=3, pooling="cls", seed=seed)
+        network = Network.of(classifier)
+        off.append(deviation(logits_of(classifier, batch), answers(export(network, eight_bits(network)), batch)))
+    assert np.mean(off) < TOLERANCE["int8"] / 2
+
+
+@pytest.mark.parametrize(("family", "pooling"), NETWORKS[:-1])
 def test_eight_bits_are_close_and_smaller(family: Family, pooling: Pooling) -> None:
     classifier = tiny_classifier(family=family, labels=3, pooling=pooling)
     network, batch = Network.of(classifier), pad(TEXTS, 0)

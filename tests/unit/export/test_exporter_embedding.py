@@ -33,7 +33,14 @@ def full(network: Network) -> bytes:
 
 networks = pytest.mark.parametrize(
     ("family", "pooling"),
-    [("bert", "cls"), ("bert", "mean"), ("distilbert", "cls"), ("distilbert", "mean"), ("roberta", "cls")],
+    [
+        ("bert", "cls"),
+        ("bert", "mean"),
+        ("distilbert", "cls"),
+        ("distilbert", "mean"),
+        ("roberta", "cls"),
+        ("electra", "cls"),
+    ],
 )
 
 

@@ -27,7 +27,7 @@ BATCH = pad(TEXTS, 0)
 PAIRS = pad(TEXTS, 0, [[int(place > len(text) // 2) for place in range(len(text))] for text in TEXTS])
 LABELS = ("O", "B-place", "I-place")
 
-families = pytest.mark.parametrize("family", ["bert", "distilbert", "roberta"])
+families = pytest.mark.parametrize("family", ["bert", "distilbert", "roberta", "electra"])
 
 
 def tags_of(classifier: Classifier) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import tokenizers
 import torch
+from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from bertline.encoder.checkpoint import save_encoder
@@ -17,16 +18,18 @@ from bertline.encoder.description import DESCRIPTIONS, Family
 from bertline.encoder.encoder import Encoder
 from bertline.inference import load_predictor
 from bertline.library.verbs import optimize
-from bertline.testing.tiny import tiny_classifier
+from bertline.testing.tiny import VOCABULARY, tiny_classifier
 from bertline.training.progress import Silent
 from bertline.training.run import train
 from bertline.training.settings import TrainSettings
 from tests.tokenizers import FAIRSEQ, NOTUSED, bpe, unigram
 
+WORDPIECE = BertWordPieceTokenizer(vocab={word: id_ for id_, word in enumerate(VOCABULARY)}, lowercase=True)
 TOKENIZERS: dict[Family, tokenizers.Tokenizer] = {
     "roberta": bpe(),
     "xlm-roberta": unigram(FAIRSEQ),
     "camembert": unigram(NOTUSED),
+    "electra": tokenizers.Tokenizer.from_str(WORDPIECE.to_str()),
 }
 
 OTHERS = sorted(TOKENIZERS.keys() - {"roberta"})
@@ -39,7 +42,8 @@ ROWS = [
 def checkpoint(directory: Path, family: Family) -> Path:
     directory.mkdir()
     small = tiny_classifier(family=family, labels=2, pooling="cls").config
-    config = replace(small, vocab_size=400, pad_id=1, max_positions=66, init_std=0.1)
+    pad_id = TOKENIZERS[family].token_to_id("<pad>") or 0
+    config = replace(small, vocab_size=400, pad_id=pad_id, max_positions=66, init_std=0.1)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         save_encoder(directory, Encoder(config))
