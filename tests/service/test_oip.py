@@ -273,7 +273,7 @@ WRONG: list[tuple[Any, str]] = [
     (request(["good"], shape=[1] * 9), "inputs[0].shape has more than 8 dimensions: send [1]."),
     (request([[[[[[[[["good"]]]]]]]]]), "inputs[0].data has lists in lists: send the texts in one."),
     (request("good"), "inputs[0].data must be a list."),
-    (request(["good", 3]), "inputs[0].data must hold strings and nothing else."),
+    (request(["good", 3]), "inputs[0].data must contain only strings."),
     (request([]), "inputs[0].data is an empty list: send at least one text."),
     (request(["good", ""]), "inputs[0].data[1] is empty: send at least one word."),
     (request(["good"] * 129), "inputs[0] has more than 128 texts, the limit: send several requests."),
@@ -398,8 +398,8 @@ def test_a_header_beyond_the_body(url: str) -> None:
         (b"\x05\x00\x00\x00good", "inputs[0][0] goes beyond the end of the data: send its length in four bytes"),
         (b"\xff\xff\xff\xffgood", "inputs[0][0] goes beyond the end of the data: send its length in four bytes"),
         (element(b"good") + b"\x00", "inputs[0][1] goes beyond the end of the data: send its length in four bytes"),
-        (element(b"good") + element(b"\xff"), "inputs[0][1] is not UTF-8 at byte 0: encode it so."),
-        (element(b"\xed\xa0\x80"), "inputs[0][0] is not UTF-8 at byte 0: encode it so."),  # half a surrogate pair
+        (element(b"good") + element(b"\xff"), "inputs[0][1] is not UTF-8 at byte 0: send UTF-8."),
+        (element(b"\xed\xa0\x80"), "inputs[0][0] is not UTF-8 at byte 0: send UTF-8."),  # half a surrogate pair
         (element(b""), "inputs[0].data is empty: send at least one word."),
         (element(b"a") * 129, "inputs[0] has more than 128 texts, the limit: send several requests."),
         (b"", "inputs[0].data is an empty list: send at least one text."),

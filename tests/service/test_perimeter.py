@@ -236,7 +236,7 @@ def test_nothing_set_is_nothing_there() -> None:
 
 
 def test_an_issuer_of_its_own_needs_a_database() -> None:
-    with pytest.raises(SettingsError, match=r"auth\.issuer names this server's own tokens, which need a database"):
+    with pytest.raises(SettingsError, match=r"auth\.issuer is for the built-in issuer, which needs a database"):
         build(PerimeterSettings(auth=AuthSettings(issuer="https://models.example.com")), "http://127.0.0.1:8000")
 
 
@@ -256,4 +256,4 @@ def test_an_unprotected_address_is_refused_by_the_command(tmp_path: Path) -> Non
     command = [sys.executable, "-c", COMMAND, "serve", str(tmp_path / "tiny"), "--host", "0.0.0.0", "--port", "0"]
     ended = subprocess.run(command, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 2
-    assert "can be reached by others and no credentials are asked for" in ended.stderr
+    assert "without authentication: set --auth-issuers" in ended.stderr

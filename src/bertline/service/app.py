@@ -1,4 +1,4 @@
-"""The app: routes, page, limits and the shape of errors, around models that are already loaded."""
+"""The ASGI app: routes, page, and middleware around the models."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ DESCRIPTION = "Text in, labels with calibrated probabilities out. What is sent i
 
 
 def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
-    """The service for these models; it starts and stops with the app.
+    """The app of these models, which start and stop with it.
 
     Args:
         serving: the models.
-        perimeter: what stands before them; nothing by default.
+        perimeter: by default without authentication, limits, logs and traces.
     """
     perimeter = perimeter or Perimeter()
 
@@ -71,7 +71,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # FastAPI's page loads its scripts from another server
         redoc_url=None,
-        # FastAPI's own would put paths and queries in spans (FASTAPI_OTEL_AUTO_CONFIGURE).
+        # FastAPI's own telemetry would put paths and queries in spans (FASTAPI_OTEL_AUTO_CONFIGURE).
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     serving.admit, serving.other_task = charge_tokens, where_to_ask
@@ -88,22 +88,22 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
 
 
 class App(FastAPI):
-    """The framework's app, with ours before it: what needs no framework does not get there.
+    """FastAPI's app with our own middleware around it; hot routes do not reach FastAPI.
 
     Attributes:
-        around: puts our parts before the framework's.
+        around: wraps FastAPI in our middleware.
     """
 
     around: Callable[[ASGIApp], ASGIApp]
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Without the framework's answer to errors, which is that of ``Admission``."""
+        """Without the framework's handler of unexpected errors: ``Admission`` has its own."""
         outermost: Any = super().build_middleware_stack()
         return self.around(outermost.app)
 
 
 def _around(app: FastAPI, serving: Serving, perimeter: Perimeter) -> Callable[[ASGIApp], ASGIApp]:
-    """What stands before the framework, the outermost part last."""
+    """The middleware around the framework, the outermost last."""
     ours, edge = settings_of(serving), perimeter.settings.edge
     metrics: MetricsListener = app.state.metrics
 
@@ -132,15 +132,15 @@ def _around(app: FastAPI, serving: Serving, perimeter: Perimeter) -> Callable[[A
     )
 
     def around(framework: ASGIApp) -> ASGIApp:
-        found: ASGIApp = Admission(framework, doors)
+        wrapped: ASGIApp = Admission(framework, doors)
         if edge.cors_origins:
-            found = CORSMiddleware(found, **cors.options(edge.cors_origins, credentials=edge.cors_credentials))
-        found = Front(found, watching)
+            wrapped = CORSMiddleware(wrapped, **cors.options(edge.cors_origins, credentials=edge.cors_credentials))
+        wrapped = Front(wrapped, watching)
         if edge.root_path:
-            found = Prefixed(found, edge.root_path, strip=edge.strip_root_path)
+            wrapped = Prefixed(wrapped, edge.root_path, strip=edge.strip_root_path)
         if edge.trusted_proxies:
-            found = Proxies(found, edge.trusted_proxies, edge.forwarded_header)
-        return found
+            wrapped = Proxies(wrapped, edge.trusted_proxies, edge.forwarded_header)
+        return wrapped
 
     return around
 
@@ -160,9 +160,9 @@ def _add_pages(app: FastAPI) -> None:
 
 
 def _page(name: str, scope: Scope) -> Response:
-    """A page. Its links are relative, which is wrong only at a prefix without the slash after it (``/bert``).
+    """A page. Its links are relative, which fails only for a prefix without a trailing slash (``/bert``).
 
-    Proxies that strip that prefix ask for ``/`` all the same; where the prefix is known, the links have it.
+    Proxies that strip the prefix request ``/`` in that case too, so the links contain the prefix if it is known.
     """
     text = (PAGE / name).read_text(encoding="utf-8")
     if prefix := scope.get("root_path"):
@@ -171,10 +171,10 @@ def _page(name: str, scope: Scope) -> Response:
 
 
 class Revalidated(StaticFiles):
-    """Files that a browser asks for again, so that an upgrade of the service reaches an open page."""
+    """Static files that browsers must revalidate, so that an upgrade of the service takes effect."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file, with the instruction to revalidate it."""
+        """The file, with a header that requires revalidation."""
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         return response

@@ -1,4 +1,4 @@
-"""Names of models in addresses, plain or with ``%2F`` for their slashes: a path is decoded before it is routed."""
+"""Names of models in paths. Their slashes may be sent as ``%2F``, because paths are decoded before routing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ register_url_convertor(KIND, _Name())
 
 
 def converted(template: str) -> str:
-    """The template of a route as Starlette matches it.
+    """The template of a route in Starlette's syntax.
 
     >>> converted("/v2/models/{name}/ready")
     '/v2/models/{name:model}/ready'

@@ -1,4 +1,4 @@
-"""What the guard adds to the description of the API: how to say who one is, and how that may be refused."""
+"""Completes the OpenAPI description: security schemes, and the guard's errors for each route that requires a scope."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OWN_SHAPE = {"application/json": {"schema": {"$ref": "#/components/schemas/Error
 
 
 def describing_guard(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """The app's own description with security schemes, and the guard's refusals at each route that it guards."""
+    """A function for ``FastAPI.openapi``: FastAPI's description with the guard's schemes and errors."""
     plain = app.openapi
 
     def describe() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What stands between the network and the models: who may ask, how much, by which names, and what is noted of it."""
+"""The perimeter: authentication, limits, host names, logs and traces between the network and the models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PerimeterSettings:
-    """The settings of its parts, by the names of their components."""
+    """The settings of its parts."""
 
     auth: AuthSettings = field(default_factory=AuthSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
@@ -41,18 +41,18 @@ class PerimeterSettings:
 
 @dataclass(slots=True)
 class Perimeter:
-    """The parts that are there; nothing by default, as behind doubles in tests.
+    """The active parts; by default none.
 
     Attributes:
         settings: of all parts.
-        hosts: names by which clients may ask; empty is any.
-        tokens: checks bearer tokens.
-        keys: checks API keys.
-        issuer: gives tokens to this service's own clients.
-        providers: whose keys are fetched while the service runs.
+        hosts: accepted host names; empty accepts any.
+        tokens: verifies bearer tokens.
+        keys: verifies API keys.
+        issuer: the built-in issuer of tokens.
+        providers: identity providers, whose keys are fetched while the service runs.
         limits: of all clients.
-        logs: where lines of the log go.
-        traces: where spans go.
+        logs: receive log lines.
+        traces: receive spans.
     """
 
     settings: PerimeterSettings = field(default_factory=PerimeterSettings)
@@ -67,7 +67,7 @@ class Perimeter:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """What fetches keys and counts does so inside."""
+        """Run the providers and limits while inside."""
         async with AsyncExitStack() as stack:
             for provider in self.providers:
                 await stack.enter_async_context(provider)
@@ -77,32 +77,32 @@ class Perimeter:
 
 
 def build(settings: PerimeterSettings, url: str, *, store: CredentialStore | None = None) -> Perimeter:
-    """The parts that the settings ask for. Logs and traces are not among them: they begin before and end after.
+    """Create the parts that the settings enable, except logs and traces, which start earlier and stop later.
 
     Args:
         settings: of all parts.
-        url: at which this server is reached, where ``auth.issuer`` does not say otherwise.
+        url: of this server, unless ``auth.issuer`` overrides it.
         store: of clients and keys, if ``auth.database`` is set.
 
     Raises:
-        SettingsError: they do not fit together.
+        SettingsError: the settings contradict each other.
     """
     from bertline.service.limits.ledger import Ledgers
 
-    found = Perimeter(settings)
-    _add_auth(found, settings.auth, url, store)
+    perimeter = Perimeter(settings)
+    _add_auth(perimeter, settings.auth, url, store)
     if settings.limits.limits_any_client:
-        found.limits = Ledgers(settings.limits)
-    return found
+        perimeter.limits = Ledgers(settings.limits)
+    return perimeter
 
 
-def _add_auth(found: Perimeter, auth: AuthSettings, url: str, store: CredentialStore | None) -> None:
+def _add_auth(perimeter: Perimeter, auth: AuthSettings, url: str, store: CredentialStore | None) -> None:
     from bertline.service.guard.provider import Provider
 
     if auth.issuer is not None and auth.database is None:
-        raise SettingsError("auth.issuer names this server's own tokens, which need a database: set auth.database too")
-    found.providers = [Provider(issuer) for issuer in auth.issuers]
-    trusted = [trust(auth, provider) for provider in found.providers]
+        raise SettingsError("auth.issuer is for the built-in issuer, which needs a database: set auth.database too")
+    perimeter.providers = [Provider(issuer) for issuer in auth.issuers]
+    trusted = [trust(auth, provider) for provider in perimeter.providers]
     if store is not None:
         from bertline.service.guard.api_keys import ApiKeys
         from bertline.service.guard.clients import Clients
@@ -111,16 +111,16 @@ def _add_auth(found: Perimeter, auth: AuthSettings, url: str, store: CredentialS
         from bertline.service.guard.trust import Trust
 
         signing = SigningKeys(store, auth.issuer or url)
-        found.keys, found.issuer = ApiKeys(store), Issuer(signing, Clients(store), auth.audience[0])
+        perimeter.keys, perimeter.issuer = ApiKeys(store), Issuer(signing, Clients(store), auth.audience[0])
         trusted.append(Trust(signing, auth.audience, algorithms=frozenset({ALGORITHM})))
     if trusted:
         from bertline.service.guard.bearer import BearerTokens
 
-        found.tokens = BearerTokens(trusted)
+        perimeter.tokens = BearerTokens(trusted)
 
 
 def trust(auth: AuthSettings, keys: Keys) -> Trust:
-    """The issuer of these keys, on the terms that the settings give it."""
+    """The trust in the issuer of these keys, by the settings."""
     from bertline.service.guard.trust import Trust
 
     terms = auth.of(keys.issuer)

@@ -1,4 +1,4 @@
-"""The framework's own refusals, turned into problems: unknown routes, bodies that do not parse or fit."""
+"""The framework's own errors as problems: unknown routes, and bodies that do not parse or validate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TYPES = {
 
 
 def register(app: FastAPI) -> None:
-    """Answer every refusal of the framework in the service's own shape."""
+    """Answer every error of the framework in the service's own dialect."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
@@ -50,7 +50,7 @@ def _counted(request: Request, problem: Problem) -> Response:
 
 
 def _known_fields(request: Request) -> list[str]:
-    """Fields of the body that the route of this request takes."""
+    """The fields of the body that this route accepts."""
     field = getattr(request.scope.get("route"), "body_field", None)
     model = getattr(getattr(field, "field_info", None), "annotation", None)
     return list(getattr(model, "model_fields", ()))
@@ -60,18 +60,18 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known: dict[int, Callable[[Request], Problem]] = {400: _unreadable, 405: _wrong_method}
     headers = dict(error.headers or {})
-    if error.status_code == 405:  # the framework names the methods of the first route alone (RFC 9110, 10.2.1)
+    if error.status_code == 405:  # the framework names only the methods of the first route (RFC 9110, 10.2.1)
         headers["Allow"] = ", ".join(methods_of(request.app.routes, request.scope))
-    # Whatever else refuses a path (a file that may not be read, say) has nothing to offer there.
+    # Any other error is treated as an unknown path, for example an unreadable file.
     return response_of(known.get(error.status_code, _no_such_path)(request), headers)
 
 
 def problem_of(errors: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> Problem:
-    """The first of pydantic's complaints about a request, in the words of the service.
+    """The first of pydantic's errors as a problem.
 
     Args:
         errors: not empty.
-        known: fields that the request may have, for a hint at the one that was meant.
+        known: valid fields, for a suggestion.
     """
     first = errors[0]
     kind, place = first["type"], first["loc"][1:]
@@ -92,7 +92,7 @@ def problem_of(errors: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -
 
 
 def field_name(place: Sequence[str | int]) -> str | None:
-    """Where in the body, as people write it.
+    """The path of a field in the body, as people write it.
 
     >>> field_name(("texts", 3))
     'texts[3]'
@@ -122,7 +122,7 @@ def _no_such_path(request: Request) -> Problem:
 
 
 def _docs(request: Request) -> str:
-    """The path of the API reference for the client, below the prefix of a proxy."""
+    """The path of the API reference, with the prefix of a proxy."""
     scope = request.scope
     prefix: str = scope.get("app_root_path", scope.get("root_path", ""))  # a mount has changed root_path
     return f"{prefix}/docs"

@@ -1,4 +1,4 @@
-"""The routes of an app as one list, those of included routers and nothing of the framework's wrapping among them."""
+"""The routes of an app as a flat list, including those of included routers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 
 def every(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
-    """Each route that answers something, a mount as one."""
+    """All routes; a mount counts as one."""
     for route in routes:
         included: Any = getattr(route, "original_router", None)
         if included is None:
@@ -20,19 +20,19 @@ def every(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
 
 
 def template_of(route: object) -> str | None:
-    """A route's path without its values, as in ``/v1/models/{name}``: for metrics, logs, spans and scopes."""
-    found: str | None = getattr(route, "path_format", None) or getattr(route, "path", None)
-    return found
+    """The template of a route's path, as in ``/v1/models/{name}``, for metrics, logs, spans and scopes."""
+    template: str | None = getattr(route, "path_format", None) or getattr(route, "path", None)
+    return template
 
 
 def methods_of(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
-    """The methods that the path of a request takes, of all routes that have it, sorted.
+    """The methods of all routes with the path of a request, sorted.
 
-    A mount has files. What takes GET takes HEAD (``service/front.py``).
+    A mount has files. Each path with GET also has HEAD (``service/front.py``).
     """
     scope = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}  # a mount changes it
-    found: set[str] = set()
+    methods: set[str] = set()
     for route in every(routes):
         if route.matches(scope)[0] is not Match.NONE:
-            found |= {"GET"} if isinstance(route, Mount) else getattr(route, "methods", None) or set()
-    return sorted(found | {"HEAD"} if "GET" in found else found)
+            methods |= {"GET"} if isinstance(route, Mount) else getattr(route, "methods", None) or set()
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)

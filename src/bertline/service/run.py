@@ -1,4 +1,4 @@
-"""Listen, say so once the models are warm, and leave with exit code 0 when told to stop."""
+"""Runs the server: listen, announce when the models are warmed up, and stop with exit code 0 on a signal."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ from bertline.serving.serving import Serving
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 2048  # connections that the system holds until they are accepted
-LAST_WORDS_S = 0.1  # from a connection to its first request
+BACKLOG = 2048  # connections that wait to be accepted
+LAST_REQUESTS_S = 0.1  # when stopping, time for the first request of new connections
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -53,19 +53,19 @@ def serve(
     on_ready: Callable[[str, Models], None],
     on_exposed: Callable[[str], None],
 ) -> None:
-    """Serve until SIGINT or SIGTERM; all requests that were accepted are answered first.
+    """Serve until SIGINT or SIGTERM, and answer all accepted requests before returning.
 
     Args:
-        bundles: directory of each model, by the name that clients call it, the default one first.
-        settings: where to listen, and what one request may bring.
-        perimeter: who may ask, how, and what is noted of it.
-        on_ready: receives the URL of the page and the models, once each has answered a text.
-        on_exposed: receives the address when other machines can reach it and nobody is asked who they are.
+        bundles: directory of each model by its name for clients, the default one first.
+        settings: address, limits and timeouts.
+        perimeter: settings of authentication, limits, TLS, proxies, logs and traces.
+        on_ready: receives the URL of the page and the models when all are warmed up.
+        on_exposed: receives the address if other machines can reach it without authentication.
 
     Raises:
-        UsageError: the address or the port cannot be used, there is no model, or other machines could reach a server
-            that asks for no credentials.
-        BertlineError: a model cannot answer, or cannot be kept alive; a database or certificate cannot be used.
+        UsageError: the address or port cannot be used, there is no model, or the server would be exposed without
+            authentication.
+        BertlineError: a model cannot answer or be kept alive, or a database or certificate cannot be used.
     """
     perimeter = perimeter or PerimeterSettings()
     with ExitStack() as stack:
@@ -80,7 +80,7 @@ def serve(
         url = page_url(listener, tls is not None)
 
         def ready() -> None:
-            keep_what_is_there()
+            freeze_garbage_collection()
             on_ready(url, serving.models)
 
         server = Server(serving, ready, built, tls)
@@ -92,19 +92,19 @@ def serve(
 def _check_exposure(
     listener: socket.socket, settings: ServeSettings, perimeter: PerimeterSettings, on_exposed: Callable[[str], None]
 ) -> None:
-    """Refuse to stand open to a network, unless somebody spelled it out."""
+    """Refuse to be reachable by other machines without authentication, unless ``--insecure`` allows it."""
     if is_loopback(listener.getsockname()[0]) or perimeter.auth.configured:
         return
     if not settings.insecure:
         raise UsageError(
-            f"{_address(listener)} can be reached by others and no credentials are asked for: set --auth-issuers or "
-            "--auth-database (see bertline auth), listen on 127.0.0.1, or say --insecure"
+            f"other machines can reach {_address(listener)} without authentication: set --auth-issuers or "
+            "--auth-database (see bertline auth), listen on 127.0.0.1, or pass --insecure"
         )
     on_exposed(_address(listener))
 
 
 def _open(stack: ExitStack, settings: PerimeterSettings, url: str, host: str) -> Perimeter:
-    """The perimeter, with what has to be closed in the end."""
+    """Open the perimeter; the stack closes its parts."""
     logs = stack.enter_context(configure(settings.logs, context=log_context))
     traces = open_traces(settings.traces)
     if traces is not None:
@@ -120,10 +120,10 @@ def _open(stack: ExitStack, settings: PerimeterSettings, url: str, host: str) ->
 
 
 class Server(uvicorn.Server):
-    """Uvicorn around the app: says when the models are warm, drains, and stops when a model is beyond help.
+    """Uvicorn around the app: announces readiness, drains, and stops if a model cannot be kept alive.
 
-    When it is told to stop, readiness turns red and for ``drain_s`` requests are still accepted, each answered with
-    ``Connection: close``; so whoever balances the load has time to look elsewhere, and no request meets a closed door.
+    When it stops, readiness fails first, and for ``drain_s`` requests are still accepted and answered with
+    ``Connection: close``. So load balancers have time to switch, and no connection is refused.
     """
 
     def __init__(
@@ -156,47 +156,49 @@ class Server(uvicorn.Server):
         _measure(metrics.metrics, perimeter, tls)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and watch the models and the certificate from now on."""
+        """Listen, and start to watch the models and the certificate."""
         if self._tls is not None:
-            self.config.ssl = self._tls.context  # after uvicorn has made what it makes of its own settings
+            self.config.ssl = self._tls.context  # replaces uvicorn's own
         await super().startup(sockets)
         watched = [self._announce(), self._watch(), *([self._tls.watch()] if self._tls else [])]
-        self._watching = [asyncio.create_task(one) for one in watched]  # kept, or they could be collected
+        self._watching = [
+            asyncio.create_task(one) for one in watched
+        ]  # keeps them from garbage collection
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ctrl+C does not drain: whoever presses it is at this terminal, and nobody balances a load."""
+        """Ctrl+C does not drain: it is pressed at a terminal, where there is no load balancer."""
         if sig == signal.SIGINT:
             self._drain_s = 0.0
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain, then answer what is left."""
+        """Drain, then answer the remaining requests."""
         self._serving.draining = True
-        # Clients came only if it was ready once; if a model is beyond help by now, they are told so and not reset.
+        # Drain also after a failure: clients get an error then, not a reset connection.
         if self._was_ready and not self.force_exit:
             await asyncio.sleep(self._drain_s)
-            await self._close_door(sockets or [])
+            await self._stop_listening(sockets or [])
         for task in self._watching:
             task.cancel()
         await super().shutdown(sockets)
 
-    async def _close_door(self, listeners: list[socket.socket]) -> None:
-        """Let in who stands before the door, close it, and hear what they want; uvicorn would turn them away."""
-        standing: list[socket.socket] = []
+    async def _stop_listening(self, listeners: list[socket.socket]) -> None:
+        """Accept the pending connections, close the listeners, and wait for requests; uvicorn would reset them."""
+        pending: list[socket.socket] = []
         for listener in listeners:
-            with suppress(OSError):  # there is nobody
+            with suppress(OSError):  # no more connections
                 while True:
-                    standing.append(listener.accept()[0])
+                    pending.append(listener.accept()[0])
         for server in self.servers:
             server.close()
-        for one in standing:
+        for one in pending:
             one.setblocking(False)
-            handshake_s = LAST_WORDS_S if self.config.ssl else None  # who says nothing holds nobody up
+            handshake_s = LAST_REQUESTS_S if self.config.ssl else None  # a silent client must not delay the stop
             with suppress(OSError):
                 await asyncio.get_running_loop().connect_accepted_socket(
                     self._protocol, one, ssl=self.config.ssl, ssl_handshake_timeout=handshake_s
                 )
-        await asyncio.sleep(min(LAST_WORDS_S, self._drain_s))
+        await asyncio.sleep(min(LAST_REQUESTS_S, self._drain_s))
 
     def _protocol(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]
@@ -217,7 +219,7 @@ class Server(uvicorn.Server):
 
 
 def _http1(serving: Serving, metrics: MetricsListener, perimeter: Perimeter | None) -> Http1Settings:
-    """How connections behave, as the settings say."""
+    """The settings of connections."""
     settings = settings_of(serving)
     limits = HeadLimits(
         settings.max_head_bytes, settings.max_header_bytes, settings.max_headers, settings.max_target_bytes
@@ -234,41 +236,41 @@ def _http1(serving: Serving, metrics: MetricsListener, perimeter: Perimeter | No
 
 
 def _measure(metrics: Metrics, perimeter: Perimeter | None, tls: RenewableTls | None) -> None:
-    """What is looked up whenever the metrics are read."""
+    """Register metrics that are updated when they are read."""
     logs = perimeter.logs if perimeter else None
-    told = 0
+    counted = 0
 
     def look() -> None:
-        nonlocal told
+        nonlocal counted
         if tls is not None:
             metrics.set("bertline_certificate_expiry_timestamp_seconds", tls.expires_at, certificate="server")
         if logs is not None:
-            now, before = logs.dropped, told
-            told = now
+            now, before = logs.dropped, counted
+            counted = now
             metrics.count("bertline_log_lines_dropped", now - before)
 
     metrics.before_reading(look)
 
 
-def keep_what_is_there() -> None:
-    """Let Python's search for cyclic garbage leave out what was made until now: it lasts as long as the process.
+def freeze_garbage_collection() -> None:
+    """Exclude all existing objects from cyclic garbage collection: they live as long as the process.
 
-    A full search among it stops every request for 57 ms, about once in a thousand of them (docs/log.md).
+    A full collection with them stops all requests for 57 ms, about once in a thousand requests (docs/log.md).
     """
     gc.collect()
     gc.freeze()
 
 
 def tokenise_in_one_thread() -> None:
-    """Keep the tokenizer's library from threads of its own, which it wakes for a single sentence too.
+    """Disable the tokenizer library's own threads, which it would wake even for a single sentence.
 
-    The cores are busy computing: a request would wait for two more threads to get one.
+    The cores are busy computing, so a request would wait until those threads get one.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def allow_connections() -> None:
-    """Let the process hold as many connections as the system allows: each is a file to it."""
+    """Raise the limit of open files, which include connections, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -278,7 +280,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket bound to the address, not yet listening.
 
     Raises:
-        UsageError: no such address, or the port is taken or not allowed.
+        UsageError: there is no such address, or the port is in use or not permitted.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -288,7 +290,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
-        listener.listen(BACKLOG)  # here, because a second listener fails only now where the first has REUSEADDR too
+        listener.listen(BACKLOG)  # here, because with REUSEADDR a second listener on the port fails only now
     except OSError as error:
         listener.close()
         raise _unusable(error, host, port) from None
@@ -321,10 +323,10 @@ def _address(listener: socket.socket) -> str:
 
 @contextmanager
 def quiet_stop() -> Iterator[None]:
-    """Let a stop signal end the server and nothing else.
+    """Ignore stop signals outside of uvicorn.
 
-    Uvicorn raises the signals it caught again when it has shut down; with the usual handlers the process
-    would then die of the signal instead of ending with exit code 0.
+    Uvicorn raises caught signals again after its shutdown; by default they would kill the process, which is to exit
+    with code 0.
     """
     previous = {one: signal.signal(one, lambda *_: None) for one in STOP_SIGNALS}
     try:

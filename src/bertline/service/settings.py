@@ -1,4 +1,4 @@
-"""The settings of the service, and why each default is what it is."""
+"""The settings of the service: address, limits and timeouts."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -8,15 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 if TYPE_CHECKING:
     from bertline.serving.serving import Serving
 
-ENDING_S = 4.0  # what stopping takes beside the settings: 2 s for the processes that compute, 1.5 s for spans
+ENDING_S = 4.0  # of stopping, besides the settings: 2 s for workers, 1.5 s for spans
 
 
 class ServeSettings(BaseModel):
-    """Where the service listens, how much it takes at once, and how long anything may take.
+    """Address, limits of a request, and timeouts.
 
-    One request can cost memory (bounded by ``max_body_bytes``) and time of the machine (by the number of texts, their
-    characters and, for windows over long ones, ``max_request_tokens``). The longest film review in the IMDB data has
-    13,704 characters.
+    ``max_body_bytes`` bounds the memory of a request; the limits of texts, characters and tokens bound its computing
+    time. The longest film review in the IMDB data has 13,704 characters.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,6 +88,6 @@ class ServeSettings(BaseModel):
 
 
 def settings_of(serving: "Serving") -> ServeSettings:
-    """The settings of the server around these models: the core was given them, and knows its own part of them."""
+    """The settings of the server; its core has them as ``CoreSettings``."""
     assert isinstance(serving.settings, ServeSettings)
     return serving.settings

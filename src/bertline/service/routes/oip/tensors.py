@@ -1,11 +1,11 @@
-"""Tensors of the Open Inference Protocol: texts out of a request's body, and an answer's body out of arrays.
+"""Tensors of the Open Inference Protocol: reads texts from request bodies, and writes arrays to response bodies.
 
-A body is JSON, with the binary data of its tensors after it where the header Inference-Header-Content-Length says how
-long the JSON is. An element of datatype BYTES is its length, four bytes little-endian, and its bytes.
+A body is JSON. If the header Inference-Header-Content-Length has the length of the JSON, binary data of the tensors
+follows it. An element of datatype BYTES consists of its length, four bytes little-endian, and its bytes.
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 
-Lengths and sizes are what the client says they are: each is compared with what came before anything is read. And lists
-are checked up to their first error (``FailFast``): to collect two million of them takes sixteen seconds and 2.6 GiB.
+Lengths and sizes come from the client, so they are compared with the received bytes first. Lists are validated up to
+their first error (``FailFast``), because collecting two million errors takes sixteen seconds and 2.6 GiB.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bertline.serving.problems import Code, Problem
 LENGTH_HEADER = "Inference-Header-Content-Length"
 MOST_DIMENSIONS = 8  # of a shape, and of lists in lists
 INPUT_PARAMETERS = ("binary_data_size",)
-_DIGITS = 12  # of a length; more is longer than any body
+_DIGITS = 12  # of a length; longer ones exceed any body
 
 
 class InputTensor(Tolerant):
@@ -39,7 +39,7 @@ class InputTensor(Tolerant):
     shape: Annotated[list[int], FailFast()] = Field([], description="Number of texts; [] and -1 stand for any.")
     datatype: str = Field(description="BYTES")
     parameters: dict[str, Any] | None = Field(None, description="binary_data_size: bytes of it after the JSON.")
-    data: list[Any] | None = Field(None, description="The texts; lists in it are read through.")
+    data: list[Any] | None = Field(None, description="The texts; nested lists are flattened.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,10 @@ def texts_of(inputs: Sequence[InputTensor], rest: bytes, most: int) -> list[str]
             f"{field}.data",
         )
     _check_size(size, rest, f"{field}.parameters.binary_data_size")
-    found = _elements(rest) if tensor.data is None else _strings(tensor.data, f"{field}.data")
     texts: list[str] = []
-    for text in found:
+    for text in _elements(rest) if tensor.data is None else _strings(tensor.data, f"{field}.data"):
         texts.append(text)
-        if len(texts) > most:  # said here, before an attack with a million of them is read
+        if len(texts) > most:  # checked here, so that a million texts are not read first
             raise Problem(
                 Code.TOO_MANY_TEXTS, f"{field} has more than {most:,} texts, the limit: send several requests.", field
             )
@@ -134,10 +133,10 @@ def _check_size(size: Any, rest: bytes, field: str) -> None:
         raise Problem(Code.WRONG_TYPE, f"{field} must be a number of bytes.", field)
     announced = size or 0
     if announced != len(rest):
-        said = f"{announced:,}" if announced < 10**_DIGITS else "more"
+        shown = f"{announced:,}" if announced < 10**_DIGITS else "more"
         raise Problem(
             Code.OUT_OF_RANGE,
-            f"{field} announces {said} bytes and {len(rest):,} came after the JSON: see {LENGTH_HEADER}.",
+            f"{field} announces {shown} bytes and {len(rest):,} came after the JSON: see {LENGTH_HEADER}.",
             field,
         )
 
@@ -166,7 +165,7 @@ def _elements(raw: bytes) -> Iterator[str]:
             yield raw[start:place].decode()
         except UnicodeDecodeError as error:
             raise Problem(
-                Code.INVALID_TEXT, f"{field} is not UTF-8 at byte {error.start:,}: encode it so.", field
+                Code.INVALID_TEXT, f"{field} is not UTF-8 at byte {error.start:,}: send UTF-8.", field
             ) from None
         number += 1
 
@@ -180,7 +179,7 @@ def _strings(data: list[Any], field: str, depth: int = 1) -> Iterator[str]:
         elif isinstance(one, str):
             yield one
         else:
-            raise Problem(Code.WRONG_TYPE, f"{field} must hold strings and nothing else.", field)
+            raise Problem(Code.WRONG_TYPE, f"{field} must contain only strings.", field)
 
 
 def written(head: dict[str, Any], outputs: Sequence[OutputTensor]) -> tuple[bytes, int | None]:
