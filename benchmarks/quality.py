@@ -22,8 +22,7 @@ from benchmarks.parts import peer_trainer
 from benchmarks.parts.machine import describe
 from benchmarks.parts.tasks import BUILD, SEEDS, TASKS, Task
 from bertline.data.duplicates import cross_duplicates
-from bertline.statistics.calibration import softmax
-from bertline.statistics.metrics import ece
+from bertline.statistics.calibration import reliability, softmax
 from bertline.statistics.paired import compare
 from bertline.training.device import place
 from bertline.training.prepare import prepare
@@ -110,7 +109,7 @@ def summarise(task: Task, *, run: bool) -> list[str]:
             continue
         logits = np.array(own["logits"])
         right = logits.argmax(1) == truth
-        errors = [float(ece(truth, softmax(logits, t))) for t in (1.0, own["temperature"])]
+        errors = [_calibration_error(truth, softmax(logits, t)) for t in (1.0, own["temperature"])]
         cells = [f"{right.mean():.2%}", f"{right[fresh].mean():.2%}", f"{errors[0]:.2%} → {errors[1]:.2%}"]
         columns[0].append(right.mean())
         columns[1].append(right[fresh].mean())
@@ -134,6 +133,12 @@ def summarise(task: Task, *, run: bool) -> list[str]:
         f"{f'{means[3]:.2%}' if columns[3] else ''} | {_difference(pooled) if pooled else ''} | {means[4]:.2%} |\n"
     )
     return lines
+
+
+def _calibration_error(truth: np.ndarray[Any, Any], probabilities: np.ndarray[Any, Any]) -> float:
+    """Expected calibration error (Guo et al. 2017) over equal-width bins."""
+    bins = reliability(truth, probabilities)
+    return sum(one.rows * abs(one.confidence - one.accuracy.value) for one in bins) / len(truth)
 
 
 def _difference(found: Any) -> str:

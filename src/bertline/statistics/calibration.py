@@ -53,7 +53,7 @@ class Bin:
 
 
 def reliability(truth: Indices, probabilities: Probabilities, *, bins: int = BINS) -> tuple[Bin, ...]:
-    """The non-empty equal-width bins of the confidence, which ``metrics.ece`` summarises."""
+    """The non-empty equal-width bins of the confidence, which ``intervals.calibration_error`` summarises."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     return binned(confidence, probabilities.argmax(axis=1) == truth, bins=bins)
 
