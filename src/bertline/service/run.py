@@ -161,9 +161,7 @@ class Server(uvicorn.Server):
             self.config.ssl = self._tls.context  # replaces uvicorn's own
         await super().startup(sockets)
         watched = [self._announce(), self._watch(), *([self._tls.watch()] if self._tls else [])]
-        self._watching = [
-            asyncio.create_task(one) for one in watched
-        ]  # keeps them from garbage collection
+        self._watching = [asyncio.create_task(one) for one in watched]  # keeps them from garbage collection
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Ctrl+C does not drain: it is pressed at a terminal, where there is no load balancer."""
