@@ -36,7 +36,7 @@ FAMILIES: tuple[Family, ...] = ("bert", "distilbert", "roberta")
 def write(target: Path, name: str, family: Family = "bert") -> Path:
     spec = spec_of(name)
     how = {"pooling": "none", "truncation": "window"} if OUTPUTS[spec.output].by_token else {}
-    write_tiny_bundle(target, family=family, engine=True, pairs=spec.reads == "pair", task=spec, **how)
+    write_tiny_bundle(target, family=family, engine=True, pairs=spec.pairs, task=spec, **how)
     return target
 
 
@@ -74,7 +74,7 @@ def test_the_checkpoint_goes_to_hugging_face_and_back(family: Family, name: str,
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_probes_agree_across_engines(name: str, tmp_path: Path) -> None:
-    bundle, pairs = write(tmp_path / "tiny", name), spec_of(name).reads == "pair"
+    bundle, pairs = write(tmp_path / "tiny", name), spec_of(name).pairs
     probing, own = Probing(load(bundle), tiny_tokenizer()), Network.of(load_classifier(bundle))
     readings = Reader(tiny_tokenizer(), Truncation(32, "window")).read([*TEXTS, *LEARNED[name][1]])
     pieces = [piece for one in readings for piece in one.pieces]

@@ -28,6 +28,7 @@ from tests.contracts.test_tasks import FOLDERS
 
 TEXTS = ("is it at us", "on or an", "um it", "it is so", "at or on us", "an us is", "or um an on", "us at it is it")
 PAIRS = tuple((one, other) for one, other in zip(TEXTS, TEXTS[::-1], strict=True))
+RANKED = tuple((query, text) for query, text in zip(["um", "it"] * 4, TEXTS, strict=True))
 ENTITIES: list[Target] = [(Entity(0, 2, "x"),) if i % 2 else (Entity(3, 5, "y"),) for i in range(8)]
 LEARNED: dict[str, tuple[dict[str, Any], tuple[Input, ...], list[Target]]] = {
     "classify, one label": ({"task": "classify", "labels": ["a", "b"]}, TEXTS, ["a", "b"] * 4),
@@ -42,6 +43,8 @@ LEARNED: dict[str, tuple[dict[str, Any], tuple[Input, ...], list[Target]]] = {
         [1.0, -1.0, 0.5, 2.0, 0.0, 1.5, -0.5, 1.0],
     ),
     "classify, pairs": ({"task": "classify", "labels": ["a", "b"], "reads": "pair"}, PAIRS, ["a", "b"] * 4),
+    "rank": ({"task": "rank"}, RANKED, [1.0, 0.0, 0.0, 1.0] * 2),
+    "rank, grades": ({"task": "rank", "highest": 3.0}, RANKED, [3.0, 0.0, 1.0, 2.0] * 2),
     "tag": ({"task": "tag", "types": ["x", "y"]}, TEXTS, ENTITIES),
     "tag, every piece": ({"task": "tag", "types": ["x", "y"], "scheme": "BIOES", "label_all": True}, TEXTS, ENTITIES),
 }
@@ -78,7 +81,7 @@ def test_eight_rows_are_learned_by_heart(name: str, tmp_path: Path) -> None:
     assert min(losses) < 0.05 < losses[0]
     outputs = rows.by_text(score(model, rows, torch.device("cpu")))
     evaluation = tasks.task(spec.task).measure.measure(spec, rows.targets, outputs, rows.readings)
-    assert evaluation.headline()[0][1].value > 0.9  # accuracy, micro-F1, R² or F1
+    assert evaluation.headline()[0][1].value > 0.9  # accuracy, micro-F1, R², NDCG@10 or F1
 
 
 @pytest.mark.parametrize("name", LEARNED)

@@ -22,7 +22,7 @@ from bertline.encoder.outputs import OUTPUTS
 from bertline.encoder.source import find_model
 from bertline.errors import TrainingError
 from bertline.tasks.contract import Comparison, Evaluation, TaskSpec
-from bertline.text import Reader, Reading, Tokenizer, Truncation
+from bertline.text import Input, Reader, Reading, Tokenizer, Truncation
 from bertline.training.settings import TrainSettings
 
 FOLDERS = sorted(one.parent.name for one in Path(tasks.__file__).parent.glob("*/__init__.py"))
@@ -30,6 +30,7 @@ FOLDERS = sorted(one.parent.name for one in Path(tasks.__file__).parent.glob("*/
 ENTRIES: dict[str, dict[str, object]] = {
     "classify": {"labels": ["bad", "good"]},
     "tag": {"types": ["place"]},
+    "rank": {},
 }
 
 
@@ -107,8 +108,11 @@ MEASURED: dict[str, tuple[TaskSpec, Sequence[Any]]] = {
         tasks.read_spec({"task": "classify", "problem": "number", "labels": ["stars"]}),
         [1.0, 2.5, 3.0, -4.0, 0.0, 2.0],
     ),
+    "rank": (spec_of("rank"), [1.0, 0.0, 1.0, 0.0, 0.0, 1.0]),
+    "rank, grades": (tasks.read_spec({"task": "rank", "highest": 3.0}), [1.0, 0.0, 3.0, 2.0, 0.5, 3.0]),
     "tag": (spec_of("tag"), [entity(0, 4), (), entity(5, 8), entity(0, 4), (), (Entity(0, 4, "odd"),)]),
 }
+QUERIES = ("old towns", "journeys", "journeys") * 2
 TEXTS = ("York was cold", "so was the sea", "from York to here", "Rome is old", "it rains", "Ada left Rome")
 
 
@@ -120,9 +124,10 @@ def arrays_of(spec: TaskSpec, readings: Sequence[Reading], seed: int = 0) -> lis
     ]
 
 
-def read(count: int = len(TEXTS)) -> list[Reading]:
+def read(spec: TaskSpec, count: int = len(TEXTS)) -> list[Reading]:
     tokenizer = Tokenizer.from_directory(find_model("all-MiniLM-L6-v2"))
-    return Reader(tokenizer, Truncation(16), offsets=True).read(TEXTS[:count])
+    inputs: Sequence[Input] = [*zip(QUERIES, TEXTS, strict=True)] if spec.pairs else TEXTS
+    return Reader(tokenizer, Truncation(16), offsets=spec.offsets).read(inputs[:count])
 
 
 def numbers(value: Any) -> list[float]:
@@ -141,7 +146,7 @@ def test_every_task_is_measured() -> None:
 @pytest.mark.parametrize("count", [1, len(TEXTS)])
 def test_a_measurement_keeps_the_contract(name: str, count: int) -> None:
     spec, truth = MEASURED[name]
-    readings, part = read(count), tasks.task(spec.task).measure
+    readings, part = read(spec, count), tasks.task(spec.task).measure
     arrays = arrays_of(spec, readings)
     fields = [{"source": "web"}] * count
     evaluation = part.measure(spec, truth[:count], arrays, readings, fields=fields, seed=3)
@@ -161,7 +166,7 @@ def test_a_measurement_keeps_the_contract(name: str, count: int) -> None:
 def test_a_comparison_keeps_the_contract(name: str) -> None:
     """The score is the first figure of the headline, better when it is higher, and the two may change places."""
     spec, truth = MEASURED[name]
-    readings, part = read(), tasks.task(spec.task).measure
+    readings, part = read(spec), tasks.task(spec.task).measure
     one, other = (arrays_of(spec, readings, seed) for seed in (1, 2))
     first, second = (part.measure(spec, truth, some, readings).headline()[0] for some in (one, other))
     compared, swapped = part.compare(spec, truth, one, other, readings), part.compare(spec, truth, other, one, readings)
@@ -180,7 +185,7 @@ def test_a_comparison_keeps_the_contract(name: str) -> None:
 @pytest.mark.parametrize("name", MEASURED)
 def test_figures_and_tuning_keep_the_contract(name: str) -> None:
     spec, truth = MEASURED[name]
-    readings, part = read(), tasks.task(spec.task).measure
+    readings, part = read(spec), tasks.task(spec.task).measure
     arrays = arrays_of(spec, readings)
     figures = part.figures(spec, truth, arrays, readings)
     assert figures
@@ -195,7 +200,7 @@ def test_figures_and_tuning_keep_the_contract(name: str) -> None:
 @pytest.mark.parametrize("name", MEASURED)
 def test_no_texts_and_logits_that_are_not_finite_are_refused(name: str) -> None:
     spec, truth = MEASURED[name]
-    readings, part = read(), tasks.task(spec.task).measure
+    readings, part = read(spec), tasks.task(spec.task).measure
     arrays = arrays_of(spec, readings)
     arrays[2][0][0] = np.nan
     with pytest.raises(TrainingError, match="the model's logits are not finite on 1 of 6 rows"):

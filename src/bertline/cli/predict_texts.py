@@ -41,11 +41,11 @@ def label_arguments(
     _check(texts, reader_of(bundle))
     predictor = load_predictor(bundle, engine=engine)
     layout = layout_of(predictor, top_k, as_json=as_json, echo=len(texts) > 1)
-    if predictor.spec.reads != "pair" and not all(isinstance(one, str) for one in texts):
+    if not predictor.spec.pairs and not all(isinstance(one, str) for one in texts):
         raise UsageError(f"--text-pair is for models that read pairs, and {bundle} reads single texts: leave it out")
     tally = _answer(predictor, texts, layout, PredictScreen(shown=False))
     note(tally.cut_sentence(predictor.max_tokens))
-    if predictor.spec.reads == "pair" and isinstance(texts[0], str):
+    if predictor.spec.pairs and isinstance(texts[0], str):
         note(f"note: {bundle} reads pairs of texts and was given single ones: --text-pair gives a text its second one")
     for text in chain.from_iterable(map(texts_of, texts)):
         if len(text) < LONGEST_NAME and Path(text).is_file():

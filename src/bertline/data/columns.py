@@ -13,6 +13,9 @@ from bertline.errors import DataError
 # In any case and any spelling of ``names.canonical``. If a table has two names of one list, the user must choose.
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "tweet", "utterance")
 PAIR_NAMES = ("text_pair", "text_b", "text2", "sentence2", "hypothesis")
+QUERY_NAMES = ("query", "question")
+RANKED_NAMES = (*TEXT_NAMES, "passage", "answer", "doc")  # of the text that is ranked for a query
+SCORE_NAMES = ("score", "relevance", "grade", "label")
 LABEL_NAMES = ("label", "category", "class", "sentiment", "topic", "intent", "target")
 
 

@@ -8,11 +8,11 @@ from hashlib import blake2b
 from pathlib import Path, PurePath
 from typing import TypeVar
 
-from bertline.data.columns import PAIR_NAMES, text_fault
+from bertline.data.columns import text_fault
 from bertline.data.decoding import lines_of, text_of
 from bertline.data.formats import is_gzip_name, name_of
 from bertline.data.rows import BadRow, BadRows, line_fault
-from bertline.data.settings import TableSettings
+from bertline.data.settings import Reads, TableSettings
 from bertline.data.table import check_file, open_table
 from bertline.errors import DataError
 from bertline.text.reading import Input
@@ -53,8 +53,8 @@ class Corpus:
         self.read = self.skipped = 0
         for source in self.sources:
             bad = BadRows(name_of(source, "input"))
-            pairs = self.settings.text_pair_column is not None
-            for _, one in inputs_of(source, settings_beside(source, self.settings), bad, pairs=pairs):
+            reads: Reads = "text" if self.settings.query_column is None else "query"
+            for _, one in inputs_of(source, settings_beside(source, self.settings), bad, reads=reads):
                 texts = (one,) if isinstance(one, str) else one
                 self.read += len(texts)
                 yield from texts
@@ -72,7 +72,7 @@ def is_held_out(text: str) -> bool:
 
 
 def inputs_of(
-    source: str, settings: TableSettings, bad: BadRows, *, pairs: bool = False
+    source: str, settings: TableSettings, bad: BadRows, *, reads: Reads = "text"
 ) -> Iterator[tuple[int, Input]]:
     """The line and the text, or the pair of texts, of each row of a file; ``bad`` gets the other rows.
 
@@ -80,14 +80,14 @@ def inputs_of(
         source: a .txt file has one text per line and no pairs; with a format in the settings, it is a table.
         settings: of this very file.
         bad: its place is set to what the rows are counted in.
-        pairs: whether to read the second column of texts of a table.
+        reads: the texts to take from a table.
 
     Raises:
         DataError: the file cannot be used.
     """
     if is_plain(source, settings):
         return _lines(source, settings.encoding, bad)
-    return _rows(source, settings, bad, pairs)
+    return _rows(source, settings, bad, reads)
 
 
 def settings_beside(source: str, settings: Settings) -> Settings:
@@ -126,13 +126,11 @@ def _lines(source: str, encoding: str, bad: BadRows) -> Iterator[tuple[int, Inpu
                 yield number, line.strip()
 
 
-def _rows(source: str, settings: TableSettings, bad: BadRows, pairs: bool) -> Iterator[tuple[int, Input]]:
+def _rows(source: str, settings: TableSettings, bad: BadRows, reads: Reads) -> Iterator[tuple[int, Input]]:
     head, rows = settings.opened(source)
     head.require_rows("rows with a text", skip=settings.skip_bad_rows)
     bad.place = head.place
-    columns = [settings.find_text_column(head)]
-    if pairs:
-        columns.append(head.find_column(settings.text_pair_column, PAIR_NAMES, "text-pair"))
+    columns = [*settings.find_text_columns(head, reads).values()]
     for row in rows:
         if isinstance(row, BadRow):
             bad.add(row)

@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bertline.data.columns import PAIR_NAMES, ColumnInDoubt, field_of, text_fault
+from bertline.data.columns import ColumnInDoubt, field_of, text_fault
 from bertline.data.formats import STANDARD, Location
 from bertline.data.head import Head
 from bertline.data.rows import BadRow, Row
-from bertline.data.settings import AS_FOUND, LabelledTableSettings
+from bertline.data.settings import AS_FOUND, LabelledTableSettings, Reads
 from bertline.data.target_columns import TargetColumns, name_in
-from bertline.data.target_kinds import AnyLabels, TargetKind
+from bertline.data.target_kinds import AnyLabels, Scores, TargetKind
 from bertline.data.targets import Target
 from bertline.text.reading import Input
 
@@ -48,13 +48,15 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The usable rows of a table in order, and how many were left out for which reason."""
+    """The usable rows of a table in order, and how many were left out for which reason.
+
+    ``text_columns`` are the columns of what a network reads, in its order, by the settings that name them.
+    """
 
     source: str
     examples: tuple[Example, ...]
-    text_column: str
+    text_columns: Mapping[str, str]
     columns: TargetColumns
-    pair_column: str | None = None
     skipped: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -63,9 +65,9 @@ class Dataset:
         return [one.target for one in self.examples]
 
     @property
-    def settings(self) -> dict[str, str | tuple[str, ...] | None]:
+    def settings(self) -> dict[str, str | tuple[str, ...]]:
         """The columns as the settings of a table name them."""
-        return {"text_column": self.text_column, "text_pair_column": self.pair_column, **self.columns.settings}
+        return {**self.text_columns, **self.columns.settings}
 
 
 def read_examples(
@@ -110,7 +112,7 @@ def read_examples(
             examples.append(one)
     if bad and (not table.skip_bad_rows or not examples):
         raise bad.error(skipped=table.skip_bad_rows)
-    dataset = Dataset(head.source, tuple(examples), columns.text, columns.target, columns.pair, dict(bad.counts))
+    dataset = Dataset(head.source, tuple(examples), columns.texts, columns.target, dict(bad.counts))
     if trainable:
         columns.target.check(dataset.targets)
     return dataset
@@ -129,9 +131,13 @@ def check_head(source: Location, table: LabelledTableSettings, kind: TargetKind 
     head, _ = table.opened(source)
     if head.columns:
         with suppress(ColumnInDoubt):
-            table.find_text_column(head)
+            table.find_text_columns(head, _reads(kind))
         with suppress(ColumnInDoubt):
             kind.find(head, table)
+
+
+def _reads(kind: TargetKind, *, pairs: bool = False) -> Reads:
+    return "query" if isinstance(kind, Scores) else "pair" if pairs else "text"
 
 
 def _with_columns(table: LabelledTableSettings, like: Dataset, columns: Sequence[str]) -> LabelledTableSettings:
@@ -139,15 +145,14 @@ def _with_columns(table: LabelledTableSettings, like: Dataset, columns: Sequence
     taken: dict[str, object] = {}
     for name, column in like.settings.items():
         wanted = (column,) if isinstance(column, str) else column
-        if wanted and not getattr(table, name) and set(wanted) <= set(columns):
+        if not getattr(table, name) and set(wanted) <= set(columns):
             taken[name] = column
     return table.model_copy(update=taken)
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    text: str
-    pair: str | None
+    texts: Mapping[str, str]
     target: TargetColumns
     group: str | None
     slices: tuple[str, ...]
@@ -162,11 +167,8 @@ class _Columns:
         group: str | None,
         slices: Sequence[str],
     ) -> _Columns:
-        second = table.text_pair_column
-        pairs = pairs or second is not None
         return cls(
-            table.find_text_column(head),
-            head.find_column(second, PAIR_NAMES, "text-pair") if pairs else None,
+            table.find_text_columns(head, _reads(kind, pairs=pairs)),
             kind.find(head, table),
             None if group is None else head.check_column(group, "--group-column"),
             tuple(head.check_column(one, "--slice-columns") for one in slices),
@@ -175,8 +177,8 @@ class _Columns:
     def example(self, row: Row) -> Example | BadRow:
         """The row as an example, or what it lacks."""
         values = row.values
-        for column in (self.text, self.pair):
-            if column is not None and (fault := text_fault(row, column)):
+        for column in self.texts.values():
+            if fault := text_fault(row, column):
                 return fault
         target = self.target.target(row)
         if isinstance(target, BadRow):
@@ -185,5 +187,5 @@ class _Columns:
         if isinstance(group, BadRow):
             return group
         fields = {one: field_of(values, one) for one in self.slices}
-        second = None if self.pair is None else str(values[self.pair])
-        return Example(row.line, str(values[self.text]), target, group, fields, second)
+        first, *second = (str(values[column]) for column in self.texts.values())
+        return Example(row.line, first, target, group, fields, *second)

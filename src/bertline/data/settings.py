@@ -5,12 +5,14 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bertline.data.columns import TEXT_NAMES
+from bertline.data.columns import PAIR_NAMES, QUERY_NAMES, RANKED_NAMES, TEXT_NAMES
 from bertline.data.formats import Format, Location, format_beside, format_of, name_of
 from bertline.data.head import Head, take_head
 from bertline.data.rows import BadRow, Row
+from bertline.errors import SettingsError
 
 Problem = Literal["single", "several", "number"]
+Reads = Literal["text", "pair", "query"]  # a text, two of them, or a query and a text
 
 
 class TableSettings(BaseModel):
@@ -20,6 +22,7 @@ class TableSettings(BaseModel):
 
     text_column: str | None = Field(None, description="column of the text; detected by name by default")
     text_pair_column: str | None = Field(None, description="column of the second text, for pairs of texts")
+    query_column: str | None = Field(None, description="column of the query, for rankers; detected by name by default")
     format: Format | None = Field(
         None,
         description="format of the table, and of others without a known suffix; by default the suffix decides",
@@ -55,6 +58,29 @@ class TableSettings(BaseModel):
         """
         return head.find_column(self.text_column, TEXT_NAMES, "text")
 
+    def find_text_columns(self, head: Head, reads: Reads = "text") -> dict[str, str]:
+        """The columns of what a model reads, in its order, by the settings that name them.
+
+        Where the column of a second text is set, the model reads pairs.
+
+        Raises:
+            SettingsError: a column is set that only other models read.
+            DataError: a column is missing or ambiguous.
+        """
+        if reads != "query" and self.query_column is not None:
+            raise SettingsError("query_column is set, but only rankers read queries: leave it out")
+        if reads == "query" and self.text_pair_column is not None:
+            raise SettingsError(
+                "text_pair_column is set, but a ranker reads a query and a text: set query_column and text_column"
+            )
+        if reads == "query":
+            query = head.find_column(self.query_column, QUERY_NAMES, "query")
+            return {"query_column": query, "text_column": head.find_column(self.text_column, RANKED_NAMES, "text")}
+        columns = {"text_column": self.find_text_column(head)}
+        if reads == "pair" or self.text_pair_column is not None:
+            columns["text_pair_column"] = head.find_column(self.text_pair_column, PAIR_NAMES, "text-pair")
+        return columns
+
 
 class LabelledTableSettings(TableSettings):
     """A table with a text column and the targets."""
@@ -67,13 +93,18 @@ class LabelledTableSettings(TableSettings):
         None, min_length=1, description="separator in the label column, for texts with several labels"
     )
     entities_column: str | None = Field(None, description="column of the entities; detected by name by default")
+    score_column: str | None = Field(
+        None, description="column of the score, for rankers: 0 or 1, or a grade; detected by name by default"
+    )
 
 
 class TaskSettings(LabelledTableSettings):
     """A table to train on and the task to learn; a task's spec is made from these."""
 
     task: str | None = Field(
-        None, description="classify (texts) or tag (entities in texts); by default tag if the table has entities"
+        None,
+        description="classify (texts), tag (entities in texts) or rank (texts for a query); by default as the named "
+        "columns say, else classify",
     )
     problem: Problem | None = Field(
         None,

@@ -198,14 +198,21 @@ class FlagColumns:
 
 
 class NumberColumn:
-    """A number per text."""
+    """A number per text.
 
-    remedy = LabelColumn.remedy
+    Args:
+        source: name of the table.
+        column: of the numbers.
+        setting: the setting that names it.
+        least: the lowest number allowed; booleans count as 0 and 1 where there is one.
+    """
+
     spellings = ()
 
-    def __init__(self, source: str, column: str) -> None:
-        self.source, self.column = source, column
-        self.settings: Settings = {"label_column": column}
+    def __init__(self, source: str, column: str, setting: str = "label_column", *, least: float | None = None) -> None:
+        self.source, self.column, self.least = source, column, least
+        self.remedy = f", or name another --{setting.replace('_', '-')}"
+        self.settings: Settings = {setting: column}
 
     def target(self, row: Row) -> float | BadRow:
         """The number."""
@@ -218,9 +225,11 @@ class NumberColumn:
             number = float(value) if isinstance(value, str | int | float | Decimal) else math.nan
         except ValueError:
             number = math.nan
-        if isinstance(value, bool) or not math.isfinite(number):
+        if (isinstance(value, bool) and self.least is None) or not math.isfinite(number):
             shown = f"it is {value!r}" if isinstance(value, str) else fault_of(value)
             return BadRow(row.line, f"no finite number in column {self.column!r}", shown)
+        if self.least is not None and number < self.least:
+            return BadRow(row.line, f"a number below {self.least:g} in column {self.column!r}", f"it is {value!r}")
         return number
 
     def check(self, targets: Sequence[Target]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from bertline.data.columns import LABEL_NAMES, candidates
+from bertline.data.columns import LABEL_NAMES, SCORE_NAMES, candidates
 from bertline.data.entities import ENTITY_NAMES
 from bertline.data.head import Head
 from bertline.data.names import canonical
@@ -101,6 +101,18 @@ class Numbers:
     def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
         """The column."""
         return NumberColumn(head.source, label_column(head, table))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A score of each text for its query, 0 or higher."""
+
+    wanted: ClassVar[str] = "rows with a query, a text and a score"
+
+    def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
+        """The column."""
+        column = head.find_column(table.score_column or table.label_column, SCORE_NAMES, "score")
+        return NumberColumn(head.source, column, "score_column", least=0)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def evaluate_table(
         data,
         settings,
         kind=spec.kind,
-        pairs=spec.reads == "pair",
+        pairs=spec.pairs,
         slice_columns=settings.slice_columns,
         trainable=False,
     )

@@ -12,7 +12,7 @@ from bertline.tasks.contract import TaskSpec
 
 def write_network(bundle: Path, classifier: Classifier, spec: TaskSpec) -> None:
     """Write the checkpoint, the graph of the engine ``FP32`` and that of embeddings and states."""
-    pairs = spec.reads == "pair"
+    pairs = spec.pairs
     save_classifier(bundle, classifier, labels=spec.labels, problem_type=spec.problem_type)
     write_fp32_engine(bundle, classifier, pairs=pairs)
     write_embedding(bundle, classifier, pairs=pairs)

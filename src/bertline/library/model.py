@@ -107,7 +107,7 @@ class Model:
             UsageError: ``texts`` is one string, or has something else than the model reads.
             BundleError: the weights give a number that is not finite.
         """
-        given = _checked(texts, "predict", pairs=self._predictor.spec.reads == "pair")
+        given = _checked(texts, "predict", pairs=self._predictor.spec.pairs)
         with self._lanes:
             return Answers(given, self._predictor.predict(given), f"{self.name} ({self.engine})")
 

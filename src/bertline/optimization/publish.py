@@ -25,7 +25,7 @@ def publish(bundle: Bundle, optimized: Optimized, settings: OptimizeSettings) ->
     manifest = bundle.manifest.model_copy(update={"engines": engines})
 
     def engine_files(staging: Path) -> None:
-        write_embedding(staging, load_classifier(staging), pairs=manifest.task.reads == "pair")  # old bundles lack it
+        write_embedding(staging, load_classifier(staging), pairs=manifest.task.pairs)  # old bundles lack it
         for name in names:
             engine = optimized.candidates[name].engine
             if engine.kind == "onnx" and engine.file != FP32.file:

@@ -71,7 +71,7 @@ class Version:
         manifest = one.manifest
         self._checksum = manifest.checksum
         self.version, self.spec, self.max_tokens = one.version, manifest.task, manifest.max_tokens
-        self.reads_pairs = self.spec.reads == "pair"
+        self.reads_pairs = self.spec.pairs
         self.truncation: Policy = manifest.truncation
         self.metrics = manifest.metrics
         self.created_s, self.pooling = int(datetime.fromisoformat(manifest.created).timestamp()), manifest.pooling

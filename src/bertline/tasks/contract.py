@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from bertline.data.examples import Dataset
-from bertline.data.settings import TaskSettings
+from bertline.data.settings import Reads, TaskSettings
 from bertline.data.target_kinds import TargetKind
 from bertline.data.targets import Target
 from bertline.statistics.activation import Activation
@@ -20,7 +20,6 @@ from bertline.text import Reading
 
 Array = np.ndarray[Any, Any]
 Label = Annotated[str, Field(min_length=1)]
-Reads = Literal["text", "pair"]
 
 
 class Answer(Protocol):
@@ -50,7 +49,7 @@ class TaskSpec(BaseModel):
 
     Attributes:
         task: the name of the task's folder.
-        reads: one text, or a pair of texts.
+        reads: one text, a pair of texts, or a query and a text that competes with its other texts.
         temperature: divides the logits before they become probabilities.
         training_defaults: settings of ``train`` whose defaults differ for this task.
     """
@@ -122,6 +121,11 @@ class TaskSpec(BaseModel):
         return False
 
     @property
+    def pairs(self) -> bool:
+        """Whether it reads two texts together."""
+        return self.reads != "text"
+
+    @property
     def ranked(self) -> bool:
         """Whether an answer ranks all labels (``top_k``)."""
         return False
@@ -172,13 +176,15 @@ class Comparison:
     """Two networks on the same texts.
 
     Attributes:
-        score: the name of the score, which is better when it is higher: accuracy, micro-F1, R² or F1.
+        score: the name of the score, which is better when it is higher: accuracy, micro-F1, R², F1 or
+            NDCG@10.
         value: the score of the first.
         difference: the score of the first minus that of the second.
         p_value: two-sided.
         agreement: share of texts with the same answer; of numbers, with answers that differ by at most a tenth of the
-            true numbers' standard deviation.
-        only_first: texts that only the first has right; of numbers, texts on which the first is nearer to the truth.
+            true numbers' standard deviation; of rankings, share of a query's pairs of texts in the same order.
+        only_first: texts that only the first has right; of numbers, texts on which the first is nearer to the truth;
+            of rankings, queries with a higher score.
         only_second: the same for the second.
     """
 
@@ -204,7 +210,7 @@ class Comparison:
 def score_key(score: str) -> str:
     """The key of a score in JSON.
 
-    >>> score_key("micro-F1"), score_key("R²")
-    ('micro_f1', 'r2')
+    >>> score_key("micro-F1"), score_key("R²"), score_key("NDCG@10")
+    ('micro_f1', 'r2', 'ndcg_at_10')
     """
-    return score.lower().replace("-", "_").replace("²", "2")
+    return score.lower().replace("-", "_").replace("²", "2").replace("@", "_at_")

@@ -110,7 +110,7 @@ def write_tiny_bundle(
         **changes,
     }
     manifest = Manifest(**entries)
-    if pairs:
+    if pairs and not manifest.task.pairs:
         manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
     classifier = tiny_classifier(family=family, labels=len(manifest.labels), pooling=manifest.pooling, seed=seed)
 

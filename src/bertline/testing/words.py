@@ -110,7 +110,7 @@ class WordCounter:
             "metrics": self.metrics,
         }
         manifest = Manifest(**{**entries, **changes})
-        if self.pairs:
+        if self.pairs and not manifest.task.pairs:
             manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
         kind = "multi_label_classification" if self.several else "single_label_classification"
         with writing(target, manifest, overwrite=overwrite) as staging:

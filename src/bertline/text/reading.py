@@ -65,6 +65,11 @@ def texts_of(one: Input) -> tuple[str, ...]:
     return (one,) if isinstance(one, str) else one
 
 
+def query_of(one: Input) -> str:
+    """The first text, which is the query for a ranker."""
+    return texts_of(one)[0]
+
+
 def joined(one: Input) -> str:
     """The one text, or the two texts of a pair on lines of their own: what duplicates are compared by."""
     return "\n".join(texts_of(one))

@@ -94,13 +94,9 @@ def cut_fact(readings: Sequence[Reading], settings: TrainSettings) -> Fact:
 
 
 def _columns(dataset: Dataset) -> list[tuple[str, str | tuple[str, ...]]]:
-    second = [] if dataset.pair_column is None else [("second text", dataset.pair_column)]
-    names = {"label_column": "label", "label_columns": "labels", "entities_column": "entities"}
-    return [
-        ("text", dataset.text_column),
-        *second,
-        *((names[key], column) for key, column in dataset.columns.settings.items()),
-    ]
+    names = {"text_pair_column": "second text", "label_columns": "labels"}
+    each = dataset.settings.items()
+    return [(names.get(key, key.removesuffix("_columns").removesuffix("_column")), column) for key, column in each]
 
 
 def _quoted(column: str | tuple[str, ...]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bertline.data.duplicates import cross_duplicates
+from bertline.data.duplicates import cross_duplicates, normalise
 from bertline.data.examples import Dataset, Example, check_head, read_examples
 from bertline.data.fingerprint import Fingerprint, fingerprint
 from bertline.data.formats import format_of
@@ -18,7 +19,7 @@ from bertline.errors import DataError, SettingsError
 from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Reader, Tokenizer, Truncation
-from bertline.text.reading import joined
+from bertline.text.reading import Input, joined, query_of
 from bertline.text.truncation import Policy
 from bertline.training.facts import Fact, reading_facts, split_facts, target_facts
 from bertline.training.progress import Progress
@@ -54,8 +55,9 @@ def spec_type(source: str, settings: TrainSettings) -> type[TaskSpec]:
         SettingsError: there is no such task.
     """
     entities = settings.entities_column is not None or format_of(source, settings.format) == "conll"
+    ranks = settings.query_column is not None or settings.score_column is not None
     try:
-        spec: type[TaskSpec] = task(settings.task or ("tag" if entities else "classify")).spec.Spec
+        spec: type[TaskSpec] = task(settings.task or ("tag" if entities else "rank" if ranks else "classify")).spec.Spec
     except ValueError as error:
         raise SettingsError(f"{error}; correct --task") from None
     return spec
@@ -82,8 +84,9 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
     train, validation, test = _split(dataset, spec, settings)
     removed: dict[str, str] = {}
     if not settings.keep_duplicates:
-        validation, in_validation = _without_duplicates(train, validation)
-        test, in_test = _without_duplicates((*train, *validation), test)
+        unit = query_of if spec.reads == "query" else joined
+        validation, in_validation = _without_duplicates(train, validation, unit)
+        test, in_test = _without_duplicates((*train, *validation), test, unit)
         removed = {"validation": in_validation, "test": in_test}
     for name, some in (("validation", validation), ("test", test)):
         if not some:
@@ -118,7 +121,7 @@ def _split(dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> tuple[E
     given = settings.eval_data is not None
     split = stratified_split(
         strata(dataset.targets),
-        groups=[example.group or "" for example in examples] if settings.group_column else None,
+        groups=_groups(dataset, spec, settings),
         validation_ratio=settings.validation_ratio,
         test_ratio=0.0 if given else settings.test_ratio,
         seed=settings.seed,
@@ -129,12 +132,33 @@ def _split(dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> tuple[E
     return tuple(examples[i] for i in split.train), tuple(examples[i] for i in split.validation), test
 
 
+def _groups(dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> list[str] | None:
+    """What keeps rows in one part: the values of the group column, or a ranker's queries.
+
+    Raises:
+        DataError: two rows of one query are in different groups.
+    """
+    if spec.reads != "query":
+        return [example.group or "" for example in dataset.examples] if settings.group_column else None
+    queries = [normalise(example.text) for example in dataset.examples]
+    if not settings.group_column:
+        return queries
+    first: dict[str, Example] = {}
+    for query, example in zip(queries, dataset.examples, strict=True):
+        if (other := first.setdefault(query, example)).group != example.group:
+            raise DataError(
+                f"{dataset.source} has the query {example.text[:60]!r} in two groups, {other.group!r} in line "
+                f"{other.line} and {example.group!r} in line {example.line}: give all rows of a query one group"
+            )
+    return [example.group or query for query, example in zip(queries, dataset.examples, strict=True)]
+
+
 def _read_evaluation(path: Path, dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> Examples:
     table = read_examples(
         str(path),
         settings.beside(path),
         kind=spec.kind,
-        pairs=spec.reads == "pair",
+        pairs=spec.pairs,
         group_column=settings.group_column,
         slice_columns=settings.slice_columns,
         trainable=False,
@@ -144,9 +168,13 @@ def _read_evaluation(path: Path, dataset: Dataset, spec: TaskSpec, settings: Tra
     return table.examples
 
 
-def _without_duplicates(reference: Sequence[Example], candidates: Examples) -> tuple[Examples, str]:
-    duplicates = cross_duplicates([joined(one.input) for one in reference], [joined(one.input) for one in candidates])
-    repeated = {pair.candidate for pair in duplicates}
-    exact = sum(1 for pair in duplicates if pair.kind == "exact")
-    kept = tuple(example for i, example in enumerate(candidates) if i not in repeated)
-    return kept, f"{exact} exact and {len(duplicates) - exact} near" if duplicates else ""
+def _without_duplicates(
+    reference: Sequence[Example], candidates: Examples, unit: Callable[[Input], str]
+) -> tuple[Examples, str]:
+    """The candidates whose unit, the whole input or its query, repeats none of the reference; and what was left out."""
+    known, units = (dict.fromkeys(unit(example.input) for example in some) for some in (reference, candidates))
+    names = [*units]
+    kinds = {names[pair.candidate]: pair.kind for pair in cross_duplicates([*known], names)}
+    kept = tuple(example for example in candidates if unit(example.input) not in kinds)
+    counts = Counter(kinds.get(unit(example.input)) for example in candidates)
+    return kept, f"{counts['exact']} exact and {counts['near']} near" if kinds else ""

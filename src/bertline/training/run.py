@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from bertline.encoder.source import find_model
 from bertline.errors import TrainingError
 from bertline.statistics.as_json import as_json
 from bertline.statistics.intervals import Estimate
+from bertline.statistics.ranking import members
+from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer, Truncation
 from bertline.training.facts import cut_fact
@@ -165,15 +168,21 @@ def _reference(prepared: Prepared, settings: TrainSettings) -> dict[Split, Refer
     most, labels = settings.reference_rows, Labels(prepared.spec.names)
     known = [example for example in prepared.test if all(name in labels for name in names_of(example.target))]
     splits: dict[Split, Sequence[Example]] = {"validation": prepared.validation, "test": known}
-    spread = {
-        split: [rows[i * len(rows) // min(most, len(rows))] for i in range(min(most, len(rows)))]
-        for split, rows in splits.items()
-    }
+    spread = {split: _some(rows, most, prepared.spec) for split, rows in splits.items()}
     return {
         split: ReferenceRows(tuple(example.input for example in rows), tuple(example.target for example in rows))
         for split, rows in spread.items()
         if most
     }
+
+
+def _some(rows: Sequence[Example], most: int, spec: TaskSpec) -> list[Example]:
+    """At most so many rows, evenly spread; for a ranker the first queries that fit whole."""
+    if spec.reads == "query":
+        queries = members([example.text for example in rows])
+        ends = accumulate(map(len, queries))
+        return [rows[i] for some, end in zip(queries, ends, strict=True) if end <= most for i in some]
+    return [rows[i * len(rows) // min(most, len(rows))] for i in range(min(most, len(rows)))]
 
 
 def _json(figures: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:

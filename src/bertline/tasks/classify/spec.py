@@ -11,13 +11,13 @@ from pydantic import Field, field_validator
 
 from bertline.data.examples import Dataset
 from bertline.data.labels import Labels
-from bertline.data.settings import Problem, TaskSettings
+from bertline.data.settings import Problem, Reads, TaskSettings
 from bertline.data.target_columns import FlagColumns, LabelColumn, NumberColumn
 from bertline.data.target_kinds import AnyLabels, Numbers, OneLabel, SeveralLabels, TargetKind
 from bertline.data.targets import Target, names_of
 from bertline.errors import SettingsError
 from bertline.statistics.activation import Activation
-from bertline.tasks.contract import Label, Reads, TaskSpec
+from bertline.tasks.contract import Label, TaskSpec
 from bertline.text import Reading
 
 Threshold = Annotated[float, Field(ge=0, le=1)]
@@ -82,7 +82,7 @@ class Spec(TaskSpec):
         names = columns.labels if isinstance(columns, FlagColumns) else Labels.of(dataset.targets).names
         if isinstance(columns, NumberColumn):
             problem, names = "number", (columns.column,)
-        reads: Reads = "text" if dataset.pair_column is None else "pair"
+        reads: Reads = "pair" if len(dataset.text_columns) > 1 else "text"
         return cls(problem=problem, labels=names, reads=reads)
 
     @property

@@ -61,7 +61,7 @@ def read_held_out(bundle: Bundle, settings: DistillSettings) -> HeldOut:
 def _halves(bundle: Bundle, settings: DistillSettings) -> HeldOut:
     source, spec = str(settings.eval_data), bundle.manifest.task
     table, known = settings.beside(source), Labels(spec.names)
-    dataset = read_examples(source, table, kind=spec.kind, pairs=spec.reads == "pair", trainable=False)
+    dataset = read_examples(source, table, kind=spec.kind, pairs=spec.pairs, trainable=False)
     check_shared_names(dataset, spec.names, f"that {bundle.path} knows")
     examples = [one for one in dataset.examples if all(name in known for name in names_of(one.target))]
     if len(examples) < FEWEST:
@@ -71,7 +71,11 @@ def _halves(bundle: Bundle, settings: DistillSettings) -> HeldOut:
         )
     unknown = counted([name for one in dataset.examples for name in names_of(one.target) if name not in known])
     split = stratified_split(
-        strata([one.target for one in examples]), validation_ratio=0.5, test_ratio=0.0, seed=settings.seed
+        strata([one.target for one in examples]),
+        groups=[one.text for one in examples] if spec.reads == "query" else None,
+        validation_ratio=0.5,
+        test_ratio=0.0,
+        seed=settings.seed,
     )
 
     def rows(indices: tuple[int, ...]) -> ReferenceRows:

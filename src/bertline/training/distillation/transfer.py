@@ -12,9 +12,8 @@ from bertline.data.corpus import inputs_of, is_plain, settings_beside
 from bertline.data.duplicates import cross_duplicates
 from bertline.data.formats import STANDARD, name_of
 from bertline.data.rows import BadRows
-from bertline.data.settings import UnlabelledSettings
+from bertline.data.settings import Reads, UnlabelledSettings
 from bertline.errors import DataError, UsageError
-from bertline.tasks.contract import Reads
 from bertline.text.reading import Input, joined
 
 
@@ -41,7 +40,7 @@ def read_transfer(
     read = skipped = 0
     for source in sources:
         bad = BadRows(name_of(source, "input"))
-        for line, one in inputs_of(source, _own(source, data, settings), bad, pairs=reads == "pair"):
+        for line, one in inputs_of(source, _own(source, data, settings), bad, reads=reads):
             first.setdefault(one, line)
             read += 1
         if bad and not settings.skip_bad_rows:
@@ -70,7 +69,7 @@ def check_heads(data: str | None, settings: UnlabelledSettings, *, reads: Reads 
     """
     for source in _sources(data, settings, reads):
         if source != STANDARD and (Path(source).is_file() or not Path(source).exists()):  # a pipe can be read once only
-            next(inputs_of(source, _own(source, data, settings), BadRows(source), pairs=reads == "pair"), None)
+            next(inputs_of(source, _own(source, data, settings), BadRows(source), reads=reads), None)
 
 
 def _own(source: str, data: str | None, settings: UnlabelledSettings) -> UnlabelledSettings:
@@ -85,7 +84,7 @@ def _sources(data: str | None, settings: UnlabelledSettings, reads: Reads) -> li
     if reads == "text" and settings.text_pair_column is not None:
         raise UsageError(f"--text-pair-column {settings.text_pair_column}: the model reads single texts; leave it out")
     for source in sources:
-        if reads == "pair" and is_plain(source, _own(source, data, settings)):
+        if reads != "text" and is_plain(source, _own(source, data, settings)):
             raise UsageError(
                 f"{source} has one text on each line, but the model reads pairs of texts: give tables with two columns "
                 "of text"

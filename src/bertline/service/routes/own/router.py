@@ -107,7 +107,7 @@ def described(version: Version) -> ModelDescription:
         version=version.version,
         labels=list(version.labels),
         task=version.spec.model_dump(mode="json"),
-        multi_label=version.spec.activation == "sigmoid",
+        multi_label=version.spec.ranked and version.spec.activation == "sigmoid",
         max_tokens=version.max_tokens,
         truncation=version.truncation,
         engine=version.engine,

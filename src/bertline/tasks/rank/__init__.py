@@ -1,0 +1,1 @@
+"""Rankers: how relevant a text is to a query."""
