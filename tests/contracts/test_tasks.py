@@ -108,7 +108,7 @@ MEASURED: dict[str, tuple[TaskSpec, Sequence[Any]]] = {
         tasks.read_spec({"task": "classify", "problem": "number", "labels": ["stars"]}),
         [1.0, 2.5, 3.0, -4.0, 0.0, 2.0],
     ),
-    "rank": (spec_of("rank"), [1.0, 0.0, 1.0, 0.0, 0.0, 1.0]),
+    "rank": (spec_of("rank"), [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]),
     "rank, grades": (tasks.read_spec({"task": "rank", "highest": 3.0}), [1.0, 0.0, 3.0, 2.0, 0.5, 3.0]),
     "tag": (spec_of("tag"), [entity(0, 4), (), entity(5, 8), entity(0, 4), (), (Entity(0, 4, "odd"),)]),
 }

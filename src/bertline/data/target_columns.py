@@ -18,6 +18,7 @@ from bertline.data.targets import Target, names_of
 from bertline.errors import DataError
 
 Settings = Mapping[str, str | tuple[str, ...]]
+_FLAGS: Mapping[str, object] = {"true": 1, "false": 0}
 _ON, _OFF = ("1", "true"), ("0", "false")
 
 
@@ -221,6 +222,8 @@ class NumberColumn:
             return value
         if value is None or (isinstance(value, str) and not value.strip()):
             return BadRow(row.line, f"null in column {self.column!r}")
+        if self.least is not None and isinstance(value, str):
+            value = _FLAGS.get(value.strip().casefold(), value)
         try:
             number = float(value) if isinstance(value, str | int | float | Decimal) else math.nan
         except ValueError:

@@ -14,6 +14,7 @@ import numpy as np
 
 from bertline.data.examples import Example
 from bertline.evaluation import tfidf
+from bertline.evaluation.bm25 import bm25
 from bertline.evaluation.commonest import commonest, commonest_set, entities_by_word, mean, types_of_words
 from bertline.evaluation.kinds import kind_of
 from bertline.statistics.figures import plain
@@ -24,14 +25,15 @@ from bertline.tasks.classify.one_label import Evaluation as OneLabelEvaluation
 from bertline.tasks.classify.several_labels import SeveralEvaluation
 from bertline.tasks.contract import Comparison, Evaluation, TaskSpec
 from bertline.tasks.measured import Arrays
+from bertline.tasks.rank.measure import RankEvaluation
 from bertline.tasks.tag.entity_scores import EntityEvaluation
-from bertline.text.reading import Reading, texts_of
+from bertline.text.reading import Input, Reading, texts_of
 
 SURE = 30.0  # the sigmoid of this logit is 1 − 1e-13, which no threshold is above
 
 Examples = Sequence[Example]
-# From training examples, validation examples and texts to the answers, and a sentence about them.
-Recipe = Callable[[Examples, Examples, Sequence[str]], tuple[Sequence[Any], str]]
+# From training examples, validation examples and inputs to the answers, and a sentence about them.
+Recipe = Callable[[Examples, Examples, Sequence[Input]], tuple[Sequence[Any], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,10 @@ def measure_baselines(
         UsageError: scikit-learn is not installed.
     """
     part, compared = task(spec.task).measure, kind_of(evaluation).compared
-    truth, texts = [example.target for example in test], [_text(example) for example in test]
+    truth, inputs = [example.target for example in test], [example.input for example in test]
     out: list[Baseline] = []
     for name, recipe in BASELINES.get(type(evaluation), ()):
-        answers, detail = recipe(train, validation, texts)
+        answers, detail = recipe(train, validation, inputs)
         guess = [_sure(spec, *each) for each in zip(answers, readings, strict=True)]
         metrics = part.measure(spec, truth, guess, readings, seed=evaluation.seed).metrics()
         figures = {figure: Estimate(**metrics[figure]) for figure in compared}
@@ -118,8 +120,8 @@ def measure_baselines(
     return tuple(out)
 
 
-def _text(example: Example) -> str:
-    return " ".join(texts_of(example.input))
+def _text(one: Input) -> str:
+    return " ".join(texts_of(one))
 
 
 def _sure(spec: TaskSpec, target: Any, reading: Reading) -> list[np.ndarray[Any, Any]]:
@@ -135,39 +137,50 @@ def _sure(spec: TaskSpec, target: Any, reading: Reading) -> list[np.ndarray[Any,
     return out
 
 
-def _majority(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
+def _majority(train: Examples, validation: Examples, inputs: Sequence[Input]) -> tuple[Sequence[Any], str]:
     label = commonest([str(example.target) for example in train])
-    return [label] * len(texts), f"always “{label}”"
+    return [label] * len(inputs), f"always “{label}”"
 
 
-def _usual_set(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
+def _usual_set(train: Examples, validation: Examples, inputs: Sequence[Input]) -> tuple[Sequence[Any], str]:
     labels = commonest_set(_targets(train))
-    return [labels] * len(texts), "always " + (", ".join(f"“{label}”" for label in labels) or "no label")
+    return [labels] * len(inputs), "always " + (", ".join(f"“{label}”" for label in labels) or "no label")
 
 
-def _mean(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
+def _mean(train: Examples, validation: Examples, inputs: Sequence[Input]) -> tuple[Sequence[Any], str]:
     number = mean(_targets(train))
-    return [number] * len(texts), f"always {plain(number)}"
+    return [number] * len(inputs), f"always {plain(number)}"
 
 
-def _usual_types(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
-    types = types_of_words([_text(example) for example in train], _targets(train))
+def _usual_types(train: Examples, validation: Examples, inputs: Sequence[Input]) -> tuple[Sequence[Any], str]:
+    types = types_of_words([_text(example.input) for example in train], _targets(train))
     detail = f"of {len(types):,} words that are mostly in an entity; neighbours of one type are one entity"
-    return [entities_by_word(text, types) for text in texts], detail
+    return [entities_by_word(_text(one), types) for one in inputs], detail
 
 
 def _words(fit: Callable[..., tuple[Sequence[Any], float]], strength: str) -> Recipe:
-    def recipe(train: Examples, validation: Examples, texts: Sequence[str]) -> tuple[Sequence[Any], str]:
+    def recipe(train: Examples, validation: Examples, inputs: Sequence[Input]) -> tuple[Sequence[Any], str]:
         split = [
             some
             for examples in (train, validation)
-            for some in ([_text(each) for each in examples], _targets(examples))
+            for some in ([_text(each.input) for each in examples], _targets(examples))
         ]
-        answers, chosen = fit(*split, texts)
+        answers, chosen = fit(*split, [*map(_text, inputs)])
         detail = f"words and word pairs; {strength} = {chosen:g}, chosen on the validation texts"
         return answers, detail if chosen else "nothing to learn from the words of the training texts"
 
     return recipe
+
+
+def _any_order(train: Examples, validation: Examples, inputs: Sequence[Input]) -> tuple[Sequence[Any], str]:
+    return [0.0] * len(inputs), "expected of a random order"
+
+
+def _bm25(train: Examples, validation: Examples, inputs: Sequence[Input]) -> tuple[Sequence[Any], str]:
+    held_out = [texts_of(one) for one in inputs]
+    known = [texts_of(example.input) for example in (*train, *validation)]
+    scores = bm25([(query, text) for query, text in held_out], [text for _, text in (*known, *held_out)])
+    return scores, "by the words that a text shares with its query; word weights from all texts of the table"
 
 
 def _targets(examples: Examples) -> list[Any]:
@@ -182,4 +195,5 @@ BASELINES: Mapping[type, Sequence[tuple[str, Recipe]]] = {
     ),
     NumberEvaluation: (("Mean", _mean), ("TF-IDF + ridge regression", _words(tfidf.numbers, "α"))),
     EntityEvaluation: (("Usual type of each word", _usual_types),),
+    RankEvaluation: (("Random order", _any_order), ("BM25", _bm25)),
 }

@@ -9,7 +9,10 @@ from bertline.statistics.intervals import Estimate
 # A figure with one of these words in its name is a share of rows; the others are plain numbers.
 _SHARES = frozenset({"accuracy", "f1", "precision", "recall", "ece", "hamming", "match", "matches"})
 
-_TITLES = {"f1": "F1", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "mcc": "MCC", "nll": "NLL", "ece": "ECE"}
+_TITLES = {
+    "f1": "F1", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "mcc": "MCC", "nll": "NLL", "ece": "ECE",
+    "ndcg": "NDCG", "mrr": "MRR", "map": "MAP",
+}  # fmt: skip
 
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 
@@ -72,11 +75,11 @@ def value(name: str, number: float) -> str:
 def title(name: str) -> str:
     """A figure's name in JSON as readable text.
 
-    >>> title("macro_f1"), title("exact_match"), title("mae")
-    ('macro-F1', 'exact match', 'MAE')
+    >>> title("macro_f1"), title("exact_match"), title("ndcg_at_10")
+    ('macro-F1', 'exact match', 'NDCG@10')
     """
     words = [_TITLES.get(word, word) for word in name.split("_")]
-    return ("-" if name.endswith("_f1") else " ").join(words)
+    return ("-" if name.endswith("_f1") else " ").join(words).replace(" at ", "@")
 
 
 def is_share(name: str) -> bool:

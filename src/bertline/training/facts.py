@@ -35,16 +35,16 @@ def reading_facts(dataset: Dataset) -> list[Fact]:
 
 
 def split_facts(
-    splits: Mapping[str, Sequence[Example]], removed: Mapping[str, str], settings: TrainSettings
+    splits: Mapping[str, Sequence[Example]], removed: Mapping[str, str], settings: TrainSettings, unit: str = "rows"
 ) -> list[Fact]:
-    """Rows of each split, and duplicates that were left out."""
+    """Rows of each split, and the rows that are left out because they or their queries (``unit``) are duplicates."""
     held_out = f"from {settings.eval_data}" if settings.eval_data else f"held out, seed {settings.seed}"
     sizes = ", ".join(f"{len(some):,} {name}" for name, some in splits.items())
     facts = [("Split", f"{sizes} ({held_out})")]
     if settings.keep_duplicates:
         return [*facts, ("Duplicates", "not searched for (--keep-duplicates)")]
     left_out = "; ".join(f"{what} left out of {name}" for name, what in removed.items() if what)
-    return [*facts, ("Duplicates of training rows", left_out or "none in the evaluation rows")]
+    return [*facts, (f"Duplicates of training {unit}", left_out or "none in the evaluation rows")]
 
 
 def target_facts(dataset: Dataset, spec: TaskSpec, test: Sequence[Example]) -> list[Fact]:

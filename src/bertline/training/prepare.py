@@ -84,9 +84,9 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
     train, validation, test = _split(dataset, spec, settings)
     removed: dict[str, str] = {}
     if not settings.keep_duplicates:
-        unit = query_of if spec.reads == "query" else joined
-        validation, in_validation = _without_duplicates(train, validation, unit)
-        test, in_test = _without_duplicates((*train, *validation), test, unit)
+        own = query_of if spec.reads == "query" else joined
+        validation, in_validation = _without_duplicates(train, validation, own)
+        test, in_test = _without_duplicates((*train, *validation), test, own)
         removed = {"validation": in_validation, "test": in_test}
     for name, some in (("validation", validation), ("test", test)):
         if not some:
@@ -94,7 +94,8 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
                 f"{source} leaves no {name} rows that are not duplicates of training rows: give more rows, "
                 "or --keep-duplicates to evaluate on the repeated ones"
             )
-    facts += split_facts({"train": train, "validation": validation, "test": test}, removed, settings)
+    unit = "queries" if spec.reads == "query" else "rows"
+    facts += split_facts({"train": train, "validation": validation, "test": test}, removed, settings, unit)
     facts += target_facts(dataset, spec, test)
     for name, value in facts:
         progress.note(f"{name}: {value}")
@@ -169,12 +170,11 @@ def _read_evaluation(path: Path, dataset: Dataset, spec: TaskSpec, settings: Tra
 
 
 def _without_duplicates(
-    reference: Sequence[Example], candidates: Examples, unit: Callable[[Input], str]
+    reference: Sequence[Example], candidates: Examples, own: Callable[[Input], str]
 ) -> tuple[Examples, str]:
-    """The candidates whose unit, the whole input or its query, repeats none of the reference; and what was left out."""
-    known, units = (dict.fromkeys(unit(example.input) for example in some) for some in (reference, candidates))
-    names = [*units]
-    kinds = {names[pair.candidate]: pair.kind for pair in cross_duplicates([*known], names)}
-    kept = tuple(example for example in candidates if unit(example.input) not in kinds)
-    counts = Counter(kinds.get(unit(example.input)) for example in candidates)
+    """The candidates whose ``own`` text, of the whole input or its query, is not in the reference; and how many are."""
+    known, texts = ([*dict.fromkeys(own(example.input) for example in some)] for some in (reference, candidates))
+    kinds = {texts[pair.candidate]: pair.kind for pair in cross_duplicates(known, texts)}
+    kept = tuple(example for example in candidates if own(example.input) not in kinds)
+    counts = Counter(kinds.get(own(example.input)) for example in candidates)
     return kept, f"{counts['exact']} exact and {counts['near']} near" if kinds else ""

@@ -56,7 +56,7 @@ def test_a_sound_table(csv: Any) -> None:
     dataset = csv("id,Review,Sentiment\n" + "".join(f"{i},text {i},{i % 2}\n" for i in range(4)))
     assert dataset.source == "t.csv"
     assert dataset.examples == tuple(Example(i + 2, f"text {i}", str(i % 2)) for i in range(4))
-    assert dataset.settings == {"text_column": "Review", "text_pair_column": None, "label_column": "Sentiment"}
+    assert dataset.settings == {"text_column": "Review", "label_column": "Sentiment"}
     assert dataset.skipped == {}
 
 

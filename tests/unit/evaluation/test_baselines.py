@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from bertline.evaluation.commonest import commonest, entities_by_word
 from bertline.evaluation.kinds import KINDS
 from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
+from bertline.text.reading import Input, texts_of
 from tests.contracts.test_tasks import MEASURED, arrays_of, read
 from tests.unit.evaluation.test_tfidf import written
 
 
-def examples(texts: list[str], targets: list[Target]) -> list[Example]:
-    return [Example(i + 2, text, target) for i, (text, target) in enumerate(zip(texts, targets, strict=True))]
+def examples(inputs: Sequence[Input], targets: list[Target]) -> list[Example]:
+    each = enumerate(zip(map(texts_of, inputs), targets, strict=True))
+    return [Example(i + 2, texts[0], target, pair=[*texts, None][1]) for i, (texts, target) in each]
 
 
 def test_every_kind_has_baselines() -> None:
@@ -34,9 +37,9 @@ def test_the_majority_is_the_commonest_label_the_first_of_equals() -> None:
 @pytest.mark.parametrize("name", MEASURED)
 def test_baselines_of_each_task(name: str) -> None:
     spec, truth = MEASURED[name]
-    readings, known = read(), [one for one in truth[:-1] if one != "odd" and one != ("odd",)]
-    texts = [str(one.input) for one in readings]
-    train = examples([text for text, one in zip(texts, truth, strict=False) if one in known][: len(known)], known)
+    readings, known = read(spec), [one for one in truth[:-1] if one != "odd" and one != ("odd",)]
+    inputs = [one.input for one in readings]
+    train = examples([text for text, one in zip(inputs, truth, strict=False) if one in known][: len(known)], known)
     arrays = arrays_of(spec, readings)
     evaluation = task(spec.task).measure.measure(spec, truth, arrays, readings)
     baselines = measure_baselines(
@@ -44,7 +47,7 @@ def test_baselines_of_each_task(name: str) -> None:
         evaluation,
         train=train,
         validation=train,
-        test=examples(texts, list(truth)),
+        test=examples(inputs, list(truth)),
         arrays=arrays,
         readings=readings,
     )
@@ -63,7 +66,7 @@ def test_baselines_are_compared_with_the_encoder_on_the_same_rows() -> None:
     texts, truth = written(6, seed=3)
     encoder = np.where(np.array(truth) == "good", 1, 0)
     encoder[:3] = 1 - encoder[:3]  # right on half the rows
-    arrays, readings = [[np.eye(2)[one]] for one in encoder], read()
+    arrays, readings = [[np.eye(2)[one]] for one in encoder], read(spec)
     evaluation = task("classify").measure.measure(spec, truth, arrays, readings)
     usual, words = measure_baselines(
         spec,

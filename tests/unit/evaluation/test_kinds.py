@@ -23,13 +23,14 @@ SECTIONS = {
     "classify, one label": ("confusion", "calibration", "length", "slices", "mistakes"),
     "classify, several labels": ("labels", "calibration", "length", "slices", "mistakes"),
     "classify, a number": ("errors", "length", "slices", "mistakes"),
+    "rank": ("slices", "mistakes"),
     "tag": ("types", "confusion", "length", "slices"),
 }
 
 
 def evaluation_of(name: str, arrays: Any = None) -> Any:
     spec, truth = MEASURED[name]
-    readings = read()
+    readings = read(spec)
     fields = [{EVIL: EVIL if i % 2 else ""} for i in range(len(truth))]
     arrays = arrays_of(spec, readings) if arrays is None else arrays
     return task(spec.task).measure.measure(spec, truth, arrays, readings, fields=fields)
@@ -76,7 +77,9 @@ def test_labels_that_the_model_does_not_know_are_named(name: str, tmp_path: Path
 def alike(name: str) -> list[list[np.ndarray]]:
     """The arrays of a network that answers every text alike."""
     spec, _ = MEASURED[name]
-    return [[np.zeros_like(piece) + np.eye(len(spec.labels))[0] for piece in own] for own in arrays_of(spec, read())]
+    return [
+        [np.zeros_like(piece) + np.eye(len(spec.labels))[0] for piece in own] for own in arrays_of(spec, read(spec))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +88,7 @@ def alike(name: str) -> list[list[np.ndarray]]:
         ("classify, one label", "all 6 rows got the label “bad”"),
         ("classify, several labels", "all 6 texts got the labels “bad”, “good”, so"),
         ("classify, a number", "all 6 texts got the number 1.000, so the model does not distinguish any texts"),
+        ("rank", "all 6 texts got the score 0.731, so the model puts them in no order"),
         ("tag", "the model finds no entity in any of the 6 texts"),
     ],
 )
@@ -116,7 +120,7 @@ class Sixth:
 @pytest.mark.parametrize("name", SECTIONS)
 def test_one_text_has_a_page(name: str, tmp_path: Path) -> None:
     spec, truth = MEASURED[name]
-    evaluation = task(spec.task).measure.measure(spec, truth[:1], arrays_of(spec, read(1)), read(1))
+    evaluation = task(spec.task).measure.measure(spec, truth[:1], arrays_of(spec, read(spec, 1)), read(spec, 1))
     history = [EpochRecord(1, 9, 1.0, 99, 0.5, 0.4)]
     page = write_report(tmp_path, evaluation, title="one", history=history).read_text(encoding="utf-8")
     assert Page(page).open == []

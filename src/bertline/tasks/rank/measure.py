@@ -51,6 +51,7 @@ class RankEvaluation:
         queries: number of queries.
         counted: queries whose texts have different true scores, which the figures are means over.
         highest: of the ranker's scale; a text with half of it is relevant to MRR and MAP.
+        score_range: the lowest and the highest predicted score.
         figures: by their names in JSON, the score first.
         slices: NDCG by the values of columns; a query has the value of its first row.
         mistakes: queries with the lowest NDCG, each with the text that was ranked first.
@@ -61,6 +62,7 @@ class RankEvaluation:
     queries: int
     counted: int
     highest: float
+    score_range: tuple[float, float]
     figures: Mapping[str, Estimate]
     slices: Mapping[str, tuple[Slice, ...]]
     mistakes: tuple[Mistake, ...]
@@ -124,15 +126,17 @@ def measure(
     check(truth, arrays, readings)
     queries = _queries(truth, readings)
     values = _values(spec, truth, text_logits(arrays, 1)[:, 0], queries)
+    scores = np.array([answer.score for answer in answers(spec, arrays, readings)])
     by_query = SliceFigure(NDCG, lambda chosen: _mean(values[chosen, 0], seed))
     return RankEvaluation(
         rows=len(truth),
         queries=len(members([query_of(reading.input) for reading in readings])),
         counted=len(queries),
         highest=spec.highest,
+        score_range=(float(scores.min()), float(scores.max())),
         figures={name: _mean(values[:, i], seed) for i, name in enumerate(NAMES.values())},
         slices=by_column([fields[rows[0]] for rows in queries] if fields else (), by_query),
-        mistakes=_mistakes(spec, truth, arrays, readings, queries, values[:, 0]),
+        mistakes=_mistakes(truth, scores, readings, queries, values[:, 0]),
         seed=seed,
     )
 
@@ -193,15 +197,9 @@ def _mean(values: Array, seed: int) -> Estimate:
 
 
 def _mistakes(
-    spec: Spec,
-    truth: Sequence[float],
-    arrays: Arrays,
-    readings: Sequence[Reading],
-    queries: Sequence[Array],
-    values: Array,
+    truth: Sequence[float], scores: Array, readings: Sequence[Reading], queries: Sequence[Array], values: Array
 ) -> tuple[Mistake, ...]:
     """The queries with the lowest NDCG below 1: which text was ranked first, and which should have been."""
-    scores = np.array([answer.score for answer in answers(spec, arrays, readings)])
     gains = np.asarray(truth)
     worst = [queries[i] for i in np.argsort(values, kind="stable")[:MISTAKES] if values[i] < 1]
     first = [(int(rows[gains[rows].argmax()]), int(rows[scores[rows].argmax()])) for rows in worst]
