@@ -19,6 +19,7 @@ from pydantic import JsonValue
 from bertline.bundle.figures import baseline_figures, figures
 from bertline.bundle.front_matter import front_matter
 from bertline.bundle.manifest import Manifest
+from bertline.statistics.figures import is_share
 from bertline.tasks.contract import score_key
 
 _SHOWN_LABELS = 50
@@ -42,6 +43,12 @@ def model_card(manifest: Manifest) -> str:
 
 
 def _summary(manifest: Manifest) -> str:
+    if manifest.task.task == "rank":
+        scores = "probabilities" if manifest.task.activation == "sigmoid" else "grades, as in the training data"
+        return (
+            f"A cross-encoder: it reads a query together with a text, up to {manifest.max_tokens} tokens of both, and "
+            f"scores how relevant the text is.\nScores are {scores}."
+        )
     shown = ", ".join(f"**{_text(label)}**" for label in manifest.labels[:_SHOWN_LABELS])
     rest = len(manifest.labels) - _SHOWN_LABELS
     head = (
@@ -72,14 +79,15 @@ def _engines(manifest: Manifest) -> str:
         names = ("texts_per_s", "p50_ms", "megabytes", "memory_mb", f"test_{score_key(score)}")
         figures = [engine.measured.get(name) for name in names]
         shown = [f"{x:,.1f}" if isinstance(x, float | int) else "" for x in figures[:4]]
-        value = f"{figures[4]:.{'3f' if score == 'R²' else '1%'}}" if isinstance(figures[4], float) else ""
+        value = f"{figures[4]:.{'1%' if is_share(score) else '3f'}}" if isinstance(figures[4], float) else ""
         lines.append(f"| {_text(engine.name)} | {' | '.join(shown)} | {value} |")
     return "\n".join(lines)
 
 
 def _use_bertline(manifest: Manifest) -> str:
     name = shlex.quote(manifest.name)
-    return f'```sh\nbertline predict {name} "a text"\nbertline serve {name}\n```'
+    texts = '"a query" --text-pair "a text"' if manifest.task.task == "rank" else '"a text"'
+    return f"```sh\nbertline predict {name} {texts}\nbertline serve {name}\n```"
 
 
 def _use_transformers(manifest: Manifest) -> str:
@@ -88,6 +96,17 @@ def _use_transformers(manifest: Manifest) -> str:
             "**The head is ours.** `transformers.AutoModel` loads the encoder from this directory, but no\n"
             "class of `transformers` has this head: labels and probabilities come from bertline alone."
         )
+    directory = json.dumps(manifest.name, ensure_ascii=False)
+    if manifest.task.task == "rank":
+        return f"""\
+`sentence-transformers` loads it and gives the same scores:
+
+```python
+from sentence_transformers import CrossEncoder
+
+model = CrossEncoder({directory}, max_length={manifest.max_tokens})
+ranking = model.rank("a query", ["a text", "another text"])
+```"""
     tail = (
         f"\n\nOf a text longer than {manifest.max_tokens} tokens `transformers` reads the first ones only; "
         "bertline reads\nthe first and the last, which is what the figures below were measured with."
@@ -99,7 +118,7 @@ def _use_transformers(manifest: Manifest) -> str:
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-directory = {json.dumps(manifest.name, ensure_ascii=False)}
+directory = {directory}
 tokenizer = AutoTokenizer.from_pretrained(directory)
 model = AutoModelForSequenceClassification.from_pretrained(directory).eval()
 batch = tokenizer(["a text"], truncation=True, max_length={manifest.max_tokens}, return_tensors="pt")
@@ -126,8 +145,11 @@ def _results(manifest: Manifest) -> str:
 
 def _limitations(manifest: Manifest) -> str:
     read = "the first and the last ones" if manifest.truncation == "head_tail" else "only the first ones"
+    always = f"It always answers with one of its {len(manifest.labels)} labels, also for a text that fits none of them."
+    if manifest.task.task == "rank":
+        always = "It orders the texts that it is given, also where none of them is relevant."
     return f"""\
-- It always answers with one of its {len(manifest.labels)} labels, also for a text that fits none of them.
+- {always}
 - The figures and the calibration hold for texts like those it was measured on; another source, topic, time
   or language needs a measurement of its own.
 - Of a text longer than {manifest.max_tokens} tokens it reads {read}; bertline reports how many were cut.

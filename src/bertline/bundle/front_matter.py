@@ -32,8 +32,9 @@ def front_matter(manifest: Manifest) -> str:
         if isinstance(value, str) and _HUB_ID.fullmatch(value):
             fields[key] = value
     fields["library_name"] = "bertline" if manifest.pooling == "mean" else "transformers"
-    fields["pipeline_tag"] = "text-classification"
-    fields["tags"] = ["bertline", "text-classification", "calibrated"]
+    pipeline, _ = _pipeline(manifest)
+    fields["pipeline_tag"] = pipeline
+    fields["tags"] = ["bertline", pipeline, *(["calibrated"] if pipeline == "text-classification" else [])]
     if measured:
         fields["metrics"] = sorted({HUB_METRICS.get(name, name) for name in measured})
         fields["model-index"] = [{"name": manifest.name, "results": [_result(manifest, measured)]}]
@@ -44,13 +45,19 @@ def _result(manifest: Manifest, measured: Mapping[str, Figure]) -> dict[str, Any
     source = str(manifest.data.get("source", "own data"))
     slug = re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-") or "own-data"
     return {
-        "task": {"type": "text-classification", "name": "Text classification"},
+        "task": dict(zip(("type", "name"), _pipeline(manifest), strict=True)),
         "dataset": {"name": source, "type": slug, "split": "test"},
         "metrics": [
             {"type": HUB_METRICS.get(name, name), "name": figure.title, "value": figure.value}
             for name, figure in measured.items()
         ],
     }
+
+
+def _pipeline(manifest: Manifest) -> tuple[str, str]:
+    if manifest.task.task == "rank":
+        return "text-ranking", "Text ranking"
+    return "text-classification", "Text classification"
 
 
 def _yaml(value: Any, indent: str) -> Iterator[str]:

@@ -22,7 +22,8 @@ EPILOG = (
     "cat lines.txt | bertline predict reviews --json"
 )
 STANDARD = "-"
-OF_TABLES = ("format", "text_column", "text_pair_column", "delimiter", "no_header")  # settings without effect on lines
+# Settings without effect on lines.
+OF_TABLES = ("format", "text_column", "text_pair_column", "query_column", "delimiter", "no_header")
 
 
 def register(app: typer.Typer) -> None:

@@ -14,14 +14,14 @@ from bertline.bundle.verify import read_manifest
 from bertline.cli.predict_added import AddedColumns
 from bertline.cli.predict_lines import top_of
 from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
-from bertline.cli.predict_texts import Reads
+from bertline.cli.predict_texts import Legible
 from bertline.data.columns import PAIR_NAMES, TEXT_NAMES, find_column, shortened, string_fault
 from bertline.data.formats import STANDARD, Format, format_of, is_gzip_name, name_of, output_format_of
 from bertline.data.head import Head
 from bertline.data.names import canonical
 from bertline.data.outline import Outline
 from bertline.data.rows import BadRow, BadRows, Row
-from bertline.data.settings import TableSettings
+from bertline.data.settings import Reads, TableSettings
 from bertline.data.table import open_writer
 from bertline.destination import check_name, check_place, check_room, claim
 from bertline.errors import DataError, UsageError
@@ -126,8 +126,7 @@ def label_table(bundle: Path, table: Table, top_k: int | None = None, *, engine:
     with _claimed(table), _read_twice(table) as table, PredictScreen(shown=shown) as screen:
         predictor, tally = load_predictor(bundle, engine=engine), LabelTally()  # a second; the survey perhaps minutes
         screen.begin("checking")
-        pairs = predictor.spec.reads == "pair"
-        survey, rows = take_survey(table, screen, Tokenizer.from_bundle(bundle).reads, pairs=pairs)
+        survey, rows = take_survey(table, screen, Tokenizer.from_bundle(bundle).reads, predictor.spec.reads)
         top, [example] = top_of(predictor, top_k), predictor.predict([""])
         added = AddedColumns.choose(survey.columns, [*example.columns(**top)], predictor.name)
         screen.begin("labelling", survey.rows)
@@ -201,15 +200,15 @@ def _read_twice(table: Table) -> Iterator[Table]:
 
 
 def take_survey(
-    table: Table, screen: PredictScreen, reads: Reads, *, pairs: bool = False
+    table: Table, screen: PredictScreen, legible: Legible, reads: Reads = "text"
 ) -> tuple[Survey, Generator[Row]]:
     """What the table has, and its good rows from the beginning.
 
     Args:
         table: where it is.
         screen: shows how far it is.
-        reads: does the model read anything of a text?
-        pairs: the model reads pairs of texts.
+        legible: does the model read anything of a text?
+        reads: what the model reads.
 
     Raises:
         DataError: it cannot be read, has no text, has bad rows that may not be left out, or has a column that the
@@ -218,9 +217,9 @@ def take_survey(
     skip = table.settings.skip_bad_rows
     head, rows = table.opened()
     head.require_rows("texts to label", skip=skip)
-    texts = _text_columns(table.settings, head, pairs=pairs)
+    texts = _text_columns(table.settings, head, reads)
     outline, bad = Outline(head.source, table.output_format, head.place), head.bad_rows()
-    rows = (_checked(row, texts, reads, outline) for row in rows)
+    rows = (_checked(row, texts, legible, outline) for row in rows)
     if table.is_pipe:
         return Survey(head.columns, texts, None, bad, None), _good(rows, bad, skip=skip)
     number = 0
@@ -233,7 +232,7 @@ def take_survey(
             outline.add(row)
     if bad and not (number and skip):
         raise bad.error()
-    again = (_checked(row, texts, reads, outline) for row in table.opened()[1])
+    again = (_checked(row, texts, legible, outline) for row in table.opened()[1])
     survey = Survey(tuple(outline.columns), texts, number, bad, outline)
     return survey, _good(again, head.bad_rows(), skip=skip)
 
@@ -243,16 +242,19 @@ def _input(row: Row, columns: Sequence[str]) -> Input:
     return (first, second[0]) if second else first
 
 
-def _text_columns(settings: TableSettings, head: Head, *, pairs: bool) -> tuple[str, ...]:
-    """The column of the text; and that of the second text of a pair.
+def _text_columns(settings: TableSettings, head: Head, reads: Reads) -> tuple[str, ...]:
+    """The column of the text; and that of the second text of a pair, or of the text after the query's.
 
     Raises:
         DataError: there is no such column, or the model reads single texts.
     """
+    settings.check_reads(reads)
+    if reads == "query":
+        return tuple(settings.find_text_columns(head, reads).values())
     second = settings.text_pair_column
-    if second is not None and not pairs:
+    if second is not None and reads == "text":
         raise DataError(f"--text-pair-column {second}: the model reads single texts; leave it out")
-    if not pairs:
+    if reads == "text":
         return (_text_column(settings, head),)
     pair = head.find_column(second, PAIR_NAMES, "text-pair")
     others = [one for one in head.columns if one != pair]
@@ -274,19 +276,19 @@ def _text_column(settings: TableSettings, head: Head) -> str:
     return column
 
 
-def _checked(row: Row | BadRow, texts: Sequence[str], reads: Reads, outline: Outline) -> Row | BadRow:
+def _checked(row: Row | BadRow, texts: Sequence[str], legible: Legible, outline: Outline) -> Row | BadRow:
     """A row with texts that the model reads and values that the output can hold, or why it is none."""
     if isinstance(row, BadRow):
         return row
     for column in texts:
-        if fault := string_fault(row, column) or _unread(row, column, reads):
+        if fault := string_fault(row, column) or _unread(row, column, legible):
             return fault
     return outline.fault(row) or row
 
 
-def _unread(row: Row, column: str, reads: Reads) -> BadRow | None:
+def _unread(row: Row, column: str, legible: Legible) -> BadRow | None:
     text = str(row.values[column])
-    if reads(text):
+    if legible(text):
         return None
     if not text.strip():
         return BadRow(row.line, f"empty text in column {column!r}")

@@ -26,7 +26,7 @@ EMPTY = "an empty line"
 UNREAD = "a line of which the model reads nothing"
 LONGEST_NAME = 256  # of a file, about
 
-Reads = Callable[[str], bool]
+Legible = Callable[[str], bool]
 
 
 def label_arguments(
@@ -72,7 +72,7 @@ def label_lines(
     note(skipped_sentence(bad))
 
 
-def reader_of(bundle: Path) -> Reads:
+def reader_of(bundle: Path) -> Legible:
     """Tells whether the bundle's tokenizer leaves any token of a text; what it leaves none of cannot be labelled.
 
     Raises:
@@ -82,7 +82,7 @@ def reader_of(bundle: Path) -> Reads:
     return Tokenizer.from_bundle(bundle).reads
 
 
-def _check(texts: Sequence[Input], reads: Reads) -> None:
+def _check(texts: Sequence[Input], reads: Legible) -> None:
     names = ("text", "--text-pair")
     for number, one in enumerate(texts, 1):
         for name, text in zip(names, texts_of(one), strict=False):
@@ -92,7 +92,7 @@ def _check(texts: Sequence[Input], reads: Reads) -> None:
                 raise UsageError(f"{name} {number} is not UTF-8: pipe it in and pass its --encoding")
 
 
-def good_lines(stream: Bytes, encoding: str, bad: BadRows, reads: Reads, *, skip: bool) -> Generator[str]:
+def good_lines(stream: Bytes, encoding: str, bad: BadRows, reads: Legible, *, skip: bool) -> Generator[str]:
     """The texts of a stream, one per line; empty lines at its end do not count.
 
     Args:

@@ -58,6 +58,19 @@ class TableSettings(BaseModel):
         """
         return head.find_column(self.text_column, TEXT_NAMES, "text")
 
+    def check_reads(self, reads: Reads) -> None:
+        """Check that no column is set that a model does not read.
+
+        Raises:
+            SettingsError: there is one.
+        """
+        if reads != "query" and self.query_column is not None:
+            raise SettingsError("query_column is set, but only rankers read queries: leave it out")
+        if reads == "query" and self.text_pair_column is not None:
+            raise SettingsError(
+                "text_pair_column is set, but a ranker reads a query and a text: set query_column and text_column"
+            )
+
     def find_text_columns(self, head: Head, reads: Reads = "text") -> dict[str, str]:
         """The columns of what a model reads, in its order, by the settings that name them.
 
@@ -67,12 +80,7 @@ class TableSettings(BaseModel):
             SettingsError: a column is set that only other models read.
             DataError: a column is missing or ambiguous.
         """
-        if reads != "query" and self.query_column is not None:
-            raise SettingsError("query_column is set, but only rankers read queries: leave it out")
-        if reads == "query" and self.text_pair_column is not None:
-            raise SettingsError(
-                "text_pair_column is set, but a ranker reads a query and a text: set query_column and text_column"
-            )
+        self.check_reads(reads)
         if reads == "query":
             query = head.find_column(self.query_column, QUERY_NAMES, "query")
             return {"query_column": query, "text_column": head.find_column(self.text_column, RANKED_NAMES, "text")}

@@ -132,6 +132,8 @@ def save_classifier(
     }
     if pooling != "none":
         extra["problem_type"] = problem_type
+    if problem_type == "regression":  # else its CrossEncoder gives the sigmoid of the number
+        extra["sentence_transformers"] = {"activation_fn": "torch.nn.modules.linear.Identity"}
     if pooling == "mean":
         extra["bertline_pooling"] = "mean"
     tensors = to_checkpoint(classifier.state_dict(), classifier_table(config, pooling=pooling))

@@ -12,6 +12,7 @@ import numpy as np
 from bertline.errors import BundleError, UsageError
 from bertline.inference import TextClassifier, load_predictor
 from bertline.library.answers import Answers
+from bertline.library.ranked import Ranked, ranked
 from bertline.statistics.activation import normalised
 
 
@@ -93,7 +94,7 @@ class Model:
 
     @property
     def task(self) -> str:
-        """What it does: ``classify`` or ``tag``."""
+        """What it does: ``classify``, ``tag`` or ``rank``."""
         return self._predictor.spec.task
 
     def predict(self, texts: Iterable[str | tuple[str, str]]) -> Answers:
@@ -124,6 +125,24 @@ class Model:
         if self.task != "tag":
             raise UsageError(f"{self.name} finds no entities, its task is {self.task}: use predict")
         return self.predict(texts)
+
+    def rank(self, query: str, texts: Iterable[str], *, top_k: int | None = None) -> list[Ranked]:
+        """Order texts by their relevance to a query, the most relevant first; the model is a ranker.
+
+        Args:
+            query: what is looked for.
+            texts: as for ``predict``, without pairs.
+            top_k: number of texts to return; by default all.
+
+        Raises:
+            UsageError: as ``predict``, or the model is no ranker.
+            BundleError: as ``predict``.
+        """
+        if self.task != "rank":
+            raise UsageError(f"{self.name} ranks no texts, its task is {self.task}: use predict")
+        given = _checked(texts, "rank")
+        answers = self.predict([(query, text) for text in given])
+        return ranked(given, [answer.score for answer in answers])[:top_k]
 
     def embed(self, texts: Iterable[str], *, normalise: bool = False) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Embed texts: an array [texts, hidden] of float32, a row per text in their order.
@@ -160,7 +179,8 @@ class Model:
 
 def _checked(texts: Iterable[Any], verb: str, *, pairs: bool = False) -> list[Any]:
     if isinstance(texts, str):
-        raise UsageError(f"{verb} takes a list of texts and was given one string: write {verb}([text])")
+        example = "rank(query, [text])" if verb == "rank" else f"{verb}([text])"
+        raise UsageError(f"{verb} takes a list of texts and was given one string: write {example}")
     given = list(texts)
     for place, one in enumerate(given):
         if not (isinstance(one, str) or (pairs and _is_pair(one))):

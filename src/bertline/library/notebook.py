@@ -8,6 +8,7 @@ that comes from a model, a table or a text is escaped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -104,8 +105,8 @@ def _entities(text: str, answer: Answer) -> Shown:
     return named, "", f'<p class="marked">{"".join(parts)}{escape(text[end:])}</p>', ""
 
 
-def _number(_: str, answer: Answer) -> Shown:
-    return "", f"{answer['number']:,.4g}", "", ""
+def _number(field: str, _: str, answer: Answer) -> Shown:
+    return "", f"{answer[field]:,.4g}", "", ""
 
 
 def _values(_: str, answer: Answer) -> Shown:
@@ -118,7 +119,8 @@ def _values(_: str, answer: Answer) -> Shown:
 SHOWN: Mapping[str, Callable[[str, Answer], Shown]] = {
     "probabilities": _ranks,
     "entities": _entities,
-    "number": _number,
+    "number": partial(_number, "number"),
+    "score": partial(_number, "score"),
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import bertline
 from bertline.tasks.classify.spec import Spec as Classification
+from bertline.tasks.rank.spec import Spec as Ranking
 from bertline.tasks.tag.spec import Spec as Tagging
 from bertline.testing.tiny import random_texts, write_tiny_bundle
 
@@ -25,6 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tiny_bundle(folder / "stars", task=Classification(problem="number", labels=("stars",)))
     write_tiny_bundle(folder / "tagger", task=Tagging(types=("person", "place")), pooling="none", truncation="window")
     write_tiny_bundle(folder / "pairs", pairs=True)
+    write_tiny_bundle(folder / "ranker", task=Ranking())
     write_tiny_bundle(folder / "plain")
     return folder
 
@@ -94,3 +96,19 @@ def test_pairs(folder: Path) -> None:
 def test_a_classifier_finds_no_entities(folder: Path) -> None:
     with pytest.raises(bertline.UsageError, match="plain finds no entities, its task is classify: use predict"):
         bertline.load(folder / "plain").tag(["a film"])
+
+
+def test_texts_are_ranked_for_a_query(folder: Path) -> None:
+    model, texts = bertline.load(folder / "ranker"), random_texts(9, seed=3)
+    ranking = model.rank("a film", texts)
+    scores = [one.score for one in model.predict([("a film", text) for text in texts])]
+    assert [one.index for one in ranking] == sorted(range(9), key=lambda i: -scores[i])
+    assert all((one.score, one.text) == (scores[one.index], texts[one.index]) for one in ranking)
+    assert model.rank("a film", iter(texts), top_k=2) == ranking[:2]
+    assert model.rank("a film", []) == []
+    same = model.rank("a film", ["is", "is"])
+    assert [one.index for one in same] == [0, 1]
+    with pytest.raises(bertline.UsageError, match=r"was given one string: write rank\(query, \[text\]\)"):
+        model.rank("a film", "is")
+    with pytest.raises(bertline.UsageError, match=r"plain ranks no texts, its task is classify: use predict"):
+        bertline.load(folder / "plain").rank("a film", texts)
