@@ -2,38 +2,9 @@
 
 from __future__ import annotations
 
-from bertline.evaluation.kinds.kind import INTERVALS, Kind
+from bertline.evaluation.kinds.kind import Kind
 from bertline.statistics.figures import exact, plain
-from bertline.tasks.rank.measure import RankEvaluation
-
-TERMS = (
-    (
-        INTERVALS[0],
-        f"{INTERVALS[1]}Percentiles of 1,000 seeded bootstrap resamples of the queries, because the texts of one query "
-        "are not independent.",
-    ),
-    (
-        "Queries that count",
-        "Those whose texts have different true scores. Any order of the others is right, so they would only raise the "
-        "figures. Texts with equal predicted scores count as the mean over their orders.",
-    ),
-    (
-        "NDCG@10",
-        "Normalised discounted cumulative gain of the first ten texts: the sum of their true scores, each divided by "
-        "log₂ of its rank plus one, as a share of the best possible sum. 1 is a perfect order.",
-    ),
-    ("MRR", "Mean reciprocal rank: one divided by the rank of the first relevant text, averaged over the queries."),
-    (
-        "MAP",
-        "Mean average precision: the share of relevant texts down to each relevant one, averaged over these and then "
-        "over the queries.",
-    ),
-    (
-        "Encoder against a baseline",
-        "The difference of NDCG@10 on the same queries, its bootstrap interval, and the p-value of a randomisation "
-        "test that swaps both orders on random queries (Yeh 2000).",
-    ),
-)
+from bertline.tasks.rank.measure import NAMES, RankEvaluation
 
 
 def lead(evaluation: RankEvaluation) -> str:
@@ -58,12 +29,6 @@ KIND = Kind(
     "kinds/rankings.html.jinja",
     lead=lead,
     reached="reaches an NDCG@10 of {}",
-    compared=("ndcg_at_10", "mrr", "map"),
-    meanings=lambda _: {
-        "NDCG@10": "the first ten texts against the best order, 1 is perfect",
-        "MRR": "mean of 1 / rank of the first relevant text",
-        "MAP": "mean precision at the relevant texts",
-    },
-    terms=TERMS,
+    compared=tuple(NAMES.values()),
     collapse=collapse,
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bertline.statistics.as_json import as_json
 from bertline.statistics.intervals import Estimate, percentile, resampled_sums
 from bertline.statistics.paired import randomised_p
 from bertline.statistics.ranking import (
@@ -21,12 +22,13 @@ from bertline.statistics.ranking import (
     ndcg,
     reciprocal_rank,
 )
-from bertline.statistics.slices import Slice, SliceFigure, by_column
+from bertline.statistics.slices import SliceFigure, by_column
 from bertline.tasks.contract import Comparison
 from bertline.tasks.measured import (
     MISTAKES,
     Array,
     Arrays,
+    EvaluatedTexts,
     Fields,
     Mistake,
     check,
@@ -43,9 +45,12 @@ NAMES = {f"NDCG@{CUTOFF}": NDCG, "MRR": "mrr", "MAP": "map"}
 NOTHING = Estimate(0.0, 0.0, 1.0)  # without a query that counts, as ``wilson`` has it
 
 
-@dataclass(frozen=True, slots=True)
-class RankEvaluation:
-    """A ranker measured on ``rows`` texts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankEvaluation(EvaluatedTexts):
+    """A ranker, compared in slices of queries by NDCG; a query has the values of its first row.
+
+    ``by_length`` is empty, because a query with its texts has no length, and ``mistakes`` has the queries with the
+    lowest NDCG, each with the text that was ranked first.
 
     Attributes:
         queries: number of queries.
@@ -53,21 +58,13 @@ class RankEvaluation:
         highest: of the ranker's scale; a text with half of it is relevant to MRR and MAP.
         score_range: the lowest and the highest predicted score.
         figures: by their names in JSON, the score first.
-        slices: NDCG by the values of columns; a query has the value of its first row.
-        mistakes: queries with the lowest NDCG, each with the text that was ranked first.
-        by_length: empty, because no length is that of a query with its texts.
     """
 
-    rows: int
     queries: int
     counted: int
     highest: float
     score_range: tuple[float, float]
     figures: Mapping[str, Estimate]
-    slices: Mapping[str, tuple[Slice, ...]]
-    mistakes: tuple[Mistake, ...]
-    seed: int
-    by_length: tuple[Slice, ...] = ()
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
         """The figures by name, the most important first."""
@@ -75,7 +72,8 @@ class RankEvaluation:
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """Every figure by its name in JSON."""
-        return {name: estimate.to_json() for name, estimate in self.figures.items()}
+        figures: dict[str, dict[str, float]] = as_json(self.figures)
+        return figures
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
@@ -135,6 +133,7 @@ def measure(
         highest=spec.highest,
         score_range=(float(scores.min()), float(scores.max())),
         figures={name: _mean(values[:, i], seed) for i, name in enumerate(NAMES.values())},
+        by_length=(),
         slices=by_column([fields[rows[0]] for rows in queries] if fields else (), by_query),
         mistakes=_mistakes(truth, scores, readings, queries, values[:, 0]),
         seed=seed,
