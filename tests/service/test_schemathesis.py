@@ -24,7 +24,7 @@ from bertline.service.guard.issuer import Issuer
 from bertline.service.guard.signing import SigningKeys
 from bertline.service.guard.store import CredentialStore
 from bertline.service.perimeter import Perimeter
-from bertline.testing.words import WordCounter, WordTagger, serving_of
+from bertline.testing.words import WordCounter, WordRanker, WordTagger, serving_of
 from tests.service.live import live, warm
 
 # Whoever says that an answer is of no use after a millisecond is told so; other 5xx are errors of the server.
@@ -51,10 +51,10 @@ CONFIG = {
 }
 # Nothing can be loaded or brought back here, and no model has these tasks.
 NEVER_WELL = {
-    "PUT /admin/models/{name}", "POST /admin/models/{name}/rollback", "POST /rerank", "POST /embed_sparse",
-    "POST /oauth/token",
+    "PUT /admin/models/{name}", "POST /admin/models/{name}/rollback", "POST /embed_sparse", "POST /oauth/token",
 }  # fmt: skip
 OF_TAGGERS = "POST /models/{name}/pipeline/token-classification"
+OF_RANKERS = ("POST /rerank", "POST /v1/rerank", "POST /v2/rerank")
 
 DESCRIPTION = create_app(serving_of({"reviews": MODEL})).openapi()
 schema = schemathesis.openapi.from_dict(DESCRIPTION, config=schemathesis.Config.from_dict(CONFIG))
@@ -85,6 +85,13 @@ def tagger() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def ranker() -> Iterator[str]:
+    """The URL of a server whose model ranks texts."""
+    with live({"reviews": WordRanker(name="reviews")}) as one:
+        yield warm(one).rstrip("/")
+
+
+@pytest.fixture(scope="module")
 def small() -> Iterator[str]:
     """The URL of a server that takes bodies of at most 1,024 bytes."""
     with live({"reviews": MODEL}, ServeSettings(drain_s=0, max_body_bytes=1024)) as one:
@@ -108,9 +115,14 @@ def answered() -> dict[str, set[int]]:
 @pytest.mark.slow
 @schema.parametrize()
 def test_what_is_answered_is_described(
-    case: schemathesis.Case[Any], url: str, tagger: str, session: requests.Session, answered: dict[str, set[int]]
+    case: schemathesis.Case[Any],
+    url: str,
+    tagger: str,
+    ranker: str,
+    session: requests.Session,
+    answered: dict[str, set[int]],
 ) -> None:
-    base = tagger if case.operation.label == OF_TAGGERS else url
+    base = {OF_TAGGERS: tagger, **dict.fromkeys(OF_RANKERS, ranker)}.get(case.operation.label, url)
     page = [unsupported_method] if case.operation.label == "POST /" else []  # GET / is the page, for people
     response = case.call_and_validate(base_url=base, session=session, excluded_checks=page)
     answered[case.operation.label].add(response.status_code)

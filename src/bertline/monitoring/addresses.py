@@ -76,6 +76,8 @@ ADDRESSES: tuple[Address, ...] = (
     *_asks("/v1/embeddings", output="embedding", shed=True),
     *_asks("/embeddings", output="embedding"),
     *_asks("/classify", output="logits", shed=True),
+    # Cohere.
+    *_asks("/v1/rerank", "/v2/rerank"),
     # KServe, the Open Inference Protocol, SageMaker.
     *_asks("/v1/models/{name}:predict", "/invocations", output=ANSWER),
     *_asks("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"),

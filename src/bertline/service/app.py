@@ -30,7 +30,7 @@ from bertline.service.limits.ledger import charge_tokens
 from bertline.service.listeners.metrics import HttpMetrics, MetricsListener
 from bertline.service.openapi import describing_guard
 from bertline.service.perimeter import Perimeter
-from bertline.service.routes import admin, health, kserve, metrics, oauth, openai, root, sagemaker
+from bertline.service.routes import admin, cohere, health, kserve, metrics, oauth, openai, root, sagemaker
 from bertline.service.routes.context import refusals_of, where_to_ask
 from bertline.service.routes.hf import router as hf
 from bertline.service.routes.oip import router as oip
@@ -43,7 +43,7 @@ from bertline.serving.serving import Serving
 
 ROUTERS = [
     module.router
-    for module in (own, health, metrics, admin, openai, oip, kserve, sagemaker, tei, tei_model, hf, root, oauth)
+    for module in (own, health, metrics, admin, openai, cohere, oip, kserve, sagemaker, tei, tei_model, hf, root, oauth)
 ]
 REFUSE = refusals_of(ROUTERS)
 PAGE = Path(__file__).parent / "page"

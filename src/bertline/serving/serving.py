@@ -170,7 +170,7 @@ class Serving:
             max_tokens: to read of each text; None: the model's limit.
             field: the dialect's name of the inputs, for messages.
             names: the dialect's names of each of them, if they come from several fields.
-            sides: suffixes that name the two texts of a pair.
+            sides: names of the two texts of a pair; ``{}`` is the name of the pair.
             blank: refuse texts without tokens, or answer them from [CLS] and [SEP] alone.
 
         Raises:

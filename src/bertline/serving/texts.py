@@ -14,7 +14,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 Sides = tuple[str, str]
-SIDES = (".text", ".text_pair")  # suffixes that name the two texts of a pair
+SIDES = ("{}.text", "{}.text_pair")  # names of the two texts of a pair; {} is the name of the pair
 
 
 def check_texts(
@@ -33,7 +33,7 @@ def check_texts(
         settings: the limits.
         field: the request's name of the inputs.
         name_of: the request's name of the input at a place; default: ``place_of``.
-        sides: suffixes that name the two texts of a pair.
+        sides: names of the two texts of a pair; ``{}`` is the name of the pair.
 
     Raises:
         Problem: names the first fault.
@@ -60,7 +60,7 @@ def side_of(name: str, one: Input, side: int, sides: Sides = SIDES) -> str:
     >>> side_of("texts[1]", ("a", "b"), 1), side_of("texts[1]", "a", 0)
     ('texts[1].text_pair', 'texts[1]')
     """
-    return name if isinstance(one, str) else f"{name}{sides[side]}"
+    return name if isinstance(one, str) else sides[side].format(name)
 
 
 def place_of(field: str, place: int, number: int) -> str:
@@ -81,7 +81,7 @@ def refuse_blank(
         inputs: of one request.
         readings: of each.
         name_of: the request's name of the input at a place.
-        sides: suffixes that name the two texts of a pair.
+        sides: names of the two texts of a pair; ``{}`` is the name of the pair.
 
     Raises:
         Problem: names the first text without tokens.

@@ -169,6 +169,21 @@ class WordTagger(WordCounter):
         return np.eye(len(self.labels), dtype=np.float32)[labels] * 4
 
 
+class WordRanker(WordCounter):
+    """Scores a text by its words, good ones minus bad ones; the words of the query do not count."""
+
+    def __init__(self, highest: float = 1.0, *, name: str = "ranker", **more: Any) -> None:
+        super().__init__(("score",), name=name, task={"task": "rank", "highest": highest}, **more)
+
+    def compute(self, output: str, batch: Batch) -> np.ndarray[Any, Any]:
+        """A row per text."""
+        if output != "logits" or batch.segments is None:
+            return super().compute(output, batch)
+        text = batch.segments == 1
+        good, bad = (((batch.ids == ID[word]) & text).sum(1, keepdims=True) for word in ("good", "bad"))
+        return np.asarray(good - bad, dtype=np.float32)
+
+
 class WordBackend:
     """A double as a back end."""
 

@@ -64,7 +64,7 @@ async def predict(payload: PredictRequest, serving: ServingNow, deadline_s: Dead
         deadline_s=deadline_s,
         policy=payload.truncation,
         field=field,
-        sides=("", "_pair") if field == "text" else SIDES,
+        sides=("{}", "{}_pair") if field == "text" else SIDES,
     )
     model = {"name": version.name, "version": version.version}
     predictions = await made(answered, lambda: predictions_of(answered, top))

@@ -164,6 +164,12 @@ class TextNumber(TextAnswer):
     number: float
 
 
+class TextScore(TextAnswer):
+    """The score of one text for its query."""
+
+    score: float = Field(description="Relevance: a probability, or a grade where the model learned grades.")
+
+
 class TextEntity(BaseModel):
     """An entity."""
 
@@ -180,7 +186,7 @@ class TextEntities(TextAnswer):
     entities: list[TextEntity]
 
 
-Prediction = TextLabels | TextNumber | TextEntities
+Prediction = TextLabels | TextNumber | TextEntities | TextScore
 
 
 def predictions_of(answered: Answered, top: Mapping[str, int]) -> list[dict[str, object]]:

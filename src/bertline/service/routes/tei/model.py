@@ -91,11 +91,12 @@ async def info(version: VersionNow, settings: SettingsNow) -> TeiInfo:
 
 
 def _kind(version: Version) -> dict[str, Any]:
-    """TEI distinguishes classifiers from models that only embed."""
+    """TEI distinguishes classifiers, rankers, and models that only embed."""
     if version.spec.output != "logits":
         return {"embedding": {"pooling": "mean"}}
     labels = {str(number): label for number, label in enumerate(version.labels)}
-    return {"classifier": {"id2label": labels, "label2id": {label: int(number) for number, label in labels.items()}}}
+    kind = "reranker" if version.spec.task == "rank" else "classifier"
+    return {kind: {"id2label": labels, "label2id": {label: int(number) for number, label in labels.items()}}}
 
 
 router.get("/info", summary="Model information", responses=TEI.answers(Code.NOT_READY))(info)

@@ -22,6 +22,7 @@ from bertline.service.routes.context import (
     SettingsNow,
 )
 from bertline.service.routes.pairs import characters
+from bertline.service.routes.ranking import order, rank
 from bertline.service.routes.tei.answers import (
     TEI,
     TeiRoute,
@@ -38,6 +39,8 @@ from bertline.service.routes.tei.schema import (
     TeiEmbedRequest,
     TeiError,
     TeiPredictRequest,
+    TeiRank,
+    TeiRerankRequest,
     TeiScore,
     TeiSimilarityParameters,
     TeiSimilarityRequest,
@@ -73,7 +76,7 @@ async def predict(
         policy=payload.policy,
         field="inputs",
         names=["inputs"] if single and not isinstance(inputs[0], str) else None,
-        sides=("[0]", "[1]"),
+        sides=("{}[0]", "{}[1]"),
     )
     each = [listed(version.labels, one) for one in scores(answered, "none" if payload.raw_scores else None)]
     return answer(to_json(each[0] if single else each), answered, characters(inputs), began_s)
@@ -152,17 +155,45 @@ async def similarity(
     return answer(to_json(cosines(np.stack(answered.rows))), answered, sum(map(len, texts)), began_s)
 
 
+@router.post(
+    "/rerank",
+    summary="Rank texts",
+    response_model=list[TeiRank],
+    responses=ERRORS,
+    dependencies=[AsJson],
+)
+async def rerank(
+    payload: TeiRerankRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow
+) -> Response:
+    """The texts by their relevance to the query, the most relevant first."""
+    began_s = perf_counter()
+    answered = await rank(
+        serving,
+        version,
+        payload.query,
+        payload.texts,
+        deadline_s=deadline_s,
+        field="texts",
+        policy=payload.policy,
+    )
+    values = [row[0] for row in scores(answered, "none" if payload.raw_scores else "sigmoid")]
+    ranking = [
+        {"index": place, "score": values[place]} | ({"text": payload.texts[place]} if payload.return_text else {})
+        for place in order(values)
+    ]
+    return answer(to_json(ranking), answered, sum(map(len, (payload.query, *payload.texts))), began_s)
+
+
 async def _unsupported() -> Response:
     raise Problem(Code.OTHER_TASK, "No model supports this: use /predict, /embed or /similarity.")
 
 
-for path, task in (("/rerank", "Rank texts"), ("/embed_sparse", "Embed texts sparsely")):
-    router.post(
-        path,
-        summary=f"{task} (unsupported)",
-        status_code=424,
-        responses={
-            **TEI.answers(*UNREAD),
-            424: {"model": TeiError, "description": "Backend: always, because no model supports this."},
-        },
-    )(_unsupported)
+router.post(
+    "/embed_sparse",
+    summary="Embed texts sparsely (unsupported)",
+    status_code=424,
+    responses={
+        **TEI.answers(*UNREAD),
+        424: {"model": TeiError, "description": "Backend: always, because no model supports this."},
+    },
+)(_unsupported)

@@ -141,6 +141,17 @@ class TeiSimilarityRequest(Lenient):
     parameters: TeiSimilarityParameters | None = None
 
 
+class TeiRerankRequest(Cut):
+    """A query, and texts to order."""
+
+    query: Annotated[str, must_be("a string")] = Field(examples=["Which river flows through Prague?"])
+    texts: Annotated[Strings, must_be("a list of strings")] = Field(
+        examples=[["The Vltava is the longest river in the country.", "Prague has a castle."]]
+    )
+    raw_scores: Flag = Field(False, description="Logits instead of their sigmoid.")
+    return_text: Flag = Field(False, description="Return the texts too.")
+
+
 class TeiTokenizeRequest(Lenient):
     """Texts to take apart."""
 
@@ -163,6 +174,14 @@ class TeiScore(BaseModel):
 
     score: float
     label: str
+
+
+class TeiRank(BaseModel):
+    """A text, by its place in the request."""
+
+    index: int
+    score: float
+    text: str | None = Field(None, description="Absent unless return_text is true.")
 
 
 class TeiToken(BaseModel):
@@ -195,7 +214,7 @@ class TeiInfo(BaseModel):
     model_sha: str | None = Field(description="The version: the same for the same bytes in every file of the bundle.")
     model_dtype: str = Field(description="The engine that computes it.")
     served_model_name: str
-    model_type: dict[Literal["classifier", "embedding"], TeiClassifier | TeiEmbedding]
+    model_type: dict[Literal["classifier", "reranker", "embedding"], TeiClassifier | TeiEmbedding]
     max_concurrent_requests: int = Field(description="Connections that the system lets the process hold.")
     max_input_length: int
     max_batch_tokens: int
