@@ -6,7 +6,7 @@ python -m tools.reference_page --check    exits with 1 and the name of the first
 The stub, ``src/bertline/__init__.pyi``, gives type checkers and editors each verb with its settings as keyword
 arguments. The page, ``docs/reference.md``, is written by hand, except for two things: ``<!-- reference: NAME -->`` is
 followed by the name's signature, description and settings, and a ``python`` block by what it prints. The blocks run in
-order, in a directory with two tiny bundles and two tables.
+order, in a directory with three tiny bundles and two tables.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from typing import Any, Union, get_args, get_origin
 import bertline
 from bertline.errors import EngineWarning
 from bertline.library import verbs
+from bertline.tasks.rank.spec import Spec as Ranking
 from bertline.testing.tiny import write_tiny_bundle
 from tools.dialect_pages import BAD, GOOD, alike, write_bundle
 
@@ -192,6 +193,7 @@ def _directory() -> Iterator[None]:
         try:
             write_bundle(Path("reviews"))
             write_tiny_bundle(Path("tiny"))
+            write_tiny_bundle(Path("ranker"), task=Ranking())
             _write_table(Path("reviews.csv"), [f"{{}} We saw it on {day}." for day in DAYS])
             _write_table(Path("later.csv"), ["{}", "“{}”"])
             yield

@@ -123,7 +123,7 @@ def test_what_only_cohere_has_is_named(client: TestClient) -> None:
         ({"rank_fields": ["title"]}, 400, 'rank_fields can only be ["text"]: send each document as one text.'),
         ({"documents": ["so", {"title": "x"}]}, 400, "documents must be a list of texts, or of objects as in"),
         ({"documents": [{"text": " "}]}, 400, "documents[0].text is only white space"),
-        ({"model": "nobody"}, 404, "There is no model nobody"),
+        ({"model": "nobody"}, 404, "There is no model of that name: valid names are ranker, grader, reviews."),
         ({"model": "reviews"}, 400, NO_RANKER),
     ):
         answer = client.post("/v1/rerank", json=body | change)
