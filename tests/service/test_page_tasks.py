@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from bertline.tasks.classify.spec import Spec as Classification
 from bertline.tasks.contract import TaskSpec
+from bertline.tasks.rank.spec import Spec as Ranking
 from bertline.tasks.tag.spec import Spec as Tagging
 from bertline.testing.tiny import write_tiny_bundle
 from tests.service.browsing import Visit, state
@@ -24,6 +25,7 @@ SPECS: dict[str, TaskSpec] = {
     "tagger": Tagging(types=("person", "place")),
     "topics": Classification(problem="several", labels=("sport", "money", "art"), thresholds=(0.5, 0.2, 0.9)),
     "stars": Classification(problem="number", labels=("stars",)),
+    "ranker": Ranking(),
 }
 TEXT = "Ada 🙂 <b>is</b> Cafe\u0301 at an end"
 
@@ -110,6 +112,29 @@ def test_several_texts_open_to_their_entities(visit: Visit, url: str) -> None:
     entities = answer_of(url, "tagger")["entities"]
     assert isinstance(entities, list)
     expect(page.locator("#texts mark")).to_have_text([f"{one['text']}{one['label']}" for one in entities])
+    assert watch.complaints == []
+
+
+def test_texts_are_listed_by_their_relevance_to_a_query(visit: Visit, url: str) -> None:
+    page, watch = visit(url)
+    page.get_by_label("Model", exact=True).select_option("ranker")
+    expect(page.locator("#model-facts")).to_contain_text("ranks texts for a query")
+    expect(page.get_by_role("radio", name="CSV file")).to_be_hidden()
+    texts = ["is it at", "on or", "an us um ol"]
+    page.fill("#text", "\n".join(texts))
+    expect(page.locator("#submit")).to_have_text("Rank 3 texts")
+    page.locator("#submit").click()
+    expect(page.locator("#error-title")).to_have_text("There is no query yet")
+    page.get_by_label("Query").fill("a film")
+    page.get_by_label("Query").press("Enter")
+    state(page).to_have_attribute("data-state", "done")
+    body = {"model": "ranker", "query": "a film", "documents": texts}
+    results = httpx.post(f"{url}/v2/rerank", json=body).json()["results"]
+    expect(page.locator("#texts .excerpt")).to_have_text([texts[one["index"]] for one in results])
+    expect(page.locator("#texts .value")).to_have_text([f"{one['relevance_score']:.4g}" for one in results])
+    page.get_by_label("Model", exact=True).select_option("stars")
+    expect(page.get_by_label("Query")).to_be_hidden()
+    expect(page.get_by_role("radio", name="One text")).to_be_visible()
     assert watch.complaints == []
 
 

@@ -112,6 +112,7 @@ def write_tiny_bundle(
     manifest = Manifest(**entries)
     if pairs and not manifest.task.pairs:
         manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
+    pairs = manifest.task.pairs
     classifier = tiny_classifier(family=family, labels=len(manifest.labels), pooling=manifest.pooling, seed=seed)
 
     def network(staging: Path) -> None:

@@ -20,7 +20,7 @@ export class Refusal extends Error {
 
   // Index of the text at fault, or undefined.
   get place() {
-    const place = /^texts\[(\d+)\]$/.exec(this.field ?? "")?.[1];
+    const place = /^texts\[(\d+)\](?:\.text_pair)?$/.exec(this.field ?? "")?.[1];
     return place && Number(place);
   }
 

@@ -39,6 +39,12 @@ export function examplesFor(labels, maxTokens) {
   return [...short, ["A long text", longerThan(maxTokens)]];
 }
 
+// A query, and texts to rank for it.
+export const RANKING = {
+  query: "Where is my parcel?",
+  texts: ["The invoice for March is attached.", "The delivery left our depot this morning and arrives tomorrow.", "The old bridge is closed to cars."],
+};
+
 // A word is at least one token, so 1.5 times as many words are more than the model can read.
 function longerThan(maxTokens) {
   const sentences = [];

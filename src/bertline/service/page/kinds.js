@@ -48,6 +48,15 @@ const NUMBER = {
   note: () => "",
 };
 
+const SCORE = {
+  verdict: ({ score }) => ["", written(score)],
+  spoken: ({ score }) => written(score),
+  names: () => [],
+  draw: () => [],
+  row: ({ score }) => ({ label: String(score), probability: "", chosen: [] }),
+  note: () => "The higher a score, the more relevant is the text to the query.",
+};
+
 // Answers of any other task, as JSON.
 const OTHER = {
   verdict: () => ["Answered", ""],
@@ -58,7 +67,7 @@ const OTHER = {
   note: () => "",
 };
 
-const KINDS = { probabilities: RANKS, entities: ENTITIES, number: NUMBER };
+const KINDS = { probabilities: RANKS, entities: ENTITIES, number: NUMBER, score: SCORE };
 
 export const kindOf = (answer) => KINDS[Object.keys(KINDS).find((field) => field in answer)] ?? OTHER;
 

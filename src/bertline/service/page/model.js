@@ -11,8 +11,11 @@ const TRUNCATIONS = {
   error: "nothing: refuse it",
 };
 
-// Names in its answers: labels, or types of entities; a number has none.
-export const namesOf = ({ labels, task }) => task.types ?? (task.problem === "number" ? [] : labels);
+// Names in its answers: labels, or types of entities; numbers and scores have none.
+export const namesOf = ({ labels, task }) => task.types ?? (task.problem === "number" || ranks({ task }) ? [] : labels);
+
+// Whether it reads a query with each text, and its scores order the texts.
+export const ranks = ({ task }) => task.reads === "query";
 
 export function showModels(models) {
   at("model").replaceChildren(...models.map(({ name }) => make("option", "", name)));
@@ -43,6 +46,7 @@ function facts({ metrics, labels, multi_label, task, max_tokens, version, engine
     ...(ready ? [] : [make("li", "restarting", "restarting")]),
     ...(metrics.accuracy ? [accuracyFact(metrics.accuracy)] : []),
     ...(task.problem === "number" ? [short("predicts a number")] : []),
+    ...(ranks({ task }) ? [short("ranks texts for a query")] : []),
     ...(names.length ? [short((task.types ? `${count(names.length, "type")} of entity` : count(names.length, "label")) + (multi_label ? ", several per text" : ""))] : []),
     short(`reads up to ${count(max_tokens, "token")}`),
     ...(engine ? [coded("engine ", engine)] : []),

@@ -3,16 +3,16 @@
 import { Refusal, models, predict } from "./api.js";
 import { showAnswer, showAnswers, showError, showNothing, showWaiting } from "./answer.js";
 import { at, button } from "./elements.js";
-import { exampleFile, examplesFor } from "./examples.js";
+import { RANKING, exampleFile, examplesFor } from "./examples.js";
 import { chosenFile, open, startFile } from "./file.js";
 import { begin, running as scoring, startJobs } from "./job.js";
-import { showModel, showModels } from "./model.js";
+import { ranks, showModel, showModels } from "./model.js";
 import { showRequest, startProgram } from "./program.js";
 import { amount, count } from "./words.js";
 
 // Labels of the button for one text and for several, by problem or task.
 const CLASSIFY = ["Classify", "Classify"];
-const VERBS = { single: CLASSIFY, several: CLASSIFY, tag: ["Find entities", "Find entities in"] };
+const VERBS = { single: CLASSIFY, several: CLASSIFY, tag: ["Find entities", "Find entities in"], rank: ["Rank", "Rank"] };
 const PREDICT = ["Predict", "Predict"];
 const SAMPLE = "A text to classify";
 const WARM_UP_MS = 1000; // between requests to a server whose models are warming up
@@ -23,6 +23,7 @@ const PROMPTS = {
   file: { words: "" },
 };
 const NO_TEXT = new Refusal("There is no text yet", "Type one, or pick an example.");
+const NO_QUERY = new Refusal("There is no query yet", "Type what to look for.");
 const NO_FILE = "Choose a CSV file first, or drop one on this page.";
 
 let served = { models: [], limits: { max_chars: Infinity, max_batch_texts: Infinity } };
@@ -56,6 +57,9 @@ function select(chosen) {
   running?.abort();
   model = chosen;
   showModel(model);
+  at("query-choice").hidden = !ranks(model);
+  at("modes").hidden = ranks(model);
+  if (ranks(model)) setMode("lines");
   showNothing(model, PROMPTS[mode]);
   showExamples();
   changed();
@@ -68,9 +72,12 @@ const lines = () => at("text").value.split("\n").map((text, place) => ({ line: p
 
 function typedTexts() {
   if (mode === "file") return chosenFile() ? { texts: firstRows() } : { texts: [SAMPLE] };
-  if (mode === "lines") return { texts: lines().map(({ text }) => text) };
+  if (mode === "lines") return { texts: lines().map(({ text }) => asInput(text)) };
   return { text: at("text").value };
 }
+
+// A ranker reads each text with the query.
+const asInput = (text) => (model && ranks(model) ? { text: at("query").value, text_pair: text } : text);
 
 function firstRows() {
   const { table, column } = chosenFile();
@@ -89,8 +96,8 @@ function options() {
 // Call it after any input.
 function changed() {
   const texts = typedTexts();
-  const empty = !(texts.text ?? texts.texts.join("")).trim();
-  showRequest({ ...(empty ? (texts.text === undefined ? { texts: [SAMPLE] } : { text: SAMPLE }) : texts), ...options() });
+  const empty = !(texts.text ?? texts.texts.map((one) => one.text_pair ?? one).join("")).trim();
+  showRequest({ ...(empty ? (texts.text === undefined ? { texts: [asInput(SAMPLE)] } : { text: SAMPLE }) : texts), ...options() });
   showCount(texts);
   const rows = chosenFile()?.table.rows.length;
   const [verb, several] = model ? VERBS[model.task.problem ?? model.task.task] ?? PREDICT : CLASSIFY;
@@ -122,6 +129,7 @@ async function submit() {
   running?.abort();
   const typed = lines();
   if (!typed.length) return showError(NO_TEXT);
+  if (ranks(model) && !at("query").value.trim()) return showError(NO_QUERY);
   const most = served.limits.max_batch_texts;
   if (mode === "lines" && typed.length > most) {
     return showError(new Refusal("Too many texts", `There are ${amount(typed.length)}, and a request can have ${amount(most)}: save them as a CSV file and drop it here.`));
@@ -132,12 +140,19 @@ async function submit() {
     const answer = await predict({ ...typedTexts(), ...options() }, mine.signal);
     if (running !== mine) return;
     if (mode === "text") showAnswer(model, at("text").value, answer);
-    else showAnswers(model, typed, answer);
+    else showAnswers(model, ...(ranks(model) ? ranked(typed, answer) : [typed, answer]));
   } catch (refusal) {
     if (running !== mine || refusal.name === "AbortError") return;
     if (refusal.status === 404) model = null; // the next try fetches the models again
     showError(inWords(refusal, typed));
   }
+}
+
+// Lines and answers, the most relevant first.
+function ranked(typed, answer) {
+  const { predictions } = answer;
+  const order = [...predictions.keys()].sort((one, other) => predictions[other].score - predictions[one].score);
+  return [order.map((place) => typed[place]), { ...answer, predictions: order.map((place) => predictions[place]) }];
 }
 
 // The server names text, or texts[3]; people count lines.
@@ -194,7 +209,11 @@ function showExamples() {
     lines: () => [button("", `${count(short.length, "example")}`, fill(short.join("\n")))],
     file: () => [button("", "An example file", () => open(exampleFile(short)))],
   };
-  at("examples").replaceChildren(...buttons[mode]());
+  const ranking = () => {
+    at("query").value = RANKING.query;
+    fill(RANKING.texts.join("\n"))();
+  };
+  at("examples").replaceChildren(...(ranks(model) ? [button("", "An example", ranking)] : buttons[mode]()));
   at("examples").hidden = false;
 }
 
@@ -207,7 +226,7 @@ at("text").addEventListener("keydown", (event) => {
   event.preventDefault();
   submit();
 });
-at("text").addEventListener("input", changed);
+for (const id of ["text", "query"]) at(id).addEventListener("input", changed);
 at("model").addEventListener("change", ({ target }) => select(served.models[target.selectedIndex]));
 at("truncation").addEventListener("change", () => {
   changed();
