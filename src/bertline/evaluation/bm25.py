@@ -24,7 +24,7 @@ def bm25(pairs: Sequence[tuple[str, str]], corpus: Iterable[str]) -> list[float]
         corpus: texts from which the weights of words and the usual length come, the ranked ones among them.
 
     >>> [round(one, 2) for one in bm25([("red sea", "the red sea"), ("red sea", "a sea")], ["the red sea", "a sea"])]
-    [0.75, 0.19]
+    [0.81, 0.2]
     """
     texts = [*dict.fromkeys(corpus)]
     counts = {text: Counter(_words(text)) for text in texts}
