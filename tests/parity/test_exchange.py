@@ -18,8 +18,13 @@ from transformers import (
     BertForQuestionAnswering,
     BertForTokenClassification,
     BertModel,
+    CamembertForTokenClassification,
     DistilBertForMaskedLM,
     DistilBertModel,
+    ElectraForMaskedLM,
+    ElectraForPreTraining,
+    RobertaForMaskedLM,
+    XLMRobertaForQuestionAnswering,
 )
 
 from bertline.encoder.checkpoint import (
@@ -218,10 +223,15 @@ def test_a_checkpoint_written_again_has_the_same_names_and_bits(family: str, tmp
         BertForTokenClassification,
         DistilBertModel,
         DistilBertForMaskedLM,
+        RobertaForMaskedLM,
+        XLMRobertaForQuestionAnswering,
+        CamembertForTokenClassification,
+        ElectraForPreTraining,
+        ElectraForMaskedLM,
     ],
 )
 def test_heads_that_we_do_not_use_are_left_aside(kind: Any, tmp_path: Path) -> None:
-    model = widen(kind(config_of("distilbert" if kind.__name__.startswith("DistilBert") else "bert")))
+    model = widen(kind(config_of(kind.config_class.model_type)))
     model.save_pretrained(tmp_path)
     bare = getattr(model, model.base_model_prefix, model)
     assert difference(states(load_encoder(tmp_path)), their_states(bare)) <= TOLERANCES["hidden states"]
