@@ -41,6 +41,12 @@ that trains in the same precision.
 Result = dict[str, Any]
 
 
+def ece(truth: np.ndarray[Any, Any], probabilities: np.ndarray[Any, Any]) -> float:
+    """The expected calibration error."""
+    bins = reliability(truth, probabilities)
+    return sum(one.rows * abs(one.confidence - one.accuracy.value) for one in bins) / len(truth)
+
+
 def ours(task: Task, seed: int) -> Result:
     """Train and publish with the defaults; what the test rows showed."""
     out = BUILD / f"{task.key}-{seed}"
