@@ -31,7 +31,7 @@ class Encoded:
     """The encoder's results for a batch.
 
     Attributes:
-        last: states after the last layer, [batch, tokens, hidden].
+        last: states after the last layer, [batch, tokens, hidden], or [positions, hidden] with ``at``.
         hidden_states: if requested, the states after the embeddings and after each layer: layers + 1 tensors.
         attentions: if requested, each layer's attention probabilities, [batch, heads, tokens, tokens].
     """
@@ -98,9 +98,12 @@ class Layer(nn.Module):
         states: Float[Tensor, "batch tokens hidden"],
         allowed: Bool[Tensor, "batch #heads #tokens tokens"] | None,
         want_attentions: bool = False,
-    ) -> tuple[Float[Tensor, "batch tokens hidden"], Float[Tensor, "batch heads tokens tokens"] | None]:
-        """The layer's new states and, if requested, its attention probabilities."""
+        at: Int[Tensor, " some"] | None = None,
+    ) -> tuple[Float[Tensor, "*axes hidden"], Float[Tensor, "batch heads tokens tokens"] | None]:
+        """The layer's new states, of all tokens or those ``at``, and, if requested, its attention probabilities."""
         mixed, probabilities = self.attention(states, allowed, want_attentions)
+        if at is not None:
+            mixed, states = mixed.flatten(0, 1)[at], states.flatten(0, 1)[at]
         states = self.attention_norm(states + self.dropout(mixed))
         fed = self.down(self.activation(self.up(states)))
         return self.feed_forward_norm(states + self.dropout(fed)), probabilities
@@ -129,6 +132,7 @@ class Encoder(nn.Module):
         causal: bool = False,
         want_hidden_states: bool = False,
         want_attentions: bool = False,
+        at: Int[Tensor, " some"] | None = None,
     ) -> Encoded:
         """Encode a batch.
 
@@ -140,6 +144,8 @@ class Encoder(nn.Module):
             causal: each token sees only itself and earlier ones (for comparison; BERT is bidirectional).
             want_hidden_states: also return the states of all layers.
             want_attentions: also return the attention probabilities, which takes longer.
+            at: positions in the flattened batch (row × tokens + column): only their states come out of the last layer,
+                [positions, hidden], and its feed-forward network computes no others.
 
         Raises:
             ValueError: more tokens than the model has positions.
@@ -150,7 +156,7 @@ class Encoder(nn.Module):
         states = self.embeddings(ids, segments)
         hidden_states, attentions = [states], []
         for layer in self.layers:
-            states, probabilities = layer(states, allowed, want_attentions)
+            states, probabilities = layer(states, allowed, want_attentions, at if layer is self.layers[-1] else None)
             if want_hidden_states:  # an unconditional list would keep each layer's states alive
                 hidden_states.append(states)
             attentions.append(probabilities)

@@ -74,9 +74,8 @@ class MaskedLanguageModel(nn.Module):
             segments: as above.
             at: positions in the flattened batch (row × tokens + column); by default every token.
         """
-        states = self.encoder(ids, attend, segments=segments).last
-        chosen = states if at is None else states.flatten(0, 1)[at]
-        logits: Tensor = self.head(chosen, self.encoder.embeddings.token.weight)
+        states = self.encoder(ids, attend, segments=segments, at=at).last
+        logits: Tensor = self.head(states, self.encoder.embeddings.token.weight)
         return logits
 
 
