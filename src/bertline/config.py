@@ -27,7 +27,20 @@ if TYPE_CHECKING:
 
 FILE = Path("bertline.toml")
 PREFIX = "BERTLINE_"
-COMPONENTS = ("train", "vocab", "optimize", "distill", "serve", "auth", "limits", "tls", "edge", "logs", "traces")
+COMPONENTS = (
+    "train",
+    "vocab",
+    "pretrain",
+    "optimize",
+    "distill",
+    "serve",
+    "auth",
+    "limits",
+    "tls",
+    "edge",
+    "logs",
+    "traces",
+)
 
 # Kubernetes sets variables for every service in the namespace. A service named bertline-serve sets
 # BERTLINE_SERVE_SERVICE_HOST, BERTLINE_SERVE_PORT=tcp://10.0.0.1:80, BERTLINE_SERVE_PORT_80_TCP_ADDR …
