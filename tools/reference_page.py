@@ -54,7 +54,10 @@ def stub() -> str:
     lines = [f'"""What type checkers and editors see of bertline; written by ``{COMMAND}``."""', ""]
     lines += ["from collections.abc import Sequence", "from pathlib import Path", "from typing import Literal", ""]
     lines += [f"from bertline.errors import {name} as {name}" for name in errors]
-    lines += [f"from bertline.library import {name} as {name}" for name in ("Answers", "Model", "Report", "load")]
+    lines += [
+        f"from bertline.library import {name} as {name}"
+        for name in ("Answers", "Model", "Report", "import_model", "load")
+    ]
     lines += ["", "__all__: list[str]", "__version__: str", ""]
     return _formatted("\n".join([*lines, *(f"def {_signature(name)}: ..." for name in VERBS)]) + "\n")
 

@@ -18,7 +18,8 @@ _os.environ.update(ORT_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_TELEMETRY="1", DO_N
 # costs nothing: the command line imports it too. ``__init__.pyi`` says the same to type checkers and editors.
 _HOMES = {
     **dict.fromkeys(
-        ("Answers", "Model", "Report", "distill", "evaluate", "load", "optimize", "train"), "bertline.library"
+        ("Answers", "Model", "Report", "distill", "evaluate", "import_model", "load", "optimize", "train"),
+        "bertline.library",
     ),
     **dict.fromkeys(
         (

@@ -34,7 +34,7 @@ def test_the_version_is_the_one_of_the_installed_package() -> None:
 
 
 PUBLIC = {
-    *("load", "train", "evaluate", "distill", "optimize", "Model", "Answers", "Report", "__version__"),
+    *("load", "import_model", "train", "evaluate", "distill", "optimize", "Model", "Answers", "Report", "__version__"),
     *(
         "BertlineError",
         "UsageError",
@@ -64,7 +64,7 @@ def test_every_error_and_warning_of_the_package_is_handed_out() -> None:
 @pytest.mark.parametrize(
     ("kind", "members"),
     [
-        ("Model", "embed engine labels max_tokens name predict rank tag task version"),
+        ("Model", "embed engine fill labels max_tokens name predict rank tag task version"),
         ("Answers", "by count index labels texts to_dict to_dicts to_pandas to_rows"),
         ("Report", "bundle names notes record rows title to_dict to_pandas to_rows"),
     ],

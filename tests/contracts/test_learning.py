@@ -50,8 +50,17 @@ LEARNED: dict[str, tuple[dict[str, Any], tuple[Input, ...], list[Target]]] = {
 }
 
 
+# Specs that no table trains, with texts for them.
+ANSWERED: dict[str, tuple[dict[str, Any], tuple[Input, ...]]] = {
+    "fill": (
+        {"task": "fill"},
+        ("is [MASK] at us", "[MASK] or [MASK]", "um [MASK]", "it is [MASK]", "[MASK]", "an us is [MASK] , it is !"),
+    ),
+}
+
+
 def spec_of(name: str) -> TaskSpec:
-    return tasks.read_spec(LEARNED[name][0])
+    return tasks.read_spec((LEARNED[name] if name in LEARNED else ANSWERED[name])[0])
 
 
 def rows_of(name: str) -> Rows:
@@ -67,7 +76,7 @@ def network(spec: TaskSpec) -> Any:
 
 
 def test_every_task_learns_here() -> None:
-    assert {spec_of(name).task for name in LEARNED} == set(FOLDERS)
+    assert {spec_of(name).task for name in LEARNED} == {name for name in FOLDERS if tasks.task(name).learns}
 
 
 @pytest.mark.parametrize("name", LEARNED)

@@ -25,7 +25,7 @@ from bertline.inference.torch_backend import TorchBackend
 from bertline.tasks.tag.aggregation import Strategy, aggregated
 from bertline.tasks.tag.answer import answers
 from bertline.tasks.tag.spec import Spec
-from bertline.text import Reader, Tokenizer, Truncation
+from bertline.text import Piece, Reader, Tokenizer, Truncation
 from examples.tables import packaged_file
 from examples.wnut16 import PACKAGE
 from tests.parity.peers import widen
@@ -90,7 +90,7 @@ def test_every_entry_of_every_strategy(
     logits = []
     for start in range(0, len(readings), 50):
         some = [reading.piece.ids for reading in readings[start : start + 50]]
-        logits += rows("tags", backend.compute(pad(some, tokenizer.pad_id), "tags"), [len(ids) for ids in some])
+        logits += rows("tags", backend.compute(pad(some, tokenizer.pad_id), "tags"), [Piece(ids) for ids in some])
     for strategy in STRATEGIES:
         for reading, own, theirs in zip(readings, logits, expected[strategy], strict=True):
             entries = aggregated(reading, [own], SPEC.labels, tokenizer, strategy)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -35,6 +35,8 @@ LEAST_SPREAD = 0.05
 # nor as less than this share of the logits' own size, which rounding in fp32 stays far below.
 LEAST_SHARE = 0.01
 
+MOST_COLUMNS = 512  # of the scores of a vocabulary that are kept: all 30,522 would take 10 MB
+
 Logits = Float[np.ndarray[Any, Any], "rows labels"]
 EngineLogits = Float[np.ndarray[Any, Any], "found_rows found_labels"]  # of an engine; its shape may be wrong
 
@@ -44,6 +46,7 @@ class Probes:
     """Texts or pairs of them, and for each network of the bundle, by name, its fp32 logits, [texts, labels].
 
     Where the ``output`` is ``tags``, they are those of each token, one text's below the other's: [tokens, labels].
+    Where it is ``vocabulary``, they are those of each [MASK], for some entries of the vocabulary (``thinned``).
     """
 
     texts: tuple[Input, ...] = ()
@@ -69,7 +72,7 @@ def read_probes(bundle: Path) -> Probes:
         return Probes()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        output: Literal["logits", "tags"] = "tags" if "tags" in content else "logits"
+        output = next((one for one in ("tags", "vocabulary") if one in content), "logits")
         logits = {name: np.array(rows, dtype=np.float64) for name, rows in content[output].items()}
         texts = len(content["texts"])
         if any(rows.ndim != 2 or len(rows) < texts for rows in logits.values()):
@@ -123,6 +126,11 @@ def deviation(reference: Logits, logits: EngineLogits, temperature: float = 1.0)
     size = float(np.sqrt(np.mean(np.square(reference))))
     least = max(LEAST_SPREAD * temperature, LEAST_SHARE * size)
     return float(np.sqrt(np.mean((logits - reference) ** 2))) / max(spread, least)
+
+
+def thinned(output: str, rows: EngineLogits) -> EngineLogits:
+    """Rows of an output as probes keep them: of a large vocabulary, evenly spread columns."""
+    return rows[:, :: -(-rows.shape[1] // MOST_COLUMNS)] if output == "vocabulary" else rows
 
 
 def choose(lengths: Sequence[int], number: int = NUMBER) -> list[int]:

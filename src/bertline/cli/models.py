@@ -1,4 +1,4 @@
-"""``bertline models``: sign bundles and verify signatures."""
+"""``bertline models``: import published checkpoints, sign bundles and verify signatures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from bertline.errors import UsageError
 
-app = typer.Typer(help="Sign bundles and verify their signatures.", no_args_is_help=True)
+app = typer.Typer(help="Import checkpoints, sign bundles and verify their signatures.", no_args_is_help=True)
 keys = typer.Typer(help="Keys that sign bundles.", no_args_is_help=True)
 app.add_typer(keys, name="key")
 
@@ -24,6 +24,31 @@ Passphrase = Annotated[
 def register(main: typer.Typer) -> None:
     """Add the verbs."""
     main.add_typer(app, name="models")
+
+
+@app.command("import", epilog="Example: bertline models import bert-base-uncased --out words")
+def import_checkpoint(
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT", help="Masked language model: a directory, an installed model or a name on the hub."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Output directory of the bundle.")],
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(min=4, help="Maximum tokens of a text; without it as many as the checkpoint has positions."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle at --out.")] = False,
+) -> None:
+    """Make a bundle of a published masked language model, which fills in words for [MASK].
+
+    Nothing is trained. The answers equal those of transformers' pipeline fill-mask on the checkpoint.
+    """
+    from bertline.training.pretraining.bundle import import_masked
+
+    import_masked(checkpoint, out, max_tokens=max_tokens, overwrite=overwrite)
+    typer.echo(f"{out} is a bundle for the task fill: bertline predict {out} TEXT, with [MASK] in the text")
 
 
 @keys.command("new", epilog="Example: bertline models key new release.key")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,7 +55,18 @@ def predict(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --output names.")] = False,
     top_k: Annotated[
         int | None,
-        typer.Option("--top-k", "-k", min=1, help="Labels to give per text; without it 1, with --json all."),
+        typer.Option(
+            "--top-k",
+            "-k",
+            min=1,
+            help="Labels to give per text; without it 1, with --json all. Words per [MASK]; without it 5.",
+        ),
+    ] = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target", help="Word to choose from, for models that fill in words; may be repeated; without it all."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per text; not with --input.")] = False,
     engine: Annotated[
@@ -71,12 +82,16 @@ def predict(
 
     Texts are answered on a terminal to be read, elsewhere as lines of label, probability and text with tabs
     between.
+
+    A model that fills in words (models import) reads texts with [MASK]. To a table it adds filled (the text with
+    the first word for each [MASK]), predicted_masks (all words with their probabilities) and cut_masks.
     """
     with _reader_may_leave():
         if source is None:
             table_flags = {name: getattr(settings, name) for name in OF_TABLES}
             _only_with_input(output=target != STANDARD, overwrite=overwrite, **table_flags)
-            _label_texts(bundle, _inputs(texts or [], seconds), settings, top_k, as_json=as_json, engine=engine)
+            how = {"top_k": top_k, "targets": targets or None, "as_json": as_json, "engine": engine}
+            _label_texts(bundle, _inputs(texts or [], seconds), settings, how)
             return
         if seconds:
             raise UsageError("--text-pair goes with texts: name the column of a table with --text-pair-column")
@@ -86,7 +101,7 @@ def predict(
             raise UsageError("--json is for texts: with --input, name the --output .jsonl or pass --format jsonl")
         from bertline.cli.predict_table import Table, label_table
 
-        label_table(bundle, Table(source, target, settings, overwrite), top_k, engine=engine)
+        label_table(bundle, Table(source, target, settings, overwrite, targets or None), top_k, engine=engine)
 
 
 def _inputs(texts: Sequence[str], seconds: Sequence[str] | None) -> list[Input]:
@@ -100,25 +115,17 @@ def _inputs(texts: Sequence[str], seconds: Sequence[str] | None) -> list[Input]:
     return [*zip(texts, seconds, strict=True)]
 
 
-def _label_texts(
-    bundle: Path,
-    texts: Sequence[Input],
-    settings: TableSettings,
-    top_k: int | None,
-    *,
-    as_json: bool,
-    engine: str | None,
-) -> None:
+def _label_texts(bundle: Path, texts: Sequence[Input], settings: TableSettings, how: Mapping[str, Any]) -> None:
     if not texts and sys.stdin.isatty():
         raise UsageError(
             "there is no text: give texts as arguments, pipe in one text per line, or name a table with --input"
         )
-    from bertline.cli.predict_texts import label_arguments, label_lines
+    from bertline.cli.predict_texts import How, label_arguments, label_lines
 
     if texts and [*texts] != [STANDARD]:
-        label_arguments(bundle, texts, top_k, as_json=as_json, engine=engine)
+        label_arguments(bundle, texts, How(**how))
     else:
-        label_lines(bundle, settings, top_k, as_json=as_json, engine=engine)
+        label_lines(bundle, settings, How(**how))
 
 
 def _only_with_input(**given: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +14,9 @@ from rich.cells import cell_len, set_cell_size
 
 from bertline.errors import UsageError
 from bertline.inference import Prediction, TextClassifier
-from bertline.tasks.contract import Answer
+from bertline.tasks.contract import Answer, TaskSpec
+from bertline.tasks.fill.answer import Answer as Filled
+from bertline.tasks.fill.answer import Candidate
 from bertline.tasks.tag.answer import Answer as Entities
 from bertline.text.reading import Input, texts_of
 
@@ -28,13 +30,26 @@ Top = Mapping[str, int]  # the argument ``top_k`` of an answer's methods, where 
 DEFAULT: Top = MappingProxyType({})
 
 
+def spec_of(predictor: TextClassifier, top_k: int | None, targets: Sequence[str] | None) -> TaskSpec | None:
+    """The spec to answer with; None is the model's own.
+
+    Raises:
+        UsageError: words to choose from were given and the model fills in none.
+    """
+    if predictor.spec.chooses:
+        return predictor.spec.choosing(top_k, targets)
+    if targets is not None:
+        raise UsageError(f"--target is for models that fill in words, and {predictor.name} does not: leave it out")
+    return None
+
+
 def top_of(predictor: TextClassifier, top_k: int | None) -> Top:
     """What ``top_k`` says to the answers' methods.
 
     Raises:
         UsageError: it was given and the answers rank no labels.
     """
-    if top_k is None:
+    if top_k is None or predictor.spec.chooses:
         return {}
     if not predictor.spec.ranked:
         raise UsageError(f"--top-k is for models that rank labels, and {predictor.name} does not: leave it out")
@@ -105,7 +120,24 @@ def entity_lines(text: Input, answer: Entities) -> str:
     return "\n".join([f"{number or 'no'} {'entity' if number == 1 else 'entities'}", *entities])
 
 
-SCREENS: Mapping[str, Layout] = {"tag": entity_lines}  # by task; others have ``screen_line``
+def mask_lines(text: Input, answer: Filled) -> str:
+    """The first word for each [MASK], and below it all of them."""
+    words = [one for mask in answer.masks for one in mask.candidates]
+    width = min(WIDEST_LABEL, max((cell_len(one.token) for one in words), default=0))
+    first = " · ".join(_plain(mask.candidates[0].token) for mask in answer.masks)
+    blocks = (
+        "\n".join(f"  {_share(one.token, one.probability, width)}{_stands_for(one)}" for one in mask.candidates)
+        for mask in answer.masks
+    )
+    return "\n".join([first, "\n\n".join(blocks)])
+
+
+def _stands_for(word: Candidate) -> str:
+    """The requested words that a token stands for, if it is none of them itself."""
+    return f"  (for {', '.join(map(_plain, word.targets))})" if word.targets else ""
+
+
+SCREENS: Mapping[str, Layout] = {"fill": mask_lines, "tag": entity_lines}  # by task; others have ``screen_line``
 
 
 def _rounded(value: Any) -> Any:

@@ -8,11 +8,12 @@ import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from bertline.bundle.verify import read_manifest
 from bertline.cli.predict_added import AddedColumns
-from bertline.cli.predict_lines import top_of
+from bertline.cli.predict_lines import spec_of, top_of
 from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
 from bertline.cli.predict_texts import Legible
 from bertline.data.columns import PAIR_NAMES, TEXT_NAMES, find_column, shortened, string_fault
@@ -39,6 +40,7 @@ class Table:
     target: str = STANDARD
     settings: TableSettings = field(default_factory=TableSettings)
     overwrite: bool = False
+    targets: Sequence[str] | None = None  # words to choose from
     copy: str | None = None  # of a pipe, on disk
 
     @property
@@ -126,15 +128,17 @@ def label_table(bundle: Path, table: Table, top_k: int | None = None, *, engine:
     with _claimed(table), _read_twice(table) as table, PredictScreen(shown=shown) as screen:
         predictor, tally = load_predictor(bundle, engine=engine), LabelTally()  # a second; the survey perhaps minutes
         screen.begin("checking")
-        survey, rows = take_survey(table, screen, Tokenizer.from_bundle(bundle).reads, predictor.spec.reads)
-        top, [example] = top_of(predictor, top_k), predictor.predict([""])
+        spec, required = spec_of(predictor, top_k, table.targets), predictor.spec.required
+        legible = Tokenizer.from_bundle(bundle).reads
+        survey, rows = take_survey(table, screen, legible, predictor.spec.reads, required=required)
+        top, [example] = top_of(predictor, top_k), predictor.predict([required])
         added = AddedColumns.choose(survey.columns, [*example.columns(**top)], predictor.name)
         screen.begin("labelling", survey.rows)
         inputs = ((_input(row, survey.texts), row) for row in rows)
         columns = [*survey.columns, *added.columns]
         output = open_writer(table.target, format=table.output_format, columns=columns, outline=survey.outline)
         with closing(rows), output as writer:
-            for row, prediction in predict_stream(predictor.predict, inputs):
+            for row, prediction in predict_stream(partial(predictor.predict, spec=spec), inputs):
                 writer.write(row.values, added.values(row, prediction, table.name, top))
                 tally.add(prediction)
                 screen.advance()
@@ -200,7 +204,7 @@ def _read_twice(table: Table) -> Iterator[Table]:
 
 
 def take_survey(
-    table: Table, screen: PredictScreen, legible: Legible, reads: Reads = "text"
+    table: Table, screen: PredictScreen, legible: Legible, reads: Reads = "text", *, required: str = ""
 ) -> tuple[Survey, Generator[Row]]:
     """What the table has, and its good rows from the beginning.
 
@@ -209,6 +213,7 @@ def take_survey(
         screen: shows how far it is.
         legible: does the model read anything of a text?
         reads: what the model reads.
+        required: what every text must contain.
 
     Raises:
         DataError: it cannot be read, has no text, has bad rows that may not be left out, or has a column that the
@@ -219,7 +224,7 @@ def take_survey(
     head.require_rows("texts to label", skip=skip)
     texts = _text_columns(table.settings, head, reads)
     outline, bad = Outline(head.source, table.output_format, head.place), head.bad_rows()
-    rows = (_checked(row, texts, legible, outline) for row in rows)
+    rows = (_checked(row, texts, legible, outline, required) for row in rows)
     if table.is_pipe:
         return Survey(head.columns, texts, None, bad, None), _good(rows, bad, skip=skip)
     number = 0
@@ -232,7 +237,7 @@ def take_survey(
             outline.add(row)
     if bad and not (number and skip):
         raise bad.error()
-    again = (_checked(row, texts, legible, outline) for row in table.opened()[1])
+    again = (_checked(row, texts, legible, outline, required) for row in table.opened()[1])
     survey = Survey(tuple(outline.columns), texts, number, bad, outline)
     return survey, _good(again, head.bad_rows(), skip=skip)
 
@@ -276,13 +281,17 @@ def _text_column(settings: TableSettings, head: Head) -> str:
     return column
 
 
-def _checked(row: Row | BadRow, texts: Sequence[str], legible: Legible, outline: Outline) -> Row | BadRow:
+def _checked(
+    row: Row | BadRow, texts: Sequence[str], legible: Legible, outline: Outline, required: str
+) -> Row | BadRow:
     """A row with texts that the model reads and values that the output can hold, or why it is none."""
     if isinstance(row, BadRow):
         return row
     for column in texts:
         if fault := string_fault(row, column) or _unread(row, column, legible):
             return fault
+        if required not in str(row.values[column]):
+            return BadRow(row.line, f"no {required} in column {column!r}")
     return outline.fault(row) or row
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import chain
+from functools import partial
 from pathlib import Path
 
 from bertline.bundle.verify import read_manifest
-from bertline.cli.predict_lines import Layout, layout_of
+from bertline.cli.predict_lines import Layout, layout_of, spec_of
 from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
 from bertline.data.decoding import Bytes, lines_of, text_of
 from bertline.data.formats import STANDARD
@@ -18,6 +20,8 @@ from bertline.data.settings import TableSettings
 from bertline.data.table import open_table
 from bertline.errors import UsageError
 from bertline.inference import TextClassifier, load_predictor, predict_stream
+from bertline.tasks.contract import TaskSpec
+from bertline.tasks.fill.spec import lacks
 from bertline.text import Tokenizer, why_unread
 from bertline.text.reading import Input, texts_of
 
@@ -29,9 +33,24 @@ LONGEST_NAME = 256  # of a file, about
 Legible = Callable[[str], bool]
 
 
-def label_arguments(
-    bundle: Path, texts: Sequence[Input], top_k: int | None, *, as_json: bool, engine: str | None = None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class How:
+    """How texts are answered and written, as the command's flags say.
+
+    Attributes:
+        top_k: labels or words to give.
+        targets: words to choose from.
+        as_json: write JSON lines.
+        engine: by name; None is the bundle's first.
+    """
+
+    top_k: int | None = None
+    targets: Sequence[str] | None = None
+    as_json: bool = False
+    engine: str | None = None
+
+
+def label_arguments(bundle: Path, texts: Sequence[Input], how: How) -> None:
     """Label the arguments of the command.
 
     Raises:
@@ -39,11 +58,14 @@ def label_arguments(
         BundleError: the bundle cannot be loaded.
     """
     _check(texts, reader_of(bundle))
-    predictor = load_predictor(bundle, engine=engine)
-    layout = layout_of(predictor, top_k, as_json=as_json, echo=len(texts) > 1)
+    predictor = load_predictor(bundle, engine=how.engine)
+    layout, spec = _layout(predictor, how, echo=len(texts) > 1)
+    for number, text in enumerate(texts, 1):
+        if predictor.spec.required not in texts_of(text)[0]:
+            raise UsageError(f"text {number} {lacks(predictor.spec.required)}")
     if not predictor.spec.pairs and not all(isinstance(one, str) for one in texts):
         raise UsageError(f"--text-pair is for models that read pairs, and {bundle} reads single texts: leave it out")
-    tally = _answer(predictor, texts, layout, PredictScreen(shown=False))
+    tally = _answer(predictor, texts, layout, PredictScreen(shown=False), spec)
     note(tally.cut_sentence(predictor.max_tokens))
     if predictor.spec.pairs and isinstance(texts[0], str):
         note(f"note: {bundle} reads pairs of texts and was given single ones: --text-pair gives a text its second one")
@@ -52,22 +74,20 @@ def label_arguments(
             note(f"note: {text} is also a file; what was labelled is its name. For its rows: --input {text}")
 
 
-def label_lines(
-    bundle: Path, settings: TableSettings, top_k: int | None, *, as_json: bool, engine: str | None = None
-) -> None:
+def label_lines(bundle: Path, settings: TableSettings, how: How) -> None:
     """Label standard input, line by line.
 
     Raises:
         DataError: as ``good_lines``.
         BundleError: the bundle cannot be loaded.
     """
-    predictor = load_predictor(bundle, engine=engine)
-    layout = layout_of(predictor, top_k, as_json=as_json, echo=True)
-    bad, reads = BadRows(SOURCE), reader_of(bundle)
+    predictor = load_predictor(bundle, engine=how.engine)
+    layout, spec = _layout(predictor, how, echo=True)
+    bad, reads, required = BadRows(SOURCE), reader_of(bundle), predictor.spec.required
     with open_table(STANDARD, SOURCE) as stream:
-        lines = good_lines(stream, settings.encoding, bad, reads, skip=settings.skip_bad_rows)
+        lines = good_lines(stream, settings.encoding, bad, reads, skip=settings.skip_bad_rows, required=required)
         with closing(lines):
-            tally = _answer(predictor, lines, layout, PredictScreen(shown=not sys.stdout.isatty()))
+            tally = _answer(predictor, lines, layout, PredictScreen(shown=not sys.stdout.isatty()), spec)
     note(tally.cut_sentence(predictor.max_tokens))
     note(skipped_sentence(bad))
 
@@ -92,7 +112,9 @@ def _check(texts: Sequence[Input], reads: Legible) -> None:
                 raise UsageError(f"{name} {number} is not UTF-8: pipe it in and pass its --encoding")
 
 
-def good_lines(stream: Bytes, encoding: str, bad: BadRows, reads: Legible, *, skip: bool) -> Generator[str]:
+def good_lines(
+    stream: Bytes, encoding: str, bad: BadRows, reads: Legible, *, skip: bool, required: str = ""
+) -> Generator[str]:
     """The texts of a stream, one per line; empty lines at its end do not count.
 
     Args:
@@ -101,6 +123,7 @@ def good_lines(stream: Bytes, encoding: str, bad: BadRows, reads: Legible, *, sk
         bad: takes the lines that are no text.
         reads: tells whether the model reads anything of a text.
         skip: go on after one.
+        required: what every text must contain.
 
     Raises:
         DataError: without ``skip``, a line is empty, has nothing that the model reads, or is not in the encoding; or
@@ -114,6 +137,8 @@ def good_lines(stream: Bytes, encoding: str, bad: BadRows, reads: Legible, *, sk
                 empty.append(BadRow(number, EMPTY))
                 continue
             fault = line_fault(text, codec) or (None if reads(text) else (UNREAD, why_unread(text)))
+            if fault is None and required not in text:
+                fault = (f"a line without {required}", "")
             faults = [*empty, *([BadRow(number, *fault)] if fault else [])]
             empty.clear()
             for one in faults:
@@ -124,11 +149,23 @@ def good_lines(stream: Bytes, encoding: str, bad: BadRows, reads: Legible, *, sk
                 yield text
 
 
-def _answer(predictor: TextClassifier, texts: Iterable[Input], layout: Layout, screen: PredictScreen) -> LabelTally:
+def _layout(predictor: TextClassifier, how: How, *, echo: bool) -> tuple[Layout, TaskSpec | None]:
+    spec = spec_of(predictor, how.top_k, how.targets)
+    return layout_of(predictor, how.top_k, as_json=how.as_json, echo=echo), spec
+
+
+def _answer(
+    predictor: TextClassifier,
+    texts: Iterable[Input],
+    layout: Layout,
+    screen: PredictScreen,
+    spec: TaskSpec | None,
+) -> LabelTally:
     tally = LabelTally()
     with screen:
         screen.begin("labelling")
-        for text, prediction in predict_stream(predictor.predict, ((text, text) for text in texts)):
+        answer = partial(predictor.predict, spec=spec)
+        for text, prediction in predict_stream(answer, ((text, text) for text in texts)):
             sys.stdout.write(layout(text, prediction) + "\n")
             tally.add(prediction)
             screen.advance()

@@ -44,8 +44,15 @@ class MaskedHead(nn.Module):
 class MaskedLanguageModel(nn.Module):
     """An encoder and its masked-language-model head.
 
+    Attributes:
+        mask_id: the tokenizer's [MASK]; if set, a network without ``at`` computes the logits of these tokens alone.
+
     Source: Devlin et al. 2019, section 3.1.
     """
+
+    pooling = "none"
+    output = "vocabulary"
+    mask_id: int | None = None
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -72,11 +79,18 @@ class MaskedLanguageModel(nn.Module):
             ids: as for the encoder; so are ``attend`` and ``segments``.
             attend: as above.
             segments: as above.
-            at: positions in the flattened batch (row × tokens + column); by default every token.
+            at: positions in the flattened batch (row × tokens + column); by default those of ``mask_id``, or all.
         """
+        if at is None and self.mask_id is not None:
+            at = (ids == self.mask_id).flatten().nonzero()[:, 0]
         states = self.encoder(ids, attend, segments=segments, at=at).last
         logits: Tensor = self.head(states, self.encoder.embeddings.token.weight)
         return logits
+
+
+def masked_table(config: EncoderConfig) -> Table:
+    """All parameters with their names in HF's masked language models."""
+    return whole_table(config, masked_head_table(config))
 
 
 def load_masked(directory: Path, *, dropout: float | None = None) -> tuple[MaskedLanguageModel, bool]:
@@ -113,6 +127,5 @@ def load_masked(directory: Path, *, dropout: float | None = None) -> tuple[Maske
 def save_masked(directory: Path, model: MaskedLanguageModel) -> None:
     """Write ``config.json`` and ``model.safetensors``, as ``AutoModelForMaskedLM`` loads them."""
     config = model.config
-    table = whole_table(config, masked_head_table(config))
-    tensors = to_checkpoint(model.state_dict(), table)
+    tensors = to_checkpoint(model.state_dict(), masked_table(config))
     write_checkpoint(directory, config, "ForMaskedLM", {"tie_word_embeddings": True}, tensors)

@@ -1,7 +1,9 @@
 """The table of a network's outputs, and how to split a batch's array into one per text.
 
-The first axis of a batch's array is the batch; ``axes`` are the others. Only this table knows which of them are tokens:
-back ends, the wire and the scheduler carry arrays and names.
+The first axis of a batch's array is the batch; ``axes`` are the others. Where the first of them is ``masked``, the two
+are one: the batch's [MASK] tokens, one text's after the other's. The scores of a vocabulary take 122 kB per token, so
+they are computed and sent for these tokens alone. Only this table knows which axes are tokens: back ends, the wire and
+the scheduler carry arrays and names.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
-Axis = Literal["label", "token", "vocabulary", "hidden", "layer", "head"]
+from bertline.text.reading import Piece, Reading
+
+Axis = Literal["label", "token", "masked", "vocabulary", "hidden", "layer", "head"]
 Array = np.ndarray[Any, Any]
 
 
@@ -34,14 +38,19 @@ class Output:
     @property
     def by_token(self) -> bool:
         """Whether an array has an entry per token, and so cannot be averaged over windows."""
-        return "token" in self.axes
+        return "token" in self.axes or self.masked
+
+    @property
+    def masked(self) -> bool:
+        """Whether an array has an entry for each [MASK] and for no other token."""
+        return self.axes[0] == "masked"
 
 
 OUTPUTS: Mapping[str, Output] = MappingProxyType(
     {
         "logits": Output(("label",)),
         "tags": Output(("token", "label")),
-        "vocabulary": Output(("token", "vocabulary")),
+        "vocabulary": Output(("masked", "vocabulary")),
         "embedding": Output(("hidden",), full=True),
         "states": Output(("token", "hidden"), full=True),
         "attentions": Output(("layer", "head", "token", "token"), full=True),
@@ -49,43 +58,47 @@ OUTPUTS: Mapping[str, Output] = MappingProxyType(
 )
 
 
-def rows(output: str, array: Float[Array, "batch *axes"], lengths: Sequence[int]) -> list[Array]:
-    """One array per text, without padding: views of ``array``, cut along its token axes.
+def rows(output: str, array: Float[Array, "batch *axes"], pieces: Sequence[Piece]) -> list[Array]:
+    """One array per piece, without padding: views of ``array``, cut along its token axes.
 
     Args:
         output: name in ``OUTPUTS``.
         array: of a batch.
-        lengths: number of real tokens of each text.
+        pieces: that the batch was made of, in its order.
 
-    >>> [one.shape for one in rows("states", np.zeros((2, 5, 8)), [5, 3])]
-    [(5, 8), (3, 8)]
-    >>> [one.shape for one in rows("attentions", np.zeros((1, 6, 12, 9, 9)), [4])]
+    >>> [one.shape for one in rows("states", np.zeros((2, 3, 8)), [Piece([2, 7, 3]), Piece([2, 3])])]
+    [(3, 8), (2, 8)]
+    >>> [one.shape for one in rows("attentions", np.zeros((1, 6, 12, 9, 9)), [Piece([2, 7, 7, 3])])]
     [(6, 12, 4, 4)]
+    >>> masked = [Piece([4, 4], masked=[0, 1]), Piece([7, 4], masked=[1])]
+    >>> [one.shape for one in rows("vocabulary", np.zeros((3, 9)), masked)]
+    [(2, 9), (1, 9)]
     """
     one = OUTPUTS[output]
+    if one.masked:
+        return np.split(array, np.cumsum([len(piece.masked) for piece in pieces])[:-1])
     if not one.by_token:
         return list(array)
-    cuts = ([slice(length if axis == "token" else None) for axis in one.axes] for length in lengths)
+    cuts = ([slice(len(piece.ids) if axis == "token" else None) for axis in one.axes] for piece in pieces)
     return [text[tuple(cut)] for text, cut in zip(array, cuts, strict=True)]
 
 
-def stacked(
-    output: str, array: Float[Array, "batch *axes"], lengths: Sequence[int], pieces: Sequence[int]
-) -> Float[Array, "rows width"]:
-    """An output's rows in one matrix: one row per real token, or per text the mean of its pieces.
+def stacked(output: str, array: Float[Array, "batch *axes"], readings: Sequence[Reading]) -> Float[Array, "rows width"]:
+    """An output's rows in one matrix: one row per real token or [MASK], or per text the mean of its pieces.
 
     Args:
         output: name in ``OUTPUTS``.
-        array: of a batch of pieces, one text's after the other's.
-        lengths: number of real tokens of each piece.
-        pieces: number of pieces of each text.
+        array: of a batch of all the pieces, one text's after the other's.
+        readings: of the texts.
 
-    >>> stacked("tags", np.zeros((2, 5, 3)), [5, 2], [2]).shape
-    (7, 3)
-    >>> stacked("logits", np.array([[1.0, 2], [3, 4], [5, 6]]), [5, 2, 4], [2, 1]).tolist()
+    >>> texts = [Reading([Piece([2, 7, 3]), Piece([2, 3])], 5), Reading([Piece([2, 3])], 2)]
+    >>> stacked("tags", np.zeros((3, 3, 4)), texts).shape
+    (7, 4)
+    >>> stacked("logits", np.array([[1.0, 2], [3, 4], [5, 6]]), texts).tolist()
     [[2.0, 3.0], [5.0, 6.0]]
     """
     if OUTPUTS[output].by_token:
-        return np.concatenate(rows(output, array, lengths))
-    firsts = np.cumsum([0, *pieces[:-1]])
-    return np.asarray(np.add.reduceat(array, firsts, axis=0) / np.array(pieces, dtype=array.dtype)[:, None])
+        return np.concatenate(rows(output, array, [piece for reading in readings for piece in reading.pieces]))
+    counts = [len(reading.pieces) for reading in readings]
+    firsts = np.cumsum([0, *counts[:-1]])
+    return np.asarray(np.add.reduceat(array, firsts, axis=0) / np.array(counts, dtype=array.dtype)[:, None])

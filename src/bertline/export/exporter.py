@@ -3,7 +3,8 @@
 Inputs: ``ids`` [batch, tokens], padded on the right, ``lengths`` [batch], and ``segments`` [batch, tokens] if the
 network reads pairs. Outputs: any of
 
-- ``logits`` [batch, labels] or ``tags`` [batch, tokens, labels], depending on the head;
+- ``logits`` [batch, labels], ``tags`` [batch, tokens, labels] or ``vocabulary`` [masked, vocabulary], depending on the
+  head; the last has the batch's [MASK] tokens alone, one text's after the other's;
 - ``embedding`` [batch, hidden], the mean of the last layer's states over the real tokens (Reimers and Gurevych 2019,
   and the mean pooling of sentence-transformers), whatever the head reads;
 - ``states`` [batch, tokens, hidden], the last layer's states, meaningless on padding.
@@ -28,7 +29,7 @@ import numpy as np
 
 from bertline.bundle.engine import Engine
 from bertline.bundle.probes import EMBEDDING as EMBEDDING
-from bertline.encoder.heads import Classifier
+from bertline.encoder.network import AnyNetwork
 from bertline.export.graph import MICROSOFT, Graph, Stored, stored_tensors
 from bertline.export.network import Network
 from bertline.export.quantise import SEVEN_BITS, Observed, quantise_rows
@@ -87,30 +88,30 @@ def full_outputs(network: Network) -> tuple[str, ...]:
     return "embedding", "states", network.output
 
 
-def write_fp32_engine(bundle: Path, classifier: Classifier, *, pairs: bool = False) -> Engine:
+def write_fp32_engine(bundle: Path, network: AnyNetwork, *, pairs: bool = False) -> Engine:
     """Write the graph of the engine ``FP32``; its weights are those of ``model.safetensors`` beside it.
 
     Args:
         bundle: the bundle's directory.
-        classifier: the network to export.
+        network: to export.
         pairs: whether the graph also reads the segments of pairs.
 
     Returns:
         The engine's entry in the manifest.
     """
     recipe = Recipe(stored=stored_tensors(bundle / "model.safetensors"), pairs=pairs)
-    (bundle / str(FP32.file)).write_bytes(export(Network.of(classifier), recipe))
-    return FP32.model_copy(update={"outputs": (classifier.output,)})
+    (bundle / str(FP32.file)).write_bytes(export(Network.of(network), recipe))
+    return FP32.model_copy(update={"outputs": (network.output,)})
 
 
-def write_embedding(bundle: Path, classifier: Classifier, *, pairs: bool = False) -> None:
+def write_embedding(bundle: Path, network: AnyNetwork, *, pairs: bool = False) -> None:
     """Write the graph ``EMBEDDING``: the full network in fp32, with its embeddings and states, for any pooling.
 
     Its weights are those of ``model.safetensors`` beside it.
     """
-    network = Network.of(classifier)
+    own = Network.of(network)
     recipe = Recipe(stored=stored_tensors(bundle / "model.safetensors"), pairs=pairs)
-    (bundle / EMBEDDING).write_bytes(export(network, recipe, full_outputs(network)))
+    (bundle / EMBEDDING).write_bytes(export(own, recipe, full_outputs(own)))
 
 
 class _Export:
@@ -147,6 +148,7 @@ class _Export:
             "states": lambda: states,
             "logits": lambda: self._head(self._first(states) if cls else mean),
             "tags": lambda: self._whole(self._dense(flat, "head.out"), self.network.labels),
+            "vocabulary": lambda: self._vocabulary(flat),
         }
         return {output: make[output]() for output in outputs}
 
@@ -283,6 +285,15 @@ class _Export:
         weights = add("Unsqueeze", add("Cast", self._real(), to=1), last)
         summed = add("ReduceSum", add("Mul", states, weights), middle, keepdims=0)
         return add("Div", summed, add("Unsqueeze", add("Cast", "lengths", to=1), last))
+
+    def _vocabulary(self, flat: str) -> str:
+        """Scores of the vocabulary for each [MASK]: [masked, vocabulary]."""
+        add, constant = self.graph.add, self.graph.constant
+        row = constant(np.array([-1]))
+        masked = add("Equal", add("Reshape", "ids", row), constant(np.int64(self.network.mask_id or 0)))
+        states = add("Gather", flat, add("Reshape", add("NonZero", masked), row), axis=0)
+        inner = self._norm(self._activation(self._product(states, "head.dense", "head.dense")), "head.norm")
+        return self._product(inner, "head.out", "head.out")
 
     def _head(self, pooled: str) -> str:
         if self.network.pooling == "cls":

@@ -1,4 +1,4 @@
-"""A classifier as arrays with their checkpoint names, for the exporter."""
+"""A network as arrays with their checkpoint names, for the exporter."""
 
 from __future__ import annotations
 
@@ -10,33 +10,43 @@ import numpy as np
 
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.encoder import Layer
-from bertline.encoder.heads import Classifier
 from bertline.encoder.keys import classifier_table, to_checkpoint
+from bertline.encoder.masked import MaskedLanguageModel, masked_table
+from bertline.encoder.network import AnyNetwork
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Network:
-    """Shape, pooling and weights of a classifier.
+    """Shape, pooling and weights of a classifier or a masked language model.
 
     ``tensors`` has the arrays by checkpoint name; ``table`` maps our parameter names to these. Pruned attention heads
-    are removed from the projections, which then have names of their own.
+    are removed from the projections, which then have names of their own. ``mask_id`` is a masked language model's
+    [MASK]; None makes a classifier.
     """
 
     config: EncoderConfig
     pooling: str
     tensors: Mapping[str, Array]
     table: Mapping[str, tuple[str, ...]]
+    mask_id: int | None = None
 
     @classmethod
-    def of(cls, classifier: Classifier) -> Network:
-        """The weights of a classifier in PyTorch, copied to the CPU in fp32."""
-        table = classifier_table(classifier.config, pooling=classifier.pooling)
-        state = to_checkpoint(classifier.state_dict(), table)
+    def of(cls, model: AnyNetwork) -> Network:
+        """The weights of a network in PyTorch, copied to the CPU in fp32."""
+        mask_id = None
+        if isinstance(model, MaskedLanguageModel):
+            table, mask_id = dict(masked_table(model.config)), model.mask_id
+        else:
+            table = dict(classifier_table(model.config, pooling=model.pooling))
+        state = to_checkpoint(model.state_dict(), table)
         tensors = {name: tensor.float().numpy() for name, tensor in state.items()}
-        network = cls(classifier.config, classifier.pooling, tensors, table)
-        for number, layer in enumerate(classifier.encoder.layers):
+        if mask_id is not None:  # the output matrix is the table of embeddings
+            embeddings = table["encoder.embeddings.token.weight"]
+            table |= {"head.out.weight": embeddings, "head.out.bias": table["head.bias"]}
+        network = cls(model.config, model.pooling, tensors, table, mask_id)
+        for number, layer in enumerate(model.encoder.layers):
             assert isinstance(layer, Layer)
             network = _with_heads(network, number, layer.attention.busy_heads().numpy(force=True))
         return network
@@ -49,11 +59,13 @@ class Network:
     @property
     def output(self) -> str:
         """Name of the head's output in ``encoder.outputs``."""
+        if self.mask_id is not None:
+            return "vocabulary"
         return "tags" if self.pooling == "none" else "logits"
 
     @property
     def labels(self) -> int:
-        """Number of labels."""
+        """Number of labels, or of entries of the vocabulary."""
         return len(self.named("head.out.bias")[1])
 
     def has(self, parameter: str) -> bool:

@@ -39,4 +39,4 @@ class Backend(Protocol):
 
 def head_output(backend: Backend) -> str:
     """The output of a back end that its network's head gives."""
-    return "tags" if "tags" in backend.outputs else "logits"
+    return next((one for one in ("tags", "vocabulary") if one in backend.outputs), "logits")

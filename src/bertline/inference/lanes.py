@@ -56,14 +56,13 @@ def compute_texts(
         lanes: batches computed at a time.
     """
     pieces = [piece for reading in readings for piece in reading.pieces]
-    lengths = [len(piece.ids) for piece in pieces]
-    batches = plan(lengths, batch_tokens)
+    batches = plan([len(piece.ids) for piece in pieces], batch_tokens)
     arrays: list[np.ndarray[Any, Any]] = [np.empty(0)] * len(pieces)
 
     def compute_batch(places: list[int]) -> None:
-        batch = lay_out([pieces[place] for place in places], pad_id)
-        array = compute(batch, output, alone=len(batches) == 1)
-        for place, row in zip(places, rows(output, array, [lengths[place] for place in places]), strict=True):
+        own = [pieces[place] for place in places]
+        array = compute(lay_out(own, pad_id), output, alone=len(batches) == 1)
+        for place, row in zip(places, rows(output, array, own), strict=True):
             arrays[place] = row
 
     each_batch(compute_batch, batches, lanes)

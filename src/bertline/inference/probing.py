@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from bertline.bundle import Bundle
 from bertline.bundle.engine import Precision
-from bertline.bundle.probes import Probes, objection, read_probes
-from bertline.data.batching import pad
+from bertline.bundle.probes import Probes, objection, read_probes, thinned
+from bertline.data.batching import lay_out
 from bertline.encoder.outputs import stacked
 from bertline.inference.backend import Backend
 from bertline.text import Reader, Tokenizer, Truncation
@@ -43,7 +43,9 @@ class Probing:
         """The outputs of ``backend`` for the probe texts, or for each of their tokens."""
         manifest = self._manifest
         readings = Reader(self._tokenizer, Truncation(manifest.max_tokens, manifest.truncation)).read(self.probes.texts)
-        pieces, output = [piece for reading in readings for piece in reading.pieces], self.probes.output
-        batch = pad([piece.ids for piece in pieces], self._tokenizer.pad_id, [piece.segments for piece in pieces])
-        lengths, counts = [len(piece.ids) for piece in pieces], [len(reading.pieces) for reading in readings]
-        return stacked(output, backend.compute(batch, output), lengths, counts)
+        batch = lay_out([piece for reading in readings for piece in reading.pieces], self._tokenizer.pad_id)
+        output = self.probes.output
+        rows: Float[np.ndarray[Any, Any], "rows labels"] = thinned(
+            output, stacked(output, backend.compute(batch, output), readings)
+        )
+        return rows

@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bertline.data.batching import Batch
-from bertline.encoder.checkpoint import load_classifier
 from bertline.encoder.heads import mean_pool
+from bertline.encoder.masked import MaskedLanguageModel
+from bertline.encoder.network import load_network
 from bertline.errors import SettingsError
 from bertline.machine.gpu import sees_gpu
 
@@ -34,7 +35,7 @@ class TorchBackend:
         precision: ``fp32`` or ``bf16`` on whatever device, or ``auto``.
 
     Raises:
-        CheckpointError: the directory holds no classifier of a known family.
+        CheckpointError: the directory holds no network of a known family with a head.
         SettingsError: torch does not see that device, or cannot put the network on it.
     """
 
@@ -43,18 +44,18 @@ class TorchBackend:
     def __init__(self, directory: Path, *, device: str = "auto", precision: Precision = "auto") -> None:
         self._device = _find(device)
         self._bf16 = precision == "bf16" or (precision == "auto" and _multiplies_bf16(self._device))
-        self._classifier = load_classifier(directory).eval().requires_grad_(False)
+        self._network = load_network(directory).eval().requires_grad_(False)
         try:
-            self._classifier.to(self._device)
+            self._network.to(self._device)
             if self._bf16:
-                _round_products(self._classifier)
+                _round_products(self._network)
         except RuntimeError as error:  # no memory left, or a chip that this build of torch does not know
             raise _refused(device, error) from None
-        # From the last layer's states and ``attend``, both on the device; None: no padding.
-        self._readers: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
-            self._classifier.output: self._classifier.head,
-            "embedding": lambda states, attend: mean_pool(states.float(), attend),
-            "states": lambda states, attend: states,
+        # From the last layer's states, ``attend`` (None: no padding) and the ids, all on the device.
+        self._readers: dict[str, Callable[[Tensor, Tensor | None, Tensor], Tensor]] = {
+            self._network.output: self._head,
+            "embedding": lambda states, attend, _: mean_pool(states.float(), attend),
+            "states": lambda states, *_: states,
         }
 
     @property
@@ -71,9 +72,18 @@ class TorchBackend:
         # Asked of the host's array, where it costs nothing: see Encoder.forward.
         attend = None if batch.attend.all() else torch.from_numpy(batch.attend).to(self._device)
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            states = self._classifier.encoder(ids, attend, segments=segments).last
-            computed = self._readers[output](states, attend)
+            states = self._network.encoder(ids, attend, segments=segments).last
+            computed = self._readers[output](states, attend, ids)
         return np.asarray(computed.float().cpu().numpy())
+
+    def _head(self, states: Tensor, attend: Tensor | None, ids: Tensor) -> Tensor:
+        network = self._network
+        computed: Tensor
+        if isinstance(network, MaskedLanguageModel):
+            computed = network.head(states[ids == network.mask_id], network.encoder.embeddings.token.weight)
+        else:
+            computed = network.head(states, attend)
+        return computed
 
 
 def _find(device: str) -> torch.device:

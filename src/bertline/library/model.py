@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from bertline.inference import TextClassifier, load_predictor
 from bertline.library.answers import Answers
 from bertline.library.ranked import Ranked, ranked
 from bertline.statistics.activation import normalised
+from bertline.tasks.contract import TaskSpec
+from bertline.tasks.fill.spec import lacks
+from bertline.text.reading import texts_of
 
 
 def load(
@@ -48,6 +51,30 @@ def load(
         directory, engine=engine, device=device, batch_tokens=batch_tokens, lanes=lanes, verify=verify
     )
     return Model(predictor, lambda: load_predictor(directory, device=device, lanes=lanes, output="embedding"))
+
+
+def import_model(checkpoint: str, *, out: str | Path, max_tokens: int | None = None, overwrite: bool = False) -> Model:
+    """Make a bundle of a published masked language model, which fills in words; nothing is trained.
+
+    Args:
+        checkpoint: a directory with an HF checkpoint, an installed model, or a name on the hub.
+        out: directory of the bundle to write.
+        max_tokens: maximum tokens of a text, [CLS] and [SEP] included; by default as many as the checkpoint has
+            positions. Longer texts are read in windows.
+        overwrite: replace a bundle that is there.
+
+    Returns:
+        The bundle, opened.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or is no masked language model.
+        SettingsError: ``max_tokens`` is out of its range.
+        BundleError, DestinationError: ``out`` cannot be written.
+    """
+    from bertline.training.pretraining.bundle import import_masked
+
+    import_masked(checkpoint, Path(out), max_tokens=max_tokens, overwrite=overwrite)
+    return load(out)
 
 
 class Model:
@@ -94,7 +121,7 @@ class Model:
 
     @property
     def task(self) -> str:
-        """What it does: ``classify``, ``tag`` or ``rank``."""
+        """What it does: ``classify``, ``tag``, ``rank`` or ``fill``."""
         return self._predictor.spec.task
 
     def predict(self, texts: Iterable[str | tuple[str, str]]) -> Answers:
@@ -109,8 +136,7 @@ class Model:
             BundleError: the weights give a number that is not finite.
         """
         given = _checked(texts, "predict", pairs=self._predictor.spec.pairs)
-        with self._lanes:
-            return Answers(given, self._predictor.predict(given), f"{self.name} ({self.engine})")
+        return self._answers(given, self._predictor.spec)
 
     def tag(self, texts: Iterable[str]) -> Answers:
         """Find the entities of texts: ``predict`` of a model that is a tagger.
@@ -144,6 +170,37 @@ class Model:
         answers = self.predict([(query, text) for text in given])
         return ranked(given, [answer.score for answer in answers])[:top_k]
 
+    def fill(self, texts: Iterable[str], *, top_k: int | None = None, targets: Sequence[str] | None = None) -> Answers:
+        """Find words for each [MASK] of texts: ``predict`` of a model that fills in words.
+
+        The words for one [MASK] are chosen by themselves, without regard to those of another.
+
+        Args:
+            texts: as for ``predict``, each with one [MASK] or several.
+            top_k: words for each [MASK], 1 to 1,000; by default those of the model, which are usually 5.
+            targets: the only words to choose from; probabilities stay those among the whole vocabulary. A word that is
+                not in the vocabulary is represented by its first piece, and the answer says so (``targets``).
+
+        Raises:
+            UsageError: as ``predict``, a text has no [MASK], the model fills in no words, ``top_k`` is out of its
+                range, or a target has no token.
+            BundleError: as ``predict``.
+        """
+        spec = self._predictor.spec
+        if not spec.chooses:
+            raise UsageError(f"{self.name} fills in no words, its task is {self.task}: use predict")
+        given = _checked(texts, "fill")
+        if isinstance(targets, str):
+            raise UsageError("targets is one string: write targets=[word]")
+        return self._answers(given, spec.choosing(top_k, targets))
+
+    def _answers(self, given: list[Any], spec: TaskSpec) -> Answers:
+        for place, one in enumerate(given):
+            if spec.required not in texts_of(one)[0]:
+                raise UsageError(f"texts[{place}] {lacks(spec.required)}")
+        with self._lanes:
+            return Answers(given, self._predictor.predict(given, spec), f"{self.name} ({self.engine})")
+
     def embed(self, texts: Iterable[str], *, normalise: bool = False) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Embed texts: an array [texts, hidden] of float32, a row per text in their order.
 
@@ -174,6 +231,7 @@ class Model:
 
     def __repr__(self) -> str:
         shown = ", ".join(self.labels[:8]) + (f" and {len(self.labels) - 8:,} more" if len(self.labels) > 8 else "")
+        shown = shown or self.task
         return f"<Model {self.name} {self.version}: {shown}; engine {self.engine}, {self.max_tokens} tokens>"
 
 

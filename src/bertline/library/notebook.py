@@ -105,6 +105,19 @@ def _entities(text: str, answer: Answer) -> Shown:
     return named, "", f'<p class="marked">{"".join(parts)}{escape(text[end:])}</p>', ""
 
 
+def _masks(_: str, answer: Answer) -> Shown:
+    """A bar for each word, a block for each [MASK]."""
+    masks = answer["masks"]
+    blocks = (
+        "".join(_bar(one["token"], one["probability"], not place) for place, one in enumerate(mask["tokens"]))
+        for mask in masks
+    )
+    body = "".join(f'<div class="bars">{block}</div>' for block in blocks)
+    best = [mask["tokens"][0] for mask in masks]
+    value = percent(best[0]["probability"]) if len(best) == 1 else ""
+    return " · ".join(one["token"] for one in best), value, body, ""
+
+
 def _number(field: str, _: str, answer: Answer) -> Shown:
     return "", f"{answer[field]:,.4g}", "", ""
 
@@ -119,6 +132,7 @@ def _values(_: str, answer: Answer) -> Shown:
 SHOWN: Mapping[str, Callable[[str, Answer], Shown]] = {
     "probabilities": _ranks,
     "entities": _entities,
+    "masks": _masks,
     "number": partial(_number, "number"),
     "score": partial(_number, "score"),
 }

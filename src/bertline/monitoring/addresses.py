@@ -94,6 +94,7 @@ ADDRESSES: tuple[Address, ...] = (
     *_asks("/models/{name}"),
     *_asks("/models/{name}/pipeline/text-classification", output="logits"),
     *_asks("/models/{name}/pipeline/token-classification", output="tags"),
+    *_asks("/models/{name}/pipeline/fill-mask", output="vocabulary"),
     *_asks("/models/{name}/pipeline/feature-extraction", output="embedding"),
     *_asks("/models/{name}/pipeline/sentence-similarity", output="embedding"),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from bertline.bundle import Bundle, Manifest
 from bertline.bundle.compose import Parts, compose
 from bertline.bundle.engine import Engine
-from bertline.encoder.checkpoint import load_classifier
+from bertline.encoder.network import load_network
 from bertline.export.exporter import FP32, write_embedding
 from bertline.optimization.outcome import Optimized
 from bertline.optimization.pick import cost
@@ -25,7 +25,7 @@ def publish(bundle: Bundle, optimized: Optimized, settings: OptimizeSettings) ->
     manifest = bundle.manifest.model_copy(update={"engines": engines})
 
     def engine_files(staging: Path) -> None:
-        write_embedding(staging, load_classifier(staging), pairs=manifest.task.pairs)  # old bundles lack it
+        write_embedding(staging, load_network(staging), pairs=manifest.task.pairs)  # old bundles lack it
         for name in names:
             engine = optimized.candidates[name].engine
             if engine.kind == "onnx" and engine.file != FP32.file:

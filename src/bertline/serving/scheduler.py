@@ -333,7 +333,7 @@ class Scheduler:
         waited = tuple(began_s - text.arrived_s for text in texts)
         pace = tokens / max(reply.seconds, 1e-6) * (1 if alone else self.lanes)
         line.tokens_per_s += SMOOTHING * (pace - line.tokens_per_s)
-        arrays = rows(line.output, reply.values, [text.tokens for text in texts])
+        arrays = rows(line.output, reply.values, [text.piece for text in texts])
         for text, array, queue_s in zip(texts, arrays, waited, strict=True):
             job = text.sender
             job.rows[text.place] = array

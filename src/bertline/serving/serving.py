@@ -27,6 +27,7 @@ from bertline.serving.scheduler import Scheduler, TextProblem
 from bertline.serving.settings import CoreSettings
 from bertline.serving.texts import SIDES, Sides, check_texts, place_of, refuse_blank
 from bertline.serving.version import Version
+from bertline.tasks.contract import TaskSpec
 from bertline.text import Input, Policy, Reading, Truncation
 from bertline.text.reading import texts_of
 from bertline.text.truncation import SHORTEST_TOKENS
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 
 
 Blank = Literal["refuse", "answer"]
+MOST_SCORES = 2**23  # of a vocabulary, for all [MASK] of a request: 274 of BERT's 30,522, 32 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,10 @@ class _How:
     policy: Policy
     max_tokens: int | None
     field: str
-    blank: Blank = "refuse"
-    names: Sequence[str] | None = None
-    sides: Sides = SIDES
+    blank: Blank
+    names: Sequence[str] | None
+    sides: Sides
+    spec: TaskSpec
 
     def name_of(self, number: int, place: int) -> str:
         """The request's name of one of its inputs."""
@@ -158,6 +161,7 @@ class Serving:
         names: Sequence[str] | None = None,
         sides: Sides = SIDES,
         blank: Blank = "refuse",
+        spec: TaskSpec | None = None,
     ) -> Answered:
         """Compute one output of a model for each text or pair.
 
@@ -171,7 +175,9 @@ class Serving:
             field: the dialect's name of the inputs, for messages.
             names: the dialect's names of each of them, if they come from several fields.
             sides: names of the two texts of a pair; ``{}`` is the name of the pair.
-            blank: refuse texts without tokens, or answer them from [CLS] and [SEP] alone.
+            blank: refuse texts without tokens or without the [MASK] that the model needs, or answer them from what
+                there is.
+            spec: to answer with; None: the model's own.
 
         Raises:
             Problem: a text cannot be used, the model lacks the output, the server is overloaded, or the model cannot
@@ -183,7 +189,7 @@ class Serving:
             raise Problem(
                 Code.UNSUPPORTED, "States of tokens cannot be pooled over windows: choose another truncation."
             )
-        how = _How(policy or version.truncation, max_tokens, field, blank, names, sides)
+        how = _How(policy or version.truncation, max_tokens, field, blank, names, sides, spec or version.spec)
         answered = await self._answer(output, version, inputs, deadline_s, how)
         self.listeners.answered(output, answered)
         if output == version.spec.output and OUTPUTS[output].by_token:
@@ -210,6 +216,10 @@ class Serving:
                 f"{self.settings.max_request_tokens:,}: send them in several requests.",
                 how.field,
             )
+        if output == how.spec.output and how.blank == "refuse":
+            _refuse_unanswerable(readings, how)
+        if OUTPUTS[output].masked:
+            _refuse_masks(sum(len(piece.masked) for piece in pieces), version, how)
         await self.admit(tokens)
         self.listeners.tokenised(Tokenised(began_s, tokenise_s, tokens))
         try:
@@ -219,7 +229,7 @@ class Serving:
             raise problem.named(name) from None
         each = iter(computed.rows)
         arrays = [[next(each) for _ in reading.pieces] for reading in readings]
-        return Answered(version, arrays, readings, Timing(tokenise_s, computed.queue_s, computed.compute_s))
+        return Answered(version, arrays, readings, Timing(tokenise_s, computed.queue_s, computed.compute_s), how.spec)
 
     async def _read(self, version: Version, inputs: Sequence[Input], how: _How) -> Sequence[Reading]:
         most = version.max_tokens if how.max_tokens is None else min(how.max_tokens, version.max_tokens)
@@ -276,6 +286,26 @@ def _refuse_pairs(inputs: Sequence[Input], version: Version, name_of: Callable[[
             name = name_of(place)
             message = f"{name} is a pair of texts and {version.name} reads single ones: send each text by itself."
             raise Problem(Code.UNSUPPORTED, message, name)
+
+
+def _refuse_unanswerable(readings: Sequence[Reading], how: _How) -> None:
+    """Refuse the first text to which the task has no answer, as to one without [MASK]."""
+    for place, reading in enumerate(readings):
+        if (fault := how.spec.fault(reading)) is not None:
+            name = how.name_of(len(readings), place)
+            raise Problem(Code.INVALID_TEXT, f"{name} {fault}.", name)
+
+
+def _refuse_masks(masks: int, version: Version, how: _How) -> None:
+    """Refuse more [MASK] than there is memory for: each has a score for every entry of the vocabulary."""
+    most = MOST_SCORES // version.tokenizer.vocab_size
+    if masks > most:
+        raise Problem(
+            Code.TOO_MANY_TOKENS,
+            f"{how.field} would have {masks:,} {version.tokenizer.mask} to fill in and the limit of a request is "
+            f"{most:,}: send them in several requests.",
+            how.field,
+        )
 
 
 def _refuse_cut(readings: Sequence[Reading], model: str, max_tokens: int, how: _How) -> None:

@@ -70,12 +70,13 @@ class Version:
         one = load(self.path, trusted=trusted)
         manifest = one.manifest
         self._checksum = manifest.checksum
-        self.version, self.spec, self.max_tokens = one.version, manifest.task, manifest.max_tokens
-        self.reads_pairs = self.spec.pairs
+        self.version, self.max_tokens = one.version, manifest.max_tokens
         self.truncation: Policy = manifest.truncation
         self.metrics = manifest.metrics
         self.created_s, self.pooling = int(datetime.fromisoformat(manifest.created).timestamp()), manifest.pooling
         self.tokenizer = Tokenizer.from_bundle(self.path)
+        self.spec = manifest.task.with_tokenizer(self.tokenizer)
+        self.reads_pairs = self.spec.pairs
         self.reader = BackgroundReader(self.tokenizer, executor, offsets=self.spec.offsets)
         self.outputs = tuple(dict.fromkeys((self.spec.output, "embedding", "states")))
         self.station = Station()
@@ -192,7 +193,8 @@ class Version:
         deadline_s = asyncio.get_running_loop().time() + self._timeout_s
         line = self._lines[self.spec.output]
         for text in WARM_UP_TEXTS:
-            (reading,) = await self.reader.read([text], Truncation(self.max_tokens, self.truncation))
+            warm_up = f"{self.spec.required} {text}".strip()
+            (reading,) = await self.reader.read([warm_up], Truncation(self.max_tokens, self.truncation))
             try:
                 await self._scheduler.compute(line, reading.pieces, deadline_s)
             except Problem as problem:

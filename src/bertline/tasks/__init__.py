@@ -1,7 +1,7 @@
 """Tasks: each is a folder that gives a network's outputs a meaning, found by name and imported part by part.
 
 A folder has four parts. ``spec`` and ``answer`` need numpy alone, ``measure`` also statistics, and only ``learn`` needs
-torch, so that serving a model does not import what trains it.
+torch, so that serving a model does not import what trains it. A task that no table can train has no ``learn``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Any
 
@@ -31,6 +32,11 @@ class Task:
     def answer(self) -> Any:
         """From arrays to answers: ``answers``."""
         return self._part("answer")
+
+    @property
+    def learns(self) -> bool:
+        """Whether a table can train it: it has the part ``learn``."""
+        return find_spec(f"{__name__}.{self.name}.learn") is not None
 
     @property
     def learn(self) -> Any:

@@ -16,7 +16,7 @@ from bertline.data.targets import Target
 from bertline.statistics.activation import Activation
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.paired import verdict
-from bertline.text import Reading
+from bertline.text import Reading, Tokenizer
 
 Array = np.ndarray[Any, Any]
 Label = Annotated[str, Field(min_length=1)]
@@ -86,6 +86,32 @@ class TaskSpec(BaseModel):
     def kind(self) -> TargetKind:
         """How a table to evaluate on holds its targets."""
         raise NotImplementedError
+
+    def with_tokenizer(self, tokenizer: Tokenizer) -> TaskSpec:
+        """The spec with the bundle's tokenizer, where answers need it."""
+        return self
+
+    @property
+    def required(self) -> str:
+        """What every text must contain: "" is in every text."""
+        return ""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether a request may choose the number of words and the words of an answer (``choosing``)."""
+        return False
+
+    def choosing(self, top_k: int | None = None, targets: Sequence[str] | None = None) -> TaskSpec:
+        """The spec of one request, for a spec that ``chooses``.
+
+        Raises:
+            UsageError: a value is out of its range.
+        """
+        raise NotImplementedError
+
+    def fault(self, reading: Reading) -> str | None:
+        """Why the model has no answer to an input: the predicate of a sentence, with the remedy; None if it has one."""
+        return None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -21,10 +21,11 @@ from bertline.bundle.engine import FULL
 from bertline.bundle.probes import Probes
 from bertline.bundle.reference import ReferenceRows, Split
 from bertline.data.batching import Batch, pad
-from bertline.encoder.checkpoint import save_classifier
 from bertline.encoder.config import EncoderConfig, Family
 from bertline.encoder.description import DESCRIPTIONS
 from bertline.encoder.heads import Classifier, Pooling
+from bertline.encoder.masked import MaskedLanguageModel
+from bertline.encoder.network import AnyNetwork, save_network
 from bertline.encoder.outputs import stacked
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.text import Reader, Reading, Tokenizer, Truncation
@@ -51,18 +52,30 @@ def tiny_tokenizer() -> Tokenizer:
 
 def tiny_classifier(*, family: Family, labels: int, pooling: Pooling, seed: int = 0) -> Classifier:
     """Two layers, 32 wide; random weights large enough for answers to differ."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Classifier(_config(family), labels, pooling)
+
+
+def tiny_masked(*, family: Family, seed: int = 0) -> MaskedLanguageModel:
+    """The same with a head for masked words."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = MaskedLanguageModel(_config(family))
+    model.mask_id = VOCABULARY.index("[MASK]")
+    return model
+
+
+def _config(family: Family) -> EncoderConfig:
     sizes = {"vocab_size": len(VOCABULARY), "hidden": 32, "layers": 2, "heads": 4, "feed_forward": 64, "embedding": 16}
     own = DESCRIPTIONS[family]
     entries: dict[str, Any] = {**own.defaults, **{name: one for name, one in sizes.items() if name in own.entries}}
     entries |= {"pad_id": 0, "init_std": 0.3}
     config = EncoderConfig(family=family, max_positions=64, **entries)
-    config = replace(config, max_positions=64 + config.first_position)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return Classifier(config, labels, pooling)
+    return replace(config, max_positions=64 + config.first_position)
 
 
-def logits_of(classifier: Classifier, batch: Batch) -> np.ndarray[Any, Any]:
+def logits_of(classifier: AnyNetwork, batch: Batch) -> np.ndarray[Any, Any]:
     """What PyTorch computes."""
     with torch.inference_mode():
         logits = classifier.eval()(torch.from_numpy(batch.ids), torch.from_numpy(batch.attend))
@@ -113,10 +126,14 @@ def write_tiny_bundle(
     if pairs and not manifest.task.pairs:
         manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
     pairs = manifest.task.pairs
-    classifier = tiny_classifier(family=family, labels=len(manifest.labels), pooling=manifest.pooling, seed=seed)
+    classifier: AnyNetwork
+    if manifest.task.output == "vocabulary":
+        classifier = tiny_masked(family=family, seed=seed)
+    else:
+        classifier = tiny_classifier(family=family, labels=len(manifest.labels), pooling=manifest.pooling, seed=seed)
 
     def network(staging: Path) -> None:
-        save_classifier(staging, classifier, labels=manifest.labels, problem_type=manifest.task.problem_type)
+        save_network(staging, classifier, manifest.labels, manifest.task.problem_type)
         if engine:
             write_fp32_engine(staging, classifier, pairs=pairs)
         if engine and embedding:
@@ -133,11 +150,13 @@ def write_tiny_bundle(
     return manifest
 
 
-def _probes(classifier: Classifier, manifest: Manifest) -> Probes:
-    return Probes(tuple(TEXTS), {FULL: _rows(classifier, TEXTS, manifest)}, classifier.output)
+def _probes(classifier: AnyNetwork, manifest: Manifest) -> Probes:
+    required = manifest.task.with_tokenizer(tiny_tokenizer()).required
+    texts = tuple(f"{text} {required}" if required else text for text in TEXTS)
+    return Probes(texts, {FULL: _rows(classifier, texts, manifest)}, classifier.output)
 
 
-def _reference(classifier: Classifier, manifest: Manifest, rows: int) -> dict[Split, ReferenceRows]:
+def _reference(classifier: AnyNetwork, manifest: Manifest, rows: int) -> dict[Split, ReferenceRows]:
     out: dict[Split, ReferenceRows] = {}
     splits: tuple[Split, ...] = ("validation", "test")
     for seed, split in enumerate(splits):
@@ -148,11 +167,9 @@ def _reference(classifier: Classifier, manifest: Manifest, rows: int) -> dict[Sp
     return out
 
 
-def _rows(classifier: Classifier, texts: Sequence[str], manifest: Manifest) -> np.ndarray[Any, Any]:
+def _rows(classifier: AnyNetwork, texts: Sequence[str], manifest: Manifest) -> np.ndarray[Any, Any]:
     readings = _read(texts, manifest)
-    batch = pad(_ids(readings), 0)
-    counts = [len(one.pieces) for one in readings]
-    return stacked(classifier.output, logits_of(classifier, batch), batch.attend.sum(axis=1).tolist(), counts)
+    return stacked(classifier.output, logits_of(classifier, pad(_ids(readings), 0)), readings)
 
 
 def _ids(readings: Sequence[Reading]) -> list[list[int]]:

@@ -64,7 +64,9 @@ def _piece(tokenizer: Tokenizer, texts: Sequence[Encoded], chosen: Sequence[Sequ
     ids[0], ids[-1] = tokenizer.cls_id, tokenizer.sep_id
     second = len(chosen[-1]) + 1 if len(texts) > 1 else 0
     segments = [0] * (len(ids) - second) + [1] * second if second and tokenizer.second_segment else None
-    piece = Piece(ids, segments)
+    mask_id = tokenizer.mask_id
+    masked = [index for index, id_ in enumerate(ids) if id_ == mask_id] if mask_id in ids else ()
+    piece = Piece(ids, segments, masked=masked)
     if texts[0].offsets is None:
         return piece
     offsets, words = (

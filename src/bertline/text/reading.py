@@ -22,6 +22,7 @@ class Piece:
             requested.
         words: per id, the index of its word in its text; −1 for special tokens, None like ``offsets``.
         places: per id, its index among the tokens of its text; −1 for special tokens, None like ``offsets``.
+        masked: indices of the ids that are [MASK].
     """
 
     ids: list[int]
@@ -29,6 +30,7 @@ class Piece:
     offsets: Offsets | None = None
     words: list[int] | None = None
     places: list[int] | None = None
+    masked: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

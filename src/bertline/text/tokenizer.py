@@ -147,9 +147,19 @@ class Tokenizer:
         return blake2b(self._wordpiece.to_str().encode(), digest_size=16).hexdigest()
 
     @property
-    def has_prefix(self) -> bool:
-        """Whether a word's further pieces have a prefix, such as ``##``."""
-        return bool(getattr(self._wordpiece.model, "continuing_subword_prefix", None))
+    def prefix(self) -> str:
+        """The prefix of a word's further pieces, such as ``##``; "" if they have none."""
+        return getattr(self._wordpiece.model, "continuing_subword_prefix", None) or ""
+
+    @property
+    def mask(self) -> str:
+        """The token that stands for a masked word: ``[MASK]``."""
+        return self._specials["mask_token"]
+
+    def id_of(self, token: str) -> int | None:
+        """The id of an entry of the vocabulary; None if there is no such entry."""
+        id_: int | None = self._wordpiece.token_to_id(token)
+        return id_
 
     def encode_whole(self, texts: Sequence[str], *, offsets: bool = False) -> list[Encoded]:
         """All tokens of each text, without special tokens."""

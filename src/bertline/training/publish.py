@@ -80,7 +80,7 @@ def publish(session: Session, product: Product) -> None:
     """
     place, fitted = session.placement.name, product.fitted
     parts = Parts(
-        network=partial(write_network, classifier=product.classifier, spec=product.spec),
+        network=partial(write_network, network=product.classifier, spec=product.spec),
         tokenizer=product.tokenizer,
         probes=_probes(product.task.validation, fitted.validation, product.classifier.output),
         reference=product.reference,

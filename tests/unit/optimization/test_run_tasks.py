@@ -86,7 +86,7 @@ def write_bundle(target: Path, spec: TaskSpec, *, seed: int = 0) -> Path:
         pooling=pooling,
         engines=(FP32.model_copy(update={"outputs": (spec.output,)}),),
     )
-    network = partial(write_network, classifier=classifier, spec=spec)
+    network = partial(write_network, network=classifier, spec=spec)
     compose(target, manifest, Parts(network=network, tokenizer=tiny_tokenizer()), overwrite=False)
     backend = TorchBackend(target, device="cpu")
     reference = {}

@@ -21,7 +21,7 @@ from fastapi.routing import APIRoute
 from bertline.service.problems import OWN, merged
 from bertline.service.routes.context import MODEL_ERRORS, UNREAD, AsJson
 from bertline.service.routes.hf import router as hf
-from bertline.service.routes.hf.router import HF, HfEntity, NumberedRoute, PipelineRoute
+from bertline.service.routes.hf.router import HF, Fills, HfEntity, NumberedRoute, PipelineRoute
 from bertline.service.routes.pairs import Pair
 from bertline.service.routes.tei import router as tei
 from bertline.service.routes.tei.answers import TEI, TeiRoute
@@ -45,8 +45,8 @@ def _handler(route: type[APIRoute], endpoint: Callable[..., Awaitable[Response]]
 
 
 TEI_HANDLERS = {one.__name__: _handler(TeiRoute, one) for one in (tei.predict, tei.embed, tei.similarity)}
-HF_HANDLERS = {one.__name__: _handler(PipelineRoute, one) for one in (hf.classify, hf.tag, tei.embed, tei.similarity)}
-PIPELINES: Mapping[str | None, str] = {"tag": "tag"}  # by task; all others use classify
+HF_HANDLERS = {one.__name__: _handler(PipelineRoute, one) for one in (hf.classify, hf.tag, hf.fill, tei.embed, tei.similarity)}
+PIPELINES: Mapping[str | None, str] = {"tag": "tag", "fill": "fill"}  # by task; all others use classify
 
 
 def handler_of(body: object, user_agent: str, task: str | None = None) -> Any:
@@ -70,7 +70,7 @@ def _has_pairs(inputs: object) -> bool:
 
 def _described(*parameters: dict[str, Any]) -> dict[str, Any]:
     """The OpenAPI description of a handler that takes the raw request."""
-    own = ("HfClassificationRequest", "HfTokenRequest")
+    own = ("HfClassificationRequest", "HfTokenRequest", "HfFillRequest")
     names = ("TeiPredictRequest", "TeiEmbedRequest", "TeiSimilarityRequest", *own)
     schema = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
@@ -80,7 +80,7 @@ def _described(*parameters: dict[str, Any]) -> dict[str, Any]:
 # An unread body does not reveal the dialect: its errors have the service's own shape.
 READ = tuple(code for code in MODEL_ERRORS if code not in UNREAD)
 ERRORS = merged((TEI.answers(*READ), HF.answers(*READ, Code.UNKNOWN_FIELD), OWN.answers(*UNREAD)))
-Scores = list[TeiScore] | list[list[TeiScore]] | list[HfEntity]
+Scores = list[TeiScore] | list[list[TeiScore]] | list[HfEntity] | Fills
 router = APIRouter(tags=["tei", "hugging face"], route_class=NumberedRoute)
 
 

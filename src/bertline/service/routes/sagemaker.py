@@ -16,12 +16,14 @@ from pydantic_core import to_json
 from bertline.service.routes.context import MODEL_ERRORS, DeadlineNow, ServingNow, answer_headers, routes_of
 from bertline.service.routes.fields import Tolerant
 from bertline.service.routes.hf.pipeline import PARAMETERS, Parameters, TextParameters
-from bertline.service.routes.hf.router import HfEntity
+from bertline.service.routes.hf.router import Fills, HfEntity
 from bertline.service.routes.kserve import KSERVE, body_of, parsed
 from bertline.service.routes.table_body import texts_of
 from bertline.serving.answered import made
 from bertline.serving.problems import Code, Problem
 from bertline.serving.texts import blank
+from bertline.tasks.contract import TaskSpec
+from bertline.text import Reading
 
 JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
 FORMATS: dict[str, Literal["csv", "jsonl"]] = {LINES: "jsonl", CSV: "csv"}
@@ -60,7 +62,7 @@ router = APIRouter(tags=["sagemaker"], route_class=routes_of(KSERVE))
 @router.post(
     "/invocations",
     summary="Predict (SageMaker)",
-    response_model=Labels | Entities | list[dict[str, Any]],
+    response_model=Labels | Entities | Fills | list[Fills] | list[dict[str, Any]],
     responses=KSERVE.answers(*MODEL_ERRORS, Code.UNKNOWN_FIELD),
     openapi_extra=body_of({JSON: Invocation, LINES: None, CSV: None}),
 )
@@ -68,6 +70,7 @@ async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow)
     """Labels with scores: with ``top_k`` a list for each text, else one label for each.
 
     A model of entities returns a list of entities for each text; the default of ``aggregation_strategy`` is none.
+    A model that fills in words returns those of fill-mask.
     Scores are the pipeline's: from the raw logits, without the calibration of ``/v1/predict``. JSON lines
     (``{"inputs": "…"}``) get an answer per line; a CSV has the texts in its only column, or in one named inputs.
     """
@@ -88,6 +91,7 @@ async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow)
         max_tokens=parameters.max_tokens,
         field="inputs",
         blank="answer" if by_line else "refuse",
+        spec=parameters.spec(version),
     )
     headers = answer_headers(answered)
     answers = await made(answered, lambda: parameters.answers(answered))
@@ -95,15 +99,19 @@ async def invoke(request: Request, serving: ServingNow, deadline_s: DeadlineNow)
         answers = [labels[0] for labels in answers]
     if by_line:
         lines = zip(texts, answered.readings, answers, strict=True)
-        each = (to_json(refusal_of(text) if reading.unread else _listed(one)) for text, reading, one in lines)
+        spec = answered.spec
+        each = (to_json(refusal_of(text, reading, spec) or _listed(one)) for text, reading, one in lines)
         return Response(b"".join(one + b"\n" for one in each), media_type=LINES, headers=headers)
     is_single = isinstance(inputs, str) and isinstance(answers[0], list)  # the pipeline's own exception
     return Response(to_json(answers[0] if is_single else answers), media_type=JSON, headers=headers)
 
 
-def refusal_of(text: str) -> dict[str, str]:
-    """The answer to a line without tokens, which does not fail the other lines."""
-    return {"error": blank(text, COLUMN).message}
+def refusal_of(text: str, reading: Reading, spec: TaskSpec) -> dict[str, str] | None:
+    """The answer to a line without tokens or without [MASK], which does not fail the other lines."""
+    if reading.unread:
+        return {"error": blank(text, COLUMN).message}
+    fault = spec.fault(reading)
+    return None if fault is None else {"error": f"{COLUMN} {fault}."}
 
 
 def _listed(answer: Any) -> list[Any]:

@@ -69,7 +69,7 @@ def _units(text: str, tokens: Tokens, scores: Array, tokenizer: Tokenizer) -> It
         characters = text[start:end]
         if id_ == tokenizer.unknown_id:
             yield _Unit(characters, row, start, end, index, continues=False)
-        elif tokenizer.has_prefix:
+        elif tokenizer.prefix:
             yield _Unit(token, row, start, end, index, continues=len(token) != len(characters))
         else:
             inside = start > 0 and " " not in text[start - 1 : start + 1]

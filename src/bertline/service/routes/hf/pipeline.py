@@ -11,12 +11,17 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import Field, model_validator
 
+from bertline.service.routes.chosen import chosen
 from bertline.service.routes.fields import Exact
 from bertline.service.routes.tei.answers import listed, scores
 from bertline.service.routes.tei.schema import TeiScore, must_be
 from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
+from bertline.serving.version import Version
 from bertline.statistics.activation import Activation
+from bertline.tasks.contract import TaskSpec
+from bertline.tasks.fill.pipeline import entries
+from bertline.tasks.fill.spec import Spec
 from bertline.tasks.tag.aggregation import Entry, Strategy, aggregated
 from bertline.text import Policy
 
@@ -53,6 +58,10 @@ class Parameters(Exact):
     def max_tokens(self) -> int | None:
         """Maximum number of tokens to read; None is the model's limit."""
         return None
+
+    def spec(self, version: Version) -> TaskSpec:
+        """The spec to answer with."""
+        return version.spec
 
     def answers(self, answered: Answered) -> list[Any]:
         """The pipeline's answer to each text."""
@@ -155,10 +164,43 @@ class TokenParameters(Parameters):
         return [[_plain(one) for one in aggregated(reading, rows, *how)] for reading, rows in each]
 
 
+class FillParameters(Parameters):
+    """The parameters of fill-mask."""
+
+    does: ClassVar[str] = "fills in words"
+
+    top_k: int | None = Field(None, ge=1, description="Number of words per [MASK]; default: the model's own.")
+    targets: Annotated[str | list[str] | None, must_be("a word, or a list of words", AT)] = Field(
+        None,
+        description="The only words to choose from. One that is not in the vocabulary is represented by its first "
+        "piece, whose entry then names it in targets.",
+    )
+    padding: NoEffect[bool | str] = None
+    batch_size: NoEffect[int] = None
+
+    def spec(self, version: Version) -> TaskSpec:
+        """The spec to answer with.
+
+        Raises:
+            Problem: a value is out of its range.
+        """
+        return chosen(version.spec, self.top_k, [self.targets] if isinstance(self.targets, str) else self.targets, AT)
+
+    def answers(self, answered: Answered) -> list[Any]:
+        """The pipeline's answer to each text, from the output ``vocabulary``."""
+        spec = answered.spec
+        assert isinstance(spec, Spec), "a model without this output was refused"
+        return [entries(spec, reading, rows) for reading, rows in zip(answered.readings, answered.pieces, strict=True)]
+
+
 def _plain(entry: Entry) -> Entry:
     """The entry with a Python float, for JSON."""
     return {**entry, "score": float(entry["score"])}
 
 
 # By task; others have ``Parameters``.
-PARAMETERS: Mapping[str, type[Parameters]] = {"classify": TextParameters, "tag": TokenParameters}
+PARAMETERS: Mapping[str, type[Parameters]] = {
+    "classify": TextParameters,
+    "tag": TokenParameters,
+    "fill": FillParameters,
+}

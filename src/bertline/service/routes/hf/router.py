@@ -17,7 +17,7 @@ from pydantic_core import to_json
 
 from bertline.service.problems import Dialect
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, routes_of
-from bertline.service.routes.hf.pipeline import TextParameters, TokenParameters
+from bertline.service.routes.hf.pipeline import FillParameters, TextParameters, TokenParameters
 from bertline.service.routes.json_body import JsonRoute
 from bertline.service.routes.kserve import STATUSES
 from bertline.service.routes.pairs import Pair, characters, input_of
@@ -65,6 +65,30 @@ class HfTokenRequest(Lenient):
         description="A text, or a list of texts.", examples=["Ada Lovelace lived in London."]
     )
     parameters: TokenParameters | None = None
+
+
+class HfFillRequest(Lenient):
+    """Texts with [MASK]."""
+
+    inputs: Annotated[str | Strings, must_be("a text, or a list of texts")] = Field(
+        description="A text, or a list of texts.", examples=["Paris is the [MASK] of France."]
+    )
+    parameters: FillParameters | None = None
+
+
+class HfFill(BaseModel):
+    """A word for a [MASK]."""
+
+    score: float
+    token: int = Field(description="Id of the word in the vocabulary.")
+    token_str: str = Field(description="The word.")
+    sequence: str = Field(description="The text with the word; with special tokens if it has several [MASK].")
+    targets: list[str] | None = Field(
+        None, description="The targets that it stands for as their first piece. Absent if it is the target itself."
+    )
+
+
+Fills = list[HfFill] | list[list[HfFill]]
 
 
 class HfEntity(BaseModel):
@@ -161,6 +185,27 @@ async def tag(payload: HfTokenRequest, version: VersionNow, serving: ServingNow,
     each = await made(answered, lambda: how.answers(answered, default="simple"))
     body = each[0] if isinstance(payload.inputs, str) else each
     return answer(to_json(body), answered, characters(texts), began_s)
+
+
+@router.post(
+    "/fill-mask",
+    summary="Fill in words",
+    response_model=Fills | list[Fills],
+    responses=ERRORS,
+    openapi_extra=NAMED,
+)
+async def fill(payload: HfFillRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
+    """The words for the [MASK] of a text, most probable first; for several, a list for each.
+
+    They equal the pipeline's. A list of several texts gets a list of these answers. Long texts are read whole.
+    """
+    began_s = perf_counter()
+    how = payload.parameters or FillParameters()
+    texts = [payload.inputs] if isinstance(payload.inputs, str) else payload.inputs
+    spec = how.spec(version) if version.spec.chooses else version.spec
+    answered = await serving.compute(version, texts, "vocabulary", deadline_s=deadline_s, field="inputs", spec=spec)
+    each = await made(answered, lambda: how.answers(answered))
+    return answer(to_json(each if len(texts) > 1 else each[0]), answered, characters(texts), began_s)
 
 
 router.post(

@@ -50,7 +50,9 @@ ERRORS = (*MODEL_ERRORS, Code.UNKNOWN_FIELD, Code.CONFLICTING_FIELDS)
     dependencies=[AsJson],
 )
 async def predict(payload: PredictRequest, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
-    """The model's answers to one text or several: labels with calibrated probabilities, a number, or entities.
+    """The model's answers to one text or several.
+
+    An answer has labels with calibrated probabilities, a number, entities, or words for each [MASK].
 
     The response header Server-Timing has the times for tokenising, waiting and computing.
     """
@@ -65,6 +67,7 @@ async def predict(payload: PredictRequest, serving: ServingNow, deadline_s: Dead
         policy=payload.truncation,
         field=field,
         sides=("{}", "{}_pair") if field == "text" else SIDES,
+        spec=payload.spec(version),
     )
     model = {"name": version.name, "version": version.version}
     predictions = await made(answered, lambda: predictions_of(answered, top))

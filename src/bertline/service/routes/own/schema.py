@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from bertline.service.routes.chosen import chosen
 from bertline.service.routes.pairs import Pair, input_of
 from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
 from bertline.serving.version import Version
+from bertline.tasks.contract import TaskSpec
 from bertline.text import Input, Policy
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -76,7 +78,13 @@ class PredictRequest(Texts):
         None, description="Several texts or pairs, answered in order."
     )
     top_k: int | None = Field(
-        None, ge=1, description="Number of labels per text, for a model that ranks labels; default: all."
+        None,
+        ge=1,
+        description="Number of labels per text, for a model that ranks labels; default: all. For a model that fills "
+        "in words, number of words per [MASK]; default: the model's own, usually 5.",
+    )
+    targets: list[str] | None = Field(
+        None, description="The only words to choose from, for a model that fills in words."
     )
     truncation: Policy | None = Field(
         None,
@@ -101,13 +109,26 @@ class PredictRequest(Texts):
             return field, [(texts[0], self.text_pair)]
         return field, [input_of(one) for one in texts]
 
+    def spec(self, version: Version) -> TaskSpec:
+        """The spec to answer with.
+
+        Raises:
+            Problem: the model fills in no words, or not these.
+        """
+        if version.spec.chooses:
+            return chosen(version.spec, self.top_k, self.targets)
+        if self.targets is not None:
+            message = f"{version.name} does not fill in words: leave targets out."
+            raise Problem(Code.UNSUPPORTED, message, "targets")
+        return version.spec
+
     def top(self, version: Version) -> dict[str, int]:
         """``top_k``, if given, as an argument of the answers.
 
         Raises:
             Problem: the model does not rank labels.
         """
-        if self.top_k is None:
+        if self.top_k is None or version.spec.chooses:
             return {}
         if not version.spec.ranked:
             raise Problem(Code.UNSUPPORTED, f"{version.name} does not rank labels: leave top_k out.", "top_k")
@@ -186,7 +207,34 @@ class TextEntities(TextAnswer):
     entities: list[TextEntity]
 
 
-Prediction = TextLabels | TextNumber | TextEntities | TextScore
+class FilledToken(BaseModel):
+    """A word for a [MASK]."""
+
+    token: str = Field(description="As the tokenizer writes it; ## begins a further piece of a word.")
+    id: int = Field(description="In the vocabulary.")
+    probability: Probability = Field(description="Among the whole vocabulary, whatever the targets are.")
+    targets: list[str] | None = Field(
+        None, description="The targets that it stands for as their first piece. Absent if it is the target itself."
+    )
+
+
+class FilledMask(BaseModel):
+    """One [MASK]."""
+
+    start: int = Field(description="First character: a code point of the raw text, from 0.")
+    end: int = Field(description="The character after the last one.")
+    tokens: list[FilledToken] = Field(description="Most probable first.")
+
+
+class TextMasks(TextAnswer):
+    """The words for one text."""
+
+    filled: str = Field(description="The text with the most probable word for each [MASK].")
+    masks: list[FilledMask] = Field(description="In the order of the text.")
+    cut_masks: int = Field(description="How many [MASK] were cut off because the text was too long; else 0.")
+
+
+Prediction = TextLabels | TextNumber | TextEntities | TextScore | TextMasks
 
 
 def predictions_of(answered: Answered, top: Mapping[str, int]) -> list[dict[str, object]]:

@@ -1,0 +1,50 @@
+"""The network of a checkpoint: the classifier or the masked language model that ``config.json`` names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bertline.encoder.checkpoint import load_classifier, read_config, save_classifier
+from bertline.encoder.heads import Classifier
+from bertline.encoder.masked import MaskedLanguageModel, load_masked, save_masked
+from bertline.errors import CheckpointError
+from bertline.text import Tokenizer
+
+AnyNetwork = Classifier | MaskedLanguageModel
+
+
+def is_masked(directory: Path) -> bool:
+    """Whether ``config.json`` names a masked language model.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    _, content = read_config(directory)
+    return str((content.get("architectures") or [""])[0]).endswith("ForMaskedLM")
+
+
+def load_network(directory: Path) -> AnyNetwork:
+    """The network of a checkpoint; a masked language model computes the [MASK] tokens of the tokenizer beside it.
+
+    Raises:
+        CheckpointError: as ``load_classifier`` or ``load_masked``, or a masked language model has no head.
+    """
+    if not is_masked(directory):
+        return load_classifier(directory)
+    model, has_head = load_masked(directory)
+    if not has_head:
+        raise CheckpointError(
+            f"{directory} has no masked-language-model head, so it cannot fill in words: give a checkpoint that has "
+            "one, or pre-train this one first"
+        )
+    model.mask_id = Tokenizer.from_bundle(directory).mask_id
+    return model
+
+
+def save_network(directory: Path, network: AnyNetwork, labels: Sequence[str], problem_type: str | None) -> None:
+    """Write ``config.json`` and ``model.safetensors``; labels are a classifier's."""
+    if isinstance(network, Classifier):
+        save_classifier(directory, network, labels=labels, problem_type=problem_type)
+    else:
+        save_masked(directory, network)

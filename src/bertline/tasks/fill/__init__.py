@@ -1,0 +1,1 @@
+"""Words for the [MASK] tokens of a text: a masked language model."""

@@ -1,0 +1,152 @@
+"""Figures of a masked language model: how often it has the masked words, and how probable it finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from bertline.statistics.activation import softmax
+from bertline.statistics.calibration import fit_temperature
+from bertline.statistics.intervals import Estimate, percentile, resampled_sums
+from bertline.statistics.paired import randomised_p
+from bertline.tasks.contract import Comparison
+from bertline.tasks.fill.answer import slots
+from bertline.tasks.fill.spec import Spec
+from bertline.tasks.measured import Arrays, Fields, check
+from bertline.text import Reading
+
+TOP = 5
+Array = np.ndarray[Any, Any]
+Counts = Float[Array, "texts counts"]
+Truth = Sequence[Sequence[int]]  # of each text, the id of each of its [MASK] in order
+HITS, HITS_OF_TOP, LOSS, MASKS = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskEvaluation:
+    """A masked language model measured on ``rows`` texts; the bootstrap resamples texts.
+
+    Attributes:
+        masks: their [MASK] tokens.
+        accuracy: share of these whose most probable word is the true one.
+        top: share whose true word is among the ``TOP`` most probable.
+        perplexity: exp of the mean negative log-likelihood of the true words.
+    """
+
+    rows: int
+    seed: int
+    masks: int
+    accuracy: Estimate
+    top: Estimate
+    perplexity: Estimate
+
+    def headline(self) -> tuple[tuple[str, Estimate], ...]:
+        """The figures by name, the score first."""
+        return ("accuracy", self.accuracy), (f"among the first {TOP}", self.top), ("perplexity", self.perplexity)
+
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Every figure by its name in JSON."""
+        each = {"accuracy": self.accuracy, f"accuracy_of_{TOP}": self.top, "perplexity": self.perplexity}
+        return {name: one.to_json() for name, one in each.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain, finite JSON values."""
+        return {"rows": self.rows, "masks": self.masks, "metrics": self.metrics()}
+
+
+def figures(spec: Spec, truth: Truth, arrays: Arrays, readings: Sequence[Reading]) -> dict[str, float]:
+    """Accuracy, accuracy among the first ``TOP``, and perplexity.
+
+    Args:
+        spec: of the model; its temperature counts.
+        truth: of each text, the id of each [MASK] that was read.
+        arrays: of each text's pieces, the scores of the vocabulary, [masked, vocabulary].
+        readings: of the texts, with offsets.
+    """
+    summed = _counts(spec, truth, arrays, readings).sum(axis=0, keepdims=True)
+    return {
+        "accuracy": float(_share(summed, HITS)[0]),
+        f"accuracy_of_{TOP}": float(_share(summed, HITS_OF_TOP)[0]),
+        "perplexity": float(np.exp(_share(summed, LOSS))[0]),
+    }
+
+
+def tune(spec: Spec, truth: Truth, arrays: Arrays, readings: Sequence[Reading]) -> Spec:
+    """The spec with the temperature of least loss on validation texts; it never changes the order of words."""
+    if not truth:
+        return spec
+    scores = np.concatenate([slots(reading, own)[1] for reading, own in zip(readings, arrays, strict=True)])
+    temperature = fit_temperature(scores, np.concatenate([np.array(ids, dtype=np.int64) for ids in truth]))
+    return spec.model_copy(update={"temperature": temperature})
+
+
+def measure(
+    spec: Spec, truth: Truth, arrays: Arrays, readings: Sequence[Reading], *, fields: Fields = (), seed: int = 0
+) -> MaskEvaluation:
+    """Every figure of test texts; arguments as for ``figures``. There are no slices, so ``fields`` has no effect.
+
+    Raises:
+        TrainingError: there are no texts, or a score is not finite.
+    """
+    check(truth, arrays, readings)
+    counts = _counts(spec, truth, arrays, readings)
+    summed, drawn = counts.sum(axis=0, keepdims=True), resampled_sums(counts, seed=seed)
+    accuracy, top, loss = (
+        percentile(float(_share(summed, one)[0]), _share(drawn, one)) for one in (HITS, HITS_OF_TOP, LOSS)
+    )
+    perplexity = Estimate(*(float(np.exp(one)) for one in (loss.value, loss.low, loss.high)))
+    return MaskEvaluation(len(truth), seed, int(summed[0, MASKS]), accuracy, top, perplexity)
+
+
+def compare(
+    spec: Spec, truth: Truth, arrays: Arrays, other_arrays: Arrays, readings: Sequence[Reading], *, seed: int = 0
+) -> Comparison:
+    """The accuracy of two networks on the same texts."""
+    first, second = (_counts(spec, truth, some, readings)[:, [HITS, MASKS]] for some in (arrays, other_arrays))
+    words, others = (_first(some, readings) for some in (arrays, other_arrays))
+    drawn = resampled_sums(np.concatenate([first, second], axis=1), seed=seed)
+    value, other = (float(_accuracy(one.sum(axis=0, keepdims=True))[0]) for one in (first, second))
+    right, other_right = (one[:, 0] == one[:, 1] for one in (first, second))
+    return Comparison(
+        score="accuracy",
+        value=value,
+        difference=percentile(value - other, _accuracy(drawn[:, :2]) - _accuracy(drawn[:, 2:])),
+        p_value=randomised_p(first, second, _accuracy, seed=seed),
+        agreement=float(np.mean([one == another for one, another in zip(words, others, strict=True)])),
+        only_first=int((right & ~other_right).sum()),
+        only_second=int((other_right & ~right).sum()),
+    )
+
+
+def _counts(spec: Spec, truth: Truth, arrays: Arrays, readings: Sequence[Reading]) -> Counts:
+    """Of each text: right words, right among the first, summed loss, and [MASK] tokens."""
+    counts = np.zeros((len(truth), 4))
+    for row, ids, own, reading in zip(counts, truth, arrays, readings, strict=True):
+        _, scores = slots(reading, own)
+        if not len(ids):
+            continue
+        wanted = scores[np.arange(len(ids)), list(ids)]
+        before = (scores > wanted[:, None]).sum(axis=1)
+        shares = softmax(scores, spec.temperature)[np.arange(len(ids)), list(ids)]
+        loss = -np.log(np.maximum(shares, np.finfo(np.float64).tiny)).sum()
+        row[:] = (before == 0).sum(), (before < TOP).sum(), loss, len(ids)
+    return counts
+
+
+def _first(arrays: Arrays, readings: Sequence[Reading]) -> list[list[int]]:
+    """The most probable word of each [MASK] of each text."""
+    each = zip(readings, arrays, strict=True)
+    return [[int(row.argmax()) for row in slots(reading, own)[1]] for reading, own in each]
+
+
+def _share(summed: Counts, column: int) -> Float[Array, " texts"]:
+    return summed[:, column] / np.maximum(summed[:, MASKS], 1)
+
+
+def _accuracy(summed: Counts) -> Float[Array, " texts"]:
+    """From right words and [MASK] tokens."""
+    return summed[:, 0] / np.maximum(summed[:, 1], 1)
