@@ -31,6 +31,7 @@ from typing import Any, Union, get_args, get_origin
 import bertline
 from bertline.errors import EngineWarning
 from bertline.library import verbs
+from bertline.tasks.fill.spec import Spec as Filling
 from bertline.tasks.rank.spec import Spec as Ranking
 from bertline.testing.tiny import write_tiny_bundle
 from tools.dialect_pages import BAD, GOOD, alike, write_bundle
@@ -196,6 +197,7 @@ def _directory() -> Iterator[None]:
         try:
             write_bundle(Path("reviews"))
             write_tiny_bundle(Path("tiny"))
+            write_tiny_bundle(Path("tiny-mlm"), task=Filling(), pooling="none", truncation="window")
             write_tiny_bundle(Path("ranker"), task=Ranking())
             _write_table(Path("reviews.csv"), [f"{{}} We saw it on {day}." for day in DAYS])
             _write_table(Path("later.csv"), ["{}", "“{}”"])

@@ -19,6 +19,7 @@ from bertline.errors import UsageError as UsageError
 from bertline.library import Answers as Answers
 from bertline.library import Model as Model
 from bertline.library import Report as Report
+from bertline.library import import_model as import_model
 from bertline.library import load as load
 
 __all__: list[str]

@@ -1,4 +1,4 @@
-"""Models for entities, several labels and numbers on the page, in a real browser, with real models behind it."""
+"""Models for entities, several labels, numbers and masked words on the page, in a real browser, with real models."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from bertline.encoder.outputs import OUTPUTS
 from bertline.tasks.classify.spec import Spec as Classification
 from bertline.tasks.contract import TaskSpec
+from bertline.tasks.fill.spec import Spec as Filling
 from bertline.tasks.rank.spec import Spec as Ranking
 from bertline.tasks.tag.spec import Spec as Tagging
 from bertline.testing.tiny import write_tiny_bundle
@@ -25,6 +27,7 @@ SPECS: dict[str, TaskSpec] = {
     "tagger": Tagging(types=("person", "place")),
     "topics": Classification(problem="several", labels=("sport", "money", "art"), thresholds=(0.5, 0.2, 0.9)),
     "stars": Classification(problem="number", labels=("stars",)),
+    "words": Filling(),
     "ranker": Ranking(),
 }
 TEXT = "Ada 🙂 <b>is</b> Cafe\u0301 at an end"
@@ -34,7 +37,7 @@ TEXT = "Ada 🙂 <b>is</b> Cafe\u0301 at an end"
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("bundles")
     for name, spec in SPECS.items():
-        how = {"pooling": "none", "truncation": "window"} if spec.task == "tag" else {}
+        how = {"pooling": "none", "truncation": "window"} if OUTPUTS[spec.output].by_token else {}
         write_tiny_bundle(folder / name, engine=True, task=spec, **how)
     with spawned(*(f"{name}={folder / name}" for name in SPECS)) as server:
         yield server.url
@@ -151,4 +154,27 @@ def test_a_file_gets_entities_as_json(visit: Visit, url: str, tmp_path: Path) ->
         for row in csv.DictReader(file):
             assert json.loads(row["label"]) == answer_of(url, "tagger", row["text"])["entities"]
             assert (row["probability"], row["error"]) == ("", "")
+    assert watch.complaints == []
+
+
+def test_words_are_bars_for_each_mask(visit: Visit, url: str) -> None:
+    page, watch = visit(url, viewport={"width": 320, "height": 800})
+    text = "Ada 🙂 [MASK] <b>is</b> an [MASK]!"
+    ask(page, "words", text)
+    answer = answer_of(url, "words", text)
+    masks = answer["masks"]
+    assert isinstance(masks, list)
+    words = [[one["token"] for one in mask["tokens"]] for mask in masks]
+    expect(page.locator("#model-facts")).to_contain_text("fills in words for [MASK]")
+    expect(page.locator("#submit")).to_have_text("Fill in")
+    expect(page.locator("#verdict")).to_have_text(f"{words[0][0]} · {words[1][0]}")
+    expect(page.locator("#bars mark")).to_have_text([words[0][0], words[1][0]])
+    expect(page.locator("#bars li .label")).to_have_text([*words[0], *words[1]])
+    expect(page.locator("#bars li.best")).to_have_count(2)
+    expect(page.locator("#bars .title")).to_have_text(["1 of 2 masked words", "2 of 2 masked words"])
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.locator("#spoken")).to_contain_text(str(answer["filled"]))
+    page.get_by_role("button", name="One word").click()
+    state(page).to_have_attribute("data-state", "done")
+    expect(page.locator("#bars li")).to_have_count(5)
     assert watch.complaints == []

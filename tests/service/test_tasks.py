@@ -16,12 +16,15 @@ import tritonclient.http as triton
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
+from bertline.encoder.outputs import OUTPUTS
 from bertline.inference import load_predictor
 from bertline.serving.answered import LARGE_TOKENS
+from bertline.serving.serving import MOST_SCORES
 from bertline.tasks.classify.spec import Spec as Classification
 from bertline.tasks.contract import TaskSpec
+from bertline.tasks.fill.spec import Spec as Filling
 from bertline.tasks.tag.spec import Spec as Tagging
-from bertline.testing.tiny import random_texts, write_tiny_bundle
+from bertline.testing.tiny import VOCABULARY, random_texts, write_tiny_bundle
 from tests.service.spawn import spawned
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
@@ -32,8 +35,14 @@ SPECS: dict[str, TaskSpec] = {
     "tagger": Tagging(types=("person", "place"), temperature=1.5),
     "topics": Classification(problem="several", labels=("sport", "money", "art"), thresholds=(0.5, 0.2, 0.9)),
     "stars": Classification(problem="number", labels=("stars",)),
+    "words": Filling(temperature=1.5),
 }
-PIPELINES = {"tagger": "token-classification", "topics": "text-classification", "stars": "text-classification"}
+PIPELINES = {
+    "tagger": "token-classification",
+    "topics": "text-classification",
+    "stars": "text-classification",
+    "words": "fill-mask",
+}
 HOSTILE = [
     "Ünïcödé 東京 🙂 a film",
     "\U0001f468\u200d\U0001f469\u200d\U0001f467 is it ?",
@@ -49,7 +58,7 @@ LONG = " ".join(random_texts(8))
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("bundles")
     for name, spec in SPECS.items():
-        how: dict[str, Any] = {"pooling": "none", "truncation": "window"} if spec.task == "tag" else {}
+        how: dict[str, Any] = {"pooling": "none", "truncation": "window"} if OUTPUTS[spec.output].by_token else {}
         write_tiny_bundle(folder / name, engine=True, task=spec, **how)
     return {name: folder / name for name in SPECS}
 
@@ -318,3 +327,140 @@ def test_a_large_request_has_the_answers_of_its_texts_alone(url: str) -> None:
             (each["start"], each["end"], each["label"]) for each in other["entities"]
         ]
         assert entities == one["entities"]
+
+
+MASKED = ["a [MASK] is at!", "An [MASK] at on [MASK], it is [MASK] !", "Ünïcödé 🙂[MASK]"]
+
+
+def masks_of(answer: Any) -> list[list[dict[str, Any]]]:
+    """The entries of each [MASK]; the client gives objects and the pipeline dictionaries."""
+    rows = answer if isinstance(answer[0], list) else [answer]
+    return [[dict(one) if isinstance(one, dict) else {key: one[key] for key in KEPT} for one in row] for row in rows]
+
+
+KEPT = ("score", "token", "token_str", "sequence")
+
+
+@pytest.mark.parametrize("path", ["/models/words", "/models/words/pipeline/fill-mask"])
+def test_words_are_the_pipelines(url: str, peers: dict[str, Any], path: str) -> None:
+    client = InferenceClient(base_url=f"{url}{path}")
+    for text in (MASKED[0], MASKED[2]):
+        for top_k, targets in ((None, None), (2, None), (None, ["is", "or"]), (1, ["is", "or"])):
+            found = client.fill_mask(text, top_k=top_k, targets=targets)
+            expected = peers["words"](text, top_k=top_k, targets=targets)
+            same_entries([{key: one[key] for key in KEPT} for one in found], expected)
+    for text in MASKED:  # the client's own type has no place for several [MASK], and the route answers them all
+        own = post(url, path, {"inputs": text, "parameters": {"top_k": 3}})
+        for mask, expected in zip(masks_of(own), masks_of(peers["words"](text, top_k=3)), strict=True):
+            same_entries(mask, expected)
+    several = post(url, path, {"inputs": MASKED, "parameters": {}})
+    assert [len(masks_of(one)) for one in several] == [1, 3, 1]
+
+
+def test_a_target_that_is_not_in_the_vocabulary_is_named(url: str, peers: dict[str, Any]) -> None:
+    found = InferenceClient(base_url=f"{url}/models/words").fill_mask(MASKED[0], targets=["filmy", "is"])
+    expected = peers["words"](MASKED[0], targets=["filmy", "is"])
+    assert [one.token for one in found] == [one["token"] for one in expected]
+    assert {one.token_str: one.get("targets") for one in found} == {"f": ["filmy"], "is": None}
+    [own] = post(url, "/v1/predict", {"text": MASKED[0], "targets": ["filmy", "is"], "model": "words"})["predictions"]
+    assert {one["token"]: one.get("targets") for one in own["masks"][0]["tokens"]} == {"f": ["filmy"], "is": None}
+
+
+def test_own_words_are_exactly_the_predictors(url: str, bundles: dict[str, Path]) -> None:
+    text = f"{LONG} [MASK] {LONG} [MASK]"
+    expected = load_predictor(bundles["words"]).predict([*MASKED, text])
+    found = post(url, "/v1/predict", {"texts": [*MASKED, text], "model": "words"})["predictions"]
+    for one, other in zip(found, expected, strict=True):
+        same = other.to_json()
+        assert [[word["id"] for word in mask["tokens"]] for mask in one["masks"]] == [
+            [word.id for word in mask.candidates] for mask in other.masks
+        ]
+        assert {key: value for key, value in one.items() if key not in ("masks", "windows")} == {
+            key: value for key, value in same.items() if key != "masks"
+        }
+    assert found[-1]["windows"] > 2
+    assert len(found[-1]["masks"]) == 2
+
+
+def test_words_in_the_other_dialects(url: str, bundles: dict[str, Path]) -> None:
+    own = post(url, "/v1/predict", {"texts": MASKED, "model": "words"})["predictions"]
+    v1 = post(url, "/v1/models/words:predict", {"instances": MASKED})["predictions"]
+    assert [(one["filled"], one["predicted_masks"]) for one in v1] == [(one["filled"], one["masks"]) for one in own]
+    with triton.InferenceServerClient(url.removeprefix("http://")) as client:
+        tensor = triton.InferInput("text", [len(MASKED)], "BYTES")
+        tensor.set_data_from_numpy(np.array([text.encode() for text in MASKED], dtype=np.object_))
+        assert [json.loads(one) for one in client.infer("words", [tensor]).as_numpy("answer")] == own
+
+
+def test_truncation_says_which_masks_it_lost(url: str) -> None:
+    body = {"text": f"a [MASK] {LONG} [MASK]", "truncation": "head", "model": "words"}
+    [answer] = post(url, "/v1/predict", body)["predictions"]
+    assert (len(answer["masks"]), answer["cut_masks"]) == (1, 1)
+    error = post(url, "/v1/predict", {**body, "text": f"{LONG} [MASK]"}, 422)["error"]
+    assert (error["code"], error["field"]) == ("invalid_text", "text")
+    assert error["message"].startswith("text has [MASK] only among the ")
+    assert error["message"].endswith(" tokens that truncation leaves out: shorten it, or read it in windows.")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "message"),
+    [
+        (
+            "/v1/predict",
+            {"texts": ["a [MASK]", "a film"], "model": "words"},
+            422,
+            "texts[1] has no [MASK]: write [MASK] where a word is to be filled in.",
+        ),
+        (
+            "/models/words",
+            {"inputs": "a film", "parameters": {}},
+            400,
+            "inputs has no [MASK]: write [MASK] where a word is to be filled in.",
+        ),
+        (
+            "/models/words",
+            {"inputs": "a [MASK]", "parameters": {"targets": ["a", " "]}},
+            400,
+            "parameters.targets[1] has no token of the vocabulary: leave it out.",
+        ),
+        (
+            "/v1/predict",
+            {"text": "a [MASK]", "top_k": 2000, "model": "words"},
+            422,
+            "top_k is 2,000: give a number from 1 to 1,000.",
+        ),
+        (
+            "/v1/predict",
+            {"text": "a film", "targets": ["a"], "model": "topics"},
+            422,
+            "topics does not fill in words: leave targets out.",
+        ),
+        (
+            "/models/topics/pipeline/fill-mask",
+            {"inputs": "a [MASK]"},
+            400,
+            "topics is a model for the task classify and has no output vocabulary: use " + OF_LOGITS + ".",
+        ),
+        (
+            "/models/words",
+            {"inputs": "a [MASK]", "parameters": {"ignore_labels": ["O"]}},
+            400,
+            "parameters.ignore_labels is a parameter of token-classification, and this model fills in words: use a "
+            "model for that task.",
+        ),
+    ],
+)
+def test_what_a_model_that_fills_in_words_refuses(url: str, path: str, body: Any, status: int, message: str) -> None:
+    error = post(url, path, body, status)["error"]
+    shown = error["message"] if isinstance(error, dict) else error
+    assert shown.replace("{name}", "topics") == message.replace("{name}", "topics")
+
+
+def test_more_masks_than_there_is_memory_for(url: str) -> None:
+    masks = MOST_SCORES // len(VOCABULARY)
+    text = "[MASK] " * 2000
+    texts = [text] * (masks // 2000 + 1)
+    error = post(url, "/v1/predict", {"texts": texts, "model": "words"}, 422)["error"]
+    assert error["code"] == "too_many_tokens"
+    assert error["message"].startswith("texts would have ")
+    assert error["message"].endswith(f"and the limit of a request is {masks:,}: send them in several requests.")

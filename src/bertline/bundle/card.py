@@ -43,6 +43,11 @@ def model_card(manifest: Manifest) -> str:
 
 
 def _summary(manifest: Manifest) -> str:
+    if manifest.task.output == "vocabulary":
+        return (
+            f"A masked language model: it fills in words for [MASK]. It reads up to {manifest.max_tokens} tokens of a "
+            "text at\na time, and longer texts in windows."
+        )
     if manifest.task.task == "rank":
         scores = "probabilities" if manifest.task.activation == "sigmoid" else "grades, as in the training data"
         return (
@@ -86,11 +91,20 @@ def _engines(manifest: Manifest) -> str:
 
 def _use_bertline(manifest: Manifest) -> str:
     name = shlex.quote(manifest.name)
-    texts = '"a query" --text-pair "a text"' if manifest.task.task == "rank" else '"a text"'
+    texts = {"rank": '"a query" --text-pair "a text"', "fill": '"a [MASK]"'}.get(manifest.task.task, '"a text"')
     return f"```sh\nbertline predict {name} {texts}\nbertline serve {name}\n```"
 
 
 def _use_transformers(manifest: Manifest) -> str:
+    if manifest.task.output == "vocabulary":
+        return f"""\
+`transformers` gives the same words with the same scores:
+
+```python
+from transformers import pipeline
+
+print(pipeline("fill-mask", model={json.dumps(manifest.name, ensure_ascii=False)})("a [MASK]"))
+```"""
     if manifest.pooling == "mean":
         return (
             "**The head is ours.** `transformers.AutoModel` loads the encoder from this directory, but no\n"
@@ -144,6 +158,11 @@ def _results(manifest: Manifest) -> str:
 
 
 def _limitations(manifest: Manifest) -> str:
+    if manifest.task.output == "vocabulary":
+        return """\
+- A word is one entry of the vocabulary: a word that the vocabulary has in several pieces is never filled in whole.
+- Of several [MASK] in a text, the words for each are chosen without regard to those for the others.
+- The probabilities are not calibrated, and words repeat the bias of the texts that the model was trained on."""
     read = "the first and the last ones" if manifest.truncation == "head_tail" else "only the first ones"
     always = f"It always answers with one of its {len(manifest.labels)} labels, also for a text that fits none of them."
     if manifest.task.task == "rank":

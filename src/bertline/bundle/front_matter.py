@@ -18,6 +18,8 @@ from bertline.bundle.manifest import Manifest
 HUB_METRICS = {"macro_f1": "f1", "mcc": "matthews_correlation", "ece": "expected_calibration_error"}
 _HUB_ID = re.compile(r"[a-z0-9][\w.-]*(/[a-z0-9][\w.-]*)?", re.ASCII | re.IGNORECASE)
 
+PIPELINES = {"tags": "token-classification", "vocabulary": "fill-mask"}  # the hub's names, by output
+
 
 def front_matter(manifest: Manifest) -> str:
     """The block between the two ``---`` lines, both included.

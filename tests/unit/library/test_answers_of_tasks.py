@@ -1,4 +1,4 @@
-"""Answers of models for several labels, numbers, entities and pairs: in every form that answers have."""
+"""Answers of models for several labels, numbers, entities, words and pairs: in every form that answers have."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 import bertline
 from bertline.tasks.classify.spec import Spec as Classification
+from bertline.tasks.fill.spec import Spec as Filling
 from bertline.tasks.rank.spec import Spec as Ranking
 from bertline.tasks.tag.spec import Spec as Tagging
 from bertline.testing.tiny import random_texts, write_tiny_bundle
@@ -25,6 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tiny_bundle(folder / "topics", task=several)
     write_tiny_bundle(folder / "stars", task=Classification(problem="number", labels=("stars",)))
     write_tiny_bundle(folder / "tagger", task=Tagging(types=("person", "place")), pooling="none", truncation="window")
+    write_tiny_bundle(folder / "words", task=Filling(), pooling="none", truncation="window")
     write_tiny_bundle(folder / "pairs", pairs=True)
     write_tiny_bundle(folder / "ranker", task=Ranking())
     write_tiny_bundle(folder / "plain")
@@ -112,3 +114,41 @@ def test_texts_are_ranked_for_a_query(folder: Path) -> None:
         model.rank("a film", "is")
     with pytest.raises(bertline.UsageError, match=r"plain ranks no texts, its task is classify: use predict"):
         bertline.load(folder / "plain").rank("a film", texts)
+
+
+def test_words_are_rows_bars_and_a_table(folder: Path) -> None:
+    model = bertline.load(folder / "words")
+    texts = ["a [MASK] <b>is</b>", "an [MASK] at [MASK]"]
+    answers = model.fill(texts)
+    assert answers == model.predict(texts)
+    record = answers.to_dict()
+    assert json.loads(json.dumps(record)) == record
+    assert [one.filled for one in answers] == [row["filled"] for row in answers.to_rows()]
+    assert list(answers.to_pandas().columns) == ["text", "filled", "masks", "cut_masks", "read_tokens", "cut_tokens"]
+    assert [len(mask.candidates) for mask in answers[1].masks] == [5, 5]
+    bars = re.findall(r'<span class="name[^"]*">(.*?)</span>', answers._repr_html_())
+    words = [one.token for answer in answers for mask in answer.masks for one in mask.candidates]
+    assert bars == [html.escape(word) for word in words]
+    [few] = model.fill(texts[:1], top_k=1, targets=["is", "filmy"])
+    assert [one.targets for one in few.masks[0].candidates] in ([()], [("filmy",)])
+    assert repr(model) == f"<Model words {model.version}: fill; engine torch, 32 tokens>"
+
+
+def test_what_fill_does_not_take(folder: Path) -> None:
+    model = bertline.load(folder / "words")
+    with pytest.raises(bertline.UsageError) as caught:
+        model.fill(["a [MASK]", "a film"])
+    assert str(caught.value) == "texts[1] has no [MASK]: write [MASK] where a word is to be filled in"
+    with pytest.raises(bertline.UsageError, match=r"texts\[0\] has no \[MASK\]"):
+        model.predict(["a film"])
+    with pytest.raises(bertline.UsageError, match=r"targets is one string: write targets=\[word\]"):
+        model.fill(["a [MASK]"], targets="is")
+    with pytest.raises(bertline.UsageError, match="plain fills in no words, its task is classify: use predict"):
+        bertline.load(folder / "plain").fill(["a [MASK]"])
+
+
+def test_a_checkpoint_becomes_a_bundle_and_is_opened(folder: Path, tmp_path: Path) -> None:
+    model = bertline.import_model(str(folder / "words"), out=tmp_path / "again", max_tokens=16)
+    assert (model.task, model.engine, model.max_tokens) == ("fill", "fp32", 16)
+    [one], [other] = (each.fill(["a [MASK]"]) for each in (model, bertline.load(folder / "words")))
+    assert [word.id for word in one.masks[0].candidates] == [word.id for word in other.masks[0].candidates]

@@ -1,4 +1,4 @@
-// Example texts, selected by the labels. They are made up, so that the page shows nobody's data.
+// Example texts, selected by the task and the labels. They are made up, so that the page shows nobody's data.
 
 const SENTIMENT = [
   ["Praise", "A quiet, generous film that trusts its actors; by the last scene you have forgotten the clock."],
@@ -20,6 +20,13 @@ const GENERAL = [
   ["News", "The city council voted on Tuesday to close the old bridge to cars and to widen the path for cyclists."],
 ];
 
+const MASKED = [
+  ["One word", "The capital of France is [MASK]."],
+  ["Two words", "She opened the [MASK] and walked out into the [MASK]."],
+  ["A verb", "Please [MASK] the invoice again; the first one never arrived."],
+  ["An opinion", "The film was [MASK] from the first scene to the last."],
+];
+
 const LONG = [
   "I came to the cinema without having read a word about it, which is rare for me and turned out to be a gift.",
   "The opening is patient: a kitchen, a radio, somebody looking for keys, and you already know these people.",
@@ -31,12 +38,13 @@ const LONG = [
   "On the way out people talked quietly, as they do when something has stayed with them.",
 ];
 
-export function examplesFor(labels, maxTokens) {
+export function examplesFor({ labels, max_tokens, task }) {
+  if (task.task === "fill") return [...MASKED, ["A long text", `${longerThan(max_tokens)} I left the cinema [MASK].`]];
   const all = (pattern) => labels.every((label) => pattern.test(label));
   let short = GENERAL;
   if (all(/^(very |strongly |somewhat )?(pos|neg|neu|mixed|good|bad)/i)) short = SENTIMENT;
   else if (labels.includes("acq") && labels.includes("earn")) short = NEWSWIRE;
-  return [...short, ["A long text", longerThan(maxTokens)]];
+  return [...short, ["A long text", longerThan(max_tokens)]];
 }
 
 // A query, and texts to rank for it.

@@ -1,9 +1,10 @@
-// How to show each kind of answer: labels as bars, entities as marks in the text, numbers as they are.
+// How to show each kind of answer: labels as bars, entities as marks in the text, words for [MASK] as bars, numbers
+// as they are.
 // verdict: words and figure on top; spoken: a sentence; draw: elements; row: columns of a file. A field tells the kind.
 
 import { barsWithMore } from "./bars.js";
 import { make } from "./elements.js";
-import { amount, percent } from "./words.js";
+import { amount, count, percent } from "./words.js";
 
 const CALIBRATED = "Probabilities are calibrated: of all answers with 80\u00a0%, about 80 in 100 are right.";
 const SEVERAL = "Each label has a probability of its own, and is chosen if it reaches its threshold, the line across the bar.";
@@ -39,6 +40,24 @@ const ENTITIES = {
   note: () => "A percentage is the mean, over the words of an entity, of the probability that the word belongs to one of its type.",
 };
 
+const MASKS = {
+  verdict({ masks }) {
+    return [masks.map(({ tokens }) => tokens[0].token).join(" · "), masks.length === 1 ? percent(masks[0].tokens[0].probability) : ""];
+  },
+  spoken: ({ filled }) => filled,
+  names: ({ masks }) => masks.map(({ tokens }) => tokens[0].token),
+  draw: ({ masks, cut_masks }, text) => [
+    marked(masks.map(({ start, end, tokens }) => ({ start, end, text: tokens[0].token })), text),
+    ...(cut_masks ? [make("p", "note", `${count(cut_masks, "masked word")} in the part that was left out.`)] : []),
+    ...masks.flatMap(({ tokens }, place) => [
+      ...(masks.length > 1 ? [make("p", "title", `${place + 1} of ${count(masks.length, "masked word")}`)] : []),
+      ...barsWithMore(tokens.map(({ token, probability }, rank) => ({ label: token, share: probability, best: !rank }))),
+    ]),
+  ],
+  row: ({ filled, masks }) => ({ label: filled, probability: masks.map(({ tokens }) => tokens[0].probability).join("|"), chosen: [] }),
+  note: () => "A percentage is the probability of a word among the whole vocabulary. Each masked word is chosen by itself.",
+};
+
 const NUMBER = {
   verdict: ({ number }) => [written(number), ""],
   spoken: ({ number }) => written(number),
@@ -67,7 +86,7 @@ const OTHER = {
   note: () => "",
 };
 
-const KINDS = { probabilities: RANKS, entities: ENTITIES, number: NUMBER, score: SCORE };
+const KINDS = { probabilities: RANKS, entities: ENTITIES, masks: MASKS, number: NUMBER, score: SCORE };
 
 export const kindOf = (answer) => KINDS[Object.keys(KINDS).find((field) => field in answer)] ?? OTHER;
 
@@ -81,14 +100,14 @@ function sharesOf(answer, { labels, multi_label, task }) {
   return answer.probabilities.map(({ label, probability }) => ({ label, share: probability, best: chosen.has(label), least: least(label) }));
 }
 
-// Offsets count code points; JavaScript strings consist of UTF-16 units.
+// A mark shows its characters, or another text in their place. Offsets count code points; JavaScript strings consist of UTF-16 units.
 function marked(entities, text) {
   const points = [...text];
   const paragraph = make("p", "marked");
   let end = 0;
   for (const one of entities) {
-    const mark = make("mark", "", points.slice(one.start, one.end).join(""));
-    mark.append(make("small", "", one.label));
+    const mark = make("mark", "", one.text ?? points.slice(one.start, one.end).join(""));
+    if (one.label) mark.append(make("small", "", one.label));
     paragraph.append(points.slice(end, one.start).join(""), mark);
     end = one.end;
   }

@@ -47,6 +47,7 @@ function facts({ metrics, labels, multi_label, task, max_tokens, version, engine
     ...(metrics.accuracy ? [accuracyFact(metrics.accuracy)] : []),
     ...(task.problem === "number" ? [short("predicts a number")] : []),
     ...(ranks({ task }) ? [short("ranks texts for a query")] : []),
+    ...(task.task === "fill" ? [short("fills in words for [MASK]")] : []),
     ...(names.length ? [short((task.types ? `${count(names.length, "type")} of entity` : count(names.length, "label")) + (multi_label ? ", several per text" : ""))] : []),
     short(`reads up to ${count(max_tokens, "token")}`),
     ...(engine ? [coded("engine ", engine)] : []),

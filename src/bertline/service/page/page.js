@@ -12,9 +12,9 @@ import { amount, count } from "./words.js";
 
 // Labels of the button for one text and for several, by problem or task.
 const CLASSIFY = ["Classify", "Classify"];
-const VERBS = { single: CLASSIFY, several: CLASSIFY, tag: ["Find entities", "Find entities in"], rank: ["Rank", "Rank"] };
+const VERBS = { single: CLASSIFY, several: CLASSIFY, tag: ["Find entities", "Find entities in"], rank: ["Rank", "Rank"], fill: ["Fill in", "Fill in"] };
 const PREDICT = ["Predict", "Predict"];
-const SAMPLE = "A text to classify";
+const sample = () => (model?.task.task === "fill" ? "A [MASK] to fill in" : "A text to classify");
 const WARM_UP_MS = 1000; // between requests to a server whose models are warming up
 const WARMING = new Refusal("The models are warming up", "They will be ready in a moment; this page retries by itself.");
 const PROMPTS = {
@@ -71,7 +71,7 @@ function select(chosen) {
 const lines = () => at("text").value.split("\n").map((text, place) => ({ line: place + 1, text })).filter(({ text }) => text.trim());
 
 function typedTexts() {
-  if (mode === "file") return chosenFile() ? { texts: firstRows() } : { texts: [SAMPLE] };
+  if (mode === "file") return chosenFile() ? { texts: firstRows() } : { texts: [sample()] };
   if (mode === "lines") return { texts: lines().map(({ text }) => asInput(text)) };
   return { text: at("text").value };
 }
@@ -97,7 +97,7 @@ function options() {
 function changed() {
   const texts = typedTexts();
   const empty = !(texts.text ?? texts.texts.map((one) => one.text_pair ?? one).join("")).trim();
-  showRequest({ ...(empty ? (texts.text === undefined ? { texts: [asInput(SAMPLE)] } : { text: SAMPLE }) : texts), ...options() });
+  showRequest({ ...(empty ? (texts.text === undefined ? { texts: [asInput(sample())] } : { text: sample() }) : texts), ...options() });
   showCount(texts);
   const rows = chosenFile()?.table.rows.length;
   const [verb, several] = model ? VERBS[model.task.problem ?? model.task.task] ?? PREDICT : CLASSIFY;
@@ -196,7 +196,7 @@ function setMode(next) {
 }
 
 function showExamples() {
-  const examples = examplesFor(model.labels, model.max_tokens);
+  const examples = examplesFor(model);
   const short = examples.slice(0, -1).map(([, text]) => text);
   const fill = (text) => () => {
     at("text").value = text;

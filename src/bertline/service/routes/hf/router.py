@@ -203,7 +203,15 @@ async def fill(payload: HfFillRequest, version: VersionNow, serving: ServingNow,
     how = payload.parameters or FillParameters()
     texts = [payload.inputs] if isinstance(payload.inputs, str) else payload.inputs
     spec = how.spec(version) if version.spec.chooses else version.spec
-    answered = await serving.compute(version, texts, "vocabulary", deadline_s=deadline_s, field="inputs", spec=spec)
+    answered = await serving.compute(
+        version,
+        texts,
+        "vocabulary",
+        deadline_s=deadline_s,
+        field="inputs",
+        names=["inputs"] if isinstance(payload.inputs, str) else None,
+        spec=spec,
+    )
     each = await made(answered, lambda: how.answers(answered))
     return answer(to_json(each if len(texts) > 1 else each[0]), answered, characters(texts), began_s)
 

@@ -1,0 +1,139 @@
+"""The command with a model that fills in words, which is made of a published checkpoint: texts, lines and tables."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bertline.bundle import load
+from bertline.cli.main import app
+from bertline.cli.predict_lines import _rounded, mask_lines
+from bertline.encoder.checkpoint import save_encoder
+from bertline.encoder.masked import save_masked
+from bertline.errors import BundleError, CheckpointError, DataError, SettingsError, UsageError
+from bertline.inference import load_predictor
+from bertline.tasks.fill.spec import NOT_TRAINED, Spec
+from bertline.testing.tiny import tiny_classifier, tiny_masked, tiny_tokenizer
+
+TEXTS = ["a [MASK] is", "an [MASK] at\ton [MASK] !"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("checkpoints") / "tiny-mlm"
+    directory.mkdir()
+    save_masked(directory, tiny_masked(family="distilbert"))
+    tiny_tokenizer().save(directory, max_tokens=64)
+    return directory
+
+
+def run(*arguments: object, text: str | None = None) -> str:
+    """What a command prints; its error is raised."""
+    result = CliRunner().invoke(app, [*map(str, arguments)], input=text)
+    if isinstance(result.exception, Exception):
+        raise result.exception
+    return result.stdout
+
+
+def imported(*arguments: object) -> str:
+    return run("models", "import", *arguments)
+
+
+@pytest.fixture(scope="module")
+def words(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("imported") / "words"
+    out = imported(checkpoint, "--out", path)
+    assert out == f"{path} is a bundle for the task fill: bertline predict {path} TEXT, with [MASK] in the text\n"
+    return path
+
+
+def test_an_imported_bundle_is_sealed_and_has_an_engine_with_probes(words: Path) -> None:
+    manifest = load(words).manifest
+    assert (manifest.task, manifest.max_tokens, manifest.truncation) == (Spec(), 64, "window")
+    assert manifest.lineage == {"base_model": "tiny-mlm"}
+    assert [one.outputs for one in manifest.engines] == [("vocabulary",)]
+    assert {"engines/probes.json", "model.onnx", "embedding.onnx", "README.md"} <= set(manifest.files)
+    engine, torch = (load_predictor(words, engine=one).predict(TEXTS) for one in ("fp32", "torch"))
+    assert [one.filled for one in engine] == [one.filled for one in torch]
+    card = (words / "README.md").read_text(encoding="utf-8")
+    assert "fills in words" in card
+    assert "classifier" not in card
+    assert "pipeline_tag: fill-mask" in card
+
+
+def test_what_cannot_be_imported(checkpoint: Path, words: Path, tmp_path: Path) -> None:
+    encoder = tmp_path / "encoder"
+    encoder.mkdir()
+    save_encoder(encoder, tiny_classifier(family="bert", labels=2, pooling="cls").encoder)
+    with pytest.raises(CheckpointError, match=r"encoder is no masked language model .*: give one whose architecture"):
+        imported(encoder, "--out", tmp_path / "out")
+    config = json.loads((encoder / "config.json").read_text())
+    (encoder / "config.json").write_text(json.dumps(config | {"architectures": ["BertForMaskedLM"]}))
+    with pytest.raises(CheckpointError, match=r"encoder has no masked-language-model head, so it cannot fill in words"):
+        imported(encoder, "--out", tmp_path / "out")
+    with pytest.raises(SettingsError, match=r"max_tokens is 65 and .* has 64 positions: give a number from 4 to 64"):
+        imported(checkpoint, "--out", tmp_path / "out", "--max-tokens", 65)
+    with pytest.raises(BundleError, match="--overwrite"):
+        imported(checkpoint, "--out", words)
+
+
+def test_texts_are_answered_as_json_and_between_tabs(words: Path) -> None:
+    predictor = load_predictor(words)
+    expected = predictor.predict(TEXTS)
+    lines = run("predict", words, *TEXTS, "--json").splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"text": text, **_rounded(one.to_json())} for text, one in zip(TEXTS, expected, strict=True)
+    ]
+    rows = [line.split("\t") for line in run("predict", words, *TEXTS).splitlines()]
+    assert [filled for filled, *_ in rows] == [one.filled.replace("\t", " ") for one in expected]
+    assert isinstance(predictor.spec, Spec)
+    [one] = predictor.predict(TEXTS[:1], predictor.spec.choosing(1, ["is", "filmy"]))
+    asked = run("predict", words, TEXTS[0], "--json", "-k", "1", "--target", "is", "--target", "filmy")
+    assert json.loads(asked) == {"text": TEXTS[0], **_rounded(one.to_json())}
+
+
+def test_a_terminal_shows_a_line_for_each_word(words: Path) -> None:
+    predictor = load_predictor(words)
+    assert isinstance(predictor.spec, Spec)
+    [one] = predictor.predict(TEXTS[1:], predictor.spec.choosing(2, ["is", "filmy"]))
+    first, *lines = mask_lines(TEXTS[1], one).splitlines()
+    assert first == " · ".join(mask.candidates[0].token for mask in one.masks)
+    assert [bool(line) for line in lines] == [True, True, False, True, True]
+    assert sum(line.endswith("(for filmy)") for line in lines) == 2
+    assert re.fullmatch(r"  \S+ +\d+\.\d %.*", lines[0])
+
+
+def test_a_table_gets_filled_texts_and_words(words: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('text\n"a [MASK], is"\n[MASK]\n', encoding="utf-8")
+    run("predict", words, "--input", tmp_path / "in.csv", "--output", tmp_path / "out.csv", "--top-k", "3")
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    predictor = load_predictor(words)
+    for row, one in zip(rows, predictor.predict([row["text"] for row in rows]), strict=True):
+        assert row["filled"] == one.filled
+        [mask] = json.loads(row["predicted_masks"])
+        assert [word["id"] for word in mask["tokens"]] == [word.id for word in one.masks[0].candidates[:3]]
+        assert (row["cut_masks"], row["cut_tokens"]) == ("0", "0")
+
+
+def test_what_is_wrong_is_named_with_its_place(words: Path, bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        run("predict", words, TEXTS[0], "a film")
+    assert str(caught.value) == "text 2 has no [MASK]: write [MASK] where a word is to be filled in"
+    with pytest.raises(DataError, match=r"standard input has 1 bad row \(line 2: a line without \[MASK\]\)"):
+        run("predict", words, text="a [MASK]\na film\n")
+    (tmp_path / "in.csv").write_text("text\na [MASK]\na film\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"in.csv has 1 bad row \(line 3: no \[MASK\] in column 'text'\)"):
+        run("predict", words, "--input", tmp_path / "in.csv")
+    with pytest.raises(UsageError, match="top_k is 1,001: give a number from 1 to 1,000"):
+        run("predict", words, TEXTS[0], "--top-k", "1001")
+    with pytest.raises(UsageError, match="--target is for models that fill in words, and tiny does not: leave it out"):
+        run("predict", bundle, "a film", "--target", "good")
+    with pytest.raises(SettingsError) as refused:
+        run("evaluate", words, tmp_path / "in.csv")
+    assert str(refused.value) == NOT_TRAINED
