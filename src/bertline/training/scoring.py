@@ -28,9 +28,8 @@ def scored(classifier: Classifier, rows: Rows, device: torch.device) -> Iterator
     """Every row's index and the network's output for it, batch by batch, the longest first."""
     was_training = classifier.training
     classifier.eval()
-    lengths = rows.lengths
     for indices, batch in rows.batches(SCORING_TOKENS):
         with torch.inference_mode():
             computed = classifier(*to_device(batch, device, reads_attend=False)).float().cpu().numpy()
-        yield from zip(indices, cut(classifier.output, computed, [lengths[i] for i in indices]), strict=True)
+        yield from zip(indices, cut(classifier.output, computed, [rows.pieces[i] for i in indices]), strict=True)
     classifier.train(was_training)

@@ -45,7 +45,8 @@ def _handler(route: type[APIRoute], endpoint: Callable[..., Awaitable[Response]]
 
 
 TEI_HANDLERS = {one.__name__: _handler(TeiRoute, one) for one in (tei.predict, tei.embed, tei.similarity)}
-HF_HANDLERS = {one.__name__: _handler(PipelineRoute, one) for one in (hf.classify, hf.tag, hf.fill, tei.embed, tei.similarity)}
+HF_CALLS = (hf.classify, hf.tag, hf.fill, tei.embed, tei.similarity)
+HF_HANDLERS = {one.__name__: _handler(PipelineRoute, one) for one in HF_CALLS}
 PIPELINES: Mapping[str | None, str] = {"tag": "tag", "fill": "fill"}  # by task; all others use classify
 
 

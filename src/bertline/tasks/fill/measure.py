@@ -11,12 +11,13 @@ from jaxtyping import Float
 
 from bertline.statistics.activation import softmax
 from bertline.statistics.calibration import fit_temperature
-from bertline.statistics.intervals import Estimate, percentile, resampled_sums
+from bertline.statistics.intervals import Estimate, percentile, resampled_sums, wilson
 from bertline.statistics.paired import randomised_p
+from bertline.statistics.slices import SliceFigure
 from bertline.tasks.contract import Comparison
 from bertline.tasks.fill.answer import slots
 from bertline.tasks.fill.spec import Spec
-from bertline.tasks.measured import Arrays, Fields, check
+from bertline.tasks.measured import Arrays, EvaluatedTexts, Fields, check, evaluation_json, sliced
 from bertline.text import Reading
 
 TOP = 5
@@ -26,8 +27,8 @@ Truth = Sequence[Sequence[int]]  # of each text, the id of each of its [MASK] in
 HITS, HITS_OF_TOP, LOSS, MASKS = range(4)
 
 
-@dataclass(frozen=True, slots=True)
-class MaskEvaluation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskEvaluation(EvaluatedTexts):
     """A masked language model measured on ``rows`` texts; the bootstrap resamples texts.
 
     Attributes:
@@ -37,8 +38,6 @@ class MaskEvaluation:
         perplexity: exp of the mean negative log-likelihood of the true words.
     """
 
-    rows: int
-    seed: int
     masks: int
     accuracy: Estimate
     top: Estimate
@@ -55,7 +54,7 @@ class MaskEvaluation:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain, finite JSON values."""
-        return {"rows": self.rows, "masks": self.masks, "metrics": self.metrics()}
+        return evaluation_json(self, {"masks": self.masks}, {})
 
 
 def figures(spec: Spec, truth: Truth, arrays: Arrays, readings: Sequence[Reading]) -> dict[str, float]:
@@ -87,7 +86,7 @@ def tune(spec: Spec, truth: Truth, arrays: Arrays, readings: Sequence[Reading]) 
 def measure(
     spec: Spec, truth: Truth, arrays: Arrays, readings: Sequence[Reading], *, fields: Fields = (), seed: int = 0
 ) -> MaskEvaluation:
-    """Every figure of test texts; arguments as for ``figures``. There are no slices, so ``fields`` has no effect.
+    """Every figure of test texts; arguments as for ``figures``.
 
     Raises:
         TrainingError: there are no texts, or a score is not finite.
@@ -99,7 +98,16 @@ def measure(
         percentile(float(_share(summed, one)[0]), _share(drawn, one)) for one in (HITS, HITS_OF_TOP, LOSS)
     )
     perplexity = Estimate(*(float(np.exp(one)) for one in (loss.value, loss.low, loss.high)))
-    return MaskEvaluation(len(truth), seed, int(summed[0, MASKS]), accuracy, top, perplexity)
+    by_text = SliceFigure("accuracy", lambda members: _wilson(counts[members]))
+    return MaskEvaluation(
+        masks=int(summed[0, MASKS]),
+        accuracy=accuracy,
+        top=top,
+        perplexity=perplexity,
+        mistakes=(),
+        seed=seed,
+        **sliced(by_text, readings, fields),
+    )
 
 
 def compare(
@@ -145,6 +153,11 @@ def _first(arrays: Arrays, readings: Sequence[Reading]) -> list[list[int]]:
 
 def _share(summed: Counts, column: int) -> Float[Array, " texts"]:
     return summed[:, column] / np.maximum(summed[:, MASKS], 1)
+
+
+def _wilson(counts: Counts) -> Estimate:
+    """Accuracy of some texts."""
+    return wilson(int(counts[:, HITS].sum()), int(counts[:, MASKS].sum()))
 
 
 def _accuracy(summed: Counts) -> Float[Array, " texts"]:
