@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from bertline.bundle.verify import read_manifest

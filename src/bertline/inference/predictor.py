@@ -15,6 +15,7 @@ from bertline.errors import BundleError
 from bertline.inference.backend import Backend
 from bertline.inference.lanes import compute_texts
 from bertline.tasks import task
+from bertline.tasks.contract import TaskSpec
 from bertline.text import Input, Reader, Reading, Tokenizer, Truncation
 
 # Padded tokens of a batch: small batches stay in the cache of a CPU.
