@@ -17,8 +17,8 @@ from torch.nn import functional
 from bertline.encoder.checkpoint import fill, fill_encoder, read_config, require, write_checkpoint
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.encoder import ACTIVATION, Encoder, initialise
+from bertline.encoder.keys import Table, to_checkpoint, whole_table
 from bertline.encoder.keys import masked_head_table as masked_head_table
-from bertline.encoder.keys import to_checkpoint, whole_table
 from bertline.encoder.names import plain_names
 from bertline.encoder.weights import read_tensors
 from bertline.errors import CheckpointError

@@ -292,7 +292,8 @@ class _Export:
         row = constant(np.array([-1]))
         masked = add("Equal", add("Reshape", "ids", row), constant(np.int64(self.network.mask_id or 0)))
         states = add("Gather", flat, add("Reshape", add("NonZero", masked), row), axis=0)
-        inner = self._norm(self._activation(self._product(states, "head.dense", "head.dense")), "head.norm")
+        kind = self.config.description.masked.activation or self.config.activation
+        inner = self._norm(self._activation(self._product(states, "head.dense", "head.dense"), kind), "head.norm")
         return self._product(inner, "head.out", "head.out")
 
     def _head(self, pooled: str) -> str:

@@ -174,7 +174,7 @@ class Tokenizer:
         ]
 
     def _words(self, text: str, offsets: list[tuple[int, int]], words: list[int | None]) -> list[int]:
-        if self.has_prefix:
+        if self.prefix:
             return [-1 if word is None else word for word in words]
         return words_of(text, offsets, words)
 
@@ -219,7 +219,7 @@ class Tokenizer:
             cls, sep = self._specials["cls_token"], self._specials["sep_token"]
             framed.post_processor = template((cls, self.cls_id), (sep, self.sep_id))
         (directory / "tokenizer.json").write_text(framed.to_str(), encoding="utf-8")  # OSError on a full disk
-        for kind in (BERT, AS_IT_IS) if self.has_prefix else (AS_IT_IS,):
+        for kind in (BERT, AS_IT_IS) if self.prefix else (AS_IT_IS,):
             config = self._config(kind, max_tokens)
             roles = {role: config[role] for role in SPECIALS if role in config}
             (directory / FILE).write_text(json.dumps(config, indent=2) + "\n")

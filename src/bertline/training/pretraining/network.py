@@ -62,7 +62,7 @@ def open_network(settings: PretrainSettings) -> Network:
             f"positions: give at most {config.max_tokens}"
         )
     tokenizer = load_tokenizer(directory, bundle=(directory / MANIFEST).is_file())
-    if settings.whole_words and not tokenizer.has_prefix:
+    if settings.whole_words and not tokenizer.prefix:
         raise SettingsError(
             f"whole_words needs a tokenizer whose further pieces of a word begin with ##, which {settings.model} does "
             "not have: leave it out"
