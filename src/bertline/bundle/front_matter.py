@@ -18,7 +18,8 @@ from bertline.bundle.manifest import Manifest
 HUB_METRICS = {"macro_f1": "f1", "mcc": "matthews_correlation", "ece": "expected_calibration_error"}
 _HUB_ID = re.compile(r"[a-z0-9][\w.-]*(/[a-z0-9][\w.-]*)?", re.ASCII | re.IGNORECASE)
 
-PIPELINES = {"tags": "token-classification", "vocabulary": "fill-mask"}  # the hub's names, by output
+# By output: the hub's name of the pipeline, and a title.
+PIPELINES = {"tags": ("token-classification", "Token classification"), "vocabulary": ("fill-mask", "Fill-mask")}
 
 
 def front_matter(manifest: Manifest) -> str:
@@ -59,6 +60,8 @@ def _result(manifest: Manifest, measured: Mapping[str, Figure]) -> dict[str, Any
 def _pipeline(manifest: Manifest) -> tuple[str, str]:
     if manifest.task.task == "rank":
         return "text-ranking", "Text ranking"
+    if manifest.task.output in PIPELINES:
+        return PIPELINES[manifest.task.output]
     return "text-classification", "Text classification"
 
 

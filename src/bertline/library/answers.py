@@ -24,9 +24,9 @@ class Answers(Sequence[Any]):
 
     The fields of an answer depend on the model. A classifier gives ``answers[0].label``, the most probable label of the
     first text, and ``answers[0].probabilities``; where a text may have several labels, ``answers[0].labels`` too. A
-    model for numbers gives ``answers[0].number``, a tagger ``answers[0].entities``, a ranker ``answers[0].score``, and a
-    model that fills in words ``answers[0].filled`` and ``answers[0].masks``, each with its ``candidates``. Every answer
-    has ``read_tokens``, ``cut_tokens`` and ``to_json()``.
+    model for numbers gives ``answers[0].number``, a tagger ``answers[0].entities``, a ranker ``answers[0].score``, and
+    a model that fills in words ``answers[0].filled`` and ``answers[0].masks``, each with its ``candidates``. Every
+    answer has ``read_tokens``, ``cut_tokens`` and ``to_json()``.
 
     Args:
         texts: what was answered.
