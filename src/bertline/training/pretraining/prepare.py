@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bertline.data.corpus import Corpus
 from bertline.data.settings import LabelledTableSettings, TableSettings
+from bertline.data.table import check_file
 from bertline.errors import SettingsError
 from bertline.training.device import Placement, place
 from bertline.training.estimate import measure_run
@@ -56,6 +57,8 @@ def prepare(
         raise SettingsError(
             "pretrain cannot read standard input, because a resumed run reads the texts again: give a file"
         )
+    for text in texts:
+        check_file(Path(text), text)
     placement, network = place(settings), open_network(settings)
     check_disk(out, network.model)
     probe = _probe(settings, network)

@@ -14,7 +14,7 @@ import torch
 
 from bertline.encoder.checkpoint import load_pretrained
 from bertline.encoder.masked import load_masked
-from bertline.errors import DestinationError, Interrupted, SettingsError, TrainingError
+from bertline.errors import DataError, DestinationError, Interrupted, SettingsError, TrainingError
 from bertline.testing.tiny import VOCABULARY
 from bertline.text import Tokenizer
 from bertline.training.checkpoint import working_directory
@@ -186,3 +186,8 @@ def test_settings_that_contradict_each_other(
 def test_standard_input_is_refused(vocabulary: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot read standard input, because a resumed run reads the texts again"):
         pretrain(["-"], tmp_path / "out", scratch(vocabulary), Silent())
+
+
+def test_a_file_that_is_not_there_is_named(vocabulary: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.txt"):
+        pretrain([str(tmp_path / "none.txt")], tmp_path / "out", scratch(vocabulary), Silent())
