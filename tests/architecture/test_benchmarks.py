@@ -53,7 +53,7 @@ def test_make_bench_runs_each_of_them() -> None:
     assert len(RUN) >= 8
 
 
-def test_what_a_benchmark_imports_of_ours_is_there() -> None:
+def test_benchmarks_import_only_existing_names() -> None:
     """The libraries of its peers are not installed here, so it is read and not run."""
     wanted = {pair for path in FOLDER.rglob("*.py") for pair in imported(path)}
     assert not [pair for pair in sorted(wanted) if not exists(*pair)]

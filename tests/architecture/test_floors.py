@@ -68,7 +68,7 @@ def test_every_contract_is_kept() -> None:
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
-def test_a_contract_notices_what_breaks_it(copy: Path, name: str) -> None:
+def test_each_contract_catches_a_violation(copy: Path, name: str) -> None:
     files = next(files for start, files in BREAKS.items() if name.startswith(start))
     for file, code in files.items():
         (copy / "src" / "bertline" / file).write_text(f'"""Breaks a contract."""\n{code}\n', encoding="utf-8")
@@ -96,13 +96,13 @@ def test_the_guide_has_the_floors_of_the_contract() -> None:
     assert written == dict(enumerate(floors()))
 
 
-def test_what_the_guide_says_is_not_built_is_not_there() -> None:
+def test_parts_that_the_guide_calls_missing_are_missing() -> None:
     absent = re.findall(r"`(\w+)` is not built yet", PAGE.read_text(encoding="utf-8"))
     assert set(absent) <= {name for floor in floors() for name in floor}
     assert not [name for name in absent if (ROOT / "src" / "bertline" / name).exists()]
 
 
-def test_the_source_has_the_packages_of_the_guide_and_no_others() -> None:
+def test_the_guide_lists_exactly_the_packages() -> None:
     absent = set(re.findall(r"`(\w+)` is not built yet", PAGE.read_text(encoding="utf-8")))
     there = {path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or is_room(path)} - {"__init__"}
     assert there == {name for floor in floors() for name in floor} - absent

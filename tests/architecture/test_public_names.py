@@ -48,7 +48,7 @@ PUBLIC = {
 }
 
 
-def test_what_bertline_hands_out_is_this_and_all_of_it_is_documented() -> None:
+def test_the_public_surface_is_exactly_this_and_documented() -> None:
     assert set(bertline.__all__) == PUBLIC
     assert set(dir(bertline)) >= PUBLIC
     assert not [name for name in PUBLIC - {"__version__"} if not getattr(bertline, name).__doc__]

@@ -25,7 +25,7 @@ def test_neither_the_base_nor_the_serving_install_brings_torch(extras: tuple[str
     assert not closure(*extras) & HEAVY
 
 
-def test_the_walk_through_the_metadata_finds_what_is_there() -> None:
+def test_the_metadata_walk_finds_every_array() -> None:
     assert {"numpy", "pydantic-core", "tokenizers"} <= closure()
     assert {"fastapi", "starlette", "uvicorn", "httptools"} <= closure("serve")
     assert {"torch", "scipy", "scikit-learn"} <= closure("train")
@@ -53,7 +53,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-def test_what_the_source_imports_is_declared_and_what_is_declared_is_imported() -> None:
+def test_imports_and_declared_dependencies_match() -> None:
     modules = set().union(*(imported(path) for path in SOURCE.rglob("*.py"))) - sys.stdlib_module_names
     owners = packages_distributions()
     # A module of several packages (opentelemetry) is any of theirs.

@@ -63,7 +63,7 @@ def test_answering_leaves_nothing_in_the_home_directory_and_opens_no_socket(bund
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate", "optimize"])
-def test_a_home_that_cannot_be_written_is_no_warning(bundle: Path, tmp_path: Path, command: str) -> None:
+def test_an_unwritable_home_causes_no_warning(bundle: Path, tmp_path: Path, command: str) -> None:
     """T20: "Failed to persist telemetry device ID" was printed where a service has no home."""
     (tmp_path / "rows.csv").write_text("text,label\na film,positive\nit is,negative\n")
     arguments = {

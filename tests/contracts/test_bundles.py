@@ -59,7 +59,7 @@ def numbers(value: Any) -> Any:
 @pytest.mark.peer
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_checkpoint_goes_to_hugging_face_and_back(family: Family, name: str, tmp_path: Path) -> None:
+def test_the_checkpoint_round_trips_through_hugging_face(family: Family, name: str, tmp_path: Path) -> None:
     bundle, inputs, again = write(tmp_path / "tiny", name, family), inputs_of(name), tmp_path / "again"
     spec = load(bundle).manifest.task
     (architecture,) = json.loads((bundle / "config.json").read_bytes())["architectures"]
@@ -105,7 +105,7 @@ def test_probes_agree_across_engines(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_input_is_answered_alike_by_every_engine_and_in_every_batch(name: str, tmp_path: Path) -> None:
+def test_an_input_gets_the_same_answer_from_every_engine_and_in_every_batch(name: str, tmp_path: Path) -> None:
     bundle, inputs = write(tmp_path / "tiny", name), inputs_of(name)
     by_engine, by_torch = (load_predictor(bundle, engine=one, device="cpu") for one in ("fp32", "torch"))
     answers = [one.to_json() for one in by_engine.predict(inputs)]

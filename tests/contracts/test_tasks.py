@@ -66,7 +66,7 @@ def test_the_help_of_train_states_the_defaults_of_a_task(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_spec_goes_through_a_manifest_unchanged(name: str) -> None:
+def test_a_spec_survives_a_manifest_unchanged(name: str) -> None:
     spec = spec_of(name)
     manifest = Manifest(name="one", task=spec, max_tokens=16, truncation="head", pooling="cls")
     sealed, raw = manifest.sealed({})
@@ -81,7 +81,7 @@ def test_a_spec_refuses_an_entry_that_it_does_not_know(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_what_serves_a_task_imports_no_torch(name: str) -> None:
+def test_serving_a_task_imports_no_torch(name: str) -> None:
     code = f"import sys; from bertline.tasks import task; one = task({name!r}); one.spec.Spec, one.answer.answers; "
     result = subprocess.run(
         [sys.executable, "-c", code + "print('torch' in sys.modules)"], capture_output=True, text=True, check=True
@@ -90,7 +90,7 @@ def test_what_serves_a_task_imports_no_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FOLDERS if name != "fill"])  # no table trains it
-def test_a_task_says_what_it_minimises(name: str) -> None:
+def test_a_task_names_its_loss(name: str) -> None:
     assert tasks.task(name).learns
     assert callable(tasks.task(name).learn.loss)
     assert callable(tasks.task(name).learn.better)

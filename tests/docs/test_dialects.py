@@ -34,20 +34,20 @@ def server() -> Iterator[Server]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_is_what_the_server_answers_now(server: Server, name: str) -> None:
+def test_a_page_matches_the_servers_current_answers(server: Server, name: str) -> None:
     page = (PAGES / name).read_text(encoding="utf-8")
     assert server.refreshed(page) == page, f"{name} is out of date: run python -m tools.dialect_pages"
 
 
 @pytest.mark.slow
-def test_every_route_is_on_a_page_and_no_other(server: Server) -> None:
+def test_the_docs_list_exactly_the_routes(server: Server) -> None:
     described = {route for path in PAGES.glob("*.md") for route in ROUTE.findall(path.read_text(encoding="utf-8"))}
     assert described == server.routes()
     assert len(described) > 40
 
 
 @pytest.mark.slow
-def test_an_answer_that_is_wrong_is_found_and_the_prose_around_it_kept(server: Server) -> None:
+def test_a_wrong_example_is_detected_and_the_prose_around_it_preserved(server: Server) -> None:
     page = (
         'Before.\n\n```http\nPOST /predict\nContent-Type: application/json\n\n{"inputs": "Warm and funny."}\n```\n\n'
         '```http\nHTTP/1.1 200 OK\n\n[{"score": 0.9999, "label": "negative"}]\n```\n\nAfter.\n'
@@ -88,7 +88,7 @@ def test_a_page_shows_a_client_curl_answers_errors_and_differences(name: str) ->
     assert ("\n## What differs from " in page) is (name != "own.md")
 
 
-def test_numbers_of_two_machines_are_alike_and_others_are_not() -> None:
+def test_results_of_two_machines_match_and_others_do_not() -> None:
     assert alike("0.8822 and 12", "0.8821 and 12")
     assert not alike("0.8822", "0.8722")
     assert not alike("12", "13")

@@ -138,7 +138,7 @@ def test_the_demo_trains_again_only_if_something_changed(tmp_path: Path, trainin
     assert "--overwrite" in trainings.commands[2]
 
 
-def test_the_demo_goes_on_with_a_training_that_was_stopped(tmp_path: Path, trainings: Trainings) -> None:
+def test_the_demo_resumes_an_interrupted_training(tmp_path: Path, trainings: Trainings) -> None:
     trainings.code = 130
     assert run_demo(tmp_path) == 130
     trainings.code = 0

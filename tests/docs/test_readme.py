@@ -199,7 +199,7 @@ def test_the_service_answers(customer: Customer) -> None:
 
 
 @pytest.mark.slow
-def test_on_a_network_it_asks_for_the_key_and_stops_when_told(customer: Customer) -> None:
+def test_on_a_network_it_requires_a_key_and_stops_on_signal(customer: Customer) -> None:
     """Of the last server of the page; it was started with HTTPS, and the key was printed before."""
     key = customer.outputs["bertline auth"].splitlines()[0]
     authority = ssl.create_default_context(cafile=customer.directory / "certs" / "ca.pem")

@@ -21,7 +21,7 @@ def test_the_stub_is_current() -> None:
     assert STUB.read_text(encoding="utf-8") == reference_page.stub(), "run python -m tools.reference_page"
 
 
-def test_the_stub_has_every_public_name_and_no_other() -> None:
+def test_the_stub_has_exactly_the_public_names() -> None:
     names: set[str] = set()
     for node in ast.parse(STUB.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom):
@@ -56,7 +56,7 @@ def test_the_page_describes_every_function_and_every_result() -> None:
     assert {*VERBS, "load", "Model", "Model.predict", "Model.tag", "Model.embed", "Answers", "Report"} <= described
 
 
-def test_a_description_that_is_wrong_is_made_again_and_the_prose_kept() -> None:
+def test_a_wrong_description_is_regenerated_and_the_prose_preserved() -> None:
     written = "Before.\n\n<!-- reference: Model.predict -->\nwrong\n<!-- /reference -->\n\nAfter.\n"
     made = reference_page.page(written)
     assert made.startswith(

@@ -126,7 +126,7 @@ def test_a_wrapped_checkpoint_without_model_type(family: str, wrapper: str, tmp_
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_token_classification_goes_both_ways(family: str, tmp_path: Path) -> None:
+def test_token_classification_round_trips(family: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = config_of(family)
     config.num_labels = 3

@@ -52,7 +52,7 @@ def test_offsets_of_drawn_texts(text: str, max_tokens: int) -> None:
     assert (reading.piece.ids, reading.piece.offsets) == (found["input_ids"], found["offset_mapping"])
 
 
-def test_distilberts_tokenizer_reads_pairs_alike(tmp_path: Path) -> None:
+def test_distilberts_tokenizer_reads_pairs_identically(tmp_path: Path) -> None:
     source = DistilBertTokenizerFast.from_pretrained(find_model("all-MiniLM-L6-v2"))
     source.save_pretrained(tmp_path)
     ours, theirs = Tokenizer.from_directory(tmp_path), AutoTokenizer.from_pretrained(tmp_path)

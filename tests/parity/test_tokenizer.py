@@ -74,7 +74,7 @@ def test_the_head_alone_is_the_truncation_of_transformers(text: str, max_tokens:
     assert ids(OURS, text, Truncation(max_tokens, "head")) == theirs
 
 
-def test_the_files_we_save_tokenise_alike_in_transformers(tmp_path: Path) -> None:
+def test_the_saved_files_tokenise_identically_in_transformers(tmp_path: Path) -> None:
     OURS.save(tmp_path, max_tokens=128)
     for theirs in (AutoTokenizer.from_pretrained(tmp_path), BertTokenizerFast.from_pretrained(tmp_path)):
         assert [theirs(text)["input_ids"] for text in TEXTS] == [ids(OURS, text) for text in TEXTS]

@@ -90,7 +90,7 @@ def flags(content: str, **changes: bool) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------- T2: added tokens
 
 
-def test_added_tokens_beside_a_vocabulary(tmp_path: Path) -> None:
+def test_added_tokens_next_to_a_vocabulary(tmp_path: Path) -> None:
     """T2: ``added_tokens.json``, as ``resize_token_embeddings`` goes with; ``[URL]`` was ``[UNK] u ##r ##l``."""
     ours = assert_equal(write(tmp_path, added_tokens={"[URL]": 15, "<ent>": 16}))
     assert ours.tokens([15, 16]) == ["[URL]", "<ent>"]
@@ -459,7 +459,7 @@ def test_a_tokenizer_that_transformers_would_not_rebuild_is_not_written(tmp_path
         ours.save(tmp_path)
 
 
-def test_lines_of_a_vocabulary_as_transformers_reads_them(tmp_path: Path) -> None:
+def test_vocabulary_lines_are_read_as_by_transformers(tmp_path: Path) -> None:
     """T1: white space at their ends is not theirs, a carriage return inside one is."""
     (tmp_path / "vocab.txt").write_bytes("\r\n".join([*WORDS[:8], "film ", "a\rb", "last"]).encode())
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')

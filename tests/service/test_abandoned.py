@@ -143,7 +143,7 @@ def test_the_handling_of_a_request_is_cancelled_and_nothing_is_raised() -> None:
     assert ended == ["cancelled"]
 
 
-def test_an_app_that_waits_for_the_end_of_the_connection_is_told() -> None:
+def test_an_app_that_awaits_the_disconnect_is_notified() -> None:
     seen: list[Message] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -176,7 +176,7 @@ def test_a_response_in_parts_is_whole_and_its_end_is_the_end_of_the_watch() -> N
     assert ended == ["by itself"]
 
 
-def test_a_client_that_goes_before_its_body_came_reaches_no_app() -> None:
+def test_a_client_that_leaves_before_its_body_arrives_never_reaches_the_app() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError("nobody asked")
 

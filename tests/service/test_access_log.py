@@ -130,7 +130,7 @@ def test_probes_are_logged_at_debug_only(out: Log) -> None:
     "sane",
     ["a", "f" * 128, "0af7651916cd43dd8448eb211c80319c", "Root=1-67891233-abcdef012345678912345678", "a:b/c+d=_"],
 )
-def test_an_identifier_that_looks_sane_is_kept(out: Log, sane: str) -> None:
+def test_a_well_formed_request_id_is_preserved(out: Log, sane: str) -> None:
     with logged(fine, out) as app:
         start = ask(app, {"x-request-id": sane})[0]
     assert (b"x-request-id", sane.encode()) in start["headers"]
@@ -166,7 +166,7 @@ def test_bytes_are_counted_both_ways(out: Log) -> None:
     assert (line["http.request.body.bytes"], line["http.response.body.bytes"]) == (7, 5)
 
 
-def test_what_clients_make_up_is_bounded(out: Log) -> None:
+def test_invented_client_names_are_bounded(out: Log) -> None:
     with logged(fine, out) as app:
         ask(app, {"user-agent": "é" * 10_000}, method="BREW", client=("not an address", 1))
         ask(app, client=("fe80::1%eth0", 1))
@@ -279,7 +279,7 @@ def test_an_answer_that_never_ended_says_how(out: Log) -> None:
     assert [line["log.level"] for line in lines] == ["info", "info", "error"]
 
 
-def test_a_client_that_hangs_up_is_logged_as_gone(out: Log) -> None:
+def test_a_client_that_hangs_up_is_logged_as_disconnected(out: Log) -> None:
     model = Gated()
     model.gate.set()
     with socket_of(model, out) as url:
@@ -363,7 +363,7 @@ def test_without_a_log_requests_are_numbered_all_the_same() -> None:
     assert (b"x-request-id", b"mine") in start["headers"]
 
 
-def test_what_is_no_request_passes(out: Log) -> None:
+def test_other_messages_pass_through(out: Log) -> None:
     seen: list[str] = []
 
     async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:

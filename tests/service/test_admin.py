@@ -190,7 +190,7 @@ def test_a_page_of_another_origin_cannot_change_models_through_a_browser_here(
     assert local.get("/admin/models/reviews").json()["current"]["version"] == new.version
 
 
-def test_the_page_of_the_server_itself_may(local: TestClient, new: WordCounter) -> None:
+def test_the_servers_own_page_is_allowed(local: TestClient, new: WordCounter) -> None:
     local.put("/admin/models/reviews", json={"bundle": str(new.bundle)})
     own = {"Origin": "http://127.0.0.1:8000", "Sec-Fetch-Site": "same-origin"}
     assert local.post("/admin/models/reviews/rollback", headers=own).status_code == 200

@@ -288,5 +288,5 @@ def test_a_second_request_does_not_query_the_database(store: CredentialStore, cl
     asyncio.run(story())
 
 
-def test_the_defaults_are_those_that_the_guide_names() -> None:
+def test_the_defaults_match_the_guide() -> None:
     assert module.REFRESH_S == 5

@@ -43,7 +43,7 @@ def store(url: str) -> Iterator[CredentialStore]:
         yield one
 
 
-def test_clients_come_back_as_they_were_kept(store: CredentialStore) -> None:
+def test_clients_round_trip(store: CredentialStore) -> None:
     other = ClientRecord("blc_bbbbbbbb", "O'Hara; DROP TABLE", frozenset(Scope), HASH, 1_790_000_001)
     store.add_client(other)
     store.add_client(CLIENT)
@@ -55,7 +55,7 @@ def test_clients_come_back_as_they_were_kept(store: CredentialStore) -> None:
     assert store.clients() == [CLIENT]
 
 
-def test_api_keys_come_back_as_they_were_kept(store: CredentialStore) -> None:
+def test_api_keys_round_trip(store: CredentialStore) -> None:
     endless = ApiKeyRecord("bl_bbbbbbbb", "é 日本", frozenset({Scope.ADMIN}), HASH, 1_790_000_001)
     store.add_api_key(endless)
     store.add_api_key(KEY)
@@ -70,7 +70,7 @@ def test_a_revoked_key_stays_in_the_list_with_the_time_of_the_first_revocation(s
     assert store.api_keys()[0].revoked_s == 1_790_000_100
 
 
-def test_the_day_of_the_last_use_never_goes_back(store: CredentialStore) -> None:
+def test_the_day_of_last_use_never_decreases(store: CredentialStore) -> None:
     store.add_api_key(KEY)
     for day in (date(2026, 10, 2), date(2026, 10, 3), date(2026, 10, 1)):
         store.api_key_used(KEY.id, day)

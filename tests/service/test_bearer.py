@@ -102,7 +102,7 @@ def test_a_token_without_audience_is_rejected() -> None:
         ({"scope": None}, set()),
     ],
 )
-def test_scopes_are_those_we_know(changes: dict[str, Any], scopes: set[Scope]) -> None:
+def test_only_known_scopes_are_accepted(changes: dict[str, Any], scopes: set[Scope]) -> None:
     assert ask(tokens(), token(body=claims(**changes))).scopes == scopes
 
 
@@ -176,7 +176,7 @@ def test_an_issuer_cannot_speak_for_another() -> None:
         {"skew_s": float("nan")},
     ],
 )
-def test_terms_that_are_no_terms_are_refused_at_the_start(terms: dict[str, Any]) -> None:
+def test_invalid_terms_are_refused_at_startup(terms: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=r"^[A-Z][^\n]+https://issuer\.example[^\n]+\.$"):
         Trust(StaticKeys("p256"), **{"audience": AUDIENCE, **terms})
 
@@ -225,7 +225,7 @@ class TestRemembering:
         assert refused(checks, sent) is Check.KEY
         assert ask(checks, other).id == "robot"
 
-    def test_what_is_remembered_is_bounded_and_the_longest_unused_goes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_cache_is_bounded_and_evicts_the_least_recently_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bearer, "MOST_CACHED", 2)
         keys = StaticKeys("p256")
         checks = BearerTokens([Trust(keys, AUDIENCE)])
@@ -242,7 +242,7 @@ class TestRemembering:
         assert [refused(checks, sent) for _ in range(2)] == [Check.AUDIENCE] * 2
         assert len(keys.asked) == 2
 
-    def test_the_token_itself_is_not_kept(self) -> None:
+    def test_the_token_itself_is_not_stored(self) -> None:
         checks, sent = tokens(), token()
         ask(checks, sent)
         assert sent not in repr(vars(checks))

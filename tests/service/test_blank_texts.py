@@ -55,7 +55,7 @@ def test_a_text_with_a_token_is_answered(client: TestClient, route: str, text: s
     assert client.post(route, json=body(["good", text, "bad"])).status_code == 200
 
 
-def test_the_source_sentence_is_called_by_its_own_name(client: TestClient) -> None:
+def test_the_source_sentence_has_its_own_name(client: TestClient) -> None:
     """R9: a text that is not in the list is not counted with it."""
     body = {"inputs": {"source_sentence": "\u200b", "sentences": ["good"]}}
     answer = client.post("/similarity", json=body)

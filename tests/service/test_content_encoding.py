@@ -193,7 +193,7 @@ def test_the_number_of_members_is_bounded() -> None:
 
 @pytest.mark.parametrize("name", CODINGS)
 @pytest.mark.parametrize(("size", "status"), [(LIMIT, 200), (LIMIT + 1, 413), (1_000_000, 413)])
-def test_the_bound_is_on_what_it_unpacks_to(client: TestClient, name: str, size: int, status: int) -> None:
+def test_the_bound_applies_to_the_decompressed_size(client: TestClient, name: str, size: int, status: int) -> None:
     """R7: the last size that passes, the first that does not, and a bomb."""
     coding, packed = CODINGS[name]
     text = json.dumps({"text": "x" * (size - len(json.dumps({"text": ""})))}).encode()
@@ -387,7 +387,7 @@ def test_a_full_queue_refuses_compressed_requests_as_the_shortest(busy: Any) -> 
 @pytest.mark.parametrize(
     ("more", "size"), [([], 6000), ([(b"content-encoding", b"gzip")], 0), ([(b"content-encoding", b"br")], 0)]
 )
-def test_what_shedding_takes_a_body_for(
+def test_the_size_that_shedding_assumes_for_a_body(
     more: list[tuple[bytes, bytes]], size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R7: a plain body by its bytes, a compressed one as the shortest there is."""

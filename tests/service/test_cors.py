@@ -97,7 +97,7 @@ def test_a_page_can_read_why_it_was_refused(guarded: Guard) -> None:
     assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
 
 
-def test_every_page_may_ask_if_the_star_is_set(guarded: Guard) -> None:
+def test_every_origin_is_allowed_by_the_star(guarded: Guard) -> None:
     answer = asking(guarded, ("*",)).get("/livez", headers={"Origin": "https://anybody.example"})
     assert allowed(answer) == "*"
     assert "Access-Control-Allow-Credentials" not in answer.headers
@@ -113,7 +113,7 @@ def test_credentials_are_for_listed_origins(guarded: Guard) -> None:
 @pytest.mark.parametrize(
     "origin", ["https://a.example", "http://localhost:3000", "https://[::1]:8443", "http://127.0.0.1:8000", "*"]
 )
-def test_origins_as_browsers_write_them(origin: str) -> None:
+def test_origins_in_browsers_spelling(origin: str) -> None:
     assert EdgeSettings(cors_origins=(origin,)).cors_origins == (origin,)
 
 

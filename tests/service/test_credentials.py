@@ -55,7 +55,7 @@ def test_two_characters_in_the_wrong_order_are_a_typo(place: int) -> None:
     # The key is another one in each run, and a test's name is not.
     ids=["nothing", "cut short", "one more", "space before", "line after", "its id"],
 )
-def test_what_was_cut_short_or_has_more_is_a_typo(typed: str) -> None:
+def test_a_shortened_or_longer_name_is_a_typo(typed: str) -> None:
     assert credentials.id_of(typed, credentials.API_KEY) is None
 
 

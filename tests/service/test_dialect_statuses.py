@@ -118,7 +118,7 @@ TEI_SIZES: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("path", "body"), TEI_SIZES)
-def test_what_is_too_much_for_tei_is_413_validation(strict: TestClient, path: str, body: dict[str, Any]) -> None:
+def test_oversized_requests_are_413_validation_in_tei(strict: TestClient, path: str, body: dict[str, Any]) -> None:
     """R12: its clients split a batch at this status, and at no other."""
     answer = strict.post(path, json=body)
     assert (answer.status_code, answer.json()["error_type"]) == (413, "Validation"), answer.text
@@ -138,7 +138,7 @@ def test_what_is_too_much_for_tei_is_413_validation(strict: TestClient, path: st
         ("/rerank", {"query": "good", "texts": ["bad"]}, 424, "Backend"),
     ],
 )
-def test_what_is_wrong_otherwise_is_none(
+def test_other_faults_are_not_413(
     strict: TestClient, path: str, body: dict[str, Any], status: int, kind: str
 ) -> None:
     """R12: 413 is a matter of size alone."""

@@ -156,7 +156,7 @@ def sent_to(collector: Collector, how_many: int = 1) -> Traces:
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_what_a_collector_answers_is_not_unpacked(status: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_collectors_response_is_not_decompressed(status: int, caplog: pytest.LogCaptureFixture) -> None:
     """R17: the exporter looks at the status alone; requests would have unpacked all of it."""
     with collecting() as collector:
         collector.status, collector.answer = status, gzip.compress(bytes(BOMB_BYTES))

@@ -100,14 +100,14 @@ def test_the_table_has_the_methods_of_each_route() -> None:
     assert methods == {one.template: set(one.methods.split()) for one in ADDRESSES}
 
 
-def test_only_liveness_and_readiness_and_what_a_credential_is_obtained_from_is_open() -> None:
+def test_only_probes_and_credential_routes_are_open() -> None:
     assert {
         "/livez", "/readyz", "/health", "/health/live", "/health/ready", "/ping", "/v2/health/live", "/v2/health/ready",
         "/oauth/token", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server",
     } == OPEN  # fmt: skip
 
 
-def test_the_walk_of_the_routes_as_the_server_answers_them() -> None:
+def test_every_route_is_open_or_refuses_without_a_credential() -> None:
     """Each route, by each of its methods, without a credential: 401 before anything is looked at, or open."""
     perimeter = Perimeter(keys=Known(KEY, Client("a", frozenset(), "key")))
     app = create_app(serving_of({"reviews": WordCounter()}), perimeter)
@@ -139,7 +139,7 @@ def test_a_route_without_a_scope_is_an_error_when_the_app_is_made() -> None:
         ("/admin/models/reviews/rollback", Scope.ADMIN),
     ],
 )
-def test_what_a_path_needs(path: str, scope: Scope) -> None:
+def test_the_scope_of_each_path(path: str, scope: Scope) -> None:
     assert required_scopes(path) == {scope}
     others = set(Scope) - {scope}
     with TestClient(app_of(*others)) as client:
@@ -213,7 +213,7 @@ def test_two_of_a_kind_are_refused(client: TestClient) -> None:
     assert client.post("/v1/predict", headers=twice).status_code == 401
 
 
-def test_without_any_the_answer_says_what_to_send(client: TestClient) -> None:
+def test_without_credentials_the_response_explains_what_to_send(client: TestClient) -> None:
     refused = client.post("/v1/predict")
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "unauthenticated")
     assert refused.headers["WWW-Authenticate"] == 'Bearer realm="bertline"'  # RFC 6750: no error where none was sent
@@ -245,7 +245,7 @@ def test_other_dialects_are_refused_in_their_own_shape(client: TestClient) -> No
     assert client.post("/v1/embeddings").json()["error"]["type"]
 
 
-def test_each_refusal_is_told() -> None:
+def test_each_refusal_is_reported() -> None:
     told: list[Problem] = []
     with TestClient(app_of(Scope.PREDICT, failed=told.append)) as client:
         client.post("/v1/predict")

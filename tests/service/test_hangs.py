@@ -77,7 +77,7 @@ def test_a_process_that_is_stopped_while_idle_is_red_and_replaced(bundle: Path) 
     assert "was lost: it has been silent for 5 s" in told
 
 
-def test_one_that_is_stopped_for_a_moment_is_kept(bundle: Path) -> None:
+def test_a_briefly_stopped_process_is_not_replaced(bundle: Path) -> None:
     """R19: a pause is no hang."""
     with spawned(str(bundle), *QUICK) as server, loaded(server.url, BODIES) as load:
         load.until(20)
@@ -110,7 +110,7 @@ def crawling(worker: int, stopped_s: float, running_s: float) -> Iterator[None]:
         thread.join()
 
 
-def test_one_that_crawls_is_slow_and_kept(bundle: Path) -> None:
+def test_a_crawling_server_is_slow_but_stays_listed(bundle: Path) -> None:
     """R19: batches of milliseconds take a third of a second, again and again."""
     with spawned(str(bundle), *QUICK) as server, loaded(server.url, BODIES) as load:
         load.until(20)

@@ -67,7 +67,7 @@ def test_head_is_get_without_a_body(url: str, path: str) -> None:
     assert named == seen
 
 
-def test_nothing_of_a_body_goes_over_the_wire_and_the_connection_is_used_again(url: str) -> None:
+def test_a_head_response_has_no_body_and_the_connection_is_reused(url: str) -> None:
     """R6: three requests over one connection; a body byte would be read as the beginning of the next answer."""
     where = urlsplit(url)
     head = b"HEAD %s HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -104,7 +104,7 @@ def test_wget_finds_it(url: str, path: str) -> None:
         ("/v1/predict", "POST"),
     ],
 )
-def test_a_405_names_head_beside_get(client: TestClient, path: str, allowed: str) -> None:
+def test_a_405_lists_both_get_and_head(client: TestClient, path: str, allowed: str) -> None:
     """R6: RFC 9110, section 15.5.6."""
     answer = client.request("PATCH", path)
     assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
@@ -116,7 +116,7 @@ def test_the_description_has_each_operation_once(client: TestClient) -> None:
     assert {verb for verbs in paths.values() for verb in verbs} == {"get", "post", "put"}
 
 
-def test_the_guard_treats_them_alike() -> None:
+def test_the_guard_treats_them_identically() -> None:
     """R6: no path can be looked at with HEAD that GET is refused, and the refusal has the same headers."""
     app = create_app(
         serving_of({"reviews": WordCounter()}),

@@ -190,14 +190,14 @@ def test_answers_have_the_number_that_the_client_gave_its_request(client: TestCl
 
 
 @pytest.mark.parametrize("number", ["a" * 201, "a b", "é", "\x7f"])
-def test_a_number_that_is_no_number_is_not_repeated(client: TestClient, number: str) -> None:
+def test_an_unparsable_number_is_not_quoted(client: TestClient, number: str) -> None:
     headers = {"X-Amzn-Trace-Id": number.encode("latin-1")}
     answer = client.post("/", json={"inputs": "good", "parameters": {}}, headers=headers)
     assert answer.status_code == 200
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])  # one of ours
 
 
-def test_headers_say_what_an_answer_took(client: TestClient) -> None:
+def test_headers_report_the_time_of_an_answer(client: TestClient) -> None:
     headers = client.post("/", json={"inputs": ["good", "bad"], "parameters": {}}).headers
     assert (headers["x-compute-characters"], headers["x-compute-tokens"]) == ("7", "6")
     assert headers["X-Model"] == "reviews"
@@ -225,7 +225,7 @@ def test_the_description_has_every_shape_that_it_names(client: TestClient) -> No
         assert in_path == (["name"] if "{name}" in path else [])
 
 
-def test_the_description_tells_the_shape_of_errors_from_who_makes_them(client: TestClient) -> None:
+def test_openapi_gives_each_dialects_error_shape(client: TestClient) -> None:
     description = client.get("/openapi.json").json()
 
     def shapes(path: str, status: str) -> list[str]:

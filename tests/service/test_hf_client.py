@@ -53,7 +53,7 @@ def test_text_classification_with_top_k_and_a_function(url: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/models/reviews", "/models/reviews/pipeline/text-classification"])
-def test_a_model_is_at_its_own_address(url: str, path: str) -> None:
+def test_each_model_has_its_own_path(url: str, path: str) -> None:
     assert len(InferenceClient(base_url=f"{url}{path}").text_classification("good")) == 2
 
 
@@ -66,7 +66,7 @@ def test_feature_extraction_gives_a_row_for_each_text(url: str, path: str, text:
     assert found == pytest.approx(np.array([[1, 1, 4]] * rows) / np.sqrt(18))
 
 
-def test_feature_extraction_with_all_that_it_can_be_told(client: InferenceClient) -> None:
+def test_feature_extraction_with_every_parameter(client: InferenceClient) -> None:
     assert client.feature_extraction("good bad", normalize=False).tolist() == [[1.0, 1.0, 4.0]]
     assert client.feature_extraction("good bad", normalize=False, dimensions=2).tolist() == [[1.0, 1.0]]
     for direction, counts in (("right", [1, 0]), ("left", [0, 1])):
@@ -105,7 +105,7 @@ def test_tasks_that_the_model_does_not_do_are_refused_and_not_answered(client: I
         client.question_answering(question="good?", context="bad")
 
 
-def test_an_unknown_model_is_named_with_those_that_are_known(url: str) -> None:
+def test_an_unknown_model_is_named_with_the_known_ones(url: str) -> None:
     with pytest.raises(
         HfHubHTTPError, match="There is no model of that name: valid names are reviews, topics"
     ) as caught:

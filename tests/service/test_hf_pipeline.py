@@ -115,7 +115,7 @@ def test_embeddings_are_the_mean_of_transformers_states(both: tuple[TestClient, 
     np.testing.assert_allclose(post(client, "/embed", inputs=ASKED, **how), unit, atol=TOLERANCE)
 
 
-def test_token_ids_are_those_of_transformers(both: tuple[TestClient, Any]) -> None:
+def test_token_ids_equal_transformers(both: tuple[TestClient, Any]) -> None:
     client, pipeline = both
     found = post(client, "/tokenize", inputs=ASKED)
     assert [[token["id"] for token in text] for text in found] == [pipeline.tokenizer(text).input_ids for text in ASKED]

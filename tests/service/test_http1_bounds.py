@@ -182,7 +182,7 @@ def test_requests_that_are_sent_at_once_are_each_answered(server: Recorded) -> N
     assert statuses(bytes(answered)) == [200] * 2_001
 
 
-def test_refusals_are_counted_and_said_once_a_second(server: Recorded, caplog: pytest.LogCaptureFixture) -> None:
+def test_refusals_are_counted_and_logged_once_a_second(server: Recorded, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         answer(server, b"nothing\n\n")
     metrics = httpx.get(f"{server.url}/metrics").text
@@ -193,7 +193,7 @@ def test_refusals_are_counted_and_said_once_a_second(server: Recorded, caplog: p
     assert not any("nothing" in one for one in said)
 
 
-def test_requests_that_wait_for_the_one_ahead_of_them_are_not_read_without_end(server: Recorded) -> None:
+def test_pipelined_requests_are_read_up_to_a_bound(server: Recorded) -> None:
     """R3: sent as fast as the network takes them, and answered one at a time."""
     requests = (GET + b"\r\n") * 2_000
     with connected(server.url) as connection, ThreadPoolExecutor(1) as sending:

@@ -69,7 +69,7 @@ def test_a_connection_that_is_used_again_has_its_time_again(url: str) -> None:
         assert rest_of(connection) == b""
 
 
-def test_an_answer_may_take_longer_than_a_head_may() -> None:
+def test_a_response_may_take_longer_than_a_request_head() -> None:
     model = Gated()
     model.gate.set()
     settings = ServeSettings(drain_s=0, body_timeout_s=BOUND_S)

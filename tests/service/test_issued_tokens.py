@@ -113,7 +113,7 @@ def test_an_id_token_never_passes(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mark", ["nonce", "at_hash", "c_hash", "s_hash", "events"])
 @pytest.mark.parametrize("typ", ["at+jwt", "JWT"])
-def test_what_only_other_tokens_have_refuses_a_token_of_any_type(mark: str, typ: str) -> None:
+def test_claims_of_other_token_types_refuse_a_token(mark: str, typ: str) -> None:
     """R4: Keycloak before 25.0 writes a nonce into access tokens; those cannot be told from ID tokens."""
     tokens = BearerTokens([Trust(StaticKeys("p256"), AUDIENCE, types=frozenset({"at+jwt", "JWT"}))])
     assert isinstance(outcome(tokens, token(header(typ=typ))), Client)
@@ -133,7 +133,7 @@ def test_what_only_other_tokens_have_refuses_a_token_of_any_type(mark: str, typ:
         ({"client_id": AUDIENCE, "azpacr": "1"}, True),
     ],
 )  # fmt: skip
-def test_what_shows_that_an_untyped_token_is_an_access_token(changes: dict[str, Any], passes: bool) -> None:
+def test_the_claims_that_mark_an_untyped_access_token(changes: dict[str, Any], passes: bool) -> None:
     """R4: what decides for a token without ``typ``."""
     tokens = BearerTokens([Trust(StaticKeys("p256"), AUDIENCE, types=frozenset({"absent"}))])
     found = outcome(tokens, token(header(typ=None), claims(**changes)))
@@ -157,7 +157,7 @@ def test_tokens_that_cannot_be_used_are_refused_as_the_guide_says() -> None:
     assert "its access tokens are opaque, and the only JWTs that it signs are ID tokens" in guide
 
 
-def test_a_users_roles_do_not_widen_what_its_client_was_given(tmp_path: Path) -> None:
+def test_a_users_roles_never_widen_its_clients_scopes(tmp_path: Path) -> None:
     """R5: the user is an admin, the client may predict for it: ``scp`` is first and decides."""
     one = issued.entra()["user"]
     assert one.claims["roles"] == ["admin"]

@@ -67,7 +67,7 @@ WRONG: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("body", "message"), WRONG)
-def test_a_wrong_request_gets_its_own_sentence(client: TestClient, body: Any, message: str) -> None:
+def test_each_invalid_request_gets_its_own_sentence(client: TestClient, body: Any, message: str) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer = client.post(PREDICT, content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
@@ -114,7 +114,7 @@ def test_the_dialects_are_described(operations: dict[str, Any]) -> None:
     }
 
 
-def test_none_of_them_describes_a_422_since_none_answers_one(operations: dict[str, Any]) -> None:
+def test_no_operation_describes_a_422(operations: dict[str, Any]) -> None:
     assert not [name for name, one in operations.items() if "422" in one["responses"]]
 
 

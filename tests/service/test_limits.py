@@ -38,7 +38,7 @@ def clock() -> Clock:
     return Clock(MIDNIGHT_S - 3600)
 
 
-def test_every_answer_says_how_the_client_stands(clock: Clock) -> None:
+def test_every_response_has_the_clients_rate_limit_headers(clock: Clock) -> None:
     with limited_client(limits_of(clock, requests_per_minute=2, requests_per_day=100)) as client:
         assert limit_fields(ask(client)) == {
             "ratelimit-policy": '"requests-per-minute";q=2;w=60, "requests-per-day";q=100;w=86400',
@@ -67,7 +67,7 @@ def test_every_answer_says_how_the_client_stands(clock: Clock) -> None:
         }
 
 
-def test_retry_after_is_the_first_second_at_which_there_is_room(clock: Clock) -> None:
+def test_retry_after_is_the_first_second_with_room(clock: Clock) -> None:
     with limited_client(limits_of(clock, requests_per_minute=7)) as client:
         assert [ask(client).status_code for _ in range(8)] == [200] * 7 + [429]
         wait_s = int(ask(client).headers["Retry-After"])
@@ -123,7 +123,7 @@ def test_an_anonymous_client_is_counted_by_address(clock: Clock) -> None:
         assert [ask(one, "").status_code for one in network] == [200, 429]
 
 
-def test_what_asks_no_model_is_free(clock: Clock) -> None:
+def test_routes_without_a_model_are_never_limited(clock: Clock) -> None:
     with limited_client(limits_of(clock, requests_per_minute=1)) as client:
         assert ask(client).status_code == 200
         assert ask(client).status_code == 429
@@ -174,7 +174,7 @@ class Away:
 
 
 @pytest.mark.parametrize(("on_outage", "status"), [("refuse", 503), ("allow", 200)])
-def test_without_its_store_the_server_does_what_was_decided(on_outage: Any, status: int) -> None:
+def test_without_its_store_the_server_follows_its_policy(on_outage: Any, status: int) -> None:
     limits = Ledgers(LimitSettings(requests_per_minute=1, on_outage=on_outage), Away())
     with limited_client(limits) as client:
         answers = [ask(client) for _ in range(3)]

@@ -38,7 +38,7 @@ def test_a_full_bucket_gives_a_minutes_tokens_at_once_and_then_one_at_a_time() -
 
 
 @pytest.mark.parametrize("limit", [1, 7, 59, 60, 61, 10**8 - 1])
-def test_what_a_division_leaves_over_is_never_the_clients(limit: int) -> None:
+def test_rounding_never_favours_the_client(limit: int) -> None:
     account, _ = apply_charge(None, ASK._replace(tokens=limit, tokens_per_minute=limit))
     asked = ASK._replace(tokens=limit, tokens_per_minute=limit)
     assert not apply_charge(account, asked._replace(now_us=MINUTE_US - 1))[1]
@@ -75,7 +75,7 @@ def test_without_limits_nothing_is_counted() -> None:
     assert account == Account(0, 0, 0, 0, 0, 0)
 
 
-def test_a_limit_that_was_lowered_stops_its_own_kind_alone() -> None:
+def test_a_lowered_limit_affects_only_its_own_kind() -> None:
     account, _ = apply_charge(None, ASK._replace(tokens=100, tokens_per_minute=100))
     lowered = ASK._replace(tokens_per_minute=10, requests_per_minute=10)
     assert apply_charge(account, lowered._replace(tokens=0, requests=1))[1]

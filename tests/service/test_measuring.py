@@ -47,7 +47,7 @@ def test_texts_labels_and_cut_tokens_are_counted(client: TestClient) -> None:
         ),
     ],
 )
-def test_entities_are_counted_by_type_whatever_a_dialect_makes_of_them(path: str, body: dict[str, object]) -> None:
+def test_entities_are_counted_by_type_in_every_dialect(path: str, body: dict[str, object]) -> None:
     with client_of(WordTagger()) as client:
         assert client.post(path, json=body).status_code == 200
         found = samples(client)

@@ -102,7 +102,7 @@ def test_a_name_that_begins_another_is_not_taken_for_it(url: str) -> None:
     assert httpx.get(f"{url}/v2/models/BAAI%252Fbge-small").status_code == 404
 
 
-def test_clients_that_know_nothing_of_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_that_ignore_the_proxy(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """R15: OpenAI's, Triton's and Hugging Face's, unmodified."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", "/nonexistent")
@@ -166,7 +166,7 @@ def test_a_name_that_an_address_can_have(name: str) -> None:
     assert fault_of(name) is None
 
 
-def test_such_a_name_cannot_be_loaded_either(url: str) -> None:
+def test_an_invalid_name_cannot_be_loaded_either(url: str) -> None:
     """R15: the admin route says it in the same words."""
     answer = httpx.put(f"{url}/admin/models/{'a' * 201}", json={"bundle": "nowhere"})
     assert answer.status_code == 422
@@ -194,7 +194,7 @@ def test_the_admin_routes_need_their_scope_under_any_name(path: str) -> None:
         ("BAAI/bge=./b", "BAAI/bge", "b"),
     ],
 )
-def test_name_and_path_are_told_apart_by_how_the_argument_begins(argument: str, name: str | None, path: str) -> None:
+def test_an_arguments_first_characters_decide_between_name_and_path(argument: str, name: str | None, path: str) -> None:
     """R15: with ., / or ~ it is a path, else the name ends at the first =."""
     assert serve.named(argument) == (name, Path(path))
 

@@ -48,7 +48,7 @@ async def until(holds: Callable[[], bool]) -> None:
 # ------------------------------------------------------------------------------------------- one for another
 
 
-def test_a_version_is_loaded_beside_the_one_that_answers_and_takes_its_place_once_it_is_warm() -> None:
+def test_a_new_version_loads_beside_the_current_one_and_replaces_it_once_warm() -> None:
     old, new = WordCounter(), Gated(labels=NEW)
 
     async def story(serving: Serving) -> None:
@@ -214,7 +214,7 @@ def test_a_version_that_cannot_answer_its_warm_up_changes_nothing_and_leaves_no_
     told(story, old, later=[new])
 
 
-def test_a_version_whose_process_ends_at_its_warm_up_changes_nothing_and_leaves_no_process() -> None:
+def test_a_version_whose_process_dies_during_warm_up_changes_nothing_and_leaves_no_process() -> None:
     class Dying(WordCounter):
         def check(self, batch: Any) -> None:
             self.workers[-1].lose()

@@ -60,7 +60,7 @@ def test_a_panel_has_data(running: Watched, board: str, panel: str, expression: 
     assert all(one["value"][1] != "NaN" for one in found), found
 
 
-def test_prometheus_evaluates_every_rule_and_those_of_this_load_come_up(running: Watched) -> None:
+def test_prometheus_evaluates_every_rule_and_this_loads_rules_have_data(running: Watched) -> None:
     rules = running.prometheus.rules()
     assert {one["name"] for one in rules} == {name for name, _ in prometheus.expressions()}
     assert {one["health"] for one in rules} == {"ok"}, [one.get("lastError") for one in rules if one.get("lastError")]
@@ -97,7 +97,7 @@ def test_top_shows_the_server_once_for_people_and_once_for_programs(running: Wat
     assert frame["refusals_in_all"].keys() >= {"overloaded", "deadline", "empty_text", "unknown_model"}
 
 
-def test_the_work_of_processes_that_compute_is_counted_and_outlives_them(tmp_path: Path) -> None:
+def test_worker_metrics_are_counted_and_outlive_their_processes(tmp_path: Path) -> None:
     bundle = tmp_path / "reviews"
     write_tiny_bundle(bundle, engine=True)
     with spawned(str(bundle), "--drain-s", "0") as server:

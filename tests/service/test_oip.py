@@ -214,7 +214,7 @@ def request(data: Any, **more: Any) -> dict[str, Any]:
     return {"inputs": [{"name": "input-0", "shape": [], "datatype": "BYTES", "data": data, **more}]}
 
 
-def test_what_kserve_asks(url: str, reviews: WordCounter) -> None:
+def test_requests_as_kserve_sends_them(url: str, reviews: WordCounter) -> None:
     assert httpx.get(f"{url}/v2/health/live").json() == {"live": True}
     assert httpx.get(f"{url}/v2/health/ready").json() == {"live": True, "ready": True}
     assert httpx.get(f"{url}/v2/models").json() == {"models": ["reviews", "topics"]}
@@ -311,7 +311,7 @@ WRONG: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("body", "message"), WRONG)
-def test_a_wrong_request_gets_its_own_sentence(url: str, body: Any, message: str) -> None:
+def test_each_invalid_request_gets_its_own_sentence(url: str, body: Any, message: str) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer = httpx.post(url + INFER, content=content, headers=JSON)
     assert answer.status_code == 400
@@ -413,7 +413,7 @@ def test_texts_that_do_not_fit_their_lengths(url: str, raw: bytes, message: str)
 
 
 @pytest.mark.parametrize("size", [0, 7, 9, 2**31, 2**64])
-def test_a_size_that_is_not_what_came(url: str, size: int) -> None:
+def test_a_declared_size_that_differs_from_the_body(url: str, size: int) -> None:
     head, raw = binary_body(element(b"good"), size=size)
     answer = send(url, head + raw, len(head))
     assert answer.status_code == 400

@@ -91,7 +91,7 @@ def test_a_vector_of_nothing_stays_one(client: OpenAI) -> None:
     assert answer.data[0].embedding == [0, 0]
 
 
-def test_usage_counts_what_was_read(client: OpenAI) -> None:
+def test_usage_counts_the_tokens_read(client: OpenAI) -> None:
     usage = client.embeddings.create(model="reviews", input=["good", "word " * 20]).usage
     assert (usage.prompt_tokens, usage.total_tokens) == (3 + 16, 3 + 16)
 
@@ -154,7 +154,7 @@ WRONG: list[tuple[dict[str, Any], str, str | None, str]] = [
 
 
 @pytest.mark.parametrize(("body", "code", "param", "message"), WRONG)
-def test_a_wrong_request_gets_its_own_sentence(
+def test_each_invalid_request_gets_its_own_sentence(
     client: OpenAI, body: dict[str, Any], code: str, param: str | None, message: str
 ) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
@@ -177,13 +177,13 @@ def test_only_json_is_taken(url: str) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, "not_json")
 
 
-def test_what_the_model_cannot_compute_is_an_error_of_the_server(client: OpenAI) -> None:
+def test_a_text_that_the_model_cannot_compute_is_a_server_error(client: OpenAI) -> None:
     with pytest.raises(openai.InternalServerError) as failed:
         client.embeddings.create(model="reviews", input="fail")
     assert (failed.value.status_code, failed.value.type, failed.value.code) == (500, "server_error", "compute_failed")
 
 
-def test_overload_is_a_rate_limit_and_the_client_waits_as_long_as_it_is_told() -> None:
+def test_overload_is_a_rate_limit_and_the_client_honours_retry_after() -> None:
     model = Gated()
     model.gate.set()
     settings = ServeSettings(drain_s=0, lanes=1, max_wait_ms=1e-6)  # whoever finds a text waiting is refused

@@ -78,13 +78,13 @@ def test_errors_of_the_guard_have_the_dialect_of_the_route(description: Any) -> 
         assert content["schema"] == {"$ref": f"#/components/schemas/{shape}"}
 
 
-def test_the_request_wants_one_of_two_fields_and_no_other(description: Any) -> None:
+def test_the_request_needs_exactly_one_of_two_fields(description: Any) -> None:
     schema = description["components"]["schemas"]["PredictRequest"]
     assert schema["oneOf"] == [{"required": ["text"]}, {"required": ["texts"]}]
     assert schema["additionalProperties"] is False
 
 
-def test_the_time_an_answer_may_take_is_a_header_of_predict(description: Any) -> None:
+def test_a_header_of_predict_sets_the_time_limit(description: Any) -> None:
     parameters = description["paths"]["/v1/predict"]["post"]["parameters"]
     assert [(one["name"], one["in"], one["required"]) for one in parameters] == [
         ("x-request-timeout-ms", "header", False)

@@ -135,7 +135,7 @@ def test_giants_do_not_fill_the_queue_for_ever() -> None:
     run(story())
 
 
-def test_what_would_be_too_late_is_refused_at_once() -> None:
+def test_a_request_that_would_be_late_is_refused_at_once() -> None:
     async def story() -> None:
         machine = Machine(max_wait_s=100.0)
         waiting = await fill(machine, 5.0)
@@ -169,7 +169,7 @@ def test_a_text_whose_deadline_passes_in_the_queue_is_not_computed_and_gets_504(
     run(story())
 
 
-def test_a_deadline_passes_while_there_is_no_process_and_while_one_computes() -> None:
+def test_a_deadline_passes_with_no_process_and_during_a_computation() -> None:
     async def story() -> None:
         machine = Machine()
         computing = machine.ask([1] * 2000, timeout_s=10.0)

@@ -68,7 +68,7 @@ def test_where_the_time_went_adds_up(visit: Visit, url: str) -> None:
         assert float(total[:-3]) == pytest.approx(float(rest[:-3]) + sum(map(float, measured.values())), abs=1.1)
 
 
-def test_an_example_is_answered_with_one_click_and_a_long_one_says_what_was_cut(visit: Visit, url: str) -> None:
+def test_an_example_is_answered_with_one_click_and_a_long_one_shows_its_truncation(visit: Visit, url: str) -> None:
     page, watch = visit(url)
     page.get_by_role("button", name="A long text").click()
     expect(page.locator("#cut")).to_have_text(
@@ -127,7 +127,7 @@ def test_an_empty_text_is_not_sent(visit: Visit, url: str) -> None:
     assert watch.complaints == []  # a refused request would be one
 
 
-def test_a_failing_server_and_one_that_is_gone(visit: Visit) -> None:
+def test_a_failing_server_and_an_unreachable_one(visit: Visit) -> None:
     with live({"reviews": WordCounter()}) as url:
         page, _ = visit(url)
         typed(page, "fail")
@@ -176,7 +176,7 @@ def test_an_answer_of_something_in_between_is_refused_in_words(visit: Visit, url
     expect(page.locator("#error-message")).to_have_text("The server refused with status 429.")
 
 
-def test_a_page_that_comes_before_the_models_looks_again_by_itself(visit: Visit) -> None:
+def test_a_page_opened_before_the_models_load_retries_by_itself(visit: Visit) -> None:
     model = Gated()
     with live({"slow": model}) as url:
         assert model.entered.wait(timeout=30)
@@ -259,7 +259,7 @@ def test_dark_is_dark_and_light_is_light(visit: Visit, url: str) -> None:
     assert ground("dark") < 120 < 650 < ground("light")
 
 
-def test_who_wants_less_motion_gets_none(visit: Visit, url: str) -> None:
+def test_reduced_motion_is_respected(visit: Visit, url: str) -> None:
     moving = """() => [...document.querySelectorAll("*")].filter((one) => {
       const { transitionDuration, animationName } = getComputedStyle(one);
       return transitionDuration.split(", ").some((time) => parseFloat(time) > 0) || animationName !== "none";
@@ -290,7 +290,7 @@ def test_every_control_is_reached_by_tab_and_shows_it(visit: Visit, url: str) ->
     assert seen == ["bertline", "API reference", *controls, *examples, "tab-curl", "copy", "snippet"]
 
 
-def test_the_arrows_choose_what_is_asked(visit: Visit, url: str) -> None:
+def test_the_arrow_keys_choose_the_mode(visit: Visit, url: str) -> None:
     page, _ = visit(url)
     page.get_by_role("radio", name="One text").focus()
     page.keyboard.press("ArrowRight")

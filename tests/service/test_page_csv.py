@@ -73,7 +73,7 @@ def read(page: Page, content: bytes, name: str = "rows.csv") -> Any:
     return page.evaluate(READ, [list(content), name])
 
 
-def test_what_python_writes_is_read_as_it_was(page: Page) -> None:
+def test_pythons_output_is_read_unchanged(page: Page) -> None:
     chance = random.Random(1)
     pieces = ["", "a", "good film", '"', '""', ",", ";", "\t", "\n", "\r\n", "\r", " ", "é", "🙂", "\u2028"]
     written: dict[str, list[tuple[str, list[list[str]]]]] = {",": [], ";": [], "\t": []}
@@ -131,7 +131,7 @@ def test_a_record_says_in_which_line_it_begins(page: Page) -> None:
         ("text;n\nnaïve …;1\n".encode("cp1252"), "Windows-1252"),
     ],
 )
-def test_files_as_spreadsheets_save_them(page: Page, content: bytes, encoding: str) -> None:
+def test_files_saved_by_spreadsheets(page: Page, content: bytes, encoding: str) -> None:
     table = read(page, content)
     assert table["encoding"] == encoding
     assert table["header"] == ["text", "n"]
@@ -163,7 +163,7 @@ def test_an_invalid_table_is_rejected_with_a_message(page: Page, content: bytes,
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_the_file_comes_back_in_its_own_dialect_with_three_columns_more(
+def test_the_file_is_returned_in_its_own_dialect_with_three_new_columns(
     page: Page, mark: str, end: str, delimiter: str
 ) -> None:
     rows = [["text", "n"], ['a "good" film', "1"], [f"one{delimiter}two", "2"], ["in two\nlines", "3"], ["", "4"]]

@@ -121,7 +121,7 @@ def test_a_file_is_scored_and_saved_with_its_bad_rows_in_their_place(visit: Visi
     assert all("500 (Internal Server Error)" in one for one in watch.complaints)
 
 
-def test_the_answers_are_those_of_one_text_at_a_time(visit: Visit, url: str) -> None:
+def test_the_answers_equal_those_of_single_texts(visit: Visit, url: str) -> None:
     page, _ = visit(url)
     texts = ["good", "bad", "good good bad", "word " * 12, "good " * 10 + "x"]
     give(page, table_of([["text"], *[[one] for one in texts]]))
@@ -222,7 +222,7 @@ def test_markup_in_a_file_stays_text(visit: Visit, url: str) -> None:
     assert watch.complaints == []
 
 
-def test_cancelled_it_saves_what_there_is_and_goes_on_where_it_was(visit: Visit) -> None:
+def test_a_cancelled_run_saves_its_state_and_resumes(visit: Visit) -> None:
     model = Gated()
     with live({"slow": model}) as url, held(model):
         page, _ = visit(url)
@@ -277,7 +277,7 @@ def test_a_busy_server_is_waited_for_and_nothing_is_lost(visit: Visit) -> None:
         assert [row[1] for row in saved(page)[1]] == ["label"] + ["positive"] * 20
 
 
-def test_a_connection_that_comes_back_is_waited_for(visit: Visit, url: str) -> None:
+def test_it_waits_for_a_lost_connection_to_return(visit: Visit, url: str) -> None:
     page, _ = visit(url)
     give(page, table_of([["text"], *[["good"]] * 20]))
     page.context.set_offline(True)
@@ -288,7 +288,7 @@ def test_a_connection_that_comes_back_is_waited_for(visit: Visit, url: str) -> N
     expect(page.locator("#problems")).to_be_hidden()
 
 
-def test_what_time_does_not_cure_stops_it_in_words(visit: Visit, url: str) -> None:
+def test_a_permanent_failure_stops_it_with_a_message(visit: Visit, url: str) -> None:
     page, _ = visit(url)
     give(page, b"text\ngood\n")
     body = '{"error": {"code": "unknown_model", "message": "There is no model of that name.", "field": "model"}}'

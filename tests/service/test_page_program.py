@@ -107,7 +107,7 @@ def test_the_javascript_program_sends_what_was_typed(visit: Visit, url: str, tex
 
 
 @pytest.mark.parametrize("language", ["curl", "Python", "JavaScript"])
-def test_it_follows_what_is_chosen(visit: Visit, url: str, language: str) -> None:
+def test_it_follows_the_selection(visit: Visit, url: str, language: str) -> None:
     page, _ = visit(url)
     code = page.locator("#code")
     shown(page, language, "")

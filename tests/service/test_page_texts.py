@@ -76,7 +76,7 @@ def test_too_many_lines_are_not_sent(visit: Visit, url: str) -> None:
     assert watch.complaints == []  # a refused request would be one
 
 
-def test_what_is_read_of_a_long_text_is_chosen(visit: Visit, url: str) -> None:
+def test_the_truncation_of_a_long_text_is_a_setting(visit: Visit, url: str) -> None:
     page, _ = visit(url)
     read, choice = page.locator("#read"), page.get_by_label("If too long, read")
     page.fill("#text", "good " * 10 + "bad " * 10)
@@ -96,7 +96,7 @@ def test_what_is_read_of_a_long_text_is_chosen(visit: Visit, url: str) -> None:
     expect(page.locator("#error-message")).to_contain_text("ask for another truncation")
 
 
-def test_the_short_choice_says_which_texts_were_cut(visit: Visit, url: str) -> None:
+def test_the_short_option_lists_the_truncated_texts(visit: Visit, url: str) -> None:
     page, _ = visit(url)
     lines(page, "good", "bad " * 20)
     expect(page.locator("#cut")).to_have_text("1 text of 2 is longer than the model can read.")

@@ -167,7 +167,7 @@ REFUSED: list[tuple[str, Any, int, str]] = [
 
 
 @pytest.mark.parametrize(("path", "body", "status", "sentence"), REFUSED)
-def test_what_is_refused(words: TestClient, path: str, body: Any, status: int, sentence: str) -> None:
+def test_refused_inputs(words: TestClient, path: str, body: Any, status: int, sentence: str) -> None:
     answer = words.post(path, json=body)
     content = answer.json()
     told = content["error"] if isinstance(content.get("error"), str) else content["error"]["message"]

@@ -182,7 +182,7 @@ def test_a_client_has_its_own_limit(guarded: Guarded) -> None:
         assert modest.post("/v1/predict", json={"text": "it"}).status_code == 200
 
 
-def test_what_was_refused_is_counted(guarded: Guarded) -> None:
+def test_refused_requests_are_counted(guarded: Guarded) -> None:
     with guarded.client() as client:
         assert client.get("/v1/models").status_code == 401
     with guarded.bearing(guarded.admin) as client:
@@ -235,7 +235,7 @@ def test_nothing_set_is_nothing_there() -> None:
     assert not built.providers
 
 
-def test_an_issuer_of_its_own_needs_a_database() -> None:
+def test_the_built_in_issuer_needs_a_database() -> None:
     with pytest.raises(SettingsError, match=r"auth\.issuer is for the built-in issuer, which needs a database"):
         build(PerimeterSettings(auth=AuthSettings(issuer="https://models.example.com")), "http://127.0.0.1:8000")
 

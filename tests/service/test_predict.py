@@ -48,7 +48,7 @@ def test_texts_of_other_lengths_are_other_calls_and_keep_their_order(client: Tes
     assert sorted(model.batches) == [[3, 3], [14, 14]]
 
 
-def test_what_was_cut_is_said(client: TestClient) -> None:
+def test_truncated_texts_are_listed(client: TestClient) -> None:
     [prediction] = client.post("/v1/predict", json={"text": "word " * 20}).json()["predictions"]
     assert (prediction["read_tokens"], prediction["cut_tokens"]) == (16, 6)
 
@@ -57,7 +57,7 @@ def test_what_was_cut_is_said(client: TestClient) -> None:
     ("truncation", "label"),
     [("head", "positive"), ("tail", "negative"), ("head_tail", "negative"), (None, "negative")],
 )
-def test_the_request_may_choose_what_is_read(client: TestClient, truncation: str | None, label: str) -> None:
+def test_the_request_may_choose_the_truncation(client: TestClient, truncation: str | None, label: str) -> None:
     text = "good " * 10 + "bad " * 20  # of 14 tokens: ten good, none, three, three
     [prediction] = client.post("/v1/predict", json={"text": text, "truncation": truncation}).json()["predictions"]
     assert prediction["label"] == label

@@ -71,7 +71,7 @@ def servers(client: TestClient, headers: Any = None, path: str = "/openapi.json"
         ("/...", "/..."),
     ],
 )
-def test_a_trusted_proxy_says_what_it_removed(proxied: TestClient, claimed: str, prefix: str) -> None:
+def test_a_trusted_proxy_declares_the_prefix_it_removed(proxied: TestClient, claimed: str, prefix: str) -> None:
     """R8: as Traefik's StripPrefix and Spring's gateway write it."""
     assert servers(proxied, {"X-Forwarded-Prefix": claimed}) == [{"url": prefix}]
 

@@ -119,7 +119,7 @@ def check(answer: Any, code: Code, field: str | None, message: str) -> None:
 
 
 @pytest.mark.parametrize(("body", "code", "field", "message"), WRONG)
-def test_a_wrong_request_gets_its_own_sentence(
+def test_each_invalid_request_gets_its_own_sentence(
     client: TestClient, body: object, code: Code, field: str | None, message: str
 ) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -162,7 +162,7 @@ def test_every_code_has_a_status_and_a_test() -> None:
         assert f"def {name}(" in (Path(__file__).parent / file).read_text(encoding="utf-8"), place
 
 
-def test_every_status_is_an_error_and_what_may_pass_by_itself_is_no_fault_of_the_request() -> None:
+def test_every_status_is_an_error_and_transient_ones_are_not_the_clients() -> None:
     assert all(status >= 400 for status in STATUS.values())
     again = {code for code, status in STATUS.items() if status in (429, 503, 504)}
     overload = {Code.OVERLOADED, Code.DEADLINE, Code.RATE_LIMITED, Code.QUOTA_EXCEEDED}

@@ -204,7 +204,7 @@ KINDS = st.sampled_from(["x-forwarded", "forwarded"])
 
 @settings(max_examples=EXAMPLES)
 @given(headers=st.lists(st.tuples(NAMES, VALUES), max_size=5), kind=KINDS)
-def test_whatever_is_sent_what_comes_out_can_be_used(headers: Headers, kind: str) -> None:
+def test_any_headers_give_a_usable_address(headers: Headers, kind: str) -> None:
     scope = through(headers, header=kind)
     assert scope["scheme"] in ("http", "https")
     address, port = scope["client"]
@@ -219,7 +219,7 @@ def test_whatever_is_sent_what_comes_out_can_be_used(headers: Headers, kind: str
 @given(before=VALUES, lines=st.booleans(), kind=KINDS)
 @example(before=b'for="', lines=False, kind="forwarded")
 @example(before=b'for=127.0.0.1;x="', lines=False, kind="forwarded")
-def test_whatever_a_client_sends_what_the_proxy_adds_decides(before: bytes, lines: bool, kind: str) -> None:
+def test_the_proxys_entry_decides_whatever_a_client_sends(before: bytes, lines: bool, kind: str) -> None:
     name = b"forwarded" if kind == "forwarded" else b"x-forwarded-for"
     added = f"for={CLIENT};proto=https".encode() if kind == "forwarded" else CLIENT.encode()
     headers = [(name, before), (name, added)] if lines else [(name, before + b", " + added)]
@@ -403,6 +403,6 @@ def test_beyond_this_machine_any_name_will_do_unless_some_are_listed(address: st
         ({"allowed_hosts": ("a.*.example.com",)}, "is not a host name"),
     ],
 )
-def test_settings_that_could_not_mean_what_they_say_are_refused(values: dict[str, Any], reason: str) -> None:
+def test_contradictory_settings_are_refused(values: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         EdgeSettings(**values)

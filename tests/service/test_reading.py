@@ -74,7 +74,7 @@ def told(watched: Watched, story: Story) -> None:
         ),
     ],
 )
-def test_what_is_read_of_a_text_that_is_too_long(
+def test_the_tokens_read_of_an_overlong_text(
     watched: Watched, policy: Policy, pieces: list[list[int]], read: int, cut: int
 ) -> None:
     async def story(reading: BackgroundReader) -> None:

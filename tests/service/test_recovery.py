@@ -110,7 +110,7 @@ def test_a_process_that_cannot_be_started_again_ends_the_server_in_one_sentence(
     told(story, model)
 
 
-def test_the_version_before_is_forgotten_when_it_cannot_be_started_again_and_the_server_goes_on() -> None:
+def test_a_previous_version_that_cannot_restart_is_dropped_and_the_server_continues() -> None:
     old, new = WordCounter(), WordCounter(NEW)
 
     async def story(serving: Serving) -> None:
@@ -124,7 +124,7 @@ def test_the_version_before_is_forgotten_when_it_cannot_be_started_again_and_the
     told(story, old, later=[new])
 
 
-def test_when_it_stops_what_waits_is_answered_first() -> None:
+def test_queued_texts_are_answered_before_it_stops() -> None:
     model = Gated()
     model.gate.set()
 

@@ -78,7 +78,7 @@ def test_the_command_serves_a_real_bundle(bundle: Path) -> None:
     assert second["cut_tokens"] > 0
 
 
-def test_a_port_in_use_is_said_in_one_sentence_with_the_remedy() -> None:
+def test_a_port_in_use_is_one_sentence_with_the_remedy() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError) as caught:
@@ -121,7 +121,7 @@ def test_a_bundle_that_is_none_stops_the_server_with_its_error(tmp_path: Path) -
         serve({"a": tmp_path / "nowhere"}, QUICK, on_ready=lambda *_: None, on_exposed=print)
 
 
-def test_while_it_drains_it_is_not_ready_but_answers_and_what_is_in_progress_is_answered_before_the_end(
+def test_while_draining_it_is_unready_and_finishes_requests_in_progress(
     around: Callable[[WordCounter], dict[str, Path]],
 ) -> None:
     model = Gated()
@@ -165,7 +165,7 @@ def test_while_it_drains_it_is_not_ready_but_answers_and_what_is_in_progress_is_
     assert seen == [(503, "close")]
 
 
-def test_who_was_let_in_before_the_door_closed_is_answered(
+def test_requests_admitted_before_shutdown_are_answered(
     around: Callable[[WordCounter], dict[str, Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "LAST_REQUESTS_S", 0.5)
@@ -195,7 +195,7 @@ def test_who_was_let_in_before_the_door_closed_is_answered(
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_an_address_that_others_can_reach_is_refused_while_nobody_is_asked_who_he_is(
+def test_a_public_address_without_authentication_is_refused(
     host: str, around: Callable[[WordCounter], dict[str, Path]]
 ) -> None:
     with pytest.raises(UsageError, match=r"^other machines can reach .* without authentication: set .*--insecure"):
@@ -224,7 +224,7 @@ def test_an_address_that_others_can_reach_is_reported_and_loopback_is_not(
 
 
 @pytest.mark.parametrize(("said", "then"), [(None, "false"), ("true", "true")])
-def test_the_tokenizer_starts_no_threads_unless_somebody_wants_them(
+def test_the_tokenizer_starts_no_threads_by_default(
     monkeypatch: pytest.MonkeyPatch, said: str | None, then: str
 ) -> None:
     monkeypatch.setattr(os, "environ", {} if said is None else {"TOKENIZERS_PARALLELISM": said})
@@ -232,7 +232,7 @@ def test_the_tokenizer_starts_no_threads_unless_somebody_wants_them(
     assert os.environ["TOKENIZERS_PARALLELISM"] == then
 
 
-def test_what_was_made_before_the_first_request_is_searched_for_garbage_no_more() -> None:
+def test_startup_objects_are_frozen_for_the_garbage_collector() -> None:
     try:
         freeze_garbage_collection()
         assert gc.get_freeze_count() > 10_000

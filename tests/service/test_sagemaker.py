@@ -133,7 +133,7 @@ def test_of_several_models_the_first_answers() -> None:
 
 @pytest.mark.parametrize("several", [False, True], ids=["one label", "several labels"])
 @pytest.mark.peer
-def test_scores_are_those_of_the_pipeline(tmp_path: Path, several: bool) -> None:
+def test_scores_equal_the_pipelines(tmp_path: Path, several: bool) -> None:
     bundle = tmp_path / "tiny"
     write_tiny_bundle(bundle, engine=True)
     if several:
@@ -239,7 +239,7 @@ WRONG: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "body", "message"), WRONG)
-def test_a_wrong_request_gets_its_own_sentence(client: TestClient, kind: str, body: Any, message: str) -> None:
+def test_each_invalid_request_gets_its_own_sentence(client: TestClient, kind: str, body: Any, message: str) -> None:
     answer = invoke(client, body, kind)
     assert answer.status_code == 400
     assert set(answer.json()) == {"error"}

@@ -44,7 +44,7 @@ def test_an_idle_machine_starts_at_once_and_says_that_the_batch_is_alone() -> No
     run(story())
 
 
-def test_what_comes_while_a_batch_is_computed_is_the_next_batch() -> None:
+def test_texts_that_arrive_during_a_batch_form_the_next_one() -> None:
     async def story() -> None:
         machine = Machine()
         texts = texts_of(9)
@@ -75,7 +75,7 @@ def test_states_of_tokens_are_cut_to_the_text_that_they_are_of() -> None:
     run(story())
 
 
-def test_the_record_of_a_batch_says_what_it_was() -> None:
+def test_a_batchs_record_describes_it() -> None:
     async def story() -> None:
         machine = Machine()
         await outcomes(machine.ask([1] * 8), machine.ask([1] * 8), machine.ask([1] * 7))
@@ -122,7 +122,7 @@ def test_of_a_batch_only_the_sender_of_the_text_at_fault_gets_an_error(place: in
     run(story())
 
 
-def test_the_error_names_the_text_and_says_nothing_of_it() -> None:
+def test_the_error_names_the_texts_place_and_quotes_nothing() -> None:
     async def story() -> None:
         machine = Machine()
         (found,) = await outcomes(machine.ask([5] * 4, [POISON] * 4, [6] * 4))
@@ -202,7 +202,7 @@ def test_a_text_that_kills_twice_fails_alone() -> None:
     run(story())
 
 
-def test_beside_a_text_that_is_suspected_nothing_is_computed() -> None:
+def test_a_suspected_text_is_computed_alone() -> None:
     async def story() -> None:
         machine = Machine(lanes=2, batch_tokens=4)
         suspect = machine.ask([KILLER] * 4)
@@ -235,7 +235,7 @@ def test_texts_that_were_with_a_process_when_it_ended_are_computed_once_more_and
     run(story())
 
 
-def test_while_there_is_no_process_texts_wait_and_other_models_go_on() -> None:
+def test_without_a_process_texts_wait_and_other_models_answer() -> None:
     async def story() -> None:
         machine = Machine(models=2, lanes=2)
         machine.processes[0].end()
@@ -249,7 +249,7 @@ def test_while_there_is_no_process_texts_wait_and_other_models_go_on() -> None:
     run(story())
 
 
-def test_where_there_will_be_no_process_whoever_waits_is_told_so_and_whoever_comes() -> None:
+def test_waiting_and_new_requests_fail_if_no_process_will_start() -> None:
     async def story() -> None:
         machine = Machine(models=2, lanes=2, batch_tokens=16)
         asked = [machine.ask(text) for text in texts_of(20)]
@@ -292,7 +292,7 @@ def test_a_request_that_failed_has_at_most_the_next_batch_computed() -> None:
     run(story())
 
 
-def test_halves_whose_requests_have_left_are_not_computed() -> None:
+def test_half_batches_of_departed_requests_are_not_computed() -> None:
     async def story() -> None:
         machine = Machine()
         first = machine.ask([1] * 4)

@@ -114,7 +114,7 @@ def answered() -> dict[str, set[int]]:
 
 @pytest.mark.slow
 @schema.parametrize()
-def test_what_is_answered_is_described(
+def test_every_response_is_described_in_openapi(
     case: schemathesis.Case[Any],
     url: str,
     tagger: str,

@@ -32,7 +32,7 @@ def test_every_answer_has_the_headers(client: TestClient, path: str) -> None:
 @pytest.mark.parametrize(
     ("scheme", "max_age_s", "told"), [("https", 60, "max-age=60"), ("http", 60, None), ("https", 0, None)]
 )
-def test_https_for_good_is_said_over_https_only(scheme: str, max_age_s: int, told: str | None) -> None:
+def test_hsts_is_sent_over_https_only(scheme: str, max_age_s: int, told: str | None) -> None:
     app = fronted(
         Response("", headers={"X-Frame-Options": "theirs", "X-Other": "kept"}), security=SecurityHeaders(max_age_s)
     )
@@ -50,7 +50,7 @@ def test_everything_a_page_names_is_there(client: TestClient, path: str) -> None
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_a_file_of_the_page_needs_no_other_server_and_nothing_inline(file: Path) -> None:
+def test_the_pages_files_need_no_third_party_and_no_inline_code(file: Path) -> None:
     text = file.read_text(encoding="utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
     text = re.sub(r"(?m)^\s*//.*$", "", text)  # comments may say where something is written
     assert not re.search(r"https?://|@import|\burl\(", text)

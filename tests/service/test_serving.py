@@ -125,7 +125,7 @@ def test_errors_are_in_the_words_of_the_request(
     told(story, settings=ServeSettings(max_request_tokens=100))
 
 
-def test_fewer_tokens_than_the_model_reads_may_be_asked_for_and_no_more() -> None:
+def test_fewer_tokens_than_the_models_limit_may_be_requested_but_not_more() -> None:
     async def story(serving: Serving) -> None:
         version, deadline_s = serving.models.named("reviews"), in_time(serving)
         for asked, read in ((8, 8), (4, 4), (16, 16), (500, 16), (None, 16)):
@@ -152,7 +152,7 @@ def test_a_deadline_is_of_the_header_or_of_the_settings() -> None:
     told(story, settings=ServeSettings(request_timeout_ms=7000))
 
 
-def test_a_text_too_large_for_the_memory_in_company_is_computed_alone() -> None:
+def test_a_text_too_large_to_share_a_batch_is_computed_alone() -> None:
     async def story(serving: Serving) -> None:
         texts = ["good", "bad", "huge", "so"]
         found = await serving.compute(serving.models.named(None), texts, "logits", deadline_s=in_time(serving))

@@ -45,7 +45,7 @@ def test_a_model_that_was_idle_is_not_owed_the_time() -> None:
     run(story())
 
 
-def test_a_model_whose_every_batch_fails_takes_no_more_than_its_share() -> None:
+def test_a_model_whose_batches_all_fail_takes_only_its_share() -> None:
     async def story() -> None:
         machine = Machine(models=2)
         asked = [machine.ask([word] * 10, model=model) for model, word in ((0, POISON), (1, 5)) for _ in range(600)]

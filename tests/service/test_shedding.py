@@ -89,7 +89,7 @@ def test_the_early_refusal_is_the_usual_one(busy: Full) -> None:
     assert early.headers["Content-Security-Policy"] == usual.headers["Content-Security-Policy"]
 
 
-def test_nothing_of_it_is_tokenised_or_parsed(busy: Full) -> None:
+def test_a_refused_body_is_neither_tokenised_nor_parsed(busy: Full) -> None:
     content = b"this is no JSON " * 24  # as long as what waits: a shorter one has its turn before that for a moment
     refused = httpx.post(f"{busy.url}/v1/predict", content=content, headers={"Content-Type": "text/plain"})
     assert refused.status_code == 429
@@ -102,7 +102,7 @@ def test_other_dialects_are_refused_in_their_own_shape(busy: Full) -> None:
     assert refused.json()["error_type"].lower() == "overloaded"
 
 
-def test_what_asks_nothing_of_the_full_queue_is_answered(busy: Full) -> None:
+def test_routes_without_a_model_answer_while_the_queue_is_full(busy: Full) -> None:
     assert httpx.get(f"{busy.url}/v1/models").status_code == 200
     assert httpx.get(f"{busy.url}/health/ready").status_code == 200
     assert httpx.post(f"{busy.url}/v1/tokenize", json={"text": "good"}).status_code == 200
@@ -157,7 +157,7 @@ def answer_of(connection: object) -> tuple[bytes, bytes]:
     return head, body
 
 
-def test_with_a_model_that_has_room_beside_it_the_body_has_to_say_which_is_meant() -> None:
+def test_with_several_models_the_body_must_name_one() -> None:
     with full(quick=WordCounter(name="quick")) as busy:
         model = busy.serving.models.named("slow")
         assert model.ready

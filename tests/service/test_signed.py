@@ -152,9 +152,7 @@ def test_a_bundle_that_is_swapped_before_its_process_is_started_anew_is_refused_
 
 
 @pytest.mark.parametrize("swap", [other_in_place_of, lambda bundle: flip_the_last_byte(bundle / "embedding.onnx")])
-def test_embeddings_are_of_the_bundle_that_was_checked_whenever_they_are_asked_for(
-    tiny: Path, swap: Callable[[Path], None]
-) -> None:
+def test_embeddings_always_come_from_the_verified_bundle(tiny: Path, swap: Callable[[Path], None]) -> None:
     computer = Computer(tiny, None, 1, load(tiny).manifest.checksum)
     swap(tiny)
     with pytest.raises(BundleError, match=f"({REPLACED}|embedding.onnx in tiny was altered)"):

@@ -55,7 +55,7 @@ def signer(text: str) -> str:
     return str(json.loads(urlsafe_b64decode(text.partition(".")[0].encode()))["kid"])
 
 
-def test_a_token_says_what_rfc_9068_asks_for(keys: SigningKeys, clock: Clock) -> None:
+def test_a_token_has_the_claims_of_rfc_9068(keys: SigningKeys, clock: Clock) -> None:
     text = token(keys)
     found = jwt.decode(text, KeySet.import_key_set(asyncio.run(keys.jwks())), algorithms=["ES256"])
     assert found.header == {"alg": "ES256", "kid": kids(keys)[0], "typ": "at+jwt"}
@@ -66,7 +66,7 @@ def test_a_token_says_what_rfc_9068_asks_for(keys: SigningKeys, clock: Clock) ->
     assert again.claims["jti"] != jti
 
 
-def test_claims_of_the_caller_cannot_replace_those_of_the_issuer(keys: SigningKeys, clock: Clock) -> None:
+def test_a_callers_claims_cannot_replace_the_issuers(keys: SigningKeys, clock: Clock) -> None:
     text = asyncio.run(keys.sign({"iss": "https://elsewhere.test", "exp": 9_999_999_999, "jti": "mine"}))
     found = jwt.decode(text, KeySet.import_key_set(asyncio.run(keys.jwks())), algorithms=["ES256"])
     assert (found.claims["iss"], found.claims["exp"]) == (ISSUER, int(clock()) + 900)
@@ -108,7 +108,7 @@ def test_keys_rotate_every_30_days_are_published_ahead_and_removed_after_their_l
     assert kids(keys) == [new]
 
 
-def test_the_private_half_of_a_key_that_is_forgotten_is_gone_from_the_database(
+def test_a_retired_keys_private_half_is_deleted_from_the_database(
     store: CredentialStore, keys: SigningKeys, clock: Clock
 ) -> None:
     kids(keys)

@@ -37,7 +37,7 @@ def exchange(server: Recorded, *pieces: bytes) -> tuple[list[int], list[Seen]]:
     return statuses(answered), list(server.requests)
 
 
-def test_at_least_sixty_vectors_are_told_apart() -> None:
+def test_at_least_sixty_vectors_are_distinguished() -> None:
     assert len({one.name for one in VECTORS}) == len(VECTORS) >= 60
 
 
@@ -58,7 +58,7 @@ def test_a_body_stays_a_body_and_the_next_request_begins_after_it(server: Record
 
 
 @pytest.mark.parametrize("vector", named([one for one in VECTORS if one.body is not None]))
-def test_it_does_not_matter_in_which_pieces_it_comes(server: Recorded, vector: Vector) -> None:
+def test_the_split_into_chunks_does_not_matter(server: Recorded, vector: Vector) -> None:
     half = len(vector.data) // 2
     head = vector.data.index(b"\r\n\r\n", 2) + 4
     for cuts in ([head], [half], [1, 2, 3, head - 1, head + 1]):
@@ -75,7 +75,7 @@ def test_requests_sent_together_are_answered_in_their_order(server: Recorded) ->
     assert [one.path for one in asked] == ["/v1/predict"] * 3 + ["/livez"]
 
 
-def test_what_cannot_be_read_does_not_overtake_the_response_before_it(server: Recorded) -> None:
+def test_an_unparsable_request_does_not_overtake_the_previous_response(server: Recorded) -> None:
     predict = next(one.data for one in VECTORS if one.name == "head: absolute target")
     answered, asked = exchange(server, predict + b"nothing\n" + LAST)
     assert (answered, len(asked)) == ([200, 400], 1)
@@ -88,7 +88,7 @@ def choosy() -> Iterator[Recorded]:
         yield one
 
 
-def test_a_client_that_keeps_its_body_back_is_not_asked_twice(choosy: Recorded) -> None:
+def test_a_client_that_withholds_its_body_is_sent_one_100_continue(choosy: Recorded) -> None:
     """R2: after a response without 100 Continue nobody can know whether the body comes, so the connection is closed."""
     head = b"POST /v1/predict HTTP/1.1\r\nHost: evil.example\r\nExpect: 100-continue\r\n"
     head += b"Content-Length: %d\r\n\r\n" % len(HIDDEN)

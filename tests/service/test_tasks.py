@@ -288,12 +288,12 @@ def test_a_task_that_a_dialect_does_not_have(
         ),
     ],
 )
-def test_what_these_models_do_not_take(url: str, path: str, body: Any, status: int, message: str) -> None:
+def test_parameters_that_these_models_refuse(url: str, path: str, body: Any, status: int, message: str) -> None:
     error = post(url, path, body, status)["error"]
     assert (error["message"] if isinstance(error, dict) else error) == message
 
 
-def test_the_client_names_what_is_wrong(url: str) -> None:
+def test_the_clients_exception_names_the_fault(url: str) -> None:
     with pytest.raises(HfHubHTTPError) as caught:
         InferenceClient(base_url=f"{url}/models/tagger").text_classification("a film", top_k=2)
     assert caught.value.response.json()["error"].startswith("parameters.top_k is a parameter of text-classification")
@@ -307,7 +307,7 @@ def test_a_tagger_embeds_and_shows_its_tokens_states(url: str, bundles: dict[str
     assert httpx.get(f"{url}/models/topics/info").json()["model_type"].keys() == {"classifier"}
 
 
-def test_models_say_what_they_do(url: str) -> None:
+def test_models_report_their_task(url: str) -> None:
     described = {one["name"]: one for one in httpx.get(f"{url}/v1/models").json()["models"]}
     for name, spec in SPECS.items():
         assert described[name]["task"] == spec.model_dump(mode="json")

@@ -96,7 +96,7 @@ def test_a_text_that_is_too_long_is_an_error_where_it_must_not_be_cut(client: Te
     }
 
 
-def test_embeddings_have_length_one_unless_told_otherwise(client: TestClient) -> None:
+def test_embeddings_have_unit_length_by_default(client: TestClient) -> None:
     assert post(client, "/embed", inputs="good good bad", normalize=False) == [[2.0, 1.0, 5.0]]
     [found] = post(client, "/embed", inputs="good good bad")
     assert found == pytest.approx((np.array([2, 1, 5]) / np.sqrt(30)).tolist())
@@ -108,7 +108,7 @@ def test_dimensions_cut_an_embedding_before_its_length_is_one(client: TestClient
     assert post(client, "/embed", inputs="good good bad", dimensions=2, normalize=False) == [[2.0, 1.0]]
 
 
-def test_a_list_of_texts_is_a_batch_where_embeddings_are_asked(client: TestClient) -> None:
+def test_a_list_of_texts_is_a_batch_for_embeddings(client: TestClient) -> None:
     found = post(client, "/embed", inputs=["good", "bad bad"], normalize=False)
     assert found == [[1.0, 0.0, 3.0], [0.0, 2.0, 4.0]]
 
@@ -210,7 +210,7 @@ def test_health_is_empty_or_503() -> None:
             assert (answer.status_code, answer.json()) == (503, {"error": "unhealthy", "error_type": "Unhealthy"})
 
 
-def test_headers_say_what_an_answer_took(client: TestClient) -> None:
+def test_headers_report_the_time_of_an_answer(client: TestClient) -> None:
     headers = client.post("/predict", json={"inputs": [["good film"], ["é"]]}).headers
     assert headers["x-compute-type"] == "cpu+optimized"
     assert (headers["x-compute-characters"], headers["x-compute-tokens"]) == ("10", "7")

@@ -120,7 +120,7 @@ def test_a_pair_is_not_two_texts(client: TestClient, inputs: object, message: st
     assert answer.json()["error_type"] == "Validation"
 
 
-def test_what_only_other_kinds_of_models_do_is_424(client: TestClient) -> None:
+def test_routes_for_other_kinds_of_models_return_424(client: TestClient) -> None:
     answer = client.post("/embed_sparse", json={"query": "q", "texts": ["a"], "inputs": "a"})
     assert answer.status_code == 424
     assert answer.json() == {

@@ -74,7 +74,7 @@ def test_each_row_of_the_guide_keeps_the_rule(proxy_s: str, ours_s: str) -> None
         ({"stop_grace_s": 10}, "but the server is killed after stop_grace_s, 10 s: lower one of the two, or raise"),
     ],
 )
-def test_what_cannot_fit_is_named_before_anything_starts(
+def test_insufficient_space_is_reported_before_anything_starts(
     given: dict[str, float], sentence: str, tmp_path: Path
 ) -> None:
     """R16: too long an end, too long a drain, too short a grace."""
@@ -84,7 +84,7 @@ def test_what_cannot_fit_is_named_before_anything_starts(
     assert sentence in str(refused.value)
 
 
-def test_what_fits_exactly_is_taken_and_so_is_the_guides_row_for_docker() -> None:
+def test_an_exact_fit_is_accepted_and_so_is_the_guides_row_for_docker() -> None:
     assert ServeSettings(drain_s=11).drain_s == 11
     assert ServeSettings(drain_s=1, shutdown_timeout_s=5, stop_grace_s=10).shutdown_timeout_s == 5
     assert "10, with `drain_s = 1` and `shutdown_timeout_s = 5`" in GUIDE

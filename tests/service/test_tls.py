@@ -253,7 +253,7 @@ def test_a_client_cannot_renegotiate(hello: Hello, port: int) -> None:
     assert "no renegotiation" in done.stderr
 
 
-def test_a_name_that_is_not_ascii_makes_no_noise(hello: Hello, port: int, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_name_outside_ascii_causes_no_warning(hello: Hello, port: int, capfd: pytest.CaptureFixture[str]) -> None:
     assert hello(port, "-servername", b"\xff\xfe.example").returncode == 0
     assert capfd.readouterr().err == ""
 
@@ -377,7 +377,7 @@ def encrypt(folder: Path, password: bytes) -> None:
         ),
     ],
 )
-def test_what_cannot_be_used_is_a_sentence(tmp_path: Path, spoil: Callable[[Path], Any], sentence: str) -> None:
+def test_unusable_input_is_one_sentence(tmp_path: Path, spoil: Callable[[Path], Any], sentence: str) -> None:
     write(tmp_path, issued())
     load(settings_of(tmp_path), NOW.timestamp())
     spoil(tmp_path)

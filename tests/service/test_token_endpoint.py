@@ -119,7 +119,7 @@ def test_answers_are_not_cached(service: Service) -> None:
         assert answer.headers["content-type"] == "application/json"
 
 
-def test_the_key_set_may_be_cached_for_less_than_a_key_is_shown_before_it_signs(service: Service) -> None:
+def test_a_key_is_published_longer_than_the_key_set_may_be_cached(service: Service) -> None:
     answer = httpx.get(f"{service.url}/.well-known/jwks.json")
     assert answer.headers["cache-control"] == "public, max-age=300"
 

@@ -29,7 +29,7 @@ def test_basic_and_post_say_the_same() -> None:
 
 
 @pytest.mark.parametrize("kind", [FORM, f"{FORM}; charset=UTF-8", FORM.upper(), f" {FORM} ;x"])
-def test_a_form_may_be_called_one_in_several_ways(kind: str) -> None:
+def test_a_single_form_may_have_several_names(kind: str) -> None:
     assert token_request(kind, basic("a", "b"), GRANT).scopes is None
 
 
@@ -38,7 +38,7 @@ def test_no_scope_is_all_and_unknown_fields_do_not_matter(scope: str) -> None:
     assert token_request(FORM, basic("a", "b"), GRANT + scope.encode()).scopes is None
 
 
-def test_the_client_id_may_be_said_in_the_body_as_well() -> None:
+def test_the_client_id_may_also_be_in_the_body() -> None:
     assert token_request(FORM, basic("a", "b"), GRANT + b"&client_id=a").client_id == "a"
 
 
@@ -71,7 +71,7 @@ def test_the_client_id_may_be_said_in_the_body_as_well() -> None:
         (FORM, basic("", "b"), GRANT, Code.INVALID_CREDENTIALS),
     ],
 )
-def test_what_is_wrong_is_refused(kind: str, authorization: str | None, body: bytes, code: Code) -> None:
+def test_invalid_values_are_refused(kind: str, authorization: str | None, body: bytes, code: Code) -> None:
     with pytest.raises(Problem) as caught:
         token_request(kind, authorization, body)
     assert caught.value.code is code

@@ -145,7 +145,7 @@ def test_its_phases_follow_each_other_within_it() -> None:
     assert {one.kind for one in phases} == {OTHER}
 
 
-def test_a_batch_is_a_trace_of_its_own_that_says_what_was_in_it() -> None:
+def test_a_batch_has_its_own_trace_that_lists_its_texts() -> None:
     model = WordCounter()
     with traced(model) as server:
         server.predict("good good good", **PARENT)
@@ -251,7 +251,7 @@ def test_a_rejected_request_is_not_an_error_of_the_span() -> None:
     assert [one.name for one in children(server.collector, span)] == ["tokenise", "queue"]
 
 
-def test_what_was_never_computed_shows_where_it_waited() -> None:
+def test_an_uncomputed_text_shows_where_it_waited() -> None:
     model = gated()
     with traced(model, ServeSettings(lanes=1, drain_s=0)) as server, ThreadPoolExecutor(1) as many:
         shut(model)

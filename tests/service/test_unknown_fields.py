@@ -135,7 +135,7 @@ def test_every_route_with_a_body_is_among_these(client: TestClient) -> None:
     assert posted - tried == others
 
 
-def test_what_is_known_is_not_warned_of(client: TestClient) -> None:
+def test_known_entries_cause_no_warning(client: TestClient) -> None:
     """R10: nor does one request get another's warning."""
     assert HEADER in client.post("/predict", json={"inputs": "good", "zzz": 1}).headers
     assert HEADER not in client.post("/predict", json={"inputs": "good", "truncate": None}).headers
@@ -187,7 +187,7 @@ def test_any_name_fits_a_header(client: TestClient, name: str, more: int) -> Non
     assert told.endswith(f" and {more - 7} more") == (more > 7)
 
 
-def test_what_many_fields_might_mean_is_not_looked_up(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ambiguous_fields_are_not_looked_up(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """R10: a body has room for 100,000 of them, in one object or in many, and everybody waits while they are read."""
     looked_up: list[str] = []
 

@@ -62,7 +62,7 @@ def test_a_stopped_process_is_red_and_given_up_within_two_seconds() -> None:
     assert story.verdict == "a batch took longer than 1.5 s and usually takes about 0.01 s"
 
 
-def test_a_stopped_process_is_red_within_two_seconds_also_where_its_batch_may_take_long() -> None:
+def test_a_stopped_process_is_unready_within_two_seconds_even_with_long_batches() -> None:
     """R19: readiness does not wait until the batch is overdue."""
     story = Story(costs(0.8), answers=False)
     began_s = story.send()
@@ -96,7 +96,7 @@ def test_an_idle_process_that_is_stopped_is_red_and_then_given_up() -> None:
     assert story.verdict == "it has been silent for 5 s"
 
 
-def test_one_that_goes_on_is_ready_again() -> None:
+def test_a_resumed_process_is_ready_again() -> None:
     """R19: stopped for less than it takes to give it up."""
     story = Story(costs(), answers=False)
     story.pass_(SILENT_S + 0.2)
@@ -106,7 +106,7 @@ def test_one_that_goes_on_is_ready_again() -> None:
     assert (story.watch.silent, story.verdict) == (False, None)
 
 
-def test_the_first_batch_of_a_kind_may_take_as_long_as_any() -> None:
+def test_the_first_batch_of_a_kind_may_be_as_slow_as_any() -> None:
     """R19: embeddings are loaded when they are first asked for, in every process anew."""
     known = costs()
     known.learn("embedding", TOKENS, 0.01, alone=False)  # by the process before this one
@@ -163,7 +163,7 @@ def test_a_machine_that_gets_slower_and_slower_is_not_taken_for_one_that_hangs()
     assert story.verdict is None
 
 
-def test_time_in_which_the_server_did_not_run_counts_for_nobody() -> None:
+def test_time_with_the_server_down_counts_against_no_client() -> None:
     """R19: a laptop that slept for an hour with a batch under way."""
     story = Story(costs(), answers=False)
     story.send()
@@ -174,7 +174,7 @@ def test_time_in_which_the_server_did_not_run_counts_for_nobody() -> None:
     assert story.verdict is not None
 
 
-def test_an_answer_that_comes_first_after_such_a_time_is_no_credit() -> None:
+def test_a_first_answer_after_a_pause_earns_no_credit() -> None:
     """R19: the loop may read its sockets before it looks at its clocks."""
     story = Story(costs(), answers=False)
     story.now_s += 60
@@ -185,7 +185,7 @@ def test_an_answer_that_comes_first_after_such_a_time_is_no_credit() -> None:
     assert story.red_s - began_s == pytest.approx(SILENT_S, abs=2 * TICK_S)
 
 
-def test_a_batch_that_is_sent_first_after_such_a_time_is_given_up_as_soon_as_any() -> None:
+def test_a_batch_sent_first_after_a_pause_times_out_as_soon_as_any() -> None:
     """R19: as above."""
     story = Story(costs(), answers=False)
     story.now_s += 60
@@ -195,7 +195,7 @@ def test_a_batch_that_is_sent_first_after_such_a_time_is_given_up_as_soon_as_any
     assert story.now_s - began_s == pytest.approx(LEAST_S, abs=2 * TICK_S)
 
 
-def test_a_batch_beside_others_is_not_measured_by_those_that_had_all_cores() -> None:
+def test_a_batch_that_shares_the_cores_is_not_timed_against_one_that_had_all() -> None:
     """R19: on 64 cores a long text alone takes 0.1 s, and 4 s where every lane has one."""
     known = Costs()
     known.learn("logits", TOKENS, 0.1, alone=True)

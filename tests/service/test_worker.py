@@ -53,7 +53,7 @@ def told(bundle: Path, story: Story, timeout_s: float = 30.0) -> None:
     asyncio.run(all_of_it())
 
 
-def test_rows_many_at_a_time_and_a_batch_that_fails_among_them(bundle: Path, batch: Ragged) -> None:
+def test_many_rows_at_a_time_with_one_failing_batch(bundle: Path, batch: Ragged) -> None:
     beyond = Ragged.of_ids([[2, len(VOCABULARY) + 3, 3]], 0)
 
     async def story(one: WorkerProcess, lost: list[str]) -> None:
@@ -73,7 +73,7 @@ def test_rows_many_at_a_time_and_a_batch_that_fails_among_them(bundle: Path, bat
     told(bundle, story)
 
 
-def test_a_process_that_is_killed_loses_what_it_computes_and_this_is_said_once(bundle: Path, batch: Ragged) -> None:
+def test_a_killed_process_loses_its_batch_and_is_reported_once(bundle: Path, batch: Ragged) -> None:
     async def story(one: WorkerProcess, lost: list[str]) -> None:
         os.kill(one.pid, signal.SIGSTOP)  # so that the batches are still with it
         asked = [asyncio.create_task(one.compute("logits", batch, alone=False)) for _ in range(3)]
@@ -109,7 +109,7 @@ def test_a_process_that_hangs_while_nobody_asks_is_noticed_too(bundle: Path) -> 
     told(bundle, story, timeout_s=0.5)
 
 
-def test_a_process_that_is_asked_to_stop_does_and_is_not_lost(bundle: Path) -> None:
+def test_a_process_told_to_stop_exits_and_is_not_counted_as_lost(bundle: Path) -> None:
     async def story(one: WorkerProcess, lost: list[str]) -> None:
         pid = one.pid
         await one.stop()
@@ -120,7 +120,7 @@ def test_a_process_that_is_asked_to_stop_does_and_is_not_lost(bundle: Path) -> N
     told(bundle, story)
 
 
-def test_a_bundle_that_cannot_be_loaded_is_said_in_the_words_of_the_process(tmp_path: Path) -> None:
+def test_an_unloadable_bundle_is_reported_with_the_workers_message(tmp_path: Path) -> None:
     async def story() -> None:
         nowhere = tmp_path / "nowhere"
         one = WorkerProcess(nowhere, engine=None, lanes=1, timeout_s=30.0, on_lost=lost.append)
@@ -133,7 +133,7 @@ def test_a_bundle_that_cannot_be_loaded_is_said_in_the_words_of_the_process(tmp_
     assert lost == []
 
 
-def test_an_engine_that_the_bundle_has_not_is_said(bundle: Path) -> None:
+def test_an_engine_that_the_bundle_lacks_is_named(bundle: Path) -> None:
     async def story() -> None:
         one = WorkerProcess(bundle, engine="int4", lanes=1, timeout_s=30.0, on_lost=print)
         with pytest.raises(BundleError, match="int4"):

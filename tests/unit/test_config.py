@@ -189,7 +189,7 @@ def test_a_setting_without_a_default(file: Path) -> None:
     assert load_settings(Named, "serve", {"host_name": "x"}, file=file, environ={}).host_name == "x"
 
 
-def test_what_kubernetes_tells_a_container_about_its_services_is_no_setting(file: Path) -> None:
+def test_kubernetes_service_variables_are_not_settings(file: Path) -> None:
     links = {
         "BERTLINE_SERVICE_HOST": "10.0.0.1",
         "BERTLINE_SERVICE_PORT": "80",

@@ -35,7 +35,7 @@ def test_results_are_a_table_with_intervals_and_baselines(manifest: Manifest) ->
     assert "| negative log-likelihood | 0.371 |  |  |  |" in text
 
 
-def test_what_was_not_recorded_is_said(manifest: Manifest) -> None:
+def test_missing_records_are_reported(manifest: Manifest) -> None:
     text = card(manifest)
     assert "## Results\n\nNot measured.\n" in text
     assert "## Data\n\nNot recorded.\n" in text

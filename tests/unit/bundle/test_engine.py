@@ -19,7 +19,7 @@ def test_an_engine_computes_the_bundles_own_network_by_default() -> None:
     assert engine.parts == ()
 
 
-def test_the_engine_of_a_fresh_bundle_is_fp32_beside_the_weights() -> None:
+def test_a_fresh_bundles_engine_is_fp32_and_shares_the_weights() -> None:
     assert (FP32.name, FP32.precision, FP32.file) == ("fp32", "fp32", "model.onnx")
 
 
@@ -40,7 +40,7 @@ def test_the_engine_of_a_fresh_bundle_is_fp32_beside_the_weights() -> None:
         ({**ONNX, "colour": "red"}, "Extra inputs are not permitted"),
     ],
 )
-def test_a_wrong_engine_says_what_is_wrong(entries: dict[str, Any], message: str) -> None:
+def test_the_error_for_a_wrong_engine_names_the_fault(entries: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Engine(**entries)
 

@@ -53,7 +53,7 @@ def test_a_figure_from_before_calibration_says_so() -> None:
 
 
 @pytest.mark.parametrize("name", ["accuracy", "macro_f1", "mcc", "nll"])
-def test_card_and_terminal_write_a_figure_alike(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_card_and_terminal_format_figures_identically(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     one = Figure(name, 0.8451, 0.8, 0.9)
     print_figures("figures", rows([(name, Estimate(0.8451, 0.8, 0.9))]))
     line = capsys.readouterr().out.splitlines()[-1]

@@ -56,7 +56,7 @@ def test_norwegian_stays_a_language(manifest: Manifest) -> None:
 
 
 @pytest.mark.parametrize("path", ["/srv/model", "../model", "a b/c"])
-def test_a_local_path_is_no_base_model(manifest: Manifest, path: str) -> None:
+def test_a_local_path_is_not_published_as_base_model(manifest: Manifest, path: str) -> None:
     assert "base_model" not in read(manifest, lineage={"base_model": path})
 
 

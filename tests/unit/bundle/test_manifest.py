@@ -100,7 +100,7 @@ def test_a_wrong_entry_is_named(manifest: Manifest, entry: dict[str, Any], messa
 
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b'"text"'])
-def test_json_that_is_no_object_is_refused(content: bytes) -> None:
+def test_json_that_is_not_an_object_is_refused(content: bytes) -> None:
     with pytest.raises(BundleError, match="does not end with its checksum"):
         parse(content, "reviews")
 
@@ -158,7 +158,7 @@ def test_a_manifest_of_format_1_is_that_of_a_classifier_of_one_label() -> None:
     assert parse(read.sealed(read.files)[1], "reviews").task == read.task
 
 
-def test_format_1_has_all_its_entries_and_no_others() -> None:
+def test_format_1_has_exactly_its_entries() -> None:
     content = json.loads(FORMAT_1)
     with pytest.raises(BundleError, match="lacks temperature: write the bundle again"):
         parse(resealed({key: one for key, one in content.items() if key != "temperature"}), "reviews")
@@ -172,6 +172,6 @@ def test_a_name_is_one_path_component(manifest: Manifest, name: str) -> None:
         Manifest(**{**dict(manifest), "name": name})
 
 
-def test_a_label_that_is_no_unicode_is_refused(manifest: Manifest) -> None:
+def test_a_label_that_is_not_unicode_is_refused(manifest: Manifest) -> None:
     with pytest.raises(ValidationError, match="labels"):
         Manifest(**{**dict(manifest), "labels": ("good", "\ud800")})

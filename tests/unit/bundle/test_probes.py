@@ -98,7 +98,7 @@ ALMOST = SAME + np.linspace(0, 1e-7, 32).reshape(16, 2)
         (np.zeros((16, 3)), 1e-7, 1.0),
     ],
 )
-def test_rounding_is_no_objection_however_little_the_logits_differ(
+def test_rounding_is_no_objection_even_for_nearly_equal_logits(
     reference: np.ndarray,  # type: ignore[type-arg]
     rounding: float,
     temperature: float,
@@ -110,13 +110,13 @@ def test_rounding_is_no_objection_however_little_the_logits_differ(
 
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("reference", [SAME, ALMOST, 40 * SAME])
-def test_another_answer_is_one_even_where_all_are_alike(reference: np.ndarray, precision: Precision) -> None:  # type: ignore[type-arg]
+def test_a_different_answer_counts_even_if_all_answers_are_equal(reference: np.ndarray, precision: Precision) -> None:  # type: ignore[type-arg]
     """T7: what is not there any more is the division by nearly nothing, not the comparison."""
     assert objection(reference, reference * 0.9, precision) is not None
     assert objection(reference, reference[:, ::-1], precision) is not None
 
 
-def test_a_difference_is_as_large_as_what_it_does_to_probabilities() -> None:
+def test_a_difference_is_measured_by_its_effect_on_probabilities() -> None:
     """T7: the same logits are nearly one answer at a temperature of 20, and far apart at 0.05."""
     found = np.add(SAME, [0.02, 0.0])
     assert objection(SAME, found, "int8", 20.0) is None
@@ -135,7 +135,7 @@ def test_a_difference_is_as_large_as_what_it_does_to_probabilities() -> None:
         ),
     ],
 )
-def test_an_objection_says_what_is_wrong_with_the_answers_and_blames_no_machine(
+def test_an_objection_names_the_fault_of_the_answers_and_blames_no_machine(
     found: np.ndarray,  # type: ignore[type-arg]
     said: str,
 ) -> None:

@@ -54,7 +54,7 @@ def test_a_label_that_an_older_bundle_spells_with_a_space_is_the_same(tmp_path: 
 
 
 @pytest.mark.parametrize("line", ["", "[]", "null", '{"text": "a"}', '{"text": "a", "label": "bad"}', '{"text": "a'])
-def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
+def test_a_line_that_is_not_a_row_is_named(tmp_path: Path, line: str) -> None:
     write_reference(tmp_path, "test", ReferenceRows(("one", "two"), (LABELS[0], LABELS[1])))
     path = tmp_path / "reference" / "test.jsonl"
     path.write_text(path.read_text() + line + "\n")

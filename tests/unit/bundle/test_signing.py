@@ -87,7 +87,7 @@ def test_a_signed_bundle_is_loaded_and_says_by_whom(signed: Path) -> None:
     assert load(signed).signature is None  # none was asked for, so none was checked
 
 
-def test_a_signature_changes_neither_the_version_nor_what_is_accepted(bundle: Path) -> None:
+def test_a_signature_changes_neither_the_version_nor_the_accepted_files(bundle: Path) -> None:
     before = load(bundle)
     sign(bundle, OURS)
     after = load(bundle)
@@ -185,7 +185,7 @@ def test_the_time_is_signed_too(signed: Path) -> None:
 
 
 @pytest.mark.parametrize("domain", [b"", b"bertline bundle manifest v2\n", DOMAIN[:-1]])
-def test_what_was_signed_for_another_purpose_is_refused(signed: Path, domain: bytes) -> None:
+def test_a_token_signed_for_another_purpose_is_refused(signed: Path, domain: bytes) -> None:
     raw = signed_bytes((signed / "bertline.json").read_bytes(), GOLDEN_KEY, "2026-11-20T12:00:00Z")
     forged = OURS.sign(domain + raw.removeprefix(DOMAIN))
     change(signed, signature=base64.b64encode(forged).decode())
@@ -266,7 +266,7 @@ def test_a_signature_file_that_is_far_too_large_is_not_read(signed: Path) -> Non
         load(signed, trusted=TRUSTED)
 
 
-def test_what_is_no_bundle_is_said_to_be_none(tmp_path: Path) -> None:
+def test_a_path_without_a_bundle_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="does not exist"):
         require_signature(tmp_path / "nowhere", TRUSTED)
 
@@ -310,7 +310,7 @@ def test_more_signatures_than_would_be_read_again_are_not_written(
     assert load(signed, trusted=TRUSTED).signature == read_signatures(signed)[0]
 
 
-def test_where_nothing_can_be_written_this_is_said_and_nothing_is_left(
+def test_an_unwritable_destination_is_reported_and_nothing_is_left(
     signed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -421,7 +421,7 @@ def test_the_id_of_a_key_is_the_hash_of_its_bytes() -> None:
         (bytes(LARGEST_KEY_BYTES + 1), "is far too long for a key"),
     ],
 )
-def test_what_is_no_public_key_is_refused(tmp_path: Path, raw: bytes, told: str) -> None:
+def test_a_file_that_is_not_a_public_key_is_refused(tmp_path: Path, raw: bytes, told: str) -> None:
     (tmp_path / "key").write_bytes(raw)
     with pytest.raises(UsageError, match=told):
         read_public_key(tmp_path / "key")
@@ -435,7 +435,7 @@ def test_what_is_no_public_key_is_refused(tmp_path: Path, raw: bytes, told: str)
         (generate_ec_key(SECP256R1()).private_bytes(*PKCS8), "is a private key but not an Ed25519 one"),
     ],
 )
-def test_what_is_no_private_key_is_refused(tmp_path: Path, raw: bytes, told: str) -> None:
+def test_a_file_that_is_not_a_private_key_is_refused(tmp_path: Path, raw: bytes, told: str) -> None:
     (tmp_path / "key").write_bytes(raw)
     (tmp_path / "key").chmod(0o600)
     with pytest.raises(UsageError, match=told):
@@ -450,7 +450,7 @@ def test_a_key_that_is_not_there_is_named(tmp_path: Path) -> None:
         new_key(tmp_path / "nowhere" / "key")
 
 
-def test_without_the_library_the_remedy_is_said_and_loading_needs_it_not(signed: Path) -> None:
+def test_without_the_library_the_remedy_is_named_and_loading_still_works(signed: Path) -> None:
     code = f"""
 import sys
 sys.modules["cryptography"] = None
@@ -497,7 +497,7 @@ ANY_FILE = (
     max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(raw=ANY_FILE)
-def test_whatever_the_signature_file_holds_only_a_bundle_error_comes_out(bundle: Path, raw: bytes) -> None:
+def test_any_signature_file_gives_at_most_a_bundle_error(bundle: Path, raw: bytes) -> None:
     (bundle / SIGNATURE).write_bytes(raw)
     with pytest.raises(BundleError):
         load(bundle, trusted=TRUSTED)

@@ -22,7 +22,7 @@ def marker(bundle: Path) -> bytes:
     return (bundle / "vocab.txt").read_bytes()
 
 
-def test_what_was_written_is_loaded(bundle: Path, manifest: Manifest) -> None:
+def test_a_written_table_is_loaded(bundle: Path, manifest: Manifest) -> None:
     loaded = load(bundle)
     assert loaded.path == bundle
     assert sorted(loaded.manifest.files) == sorted([*FILES, "vocab.txt"])
@@ -84,7 +84,7 @@ def test_foreign_files_in_a_bundle_are_not_lost(bundle: Path, manifest: Manifest
     assert (bundle / foreign).read_text() == "mine"
 
 
-def test_a_damaged_bundle_is_replaced_but_not_one_that_cannot_be_told(bundle: Path, manifest: Manifest) -> None:
+def test_a_damaged_bundle_is_replaced_but_an_unrecognisable_directory_is_not(bundle: Path, manifest: Manifest) -> None:
     (bundle / "model.safetensors").write_bytes(b"")
     assert marker(write(bundle, manifest, overwrite=True, marker=b"two")) == b"two"
     (bundle / "bertline.json").write_text("{}")
@@ -126,7 +126,7 @@ def test_a_name_that_no_bundle_can_have_is_refused_before_it_is_written(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mount_point_is_no_place_for_a_bundle(tmp_path: Path) -> None:
+def test_a_mount_point_cannot_hold_a_bundle(tmp_path: Path) -> None:
     """T12: nothing can be renamed to it; a volume of a container is one."""
     with (
         disk(tmp_path / "volume", megabytes=1) as place,
@@ -154,7 +154,7 @@ def test_a_full_disk_is_a_sentence(bundle: Path, manifest: Manifest, monkeypatch
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe"])
-def test_only_plain_files_can_be_part_of_it(tmp_path: Path, manifest: Manifest, kind: str) -> None:
+def test_a_bundle_holds_only_regular_files(tmp_path: Path, manifest: Manifest, kind: str) -> None:
     with (  # noqa: PT012
         pytest.raises(BundleError, match="extra in the bundle to write is"),
         writing(tmp_path / "reviews", manifest) as staging,
@@ -222,7 +222,7 @@ def test_a_live_writer_is_not_swept_away(bundle: Path, manifest: Manifest) -> No
     assert marker(bundle) == b"slow"
 
 
-def test_what_cannot_be_swept_up_is_in_nobodys_way(bundle: Path, manifest: Manifest) -> None:
+def test_leftovers_that_cannot_be_deleted_block_nothing(bundle: Path, manifest: Manifest) -> None:
     """T12: another user's, or a link; its removal is no part of writing a bundle."""
     left = bundle.with_name(f".{bundle.name}.writing-01234567")
     left.symlink_to("nowhere")
@@ -231,7 +231,7 @@ def test_what_cannot_be_swept_up_is_in_nobodys_way(bundle: Path, manifest: Manif
     assert left.is_symlink()
 
 
-def test_of_two_writers_to_a_new_place_the_second_is_told(tmp_path: Path, manifest: Manifest) -> None:
+def test_the_second_of_two_writers_gets_an_error(tmp_path: Path, manifest: Manifest) -> None:
     target = tmp_path / "reviews"
     with pytest.raises(BundleError, match="already holds a bundle"), writing(target, manifest) as staging:  # noqa: PT012
         (staging / "vocab.txt").write_bytes(b"slow")

@@ -127,19 +127,19 @@ def test_a_file_instead_of_a_directory(bundle: Path) -> None:
         load(bundle / "vocab.txt")
 
 
-def test_a_directory_that_is_no_bundle(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"is not a bundle \(no bertline.json\)"):
         load(tmp_path)
 
 
-def test_a_plain_checkpoint_says_what_to_do(bundle: Path) -> None:
+def test_the_error_for_a_plain_checkpoint_gives_the_remedy(bundle: Path) -> None:
     (bundle / "bertline.json").unlink()
     with pytest.raises(BundleError, match=r"plain HF checkpoint .* bertline train DATA --model .*reviews --out DIR"):
         load(bundle)
 
 
 @pytest.mark.parametrize("path", ["vocab.txt", "bertline.json"])
-def test_a_file_that_may_not_be_read(bundle: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_read_permission(bundle: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Path.open
 
     def refusing(self: Path, *arguments: Any, **options: Any) -> Any:  # root may read everything

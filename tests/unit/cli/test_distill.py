@@ -44,7 +44,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_it_tells_what_the_student_kept(bundle: Path, table: Path, lines: Path, tmp_path: Path) -> None:
+def test_it_reports_what_the_student_retains(bundle: Path, table: Path, lines: Path, tmp_path: Path) -> None:
     out = tmp_path / "small"
     flags = ("--layers", 1, "--epochs", 1, "--precision", "fp32", "--eval-data", table, "--json")
     result = bertline(bundle, "--unlabelled", lines, "--out", out, *flags)
@@ -60,7 +60,7 @@ def test_it_tells_what_the_student_kept(bundle: Path, table: Path, lines: Path, 
         assert words in result.stderr
 
 
-def test_a_second_distillation_tells_how_close_start_and_student_are(
+def test_a_second_distillation_reports_how_close_start_and_student_are(
     bundle: Path, table: Path, lines: Path, tmp_path: Path
 ) -> None:
     flags = ("--epochs", 1, "--precision", "fp32", "--eval-data", table, "--json", "--unlabelled", lines)
@@ -104,7 +104,7 @@ def test_a_width_and_a_start_that_do_not_fit_are_refused(
     )
 
 
-def test_without_texts_it_says_what_to_give(bundle: Path, table: Path, tmp_path: Path) -> None:
+def test_without_texts_the_error_explains_what_to_give(bundle: Path, table: Path, tmp_path: Path) -> None:
     result = bertline(bundle, "--out", tmp_path / "small", "--layers", 1, "--eval-data", table)
     assert isinstance(result.exception, UsageError)
     assert "give a table as DATA, or --unlabelled FILE" in str(result.exception)

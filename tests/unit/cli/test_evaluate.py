@@ -57,9 +57,7 @@ def test_a_label_of_the_bundle_that_no_row_has(
     assert "No row has the label “neutral”" in (tmp_path / "report" / "report.html").read_text()
 
 
-def test_bad_rows_are_told_as_predict_tells_them(
-    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_rows_are_reported_as_by_predict(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = write_csv(tmp_path / "rows.csv", [("a film", "positive"), (" ", "positive")])
     assert evaluate(bundle, table, "--skip-bad-rows") == 0
     assert capsys.readouterr().err.splitlines()[0] == "note: left out 1 bad row: 1 × empty text in column 'text'"

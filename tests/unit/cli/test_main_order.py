@@ -57,7 +57,7 @@ def test_an_engine_that_there_is_not(command: str, said: Any) -> None:
 
 
 @pytest.mark.parametrize("more", ["--student none", "--unlabelled none.csv", "--unlabelled tiny/config.json"])
-def test_what_optimize_reads_besides(more: str, said: Any) -> None:
+def test_the_other_inputs_of_optimize(more: str, said: Any) -> None:
     """T18."""
     assert more.split()[1] in said(f"optimize tiny {more}", "bertline.optimization.run.Bench")
 

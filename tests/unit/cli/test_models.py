@@ -60,7 +60,7 @@ def test_the_key_that_is_made_is_named(tmp_path: Path) -> None:
     assert result.stdout == f"key {id_}: {tmp_path / 'k'} signs, {tmp_path / 'k'}.pub verifies\n"
 
 
-def test_a_program_reads_who_signed_what(copy: Path, key: Path) -> None:
+def test_signatures_can_be_read_as_json(copy: Path, key: Path) -> None:
     models("sign", copy, "--key", key)
     found = json.loads(models("verify", copy, "--trust", f"{key}.pub", "--json").stdout)
     assert found.pop("signed_at").endswith("Z")

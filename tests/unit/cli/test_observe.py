@@ -34,7 +34,7 @@ def test_the_command_writes_every_file_and_names_it(tmp_path: Path) -> None:
     json.loads((tmp_path / "grafana" / "dashboards" / "bertline-models.json").read_text(encoding="utf-8"))
 
 
-def test_a_directory_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_an_unwritable_directory_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DestinationError, match="the files cannot be written to"):
         observe.write({"a": "b"}, tmp_path / "file")

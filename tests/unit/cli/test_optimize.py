@@ -45,7 +45,7 @@ def test_the_help_has_the_example() -> None:
     assert EPILOG in " ".join(result.output.split())
 
 
-def test_a_dry_run_says_what_and_how_long_and_changes_nothing(reviews: Path) -> None:
+def test_a_dry_run_lists_the_work_and_its_duration_and_changes_nothing(reviews: Path) -> None:
     before = load(reviews).version
     result = bertline(reviews, "--dry-run", *QUICK)
     assert result.exit_code == 0, result.output

@@ -82,7 +82,7 @@ def test_an_unknown_format_is_a_usage_error_that_lists_the_known_ones(bundle: Pa
     assert all(f"'{one}'" in result.stderr for one in ("csv", "tsv", "jsonl", "parquet", "conll"))
 
 
-def test_what_was_cut_is_said(bundle: Path) -> None:
+def test_truncated_texts_are_listed(bundle: Path) -> None:
     result = bertline(bundle, "it is " * 40, "so")
     assert result.stderr == (
         "note: 1 of 2 texts is longer than 32 tokens; 50 of all 82 tokens (61.0 %) were not read\n"
@@ -95,7 +95,7 @@ def test_a_text_that_names_a_file_is_labelled_with_a_hint(bundle: Path) -> None:
     assert f"README.md is also a file; what was labelled is its name. For its rows: --input {bundle}" in result.stderr
 
 
-def test_a_table_goes_in_and_out(bundle: Path, tmp_path: Path) -> None:
+def test_a_table_round_trips(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("id,text\n1,a film\n")
     result = bertline(bundle, "--input", tmp_path / "in.csv", "-o", tmp_path / "out.jsonl", "--top-k", 2)
     assert result.exit_code == 0, result.output
@@ -132,7 +132,7 @@ def test_a_table_can_pass_through_a_pipe(bundle: Path) -> None:
         (["a \udcff"], "text 1 is not UTF-8: pipe it in and pass its --encoding"),
     ],
 )
-def test_what_makes_no_sense_is_refused(bundle: Path, arguments: list[str], message: str) -> None:
+def test_nonsensical_values_are_refused(bundle: Path, arguments: list[str], message: str) -> None:
     result = bertline(bundle, *arguments)
     assert isinstance(result.exception, UsageError)
     assert message in str(result.exception)
@@ -165,7 +165,7 @@ def process(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, **options)  # type: ignore[call-overload, no-any-return]
 
 
-def test_without_a_text_a_terminal_is_told_what_to_do(bundle: Path) -> None:
+def test_without_a_text_a_terminal_shows_the_usage(bundle: Path) -> None:
     terminal, other_end = pty.openpty()
     run = process(bundle, stdin=other_end, stderr=subprocess.PIPE)
     _, stderr = run.communicate()

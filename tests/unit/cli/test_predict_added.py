@@ -37,12 +37,12 @@ def test_columns_of_the_table_are_never_overwritten(existing: list[str], prefix:
     assert added.sentence() == (f"note: the table already has {existing[0]}: the added columns begin with {prefix}")
 
 
-def test_a_rank_that_is_not_asked_for_takes_no_name() -> None:
+def test_an_unrequested_rank_column_takes_no_name() -> None:
     assert AddedColumns.choose(["label_2"], [*PREDICTION.columns()], "reviews").prefix == ""
     assert AddedColumns.choose(["label_2"], [*PREDICTION.columns(2)], "reviews").prefix == "reviews_"
 
 
-def test_a_later_row_with_such_a_key_is_an_error() -> None:
+def test_a_later_row_with_a_new_key_is_an_error() -> None:
     with pytest.raises(DataError, match="standard input line 7 has 'probability', which the first rows lack"):
         AddedColumns.choose(["text"], [*PREDICTION.columns()], "reviews").values(
             Row(7, {"probability": 1}), PREDICTION, "standard input"

@@ -37,7 +37,7 @@ def test_texts_are_answered_as_json_and_between_tabs(tagger: Path) -> None:
     assert [json.loads(entities) for entities, _ in rows] == [one.columns()["predicted_entities"] for one in expected]
 
 
-def test_ranks_are_asked_of_models_that_rank(tagger: Path) -> None:
+def test_ranks_are_only_requested_from_models_with_ranks(tagger: Path) -> None:
     result = bertline(tagger, "a film", "--top-k", 2)
     assert str(result.exception) == "--top-k is for models that rank labels, and tagger does not: leave it out"
     assert isinstance(result.exception, UsageError)

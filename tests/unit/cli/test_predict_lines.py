@@ -63,7 +63,7 @@ def test_the_cut_and_the_other_ranks_are_shown() -> None:
     assert ranks("text", LONG, 2, 4, 0) == "good   75.0 %  (1,234 tokens cut)\nbad    25.0 %"
 
 
-def test_of_several_labels_those_are_shown_that_the_text_gets() -> None:
+def test_of_several_labels_the_assigned_ones_are_shown() -> None:
     assert ranks("text", SEVERAL, None, 4, 0) == "good   75.0 %\nbad    50.0 %"
     assert ranks("text", NONE, None, 4, 40) == "no label  text"
     assert ranks("text", NONE, 1, 4, 0) == "good   37.5 %"

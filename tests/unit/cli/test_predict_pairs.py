@@ -99,7 +99,7 @@ def test_texts_on_the_command_line_have_their_second_ones(bundles: Path) -> None
     assert [line.split("\t")[2:] for line in lines] == [[a, b], [c, d]]
 
 
-def test_single_texts_are_labelled_and_a_note_says_what_is_missing(bundles: Path) -> None:
+def test_single_texts_are_labelled_and_a_note_names_the_missing_part(bundles: Path) -> None:
     result = bertline(bundles / "pairs", "a film")
     assert result.exit_code == 0
     told = "reads pairs of texts and was given single ones: --text-pair gives a text its second one"

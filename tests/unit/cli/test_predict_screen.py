@@ -35,7 +35,7 @@ def test_left_out_rows_are_counted_by_reason() -> None:
     assert skipped_sentence(bad) == "note: left out 3 bad rows: 2 × empty, 1 × short"
 
 
-def test_pace_and_time_left_are_those_of_this_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pace_and_time_left_describe_this_work(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(predict_screen, "time", clock)
     screen = PredictScreen()

@@ -69,7 +69,7 @@ def test_every_column_and_row_comes_out_again(predict: Any, export: str) -> None
     assert predict(content) == [rows[0], *rows[1:]]
 
 
-def test_a_mark_and_the_encoding_that_has_it_is_no_part_of_a_name(predict: Any) -> None:
+def test_a_byte_order_mark_is_not_part_of_a_name(predict: Any) -> None:
     """T19: ``--encoding utf-16-le`` of a file with a mark."""
     content = "\ufefftext,n\nit is,1\n"
     for encoding in ("utf-16-le", "utf-16-be", "utf-8"):
@@ -82,7 +82,7 @@ def test_two_columns_of_one_name_are_refused_by_name(predict: Any) -> None:
         assert "in.csv line 1 has two columns named 'n': rename one of them" in predict(content)
 
 
-def test_a_list_of_texts_is_asked_about_and_loses_none(predict: Any) -> None:
+def test_a_list_of_texts_raises_a_question_and_loses_none(predict: Any) -> None:
     """T19: its first text was its header."""
     content = b"A quiet film.\nA loud film.\n"
     assert (
@@ -93,7 +93,7 @@ def test_a_list_of_texts_is_asked_about_and_loses_none(predict: Any) -> None:
     assert predict(content, "--text-column", "A quiet film.") == [["A quiet film."], ["A loud film."]]
 
 
-def test_a_single_text_is_no_header(predict: Any) -> None:
+def test_a_single_text_is_not_a_header(predict: Any) -> None:
     """T19: nor is a table without rows a mistake of the table."""
     assert "has a header line but no rows: give texts to label; if it has no header, pass --no-header" in predict(
         b"it\n"

@@ -86,7 +86,7 @@ def test_every_format_becomes_every_other(bundle: Path, tmp_path: Path, source: 
         assert one == (other[0], pytest.approx(other[1], abs=2e-6), other[2])
 
 
-def test_order_is_kept_over_many_windows(bundle: Path, tmp_path: Path) -> None:
+def test_order_is_preserved_over_many_windows(bundle: Path, tmp_path: Path) -> None:
     texts = [f"{'a ' * (number % 20)}x" for number in range(500)]
     source = write(tmp_path / "in.csv", [{"text": text, "n": number} for number, text in enumerate(texts)])
     rows = labelled(bundle, table(source))
@@ -126,7 +126,7 @@ def test_the_text_column_is_found_or_given(
     assert found(labelled(bundle, table(source, text_column=given))) == expected(bundle, [text])
 
 
-def test_a_text_column_that_cannot_be_told_is_an_error(bundle: Path, tmp_path: Path) -> None:
+def test_an_ambiguous_text_column_is_an_error(bundle: Path, tmp_path: Path) -> None:
     source = write(tmp_path / "in.csv", [{"a": "x", "b": "y"}])
     with pytest.raises(DataError, match=r"name it with --text-column \(its columns are 'a', 'b'\)"):
         label_table(bundle, table(source), 1)
@@ -160,14 +160,14 @@ def test_bad_rows_can_be_left_out_and_are_counted(
 
 
 @pytest.mark.parametrize("value", [None, "", " \n", 3, ["a"]])
-def test_what_is_no_text_is_a_bad_row(bundle: Path, tmp_path: Path, value: object) -> None:
+def test_a_value_that_is_not_text_is_a_bad_row(bundle: Path, tmp_path: Path, value: object) -> None:
     source = write(tmp_path / "in.jsonl", [{"text": "a"}, {"text": value}])
     with pytest.raises(DataError, match=r"1 bad row \(line 2: (empty text|no string) in column 'text'"):
         label_table(bundle, table(source), 1)
 
 
 @pytest.mark.parametrize("value", ["\u200b", "\x01 \x02", "\u00ad\u2060"])
-def test_a_row_whose_text_has_no_token_is_bad(bundle: Path, tmp_path: Path, value: str) -> None:
+def test_a_row_without_a_token_is_bad(bundle: Path, tmp_path: Path, value: str) -> None:
     """R9: the tokenizer decides, as in the service."""
     source = write(tmp_path / "in.jsonl", [{"text": "a"}, {"text": value}])
     told = r"1 bad row \(line 2: text in column 'text' of which the model reads nothing \(has only characters that the"
@@ -237,7 +237,7 @@ def test_an_output_that_must_not_be_written_is_refused_first(
     assert (tmp_path / "old.csv").read_text() == "mine"
 
 
-def test_an_output_is_replaced_when_asked(bundle: Path, tmp_path: Path) -> None:
+def test_an_output_is_replaced_on_request(bundle: Path, tmp_path: Path) -> None:
     source = write(tmp_path / "in.csv", [{"text": "a film"}])
     (tmp_path / "out.jsonl").write_text("old")
     assert found(labelled(bundle, table(source, overwrite=True))) == expected(bundle, ["a film"])

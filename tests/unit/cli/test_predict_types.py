@@ -268,7 +268,7 @@ UNREAD = [
 
 
 @pytest.mark.parametrize(("odd", "fields"), UNREAD)
-def test_a_column_that_nobody_reads_makes_no_table_unusable(
+def test_an_unused_column_never_makes_a_table_unusable(
     bundle: Path, tmp_path: Path, odd: Any, fields: list[str] | None
 ) -> None:
     """T10: in training, evaluation and prediction; to CSV in the guide's words, or refused in a sentence."""

@@ -93,7 +93,7 @@ def test_it_says_how_to_use_and_trust_it(tmp_path: Path) -> None:
         assert words in said
 
 
-def test_what_is_there_is_kept_unless_forced(out: Path) -> None:
+def test_existing_files_are_preserved_unless_forced(out: Path) -> None:
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     assert "server.pem is valid until " in refused("--out", out)
     assert "pass --force to replace it and its authority" in refused("--out", out)
@@ -150,7 +150,7 @@ def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["a b", "", "https://a.test", "a..b", "*.*.a", "-a.test", "é.test", "1.2.3.4/8"])
-def test_what_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_invalid_name_is_refused(tmp_path: Path, name: str) -> None:
     assert "is neither a host name nor an address" in refused("--out", tmp_path / "x", "--name", name)
     assert not (tmp_path / "x").exists()
 

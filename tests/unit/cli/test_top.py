@@ -69,9 +69,7 @@ def well() -> tuple[int, bytes]:
         ((200, b"\xff\xfe"), None, "is not from a bertline server"),
     ],
 )
-def test_a_server_that_cannot_be_read_is_told_in_a_sentence(
-    answer: tuple[int, bytes], key: str | None, said: str
-) -> None:
+def test_an_unreadable_server_is_one_sentence(answer: tuple[int, bytes], key: str | None, said: str) -> None:
     with answering(answer) as (url, asked), pytest.raises(UnreadableMetrics) as caught:
         ServerAddress(url, key).read()
     assert said in str(caught.value)
@@ -79,7 +77,7 @@ def test_a_server_that_cannot_be_read_is_told_in_a_sentence(
     assert asked == [f"Bearer {key}" if key else None]
 
 
-def test_nobody_there_is_told_in_a_sentence() -> None:
+def test_an_unreachable_server_is_one_sentence() -> None:
     with answering(well()) as (url, _):
         pass
     with pytest.raises(UnreadableMetrics, match=r"does not answer \(Connection refused\): is it running there\?"):
@@ -93,7 +91,7 @@ def test_a_key_is_not_taken_to_where_a_redirect_leads() -> None:
         assert shown == []
 
 
-def test_it_keeps_trying_and_goes_on_when_the_server_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_retries_and_continues_once_the_server_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REFRESH_S", 0.01)
     with answering(well(), well(), (503, b""), (401, b""), well()) as (url, _):
         frames = refreshes(ServerAddress(url, None))
@@ -102,7 +100,7 @@ def test_it_keeps_trying_and_goes_on_when_the_server_is_back(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("url", ["", "ftp://a", "http://", "http://a:x", "http://a:99999", "http://me:secret@a"])
-def test_what_is_no_address_is_refused(url: str) -> None:
+def test_an_invalid_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match=r"write it as http://127.0.0.1:8000") as caught:
         address(url)
     assert "secret" not in str(caught.value)

@@ -58,7 +58,7 @@ def test_no_line_is_wider_than_the_screen_and_every_figure_is_there(width: int) 
     assert len(lines) == (12 if width >= 60 else 13), text  # nothing was folded
 
 
-def test_trouble_is_told_above_the_last_figures() -> None:
+def test_trouble_is_shown_above_the_last_figures() -> None:
     sentence = "http://127.0.0.1:8000 does not answer (Connection refused): is it running there?"
     lines = drawn(FRAME, sentence)
     assert sentence in " ".join(lines[1:3])
@@ -78,7 +78,7 @@ def test_a_server_that_nobody_asks_has_no_latency() -> None:
     assert "no refusals" in text
 
 
-def test_a_frame_is_what_happened_between_two_readings() -> None:
+def test_a_frame_is_the_difference_of_two_readings() -> None:
     metrics = Metrics()
     metrics.set("bertline_ready", 1)
     metrics.set("bertline_model_info", 1, model="a", version="1", engine="int8")

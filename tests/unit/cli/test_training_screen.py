@@ -59,7 +59,9 @@ def test_a_plan_that_was_wrong_is_corrected_once(clock: Clock, capsys: pytest.Ca
     ]
 
 
-def test_it_is_said_again_when_the_machine_gets_busy_later(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_reported_again_when_the_machine_gets_busy_later(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
     """T17."""
     with TrainingScreen() as screen:
         screen.planned(plan(2100.0, 2200.0))
@@ -84,9 +86,7 @@ def test_a_range_that_holds_is_left_alone(clock: Clock, capsys: pytest.CaptureFi
     assert not told.startswith("\n")
 
 
-def test_a_pace_that_jumps_about_is_said_at_most_once_a_minute(
-    clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_erratic_pace_is_reported_at_most_once_a_minute(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     """T17: a line a second helps nobody."""
     with TrainingScreen() as screen:
         screen.planned(plan(100.0, 100.0))
@@ -96,7 +96,7 @@ def test_a_pace_that_jumps_about_is_said_at_most_once_a_minute(
     assert len(corrections(capsys.readouterr().err)) == 3  # after 20, 81 and 142 seconds
 
 
-def test_one_epoch_is_no_plural(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_epoch_is_singular(capsys: pytest.CaptureFixture[str]) -> None:
     with TrainingScreen() as screen:
         screen.planned(replace(plan(2.0, 2.0), epochs=1, steps=1))
         screen.planned(plan(2.0, 2.0))

@@ -46,7 +46,7 @@ def test_it_compares_the_vocabulary_with_that_of_the_base_model(texts: Path, tmp
     assert "  a long film" in lines
 
 
-def test_fewer_tokens_than_asked_are_explained(tmp_path: Path) -> None:
+def test_fewer_tokens_than_requested_are_explained(tmp_path: Path) -> None:
     (tmp_path / "few.txt").write_text("one film\nanother film\n")
     result = bertline(tmp_path / "few.txt", "--size", 500, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output

@@ -106,7 +106,7 @@ def test_no_texts_make_no_batches(seed: int | None) -> None:
 
 
 @given(sequences=SEQUENCES, pad_id=st.integers(0, 3))
-def test_a_batch_holds_each_sequence_and_marks_what_is_real(sequences: list[list[int]], pad_id: int) -> None:
+def test_a_batch_holds_each_sequence_and_marks_its_real_tokens(sequences: list[list[int]], pad_id: int) -> None:
     batch = pad(sequences, pad_id)
     longest = max((len(one) for one in sequences), default=0)
     assert batch.ids.shape == batch.attend.shape == (len(sequences), longest)

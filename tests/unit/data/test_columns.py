@@ -29,7 +29,7 @@ def test_a_given_column_beats_its_names() -> None:
     assert find_column("t.csv", ["Titel", "text"], "titel", TEXT_NAMES, "text") == "Titel"
 
 
-def test_two_columns_that_could_be_it_are_asked_about() -> None:
+def test_two_candidate_columns_raise_a_question() -> None:
     with pytest.raises(DataError) as error:
         find_column("t.csv", ["text", "Review", "label"], None, TEXT_NAMES, "text")
     assert str(error.value) == (
@@ -38,7 +38,7 @@ def test_two_columns_that_could_be_it_are_asked_about() -> None:
     )
 
 
-def test_no_column_that_could_be_it_is_asked_about() -> None:
+def test_a_missing_column_raises_a_question() -> None:
     with pytest.raises(DataError) as error:
         find_column("t.csv", ["text", "stars"], None, LABEL_NAMES, "label")
     assert str(error.value) == (
@@ -93,7 +93,7 @@ def test_names_of_values(value: object, name: str | None) -> None:
 
 
 @pytest.mark.parametrize("value", [0.5, float("inf"), Decimal("-Infinity"), [], {}, b"pos"])
-def test_values_that_are_no_names(value: object) -> None:
+def test_values_that_are_not_names(value: object) -> None:
     with pytest.raises(TypeError, match=type(value).__name__):
         name_of_value(value)
 

@@ -51,14 +51,14 @@ def test_a_bad_row_stops_or_is_counted(tmp_path: Path, lines: Path) -> None:
     assert texts.skipped == 1
 
 
-def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path: Path) -> None:
+def test_undecodable_bytes_are_reported_with_their_line(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_bytes(b"fine\ncaf\xe9\n")
     with pytest.raises(DataError, match=r"texts\.txt has 1 bad row \(line 2: "):
         list(corpus(path))
 
 
-def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_unreadable_input_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("\n\n")
     for path, message in {
         tmp_path / "no.txt": r"no\.txt does not exist: check the path",

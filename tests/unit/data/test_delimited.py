@@ -115,7 +115,7 @@ def test_fields_of_a_million_characters() -> None:
     assert lines(f'text,label\n{long},a\n"{long}\n{long}",b\n') == [(2, long), (3, f"{long}\n{long}")]
 
 
-def test_undecodable_bytes_and_nul_are_told_with_the_line_where_they_are() -> None:
+def test_undecodable_bytes_and_nul_are_reported_with_their_line() -> None:
     assert read('text,label\ncaf\udce9,a\n"one\ntwo\0",b\n"one\n\udcff",c\nfine,d\n') == [
         BadRow(2, UNDECODABLE, "0xe9 at character 4 is not utf-8"),
         BadRow(3, NUL, "in line 4"),
@@ -159,7 +159,7 @@ def test_columns_without_a_name_are_called_by_their_place() -> None:
     assert read("column_3, ,\t\nx,y,z\n") == [Row(2, {"column_3": "x", "column_2": "y", "column_3_2": "z"})]
 
 
-def test_names_that_only_look_alike_are_columns_of_their_own() -> None:
+def test_names_that_only_look_alike_are_separate_columns() -> None:
     """T11: case and characters that cannot be seen tell columns apart, so that none is lost."""
     assert read("text,Text,text\u200b\nx,y,z\n") == [Row(2, {"text": "x", "Text": "y", "text\u200b": "z"})]
 

@@ -65,7 +65,7 @@ def test_tags(tag: str) -> None:
 
 
 @pytest.mark.parametrize("tag", ["", "o", "B", "B-", "B- ", "X-x", "person", "OO"])
-def test_what_is_not_a_tag(tag: str) -> None:
+def test_an_invalid_tag(tag: str) -> None:
     assert not is_tag(tag)
 
 

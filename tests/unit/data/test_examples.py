@@ -85,7 +85,7 @@ def test_labels_of_any_kind_in_json_and_parquet(jsonl: Any, values: list[Any], n
     assert [(one.line, one.target) for one in dataset.examples] == list(enumerate(names * 2, 1))
 
 
-def test_bad_rows_are_told_with_their_lines(csv: Any) -> None:
+def test_bad_rows_are_reported_with_their_lines(csv: Any) -> None:
     assert message(csv, f'text,label\n{SOUND}  ,pos\n"two\nlines",\ntoo few\n') == (
         "t.csv has 3 bad rows (line 6: empty text in column 'text'; line 7: null label in column 'label'; "
         "line 9: too few fields (1 instead of 2)); fix them or pass --skip-bad-rows to leave them out"
@@ -153,7 +153,7 @@ def test_the_columns_of_json_lines_are_the_keys_of_the_first_rows(jsonl: Any) ->
     )
 
 
-def test_bad_rows_of_parquet_are_told_by_number(tmp_path: Path) -> None:
+def test_bad_rows_of_parquet_are_reported_by_number(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     with open_writer(path, columns=["text", "label"]) as writer:
         for i in range(5):
@@ -221,6 +221,6 @@ def test_a_slice_column_that_is_not_there(csv: Any) -> None:
     )
 
 
-def test_a_file_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.csv does not exist: check the path"):
         read_examples(tmp_path / "none.csv")

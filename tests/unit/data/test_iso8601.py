@@ -15,12 +15,12 @@ EPOCH = datetime.date(1970, 1, 1)
 
 
 @given(date=st.dates())
-def test_days_are_those_of_python(date: datetime.date) -> None:
+def test_days_equal_pythons(date: datetime.date) -> None:
     assert iso8601.day((date - EPOCH).days) == date.isoformat()
 
 
 @given(days=st.integers(3_000_000, 2**31 - 1) | st.integers(-(2**31), -800_000))
-def test_other_days_are_those_of_numpy(days: int) -> None:
+def test_other_days_equal_numpys(days: int) -> None:
     """T10: NumPy writes no plus, and three digits for the years before year 0."""
     year, month, date = str(np.datetime64(days, "D")).rsplit("-", 2)
     shown, *rest = iso8601.day(days).rsplit("-", 2)
@@ -30,7 +30,7 @@ def test_other_days_are_those_of_numpy(days: int) -> None:
 
 
 @given(moment=st.datetimes())
-def test_moments_are_those_of_python(moment: datetime.datetime) -> None:
+def test_moments_equal_pythons(moment: datetime.datetime) -> None:
     ticks = (moment - datetime.datetime(1970, 1, 1)) // datetime.timedelta(microseconds=1)
     assert iso8601.moment(ticks, "us", zoned=False) == moment.isoformat()
 

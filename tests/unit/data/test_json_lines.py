@@ -14,7 +14,7 @@ def read(*lines: str) -> list[Row | BadRow]:
     return list(read_json_lines(iter(f"{line}\n" for line in lines), "t.jsonl", "utf-8"))
 
 
-def test_values_keep_their_types_and_blank_lines_are_no_rows() -> None:
+def test_values_keep_their_types_and_blank_lines_are_skipped() -> None:
     assert read('{"text": "x", "label": true}', "", "  ", '{"n": 1, "f": 1.5, "z": null}') == [
         Row(1, {"text": "x", "label": True}),
         Row(4, {"n": 1, "f": 1.5, "z": None}),

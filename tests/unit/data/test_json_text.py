@@ -27,7 +27,7 @@ def _nested(depth: int, rng: random.Random) -> str:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_depth_counts_what_is_open_and_no_bracket_in_a_string(seed: int) -> None:
+def test_depth_counts_open_brackets_outside_strings(seed: int) -> None:
     rng = random.Random(seed)
     assert parse(_nested(DEEPEST - 1, rng)) is not None
     with pytest.raises(JsonFault, match="nested more than 100 deep"):

@@ -53,7 +53,7 @@ def test_a_value_that_adds_nothing_leaves_the_kind_as_it_is() -> None:
         ([Real("1e99999999999999999999")], set()),
     ],
 )
-def test_what_can_hold_all_numbers(values: list[Any], holds: set[str]) -> None:
+def test_the_type_that_holds_every_number(values: list[Any], holds: set[str]) -> None:
     """T9: a type is taken only if it holds every number of the column."""
     kind = joined(*values)
     assert isinstance(kind, Number)
@@ -69,7 +69,7 @@ def test_what_can_hold_all_numbers(values: list[Any], holds: set[str]) -> None:
         ([[True, 1]], "'a'[] is true or false in line 1 and a number in line 1"),
     ],
 )
-def test_what_does_not_mix_is_named(values: list[Any], sentence: str) -> None:
+def test_incompatible_flags_are_named(values: list[Any], sentence: str) -> None:
     """T9: with the path inside the column and both lines."""
     with pytest.raises(Mixed) as error:
         joined(*values)
@@ -84,6 +84,6 @@ def test_what_does_not_mix_is_named(values: list[Any], sentence: str) -> None:
         (object(), "it is of type object"),
     ],
 )
-def test_what_has_no_kind(value: object, reason: str) -> None:
+def test_values_without_a_kind(value: object, reason: str) -> None:
     with pytest.raises(TypeError, match=reason):
         kind_of(value, 1)

@@ -30,7 +30,7 @@ ALL = pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 
 
 @ALL
-def test_what_looks_alike_is_one_name(spelling: str) -> None:
+def test_equivalent_spellings_are_one_name(spelling: str) -> None:
     """T15: for a column too, whether it is given or found."""
     assert canonical(spelling) == canonical(NFC) == NFC
     assert name_of_value(spelling) == field_of({"a": spelling}, "a") == NFC
@@ -40,7 +40,7 @@ def test_what_looks_alike_is_one_name(spelling: str) -> None:
 
 
 @pytest.mark.parametrize("other", ["qualität", "Qualitat", "Quali tät", "Qualit\u200dät", "Ｑualität"])
-def test_what_looks_otherwise_is_another_name(other: str) -> None:
+def test_different_spellings_are_different_names(other: str) -> None:
     """T15: case, letters, spaces inside, joiners and width are meant."""
     assert canonical(other) != canonical(NFC)
 
@@ -56,7 +56,7 @@ def test_a_column_is_found_by_its_name_in_any_spelling() -> None:
     assert find_column("t.csv", ["\ufefftext", "label\u200b"], None, LABEL_NAMES, "label") == "label\u200b"
 
 
-def test_columns_that_look_alike_are_asked_about_unless_one_is_given_exactly() -> None:
+def test_similar_column_names_raise_a_question_unless_one_matches_exactly() -> None:
     """T11, T15: none of them is taken silently."""
     columns = ["text", "text\u200b", "label"]
     assert check_column("t.csv", columns, "text\u200b", "--text-column") == "text\u200b"
@@ -70,7 +70,7 @@ def _table(path: Path, *labels: str) -> Path:
     return path
 
 
-def test_one_label_in_every_spelling_is_one_class_and_that_is_said(tmp_path: Path) -> None:
+def test_spellings_of_one_label_are_merged_and_reported(tmp_path: Path) -> None:
     """T15: four spellings were four classes."""
     table = _table(tmp_path / "t.jsonl", NFC, *SPELLINGS.values(), "gut", "gut")
     dataset = read_examples(table, group_column="who", slice_columns=["who"])
@@ -83,7 +83,7 @@ def test_one_label_in_every_spelling_is_one_class_and_that_is_said(tmp_path: Pat
     )
 
 
-def test_a_label_that_nobody_spells_so_is_told_too(tmp_path: Path) -> None:
+def test_a_label_in_a_spelling_of_its_own_is_reported_too(tmp_path: Path) -> None:
     """T15: the bundle will have another name for it than the table."""
     table = _table(tmp_path / "t.jsonl", "pos\u200b", "pos\u200b", "neg", " neg ")
     assert read_examples(table).columns.spellings == ("'pos' is spelt 'pos<U+200B>'",)
@@ -98,6 +98,6 @@ def test_labels_are_known_in_every_spelling_those_of_an_old_bundle_too() -> None
         assert labels.names == names
 
 
-def test_spellings_are_told_apart_by_their_code_points() -> None:
+def test_spellings_are_distinguished_by_code_points() -> None:
     assert told_apart(["a", "a\u200b", "\ufeffa"]) == ["'a'", "'a<U+200B>'", "'<U+FEFF>a'"]
     assert told_apart(["a\u200b\u200b", "a\u200b"]) == ["'a\u200b<U+200B>'", "'a\u200b'"]

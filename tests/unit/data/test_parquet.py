@@ -67,13 +67,13 @@ def test_two_columns_of_one_name_are_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"text,label\nx,y\n", b"PAR1PAR1", b"PAR1" + b"\xff" * 100 + b"PAR1"])
-def test_what_is_no_parquet_file(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_parquet(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(content)
     with pytest.raises(DataError, match=r"t\.parquet cannot be read as Parquet \(.*\): write or copy it again"):
         list(read_rows(tmp_path / "t.parquet"))
 
 
-def test_damage_inside_is_told_with_the_row_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damage_inside_a_file_is_reported_with_the_last_good_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "READ_ROWS", 100)
     stream = io.BytesIO()
     table = pa.table({"text": [f"text number {i}" for i in range(200)]})
@@ -88,7 +88,7 @@ def test_damage_inside_is_told_with_the_row_before(monkeypatch: pytest.MonkeyPat
         list(rows)
 
 
-def test_the_types_are_those_of_the_first_row_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_types_come_from_the_first_row_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(parquet, "WRITE_ROWS", 2)
     path = tmp_path / "t.parquet"
     with open_writer(path, columns=["text", "note"]) as rows:
@@ -140,7 +140,7 @@ def old_timestamps(path: Path, *moments: datetime.datetime | int) -> Path:
     return path
 
 
-def test_timestamps_of_96_bits_are_read_in_the_unit_that_holds_them(tmp_path: Path) -> None:
+def test_timestamps_of_96_bits_are_read_in_a_unit_that_fits(tmp_path: Path) -> None:
     """T10: pyarrow lets the year 9999 overflow in nanoseconds, in silence, and it becomes 1816."""
     far = old_timestamps(tmp_path / "far.parquet", datetime.datetime(9999, 12, 31), datetime.datetime(2026, 1, 2))
     fine = old_timestamps(tmp_path / "fine.parquet", 1, 1_000)

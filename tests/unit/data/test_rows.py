@@ -7,7 +7,7 @@ import pytest
 from bertline.data.rows import NUL, UNDECODABLE, BadRow, BadRows, line_fault
 
 
-def test_the_error_tells_a_single_row() -> None:
+def test_the_error_lists_a_single_row() -> None:
     bad = BadRows("reviews.csv")
     bad.add(BadRow(4, "empty text in column 'text'"))
     assert str(bad.error()) == (
@@ -16,7 +16,7 @@ def test_the_error_tells_a_single_row() -> None:
     )
 
 
-def test_the_error_tells_the_first_rows_and_counts_the_others() -> None:
+def test_the_error_lists_the_first_rows_and_counts_the_rest() -> None:
     bad = BadRows("reviews.parquet", "row")
     for line in range(1, 1206):
         bad.add(BadRow(line, "too few fields", f"{line} where the header has 9"))
@@ -34,7 +34,7 @@ def test_the_remedy_for_undecodable_bytes_is_the_encoding() -> None:
     assert "give the file's --encoding (such as latin-1 or cp1252) or save it as UTF-8 or pass" in str(bad.error())
 
 
-def test_skipping_is_no_remedy_when_nothing_else_is_left() -> None:
+def test_skipping_rows_is_not_suggested_if_no_row_would_remain() -> None:
     bad = BadRows("reviews.csv")
     bad.add(BadRow(2, "too many fields"))
     assert str(bad.error(skipped=True)) == "reviews.csv has only 1 bad row (line 2: too many fields); fix it"
@@ -57,5 +57,5 @@ def test_reasons_are_counted_without_their_details() -> None:
         (b"\xed\xa0\xbd", (UNDECODABLE, "0xed at character 1 is not utf-8")),
     ],
 )
-def test_bytes_that_are_no_text_are_seen(line: bytes, fault: tuple[str, str] | None) -> None:
+def test_bytes_that_are_not_text_are_detected(line: bytes, fault: tuple[str, str] | None) -> None:
     assert line_fault(line.decode("utf-8", "surrogateescape"), "utf-8") == fault

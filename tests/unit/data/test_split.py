@@ -117,7 +117,7 @@ def test_a_label_of_two_rows_keeps_one_for_training() -> None:
         assert {0, 1} & set(split.train)
 
 
-def test_what_single_rows_owe_is_not_taken_from_one_label() -> None:
+def test_the_remainder_of_single_rows_is_spread_over_labels() -> None:
     labels = [f"single {i}" for i in range(60)] + ["a"] * 20
     for seed in range(5):
         split = stratified_split(labels, validation_ratio=0.2, test_ratio=0.1, seed=seed)

@@ -85,7 +85,7 @@ def test_standard_input_in_memory_gzipped_and_in_a_given_format(monkeypatch: pyt
     assert not sys.stdin.buffer.closed
 
 
-def test_rows_come_while_the_input_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_come_out_while_the_input_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = Endless()
     stdin(monkeypatch, io.BufferedReader(pipe))
     rows = read_rows("-")
@@ -189,7 +189,9 @@ def test_an_encoding_that_cannot_go_on_after_a_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("said", ["utf-8", "utf-16", "UTF_16LE", "utf-32-be"])
 @pytest.mark.parametrize("marked", [True, False], ids=["marked", "unmarked"])
-def test_utf_16_and_utf_32_are_read_whatever_is_said(tmp_path: Path, encoding: str, said: str, marked: bool) -> None:
+def test_utf_16_and_utf_32_are_read_whatever_the_declared_encoding(
+    tmp_path: Path, encoding: str, said: str, marked: bool
+) -> None:
     """T19, R11: a mark is believed, and so are zeros where nothing is said of the order of the bytes."""
     mark = "\ufeff" if marked and encoding.endswith("e") else ""
     if not mark and said in ("UTF_16LE", "utf-32-be") and encoding not in ("utf-16", "utf-32"):
@@ -200,7 +202,7 @@ def test_utf_16_and_utf_32_are_read_whatever_is_said(tmp_path: Path, encoding: s
     assert list(read_rows(tmp_path / "t.jsonl", encoding=said)) == [Row(1, {"text": "naïve 👍"})]
 
 
-def test_a_zero_in_a_header_is_no_sign_of_utf_16(tmp_path: Path) -> None:
+def test_a_nul_in_a_header_does_not_suggest_utf_16(tmp_path: Path) -> None:
     """T19: most characters would have one."""
     (tmp_path / "t.csv").write_bytes(b"a\0,text\nx,y\n")
     with pytest.raises(DataError, match=r"t\.csv line 1 should be the header but has a NUL character: correct"):
@@ -233,7 +235,7 @@ def test_any_bytes_are_rows_or_bad_rows_in_the_order_of_their_lines_or_a_data_er
     assert lines == sorted(set(lines))
 
 
-def test_what_the_writer_packs_the_reader_reads_from_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reader_reads_packed_arrays_from_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_writer(tmp_path / "t.parquet", columns=["text"]) as rows:
         rows.write({"text": "x"})
     reader, writer = os.pipe()

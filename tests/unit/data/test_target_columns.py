@@ -44,7 +44,7 @@ def test_a_separator(tmp_path: Path) -> None:
     assert read(path, label_separator=";").targets == [("x", "y"), (), ("x", "y")]
 
 
-def test_a_cell_of_csv_may_be_a_json_list_and_anything_else_is_not_taken_for_one_label(tmp_path: Path) -> None:
+def test_a_csv_cell_may_be_a_json_list_and_nothing_else_becomes_one_label(tmp_path: Path) -> None:
     path = table(tmp_path / "t.csv", 'text,label\na,"[""x"", ""y""]"\nb,[]\nc,"[""y""]"\n')
     assert read(path, SeveralLabels()).targets == [("x", "y"), (), ("y",)]
     path = table(tmp_path / "u.csv", 'text,label\na,"x,y"\n')
@@ -95,7 +95,7 @@ def test_numbers(tmp_path: Path) -> None:
         ("", "null in column 'target'"),
     ],
 )
-def test_a_cell_that_is_no_number(tmp_path: Path, cell: str, fault: str) -> None:
+def test_a_cell_that_is_not_a_number(tmp_path: Path, cell: str, fault: str) -> None:
     path = table(tmp_path / "t.csv", f"text,target\na,3\nb,{cell}\n")
     with pytest.raises(DataError) as error:
         read(path, Numbers())

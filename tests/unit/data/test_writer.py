@@ -39,7 +39,7 @@ def written(path: Path, rows: Iterable[Mapping[str, Any]], columns: list[str]) -
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet", "csv.gz"])
 @settings(max_examples=25)
 @given(texts=st.lists(st.tuples(TEXTS, TEXTS), max_size=5))
-def test_strings_come_back_as_they_were(suffix: str, texts: list[tuple[str, str]]) -> None:
+def test_strings_round_trip(suffix: str, texts: list[tuple[str, str]]) -> None:
     rows = [{"text": text, "label": label} for text, label in texts]
     with tempfile.TemporaryDirectory() as directory:
         assert written(Path(directory) / f"t.{suffix}", rows, ["text", "label"]) == rows
@@ -75,7 +75,7 @@ def test_values_keep_their_types_where_the_format_has_them(suffix: str, rows: li
         assert written(Path(directory) / f"t.{suffix}", rows, ["yes", "count", "share", "parts"]) == rows
 
 
-def test_csv_writes_other_values_as_json_has_them(tmp_path: Path) -> None:
+def test_csv_writes_other_values_as_json(tmp_path: Path) -> None:
     row = {"yes": True, "count": 3, "share": 0.1, "parts": ["a", {"b": None}], "none": None}
     assert written(tmp_path / "t.csv", [row], [*row, "missing"]) == [
         {"yes": "true", "count": "3", "share": "0.1", "parts": '["a", {"b": null}]', "none": "", "missing": ""}
@@ -187,7 +187,7 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "jsonl", "parquet"])
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
-def test_a_full_disk_is_told(tmp_path: Path, suffix: str) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, suffix: str) -> None:
     (tmp_path / f"t.{suffix}").symlink_to("/dev/full")
     with pytest.raises(DataError, match=rf"t\.{suffix} cannot be written \(No space left on device\): free some space"):
         written(tmp_path / f"t.{suffix}", [{"a": f"{i}" * 100} for i in range(1_000)], ["a"])

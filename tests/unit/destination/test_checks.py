@@ -33,7 +33,7 @@ def test_a_place_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_needs_room_for_what_is_added_to_it(tmp_path: Path) -> None:
+def test_a_name_needs_room_for_its_suffix(tmp_path: Path) -> None:
     """T12: 255 bytes are a name, but not with .writing-01234567 around it."""
     check_place(tmp_path / ("x" * 236), "the bundle")
     message = refused(tmp_path / ("x" * 237))
@@ -77,7 +77,7 @@ def test_a_read_only_file_system(tmp_path: Path) -> None:
         assert refused(place / "out").endswith("out: Read-only file system; choose another place")
 
 
-def test_room_is_compared_with_what_will_be_written(tmp_path: Path) -> None:
+def test_free_disk_space_is_compared_with_the_size_to_be_written(tmp_path: Path) -> None:
     """T12."""
     with disk(tmp_path / "disk", megabytes=40) as place:
         check_room(place / "a" / "out", "the bundle", 20 * 2**20)

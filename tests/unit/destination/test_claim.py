@@ -42,7 +42,7 @@ def holding(path: Path) -> Iterator[subprocess.Popen[str]]:
             process.communicate()
 
 
-def test_the_second_writer_is_refused_and_told_of_the_first(tmp_path: Path) -> None:
+def test_the_second_writer_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
     """T13."""
     out = tmp_path / "out"
     with (
@@ -79,7 +79,7 @@ def test_a_link_and_a_path_with_dots_are_the_same_place(tmp_path: Path) -> None:
     ],
     ids=["dead process", "process id used again", "another host", "power cut", "empty"],
 )
-def test_a_lock_that_nobody_holds_is_no_lock(tmp_path: Path, left: str) -> None:
+def test_a_stale_lock_does_not_lock(tmp_path: Path, left: str) -> None:
     """T13: whatever a crash left in the file, its process no longer holds it."""
     (tmp_path / ".out.lock").write_text(left)
     with claim(tmp_path / "out", "the bundle"):
@@ -87,7 +87,7 @@ def test_a_lock_that_nobody_holds_is_no_lock(tmp_path: Path, left: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_process_lets_go(tmp_path: Path) -> None:
+def test_a_killed_process_releases_the_lock(tmp_path: Path) -> None:
     """T13."""
     with holding(tmp_path / "out") as process:
         process.kill()

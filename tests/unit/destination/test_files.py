@@ -12,7 +12,7 @@ from bertline.errors import DestinationError
 from tests.disks import disk, fill
 
 
-def test_it_is_replaced_in_one_step_with_the_rights_asked_for(tmp_path: Path) -> None:
+def test_it_is_replaced_in_one_step_with_the_given_mode(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("old")
     replace_file(tmp_path / "key", b"new", mode=0o600)
     assert (tmp_path / "key").read_bytes() == b"new"

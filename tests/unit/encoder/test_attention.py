@@ -57,7 +57,7 @@ def test_the_formula(mask: str) -> None:
     np.testing.assert_allclose(probabilities.numpy(), expected_probabilities, atol=1e-6)
 
 
-def test_what_is_hidden_gets_exactly_nothing() -> None:
+def test_masked_tokens_get_exactly_zero_attention() -> None:
     states = torch.randn(2, 4, 12, generator=torch.Generator().manual_seed(1))
     _, probabilities = attention()(states, MASKS["causal"], want_attentions=True)
     assert not probabilities.masked_select(~MASKS["causal"]).any()
@@ -72,7 +72,7 @@ def test_dropout_is_of_training_only(asked: bool) -> None:
     assert not torch.equal(module(states, None, asked)[0], module(states, None, asked)[0])
 
 
-def test_the_probabilities_of_training_are_those_before_dropout() -> None:
+def test_training_returns_attention_before_dropout() -> None:
     module, states = attention().train(), torch.randn(2, 4, 12)
     _, probabilities = module(states, None, want_attentions=True)
     assert torch.allclose(probabilities.sum(-1), torch.ones(2, 3, 4))

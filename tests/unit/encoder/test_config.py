@@ -58,7 +58,7 @@ def test_the_table_of_hf_names_is_reversible(family: Family, data: st.DataObject
     assert EncoderConfig.from_hf(config.to_hf()) == config
 
 
-def test_what_a_config_json_leaves_out_is_that_of_bert_base() -> None:
+def test_missing_config_entries_default_to_bert_base() -> None:
     config = EncoderConfig.from_hf(MINILM)
     assert config == EncoderConfig(hidden=384, layers=6, feed_forward=1536)
     assert (config.head_size, config.max_positions, config.segments, config.norm_eps) == (32, 512, 2, 1e-12)

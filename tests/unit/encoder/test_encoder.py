@@ -30,7 +30,7 @@ def states(encoder: Encoder, texts: list[list[int]], *, causal: bool = False) ->
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=TEXTS, causal=st.booleans())
-def test_neither_company_nor_padding_changes_a_token(
+def test_neither_the_batch_nor_padding_changes_a_token(
     config: EncoderConfig, texts: list[list[int]], causal: bool
 ) -> None:
     encoder = encoder_of(config)
@@ -42,7 +42,7 @@ def test_neither_company_nor_padding_changes_a_token(
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.lists(st.integers(0, 19), min_size=2, max_size=10), data=st.data())
-def test_a_causal_mask_hides_what_comes_later(config: EncoderConfig, text: list[int], data: st.DataObject) -> None:
+def test_a_causal_mask_hides_later_tokens(config: EncoderConfig, text: list[int], data: st.DataObject) -> None:
     encoder = encoder_of(config)
     at = data.draw(st.integers(1, len(text) - 1))
     changed = text[:at] + [(one + 1) % 20 for one in text[at:]]
@@ -106,7 +106,7 @@ def test_off_the_cpu_no_value_is_waited_for(config: EncoderConfig) -> None:
         assert encoder(ids, said, causal=causal).last.shape == (2, 3, 12)
 
 
-def test_everything_asked_for_is_there_and_nothing_else(config: EncoderConfig) -> None:
+def test_exactly_the_requested_outputs_are_returned(config: EncoderConfig) -> None:
     encoder = encoder_of(config)
     ids, attend = torch.tensor([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.bool)
     plain = encoder(ids, attend)
@@ -131,7 +131,7 @@ def test_more_tokens_than_positions_are_refused(config: EncoderConfig) -> None:
         encoder_of(config)(torch.ones(1, 11, dtype=torch.long), torch.ones(1, 11, dtype=torch.bool))
 
 
-def test_the_initial_weights_are_those_of_bert() -> None:
+def test_the_initial_weights_follow_bert() -> None:
     config = EncoderConfig(vocab_size=500, hidden=64, layers=2, heads=4, feed_forward=256, pad_id=3)
     for name, parameter in encoder_of(config).named_parameters():
         if name.endswith("norm.weight"):

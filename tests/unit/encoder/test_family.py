@@ -50,7 +50,7 @@ UNKNOWN = 'x/config.json has no model_type, and its other entries match no singl
         ("ElectraForPreTraining", "electra"),
     ],
 )
-def test_the_architecture_tells_the_family(architecture: str, family: str) -> None:
+def test_the_architecture_determines_the_family(architecture: str, family: str) -> None:
     """T5."""
     assert family_of({"architectures": [architecture]}, "x/config.json") == family
 

@@ -45,7 +45,7 @@ def test_the_table_names_every_parameter_of_the_encoder_once(config: EncoderConf
     assert len(names) == len(set(names))
 
 
-def test_the_names_of_a_layer_are_those_of_published_checkpoints(config: EncoderConfig) -> None:
+def test_a_layers_names_equal_those_in_published_checkpoints(config: EncoderConfig) -> None:
     names = {name for names in encoder_table(config).values() for name in names}
     expected = LAYER_OF_BERT if config.family == "bert" else LAYER_OF_DISTILBERT
     assert {name for name in names if ".layer.0." in name} == expected

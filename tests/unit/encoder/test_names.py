@@ -44,7 +44,7 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 
 
 @pytest.mark.parametrize("wrapper", ["module.", "model.", "_orig_mod.", "module._orig_mod.", "net.student."])
-def test_what_wrapped_the_model_when_it_was_saved(saved: Path, classifier: Classifier, wrapper: str) -> None:
+def test_prefixes_of_wrappers_in_saved_names(saved: Path, classifier: Classifier, wrapper: str) -> None:
     """T5: DataParallel, torch.compile, an attribute; the head is below the same wrapper."""
     rewrite(saved, lambda tensors: {wrapper + name: one for name, one in tensors.items()})
     with warnings.catch_warnings():
@@ -67,7 +67,7 @@ def test_a_wrapped_encoder_without_its_family(saved: Path, classifier: Classifie
         assert same(load_encoder(saved), classifier.encoder)
 
 
-def test_a_whole_encoder_beside_a_foreign_head(saved: Path, classifier: Classifier) -> None:
+def test_a_complete_encoder_with_a_foreign_head(saved: Path, classifier: Classifier) -> None:
     """T6: the encoder is taken, the head is left out and named."""
     rewrite(saved, lambda tensors: tensors | {name: torch.ones(shape) for name, shape in CRF.items()})
     sentence = (

@@ -88,7 +88,7 @@ def test_then_the_hub(here: Path, hub: Hub) -> None:
     assert not [pattern for pattern in patterns if ".bin" in pattern]
 
 
-def test_old_weights_are_fetched_only_where_there_are_no_others(here: Path, hub: Hub) -> None:
+def test_pickled_weights_are_fetched_only_without_safetensors(here: Path, hub: Hub) -> None:
     hub.files = ("config.json", "pytorch_model.bin")
     assert find_model("prajjwal1/bert-tiny") == hub.directory
     assert len(hub.asked) == 2
@@ -141,7 +141,7 @@ def test_a_file_is_not_a_model(here: Path, hub: Hub) -> None:
     assert not hub.asked
 
 
-def test_without_a_network_the_error_says_what_was_tried(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_the_error_lists_the_attempts(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(name: str, **_: Any) -> str:
         raise LocalEntryNotFoundError("outgoing traffic has been disabled")
 

@@ -67,7 +67,7 @@ def test_every_precision_becomes_fp32_and_integers_stay(tmp_path: Path, dtype: t
     assert [found[name].dtype for name in "abc"] == [torch.float32, torch.float32, torch.int64]
 
 
-def test_what_is_no_tensor_is_left_out(tmp_path: Path) -> None:
+def test_entries_that_are_not_tensors_are_left_out(tmp_path: Path) -> None:
     torch.save({**TENSORS, "epoch": 3, 4: torch.ones(1)}, tmp_path / "pytorch_model.bin")
     assert equal(read_tensors(tmp_path))
 
@@ -116,7 +116,7 @@ def test_several_state_dicts_inside(tmp_path: Path) -> None:
         read_tensors(tmp_path)
 
 
-def test_a_bin_file_that_is_no_table(tmp_path: Path) -> None:
+def test_a_bin_file_without_a_table(tmp_path: Path) -> None:
     torch.save(torch.ones(2), tmp_path / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match=r"pytorch_model\.bin is not a state dict: use a checkpoint with one"):
         read_tensors(tmp_path)

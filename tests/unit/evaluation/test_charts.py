@@ -100,7 +100,7 @@ def test_interval_marks_share_a_scale() -> None:
     assert rules[0] == rules[1]
 
 
-def test_bins_alone_have_one_curve_and_what_they_count() -> None:
+def test_bins_alone_have_one_curve_and_their_counts() -> None:
     drawn = charts.reliability_diagram(bins(400), rows="pairs", across="probability")
     assert {"pairs", "probability", "share of pairs"} <= set(texts(drawn))
     assert marks(drawn, "second dot") == []

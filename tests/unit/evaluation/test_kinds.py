@@ -92,7 +92,7 @@ def alike(name: str) -> list[list[np.ndarray]]:
         ("tag", "the model finds no entity in any of the 6 texts"),
     ],
 )
-def test_a_model_that_answers_every_text_alike_is_said_to(name: str, sentence: str, tmp_path: Path) -> None:
+def test_a_model_with_one_answer_for_every_text_is_reported(name: str, sentence: str, tmp_path: Path) -> None:
     evaluation = evaluation_of(name, alike(name))
     said = collapse(evaluation)
     assert said is not None

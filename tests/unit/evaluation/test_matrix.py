@@ -62,7 +62,7 @@ def test_long_labels_are_shortened_and_escaped() -> None:
 
 
 @pytest.mark.parametrize("types", [1, 3, MOST_LABELS, 40])
-def test_the_last_row_and_column_may_have_names_of_their_own_and_stay_last(types: int) -> None:
+def test_the_last_row_and_column_may_be_renamed_and_stay_last(types: int) -> None:
     counts = np.random.default_rng(1).integers(1, 9, size=(types + 1, types + 1)).tolist()
     counts[-1][-1] = 0
     names = [f"type {i}" for i in range(types)]

@@ -189,7 +189,7 @@ def test_balancing_rescues_a_channel_with_outliers() -> None:
     assert balanced < plain / 2
 
 
-def test_products_that_are_kept_in_fp32_are() -> None:
+def test_products_excluded_from_int8_stay_in_fp32() -> None:
     network = network_of("bert", "mean")
     observed = observe_inputs(network, [pad(TEXTS, 0)])
     assert sorted(observed) == sorted(f"{layer}.{name}" for layer in (0, 1) for name in ("qkv", "out", "up", "down"))
@@ -259,7 +259,7 @@ def test_the_engine_of_a_bundle_holds_no_copy_of_a_matrix(tmp_path: Path, family
     assert not [name for name, one in matrices.items() if one.tobytes() in graph]
 
 
-def test_the_engine_of_a_bundle_reads_the_checkpoint_beside_it(tmp_path: Path) -> None:
+def test_the_engine_of_a_bundle_reads_its_checkpoint(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path / "tiny", engine=True)
     weights, file = tmp_path / "tiny" / "model.safetensors", tmp_path / "tiny" / str(FP32.file)
     batch = pad(TEXTS[:3], 0)

@@ -71,9 +71,7 @@ def test_one_graph_has_tags_states_and_embeddings(family: Family) -> None:
 
 @families
 @pytest.mark.parametrize("pooling", ["cls", "mean", "none"])
-def test_both_back_ends_compute_every_output_alike_also_of_pairs(
-    family: Family, pooling: Pooling, tmp_path: Path
-) -> None:
+def test_both_back_ends_agree_on_every_output_and_on_pairs(family: Family, pooling: Pooling, tmp_path: Path) -> None:
     classifier = tiny_classifier(family=family, labels=3, pooling=pooling)
     save_classifier(tmp_path, classifier, labels=LABELS)
     engine = write_fp32_engine(tmp_path, classifier, pairs=True)

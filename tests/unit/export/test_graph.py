@@ -30,7 +30,7 @@ def test_a_constant_with_a_name_is_stored_once() -> None:
     assert [one.name for one in model.graph.initializer] == ["weight"]
 
 
-def test_constants_without_a_name_are_told_apart() -> None:
+def test_unnamed_constants_are_distinguished() -> None:
     graph = Graph()
     model = finished(graph, graph.add("Add", graph.constant(np.float32([1])), graph.constant(np.float32([2]))))
     assert [onnx.numpy_helper.to_array(one).tolist() for one in model.graph.initializer] == [[1.0], [2.0]]

@@ -72,7 +72,7 @@ def test_balancing_narrows_the_range_that_an_outlier_widens() -> None:
     assert seen.range() == Range(-100.0, 100.0)
 
 
-def test_what_was_observed_in_either_is_observed_in_both() -> None:
+def test_merged_histograms_hold_both_sets_of_observations() -> None:
     first = Channels(np.float32([-1, -2]), np.float32([1, 2]))
     second = Channels(np.float32([-3, 0]), np.float32([0, 5]))
     both = first.merged(second)

@@ -65,7 +65,7 @@ def test_only_rows_that_the_first_is_not_sure_of_go_on_and_come_back_to_their_pl
     assert second.batches[0].attend.tolist() == [[True, False], [True, True]]
 
 
-def test_sure_is_said_of_probabilities_at_the_bundles_temperature() -> None:
+def test_certainty_uses_the_bundles_temperature() -> None:
     batch = pad([[60, 5]], 0)
     cool, _, _ = cascade(0.95, temperature=1.0)
     warm, _, _ = cascade(0.95, temperature=9.0)
@@ -73,7 +73,7 @@ def test_sure_is_said_of_probabilities_at_the_bundles_temperature() -> None:
     assert answered_by(warm.compute(batch)) == [2]
 
 
-def test_both_are_told_that_a_batch_is_alone() -> None:
+def test_both_back_ends_learn_that_a_batch_runs_alone() -> None:
     both, first, second = cascade(0.9)
     both.compute(BATCH, alone=True)
     both.compute(BATCH)

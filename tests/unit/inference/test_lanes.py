@@ -60,7 +60,7 @@ def test_an_error_is_raised_and_batches_that_have_not_begun_are_left_out(lanes: 
     assert len(begun) < 50
 
 
-def test_an_error_is_not_kept_waiting_by_an_earlier_batch_that_takes_long() -> None:
+def test_an_error_does_not_wait_for_a_slow_earlier_batch() -> None:
     begun: list[int] = []
     last, pause = threading.Event(), threading.Event()
 

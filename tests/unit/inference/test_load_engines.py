@@ -73,7 +73,7 @@ def test_a_bundle_without_engines_is_answered_by_torch(bundle: Path) -> None:
     assert load_predictor(bundle).engine == "torch"
 
 
-def test_a_device_that_is_asked_for_is_pytorchs(tiny: Path) -> None:
+def test_a_requested_device_is_a_pytorch_device(tiny: Path) -> None:
     """``device`` names where PyTorch computes, so no engine for the CPU stands in."""
     with pytest.raises(SettingsError, match="torch cannot use the device 'toaster'"):
         load_predictor(tiny, device="toaster")
@@ -108,7 +108,7 @@ def test_where_pytorch_sees_a_gpu_it_answers_on_it(tiny: Path, bundle: Path, dev
 
 
 @pytest.mark.usefixtures("a_gpu")
-def test_a_gpu_changes_nothing_where_something_else_is_asked_for(tiny: Path, devices: list[str]) -> None:
+def test_a_gpu_changes_nothing_if_another_device_is_requested(tiny: Path, devices: list[str]) -> None:
     assert load_predictor(tiny, device="cpu").engine == "fp32"
     assert load_predictor(tiny, engine="fp32").engine == "fp32"
     assert devices == []
@@ -137,7 +137,7 @@ def test_a_bundle_reached_by_a_link_is_read(tiny: Path, tmp_path: Path) -> None:
     assert load_predictor(tmp_path / "current").engine == "fp32"
 
 
-def test_batches_are_bounded_as_the_engine_says_unless_told(rewritten: Callable[..., Path]) -> None:
+def test_the_engine_bounds_batches_unless_overridden(rewritten: Callable[..., Path]) -> None:
     target = rewritten((FP32.model_copy(update={"batch_tokens": 77}),), {})
     assert load_predictor(target).batch_tokens == 77
     assert load_predictor(target, batch_tokens=99).batch_tokens == 99
@@ -161,7 +161,7 @@ def test_the_next_engine_is_tried_first(rewritten: Callable[..., Path]) -> None:
         assert load_predictor(target).engine == "fp32"
 
 
-def test_an_engine_that_was_asked_for_has_no_stand_in(rewritten: Callable[..., Path]) -> None:
+def test_a_requested_engine_is_never_substituted(rewritten: Callable[..., Path]) -> None:
     target = rewritten((OTHER, FP32), {"engines/other.onnx": graph(seed=1)})
     with pytest.raises(BundleError, match=PROBED):
         load_predictor(target, engine="other")
@@ -175,7 +175,7 @@ def test_an_engine_of_fewer_labels_is_refused(rewritten: Callable[..., Path]) ->
         load_predictor(target, engine="other")
 
 
-def test_an_unknown_engine_names_those_there_are(tiny: Path) -> None:
+def test_an_unknown_engine_lists_the_available_ones(tiny: Path) -> None:
     with pytest.raises(UsageError, match=r"tiny has no engine int4: it has fp32, torch; bertline optimize makes other"):
         load_predictor(tiny, engine="int4")
 
@@ -190,13 +190,13 @@ def test_a_changed_byte_of_an_engine_is_refused_by_its_hash(tmp_path: Path) -> N
         load_predictor(tmp_path / "tiny")
 
 
-def test_damaged_probes_are_said(rewritten: Callable[..., Path]) -> None:
+def test_damaged_probes_are_reported(rewritten: Callable[..., Path]) -> None:
     target = rewritten((FP32,), {"engines/probes.json": b"[]"})
     with pytest.raises(BundleError, match=r"probes\.json is not a file of probes"):
         load_predictor(target)
 
 
-def test_without_onnxruntime_torch_answers_and_it_is_said(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnxruntime_torch_answers_with_a_warning(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "bertline.inference.onnx_backend", raising=False)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     message = r"fp32 of .* is not used: onnxruntime is not installed: pip install 'bertline\[serve\]'; torch answers"
@@ -238,7 +238,7 @@ def test_a_cascade_answers_with_both_of_its_engines(tiny: Path, rewritten: Calla
 
 
 @pytest.mark.parametrize("parts", [("fp32", "gone"), ("fp32", "cascade")])
-def test_a_cascade_of_what_is_not_there_is_refused(rewritten: Callable[..., Path], parts: tuple[str, str]) -> None:
+def test_a_cascade_of_missing_engines_is_refused(rewritten: Callable[..., Path], parts: tuple[str, str]) -> None:
     target = rewritten((cascade_of(*parts, threshold=0.8), FP32), {})
     message = rf"cascade of .* is not used: its part {parts[1]} is not an engine of the bundle: .*; fp32 answers"
     with pytest.warns(EngineWarning, match=message):

@@ -147,7 +147,7 @@ def test_no_texts_have_no_embeddings(tiny: Path) -> None:
     assert load_full(tiny).embed([]).shape == (0, 32)
 
 
-def test_it_says_what_it_is(tiny: Path) -> None:
+def test_it_identifies_itself(tiny: Path) -> None:
     embedder, predictor = load_full(tiny, lanes=2, verify=True), load_predictor(tiny)
     assert (embedder.name, embedder.version, embedder.max_tokens) == (
         predictor.name,
@@ -163,7 +163,9 @@ def test_an_earlier_bundle_embeds_with_pytorch(tiny: Path, old: Path) -> None:
     np.testing.assert_allclose(embedder.embed(TEXTS), load_full(tiny).embed(TEXTS), atol=ROUNDING, rtol=0)
 
 
-def test_an_earlier_bundle_without_pytorch_says_what_to_do(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_an_old_bundle_without_pytorch_gives_the_remedy(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without(monkeypatch, "torch")
     with pytest.raises(
         BundleError, match=r"old has no embedding\.onnx, .* run bertline optimize on it where PyTorch is"
@@ -226,7 +228,7 @@ def test_a_graph_that_answers_otherwise_here_is_not_used(tiny: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("outputs", [("logits",), ("embedding", "hidden")])
-def test_a_file_that_is_no_graph_of_embeddings_is_not_used(
+def test_a_file_that_is_not_an_embedding_graph_is_not_used(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outputs: tuple[str, ...]
 ) -> None:
     graph = Graph()
@@ -256,7 +258,7 @@ class Broken:
         return np.full((*batch.ids.shape, 2), np.inf, dtype=np.float32)
 
 
-def test_states_that_are_no_numbers_are_a_bundle_error(tiny: Path) -> None:
+def test_states_that_are_not_finite_are_a_bundle_error(tiny: Path) -> None:
     embedder = TextClassifier(load(tiny), Tokenizer.from_directory(tiny), Broken(), batch_tokens=64, engine="broken")
     for compute in (lambda: embedder.embed(["a"]), lambda: embedder.compute(BATCH, "states")):
         with pytest.raises(BundleError, match="the weights of tiny give a state that is not a finite number: train it"):
@@ -286,7 +288,7 @@ def test_a_bundle_that_never_rests_is_an_error(tiny: Path, monkeypatch: pytest.M
         load_full(tiny)
 
 
-def test_a_damaged_file_is_found_when_asked_for(tiny: Path, tmp_path: Path) -> None:
+def test_a_damaged_file_is_found_on_request(tiny: Path, tmp_path: Path) -> None:
     copy = altered(tiny, tmp_path / "copy", "", b"")
     content = bytearray((copy / EMBEDDING).read_bytes())
     content[-1] ^= 1

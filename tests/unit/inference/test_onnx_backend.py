@@ -65,20 +65,20 @@ def test_several_threads_at_once_get_the_answers_of_one(backend: OnnxBackend) ->
 
 
 @pytest.mark.parametrize("number", [1, len(IDS)])
-def test_a_batch_that_comes_alone_gets_the_same_answer(backend: OnnxBackend, number: int) -> None:
+def test_a_batch_on_its_own_gets_the_same_answer(backend: OnnxBackend, number: int) -> None:
     batch = pad(IDS[:number], 0)
     assert (batch.ids.size >= WIDE_TOKENS["fp32"]) == (number > 1), "one batch for each way"
     np.testing.assert_allclose(backend.compute(batch, alone=True), backend.compute(batch), atol=1e-5, rtol=0)
 
 
-def test_it_uses_a_lane_for_each_core_unless_told(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_uses_a_lane_per_core_by_default(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "usable_cores", lambda: 3)
     assert OnnxBackend(tiny / "model.onnx").lanes == 3
     assert OnnxBackend(tiny / "model.onnx", lanes=1).lanes == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"no graph", b"\x08\x0b"])
-def test_a_file_that_is_no_graph_is_a_bundle_error(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_graph_is_a_bundle_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
     with pytest.raises(BundleError, match=r"model\.onnx: onnxruntime cannot load it \(.*\): make it again with") as one:
@@ -140,7 +140,7 @@ def test_an_output_that_a_graph_has_not_is_a_bundle_error(tiny: Path) -> None:
         OnnxBackend(tiny / "model.onnx", lanes=1).compute(pad(IDS[:1], 0), "embedding")
 
 
-def test_how_wide_an_output_is_stands_in_the_file(tiny: Path) -> None:
+def test_the_file_gives_the_width_of_an_output(tiny: Path) -> None:
     graph = OnnxBackend(tiny / EMBEDDING)
     assert (graph.width("embedding"), graph.width("states")) == (32, 32)
     with pytest.raises(BundleError, match=r"embedding\.onnx does not say how wide its absent is: make it again with"):
@@ -150,7 +150,7 @@ def test_how_wide_an_output_is_stands_in_the_file(tiny: Path) -> None:
 # ------------------------------------------------------------------------------- how bytes are multiplied here
 
 
-def test_the_product_that_is_tried_is_what_onnx_writes() -> None:
+def test_the_timed_product_equals_the_exported_one() -> None:
     """Serving has no onnx: the graph is a constant of the program."""
     byte, signed, whole = onnx.TensorProto.UINT8, onnx.TensorProto.INT8, onnx.TensorProto.INT32
     graph = helper.make_graph(

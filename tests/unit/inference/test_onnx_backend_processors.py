@@ -158,7 +158,7 @@ def assert_alike(found: dict[str, list[Any]], expected: dict[str, list[Any]], bu
 
 
 @kinds
-def test_what_is_optimized_here_answers_alike_on_another_processor(optimized: Path, kind: str) -> None:
+def test_engines_built_here_answer_identically_on_another_processor(optimized: Path, kind: str) -> None:
     """M3: no engine is left out, no warning is given."""
     names = {one.name for one in load(optimized).manifest.engines}
     assert {"fp32", "int8", "small"} <= names
@@ -167,7 +167,7 @@ def test_what_is_optimized_here_answers_alike_on_another_processor(optimized: Pa
 
 
 @pytest.mark.drill
-def test_what_is_optimized_on_another_processor_answers_alike_here(tmp_path: Path) -> None:
+def test_engines_built_on_another_processor_answer_identically_here(tmp_path: Path) -> None:
     """M3: the other way round."""
     write_tiny_bundle(tmp_path / "tiny", engine=True, rows=40)
     kind = "AVX2 without VNNI"
@@ -178,7 +178,7 @@ def test_what_is_optimized_on_another_processor_answers_alike_here(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["AVX2 without VNNI"])
-def test_engines_of_earlier_versions_in_all_eight_bits_answer_alike_too(tmp_path: Path, kind: str) -> None:
+def test_fully_int8_engines_of_earlier_versions_still_answer_identically(tmp_path: Path, kind: str) -> None:
     """M3: bundles that are there already were optimized beside VNNI, with weights up to 127."""
     write_tiny_bundle(tmp_path / "made", engine=True)
     network = Network.of(tiny_classifier(family="bert", labels=3, pooling="cls"))

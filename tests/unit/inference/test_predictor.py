@@ -40,7 +40,7 @@ def classifier(bundle: Path, backend: Counting, batch_tokens: int = 2048) -> Tex
     return TextClassifier(load(bundle), tiny_tokenizer(), backend, batch_tokens=batch_tokens)
 
 
-def test_it_says_what_the_bundle_says(bundle: Path) -> None:
+def test_it_agrees_with_the_bundle(bundle: Path) -> None:
     predictor = classifier(bundle, Counting())
     assert predictor.name == "tiny"
     assert predictor.version == load(bundle).manifest.checksum[:12]
@@ -77,7 +77,7 @@ def test_probabilities_are_the_softmax_of_logits_over_temperature(bundle: Path) 
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 40, 100, 10_000])
-def test_order_is_kept_and_batches_are_bounded(bundle: Path, batch_tokens: int) -> None:
+def test_order_is_preserved_and_batches_are_bounded(bundle: Path, batch_tokens: int) -> None:
     backend = Counting()
     texts = TEXTS * 5
     assert classifier(bundle, backend, batch_tokens).predict(texts) == (
@@ -117,7 +117,7 @@ def test_top_is_sorted_and_ties_keep_the_bundles_order() -> None:
     assert [label for label, _ in one.top(9)] == ["b", "a", "c"]
 
 
-def test_an_answer_does_not_depend_on_its_company(bundle: Path) -> None:
+def test_an_answer_does_not_depend_on_the_rest_of_its_batch(bundle: Path) -> None:
     predictor = load_predictor(bundle, device="cpu")
     together = predictor.score([*TEXTS, *reversed(TEXTS)]).logits
     alone = np.concatenate([predictor.score([text]).logits for text in TEXTS])

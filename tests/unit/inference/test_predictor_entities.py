@@ -58,7 +58,7 @@ def test_engines_agree(bundle: Path) -> None:
     ]
 
 
-def test_its_logits_are_those_of_transformers(bundle: Path) -> None:
+def test_its_logits_equal_transformers(bundle: Path) -> None:
     model, tokenizer = AutoModelForTokenClassification.from_pretrained(bundle), AutoTokenizer.from_pretrained(bundle)
     assert list(model.config.id2label.values()) == list(SPEC.labels)
     for text in TEXTS[:10]:

@@ -19,7 +19,7 @@ class Echo:
         return [Prediction(text, {text: 1.0}, read_tokens=2, cut_tokens=0) for text in texts]
 
 
-def test_order_is_kept_and_what_came_with_a_text_comes_back() -> None:
+def test_order_is_preserved_and_each_texts_extras_come_back() -> None:
     texts = [f"text {i}" for i in range(1000)]
     answers = list(predict_stream(Echo().predict, ((text, i) for i, text in enumerate(texts)), window_rows=300))
     assert [carried for carried, _ in answers] == list(range(1000))

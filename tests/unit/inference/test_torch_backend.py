@@ -114,9 +114,7 @@ def test_by_default_a_cpu_computes_in_fp32(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("hardware", [False, True])
-def test_by_default_a_gpu_computes_in_bf16_where_it_is_no_emulation(
-    monkeypatch: pytest.MonkeyPatch, hardware: bool
-) -> None:
+def test_by_default_a_gpu_computes_in_bf16_unless_emulated(monkeypatch: pytest.MonkeyPatch, hardware: bool) -> None:
     monkeypatch.setattr(
         torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or hardware
     )
@@ -136,7 +134,7 @@ def test_a_device_without_room_for_the_network_is_a_settings_error(
 
 
 @pytest.mark.parametrize("padded", [False, True])
-def test_the_encoder_is_told_when_no_text_is_padded(
+def test_the_encoder_gets_no_mask_if_no_text_is_padded(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, padded: bool
 ) -> None:
     told, forward = [], Encoder.forward

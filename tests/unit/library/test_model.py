@@ -25,7 +25,7 @@ def test_it_answers_as_the_predictor(bundle: Path) -> None:
     assert list(answers) == load_predictor(bundle).predict(TEXTS)
 
 
-def test_it_says_what_it_is(bundle: Path) -> None:
+def test_it_identifies_itself(bundle: Path) -> None:
     model = bertline.load(bundle)
     assert (model.name, model.engine, model.max_tokens) == ("reviews", "fp32", 32)
     assert model.labels == ("negative", "neutral", "positive")
@@ -84,7 +84,7 @@ def test_as_many_calls_compute_at_a_time_as_the_engine_has_lanes(lanes: int) -> 
     assert double.most == lanes
 
 
-def test_embeddings_are_rows_and_of_length_one_if_asked(bundle: Path) -> None:
+def test_embeddings_are_rows_with_unit_length_on_request(bundle: Path) -> None:
     model = bertline.load(bundle)
     rows, unit = model.embed(TEXTS), model.embed(TEXTS, normalise=True)
     assert rows.shape == (len(TEXTS), 32)
@@ -93,7 +93,7 @@ def test_embeddings_are_rows_and_of_length_one_if_asked(bundle: Path) -> None:
     np.testing.assert_allclose(unit * np.linalg.norm(rows, axis=1, keepdims=True), rows, atol=1e-5)
 
 
-def test_no_texts_are_no_answers(bundle: Path) -> None:
+def test_no_texts_give_no_answers(bundle: Path) -> None:
     model = bertline.load(bundle)
     assert len(model.predict([])) == 0
     assert model.embed([]).shape == (0, 32)
@@ -107,7 +107,7 @@ def test_any_iterable_of_strings_will_do(bundle: Path) -> None:
     assert list(model.predict(np.array(TEXTS))) == expected
 
 
-def test_one_string_is_no_list_of_texts() -> None:
+def test_one_string_is_not_a_list_of_texts() -> None:
     model = WordCounter().model()
     with pytest.raises(bertline.UsageError) as refused:
         model.predict("good")
@@ -117,7 +117,7 @@ def test_one_string_is_no_list_of_texts() -> None:
 
 
 @pytest.mark.parametrize(("odd", "shown"), [(None, "'None' (NoneType)"), (float("nan"), "'nan' (float)")])
-def test_what_is_no_string_is_named_with_its_place(odd: object, shown: str) -> None:
+def test_a_value_that_is_not_a_string_is_named_with_its_place(odd: object, shown: str) -> None:
     with pytest.raises(bertline.UsageError) as refused:
         WordCounter().model().predict(["good", odd])  # type: ignore[list-item]
     assert str(refused.value) == (f"texts[1] is {shown}, and predict takes strings: leave it out or make it a string")

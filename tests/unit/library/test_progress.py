@@ -58,6 +58,6 @@ def test_elsewhere_a_step_is_a_line_now_and_then(clock: list[float]) -> None:
     assert stream.getvalue() == "epoch 1 of 2, step 3 of 40: loss 0.500  1,234 tokens/s  1 min 5 s left\n"
 
 
-def test_silence_is_nobody_who_listens() -> None:
+def test_a_silent_run_has_a_listener_that_prints_nothing() -> None:
     assert isinstance(listener(False), Silent)
     assert isinstance(listener(True), Lines)

@@ -35,7 +35,7 @@ def test_a_row_is_found_by_its_name_and_a_wrong_name_is_one_sentence(report: ber
     assert refused.value.args == ("the report has no row acuracy: did you mean accuracy?",)
 
 
-def test_what_it_hands_out_is_a_copy(report: bertline.Report) -> None:
+def test_it_returns_a_copy(report: bertline.Report) -> None:
     report["accuracy"]["value"] = 0
     report.to_rows()[0]["value"] = 0
     report.to_dict()["metrics"]["nll"] = 0

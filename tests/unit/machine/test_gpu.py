@@ -36,12 +36,12 @@ def test_without_a_drivers_traces_torch_is_not_even_imported(tmp_path: Path) -> 
     assert asked(tmp_path / "absent") == ["False", "False"]
 
 
-def test_without_torch_there_is_no_gpu_for_it(driver: Path) -> None:
+def test_without_torch_no_gpu_is_used(driver: Path) -> None:
     assert asked(driver, before="import sys; sys.modules['torch'] = None")[0] == "False"
 
 
 @pytest.mark.parametrize("sees", [False, True])
-def test_where_a_driver_is_torch_is_asked(
+def test_with_a_driver_torch_is_consulted(
     tmp_path: Path, driver: Path, monkeypatch: pytest.MonkeyPatch, sees: bool
 ) -> None:
     monkeypatch.setattr(torch_backend.torch.cuda, "is_available", lambda: sees)

@@ -37,5 +37,5 @@ def test_a_processor_of_another_kind_has_other_instructions(tmp_path: Path, feat
     assert processor(tmp_path / "cpuinfo") == f"{platform.processor() or platform.machine()} ({kind})"
 
 
-def test_without_linux_it_is_what_python_knows(tmp_path: Path) -> None:
+def test_outside_linux_it_uses_pythons_figures(tmp_path: Path) -> None:
     assert processor(tmp_path / "absent") == (platform.processor() or platform.machine())

@@ -37,7 +37,7 @@ def cpuinfo(path: Path, flags: str) -> Path:
         (f"{KVM64} ssse3 sse4_1 popcnt", "sse4_2"),
     ],
 )
-def test_what_a_processor_lacks_is_named_with_the_remedy(tmp_path: Path, flags: str, missing: str) -> None:
+def test_missing_instructions_are_named_with_the_remedy(tmp_path: Path, flags: str, missing: str) -> None:
     """M2: what is below the least processor is said before a library ends the process."""
     assert too_old(cpuinfo(tmp_path / "cpuinfo", flags)) == (
         f"this processor has no {missing}, which numpy, PyTorch and onnxruntime need: use one with x86-64-v2 (2009 or "

@@ -28,7 +28,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return made
 
 
-def test_threads_sleep_where_more_wants_to_compute_than_there_are_cores() -> None:
+def test_threads_sleep_on_an_oversubscribed_machine() -> None:
     environ: dict[str, str] = {}
     assert sleep_if_busy(environ, read=load(2), cores=CORES)
     assert environ == {"GOMP_SPINCOUNT": "0"}
@@ -41,7 +41,7 @@ def test_they_spin_where_they_are_alone_or_a_core_is_left_for_the_others() -> No
     assert sleep_if_busy(environ, read=load(4), cores=CORES + 2)
 
 
-def test_a_process_that_only_wakes_up_is_no_load(pauses: list[float]) -> None:
+def test_a_process_that_only_wakes_up_is_not_load(pauses: list[float]) -> None:
     environ: dict[str, str] = {}
     assert not sleep_if_busy(environ, read=load(*[2] * (SAMPLES - 1), 1), cores=CORES)
     assert environ == {}
@@ -49,7 +49,7 @@ def test_a_process_that_only_wakes_up_is_no_load(pauses: list[float]) -> None:
 
 
 @pytest.mark.parametrize("name", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"])
-def test_what_the_environment_says_stays(name: str) -> None:
+def test_the_environments_value_wins(name: str) -> None:
     environ = {name: "active"}
     assert not sleep_if_busy(environ, read=load(9), cores=CORES)
     assert environ == {name: "active"}

@@ -26,7 +26,7 @@ class Machine:
         return spent
 
 
-def test_a_quiet_machine_is_asked_three_times() -> None:
+def test_a_quiet_machine_is_sampled_three_times() -> None:
     machine = Machine(1.0, 1.02, 0.99)
     found = until_stable(machine.work, clock=machine.clock)
     assert (found, machine.rounds) == (DurationRange(0.99, 1.02), 3)
@@ -42,7 +42,7 @@ def test_a_disturbed_moment_is_waited_out(disturbed: tuple[float, ...]) -> None:
     assert machine.rounds == len(disturbed) + 3
 
 
-def test_a_machine_that_never_gets_quiet_is_said_with_a_range() -> None:
+def test_a_machine_that_stays_busy_is_reported_with_a_range() -> None:
     """T17."""
     machine = Machine(*[0.2, 0.9] * MOST_ROUNDS)
     found = until_stable(machine.work, clock=machine.clock)

@@ -13,7 +13,7 @@ from bertline.testing.tiny import tiny_classifier
 BATCH = pad([[2, 5, 6, 7, 9, 11, 3], [2, 9, 3]], 0)
 
 
-def test_balanced_values_change_no_answer_and_even_out_what_attention_gives() -> None:
+def test_balanced_values_change_no_answer_and_even_out_attentions_output() -> None:
     network = Network.of(tiny_classifier(family="bert", labels=3, pooling="cls").eval())
     observed = observe_inputs(network, [BATCH])
     balanced, seen = with_balanced_values(network, observed)

@@ -25,7 +25,7 @@ def test_every_quantised_product_is_observed(pooling: Pooling) -> None:
     assert all((one.low <= one.high).all() for one in seen.values())
 
 
-def test_the_extremes_are_those_of_the_real_tokens() -> None:
+def test_the_extremes_ignore_padding() -> None:
     classifier, batch = tiny_classifier(family="bert", labels=3, pooling="mean").eval(), pad(TEXTS, 0)
     with torch.inference_mode():
         states = classifier.encoder(

@@ -107,7 +107,7 @@ def test_fp32_answers_the_tuning_rows_once(workshop: Workshop, monkeypatch: pyte
     assert len(asked) == products + 2
 
 
-def test_an_engine_that_is_built_anew_is_asked_anew(workshop: Workshop) -> None:
+def test_a_rebuilt_engine_is_measured_again(workshop: Workshop) -> None:
     other = Network.of(tiny_classifier(family="bert", labels=3, pooling="cls", seed=1))
     first = matrix(workshop.logits(workshop.float_of(NETWORK, "student")))
     assert deviation(LOGITS, first) < 1e-3
@@ -120,7 +120,7 @@ def test_engines_of_a_student_carry_its_name(workshop: Workshop, monkeypatch: py
     assert (found.engine.name, found.engine.network) == ("student-int8", "student")
 
 
-def test_the_smallest_engine_says_how_many_texts_need_no_other_token(workshop: Workshop) -> None:
+def test_the_smallest_engine_reports_how_many_texts_its_tokens_cover(workshop: Workshop) -> None:
     found = workshop.small(NETWORK, FULL)
     covered = np.mean([workshop.pruned.covers(one.piece.ids) for one in READINGS])
     assert 0 < covered < 1
@@ -128,7 +128,7 @@ def test_the_smallest_engine_says_how_many_texts_need_no_other_token(workshop: W
     assert found.engine.name == "small"
 
 
-def test_a_cascade_says_what_it_passes_on_and_promises_only_what_the_rows_show(workshop: Workshop) -> None:
+def test_a_cascade_reports_its_share_passed_on_and_promises_only_what_the_rows_show(workshop: Workshop) -> None:
     fp32 = workshop.float_of(NETWORK, "student")
     wide, chosen = workshop.cascade(fp32, fp32, allowed=0.5, confidence=0.95)
     assert chosen.certified

@@ -15,7 +15,7 @@ runpy.run_module("bertline.optimization.cold_start", run_name="__main__")
 """
 
 
-def test_a_fresh_process_answers_and_tells_its_memory(original: Path) -> None:
+def test_a_fresh_process_answers_and_reports_its_memory(original: Path) -> None:
     found = measure_cold_start(original, [original / "model.onnx"], repetitions=1)
     assert found.seconds > 0
     assert 20 < found.memory_mb < 2000, "an interpreter with onnxruntime, in MiB"

@@ -30,7 +30,7 @@ def test_every_kind_of_work_counts_as_often_as_it_is_done() -> None:
 
 
 @pytest.mark.parametrize("tuning", [1000, 100])
-def test_the_sensitivity_of_every_product_is_part_of_it(tuning: int) -> None:
+def test_the_plan_includes_every_products_sensitivity(tuning: int) -> None:
     extent = replace(EXTENT, tuning=tuning)
     none = replace(NOTHING, build=0.5, row={"fp32": 0.01, "int8": 0.0})
     every = replace(none, products=23)

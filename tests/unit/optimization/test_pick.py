@@ -41,7 +41,7 @@ def test_the_best_for_the_goal_within_the_allowed_drop_is_picked(goal: Goal, exp
     assert pick(ENGINES, goal, 0.0) == "fp32"
 
 
-def test_a_drop_of_exactly_what_is_allowed_is_allowed() -> None:
+def test_a_drop_of_exactly_the_limit_is_allowed() -> None:
     assert ENGINES["int8"].quality.drop_points == pytest.approx(0.5)
     assert pick(ENGINES, "throughput", 0.5) == "int8"
 
@@ -51,12 +51,12 @@ def test_an_engine_that_gains_accuracy_has_a_negative_drop() -> None:
     assert pick({"fp32": ENGINES["fp32"], "better": engine(92, texts_per_s=101)}, "throughput", 0.0) == "better"
 
 
-def test_costs_are_what_the_goal_makes_small() -> None:
+def test_each_goal_minimises_its_own_cost() -> None:
     one = engine(90, texts_per_s=50, p50_ms=7, megabytes=3)
     assert [cost(one, goal) for goal in ("throughput", "latency", "size")] == [pytest.approx(0.02), 7, 3]
 
 
-def test_the_frontier_has_what_no_other_beats_in_both() -> None:
+def test_the_frontier_holds_the_candidates_unbeaten_in_both_measures() -> None:
     assert frontier(ENGINES, "size") == {"fp32", "int8", "small", "student"}
     assert frontier(ENGINES, "throughput") == {"fp32", "int8", "student"}, "int8 is faster than small, and better"
 
@@ -65,7 +65,7 @@ def test_equals_are_all_on_the_frontier() -> None:
     assert frontier({"a": engine(90), "b": engine(90)}, "latency") == {"a", "b"}
 
 
-def test_what_shows_is_two_standard_errors_of_a_paired_difference() -> None:
+def test_the_detectable_difference_is_two_standard_errors_of_a_paired_one() -> None:
     """By simulation: without a true difference, 19 of 20 measured ones are smaller."""
     rows, disagreement = 800, 0.05
     only_one = np.random.default_rng(0).binomial(rows, disagreement, 4000)
@@ -83,7 +83,7 @@ def test_enough_rows_need_no_caveat() -> None:
     assert caveat(100_000, 0.5, smallest_visible_drop(100_000, 0.02)) is None
 
 
-def test_a_caveat_says_what_shows_and_how_many_rows_would_suffice() -> None:
+def test_a_caveat_gives_the_detectable_difference_and_the_rows_needed() -> None:
     sentence = caveat(1000, 0.5, smallest_visible_drop(1000, 0.02))
     assert sentence is not None
     assert sentence.startswith("with 1,000 rows a drop of 0.5 points is not significant: only drops from about 0.9")
@@ -95,7 +95,7 @@ def test_without_any_allowed_drop_there_is_still_a_caveat() -> None:
     assert "a drop of 0 points is not significant" in str(caveat(1000, 0.0, smallest_visible_drop(1000, 0.0)))
 
 
-def test_what_shows_of_another_score_is_half_of_its_interval() -> None:
+def test_another_scores_detectable_difference_is_half_its_interval() -> None:
     compared = Comparison("R²", 0.75, Estimate(-0.01, -0.03, 0.01), 0.5, 0.9, 40, 60)
     assert visible_drop(100, compared) == pytest.approx(2.0)
     counted = Comparison("accuracy", 0.75, Estimate(-0.01, -0.03, 0.01), 0.5, 0.9, 1, 2)

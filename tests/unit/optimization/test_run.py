@@ -128,7 +128,7 @@ def test_unlabelled_texts_tell_how_often_engines_agree(done: Done) -> None:
     assert done.found.agreement["student-fp32"] < 1.0
 
 
-def test_what_was_there_is_unchanged(done: Done) -> None:
+def test_existing_output_is_unchanged(done: Done) -> None:
     before, after = done.before, done.after
     kept = before.files.keys() - MADE
     assert {"config.json", "model.safetensors", "model.onnx", "vocab.txt", "reference/test.jsonl"} <= kept
@@ -137,21 +137,21 @@ def test_what_was_there_is_unchanged(done: Done) -> None:
     assert before.model_dump(exclude=changed) == after.model_dump(exclude=changed)
 
 
-def test_the_bundle_has_an_engine_file_for_each_engine_and_no_other(done: Done) -> None:
+def test_the_bundle_has_exactly_one_file_per_engine(done: Done) -> None:
     files = {name for name in done.after.files if name.endswith(".onnx")}
     assert files == {one.file for one in done.after.engines if one.file} | {EMBEDDING}
 
 
-def test_nothing_is_left_beside_the_bundle(done: Done) -> None:
+def test_nothing_is_left_next_to_the_bundle(done: Done) -> None:
     assert {path.name for path in done.directory.parent.iterdir()} == {"tiny", "more.txt"}
 
 
-def test_it_tells_what_it_does(done: Done) -> None:
+def test_it_describes_its_work(done: Done) -> None:
     assert done.told[0].startswith("Building engines")
     assert re.fullmatch(r"Measuring \d+ engines side by side, 1 repetitions", done.told[-1])
 
 
-def test_what_speeds_were_measured_on_is_said_wherever_they_are(done: Done) -> None:
+def test_every_speed_names_its_machine(done: Done) -> None:
     """M3: in the report, in the manifest and in the model card; the terminal: tests/unit/cli/test_optimize.py."""
     named = done.found.processor
     assert named.startswith(f"{processor()}, ")
@@ -227,7 +227,7 @@ def test_engines_that_lose_more_than_allowed_are_reported_but_not_shipped(copy: 
     assert "student-fp32" in json.loads((copy / "report" / "engines.json").read_text())["engines"]
 
 
-def test_what_a_loader_would_refuse_is_reported_with_the_reason_and_neither_picked_nor_written(
+def test_an_engine_that_the_loader_refuses_is_reported_and_neither_picked_nor_written(
     copy: Path, student: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T7: one rule for picking and loading. int8 would be picked, its answers count as too far away."""
@@ -273,7 +273,7 @@ def test_few_rows_bring_a_caveat(copy: Path) -> None:
 # ------------------------------------------------------------------------------------------- what is refused
 
 
-def test_without_held_out_rows_it_says_how_to_get_them(tmp_path: Path) -> None:
+def test_without_held_out_rows_the_error_explains_how_to_get_them(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path / "tiny", engine=True)
     message = r"tiny carries no held-out rows to measure on \(reference/\): train it again, with --reference-rows above"
     with pytest.raises(BundleError, match=message):

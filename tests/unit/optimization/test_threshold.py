@@ -27,7 +27,7 @@ def true_loss(threshold: float) -> float:
     return SECOND_RIGHT * (1 - max(0.5, min(1.0, threshold))) ** 2
 
 
-def test_the_promise_is_kept_as_often_as_it_says() -> None:
+def test_the_promise_holds_as_often_as_stated() -> None:
     """400 draws: violations are binomial, so three standard errors above 1 − confidence are a one in 700 chance."""
     draws, rows = 400, 400
     chosen = [choose_threshold(*drawn(rows, seed), allowed=ALLOWED, confidence=CONFIDENCE) for seed in range(draws)]
@@ -57,7 +57,7 @@ def test_too_few_rows_promise_nothing_and_keep_within_it_on_the_rows() -> None:
     assert chosen.threshold <= 1
 
 
-def test_the_figures_are_those_of_the_rows() -> None:
+def test_the_figures_match_the_rows() -> None:
     sure, first, second = drawn(500, seed=3)
     chosen = choose_threshold(sure, first, second, allowed=0.05, confidence=0.9)
     kept = sure >= chosen.threshold
@@ -83,7 +83,7 @@ def test_a_first_network_that_is_always_wrong_passes_every_row_on() -> None:
 
 
 @given(st.integers(1, 400), st.data(), st.sampled_from([0.8, 0.95, 0.99]))
-def test_the_bound_is_the_share_at_which_so_few_events_become_unlikely(
+def test_the_bound_is_the_share_that_makes_so_few_events_unlikely(
     rows: int, data: st.DataObject, confidence: float
 ) -> None:
     """The definition of Clopper and Pearson's bound, by the binomial distribution itself."""

@@ -13,7 +13,7 @@ from bertline.optimization.vocabulary import prune
 TABLE = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
 
 
-def test_what_occurs_most_is_kept_and_of_equals_the_lower_ids() -> None:
+def test_the_most_frequent_tokens_are_retained_and_ties_go_to_lower_ids() -> None:
     pruned = prune(TABLE, Counter({20: 5, 11: 2, 7: 2, 3: 2}), always=[0, 1], rows=5)
     assert pruned.kept.tolist() == [0, 1, 3, 7, 20]
 
@@ -32,7 +32,7 @@ def test_a_token_without_a_row_gets_the_nearest_in_direction() -> None:
 @given(
     st.lists(st.integers(0, 29), max_size=60), st.sets(st.integers(0, 29), min_size=1, max_size=5), st.integers(6, 30)
 )
-def test_kept_tokens_have_rows_of_their_own(seen: list[int], always: set[int], rows: int) -> None:
+def test_retained_tokens_have_their_own_rows(seen: list[int], always: set[int], rows: int) -> None:
     pruned = prune(TABLE, Counter(seen), sorted(always), rows)
     assert len(pruned.kept) == rows
     assert always <= set(pruned.kept.tolist())
@@ -42,7 +42,7 @@ def test_kept_tokens_have_rows_of_their_own(seen: list[int], always: set[int], r
     assert not any(pruned.covers([one]) for one in others)
 
 
-def test_kept_tokens_that_look_alike_keep_their_own_rows() -> None:
+def test_retained_tokens_that_look_alike_have_their_own_rows() -> None:
     table = np.array([[0, 0], [1, 2], [2, 4], [0, 0], [5, 1]], dtype=np.float32)
     assert prune(table, Counter(), always=[0, 1, 2, 3], rows=4).row.tolist()[:4] == [0, 1, 2, 3]
 

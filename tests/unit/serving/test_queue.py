@@ -68,7 +68,7 @@ def test_the_earliest_turn_is_in_the_batch(specs: list[tuple[int, float]], budge
 
 
 @given(specs=TEXTS, budget=st.integers(1, 4096), arrivals=st.lists(LENGTHS, min_size=1, max_size=4))
-def test_whatever_comes_after_its_turn_a_text_is_taken(
+def test_a_text_is_taken_in_its_turn_whatever_arrives_later(
     specs: list[tuple[int, float]], budget: int, arrivals: list[int]
 ) -> None:
     """After as many takes as there were texts with an earlier turn, and one; new texts keep coming meanwhile."""
@@ -84,7 +84,7 @@ def test_whatever_comes_after_its_turn_a_text_is_taken(
     raise AssertionError("the text starved")
 
 
-def test_texts_of_a_large_request_go_between_those_of_small_ones() -> None:
+def test_texts_of_a_large_request_interleave_with_small_ones() -> None:
     large = [waiting(100, turn_s, "large") for turn_s in turns(0.0, [100] * 20, PACE)]
     queue, order, now_s = queue_of(large), [], 0.0
     while queue.texts:
@@ -99,7 +99,7 @@ def test_texts_of_a_large_request_go_between_those_of_small_ones() -> None:
     assert SHARE == 0.25
 
 
-def test_a_short_text_goes_before_a_long_one_that_came_with_it() -> None:
+def test_a_short_text_is_computed_before_a_long_one_of_the_same_request() -> None:
     long, short = (waiting(length, next(turns(0.0, [length], PACE)), str(length)) for length in (500, 10))
     queue = queue_of([long, short])
     assert [queue.take(512, 0.0).batch[0].sender for _ in range(2)] == ["10", "500"]
@@ -130,7 +130,7 @@ def test_a_text_is_either_computed_or_late(specs: list[tuple[int, float, str, fl
 
 
 @given(specs=TEXTS, places=st.sets(st.integers(0, 39)))
-def test_who_leaves_is_not_computed(specs: list[tuple[int, float]], places: set[int]) -> None:
+def test_texts_of_departed_clients_are_not_computed(specs: list[tuple[int, float]], places: set[int]) -> None:
     texts = [waiting(*one) for one in specs]
     queue = queue_of(texts)
     leaving = [text for place, text in enumerate(texts) if place in places]
@@ -146,7 +146,7 @@ def test_who_leaves_is_not_computed(specs: list[tuple[int, float]], places: set[
     assert all(text.gone for text in leaving)
 
 
-def test_a_text_that_comes_back_keeps_its_turn() -> None:
+def test_a_text_that_is_queued_again_keeps_its_turn() -> None:
     first, second = waiting(8, 1.0, "first"), waiting(8, 2.0, "second")
     queue = queue_of([first])
     assert queue.take(8, 0.0).batch == [first]

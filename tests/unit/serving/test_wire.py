@@ -97,7 +97,7 @@ def altered(frame: memoryview, place: int, value: int) -> memoryview:
 
 
 @pytest.mark.parametrize("value", [0, 1, 4, 2**32 - 1])
-def test_sizes_that_do_not_fit_the_frame_are_refused_before_anything_is_made_of_them(value: int) -> None:
+def test_oversized_arrays_are_refused_before_allocation(value: int) -> None:
     (order,) = frames_of(order_of(1, "logits", [[5, 6], [7]], False, False).pack())
     (reply,) = frames_of(Reply(1, Status.DONE, np.ones((2, 2), np.float32)).pack())
     for place in (6, 10):  # rows, columns

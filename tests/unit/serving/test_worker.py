@@ -87,7 +87,7 @@ def asked(bundle: Path) -> Iterator[Asked]:
     assert not thread.is_alive()  # it ends when its socket does
 
 
-def test_rows_are_those_of_the_bundles_own_predictor_and_embedder(asked: Asked, bundle: Path) -> None:
+def test_rows_equal_the_bundles_own_predictor_and_embedder(asked: Asked, bundle: Path) -> None:
     batch = ragged_of("a film", "is it so ? it is !")
     replies = asked.ask(Order(1, "logits", batch), Order(2, "embedding", batch), Order(3, "states", batch))
     assert {reply.status for reply in replies.values()} == {Status.DONE}
@@ -125,11 +125,11 @@ def test_an_output_that_the_bundle_does_not_have_is_refused_by_name(bundle: Path
         computer.compute("attentions", batch_of("a"), alone=True)
 
 
-def test_what_bounds_a_batch_is_told_to_the_server(bundle: Path) -> None:
+def test_the_server_gets_the_bounds_of_a_batch(bundle: Path) -> None:
     assert Computer(bundle, "fp32", 1).started.batch_tokens == worker.LEAST_BATCH_TOKENS
 
 
-def test_a_batch_that_cannot_be_computed_is_said_and_the_next_one_is_computed(asked: Asked, bundle: Path) -> None:
+def test_a_failed_batch_is_reported_and_the_next_one_runs(asked: Asked, bundle: Path) -> None:
     beyond = Ragged.of_ids([[2, len(VOCABULARY) + 3, 3]], 0)
     replies = asked.ask(Order(7, "logits", beyond), Order(8, "logits", ragged_of("a film")))
     assert (replies[7].status, replies[8].status) == (Status.FAILED, Status.DONE)
@@ -137,7 +137,7 @@ def test_a_batch_that_cannot_be_computed_is_said_and_the_next_one_is_computed(as
     assert str(bundle.parent) not in replies[7].text
 
 
-def test_a_bundle_that_cannot_be_loaded_is_said_and_ends_it(tmp_path: Path) -> None:
+def test_an_unloadable_bundle_is_reported_and_ends_the_server(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         run(theirs, tmp_path / "nowhere", None, None)
@@ -146,12 +146,12 @@ def test_a_bundle_that_cannot_be_loaded_is_said_and_ends_it(tmp_path: Path) -> N
     assert "nowhere" in started.error
 
 
-def test_an_engine_that_is_not_there_is_said(bundle: Path) -> None:
+def test_a_missing_engine_is_named(bundle: Path) -> None:
     with pytest.raises(UsageError, match="int4"):
         Computer(bundle, "int4", None)
 
 
-def test_what_the_process_says_first_comes_back_from_json() -> None:
+def test_the_workers_first_message_round_trips_through_json() -> None:
     started = Started("1f2e", "int8", 2, 512, ("one is left out", "so is another"), None)
     text = json.dumps({**{name: getattr(started, name) for name in Started.__slots__}})
     assert Started.parse(text) == started
@@ -179,7 +179,7 @@ def raising(error: Exception, cause: Exception | None = None) -> Callable[..., A
         (RuntimeError("CUDA out of memory"), None, Status.NO_MEMORY, "the network fails at it (RuntimeError)"),
     ],
 )
-def test_an_error_is_the_reply_without_what_a_library_said(
+def test_an_error_is_replied_without_the_librarys_message(
     error: Exception, cause: Exception | None, status: Status, told: str
 ) -> None:
     reply = answer(raising(error, cause), Order(5, "logits", ragged_of("secret film")))
@@ -204,7 +204,7 @@ def test_embeddings_that_cannot_be_had_are_refused_each_time_without_a_path_and_
     assert computer.compute("logits", batch_of("a"), alone=True).shape == (1, 3)
 
 
-def test_an_engine_that_was_left_out_is_in_what_it_says_first(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plan_names_the_engines_left_out(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load_with_a_warning(*rest: Any, **more: Any) -> Any:
         warnings.warn(EngineWarning("int8 cannot be used here; fp32 answers instead"), stacklevel=2)
         return load_predictor(*rest, **more)

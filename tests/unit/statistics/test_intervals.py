@@ -49,7 +49,7 @@ def test_f1_interval_carries_the_proportion_over() -> None:
     assert found.low < found.value < found.high
 
 
-def test_three_right_rows_are_no_certainty() -> None:
+def test_three_correct_rows_prove_nothing() -> None:
     assert f1_interval(3, 0).low < 0.7
 
 

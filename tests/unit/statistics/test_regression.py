@@ -27,7 +27,7 @@ def pair(rows: int = 80, seed: int = 0, *, ties: bool = False) -> tuple[np.ndarr
 
 
 @pytest.mark.parametrize("ties", [False, True])
-def test_values_are_those_of_the_libraries(ties: bool) -> None:
+def test_values_equal_the_libraries(ties: bool) -> None:
     truth, predicted = pair(ties=ties)
     scores = regression_scores(truth, predicted)
     assert scores.mae.value == pytest.approx(mean_absolute_error(truth, predicted))

@@ -33,7 +33,7 @@ def test_rare_values_share_a_slice() -> None:
     assert (found[-1].name, found[-1].rows) == ("other (3 values)", 3)
 
 
-def test_a_column_of_exactly_the_limit_has_no_other() -> None:
+def test_a_column_of_exactly_the_limit_has_no_other_group() -> None:
     values = [f"v{i}" for i in range(VALUES_PER_COLUMN)]
     found = by_column([{"c": value} for value in values], accuracy_of(np.ones(len(values), dtype=bool)))["c"]
     assert len(found) == VALUES_PER_COLUMN

@@ -53,7 +53,7 @@ def test_a_text_without_tokens_is_named_by_its_place(tokenizer: Tokenizer, one: 
 
 @settings(max_examples=50)
 @given(inputs=INPUTS, max_tokens=st.integers(4, 24), policy=st.sampled_from(get_args(Policy)))
-def test_what_was_cut_is_reported(minilm: Tokenizer, inputs: list[Input], max_tokens: int, policy: Policy) -> None:
+def test_truncated_texts_are_reported(minilm: Tokenizer, inputs: list[Input], max_tokens: int, policy: Policy) -> None:
     whole = Reader(minilm, Truncation(100_000)).read(inputs)
     some = Reader(minilm, Truncation(max_tokens, policy)).read(inputs)
     for one, all_of_it, part in zip(inputs, whole, some, strict=True):

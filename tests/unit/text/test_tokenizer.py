@@ -114,7 +114,7 @@ def test_ids_become_a_text_again(tokenizer: Tokenizer) -> None:
     assert tokenizer.decode([]) == ""
 
 
-def test_it_comes_back_from_the_files_it_saves(minilm: Tokenizer, tmp_path: Path) -> None:
+def test_it_round_trips_through_its_files(minilm: Tokenizer, tmp_path: Path) -> None:
     texts = ["A gripping film!", "naïve façade", "東京 🎬", "[MASK] [SEP]", "x" * 120]
     minilm.save(tmp_path, max_tokens=128)
     assert {path.name for path in tmp_path.iterdir()} == FILES

@@ -81,7 +81,7 @@ def test_each_text_of_a_pair_is_cut_by_the_policy(first: int, second: int, max_t
             assert chosen == {tuple(places(Truncation(room + 2, policy), length))}
 
 
-def test_a_window_of_a_pair_is_one_over_its_longer_text_beside_the_shorter() -> None:
+def test_a_pairs_windows_cover_the_longer_text_and_repeat_the_shorter() -> None:
     long, short = [range(5), range(4, 9)], range(2)
     assert Truncation(10, "window").pieces([9, 2]) == [(one, short) for one in long]
     assert Truncation(10, "window").pieces([2, 9]) == [(short, one) for one in long]

@@ -49,14 +49,14 @@ def test_equal_texts_give_equal_vocabularies_in_any_order() -> None:
     assert train_vocabulary(words_of(LINES), 80) == train_vocabulary(words_of(LINES[::-1]), 80)
 
 
-def test_pieces_that_are_rarer_than_asked_are_left_out() -> None:
+def test_pieces_below_the_minimum_frequency_are_left_out() -> None:
     words = words_of(["rare", *["often"] * 3])
     assert "often" in train_vocabulary(words, 100, min_count=3)
     assert "rare" not in train_vocabulary(words, 100, min_count=3)
     assert "rare" in train_vocabulary(words, 100, min_count=1)
 
 
-def test_words_with_characters_that_are_not_kept_are_unknown() -> None:
+def test_words_with_dropped_characters_are_unknown() -> None:
     texts = ["aab aab aab", "xyz"]
     tokenizer = tokenizer_of(train_vocabulary(words_of(texts), 100, characters=2), lowercase=True)
     assert [span.token for span in tokenizer.spans("aab xyz")] == ["aab", "[UNK]"]

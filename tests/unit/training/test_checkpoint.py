@@ -19,7 +19,7 @@ def state() -> State:
     return State(position, {"w": torch.ones(2, 3)}, {"w/step": torch.tensor(5.0)}, {"w": torch.zeros(2, 3)})
 
 
-def test_a_state_comes_back_as_it_was(tmp_path: Path, state: State) -> None:
+def test_a_state_round_trips(tmp_path: Path, state: State) -> None:
     save_state(tmp_path / "run", IDENTITY, state)
     found = load_state(tmp_path / "run", IDENTITY)
     assert found is not None
@@ -33,7 +33,7 @@ def test_there_is_none_before_the_first(tmp_path: Path) -> None:
     assert load_state(tmp_path, IDENTITY) is None
 
 
-def test_a_state_of_another_run_is_refused_by_what_differs(tmp_path: Path, state: State) -> None:
+def test_a_state_of_another_run_is_refused_with_the_difference(tmp_path: Path, state: State) -> None:
     save_state(tmp_path, IDENTITY, state)
     with pytest.raises(TrainingError, match=r"had another data, lr: resume with what it was started with"):
         load_state(tmp_path, IDENTITY | {"data": "abd", "lr": 2e-4})
@@ -56,5 +56,5 @@ def test_a_write_that_was_cut_off_leaves_the_state_before_it(tmp_path: Path, sta
     assert found.position.step == 5
 
 
-def test_an_unfinished_run_is_beside_its_bundle() -> None:
+def test_an_unfinished_run_lies_next_to_its_bundle() -> None:
     assert working_directory(Path("models/reviews")) == Path("models/.reviews.training")

@@ -39,7 +39,7 @@ def test_one_slow_moment_of_the_machine_changes_no_verdict() -> None:
 
 
 @pytest.mark.parametrize("fast", [True, False])
-def test_auto_goes_by_what_is_measured(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
+def test_auto_follows_the_measurement(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     monkeypatch.setattr(device, "_product_s", timed(1.0 if fast else 2.0))
     placement = device.place(TrainSettings(model="m", device="cpu"))

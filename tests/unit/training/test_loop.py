@@ -70,7 +70,7 @@ def finished(tmp_path: Path) -> Run:
     return whole
 
 
-def test_it_learns_by_heart_what_eight_rows_say(tmp_path: Path) -> None:
+def test_it_overfits_eight_rows(tmp_path: Path) -> None:
     eight = rows_of(sentences(8))
     small = run(tmp_path, train=eight, epochs=30, patience=30, weight_decay=0.0)
     history = small.fit()
@@ -140,7 +140,7 @@ def test_a_batch_without_padding_comes_without_attend_unless_the_task_reads_it(
     assert all(absent is (full and not reads_attend) for absent, full in batches)
 
 
-def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best_weights(tmp_path: Path) -> None:
+def test_it_stops_early_and_keeps_the_best_weights(tmp_path: Path) -> None:
     early = run(tmp_path, epochs=40, patience=2, lr=5e-3)
     history = early.fit()
     best = max(range(len(history)), key=lambda i: (history[i].figures["accuracy"], -history[i].validation_loss))
@@ -158,7 +158,7 @@ def test_rows_are_scored_in_their_order_whatever_batch_they_are_in() -> None:
     np.testing.assert_allclose(np.stack(together), np.stack(alone), atol=1e-5)
 
 
-def test_the_time_left_is_corrected_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_left_is_corrected_along_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """T17: steps take 40 s at a disturbed beginning and 2 s later; a minute on, the first ones no longer count."""
     lefts: list[tuple[int, float]] = []
 

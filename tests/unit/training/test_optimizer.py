@@ -57,7 +57,7 @@ def test_only_the_embeddings_of_the_batch_change(model: Classifier) -> None:
     assert changed == sorted(set(IDS.flatten().tolist()))
 
 
-def test_its_state_goes_through_a_table_of_tensors(model: Classifier) -> None:
+def test_its_state_round_trips_through_tensors(model: Classifier) -> None:
     first = Optimizer(model, SETTINGS)
     backward(model)
     first.step(1.0)

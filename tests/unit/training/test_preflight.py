@@ -137,7 +137,7 @@ def test_a_teacher_a_start_and_the_last_file_are_looked_at_before_texts_are_read
             )
 
 
-def test_the_room_that_is_asked_for_is_what_a_run_takes(model: Path, table: Path, tmp_path: Path) -> None:
+def test_the_required_disk_space_is_what_a_run_uses(model: Path, table: Path, tmp_path: Path) -> None:
     """T12: two states, of which the old one counts where a run is resumed."""
     classifier = tiny_classifier(family="bert", labels=2, pooling="cls")
     weights = 4 * sum(one.numel() for one in classifier.parameters())

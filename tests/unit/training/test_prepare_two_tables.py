@@ -64,7 +64,7 @@ EACH = pytest.mark.parametrize("said", SAID)
 
 
 @EACH
-def test_train_reads_both_tables_as_it_is_told(tmp_path: Path, said: str) -> None:
+def test_train_applies_its_table_flags_to_both_tables(tmp_path: Path, said: str) -> None:
     """T14: every row of the test table is there."""
     settings, form, suffix, encoding = SAID[said]
     data = write(tmp_path / f"train14.{suffix}", form(TRAIN), encoding)
@@ -75,7 +75,7 @@ def test_train_reads_both_tables_as_it_is_told(tmp_path: Path, said: str) -> Non
 
 
 @EACH
-def test_distill_reads_all_its_tables_as_it_is_told(tmp_path: Path, said: str) -> None:
+def test_distill_applies_its_table_flags_to_every_table(tmp_path: Path, said: str) -> None:
     """T14: DATA, --unlabelled and --eval-data alike."""
     settings, form, suffix, encoding = SAID[said]
     write_tiny_bundle(tmp_path / "tiny", labels=("good", "bad"))
@@ -89,7 +89,7 @@ def test_distill_reads_all_its_tables_as_it_is_told(tmp_path: Path, said: str) -
 
 
 @EACH
-def test_optimize_reads_its_tables_as_it_is_told(tmp_path: Path, said: str) -> None:
+def test_optimize_applies_its_table_flags(tmp_path: Path, said: str) -> None:
     """T14: it had none of the flags that its errors advised."""
     settings, form, suffix, encoding = SAID[said]
     path = write(tmp_path / f"more.{suffix}", form(TRAIN), encoding)
@@ -140,7 +140,7 @@ def test_rows_in_another_encoding_can_be_saved_in_this_one(tmp_path: Path) -> No
         prepared(data, test)
 
 
-def test_a_first_row_that_was_taken_for_a_header_is_asked_about(tmp_path: Path) -> None:
+def test_a_first_row_taken_for_a_header_raises_a_question(tmp_path: Path) -> None:
     """T19: with what helps."""
     data = write(tmp_path / "train.csv", separated(TRAIN, ";", None))
     with pytest.raises(DataError, match=r"name it with --text-column .*\); if it has no header, pass --no-"):

@@ -68,7 +68,7 @@ def test_pieces_of_one_text_are_rows_with_their_own_targets_and_padding_has_none
     assert set(task.figures(outputs)) == {"f1", "precision", "recall"}
 
 
-def test_the_second_text_of_a_pair_is_told_apart_by_its_segment() -> None:
+def test_the_second_text_of_a_pair_has_its_own_segment() -> None:
     spec = Spec(labels=("a", "b"), reads="pair")
     reader = Reader(tiny_tokenizer(), Truncation(16))
     pairs = Rows(reader.read([("a b", "c d"), ("a b c", "d")]), ["a", "b"], [1, 2])

@@ -79,7 +79,7 @@ def test_the_report_and_the_card_tell_the_same_figures(trained: tuple[Trained, T
     assert f"{result.measured.evaluation.accuracy.value:.1%}".rstrip("%") in (result.bundle / "README.md").read_text()
 
 
-def test_it_says_what_it_found_in_the_data(trained: tuple[Trained, Told]) -> None:
+def test_it_reports_its_findings_in_the_data(trained: tuple[Trained, Told]) -> None:
     told = " | ".join(trained[1].notes)
     assert "160 rows of" in told
     assert "128 train, 16 validation, 16 test (held out, seed 0)" in told
@@ -91,7 +91,7 @@ def test_no_unfinished_state_is_left(trained: tuple[Trained, Told]) -> None:
     assert not working_directory(trained[0].bundle).exists()
 
 
-def test_repeated_rows_are_kept_out_of_the_evaluation(model: Path, tmp_path: Path) -> None:
+def test_repeated_rows_are_excluded_from_the_evaluation(model: Path, tmp_path: Path) -> None:
     rows = sentences(120)
     data = write_csv(tmp_path / "data.csv", rows)
     copies = [(rows[0][0].upper() + " !", rows[0][1]), (rows[1][0], rows[1][1])]
@@ -104,7 +104,7 @@ def test_repeated_rows_are_kept_out_of_the_evaluation(model: Path, tmp_path: Pat
     assert kept.measured.evaluation.rows == 32
 
 
-def test_what_is_cut_is_told(model: Path, table: Path, tmp_path: Path) -> None:
+def test_truncation_is_reported(model: Path, table: Path, tmp_path: Path) -> None:
     told = Told()
     train(str(table), tmp_path / "out", settings(model, max_tokens=10, epochs=1), told)
     [truncation] = [note for note in told.notes if note.startswith("Truncation")]
@@ -156,7 +156,7 @@ def test_labels_that_only_the_evaluation_has_are_counted_as_wrong(model: Path, t
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("grouped", [False, True])
-def test_rare_labels_train_and_are_said_not_to_be_evaluated(model: Path, tmp_path: Path, grouped: bool) -> None:
+def test_rare_labels_are_trained_on_and_reported_as_not_evaluated(model: Path, tmp_path: Path, grouped: bool) -> None:
     """T16: labels of one, two and three rows among 120; every one of them trains, whichever part the others are in."""
     rare = [("um zz yy", "one"), ("um xx ww", "two"), ("an xx vv", "two"), *((f"or {c} ss", "three") for c in "abc")]
     rows, told = [*sentences(120), *rare], Told()

@@ -33,7 +33,7 @@ def collapsed(model: Path, table: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_its_end_says_so_and_what_to_try_and_does_not_invite_to_use_it(
+def test_a_collapsed_run_ends_with_advice_and_no_invitation_to_serve(
     collapsed: dict[float, Trained], rate: float, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluation = collapsed[rate].measured.evaluation
@@ -52,7 +52,7 @@ def test_its_end_says_so_and_what_to_try_and_does_not_invite_to_use_it(
     assert f"All 16 rows got the label “{given}”" in report
 
 
-def test_a_model_that_tells_texts_apart_is_not_called_that(
+def test_a_model_that_separates_texts_is_not_reported_as_collapsed(
     model: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained = train(str(table), tmp_path / "words", settings(model), Silent())
@@ -104,7 +104,7 @@ def test_measuring_it_on_other_rows_says_it_too(
     assert capsys.readouterr().err.startswith("warning: all 160 rows got the label “")
 
 
-def test_a_student_of_it_collapses_too_and_that_is_said(
+def test_a_collapsed_teachers_student_collapses_too_and_is_reported(
     collapsed: dict[float, Trained],
     table: Path,
     tmp_path: Path,
@@ -121,7 +121,7 @@ def test_a_student_of_it_collapses_too_and_that_is_said(
     assert "Try it" not in said
 
 
-def test_weights_that_are_no_numbers_after_the_last_step_are_refused_with_the_remedy(
+def test_weights_that_are_not_finite_after_the_last_step_are_refused_with_the_remedy(
     model: Path, table: Path, tmp_path: Path
 ) -> None:
     """The loss was finite each time that it was looked at."""

@@ -51,7 +51,7 @@ def test_the_template_names_policy_pipeline_and_stream() -> None:
     assert template["data_stream"] == {}
 
 
-def test_lines_are_kept_and_then_deleted() -> None:
+def test_log_lines_are_retained_and_then_deleted() -> None:
     phases = elk.lifecycle_policy()["policy"]["phases"]
     assert phases["hot"]["actions"]["rollover"]["max_age"] == "7d"
     assert phases["delete"] == {"min_age": "30d", "actions": {"delete": {}}}
@@ -117,7 +117,7 @@ def test_a_panel_draws_columns_that_it_has() -> None:
         assert one["references"][0]["name"] == f"indexpattern-datasource-layer-{name}"
 
 
-def test_what_kibana_shows_is_in_the_table() -> None:
+def test_every_field_in_kibana_is_in_the_table() -> None:
     columns = {name for one in SEARCHES for name in one.columns}
     drawn = {name for one in PANELS for name in (one.field, one.by) if name}
     asked = {name for one in (*SEARCHES, *PANELS) for name in KNOWN_IN_QUERIES.findall(one.query)}

@@ -43,7 +43,7 @@ def subset(ours: Any, theirs: Any, path: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("one", DASHBOARDS, ids=lambda one: one.uid)
-def test_grafanas_own_types_read_a_dashboard_and_lose_nothing_of_it(one: Dashboard) -> None:
+def test_grafanas_own_types_read_a_dashboard_without_loss(one: Dashboard) -> None:
     ours = made(one)
     read = sdk.Dashboard.from_json(json.loads(json.dumps(ours)))
     theirs = json.loads(json.dumps(read.to_json(), default=lambda value: value.to_json()))
@@ -84,7 +84,7 @@ def test_panels_have_numbers_of_their_own_and_the_chosen_data_source(one: Dashbo
 
 
 @pytest.mark.parametrize(("one", "panel"), PANELS, ids=lambda one: getattr(one, "title", ""))
-def test_a_panel_is_described_and_its_queries_use_what_exists(one: Dashboard, panel: Panel) -> None:
+def test_a_panel_has_a_description_and_queries_existing_metrics(one: Dashboard, panel: Panel) -> None:
     assert panel.description.endswith(".")
     labels = known()
     for expression, legend in panel.queries:
@@ -114,7 +114,7 @@ def test_an_unknown_series_or_label_would_be_noticed() -> None:
     assert measured("a > 1 and b < 2").split() == ["(a)", "and", "(b)"]
 
 
-def test_data_source_and_provider_are_what_grafana_reads_when_it_starts() -> None:
+def test_grafana_reads_the_data_source_and_provider_at_startup() -> None:
     files = grafana.files("http://prometheus.example:9090")
     (source,) = yaml.safe_load(files["grafana/provisioning/datasources/bertline.yml"])["datasources"]
     assert (source["type"], source["url"]) == ("prometheus", "http://prometheus.example:9090")

@@ -12,6 +12,6 @@ def test_the_data_view_comes_first_because_the_others_need_it() -> None:
     assert {one["type"] for one in others} == {"search", "lens", "dashboard"}
 
 
-def test_every_object_says_which_form_it_has() -> None:
+def test_every_object_declares_its_form() -> None:
     assert {one["coreMigrationVersion"] for one in saved_objects("x")} == {"8.8.0"}
     assert {one["typeMigrationVersion"] for one in saved_objects("x")} == {"8.0.0", "8.9.0"}

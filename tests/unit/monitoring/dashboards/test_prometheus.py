@@ -114,7 +114,7 @@ def test_a_rule_uses_series_and_labels_that_exist(name: str, expression: str) ->
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda one: one.name)
-def test_an_alert_says_what_is_wrong_with_labels_that_its_series_have(alert: Alert) -> None:
+def test_an_alerts_text_uses_only_labels_of_its_series(alert: Alert) -> None:
     found = uses(plain(alert.expression))
     labels = set().union(*(known()[series] for series, _ in found.selected))
     assert set(re.findall(r"\$labels\.(\w+)", alert.summary + alert.description)) <= labels
@@ -130,7 +130,7 @@ def test_the_objectives_can_be_counted_and_burn_as_the_workbook_says() -> None:
     )
 
 
-def test_the_objectives_are_about_the_routes_that_ask_a_model_and_no_others() -> None:
+def test_the_objectives_cover_exactly_the_model_routes() -> None:
     routes = [route for router in ROUTERS for route in router.routes]
     own = re.compile(r"/admin/.*|/oauth/.*")
     posted = {one.path for one in routes if "POST" in one.methods and not own.fullmatch(one.path)}  # type: ignore[attr-defined]
@@ -152,7 +152,7 @@ def test_every_alert_has_a_section_in_the_runbook_and_every_section_an_alert() -
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda one: one.name)
-def test_a_section_says_what_it_means_where_to_look_and_what_to_do(alert: Alert) -> None:
+def test_a_runbook_section_gives_meaning_place_and_remedy(alert: Alert) -> None:
     section = sections()[alert.anchor]
     places = [section.find(f"**{word}.**") for word in ("Meaning", "First look", "Remedy")]
     assert -1 < places[0] < places[1] < places[2]

@@ -21,7 +21,7 @@ REQUEST = {
 }
 
 
-def test_a_request_is_one_line_with_what_one_looks_for() -> None:
+def test_a_request_is_one_log_line_with_the_fields_that_operators_search() -> None:
     line = console_line(False)(REQUEST)
     assert re.fullmatch(
         r"\d\d:00:00\.123 info     POST /v1/predict 200                    3\.2 ms "
@@ -49,14 +49,14 @@ def test_nobody_can_write_a_line_or_a_colour_of_their_own() -> None:
     assert r"\x1b[2J" in line
 
 
-def test_the_path_of_an_error_stands_below() -> None:
+def test_the_path_of_an_error_is_shown_below() -> None:
     line = console_line(False)({**HEAD, "message": "it failed", "error.stack_trace": "a.B\n  c.py:1 in d"})
     first, *below = line.splitlines()
     assert first.endswith("[bertline.access]")
     assert below == ["a.B", "  c.py:1 in d"]
 
 
-def test_a_message_of_several_lines_goes_on_below() -> None:
+def test_a_multi_line_message_continues_below() -> None:
     first, *below = console_line(False)(
         {**HEAD, "message": "it failed\n  a.py:1", "http.request.id": "5f"}
     ).splitlines()
@@ -64,6 +64,6 @@ def test_a_message_of_several_lines_goes_on_below() -> None:
     assert below == ["  a.py:1"]
 
 
-def test_what_is_shown_is_in_the_table() -> None:
+def test_every_shown_value_is_in_the_table() -> None:
     assert set(SHOWN) <= LOGGED
     assert {"debug", "info", "warning", "error", "critical"} == set(LEVELS)

@@ -115,7 +115,7 @@ def test_the_words_of_our_own_errors_stay(out: io.StringIO) -> None:
     assert read(out.getvalue())[0]["error.message"] == "the bundle is truncated: copy it again"
 
 
-def test_what_other_libraries_say_of_an_error_is_cut(out: io.StringIO) -> None:
+def test_other_libraries_messages_are_shortened(out: io.StringIO) -> None:
     with logs(out, format="json"):
         error = ValueError("a secret text")
         told = "Exception in callback f(b'a secret text')\nhandle: <Handle f(b'a secret text')>"
@@ -144,7 +144,7 @@ def test_in_strict_mode_an_unknown_field_is_an_error(out: io.StringIO) -> None:
     assert not out.getvalue()
 
 
-def test_what_uvicorn_says_for_its_terminal_is_no_field(out: io.StringIO) -> None:
+def test_uvicorns_terminal_message_is_not_a_field(out: io.StringIO) -> None:
     with logs(out, format="json", strict=True):
         logging.getLogger("uvicorn.error").info("up", extra={"color_message": "\x1b[1mup\x1b[0m"})
     assert read(out.getvalue())[0]["message"] == "up"
@@ -161,7 +161,7 @@ def test_of_other_libraries_only_warnings_are_logged(out: io.StringIO) -> None:
     assert [line["message"] for line in read(out.getvalue())] == ["beware", "open", "detail"]
 
 
-def test_what_another_handler_left_on_a_record_is_not_taken_for_its_message(out: io.StringIO) -> None:
+def test_another_handlers_message_on_a_record_is_ignored(out: io.StringIO) -> None:
     with logs(out, format="json", strict=True) as one:
         record = logging.LogRecord("asyncio", logging.ERROR, "file.py", 7, "failed\na secret", (), None)
         record.exc_info = (ValueError, ValueError("a secret"), None)
@@ -181,7 +181,7 @@ def test_a_line_that_cannot_be_formatted_is_replaced(out: io.StringIO, capsys: p
     assert line["message"] == "a line of bertline.some.part at file.py:7 failed with builtins.TypeError"
 
 
-def test_a_value_that_is_no_json_shows_its_type_only(out: io.StringIO) -> None:
+def test_a_value_that_is_not_json_shows_only_its_type(out: io.StringIO) -> None:
     with logs(out, format="json") as one:
         one.access("info", "a", {"url.path": ValueError("a secret text")})
     assert json.loads(out.getvalue())["url.path"] == "ValueError"
@@ -229,7 +229,7 @@ def test_people_read_terminals_and_machines_the_rest(stream: type[io.StringIO], 
 @pytest.mark.parametrize(("stream", "no_color", "coloured"), [
     (Terminal, None, True), (Terminal, "1", False), (Terminal, "", True), (io.StringIO, None, False),
 ])  # fmt: skip
-def test_colours_are_for_terminals_whose_owner_wants_them(
+def test_colours_respect_the_terminal_and_no_color(
     stream: type[io.StringIO], no_color: str | None, coloured: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)

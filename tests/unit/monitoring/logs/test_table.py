@@ -25,7 +25,7 @@ def test_the_version_that_lines_name_is_the_one_of_the_facts() -> None:
     assert FACTS["version"].removesuffix("-dev") == ECS_VERSION
 
 
-def test_a_name_is_there_once_and_is_no_object_of_others() -> None:
+def test_a_name_occurs_once_and_is_no_objects_prefix() -> None:
     assert len(FIELDS) == len(TABLE)
     assert not [one for one in FIELDS for other in FIELDS if other.startswith(f"{one}.")]
 

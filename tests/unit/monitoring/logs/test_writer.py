@@ -67,7 +67,7 @@ def test_a_pipe_that_is_full_blocks_nobody() -> None:
     assert len(whole) - len(told) == 400 - writer.dropped
 
 
-def test_a_stream_that_is_gone_ends_nobody() -> None:
+def test_a_broken_stream_ends_no_process() -> None:
     reader, end = os.pipe()
     os.close(reader)
     stream = os.fdopen(end, "w")
@@ -80,7 +80,7 @@ def test_a_stream_that_is_gone_ends_nobody() -> None:
     stream.close()
 
 
-def test_what_comes_after_the_end_is_counted() -> None:
+def test_trailing_bytes_are_counted() -> None:
     writer = LogWriter(io.StringIO(), lost)
     writer.close()
     writer.put("late")

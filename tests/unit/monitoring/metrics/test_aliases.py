@@ -14,7 +14,7 @@ TEI = {
 }  # fmt: skip
 
 
-def test_the_names_are_those_of_text_embeddings_inference() -> None:
+def test_the_names_equal_text_embeddings_inferences() -> None:
     assert {alias.name for alias in ALIASES} == TEI
 
 

@@ -12,7 +12,7 @@ def taken(metrics: Metrics, at_s: float = 0) -> Snapshot:
     return Snapshot(at_s, tuple(samples_of(metrics.text().decode())))
 
 
-def test_totals_and_labels_are_those_of_the_metrics() -> None:
+def test_totals_and_labels_match_the_metrics() -> None:
     metrics = Metrics()
     for model, texts in (("a", 3), ("b", 4)):
         metrics.count("bertline_texts", texts, model=model, version="1", op="classify")
@@ -43,7 +43,7 @@ def test_a_quantile_is_prometheus_own(share: float, buckets: list[tuple[float, f
     assert found == pytest.approx(wanted) or (isnan(found) and isnan(wanted))
 
 
-def test_quantiles_are_of_what_came_between_two_snapshots() -> None:
+def test_quantiles_cover_the_observations_between_two_snapshots() -> None:
     metrics = Metrics()
     for _ in range(1000):
         metrics.observe("bertline_http_request_seconds", 9, route="/v1/predict")

@@ -52,7 +52,7 @@ def test_the_first_bit_says_sampled(flags: str, sampled: bool) -> None:
     assert context.sampled is sampled
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_written_values_are_read_back() -> None:
     context = SpanContext(1, 2, 3, (("a", "1"), ("t@v", "x y")))
     headers = {name: [value.encode()] for name, value in context.headers.items()}
     parent = read_parent(headers["traceparent"])
@@ -109,7 +109,7 @@ STATES = st.lists(st.lists(MEMBERS, max_size=4).map(lambda some: ",".join(some).
 @settings(max_examples=FUZZ)
 @given(parent=PARENTS, states=STATES)
 @example(parent=GOOD, states=[b"a=1", b"b=2"])
-def test_headers_are_read_as_opentelemetry_reads_them(parent: bytes, states: list[bytes]) -> None:
+def test_headers_are_parsed_as_by_opentelemetry(parent: bytes, states: list[bytes]) -> None:
     for header in (parent, GOOD):
         if b"\n" not in header:  # a header has none, and the library's pattern would let one end it
             assert ours(header, states) == library(header, states)

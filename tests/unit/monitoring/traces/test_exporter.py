@@ -53,7 +53,7 @@ def test_without_an_endpoint_neither_sdk_nor_exporter_is_imported() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_without_the_package_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_one_sentence_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with pytest.raises(
         UsageError, match=r"^Traces need OpenTelemetry with opentelemetry\S*, which is not installed: pip install"

@@ -31,7 +31,7 @@ def targets_of(spec: Spec) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("spec", [SINGLE, SEVERAL])
-def test_the_loss_of_a_network_that_knows_nothing_is_what_theory_says(spec: Spec) -> None:
+def test_the_loss_of_an_untrained_network_is_what_theory_predicts(spec: Spec) -> None:
     targets = targets_of(spec)
     assert float(loss(spec, torch.zeros(2, 3), targets)) / 2 == pytest.approx(initial_loss(spec), abs=1e-6)
 

@@ -61,7 +61,7 @@ def numbers(value: Any) -> list[float]:
     return [value] if isinstance(value, int | float) else []
 
 
-def test_values_are_those_of_the_metrics() -> None:
+def test_values_equal_the_metrics() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, size=100)
     logits = rng.normal(size=(100, 3)).astype(np.float32)

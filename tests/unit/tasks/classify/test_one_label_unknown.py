@@ -32,7 +32,7 @@ def measured(names: list[str] = NAMES) -> Evaluation:
     return evaluate(names, logits_for(names), LABELS, temperature=1.5)
 
 
-def test_figures_are_those_of_scikit_learn_by_name() -> None:
+def test_figures_equal_scikit_learns_of_the_same_name() -> None:
     """T16."""
     figures = measured()
     predicted = [LABELS[i] for i in logits_for(NAMES).argmax(axis=1)]

@@ -61,7 +61,7 @@ def given(logits: np.ndarray, spec: Spec = SPEC) -> np.ndarray:
     return np.asarray(sigmoid(logits.astype(np.float32)) >= spec.cuts)
 
 
-def test_values_are_those_of_scikit_learn() -> None:
+def test_values_equal_scikit_learns() -> None:
     truth, logits = drawn()
     evaluation, true, guess = measured(truth, logits), flags(truth), given(logits)
     for average in ("micro", "macro"):
@@ -105,7 +105,7 @@ def test_the_micro_interval_is_that_of_resampled_texts() -> None:
     assert [micro.low, micro.high] == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.012)
 
 
-def test_what_is_measured_is_what_is_answered() -> None:
+def test_the_measured_answers_are_the_served_ones() -> None:
     truth, logits = drawn(50)
     evaluation = measured(truth, logits)
     rows = [one.labels for one in answers(SPEC, pieces(logits), read(50))]  # type: ignore[union-attr]
@@ -202,7 +202,7 @@ def test_two_networks_on_the_same_texts() -> None:
     assert (same.verdict, same.agreement, same.only_first, same.difference.width) == (0, 1.0, 0, 0.0)
 
 
-def test_what_is_not_finite_is_refused() -> None:
+def test_values_that_are_not_finite_are_refused() -> None:
     truth, logits = drawn(3)
     logits[1, 1] = np.inf
     with pytest.raises(TrainingError, match="the model's logits are not finite on 1 of 3 rows"):

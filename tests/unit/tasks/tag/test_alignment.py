@@ -63,9 +63,7 @@ def test_the_characters_of_each_word(text: str, words: list[str]) -> None:
 @pytest.mark.parametrize("name", ["BIO", "BIOES"])
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize("text", TEXTS)
-def test_every_run_of_words_comes_back_with_its_characters(
-    text: str, tokenizer: str, name: Name, label_all: bool
-) -> None:
+def test_every_run_of_words_keeps_its_characters(text: str, tokenizer: str, name: Name, label_all: bool) -> None:
     own = TOKENIZERS[tokenizer]
     scheme, words = Scheme(name, ("x", "y")), word_spans(text, own)
     pieces = pieces_of(text, label_all=label_all, tokenizer=own)

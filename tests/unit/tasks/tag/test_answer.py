@@ -112,7 +112,7 @@ def test_answers_of_random_logits_are_entities_of_whole_words(scheme: str, label
 
 @pytest.mark.parametrize("truncation", [Truncation(512), Truncation(12, "window")])
 @pytest.mark.parametrize("label_all", [False, True])
-def test_every_target_comes_back(truncation: Truncation, label_all: bool) -> None:
+def test_every_target_round_trips(truncation: Truncation, label_all: bool) -> None:
     """T1: a network whose largest logits are the targets gives the entities of the table."""
     spec, reading = SPEC.model_copy(update={"label_all": label_all}), read(LONG, truncation)
     [truth] = answers(spec, [seeing(SPEC, LONG, reading)], [reading])

@@ -68,7 +68,7 @@ def drawn(name: Name, seed: int, texts: int = 60) -> tuple[Tags, Tags]:
 
 @settings(max_examples=200)
 @given(ANY)
-def test_any_tags_are_counted_as_seqeval_counts_them(pairs: list[list[tuple[str, str]]]) -> None:
+def test_any_tags_are_counted_as_by_seqeval(pairs: list[list[tuple[str, str]]]) -> None:
     """T1: by default, which is the rule of conlleval, for tags that no scheme allows too."""
     truth, predicted = ([[pair[i] for pair in text] for text in pairs] for i in range(2))
     figures = evaluate(entities(truth), entities(predicted), TYPES)
@@ -98,7 +98,7 @@ def test_valid_tags_are_counted_as_in_its_strict_mode(name: Name, scheme: type) 
         )
 
 
-def test_intervals_are_those_of_resampled_texts() -> None:
+def test_intervals_come_from_resampled_texts() -> None:
     """T5: against a plain loop over 1,000 resamples; the ends differ by less than the Monte Carlo error of both."""
     truth, predicted = (entities(tags) for tags in drawn("BIO", seed=2))
     figures, rng = evaluate(truth, predicted, TYPES), np.random.default_rng(7)

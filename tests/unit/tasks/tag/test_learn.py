@@ -33,7 +33,7 @@ def test_it_adds_up_over_texts_and_a_text_without_labels_costs_nothing() -> None
     assert each[2] == 0.0
 
 
-def test_a_network_that_knows_nothing_costs_what_theory_says() -> None:
+def test_an_untrained_network_has_the_loss_that_theory_predicts() -> None:
     assert float(loss(SPEC, torch.zeros(2, 5, 3), TARGETS[:2])) == pytest.approx(2 * initial_loss(SPEC), abs=1e-6)
     assert initial_loss(SPEC) == math.log(3)
 

@@ -50,7 +50,7 @@ def logits(readings: list[Reading], seed: int = 0, noise: float = 1.5, spec: Spe
 
 
 @pytest.mark.parametrize("truncation", [Truncation(64), Truncation(8, "window")], ids=["whole", "windows"])
-def test_the_entities_are_those_of_the_answers(truncation: Truncation) -> None:
+def test_the_entities_equal_the_answers(truncation: Truncation) -> None:
     readings = read(truncation)
     arrays = logits(readings)
     predicted = [[one.entity for one in each.entities] for each in answers(SPEC, arrays, readings)]
@@ -64,7 +64,7 @@ def test_the_entities_are_those_of_the_answers(truncation: Truncation) -> None:
     assert sum(one.rows for one in evaluation.by_length) == len(TEXTS)
 
 
-def test_what_the_slices_and_the_mistakes_say() -> None:
+def test_the_report_of_slices_and_mistakes() -> None:
     readings = read()
     fields = [{"place": "Rome" if "Rome" in text else "Paris"} for text in TEXTS]
     evaluation = measure(SPEC, TRUTH, logits(readings), readings, fields=fields)

@@ -29,24 +29,24 @@ def test_the_labels_in_order() -> None:
 
 
 @pytest.mark.parametrize("labels", ["B-x", "B-x I-x I-x", "B-x B-x", "B-x I-x B-y", "O O", "O B-y I-y O"])
-def test_what_bio_allows(labels: str) -> None:
+def test_transitions_that_bio_allows(labels: str) -> None:
     assert allowed(Scheme("BIO", TYPES), *labels.split())
 
 
 @pytest.mark.parametrize("labels", ["I-x", "O I-x", "B-y I-x", "B-x O I-x", "B-x I-x I-y"])
-def test_what_bio_forbids(labels: str) -> None:
+def test_transitions_that_bio_forbids(labels: str) -> None:
     assert not allowed(Scheme("BIO", TYPES), *labels.split())
 
 
 @pytest.mark.parametrize("labels", ["S-x", "B-x E-x", "B-x I-x I-x E-x", "S-x S-y B-x E-x O", "O"])
-def test_what_bioes_allows(labels: str) -> None:
+def test_transitions_that_bioes_allows(labels: str) -> None:
     assert allowed(Scheme("BIOES", TYPES), *labels.split())
 
 
 @pytest.mark.parametrize(
     "labels", ["B-x", "B-x O", "E-x", "I-x E-x", "B-x E-y", "B-x I-x", "S-x E-x", "B-x B-x E-x", "B-x S-x", "E-x I-x"]
 )
-def test_what_bioes_forbids(labels: str) -> None:
+def test_transitions_that_bioes_forbids(labels: str) -> None:
     assert not allowed(Scheme("BIOES", TYPES), *labels.split())
 
 

@@ -17,7 +17,7 @@ from bertline.text.truncation import Truncation
 from tests.unit.tasks.tag.texts import read
 
 
-def test_the_types_are_those_of_the_table(tmp_path: Path) -> None:
+def test_the_types_come_from_the_table(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"text": "b", "spans": [[0, 1, "b"]]}\n{"text": "a b", "spans": [[0, 1, "a"], [2, 3, "b"]]}\n')
     settings = TaskSettings(scheme="BIOES")
@@ -54,7 +54,7 @@ def test_an_entity_that_is_not_whole_words_is_noted() -> None:
         {"types": ["a"], "more": 1},
     ],
 )
-def test_a_spec_that_makes_no_sense_is_refused(content: dict[str, object]) -> None:
+def test_a_nonsensical_spec_is_refused(content: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Spec.model_validate(content)
 
@@ -76,7 +76,7 @@ def test_windows_have_the_targets_of_the_whole_text() -> None:
     assert [one.tolist() for one in targets] == [[u, 0, 0, 1, 2, u], [u, 2, 2, 0, 0, u]]
 
 
-def test_what_is_not_read_has_no_target() -> None:
+def test_unread_tokens_have_no_target() -> None:
     text, spec = "a b c d e f g", Spec(types=("x",))
     [targets] = spec.arrays((Entity(0, 5, "x"), Entity(8, 13, "x")), read(text, Truncation(6, "head_tail")))
     u = UNLABELLED

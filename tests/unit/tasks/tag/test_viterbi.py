@@ -74,7 +74,7 @@ def test_long_texts_get_the_labels_of_the_textbook(name: Name, types: int) -> No
         assert own[:length].tolist() == by_matrices(scheme, row[:length], some[:length])
 
 
-def test_a_text_is_decoded_alike_in_any_batch() -> None:
+def test_a_text_is_decoded_identically_in_any_batch() -> None:
     scheme, rng = Scheme("BIOES", ("x", "y", "z")), np.random.default_rng(1)
     logits, lengths = rng.normal(size=(30, 12, len(scheme.labels))), rng.integers(0, 13, size=30)
     words = np.arange(12)[None, :] < lengths[:, None]

@@ -29,7 +29,7 @@ def test_a_token_has_the_window_with_the_most_context(tokens: int, room: int) ->
 
 
 @pytest.mark.parametrize("room", [4, 7, 30, 64, 200])
-def test_the_tokens_of_windows_are_those_of_the_whole_text(room: int) -> None:
+def test_windows_have_the_tokens_of_the_whole_text(room: int) -> None:
     text = " ".join(f"word{i}, caf\u00e9" for i in range(20))
     whole, windowed = read(text), read(text, Truncation(room + 2, "window"))
     assert (len(windowed.pieces) > 1) == (room < len(whole.piece.ids) - 2)
@@ -41,7 +41,7 @@ def test_the_tokens_of_windows_are_those_of_the_whole_text(room: int) -> None:
     assert np.array_equal(ours.rows([rows[own + 1] for own in places]), rows[1:-1])
 
 
-def test_the_tokens_on_both_sides_of_what_is_not_read() -> None:
+def test_the_tokens_on_both_sides_of_a_gap() -> None:
     tokens = tokens_of(read("a b c d e f g h", Truncation(6, "head_tail")))
     assert (tokens.places.tolist(), tokens.total) == ([0, 5, 6, 7], 8)
 

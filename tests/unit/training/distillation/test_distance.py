@@ -29,7 +29,7 @@ def read(number: int, max_tokens: int = 12) -> Rows:
     return Rows(readings, (), range(1, number + 1), tokenizer.pad_id)
 
 
-def test_the_same_answers_are_no_distance_apart_and_a_shift_of_all_logits_is_none() -> None:
+def test_equal_answers_have_distance_zero_even_with_shifted_logits() -> None:
     for one in DISTANCES.values():
         assert float(one.between(LOGITS, LOGITS).abs().max()) == 0.0
     assert float(squared(LOGITS + 5.0, LOGITS).sum()) == pytest.approx(0.0, abs=1e-6)
@@ -60,7 +60,7 @@ def test_the_distance_of_sigmoids_has_the_gradient_of_cross_entropy_with_the_tea
 
 
 @given(st.integers(0, 2**31 - 1), st.sampled_from([*DISTANCES]))
-def test_what_padding_and_special_tokens_say_does_not_move_the_loss(seed: int, activation: str) -> None:
+def test_padding_and_special_tokens_do_not_affect_the_loss(seed: int, activation: str) -> None:
     rows, rng = read(6), np.random.default_rng(seed)
     outputs = [rng.normal(size=(length, 3)).astype(np.float32) for length in rows.lengths]
     answers = Answers.of(outputs, rows, "tags")

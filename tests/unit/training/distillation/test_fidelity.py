@@ -33,7 +33,7 @@ def beside(
     return Fidelity.of(own, list(student), Answers.of(list(teacher), own, "logits"), spec, spec)
 
 
-def test_what_is_kept_is_the_ratio_of_the_accuracies_on_the_same_rows() -> None:
+def test_the_retained_share_is_the_ratio_of_accuracies_on_the_same_rows() -> None:
     measured = beside(answers(range(20, 800)), answers(range(800)))
     assert tuple(one.value for one in measured.scores) == (0.78, 0.8)
     assert measured.agreement.value == 0.98
@@ -92,7 +92,7 @@ def test_a_certain_teacher_costs_no_more_than_a_finite_number() -> None:
     assert beside(np.array([[-2e3, 0.0]]), np.array([[2e3, 0.0]]), truth=["a"]).divergence == 2_000
 
 
-def test_the_closeness_of_the_start_stands_beside_the_students() -> None:
+def test_the_starts_closeness_is_reported_next_to_the_students() -> None:
     logits = np.array([[1.0, 0.0], [1.0, 0.0]])
     student, start = (beside(one, logits, truth=("a", "b")) for one in (logits, -logits))
     assert Compared(SPEC, student, student).on_validation().keys() == {"agreement", "kl_nats", "accuracy"}

@@ -166,7 +166,7 @@ def test_heads_that_say_nothing_are_the_ones_left_out_and_the_answers_stay(famil
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
-def test_the_head_that_is_left_out_is_the_one_whose_answers_move_least(pooling: Pooling) -> None:
+def test_the_pruned_head_is_the_one_that_changes_answers_least(pooling: Pooling) -> None:
     classifier = tiny_classifier(family="bert", labels=3, pooling=pooling)
     whole, whole_layers = answers(classifier), 1 if pooling == "cls" else 2
 

@@ -81,7 +81,7 @@ def test_the_student_comes_closer_to_its_teacher(distilled: tuple[Distilled, Tol
     assert np.mean(own == wanted) >= 0.65  # by chance: p < 1e-5 on 240 texts
 
 
-def test_the_bundle_verifies_and_tells_where_it_comes_from(distilled: tuple[Distilled, Told], teacher: Path) -> None:
+def test_the_bundle_verifies_and_records_its_lineage(distilled: tuple[Distilled, Told], teacher: Path) -> None:
     result, origin = distilled[0], load(teacher)
     manifest = load(result.bundle).manifest
     assert manifest.lineage["teacher"] == "words"
@@ -94,9 +94,7 @@ def test_the_bundle_verifies_and_tells_where_it_comes_from(distilled: tuple[Dist
     assert result.student.parameters < result.teacher.parameters
 
 
-def test_its_figures_are_those_of_the_bundles_on_the_test_rows(
-    distilled: tuple[Distilled, Told], teacher: Path
-) -> None:
+def test_its_figures_equal_the_bundles_on_the_test_rows(distilled: tuple[Distilled, Told], teacher: Path) -> None:
     result = distilled[0]
     metrics = load(result.bundle).manifest.metrics
     rows = read_reference(result.bundle, "test", ("bad", "good"))
@@ -155,7 +153,7 @@ def test_a_second_distillation_starts_near_the_first_ones_end_and_is_narrower(
     assert first.student.parameters - second.student.parameters == 48 * (32 + 1 + 32)
 
 
-def test_the_bundle_tells_of_its_start_and_its_width(
+def test_the_bundle_records_its_start_and_width(
     distilled: tuple[Distilled, Told], narrowed: tuple[Distilled, Told], teacher: Path
 ) -> None:
     bundle, start = narrowed[0].bundle, load(distilled[0].bundle)
@@ -189,7 +187,7 @@ def truth_of(rows: ReferenceRows) -> np.ndarray[Any, Any]:
     return np.array([("bad", "good").index(str(one)) for one in rows.targets])
 
 
-def test_the_figures_on_the_validation_rows_are_those_of_the_three_bundles(
+def test_validation_figures_match_the_three_bundles(
     distilled: tuple[Distilled, Told], narrowed: tuple[Distilled, Told], teacher: Path
 ) -> None:
     rows = read_reference(teacher, "validation", ("bad", "good"))
@@ -218,9 +216,7 @@ def test_a_student_of_the_teachers_layers_can_be_narrow_at_once(teacher: Path, t
 
 
 @pytest.mark.parametrize("relations", [0.0, 1.0])
-def test_heads_that_are_left_out_stay_out_and_no_engine_computes_them(
-    teacher: Path, texts: Path, tmp_path: Path, relations: float
-) -> None:
+def test_pruned_heads_stay_pruned_in_every_engine(teacher: Path, texts: Path, tmp_path: Path, relations: float) -> None:
     out, told = tmp_path / "fewer", Told()
     asked = settings(layers=2, attention_heads=1, epochs=1, value_relations=relations)
     result = distill(teacher, str(texts), out, asked, told)
@@ -294,7 +290,7 @@ def test_the_teacher_reads_the_texts_once(teacher: Path, texts: Path, tmp_path: 
     assert sum(note.startswith("The teacher reads") for note in third.notes) == 2
 
 
-def test_an_unfinished_run_with_other_texts_is_not_gone_on_with(teacher: Path, texts: Path, tmp_path: Path) -> None:
+def test_an_unfinished_run_with_other_texts_is_not_resumed(teacher: Path, texts: Path, tmp_path: Path) -> None:
     asked, out = settings(unlabelled=(str(texts),)), tmp_path / "small"
     with pytest.raises(Interrupted):
         distill(teacher, None, out, asked, Told(stop_at=2))
@@ -306,7 +302,7 @@ def test_an_unfinished_run_with_other_texts_is_not_gone_on_with(teacher: Path, t
         distill(teacher, None, out, settings(unlabelled=(str(fewer),), lr=1e-3), Silent(), resume=True)
 
 
-def test_an_unfinished_run_with_another_start_or_width_is_not_gone_on_with(
+def test_an_unfinished_run_with_another_start_or_width_is_not_resumed(
     distilled: tuple[Distilled, Told], narrowed: tuple[Distilled, Told], teacher: Path, texts: Path, tmp_path: Path
 ) -> None:
     asked, out = settings(unlabelled=(str(texts),), start=distilled[0].bundle, feed_forward=16), tmp_path / "narrow"
@@ -345,7 +341,7 @@ def test_a_bundle_without_held_out_rows_needs_a_table_to_measure_on(texts: Path,
         distill(bare, None, tmp_path / "none", asked.model_copy(update={"eval_data": wrong}), Silent())
 
 
-def test_it_does_not_write_over_its_teacher_nor_over_another_bundle(
+def test_it_overwrites_neither_its_teacher_nor_another_bundle(
     distilled: tuple[Distilled, Told], teacher: Path, texts: Path
 ) -> None:
     with pytest.raises(UsageError, match=r"--out is the teacher itself"):

@@ -93,7 +93,7 @@ def test_with_a_start_it_begins_with_its_weights(teacher: Teacher, tmp_path: Pat
         )
 
 
-def test_layers_of_another_teacher_are_not_said_to_be_of_this_one(teacher: Teacher, tmp_path: Path) -> None:
+def test_layers_of_another_teacher_are_not_attributed_to_this_one(teacher: Teacher, tmp_path: Path) -> None:
     path = start(tmp_path / "start", teacher, lineage={"teacher_version": "0" * 12, "layers": [0, 1]})
     assert begin(teacher, DistillSettings(start=path)).layers is None
 
@@ -107,9 +107,7 @@ def test_a_start_keeps_its_layers(teacher: Teacher, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("with_start", [False, True])
-def test_more_neurons_or_heads_than_there_are_cannot_be_kept(
-    teacher: Teacher, tmp_path: Path, with_start: bool
-) -> None:
+def test_it_cannot_keep_more_neurons_or_heads_than_exist(teacher: Teacher, tmp_path: Path, with_start: bool) -> None:
     path = start(tmp_path / "start", teacher) if with_start else None
     name = "start" if with_start else "teacher"
     with pytest.raises(

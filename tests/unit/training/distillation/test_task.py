@@ -37,7 +37,7 @@ def answered(logits: np.ndarray) -> Answers:
     return Answers(logits, Units(np.arange(len(logits) + 1), np.ones(len(logits), dtype=np.float32), False))
 
 
-def test_value_relations_are_those_of_the_last_layers_values() -> None:
+def test_value_relations_use_the_last_layers_values() -> None:
     model = tiny_classifier(family="bert", labels=3, pooling="cls").eval().requires_grad_(False)
     encoded = model.encoder(IDS, ATTEND, want_hidden_states=True)
     seen: list[torch.Tensor] = []
@@ -79,7 +79,7 @@ def test_a_student_with_all_of_its_teacher_has_nothing_to_learn(weight: float) -
     assert float(task.loss(one_layer, Inputs(IDS, ATTEND, None), [0, 1, 2, 3]).detach()) > 0.01
 
 
-def test_the_loss_is_of_the_rows_it_is_asked_for() -> None:
+def test_the_loss_covers_exactly_the_given_rows() -> None:
     teacher = tiny_classifier(family="bert", labels=3, pooling="cls").eval().requires_grad_(False)
     logits = teacher(IDS, ATTEND).numpy()
     task = distillation(teacher, SPEC, NO_ROWS, (answered(logits[::-1].copy()), answered(logits)), SETTINGS)

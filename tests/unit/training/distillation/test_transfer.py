@@ -58,7 +58,7 @@ def test_without_any_file_it_says_how_to_give_one() -> None:
         read_transfer(None, settings(), [])
 
 
-def test_when_only_held_out_rows_are_given_it_says_so(tmp_path: Path) -> None:
+def test_a_table_of_only_held_out_rows_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_text("\n".join(HELD_OUT))
     with pytest.raises(DataError, match=r"texts\.txt leaves no text that is not among the held-out rows"):
@@ -75,7 +75,7 @@ def test_bad_rows_are_named_or_left_out_and_counted(tmp_path: Path) -> None:
     assert dict(kept.facts)["Transfer texts"] == f"1 of {path}; 1 bad rows left out"
 
 
-def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path: Path) -> None:
+def test_undecodable_bytes_are_reported_with_their_line(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_bytes(b"fine\ncaf\xe9\n")
     with pytest.raises(DataError, match=r"texts\.txt has 1 bad row \(line 2: undecodable bytes"):

@@ -25,7 +25,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_figures_are_those_of_texts_that_were_held_out(texts: Path, tmp_path: Path) -> None:
+def test_the_figures_come_from_held_out_texts(texts: Path, tmp_path: Path) -> None:
     trained = make_vocabulary([str(texts)], tmp_path / "out", SETTINGS)
     assert trained.coverage is not None
     new, base = trained.coverage
