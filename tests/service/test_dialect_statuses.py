@@ -138,9 +138,7 @@ def test_oversized_requests_are_413_validation_in_tei(strict: TestClient, path: 
         ("/rerank", {"query": "good", "texts": ["bad"]}, 424, "Backend"),
     ],
 )
-def test_other_faults_are_not_413(
-    strict: TestClient, path: str, body: dict[str, Any], status: int, kind: str
-) -> None:
+def test_other_faults_are_not_413(strict: TestClient, path: str, body: dict[str, Any], status: int, kind: str) -> None:
     """R12: 413 is a matter of size alone."""
     answer = strict.post(path, json=body)
     assert (answer.status_code, answer.json()["error_type"]) == (status, kind), answer.text

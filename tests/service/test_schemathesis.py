@@ -24,7 +24,7 @@ from bertline.service.guard.issuer import Issuer
 from bertline.service.guard.signing import SigningKeys
 from bertline.service.guard.store import CredentialStore
 from bertline.service.perimeter import Perimeter
-from bertline.testing.words import WordCounter, WordRanker, WordTagger, serving_of
+from bertline.testing.words import WordCounter, WordFiller, WordRanker, WordTagger, serving_of
 from tests.service.live import live, warm
 
 # Whoever says that an answer is of no use after a millisecond is told so; other 5xx are errors of the server.
@@ -54,6 +54,7 @@ NEVER_WELL = {
     "PUT /admin/models/{name}", "POST /admin/models/{name}/rollback", "POST /embed_sparse", "POST /oauth/token",
 }  # fmt: skip
 OF_TAGGERS = "POST /models/{name}/pipeline/token-classification"
+OF_FILLERS = "POST /models/{name}/pipeline/fill-mask"
 OF_RANKERS = ("POST /rerank", "POST /v1/rerank", "POST /v2/rerank")
 
 DESCRIPTION = create_app(serving_of({"reviews": MODEL})).openapi()
@@ -81,6 +82,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def tagger() -> Iterator[str]:
     """The URL of a server whose model finds entities."""
     with live({"reviews": WordTagger()}) as one:
+        yield warm(one).rstrip("/")
+
+
+@pytest.fixture(scope="module")
+def filler() -> Iterator[str]:
+    """The URL of a server whose model fills in words."""
+    with live({"reviews": WordFiller(name="reviews")}) as one:
         yield warm(one).rstrip("/")
 
 
@@ -118,11 +126,12 @@ def test_every_response_is_described_in_openapi(
     case: schemathesis.Case[Any],
     url: str,
     tagger: str,
+    filler: str,
     ranker: str,
     session: requests.Session,
     answered: dict[str, set[int]],
 ) -> None:
-    base = {OF_TAGGERS: tagger, **dict.fromkeys(OF_RANKERS, ranker)}.get(case.operation.label, url)
+    base = {OF_TAGGERS: tagger, OF_FILLERS: filler, **dict.fromkeys(OF_RANKERS, ranker)}.get(case.operation.label, url)
     page = [unsupported_method] if case.operation.label == "POST /" else []  # GET / is the page, for people
     response = case.call_and_validate(base_url=base, session=session, excluded_checks=page)
     answered[case.operation.label].add(response.status_code)

@@ -184,6 +184,21 @@ class WordRanker(WordCounter):
         return np.asarray(good - bad, dtype=np.float32)
 
 
+class WordFiller(WordCounter):
+    """Fills each [MASK] with ``good``, then ``bad``, then the other words."""
+
+    def __init__(self, *, name: str = "filler", **more: Any) -> None:
+        super().__init__((), name=name, task={"task": "fill"}, **more)
+
+    def compute(self, output: str, batch: Batch) -> np.ndarray[Any, Any]:
+        """A row per [MASK]."""
+        if output != "vocabulary":
+            return super().compute(output, batch)
+        scores = np.zeros((int((batch.ids == ID["[MASK]"]).sum()), len(ID)), dtype=np.float32)
+        scores[:, [ID["good"], ID["bad"]]] = 4, 2
+        return scores
+
+
 class WordBackend:
     """A double as a back end."""
 
