@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +78,25 @@ def test_entities_are_marks_in_the_text(visit: Visit, url: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.locator("#spoken")).to_contain_text(f"{entities[0]['text']}, {entities[0]['label']}")
     assert watch.complaints == []
+
+
+@pytest.mark.parametrize("model", SPECS)
+def test_the_programs_print_the_answer_of_each_task(visit: Visit, url: str, model: str) -> None:
+    page, watch = visit(url)
+    page.get_by_label("Model", exact=True).select_option(model)
+    if model == "ranker":
+        page.fill("#query", "a film")
+    page.fill("#text", f"{TEXT} [MASK]")
+    page.get_by_role("tab", name="Python").click()
+    program = page.locator("#code").text_content() or ""
+    done = subprocess.run([sys.executable, "-I", "-c", program], check=True, capture_output=True, text=True, timeout=60)
+    page.get_by_role("tab", name="JavaScript").click()
+    with page.expect_console_message() as said:
+        page.evaluate(f"(async () => {{\n{page.locator('#code').text_content()}\n}})()")
+    for printed in (done.stdout, said.value.text):
+        assert printed.strip()
+        assert "undefined" not in printed
+    assert watch.complaints == [said.value.text]
 
 
 def test_thresholds_are_lines_across_the_bars(visit: Visit, url: str) -> None:

@@ -8,6 +8,7 @@ import { chosenFile, open, startFile } from "./file.js";
 import { begin, running as scoring, startJobs } from "./job.js";
 import { ranks, showModel, showModels } from "./model.js";
 import { showRequest, startProgram } from "./program.js";
+import { printed } from "./snippets.js";
 import { amount, count } from "./words.js";
 
 // Labels of the button for one text and for several, by problem or task.
@@ -97,7 +98,8 @@ function options() {
 function changed() {
   const texts = typedTexts();
   const empty = !(texts.text ?? texts.texts.map((one) => one.text_pair ?? one).join("")).trim();
-  showRequest({ ...(empty ? (texts.text === undefined ? { texts: [asInput(sample())] } : { text: sample() }) : texts), ...options() });
+  const request = empty ? (texts.text === undefined ? { texts: [asInput(sample())] } : { text: sample() }) : texts;
+  showRequest({ ...request, ...options() }, model ? printed(model) : []);
   showCount(texts);
   const rows = chosenFile()?.table.rows.length;
   const [verb, several] = model ? VERBS[model.task.problem ?? model.task.task] ?? PREDICT : CLASSIFY;

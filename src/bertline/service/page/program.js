@@ -11,10 +11,12 @@ const COPIED_MS = 1500;
 let whole = "";
 let language = "curl";
 let body = {};
+let fields = [];
 
-export function showRequest(next) {
-  body = next;
-  whole = SNIPPETS[language](address("/v1/predict"), body);
+// fields: of an answer, which the programs print.
+export function showRequest(nextBody, nextFields) {
+  [body, fields] = [nextBody, nextFields];
+  whole = SNIPPETS[language](address("/v1/predict"), body, fields);
   at("code").textContent = whole.length > SHOWN ? `${whole.slice(0, SHOWN)}…` : whole;
   at("shortened").hidden = whole.length <= SHOWN;
 }
@@ -23,7 +25,7 @@ export function startProgram() {
   tabs(at("languages"), (tab) => {
     language = tab.dataset.language;
     at("snippet").setAttribute("aria-labelledby", tab.id);
-    showRequest(body);
+    showRequest(body, fields);
   });
   at("copy").hidden = !navigator.clipboard; // only on secure or local connections
   at("copy").addEventListener("click", copy);

@@ -12,10 +12,21 @@ function literal(value, step, indent = "") {
 // In single quotes, a POSIX shell has no escapes, so a quote is placed outside of them.
 const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
+// The fields of an answer that a program prints, by the model's problem or task; of other tasks all.
+const PRINTED = {
+  single: ["label", "probabilities"],
+  several: ["labels", "probabilities"],
+  number: ["number"],
+  tag: ["entities"],
+  fill: ["filled", "masks"],
+  rank: ["score"],
+};
+export const printed = ({ task }) => PRINTED[task.problem ?? task.task] ?? [];
+
 export const SNIPPETS = {
   curl: (url, body) => `curl ${shell(url)} \\\n  -H 'Content-Type: application/json' \\\n  -d ${shell(JSON.stringify(body))}`,
 
-  python: (url, body) => `import json
+  python: (url, body, fields) => `import json
 import urllib.request
 
 body = ${literal(body, "    ")}
@@ -27,15 +38,15 @@ request = urllib.request.Request(
 with urllib.request.urlopen(request) as response:
     answer = json.load(response)
 for prediction in answer["predictions"]:
-    print(prediction["label"], prediction["probabilities"])`,
+    print(${fields.map((field) => `prediction[${JSON.stringify(field)}]`).join(", ") || "prediction"})`,
 
-  javascript: (url, body) => `const response = await fetch(${JSON.stringify(url)}, {
+  javascript: (url, body, fields) => `const response = await fetch(${JSON.stringify(url)}, {
   method: "POST",
   headers: { "Content-Type": "application/json" },
   body: JSON.stringify(${literal(body, "  ", "  ")}),
 });
 const answer = await response.json();
 for (const prediction of answer.predictions) {
-  console.log(prediction.label, prediction.probabilities);
+  console.log(${fields.map((field) => `prediction.${field}`).join(", ") || "prediction"});
 }`,
 };
