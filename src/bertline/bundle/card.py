@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -54,18 +54,39 @@ def _summary(manifest: Manifest) -> str:
             f"A cross-encoder: it reads a query together with a text, up to {manifest.max_tokens} tokens of both, and "
             f"scores how relevant the text is.\nScores are {scores}."
         )
-    shown = ", ".join(f"**{_text(label)}**" for label in manifest.labels[:_SHOWN_LABELS])
-    rest = len(manifest.labels) - _SHOWN_LABELS
-    head = (
-        "The head is ours: the mean of the last hidden states of the real tokens, then one linear layer."
-        if manifest.pooling == "mean"
-        else "The classification head is the architecture's own, on the first token."
+    heads = {
+        "mean": "The head is ours: the mean of the last hidden states of the real tokens, then one linear layer.",
+        "none": "The head is one linear layer on the last hidden state of each token.",
+        "cls": "The classification head is the architecture's own, on the first token.",
+    }
+    calibrated = (
+        ""
+        if manifest.task.activation == "none"
+        else f" Its probabilities are calibrated by temperature scaling (temperature {manifest.temperature:.3f})."
     )
     return (
-        f"A text classifier with {len(manifest.labels)} labels: {shown}{f' and {rest} more' * (rest > 0)}.\n"
-        f"{head}\nIt reads up to {manifest.max_tokens} tokens of a text. Its probabilities are calibrated by "
-        f"temperature scaling (temperature {manifest.temperature:.3f})."
+        f"{_answers(manifest)}\n{heads[manifest.pooling]}\n"
+        f"It reads up to {manifest.max_tokens} tokens of a text{' at a time' * (manifest.truncation == 'window')}."
+        f"{calibrated}"
     )
+
+
+def _answers(manifest: Manifest) -> str:
+    """What the model predicts, in a sentence."""
+    if manifest.task.task == "tag":
+        types = list(dict.fromkeys(label.partition("-")[2] for label in manifest.labels if "-" in label))
+        return f"A tagger: it finds entities of {len(types)} types: {_names(types)}."
+    if manifest.task.activation == "none":
+        return f"A regression model: it predicts the number {_names(manifest.labels)}."
+    several = " A text may have several." * (manifest.task.activation == "sigmoid")
+    texts = "pairs of texts" if manifest.task.pairs else "texts"
+    return f"A classifier of {texts} with {len(manifest.labels)} labels: {_names(manifest.labels)}.{several}"
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(f"**{_text(one)}**" for one in names[:_SHOWN_LABELS])
+    rest = len(names) - _SHOWN_LABELS
+    return f"{shown}{f' and {rest} more' * (rest > 0)}"
 
 
 def _engines(manifest: Manifest) -> str:

@@ -37,7 +37,8 @@ def front_matter(manifest: Manifest) -> str:
     fields["library_name"] = "bertline" if manifest.pooling == "mean" else "transformers"
     pipeline, _ = _pipeline(manifest)
     fields["pipeline_tag"] = pipeline
-    fields["tags"] = ["bertline", pipeline, *(["calibrated"] if pipeline == "text-classification" else [])]
+    calibrated = pipeline == "text-classification" and manifest.task.activation != "none"
+    fields["tags"] = ["bertline", pipeline, *(["calibrated"] if calibrated else [])]
     if measured:
         fields["metrics"] = sorted({HUB_METRICS.get(name, name) for name in measured})
         fields["model-index"] = [{"name": manifest.name, "results": [_result(manifest, measured)]}]

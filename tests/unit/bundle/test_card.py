@@ -6,6 +6,8 @@ import pytest
 from huggingface_hub import ModelCard
 
 from bertline.bundle import Manifest, model_card
+from bertline.tasks.classify.spec import Spec as Classification
+from bertline.tasks.tag.spec import Spec as Tagging
 
 
 def card(manifest: Manifest, **changes: Any) -> str:
@@ -82,3 +84,32 @@ def test_a_name_with_quotes_stays_one_argument(manifest: Manifest) -> None:
     text = card(manifest, name='my "own" model')
     assert 'bertline predict \'my "own" model\' "a text"' in text
     assert 'directory = "my \\"own\\" model"' in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"task": Tagging(types=("person", "place")), "pooling": "none", "truncation": "window"},
+            "A tagger: it finds entities of 2 types: **person**, **place**.\n"
+            "The head is one linear layer on the last hidden state of each token.\n"
+            "It reads up to 256 tokens of a text at a time. Its probabilities are calibrated",
+        ),
+        (
+            {"task": Classification(problem="several", labels=("sport", "art"), thresholds=(0.5, 0.2))},
+            "A classifier of texts with 2 labels: **sport**, **art**. A text may have several.\n",
+        ),
+        (
+            {"task": Classification(labels=("yes", "no"), reads="pair")},
+            "A classifier of pairs of texts with 2 labels: **yes**, **no**.\n",
+        ),
+        (
+            {"task": Classification(problem="number", labels=("stars",))},
+            "A regression model: it predicts the number **stars**.\n",
+        ),
+    ],
+)
+def test_the_summary_says_what_the_model_predicts(manifest: Manifest, changes: dict[str, Any], sentence: str) -> None:
+    text = card(manifest, **changes)
+    assert sentence in text
+    assert ("calibrated" in text.split("## Use")[0]) == ("number" not in sentence)
