@@ -235,9 +235,9 @@ def test_it_keeps_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(contract.MEASURED, "grade", (spec, truth))
     monkeypatch.setitem(contract.ENTRIES, "grade", {"labels": ["bad", "good"]})
     contract.test_a_spec_names_an_output_of_the_table("grade")
-    contract.test_a_spec_goes_through_a_manifest_unchanged("grade")
+    contract.test_a_spec_survives_a_manifest_unchanged("grade")
     contract.test_a_spec_refuses_an_entry_that_it_does_not_know("grade")
-    contract.test_a_task_says_what_it_minimises("grade")
+    contract.test_a_task_names_its_loss("grade")
     for count in (1, len(truth)):
         contract.test_a_measurement_keeps_the_contract("grade", count)
     contract.test_a_comparison_keeps_the_contract("grade")
@@ -251,6 +251,6 @@ def test_it_learns_and_its_bundle_keeps_the_contract(monkeypatch: pytest.MonkeyP
     learning.test_eight_rows_are_learned_by_heart("grade", tmp_path)
     learning.test_a_text_has_one_output_whatever_batch_it_is_in("grade")
     for family in bundles.FAMILIES:
-        bundles.test_the_checkpoint_goes_to_hugging_face_and_back(family, "grade", tmp_path / family)
+        bundles.test_the_checkpoint_round_trips_through_hugging_face(family, "grade", tmp_path / family)
     bundles.test_probes_agree_across_engines("grade", tmp_path)
-    bundles.test_an_input_is_answered_alike_by_every_engine_and_in_every_batch("grade", tmp_path / "answers")
+    bundles.test_an_input_gets_the_same_answer_from_every_engine_and_in_every_batch("grade", tmp_path / "answers")

@@ -140,8 +140,11 @@ def test_every_route_with_a_json_body_is_walked(client: TestClient) -> None:
         for method, one in methods.items()
         if "application/json" in one.get("requestBody", {}).get("content", {})
     }
-    tagged = ("post", PIPELINE + "token-classification")  # a classifier does not answer it: tests/service/test_tasks.py
-    assert described == {*BODIES, tagged}
+    others = {
+        *(("post", PIPELINE + name) for name in ("token-classification", "fill-mask")),  # tests/service/test_tasks.py
+        *(("post", path) for path in ("/rerank", "/v1/rerank", "/v2/rerank")),  # tests/service/test_rerank.py
+    }
+    assert described == {*BODIES} | others
 
 
 def test_every_route_of_ours_reads_json_by_the_one_rule(client: TestClient) -> None:

@@ -29,7 +29,8 @@ class Watched:
         self.lots: list[list[str]] = []
         self.gate, self.entered = threading.Event(), threading.Event()
         self.gate.set()
-        self.cls_id, self.sep_id = tokenizer.cls_id, tokenizer.sep_id
+        self.cls_id, self.sep_id, self.mask_id = tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id
+        self.separators, self.second_segment = tokenizer.separators, tokenizer.second_segment
 
     def encode_whole(self, texts: Sequence[str], *, offsets: bool = False) -> list[Encoded]:
         self.lots.append(list(texts))

@@ -103,9 +103,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("change", "kind", "message"), REFUSED)
-def test_what_is_wrong_is_named_in_each_dialect(
-    client: TestClient, change: dict[str, Any], kind: str, message: str
-) -> None:
+def test_faults_are_named_in_each_dialect(client: TestClient, change: dict[str, Any], kind: str, message: str) -> None:
     body = {"query": QUERY, "texts": TEXTS} | change
     theirs = client.post("/rerank", json=body)
     assert theirs.json()["error_type"] == kind
@@ -116,7 +114,17 @@ def test_what_is_wrong_is_named_in_each_dialect(
     assert cohere.json()["message"].startswith(message.format(field="documents"))
 
 
-def test_what_only_cohere_has_is_named(client: TestClient) -> None:
+@pytest.mark.parametrize(
+    ("route", "texts"), [("/rerank", "texts"), ("/v1/rerank", "documents"), ("/v2/rerank", "documents")]
+)
+def test_an_unknown_field_is_ignored_and_named(client: TestClient, route: str, texts: str) -> None:
+    body = {"query": QUERY, texts: TEXTS, "retrun_text": True, **({} if texts == "texts" else {"model": "ranker"})}
+    answer = client.post(route, json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["X-Warning"].startswith("ignored: retrun_text")
+
+
+def test_errors_that_only_cohere_has(client: TestClient) -> None:
     body = {"model": "ranker", "query": QUERY, "documents": TEXTS}
     for change, status, message in (
         ({"top_n": 0}, 400, "top_n must be at least 1."),

@@ -16,7 +16,10 @@ from bertline.data.targets import Target
 from bertline.statistics.activation import Activation
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.paired import verdict
-from bertline.text import Reading, Tokenizer
+from bertline.text.reading import Reading
+
+if TYPE_CHECKING:
+    from bertline.text import Tokenizer
 
 Array = np.ndarray[Any, Any]
 Label = Annotated[str, Field(min_length=1)]

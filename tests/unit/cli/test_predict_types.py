@@ -23,6 +23,7 @@ from bertline.data.settings import TableSettings
 from bertline.errors import DataError
 from bertline.inference import Prediction
 from bertline.tasks.classify.spec import Spec
+from bertline.tasks.contract import TaskSpec
 from tests.unit.cli.tables import delimited
 
 LATE = 8_200  # rows, more than a row group has
@@ -36,7 +37,7 @@ class Constant:
     labels = spec.labels
     max_tokens = 16
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+    def predict(self, texts: Sequence[str], *, spec: TaskSpec | None = None) -> list[Prediction]:
         return [Prediction("yes", {"no": 0.25, "yes": 0.75}, read_tokens=4, cut_tokens=0)] * len(texts)
 
 

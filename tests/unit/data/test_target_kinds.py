@@ -77,7 +77,7 @@ def test_a_tag_that_is_none(tmp_path: Path) -> None:
 
 
 def test_words_without_tags(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no column with a usual name for the entities"):
+    with pytest.raises(DataError, match="give each word its tag in the last column"):
         read_tagged(write(tmp_path / "a.conll", "Ada\nsang\n"))
 
 

@@ -34,7 +34,7 @@ def test_the_majority_is_the_commonest_label_the_first_of_equals() -> None:
     assert commonest(["b", "a", "b"]) == "b"
 
 
-@pytest.mark.parametrize("name", MEASURED)
+@pytest.mark.parametrize("name", [name for name, (spec, _) in MEASURED.items() if task(spec.task).learns])
 def test_baselines_of_each_task(name: str) -> None:
     spec, truth = MEASURED[name]
     readings, known = read(spec), [one for one in truth[:-1] if one != "odd" and one != ("odd",)]

@@ -74,10 +74,10 @@ def test_a_device_that_is_not_there_is_a_settings_error(bundle: Path) -> None:
 
 
 def test_the_back_end_answers_in_fp32_without_gradients(bundle: Path) -> None:
-    classifier = TorchBackend(bundle, device="cpu")._classifier
-    assert not classifier.training
-    assert {str(one.dtype) for one in classifier.parameters()} == {"torch.float32"}
-    assert not any(one.requires_grad for one in classifier.parameters())
+    network = TorchBackend(bundle, device="cpu")._network
+    assert not network.training
+    assert {str(one.dtype) for one in network.parameters()} == {"torch.float32"}
+    assert not any(one.requires_grad for one in network.parameters())
 
 
 WITHOUT_TORCH = """

@@ -80,7 +80,7 @@ def test_with_mean_pooling_transformers_gets_the_encoder_and_no_false_promise(tm
     with torch.inference_mode():
         states = model.eval()(**batch).last_hidden_state
     real = batch["attention_mask"].unsqueeze(-1)
-    head = predictor.backend._classifier.head.out  # type: ignore[attr-defined]
+    head = predictor.backend._network.head.out  # type: ignore[attr-defined]
     theirs = head((states * real).sum(1) / real.sum(1)).numpy()
     np.testing.assert_allclose(predictor.score(SHORT).logits, theirs, atol=1e-5)
 

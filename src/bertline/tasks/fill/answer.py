@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bertline.statistics.activation import softmax
 from bertline.tasks.fill.spec import Spec
-from bertline.text import Reading, Tokenizer
+from bertline.text.reading import Reading
+
+if TYPE_CHECKING:
+    from bertline.text import Tokenizer
 
 Array = np.ndarray[Any, Any]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PrivateAttr
 
@@ -12,7 +12,10 @@ from bertline.data.target_kinds import TargetKind
 from bertline.errors import SettingsError, UsageError
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.fill.targets import entries_of
-from bertline.text import Reading, Tokenizer
+from bertline.text.reading import Reading
+
+if TYPE_CHECKING:
+    from bertline.text import Tokenizer
 
 Targets = Mapping[int, tuple[str, ...]]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bertline.errors import UsageError
-from bertline.text import Tokenizer
+
+if TYPE_CHECKING:
+    from bertline.text import Tokenizer
 
 
 def entries_of(targets: Sequence[str], tokenizer: Tokenizer) -> dict[int, tuple[str, ...]]:
