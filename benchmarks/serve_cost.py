@@ -8,8 +8,8 @@ kernel, without its workers) divided by its answers: other load on the machine m
 a pair, bare and guarded, for each engine of the bundle. A separate run of the last source, sampled by CPU time
 (``servers.sampled``), says which part of the server took which share.
 
-The served share: answers per second of the bare server, and of them those in windows whose p99 is at most 200 ms, as a
-part of what the engine does offline with the same sentences.
+The served share, of the last source: the most answers per second of ``--connections`` clients whose p99 is at most
+200 ms, as a part of what the engine does offline with the same sentences.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from benchmarks.servers import guarded
 from bertline.inference import load_predictor
 
 CONNECTIONS, SEED_TEXTS, LATEST_MS = 16, 1_000, 200.0
+SHARED = (16, 32, 48, 64, 96, 128)  # numbers of connections of the served share
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 OUT = Path("build/benchmarks/cost")
 BARE = ("--logs-level", "warning")
@@ -91,7 +92,6 @@ def measure(given: argparse.Namespace, engine: str, texts: Sequence[str], collec
     """One engine: costs by source, mode and route, the share of its rate, and the parts."""
     kinds = {"bare": (BARE, ""), "guarded": (guarded.flags(collector), guarded.bearer().strip())}
     costs: dict[str, list[float]] = {}
-    rates: dict[str, list[dict[str, float]]] = {}
     for mode in given.mode:
         flags, header = kinds[mode]
         for pair in range(given.pairs):
@@ -105,7 +105,6 @@ def measure(given: argparse.Namespace, engine: str, texts: Sequence[str], collec
                             raise SystemExit(f"{source} gave {got['bad']:.0f} bad answers to {route}")
                         key = f"{source} {mode} {route}"
                         costs.setdefault(key, []).append(1000 * (cpu_s(pid) - began) / got["answers"])
-                        rates.setdefault(key, []).append(got)
                         print(f"{engine} {key}: {costs[key][-1]:.3f} ms, {got['answers'] / got['seconds']:.0f}/s, "
                               f"p99 {got['p99_ms']:.0f} ms", flush=True)  # fmt: skip
     found: dict[str, Any] = {
@@ -114,14 +113,27 @@ def measure(given: argparse.Namespace, engine: str, texts: Sequence[str], collec
     if given.share:
         offline = offline_per_s(given.bundle, engine, texts)
         found["offline_per_s"] = offline
-        found["served_share"] = {
-            key: statistics.median(one["answers"] / one["seconds"] for one in all) / offline
-            for key, all in rates.items()
-            if max(one["p99_ms"] for one in all) <= LATEST_MS
-        }
-        print(f"{engine}: offline {offline:.0f}/s, served {found['served_share']}", flush=True)
+        found["served"] = {mode: served(given, engine, texts, *kinds[mode], offline) for mode in given.mode}
     found["parts"] = {mode: parts(given, engine, texts, *kinds[mode]) for mode in given.mode} if given.parts else {}
     return found
+
+
+def served(
+    given: argparse.Namespace, engine: str, texts: Sequence[str], flags: Sequence[str], header: str, offline: float
+) -> dict[str, Any]:
+    """Rates and p99 of the first route by number of connections, and the best share within ``LATEST_MS``."""
+    steps: list[dict[str, float]] = []
+    with serving(given.bundle, engine, given.source[-1], flags) as (port, _):
+        for connections in given.connections:
+            load(port, given.route[0], texts, header, 2.0, connections)
+            got = load(port, given.route[0], texts, header, given.seconds, connections)
+            steps.append(
+                {"connections": connections, "per_s": got["answers"] / got["seconds"], "p99_ms": got["p99_ms"]}
+            )
+    share = max((one["per_s"] for one in steps if one["p99_ms"] <= LATEST_MS), default=0.0) / offline
+    each = ", ".join(f"{one['connections']}: {one['per_s']:.0f}/s, p99 {one['p99_ms']:.0f} ms" for one in steps)
+    print(f"{engine}: offline {offline:.0f}/s; connections {each}; share {share:.1%}", flush=True)
+    return {"steps": steps, "share": share}
 
 
 def parts(
@@ -181,7 +193,9 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
     raise SystemExit(f"the server did not start: see {OUT / 'server.log'}")
 
 
-def load(port: int, route: str, texts: Sequence[str], header: str, seconds: float) -> dict[str, float]:
+def load(
+    port: int, route: str, texts: Sequence[str], header: str, seconds: float, connections: int = CONNECTIONS
+) -> dict[str, float]:
     """What wrk measured of one route."""
     bodies = ",".join(
         f"[=[{json.dumps(ROUTES[route]).replace(chr(92) + 'u0000', json.dumps(text)[1:-1])}]=]" for text in texts
@@ -193,7 +207,7 @@ def load(port: int, route: str, texts: Sequence[str], header: str, seconds: floa
     command = [
         "wrk",
         "-t1",
-        f"-c{CONNECTIONS}",
+        f"-c{connections}",
         f"-d{round(seconds)}s",
         "--timeout",
         "30s",
@@ -247,13 +261,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--route", action="append", choices=[*ROUTES])
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument(
+        "--connections", type=int, action="append", help="of the served share; may be given several times"
+    )
     parser.add_argument("--texts", type=Path, help="CSV file with a column text; Rotten Tomatoes' test rows without it")
     parser.add_argument("--out", default="cost.json", help="file name of the figures")
     parser.add_argument("--no-share", dest="share", action="store_false")
     parser.add_argument("--no-parts", dest="parts", action="store_false")
     given = parser.parse_args()
     given.source, given.mode = given.source or ["src"], given.mode or ["bare", "guarded"]
-    given.route = given.route or ["/v1/predict"]
+    given.route, given.connections = given.route or ["/v1/predict"], given.connections or [*SHARED]
     given.bundle = given.bundle or models.teacher("rt", 0)
     return given
 
