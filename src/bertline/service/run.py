@@ -41,7 +41,8 @@ from bertline.serving.serving import Serving
 log = logging.getLogger(__name__)
 
 BACKLOG = 2048  # connections that wait to be accepted
-LAST_REQUESTS_S = 0.1  # when stopping, time for the first request of new connections
+LAST_REQUESTS_S = 0.5  # when stopping, time for the first request of new connections
+LOOK_EVERY_S = 0.05  # whether they have sent it
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -196,7 +197,14 @@ class Server(uvicorn.Server):
                 await asyncio.get_running_loop().connect_accepted_socket(
                     self._protocol, one, ssl=self.config.ssl, ssl_handshake_timeout=handshake_s
                 )
-        await asyncio.sleep(min(LAST_REQUESTS_S, self._drain_s))
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + min(LAST_REQUESTS_S, self._drain_s)
+        await asyncio.sleep(min(2 * LOOK_EVERY_S, self._drain_s))
+        while loop.time() < until_s and any(one.fresh for one in self._connections()):
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _connections(self) -> list[Http1Connection]:
+        return [one for one in self.server_state.connections if isinstance(one, Http1Connection)]
 
     def _protocol(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]

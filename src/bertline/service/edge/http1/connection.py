@@ -58,6 +58,9 @@ class Http1Connection(asyncio.Protocol):
         config: of uvicorn.
         server_state: uvicorn's, where a server finds its connections and tasks when it stops.
         app_state: of the lifespan.
+
+    Attributes:
+        fresh: the client has not begun its first request.
     """
 
     settings = Http1Settings()
@@ -87,6 +90,7 @@ class Http1Connection(asyncio.Protocol):
         self._deadline_s: float | None = None  # on the loop's clock, for whatever the client has to do next
         self._timer: asyncio.TimerHandle | None = None
         self._idle = False  # the deadline is that for the next request
+        self.fresh = True  # no request has begun
 
     @classmethod
     def with_settings(cls, settings: Http1Settings) -> type[Http1Connection]:
@@ -154,6 +158,7 @@ class Http1Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """End the wait for a request, on a reused connection."""
+        self.fresh = False
         self.url, self._expects_continue = b"", False
         self.headers: list[tuple[bytes, bytes]] = []
         if self._idle:
