@@ -81,6 +81,18 @@ def test_entities_are_marks_in_the_text(visit: Visit, url: str) -> None:
 
 
 @pytest.mark.parametrize("model", SPECS)
+def test_the_program_of_an_empty_page_runs_too(visit: Visit, url: str, model: str) -> None:
+    page, watch = visit(url)
+    page.get_by_label("Model", exact=True).select_option(model)
+    page.get_by_role("tab", name="Python").click()
+    program = page.locator("#code").text_content() or ""
+    assert ("A text to classify" in program) == (model in ("topics", "stars"))
+    done = subprocess.run([sys.executable, "-I", "-c", program], check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip()
+    assert watch.complaints == []
+
+
+@pytest.mark.parametrize("model", SPECS)
 def test_the_programs_print_the_answer_of_each_task(visit: Visit, url: str, model: str) -> None:
     page, watch = visit(url)
     page.get_by_label("Model", exact=True).select_option(model)

@@ -52,6 +52,20 @@ def words(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def test_a_family_that_counts_positions_from_its_padding_reads_as_many_tokens_as_it_has_places_for(
+    tmp_path: Path,
+) -> None:
+    model = tiny_masked(family="roberta")
+    checkpoint = tmp_path / "roberta"
+    checkpoint.mkdir()
+    save_masked(checkpoint, model)
+    tiny_tokenizer().save(checkpoint, max_tokens=64)
+    imported(checkpoint, "--out", tmp_path / "words")
+    assert load(tmp_path / "words").manifest.max_tokens == 64 < model.config.max_positions
+    long = f"a [MASK] film {'good ' * 90}"  # windows of all 64 tokens
+    assert json.loads(run("predict", tmp_path / "words", long, "--json"))["cut_tokens"] == 0
+
+
 def test_an_imported_bundle_is_sealed_and_has_an_engine_with_probes(words: Path) -> None:
     manifest = load(words).manifest
     assert (manifest.task, manifest.max_tokens, manifest.truncation) == (Spec(), 64, "window")
@@ -70,7 +84,9 @@ def test_what_cannot_be_imported(checkpoint: Path, words: Path, tmp_path: Path) 
     encoder = tmp_path / "encoder"
     encoder.mkdir()
     save_encoder(encoder, tiny_classifier(family="bert", labels=2, pooling="cls").encoder)
-    with pytest.raises(CheckpointError, match=r"encoder is no masked language model .*: give one whose architecture"):
+    with pytest.raises(
+        CheckpointError, match=r"encoder is not a masked language model .*: give one whose architecture"
+    ):
         imported(encoder, "--out", tmp_path / "out")
     config = json.loads((encoder / "config.json").read_text())
     (encoder / "config.json").write_text(json.dumps(config | {"architectures": ["BertForMaskedLM"]}))

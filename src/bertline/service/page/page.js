@@ -15,7 +15,9 @@ import { amount, count } from "./words.js";
 const CLASSIFY = ["Classify", "Classify"];
 const VERBS = { single: CLASSIFY, several: CLASSIFY, tag: ["Find entities", "Find entities in"], rank: ["Rank", "Rank"], fill: ["Fill in", "Fill in"] };
 const PREDICT = ["Predict", "Predict"];
-const sample = () => (model?.task.task === "fill" ? "A [MASK] to fill in" : "A text to classify");
+// What a program asks as long as nothing has been typed, by task.
+const SAMPLES = { classify: "A text to classify", tag: "A text with names", fill: "A [MASK] to fill in", rank: "A text to rank" };
+const sample = () => SAMPLES[model?.task.task ?? "classify"] ?? "A text";
 const WARM_UP_MS = 1000; // between requests to a server whose models are warming up
 const WARMING = new Refusal("The models are warming up", "They will be ready in a moment; this page retries by itself.");
 const PROMPTS = {
@@ -78,7 +80,7 @@ function typedTexts() {
 }
 
 // A ranker reads each text with the query.
-const asInput = (text) => (model && ranks(model) ? { text: at("query").value, text_pair: text } : text);
+const asInput = (text, query = at("query").value) => (model && ranks(model) ? { text: query, text_pair: text } : text);
 
 function firstRows() {
   const { table, column } = chosenFile();
@@ -98,7 +100,7 @@ function options() {
 function changed() {
   const texts = typedTexts();
   const empty = !(texts.text ?? texts.texts.map((one) => one.text_pair ?? one).join("")).trim();
-  const request = empty ? (texts.text === undefined ? { texts: [asInput(sample())] } : { text: sample() }) : texts;
+  const request = empty ? (texts.text === undefined ? { texts: [asInput(sample(), at("query").value || "A query")] } : { text: sample() }) : texts;
   showRequest({ ...request, ...options() }, model ? printed(model) : []);
   showCount(texts);
   const rows = chosenFile()?.table.rows.length;

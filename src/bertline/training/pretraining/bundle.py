@@ -58,11 +58,11 @@ def import_masked(checkpoint: str, out: Path, *, max_tokens: int | None = None, 
     directory = find_model(checkpoint)
     if not is_masked(directory):
         raise CheckpointError(
-            f"{directory} is no masked language model (architectures in its config.json): give one whose architecture "
-            "ends with ForMaskedLM"
+            f"{directory} is not a masked language model (see architectures in its config.json): give one whose "
+            "architecture ends with ForMaskedLM"
         )
     network, tokenizer = load_network(directory), Tokenizer.from_directory(directory)
-    positions = network.config.max_positions
+    positions = network.config.max_tokens
     if max_tokens is not None and not SHORTEST_TOKENS <= max_tokens <= positions:
         raise SettingsError(
             f"max_tokens is {max_tokens:,} and {directory} has {positions:,} positions: give a number from "
