@@ -142,6 +142,7 @@ def test_every_route_with_a_json_body_is_walked(client: TestClient) -> None:
     }
     others = {
         *(("post", PIPELINE + name) for name in ("token-classification", "fill-mask")),  # tests/service/test_tasks.py
+        ("post", PIPELINE + "zero-shot-classification"),  # tests/service/test_zero_shot.py
         *(("post", path) for path in ("/rerank", "/v1/rerank", "/v2/rerank")),  # tests/service/test_rerank.py
     }
     assert described == {*BODIES} | others

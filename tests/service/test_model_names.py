@@ -83,7 +83,8 @@ def test_these_are_all_routes_that_name_a_model(url: str) -> None:
     paths = httpx.get(f"{url}/openapi.json").json()["paths"]
     named = {(method.upper(), path) for path, verbs in paths.items() if "{name}" in path for method in verbs}
     others = {("PUT", "/admin/models/{name}"), ("POST", "/admin/models/{name}/rollback")}  # tried below
-    for other in ("token-classification", "fill-mask"):  # of other tasks: tests/service/test_tasks.py
+    # Of other tasks: test_tasks.py, test_zero_shot.py.
+    for other in ("token-classification", "fill-mask", "zero-shot-classification"):
         others.add(("POST", f"/models/{{name}}/pipeline/{other}"))
     assert named - {(method, path) for method, path, _ in ROUTES} - {("HEAD", path) for _, path in named} == others
 

@@ -130,6 +130,7 @@ def test_every_route_with_a_body_is_among_these(client: TestClient) -> None:
         "/oauth/token",  # RFC 6749, section 3.2: unrecognised parameters are ignored
         "/v2/models/{name}/versions/{version}/infer",  # the same function
         "/models/{name}/pipeline/token-classification",  # of taggers: test_tasks.py
+        "/models/{name}/pipeline/zero-shot-classification",  # of models of entailment: test_zero_shot.py
         "/models/{name}/pipeline/fill-mask",  # of models that fill in words: test_tasks.py
         *("/rerank", "/v1/rerank", "/v2/rerank"),  # of models that rank: test_rerank.py
     }

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,10 +16,14 @@ from bertline.data.settings import TableSettings
 from bertline.errors import UsageError
 from bertline.text.reading import Input
 
+if TYPE_CHECKING:
+    from bertline.tasks.zero_shot import Candidates
+
 EPILOG = (
     'Examples: bertline predict reviews "A gripping film." · '
     "bertline predict reviews --input new.csv --output scored.csv · "
-    "cat lines.txt | bertline predict reviews --json"
+    "cat lines.txt | bertline predict reviews --json · "
+    'bertline predict entailment "Where is my parcel?" --labels refund,delivery,praise'
 )
 STANDARD = "-"
 # Settings without effect on lines.
@@ -68,6 +72,21 @@ def predict(
             "--target", help="Word to choose from, for models that fill in words; may be repeated; without it all."
         ),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            metavar="LABEL,LABEL,…",
+            help="Labels to choose from instead of the model's own, for embedding and entailment models.",
+        ),
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option("--template", help="Sentence about a label of --labels; without it 'This text is about {}.'"),
+    ] = None,
+    several: Annotated[
+        bool, typer.Option("--several", help="Judge each label of --labels by itself, for entailment models.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per text; not with --input.")] = False,
     engine: Annotated[
         str | None, typer.Option(help="Engine to answer with, torch included; without it the bundle's first.")
@@ -83,15 +102,19 @@ def predict(
     Texts are answered on a terminal to be read, elsewhere as lines of label, probability and text with tabs
     between.
 
+    With --labels, a model chooses among labels that it was not trained on: an embedding model by their nearness to the
+    text, a classifier of pairs with the labels entailment, neutral and contradiction by what the text entails.
+
     A model that fills in words (models import) reads texts with [MASK]. To a table it adds filled (the text with
     the first word for each [MASK]), predicted_masks (all words with their probabilities) and cut_masks.
     """
     with _reader_may_leave():
+        candidates = _candidates(labels, template, several)
         if source is None:
             table_flags = {name: getattr(settings, name) for name in OF_TABLES}
             _only_with_input(output=target != STANDARD, overwrite=overwrite, **table_flags)
             how = {"top_k": top_k, "targets": targets or None, "as_json": as_json, "engine": engine}
-            _label_texts(bundle, _inputs(texts or [], seconds), settings, how)
+            _label_texts(bundle, _inputs(texts or [], seconds), settings, {**how, "candidates": candidates})
             return
         if seconds:
             raise UsageError("--text-pair goes with texts: name the column of a table with --text-pair-column")
@@ -101,7 +124,18 @@ def predict(
             raise UsageError("--json is for texts: with --input, name the --output .jsonl or pass --format jsonl")
         from bertline.cli.predict_table import Table, label_table
 
-        label_table(bundle, Table(source, target, settings, overwrite, targets or None), top_k, engine=engine)
+        table = Table(source, target, settings, overwrite, targets or None, candidates)
+        label_table(bundle, table, top_k, engine=engine)
+
+
+def _candidates(labels: str | None, template: str | None, several: bool) -> Candidates | None:
+    if labels is None:
+        if template is not None or several:
+            raise UsageError(f"--{'several' if template is None else 'template'} goes with --labels: give the labels")
+        return None
+    from bertline.tasks.zero_shot import Candidates
+
+    return Candidates.of(labels, template, several, fields=("--labels", "--template"))
 
 
 def _inputs(texts: Sequence[str], seconds: Sequence[str] | None) -> list[Input]:

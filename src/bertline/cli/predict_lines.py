@@ -13,7 +13,7 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 
 from bertline.errors import UsageError
-from bertline.inference import Prediction, TextClassifier
+from bertline.inference import Prediction, Predictor
 from bertline.tasks.contract import Answer, TaskSpec
 from bertline.tasks.fill.answer import Answer as Filled
 from bertline.tasks.fill.answer import Candidate
@@ -30,7 +30,7 @@ Top = Mapping[str, int]  # the argument ``top_k`` of an answer's methods, where 
 DEFAULT: Top = MappingProxyType({})
 
 
-def spec_of(predictor: TextClassifier, top_k: int | None, targets: Sequence[str] | None) -> TaskSpec | None:
+def spec_of(predictor: Predictor, top_k: int | None, targets: Sequence[str] | None) -> TaskSpec | None:
     """The spec to answer with; None is the model's own.
 
     Raises:
@@ -43,7 +43,7 @@ def spec_of(predictor: TextClassifier, top_k: int | None, targets: Sequence[str]
     return None
 
 
-def top_of(predictor: TextClassifier, top_k: int | None) -> Top:
+def top_of(predictor: Predictor, top_k: int | None) -> Top:
     """What ``top_k`` says to the answers' methods.
 
     Raises:
@@ -56,7 +56,7 @@ def top_of(predictor: TextClassifier, top_k: int | None) -> Top:
     return {"top_k": min(top_k, len(predictor.labels))}
 
 
-def layout_of(predictor: TextClassifier, top_k: int | None, *, as_json: bool, echo: bool) -> Layout:
+def layout_of(predictor: Predictor, top_k: int | None, *, as_json: bool, echo: bool) -> Layout:
     """How a text and its answer are written.
 
     Args:

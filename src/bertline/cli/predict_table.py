@@ -26,7 +26,9 @@ from bertline.data.settings import Reads, TableSettings
 from bertline.data.table import open_writer
 from bertline.destination import check_name, check_place, check_room, claim
 from bertline.errors import DataError, UsageError
-from bertline.inference import load_predictor, predict_stream
+from bertline.inference import predict_stream
+from bertline.inference.zero_shot import load_with_labels
+from bertline.tasks.zero_shot import Candidates
 from bertline.text import Input, Tokenizer, why_unread
 
 WHAT = "the output"  # in messages about where it goes
@@ -41,6 +43,7 @@ class Table:
     settings: TableSettings = field(default_factory=TableSettings)
     overwrite: bool = False
     targets: Sequence[str] | None = None  # words to choose from
+    candidates: Candidates | None = None  # labels that the model was not trained on
     copy: str | None = None  # of a pipe, on disk
 
     @property
@@ -126,7 +129,8 @@ def label_table(bundle: Path, table: Table, top_k: int | None = None, *, engine:
     check_output(table)
     shown = table.target != STANDARD or not sys.stdout.isatty()
     with _claimed(table), _read_twice(table) as table, PredictScreen(shown=shown) as screen:
-        predictor, tally = load_predictor(bundle, engine=engine), LabelTally()  # a second; the survey perhaps minutes
+        # A second; the survey takes minutes.
+        predictor, tally = load_with_labels(bundle, table.candidates, engine=engine), LabelTally()
         screen.begin("checking")
         spec, required = spec_of(predictor, top_k, table.targets), predictor.spec.required
         legible = Tokenizer.from_bundle(bundle).reads

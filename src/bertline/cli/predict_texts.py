@@ -19,9 +19,11 @@ from bertline.data.rows import BadRow, BadRows, line_fault
 from bertline.data.settings import TableSettings
 from bertline.data.table import open_table
 from bertline.errors import UsageError
-from bertline.inference import TextClassifier, load_predictor, predict_stream
+from bertline.inference import Predictor, predict_stream
+from bertline.inference.zero_shot import load_with_labels
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.fill.spec import lacks
+from bertline.tasks.zero_shot import Candidates
 from bertline.text import Tokenizer, why_unread
 from bertline.text.reading import Input, texts_of
 
@@ -42,12 +44,14 @@ class How:
         targets: words to choose from.
         as_json: write JSON lines.
         engine: by name; None is the bundle's first.
+        candidates: labels that the model was not trained on; None is the model's own task.
     """
 
     top_k: int | None = None
     targets: Sequence[str] | None = None
     as_json: bool = False
     engine: str | None = None
+    candidates: Candidates | None = None
 
 
 def label_arguments(bundle: Path, texts: Sequence[Input], how: How) -> None:
@@ -58,7 +62,7 @@ def label_arguments(bundle: Path, texts: Sequence[Input], how: How) -> None:
         BundleError: the bundle cannot be loaded.
     """
     _check(texts, reader_of(bundle))
-    predictor = load_predictor(bundle, engine=how.engine)
+    predictor = load_with_labels(bundle, how.candidates, engine=how.engine)
     layout, spec = _layout(predictor, how, echo=len(texts) > 1)
     for number, text in enumerate(texts, 1):
         if predictor.spec.required not in texts_of(text)[0]:
@@ -81,7 +85,7 @@ def label_lines(bundle: Path, settings: TableSettings, how: How) -> None:
         DataError: as ``good_lines``.
         BundleError: the bundle cannot be loaded.
     """
-    predictor = load_predictor(bundle, engine=how.engine)
+    predictor = load_with_labels(bundle, how.candidates, engine=how.engine)
     layout, spec = _layout(predictor, how, echo=True)
     bad, reads, required = BadRows(SOURCE), reader_of(bundle), predictor.spec.required
     with open_table(STANDARD, SOURCE) as stream:
@@ -149,13 +153,13 @@ def good_lines(
                 yield text
 
 
-def _layout(predictor: TextClassifier, how: How, *, echo: bool) -> tuple[Layout, TaskSpec | None]:
+def _layout(predictor: Predictor, how: How, *, echo: bool) -> tuple[Layout, TaskSpec | None]:
     spec = spec_of(predictor, how.top_k, how.targets)
     return layout_of(predictor, how.top_k, as_json=how.as_json, echo=echo), spec
 
 
 def _answer(
-    predictor: TextClassifier,
+    predictor: Predictor,
     texts: Iterable[Input],
     layout: Layout,
     screen: PredictScreen,

@@ -5,8 +5,8 @@
 
 from bertline.inference.backend import Backend
 from bertline.inference.load import load_predictor
-from bertline.inference.predictor import Scores, TextClassifier
+from bertline.inference.predictor import Predictor, Scores, TextClassifier
 from bertline.inference.stream import predict_stream
 from bertline.tasks.classify.answer import Prediction
 
-__all__ = ["Backend", "Prediction", "Scores", "TextClassifier", "load_predictor", "predict_stream"]
+__all__ = ["Backend", "Prediction", "Predictor", "Scores", "TextClassifier", "load_predictor", "predict_stream"]

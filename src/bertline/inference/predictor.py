@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -33,6 +33,21 @@ class Scores:
 
     logits: Logits
     readings: list[Reading]
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """What answers texts: a model as it was trained, or with labels that came with the texts."""
+
+    name: str
+    engine: str
+    max_tokens: int
+    labels: tuple[str, ...]
+    spec: TaskSpec
+
+    def predict(self, texts: Sequence[Input], spec: TaskSpec | None = None) -> list[Any]:
+        """One answer per text or pair, in their order."""
+        ...
 
 
 class TextClassifier:
@@ -94,14 +109,14 @@ class TextClassifier:
             answers += task(spec.task).answer.answers(spec, arrays, readings)
         return answers
 
-    def score(self, texts: Sequence[str]) -> Scores:
+    def score(self, texts: Sequence[Input]) -> Scores:
         """Logits and reading of each text, in their order; for evaluation and calibration of a classifier.
 
         Raises:
             BundleError: as ``predict``.
         """
         readings, arrays = self.pieces(texts, "logits")
-        return Scores(_means(arrays).reshape(-1, len(self.labels)), readings)
+        return Scores(means(arrays).reshape(-1, len(self.labels)), readings)
 
     def embed(self, texts: Sequence[str]) -> Float[Array, "texts hidden"]:
         """The mean of the last layer's states over each text's tokens, fp32; of one text alone as among others.
@@ -113,7 +128,7 @@ class TextClassifier:
             BundleError: the weights give a number that is not finite.
         """
         _, arrays = self.pieces(texts, "embedding")
-        return _means(arrays).astype(np.float32).reshape(-1, self.dimensions)
+        return means(arrays).astype(np.float32).reshape(-1, self.dimensions)
 
     def pieces(self, texts: Sequence[Input], output: str) -> tuple[list[Reading], list[list[Array]]]:
         """What was read of each text, in their order, and one output of each of its pieces, without padding.
@@ -157,6 +172,6 @@ class TextClassifier:
         return array
 
 
-def _means(arrays: Sequence[Sequence[Array]]) -> Array:
+def means(arrays: Sequence[Sequence[Array]]) -> Array:
     """An array for each text: the mean over its pieces."""
     return np.array([np.mean(pieces, axis=0) if len(pieces) > 1 else pieces[0] for pieces in arrays], dtype=np.float64)

@@ -11,11 +11,13 @@ import numpy as np
 
 from bertline.errors import BundleError, UsageError
 from bertline.inference import TextClassifier, load_predictor
+from bertline.inference.zero_shot import ZeroShotPredictor
 from bertline.library.answers import Answers
 from bertline.library.ranked import Ranked, ranked
 from bertline.statistics.activation import normalised
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.fill.spec import lacks
+from bertline.tasks.zero_shot import TEMPLATE, Candidates
 from bertline.text.reading import texts_of
 
 
@@ -194,6 +196,35 @@ class Model:
             raise UsageError("targets is one string: write targets=[word]")
         return self._answers(given, spec.choosing(top_k, targets))
 
+    def zero_shot(
+        self,
+        texts: Iterable[str],
+        labels: Iterable[str],
+        *,
+        template: str = TEMPLATE,
+        several: bool = False,
+    ) -> Answers:
+        """Choose among labels that the model was not trained on.
+
+        A classifier of pairs with the labels entailment, neutral and contradiction, in any spelling, judges whether a
+        text entails ``template`` with a label. An embedding model compares the text with it.
+
+        Args:
+            texts: as for ``predict``, without pairs.
+            labels: in any order.
+            template: a sentence about a label, which stands at ``{}``.
+            several: judge each label by itself, so that a text may have several; only with an entailment model.
+
+        Raises:
+            UsageError: as ``predict``, the model does neither, a label is blank or there twice, or the template has no
+                ``{}``.
+            BundleError: as ``predict``.
+        """
+        predictor = ZeroShotPredictor(self._predictor, Candidates.of(labels, template, several))
+        given = _checked(texts, "zero_shot")
+        with self._lanes:
+            return Answers(given, predictor.predict(given), f"{self.name} ({self.engine})")
+
     def _answers(self, given: list[Any], spec: TaskSpec) -> Answers:
         for place, one in enumerate(given):
             if spec.required not in texts_of(one)[0]:
@@ -237,7 +268,8 @@ class Model:
 
 def _checked(texts: Iterable[Any], verb: str, *, pairs: bool = False) -> list[Any]:
     if isinstance(texts, str):
-        example = "rank(query, [text])" if verb == "rank" else f"{verb}([text])"
+        more = {"rank": ("query, ", ""), "zero_shot": ("", ", labels")}.get(verb, ("", ""))
+        example = f"{verb}({more[0]}[text]{more[1]})"
         raise UsageError(f"{verb} takes a list of texts and was given one string: write {example}")
     given = list(texts)
     for place, one in enumerate(given):

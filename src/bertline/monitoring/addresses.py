@@ -95,6 +95,7 @@ ADDRESSES: tuple[Address, ...] = (
     *_asks("/models/{name}/pipeline/text-classification", output="logits"),
     *_asks("/models/{name}/pipeline/token-classification", output="tags"),
     *_asks("/models/{name}/pipeline/fill-mask", output="vocabulary"),
+    *_asks("/models/{name}/pipeline/zero-shot-classification"),
     *_asks("/models/{name}/pipeline/feature-extraction", output="embedding"),
     *_asks("/models/{name}/pipeline/sentence-similarity", output="embedding"),
 )

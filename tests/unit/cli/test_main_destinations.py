@@ -26,7 +26,7 @@ WORK = {
     "distill": ("distill {bundle} {table} --layers 1 --out {out}", "bertline.training.distillation.run.read_transfer"),
     "predict": (
         "predict {bundle} --input {table} --output {out} --format csv",
-        "bertline.cli.predict_table.load_predictor",
+        "bertline.cli.predict_table.load_with_labels",
     ),
     "evaluate": ("evaluate {bundle} {rows} --report {out}", "bertline.inference.load_predictor"),
     "observe": ("observe {out}", "bertline.cli.observe.replace_file"),

@@ -43,7 +43,7 @@ class Constant:
 
 @pytest.fixture(autouse=True)
 def constant(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bertline.cli.predict_table.load_predictor", lambda *_, **__: Constant())
+    monkeypatch.setattr("bertline.cli.predict_table.load_with_labels", lambda *_, **__: Constant())
 
 
 def label(bundle: Path, source: Path, target: str, **options: Any) -> Path:

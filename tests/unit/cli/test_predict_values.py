@@ -58,7 +58,7 @@ def convert(bundle: Path) -> Iterator[Convert]:
         return output
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bertline.cli.predict_table.load_predictor", lambda *_, **__: predictor)
+        patch.setattr("bertline.cli.predict_table.load_with_labels", lambda *_, **__: predictor)
         patch.setattr(parquet, "READ_ROWS", 2)
         patch.setattr(parquet, "WRITE_ROWS", 2)
         yield run

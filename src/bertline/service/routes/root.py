@@ -5,7 +5,7 @@ request reveals the client and the task:
 
 - the key ``parameters`` is sent by Hugging Face's client, always, except for feature extraction;
 - a request without it and with ``hf_hub`` in User-Agent is therefore that client's feature extraction;
-- the model's task selects the pipeline;
+- candidate labels are for zero-shot classification, and otherwise the model's task selects the pipeline;
 - ``inputs`` that are an object are sentences to compare;
 - a key that only TEI's ``/embed`` has selects embeddings, and all other requests are TEI's ``/predict``.
 """
@@ -45,7 +45,7 @@ def _handler(route: type[APIRoute], endpoint: Callable[..., Awaitable[Response]]
 
 
 TEI_HANDLERS = {one.__name__: _handler(TeiRoute, one) for one in (tei.predict, tei.embed, tei.similarity)}
-HF_CALLS = (hf.classify, hf.tag, hf.fill, tei.embed, tei.similarity)
+HF_CALLS = (hf.classify, hf.tag, hf.fill, hf.zero_shot, tei.embed, tei.similarity)
 HF_HANDLERS = {one.__name__: _handler(PipelineRoute, one) for one in HF_CALLS}
 PIPELINES: Mapping[str | None, str] = {"tag": "tag", "fill": "fill"}  # by task; all others use classify
 
@@ -55,6 +55,9 @@ def handler_of(body: object, user_agent: str, task: str | None = None) -> Any:
     pipeline = PIPELINES.get(task, "classify")
     if not isinstance(body, Mapping):
         return TEI_HANDLERS["predict"]
+    parameters = body.get("parameters")
+    if isinstance(parameters, Mapping) and "candidate_labels" in parameters:
+        return HF_HANDLERS["zero_shot"]
     if _has_pairs(body.get("inputs")):
         return HF_HANDLERS["classify"]
     is_comparison = isinstance(body.get("inputs"), Mapping)
@@ -71,7 +74,7 @@ def _has_pairs(inputs: object) -> bool:
 
 def _described(*parameters: dict[str, Any]) -> dict[str, Any]:
     """The OpenAPI description of a handler that takes the raw request."""
-    own = ("HfClassificationRequest", "HfTokenRequest", "HfFillRequest")
+    own = ("HfClassificationRequest", "HfTokenRequest", "HfFillRequest", "HfZeroShotRequest")
     names = ("TeiPredictRequest", "TeiEmbedRequest", "TeiSimilarityRequest", *own)
     schema = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}
     body = {"required": True, "content": {"application/json": {"schema": schema}}}

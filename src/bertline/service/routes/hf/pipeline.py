@@ -15,6 +15,7 @@ from bertline.service.routes.chosen import chosen
 from bertline.service.routes.fields import Exact
 from bertline.service.routes.tei.answers import listed, scores
 from bertline.service.routes.tei.schema import TeiScore, must_be
+from bertline.service.routes.zero_shot import candidates_of
 from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
 from bertline.serving.version import Version
@@ -23,12 +24,13 @@ from bertline.tasks.contract import TaskSpec
 from bertline.tasks.fill.pipeline import entries
 from bertline.tasks.fill.spec import Spec
 from bertline.tasks.tag.aggregation import Entry, Strategy, aggregated
+from bertline.tasks.zero_shot import PIPELINE_TEMPLATE, Candidates
 from bertline.text import Policy
 
 AT = "parameters."
 # Parameters of a single pipeline, whose clients would misread another pipeline's answer.
 PIPELINES: Mapping[str, str] = {
-    "candidate_labels": "zero-shot-classification",
+    **dict.fromkeys(("candidate_labels", "hypothesis_template", "multi_label"), "zero-shot-classification"),
     "targets": "fill-mask",
     **dict.fromkeys(("aggregation_strategy", "ignore_labels", "stride"), "token-classification"),
     **dict.fromkeys(("top_k", "function_to_apply", "return_all_scores"), "text-classification"),
@@ -191,6 +193,37 @@ class FillParameters(Parameters):
         spec = answered.spec
         assert isinstance(spec, Spec), "a model without this output was refused"
         return [entries(spec, reading, rows) for reading, rows in zip(answered.readings, answered.pieces, strict=True)]
+
+
+class ZeroShotParameters(Parameters):
+    """The parameters of zero-shot classification."""
+
+    does: ClassVar[str] = "chooses among labels of the request"
+
+    candidate_labels: Annotated[
+        str | Annotated[list[str], Field(fail_fast=True)], must_be("a list of labels, or labels with commas", AT)
+    ] = Field(description="Labels to choose from: a list, or one string with commas.")
+    hypothesis_template: Annotated[str | None, must_be("a string or null", AT)] = Field(
+        None, description=f"A sentence about a label, which stands at {{}}; default: {PIPELINE_TEMPLATE}"
+    )
+    multi_label: Annotated[bool | None, must_be("true, false or null", AT)] = Field(
+        None, description="Judge each label by itself. The default is false: the scores sum to 1."
+    )
+    padding: NoEffect[bool | str] = None
+    truncation: NoEffect[Cut] = None
+    batch_size: NoEffect[int] = None
+
+    @property
+    def candidates(self) -> Candidates:
+        """The labels to choose from.
+
+        Raises:
+            Problem: a value cannot be used.
+        """
+        fields = (f"{AT}candidate_labels", f"{AT}hypothesis_template")
+        return candidates_of(
+            self.candidate_labels, self.hypothesis_template, bool(self.multi_label), fields, PIPELINE_TEMPLATE
+        )
 
 
 def _plain(entry: Entry) -> Entry:

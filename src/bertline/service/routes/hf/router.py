@@ -17,7 +17,15 @@ from pydantic_core import to_json
 
 from bertline.service.problems import Dialect
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, routes_of
-from bertline.service.routes.hf.pipeline import FillParameters, TextParameters, TokenParameters
+from bertline.service.routes.hf.pipeline import (
+    AT,
+    PARAMETERS,
+    FillParameters,
+    Parameters,
+    TextParameters,
+    TokenParameters,
+    ZeroShotParameters,
+)
 from bertline.service.routes.json_body import JsonRoute
 from bertline.service.routes.kserve import STATUSES
 from bertline.service.routes.pairs import Pair, characters, input_of
@@ -25,6 +33,7 @@ from bertline.service.routes.tei import router as tei
 from bertline.service.routes.tei.answers import answer
 from bertline.service.routes.tei.inputs import MODEL_IN_PATH, MODEL_PATH, VersionNow
 from bertline.service.routes.tei.schema import Lenient, Strings, TeiScore, must_be
+from bertline.service.routes.zero_shot import can_choose, choose
 from bertline.serving.answered import made
 from bertline.serving.problems import Code
 from bertline.text import Input
@@ -74,6 +83,15 @@ class HfFillRequest(Lenient):
         description="A text, or a list of texts.", examples=["Paris is the [MASK] of France."]
     )
     parameters: FillParameters | None = None
+
+
+class HfZeroShotRequest(Lenient):
+    """Texts, and labels to choose from."""
+
+    inputs: Annotated[str | Strings, must_be("a text, or a list of texts")] = Field(
+        description="A text, or a list of texts.", examples=["Where is my parcel?"]
+    )
+    parameters: ZeroShotParameters
 
 
 class HfFill(BaseModel):
@@ -214,6 +232,37 @@ async def fill(payload: HfFillRequest, version: VersionNow, serving: ServingNow,
     )
     each = await made(answered, lambda: how.answers(answered))
     return answer(to_json(each if len(texts) > 1 else each[0]), answered, characters(texts), began_s)
+
+
+@router.post(
+    "/zero-shot-classification",
+    summary="Classify texts with labels of the request",
+    response_model=list[TeiScore] | list[list[TeiScore]],
+    responses=ERRORS,
+    openapi_extra=NAMED,
+)
+async def zero_shot(
+    payload: HfZeroShotRequest, version: VersionNow, serving: ServingNow, deadline_s: DeadlineNow
+) -> Response:
+    """Labels with scores, most probable first: a list for one text, a list of lists for several.
+
+    The scores of an entailment model equal the pipeline's.
+    """
+    began_s = perf_counter()
+    if not can_choose(version):
+        raise PARAMETERS.get(version.spec.task, Parameters).unknown("candidate_labels")
+    texts = [payload.inputs] if isinstance(payload.inputs, str) else payload.inputs
+    predictions, answered = await choose(
+        serving,
+        version,
+        texts,
+        payload.parameters.candidates,
+        deadline_s=deadline_s,
+        field="inputs",
+        labels=f"{AT}candidate_labels",
+    )
+    each = [[{"label": label, "score": share} for label, share in one.top()] for one in predictions]
+    return answer(to_json(each[0] if isinstance(payload.inputs, str) else each), answered, characters(texts), began_s)
 
 
 router.post(

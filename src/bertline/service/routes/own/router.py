@@ -30,6 +30,7 @@ from bertline.service.routes.own.schema import (
     TokenizeResponse,
     predictions_of,
 )
+from bertline.service.routes.zero_shot import choose
 from bertline.serving.answered import made
 from bertline.serving.problems import Code
 from bertline.serving.texts import SIDES, check_texts
@@ -52,12 +53,22 @@ ERRORS = (*MODEL_ERRORS, Code.UNKNOWN_FIELD, Code.CONFLICTING_FIELDS)
 async def predict(payload: PredictRequest, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
     """The model's answers to one text or several.
 
-    An answer has labels with calibrated probabilities, a number, entities, or words for each [MASK].
+    An answer has labels with calibrated probabilities, a number, entities, or words for each [MASK]. With labels in
+    the request, it has their probabilities, which are not calibrated.
 
     The response header Server-Timing has the times for tokenising, waiting and computing.
     """
     field, inputs = payload.named_inputs()
     version = serving.models.named(payload.model)
+    model = {"name": version.name, "version": version.version}
+    if (candidates := payload.candidates()) is not None:
+        texts = [one for one in inputs if isinstance(one, str)]
+        chosen, answered = await choose(
+            serving, version, texts, candidates, deadline_s=deadline_s, field=field, labels="labels"
+        )
+        return json_answer(
+            to_json({"model": model, "predictions": [one.to_json(payload.top_k) for one in chosen]}), answered
+        )
     top = payload.top(version)
     answered = await serving.compute(
         version,
@@ -69,7 +80,6 @@ async def predict(payload: PredictRequest, serving: ServingNow, deadline_s: Dead
         sides=("{}", "{}_pair") if field == "text" else SIDES,
         spec=payload.spec(version),
     )
-    model = {"name": version.name, "version": version.version}
     predictions = await made(answered, lambda: predictions_of(answered, top))
     return json_answer(to_json({"model": model, "predictions": predictions}), answered)
 

@@ -9,10 +9,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bertline.service.routes.chosen import chosen
 from bertline.service.routes.pairs import Pair, input_of
+from bertline.service.routes.zero_shot import candidates_of
 from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
 from bertline.serving.version import Version
 from bertline.tasks.contract import TaskSpec
+from bertline.tasks.zero_shot import TEMPLATE, Candidates
 from bertline.text import Input, Policy
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -86,6 +88,15 @@ class PredictRequest(Texts):
     targets: list[str] | None = Field(
         None, description="The only words to choose from, for a model that fills in words."
     )
+    labels: list[str] | None = Field(
+        None,
+        description="Labels to choose from instead of the model's own, for embedding models and models of textual "
+        "entailment.",
+    )
+    template: str | None = Field(
+        None, description=f"With labels: a sentence about a label, which stands at {{}}; default: {TEMPLATE}"
+    )
+    several: bool | None = Field(None, description="With labels: judge each by itself, for models of entailment.")
     truncation: Policy | None = Field(
         None,
         description="Part to read of a text that is too long: head and tail, one of them, or all of it in windows; "
@@ -108,6 +119,28 @@ class PredictRequest(Texts):
         if self.text_pair is not None:
             return field, [(texts[0], self.text_pair)]
         return field, [input_of(one) for one in texts]
+
+    def candidates(self) -> Candidates | None:
+        """The labels to choose from; None is the model's own task.
+
+        Raises:
+            Problem: they cannot be used, or fields go with each other that are not there or do not.
+        """
+        if self.labels is None:
+            for name in ("template", "several"):
+                if getattr(self, name) is not None:
+                    raise Problem(Code.MISSING_FIELD, f"{name} goes with labels: send the labels to choose from.", name)
+            return None
+        for name in ("text_pair", "targets", "truncation"):
+            if getattr(self, name) is not None:
+                raise Problem(Code.CONFLICTING_FIELDS, f"{name} does not go with labels: leave it out.", name)
+        for place, one in enumerate(self.texts or ()):
+            if not isinstance(one, str):
+                field = f"texts[{place}]"
+                raise Problem(
+                    Code.CONFLICTING_FIELDS, f"{field} is a pair and labels go with single texts: send one text.", field
+                )
+        return candidates_of(self.labels, self.template, bool(self.several), ("labels", "template"))
 
     def spec(self, version: Version) -> TaskSpec:
         """The spec to answer with.
