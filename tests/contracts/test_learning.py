@@ -52,6 +52,7 @@ LEARNED: dict[str, tuple[dict[str, Any], tuple[Input, ...], list[Target]]] = {
 
 # Specs that no table trains, with texts for them.
 ANSWERED: dict[str, tuple[dict[str, Any], tuple[Input, ...]]] = {
+    "embed": ({"task": "embed"}, TEXTS),
     "fill": (
         {"task": "fill"},
         ("is [MASK] at us", "[MASK] or [MASK]", "um [MASK]", "it is [MASK]", "[MASK]", "an us is [MASK] , it is !"),

@@ -48,6 +48,14 @@ def _summary(manifest: Manifest) -> str:
             f"A masked language model: it fills in words for [MASK]. It reads up to {manifest.max_tokens} tokens of a "
             "text at\na time, and longer texts in windows."
         )
+    if manifest.task.output == "embedding":
+        pooled = {"mean": "the mean of the states of its tokens", "cls": "the state of its first token"}
+        shown = pooled.get(manifest.pooling, "the state of its first token, passed through a dense layer and tanh")
+        normalised = ", divided by its length" * bool(getattr(manifest.task, "normalised", False))
+        return (
+            f"An embedder: the vector of a text is {shown}{normalised}. The cosine of two vectors says how alike the\n"
+            f"texts are. It reads up to {manifest.max_tokens} tokens of a text."
+        )
     if manifest.task.task == "rank":
         scores = "probabilities" if manifest.task.activation == "sigmoid" else "grades, as in the training data"
         return (
@@ -126,6 +134,16 @@ from transformers import pipeline
 
 print(pipeline("fill-mask", model={json.dumps(manifest.name, ensure_ascii=False)})("a [MASK]"))
 ```"""
+    if manifest.task.output == "embedding":
+        return f"""\
+`sentence-transformers` loads it and gives the same vectors:
+
+```python
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer({json.dumps(manifest.name, ensure_ascii=False)})
+vectors = model.encode(["a text", "another text"])
+```"""
     if manifest.pooling == "mean":
         return (
             "**The head is ours.** `transformers.AutoModel` loads the encoder from this directory, but no\n"
@@ -184,6 +202,11 @@ def _limitations(manifest: Manifest) -> str:
 - A word is one entry of the vocabulary: a word that the vocabulary has in several pieces is never filled in whole.
 - Of several [MASK] in a text, the words for each are chosen without regard to those for the others.
 - The probabilities are not calibrated, and words repeat the bias of the texts that the model was trained on."""
+    if manifest.task.output == "embedding":
+        return f"""\
+- A cosine orders texts by likeness; it is no probability, and what counts as alike depends on the training data.
+- Of a text longer than {manifest.max_tokens} tokens it reads a part; bertline reports how many were cut.
+- The vectors repeat the bias of the texts that the model was trained on."""
     read = "the first and the last ones" if manifest.truncation == "head_tail" else "only the first ones"
     always = f"It always answers with one of its {len(manifest.labels)} labels, also for a text that fits none of them."
     if manifest.task.task == "rank":

@@ -13,6 +13,7 @@ from bertline.bundle.manifest import Manifest
 from bertline.bundle.probes import Probes
 from bertline.bundle.reference import ReferenceRows, Split, write_reference, write_token_counts
 from bertline.bundle.store import Bundle, writing
+from bertline.encoder.sentence import write_length
 from bertline.text import Tokenizer
 
 Writer = Callable[[Path], object]  # writes files into the directory that it is given
@@ -57,6 +58,8 @@ def compose(out: Path, manifest: Manifest, parts: Parts, *, overwrite: bool = Fa
             parts.network(staging)
         if parts.tokenizer is not None:
             parts.tokenizer.save(staging, max_tokens=manifest.max_tokens)
+        if manifest.task.output == "embedding":
+            write_length(staging, manifest.max_tokens)
         (staging / FOLDER).mkdir(exist_ok=True)
         for write in parts.engines:
             write(staging)

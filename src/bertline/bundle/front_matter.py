@@ -19,7 +19,11 @@ HUB_METRICS = {"macro_f1": "f1", "mcc": "matthews_correlation", "ece": "expected
 _HUB_ID = re.compile(r"[a-z0-9][\w.-]*(/[a-z0-9][\w.-]*)?", re.ASCII | re.IGNORECASE)
 
 # By output: the hub's name of the pipeline, and a title.
-PIPELINES = {"tags": ("token-classification", "Token classification"), "vocabulary": ("fill-mask", "Fill-mask")}
+PIPELINES = {
+    "tags": ("token-classification", "Token classification"),
+    "vocabulary": ("fill-mask", "Fill-mask"),
+    "embedding": ("sentence-similarity", "Sentence similarity"),
+}
 
 
 def front_matter(manifest: Manifest) -> str:
@@ -34,7 +38,9 @@ def front_matter(manifest: Manifest) -> str:
         value = manifest.lineage.get(key)
         if isinstance(value, str) and _HUB_ID.fullmatch(value):
             fields[key] = value
-    fields["library_name"] = "bertline" if manifest.pooling == "mean" else "transformers"
+    embeds = manifest.task.output == "embedding"
+    own = "bertline" if manifest.pooling == "mean" else "transformers"
+    fields["library_name"] = "sentence-transformers" if embeds else own
     pipeline, _ = _pipeline(manifest)
     fields["pipeline_tag"] = pipeline
     calibrated = pipeline == "text-classification" and manifest.task.activation != "none"

@@ -72,12 +72,12 @@ def read_probes(bundle: Path) -> Probes:
         return Probes()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        output = next((one for one in ("tags", "vocabulary") if one in content), "logits")
+        output = next((one for one in ("tags", "vocabulary", "embedding") if one in content), "logits")
         logits = {name: np.array(rows, dtype=np.float64) for name, rows in content[output].items()}
         texts = len(content["texts"])
         if any(rows.ndim != 2 or len(rows) < texts for rows in logits.values()):
             raise ValueError("at least one row of logits per text is needed")
-        if output == "logits" and any(len(rows) != texts for rows in logits.values()):
+        if output in ("logits", "embedding") and any(len(rows) != texts for rows in logits.values()):
             raise ValueError("as many rows of logits as texts are needed")
         if not all(np.isfinite(rows).all() for rows in logits.values()):
             raise ValueError("a logit is not a finite number")

@@ -26,29 +26,38 @@ def register(main: typer.Typer) -> None:
     main.add_typer(app, name="models")
 
 
-@app.command("import", epilog="Example: bertline models import bert-base-uncased --out words")
+@app.command(
+    "import",
+    epilog="Examples: bertline models import bert-base-uncased --out words · "
+    "bertline models import all-MiniLM-L6-v2 --out vectors",
+)
 def import_checkpoint(
     checkpoint: Annotated[
         str,
         typer.Argument(
-            metavar="CHECKPOINT", help="Masked language model: a directory, an installed model or a name on the hub."
+            metavar="CHECKPOINT",
+            help="Masked language model or embedder: a directory, an installed model or a name on the hub.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Output directory of the bundle.")],
     max_tokens: Annotated[
         int | None,
-        typer.Option(min=4, help="Maximum tokens of a text; without it as many as the checkpoint has positions."),
+        typer.Option(
+            min=4, help="Maximum tokens of a text; without it as many as the checkpoint says or has positions."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle at --out.")] = False,
 ) -> None:
-    """Make a bundle of a published masked language model, which fills in words for [MASK].
+    """Make a bundle of a published model that answers as it is: nothing is trained.
 
-    Nothing is trained. The answers equal those of transformers' pipeline fill-mask on the checkpoint.
+    A masked language model fills in words for [MASK], as transformers' pipeline fill-mask does. A model of
+    sentence-transformers embeds texts, as its encode does.
     """
-    from bertline.training.pretraining.bundle import import_masked
+    from bertline.training.imported import import_checkpoint
 
-    import_masked(checkpoint, out, max_tokens=max_tokens, overwrite=overwrite)
-    typer.echo(f"{out} is a bundle for the task fill: bertline predict {out} TEXT, with [MASK] in the text")
+    task = import_checkpoint(checkpoint, out, max_tokens=max_tokens, overwrite=overwrite).task
+    hint = ", with [MASK] in the text" if task == "fill" else ""
+    typer.echo(f"{out} is a bundle for the task {task}: bertline predict {out} TEXT{hint}")
 
 
 @keys.command("new", epilog="Example: bertline models key new release.key")

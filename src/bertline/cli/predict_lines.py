@@ -15,6 +15,7 @@ from rich.cells import cell_len, set_cell_size
 from bertline.errors import UsageError
 from bertline.inference import Prediction, Predictor
 from bertline.tasks.contract import Answer, TaskSpec
+from bertline.tasks.embed.answer import Answer as Embedding
 from bertline.tasks.fill.answer import Answer as Filled
 from bertline.tasks.fill.answer import Candidate
 from bertline.tasks.tag.answer import Answer as Entities
@@ -23,6 +24,7 @@ from bertline.text.reading import Input, texts_of
 WIDEST_LABEL = 32  # cells of a terminal
 NARROWEST_TEXT = 20
 DIGITS = 6  # of a probability
+SHOWN_DIMENSIONS = 4
 SHARES = ("probability", "score")
 
 Layout = Callable[[Input, Any], str]
@@ -132,12 +134,19 @@ def mask_lines(text: Input, answer: Filled) -> str:
     return "\n".join([first, "\n\n".join(blocks)])
 
 
+def vector_line(text: Input, answer: Embedding) -> str:
+    """How long the embedding is, and its beginning."""
+    shown = "  ".join(f"{one:7.4f}" for one in answer.embedding[:SHOWN_DIMENSIONS])
+    return f"{len(answer.embedding)} dimensions  {shown} …"
+
+
 def _stands_for(word: Candidate) -> str:
     """The requested words that a token stands for, if it is none of them itself."""
     return f"  (for {', '.join(map(_plain, word.targets))})" if word.targets else ""
 
 
-SCREENS: Mapping[str, Layout] = {"fill": mask_lines, "tag": entity_lines}  # by task; others have ``screen_line``
+# By task; others have ``screen_line``.
+SCREENS: Mapping[str, Layout] = {"embed": vector_line, "fill": mask_lines, "tag": entity_lines}
 
 
 def _rounded(value: Any) -> Any:

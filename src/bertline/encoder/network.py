@@ -1,4 +1,4 @@
-"""The network of a checkpoint: the classifier or the masked language model that ``config.json`` names."""
+"""The network of a checkpoint: an embedder, or the classifier or masked language model that ``config.json`` names."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bertline.encoder.checkpoint import load_classifier, read_config, save_classifier
+from bertline.encoder.embedder import Embedder, load_embedder, save_embedder
 from bertline.encoder.heads import Classifier
 from bertline.encoder.masked import MaskedLanguageModel, load_masked, save_masked
+from bertline.encoder.sentence import is_sentence_model
 from bertline.errors import CheckpointError
 from bertline.text import Tokenizer
 
-AnyNetwork = Classifier | MaskedLanguageModel
+AnyNetwork = Classifier | MaskedLanguageModel | Embedder
 
 
 def is_masked(directory: Path) -> bool:
@@ -28,8 +30,11 @@ def load_network(directory: Path) -> AnyNetwork:
     """The network of a checkpoint; a masked language model computes the [MASK] tokens of the tokenizer beside it.
 
     Raises:
-        CheckpointError: as ``load_classifier`` or ``load_masked``, or a masked language model has no head.
+        CheckpointError: as ``load_classifier``, ``load_masked`` or ``load_embedder``, or a masked language model has no
+            head.
     """
+    if is_sentence_model(directory):
+        return load_embedder(directory)
     if not is_masked(directory):
         return load_classifier(directory)
     model, has_head = load_masked(directory)
@@ -46,5 +51,7 @@ def save_network(directory: Path, network: AnyNetwork, labels: Sequence[str], pr
     """Write ``config.json`` and ``model.safetensors``; labels are a classifier's."""
     if isinstance(network, Classifier):
         save_classifier(directory, network, labels=labels, problem_type=problem_type)
-    else:
+    elif isinstance(network, MaskedLanguageModel):
         save_masked(directory, network)
+    else:
+        save_embedder(directory, network)

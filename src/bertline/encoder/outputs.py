@@ -29,7 +29,7 @@ class Output:
     Attributes:
         axes: of one text's array.
         full: computed by the bundle's full network in fp32, whichever engine gives the answers, so that stored arrays
-            stay comparable after ``bertline optimize`` and on other machines.
+            stay comparable after ``bertline optimize`` and on other machines; but not where it is the answer itself.
     """
 
     axes: tuple[Axis, ...]

@@ -11,6 +11,11 @@ from bertline.errors import CheckpointError
 
 _FILES = [
     "config.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "*_Pooling/config.json",
+    "*_Dense/config.json",
     "*.safetensors",
     "*.safetensors.index.json",
     "tokenizer.json",

@@ -5,8 +5,9 @@ network reads pairs. Outputs: any of
 
 - ``logits`` [batch, labels], ``tags`` [batch, tokens, labels] or ``vocabulary`` [masked, vocabulary], depending on the
   head; the last has the batch's [MASK] tokens alone, one text's after the other's;
-- ``embedding`` [batch, hidden], the mean of the last layer's states over the real tokens (Reimers and Gurevych 2019,
-  and the mean pooling of sentence-transformers), whatever the head reads;
+- ``embedding`` [batch, hidden], of an embedder as it pools states; of any other network, whatever its head reads, the
+  mean of the last layer's states over the real tokens (Reimers and Gurevych 2019, and the mean pooling of
+  sentence-transformers);
 - ``states`` [batch, tokens, hidden], the last layer's states, meaningless on padding.
 
 - Matrix products are on [batch · tokens, hidden], so that the product itself adds the bias.
@@ -37,6 +38,7 @@ from bertline.export.quantise import SEVEN_BITS, Observed, quantise_rows
 Array = np.ndarray[Any, Any]
 FP32 = Engine(name="fp32", precision="fp32", file="model.onnx")
 _INPUTS = {"ids": ("batch", "tokens"), "lengths": ("batch",)}
+_FIRST_TOKEN = ("cls", "pooled")  # poolings that read [CLS] alone
 _HIDDEN_SCORE = np.float32(-1e30)  # score of a padding token before the softmax
 
 
@@ -85,7 +87,7 @@ def full_outputs(network: Network) -> tuple[str, ...]:
     They include the head's output, computed from the same states, so that a loader can check the graph with the
     bundle's probes.
     """
-    return "embedding", "states", network.output
+    return tuple(dict.fromkeys(("embedding", "states", network.output)))
 
 
 def write_fp32_engine(bundle: Path, network: AnyNetwork, *, pairs: bool = False) -> Engine:
@@ -123,10 +125,11 @@ class _Export:
         self.wholes: dict[int, str] = {}  # [batch, tokens, width], by width
 
     def model(self, outputs: tuple[str, ...]) -> bytes:
-        """The serialised graph; for logits alone, the last layer is computed for [CLS] only."""
+        """The serialised graph; where the head reads [CLS] alone, the last layer computes no other token."""
         last = self.config.layers - 1
-        if outputs == ("logits",) and self.network.pooling == "cls":
-            results = {"logits": self._head(self._last_layer(self._layers(last), last))}
+        output = self.network.output
+        if outputs == (output,) and self.network.pooling in _FIRST_TOKEN:
+            results = {output: self._head(self._last_layer(self._layers(last), last))}
         else:
             results = self._results(self._layers(last + 1), outputs)
         shapes: dict[str, tuple[str | int, ...]] = {
@@ -141,10 +144,11 @@ class _Export:
     def _results(self, flat: str, outputs: tuple[str, ...]) -> dict[str, str]:
         """Outputs from the last layer's states, [batch · tokens, hidden]."""
         states = self._whole(flat)
-        cls = self.network.pooling == "cls"
-        mean = self._mean(states) if "embedding" in outputs or ("logits" in outputs and not cls) else ""
+        cls, embeds = self.network.pooling in _FIRST_TOKEN, self.network.output == "embedding"
+        means = ("embedding" in outputs and not (cls and embeds)) or ("logits" in outputs and not cls)
+        mean = self._mean(states) if means else ""
         make = {
-            "embedding": lambda: mean,
+            "embedding": lambda: self._head(self._first(states)) if cls and embeds else mean,
             "states": lambda: states,
             "logits": lambda: self._head(self._first(states) if cls else mean),
             "tags": lambda: self._whole(self._dense(flat, "head.out"), self.network.labels),
@@ -297,6 +301,10 @@ class _Export:
         return self._product(inner, "head.out", "head.out")
 
     def _head(self, pooled: str) -> str:
+        """The head's output from the pooled states, [batch, hidden]; an embedding is these, or their dense layer."""
+        if self.network.output == "embedding":
+            pooled_too = self.network.pooling == "pooled"
+            return self._activation(self._dense(pooled, "head.dense"), "tanh") if pooled_too else pooled
         if self.network.pooling == "cls":
             pooled = self._activation(self._dense(pooled, "head.dense"), self.config.description.head.activation)
         return self._dense(pooled, "head.out")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bertline.encoder.config import EncoderConfig
+from bertline.encoder.embedder import Embedder, embedder_table
 from bertline.encoder.encoder import Layer
 from bertline.encoder.keys import classifier_table, to_checkpoint
 from bertline.encoder.masked import MaskedLanguageModel, masked_table
@@ -19,17 +20,19 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Network:
-    """Shape, pooling and weights of a classifier or a masked language model.
+    """Shape, pooling and weights of a classifier, a masked language model or an embedder.
 
     ``tensors`` has the arrays by checkpoint name; ``table`` maps our parameter names to these. Pruned attention heads
-    are removed from the projections, which then have names of their own. ``mask_id`` is a masked language model's
-    [MASK]; None makes a classifier.
+    are removed from the projections, which then have names of their own. ``output`` is the head's, in
+    ``encoder.outputs``. ``mask_id`` is a masked language model's
+    [MASK].
     """
 
     config: EncoderConfig
     pooling: str
     tensors: Mapping[str, Array]
     table: Mapping[str, tuple[str, ...]]
+    output: str
     mask_id: int | None = None
 
     @classmethod
@@ -38,6 +41,8 @@ class Network:
         mask_id = None
         if isinstance(model, MaskedLanguageModel):
             table, mask_id = dict(masked_table(model.config)), model.mask_id
+        elif isinstance(model, Embedder):
+            table = dict(embedder_table(model.config, model.pooling))
         else:
             table = dict(classifier_table(model.config, pooling=model.pooling))
         state = to_checkpoint(model.state_dict(), table)
@@ -45,7 +50,7 @@ class Network:
         if mask_id is not None:  # the output matrix is the table of embeddings
             embeddings = table["encoder.embeddings.token.weight"]
             table |= {"head.out.weight": embeddings, "head.out.bias": table["head.bias"]}
-        network = cls(model.config, model.pooling, tensors, table, mask_id)
+        network = cls(model.config, model.pooling, tensors, table, model.output, mask_id)
         for number, layer in enumerate(model.encoder.layers):
             assert isinstance(layer, Layer)
             network = _with_heads(network, number, layer.attention.busy_heads().numpy(force=True))
@@ -55,13 +60,6 @@ class Network:
         """A parameter's checkpoint name and value; ``part`` selects query, key or value."""
         name = self.table[parameter][part]
         return name, self.tensors[name]
-
-    @property
-    def output(self) -> str:
-        """Name of the head's output in ``encoder.outputs``."""
-        if self.mask_id is not None:
-            return "vocabulary"
-        return "tags" if self.pooling == "none" else "logits"
 
     @property
     def labels(self) -> int:

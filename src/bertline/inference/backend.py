@@ -9,6 +9,8 @@ from jaxtyping import Float
 
 from bertline.data.batching import Batch
 
+HEADS = ("logits", "tags", "vocabulary", "embedding")  # the last is also beside each of the others
+
 
 @runtime_checkable
 class Backend(Protocol):
@@ -39,4 +41,4 @@ class Backend(Protocol):
 
 def head_output(backend: Backend) -> str:
     """The output of a back end that its network's head gives."""
-    return next((one for one in ("tags", "vocabulary") if one in backend.outputs), "logits")
+    return next((one for one in HEADS if one in backend.outputs), "logits")

@@ -12,7 +12,6 @@ from bertline.bundle.engine import FOLDER as MADE
 from bertline.bundle.engine import FULL, Engine
 from bertline.bundle.engine import RESERVED as TORCH
 from bertline.bundle.probes import EMBEDDING
-from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import BertlineError, BundleError, EngineWarning, SettingsError, UsageError
 from bertline.inference.backend import Backend
 from bertline.inference.predictor import BATCH_TOKENS, TextClassifier
@@ -44,9 +43,9 @@ def load_predictor(
     Engines are tried in the bundle's order, PyTorch last, or first if it sees a GPU. An engine that cannot be loaded,
     or whose answers to the probe texts are wrong, is skipped with an ``EngineWarning`` that names it.
 
-    Outputs of the full network in fp32 (``encoder.outputs``), like embeddings, are none of an engine's: onnxruntime
-    computes the bundle's ``embedding.onnx``, and PyTorch the checkpoint where either is missing. It does so too, with
-    an ``EngineWarning``, where the file is there and cannot be used on this machine.
+    Outputs of the full network in fp32 (``TaskSpec.needs_full_network``), like the states of tokens, are none of an
+    engine's: onnxruntime computes the bundle's ``embedding.onnx``, and PyTorch the checkpoint where either is missing.
+    It does so too, with an ``EngineWarning``, where the file is there and cannot be used on this machine.
 
     A bundle that is replaced while it is loaded is loaded again, so that the predictor never mixes two bundles.
 
@@ -71,7 +70,7 @@ def load_predictor(
         bundle = load(directory, verify=verify, checksum=checksum)
         try:
             loader = _Loader(bundle, device, lanes)
-            if OUTPUTS[output].full:
+            if bundle.manifest.task.needs_full_network(output):
                 predictor = loader.full_network(batch_tokens)
             else:
                 predictor = loader.predictor(engine, batch_tokens)

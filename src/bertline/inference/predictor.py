@@ -119,10 +119,11 @@ class TextClassifier:
         return Scores(means(arrays).reshape(-1, len(self.labels)), readings)
 
     def embed(self, texts: Sequence[str]) -> Float[Array, "texts hidden"]:
-        """The mean of the last layer's states over each text's tokens, fp32; of one text alone as among others.
+        """The output ``embedding`` of each text, fp32; of one text alone as among others.
 
-        It is the pooling of Sentence-BERT (Reimers and Gurevych 2019) and the default of ``sentence-transformers``:
-        [CLS] and [SEP] count, padding does not, and nothing is normalised (``statistics.activation.normalised``).
+        An embedder pools states as its bundle says; of any other model they are the mean of the last layer's states
+        over the text's tokens ([CLS] and [SEP] count, padding does not). Nothing is normalised
+        (``statistics.activation.normalised``).
 
         Raises:
             BundleError: the weights give a number that is not finite.

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bertline.data.batching import Batch
+from bertline.encoder.embedder import Embedder
 from bertline.encoder.heads import mean_pool
 from bertline.encoder.masked import MaskedLanguageModel
 from bertline.encoder.network import load_network
@@ -53,9 +54,9 @@ class TorchBackend:
             raise _refused(device, error) from None
         # From the last layer's states, ``attend`` (None: no padding) and the ids, all on the device.
         self._readers: dict[str, Callable[[Tensor, Tensor | None, Tensor], Tensor]] = {
-            self._network.output: self._head,
             "embedding": lambda states, attend, _: mean_pool(states.float(), attend),
             "states": lambda states, *_: states,
+            self._network.output: self._head,
         }
 
     @property
@@ -82,7 +83,7 @@ class TorchBackend:
         if isinstance(network, MaskedLanguageModel):
             computed = network.head(states[ids == network.mask_id], network.encoder.embeddings.token.weight)
         else:
-            computed = network.head(states, attend)
+            computed = network.head(states.float() if isinstance(network, Embedder) else states, attend)
         return computed
 
 

@@ -16,6 +16,7 @@ from bertline.library.answers import Answers
 from bertline.library.ranked import Ranked, ranked
 from bertline.statistics.activation import normalised
 from bertline.tasks.contract import TaskSpec
+from bertline.tasks.embed.spec import Spec as Embeds
 from bertline.tasks.fill.spec import lacks
 from bertline.tasks.zero_shot import TEMPLATE, Candidates
 from bertline.text.reading import texts_of
@@ -56,26 +57,29 @@ def load(
 
 
 def import_model(checkpoint: str, *, out: str | Path, max_tokens: int | None = None, overwrite: bool = False) -> Model:
-    """Make a bundle of a published masked language model, which fills in words; nothing is trained.
+    """Make a bundle of a published model that answers as it is; nothing is trained.
+
+    A masked language model fills in words (``Model.fill``), and a model of ``sentence-transformers`` embeds texts
+    (``Model.embed``).
 
     Args:
         checkpoint: a directory with an HF checkpoint, an installed model, or a name on the hub.
         out: directory of the bundle to write.
-        max_tokens: maximum tokens of a text, [CLS] and [SEP] included; by default as many as the checkpoint has
-            positions. Longer texts are read in windows.
+        max_tokens: maximum tokens of a text, [CLS] and [SEP] included; by default as many as the checkpoint says or has
+            positions. Of a longer text an embedder reads the beginning; any other model reads it in windows.
         overwrite: replace a bundle that is there.
 
     Returns:
         The bundle, opened.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, or is no masked language model.
+        CheckpointError: the checkpoint cannot be read, or is of another kind.
         SettingsError: ``max_tokens`` is out of its range.
         BundleError, DestinationError: ``out`` cannot be written.
     """
-    from bertline.training.pretraining.bundle import import_masked
+    from bertline.training.imported import import_checkpoint
 
-    import_masked(checkpoint, Path(out), max_tokens=max_tokens, overwrite=overwrite)
+    import_checkpoint(checkpoint, Path(out), max_tokens=max_tokens, overwrite=overwrite)
     return load(out)
 
 
@@ -123,7 +127,7 @@ class Model:
 
     @property
     def task(self) -> str:
-        """What it does: ``classify``, ``tag``, ``rank`` or ``fill``."""
+        """What it does: ``classify``, ``tag``, ``rank``, ``embed`` or ``fill``."""
         return self._predictor.spec.task
 
     def predict(self, texts: Iterable[str | tuple[str, str]]) -> Answers:
@@ -232,26 +236,49 @@ class Model:
         with self._lanes:
             return Answers(given, self._predictor.predict(given, spec), f"{self.name} ({self.engine})")
 
-    def embed(self, texts: Iterable[str], *, normalise: bool = False) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Embed texts: an array [texts, hidden] of float32, a row per text in their order.
+    def embed(
+        self, texts: Iterable[str], *, normalise: bool | None = None, dimensions: int | None = None
+    ) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Embed texts: an array [texts, dimensions] of float32, a row per text in their order.
 
-        An embedding is the mean of the encoder's last states over the text's tokens.
+        The embeddings of an embedder are those of ``sentence-transformers``. Of any other model they are the mean of
+        the encoder's last states over the text's tokens.
 
         Args:
             texts: as for ``predict``.
-            normalise: divide each row by its length, so that a dot product is the cosine.
+            normalise: divide each row by its length, so that a dot product is the cosine; by default as the embedder
+                does, and other models do not.
+            dimensions: keep only the first so many, which the embedder was trained for; by default all.
 
         Raises:
-            UsageError: as ``predict``.
+            UsageError: as ``predict``, or the model was not trained for so few dimensions.
             BundleError: as ``predict``, or nothing that is installed here can embed with this bundle.
         """
-        given = _checked(texts, "embed")
+        given, spec = _checked(texts, "embed"), self._predictor.spec
+        own = spec if isinstance(spec, Embeds) else Embeds(normalised=False)
+        own.check_dimensions(dimensions, self.name)
         embedder = self._opened()
         with self._lanes:
-            rows = embedder.embed(given)
-        return normalised(rows) if normalise else rows
+            rows = embedder.embed(given)[:, :dimensions]
+        return normalised(rows) if (own.normalised if normalise is None else normalise) else rows
+
+    def similarity(self, texts: Iterable[str], others: Iterable[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """The cosine of each text's embedding with that of each other text, −1 to 1: an array [texts, others].
+
+        Args:
+            texts: as for ``predict``.
+            others: likewise.
+
+        Raises:
+            UsageError, BundleError: as ``embed``.
+        """
+        left, right = (_checked(some, "similarity") for some in (texts, others))
+        rows = self.embed([*left, *right], normalise=True)
+        return np.asarray(rows[: len(left)] @ rows[len(left) :].T)
 
     def _opened(self) -> TextClassifier:
+        if not self._predictor.spec.needs_full_network("embedding"):
+            return self._predictor
         with self._loading:
             if self._embedder is None:
                 embedder = self._load_embedder()
@@ -268,8 +295,9 @@ class Model:
 
 def _checked(texts: Iterable[Any], verb: str, *, pairs: bool = False) -> list[Any]:
     if isinstance(texts, str):
-        more = {"rank": ("query, ", ""), "zero_shot": ("", ", labels")}.get(verb, ("", ""))
-        example = f"{verb}({more[0]}[text]{more[1]})"
+        more = {"rank": ("query, ", ""), "similarity": ("", ", [other]"), "zero_shot": ("", ", labels")}
+        before, after = more.get(verb, ("", ""))
+        example = f"{verb}({before}[text]{after})"
         raise UsageError(f"{verb} takes a list of texts and was given one string: write {example}")
     given = list(texts)
     for place, one in enumerate(given):

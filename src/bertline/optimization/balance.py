@@ -6,6 +6,8 @@ and multiplied by s again, in the columns of the output projection, changes no a
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bertline.export.network import Network
 from bertline.export.quantise import Channels, Observed
 
@@ -26,4 +28,4 @@ def with_balanced_values(network: Network, observed: Observed) -> tuple[Network,
             name, values = network.named(f"{prefix}.qkv.{part}", _VALUE)
             tensors[name] = values / divisor.reshape(shape)
         seen[product] = Channels(observed[product].low / divisor, observed[product].high / divisor)
-    return Network(network.config, network.pooling, tensors, network.table), seen
+    return replace(network, tensors=tensors), seen

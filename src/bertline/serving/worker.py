@@ -85,7 +85,7 @@ class Computer:
         Raises:
             BundleError: the bundle does not have this output, or its full network cannot be loaded.
         """
-        network = self._full_network() if output in OUTPUTS and OUTPUTS[output].full else self._predictor
+        network = self._full_network() if self._predictor.spec.needs_full_network(output) else self._predictor
         if output not in network.backend.outputs:
             raise BundleError(f"{self._bundle.name} has no output {output}: it has {self._outputs(network)}")
         return network.compute(batch, output, alone=alone)
@@ -99,7 +99,7 @@ class Computer:
                 try:
                     # Check hashes again: days may have passed since the engine was loaded.
                     full = load_predictor(
-                        self._bundle, lanes=self._lanes, verify=True, checksum=self._checksum, output="embedding"
+                        self._bundle, lanes=self._lanes, verify=True, checksum=self._checksum, output="states"
                     )
                     if full.version != self.started.version:
                         raise BundleError(f"{self._bundle.name} was replaced while it was served: load it anew")

@@ -13,6 +13,7 @@ from bertline.data.examples import Dataset
 from bertline.data.settings import Reads, TaskSettings
 from bertline.data.target_kinds import TargetKind
 from bertline.data.targets import Target
+from bertline.encoder.outputs import OUTPUTS
 from bertline.statistics.activation import Activation
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.paired import verdict
@@ -138,6 +139,10 @@ class TaskSpec(BaseModel):
     def output(self) -> str:
         """The output of the network that answers are made from (``encoder.outputs``)."""
         return "logits"
+
+    def needs_full_network(self, output: str) -> bool:
+        """Whether an output comes from the bundle's full network in fp32, whichever engine gives the answers."""
+        return output in OUTPUTS and OUTPUTS[output].full and output != self.output
 
     @property
     def activation(self) -> Activation:

@@ -23,10 +23,12 @@ from bertline.bundle.reference import ReferenceRows, Split
 from bertline.data.batching import Batch, pad
 from bertline.encoder.config import EncoderConfig, Family
 from bertline.encoder.description import DESCRIPTIONS
+from bertline.encoder.embedder import Embedder
 from bertline.encoder.heads import Classifier, Pooling
 from bertline.encoder.masked import MaskedLanguageModel
 from bertline.encoder.network import AnyNetwork, save_network
 from bertline.encoder.outputs import stacked
+from bertline.encoder.sentence import SentencePooling
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
 from bertline.text import Reader, Reading, Tokenizer, Truncation
 
@@ -64,6 +66,13 @@ def tiny_masked(*, family: Family, seed: int = 0) -> MaskedLanguageModel:
         model = MaskedLanguageModel(_config(family))
     model.mask_id = VOCABULARY.index("[MASK]")
     return model
+
+
+def tiny_embedder(*, family: Family, pooling: SentencePooling = "mean", seed: int = 0) -> Embedder:
+    """The same whose output is an embedding."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Embedder(_config(family), pooling)
 
 
 def _config(family: Family) -> EncoderConfig:
@@ -127,10 +136,13 @@ def write_tiny_bundle(
         manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
     pairs = manifest.task.pairs
     classifier: AnyNetwork
+    pooling: Any = manifest.pooling
     if manifest.task.output == "vocabulary":
         classifier = tiny_masked(family=family, seed=seed)
+    elif manifest.task.output == "embedding":
+        classifier = tiny_embedder(family=family, pooling=pooling, seed=seed)
     else:
-        classifier = tiny_classifier(family=family, labels=len(manifest.labels), pooling=manifest.pooling, seed=seed)
+        classifier = tiny_classifier(family=family, labels=len(manifest.labels), pooling=pooling, seed=seed)
 
     def network(staging: Path) -> None:
         save_network(staging, classifier, manifest.labels, manifest.task.problem_type)

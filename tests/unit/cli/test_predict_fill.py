@@ -85,7 +85,7 @@ def test_what_cannot_be_imported(checkpoint: Path, words: Path, tmp_path: Path) 
     encoder.mkdir()
     save_encoder(encoder, tiny_classifier(family="bert", labels=2, pooling="cls").encoder)
     with pytest.raises(
-        CheckpointError, match=r"encoder is not a masked language model .*: give one whose architecture"
+        CheckpointError, match=r"encoder is neither a masked language model .* nor a model of sentence-transformers"
     ):
         imported(encoder, "--out", tmp_path / "out")
     config = json.loads((encoder / "config.json").read_text())

@@ -1,0 +1,110 @@
+"""The command with an embedder, which is made of a published checkpoint: texts, lines and tables; and the library."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from typer.testing import CliRunner
+
+import bertline
+from bertline.bundle import load
+from bertline.cli.main import app
+from bertline.cli.predict_lines import vector_line
+from bertline.encoder.embedder import save_embedder
+from bertline.errors import UsageError
+from bertline.tasks.embed.spec import Spec
+from bertline.testing.tiny import tiny_embedder, tiny_tokenizer, write_tiny_bundle
+
+TEXTS = ["a film", "is it so ? it is !", "an us , as"]
+
+
+def run(*arguments: object, text: str | None = None) -> str:
+    """What a command prints; its error is raised."""
+    result = CliRunner().invoke(app, [*map(str, arguments)], input=text)
+    if isinstance(result.exception, Exception):
+        raise result.exception
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("embedders")
+    (folder / "tiny-st").mkdir()
+    save_embedder(folder / "tiny-st", tiny_embedder(family="distilbert"))
+    tiny_tokenizer().save(folder / "tiny-st", max_tokens=64)
+    out = run("models", "import", folder / "tiny-st", "--out", folder / "vectors", "--max-tokens", 16)
+    assert out == f"{folder / 'vectors'} is a bundle for the task embed: bertline predict {folder / 'vectors'} TEXT\n"
+    return folder / "vectors"
+
+
+def test_an_imported_bundle_is_sealed_and_is_a_model_of_sentence_transformers(vectors: Path) -> None:
+    manifest = load(vectors).manifest
+    assert (manifest.task, manifest.pooling) == (Spec(), "mean")
+    assert (manifest.max_tokens, manifest.truncation) == (16, "head")
+    assert manifest.lineage == {"base_model": "tiny-st"}
+    assert [one.outputs for one in manifest.engines] == [("embedding",)]
+    assert {"engines/probes.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json"} <= set(
+        manifest.files
+    )
+    assert json.loads((vectors / "sentence_bert_config.json").read_bytes())["max_seq_length"] == 16
+    card = (vectors / "README.md").read_text(encoding="utf-8")
+    assert "An embedder: the vector of a text is the mean of the states of its tokens, divided by its length." in card
+    assert "library_name: sentence-transformers" in card
+    assert "classifier" not in card
+
+
+def test_every_engine_gives_unit_vectors(vectors: Path) -> None:
+    model = bertline.load(vectors)
+    rows = model.embed(TEXTS)
+    assert rows.dtype == np.float32
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(1)
+    assert bertline.load(vectors, engine="torch").embed(TEXTS) == pytest.approx(rows, abs=1e-6)
+    raw = model.embed(TEXTS, normalise=False)
+    assert raw / np.linalg.norm(raw, axis=1, keepdims=True) == pytest.approx(rows, abs=1e-6)
+    assert model.similarity(TEXTS, TEXTS[:2]) == pytest.approx(rows @ rows[:2].T, abs=1e-6)
+    assert model.similarity([], TEXTS).shape == (0, 3)
+
+
+def test_an_embedding_is_cut_only_to_dimensions_that_were_trained(vectors: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="vectors was not trained to be cut to 8 dimensions: leave dimensions out"):
+        bertline.load(vectors).embed(TEXTS, dimensions=8)
+    write_tiny_bundle(tmp_path / "short", task=Spec(dimensions=(16, 8)), pooling="mean")
+    model = bertline.load(tmp_path / "short")
+    rows = model.embed(TEXTS, dimensions=8)
+    whole = model.embed(TEXTS)[:, :8]
+    assert rows == pytest.approx(whole / np.linalg.norm(whole, axis=1, keepdims=True), abs=1e-6)
+    with pytest.raises(UsageError, match="short was not trained to be cut to 4 dimensions: give 16 or 8, or leave"):
+        model.embed(TEXTS, dimensions=4)
+
+
+def test_texts_are_embedded_as_json_lines_and_on_a_terminal(vectors: Path) -> None:
+    rows = bertline.load(vectors).embed(TEXTS)
+    lines = [json.loads(line) for line in run("predict", vectors, *TEXTS, "--json").splitlines()]
+    assert [line["text"] for line in lines] == TEXTS
+    assert np.array([line["embedding"] for line in lines], dtype=np.float32).tolist() == rows.tolist()
+    embedding, text = run("predict", vectors, TEXTS[0]).rstrip("\n").split("\t")
+    assert json.loads(embedding) == pytest.approx(rows[0].tolist(), abs=1e-6)
+    assert text == TEXTS[0]
+    [answer] = bertline.load(vectors).predict(TEXTS[:1])
+    assert vector_line(TEXTS[0], answer).startswith(f"32 dimensions  {rows[0, 0]:7.4f}  {rows[0, 1]:7.4f}  ")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_a_table_gets_the_embeddings(vectors: Path, tmp_path: Path, suffix: str) -> None:
+    rows = bertline.load(vectors).embed(TEXTS)
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS), encoding="utf-8")
+    out = tmp_path / f"out.{suffix}"
+    run("predict", vectors, "--input", tmp_path / "in.jsonl", "--output", out)
+    if suffix == "parquet":
+        written = pyarrow.parquet.read_table(out)["embedding"].to_pylist()
+    elif suffix == "csv":
+        with out.open(encoding="utf-8", newline="") as file:
+            written = [json.loads(row["embedding"]) for row in csv.DictReader(file)]
+    else:
+        written = [json.loads(line)["embedding"] for line in out.read_text(encoding="utf-8").splitlines()]
+    assert np.array(written, dtype=np.float32).tolist() == rows.tolist()
