@@ -23,6 +23,15 @@ from bertline.statistics.figures import is_share
 from bertline.tasks.contract import score_key
 
 _SHOWN_LABELS = 50
+_EMBEDDER = """\
+`sentence-transformers` loads it and gives the same vectors:
+
+```python
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer({})
+vectors = model.encode(["a text", "another text"])
+```"""
 _MARKUP = {"&": "&amp;", "<": "&lt;", "|": "&#124;", "`": "&#96;", "[": "&#91;", "*": "&#42;", "_": "&#95;"}
 
 
@@ -134,22 +143,14 @@ from transformers import pipeline
 
 print(pipeline("fill-mask", model={json.dumps(manifest.name, ensure_ascii=False)})("a [MASK]"))
 ```"""
+    directory = json.dumps(manifest.name, ensure_ascii=False)
     if manifest.task.output == "embedding":
-        return f"""\
-`sentence-transformers` loads it and gives the same vectors:
-
-```python
-from sentence_transformers import SentenceTransformer
-
-model = SentenceTransformer({json.dumps(manifest.name, ensure_ascii=False)})
-vectors = model.encode(["a text", "another text"])
-```"""
+        return _EMBEDDER.format(directory)
     if manifest.pooling == "mean":
         return (
             "**The head is ours.** `transformers.AutoModel` loads the encoder from this directory, but no\n"
             "class of `transformers` has this head: labels and probabilities come from bertline alone."
         )
-    directory = json.dumps(manifest.name, ensure_ascii=False)
     if manifest.task.task == "rank":
         return f"""\
 `sentence-transformers` loads it and gives the same scores:

@@ -135,14 +135,7 @@ def write_tiny_bundle(
     if pairs and not manifest.task.pairs:
         manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
     pairs = manifest.task.pairs
-    classifier: AnyNetwork
-    pooling: Any = manifest.pooling
-    if manifest.task.output == "vocabulary":
-        classifier = tiny_masked(family=family, seed=seed)
-    elif manifest.task.output == "embedding":
-        classifier = tiny_embedder(family=family, pooling=pooling, seed=seed)
-    else:
-        classifier = tiny_classifier(family=family, labels=len(manifest.labels), pooling=pooling, seed=seed)
+    classifier = _network(manifest, family, seed)
 
     def network(staging: Path) -> None:
         save_network(staging, classifier, manifest.labels, manifest.task.problem_type)
@@ -160,6 +153,15 @@ def write_tiny_bundle(
     )
     compose(target, manifest, parts, overwrite=overwrite)
     return manifest
+
+
+def _network(manifest: Manifest, family: Family, seed: int) -> AnyNetwork:
+    pooling: Any = manifest.pooling
+    if manifest.task.output == "vocabulary":
+        return tiny_masked(family=family, seed=seed)
+    if manifest.task.output == "embedding":
+        return tiny_embedder(family=family, pooling=pooling, seed=seed)
+    return tiny_classifier(family=family, labels=len(manifest.labels), pooling=pooling, seed=seed)
 
 
 def _probes(classifier: AnyNetwork, manifest: Manifest) -> Probes:

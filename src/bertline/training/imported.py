@@ -65,12 +65,7 @@ def import_checkpoint(
     """
     check_target(out, overwrite=overwrite)
     directory = find_model(checkpoint)
-    if not is_sentence_model(directory) and not is_masked(directory):
-        raise CheckpointError(
-            f"{directory} is neither a masked language model (architectures in its config.json) nor a model of "
-            "sentence-transformers (modules.json): give one whose architecture ends with ForMaskedLM, or an embedder"
-        )
-    network, tokenizer = load_network(directory), Tokenizer.from_directory(directory)
+    network, tokenizer = _network(directory), Tokenizer.from_directory(directory)
     truncation = _truncation(network, directory, max_tokens)
     spec = Embeds(normalised=network.normalised) if isinstance(network, Embedder) else Fills()
     manifest = Manifest(
@@ -90,6 +85,15 @@ def import_checkpoint(
     )
     compose(out, manifest, parts, overwrite=overwrite)
     return spec
+
+
+def _network(directory: Path) -> AnyNetwork:
+    if is_sentence_model(directory) or is_masked(directory):
+        return load_network(directory)
+    raise CheckpointError(
+        f"{directory} is neither a masked language model (architectures in its config.json) nor a model of "
+        "sentence-transformers (modules.json): give one whose architecture ends with ForMaskedLM, or an embedder"
+    )
 
 
 def _truncation(network: AnyNetwork, directory: Path, max_tokens: int | None) -> Truncation:
