@@ -18,7 +18,10 @@ _os.environ.update(ORT_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_TELEMETRY="1", DO_N
 # costs nothing: the command line imports it too. ``__init__.pyi`` says the same to type checkers and editors.
 _HOMES = {
     **dict.fromkeys(
-        ("Answers", "Model", "Report", "distill", "evaluate", "import_model", "load", "optimize", "train"),
+        (
+            "Answers", "Index", "Model", "Report", "distill", "evaluate", "import_model", "index", "load", "optimize",
+            "train",
+        ),
         "bertline.library",
     ),
     **dict.fromkeys(

@@ -13,9 +13,13 @@ import typer
 from bertline import __version__
 from bertline.cli import (
     auth,
+    cluster,
     distill,
+    duplicates,
     evaluate,
+    index,
     models,
+    nearest,
     observe,
     optimize,
     predict,
@@ -41,7 +45,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, vocab, pretrain, evaluate, distill, optimize, predict, serve, auth, tls, models, observe, top):
+VERBS = (
+    *(train, vocab, pretrain, evaluate, distill, optimize, predict, index, nearest, cluster, duplicates),
+    *(serve, auth, tls, models, observe, top),
+)
+for verb in VERBS:
     verb.register(app)
 
 

@@ -29,11 +29,15 @@ class AddedColumns:
         >>> AddedColumns.choose(["text", "probability"], ["predicted_label", "probability"], "reviews").columns
         ['reviews_predicted_label', 'reviews_probability', 'reviews_cut_tokens']
         """
-        names = (*plain, CUT)
+        return cls.named(existing, (*plain, CUT), model)
+
+    @classmethod
+    def named(cls, existing: Sequence[str], names: Sequence[str], model: str) -> AddedColumns:
+        """The same for these names alone."""
         taken = tuple(name for name in names if name in existing)
         prefixes = itertools.chain(["", f"{model}_"], (f"{model}_{number}_" for number in itertools.count(2)))
-        free = (one for one in prefixes if not set(cls(one, names).columns) & set(existing))
-        return cls(next(free), names, taken)
+        free = (one for one in prefixes if not set(cls(one, tuple(names)).columns) & set(existing))
+        return cls(next(free), tuple(names), taken)
 
     @property
     def columns(self) -> list[str]:

@@ -41,7 +41,7 @@ class PredictScreen:
         )
         self._task: TaskID | None = None
         self._total: int | None = None
-        self._done = 0
+        self._done = self._shown = 0
         self._began = self._looked = 0.0
         self._recent = Pace()
 
@@ -57,16 +57,16 @@ class PredictScreen:
         if self._task is not None:
             self._bar.remove_task(self._task)
         self._task = self._bar.add_task(what, total=rows, figures="")
-        self._total, self._done, self._began = rows, 0, time.monotonic()
+        self._total, self._done, self._shown, self._began = rows, 0, 0, time.monotonic()
         self._recent, self._looked = Pace(), self._began
 
-    def advance(self) -> None:
-        """One row is done."""
-        self._done += 1
-        if self._done % UPDATE_ROWS == 0 and self._task is not None:
+    def advance(self, rows: int = 1) -> None:
+        """One row is done, or more."""
+        self._done += rows
+        if self._done - self._shown >= UPDATE_ROWS and self._task is not None:
             now = time.monotonic()
-            self._recent.did(UPDATE_ROWS, now - self._looked)
-            self._looked = now
+            self._recent.did(self._done - self._shown, now - self._looked)
+            self._looked, self._shown = now, self._done
             self._bar.update(self._task, completed=self._done, figures=self._figures())
 
     def summary(self) -> str:

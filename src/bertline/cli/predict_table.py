@@ -16,7 +16,7 @@ from bertline.cli.predict_added import AddedColumns
 from bertline.cli.predict_lines import spec_of, top_of
 from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
 from bertline.cli.predict_texts import Legible
-from bertline.data.columns import PAIR_NAMES, TEXT_NAMES, find_column, shortened, string_fault
+from bertline.data.columns import PAIR_NAMES, TEXT_NAMES, find_column, shortened, string_fault, unread_fault
 from bertline.data.formats import STANDARD, Format, format_of, is_gzip_name, name_of, output_format_of
 from bertline.data.head import Head
 from bertline.data.names import canonical
@@ -29,7 +29,7 @@ from bertline.errors import DataError, UsageError
 from bertline.inference import predict_stream
 from bertline.inference.zero_shot import load_with_labels
 from bertline.tasks.zero_shot import Candidates
-from bertline.text import Input, Tokenizer, why_unread
+from bertline.text import Input, Tokenizer
 
 WHAT = "the output"  # in messages about where it goes
 
@@ -128,7 +128,7 @@ def label_table(bundle: Path, table: Table, top_k: int | None = None, *, engine:
     read_manifest(bundle)
     check_output(table)
     shown = table.target != STANDARD or not sys.stdout.isatty()
-    with _claimed(table), _read_twice(table) as table, PredictScreen(shown=shown) as screen:
+    with claimed(table), _read_twice(table) as table, PredictScreen(shown=shown) as screen:
         # A second; the survey takes minutes.
         predictor, tally = load_with_labels(bundle, table.candidates, engine=engine), LabelTally()
         screen.begin("checking")
@@ -181,7 +181,7 @@ def check_output(table: Table) -> None:
 
 
 @contextmanager
-def _claimed(table: Table) -> Iterator[None]:
+def claimed(table: Table) -> Iterator[None]:
     """Within: no other process writes the output, if it is a file."""
     with claim(Path(table.target), WHAT) if table.replaces_a_file else nullcontext():
         yield
@@ -292,20 +292,11 @@ def _checked(
     if isinstance(row, BadRow):
         return row
     for column in texts:
-        if fault := string_fault(row, column) or _unread(row, column, legible):
+        if fault := string_fault(row, column) or unread_fault(row, column, legible):
             return fault
         if required not in str(row.values[column]):
             return BadRow(row.line, f"no {required} in column {column!r}")
     return outline.fault(row) or row
-
-
-def _unread(row: Row, column: str, legible: Legible) -> BadRow | None:
-    text = str(row.values[column])
-    if legible(text):
-        return None
-    if not text.strip():
-        return BadRow(row.line, f"empty text in column {column!r}")
-    return BadRow(row.line, f"text in column {column!r} of which the model reads nothing", why_unread(text))
 
 
 def _good(rows: Iterator[Row | BadRow], bad: BadRows, *, skip: bool) -> Generator[Row]:

@@ -61,7 +61,7 @@ def label_arguments(bundle: Path, texts: Sequence[Input], how: How) -> None:
         UsageError: one is empty, or its bytes are no text; or they are pairs and the model reads single texts.
         BundleError: the bundle cannot be loaded.
     """
-    _check(texts, reader_of(bundle))
+    check_texts(texts, reader_of(bundle))
     predictor = load_with_labels(bundle, how.candidates, engine=how.engine)
     layout, spec = _layout(predictor, how, echo=len(texts) > 1)
     for number, text in enumerate(texts, 1):
@@ -106,7 +106,12 @@ def reader_of(bundle: Path) -> Legible:
     return Tokenizer.from_bundle(bundle).reads
 
 
-def _check(texts: Sequence[Input], reads: Legible) -> None:
+def check_texts(texts: Sequence[Input], reads: Legible) -> None:
+    """Check that a model reads something of every argument.
+
+    Raises:
+        UsageError: it reads nothing of one, or the bytes of one are no text.
+    """
     names = ("text", "--text-pair")
     for number, one in enumerate(texts, 1):
         for name, text in zip(names, texts_of(one), strict=False):

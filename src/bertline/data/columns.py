@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from bertline.data.names import canonical
 from bertline.data.rows import BadRow, Row, fault_of
 from bertline.errors import DataError
+from bertline.text.unread import why_unread
 
 # In any case and any spelling of ``names.canonical``. If a table has two names of one list, the user must choose.
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "tweet", "utterance")
@@ -143,3 +144,19 @@ def string_fault(row: Row, column: str) -> BadRow | None:
     if value is None:
         return BadRow(row.line, f"empty text in column {column!r}")
     return BadRow(row.line, f"no string in column {column!r}", fault_of(value))
+
+
+def unread_fault(row: Row, column: str, legible: Callable[[str], bool]) -> BadRow | None:
+    """Why a model reads nothing of the text in a row's column, or None if it reads something.
+
+    Args:
+        row: has a string there.
+        column: of the text.
+        legible: does the model read anything of a text?
+    """
+    text = str(row.values[column])
+    if legible(text):
+        return None
+    if not text.strip():
+        return BadRow(row.line, f"empty text in column {column!r}")
+    return BadRow(row.line, f"text in column {column!r} of which the model reads nothing", why_unread(text))

@@ -27,7 +27,7 @@ def bm25(pairs: Sequence[tuple[str, str]], corpus: Iterable[str]) -> list[float]
     [0.81, 0.2]
     """
     texts = [*dict.fromkeys(corpus)]
-    counts = {text: Counter(_words(text)) for text in texts}
+    counts = {text: Counter(words_in(text)) for text in texts}
     documents = Counter(word for words in counts.values() for word in words)
     mean_length = sum(words.total() for words in counts.values()) / max(1, len(texts)) or 1.0
 
@@ -38,10 +38,11 @@ def bm25(pairs: Sequence[tuple[str, str]], corpus: Iterable[str]) -> list[float]
     def score(query: str, text: str) -> float:
         words = counts[text]
         norm = SATURATION * (1 - LENGTH + LENGTH * words.total() / mean_length)
-        return sum(weight(word) * words[word] * (SATURATION + 1) / (words[word] + norm) for word in {*_words(query)})
+        return sum(weight(word) * words[word] * (SATURATION + 1) / (words[word] + norm) for word in {*words_in(query)})
 
     return [score(query, text) for query, text in pairs]
 
 
-def _words(text: str) -> list[str]:
+def words_in(text: str) -> list[str]:
+    """The words of a text, without regard to case."""
     return _WORD.findall(text.casefold())

@@ -141,7 +141,7 @@ class Model:
             UsageError: ``texts`` is one string, or has something else than the model reads.
             BundleError: the weights give a number that is not finite.
         """
-        given = _checked(texts, "predict", pairs=self._predictor.spec.pairs)
+        given = checked_texts(texts, "predict", pairs=self._predictor.spec.pairs)
         return self._answers(given, self._predictor.spec)
 
     def tag(self, texts: Iterable[str]) -> Answers:
@@ -172,7 +172,7 @@ class Model:
         """
         if self.task != "rank":
             raise UsageError(f"{self.name} ranks no texts, its task is {self.task}: use predict")
-        given = _checked(texts, "rank")
+        given = checked_texts(texts, "rank")
         answers = self.predict([(query, text) for text in given])
         return ranked(given, [answer.score for answer in answers])[:top_k]
 
@@ -195,7 +195,7 @@ class Model:
         spec = self._predictor.spec
         if not spec.chooses:
             raise UsageError(f"{self.name} fills in no words, its task is {self.task}: use predict")
-        given = _checked(texts, "fill")
+        given = checked_texts(texts, "fill")
         if isinstance(targets, str):
             raise UsageError("targets is one string: write targets=[word]")
         return self._answers(given, spec.choosing(top_k, targets))
@@ -225,7 +225,7 @@ class Model:
             BundleError: as ``predict``.
         """
         predictor = ZeroShotPredictor(self._predictor, Candidates.of(labels, template, several))
-        given = _checked(texts, "zero_shot")
+        given = checked_texts(texts, "zero_shot")
         with self._lanes:
             return Answers(given, predictor.predict(given), f"{self.name} ({self.engine})")
 
@@ -254,7 +254,7 @@ class Model:
             UsageError: as ``predict``, or the model was not trained for so few dimensions.
             BundleError: as ``predict``, or nothing that is installed here can embed with this bundle.
         """
-        given, spec = _checked(texts, "embed"), self._predictor.spec
+        given, spec = checked_texts(texts, "embed"), self._predictor.spec
         own = spec if isinstance(spec, Embeds) else Embeds(normalised=False)
         own.check_dimensions(dimensions, self.name)
         embedder = self._opened()
@@ -272,7 +272,7 @@ class Model:
         Raises:
             UsageError, BundleError: as ``embed``.
         """
-        left, right = (_checked(some, "similarity") for some in (texts, others))
+        left, right = (checked_texts(some, "similarity") for some in (texts, others))
         rows = self.embed([*left, *right], normalise=True)
         return np.asarray(rows[: len(left)] @ rows[len(left) :].T)
 
@@ -293,7 +293,17 @@ class Model:
         return f"<Model {self.name} {self.version}: {shown}; engine {self.engine}, {self.max_tokens} tokens>"
 
 
-def _checked(texts: Iterable[Any], verb: str, *, pairs: bool = False) -> list[Any]:
+def checked_texts(texts: Iterable[Any], verb: str, *, pairs: bool = False) -> list[Any]:
+    """The texts as a list.
+
+    Args:
+        texts: strings.
+        verb: that takes them, for messages.
+        pairs: pairs of strings too.
+
+    Raises:
+        UsageError: they are one string, or something else is among them.
+    """
     if isinstance(texts, str):
         more = {"rank": ("query, ", ""), "similarity": ("", ", [other]"), "zero_shot": ("", ", labels")}
         before, after = more.get(verb, ("", ""))

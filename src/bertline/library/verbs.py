@@ -26,7 +26,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def with_settings(model: type[BaseModel]) -> Callable[[Verb], Verb]:
+def with_settings(model: type[BaseModel], returns: type = Report) -> Callable[[Verb], Verb]:
     """Show the fields of ``model`` in the signature of a verb, in place of its ``**settings``."""
 
     def decorate(verb: Verb) -> Verb:
@@ -37,7 +37,7 @@ def with_settings(model: type[BaseModel]) -> Callable[[Verb], Verb]:
             )
             for name, field in model.model_fields.items()
         ]
-        signature = inspect.Signature([*own, *fields], return_annotation=Report)
+        signature = inspect.Signature([*own, *fields], return_annotation=returns)
         verb.__signature__ = signature  # type: ignore[attr-defined]
         verb.__settings__ = model  # type: ignore[attr-defined]
         return verb
@@ -74,7 +74,7 @@ def train(
         TrainingError: an unfinished run is in the way, or differs from what is asked; a loss is not finite.
         Interrupted: a signal stopped the run; ``resume=True`` continues it.
     """
-    loaded = _settings(train, TrainSettings, settings)
+    loaded = settings_of(train, TrainSettings, settings)
     from bertline.training.run import train as run
 
     trained = run(str(data), Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite)
@@ -100,7 +100,7 @@ def evaluate(bundle: str | Path, data: str | Path, *, engine: str | None = None,
         BundleError, CheckpointError: the bundle cannot be used.
         DataError: the table cannot be read, or no row has a label that the bundle knows.
     """
-    loaded = _settings(evaluate, EvaluateSettings, settings)
+    loaded = settings_of(evaluate, EvaluateSettings, settings)
     from bertline.evaluation.labelled_table import evaluate_table
     from bertline.inference import load_predictor
 
@@ -147,7 +147,7 @@ def distill(
         DataError, BundleError, CheckpointError, DestinationError: the texts, the teacher or ``out`` cannot be used.
         TrainingError, Interrupted: as ``train``.
     """
-    loaded = _settings(distill, DistillSettings, settings)
+    loaded = settings_of(distill, DistillSettings, settings)
     from bertline.training.distillation.run import distill as run
 
     texts = None if data is None else str(data)
@@ -174,7 +174,7 @@ def optimize(bundle: str | Path, *, progress: bool = True, **settings: Any) -> R
         DataError: a table of unlabelled text cannot be read.
         DestinationError: there is no room, or another process writes the bundle.
     """
-    loaded = _settings(optimize, OptimizeSettings, settings)
+    loaded = settings_of(optimize, OptimizeSettings, settings)
     from bertline.optimization.report import row
     from bertline.optimization.run import optimize as run
 
@@ -190,6 +190,11 @@ def optimize(bundle: str | Path, *, progress: bool = True, **settings: Any) -> R
     return Report(title, directory, shown, {"picked": outcome.picked, "engines": engines}, outcome.caveats)
 
 
-def _settings(verb: Callable[..., Any], model: type[Model], given: dict[str, Any]) -> Model:
+def settings_of(verb: Callable[..., Any], model: type[Model], given: dict[str, Any]) -> Model:
+    """The settings among a verb's keyword arguments.
+
+    Raises:
+        SettingsError: one is unknown or out of range.
+    """
     others = [name for name in inspect.signature(verb).parameters if name not in model.model_fields]
     return given_settings(model, verb.__name__, given, others=others)

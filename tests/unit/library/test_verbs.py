@@ -60,7 +60,7 @@ def test_neither_a_file_nor_the_environment_sets_anything(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bertline.toml").write_text("[optimize]\nno_such_key = 1\n", encoding="utf-8")
     monkeypatch.setenv("BERTLINE_OPTIMIZE_REPETITIONS", "0")
-    assert verbs._settings(bertline.optimize, OptimizeSettings, {}) == OptimizeSettings()
+    assert verbs.settings_of(bertline.optimize, OptimizeSettings, {}) == OptimizeSettings()
 
 
 def test_evaluation_has_the_figures_of_the_command(bundle: Path, table: Path) -> None:

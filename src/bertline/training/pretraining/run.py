@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bertline import __version__
+from bertline.bundle.output import Output
 from bertline.destination import claim
 from bertline.encoder.masked import save_masked
 from bertline.errors import DestinationError
@@ -17,7 +18,6 @@ from bertline.statistics.intervals import Estimate
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import discard_state, settle_unfinished, working_directory
 from bertline.training.loop import Run
-from bertline.training.pretraining.directory import Output
 from bertline.training.pretraining.forecast import Forecast
 from bertline.training.pretraining.held_out import HeldOut, held_out_of
 from bertline.training.pretraining.network import Network

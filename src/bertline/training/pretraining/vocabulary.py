@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bertline.bundle.output import Output
 from bertline.data.corpus import Corpus, is_held_out
 from bertline.destination import claim
 from bertline.encoder.source import find_model
 from bertline.errors import DataError
 from bertline.text import Tokenizer
 from bertline.text.vocabulary import Coverage, Words, coverage, tokenizer_of, train_vocabulary
-from bertline.training.pretraining.directory import Output
 from bertline.training.pretraining.settings import VocabularySettings
 
 REPORT = "vocabulary.json"

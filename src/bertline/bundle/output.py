@@ -38,11 +38,13 @@ class Output:
         check_place(self.out, f"the {self.what}")
         if self.out.is_dir() and (self.out / self.report).is_file():
             if not overwrite:
-                raise DestinationError(
-                    f"{self.out} has a {self.what}: give another --out, or --overwrite to replace it"
-                )
+                raise DestinationError(f"{self.out} has {self._one}: give another --out, or --overwrite to replace it")
         elif self.out.exists() and not (self.out.is_dir() and not any(self.out.iterdir())):
-            raise DestinationError(f"{self.out} is not a {self.what}'s directory: give another --out")
+            raise DestinationError(f"{self.out} is not {self._one}'s directory: give another --out")
+
+    @property
+    def _one(self) -> str:
+        return f"{'an' if self.what[0] in 'aeiou' else 'a'} {self.what}"
 
     def write(self, fill: Callable[[Path], None], figures: Mapping[str, Any]) -> None:
         """Put the whole directory in its place, or nothing; the caller has claimed it.
@@ -57,11 +59,24 @@ class Output:
             try:
                 staging.mkdir(parents=True)
                 fill(staging)
-                report = json.dumps(figures, indent=1, ensure_ascii=False)
-                (staging / self.report).write_text(report + "\n", encoding="utf-8")
-                if final.exists():
-                    shutil.rmtree(swap(staging, final))
-                else:
-                    staging.rename(final)
+                self.put(staging, figures)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
+
+    def put(self, filled: Path, figures: Mapping[str, Any]) -> None:
+        """Add the report to a directory with the other files, and move it to its place.
+
+        Args:
+            filled: the directory, on the same file system.
+            figures: of the report.
+
+        Raises:
+            OSError: it cannot be moved.
+        """
+        final = self.out.resolve()
+        report = json.dumps(figures, indent=1, ensure_ascii=False)
+        (filled / self.report).write_text(report + "\n", encoding="utf-8")
+        if final.exists():
+            shutil.rmtree(swap(filled, final))
+        else:
+            filled.rename(final)

@@ -1,0 +1,49 @@
+"""``bertline index``: embed the texts of a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bertline.cli.settings_flags import with_settings
+from bertline.data.settings import TableSettings
+
+EPILOG = "Example: bertline index minilm tickets.csv --out tickets-index"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(with_settings(TableSettings)(index))
+
+
+def index(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle of the model that embeds the texts.")],
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="Table with a text column, or .txt file with a text on each line, or -."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Output directory of the index.")],
+    settings: TableSettings,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run, if there is one.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the index, or an unfinished run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+) -> None:
+    """Embed the texts of a table once, for `nearest`, `cluster` and `duplicates`.
+
+    The index is a directory with the rows (rows.jsonl) and their embeddings, each of length 1 (vectors.npy). Any
+    bundle can embed; a model that was trained for it, or imported with `models import`, does it best.
+    """
+    from bertline.cli.predict_screen import note
+    from bertline.cli.similarity import progress, sentences
+    from bertline.similarity.build import build_index
+
+    with progress() as notify:
+        made = build_index(bundle, data, out, settings, notify, resume=resume, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps(made.facts.model_dump(), ensure_ascii=False))
+    for sentence in sentences(made):
+        note(sentence)
+    note(f"{made.facts.rows:,} texts, {made.facts.dimensions} dimensions: {out}")
