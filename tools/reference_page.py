@@ -30,7 +30,6 @@ from typing import Any, Union, get_args, get_origin
 
 import bertline
 from bertline.errors import EngineWarning
-from bertline.library import verbs
 from bertline.tasks.fill.spec import Spec as Filling
 from bertline.tasks.rank.spec import Spec as Ranking
 from bertline.testing.tiny import write_tiny_bundle
@@ -38,7 +37,7 @@ from tools.dialect_pages import BAD, GOOD, alike, write_bundle
 
 ROOT = Path(__file__).parents[1]
 PAGE, STUB = ROOT / "docs" / "reference.md", ROOT / "src" / "bertline" / "__init__.pyi"
-VERBS = ("train", "evaluate", "distill", "optimize")
+VERBS = ("train", "evaluate", "distill", "optimize", "index")
 COMMAND = "python -m tools.reference_page"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "new year")
 
@@ -53,18 +52,19 @@ def stub() -> str:
     """The text of the stub."""
     errors = [name for name, home in sorted(bertline._HOMES.items()) if home == "bertline.errors"]
     lines = [f'"""What type checkers and editors see of bertline; written by ``{COMMAND}``."""', ""]
-    lines += ["from collections.abc import Sequence", "from pathlib import Path", "from typing import Literal", ""]
+    lines += ["from collections.abc import Iterable, Sequence", "from pathlib import Path"]
+    lines += ["from typing import Literal", ""]
     lines += [f"from bertline.errors import {name} as {name}" for name in errors]
     lines += [
         f"from bertline.library import {name} as {name}"
-        for name in ("Answers", "Model", "Report", "import_model", "load")
+        for name in ("Answers", "Index", "Model", "Report", "import_model", "load")
     ]
     lines += ["", "__all__: list[str]", "__version__: str", ""]
     return _formatted("\n".join([*lines, *(f"def {_signature(name)}: ..." for name in VERBS)]) + "\n")
 
 
 def _signature(name: str) -> str:
-    signature = inspect.signature(getattr(verbs, name))
+    signature = inspect.signature(getattr(bertline, name))
     shown, keyword = [], False
     for one in signature.parameters.values():
         if one.kind is one.KEYWORD_ONLY and not keyword:
@@ -72,7 +72,7 @@ def _signature(name: str) -> str:
             keyword = True
         default = "" if one.default is one.empty else f" = {one.default!r}"
         shown.append(f"{one.name}: {annotation(one.annotation)}{default}")
-    return f"{name}({', '.join(shown)}) -> Report"
+    return f"{name}({', '.join(shown)}) -> {signature.return_annotation.__name__}"
 
 
 def annotation(kind: Any) -> str:
@@ -122,7 +122,7 @@ def reference(name: str) -> str:
     shown += [f"**Returns** {_line(sections['Returns'])}"] if "Returns" in sections else []
     shown += [f"**Raises**\n\n{_list(sections['Raises'])}"] if "Raises" in sections else []
     if name in VERBS:
-        shown.append(_settings(getattr(verbs, name)))
+        shown.append(_settings(getattr(bertline, name)))
     return "\n\n".join(shown) + "\n"
 
 

@@ -1,6 +1,6 @@
 """What type checkers and editors see of bertline; written by ``python -m tools.reference_page``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ from bertline.errors import SettingsError as SettingsError
 from bertline.errors import TrainingError as TrainingError
 from bertline.errors import UsageError as UsageError
 from bertline.library import Answers as Answers
+from bertline.library import Index as Index
 from bertline.library import Model as Model
 from bertline.library import Report as Report
 from bertline.library import import_model as import_model
@@ -156,3 +157,20 @@ def optimize(
     speed_rows: int = 512,
     repetitions: int = 5,
 ) -> Report: ...
+def index(
+    bundle: str | Path,
+    data: str | Path | Iterable[str],
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    text_column: str | None = None,
+    text_pair_column: str | None = None,
+    query_column: str | None = None,
+    format: Literal["csv", "tsv", "jsonl", "parquet", "conll"] | None = None,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    no_header: bool = False,
+    skip_bad_rows: bool = False,
+) -> Index: ...

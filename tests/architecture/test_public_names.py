@@ -34,7 +34,8 @@ def test_the_version_is_the_one_of_the_installed_package() -> None:
 
 
 PUBLIC = {
-    *("load", "import_model", "train", "evaluate", "distill", "optimize", "Model", "Answers", "Report", "__version__"),
+    *("load", "import_model", "train", "evaluate", "distill", "optimize", "index", "__version__"),
+    *("Model", "Answers", "Report", "Index"),
     *(
         "BertlineError",
         "UsageError",
@@ -66,6 +67,7 @@ def test_every_error_and_warning_of_the_package_is_handed_out() -> None:
     [
         ("Model", "embed engine fill labels max_tokens name predict rank similarity tag task version zero_shot"),
         ("Answers", "by count index labels texts to_dict to_dicts to_pandas to_rows"),
+        ("Index", "clusters duplicates nearest path rows vectors"),
         ("Report", "bundle names notes record rows title to_dict to_pandas to_rows"),
     ],
 )
