@@ -1,8 +1,9 @@
 """Names of clusters: the words by which the texts of a cluster differ most from all texts.
 
-A class-based TF-IDF as in BERTopic (Grootendorst 2022), with another weight: p · log(p / q), where p is the share of
-the cluster's texts that have the word and q that of all texts. It is the word's part in the Kullback–Leibler divergence
-of the two, so a word that is everywhere weighs nothing in any language, without a list of stop words.
+A class-based TF-IDF as in BERTopic (Grootendorst 2022), with another weight: p · log(p / q) · log(1 / q), where p is
+the share of the cluster's texts that have the word and q that of all texts. The first two factors are the word's part
+in the Kullback–Leibler divergence of the two, the third is its inverse document frequency, so a word that is everywhere
+weighs nothing in any language, without a list of stop words.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def name_clusters(texts: Iterable[str], clusters: Sequence[int], number: int) ->
         clusters: of each text, from 0.
         number: of clusters.
 
-    >>> name_clusters(["the red sea", "the sea", "the red car", "a car"], [0, 0, 1, 1], 2)
+    >>> name_clusters(["the red sea", "the sea", "the red car", "the car"], [0, 0, 1, 1], 2)
     [('sea',), ('car',)]
     """
     counts, sizes = [Counter[str]() for _ in range(number)], Counter(clusters)
@@ -38,8 +39,8 @@ def name_clusters(texts: Iterable[str], clusters: Sequence[int], number: int) ->
     total = sum(sizes.values())
 
     def weight(word: str, cluster: int) -> float:
-        share = counts[cluster][word] / sizes[cluster]
-        return share * math.log(share * total / everywhere[word]) if number > 1 else share
+        share, rarity = counts[cluster][word] / sizes[cluster], total / everywhere[word]
+        return share * math.log(share * rarity) * math.log(rarity) if number > 1 else share
 
     names: list[tuple[str, ...]] = []
     for cluster, own in enumerate(counts):
