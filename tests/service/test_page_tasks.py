@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from bertline.encoder.outputs import OUTPUTS
 from bertline.tasks.classify.spec import Spec as Classification
 from bertline.tasks.contract import TaskSpec
+from bertline.tasks.embed.spec import Spec as Embedding
 from bertline.tasks.fill.spec import Spec as Filling
 from bertline.tasks.rank.spec import Spec as Ranking
 from bertline.tasks.tag.spec import Spec as Tagging
@@ -31,6 +32,7 @@ SPECS: dict[str, TaskSpec] = {
     "stars": Classification(problem="number", labels=("stars",)),
     "words": Filling(),
     "ranker": Ranking(),
+    "embedder": Embedding(),
 }
 TEXT = "Ada 🙂 <b>is</b> Cafe\u0301 at an end"
 
@@ -40,6 +42,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("bundles")
     for name, spec in SPECS.items():
         how = {"pooling": "none", "truncation": "window"} if OUTPUTS[spec.output].by_token else {}
+        how |= {"pooling": "mean"} if spec.task == "embed" else {}
         write_tiny_bundle(folder / name, engine=True, task=spec, **how)
     with spawned(*(f"{name}={folder / name}" for name in SPECS)) as server:
         yield server.url
@@ -172,6 +175,30 @@ def test_texts_are_listed_by_their_relevance_to_a_query(visit: Visit, url: str) 
     expect(page.get_by_label("Query")).to_be_hidden()
     expect(page.get_by_role("radio", name="One text")).to_be_visible()
     assert watch.complaints == []
+
+
+def test_texts_are_listed_by_their_similarity_to_a_query(visit: Visit, url: str) -> None:
+    page, watch = visit(url)
+    page.get_by_label("Model", exact=True).select_option("embedder")
+    expect(page.locator("#model-facts")).to_contain_text("embeds texts")
+    texts = ["is it at", "on or", "a film"]
+    page.fill("#text", "\n".join(texts))
+    expect(page.locator("#submit")).to_have_text("Compare 3 texts")
+    page.locator("#submit").click()
+    expect(page.locator("#error-title")).to_have_text("There is no query yet")
+    page.get_by_label("Query").fill("a film")
+    page.get_by_label("Query").press("Enter")
+    state(page).to_have_attribute("data-state", "done")
+    body = {"inputs": {"source_sentence": "a film", "sentences": texts}}
+    cosines = httpx.post(f"{url}/models/embedder/pipeline/sentence-similarity", json=body).json()
+    order = sorted(range(3), key=lambda place: -cosines[place])
+    assert order[0] == 2
+    expect(page.locator("#texts .excerpt")).to_have_text([texts[place] for place in order])
+    expect(page.locator("#texts .value")).to_have_text([f"{cosines[place]:.4g}" for place in order])
+    page.fill("#text", "\n".join(["a film", "\u200b"]))
+    page.locator("#submit").click()
+    expect(page.locator("#error-title")).to_contain_text("Line 2: ")
+    assert len(watch.complaints) == 1
 
 
 def test_a_file_gets_entities_as_json(visit: Visit, url: str, tmp_path: Path) -> None:

@@ -17,6 +17,12 @@ export const namesOf = ({ labels, task }) => task.types ?? (task.problem === "nu
 // Whether it reads a query with each text, and its scores order the texts.
 export const ranks = ({ task }) => task.reads === "query";
 
+// Whether the page compares the embeddings of texts with that of a query.
+export const compares = ({ task }) => task.task === "embed";
+
+// Whether texts are listed by a score for a query.
+export const orders = (model) => ranks(model) || compares(model);
+
 export function showModels(models) {
   at("model").replaceChildren(...models.map(({ name }) => make("option", "", name)));
   at("model-choice").hidden = models.length < 2;
@@ -47,6 +53,7 @@ function facts({ metrics, labels, multi_label, task, max_tokens, version, engine
     ...(metrics.accuracy ? [accuracyFact(metrics.accuracy)] : []),
     ...(task.problem === "number" ? [short("predicts a number")] : []),
     ...(ranks({ task }) ? [short("ranks texts for a query")] : []),
+    ...(compares({ task }) ? [short("embeds texts")] : []),
     ...(task.task === "fill" ? [short("fills in words for [MASK]")] : []),
     ...(names.length ? [short((task.types ? `${count(names.length, "type")} of entity` : count(names.length, "label")) + (multi_label ? ", several per text" : ""))] : []),
     short(`reads up to ${count(max_tokens, "token")}`),

@@ -6,17 +6,17 @@ import { at, button } from "./elements.js";
 import { RANKING, exampleFile, examplesFor } from "./examples.js";
 import { chosenFile, open, startFile } from "./file.js";
 import { begin, running as scoring, startJobs } from "./job.js";
-import { ranks, showModel, showModels } from "./model.js";
+import { compares, orders, ranks, showModel, showModels } from "./model.js";
 import { showRequest, startProgram } from "./program.js";
 import { printed } from "./snippets.js";
 import { amount, count } from "./words.js";
 
 // Labels of the button for one text and for several, by problem or task.
 const CLASSIFY = ["Classify", "Classify"];
-const VERBS = { single: CLASSIFY, several: CLASSIFY, tag: ["Find entities", "Find entities in"], rank: ["Rank", "Rank"], fill: ["Fill in", "Fill in"] };
+const VERBS = { single: CLASSIFY, several: CLASSIFY, tag: ["Find entities", "Find entities in"], rank: ["Rank", "Rank"], embed: ["Compare", "Compare"], fill: ["Fill in", "Fill in"] };
 const PREDICT = ["Predict", "Predict"];
 // What a program asks as long as nothing has been typed, by task.
-const SAMPLES = { classify: "A text to classify", tag: "A text with names", fill: "A [MASK] to fill in", rank: "A text to rank" };
+const SAMPLES = { classify: "A text to classify", tag: "A text with names", fill: "A [MASK] to fill in", rank: "A text to rank", embed: "A text to embed" };
 const sample = () => SAMPLES[model?.task.task ?? "classify"] ?? "A text";
 const WARM_UP_MS = 1000; // between requests to a server whose models are warming up
 const WARMING = new Refusal("The models are warming up", "They will be ready in a moment; this page retries by itself.");
@@ -60,9 +60,9 @@ function select(chosen) {
   running?.abort();
   model = chosen;
   showModel(model);
-  at("query-choice").hidden = !ranks(model);
-  at("modes").hidden = ranks(model);
-  if (ranks(model)) setMode("lines");
+  at("query-choice").hidden = !orders(model);
+  at("modes").hidden = orders(model);
+  if (orders(model)) setMode("lines");
   showNothing(model, PROMPTS[mode]);
   showExamples();
   changed();
@@ -75,12 +75,15 @@ const lines = () => at("text").value.split("\n").map((text, place) => ({ line: p
 
 function typedTexts() {
   if (mode === "file") return chosenFile() ? { texts: firstRows() } : { texts: [sample()] };
-  if (mode === "lines") return { texts: lines().map(({ text }) => asInput(text)) };
+  if (mode === "lines") return { texts: [...queryFirst(), ...lines().map(({ text }) => asInput(text))] };
   return { text: at("text").value };
 }
 
 // A ranker reads each text with the query.
 const asInput = (text, query = at("query").value) => (model && ranks(model) ? { text: query, text_pair: text } : text);
+
+// An embedder reads the query as the first text.
+const queryFirst = (query = at("query").value) => (model && compares(model) && query.trim() ? [query] : []);
 
 function firstRows() {
   const { table, column } = chosenFile();
@@ -106,7 +109,7 @@ function changed() {
   const rows = chosenFile()?.table.rows.length;
   const [verb, several] = model ? VERBS[model.task.problem ?? model.task.task] ?? PREDICT : CLASSIFY;
   at("submit").textContent = mode === "text" ? verb
-    : mode === "lines" ? `${several} ${texts.texts.length ? count(texts.texts.length, "text") : "texts"}`
+    : mode === "lines" ? `${several} ${lines().length ? count(lines().length, "text") : "texts"}`
     : rows ? `Score ${count(rows, "row")}` : "Score";
   at("submit").hidden = mode === "file" && scoring();
   at("keys").hidden = mode === "file";
@@ -133,23 +136,34 @@ async function submit() {
   running?.abort();
   const typed = lines();
   if (!typed.length) return showError(NO_TEXT);
-  if (ranks(model) && !at("query").value.trim()) return showError(NO_QUERY);
+  if (orders(model) && !at("query").value.trim()) return showError(NO_QUERY);
   const most = served.limits.max_batch_texts;
-  if (mode === "lines" && typed.length > most) {
-    return showError(new Refusal("Too many texts", `There are ${amount(typed.length)}, and a request can have ${amount(most)}: save them as a CSV file and drop it here.`));
+  const asked = typedTexts().texts?.length ?? 1;
+  if (asked > most) {
+    return showError(new Refusal("Too many texts", `There are ${amount(asked)}, and a request can have ${amount(most)}: save them as a CSV file and drop it here.`));
   }
   const mine = (running = new AbortController());
   showWaiting(model, PROMPTS[mode]);
   try {
-    const answer = await predict({ ...typedTexts(), ...options() }, mine.signal);
+    const answer = compared(await predict({ ...typedTexts(), ...options() }, mine.signal));
     if (running !== mine) return;
     if (mode === "text") showAnswer(model, at("text").value, answer);
-    else showAnswers(model, ...(ranks(model) ? ranked(typed, answer) : [typed, answer]));
+    else showAnswers(model, ...(orders(model) ? ranked(typed, answer) : [typed, answer]));
   } catch (refusal) {
     if (running !== mine || refusal.name === "AbortError") return;
     if (refusal.status === 404) model = null; // the next try fetches the models again
-    showError(inWords(refusal, typed));
+    showError(inWords(refusal, [...queryFirst().map(() => ({})), ...typed]));
   }
+}
+
+// Embeddings as scores: the cosine of the first one, which is the query's, with each of the others.
+function compared(answer) {
+  if (!compares(model)) return answer;
+  const dot = (one, other) => one.reduce((sum, value, place) => sum + value * other[place], 0);
+  const length = (one) => Math.sqrt(dot(one, one)) || 1;
+  const [{ embedding: query }, ...others] = answer.predictions;
+  const score = ({ embedding, ...rest }) => ({ ...rest, score: dot(query, embedding) / length(query) / length(embedding) });
+  return { ...answer, predictions: others.map(score) };
 }
 
 // Lines and answers, the most relevant first.
@@ -217,7 +231,7 @@ function showExamples() {
     at("query").value = RANKING.query;
     fill(RANKING.texts.join("\n"))();
   };
-  at("examples").replaceChildren(...(ranks(model) ? [button("", "An example", ranking)] : buttons[mode]()));
+  at("examples").replaceChildren(...(orders(model) ? [button("", "An example", ranking)] : buttons[mode]()));
   at("examples").hidden = false;
 }
 

@@ -20,6 +20,7 @@ const PRINTED = {
   tag: ["entities"],
   fill: ["filled", "masks"],
   rank: ["score"],
+  embed: ["embedding"],
 };
 export const printed = ({ task }) => PRINTED[task.problem ?? task.task] ?? [];
 
