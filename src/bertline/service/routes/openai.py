@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-import numpy as np
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import WithJsonSchema
@@ -208,7 +207,7 @@ async def model(name: str, serving: ServingNow) -> ModelCard:
 
 
 async def embeddings(request: Request, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
-    """Normalised embeddings: the mean of the encoder's last states over each text's tokens.
+    """Normalised embeddings: as the model pools them, else the mean of the last states over each text's tokens.
 
     Texts that are too long are truncated as in training; ``usage`` counts the tokens read.
     """
@@ -228,7 +227,7 @@ async def embeddings(request: Request, serving: ServingNow, deadline_s: Deadline
         blank="answer",
     )
     _note_blank(texts, answered)
-    rows = shortened(np.stack(answered.rows), payload.dimensions, normalise=True)
+    rows = shortened(answered, payload.dimensions, normalise=True)
     encoded: list[Any] = rows.tolist()
     if payload.encoding_format == "base64":
         encoded = [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in rows]

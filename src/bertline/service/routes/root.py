@@ -7,7 +7,8 @@ request reveals the client and the task:
 - a request without it and with ``hf_hub`` in User-Agent is therefore that client's feature extraction;
 - candidate labels are for zero-shot classification, and otherwise the model's task selects the pipeline;
 - ``inputs`` that are an object are sentences to compare;
-- a key that only TEI's ``/embed`` has selects embeddings, and all other requests are TEI's ``/predict``.
+- a model for embeddings embeds, as in TEI; so does another one if a key of the body is of TEI's ``/embed`` only. All
+  other requests are TEI's ``/predict``.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _handler(route: type[APIRoute], endpoint: Callable[..., Awaitable[Response]]
 TEI_HANDLERS = {one.__name__: _handler(TeiRoute, one) for one in (tei.predict, tei.embed, tei.similarity)}
 HF_CALLS = (hf.classify, hf.tag, hf.fill, hf.zero_shot, tei.embed, tei.similarity)
 HF_HANDLERS = {one.__name__: _handler(PipelineRoute, one) for one in HF_CALLS}
-PIPELINES: Mapping[str | None, str] = {"tag": "tag", "fill": "fill"}  # by task; all others use classify
+PIPELINES: Mapping[str | None, str] = {"tag": "tag", "fill": "fill", "embed": "embed"}  # by task; others use classify
 
 
 def handler_of(body: object, user_agent: str, task: str | None = None) -> Any:
@@ -63,7 +64,8 @@ def handler_of(body: object, user_agent: str, task: str | None = None) -> Any:
     is_comparison = isinstance(body.get("inputs"), Mapping)
     if "parameters" in body or CLIENT in user_agent:
         return HF_HANDLERS["similarity" if is_comparison else pipeline if "parameters" in body else "embed"]
-    return TEI_HANDLERS["similarity" if is_comparison else "embed" if EMBED_ONLY & body.keys() else "predict"]
+    embeds = task == "embed" or EMBED_ONLY & body.keys()
+    return TEI_HANDLERS["similarity" if is_comparison else "embed" if embeds else "predict"]
 
 
 def _has_pairs(inputs: object) -> bool:
@@ -98,7 +100,8 @@ router = APIRouter(tags=["tei", "hugging face"], route_class=NumberedRoute)
 async def ask(request: Request) -> Response:
     """For clients of Hugging Face's pipelines, if the body has the key parameters or named pairs; else of TEI.
 
-    Keys of embeddings (normalize, dimensions) select embeddings, and inputs with a source_sentence select cosines.
+    A model for embeddings embeds. Of other models, keys of embeddings (normalize, dimensions) select embeddings. Inputs
+    with a source_sentence select cosines.
     """
     try:
         body = await request.json()

@@ -53,8 +53,8 @@ ERRORS = (*MODEL_ERRORS, Code.UNKNOWN_FIELD, Code.CONFLICTING_FIELDS)
 async def predict(payload: PredictRequest, serving: ServingNow, deadline_s: DeadlineNow) -> Response:
     """The model's answers to one text or several.
 
-    An answer has labels with calibrated probabilities, a number, entities, or words for each [MASK]. With labels in
-    the request, it has their probabilities, which are not calibrated.
+    An answer has labels with calibrated probabilities, a number, entities, words for each [MASK], or an embedding. With
+    labels in the request, it has their probabilities, which are not calibrated.
 
     The response header Server-Timing has the times for tokenising, waiting and computing.
     """

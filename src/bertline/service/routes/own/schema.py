@@ -267,7 +267,13 @@ class TextMasks(TextAnswer):
     cut_masks: int = Field(description="How many [MASK] were cut off because the text was too long; else 0.")
 
 
-Prediction = TextLabels | TextNumber | TextEntities | TextScore | TextMasks
+class TextEmbedding(TextAnswer):
+    """The embedding of one text."""
+
+    embedding: list[float]
+
+
+Prediction = TextLabels | TextNumber | TextEntities | TextScore | TextMasks | TextEmbedding
 
 
 def predictions_of(answered: Answered, top: Mapping[str, int]) -> list[dict[str, object]]:

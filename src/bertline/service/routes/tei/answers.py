@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from bertline.service.problems import Dialect
 from bertline.service.routes.context import answer_headers, routes_of
+from bertline.service.routes.notes import note
 from bertline.service.routes.tei.schema import ErrorType, TeiError, TeiScore
 from bertline.serving.answered import Answered
 from bertline.serving.problems import Code, Problem
@@ -78,16 +79,21 @@ def listed(labels: Sequence[str], shares: Sequence[float]) -> list[TeiScore]:
 
 
 def shortened(
-    rows: EmbeddingRows, dimensions: int | None, *, normalise: bool
+    answered: Answered, dimensions: int | None, *, normalise: bool
 ) -> Float[np.ndarray[Any, Any], "texts dimensions"]:
     """The first dimensions of each embedding, optionally normalised (Matryoshka, Kusupati et al. 2022).
+
+    A length that the model was not trained for is noted in the response.
 
     Raises:
         Problem: the embeddings have fewer dimensions.
     """
-    width = rows.shape[1]
+    rows = np.stack(answered.rows)
+    width, trained = rows.shape[1], getattr(answered.version.spec, "dimensions", ())
     if dimensions is not None and dimensions > width:
         raise Problem(Code.OUT_OF_RANGE, f"dimensions must be at most {width:,}, the model's width.", "dimensions")
+    if dimensions not in (None, width, *trained):
+        note("dimensions", f"the model was not trained for {dimensions}")
     short = rows[:, :dimensions]
     return normalised(short) if normalise else short
 

@@ -93,7 +93,7 @@ async def info(version: VersionNow, settings: SettingsNow) -> TeiInfo:
 def _kind(version: Version) -> dict[str, Any]:
     """TEI distinguishes classifiers, rankers, and models that only embed."""
     if version.spec.output != "logits":
-        return {"embedding": {"pooling": "mean"}}
+        return {"embedding": {"pooling": version.pooling if version.spec.task == "embed" else "mean"}}
     labels = {str(number): label for number, label in enumerate(version.labels)}
     kind = "reranker" if version.spec.task == "rank" else "classifier"
     return {kind: {"id2label": labels, "label2id": {label: int(number) for number, label in labels.items()}}}

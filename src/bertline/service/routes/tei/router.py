@@ -86,7 +86,7 @@ async def predict(
 async def embed(
     payload: TeiEmbedRequest, version: VersionNow, serving: ServingNow, settings: SettingsNow, deadline_s: DeadlineNow
 ) -> Response:
-    """The mean of each text's token states."""
+    """The embedding of each text: as the model pools them, else the mean of its token states."""
     began_s = perf_counter()
     no_prompts(payload.prompt_name)
     batch = as_batch(payload.inputs)
@@ -94,7 +94,7 @@ async def embed(
     answered = await serving.compute(
         version, texts, "embedding", deadline_s=deadline_s, policy=payload.policy, field="inputs"
     )
-    rows = shortened(np.stack(answered.rows), payload.dimensions, normalise=payload.normalize is not False)
+    rows = shortened(answered, payload.dimensions, normalise=payload.normalize is not False)
     return answer(await vectors_json(rows), answered, sum(map(len, batch)), began_s)
 
 
