@@ -92,6 +92,7 @@ def build_index(
             text_column=stored.text_column,
             place=stored.place,
             rows=stored.rows,
+            row_bytes=(at / ROWS).stat().st_size,
             dimensions=size,
             skipped=len(stored.bad),
             cut=end.cut,
@@ -125,7 +126,8 @@ def _position(at: Path, fingerprint: str, source: str) -> _Position:
     Raises:
         DataError: the unfinished run is one of another table or model.
     """
-    start = _Position(fingerprint, hashlib.sha256((at / ROWS).read_bytes()).hexdigest())
+    with (at / ROWS).open("rb") as file:
+        start = _Position(fingerprint, hashlib.file_digest(file, "sha256").hexdigest())
     if not (at / POSITION).exists():
         return start
     before = _Position(**json.loads((at / POSITION).read_text(encoding="utf-8")))

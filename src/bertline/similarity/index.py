@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +19,8 @@ from pydantic import ValidationError
 from bertline import __version__
 from bertline.bundle.fields import Strict
 from bertline.bundle.manifest import Manifest
-from bertline.data.rows import Row
-from bertline.data.table import read_rows
+from bertline.data.rows import BadRow, Row
+from bertline.data.table import read_bytes, read_rows
 from bertline.errors import DataError
 
 REPORT, VECTORS, ROWS, LINES = "index.json", "vectors.npy", "rows.jsonl", "lines.npy"
@@ -44,6 +43,7 @@ class Facts(Strict):
         text_column: of the text.
         place: unit of the rows' places in the table, ``line`` or ``row``.
         rows: number of rows.
+        row_bytes: size of ``rows.jsonl``.
         dimensions: of a vector.
         skipped: bad rows left out.
         cut: texts that were too long to be read whole.
@@ -57,6 +57,7 @@ class Facts(Strict):
     text_column: str
     place: str
     rows: int
+    row_bytes: int
     dimensions: int
     skipped: int = 0
     cut: int = 0
@@ -80,24 +81,33 @@ class Index:
 
     def rows(self) -> Iterator[Row]:
         """The rows of the table in order, each with its line there."""
-        stored = read_rows(self.path / ROWS, format="jsonl")
-        for line, row in zip(self.lines.tolist(), stored, strict=True):
-            if not isinstance(row, Row):
-                raise _damaged(self.path, f"line {row.line} of {ROWS} has {row}")
-            yield Row(line, row.values)
+        return self._placed(range(len(self.lines)), read_rows(self.path / ROWS, format="jsonl"))
 
     def texts(self) -> Iterator[str]:
         """The texts in order."""
         return (str(row.values[self.facts.text_column]) for row in self.rows())
 
-    def pick(self, numbers: Sequence[int]) -> dict[int, Row]:
-        """Some rows by their number in the index, from 0."""
-        wanted = {*numbers}
-        return {
-            number: row
-            for number, row in enumerate(islice(self.rows(), max(wanted, default=-1) + 1))
-            if number in wanted
-        }
+    def pick(self, numbers: Iterable[int]) -> dict[int, Row]:
+        """Some rows by their number in the index, from 0; only these are parsed."""
+        if not (wanted := sorted({*numbers})):
+            return {}
+        with (self.path / ROWS).open("rb") as file:
+            places = iter([*wanted, -1])
+            place, lines = next(places), []
+            for number, line in enumerate(file):
+                if number == place:
+                    lines.append(line)
+                    place = next(places)
+                if place < 0:
+                    break
+        rows = self._placed(wanted, read_bytes(b"".join(lines), ROWS, format="jsonl"))
+        return dict(zip(wanted, rows, strict=True))
+
+    def _placed(self, numbers: Sequence[int], stored: Iterable[Row | BadRow]) -> Iterator[Row]:
+        for number, row in zip(numbers, stored, strict=True):
+            if not isinstance(row, Row):
+                raise _damaged(self.path, f"{ROWS} has {row}")
+            yield Row(int(self.lines[number]), row.values)
 
 
 def is_index(path: Path) -> bool:
@@ -123,6 +133,7 @@ def open_index(path: Path) -> Index:
             )
         facts = Facts.model_validate(content)
         vectors, lines = np.load(path / VECTORS, mmap_mode="r"), np.load(path / LINES)
+        row_bytes = (path / ROWS).stat().st_size
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         raise _damaged(path, f"{REPORT} has a wrong entry {'.'.join(map(str, fault['loc']))}") from None
@@ -130,6 +141,8 @@ def open_index(path: Path) -> Index:
         raise _damaged(path, str(error)) from None
     if vectors.shape != (facts.rows, facts.dimensions) or lines.shape != (facts.rows,):
         raise _damaged(path, f"{VECTORS} has {len(vectors):,} rows, and {REPORT} says {facts.rows:,}")
+    if row_bytes != facts.row_bytes:
+        raise _damaged(path, f"{ROWS} has {row_bytes:,} bytes, and {REPORT} says {facts.row_bytes:,}")
     return Index(path, facts, vectors, lines)
 
 

@@ -56,3 +56,19 @@ def test_what_cannot_be_embedded_is_said(bundle: Path) -> None:
     index = bertline.index(bundle, TEXTS, progress=False)
     with pytest.raises(UsageError, match=r"^nearest takes a list of texts and was given one string: write nearest"):
         index.nearest("a film")
+
+
+PARCELS = ["The parcel never arrived.", "My package has still not been delivered.", "Where is my delivery?"]
+FILMS = ["The film is slow and beautiful.", "A wonderful movie with great actors.", "The actors carry this film."]
+
+
+@pytest.mark.drill
+def test_a_real_encoder_finds_what_texts_mean(tmp_path: Path) -> None:
+    bertline.import_model("all-MiniLM-L6-v2", out=tmp_path / "minilm")
+    index = bertline.index(tmp_path / "minilm", [*PARCELS, *FILMS], progress=False)
+    ((first, second, third),) = index.nearest(["I am waiting for a shipment."], top_k=3)
+    assert {first.text, second.text, third.text} == {*PARCELS}
+    of_parcel, *numbers = [number for number, _ in index.clusters(2).rows]
+    assert [number == of_parcel for number in numbers] == [True, True, False, False, False]
+    (group,) = index.duplicates(0.5).groups[:1]
+    assert {one.text for one in group} <= {*PARCELS}

@@ -167,6 +167,7 @@ def test_settings_of_tables_are_not_for_an_index(index: Index, bundle: Path) -> 
         ),
         ("index.json", b'{"format_version": 1}', r"is damaged \(index\.json has a wrong entry model\): make it again"),
         ("vectors.npy", b"", r"is damaged \(.*\): make it again with bertline index and --overwrite"),
+        ("rows.jsonl", b"{}", r"is damaged \(rows\.jsonl has 2 bytes, and index\.json says [\d,]+\): make it again"),
         ("lines.npy", None, r"is damaged \(.*lines\.npy.*\): make it again with bertline index and --overwrite"),
     ],
 )

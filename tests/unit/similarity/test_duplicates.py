@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from bertline.data.settings import TableSettings
 from bertline.errors import UsageError
+from bertline.similarity.build import build_index
 from bertline.similarity.duplicates import duplicates_of
 from bertline.similarity.index import Index
 
@@ -35,3 +39,9 @@ def test_duplicates_are_groups_with_their_lines(index: Index) -> None:
 def test_a_threshold_out_of_range_is_refused(index: Index, threshold: float) -> None:
     with pytest.raises(UsageError, match=r"^threshold is .*: give a cosine above 0 and at most 1, such as 0\.9$"):
         duplicates_of(index, threshold)
+
+
+def test_a_table_without_duplicates_has_no_groups(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("a film\nit is so\n")
+    found = duplicates_of(build_index(bundle, str(tmp_path / "in.txt"), tmp_path / "index", TableSettings()), 1.0)
+    assert (found.groups, found.pairs, found.rows, found.repeated) == ((), 0, (None, None), frozenset())
