@@ -5,6 +5,7 @@ same weights. ``pooling="mean"`` is bertline's own: the mean of the real tokens'
 ``pooling="none"`` classifies tokens, like HF's token classification.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -18,11 +19,27 @@ Pooling = Literal["cls", "mean", "none"]
 
 States = Float[Tensor, "batch tokens hidden"]
 Attend = Bool[Tensor, "batch tokens"] | None  # None: every token is real
-Logits = Float[Tensor, "batch labels"]
+Features = Float[Tensor, "batch *axes hidden"]
 
 
-class FirstTokenHead(nn.Module):
-    """The family's own head: the first token → (dropout) → dense → activation → dropout → linear."""
+class Head(nn.Module):
+    """Features of the states → dropout → linear."""
+
+    dropout: nn.Dropout
+    out: nn.Linear
+
+    def features(self, states: States, attend: Attend) -> Features:
+        """What the linear layer reads."""
+        raise NotImplementedError
+
+    def forward(self, states: States, attend: Attend) -> Float[Tensor, "batch *axes labels"]:
+        """Logits of each text or token."""
+        logits: Tensor = self.out(self.dropout(self.features(states, attend)))
+        return logits
+
+
+class FirstTokenHead(Head):
+    """The family's own head; its features: the first token → (dropout) → dense → activation."""
 
     def __init__(self, config: EncoderConfig, labels: int) -> None:
         super().__init__()
@@ -33,39 +50,36 @@ class FirstTokenHead(nn.Module):
         self.dropout = nn.Dropout(config.head_dropout)
         self.out = nn.Linear(config.hidden, labels)
 
-    def forward(self, states: States, attend: Attend) -> Logits:
-        """Logits of each text."""
-        pooled = self.activation(self.dense(self.dropout_first(states[:, 0])))
-        logits: Tensor = self.out(self.dropout(pooled))
-        return logits
+    def features(self, states: States, attend: Attend) -> Features:
+        """Of each text, [batch, hidden]."""
+        features: Tensor = self.activation(self.dense(self.dropout_first(states[:, 0])))
+        return features
 
 
-class MeanHead(nn.Module):
-    """Mean of the real tokens' states → dropout → linear."""
+class MeanHead(Head):
+    """Its features: the mean of the real tokens' states."""
 
     def __init__(self, config: EncoderConfig, labels: int) -> None:
         super().__init__()
         self.dropout = nn.Dropout(config.head_dropout)
         self.out = nn.Linear(config.hidden, labels)
 
-    def forward(self, states: States, attend: Attend) -> Logits:
-        """Logits of each text."""
-        logits: Tensor = self.out(self.dropout(mean_pool(states, attend)))
-        return logits
+    def features(self, states: States, attend: Attend) -> Features:
+        """Of each text, [batch, hidden]."""
+        return mean_pool(states, attend)
 
 
-class TokenHead(nn.Module):
-    """Dropout → linear, on every token."""
+class TokenHead(Head):
+    """Its features: the states of every token; logits of padding mean nothing."""
 
     def __init__(self, config: EncoderConfig, labels: int) -> None:
         super().__init__()
         self.dropout = nn.Dropout(config.tokens_dropout)
         self.out = nn.Linear(config.hidden, labels)
 
-    def forward(self, states: States, attend: Attend) -> Float[Tensor, "batch tokens labels"]:
-        """Logits of each token; meaningless on padding."""
-        logits: Tensor = self.out(self.dropout(states))
-        return logits
+    def features(self, states: States, attend: Attend) -> Features:
+        """Of each token, [batch, tokens, hidden]."""
+        return states
 
 
 def mean_pool(states: States, attend: Attend) -> Float[Tensor, "batch hidden"]:
@@ -81,10 +95,11 @@ class Classifier(nn.Module):
 
     def __init__(self, config: EncoderConfig, labels: int, pooling: Pooling = "cls") -> None:
         super().__init__()
+        heads: dict[Pooling, Callable[[EncoderConfig, int], Head]]
         heads = {"cls": FirstTokenHead, "mean": MeanHead, "none": TokenHead}
         self.pooling, self.labels = pooling, labels
         self.encoder = Encoder(config)
-        self.head: nn.Module = heads[pooling](config, labels)
+        self.head = heads[pooling](config, labels)
         self.head.apply(partial(initialise, std=config.init_std))
 
     @property

@@ -11,7 +11,7 @@ from bertline.statistics.activation import softmax
 from bertline.statistics.intervals import Estimate, wilson
 from bertline.statistics.metrics import BINS, Indices, Probabilities, Values, equal_width
 
-__all__ = ["Bin", "binned", "fit_temperature", "reliability", "softmax"]
+__all__ = ["Bin", "binned", "calibrated_nll", "fit_temperature", "reliability", "softmax"]
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 
@@ -39,6 +39,15 @@ def fit_temperature(logits: Logits, truth: Indices) -> float:
     bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
     best = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
     return float(np.exp(best.x)) if best.fun < loss(0.0) else 1.0
+
+
+def calibrated_nll(logits: Logits, truth: Indices) -> float:
+    """The mean negative log-likelihood after temperature scaling on the same rows; 0 without rows."""
+    if not len(truth):
+        return 0.0
+    scaled = logits.astype(np.float64) / fit_temperature(logits, truth)
+    scaled -= scaled.max(axis=1, keepdims=True)
+    return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(truth)), truth]).mean())
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,13 @@ from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer, Truncation
 from bertline.training.facts import cut_fact
+from bertline.training.head_start import start_head
 from bertline.training.measure import Measured, measure
 from bertline.training.preflight import check_disk
 from bertline.training.prepare import Prepared, policy, prepare, spec_type, tokenise
 from bertline.training.progress import Progress
 from bertline.training.publish import Product, publish
-from bertline.training.row_task import of_spec
+from bertline.training.row_task import figures_of, of_spec
 from bertline.training.session import Fitted, Session, session
 from bertline.training.settings import TrainSettings
 
@@ -128,6 +129,10 @@ def _fine_tune(
     torch.manual_seed(settings.seed)
     pooling: Pooling = "none" if OUTPUTS[spec.output].by_token else settings.pooling
     classifier = load_pretrained(model, labels=len(spec.labels), pooling=pooling, dropout=settings.dropout)
+    if settings.head == "fitted" and spec.output == "logits" and not run.resumes:
+        started = start_head(classifier, spec, train, validation, run.placement)
+        figure, value = next(iter(figures_of(spec, validation)(started.outputs).items()))
+        run.progress.note(f"Head: fitted on the frozen encoder, {figure} {value:.4g} on the validation rows")
     task = of_spec(spec, train, validation, settings, balanced=settings.class_weights == "balanced")
     fitted = run.fit(classifier, task, test, _identity(prepared, settings))
     measured = measure(validation, test, fitted, prepared, settings)

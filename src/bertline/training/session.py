@@ -14,7 +14,7 @@ from bertline.destination import claim
 from bertline.encoder.heads import Classifier
 from bertline.tasks.contract import Array
 from bertline.tasks.history import EpochRecord
-from bertline.training.checkpoint import discard_state, settle_unfinished, working_directory
+from bertline.training.checkpoint import discard_state, settle_unfinished, state_bytes, working_directory
 from bertline.training.device import Placement, place
 from bertline.training.estimate import measure_run
 from bertline.training.loop import Run
@@ -54,6 +54,11 @@ class Session:
     progress: Progress
     resume: bool
     overwrite: bool
+
+    @property
+    def resumes(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return self.resume and state_bytes(self.directory) > 0
 
     def fit(self, classifier: Classifier, task: RowTask, test: Rows, identity: Mapping[str, Any]) -> Fitted:
         """Train ``classifier``, which then has the best epoch's weights, and score the held-out rows.

@@ -60,6 +60,9 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
         "cls", description="cls: the architecture's own head; mean: mean pooling; unused by taggers"
     )
 
+    head: Literal["fitted", "random"] = Field(
+        "fitted", description="fitted: the head starts as a linear model on the frozen encoder; a tagger's is random"
+    )
     dropout: float | None = Field(None, ge=0, lt=1, description="dropout rate; by default the checkpoint's rates")
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: weight rare labels more")
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax as reference
 
-from bertline.statistics.calibration import HIGHEST_TEMPERATURE, fit_temperature, reliability, softmax
+from bertline.statistics.calibration import HIGHEST_TEMPERATURE, calibrated_nll, fit_temperature, reliability, softmax
 from tests.unit.statistics import points
 
 
@@ -80,3 +80,11 @@ def test_reliability_is_the_table_of_ece() -> None:
     summed = sum(abs(one.confidence - one.accuracy.value) * one.rows for one in bins) / 500
     assert summed == pytest.approx(points.ece(truth, probabilities))
     assert asdict(bins[0])["accuracy"].keys() == {"value", "low", "high"}
+
+
+def test_the_calibrated_loss_is_that_at_the_best_temperature_and_ignores_overconfidence() -> None:
+    logits, truth = drawn(500, 2.5)
+    expected = points.nll(truth, softmax(logits, fit_temperature(logits, truth)))
+    assert calibrated_nll(logits, truth) == pytest.approx(float(np.mean(expected)))
+    assert calibrated_nll(4 * logits, truth) == pytest.approx(calibrated_nll(logits, truth), abs=1e-6)
+    assert calibrated_nll(logits[:0], truth[:0]) == 0

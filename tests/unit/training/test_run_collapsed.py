@@ -29,7 +29,7 @@ TEXTS = ["is it at us", "on or an um", ""]
 @pytest.fixture(scope="module")
 def collapsed(model: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[float, Trained]:
     folder = tmp_path_factory.mktemp("collapsed")
-    return {rate: train(str(table), folder / f"{rate:g}", settings(model, lr=rate), Silent()) for rate in RATES}
+    return {rate: train(str(table), folder / f"{rate:g}", settings(model, lr=rate, head="random"), Silent()) for rate in RATES}
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -69,7 +69,7 @@ def test_where_one_label_has_most_rows_weights_are_advised_too(
     """A single answer, by scores that do differ."""
     rows = sentences(400)
     few = [row for row in rows if row[1] == "good"][:160] + [row for row in rows if row[1] == "bad"][:16]
-    asked = settings(model, lr=1e-3)
+    asked = settings(model, lr=1e-3, head="random")
     trained = train(str(write_csv(tmp_path / "few.csv", few)), tmp_path / "few", asked, Silent())
     assert np.stack(trained.fitted.validation).std(axis=0).min() > 0.5
     show_result(trained)

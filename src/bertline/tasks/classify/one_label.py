@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 
 from bertline.statistics import metrics
 from bertline.statistics.as_json import as_json
-from bertline.statistics.calibration import Bin, Logits, fit_temperature, reliability, softmax
+from bertline.statistics.calibration import Bin, Logits, calibrated_nll, fit_temperature, reliability, softmax
 from bertline.statistics.intervals import (
     Estimate,
     calibration_error,
@@ -130,11 +130,16 @@ class Evaluation(EvaluatedTexts):
 
 
 def figures(spec: Spec, truth: Sequence[str], logits: Logits) -> dict[str, float]:
-    """Accuracy and macro-F1."""
+    """Accuracy, macro-F1 and the loss that temperature scaling would leave."""
     rows = read_truth(truth, spec.labels)
     names = len(spec.labels) + len(rows.unknown)
     counts = ClassCounts.of(metrics.confusion_of(rows.rows, logits.argmax(axis=1), names))
-    return {"accuracy": metrics.accuracy(rows.rows, logits), "macro_f1": float(metrics.macro_f1_of(counts))}
+    known = rows.rows < len(spec.labels)
+    return {
+        "accuracy": metrics.accuracy(rows.rows, logits),
+        "macro_f1": float(metrics.macro_f1_of(counts)),
+        "calibrated_nll": calibrated_nll(logits[known], rows.rows[known]),
+    }
 
 
 def tune(spec: Spec, truth: Sequence[str], logits: Logits) -> Spec:

@@ -7,6 +7,7 @@ features, trained on half of the rows and measured on the other half (Alain and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,10 @@ from bertline.errors import DataError
 from bertline.statistics.intervals import Estimate, wilson
 from bertline.text import Piece, Reader, Tokenizer, Truncation
 from bertline.training.device import to_device
+from bertline.training.linear import fit_linear
 
 BATCH_TOKENS = 4096
 DECAY = 1e-2  # of the weights, on standardised features and the mean loss
-ITERATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,12 @@ class Probe:
 
     def accuracy(self, encoder: Encoder, device: torch.device) -> Estimate:
         """Accuracy on the other half, with Wilson's interval."""
-        features = self._features(encoder, device)
-        features = (features - features[self.train].mean(0)) / (features[self.train].std(0) + 1e-6)
+        features, own = self._features(encoder, device), self.labels[self.train]
         rest = torch.ones(len(self.labels), dtype=torch.bool)
         rest[self.train] = False
-        weight, bias = _fitted(features[self.train], self.labels[self.train], int(self.labels.max()) + 1)
-        right = (features[rest] @ weight + bias).argmax(-1) == self.labels[rest]
+        loss = partial(functional.cross_entropy, target=own, reduction="sum")
+        linear = fit_linear(features[self.train], int(self.labels.max()) + 1, loss, decay=DECAY)
+        right = linear(features[rest]).argmax(-1) == self.labels[rest]
         return wilson(int(right.sum()), len(right))
 
     def _features(self, encoder: Encoder, device: torch.device) -> Float[Tensor, "texts hidden"]:
@@ -70,25 +71,6 @@ class Probe:
             with torch.inference_mode():
                 features[indices] = mean_pool(encoder(ids, attend).last, attend).float().cpu()
         return features
-
-
-def _fitted(
-    features: Float[Tensor, "texts hidden"], labels: Int[Tensor, " texts"], count: int
-) -> tuple[Float[Tensor, "hidden labels"], Float[Tensor, " labels"]]:
-    """Weights and biases of the logistic regression, by L-BFGS from zero: the same at every call."""
-    weight = torch.zeros(features.shape[1], count, requires_grad=True)
-    bias = torch.zeros(count, requires_grad=True)
-    solver = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        solver.zero_grad()
-        loss = functional.cross_entropy(features @ weight + bias, labels) + DECAY / 2 * weight.square().sum()
-        loss.backward()
-        return loss
-
-    with torch.enable_grad(), torch.autocast("cpu", enabled=False):
-        solver.step(closure)
-    return weight.detach(), bias.detach()
 
 
 def read_probe(

@@ -1,0 +1,93 @@
+"""The start of fine-tuning: a head that was fitted on the frozen encoder (Kumar et al. 2022, LP-FT).
+
+The first gradients of a random head pull the encoder's features apart before the head means anything, and rare labels
+need many steps to be seen. The linear model costs one pass over the rows without gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bertline.encoder.heads import Classifier
+from bertline.tasks import task
+from bertline.tasks.contract import TaskSpec
+from bertline.training.device import Placement, to_device
+from bertline.training.linear import Linear, fit_linear
+from bertline.training.rows import Rows
+from bertline.training.scoring import SCORING_TOKENS
+
+DECAYS = (1e-1, 1e-2, 1e-3, 1e-4)
+
+
+@dataclass(frozen=True)
+class HeadStart:
+    """The linear model that a head starts as.
+
+    Attributes:
+        decay: its penalty, of ``DECAYS``: the one with the least loss on the validation rows.
+        validation_loss: mean of the validation rows.
+        outputs: its logits for each validation row.
+    """
+
+    decay: float
+    validation_loss: float
+    outputs: Sequence[np.ndarray[Any, Any]]
+
+
+def start_head(
+    classifier: Classifier, spec: TaskSpec, train: Rows, validation: Rows, placement: Placement, **loss_options: Tensor
+) -> HeadStart:
+    """Fit the last layer of the classifier's head to the training rows, with everything below it frozen.
+
+    Args:
+        classifier: its ``head.out`` is replaced.
+        spec: of a task with one output for each text.
+        train: to fit it to.
+        validation: choose the penalty.
+        placement: device and precision of the encoder; the linear model is fitted on the CPU in fp32.
+        loss_options: arguments of the task's loss, such as the weights of labels.
+    """
+    classifier.to(placement.device)
+    rows = [
+        (_features(classifier, some, placement), torch.from_numpy(np.stack(some.arrays(spec))))
+        for some in (train, validation)
+    ]
+    (features, targets), (held_out, expected) = rows
+    loss = task(spec.task).learn.loss
+
+    def summed(outputs: Tensor) -> Tensor:
+        value: Tensor = loss(spec, outputs, targets, **loss_options)
+        return value
+
+    best: tuple[float, float, Linear] | None = None
+    for decay in DECAYS:
+        linear = fit_linear(features, len(spec.labels), summed, decay=decay)
+        here = float(loss(spec, linear(held_out), expected)) / len(validation)
+        if best is None or here < best[0]:
+            best = here, decay, linear
+    assert best is not None
+    validation_loss, decay, linear = best
+    with torch.no_grad():
+        classifier.head.out.weight.copy_(linear.weight)
+        classifier.head.out.bias.copy_(linear.bias)
+    return HeadStart(decay, validation_loss, list(linear(held_out).numpy()))
+
+
+def _features(classifier: Classifier, rows: Rows, placement: Placement) -> Float[Tensor, "rows hidden"]:
+    """What the head's last layer reads, for each row."""
+    classifier.eval()
+    features = torch.empty(len(rows), classifier.config.hidden)
+    for indices, batch in rows.batches(SCORING_TOKENS):
+        ids, attend, segments = to_device(batch, placement.device, reads_attend=False)
+        with torch.inference_mode(), placement.computing():
+            states = classifier.encoder(ids, attend, segments=segments).last
+            features[indices] = classifier.head.features(states, attend).float().cpu()
+    classifier.train()
+    return features
