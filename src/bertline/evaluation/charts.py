@@ -16,7 +16,6 @@ from bertline.tasks.history import EpochRecord
 WIDTH, HEIGHT = 370.0, 250.0  # small, so that the text is still readable where a phone scales it to 300 px
 LEFT, RIGHT = 50.0, WIDTH - 18
 EPOCH_LABELS = 12  # more would touch each other
-LOWER_IS_BETTER = ("mae",)
 SOLID_ROWS = 10  # a bin with fewer is a small dot: its accuracy is chance
 
 
@@ -41,13 +40,13 @@ def loss_curves(history: Sequence[EpochRecord]) -> Markup:
 
 
 def figure_curve(history: Sequence[EpochRecord]) -> Markup:
-    """The first figure of the validation texts by epoch, the best epoch named."""
+    """The first figure of the validation texts by epoch; a ring is around the epoch whose weights the model has."""
     name = next(iter(history[0].figures))
     values = [record.figures[name] for record in history]
     low, high = _padded(values, share=is_share(name))
     plot = _by_epoch(history, low, high)
     marks = ticks(low, high)
-    best = (min if name in LOWER_IS_BETTER else max)(range(len(values)), key=lambda i: values[i])
+    best = max((i for i, record in enumerate(history) if record.best), default=len(history) - 1)
     x, y = plot.x(history[best].epoch), plot.y(values[best])
     anchor = "start" if x < plot.left + 40 else "end" if x > plot.right - 40 else "middle"
     return picture(

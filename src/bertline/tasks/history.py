@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 class EpochRecord:
     """One epoch: its optimizer ``steps`` and real (not padding) ``tokens``; losses are means per row.
 
-    ``figures`` are the task's, on the validation rows; the first one judges the epoch.
+    ``figures`` are the task's, on the validation rows. ``best``: no earlier epoch was better, so the model has the
+    weights of the last one that is ``best``.
     """
 
     epoch: int
@@ -20,3 +21,4 @@ class EpochRecord:
     train_loss: float
     validation_loss: float
     figures: Mapping[str, float] = field(default_factory=dict)
+    best: bool = False

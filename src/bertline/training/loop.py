@@ -135,6 +135,7 @@ class Run(Generic[Model, Targets]):
         record = EpochRecord(at.epoch + 1, epoch.steps, at.seconds, epoch.tokens, at.train_loss, loss, figures)
         at.history.append(record)
         if self.task.is_best(at.history):
+            at.history[-1] = replace(record, best=True)
             at.best_epoch = record.epoch
             self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
         at.epoch, at.batch, at.seconds, at.epoch_loss, at.epoch_items = at.epoch + 1, 0, 0.0, 0.0, 0

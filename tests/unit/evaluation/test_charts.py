@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -106,10 +107,11 @@ def test_bins_alone_have_one_curve_and_their_counts() -> None:
     assert marks(drawn, "second dot") == []
 
 
-def test_of_errors_the_lowest_epoch_is_the_best_and_nothing_is_a_percentage() -> None:
-    drawn = charts.figure_curve(records(3, "mae"))
+def test_the_ring_is_around_the_last_epoch_that_was_the_best_whatever_its_figure_and_errors_are_no_percentage() -> None:
+    first, *others = records(3, "mae")
+    drawn = charts.figure_curve([replace(first, best=True), *others])
     [ring] = marks(drawn, "ring")
-    assert float(ring.attrib["cx"]) == charts.LEFT  # the first epoch
+    assert float(ring.attrib["cx"]) == charts.LEFT
     assert "0.800" in texts(drawn)
     assert "%" not in drawn
 

@@ -29,7 +29,10 @@ TEXTS = ["is it at us", "on or an um", ""]
 @pytest.fixture(scope="module")
 def collapsed(model: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[float, Trained]:
     folder = tmp_path_factory.mktemp("collapsed")
-    return {rate: train(str(table), folder / f"{rate:g}", settings(model, lr=rate, head="random"), Silent()) for rate in RATES}
+    return {
+        rate: train(str(table), folder / f"{rate:g}", settings(model, lr=rate, head="random"), Silent())
+        for rate in RATES
+    }
 
 
 @pytest.mark.parametrize("rate", RATES)
