@@ -57,12 +57,19 @@ def _rotten_tomatoes_after_imdb() -> Task:
     return replace(task, key="rt-imdb", title="Rotten Tomatoes, after IMDB", settings=settings, recipe=recipe)
 
 
-def _r8() -> Task:
-    data, test = BUILD / "r8-train.csv", BUILD / "r8-test.csv"
+def _reuters(topics: int) -> Task:
+    data, test = BUILD / f"r{topics}-train.csv", BUILD / f"r{topics}-test.csv"
     for path, part in ((data, "train"), (test, "test")):
-        write_table(path, reuters.stories(part))
+        write_table(path, reuters.stories(part, topics))
+    rows = sum(1 for _ in reuters.stories("test", topics))
+    said = f"the official test split, all {rows:,} stories"
     settings = TrainSettings(model=MODEL, keep_duplicates=True)
-    return Task("r8", "Reuters R8", data, test, settings, "the official test split, all 2,189 stories")
+    return Task(f"r{topics}", f"Reuters R{topics}", data, test, settings, said)
 
 
-TASKS: dict[str, Callable[[], Task]] = {"rt": _rotten_tomatoes, "rt-imdb": _rotten_tomatoes_after_imdb, "r8": _r8}
+TASKS: dict[str, Callable[[], Task]] = {
+    "rt": _rotten_tomatoes,
+    "rt-imdb": _rotten_tomatoes_after_imdb,
+    "r8": lambda: _reuters(8),
+    "r52": lambda: _reuters(52),
+}

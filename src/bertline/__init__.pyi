@@ -72,6 +72,7 @@ def train(
     max_tokens: int = 256,
     truncation: Literal["head_tail", "head"] = "head_tail",
     pooling: Literal["cls", "mean"] = "cls",
+    head: Literal["fitted", "random"] = "fitted",
     dropout: float | None = None,
     class_weights: Literal["none", "balanced"] = "none",
 ) -> Report: ...

@@ -49,8 +49,10 @@ def test_fewer_rotten_tomatoes_are_still_of_both_kinds(tmp_path: Path) -> None:
     assert Counter(label for _, label in read(target)) == {"positive": 50, "negative": 50}
 
 
-def test_reuters_r8_has_the_official_split(tmp_path: Path) -> None:
-    assert reuters.prepare(tmp_path) == {"train": 5485, "test": 2189}
+@pytest.mark.parametrize(("topics", "train", "test"), [(8, 5485, 2189), (52, 6532, 2568)])
+def test_reuters_has_the_official_split(tmp_path: Path, topics: int, train: int, test: int) -> None:
+    rows = reuters.prepare(tmp_path, topics)
+    assert rows == {tmp_path / f"r{topics}-train.csv": train, tmp_path / f"r{topics}-test.csv": test}
     for part, counts in R8.items():
         assert Counter(label for _, label in read(tmp_path / f"r8-{part}.csv")) == counts
     assert read(tmp_path / "r8-test.csv")[0][0].startswith("asian exporters fear damage")
