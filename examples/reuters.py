@@ -31,8 +31,8 @@ def stories(part: str, topics: int = 8) -> Iterator[tuple[str, str]]:
     path = packaged_file(PACKAGE, f"reuters-r{topics}-{part}.tab")
     with path.open(encoding="utf-8", newline="") as stream:
         for number, line in enumerate(stream):
-            topic, tab, text = line.rstrip("\r\n").partition("\t")
-            if number >= HEADER_LINES and tab:  # an empty line follows the header
+            topic, _, text = line.rstrip("\r\n").partition("\t")
+            if number >= HEADER_LINES and text.strip():  # an empty line is there, and an empty story
                 yield text.strip(), topic
 
 

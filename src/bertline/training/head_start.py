@@ -23,7 +23,7 @@ from bertline.training.linear import Linear, fit_linear
 from bertline.training.rows import Rows
 from bertline.training.scoring import SCORING_TOKENS
 
-DECAYS = (1e-1, 1e-2, 1e-3, 1e-4)
+DECAYS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
 
 
 @dataclass(frozen=True)
