@@ -23,7 +23,9 @@ LABELS = ["good", "bad"]
 def url() -> Iterator[str]:
     """Of a server with a model of entailment, which sees it in the words good of both texts, and one of topics."""
     nli = WordCounter(("contradiction", "entailment"), pairs=True, name="entailment", max_tokens=32)
-    with live({"entailment": nli, "reviews": WordCounter()}, ServeSettings(drain_s=0, max_batch_texts=8)) as one:
+    embedder = WordCounter((), name="embedder", task={"task": "embed"})
+    models = {"entailment": nli, "reviews": WordCounter(), "embedder": embedder}
+    with live(models, ServeSettings(drain_s=0, max_batch_texts=8)) as one:
         yield warm(one).rstrip("/")
 
 
@@ -133,3 +135,18 @@ def test_pairs_have_no_labels_of_the_request(url: str) -> None:
 def test_a_blank_text_is_named(url: str) -> None:
     answer = httpx.post(f"{url}{PATH}", json={"inputs": ["good", " "], "parameters": {"candidate_labels": LABELS}})
     assert answer.json()["error"] == "inputs[1] is only white space: send at least one word."
+
+
+def test_an_embedder_compares_a_text_with_the_sentence_of_each_label(url: str) -> None:
+    path = f"{url}/models/embedder"
+    answer = InferenceClient(model=path).zero_shot_classification(
+        "good", candidate_labels=LABELS, hypothesis_template="{}"
+    )
+    rows = np.array([[1, 0, 3], [0, 1, 3]]) / np.sqrt(10)  # good, bad, tokens with [CLS] and [SEP]
+    expected = softmax(*(20 * rows @ rows[0]))
+    assert [(one.label, one.score) for one in answer] == [
+        (label, pytest.approx(share)) for label, share in zip(LABELS, expected, strict=True)
+    ]
+    body = {"inputs": "good", "parameters": {"candidate_labels": LABELS, "multi_label": True}}
+    refused = httpx.post(path, json=body).json()["error"]
+    assert refused.startswith("an embedding model compares labels and judges none by itself")

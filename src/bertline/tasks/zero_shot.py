@@ -25,7 +25,8 @@ from bertline.text import Reading
 TEMPLATE = "This text is about {}."
 PLACE = "{}"  # of the label in a template
 PIPELINE_TEMPLATE = "This example is {}."  # of transformers' pipeline, where a request has none
-# Cosines of sentence embeddings lie close together: docs/log.md has the calibration at this scale.
+# Cosines of sentence embeddings lie close together; this is the usual scale of the loss that they are trained with
+# (MultipleNegativesRankingLoss of sentence-transformers).
 COSINE_SCALE = 20.0
 FIELDS = ("labels", "template")
 

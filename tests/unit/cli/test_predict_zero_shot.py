@@ -6,11 +6,13 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bertline as library
+from bertline.encoder.embedder import save_embedder
 from bertline.errors import UsageError
-from bertline.testing.tiny import random_texts, write_tiny_bundle
+from bertline.testing.tiny import random_texts, tiny_embedder, tiny_tokenizer, write_tiny_bundle
 from tests.unit.cli.test_predict import bertline
 
 TEXTS = random_texts(3)
@@ -80,3 +82,21 @@ def test_a_model_of_fixed_labels_is_refused_by_name(bundle: Path) -> None:
 def test_one_string_is_no_list_of_texts(bundle: Path) -> None:
     with pytest.raises(UsageError, match=r"write zero_shot\(\[text\], labels\)"):
         library.load(bundle).zero_shot("it is", LABELS)
+
+
+def test_an_embedder_compares_a_text_with_the_sentence_of_each_label(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    save_embedder(tmp_path / "tiny", tiny_embedder(family="bert"))
+    tiny_tokenizer().save(tmp_path / "tiny", max_tokens=64)
+    embedder = library.import_model(str(tmp_path / "tiny"), out=tmp_path / "embedder")
+    template = "it is a {} , is it ?"
+    texts, sentences = embedder.embed(TEXTS), embedder.embed([template.replace("{}", label) for label in LABELS])
+    powers = np.exp(20 * texts.astype(np.float64) @ sentences.T.astype(np.float64))
+    flags = ["--labels", ",".join(LABELS), "--template", template]
+    result = bertline(tmp_path / "embedder", *TEXTS, *flags, "--json")
+    assert result.exit_code == 0, result.output
+    for line, row in zip(result.output.splitlines(), powers / powers.sum(1, keepdims=True), strict=True):
+        shares = {one["label"]: one["probability"] for one in json.loads(line)["probabilities"]}
+        assert shares == pytest.approx(dict(zip(LABELS, row, strict=True)), abs=1e-5)
+    with pytest.raises(UsageError, match="an embedding model compares labels and judges none by itself"):
+        embedder.zero_shot(TEXTS, LABELS, several=True)
