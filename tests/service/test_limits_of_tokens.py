@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from bertline.testing.clock import Clock
-from bertline.testing.words import WordCounter
+from bertline.testing.words import WordCounter, WordRanker
 from tests.service.limited import limited_client, limits_of
 
 NOON_S = 86_400 * 20_000 + 43_200
@@ -98,3 +98,14 @@ def test_an_answer_that_never_came_is_not_paid_for(clock: Clock) -> None:
 def test_without_limits_nothing_is_charged() -> None:
     with limited_client(limits_of()) as client:
         assert "RateLimit" not in ask(client, "good good").headers
+
+
+def test_a_ranking_is_charged_the_query_for_each_text_in_every_dialect(clock: Clock) -> None:
+    ranked = 2 * (3 + 1 + 2)  # [CLS] and two [SEP], a query of one word, a text of two
+    with limited_client(limits_of(clock, tokens_per_minute=4 * ranked), WordRanker()) as client:
+        for number, path in enumerate(("/rerank", "/v1/rerank", "/v2/rerank"), 1):
+            texts = {"texts" if path == "/rerank" else "documents": ["good bad"] * 2}
+            answer = ask(client, "", path, query="so", **texts)
+            assert (answer.status_code, left(answer, "tokens-per-minute")) == (200, (4 - number) * ranked)
+        refused = ask(client, "", "/v2/rerank", query="so", documents=["good bad"] * 3)
+        assert (refused.status_code, "leaves no room for 18 more" in refused.json()["message"]) == (429, True)

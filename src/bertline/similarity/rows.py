@@ -15,7 +15,7 @@ from bertline.data.outline import Outline
 from bertline.data.rows import BadRow, BadRows, Row
 from bertline.data.settings import TableSettings
 from bertline.data.table import open_writer
-from bertline.errors import DataError
+from bertline.errors import DataError, SettingsError
 from bertline.similarity.index import LINES, ROWS
 from bertline.similarity.notify import Notify, quiet
 
@@ -52,6 +52,7 @@ def store_rows(
         notify: gets the rows that are done.
 
     Raises:
+        SettingsError: columns of pairs or queries are set.
         DataError: the table or a row cannot be used, or there are no rows.
     """
     column, bad, columns, rows = _opened(source, settings)
@@ -77,6 +78,8 @@ def store_rows(
 def _opened(source: str, settings: TableSettings) -> tuple[str, BadRows, tuple[str, ...], Iterator[Row | BadRow]]:
     """The column of the text, a count of bad rows, all columns, and the rows."""
     settings.check_reads("text")
+    if settings.text_pair_column is not None:
+        raise SettingsError("text_pair_column is set, but texts are embedded one by one: leave it out")
     if is_plain(source, settings):
         bad = BadRows(name_of(source, "input"))
         return "text", bad, ("text",), (Row(line, {"text": text}) for line, text in inputs_of(source, settings, bad))

@@ -12,7 +12,7 @@ import pytest
 
 from bertline.bundle.verify import read_manifest
 from bertline.data.settings import TableSettings
-from bertline.errors import BertlineError, DataError, DestinationError, Interrupted, UsageError
+from bertline.errors import BertlineError, DataError, DestinationError, Interrupted, SettingsError, UsageError
 from bertline.inference import load_predictor
 from bertline.similarity import build
 from bertline.similarity.build import build_index
@@ -114,6 +114,12 @@ def test_nothing_is_left_behind_by_a_table_that_cannot_be_used(bundle: Path, tmp
     )
     assert [one.name for one in tmp_path.iterdir()] == ["in.csv"]
     assert made(bundle, tmp_path / "in.csv", tmp_path / "index", skip_bad_rows=True).facts.skipped == 2
+
+
+@pytest.mark.parametrize("column", ["text_pair_column", "query_column"])
+def test_a_second_column_of_text_is_not_ignored(bundle: Path, table: Path, tmp_path: Path, column: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{column} is set, but .*: leave it out$"):
+        made(bundle, table, tmp_path / "index", **{column: "id"})
 
 
 def test_other_things_are_not_replaced(index: Index, bundle: Path, table: Path, tmp_path: Path) -> None:
