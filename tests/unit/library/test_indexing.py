@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +31,6 @@ def test_a_temporary_index_goes_with_its_object(bundle: Path) -> None:
     place = index.path
     assert place.is_dir()
     del index
-    gc.collect()
     assert not place.parent.exists()
 
 

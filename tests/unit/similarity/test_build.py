@@ -97,7 +97,7 @@ def test_an_unfinished_run_is_not_lost_by_accident(stopped: Path, bundle: Path, 
     (tmp_path / "other.txt").write_text("a film\n")
     with pytest.raises(DataError, match=r"cannot be continued, because the .*other\.txt has changed: pass --overwrite"):
         made(bundle, tmp_path / "other.txt", stopped, resume=True)
-    write_tiny_bundle(tmp_path / "bundle", seed=1, engine=True)
+    write_tiny_bundle(tmp_path / "bundle", seed=1)
     with pytest.raises(DataError, match="cannot be continued, because the model has changed: pass --overwrite"):
         made(tmp_path / "bundle", table, stopped, resume=True)
     assert made(bundle, table, stopped, overwrite=True).facts.rows == 63
