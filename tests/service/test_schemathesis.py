@@ -55,6 +55,7 @@ NEVER_WELL = {
 }  # fmt: skip
 OF_TAGGERS = "POST /models/{name}/pipeline/token-classification"
 OF_FILLERS = "POST /models/{name}/pipeline/fill-mask"
+OF_EMBEDDERS = "POST /models/{name}/pipeline/zero-shot-classification"
 OF_RANKERS = ("POST /rerank", "POST /v1/rerank", "POST /v2/rerank")
 
 DESCRIPTION = create_app(serving_of({"reviews": MODEL})).openapi()
@@ -93,6 +94,13 @@ def filler() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def embedder() -> Iterator[str]:
+    """The URL of a server whose model embeds texts, and so chooses among labels of the request."""
+    with live({"reviews": WordCounter((), task={"task": "embed"})}) as one:
+        yield warm(one).rstrip("/")
+
+
+@pytest.fixture(scope="module")
 def ranker() -> Iterator[str]:
     """The URL of a server whose model ranks texts."""
     with live({"reviews": WordRanker(name="reviews")}) as one:
@@ -127,11 +135,13 @@ def test_every_response_is_described_in_openapi(
     url: str,
     tagger: str,
     filler: str,
+    embedder: str,
     ranker: str,
     session: requests.Session,
     answered: dict[str, set[int]],
 ) -> None:
-    base = {OF_TAGGERS: tagger, OF_FILLERS: filler, **dict.fromkeys(OF_RANKERS, ranker)}.get(case.operation.label, url)
+    others = {OF_TAGGERS: tagger, OF_FILLERS: filler, OF_EMBEDDERS: embedder, **dict.fromkeys(OF_RANKERS, ranker)}
+    base = others.get(case.operation.label, url)
     page = [unsupported_method] if case.operation.label == "POST /" else []  # GET / is the page, for people
     response = case.call_and_validate(base_url=base, session=session, excluded_checks=page)
     answered[case.operation.label].add(response.status_code)

@@ -202,7 +202,9 @@ class ZeroShotParameters(Parameters):
 
     candidate_labels: Annotated[
         str | Annotated[list[str], Field(fail_fast=True)], must_be("a list of labels, or labels with commas", AT)
-    ] = Field(description="Labels to choose from: a list, or one string with commas.")
+    ] = Field(
+        description="Labels to choose from: a list, or one string with commas.", examples=[["refund", "delivery"]]
+    )
     hypothesis_template: Annotated[str | None, must_be("a string or null", AT)] = Field(
         None, description=f"A sentence about a label, which stands at {{}}; default: {PIPELINE_TEMPLATE}"
     )
