@@ -6,8 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bertline.errors import UsageError
+from bertline.data.settings import TaskSettings
+from bertline.data.target_kinds import TargetKind
+from bertline.errors import SettingsError, UsageError
 from bertline.tasks.contract import TaskSpec
+
+NOT_TRAINED = (
+    "the task embed is neither trained nor evaluated on a table: bertline models import makes a bundle of a model of "
+    "sentence-transformers"
+)
 
 
 class Spec(TaskSpec):
@@ -23,6 +30,24 @@ class Spec(TaskSpec):
     reads: Literal["text"] = "text"
     normalised: bool = True
     dimensions: tuple[Annotated[int, Field(ge=1)], ...] = ()
+
+    @classmethod
+    def kind_to_learn(cls, settings: TaskSettings) -> TargetKind:
+        """No table has what it learns.
+
+        Raises:
+            SettingsError: always.
+        """
+        raise SettingsError(NOT_TRAINED)
+
+    @property
+    def kind(self) -> TargetKind:
+        """No table has what it is measured by.
+
+        Raises:
+            SettingsError: always.
+        """
+        raise SettingsError(NOT_TRAINED)
 
     @property
     def output(self) -> str:
