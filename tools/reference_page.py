@@ -37,7 +37,7 @@ from tools.dialect_pages import BAD, GOOD, alike, write_bundle
 
 ROOT = Path(__file__).parents[1]
 PAGE, STUB = ROOT / "docs" / "reference.md", ROOT / "src" / "bertline" / "__init__.pyi"
-VERBS = ("train", "evaluate", "distill", "optimize", "index")
+VERBS = ("train", "pretrain", "evaluate", "distill", "optimize", "index")
 COMMAND = "python -m tools.reference_page"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "new year")
 

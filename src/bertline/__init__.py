@@ -20,7 +20,7 @@ _HOMES = {
     **dict.fromkeys(
         (
             "Answers", "Index", "Model", "Report", "distill", "evaluate", "import_model", "index", "load", "optimize",
-            "train",
+            "pretrain", "train",
         ),
         "bertline.library",
     ),

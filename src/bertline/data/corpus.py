@@ -30,19 +30,21 @@ class Corpus:
     Attributes:
         sources: tables and .txt files, plain or gzipped; ``-`` is standard input.
         settings: how the tables are read.
+        texts: further texts, which come first.
         read: texts read so far.
         skipped: bad rows left out so far.
     """
 
     sources: Sequence[str]
     settings: TableSettings
-    read: int = 0
+    texts: Sequence[str] = ()
+    read: int = field(default=0, init=False)
     skipped: int = field(default=0, init=False)
 
     @property
     def names(self) -> str:
         """The files' names in messages."""
-        return " and ".join(name_of(source, "input") for source in self.sources)
+        return " and ".join(name_of(source, "input") for source in self.sources) or "the table"
 
     def __iter__(self) -> Iterator[str]:
         """Every text in order.
@@ -50,7 +52,8 @@ class Corpus:
         Raises:
             DataError: a file or one of its rows cannot be used, or there is no text.
         """
-        self.read = self.skipped = 0
+        self.read, self.skipped = len(self.texts), 0
+        yield from self.texts
         for source in self.sources:
             bad = BadRows(name_of(source, "input"))
             reads: Reads = "text" if self.settings.query_column is None else "query"

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Report:
-    """The figures of ``train``, ``evaluate``, ``distill`` or ``optimize``.
+    """The figures of ``train``, ``pretrain``, ``evaluate``, ``distill`` or ``optimize``.
 
     ``report["accuracy"]`` is the row of that name, for instance ``{"figure": "accuracy", "value": 0.843, "low": 0.82,
     "high": 0.864}``; ``low`` and ``high`` are the ends of the 95 % interval. ``optimize`` has a row for each engine.
 
     Attributes:
         title: names the model and the rows.
-        bundle: directory of the model that was made or measured.
+        bundle: directory of the bundle or encoder that was made or measured.
         rows: the table; the first column names the row.
         record: every figure as plain JSON values, as the command prints it with ``--json``.
         notes: sentences to read beside the figures.

@@ -1,4 +1,4 @@
-"""``train``, ``evaluate``, ``distill`` and ``optimize`` as functions.
+"""``train``, ``pretrain``, ``evaluate``, ``distill`` and ``optimize`` as functions.
 
 A setting is a keyword argument with the name and the default of the command's flag: both come from the verb's settings
 model, which is the only list of them. Unlike the commands, the functions read neither ``bertline.toml`` nor the
@@ -8,7 +8,7 @@ environment, so that a call does the same wherever it runs.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from bertline.library.progress import listener
 from bertline.library.report import Report, figure_rows
 from bertline.optimization.settings import OptimizeSettings
 from bertline.training.distillation.settings import DistillSettings
+from bertline.training.pretraining.settings import PretrainSettings
 from bertline.training.settings import TrainSettings
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -81,6 +82,44 @@ def train(
     evaluation = trained.measured.evaluation
     title = f"{Path(out).name}: {evaluation.rows:,} test rows"
     return Report(title, Path(out), figure_rows(trained.headline()), evaluation.to_json())
+
+
+@with_settings(PretrainSettings)
+def pretrain(
+    texts: str | Path | Sequence[str | Path],
+    *,
+    out: str | Path,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    **settings: Any,
+) -> Report:
+    """Pre-train an encoder on texts without labels, from scratch or from a published one.
+
+    Args:
+        texts: a table with a column of text, a ``.txt`` file with one text per line, or several of them.
+        out: directory of the encoder to write, which ``train`` takes as its ``model``.
+        resume: continue an unfinished run, if there is one.
+        overwrite: replace the encoder, or an unfinished run.
+        progress: write what happens to standard error, line by line.
+        **settings: settings of ``bertline pretrain``.
+
+    Returns:
+        The figures of the held-out texts.
+
+    Raises:
+        SettingsError: a setting is unknown or out of range, or contradicts another.
+        DataError, CheckpointError, DestinationError: the texts, the model or ``out`` cannot be used.
+        TrainingError, Interrupted: as ``train``.
+    """
+    loaded = _settings(pretrain, PretrainSettings, settings)
+    from bertline.training.pretraining.run import pretrain as run
+
+    sources = [str(one) for one in ((texts,) if isinstance(texts, str | Path) else texts)]
+    pretrained = run(sources, Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite)
+    held_out = pretrained.held_out
+    title = f"{Path(out).name}: {held_out.tokens:,} masked tokens of held-out texts"
+    return Report(title, Path(out), figure_rows(pretrained.headline()), pretrained.to_json())
 
 
 @with_settings(EvaluateSettings)

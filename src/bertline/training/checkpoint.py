@@ -113,18 +113,27 @@ def load_state(directory: Path, identity: Mapping[str, Any]) -> State | None:
         raise TrainingError(
             f"{path} is damaged ({error}): delete {directory} and start again without --resume"
         ) from error
-    changed = [name for name in sorted({*before, *identity}) if before.get(name) != identity.get(name)]
-    if changed:
-        raise TrainingError(
-            f"the unfinished run in {directory} had another {', '.join(changed)}: "
-            "resume with what it was started with, or pass --overwrite to start again"
-        )
+    check_identity(directory, before, identity)
     position["history"] = [EpochRecord(**record) for record in position["history"]]
     groups: dict[str, dict[str, Tensor]] = {"weights": {}, "moments": {}, "best": {}}
     for name, tensor in tensors.items():
         group, _, rest = name.partition(":")
         groups[group][rest] = tensor
     return State(Position(**position), **groups)
+
+
+def check_identity(directory: Path, before: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    """Check that a run is what the unfinished one in ``directory`` was.
+
+    Raises:
+        TrainingError: it has other data or settings; the difference is named.
+    """
+    changed = [name for name in sorted({*before, *identity}) if before.get(name) != identity.get(name)]
+    if changed:
+        raise TrainingError(
+            f"the unfinished run in {directory} had another {', '.join(changed)}: "
+            "resume with what it was started with, or pass --overwrite to start again"
+        )
 
 
 def state_bytes(directory: Path) -> int:
@@ -148,7 +157,7 @@ def settle_unfinished(directory: Path, *, resume: bool, overwrite: bool) -> None
     """
     if not directory.exists() or resume:
         return
-    if not overwrite and (directory / STATE).exists():
+    if not overwrite and any(directory.rglob("*.safetensors")):  # a state, or the weights of a first stage
         raise TrainingError(
             f"an unfinished run is in {directory}: pass --resume to continue it or --overwrite to start again"
         )

@@ -17,7 +17,7 @@ from bertline.data.labels import Labels
 from bertline.data.settings import LabelledTableSettings
 from bertline.data.targets import names_of
 from bertline.encoder.agreement import load_tokenizer
-from bertline.encoder.checkpoint import load_pretrained, read_config
+from bertline.encoder.checkpoint import load_encoder, load_pretrained, read_config
 from bertline.encoder.heads import Pooling
 from bertline.encoder.outputs import OUTPUTS
 from bertline.encoder.source import find_model
@@ -28,11 +28,13 @@ from bertline.statistics.ranking import members
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer, Truncation
+from bertline.training.adapt import Adapted, adapt
 from bertline.training.facts import cut_fact
 from bertline.training.head_start import start_head
 from bertline.training.measure import Measured, measure
 from bertline.training.preflight import check_disk
 from bertline.training.prepare import Prepared, policy, prepare, spec_type, tokenise
+from bertline.training.pretraining.prepare import check_texts
 from bertline.training.progress import Progress
 from bertline.training.publish import Product, publish
 from bertline.training.row_task import figures_of, of_spec
@@ -43,6 +45,8 @@ from bertline.training.settings import TrainSettings
 _FREE_TO_CHANGE = {"checkpoint_every_s"}
 # Settings of the data, about which the bundle has facts.
 _OF_DATA = {"eval_data", "group_column", "slice_columns", *LabelledTableSettings.model_fields}
+# Settings of the encoder that the run starts with, which the lineage has.
+_OF_START = {"adapt", "adapt_epochs"}
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,14 @@ def train(
     """
     with session(out, settings, progress, resume=resume, overwrite=overwrite, baselines=True) as run:
         settings = settings.with_defaults(spec_type(source, settings).training_defaults)
+        check_texts(settings.adapt, "--adapt")
         model, tokenizer = _open(out, settings)
         prepared = prepare(source, settings, progress)
-        trained, product = _fine_tune(run, model, tokenizer, prepared, settings)
+        identity, adapted = _identity(prepared, settings), None
+        if settings.adapt:
+            adapted = adapt(run, source, prepared, tokenizer, settings, identity)
+            identity["adapted weights"] = adapted.sha256
+        trained, product = _fine_tune(run, model, adapted, tokenizer, prepared, settings, identity)
         publish(run, product)
     return trained
 
@@ -116,7 +125,13 @@ def _open(out: Path, settings: TrainSettings) -> tuple[Path, Tokenizer]:
 
 
 def _fine_tune(
-    run: Session, model: Path, tokenizer: Tokenizer, prepared: Prepared, settings: TrainSettings
+    run: Session,
+    model: Path,
+    adapted: Adapted | None,
+    tokenizer: Tokenizer,
+    prepared: Prepared,
+    settings: TrainSettings,
+    identity: Mapping[str, Any],
 ) -> tuple[Trained, Product]:
     """Train on the prepared rows and evaluate the network."""
     spec = prepared.spec
@@ -129,12 +144,15 @@ def _fine_tune(
     torch.manual_seed(settings.seed)
     pooling: Pooling = "none" if OUTPUTS[spec.output].by_token else settings.pooling
     classifier = load_pretrained(model, labels=len(spec.labels), pooling=pooling, dropout=settings.dropout)
+    if adapted is not None:  # the head still begins as the model's own
+        facts.insert(0, adapted.fact)
+        classifier.encoder.load_state_dict(load_encoder(adapted.directory).state_dict())
     if settings.head == "fitted" and spec.output == "logits" and not run.resumes:
         started = start_head(classifier, spec, train, validation, run.placement)
         figure, value = next(iter(figures_of(spec, validation)(started.outputs).items()))
         run.progress.note(f"Head: fitted on the frozen encoder, {figure} {value:.4g} on the validation rows")
     task = of_spec(spec, train, validation, settings, balanced=settings.class_weights == "balanced")
-    fitted = run.fit(classifier, task, test, _identity(prepared, settings))
+    fitted = run.fit(classifier, task, test, identity)
     measured = measure(validation, test, fitted, prepared, settings)
     return Trained(run.out, settings, measured, fitted), Product(
         spec=measured.spec,
@@ -148,18 +166,21 @@ def _fine_tune(
         metrics={"baselines": {one.name: _json(one.figures) for one in measured.baselines}},
         test_source=str(settings.eval_data or f"held out of {settings.test_ratio:.0%} of the rows"),
         reference=_reference(prepared, settings),
-        settings=settings.model_dump(mode="json", exclude=_OF_DATA),
+        settings=settings.model_dump(mode="json", exclude=_OF_DATA | _OF_START),
         data={
             "source": prepared.source,
             **dict(prepared.facts),
             "fingerprint": as_json(prepared.fingerprint),
         },
         facts=[*prepared.facts, *facts],
-        lineage={"base_model": Path(settings.model).name},
+        lineage={
+            "base_model": Path(settings.model).name,
+            **({} if adapted is None else {"adapted": adapted.lineage}),
+        },
     )
 
 
-def _identity(prepared: Prepared, settings: TrainSettings) -> Mapping[str, Any]:
+def _identity(prepared: Prepared, settings: TrainSettings) -> dict[str, Any]:
     """Whatever a resumed run must share with the one that it continues."""
     return {
         "data": prepared.fingerprint.sha256,

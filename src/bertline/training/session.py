@@ -1,4 +1,4 @@
-"""What every recipe for a bundle does around the loop: claim the directory, estimate, resume, score, clean up."""
+"""Around the loop: claim the directory, resume and clean up for every recipe; for a bundle also estimate and score."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from bertline.training.row_task import RowTask
 from bertline.training.rows import Rows
 from bertline.training.scoring import score
 from bertline.training.settings import LoopSettings
+from bertline.training.task import Model, Targets, Task
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class Session:
     """One run of a recipe.
 
     Attributes:
-        out: directory of the bundle.
+        out: directory of its output.
         directory: of the checkpoints.
         placement: device and precision.
         progress: listens to the run.
         resume: continue from a checkpoint, if there is one.
-        overwrite: replace a bundle at ``out``.
+        overwrite: replace what is at ``out``.
     """
 
     out: Path
@@ -60,6 +61,30 @@ class Session:
         """Whether there is a checkpoint to go on from."""
         return self.resume and state_bytes(self.directory) > 0
 
+    def train(
+        self,
+        model: Model,
+        task: Task[Model, Targets],
+        settings: LoopSettings,
+        identity: Mapping[str, Any],
+        progress: Progress,
+    ) -> tuple[EpochRecord, ...]:
+        """Train ``model``, which then has the best epoch's weights.
+
+        Args:
+            model: to train.
+            task: what it learns.
+            settings: of the loop.
+            identity: of the data and the settings; a resumed run must have the same.
+            progress: listens to the steps.
+
+        Raises:
+            TrainingError, Interrupted: as ``Run.fit``.
+        """
+        versions = {"bertline version": __version__, "torch version": version("torch")}
+        identity = {**identity, "place": self.placement.name, **versions}
+        return Run(model, task, settings, self.placement, progress, self.directory, identity).fit(resume=self.resume)
+
     def fit(self, classifier: Classifier, task: RowTask, test: Rows, identity: Mapping[str, Any]) -> Fitted:
         """Train ``classifier``, which then has the best epoch's weights, and score the held-out rows.
 
@@ -73,10 +98,7 @@ class Session:
             TrainingError, Interrupted: as ``Run.fit``.
         """
         self.progress.planned(self._plan(classifier, task, test))
-        versions = {"bertline version": __version__, "torch version": version("torch")}
-        identity = {**identity, "place": self.placement.name, **versions}
-        run = Run(classifier, task, task.settings, self.placement, self.progress, self.directory, identity)
-        history = run.fit(resume=self.resume)
+        history = self.train(classifier, task, task.settings, identity, self.progress)
         self.progress.note("Evaluating on the test rows")
         # In fp32, as the bundle will answer.
         outputs = (score(classifier, rows, self.placement.device) for rows in (task.validation, test))
@@ -102,15 +124,37 @@ class Session:
 def session(
     out: Path, settings: LoopSettings, progress: Progress, *, resume: bool, overwrite: bool, baselines: bool = False
 ) -> Iterator[Session]:
-    """Within: ``out`` is ours to write. Without an error, the checkpoints are removed at the end.
+    """Within: the bundle ``out`` is ours to write, as ``claimed`` says.
 
     Raises:
         UsageError: a package that the end of the run needs is not installed (``baselines``: theirs too).
         BundleError, DestinationError: ``out`` is taken, or cannot be written.
-        TrainingError: an unfinished run is in the way, or there is no GPU as required.
+        TrainingError: as ``claimed``.
     """
     check_start(out, overwrite=overwrite, baselines=baselines)
-    with claim(out, "the bundle"):
+    with claimed(out, "the bundle", settings, progress, resume=resume, overwrite=overwrite) as run:
+        yield run
+
+
+@contextmanager
+def claimed(
+    out: Path, what: str, settings: LoopSettings, progress: Progress, *, resume: bool, overwrite: bool
+) -> Iterator[Session]:
+    """Within: ``out`` is ours to write. Without an error, the checkpoints are removed at the end.
+
+    Args:
+        out: directory of the output.
+        what: it will be, for messages.
+        settings: with the device.
+        progress: listens to the run.
+        resume: continue from a checkpoint, if there is one.
+        overwrite: discard an unfinished run.
+
+    Raises:
+        DestinationError: another process writes there.
+        TrainingError: an unfinished run is in the way, or there is no GPU as required.
+    """
+    with claim(out, what):
         directory = working_directory(out)
         settle_unfinished(directory, resume=resume, overwrite=overwrite)
         yield Session(out, directory, place(settings), progress, resume, overwrite)

@@ -43,6 +43,12 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
     )
     lr: float = Field(1e-4, gt=0, description="peak learning rate; a tagger's default is 0.0003")
     model: str = Field("all-MiniLM-L6-v2", description="checkpoint directory, name of an installed model, or hub id")
+    adapt: tuple[str, ...] = Field(
+        (),
+        description="table with a text column, or .txt file with one text per line, to pre-train the model on before "
+        "the labels are learned; repeatable",
+    )
+    adapt_epochs: int = Field(3, ge=1, description="passes over the texts of --adapt and the training rows")
     group_column: str | None = Field(None, description="rows with the same value in this column stay in one split")
     eval_data: Path | None = Field(None, description="separate test table; by default part of DATA is held out")
     validation_ratio: float = Field(0.1, gt=0, lt=0.5, description="share of rows for early stopping and calibration")

@@ -18,10 +18,12 @@ from bertline.library import verbs
 from bertline.optimization.settings import OptimizeSettings
 from bertline.testing.tiny import write_tiny_bundle
 from bertline.training.distillation.settings import DistillSettings
+from bertline.training.pretraining.settings import PretrainSettings
 from bertline.training.settings import TrainSettings
 
 SETTINGS: list[tuple[Callable[..., Any], type[BaseModel]]] = [
     (bertline.train, TrainSettings),
+    (bertline.pretrain, PretrainSettings),
     (bertline.evaluate, EvaluateSettings),
     (bertline.distill, DistillSettings),
     (bertline.optimize, OptimizeSettings),
@@ -81,17 +83,24 @@ def test_a_label_that_the_model_does_not_know_is_in_the_notes(bundle: Path, tmp_
     assert note.startswith(f"1 row is of a label that {bundle} does not know (odd 1) and counted as wrong")
 
 
-def test_a_model_is_trained_distilled_and_optimized(
+def test_a_model_is_pretrained_trained_distilled_and_optimized(
     tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_tiny_bundle(tmp_path / "tiny")
     options = {"epochs": 1, "device": "cpu", "precision": "fp32"}
-    report = bertline.train(table, out=tmp_path / "mine", model=str(tmp_path / "tiny"), max_tokens=32, **options)
+    encoder = bertline.pretrain(
+        table, out=tmp_path / "encoder", model=str(tmp_path / "tiny"), sequence_tokens=32, measurements=1, **options
+    )
+    assert "Start: held-out loss " in capsys.readouterr().err
+    assert encoder.names == ["pseudo_perplexity", "masked_accuracy"]
+    assert encoder.to_dict()["fresh"] == "head"
+    report = bertline.train(table, out=tmp_path / "mine", model=str(encoder.bundle), max_tokens=32, **options)
     written = capsys.readouterr()
     assert not written.out
     assert "Plan: 1 epoch of " in written.err
     assert "Epoch 1: train loss " in written.err
     assert report.names[0] == "accuracy"
+    assert load(report.bundle).manifest.lineage == {"base_model": "encoder"}
     assert load(report.bundle).manifest.labels == tuple(bertline.load(report.bundle).labels)
 
     student = bertline.distill(

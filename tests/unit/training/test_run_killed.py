@@ -83,3 +83,24 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
     assert "run the same command with --resume to continue" in output
     finish(command(data, model, out, "--resume"), tmp_path)
     assert (out / "model.safetensors").read_bytes() == uninterrupted
+
+
+@pytest.mark.drill
+def test_killed_while_it_adapts_and_while_it_learns(data: Path, model: Path, tmp_path: Path) -> None:
+    flags = ["--adapt", str(data), "--adapt-epochs", "4", "--checkpoint-every-s", "0.05", "--resume"]
+    finish(command(data, model, tmp_path / "whole", *flags), tmp_path)
+    out = tmp_path / "words"
+    learning = working_directory(out) / STATE
+    adapting = working_directory(working_directory(out) / "adapted") / STATE
+    arguments = command(data, model, out, *flags)
+    for state in (adapting, learning):
+        process = Command(arguments, tmp_path / "output.txt")
+        wait_for(state.exists, process)
+        time.sleep(0.1)  # somewhere between two checkpoints
+        process.send(signal.SIGKILL)
+        assert process.ended(PATIENCE_S)[0] == -signal.SIGKILL
+        assert not out.exists()
+    output = finish(arguments, tmp_path)
+    assert "Already adapted to the training rows" in output
+    assert "Resuming at step" in output
+    assert (out / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 from bertline.data.corpus import Corpus
@@ -15,6 +14,7 @@ from bertline.errors import SettingsError
 from bertline.training.device import Placement, place
 from bertline.training.estimate import measure_run
 from bertline.training.preflight import check_disk
+from bertline.training.pretraining.downstream import NO_TASK, Downstream
 from bertline.training.pretraining.forecast import Forecast
 from bertline.training.pretraining.held_out import SHARE
 from bertline.training.pretraining.masking import masking_of
@@ -45,7 +45,11 @@ def tokens_directory(out: Path) -> Path:
 
 
 def prepare(
-    texts: Sequence[str], out: Path, settings: PretrainSettings, progress: Progress, excluded: Collection[str] = ()
+    texts: Sequence[str],
+    out: Path,
+    settings: PretrainSettings,
+    progress: Progress,
+    downstream: Downstream = NO_TASK,
 ) -> Prepared:
     """Open the network, write the tokens, and lay out the steps.
 
@@ -53,17 +57,31 @@ def prepare(
         SettingsError: settings that contradict each other.
         DataError, CheckpointError, DestinationError: the texts, the base or the target cannot be used.
     """
+    check_texts(texts, "pretrain")
+    placement, network = place(settings), open_network(settings)
+    check_disk(out, network.model)
+    probe = downstream.probe or _probe(settings, network)
+    tokens = _tokens(texts, out, network, settings, progress, downstream)
+    return Prepared(network, tokens, _task(tokens, network, settings, probe), placement)
+
+
+def check_texts(texts: Sequence[str], what: str) -> None:
+    """Check that files of text are there and can be read again.
+
+    Args:
+        texts: the files.
+        what: reads them, for messages.
+
+    Raises:
+        SettingsError: one of them is standard input.
+        DataError: one is missing.
+    """
     if "-" in texts:
         raise SettingsError(
-            "pretrain cannot read standard input, because a resumed run reads the texts again: give a file"
+            f"{what} cannot read standard input, because a resumed run reads the texts again: give a file"
         )
     for text in texts:
         check_file(Path(text), text)
-    placement, network = place(settings), open_network(settings)
-    check_disk(out, network.model)
-    probe = _probe(settings, network)
-    tokens = _tokens(texts, out, network, settings, progress, excluded)
-    return Prepared(network, tokens, _task(tokens, network, settings, probe), placement)
 
 
 def forecast(prepared: Prepared, settings: PretrainSettings) -> Forecast:
@@ -103,7 +121,7 @@ def _tokens(
     network: Network,
     settings: PretrainSettings,
     progress: Progress,
-    excluded: Collection[str],
+    downstream: Downstream,
 ) -> Tokens:
     noted = time.monotonic()
 
@@ -116,11 +134,11 @@ def _tokens(
     table = TableSettings(**{name: getattr(settings, name) for name in TableSettings.model_fields})
     tokens = tokens_of(
         tokens_directory(out),
-        Corpus(texts, table),
+        Corpus(texts, table, downstream.texts),
         network.tokenizer,
         held_out_tokens=settings.held_out_tokens,
-        excluded=excluded,
-        identity=[network.tokenizer.fingerprint, *map(_digest, sorted(excluded))],
+        excluded=downstream.held_out,
+        identity=[network.tokenizer.fingerprint, downstream.digest],
         notify=notify,
     )
     if tokens.skipped:
@@ -150,7 +168,3 @@ def _task(tokens: Tokens, network: Network, settings: PretrainSettings, probe: P
         seed=settings.seed,
         probe=probe,
     )
-
-
-def _digest(text: str) -> str:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,11 +1,12 @@
 """A linear probe: how much of a table's labels a linear classifier reads from the frozen encoder.
 
 Features are means of the tokens' last states. The classifier is multinomial logistic regression on standardised
-features, trained on half of the rows and measured on the other half (Alain and Bengio 2017).
+features, trained on some rows and measured on others (Alain and Bengio 2017).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bertline.data.batching import lay_out, plan
-from bertline.data.examples import read_examples
+from bertline.data.examples import Example, read_examples
 from bertline.data.settings import LabelledTableSettings
 from bertline.data.target_kinds import OneLabel
 from bertline.encoder.encoder import Encoder
@@ -45,7 +46,7 @@ class Probe:
 
     pieces: tuple[Piece, ...]
     labels: Int[Tensor, " texts"]
-    train: Int[Tensor, " half"]
+    train: Int[Tensor, " trained"]
     pad_id: int
 
     @property
@@ -54,7 +55,7 @@ class Probe:
         return sum(len(piece.ids) for piece in self.pieces)
 
     def accuracy(self, encoder: Encoder, device: torch.device) -> Estimate:
-        """Accuracy on the other half, with Wilson's interval."""
+        """Accuracy on the other texts, with Wilson's interval."""
         features, own = self._features(encoder, device), self.labels[self.train]
         rest = torch.ones(len(self.labels), dtype=torch.bool)
         rest[self.train] = False
@@ -67,9 +68,9 @@ class Probe:
         encoder.eval()
         features = torch.empty(len(self.pieces), encoder.config.hidden)
         for indices in plan([len(piece.ids) for piece in self.pieces], BATCH_TOKENS):
-            ids, attend, _ = to_device(lay_out([self.pieces[i] for i in indices], self.pad_id), device)
+            ids, attend, segments = to_device(lay_out([self.pieces[i] for i in indices], self.pad_id), device)
             with torch.inference_mode():
-                features[indices] = mean_pool(encoder(ids, attend).last, attend).float().cpu()
+                features[indices] = mean_pool(encoder(ids, attend, segments=segments).last, attend).float().cpu()
         return features
 
 
@@ -87,10 +88,18 @@ def read_probe(
     names = sorted({str(example.target) for example in some})
     if len(names) < 2:
         raise DataError(f"{path} has one label, {names[0]}: give --probe a table with two labels or more")
-    readings = Reader(tokenizer, Truncation(max_tokens)).read([example.input for example in some])
+    # They are sorted by label, so each label is in both halves alike.
+    return probe_of(some[::2], some[1::2], tokenizer, max_tokens=max_tokens)
+
+
+def probe_of(train: Sequence[Example], measured: Sequence[Example], tokenizer: Tokenizer, *, max_tokens: int) -> Probe:
+    """A probe that learns from some rows with one label each and is measured on others."""
+    examples = [*train, *measured]
+    names = sorted({str(example.target) for example in examples})
+    readings = Reader(tokenizer, Truncation(max_tokens)).read([example.input for example in examples])
     return Probe(
         tuple(reading.pieces[0] for reading in readings),
-        torch.tensor([names.index(str(example.target)) for example in some]),
-        torch.arange(0, len(some), 2),  # they are sorted by label, so each label is in both halves alike
+        torch.tensor([names.index(str(example.target)) for example in examples]),
+        torch.arange(len(train)),
         tokenizer.pad_id,
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bertline import __version__
 from bertline.bundle.output import Output
 from bertline.destination import claim
 from bertline.encoder.masked import save_masked
@@ -16,8 +14,8 @@ from bertline.errors import DestinationError
 from bertline.statistics.as_json import as_json
 from bertline.statistics.intervals import Estimate
 from bertline.tasks.history import EpochRecord
-from bertline.training.checkpoint import discard_state, settle_unfinished, working_directory
-from bertline.training.loop import Run
+from bertline.training.checkpoint import discard_state
+from bertline.training.pretraining.downstream import NO_TASK, Downstream
 from bertline.training.pretraining.forecast import Forecast
 from bertline.training.pretraining.held_out import HeldOut, held_out_of
 from bertline.training.pretraining.network import Network
@@ -26,6 +24,7 @@ from bertline.training.pretraining.prepare import forecast as forecast_of
 from bertline.training.pretraining.settings import PretrainSettings
 from bertline.training.pretraining.steps import Steps, figures_text
 from bertline.training.progress import Progress
+from bertline.training.session import Session, claimed
 
 WHAT, REPORT = "pre-trained encoder", "pretraining.json"
 
@@ -45,6 +44,7 @@ class Pretrained:
         history: the record of each measurement.
         held_out: figures of the held-out texts.
         probe: accuracy of the linear classifier, if there is a table to probe with.
+        identity: of the downstream task.
     """
 
     out: Path
@@ -54,6 +54,7 @@ class Pretrained:
     history: tuple[EpochRecord, ...]
     held_out: HeldOut
     probe: Estimate | None
+    identity: Mapping[str, Any]
 
     def headline(self) -> list[tuple[str, Estimate]]:
         """The figures by name, with their intervals."""
@@ -74,6 +75,7 @@ class Pretrained:
             "held_out": self.held_out.to_json(),
             "probe_accuracy": None if self.probe is None else self.probe.to_json(),
             "history": as_json(self.history),
+            **({"identity": dict(self.identity)} if self.identity else {}),
         }
 
 
@@ -85,7 +87,7 @@ def pretrain(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    excluded: Collection[str] = (),
+    downstream: Downstream = NO_TASK,
 ) -> Pretrained:
     """Train a masked language model on the texts of files and write the directory ``out``.
 
@@ -96,7 +98,7 @@ def pretrain(
         progress: listens to the run.
         resume: go on with an unfinished run that was started with the same texts and settings, if there is one.
         overwrite: replace an encoder at ``out``, and forget an unfinished run.
-        excluded: texts to leave out, as ``data.duplicates.normalise`` writes them.
+        downstream: the task that the encoder is for.
 
     Raises:
         SettingsError: settings that contradict each other.
@@ -106,19 +108,16 @@ def pretrain(
     """
     output = Output(out, WHAT, REPORT)
     output.check(overwrite=overwrite)
-    with claim(out, f"the {WHAT}"):
-        directory = working_directory(out)
-        settle_unfinished(directory, resume=resume, overwrite=overwrite)
-        prepared = prepare(texts, out, settings, progress, excluded)
-        pretrained = _fit(prepared, out, settings, progress, resume=resume)
+    with claimed(out, f"the {WHAT}", settings, progress, resume=resume, overwrite=overwrite) as session:
+        prepared = prepare(texts, out, settings, progress, downstream)
+        pretrained = _fit(session, prepared, settings, downstream)
         try:
             output.write(lambda staging: _fill(staging, prepared.network), pretrained.to_json())
         except DestinationError as error:
             raise DestinationError(
                 f"{error}; the trained weights are kept: run the same command with --resume"
             ) from error
-        for finished in (directory, tokens_directory(out)):
-            discard_state(finished)
+        discard_state(tokens_directory(out))
     return pretrained
 
 
@@ -135,39 +134,21 @@ def forecast(
         return forecast_of(prepare(texts, out, settings, progress), settings)
 
 
-def _fit(prepared: Prepared, out: Path, settings: PretrainSettings, progress: Progress, *, resume: bool) -> Pretrained:
+def _fit(session: Session, prepared: Prepared, settings: PretrainSettings, downstream: Downstream) -> Pretrained:
     task, placement, model = prepared.task, prepared.placement, prepared.network.model
+    progress = session.progress
     expected = forecast_of(prepared, settings)
     for line in expected.lines():
         progress.note(line)
     with placement.computing():
         loss, start = task.validate(model, placement.device)
     progress.note(f"Start: {figures_text(loss, start)}")
-    listener = Steps(progress, task, expected.passes)
-    run = Run(
-        model,
-        task,
-        settings.of_the_loop(task.measurements),
-        placement,
-        listener,
-        working_directory(out),
-        _identity(prepared, settings),
-    )
-    history = run.fit(resume=resume)
+    listener, loop = Steps(progress, task, expected.passes), settings.of_the_loop(task.measurements)
+    own = {"texts": prepared.tokens.digest, **settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE)}
+    history = session.train(model, task, loop, {**own, **downstream.identity}, listener)
     probe = None if task.probe is None else task.probe.accuracy(model.encoder, placement.device)
     held_out = held_out_of(task.sums(model, placement.device))
-    return Pretrained(out, prepared.network, expected, start, history, held_out, probe)
-
-
-def _identity(prepared: Prepared, settings: PretrainSettings) -> Mapping[str, Any]:
-    """Whatever must be the same when a run is resumed."""
-    return {
-        "texts": prepared.tokens.digest,
-        **settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE),
-        "place": prepared.placement.name,
-        "bertline version": __version__,
-        "torch version": version("torch"),
-    }
+    return Pretrained(session.out, prepared.network, expected, start, history, held_out, probe, downstream.identity)
 
 
 def _fill(staging: Path, network: Network) -> None:
