@@ -112,7 +112,7 @@ def pretrain(
         DataError, CheckpointError, DestinationError: the texts, the model or ``out`` cannot be used.
         TrainingError, Interrupted: as ``train``.
     """
-    loaded = _settings(pretrain, PretrainSettings, settings)
+    loaded = settings_of(pretrain, PretrainSettings, settings)
     from bertline.training.pretraining.run import pretrain as run
 
     sources = [str(one) for one in ((texts,) if isinstance(texts, str | Path) else texts)]
