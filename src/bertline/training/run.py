@@ -18,7 +18,7 @@ from bertline.data.settings import LabelledTableSettings
 from bertline.data.targets import names_of
 from bertline.encoder.agreement import load_tokenizer
 from bertline.encoder.checkpoint import load_encoder, load_pretrained, read_config
-from bertline.encoder.heads import Pooling
+from bertline.encoder.heads import Classifier, Pooling
 from bertline.encoder.outputs import OUTPUTS
 from bertline.encoder.source import find_model
 from bertline.errors import TrainingError
@@ -38,6 +38,7 @@ from bertline.training.pretraining.prepare import check_texts
 from bertline.training.progress import Progress
 from bertline.training.publish import Product, publish
 from bertline.training.row_task import figures_of, of_spec
+from bertline.training.rows import Rows
 from bertline.training.session import Fitted, Session, session
 from bertline.training.settings import TrainSettings
 
@@ -141,16 +142,8 @@ def _fine_tune(
     facts += spec.notes(train.targets, train.readings)
     for fact in facts:
         run.progress.note(": ".join(fact))
-    torch.manual_seed(settings.seed)
-    pooling: Pooling = "none" if OUTPUTS[spec.output].by_token else settings.pooling
-    classifier = load_pretrained(model, labels=len(spec.labels), pooling=pooling, dropout=settings.dropout)
-    if adapted is not None:  # the head still begins as the model's own
-        facts.insert(0, adapted.fact)
-        classifier.encoder.load_state_dict(load_encoder(adapted.directory).state_dict())
-    if settings.head == "fitted" and spec.output == "logits" and not run.resumes:
-        started = start_head(classifier, spec, train, validation, run.placement)
-        figure, value = next(iter(figures_of(spec, validation)(started.outputs).items()))
-        run.progress.note(f"Head: fitted on the frozen encoder, {figure} {value:.4g} on the validation rows")
+    facts += [] if adapted is None else [adapted.fact]
+    classifier = _start(run, model, adapted, spec, train, validation, settings)
     task = of_spec(spec, train, validation, settings, balanced=settings.class_weights == "balanced")
     fitted = run.fit(classifier, task, test, identity)
     measured = measure(validation, test, fitted, prepared, settings)
@@ -178,6 +171,28 @@ def _fine_tune(
             **({} if adapted is None else {"adapted": adapted.lineage}),
         },
     )
+
+
+def _start(
+    run: Session,
+    model: Path,
+    adapted: Adapted | None,
+    spec: TaskSpec,
+    train: Rows,
+    validation: Rows,
+    settings: TrainSettings,
+) -> Classifier:
+    """The network that the run begins with."""
+    torch.manual_seed(settings.seed)
+    pooling: Pooling = "none" if OUTPUTS[spec.output].by_token else settings.pooling
+    classifier = load_pretrained(model, labels=len(spec.labels), pooling=pooling, dropout=settings.dropout)
+    if adapted is not None:  # the head still begins as the model's own
+        classifier.encoder.load_state_dict(load_encoder(adapted.directory).state_dict())
+    if settings.head == "fitted" and spec.output == "logits" and not run.resumes:
+        started = start_head(classifier, spec, train, validation, run.placement)
+        figure, value = next(iter(figures_of(spec, validation)(started.outputs).items()))
+        run.progress.note(f"Head: fitted on the frozen encoder, {figure} {value:.4g} on the validation rows")
+    return classifier
 
 
 def _identity(prepared: Prepared, settings: TrainSettings) -> dict[str, Any]:
