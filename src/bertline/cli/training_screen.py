@@ -94,11 +94,16 @@ class TrainingScreen:
 
 def show_result(trained: Trained) -> None:
     """The headline figures of a finished run, where everything is, and what to do next."""
+    from bertline.evaluation.wording import beaten
+
     console = Console(stderr=True, highlight=False)
     console.print()
     print_figures(f"{trained.measured.evaluation.rows:,} test rows", rows(trained.headline()), stderr=True)
     console.print(f"\nBundle  {trained.bundle}\nReport  {trained.bundle / 'report' / 'report.html'}", soft_wrap=True)
     if not show_collapse(console, trained.measured.evaluation, trained.settings):
+        if behind := beaten(trained.measured.baselines):
+            remedy = f"use that, or train again with more --epochs (it was {trained.settings.epochs})"
+            console.print(f"\nwarning: {behind}: {remedy}", soft_wrap=True, markup=False)
         console.print(f"\nTry it  bertline serve {trained.bundle}", soft_wrap=True)
         console.print(f"Faster  bertline optimize {trained.bundle}", soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""The report's first sentences, and the warning about a model that answers every text alike."""
+"""The report's first sentences, and the warnings about a model that is no use."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def verdict(evaluation: Evaluation, baselines: Sequence[Baseline]) -> str:
     if gain.verdict < 0:
         return f"{lead} {against}: the encoder is worse, {figures}. Use the baseline, or train differently."
     return f"{lead} {against}: these rows show no difference, {figures}. More test rows would tell."
+
+
+def beaten(baselines: Sequence[Baseline]) -> str | None:
+    """The warning about an encoder with a lower score than a baseline; None for any other."""
+    best = max(baselines, key=lambda baseline: baseline.score.value, default=None)
+    if best is None or best.encoder_gain.difference.value >= 0:
+        return None
+    gain, score = best.encoder_gain, value(best.figure, best.score.value)
+    by = difference(gain.score, -gain.difference.value).lstrip("+")
+    return f"{best.name} has the {gain.score} {score}, {by} more than the encoder ({p_value(gain.p_value)})"
 
 
 def collapse(evaluation: Evaluation) -> str | None:

@@ -15,7 +15,7 @@ from bertline.evaluation.baselines import Baseline
 from bertline.evaluation.kinds.one_label import confusion_note
 from bertline.evaluation.matrix import STRONGEST
 from bertline.evaluation.report import write_report
-from bertline.evaluation.wording import verdict
+from bertline.evaluation.wording import beaten, verdict
 from bertline.statistics.intervals import wilson
 from bertline.statistics.paired import compare
 from bertline.tasks.classify.one_label import Evaluation
@@ -169,6 +169,14 @@ def test_without_jinja_the_error_names_the_extra(tmp_path: Path, monkeypatch: py
 )
 def test_the_verdict_follows_the_paired_test(right: int, says: str) -> None:
     assert says in verdict(measured(), [baseline(40), baseline(right)])
+
+
+def test_an_encoder_behind_a_baseline_is_a_warning() -> None:
+    said = beaten([baseline(40), baseline(118)])
+    assert said is not None
+    assert re.fullmatch(r"\S.* has the accuracy \d+\.\d\s%, \d+\.\d points more than the encoder \(p < 0\.001\)", said)
+    assert beaten([baseline(40), baseline(80)]) is None
+    assert beaten([]) is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -55,13 +56,15 @@ def test_a_collapsed_run_ends_with_advice_and_no_invitation_to_serve(
     assert f"All 16 rows got the label “{given}”" in report
 
 
-def test_a_model_that_separates_texts_is_not_reported_as_collapsed(
+def test_a_model_that_separates_texts_is_not_reported_as_collapsed_but_as_behind_tfidf(
     model: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained = train(str(table), tmp_path / "words", settings(model), Silent())
     show_result(trained)
     said = capsys.readouterr().err
-    assert "warning" not in said
+    assert "distinguish" not in said
+    assert re.search(r"warning: TF-IDF \+ logistic regression has the accuracy \S+\s%, \S+ points more than", said)
+    assert "use that, or train again with more --epochs (it was " in said
     assert f"Try it  bertline serve {trained.bundle}" in said
     assert f"Faster  bertline optimize {trained.bundle}" in said
 
