@@ -98,13 +98,12 @@ def test_the_causal_mask_is_that_of_a_decoder(data: st.DataObject) -> None:
     config.is_decoder, config.use_cache = True, False
     sample = data.draw(samples(config))
     decoder: Any = widen(BertModel(config, add_pooling_layer=False))
-    config.is_decoder = False  # our encoder refuses a decoder's checkpoint: for it the mask is an option
     encoder = our_encoder(decoder)
-    config.is_decoder = True  # transformers asks again at every call
+    assert encoder.config.causal
     with torch.no_grad():
         theirs = decoder(**sample.hf(), output_hidden_states=True, output_attentions=True)
-        asked = encoder(sample.ids, sample.attend, causal=True, want_hidden_states=True, want_attentions=True)
-        fused = encoder(sample.ids, sample.attend, causal=True)
+        asked = encoder(sample.ids, sample.attend, want_hidden_states=True, want_attentions=True)
+        fused = encoder(sample.ids, sample.attend)
     real = sample.attend
     for mine, other in zip(asked.hidden_states, theirs.hidden_states, strict=True):
         assert difference(mine[real], other[real]) <= TOLERANCES["hidden states"]

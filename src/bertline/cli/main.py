@@ -14,9 +14,11 @@ from bertline import __version__
 from bertline.cli import (
     auth,
     cluster,
+    context,
     distill,
     duplicates,
     evaluate,
+    generate,
     index,
     models,
     nearest,
@@ -46,8 +48,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    *(train, vocab, pretrain, evaluate, distill, optimize, predict, index, nearest, cluster, duplicates),
-    *(serve, auth, tls, models, observe, top),
+    *(train, vocab, pretrain, generate, context, evaluate, distill, optimize, predict),
+    *(index, nearest, cluster, duplicates, serve, auth, tls, models, observe, top),
 )
 for verb in VERBS:
     verb.register(app)

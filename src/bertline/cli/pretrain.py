@@ -39,10 +39,11 @@ def pretrain(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the encoder, or an unfinished run.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Pre-train an encoder on texts as a masked language model.
+    """Pre-train an encoder on texts as a masked language model, or with --causal as one that generates text.
 
     With --model, training goes on from a published encoder; with --vocab, it starts from scratch.
-    One text of twenty is held out. `bertline train --model` fine-tunes the result.
+    One text of twenty is held out. `bertline train --model` fine-tunes the result, and `bertline generate` continues
+    texts with a causal one.
     """
     from bertline.cli.training_screen import TrainingScreen
     from bertline.training.pretraining.run import forecast
@@ -69,9 +70,13 @@ def _show(pretrained: Pretrained) -> None:
     from bertline.cli.figures_table import print_figures, rows
 
     held_out = pretrained.held_out
-    title = f"{held_out.tokens:,} masked tokens in {held_out.sequences:,} sequences of held-out texts"
+    what = "tokens" if held_out.causal else "masked tokens"
+    title = f"{held_out.tokens:,} {what} in {held_out.sequences:,} sequences of held-out texts"
     console = Console(stderr=True, highlight=False)
     console.print()
     print_figures(title, rows(pretrained.headline()), stderr=True)
     console.print(f"\nEncoder  {pretrained.out}", soft_wrap=True)
-    console.print(f"\nFine-tune it  bertline train DATA --model {pretrained.out} --out BUNDLE", soft_wrap=True)
+    if held_out.causal:
+        console.print(f'\nTry it  bertline generate {pretrained.out} "a text"', soft_wrap=True)
+    else:
+        console.print(f"\nFine-tune it  bertline train DATA --model {pretrained.out} --out BUNDLE", soft_wrap=True)

@@ -22,7 +22,7 @@ def load_tokenizer(directory: Path, *, bundle: bool = False) -> Tokenizer:
         CheckpointError: a file cannot be read, an id has no embedding, or ``transformers`` would read another
             tokenizer from a bundle.
     """
-    config, _ = read_config(directory)
+    config, _ = read_config(directory, causal=None)
     tokenizer = Tokenizer.from_bundle(directory) if bundle else Tokenizer.from_directory(directory)
     last, rows = tokenizer.vocab_size - 1, config.vocab_size
     if last >= rows:

@@ -14,7 +14,7 @@ from bertline.encoder.config import EncoderConfig
 
 
 class SelfAttention(nn.Module):
-    """Bidirectional self-attention of one layer.
+    """Self-attention of one layer.
 
     The query, key and value projections are one matrix, because one large product is faster than three; checkpoints
     store them separately (see ``checkpoint``).
@@ -48,7 +48,7 @@ class SelfAttention(nn.Module):
     def forward(
         self,
         states: Float[Tensor, "batch tokens hidden"],
-        allowed: Bool[Tensor, "batch #heads #tokens tokens"] | None,
+        allowed: Bool[Tensor, "#batch #heads #tokens tokens"] | None,
         want_attentions: bool = False,
     ) -> tuple[Float[Tensor, "batch tokens hidden"], Float[Tensor, "batch heads tokens tokens"] | None]:
         """Mix the tokens' states; ``allowed`` is True where a token (row) may attend to another (column).

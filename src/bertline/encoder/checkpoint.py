@@ -35,11 +35,16 @@ _KIND: Mapping[Pooling, str] = {
 }
 
 
-def read_config(directory: Path) -> tuple[EncoderConfig, dict[str, Any]]:
+def read_config(directory: Path, *, causal: bool | None = False) -> tuple[EncoderConfig, dict[str, Any]]:
     """The encoder's configuration and the whole content of ``config.json``.
 
+    Args:
+        directory: of the checkpoint.
+        causal: whether it must be a causal language model; None takes both.
+
     Raises:
-        CheckpointError: no such file, not JSON, or not of a family that bertline reads.
+        CheckpointError: no such file, not JSON, not of a family that bertline reads, or causal where it must not be,
+            or not where it must.
     """
     path = directory / "config.json"
     try:
@@ -50,7 +55,18 @@ def read_config(directory: Path) -> tuple[EncoderConfig, dict[str, Any]]:
         raise CheckpointError(f"{path} is not valid JSON ({error}): copy it again from the model's source") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is not a JSON object: copy it again from the model's source")
-    return EncoderConfig.from_hf(content, origin=str(path)), content
+    config = EncoderConfig.from_hf(content, origin=str(path))
+    if causal is False and config.causal:
+        raise CheckpointError(
+            f"{directory} is a causal language model (is_decoder in config.json), in which a token sees only earlier "
+            "ones: give an encoder that reads both ways"
+        )
+    if causal and not config.causal:
+        raise CheckpointError(
+            f"{directory} is not a causal language model (is_decoder in config.json): give one that "
+            "bertline pretrain --causal wrote"
+        )
+    return config, content
 
 
 def load_encoder(directory: Path) -> Encoder:

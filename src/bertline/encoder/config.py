@@ -24,12 +24,12 @@ _SYNONYMS = {
 _LEAST = {"vocab_size": 1, "hidden": 1, "layers": 1, "heads": 1, "feed_forward": 1, "max_positions": 1}
 _LEAST |= {"segments": 0, "pad_id": 0, "embedding": 1}
 _RATES = ("dropout", "attention_dropout", "classifier_dropout", "norm_eps", "init_std")
-_MAY_BE_NULL = ("pad_id", "classifier_dropout")  # null is the default
+_MAY_BE_NULL = ("pad_id", "classifier_dropout", "causal")  # null is the default
 
 # Settings of HF configurations that change the computation, with the only values that this encoder supports.
 _FIXED: dict[str, tuple[object, ...]] = {
     "position_embedding_type": ("absolute", None),
-    "is_decoder": (False, None),
+    "is_decoder": (False, None),  # of a family that has no causal language model
     "add_cross_attention": (False, None),
 }
 
@@ -40,6 +40,7 @@ class EncoderConfig:
 
     ``segments`` is 0 for DistilBERT, which has no segment embeddings (Sanh et al. 2019). ``embedding`` is the width of
     ELECTRA's embeddings, which it projects to the hidden size (Clark et al. 2020); None is the hidden size itself.
+    With ``causal``, each token sees only itself and earlier ones.
     """
 
     family: Family = "bert"
@@ -58,6 +59,7 @@ class EncoderConfig:
     pad_id: int = 0
     init_std: float = 0.02
     embedding: int | None = None
+    causal: bool = False
 
     def __post_init__(self) -> None:
         for name in asdict(self).keys() - self.description.entries.keys() - {"family"}:
@@ -131,12 +133,12 @@ class EncoderConfig:
                 range.
         """
         family = family_of(config, origin)
+        names, defaults = DESCRIPTIONS[family].entries, DESCRIPTIONS[family].defaults
         for name, allowed in _FIXED.items():
-            if config.get(name) not in allowed and name in config:
+            if name in config and name not in names.values() and config[name] not in allowed:
                 raise CheckpointError(
                     f"{origin} sets {name} to {config[name]!r}: bertline supports only {allowed[0]!r}"
                 )
-        names, defaults = DESCRIPTIONS[family].entries, DESCRIPTIONS[family].defaults
         values = {ours: config[hf] for ours, hf in names.items() if hf in config}
         missing = [names[name] for name in ("vocab_size", "hidden", "layers", "heads") if name not in values]
         if missing:
@@ -156,7 +158,8 @@ class EncoderConfig:
 
     def to_hf(self) -> dict[str, Any]:
         """The entries of ``config.json`` for this encoder, in its family's names."""
-        values = asdict(self) | {"embedding": self.embedding_width}
+        # Like transformers, which writes no entry of a bidirectional encoder.
+        values = asdict(self) | {"embedding": self.embedding_width, "causal": self.causal or None}
         ours = {name: value for name, value in values.items() if value is not None}
         return {"model_type": self.family} | {
             hf: ours[name] for name, hf in self.description.entries.items() if name in ours
@@ -168,6 +171,8 @@ def _checked(name: str, value: Any, hf: str, origin: str) -> Any:
         return _SYNONYMS.get(value, value) if isinstance(value, str) else value
     if name in _LEAST and not (type(value) is int and value >= _LEAST[name]):
         raise CheckpointError(f"{origin} sets {hf} to {value!r}: it must be a whole number of at least {_LEAST[name]}")
+    if name == "causal" and not isinstance(value, bool):
+        raise CheckpointError(f"{origin} sets {hf} to {value!r}: it must be true or false")
     if name not in _RATES:
         return value
     if type(value) not in (int, float) or not 0 <= value < 1:

@@ -66,6 +66,7 @@ class Description:
         defaults: values of ``EncoderConfig``, where they are not those of BERT-base.
         head_dropout: dropout of the head for texts that ``config.json`` may leave out; None is the encoder's.
         tokens_head_dropout: whether the head for tokens has the dropout of the one for texts, not the encoder's.
+        causal: the name of the class of causal language models in ``transformers``, without ``architecture``.
         counts_positions: whether a token's position is its number among the tokens that are not padding, counted from
             ``pad_id`` + 1 (fairseq), not its place in the row.
     """
@@ -81,6 +82,7 @@ class Description:
     defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     head_dropout: float | None = None
     tokens_head_dropout: bool = True
+    causal: str = "ForCausalLM"
     counts_positions: bool = False
 
 
@@ -99,6 +101,7 @@ _BERT_ENTRIES = {
     "classifier_dropout": "classifier_dropout",
     "pad_id": "pad_token_id",
     "init_std": "initializer_range",
+    "causal": "is_decoder",
 }
 _BERT_LAYER: Modules = {
     "attention.qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
@@ -142,6 +145,7 @@ DESCRIPTIONS: Mapping[Family, Description] = MappingProxyType(
                 "cls.predictions.bias",
             ),
             other_heads=("cls.",),
+            causal="LMHeadModel",
         ),
         "distilbert": Description(
             architecture="DistilBert",

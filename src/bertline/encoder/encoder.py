@@ -96,7 +96,7 @@ class Layer(nn.Module):
     def forward(
         self,
         states: Float[Tensor, "batch tokens hidden"],
-        allowed: Bool[Tensor, "batch #heads #tokens tokens"] | None,
+        allowed: Bool[Tensor, "#batch #heads #tokens tokens"] | None,
         want_attentions: bool = False,
         at: Int[Tensor, " some"] | None = None,
     ) -> tuple[Float[Tensor, "*axes hidden"], Float[Tensor, "batch heads tokens tokens"] | None]:
@@ -129,7 +129,6 @@ class Encoder(nn.Module):
         attend: Bool[Tensor, "batch tokens"] | None,
         *,
         segments: Int[Tensor, "batch tokens"] | None = None,
-        causal: bool = False,
         want_hidden_states: bool = False,
         want_attentions: bool = False,
         at: Int[Tensor, " some"] | None = None,
@@ -141,7 +140,6 @@ class Encoder(nn.Module):
             attend: True on real tokens; states on padding are meaningless. None means that every token is real: on a
                 GPU, only the caller knows this without a synchronisation, and the fastest kernels take no mask.
             segments: 0 or 1 for each token; by default every token is in segment 0.
-            causal: each token sees only itself and earlier ones (for comparison; BERT is bidirectional).
             want_hidden_states: also return the states of all layers.
             want_attentions: also return the attention probabilities, which takes longer.
             at: positions in the flattened batch (row × tokens + column): only their states come out of the last layer,
@@ -152,7 +150,7 @@ class Encoder(nn.Module):
         """
         if ids.shape[1] > self.config.max_tokens:
             raise ValueError(f"{ids.shape[1]} tokens in a batch, but the model has {self.config.max_tokens} positions")
-        allowed = _allowed(ids, attend, causal)
+        allowed = _allowed(ids, attend, self.config.causal)
         states = self.embeddings(ids, segments)
         hidden_states, attentions = [states], []
         for layer in self.layers:
@@ -180,15 +178,14 @@ def initialise(module: nn.Module, std: float) -> None:
 
 def _allowed(
     ids: Int[Tensor, "batch tokens"], attend: Bool[Tensor, "batch tokens"] | None, causal: bool
-) -> Bool[Tensor, "batch 1 #tokens tokens"] | None:
+) -> Bool[Tensor, "#batch 1 #tokens tokens"] | None:
     """The mask of which token may attend to which; None if nothing is masked, which is fastest.
 
+    It alone distinguishes a causal encoder, in which a token sees itself and earlier ones (Radford et al. 2018).
     Whether ``attend`` masks anything is checked on a CPU only, because on a GPU it would force a synchronisation.
     """
-    if causal:
-        real = torch.ones_like(ids, dtype=torch.bool) if attend is None else attend
-        past = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).tril()
-        return real[:, None, None, :] & past
+    past = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).tril() if causal else None
     if attend is None or (attend.device.type == "cpu" and bool(attend.all())):
-        return None
-    return attend[:, None, None, :]
+        return None if past is None else past[None, None]
+    real = attend[:, None, None, :]
+    return real if past is None else real & past

@@ -1,4 +1,4 @@
-"""The masked-language-model head: from the states of masked tokens to a score for every entry of the vocabulary.
+"""The language-model head: from the states of some tokens to a score for every entry of the vocabulary.
 
 Its output matrix is the table of token embeddings (tied, as in BERT), and only the positions that are asked for are
 multiplied with it: a table of 30,522 tokens costs as much per token as the whole of a small encoder.
@@ -6,6 +6,7 @@ multiplied with it: a table of 30,522 tokens costs as much per token as the whol
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -42,7 +43,9 @@ class MaskedHead(nn.Module):
 
 
 class MaskedLanguageModel(nn.Module):
-    """An encoder and its masked-language-model head.
+    """An encoder and its language-model head, which predicts the tokens themselves.
+
+    With a causal configuration it is a causal language model, and learns to predict the next tokens.
 
     Attributes:
         mask_id: the tokenizer's [MASK]; if set, a network without ``at`` computes the logits of these tokens alone.
@@ -93,16 +96,24 @@ def masked_table(config: EncoderConfig) -> Table:
     return whole_table(config, masked_head_table(config))
 
 
-def load_masked(directory: Path, *, dropout: float | None = None) -> tuple[MaskedLanguageModel, bool]:
-    """A masked language model from a checkpoint, and whether the checkpoint had the head.
+def load_masked(
+    directory: Path, *, dropout: float | None = None, causal: bool = False
+) -> tuple[MaskedLanguageModel, bool]:
+    """A language model from a checkpoint, and whether the checkpoint had the head.
 
     A checkpoint without the head, such as all-MiniLM-L6-v2, gets a new one, which has to be trained.
+
+    Args:
+        directory: of the checkpoint.
+        dropout: rate everywhere; by default the checkpoint's.
+        causal: give it a causal mask, whether or not it had one.
 
     Raises:
         CheckpointError: the files cannot be read, the weights do not match ``config.json``, a part of the head is
             missing, or its output matrix is not the table of token embeddings.
     """
-    config, _ = read_config(directory)
+    config, _ = read_config(directory, causal=None if causal else False)
+    config = replace(config, causal=causal)
     if dropout is not None:
         config = config.with_dropout(dropout)
     model = MaskedLanguageModel(config)
@@ -125,7 +136,8 @@ def load_masked(directory: Path, *, dropout: float | None = None) -> tuple[Maske
 
 
 def save_masked(directory: Path, model: MaskedLanguageModel) -> None:
-    """Write ``config.json`` and ``model.safetensors``, as ``AutoModelForMaskedLM`` loads them."""
+    """Write ``config.json`` and ``model.safetensors``, as ``AutoModelForMaskedLM`` or ``…CausalLM`` loads them."""
     config = model.config
+    kind = config.description.causal if config.causal else "ForMaskedLM"
     tensors = to_checkpoint(model.state_dict(), masked_table(config))
-    write_checkpoint(directory, config, "ForMaskedLM", {"tie_word_embeddings": True}, tensors)
+    write_checkpoint(directory, config, kind, {"tie_word_embeddings": True}, tensors)

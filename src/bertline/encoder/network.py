@@ -35,8 +35,15 @@ def load_network(directory: Path) -> AnyNetwork:
     """
     if is_sentence_model(directory):
         return load_embedder(directory)
-    if not is_masked(directory):
-        return load_classifier(directory)
+    return load_filling(directory) if is_masked(directory) else load_classifier(directory)
+
+
+def load_filling(directory: Path) -> MaskedLanguageModel:
+    """The masked language model of a checkpoint, which computes the [MASK] tokens of the tokenizer beside it.
+
+    Raises:
+        CheckpointError: as ``load_masked``, or it has no head.
+    """
     model, has_head = load_masked(directory)
     if not has_head:
         raise CheckpointError(
@@ -45,6 +52,16 @@ def load_network(directory: Path) -> AnyNetwork:
         )
     model.mask_id = Tokenizer.from_bundle(directory).mask_id
     return model
+
+
+def load_causal(directory: Path) -> MaskedLanguageModel:
+    """The causal language model of a checkpoint.
+
+    Raises:
+        CheckpointError: as ``load_masked``, or it is not causal.
+    """
+    read_config(directory, causal=True)
+    return load_masked(directory, causal=True)[0].eval()
 
 
 def save_network(directory: Path, network: AnyNetwork, labels: Sequence[str], problem_type: str | None) -> None:

@@ -117,8 +117,7 @@ def pretrain(
 
     sources = [str(one) for one in ((texts,) if isinstance(texts, str | Path) else texts)]
     pretrained = run(sources, Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite)
-    held_out = pretrained.held_out
-    title = f"{Path(out).name}: {held_out.tokens:,} masked tokens of held-out texts"
+    title = f"{Path(out).name}: {pretrained.held_out.tokens:,} tokens of held-out texts"
     return Report(title, Path(out), figure_rows(pretrained.headline()), pretrained.to_json())
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bertline.encoder.config import EncoderConfig
@@ -18,6 +20,16 @@ DISTILBERT = EncoderConfig(
     segments=0,
     init_std=0.3,
 )
+
+
+CAUSAL = replace(BERT, causal=True)
+
+
+@pytest.fixture(params=[BERT, DISTILBERT, CAUSAL], ids=["bert", "distilbert", "causal"])
+def any_config(request: pytest.FixtureRequest) -> EncoderConfig:
+    """A small encoder of each family, and a causal one."""
+    found: EncoderConfig = request.param
+    return found
 
 
 @pytest.fixture(params=[BERT, DISTILBERT], ids=["bert", "distilbert"])

@@ -101,6 +101,16 @@ def test_other_names_of_the_same_activation(theirs: str, ours: str) -> None:
     assert config.to_hf()["hidden_act"] == ours
 
 
+def test_a_decoder_is_causal_and_only_it_says_so() -> None:
+    config = EncoderConfig.from_hf({**MINILM, "is_decoder": True})
+    assert config.causal
+    assert config.to_hf()["is_decoder"] is True
+    assert "is_decoder" not in EncoderConfig.from_hf({**MINILM, "is_decoder": None}).to_hf()
+    distilbert = EncoderConfig(family="distilbert", segments=0).to_hf()
+    with pytest.raises(CheckpointError, match="sets is_decoder to True: bertline supports only False"):
+        EncoderConfig.from_hf({**distilbert, "is_decoder": True})
+
+
 def test_a_missing_padding_token_is_the_first() -> None:
     assert EncoderConfig.from_hf({**MINILM, "pad_token_id": None}).pad_id == 0
 
@@ -121,7 +131,7 @@ def test_a_rate_may_be_written_as_a_whole_number() -> None:
             {"position_embedding_type": "relative_key"},
             "sets position_embedding_type to 'relative_key': bertline supports only 'absolute'",
         ),
-        ({"is_decoder": True}, "sets is_decoder to True: bertline supports only False"),
+        ({"is_decoder": 1}, "sets is_decoder to 1: it must be true or false"),
         ({"hidden_act": "mish"}, "the model's activation is 'mish': bertline supports gelu, gelu_new"),
         ({"num_attention_heads": 7}, "the model's hidden size 384 is not a multiple of its 7 attention heads"),
         ({"num_attention_heads": 0}, "sets num_attention_heads to 0: it must be a whole number of at least 1"),

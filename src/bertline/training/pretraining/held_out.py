@@ -1,4 +1,4 @@
-"""How well a masked language model predicts the tokens of held-out texts, with intervals."""
+"""How well a language model predicts the tokens of held-out texts, with intervals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bertline.data.batching import Batch
 from bertline.encoder.masked import MaskedLanguageModel
 from bertline.statistics.intervals import Estimate, percentile, resampled_sums
 from bertline.training.device import to_device
-from bertline.training.pretraining.masking import Masking
+from bertline.training.pretraining.masking import Objective
 from bertline.training.pretraining.sequences import Sequences
 
 SHARE = 0.15  # of the tokens, all replaced by [MASK]: figures are comparable whatever a run trains with
@@ -29,11 +29,12 @@ class HeldOut:
     """Figures of the held-out texts.
 
     Attributes:
-        loss: mean −ln p of a hidden token, in nats.
+        loss: mean −ln p of a token to predict, in nats.
         perplexity: exp(loss): how many tokens the model hesitates between.
-        accuracy: share of the hidden tokens that the model holds to be the most probable.
+        accuracy: share of the tokens that the model holds to be the most probable.
         sequences: number of sequences; the intervals are of their bootstrap.
-        tokens: number of hidden tokens.
+        tokens: number of tokens to predict.
+        causal: whether they were predicted from the earlier tokens alone, and not hidden among all others.
     """
 
     loss: Estimate
@@ -41,20 +42,26 @@ class HeldOut:
     accuracy: Estimate
     sequences: int
     tokens: int
+    causal: bool
+
+    def headline(self) -> list[tuple[str, Estimate]]:
+        """Perplexity and accuracy by name."""
+        return list(zip(figure_names(causal=self.causal), (self.perplexity, self.accuracy), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """All figures by name."""
-        return {
-            "masked_loss": self.loss.to_json(),
-            "pseudo_perplexity": self.perplexity.to_json(),
-            "masked_accuracy": self.accuracy.to_json(),
-            "sequences": self.sequences,
-            "masked_tokens": self.tokens,
-        }
+        loss, tokens = ("loss", "tokens") if self.causal else ("masked_loss", "masked_tokens")
+        figures = {name: estimate.to_json() for name, estimate in [(loss, self.loss), *self.headline()]}
+        return {**figures, "sequences": self.sequences, tokens: self.tokens}
 
 
-def sums_of(model: MaskedLanguageModel, sequences: Sequences, masking: Masking, device: torch.device) -> Sums:
-    """Loss, right tokens and hidden tokens of each sequence; the same tokens are hidden at every call."""
+def figure_names(*, causal: bool) -> tuple[str, str]:
+    """Names of the perplexity and the accuracy."""
+    return ("perplexity", "next_token_accuracy") if causal else ("pseudo_perplexity", "masked_accuracy")
+
+
+def sums_of(model: MaskedLanguageModel, sequences: Sequences, masking: Objective, device: torch.device) -> Sums:
+    """Loss, right tokens and tokens to predict of each sequence; the same tokens are hidden at every call."""
     model.eval()
     rows, parts = max(1, BATCH_TOKENS // sequences.length), []
     for start in range(0, len(sequences), rows):
@@ -72,7 +79,7 @@ def sums_of(model: MaskedLanguageModel, sequences: Sequences, masking: Masking, 
     return np.concatenate(parts)
 
 
-def held_out_of(sums: Sums, *, seed: int = 0) -> HeldOut:
+def held_out_of(sums: Sums, *, causal: bool = False, seed: int = 0) -> HeldOut:
     """The figures of ``sums_of`` with 95 % intervals."""
     losses, right, tokens = sums.sum(0)
     resampled = resampled_sums(sums, seed=seed)
@@ -83,4 +90,5 @@ def held_out_of(sums: Sums, *, seed: int = 0) -> HeldOut:
         percentile(float(right / tokens), resampled[:, 1] / resampled[:, 2]),
         len(sums),
         int(tokens),
+        causal,
     )

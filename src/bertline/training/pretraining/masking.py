@@ -1,4 +1,4 @@
-"""Which tokens of a batch are to be predicted, and what the encoder sees in their place.
+"""Which tokens of a batch are to be predicted, from which position, and what the encoder sees in their place.
 
 Sources: Devlin et al. 2019, section 3.1 (80 % [MASK], 10 % a random token, 10 % unchanged); Liu et al. 2019 (drawn anew
 for every pass); Wettig et al. 2023 (larger shares, and [MASK] alone).
@@ -27,8 +27,8 @@ class Masked:
 
     Attributes:
         ids: what the encoder sees.
-        at: positions in the flattened batch, rising.
-        truth: the id behind each.
+        at: positions in the flattened batch whose states predict, rising.
+        truth: the id that each is to predict.
     """
 
     ids: Ids
@@ -79,6 +79,21 @@ class Masking:
             return np.full_like(truth, self.mask_id)
         drawn, others = rng.random(len(truth)), rng.choice(np.flatnonzero(~self.special), len(truth))
         return np.where(drawn < MASKED, self.mask_id, np.where(drawn < MASKED + RANDOM, others, truth))
+
+
+@dataclass(frozen=True)
+class NextTokens:
+    """Every token predicts the next one, and nothing is hidden: a causal mask does that (Radford et al. 2018)."""
+
+    share: float = 1.0
+
+    def masked(self, ids: Ids, rng: np.random.Generator) -> Masked:
+        """All positions but the last of each sequence, with the token after each."""
+        at = np.arange(ids.size).reshape(ids.shape)[:, :-1]
+        return Masked(ids, at.ravel(), ids[:, 1:].ravel())
+
+
+Objective = Masking | NextTokens
 
 
 def masking_of(tokenizer: Tokenizer, share: float, *, whole_words: bool = False, mask_only: bool = False) -> Masking:

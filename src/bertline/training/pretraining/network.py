@@ -1,8 +1,8 @@
-"""The network to pre-train: a fresh one of a given shape, or a published encoder with its masked-LM head."""
+"""The network to pre-train: a fresh one of a given shape, or a published encoder with its language-model head."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -17,6 +17,7 @@ from bertline.text import Tokenizer
 from bertline.training.pretraining.settings import PretrainSettings
 
 SHAPE = ("family", "layers", "hidden", "heads", "feed_forward")
+OF_MASKING = ("mask_share", "whole_words", "mask_only")
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,16 @@ def open_network(settings: PretrainSettings) -> Network:
         config = _fresh_config(settings, tokenizer)
         return Network(MaskedLanguageModel(config.with_dropout(settings.dropout)), config, tokenizer, "all")
     directory = find_model(str(settings.model))
-    config, _ = read_config(directory)
+    config, _ = read_config(directory, causal=None if settings.causal else False)
     if settings.sequence_tokens > config.max_tokens:
         raise SettingsError(
             f"sequence_tokens is {settings.sequence_tokens}, but {settings.model} has {config.max_tokens} "
             f"positions: give at most {config.max_tokens}"
+        )
+    if settings.causal and "causal" not in config.description.entries:
+        raise SettingsError(
+            f"causal needs a family with a causal language model, which {config.family} has not: leave it out, or give "
+            "another --model"
         )
     tokenizer = load_tokenizer(directory, bundle=(directory / MANIFEST).is_file())
     if settings.whole_words and not tokenizer.prefix:
@@ -67,8 +73,8 @@ def open_network(settings: PretrainSettings) -> Network:
             f"whole_words needs a tokenizer whose further pieces of a word begin with ##, which {settings.model} does "
             "not have: leave it out"
         )
-    model, has_head = load_masked(directory, dropout=settings.dropout)
-    return Network(model, config, tokenizer, None if has_head else "head")
+    model, has_head = load_masked(directory, dropout=settings.dropout, causal=settings.causal)
+    return Network(model, replace(config, causal=settings.causal), tokenizer, None if has_head else "head")
 
 
 def _check(settings: PretrainSettings) -> None:
@@ -83,6 +89,14 @@ def _check(settings: PretrainSettings) -> None:
             f"{', '.join(shape)} cannot be chosen with --model, which has a shape of its own: leave out "
             f"{'it' if len(shape) == 1 else 'them'}, or start from scratch with --vocab"
         )
+    of_masking = [name for name in OF_MASKING if name in settings.model_fields_set]
+    if settings.causal and of_masking:
+        raise SettingsError(
+            f"{', '.join(of_masking)} cannot be chosen with --causal, which hides no token: leave out "
+            f"{'it' if len(of_masking) == 1 else 'them'}"
+        )
+    if settings.causal and settings.family == "distilbert":
+        raise SettingsError("causal needs --family bert: transformers has no causal language model of distilbert")
     if settings.hidden % settings.heads:
         raise SettingsError(
             f"hidden is {settings.hidden}, which {settings.heads} attention heads do not divide: change --hidden or "
@@ -101,4 +115,5 @@ def _fresh_config(settings: PretrainSettings, tokenizer: Tokenizer) -> EncoderCo
         max_positions=settings.sequence_tokens,
         segments=2 if settings.family == "bert" else 0,
         pad_id=tokenizer.pad_id,
+        causal=settings.causal,
     )

@@ -17,7 +17,7 @@ from bertline.training.preflight import check_disk
 from bertline.training.pretraining.downstream import NO_TASK, Downstream
 from bertline.training.pretraining.forecast import Forecast
 from bertline.training.pretraining.held_out import SHARE
-from bertline.training.pretraining.masking import masking_of
+from bertline.training.pretraining.masking import NextTokens, Objective, masking_of
 from bertline.training.pretraining.network import Network, open_network
 from bertline.training.pretraining.probe import Probe, read_probe
 from bertline.training.pretraining.sequences import Sequences
@@ -154,13 +154,15 @@ def _task(tokens: Tokens, network: Network, settings: PretrainSettings, probe: P
     rows = max(1, settings.batch_tokens // train.length)
     wanted = settings.tokens or settings.epochs * len(train) * train.length
     steps = max(1, -(-wanted // (rows * train.length * settings.accumulate)))
+    masking: Objective = NextTokens()
+    if not settings.causal:
+        whole, only = settings.whole_words, settings.mask_only
+        masking = masking_of(tokenizer, settings.mask_share, whole_words=whole, mask_only=only)
     return MaskedTask(
         train=train,
         held_out=Sequences(tokens.held_out, settings.sequence_tokens, tokenizer.cls_id),
-        masking=masking_of(
-            tokenizer, settings.mask_share, whole_words=settings.whole_words, mask_only=settings.mask_only
-        ),
-        measured=masking_of(tokenizer, SHARE, mask_only=True),
+        masking=masking,
+        measured=NextTokens() if settings.causal else masking_of(tokenizer, SHARE, mask_only=True),
         rows=rows,
         accumulate=settings.accumulate,
         steps=steps,

@@ -1,4 +1,4 @@
-"""``bertline pretrain``: files of text in, an encoder with its masked-language-model head out."""
+"""``bertline pretrain``: files of text in, an encoder with its language-model head out."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Pretrained:
 
     def headline(self) -> list[tuple[str, Estimate]]:
         """The figures by name, with their intervals."""
-        figures = [("pseudo_perplexity", self.held_out.perplexity), ("masked_accuracy", self.held_out.accuracy)]
+        figures = self.held_out.headline()
         return figures if self.probe is None else [*figures, ("probe_accuracy", self.probe)]
 
     def to_json(self) -> dict[str, Any]:
@@ -89,11 +89,12 @@ def pretrain(
     overwrite: bool = False,
     downstream: Downstream = NO_TASK,
 ) -> Pretrained:
-    """Train a masked language model on the texts of files and write the directory ``out``.
+    """Train a language model, masked or causal, on the texts of files and write the directory ``out``.
 
     Args:
         texts: tables with a column of text, and .txt files with one text per line.
-        out: directory that ``AutoModelForMaskedLM`` and ``train --model`` load.
+        out: directory that ``AutoModelForMaskedLM`` and ``train --model`` load, or, of a causal one,
+            ``AutoModelForCausalLM`` and ``generate``.
         settings: of the run.
         progress: listens to the run.
         resume: go on with an unfinished run that was started with the same texts and settings, if there is one.
@@ -147,7 +148,7 @@ def _fit(session: Session, prepared: Prepared, settings: PretrainSettings, downs
     own = {"texts": prepared.tokens.digest, **settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE)}
     history = session.train(model, task, loop, {**own, **downstream.identity}, listener)
     probe = None if task.probe is None else task.probe.accuracy(model.encoder, placement.device)
-    held_out = held_out_of(task.sums(model, placement.device))
+    held_out = held_out_of(task.sums(model, placement.device), causal=settings.causal)
     return Pretrained(session.out, prepared.network, expected, start, history, held_out, probe, downstream.identity)
 
 

@@ -47,6 +47,9 @@ class PretrainSettings(LoopSettings, TableSettings):
     lr: float = Field(1e-3, gt=0, description="peak learning rate; 0.0001 by default with --model")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate of pre-training; the checkpoint keeps its own")
 
+    causal: bool = Field(
+        False, description="predict each next token from the earlier ones, for a small model that generates text"
+    )
     mask_share: float = Field(0.2, ge=0.15, le=0.4, description="share of the tokens to predict")
     whole_words: bool = Field(False, description="predict all pieces of a word together")
     mask_only: bool = Field(

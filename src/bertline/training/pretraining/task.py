@@ -15,8 +15,8 @@ from bertline.data.batching import Batch
 from bertline.encoder.masked import MaskedLanguageModel
 from bertline.tasks.history import EpochRecord
 from bertline.training.device import Inputs
-from bertline.training.pretraining.held_out import Sums, sums_of
-from bertline.training.pretraining.masking import Masked, Masking
+from bertline.training.pretraining.held_out import Sums, figure_names, sums_of
+from bertline.training.pretraining.masking import Masked, Objective
 from bertline.training.pretraining.probe import Probe
 from bertline.training.pretraining.sequences import Sequences
 from bertline.training.task import Epoch, TrainingBatch
@@ -26,25 +26,25 @@ Hidden = tuple[Tensor, Tensor]  # positions in the flattened batch and the ids t
 
 @dataclass
 class MaskedTask:
-    """Predict hidden tokens of packed sequences.
+    """Predict hidden tokens of packed sequences, or the next ones.
 
     Attributes:
         train: sequences to train on.
         held_out: sequences of held-out texts.
-        masking: of the sequences to train on.
-        measured: masking of the held-out ones.
+        masking: which tokens of the sequences to train on are to be predicted.
+        measured: the same of the held-out ones.
         rows: sequences of a batch.
         accumulate: batches of a step.
         steps: of the whole run.
         measurements: of the held-out texts, evenly over the run.
-        seed: of what is hidden.
+        seed: of the choice of tokens.
         probe: labelled texts to measure frozen features on.
     """
 
     train: Sequences
     held_out: Sequences
-    masking: Masking
-    measured: Masking
+    masking: Objective
+    measured: Objective
     rows: int
     accumulate: int
     steps: int
@@ -80,18 +80,19 @@ class MaskedTask:
         return TrainingBatch(Batch(masked.ids, np.ones(ids.shape, dtype=bool)), _hidden(masked), len(masked.at))
 
     def loss(self, model: MaskedLanguageModel, inputs: Inputs, targets: Hidden) -> Tensor:
-        """Cross-entropy of the hidden tokens, summed."""
+        """Cross-entropy of the tokens to predict, summed."""
         at, truth = (one.to(inputs.ids.device) for one in targets)
         return functional.cross_entropy(model(*inputs, at=at).float(), truth, reduction="sum")
 
     def place_of(self, targets: Hidden) -> str:
-        """How many tokens a batch hides."""
-        return f"{len(targets[1]):,} masked tokens"
+        """How many tokens a batch predicts."""
+        return f"{len(targets[1]):,} tokens to predict"
 
     def validate(self, model: MaskedLanguageModel, device: torch.device) -> tuple[float, Mapping[str, float]]:
         """Mean loss of the held-out tokens and the figures that people follow."""
         losses, right, tokens = self.sums(model, device).sum(0)
-        figures = {"pseudo_perplexity": float(np.exp(losses / tokens)), "masked_accuracy": float(right / tokens)}
+        names = figure_names(causal=model.config.causal)
+        figures = dict(zip(names, (float(np.exp(losses / tokens)), float(right / tokens)), strict=True))
         if self.probe is not None:
             figures["probe_accuracy"] = self.probe.accuracy(model.encoder, device).value
         return float(losses / tokens), figures
