@@ -34,7 +34,7 @@ def test_the_version_is_the_one_of_the_installed_package() -> None:
 
 
 PUBLIC = {
-    *("load", "import_model", "train", "evaluate", "distill", "optimize", "index", "__version__"),
+    *("load", "import_model", "train", "pretrain", "evaluate", "distill", "optimize", "index", "__version__"),
     *("Model", "Answers", "Report", "Index"),
     *(
         "BertlineError",
