@@ -25,7 +25,7 @@ from bertline.data.duplicates import cross_duplicates
 from bertline.statistics.calibration import reliability, softmax
 from bertline.statistics.paired import compare
 from bertline.training.device import place
-from bertline.training.prepare import prepare
+from bertline.training.prepare import Prepared, prepare
 from bertline.training.progress import Silent
 from bertline.training.run import train
 
@@ -98,17 +98,7 @@ def summarise(task: Task, *, run: bool) -> list[str]:
     seen = [one.text for one in (*prepared.train, *prepared.validation)]
     repeated = {one.candidate for one in cross_duplicates(seen, [one.text for one in prepared.test])}
     fresh = np.array([i not in repeated for i in range(len(truth))])
-    lines = [
-        f"## {task.title}, trained in {precision(task)}\n",
-        f"Trained with {task.recipe}. Machine: {describe()}.\n",
-        f"{len(truth):,} test rows: {task.hold_out}. {len(prepared.train):,} rows train, "
-        f"{len(prepared.validation):,} validate (they choose the epoch and the temperature). "
-        f"{len(repeated)} of the test rows repeat a training row"
-        f"{'; they stay in, as in the published figures' if repeated else ''}.\n",
-        "| seed | bertline | without repeated rows | macro-F1 | ECE before → after | Trainer "
-        "| difference (95 % interval, p) | TF-IDF | its macro-F1 |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+    lines = _heading(task, prepared, len(repeated))
     columns: list[list[float]] = [[], [], [], [], [], [], []]
     rights: list[list[np.ndarray[Any, Any]]] = [[], []]
     for seed in SEEDS:
@@ -150,6 +140,21 @@ def summarise(task: Task, *, run: bool) -> list[str]:
         f"{means[6]:.1%} |\n"
     )
     return lines
+
+
+def _heading(task: Task, prepared: Prepared, repeated: int) -> list[str]:
+    """What comes before the rows of the seeds; ``repeated`` test rows are duplicates of training rows."""
+    return [
+        f"## {task.title}, trained in {precision(task)}\n",
+        f"Trained with {task.recipe}. Machine: {describe()}.\n",
+        f"{len(prepared.test):,} test rows: {task.hold_out}. {len(prepared.train):,} rows train, "
+        f"{len(prepared.validation):,} validate (they choose the epoch and the temperature). "
+        f"{repeated} of the test rows repeat a training row"
+        f"{'; they stay in, as in the published figures' if repeated else ''}.\n",
+        "| seed | bertline | without repeated rows | macro-F1 | ECE before → after | Trainer "
+        "| difference (95 % interval, p) | TF-IDF | its macro-F1 |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
 
 
 def _calibration_error(truth: np.ndarray[Any, Any], probabilities: np.ndarray[Any, Any]) -> float:

@@ -115,6 +115,7 @@ def pretrain(
     sequence_tokens: int = 256,
     accumulate: int = 1,
     dropout: float = 0.0,
+    causal: bool = False,
     mask_share: float = 0.2,
     whole_words: bool = False,
     mask_only: bool = False,
