@@ -91,7 +91,10 @@ def test_the_table_shows_what_each_token_may_see(models: dict[str, str]) -> None
         (("context", "{causal}", "{causal}", "it"), "is a causal language model (is_decoder in config.json), in which"),
         (("generate", "{causal}", "it", "--temperature", "-1"), "temperature is -1: give a number from 0 on"),
         (("generate", "{causal}", "it", "--top-k", "5"), "top_k is 5, but a temperature of 0 always takes"),
-        (("generate", "{causal}", "it " * 40), "the prompt has 41 tokens, [CLS] included, and the model has 32 positions: shorten it"),
+        (
+            ("generate", "{causal}", "it " * 40),
+            "the prompt has 41 tokens, [CLS] included, and the model has 32 positions: shorten it",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(models: dict[str, str], arguments: tuple[str, ...], message: str) -> None:
