@@ -21,7 +21,7 @@ from bertline.encoder.checkpoint import load_encoder, load_pretrained, read_conf
 from bertline.encoder.heads import Classifier, Pooling
 from bertline.encoder.outputs import OUTPUTS
 from bertline.encoder.source import find_model
-from bertline.errors import TrainingError
+from bertline.errors import CheckpointError, TrainingError
 from bertline.statistics.as_json import as_json
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.ranking import members
@@ -98,6 +98,7 @@ def train(
         check_texts(settings.adapt, "--adapt")
         model, tokenizer = _open(out, settings)
         prepared = prepare(source, settings, progress)
+        _check_pairs(prepared.spec, model, tokenizer)
         identity, adapted = _identity(prepared, settings), None
         if settings.adapt:
             adapted = adapt(run, source, prepared, tokenizer, settings, identity)
@@ -123,6 +124,20 @@ def _open(out: Path, settings: TrainSettings) -> tuple[Path, Tokenizer]:
     tokenizer = load_tokenizer(model, bundle=(model / MANIFEST).is_file())
     check_disk(out, load_pretrained(model, labels=2, pooling=settings.pooling, dropout=settings.dropout))
     return model, tokenizer
+
+
+def _check_pairs(spec: TaskSpec, model: Path, tokenizer: Tokenizer) -> None:
+    """Before anything is trained.
+
+    Raises:
+        CheckpointError: the task reads pairs, and the model has no second segment for its tokenizer's second texts.
+    """
+    config, _ = read_config(model)
+    if spec.pairs and tokenizer.second_segment and config.segments == 1:
+        raise CheckpointError(
+            f"{model} has one segment (type_vocab_size in config.json), so it cannot read pairs of texts: give another "
+            "--model"
+        )
 
 
 def _fine_tune(

@@ -16,9 +16,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from bertline.encoder.checkpoint import save_encoder
 from bertline.encoder.description import DESCRIPTIONS, Family
 from bertline.encoder.encoder import Encoder
+from bertline.errors import CheckpointError
 from bertline.inference import load_predictor
 from bertline.library.verbs import optimize
-from bertline.testing.tiny import VOCABULARY, tiny_classifier
+from bertline.testing.tiny import VOCABULARY, tiny_classifier, tiny_tokenizer
 from bertline.training.progress import Silent
 from bertline.training.run import train
 from bertline.training.settings import TrainSettings
@@ -92,3 +93,18 @@ def test_eight_bits_are_close_to_transformers(family: Family, tmp_path: Path) ->
     optimize(bundle, progress=False)
     each = differences(bundle, [(row["text"], row["pair"]) for row in ROWS], "int8")
     assert max(each) < 0.01
+
+
+def test_a_bert_with_one_segment_reads_no_pairs(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    one_segment = replace(tiny_classifier(family="bert", labels=2, pooling="cls").config, segments=1)
+    save_encoder(model, Encoder(one_segment))
+    tiny_tokenizer().save(model)
+    (tmp_path / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    message = (
+        r"model has one segment \(type_vocab_size in config.json\), so it cannot read pairs of texts: give another"
+    )
+    settings = TrainSettings(model=str(model), max_tokens=32, text_pair_column="pair")
+    with pytest.raises(CheckpointError, match=message):
+        train(str(tmp_path / "table.jsonl"), tmp_path / "out", settings, Silent())
