@@ -268,7 +268,7 @@ class Bench:
         if not len(rows):
             raise BundleError(
                 f"{self.bundle.path} carries no held-out rows to measure on (reference/): train it again, "
-                "with --reference-rows above 0"
+                "with --reference-rows above 0; an imported model without rows is served as it is"
             )
         return EncodedRows(self.reader.read(rows.inputs), rows.targets, self.tokenizer.pad_id)
 
