@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 EPILOG = "Example: bertline cluster minilm tickets.csv --output clustered.csv"
 COLUMNS = ("cluster", "cluster_name", "cluster_similarity")
-SHOWN = 70  # characters of a typical text
+NUMBERS = 26  # characters of the columns before the name, with the space between
+LEAST = 6  # characters of a typical text
+SHOWN = 70  # at most
 
 
 def register(app: typer.Typer) -> None:
@@ -67,15 +69,16 @@ def _show(found: Clusters) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console(highlight=False, markup=False)
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
     for name in ("cluster", "rows", "share"):
-        table.add_column(name, justify="right")
-    table.add_column("name")
-    table.add_column("a typical text", no_wrap=True, overflow="ellipsis", max_width=SHOWN)
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("name", no_wrap=True)
+    room = console.width - NUMBERS - max(len(one.name) for one in found.clusters)
+    table.add_column("a typical text", no_wrap=True, overflow="ellipsis", width=min(SHOWN, max(LEAST, room)))
     for one in found.clusters:
         text = " ".join(one.typical[0].split())
         table.add_row(str(one.number), f"{one.rows:,}", f"{one.share:.1%}", one.name, text)
-    console = Console(highlight=False, markup=False)
     console.print(table)
     if found.silhouette is not None:
         console.print(f"\nSilhouette {found.silhouette:.3f}: 1 is well separated, 0 is not separated")
