@@ -73,7 +73,7 @@ class Run(Generic[Model, Targets]):
     def _start(self, state: State | None) -> None:
         self.position = Position() if state is None else replace(state.position, history=list(state.position.history))
         if state is not None:
-            self.progress.note(f"Resuming at step {state.position.step}, epoch {state.position.epoch + 1}")
+            self.progress.note(f"Resuming at step {state.position.step:,}")
             self.model.load_state_dict(state.weights)
         self.model.to(self.placement.device)
         self.best: dict[str, Tensor] = {} if state is None else state.best
@@ -114,7 +114,7 @@ class Run(Generic[Model, Targets]):
         loss = float(summed.detach())
         if not math.isfinite(loss):
             raise TrainingError(
-                f"the loss is not a finite number in epoch {at.epoch + 1}, batch {at.batch + 1} "
+                f"the loss is not a finite number in step {at.step + 1:,} "
                 f"({self.task.place_of(batch.targets)}): lower --lr (now {self.settings.lr:g}) or use --precision fp32"
             )
         # Steps differ in items; dividing by their mean number lets every item weigh the same over an epoch.

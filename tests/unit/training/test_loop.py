@@ -117,7 +117,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_rows_that_caused_it(tmp_path: 
 
     broken.progress = At(3, poison)
     lines = sorted(TRAIN.lines[i] for i in TRAIN.plan(256, 0)[3])[:2]
-    expected = rf"not a finite number in epoch 1, batch 4 \(rows of lines {lines[0]}, {lines[1]},.*lower --lr"
+    expected = rf"not a finite number in step 4 \(rows of lines {lines[0]}, {lines[1]},.*lower --lr"
     with pytest.raises(TrainingError, match=expected):
         broken.fit()
 
