@@ -23,6 +23,7 @@ from bertline.training.linear import Linear, fit_linear
 from bertline.training.rows import Rows
 from bertline.training.scoring import SCORING_TOKENS
 
+ROWS = 10_000  # more would cost longer than they gain: the encoder has not learned anything yet
 DECAYS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
 
 
@@ -33,37 +34,48 @@ class HeadStart:
     Attributes:
         decay: its penalty, of ``DECAYS``: the one with the least loss on the validation rows.
         validation_loss: mean of the validation rows.
-        outputs: its logits for each validation row.
+        validation: those rows, at most ``ROWS``.
+        outputs: its logits for each of them.
     """
 
     decay: float
     validation_loss: float
+    validation: Rows
     outputs: Sequence[np.ndarray[Any, Any]]
 
 
 def start_head(
-    classifier: Classifier, spec: TaskSpec, train: Rows, validation: Rows, placement: Placement, **loss_options: Tensor
+    classifier: Classifier,
+    spec: TaskSpec,
+    train: Rows,
+    validation: Rows,
+    placement: Placement,
+    *,
+    balanced: bool = False,
 ) -> HeadStart:
     """Fit the last layer of the classifier's head to the training rows, with everything below it frozen.
 
     Args:
         classifier: its ``head.out`` is replaced.
         spec: of a task with one output for each text.
-        train: to fit it to.
-        validation: choose the penalty.
+        train: to fit it to; at most ``ROWS`` are used.
+        validation: choose the penalty; likewise.
         placement: device and precision of the encoder; the linear model is fitted on the CPU in fp32.
-        loss_options: arguments of the task's loss, such as the weights of labels.
+        balanced: rare labels weigh more.
     """
     classifier.to(placement.device)
+    train, validation = train.at_most(ROWS), validation.at_most(ROWS)
     rows = [
         (_features(classifier, some, placement), torch.from_numpy(np.stack(some.arrays(spec))))
         for some in (train, validation)
     ]
     (features, targets), (held_out, expected) = rows
-    loss = task(spec.task).learn.loss
+    learn = task(spec.task).learn
+    loss = learn.loss
+    weights = {"class_weights": learn.balanced_weights(spec, train.arrays(spec))} if balanced else {}
 
     def summed(outputs: Tensor) -> Tensor:
-        value: Tensor = loss(spec, outputs, targets, **loss_options)
+        value: Tensor = loss(spec, outputs, targets, **weights)
         return value
 
     best: tuple[float, float, Linear] | None = None
@@ -77,7 +89,7 @@ def start_head(
     with torch.no_grad():
         classifier.head.out.weight.copy_(linear.weight)
         classifier.head.out.bias.copy_(linear.bias)
-    return HeadStart(decay, validation_loss, list(linear(held_out).numpy()))
+    return HeadStart(decay, validation_loss, validation, list(linear(held_out).numpy()))
 
 
 def _features(classifier: Classifier, rows: Rows, placement: Placement) -> Float[Tensor, "rows hidden"]:

@@ -55,6 +55,14 @@ class Rows:
         """Tokens of each piece."""
         return [len(piece.ids) for piece in self.pieces]
 
+    def at_most(self, count: int) -> Rows:
+        """All texts, or ``count`` of them, evenly spaced."""
+        if len(self.readings) <= count:
+            return self
+        some = [number * len(self.readings) // count for number in range(count)]
+        readings, targets = [self.readings[i] for i in some], [self.targets[i] for i in some]
+        return Rows(readings, targets, [self.lines[i] for i in some], self.pad_id)
+
     def arrays(self, spec: TaskSpec) -> list[Array]:
         """The target of each piece, as the loss of the task takes it."""
         each = zip(self.targets, self.readings, strict=True)

@@ -23,6 +23,7 @@ from bertline.encoder.outputs import OUTPUTS
 from bertline.encoder.source import find_model
 from bertline.errors import CheckpointError, TrainingError
 from bertline.statistics.as_json import as_json
+from bertline.statistics.figures import title, value
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.ranking import members
 from bertline.tasks.contract import TaskSpec
@@ -204,9 +205,10 @@ def _start(
     if adapted is not None:  # the head still begins as the model's own
         classifier.encoder.load_state_dict(load_encoder(adapted.directory).state_dict())
     if settings.head == "fitted" and spec.output == "logits" and not run.resumes:
-        started = start_head(classifier, spec, train, validation, run.placement)
-        figure, value = next(iter(figures_of(spec, validation)(started.outputs).items()))
-        run.progress.note(f"Head: fitted on the frozen encoder, {figure} {value:.4g} on the validation rows")
+        balanced = settings.class_weights == "balanced"
+        started = start_head(classifier, spec, train, validation, run.placement, balanced=balanced)
+        name, number = next(iter(figures_of(spec, started.validation)(started.outputs).items()))
+        run.progress.note(f"Head: fitted on the frozen encoder, {title(name)} {value(name, number)} on validation rows")
     return classifier
 
 

@@ -84,3 +84,21 @@ def test_several_labels_and_numbers_have_the_loss_of_their_task(spec: Spec, targ
     else:
         entropy = -(mean * np.log(mean) + (1 - mean) * np.log(1 - mean)).mean()
         assert started.validation_loss <= entropy + 1e-3
+
+
+def test_balanced_weighs_rare_labels_more() -> None:
+    few = [i for i, label in enumerate(TRAIN.targets) if label == "good" or i % 10 == 0]
+    rows = Rows([TRAIN.readings[i] for i in few], [TRAIN.targets[i] for i in few], range(len(few)))
+    given = []
+    for balanced in (False, True):
+        classifier = tiny_classifier(family="bert", labels=2, pooling="mean")
+        started = start_head(classifier, SPEC, rows, VALIDATION, CPU, balanced=balanced)
+        given.append(sum(int(logits.argmax() == SPEC.labels.index("bad")) for logits in started.outputs))
+    assert given[1] > given[0]
+
+
+def test_of_many_rows_some_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bertline.training.head_start.ROWS", 20)
+    started = start_head(tiny_classifier(family="bert", labels=2, pooling="mean"), SPEC, TRAIN, VALIDATION, CPU)
+    assert list(started.validation.lines) == list(range(0, 60, 3))
+    assert len(started.outputs) == 20
