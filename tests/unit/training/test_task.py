@@ -118,7 +118,7 @@ def test_the_message_about_a_loss_says_where_the_task_says_the_batch_is_from(tmp
     broken = run(tmp_path)
     with torch.no_grad():
         broken.model.head.bias.fill_(float("nan"))
-    with pytest.raises(TrainingError, match=r"in epoch 1, batch 1 \(40 masked words\): lower --lr"):
+    with pytest.raises(TrainingError, match=r"in step 1 \(40 masked words\): lower --lr"):
         broken.fit()
 
 
