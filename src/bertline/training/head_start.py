@@ -1,7 +1,7 @@
 """The start of fine-tuning: a head that was fitted on the frozen encoder (Kumar et al. 2022, LP-FT).
 
 The first gradients of a random head pull the encoder's features apart before the head means anything, and rare labels
-need many steps to be seen. The linear model costs one pass over the rows without gradients.
+need many steps to be seen. The linear model costs one pass, without gradients, over at most ``ROWS`` rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bertline.training.linear import Linear, fit_linear
 from bertline.training.rows import Rows
 from bertline.training.scoring import SCORING_TOKENS
 
-ROWS = 10_000  # more would cost longer than they gain: the encoder has not learned anything yet
+ROWS = 10_000  # bounds the time of the start on a large table; not tuned
 DECAYS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
 
 
