@@ -46,9 +46,11 @@ def train(
     label_separator: str | None = None,
     entities_column: str | None = None,
     score_column: str | None = None,
+    negative_column: str | None = None,
     task: str | None = None,
     problem: Literal["single", "several", "number"] | None = None,
     scheme: Literal["BIO", "BIOES"] = "BIO",
+    matryoshka: Sequence[int] = (),
     label_all_pieces: bool = False,
     slice_columns: Sequence[str] = (),
     epochs: int = 3,
@@ -144,6 +146,7 @@ def evaluate(
     label_separator: str | None = None,
     entities_column: str | None = None,
     score_column: str | None = None,
+    negative_column: str | None = None,
     slice_columns: Sequence[str] = (),
 ) -> Report: ...
 def distill(
@@ -167,6 +170,7 @@ def distill(
     label_separator: str | None = None,
     entities_column: str | None = None,
     score_column: str | None = None,
+    negative_column: str | None = None,
     unlabelled: Sequence[str] = (),
     epochs: int = 4,
     patience: int = 2,

@@ -15,7 +15,7 @@ from bertline.data.targets import Target
 from bertline.encoder.heads import Pooling
 from bertline.encoder.outputs import OUTPUTS
 from bertline.tasks.contract import TaskSpec
-from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
+from bertline.testing.tiny import tiny_classifier, tiny_embedder, tiny_tokenizer
 from bertline.text import Input, Reader, Truncation
 from bertline.training.device import place
 from bertline.training.loop import Run
@@ -28,6 +28,7 @@ from tests.contracts.test_tasks import FOLDERS
 
 TEXTS = ("is it at us", "on or an", "um it", "it is so", "at or on us", "an us is", "or um an on", "us at it is it")
 PAIRS = tuple((one, other) for one, other in zip(TEXTS, TEXTS[::-1], strict=True))
+TRIPLETS = tuple((*pair, other) for pair, other in zip(PAIRS, TEXTS[1:] + TEXTS[:1], strict=True))
 RANKED = tuple((query, text) for query, text in zip(["um", "it"] * 4, TEXTS, strict=True))
 ENTITIES: list[Target] = [(Entity(0, 2, "x"),) if i % 2 else (Entity(3, 5, "y"),) for i in range(8)]
 LEARNED: dict[str, tuple[dict[str, Any], tuple[Input, ...], list[Target]]] = {
@@ -43,6 +44,10 @@ LEARNED: dict[str, tuple[dict[str, Any], tuple[Input, ...], list[Target]]] = {
         [1.0, -1.0, 0.5, 2.0, 0.0, 1.5, -0.5, 1.0],
     ),
     "classify, pairs": ({"task": "classify", "labels": ["a", "b"], "reads": "pair"}, PAIRS, ["a", "b"] * 4),
+    "embed, pairs": ({"task": "embed"}, PAIRS, [()] * 8),
+    "embed, triplets": ({"task": "embed", "dimensions": [16]}, TRIPLETS, [()] * 8),
+    "embed, labels": ({"task": "embed"}, TEXTS, ["a", "b"] * 4),
+    "embed, scores": ({"task": "embed", "highest": 5.0}, PAIRS, [5.0, 0.0, 3.0, 1.0, 1.0, 3.0, 0.0, 5.0]),
     "rank": ({"task": "rank"}, RANKED, [1.0, 0.0, 0.0, 1.0] * 2),
     "rank, grades": ({"task": "rank", "highest": 3.0}, RANKED, [3.0, 0.0, 1.0, 2.0] * 2),
     "tag": ({"task": "tag", "types": ["x", "y"]}, TEXTS, ENTITIES),
@@ -50,7 +55,7 @@ LEARNED: dict[str, tuple[dict[str, Any], tuple[Input, ...], list[Target]]] = {
 }
 
 
-# Specs that no table trains, with texts for them.
+# Specs that answer other inputs than a table's rows, or that no table trains, with texts for them.
 ANSWERED: dict[str, tuple[dict[str, Any], tuple[Input, ...]]] = {
     "embed": ({"task": "embed"}, TEXTS),
     "fill": (
@@ -67,11 +72,13 @@ def spec_of(name: str) -> TaskSpec:
 def rows_of(name: str) -> Rows:
     spec, (_, inputs, targets) = spec_of(name), LEARNED[name]
     policy: Any = "window" if OUTPUTS[spec.output].by_token else "head_tail"
-    readings = Reader(tiny_tokenizer(), Truncation(16, policy), offsets=spec.offsets).read(inputs)
+    readings = Reader(tiny_tokenizer(), Truncation(16, policy), offsets=spec.offsets, apart=spec.apart).read(inputs)
     return Rows(readings, targets, range(1, 9))
 
 
 def network(spec: TaskSpec) -> Any:
+    if spec.apart:
+        return tiny_embedder(family="bert")
     pooling: Pooling = "none" if OUTPUTS[spec.output].by_token else "cls"
     return tiny_classifier(family="bert", labels=len(spec.labels), pooling=pooling)
 
@@ -91,14 +98,15 @@ def test_eight_rows_are_learned_by_heart(name: str, tmp_path: Path) -> None:
     assert min(losses) < 0.05 < losses[0]
     outputs = rows.by_text(score(model, rows, torch.device("cpu")))
     evaluation = tasks.task(spec.task).measure.measure(spec, rows.targets, outputs, rows.readings)
-    assert evaluation.headline()[0][1].value > 0.9  # accuracy, micro-F1, R², NDCG@10 or F1
+    assert evaluation.headline()[0][1].value > 0.9  # accuracy, micro-F1, R², NDCG@10, MRR, Spearman or F1
 
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_a_text_has_one_output_whatever_batch_it_is_in(name: str) -> None:
     spec, rows = spec_of(name), rows_of(name)
     model = network(spec).eval()
-    together = score(model, rows, torch.device("cpu"))
+    together = rows.by_text(score(model, rows, torch.device("cpu")))
     for i, reading in enumerate(rows.readings):
-        [alone] = score(model, Rows([reading], [rows.targets[i]], [1]), torch.device("cpu"))
-        np.testing.assert_allclose(together[i], alone, atol=1e-5)
+        alone = score(model, Rows([reading], [rows.targets[i]], [1]), torch.device("cpu"))
+        for one, other in zip(together[i], alone, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)

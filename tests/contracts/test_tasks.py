@@ -90,7 +90,7 @@ def test_serving_a_task_imports_no_torch(name: str) -> None:
     assert result.stdout == "False\n"
 
 
-@pytest.mark.parametrize("name", [name for name in FOLDERS if name not in ("embed", "fill")])  # no table trains these
+@pytest.mark.parametrize("name", [name for name in FOLDERS if name != "fill"])  # no table trains it
 def test_a_task_names_its_loss(name: str) -> None:
     assert tasks.task(name).learns
     assert callable(tasks.task(name).learn.loss)
@@ -114,6 +114,9 @@ MEASURED: dict[str, tuple[TaskSpec, Sequence[Any]]] = {
     ),
     "rank": (spec_of("rank"), [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]),
     "rank, grades": (tasks.read_spec({"task": "rank", "highest": 3.0}), [1.0, 0.0, 3.0, 2.0, 0.5, 3.0]),
+    "embed, pairs": (spec_of("embed"), [()] * 6),
+    "embed, labels": (tasks.read_spec({"task": "embed", "dimensions": [4]}), ["a", "b", "a", "b", "b", "odd"]),
+    "embed, scores": (tasks.read_spec({"task": "embed", "highest": 5.0}), [1.0, 0.0, 5.0, 2.0, 0.5, 3.0]),
     "fill": (spec_of("fill"), [[1012], [2003], [0], [1996], [2003], [30521]]),
     "tag": (spec_of("tag"), [entity(0, 4), (), entity(5, 8), entity(0, 4), (), (Entity(0, 4, "odd"),)]),
 }
@@ -125,18 +128,26 @@ def arrays_of(spec: TaskSpec, readings: Sequence[Reading], seed: int = 0) -> lis
     rng = np.random.default_rng(seed)
 
     def shape(piece: Piece) -> tuple[int, ...]:
-        sizes = {"token": len(piece.ids), "masked": len(piece.masked), "label": len(spec.labels), "vocabulary": 30522}
+        sizes = {
+            "token": len(piece.ids),
+            "masked": len(piece.masked),
+            "label": len(spec.labels),
+            "vocabulary": 30522,
+            "hidden": 8,
+        }
         return tuple(sizes[axis] for axis in OUTPUTS[spec.output].axes)
 
     return [[rng.normal(size=shape(piece)) for piece in one.pieces] for one in readings]
 
 
-def read(spec: TaskSpec, count: int = len(TEXTS)) -> list[Reading]:
+def read(spec: TaskSpec, truth: Sequence[Any], count: int = len(TEXTS)) -> list[Reading]:
+    """What is read of the first texts; an embedder's texts with a label are single ones."""
     tokenizer = Tokenizer.from_directory(find_model("all-MiniLM-L6-v2"))
     required = spec.with_tokenizer(tokenizer).required
     texts = [f"{text} {required}" for text in TEXTS]
-    inputs: Sequence[Input] = [*zip(QUERIES, texts, strict=True)] if spec.pairs else texts
-    return Reader(tokenizer, Truncation(16), offsets=spec.offsets).read(inputs[:count])
+    paired = spec.pairs or (spec.apart and not isinstance(truth[0], str))
+    inputs: Sequence[Input] = [*zip(QUERIES, texts, strict=True)] if paired else texts
+    return Reader(tokenizer, Truncation(16), offsets=spec.offsets, apart=spec.apart).read(inputs[:count])
 
 
 def numbers(value: Any) -> list[float]:
@@ -148,14 +159,14 @@ def numbers(value: Any) -> list[float]:
 
 
 def test_every_task_is_measured() -> None:
-    assert {spec.task for spec, _ in MEASURED.values()} == set(FOLDERS) - {"embed"}
+    assert {spec.task for spec, _ in MEASURED.values()} == set(FOLDERS)
 
 
 @pytest.mark.parametrize("name", MEASURED)
 @pytest.mark.parametrize("count", [1, len(TEXTS)])
 def test_a_measurement_keeps_the_contract(name: str, count: int) -> None:
     spec, truth = MEASURED[name]
-    readings, part = read(spec, count), tasks.task(spec.task).measure
+    readings, part = read(spec, truth, count), tasks.task(spec.task).measure
     arrays = arrays_of(spec, readings)
     fields = [{"source": "web"}] * count
     evaluation = part.measure(spec, truth[:count], arrays, readings, fields=fields, seed=3)
@@ -175,7 +186,7 @@ def test_a_measurement_keeps_the_contract(name: str, count: int) -> None:
 def test_a_comparison_keeps_the_contract(name: str) -> None:
     """The score is the first figure of the headline, better when it is higher, and the two may change places."""
     spec, truth = MEASURED[name]
-    readings, part = read(spec), tasks.task(spec.task).measure
+    readings, part = read(spec, truth), tasks.task(spec.task).measure
     one, other = (arrays_of(spec, readings, seed) for seed in (1, 2))
     first, second = (part.measure(spec, truth, some, readings).headline()[0] for some in (one, other))
     compared, swapped = part.compare(spec, truth, one, other, readings), part.compare(spec, truth, other, one, readings)
@@ -194,7 +205,7 @@ def test_a_comparison_keeps_the_contract(name: str) -> None:
 @pytest.mark.parametrize("name", MEASURED)
 def test_figures_and_tuning_keep_the_contract(name: str) -> None:
     spec, truth = MEASURED[name]
-    readings, part = read(spec), tasks.task(spec.task).measure
+    readings, part = read(spec, truth), tasks.task(spec.task).measure
     arrays = arrays_of(spec, readings)
     figures = part.figures(spec, truth, arrays, readings)
     assert figures
@@ -209,7 +220,7 @@ def test_figures_and_tuning_keep_the_contract(name: str) -> None:
 @pytest.mark.parametrize("name", MEASURED)
 def test_no_texts_and_logits_that_are_not_finite_are_refused(name: str) -> None:
     spec, truth = MEASURED[name]
-    readings, part = read(spec), tasks.task(spec.task).measure
+    readings, part = read(spec, truth), tasks.task(spec.task).measure
     arrays = arrays_of(spec, readings)
     arrays[2][0][0] = np.nan
     with pytest.raises(TrainingError, match="the model's logits are not finite on 1 of 6 rows"):

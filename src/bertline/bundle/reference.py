@@ -21,7 +21,7 @@ from bertline.text.reading import Input, texts_of
 
 FOLDER = "reference"
 Split = Literal["validation", "test"]
-_TEXTS = ("text", "text_pair")
+_TEXTS = ("text", "text_pair", "negative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,13 @@ def read_reference(bundle: Path, split: Split, names: Sequence[str]) -> Referenc
                 target = _target(row)
                 if not texts or not all(isinstance(text, str) for text in texts):
                     raise ValueError("another text")
-                if any(name not in known for name in names_of(target)):
+                if names and any(name not in known for name in names_of(target)):
                     raise ValueError("another label")
             except (ValueError, KeyError, TypeError) as error:
                 raise BundleError(
                     f"{path} line {number} is not a row of text and label ({error!r}): write the bundle again"
                 ) from error
-            inputs.append(texts[0] if len(texts) == 1 else (texts[0], texts[1]))
+            inputs.append(texts[0] if len(texts) == 1 else texts)
             targets.append(target)
     return ReferenceRows(tuple(inputs), tuple(targets))
 

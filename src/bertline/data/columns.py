@@ -16,7 +16,12 @@ TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "m
 PAIR_NAMES = ("text_pair", "text_b", "text2", "sentence2", "hypothesis")
 QUERY_NAMES = ("query", "question")
 RANKED_NAMES = (*TEXT_NAMES, "passage", "answer", "doc")  # of the text that is ranked for a query
+# For embedders: a text, one that is like it, and one that is not.
+ANCHOR_NAMES = (*TEXT_NAMES, "anchor", *QUERY_NAMES, "sentence1", "text_a", "text1", "premise")
+POSITIVE_NAMES = (*PAIR_NAMES, "positive", "answer", "passage", "paraphrase")
+NEGATIVE_NAMES = ("negative", "hard_negative")
 SCORE_NAMES = ("score", "relevance", "grade", "label")
+LIKENESS_NAMES = (*SCORE_NAMES, "similarity", "similarity_score")
 LABEL_NAMES = ("label", "category", "class", "sentiment", "topic", "intent", "target")
 
 

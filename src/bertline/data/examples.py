@@ -11,9 +11,9 @@ from bertline.data.columns import ColumnInDoubt, field_of, text_fault
 from bertline.data.formats import STANDARD, Location
 from bertline.data.head import Head
 from bertline.data.rows import BadRow, Row
-from bertline.data.settings import AS_FOUND, LabelledTableSettings, Reads
+from bertline.data.settings import AS_FOUND, LabelledTableSettings
 from bertline.data.target_columns import TargetColumns, name_in
-from bertline.data.target_kinds import AnyLabels, Scores, TargetKind
+from bertline.data.target_kinds import Alike, AnyLabels, Scores, TargetKind
 from bertline.data.targets import Target
 from bertline.text.reading import Input
 
@@ -31,6 +31,7 @@ class Example:
         group: rows of one group belong together.
         fields: values in the slice columns.
         pair: the second text of a pair.
+        negative: a text that is unlike the first one.
     """
 
     line: int
@@ -39,11 +40,14 @@ class Example:
     group: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     pair: str | None = None
+    negative: str | None = None
 
     @property
     def input(self) -> Input:
         """What a network reads."""
-        return self.text if self.pair is None else (self.text, self.pair)
+        if self.pair is None:
+            return self.text
+        return (self.text, self.pair) if self.negative is None else (self.text, self.pair, self.negative)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +135,17 @@ def check_head(source: Location, table: LabelledTableSettings, kind: TargetKind 
     head, _ = table.opened(source)
     if head.columns:
         with suppress(ColumnInDoubt):
-            table.find_text_columns(head, _reads(kind))
+            _text_columns(head, table, kind)
         with suppress(ColumnInDoubt):
             kind.find(head, table)
 
 
-def _reads(kind: TargetKind, *, pairs: bool = False) -> Reads:
-    return "query" if isinstance(kind, Scores) else "pair" if pairs else "text"
+def _text_columns(
+    head: Head, table: LabelledTableSettings, kind: TargetKind, *, pairs: bool = False
+) -> Mapping[str, str]:
+    if isinstance(kind, Alike):
+        return table.find_alike_columns(head)
+    return table.find_text_columns(head, "query" if isinstance(kind, Scores) else "pair" if pairs else "text")
 
 
 def _with_columns(table: LabelledTableSettings, like: Dataset, columns: Sequence[str]) -> LabelledTableSettings:
@@ -168,7 +176,7 @@ class _Columns:
         slices: Sequence[str],
     ) -> _Columns:
         return cls(
-            table.find_text_columns(head, _reads(kind, pairs=pairs)),
+            _text_columns(head, table, kind, pairs=pairs),
             kind.find(head, table),
             None if group is None else head.check_column(group, "--group-column"),
             tuple(head.check_column(one, "--slice-columns") for one in slices),

@@ -3,9 +3,18 @@
 from collections.abc import Iterator
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from bertline.data.columns import PAIR_NAMES, QUERY_NAMES, RANKED_NAMES, TEXT_NAMES
+from bertline.data.columns import (
+    ANCHOR_NAMES,
+    NEGATIVE_NAMES,
+    PAIR_NAMES,
+    POSITIVE_NAMES,
+    QUERY_NAMES,
+    RANKED_NAMES,
+    TEXT_NAMES,
+    candidates,
+)
 from bertline.data.formats import Format, Location, format_beside, format_of, name_of
 from bertline.data.head import Head, take_head
 from bertline.data.rows import BadRow, Row
@@ -104,6 +113,28 @@ class LabelledTableSettings(TableSettings):
     score_column: str | None = Field(
         None, description="column of the score, for rankers: 0 or 1, or a grade; detected by name by default"
     )
+    negative_column: str | None = Field(
+        None, description="column of a text unlike the first one, for embedders; detected by name by default"
+    )
+
+    def find_alike_columns(self, head: Head) -> dict[str, str]:
+        """The columns of an embedder's texts, by the settings that name them.
+
+        A row has one text and a label, or two texts, or three of which the last is unlike the first.
+
+        Raises:
+            DataError: a column is missing or ambiguous.
+        """
+        single = candidates(head.columns, TEXT_NAMES) and not candidates(head.columns, POSITIVE_NAMES)
+        if self.label_column is not None or (single and self.text_pair_column is None):
+            return {"text_column": self.find_text_column(head)}
+        columns = {
+            "text_column": head.find_column(self.text_column, ANCHOR_NAMES, "text"),
+            "text_pair_column": head.find_column(self.text_pair_column, POSITIVE_NAMES, "text-pair"),
+        }
+        if self.negative_column is not None or candidates(head.columns, NEGATIVE_NAMES):
+            columns["negative_column"] = head.find_column(self.negative_column, NEGATIVE_NAMES, "negative")
+        return columns
 
 
 class TaskSettings(LabelledTableSettings):
@@ -111,8 +142,8 @@ class TaskSettings(LabelledTableSettings):
 
     task: str | None = Field(
         None,
-        description="classify (texts), tag (entities in texts) or rank (texts for a query); by default as the named "
-        "columns say, else classify",
+        description="classify (texts), tag (entities in texts), rank (texts for a query) or embed (texts as vectors); "
+        "by default as the named columns say, else classify",
     )
     problem: Problem | None = Field(
         None,
@@ -120,7 +151,20 @@ class TaskSettings(LabelledTableSettings):
         "if the labels are lists or columns, else single",
     )
     scheme: Literal["BIO", "BIOES"] = Field("BIO", description="tagging scheme for entities")
+    matryoshka: tuple[int, ...] = Field(
+        (), description="shorter lengths that an embedder's vectors may be cut to, such as 256,128,64"
+    )
     label_all_pieces: bool = Field(False, description="taggers label every piece of a word, not only the first")
+
+    @field_validator("matryoshka", mode="before")
+    @classmethod
+    def _longest_first(cls, value: object) -> object:
+        """Lengths from commas or repeated flags, each once."""
+        parts = value if isinstance(value, list | tuple) else [value]
+        lengths = [part.strip() for one in parts for part in str(one).split(",")]
+        if not all(one.isdecimal() and int(one) for one in lengths):
+            raise ValueError("lengths must be whole numbers above 0, such as 256,128,64")
+        return tuple(sorted({*map(int, lengths)}, reverse=True))
 
 
 AS_FOUND = LabelledTableSettings()  # every setting has its default

@@ -23,7 +23,7 @@ def check_shared_names(dataset: Dataset, names: Sequence[str], of: str) -> None:
     """
     known = Labels(tuple(names))
     named = [(one, name) for one in dataset.examples for name in names_of(one.target)]
-    if not named or any(name in known for _, name in named):
+    if not names or not named or any(name in known for _, name in named):
         return
     example, name = named[0]
     has, what = ("an entity of type", "types") if entities_in(example.target) else ("the label", "labels")

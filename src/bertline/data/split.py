@@ -5,7 +5,7 @@ Rows with several labels are split by iterative stratification (Sechidis, Tsouma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +75,27 @@ def stratified_split(
             )
     train, validation, test = (tuple(np.flatnonzero(parts == part).tolist()) for part in range(3))
     return Split(train, validation, test)
+
+
+def connected(keys: Sequence[Sequence[Hashable]]) -> list[str]:
+    """The group of each row: rows that share a key, directly or through other rows, are in one.
+
+    >>> connected([["a", "b"], ["c"], ["b", "d"], ["d"]])
+    ['0', '1', '0', '0']
+    """
+    parent = list(range(len(keys)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = row = parent[parent[row]]
+        return row
+
+    first: dict[Hashable, int] = {}
+    for row, own in enumerate(keys):
+        for one in own:
+            low, high = sorted((root(first.setdefault(one, row)), root(row)))
+            parent[high] = low
+    return [str(root(row)) for row in range(len(keys))]
 
 
 @dataclass(frozen=True, slots=True)

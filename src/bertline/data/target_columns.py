@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from bertline.data.columns import name_of_value
@@ -196,6 +197,20 @@ class FlagColumns:
     def check(self, targets: Sequence[Target]) -> None:
         """Refuse a table in which no label occurs twice."""
         _check_several(self.source, f"in the columns {', '.join(map(repr, self.columns.values()))}", targets)
+
+
+class NoColumn:
+    """No target: what a row says is in its texts."""
+
+    settings: Settings = MappingProxyType({})
+    remedy, spellings = "", ()
+
+    def target(self, row: Row) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def check(self, targets: Sequence[Target]) -> None:
+        """Nothing can be wrong with them."""
 
 
 class NumberColumn:

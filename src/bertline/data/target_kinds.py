@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from bertline.data.columns import LABEL_NAMES, SCORE_NAMES, candidates
+from bertline.data.columns import LABEL_NAMES, LIKENESS_NAMES, SCORE_NAMES, candidates
 from bertline.data.entities import ENTITY_NAMES
 from bertline.data.head import Head
 from bertline.data.names import canonical
@@ -15,10 +15,11 @@ from bertline.data.target_columns import (
     FlagColumns,
     LabelColumn,
     LabelsColumn,
+    NoColumn,
     NumberColumn,
     TargetColumns,
 )
-from bertline.errors import DataError
+from bertline.errors import DataError, SettingsError
 
 
 @runtime_checkable
@@ -113,6 +114,34 @@ class Scores:
         """The column."""
         column = head.find_column(table.score_column or table.label_column, SCORE_NAMES, "score")
         return NumberColumn(head.source, column, "score_column", least=0)
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Which texts are alike: pairs of them, with a score or without one, or texts with the same label."""
+
+    wanted: ClassVar[str] = "rows with two texts that are alike, or with a text and a label"
+
+    def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
+        """The column of the score or the label; none for pairs without a score, and for triplets.
+
+        Raises:
+            SettingsError: a column of scores is named for triplets.
+        """
+        texts = table.find_alike_columns(head)
+        if "text_pair_column" not in texts:
+            return LabelColumn(head.source, label_column(head, table))
+        if "negative_column" in texts:
+            if table.score_column is not None:
+                raise SettingsError(
+                    f"{head.source} has a column of negatives, {texts['negative_column']!r}, and score_column is set, "
+                    "but a score is one of two texts: leave score_column out, or rename the column of negatives"
+                )
+            return NoColumn()
+        if table.score_column is not None or candidates(head.columns, LIKENESS_NAMES):
+            column = head.find_column(table.score_column, LIKENESS_NAMES, "score")
+            return NumberColumn(head.source, column, "score_column")
+        return NoColumn()
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from pathlib import Path
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from bertline.encoder.checkpoint import fill, fill_encoder, read_config, require, save_encoder
+from bertline.encoder.checkpoint import fill, fill_encoder, load_encoder, read_config, require, save_encoder
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.encoder import Encoder, initialise
 from bertline.encoder.heads import Attend, States, mean_pool
 from bertline.encoder.keys import Table, encoder_table
 from bertline.encoder.names import plain_names
-from bertline.encoder.sentence import DENSE, SentencePooling, read_modules, write_modules
+from bertline.encoder.sentence import DENSE, SentencePooling, is_sentence_model, read_modules, write_modules
 from bertline.encoder.weights import read_tensors, write_tensors
 
 _DENSE: Table = {f"dense.{part}": (f"linear.{part}",) for part in ("weight", "bias")}
@@ -78,14 +78,14 @@ def embedder_table(config: EncoderConfig, pooling: str) -> Table:
     return table | ({f"head.{ours}": names for ours, names in _DENSE.items()} if pooling == "pooled" else {})
 
 
-def load_embedder(directory: Path) -> Embedder:
-    """The network of a ``sentence-transformers`` directory.
+def load_embedder(directory: Path, *, dropout: float | None = None) -> Embedder:
+    """The network of a ``sentence-transformers`` directory; ``dropout`` replaces the checkpoint's rates.
 
     Raises:
         CheckpointError: a file cannot be read, the weights do not match it, or it has steps that bertline does not
             compute.
     """
-    config, _ = read_config(directory)
+    config = _config(directory, dropout)
     modules = read_modules(directory, config.hidden)
     embedder = Embedder(config, modules.pooling, normalised=modules.normalised)
     fill_encoder(embedder.encoder, plain_names(read_tensors(directory), config, directory))
@@ -95,6 +95,34 @@ def load_embedder(directory: Path) -> Embedder:
         require(tensors, _DENSE.values(), folder, "dense layer")
         fill(embedder.head, tensors, _DENSE, folder)
     return embedder
+
+
+def load_untrained(
+    directory: Path, *, pooling: SentencePooling | None = None, dropout: float | None = None
+) -> Embedder:
+    """An embedder to fine-tune: a model of ``sentence-transformers``, or the encoder of any other checkpoint.
+
+    Args:
+        directory: of the checkpoint.
+        pooling: None is the model's own, or the mean where it has none.
+        dropout: replaces the checkpoint's rates.
+
+    Raises:
+        CheckpointError: as ``load_embedder``.
+    """
+    if is_sentence_model(directory):
+        embedder = load_embedder(directory, dropout=dropout)
+        if pooling in (None, embedder.pooling):
+            embedder.normalised = True  # the losses compare cosines
+            return embedder
+    embedder = Embedder(_config(directory, dropout), pooling or "mean")
+    embedder.encoder.load_state_dict(load_encoder(directory).state_dict())
+    return embedder
+
+
+def _config(directory: Path, dropout: float | None) -> EncoderConfig:
+    config, _ = read_config(directory)
+    return config if dropout is None else config.with_dropout(dropout)
 
 
 def save_embedder(directory: Path, embedder: Embedder) -> None:

@@ -13,7 +13,8 @@ from bertline.encoder.sentence import is_sentence_model
 from bertline.errors import CheckpointError
 from bertline.text import Tokenizer
 
-AnyNetwork = Classifier | MaskedLanguageModel | Embedder
+TextNetwork = Classifier | Embedder  # what rows of a table train
+AnyNetwork = TextNetwork | MaskedLanguageModel
 
 
 def is_masked(directory: Path) -> bool:

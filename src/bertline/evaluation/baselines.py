@@ -24,6 +24,7 @@ from bertline.tasks.classify.number import NumberEvaluation
 from bertline.tasks.classify.one_label import Evaluation as OneLabelEvaluation
 from bertline.tasks.classify.several_labels import SeveralEvaluation
 from bertline.tasks.contract import Comparison, Evaluation, TaskSpec
+from bertline.tasks.embed.measure import EmbedEvaluation
 from bertline.tasks.measured import Arrays
 from bertline.tasks.rank.measure import RankEvaluation
 from bertline.tasks.tag.entity_scores import EntityEvaluation
@@ -92,6 +93,7 @@ def measure_baselines(
     test: Examples,
     arrays: Arrays,
     readings: Sequence[Reading],
+    untrained: Arrays | None = None,
 ) -> tuple[Baseline, ...]:
     """Fit the baselines of this kind of evaluation and measure them on the encoder's texts.
 
@@ -103,6 +105,7 @@ def measure_baselines(
         test: the evaluated examples.
         arrays: the encoder's output for them.
         readings: of their texts.
+        untrained: the output of the network that the training began with, as another baseline.
 
     Raises:
         UsageError: scikit-learn is not installed.
@@ -110,11 +113,16 @@ def measure_baselines(
     part, compared = task(spec.task).measure, kind_of(evaluation).compared
     truth, inputs = [example.target for example in test], [example.input for example in test]
     out: list[Baseline] = []
+    guesses: list[tuple[str, str, Arrays]] = []
+    if untrained is not None:
+        guesses.append(("Untrained encoder", "the network that the training began with", untrained))
     for name, recipe in BASELINES.get(type(evaluation), ()):
         answers, detail = recipe(train, validation, inputs)
-        guess = [_sure(spec, *each) for each in zip(answers, readings, strict=True)]
+        sure = answers if spec.apart else [_sure(spec, *each) for each in zip(answers, readings, strict=True)]
+        guesses.append((name, detail, sure))
+    for name, detail, guess in guesses:
         metrics = part.measure(spec, truth, guess, readings, seed=evaluation.seed).metrics()
-        figures = {figure: Estimate(**metrics[figure]) for figure in compared}
+        figures = {figure: Estimate(**metrics[figure]) for figure in compared if figure in metrics}
         gain = part.compare(spec, truth, arrays, guess, readings, seed=evaluation.seed)
         out.append(Baseline(name, detail, figures, gain))
     return tuple(out)
@@ -183,6 +191,14 @@ def _bm25(train: Examples, validation: Examples, inputs: Sequence[Input]) -> tup
     return scores, "by the words that a text shares with its query; word weights from all texts of the table"
 
 
+def _tfidf_vectors(train: Examples, validation: Examples, inputs: Sequence[Input]) -> tuple[Sequence[Any], str]:
+    """Of each text of an input."""
+    known = [text for example in (*train, *validation) for text in texts_of(example.input)]
+    vectors = iter(tfidf.vectors(known, [text for one in inputs for text in texts_of(one)]))
+    words = "cosines of the words' weights, which come from the training and validation texts"
+    return [[next(vectors) for _ in texts_of(one)] for one in inputs], words
+
+
 def _targets(examples: Examples) -> list[Any]:
     return [example.target for example in examples]
 
@@ -196,4 +212,5 @@ BASELINES: Mapping[type, Sequence[tuple[str, Recipe]]] = {
     NumberEvaluation: (("Mean", _mean), ("TF-IDF + ridge regression", _words(tfidf.numbers, "α"))),
     EntityEvaluation: (("Usual type of each word", _usual_types),),
     RankEvaluation: (("Random order", _any_order), ("BM25", _bm25)),
+    EmbedEvaluation: (("TF-IDF vectors", _tfidf_vectors),),
 }

@@ -79,7 +79,9 @@ class TextClassifier:
         self.metrics = manifest.metrics
         self.spec = manifest.task.with_tokenizer(tokenizer)
         self.tokenizer = tokenizer
-        self._reader = Reader(tokenizer, Truncation(manifest.max_tokens, manifest.truncation), self.spec.offsets)
+        self._reader = Reader(
+            tokenizer, Truncation(manifest.max_tokens, manifest.truncation), self.spec.offsets, self.spec.apart
+        )
         self.temperature = manifest.temperature
         self.backend = backend
         self._checkpoint = bundle.path

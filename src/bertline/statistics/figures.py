@@ -84,7 +84,7 @@ def title(name: str) -> str:
 
 def is_share(name: str) -> bool:
     """Whether a figure is a share, which is written in percent."""
-    return not _SHARES.isdisjoint(re.split(r"[\s_-]+", name.lower()))
+    return not _SHARES.isdisjoint(re.split(r"[\s_@,-]+", name.lower()))
 
 
 def plain(number: float) -> str:

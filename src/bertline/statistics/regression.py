@@ -67,6 +67,24 @@ def spearman(truth: Numbers, predicted: Numbers) -> float:
     return float(rank_correlation(truth, predicted, np.ones((1, len(truth))))[0])
 
 
+def product_moments(first: Numbers, second: Numbers) -> Float[np.ndarray[Any, Any], "rows 5"]:
+    """Columns to sum for ``correlation``: both numbers, centred, their squares and their product."""
+    first, second = (one.astype(np.float64) - one.mean() for one in (first, second))
+    return np.stack([first, second, first**2, second**2, first * second], axis=1)
+
+
+def correlation(sums: Float[np.ndarray[Any, Any], "some 5"], rows: int) -> PerResample:
+    """Pearson's correlation from summed ``product_moments``; 0 if one side is constant.
+
+    >>> correlation(product_moments(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 2.0])).sum(0)[None], 3).round(3)
+    array([0.866])
+    """
+    spreads = [np.maximum(sums[:, 2 + i] - sums[:, i] ** 2 / rows, 0.0) for i in range(2)]
+    covariance, spread = sums[:, 4] - sums[:, 0] * sums[:, 1] / rows, np.sqrt(spreads[0] * spreads[1])
+    varied = np.minimum(*(own > 1e-12 * np.maximum(sums[:, 2 + i], 1e-300) for i, own in enumerate(spreads)))
+    return np.asarray(np.where(varied, covariance / np.where(varied, spread, 1.0), 0.0))
+
+
 def moments(truth: Numbers, predicted: Numbers) -> Float[np.ndarray[Any, Any], "rows 5"]:
     """Columns to sum for the figures: truth and its square, squared, absolute and signed errors.
 
@@ -87,14 +105,14 @@ def r_squared(sums: Float[np.ndarray[Any, Any], "some features"], rows: int) -> 
 def rank_correlation(truth: Numbers, predicted: Numbers, counts: Drawn) -> PerResample:
     """Spearman's correlation in each resample, with ranks within the resample; rows occur ``counts`` times."""
     rows = counts.sum(axis=1)
-    true_ranks, predicted_ranks = (_centred_ranks(numbers, counts) for numbers in (truth, predicted))
+    true_ranks, predicted_ranks = (centred_ranks(numbers, counts) for numbers in (truth, predicted))
     covariance = (counts * true_ranks * predicted_ranks).sum(axis=1)
     spread = np.sqrt((counts * true_ranks**2).sum(axis=1) * (counts * predicted_ranks**2).sum(axis=1))
     varied = spread > 1e-9 * rows
     return np.asarray(np.where(varied, covariance / np.where(varied, spread, 1.0), 0.0))
 
 
-def _centred_ranks(numbers: Numbers, counts: Drawn) -> Drawn:
+def centred_ranks(numbers: Numbers, counts: Drawn) -> Drawn:
     """The mean rank of each row's value in each resample, minus the mean of all ranks, [resamples, rows]."""
     _, group = np.unique(numbers, return_inverse=True)
     order = np.argsort(group, kind="stable")

@@ -160,6 +160,11 @@ class TaskSpec(BaseModel):
         return self.reads != "text"
 
     @property
+    def apart(self) -> bool:
+        """Whether the texts of a row are read one by one, and what is learned is how they relate."""
+        return False
+
+    @property
     def ranked(self) -> bool:
         """Whether an answer ranks all labels (``top_k``)."""
         return False

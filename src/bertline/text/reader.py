@@ -25,14 +25,20 @@ class Reader:
         tokenizer: the model's.
         truncation: applied to long inputs.
         offsets: whether to compute offsets, words and places, which takes time.
+        apart: whether the texts of an input are pieces of their own, and not read together.
     """
 
     tokenizer: Tokenizer
     truncation: Truncation
     offsets: bool = False
+    apart: bool = False
 
     def read(self, inputs: Sequence[Input]) -> list[Reading]:
         """One reading per input, in order."""
+        if self.apart:
+            texts = [text for one in inputs for text in texts_of(one)]
+            own = iter(read_each(self.tokenizer, [(text, self.truncation) for text in texts], offsets=self.offsets))
+            return [_together(one, [*islice(own, len(texts_of(one)))]) for one in inputs]
         return read_each(self.tokenizer, [(one, self.truncation) for one in inputs], offsets=self.offsets)
 
 
@@ -55,6 +61,15 @@ def _reading(tokenizer: Tokenizer, one: Input, texts: Sequence[Encoded], truncat
     unread = tuple(place for place, length in enumerate(lengths) if not length)
     special = SPECIAL_TOKENS + tokenizer.separators * (len(texts) - 1)
     return Reading(pieces, read + special, sum(lengths) - read, unread, one)
+
+
+def _together(one: Input, readings: Sequence[Reading]) -> Reading:
+    """The reading of an input whose texts were read apart."""
+    if isinstance(one, str):
+        return readings[0]
+    unread = tuple(place for place, reading in enumerate(readings) if reading.unread)
+    read, cut = sum(reading.read for reading in readings), sum(reading.cut for reading in readings)
+    return Reading([reading.piece for reading in readings], read, cut, unread, one, apart=True)
 
 
 def _piece(tokenizer: Tokenizer, texts: Sequence[Encoded], chosen: Sequence[Sequence[int]]) -> Piece:

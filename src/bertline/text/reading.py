@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-Input = str | tuple[str, str]
+Input = str | tuple[str, ...]
 Offsets = list[tuple[int, int]]
 T = TypeVar("T")
 
@@ -43,6 +43,7 @@ class Reading:
         cut: number of the input's tokens in no piece.
         unread: indices of the texts (0, or 1 for the second of a pair) without any token.
         input: the raw input.
+        apart: whether each piece is one of several texts, and not a window.
     """
 
     pieces: Sequence[Piece]
@@ -50,6 +51,7 @@ class Reading:
     cut: int = 0
     unread: tuple[int, ...] = ()
     input: Input = field(default="", compare=False)
+    apart: bool = False
 
     @property
     def piece(self) -> Piece:
@@ -61,9 +63,16 @@ class Reading:
         (piece,) = self.pieces
         return piece
 
+    @property
+    def inputs(self) -> Sequence[Input | None]:
+        """What each piece alone is a reading of; None for a window, which is no whole text."""
+        if self.apart:
+            return texts_of(self.input)
+        return [self.input] if len(self.pieces) == 1 else [None] * len(self.pieces)
+
 
 def texts_of(one: Input) -> tuple[str, ...]:
-    """The one text, or the two texts of a pair."""
+    """The one text, or the texts of a pair or a triplet."""
     return (one,) if isinstance(one, str) else one
 
 
@@ -73,7 +82,7 @@ def query_of(one: Input) -> str:
 
 
 def joined(one: Input) -> str:
-    """The one text, or the two texts of a pair on lines of their own: what duplicates are compared by."""
+    """The one text, or several on lines of their own: what duplicates are compared by."""
     return "\n".join(texts_of(one))
 
 

@@ -13,7 +13,7 @@ from bertline.data.target_columns import EntitiesColumn
 from bertline.data.targets import names_of
 from bertline.tasks.classify.truth import SHOWN, counted
 from bertline.tasks.contract import TaskSpec
-from bertline.text import Reading
+from bertline.text import Reading, Truncation
 from bertline.training.settings import TrainSettings
 
 Fact = tuple[str, str]
@@ -25,7 +25,9 @@ def reading_facts(dataset: Dataset) -> list[Fact]:
         f"{what} from {'columns' if isinstance(column, tuple) else 'column'} {_quoted(column)}"
         for what, column in _columns(dataset)
     )
-    facts = [("Data", f"{len(dataset.examples):,} rows of {dataset.source}; {columns}"), _targets(dataset)]
+    facts = [("Data", f"{len(dataset.examples):,} rows of {dataset.source}; {columns}")]
+    if dataset.columns.settings:
+        facts.append(_targets(dataset))
     if dataset.columns.spellings:
         facts.append(("Spellings that count as one label", "; ".join(dataset.columns.spellings)))
     if dataset.skipped:
@@ -74,21 +76,22 @@ def target_facts(dataset: Dataset, spec: TaskSpec, test: Sequence[Example]) -> l
     return facts
 
 
-def cut_fact(readings: Sequence[Reading], settings: TrainSettings) -> Fact:
-    """Truncated texts and tokens, over all splits."""
+def cut_fact(readings: Sequence[Reading], truncation: Truncation) -> Fact:
+    """Truncated texts and tokens, over all splits; texts that are read apart count as one."""
+    most = truncation.max_tokens
     cut, lost = sum(1 for reading in readings if reading.cut), sum(reading.cut for reading in readings)
     total = lost + sum(reading.read for reading in readings)
-    several = sum(1 for reading in readings if len(reading.pieces) > 1)
+    several = sum(1 for reading in readings if len(reading.pieces) > 1 and not reading.apart)
     if several:
         return "Long texts", (
-            f"{several:,} of {len(readings):,} texts are longer than {settings.max_tokens} tokens and are read in "
+            f"{several:,} of {len(readings):,} texts are longer than {most} tokens and are read in "
             "overlapping windows; nothing was cut"
         )
     if not cut:
-        return "Truncation", f"no text is longer than {settings.max_tokens} tokens; nothing was cut"
-    kept = "the first and last tokens are kept" if settings.truncation == "head_tail" else "the first tokens are kept"
+        return "Truncation", f"no text is longer than {most} tokens; nothing was cut"
+    kept = "the first and last tokens are kept" if truncation.policy == "head_tail" else "the first tokens are kept"
     return "Truncation", (
-        f"{cut:,} of {len(readings):,} texts are longer than {settings.max_tokens} tokens; {kept}, "
+        f"{cut:,} of {len(readings):,} texts are longer than {most} tokens; {kept}, "
         f"{lost:,} tokens ({lost / total:.1%}) were cut"
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bertline.data.duplicates import cross_duplicates, normalise
@@ -12,14 +13,14 @@ from bertline.data.examples import Dataset, Example, check_head, read_examples
 from bertline.data.fingerprint import Fingerprint, fingerprint
 from bertline.data.formats import format_of
 from bertline.data.shared_names import check_shared_names
-from bertline.data.split import stratified_split
+from bertline.data.split import connected, stratified_split
 from bertline.data.targets import strata
 from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import DataError, SettingsError
 from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Reader, Tokenizer, Truncation
-from bertline.text.reading import Input, joined, query_of
+from bertline.text.reading import Input, joined, query_of, texts_of
 from bertline.text.truncation import Policy
 from bertline.training.facts import Fact, reading_facts, split_facts, target_facts
 from bertline.training.progress import Progress
@@ -84,10 +85,11 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
     train, validation, test = _split(dataset, spec, settings)
     removed: dict[str, str] = {}
     if not settings.keep_duplicates:
-        own = query_of if spec.reads == "query" else joined
+        own = partial(_own_texts, spec)
+        train, shared = _without_shared(train, (*validation, *(() if settings.eval_data else test)), own, spec)
         validation, in_validation = _without_duplicates(train, validation, own)
         test, in_test = _without_duplicates((*train, *validation), test, own)
-        removed = {"validation": in_validation, "test": in_test}
+        removed = {"training": shared, "validation": in_validation, "test": in_test}
     for name, some in (("validation", validation), ("test", test)):
         if not some:
             raise DataError(
@@ -104,13 +106,19 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
 
 
 def policy(spec: TaskSpec, settings: TrainSettings) -> Policy:
-    """How long texts are read: outputs for each token need all tokens, so window by window."""
+    """How long texts are read.
+
+    Outputs for each token need all tokens, so window by window; ``sentence-transformers`` reads the head.
+    """
+    if spec.apart:
+        return "head"
     return "window" if OUTPUTS[spec.output].by_token else settings.truncation
 
 
 def tokenise(examples: Sequence[Example], tokenizer: Tokenizer, spec: TaskSpec, settings: TrainSettings) -> Rows:
     """Rows of one split as the training loop takes them."""
-    reader = Reader(tokenizer, Truncation(settings.max_tokens, policy(spec, settings)), offsets=spec.offsets)
+    truncation = Truncation(settings.max_tokens, policy(spec, settings))
+    reader = Reader(tokenizer, truncation, offsets=spec.offsets, apart=spec.apart)
     readings = reader.read([example.input for example in examples])
     return Rows(
         readings, [example.target for example in examples], [example.line for example in examples], tokenizer.pad_id
@@ -134,11 +142,13 @@ def _split(dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> tuple[E
 
 
 def _groups(dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> list[str] | None:
-    """What keeps rows in one part: the values of the group column, or a ranker's queries.
+    """What keeps rows in one part: the values of the group column, a ranker's queries, an embedder's pairs.
 
     Raises:
         DataError: two rows of one query are in different groups.
     """
+    if spec.apart and dataset.examples[0].pair is not None:
+        return _groups_of_pairs(dataset.examples)
     if spec.reads != "query":
         return [example.group or "" for example in dataset.examples] if settings.group_column else None
     queries = [normalise(example.text) for example in dataset.examples]
@@ -152,6 +162,42 @@ def _groups(dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> list[s
                 f"{other.line} and {example.group!r} in line {example.line}: give all rows of a query one group"
             )
     return [example.group or query for query, example in zip(queries, dataset.examples, strict=True)]
+
+
+def _groups_of_pairs(examples: Sequence[Example]) -> list[str]:
+    """Pairs that share a text, directly or through other pairs, or the value of the group column, are one group.
+
+    The negative of a triplet does not count, because it is often the positive of another row. Where one group would
+    have most rows all the same, pairs with the same first text are one, and ``_without_shared`` does the rest.
+    """
+    keys: list[list[Hashable]] = [
+        [*map(normalise, texts_of(one.input)[:2]), *([] if one.group is None else [("group", one.group)])]
+        for one in examples
+    ]
+    groups = connected(keys)
+    if 2 * max(Counter(groups).values()) <= len(groups):
+        return groups
+    return connected([[own[0], *own[2:]] for own in keys])
+
+
+def _without_shared(
+    train: Examples, held_out: Examples, own: Callable[[Input], tuple[str, ...]], spec: TaskSpec
+) -> tuple[Examples, str]:
+    """The training rows of an embedder with none of their ``own`` texts in a held-out row; and how many have one.
+
+    Raises:
+        DataError: all have one.
+    """
+    if not spec.apart:
+        return train, ""
+    texts = {normalise(text) for example in held_out for text in own(example.input)}
+    kept = tuple(one for one in train if texts.isdisjoint(map(normalise, own(one.input))))
+    if not kept:
+        raise DataError(
+            "every training row shares a text with a row that is held out: give rows with more different texts, or "
+            "--keep-duplicates to evaluate on texts that were trained on"
+        )
+    return kept, f"{len(train) - len(kept)} exact" if len(kept) < len(train) else ""
 
 
 def _read_evaluation(path: Path, dataset: Dataset, spec: TaskSpec, settings: TrainSettings) -> Examples:
@@ -169,12 +215,22 @@ def _read_evaluation(path: Path, dataset: Dataset, spec: TaskSpec, settings: Tra
     return table.examples
 
 
+def _own_texts(spec: TaskSpec, one: Input) -> tuple[str, ...]:
+    """The texts of an input that must not stand on both sides: of a ranker the query, of an embedder two of a row."""
+    if spec.apart:
+        return texts_of(one)[:2]
+    return (query_of(one) if spec.reads == "query" else joined(one),)
+
+
 def _without_duplicates(
-    reference: Sequence[Example], candidates: Examples, own: Callable[[Input], str]
+    reference: Sequence[Example], candidates: Examples, own: Callable[[Input], tuple[str, ...]]
 ) -> tuple[Examples, str]:
-    """The candidates whose ``own`` text, of the whole input or its query, is not in the reference; and how many are."""
-    known, texts = ([*dict.fromkeys(own(example.input) for example in some)] for some in (reference, candidates))
+    """The candidates with none of their ``own`` texts in the reference; and how many have one."""
+    known, texts = (
+        [*dict.fromkeys(text for example in some for text in own(example.input))] for some in (reference, candidates)
+    )
     kinds = {texts[pair.candidate]: pair.kind for pair in cross_duplicates(known, texts)}
-    kept = tuple(example for example in candidates if own(example.input) not in kinds)
-    counts = Counter(kinds.get(own(example.input)) for example in candidates)
+    of_each = [[kinds[text] for text in own(example.input) if text in kinds] for example in candidates]
+    kept = tuple(example for example, of in zip(candidates, of_each, strict=True) if not of)
+    counts = Counter(min(of) for of in of_each if of)  # "exact" before "near"
     return kept, f"{counts['exact']} exact and {counts['near']} near" if kinds else ""

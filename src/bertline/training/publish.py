@@ -15,7 +15,7 @@ from bertline.bundle.compose import Parts, compose
 from bertline.bundle.engine import FULL
 from bertline.bundle.probes import Probes, choose
 from bertline.bundle.reference import ReferenceRows, Split
-from bertline.encoder.heads import Classifier
+from bertline.encoder.network import TextNetwork
 from bertline.errors import DestinationError
 from bertline.evaluation.baselines import Baseline
 from bertline.evaluation.report import write_report
@@ -54,7 +54,7 @@ class Product:
     """
 
     spec: TaskSpec
-    classifier: Classifier
+    classifier: TextNetwork
     tokenizer: Tokenizer
     truncation: Truncation
     task: RowTask
@@ -124,9 +124,10 @@ def _manifest(name: str, place: str, product: Product) -> Manifest:
 
 def _probes(rows: Rows, outputs: Sequence[Array], output: str) -> Probes:
     """Some texts of one piece among ``rows``, with the network's ``outputs`` for them."""
-    single = [i for i, text in enumerate(rows.text_of) if len(rows.readings[text].pieces) == 1]
-    inputs = [rows.readings[rows.text_of[i]].input for i in single]
+    each = enumerate(one for reading in rows.readings for one in reading.inputs)
+    single = {i: one for i, one in each if one is not None}
+    places, inputs = [*single], [*single.values()]
     chosen = choose([sum(map(len, texts_of(text))) for text in inputs])
-    arrays = [np.atleast_2d(outputs[single[i]]) for i in chosen]
+    arrays = [np.atleast_2d(outputs[places[i]]) for i in chosen]
     logits = {FULL: np.concatenate(arrays)} if arrays else {}
     return Probes(tuple(inputs[i] for i in chosen), logits, output)

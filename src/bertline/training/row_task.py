@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bertline.encoder.heads import Classifier
+from bertline.encoder.network import TextNetwork
 from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
@@ -28,14 +29,14 @@ _SHOWN_LINES = 8
 class Loss(Protocol):
     """Summed over the rows of a batch."""
 
-    def __call__(self, model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Tensor:
+    def __call__(self, model: Any, inputs: Inputs, indices: Sequence[int]) -> Tensor:
         """The loss of the training rows at ``indices``, whose tokens are in ``inputs``."""
         ...
 
 
 @dataclass(frozen=True)
 class RowTask:
-    """What a classifier learns from rows; a ``Task`` whose batches have the indices of their rows as targets.
+    """What a network learns from rows; a ``Task`` whose batches have the indices of their rows as targets.
 
     Attributes:
         train: rows to learn from.
@@ -46,6 +47,7 @@ class RowTask:
         figures: of the validation rows, likewise.
         is_best: whether the last epoch of a history is the best so far.
         reads_attend: whether ``loss`` needs ``attend`` even where it is True throughout.
+        groups: by seed, the rows that must share a batch; None where any may.
     """
 
     train: Rows
@@ -57,6 +59,7 @@ class RowTask:
     is_best: Callable[[Sequence[EpochRecord]], bool]
     reads_attend: bool = True
     sparse_embeddings: bool = True
+    groups: Callable[[int], Sequence[Sequence[int]]] | None = None
 
     @property
     def validation_tokens(self) -> int:
@@ -65,19 +68,20 @@ class RowTask:
 
     def epoch(self, number: int) -> Epoch[list[int]]:
         """Every row once, in an order that depends on (seed, number) alone."""
-        plan = self.train.plan(self.settings.batch_tokens, epoch_seed(self.settings.seed, number))
+        seed = epoch_seed(self.settings.seed, number)
+        plan = self.train.plan(self.settings.batch_tokens, seed, self.groups(seed) if self.groups else None)
 
         def batches(step: int) -> list[TrainingBatch[list[int]]]:
             return [TrainingBatch(self.train.batch(plan[step]), plan[step], len(plan[step]))]
 
-        return Epoch(len(plan), sum(self.train.lengths), len(self.train) / len(plan), batches)
+        return Epoch(len(plan), sum(self.train.lengths), sum(map(len, plan)) / len(plan), batches)
 
     def place_of(self, targets: Sequence[int]) -> str:
         """The lines of the rows."""
         lines = sorted({self.train.lines[self.train.text_of[i]] for i in targets})
         return f"rows of lines {', '.join(map(str, lines[:_SHOWN_LINES]))}" + ", …" * (len(lines) > _SHOWN_LINES)
 
-    def validate(self, model: Classifier, device: torch.device) -> tuple[float, Mapping[str, float]]:
+    def validate(self, model: TextNetwork, device: torch.device) -> tuple[float, Mapping[str, float]]:
         """From the outputs for the validation rows."""
         outputs = score(model, self.validation, device)
         return self.validation_loss(outputs), self.figures(outputs)
@@ -96,14 +100,19 @@ def of_spec(
     targets, expected = train.arrays(spec), validation.arrays(spec)
     weights = {"class_weights": learn.balanced_weights(spec, targets)} if balanced else {}
 
-    def loss(model: Classifier, inputs: Inputs, indices: Sequence[int]) -> Tensor:
+    def loss(model: TextNetwork, inputs: Inputs, indices: Sequence[int]) -> Tensor:
         own = {name: weight.to(inputs.ids.device) for name, weight in weights.items()}
         wanted = torch.from_numpy(stacked([targets[i] for i in indices])).to(inputs.ids.device)
         summed: Tensor = learn.loss(spec, model(*inputs), wanted, inputs.attend, **own)
         return summed
 
     def validation_loss(outputs: Arrays) -> float:
-        together = [range(len(outputs))] if outputs[0].ndim == 1 else [[i] for i in range(len(outputs))]
+        together: Sequence[Sequence[int]] = [[i] for i in range(len(outputs))]
+        if spec.apart:  # the loss depends on the batch: these are like those of the training
+            pairs = learn.groups(expected, validation.text_of, settings.seed)
+            together = validation.plan(settings.batch_tokens, settings.seed, pairs)
+        elif outputs[0].ndim == 1:
+            together = [range(len(outputs))]
         losses = (
             learn.loss(
                 spec,
@@ -112,7 +121,7 @@ def of_spec(
             )
             for some in together
         )
-        return sum(map(float, losses)) / len(validation)
+        return sum(map(float, losses)) / sum(map(len, together))
 
     return RowTask(
         train,
@@ -123,6 +132,7 @@ def of_spec(
         figures_of(spec, validation),
         lambda history: bool(learn.better(spec, history)),
         reads_attend=False,
+        groups=partial(learn.groups, targets, train.text_of) if spec.apart else None,
     )
 
 

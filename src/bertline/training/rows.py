@@ -72,9 +72,16 @@ class Rows:
         """Arrays of all pieces as those of each text."""
         return by_text(self.readings, arrays)
 
-    def plan(self, batch_tokens: int, seed: int | None) -> list[list[int]]:
-        """The batches of one pass, by the one batching function."""
-        return plan(self.lengths, batch_tokens, seed=seed)
+    def plan(
+        self, batch_tokens: int, seed: int | None, groups: Sequence[Sequence[int]] | None = None
+    ) -> list[list[int]]:
+        """The batches of one pass, by the one batching function; the pieces of a group are neighbours in one batch."""
+        lengths = self.lengths
+        if groups is None:
+            return plan(lengths, batch_tokens, seed=seed)
+        longest = [max(lengths[i] for i in group) for group in groups]
+        batches = plan(longest, batch_tokens // max(map(len, groups)), seed=seed)
+        return [[i for number in batch for i in groups[number]] for batch in batches]
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """The pieces at ``indices`` as a batch."""

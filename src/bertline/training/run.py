@@ -18,10 +18,12 @@ from bertline.data.settings import LabelledTableSettings
 from bertline.data.targets import names_of
 from bertline.encoder.agreement import load_tokenizer
 from bertline.encoder.checkpoint import load_encoder, load_pretrained, read_config
-from bertline.encoder.heads import Classifier, Pooling
+from bertline.encoder.embedder import load_untrained
+from bertline.encoder.heads import Pooling
+from bertline.encoder.network import TextNetwork
 from bertline.encoder.outputs import OUTPUTS
 from bertline.encoder.source import find_model
-from bertline.errors import CheckpointError, TrainingError
+from bertline.errors import CheckpointError, SettingsError, TrainingError
 from bertline.statistics.as_json import as_json
 from bertline.statistics.figures import title, value
 from bertline.statistics.intervals import Estimate
@@ -40,6 +42,7 @@ from bertline.training.progress import Progress
 from bertline.training.publish import Product, publish
 from bertline.training.row_task import figures_of, of_spec
 from bertline.training.rows import Rows
+from bertline.training.scoring import score
 from bertline.training.session import Fitted, Session, session
 from bertline.training.settings import TrainSettings
 
@@ -49,6 +52,8 @@ _FREE_TO_CHANGE = {"checkpoint_every_s"}
 _OF_DATA = {"eval_data", "group_column", "slice_columns", *LabelledTableSettings.model_fields}
 # Settings of the encoder that the run starts with, which the lineage has.
 _OF_START = {"adapt", "adapt_epochs"}
+# Settings that an embedder takes no notice of, or that its bundle has elsewhere.
+_OF_CLASSIFIERS = {"pooling", "truncation", "head", "class_weights"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def train(
         check_texts(settings.adapt, "--adapt")
         model, tokenizer = _open(out, settings)
         prepared = prepare(source, settings, progress)
-        _check_pairs(prepared.spec, model, tokenizer)
+        _check_model(prepared.spec, model, tokenizer)
         identity, adapted = _identity(prepared, settings), None
         if settings.adapt:
             adapted = adapt(run, source, prepared, tokenizer, settings, identity)
@@ -127,13 +132,19 @@ def _open(out: Path, settings: TrainSettings) -> tuple[Path, Tokenizer]:
     return model, tokenizer
 
 
-def _check_pairs(spec: TaskSpec, model: Path, tokenizer: Tokenizer) -> None:
+def _check_model(spec: TaskSpec, model: Path, tokenizer: Tokenizer) -> None:
     """Before anything is trained.
 
     Raises:
         CheckpointError: the task reads pairs, and the model has no second segment for its tokenizer's second texts.
+        SettingsError: an embedding cannot be cut to so many dimensions.
     """
     config, _ = read_config(model)
+    if (longest := max(getattr(spec, "dimensions", ()), default=0)) >= config.hidden:
+        raise SettingsError(
+            f"--matryoshka has {longest:,}, and the vectors of {model} have {config.hidden:,} dimensions: give shorter "
+            "lengths"
+        )
     if spec.pairs and tokenizer.second_segment and config.segments == 1:
         raise CheckpointError(
             f"{model} has one segment (type_vocab_size in config.json), so it cannot read pairs of texts: give another "
@@ -154,20 +165,23 @@ def _fine_tune(
     spec = prepared.spec
     rows = {name: tokenise(some, tokenizer, spec, settings) for name, some in prepared.splits.items()}
     train, validation, test = rows.values()
-    facts = [cut_fact([reading for some in rows.values() for reading in some.readings], settings)]
+    truncation = Truncation(settings.max_tokens, policy(spec, settings))
+    facts = [cut_fact([reading for some in rows.values() for reading in some.readings], truncation)]
     facts += spec.notes(train.targets, train.readings)
     for fact in facts:
         run.progress.note(": ".join(fact))
     facts += [] if adapted is None else [adapted.fact]
     classifier = _start(run, model, adapted, spec, train, validation, settings)
     task = of_spec(spec, train, validation, settings, balanced=settings.class_weights == "balanced")
+    untrained = score(classifier.to(run.placement.device), test, run.placement.device) if spec.apart else None
     fitted = run.fit(classifier, task, test, identity)
-    measured = measure(validation, test, fitted, prepared, settings)
+    measured = measure(validation, test, fitted, prepared, settings, untrained)
+    unused = _OF_DATA | _OF_START | (_OF_CLASSIFIERS if spec.apart else set())
     return Trained(run.out, settings, measured, fitted), Product(
         spec=measured.spec,
         classifier=classifier,
         tokenizer=tokenizer,
-        truncation=Truncation(settings.max_tokens, policy(spec, settings)),
+        truncation=truncation,
         task=task,
         fitted=fitted,
         evaluation=measured.evaluation,
@@ -175,7 +189,7 @@ def _fine_tune(
         metrics={"baselines": {one.name: _json(one.figures) for one in measured.baselines}},
         test_source=str(settings.eval_data or f"held out of {settings.test_ratio:.0%} of the rows"),
         reference=_reference(prepared, settings),
-        settings=settings.model_dump(mode="json", exclude=_OF_DATA | _OF_START),
+        settings=settings.model_dump(mode="json", exclude=unused),
         data={
             "source": prepared.source,
             **dict(prepared.facts),
@@ -197,9 +211,15 @@ def _start(
     train: Rows,
     validation: Rows,
     settings: TrainSettings,
-) -> Classifier:
+) -> TextNetwork:
     """The network that the run begins with."""
     torch.manual_seed(settings.seed)
+    if spec.apart:
+        own = settings.pooling if "pooling" in settings.model_fields_set else None
+        embedder = load_untrained(model, pooling=own, dropout=settings.dropout)
+        if adapted is not None:
+            embedder.encoder.load_state_dict(load_encoder(adapted.directory).state_dict())
+        return embedder
     pooling: Pooling = "none" if OUTPUTS[spec.output].by_token else settings.pooling
     classifier = load_pretrained(model, labels=len(spec.labels), pooling=pooling, dropout=settings.dropout)
     if adapted is not None:  # the head still begins as the model's own

@@ -1,4 +1,4 @@
-"""A classifier's output for rows, batch by batch and without gradients."""
+"""A network's output for rows, batch by batch and without gradients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bertline.encoder.heads import Classifier
+from bertline.encoder.network import TextNetwork
 from bertline.encoder.outputs import rows as cut
 from bertline.training.device import to_device
 from bertline.training.rows import Rows
@@ -16,15 +16,15 @@ from bertline.training.rows import Rows
 SCORING_TOKENS = 4096
 
 
-def score(classifier: Classifier, rows: Rows, device: torch.device) -> list[np.ndarray[Any, Any]]:
-    """The network's output for every row in its order: logits, [label], or those of each token, [token, label]."""
+def score(classifier: TextNetwork, rows: Rows, device: torch.device) -> list[np.ndarray[Any, Any]]:
+    """The network's output for every row in its order: [label], [token, label] or [hidden]."""
     out: list[np.ndarray[Any, Any]] = [np.empty(0)] * len(rows)
     for i, one in scored(classifier, rows, device):
         out[i] = one
     return out
 
 
-def scored(classifier: Classifier, rows: Rows, device: torch.device) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
+def scored(classifier: TextNetwork, rows: Rows, device: torch.device) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
     """Every row's index and the network's output for it, batch by batch, the longest first."""
     was_training = classifier.training
     classifier.eval()

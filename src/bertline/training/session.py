@@ -11,7 +11,7 @@ from typing import Any
 
 from bertline import __version__
 from bertline.destination import claim
-from bertline.encoder.heads import Classifier
+from bertline.encoder.network import TextNetwork
 from bertline.tasks.contract import Array
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import discard_state, settle_unfinished, state_bytes, working_directory
@@ -85,7 +85,7 @@ class Session:
         identity = {**identity, "place": self.placement.name, **versions}
         return Run(model, task, settings, self.placement, progress, self.directory, identity).fit(resume=self.resume)
 
-    def fit(self, classifier: Classifier, task: RowTask, test: Rows, identity: Mapping[str, Any]) -> Fitted:
+    def fit(self, classifier: TextNetwork, task: RowTask, test: Rows, identity: Mapping[str, Any]) -> Fitted:
         """Train ``classifier``, which then has the best epoch's weights, and score the held-out rows.
 
         Args:
@@ -104,7 +104,7 @@ class Session:
         outputs = (score(classifier, rows, self.placement.device) for rows in (task.validation, test))
         return Fitted(history, *outputs)
 
-    def _plan(self, classifier: Classifier, task: RowTask, test: Rows) -> Plan:
+    def _plan(self, classifier: TextNetwork, task: RowTask, test: Rows) -> Plan:
         seconds, token_seconds = measure_run(classifier, task, task.settings, self.placement)
         epoch, epochs = task.epoch(0), task.settings.epochs
         return Plan(

@@ -41,6 +41,9 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
         ge=1,
         description="epochs without improvement on the validation rows before stopping; a tagger's default is 10",
     )
+    batch_tokens: int = Field(
+        1024, ge=16, description="maximum padded tokens of a batch; an embedder's default is 4096"
+    )
     lr: float = Field(1e-4, gt=0, description="peak learning rate; a tagger's default is 0.0003")
     model: str = Field("all-MiniLM-L6-v2", description="checkpoint directory, name of an installed model, or hub id")
     adapt: tuple[str, ...] = Field(
@@ -60,10 +63,12 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
 
     max_tokens: int = Field(256, ge=4, description="maximum tokens of a text, [CLS] and [SEP] included")
     truncation: Literal["head_tail", "head"] = Field(
-        "head_tail", description="tokens to keep of a long text; a tagger reads all"
+        "head_tail", description="tokens to keep of a long text; a tagger reads all, an embedder the head"
     )
     pooling: Literal["cls", "mean"] = Field(
-        "cls", description="cls: the architecture's own head; mean: mean pooling; unused by taggers"
+        "cls",
+        description="cls: the architecture's own head; mean: mean pooling; unused by taggers; an embedder's default is "
+        "its model's, else mean",
     )
 
     head: Literal["fitted", "random"] = Field(

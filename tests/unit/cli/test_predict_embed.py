@@ -16,8 +16,8 @@ from bertline.bundle import load
 from bertline.cli.main import app
 from bertline.cli.predict_lines import vector_line
 from bertline.encoder.embedder import save_embedder
-from bertline.errors import SettingsError, UsageError
-from bertline.tasks.embed.spec import NOT_TRAINED, Spec
+from bertline.errors import UsageError
+from bertline.tasks.embed.spec import Spec
 from bertline.testing.tiny import tiny_embedder, tiny_tokenizer, write_tiny_bundle
 
 TEXTS = ["a film", "is it so ? it is !", "an us , as"]
@@ -108,13 +108,3 @@ def test_a_table_gets_the_embeddings(vectors: Path, tmp_path: Path, suffix: str)
     else:
         written = [json.loads(line)["embedding"] for line in out.read_text(encoding="utf-8").splitlines()]
     assert np.array(written, dtype=np.float32).tolist() == rows.tolist()
-
-
-def test_no_table_trains_or_measures_it(vectors: Path, tmp_path: Path) -> None:
-    (tmp_path / "in.csv").write_text("text,label\na film,good\nan us,bad\n", encoding="utf-8")
-    with pytest.raises(SettingsError) as refused:
-        run("evaluate", vectors, tmp_path / "in.csv")
-    assert str(refused.value) == NOT_TRAINED
-    with pytest.raises(SettingsError) as refused:
-        run("train", tmp_path / "in.csv", "--task", "embed", "--out", tmp_path / "out")
-    assert str(refused.value) == NOT_TRAINED

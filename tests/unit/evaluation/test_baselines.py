@@ -37,7 +37,7 @@ def test_the_majority_is_the_commonest_label_the_first_of_equals() -> None:
 @pytest.mark.parametrize("name", [name for name, (spec, _) in MEASURED.items() if task(spec.task).learns])
 def test_baselines_of_each_task(name: str) -> None:
     spec, truth = MEASURED[name]
-    readings, known = read(spec), [one for one in truth[:-1] if one != "odd" and one != ("odd",)]
+    readings, known = read(spec, truth), [one for one in truth[:-1] if one != "odd" and one != ("odd",)]
     inputs = [one.input for one in readings]
     train = examples([text for text, one in zip(inputs, truth, strict=False) if one in known][: len(known)], known)
     arrays = arrays_of(spec, readings)
@@ -66,7 +66,7 @@ def test_baselines_are_compared_with_the_encoder_on_the_same_rows() -> None:
     texts, truth = written(6, seed=3)
     encoder = np.where(np.array(truth) == "good", 1, 0)
     encoder[:3] = 1 - encoder[:3]  # right on half the rows
-    arrays, readings = [[np.eye(2)[one]] for one in encoder], read(spec)
+    arrays, readings = [[np.eye(2)[one]] for one in encoder], read(spec, truth)
     evaluation = task("classify").measure.measure(spec, truth, arrays, readings)
     usual, words = measure_baselines(
         spec,

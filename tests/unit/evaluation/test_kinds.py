@@ -15,6 +15,7 @@ from bertline.evaluation.report import write_report
 from bertline.evaluation.wording import collapse, verdict
 from bertline.statistics.intervals import Estimate
 from bertline.tasks import task
+from bertline.tasks.contract import score_key
 from bertline.tasks.history import EpochRecord
 from tests.contracts.test_tasks import MEASURED, arrays_of, read
 from tests.unit.evaluation.test_report import EVIL, Page
@@ -23,6 +24,8 @@ SECTIONS = {
     "classify, one label": ("confusion", "calibration", "length", "slices", "mistakes"),
     "classify, several labels": ("labels", "calibration", "length", "slices", "mistakes"),
     "classify, a number": ("errors", "length", "slices", "mistakes"),
+    "embed, labels": ("slices", "mistakes"),
+    "embed, scores": ("slices", "mistakes"),
     "rank": ("slices", "mistakes"),
     "tag": ("types", "confusion", "length", "slices"),
 }
@@ -30,7 +33,7 @@ SECTIONS = {
 
 def evaluation_of(name: str, arrays: Any = None) -> Any:
     spec, truth = MEASURED[name]
-    readings = read(spec)
+    readings = read(spec, truth)
     fields = [{EVIL: EVIL if i % 2 else ""} for i in range(len(truth))]
     arrays = arrays_of(spec, readings) if arrays is None else arrays
     return task(spec.task).measure.measure(spec, truth, arrays, readings, fields=fields)
@@ -61,7 +64,8 @@ def test_a_page_is_whole(name: str, tmp_path: Path) -> None:
     cards = dict(re.findall(r'<div><dt>(.*?)</dt>.*?<dd class="meaning">(.*?)</dd>', page, re.DOTALL))
     assert {} != cards.keys() <= {name for name, _ in evaluation.headline()}
     assert all(cards.values())
-    assert kind_of(evaluation).compared[0] in evaluation.metrics()
+    score = next(one for one in kind_of(evaluation).compared if one in evaluation.metrics())
+    assert score == score_key(evaluation.headline()[0][0])
 
 
 @pytest.mark.parametrize("name", ["classify, one label", "classify, several labels", "tag"])
@@ -76,10 +80,9 @@ def test_labels_that_the_model_does_not_know_are_named(name: str, tmp_path: Path
 
 def alike(name: str) -> list[list[np.ndarray]]:
     """The arrays of a network that answers every text alike."""
-    spec, _ = MEASURED[name]
-    return [
-        [np.zeros_like(piece) + np.eye(len(spec.labels))[0] for piece in own] for own in arrays_of(spec, read(spec))
-    ]
+    spec, truth = MEASURED[name]
+    arrays = arrays_of(spec, read(spec, truth))
+    return [[np.zeros_like(piece) + np.eye(piece.shape[-1])[0] for piece in own] for own in arrays]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,7 @@ def alike(name: str) -> list[list[np.ndarray]]:
         ("classify, one label", "all 6 rows got the label “bad”"),
         ("classify, several labels", "all 6 texts got the labels “bad”, “good”, so"),
         ("classify, a number", "all 6 texts got the number 1.000, so the model does not distinguish any texts"),
+        ("embed, labels", "all texts of 6 rows have nearly the same embedding, so the model tells none apart"),
         ("rank", "all 6 texts got the score 0.731, so the model puts them in no order"),
         ("tag", "the model finds no entity in any of the 6 texts"),
     ],
@@ -120,7 +124,8 @@ class Sixth:
 @pytest.mark.parametrize("name", SECTIONS)
 def test_one_text_has_a_page(name: str, tmp_path: Path) -> None:
     spec, truth = MEASURED[name]
-    evaluation = task(spec.task).measure.measure(spec, truth[:1], arrays_of(spec, read(spec, 1)), read(spec, 1))
+    readings = read(spec, truth, 1)
+    evaluation = task(spec.task).measure.measure(spec, truth[:1], arrays_of(spec, readings), readings)
     history = [EpochRecord(1, 9, 1.0, 99, 0.5, 0.4)]
     page = write_report(tmp_path, evaluation, title="one", history=history).read_text(encoding="utf-8")
     assert Page(page).open == []

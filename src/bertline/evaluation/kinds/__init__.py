@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bertline.evaluation.kinds import entities, numbers, one_label, rankings, several_labels
+from bertline.evaluation.kinds import embeddings, entities, numbers, one_label, rankings, several_labels
 from bertline.evaluation.kinds.kind import Kind
 from bertline.tasks.classify.number import NumberEvaluation
 from bertline.tasks.classify.one_label import Evaluation as OneLabelEvaluation
 from bertline.tasks.classify.several_labels import SeveralEvaluation
+from bertline.tasks.embed.measure import EmbedEvaluation
 from bertline.tasks.rank.measure import RankEvaluation
 from bertline.tasks.tag.entity_scores import EntityEvaluation
 
@@ -22,6 +23,7 @@ KINDS: Mapping[type, Kind] = {
     NumberEvaluation: numbers.KIND,
     EntityEvaluation: entities.KIND,
     RankEvaluation: rankings.KIND,
+    EmbedEvaluation: embeddings.KIND,
 }
 FIGURES_ALONE = Kind("kinds/figures.html.jinja")
 

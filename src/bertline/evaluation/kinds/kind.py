@@ -24,7 +24,7 @@ class Kind:
             without those, all figures are shown.
         lead: the report's first sentence.
         reached: phrase for a baseline's score, with a placeholder.
-        compared: names of the figures that are shown of a baseline, the score first.
+        compared: names of the figures that are shown of a baseline where the evaluation has them, the score first.
         context: what the template takes beside the evaluation: sentences and pictures.
         collapse: the warning about a model that answers every text alike; None for any other model.
         unknown: the note about labels that the named model does not know; None if there are none.

@@ -1,20 +1,23 @@
-"""What a bundle says of an embedder."""
+"""What a bundle says of an embedder, and how a table's rows become targets."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
+from bertline.data.examples import Dataset
 from bertline.data.settings import TaskSettings
-from bertline.data.target_kinds import TargetKind
-from bertline.errors import SettingsError, UsageError
-from bertline.tasks.contract import TaskSpec
+from bertline.data.target_kinds import Alike, TargetKind
+from bertline.data.targets import Target
+from bertline.errors import UsageError
+from bertline.tasks.contract import Array, TaskSpec
+from bertline.text.reading import Reading, texts_of
 
-NOT_TRAINED = (
-    "the task embed is neither trained nor evaluated on a table: bertline models import makes a bundle of a model of "
-    "sentence-transformers"
-)
+ANCHOR, POSITIVE, NEGATIVE, MEMBER = range(4)  # the role of a text in its row; a member, where rows have labels
 
 
 class Spec(TaskSpec):
@@ -24,30 +27,32 @@ class Spec(TaskSpec):
         normalised: whether an embedding is divided by its length, so that a dot product is the cosine.
         dimensions: shorter lengths that its embeddings may be cut to, because it was trained for them (Matryoshka
             representation learning, Kusupati et al. 2022); the longest first.
+        highest: the largest size of a score in the training rows, and at least 1; a cosine learns score ÷ highest.
     """
+
+    training_defaults: ClassVar[Mapping[str, int | float]] = {"batch_tokens": 4096}
 
     task: Literal["embed"] = "embed"
     reads: Literal["text"] = "text"
     normalised: bool = True
     dimensions: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    highest: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
 
     @classmethod
     def kind_to_learn(cls, settings: TaskSettings) -> TargetKind:
-        """No table has what it learns.
+        """Which texts are alike."""
+        return Alike()
 
-        Raises:
-            SettingsError: always.
-        """
-        raise SettingsError(NOT_TRAINED)
+    @classmethod
+    def of(cls, dataset: Dataset, settings: TaskSettings) -> Spec:
+        """A spec with the scale of a table's scores."""
+        scores = (abs(target) for target in dataset.targets if isinstance(target, float))
+        return cls(dimensions=settings.matryoshka, highest=max(1.0, *scores, 1.0))
 
     @property
     def kind(self) -> TargetKind:
-        """No table has what it is measured by.
-
-        Raises:
-            SettingsError: always.
-        """
-        raise SettingsError(NOT_TRAINED)
+        """Which texts are alike."""
+        return Alike()
 
     @property
     def output(self) -> str:
@@ -55,9 +60,35 @@ class Spec(TaskSpec):
         return "embedding"
 
     @property
+    def apart(self) -> bool:
+        """Each text of a row has its own embedding."""
+        return True
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """None: the outputs of the network are dimensions."""
         return ()
+
+    def arrays(self, target: Target, reading: Reading) -> list[Array]:
+        """The target of each text of a row: its score, [1]; without scores three numbers.
+
+        These are the key of the text, the key of what it is alike to, and its role.
+        """
+        texts = texts_of(reading.input)
+        if isinstance(target, float):
+            return [np.array([target / self.highest], dtype=np.float32)] * len(texts)
+        if isinstance(target, str):
+            return [np.array([key(texts[0]), key(target), MEMBER])]
+        return [np.array([key(text), key(texts[0]), role]) for role, text in enumerate(texts)]
+
+    def notes(self, targets: Sequence[Target], readings: Sequence[Reading]) -> list[tuple[str, str]]:
+        """What is learned from the rows."""
+        if isinstance(targets[0], float):
+            return [("Learns", f"the scores of {len(targets):,} pairs of texts")]
+        if isinstance(targets[0], str):
+            return [("Learns", f"that texts with the same label are alike; {len({*targets}):,} labels")]
+        kind = "triplets" if any(len(texts_of(one.input)) > 2 for one in readings) else "pairs"
+        return [("Learns", f"which texts belong together, from {len(targets):,} {kind}")]
 
     def check_dimensions(self, dimensions: int | None, name: str) -> None:
         """Check that an embedding can be cut to so many dimensions and stay reliable.
@@ -74,3 +105,9 @@ class Spec(TaskSpec):
         known = " or ".join(map(str, self.dimensions))
         remedy = f"give {known}, or leave dimensions out" if known else "leave dimensions out"
         raise UsageError(f"{name} was not trained to be cut to {dimensions:,} dimensions: {remedy}")
+
+
+def key(text: str) -> int:
+    """A number for a text, the same for texts that differ in case and white space only."""
+    normal = " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(normal, digest_size=8).digest(), "big", signed=True)
