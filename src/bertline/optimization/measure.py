@@ -18,8 +18,9 @@ from bertline.encoder.outputs import OUTPUTS
 from bertline.inference.backend import Backend, head_output
 from bertline.inference.lanes import compute_texts
 from bertline.optimization.cold_start import ColdStart
-from bertline.statistics.activation import probabilities
+from bertline.statistics.activation import normalised, probabilities
 from bertline.tasks.contract import Array, Comparison, TaskSpec, score_key
+from bertline.tasks.embed.measure import direction_agreement
 from bertline.tasks.measured import text_logits
 from bertline.text import Reading
 
@@ -77,7 +78,12 @@ def matrix(arrays: Arrays) -> Float[Array, "rows labels"]:
 
 
 def agreement(spec: TaskSpec, arrays: Arrays, reference: Arrays) -> float:
-    """The share of texts, or of tokens where each has an output, with the same answer from both; no truth is needed."""
+    """The share of texts, or of tokens where each has an output, with the same answer from both; no truth is needed.
+
+    Of embeddings, the mean cosine of both of a text.
+    """
+    if spec.output == "embedding":
+        return direction_agreement(normalised(matrix(arrays)), normalised(matrix(reference)))
     if OUTPUTS[spec.output].by_token:
         own, other = matrix(arrays), matrix(reference)
     else:

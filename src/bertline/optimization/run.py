@@ -16,7 +16,7 @@ from bertline.bundle.reference import ReferenceRows, read_reference, read_token_
 from bertline.bundle.tree import entries
 from bertline.data.target_kinds import OneLabel
 from bertline.destination import check_room, claim
-from bertline.encoder.checkpoint import load_classifier
+from bertline.encoder.network import load_network
 from bertline.errors import BundleError
 from bertline.evaluation.report import import_jinja
 from bertline.export.exporter import FP32
@@ -124,12 +124,12 @@ class Bench:
         self.tokenizer = Tokenizer.from_bundle(bundle.path)
         self.spec = bundle.manifest.task
         truncation = Truncation(bundle.manifest.max_tokens, bundle.manifest.truncation)
-        self.reader = Reader(self.tokenizer, truncation, offsets=self.spec.offsets)
+        self.reader = Reader(self.tokenizer, truncation, offsets=self.spec.offsets, apart=self.spec.apart)
         self.probing = Probing(bundle, self.tokenizer)
         self.tuning = self._rows(read_reference(bundle.path, "validation", self.spec.names))
         self.test = self._rows(read_reference(bundle.path, "test", self.spec.names))
         fp32_file(bundle)
-        self.networks = {FULL: Network.of(load_classifier(bundle.path))}
+        self.networks = {FULL: Network.of(load_network(bundle.path))}
         if settings.student is not None:
             self.networks[STUDENT] = self._student(settings.student)
         unlabelled: tuple[Input, ...] = ()
@@ -238,7 +238,7 @@ class Bench:
 
     def _measure(self, candidates: Mapping[str, Candidate], logits: Mapping[str, Arrays]) -> dict[str, EngineFigures]:
         backends = {name: (candidate.backend, candidate.engine.batch_tokens) for name, candidate in candidates.items()}
-        sample = self.tuning.spread(self.settings.speed_rows).readings
+        sample = [one for reading in self.tuning.spread(self.settings.speed_rows).readings for one in reading.alone()]
         timed = speeds(backends, sample, self.tuning.pad_id, self.settings.repetitions)
         measured = {}
         for name, candidate in candidates.items():
@@ -292,7 +292,7 @@ class Bench:
             raise BundleError(
                 f"{directory} has another vocabulary than {self.bundle.path}: distill it from this bundle"
             )
-        return Network.of(load_classifier(directory)).scaled(own.temperature / manifest.temperature)
+        return Network.of(load_network(directory)).scaled(own.temperature / manifest.temperature)
 
 
 def _without_scale(spec: TaskSpec) -> dict[str, Any]:

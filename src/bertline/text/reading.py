@@ -63,6 +63,13 @@ class Reading:
         (piece,) = self.pieces
         return piece
 
+    def alone(self) -> list[Reading]:
+        """The readings of the texts of an input that were read apart; of any other input, this one."""
+        if not self.apart:
+            return [self]
+        each = zip(self.pieces, texts_of(self.input), strict=True)
+        return [Reading([piece], len(piece.ids), input=text) for piece, text in each]
+
     @property
     def inputs(self) -> Sequence[Input | None]:
         """What each piece alone is a reading of; None for a window, which is no whole text."""

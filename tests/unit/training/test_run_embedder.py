@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bertline.testing.tiny import WORDS, tiny_embedder, tiny_tokenizer
 from bertline.training.prepare import prepare
 from bertline.training.progress import Silent
 from bertline.training.settings import TrainSettings
+from tests.unit.optimization.conftest import no_cold_starts  # noqa: F401
 
 SYLLABLES, LETTERS = ([word for word in WORDS if len(word) == size] for size in (2, 1))
 QUICK: dict[str, Any] = {
@@ -197,3 +199,19 @@ def test_settings_that_cannot_be_are_refused(tmp_path: Path, model: Path) -> Non
         train(tmp_path, table, model, matryoshka="8,half")
     with pytest.raises(SettingsError, match="class_weights is 'balanced', which is for one label per text: leave it"):
         train(tmp_path, table, model, class_weights="balanced")
+
+
+@pytest.mark.usefixtures("no_cold_starts")
+def test_its_int8_engines_are_measured(vectors: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "vectors"
+    shutil.copytree(vectors, bundle)
+    (tmp_path / "more.txt").write_text("\n".join(text for pair in pairs(20, seed=8) for text in pair))
+    bertline.optimize(
+        bundle, repetitions=1, speed_rows=16, max_accuracy_drop=100, unlabelled=[str(tmp_path / "more.txt")]
+    )
+    engines = {one.name: one.measured for one in load(bundle).manifest.engines}
+    assert {"score", "mrr", "test_mrr", "agreement"} <= engines["int8"].keys()
+    assert engines["fp32"]["agreement"] == 1.0
+    texts = [text for pair in pairs(4, seed=9) for text in pair]
+    exact, eight = (bertline.load(bundle, engine=name).embed(texts) for name in ("fp32", "int8"))
+    assert 0.95 < (exact * eight).sum(axis=1).min() < 1
