@@ -6,14 +6,20 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 import transformers
 
+from bertline.data.settings import EvaluateSettings
+from bertline.errors import DataError, SettingsError
+from bertline.evaluation.labelled_table import evaluate_table
 from bertline.inference import load_predictor
 from bertline.inference.predictor import TextClassifier
+from bertline.tasks.fill.hidden import hidden
 from bertline.tasks.fill.pipeline import entries
 from bertline.tasks.fill.spec import Spec
-from bertline.testing.tiny import write_tiny_bundle
+from bertline.testing.tiny import random_texts, write_tiny_bundle
 from tests.parity.tolerances import TOLERANCES
 
 pytestmark = pytest.mark.peer
@@ -73,3 +79,27 @@ def test_a_text_without_a_mask_is_refused_by_both(both: tuple[TextClassifier, An
         pipeline("a film")
     [reading], _ = predictor.pieces(["a film"], "vocabulary")
     assert predictor.spec.fault(reading) == "has no [MASK]: write [MASK] where a word is to be filled in"
+
+
+def test_figures_of_hidden_tokens_are_those_of_its_network(both: tuple[TextClassifier, Any], tmp_path: Path) -> None:
+    predictor, pipeline = both
+    texts = [*filter(None, map(str.strip, random_texts(30, seed=5))), "it [MASK]"]
+    (tmp_path / "texts.txt").write_text("\n".join([*texts, *texts]), encoding="utf-8")
+    found = evaluate_table(tmp_path, predictor, tmp_path / "texts.txt", EvaluateSettings()).evaluation
+    rows, truth = hidden([*dict.fromkeys(texts)], predictor.read, predictor.tokenizer.mask_id)
+    losses, hits = [], []
+    for row, ids in zip(rows, truth, strict=True):
+        with torch.inference_mode():
+            scores = pipeline.model(torch.tensor([row.piece.ids])).logits[0, [*row.piece.masked]]
+        losses += torch.nn.functional.cross_entropy(scores / 1.5, torch.tensor(ids), reduction="none").tolist()
+        hits += (scores.argmax(dim=1) == torch.tensor(ids)).tolist()
+    assert found.metrics()["perplexity"]["value"] == pytest.approx(np.exp(np.mean(losses)), rel=1e-4)
+    assert found.metrics()["masked_accuracy"]["value"] == pytest.approx(np.mean(hits))
+
+
+def test_what_cannot_be_evaluated_is_named(both: tuple[TextClassifier, Any], tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("it [MASK]\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"texts\.txt has no text to hide tokens in: give texts without \[MASK\]"):
+        evaluate_table(tmp_path, both[0], tmp_path / "texts.txt", EvaluateSettings())
+    with pytest.raises(SettingsError, match=r"slice_columns is set, but .* reads texts without columns: leave it out"):
+        evaluate_table(tmp_path, both[0], tmp_path / "texts.txt", EvaluateSettings(slice_columns=("country",)))

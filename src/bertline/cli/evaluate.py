@@ -30,7 +30,10 @@ def evaluate(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the bundle.")],
     data: Annotated[
         str,
-        typer.Argument(metavar="DATA", help="Labelled table: CSV, TSV, JSON lines or Parquet; - is standard input."),
+        typer.Argument(
+            metavar="DATA",
+            help="Labelled table, or for a masked language model a table or .txt file of texts; - is standard input.",
+        ),
     ],
     settings: EvaluateSettings,
     report: Annotated[Path | None, typer.Option(help="Directory to write report.html and report.json to.")] = None,

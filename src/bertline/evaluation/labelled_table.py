@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bertline.data.corpus import Corpus
 from bertline.data.examples import Dataset, read_examples
 from bertline.data.formats import Location
 from bertline.data.rows import rows_left_out
 from bertline.data.settings import EvaluateSettings
 from bertline.data.shared_names import check_shared_names
+from bertline.errors import DataError, SettingsError
 from bertline.evaluation.kinds import kind_of
 from bertline.evaluation.wording import collapse
 from bertline.inference import TextClassifier
@@ -46,8 +48,11 @@ def evaluate_table(
 
     Raises:
         DataError: the table cannot be read, or no row has a label that the predictor knows.
+        SettingsError: ``slice_columns`` is set for a model that hides tokens of texts.
     """
     spec = predictor.spec
+    if spec.self_supervised((), predictor.read) is not None:
+        return _evaluate_texts(predictor, data, settings)
     dataset = read_examples(
         data,
         settings,
@@ -62,6 +67,22 @@ def evaluate_table(
         spec, dataset.targets, arrays, readings, fields=[example.fields for example in dataset.examples]
     )
     return TableEvaluation(evaluation, dataset.source, tuple(_notes(bundle, dataset, evaluation)))
+
+
+def _evaluate_texts(predictor: TextClassifier, data: Location, settings: EvaluateSettings) -> TableEvaluation:
+    """Measure a model whose rows are made of texts without labels; equal texts count once."""
+    if settings.slice_columns:
+        raise SettingsError(f"slice_columns is set, but {predictor.name} reads texts without columns: leave it out")
+    corpus = Corpus([str(data)], settings)
+    rows = predictor.spec.self_supervised([*dict.fromkeys(corpus)], predictor.read)
+    assert rows is not None, "the caller has asked"
+    readings, targets = rows
+    if not readings:
+        raise DataError(f"{corpus.names} has no text to hide tokens in: give texts without [MASK]")
+    spec = predictor.spec
+    arrays = predictor.outputs(readings, spec.output)
+    evaluation = task(spec.task).measure.measure(spec, targets, arrays, readings)
+    return TableEvaluation(evaluation, corpus.names, ())
 
 
 def _notes(bundle: Path, dataset: Dataset, evaluation: Any) -> Iterator[str]:

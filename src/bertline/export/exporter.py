@@ -229,7 +229,7 @@ class _Export:
         name, table = self.network.named("encoder.embeddings.token.weight")
         ids = "ids"
         if recipe.vocabulary is not None and recipe.kept is not None:
-            ids = graph.add("Gather", graph.constant(recipe.vocabulary.astype(np.int32), "vocabulary"), ids)
+            ids = graph.add("Gather", graph.constant(recipe.vocabulary.astype(np.int32), "kept row"), ids)
             name, table = f"{name}.kept", table[recipe.kept]
         if not recipe.small_table:
             return graph.add("Gather", graph.constant(table, name), ids)

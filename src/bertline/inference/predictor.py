@@ -143,8 +143,20 @@ class TextClassifier:
         Raises:
             BundleError: as ``compute``.
         """
-        readings = self._reader.read(texts)
-        arrays = compute_texts(
+        readings = self.read(texts)
+        return readings, self.outputs(readings, output)
+
+    def read(self, texts: Sequence[Input]) -> list[Reading]:
+        """Texts as the model reads them, in their order."""
+        return self._reader.read(texts)
+
+    def outputs(self, readings: Sequence[Reading], output: str) -> list[list[Array]]:
+        """One output of each piece of each reading, as ``pieces``.
+
+        Raises:
+            BundleError: as ``compute``.
+        """
+        return compute_texts(
             self.compute,
             readings,
             output,
@@ -152,7 +164,6 @@ class TextClassifier:
             batch_tokens=self.batch_tokens,
             lanes=self.backend.lanes,
         )
-        return readings, arrays
 
     def compute(self, batch: Batch, output: str = "logits", *, alone: bool = False) -> Float[Array, "batch *axes"]:
         """What the back end computes of a batch (``Backend.compute``), if it makes sense.

@@ -11,7 +11,6 @@ import numpy as np
 from bertline.bundle.engine import FOLDER, FULL, Engine, Precision
 from bertline.bundle.probes import Logits, deviation
 from bertline.data.batching import Batch, lay_out, plan
-from bertline.data.targets import Target
 from bertline.export.exporter import FP32, Recipe, export
 from bertline.export.network import Network
 from bertline.inference.backend import Backend, head_output
@@ -56,7 +55,7 @@ class EncodedRows:
     """Tokenised texts with their targets, if they have any."""
 
     readings: Sequence[Reading]
-    targets: Sequence[Target]
+    targets: Sequence[object]
     pad_id: int
 
     @property

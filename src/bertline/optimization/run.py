@@ -12,7 +12,7 @@ from typing import Any
 from bertline.bundle import Bundle, check_target, load
 from bertline.bundle.engine import FULL
 from bertline.bundle.probes import Probes
-from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
+from bertline.bundle.reference import read_token_counts
 from bertline.bundle.tree import entries
 from bertline.data.target_kinds import OneLabel
 from bertline.destination import check_room, claim
@@ -28,6 +28,7 @@ from bertline.machine.timing import DurationRange, until_stable
 from bertline.optimization.candidates import STUDENT, Candidate, EncodedRows, Workshop
 from bertline.optimization.cold_start import measure_cold_start
 from bertline.optimization.estimate import Extent, measure_pieces
+from bertline.optimization.held_out import held_out_rows
 from bertline.optimization.measure import Arrays, EngineFigures, agreement, compute, megabytes, speeds
 from bertline.optimization.outcome import Optimized
 from bertline.optimization.pick import caveat, frontier, pick, visible_drop
@@ -122,12 +123,10 @@ class Bench:
     def __init__(self, bundle: Bundle, settings: OptimizeSettings, work: Path, notify: Notify) -> None:
         self.bundle, self.settings, self.notify = bundle, settings, notify
         self.tokenizer = Tokenizer.from_bundle(bundle.path)
-        self.spec = bundle.manifest.task
+        self.spec = bundle.manifest.task.with_tokenizer(self.tokenizer)
         truncation = Truncation(bundle.manifest.max_tokens, bundle.manifest.truncation)
         self.reader = Reader(self.tokenizer, truncation, offsets=self.spec.offsets, apart=self.spec.apart)
         self.probing = Probing(bundle, self.tokenizer)
-        self.tuning = self._rows(read_reference(bundle.path, "validation", self.spec.names))
-        self.test = self._rows(read_reference(bundle.path, "test", self.spec.names))
         fp32_file(bundle)
         self.networks = {FULL: Network.of(load_network(bundle.path))}
         if settings.student is not None:
@@ -135,7 +134,8 @@ class Bench:
         unlabelled: tuple[Input, ...] = ()
         if settings.unlabelled:
             unlabelled = read_transfer(None, settings, (), reads=self.spec.reads).inputs
-        self.unlabelled = self.reader.read(unlabelled)
+        self.tuning, self.test, others = held_out_rows(bundle, self.spec, self.reader, unlabelled)
+        self.unlabelled = self.reader.read(others)
         self.workshop = Workshop(work, self.tuning, self._pruned(), self.spec)
 
     @property
@@ -263,14 +263,6 @@ class Bench:
 
     def _logits(self, candidate: Candidate, rows: EncodedRows) -> Arrays:
         return compute(candidate.backend, rows.readings, rows.pad_id, candidate.engine.batch_tokens)
-
-    def _rows(self, rows: ReferenceRows) -> EncodedRows:
-        if not len(rows):
-            raise BundleError(
-                f"{self.bundle.path} carries no held-out rows to measure on (reference/): train it again, "
-                "with --reference-rows above 0; an imported model without rows is served as it is"
-            )
-        return EncodedRows(self.reader.read(rows.inputs), rows.targets, self.tokenizer.pad_id)
 
     def _pruned(self) -> PrunedVocabulary:
         table = self.networks[FULL].named("encoder.embeddings.token.weight")[1]

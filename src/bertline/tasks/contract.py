@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, runtime_checkable
 
@@ -17,7 +17,7 @@ from bertline.encoder.outputs import OUTPUTS
 from bertline.statistics.activation import Activation
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.paired import verdict
-from bertline.text.reading import Reading
+from bertline.text.reading import Input, Reading
 
 if TYPE_CHECKING:
     from bertline.text import Tokenizer
@@ -131,6 +131,12 @@ class TaskSpec(BaseModel):
         """The target of each piece of a reading, as ``learn.loss`` takes it."""
         raise NotImplementedError
 
+    def self_supervised(
+        self, texts: Sequence[Input], read: Callable[[Sequence[Input]], list[Reading]]
+    ) -> tuple[list[Reading], list[Any]] | None:
+        """Rows with their targets, made of texts without labels; None for a task that needs labels."""
+        return None
+
     def notes(self, targets: Sequence[Target], readings: Sequence[Reading]) -> list[tuple[str, str]]:
         """Facts about a table that show only after reading it, each with its name."""
         return []
@@ -215,8 +221,8 @@ class Comparison:
     """Two networks on the same texts.
 
     Attributes:
-        score: the name of the score, which is better when it is higher: accuracy, micro-F1, R², F1 or
-            NDCG@10.
+        score: the name of the score, which is better when it is higher: accuracy, micro-F1, R², F1,
+            NDCG@10 or masked accuracy.
         value: the score of the first.
         difference: the score of the first minus that of the second.
         p_value: two-sided.
@@ -249,7 +255,7 @@ class Comparison:
 def score_key(score: str) -> str:
     """The key of a score in JSON.
 
-    >>> score_key("micro-F1"), score_key("R²"), score_key("NDCG@10")
-    ('micro_f1', 'r2', 'ndcg_at_10')
+    >>> score_key("micro-F1"), score_key("R²"), score_key("NDCG@10"), score_key("masked accuracy")
+    ('micro_f1', 'r2', 'ndcg_at_10', 'masked_accuracy')
     """
-    return score.lower().replace("-", "_").replace("²", "2").replace("@", "_at_")
+    return score.lower().replace("-", "_").replace(" ", "_").replace("²", "2").replace("@", "_at_")

@@ -225,7 +225,7 @@ def test_a_smaller_vocabulary_gives_texts_that_it_covers_the_identical_answer() 
     np.testing.assert_array_equal(after[:5], before[:5])
     assert (after[5:] != before[5:]).any(axis=1).all(), "other texts are answered from neighbours"
     names = {one.name: one.dims for one in onnx.load_model_from_string(small).graph.initializer}
-    assert names["vocabulary"] == [len(VOCABULARY)]
+    assert names["kept row"] == [len(VOCABULARY)]
     assert [len(VOCABULARY), 32] not in [list(dims) for dims in names.values()]
 
 

@@ -32,9 +32,11 @@ from bertline.optimization.run import optimize, plan
 from bertline.optimization.settings import OptimizeSettings
 from bertline.tasks.classify.spec import Spec as Classify
 from bertline.tasks.contract import TaskSpec
+from bertline.tasks.fill.spec import Spec as Fill
+from bertline.tasks.rank.spec import Spec as Rank
 from bertline.tasks.tag.answer import answers
 from bertline.tasks.tag.spec import Spec as Tag
-from bertline.testing.tiny import random_texts, tiny_classifier, tiny_tokenizer
+from bertline.testing.tiny import random_texts, tiny_classifier, tiny_tokenizer, write_tiny_bundle
 from bertline.text import Reader, Reading, Truncation
 from bertline.text.reading import Input
 
@@ -47,14 +49,20 @@ SPECS: dict[str, TaskSpec] = {
     "number": Classify(problem="number", labels=("stars",)),
     "pair": Classify(labels=("no", "yes"), reads="pair", temperature=1.5),
     "tag": Tag(types=("person", "place")),
+    "rank": Rank(),
 }
-SCORES = {"several": "micro-F1", "number": "R²", "pair": "accuracy", "tag": "F1"}
-KEYS = {"several": "micro_f1", "number": "r2", "pair": "accuracy", "tag": "f1"}
+SCORES = {"several": "micro-F1", "number": "R²", "pair": "accuracy", "tag": "F1", "rank": "NDCG@10"}
+KEYS = {"several": "micro_f1", "number": "r2", "pair": "accuracy", "tag": "f1", "rank": "ndcg_at_10"}
 
 
 def inputs(spec: TaskSpec, number: int, seed: int) -> tuple[Input, ...]:
     texts = random_texts(number, seed)
-    return tuple(zip(texts, random_texts(number, seed + 10), strict=True)) if spec.reads == "pair" else tuple(texts)
+    if not spec.pairs:
+        return tuple(texts)
+    others = random_texts(number, seed + 10)
+    if spec.reads == "query":  # each has five texts
+        others = [others[i // 5] for i in range(number)]
+    return tuple(zip(others, texts, strict=True))
 
 
 def targets(spec: TaskSpec, arrays: Arrays, readings: Sequence[Reading]) -> tuple[Target, ...]:
@@ -64,6 +72,8 @@ def targets(spec: TaskSpec, arrays: Arrays, readings: Sequence[Reading]) -> tupl
         return tuple(entities[:1] if i % 4 == 0 else entities for i, entities in enumerate(own))
     logits = np.array([np.mean(pieces, axis=0) for pieces in arrays])
     logits[::4] = logits[::-4][: len(logits[::4])]
+    if isinstance(spec, Rank):
+        return tuple(map(float, logits[:, 0] > np.median(logits)))
     assert isinstance(spec, Classify)
     if spec.problem == "number":
         return tuple(map(float, logits[:, 0]))
@@ -115,7 +125,7 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     path = write_bundle(folder / "tiny", spec)
     student = write_bundle(folder / "student", spec, seed=1)
     unlabelled: tuple[str, ...] = ()
-    if spec.reads == "text":
+    if not spec.pairs:
         (folder / "more.txt").write_text("\n".join(random_texts(12, seed=9)))
         unlabelled = (str(folder / "more.txt"),)
     settings = OptimizeSettings(student=student, unlabelled=unlabelled, **QUICK)
@@ -158,7 +168,7 @@ def test_the_score_of_the_task_is_named_wherever_figures_are(done: Done) -> None
     fp32 = next(one for one in load(done.directory).manifest.engines if one.name == "fp32").measured
     value = fp32[f"test_{key}"]
     assert isinstance(value, float)
-    shown = f"{value:.3f}" if score == "R²" else f"{value:.1%}"
+    shown = f"{value:.3f}" if score in ("R²", "NDCG@10") else f"{value:.1%}"
     assert any(line.startswith("| fp32 |") and line.endswith(f"| {shown} |") for line in card.splitlines())
 
 
@@ -170,7 +180,7 @@ def test_fp32_loses_nothing_against_itself_and_has_some_texts_wrong(done: Done) 
 
 
 def test_unlabelled_texts_have_the_same_answers_from_fp32(done: Done) -> None:
-    if done.kind == "pair":
+    if done.spec.pairs:
         assert done.outcome.agreement == {}
         return
     assert done.outcome.agreement["fp32"] == 1.0
@@ -199,3 +209,35 @@ def test_the_probes_of_pairs_are_read_as_pairs(tmp_path: Path) -> None:
     bundle = load(write_bundle(tmp_path / "pairs", SPECS["pair"]))
     backend = load_predictor(bundle.path).backend
     assert Probing(bundle, tiny_tokenizer()).objection(backend, FULL, "fp32") is None
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    """A masked language model, which carries no rows."""
+    write_tiny_bundle(tmp_path / "words", engine=True, task=Fill(), pooling="none", truncation="window")
+    return tmp_path / "words"
+
+
+def test_a_masked_language_model_is_measured_on_hidden_tokens(words: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("\n".join([*random_texts(60, seed=1), "it [MASK] is"]))
+    settings = OptimizeSettings(unlabelled=(str(tmp_path / "texts.txt"),), **QUICK)
+    outcome = optimize(words, settings, lambda _: None)
+    assert {one.name for one in load(words).manifest.engines} >= {"fp32", "int8", "small"}
+    exact, eight = outcome.reported["fp32"], outcome.reported["int8"]
+    assert (exact.score, exact.agreement, exact.drop_points) == ("masked accuracy", 1.0, 0.0)
+    assert eight.agreement < 1
+    assert outcome.agreement == {}  # the texts are the rows
+    card = html.unescape((words / "README.md").read_text(encoding="utf-8"))
+    assert "masked accuracy is of the test rows." in card
+    before, after = (load_predictor(words, engine=name).predict(["it [MASK] is"]) for name in ("fp32", "int8"))
+    assert before[0].masks[0].candidates[0].probability != after[0].masks[0].candidates[0].probability
+
+
+def test_a_masked_language_model_needs_texts_without_masks(words: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("it is\nit [MASK] is\n[MASK]\n")
+    for unlabelled, count in (((), 0), ((str(tmp_path / "texts.txt"),), 1)):
+        message = (
+            rf"words carries no held-out rows to measure on, and --unlabelled gives {count} text\(s\) to hide tokens in"
+        )
+        with pytest.raises(BundleError, match=message):
+            optimize(words, OptimizeSettings(unlabelled=unlabelled, **QUICK), lambda _: None)

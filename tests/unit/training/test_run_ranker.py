@@ -15,7 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import bertline
 from bertline.bundle import load
 from bertline.data.duplicates import normalise
-from bertline.errors import DataError, SettingsError
+from bertline.errors import DataError, SettingsError, UsageError
 from bertline.inference import load_predictor
 from bertline.testing.tiny import WORDS
 from bertline.training.prepare import prepare
@@ -89,6 +89,19 @@ def test_its_reference_rows_are_whole_queries(ranker: Path) -> None:
         lines = (ranker / "reference" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
         queries = [json.loads(line)["text"] for line in lines]
         assert {queries.count(one) for one in queries} == {5}
+
+
+def test_a_student_learns_its_scores_and_is_compared_by_query(ranker: Path, tmp_path: Path) -> None:
+    table = write(tmp_path / "more.csv", [(query, text) for query, text, _ in rows(seed=5)], ("query", "passage"))
+    bertline.distill(ranker, table, out=tmp_path / "student", layers=1, epochs=2, batch_tokens=1024, precision="fp32")
+    teacher, student = (load(one).manifest for one in (ranker, tmp_path / "student"))
+    assert student.task == teacher.task
+    kept: Any = student.metrics["kept"]
+    assert kept["teacher_ndcg_at_10"]["value"] == pytest.approx(teacher.metrics["ndcg_at_10"]["value"])  # type: ignore[index, call-overload]
+    assert kept["student_ndcg_at_10"] == student.metrics["ndcg_at_10"]
+    (tmp_path / "lines.txt").write_text("a text\n")
+    with pytest.raises(UsageError, match=r"lines\.txt has one text on each line, but the model reads pairs of texts"):
+        bertline.distill(ranker, table, out=tmp_path / "other", layers=1, unlabelled=(str(tmp_path / "lines.txt"),))
 
 
 def prepared(tmp_path: Path, content: list[Any], header: tuple[str, ...], **settings: Any) -> Any:

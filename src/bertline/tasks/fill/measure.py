@@ -45,11 +45,11 @@ class MaskEvaluation(EvaluatedTexts):
 
     def headline(self) -> tuple[tuple[str, Estimate], ...]:
         """The figures by name, the score first."""
-        return ("accuracy", self.accuracy), (f"among the first {TOP}", self.top), ("perplexity", self.perplexity)
+        return ("masked accuracy", self.accuracy), (f"top-{TOP} accuracy", self.top), ("perplexity", self.perplexity)
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """Every figure by its name in JSON."""
-        each = {"accuracy": self.accuracy, f"accuracy_of_{TOP}": self.top, "perplexity": self.perplexity}
+        each = {"masked_accuracy": self.accuracy, f"top_{TOP}_accuracy": self.top, "perplexity": self.perplexity}
         return {name: one.to_json() for name, one in each.items()}
 
     def to_json(self) -> dict[str, Any]:
@@ -68,8 +68,8 @@ def figures(spec: Spec, truth: Truth, arrays: Arrays, readings: Sequence[Reading
     """
     summed = _counts(spec, truth, arrays, readings).sum(axis=0, keepdims=True)
     return {
-        "accuracy": float(_share(summed, HITS)[0]),
-        f"accuracy_of_{TOP}": float(_share(summed, HITS_OF_TOP)[0]),
+        "masked_accuracy": float(_share(summed, HITS)[0]),
+        f"top_{TOP}_accuracy": float(_share(summed, HITS_OF_TOP)[0]),
         "perplexity": float(np.exp(_share(summed, LOSS))[0]),
     }
 
@@ -98,7 +98,7 @@ def measure(
         percentile(float(_share(summed, one)[0]), _share(drawn, one)) for one in (HITS, HITS_OF_TOP, LOSS)
     )
     perplexity = Estimate(*(float(np.exp(one)) for one in (loss.value, loss.low, loss.high)))
-    by_text = SliceFigure("accuracy", lambda members: _wilson(counts[members]))
+    by_text = SliceFigure("masked_accuracy", lambda members: _wilson(counts[members]))
     return MaskEvaluation(
         masks=int(summed[0, MASKS]),
         accuracy=accuracy,
@@ -120,7 +120,7 @@ def compare(
     value, other = (float(_accuracy(one.sum(axis=0, keepdims=True))[0]) for one in (first, second))
     right, other_right = (one[:, 0] == one[:, 1] for one in (first, second))
     return Comparison(
-        score="accuracy",
+        score="masked accuracy",
         value=value,
         difference=percentile(value - other, _accuracy(drawn[:, :2]) - _accuracy(drawn[:, 2:])),
         p_value=randomised_p(first, second, _accuracy, seed=seed),

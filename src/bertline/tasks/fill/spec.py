@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
@@ -11,8 +11,9 @@ from bertline.data.settings import TaskSettings
 from bertline.data.target_kinds import TargetKind
 from bertline.errors import SettingsError, UsageError
 from bertline.tasks.contract import TaskSpec
+from bertline.tasks.fill.hidden import Read, hidden
 from bertline.tasks.fill.targets import entries_of
-from bertline.text.reading import Reading
+from bertline.text.reading import Input, Reading
 
 if TYPE_CHECKING:
     from bertline.text import Tokenizer
@@ -62,6 +63,10 @@ class Spec(TaskSpec):
             SettingsError: always.
         """
         raise SettingsError(NOT_TRAINED)
+
+    def self_supervised(self, texts: Sequence[Input], read: Read) -> tuple[list[Reading], list[Any]] | None:
+        """Texts with some of their tokens hidden, which are the targets."""
+        return hidden(texts, read, self.tokenizer.mask_id)
 
     @property
     def output(self) -> str:

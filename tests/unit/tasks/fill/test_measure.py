@@ -30,8 +30,8 @@ def test_figures() -> None:
     found = measure.figures(Spec(), TRUTH, rows(0, 4, 7), READINGS)
     normaliser = np.log(np.exp(-np.arange(len(VOCABULARY))).sum())
     assert found == {
-        "accuracy": pytest.approx(1 / 3),
-        "accuracy_of_5": pytest.approx(2 / 3),
+        "masked_accuracy": pytest.approx(1 / 3),
+        "top_5_accuracy": pytest.approx(2 / 3),
         "perplexity": pytest.approx(np.exp(normaliser + (0 + 4 + 7) / 3)),
     }
     evaluation = measure.measure(Spec(), TRUTH, rows(0, 4, 7), READINGS)
@@ -45,10 +45,10 @@ def test_the_temperature_lowers_the_perplexity_and_keeps_the_order() -> None:
     before, after = (measure.figures(spec, TRUTH, arrays, READINGS) for spec in (Spec(), tuned))
     assert tuned.temperature > 1
     assert after["perplexity"] < before["perplexity"]
-    assert after["accuracy"] == before["accuracy"]
+    assert after["masked_accuracy"] == before["masked_accuracy"]
 
 
 def test_two_networks() -> None:
     compared = measure.compare(Spec(), TRUTH, rows(0, 0, 1), rows(0, 2, 0), READINGS)
-    assert (compared.score, compared.value, compared.difference.value) == ("accuracy", pytest.approx(2 / 3), 0.0)
+    assert (compared.score, compared.value, compared.difference.value) == ("masked accuracy", pytest.approx(2 / 3), 0.0)
     assert (compared.only_first, compared.only_second, compared.agreement) == (1, 1, 0.0)

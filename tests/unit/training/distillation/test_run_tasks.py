@@ -31,15 +31,15 @@ from tests.unit.training.conftest import BAD, GOOD, sentences
 from tests.unit.training.distillation.test_run import Told
 
 QUICK: dict[str, Any] = {"batch_tokens": 256, "precision": "fp32", "lr": 3e-3}
-SCORES = {"several": "micro_f1", "number": "r2", "pair": "accuracy", "tag": "f1"}
-KEYS = {"several": "kl_nats", "number": "squared_difference", "pair": "kl_nats", "tag": "kl_nats"}
+SCORES = {"several": "micro_f1", "number": "r2", "pair": "accuracy", "tag": "f1", "rank": "ndcg_at_10"}
+KEYS = {"several": "kl_nats", "number": "squared_difference", "pair": "kl_nats", "tag": "kl_nats", "rank": "kl_nats"}
 
 
 def rows_of(kind: str, count: int, seed: int = 0) -> list[dict[str, Any]]:
     texts = [text for text, _ in sentences(count, seed)]
     others = [text for text, _ in sentences(count, seed + 50)]
     rows: list[dict[str, Any]] = []
-    for text, other in zip(texts, others, strict=True):
+    for i, (text, other) in enumerate(zip(texts, others, strict=True)):
         words, good = text.split(), sum(word in GOOD for word in text.split())
         row: dict[str, Any] = {"text": text}
         if kind == "several":
@@ -48,6 +48,8 @@ def rows_of(kind: str, count: int, seed: int = 0) -> list[dict[str, Any]]:
             row["label"] = good / 2
         elif kind == "pair":
             row |= {"text_b": other, "label": "more" if good > sum(word in GOOD for word in other.split()) else "less"}
+        elif kind == "rank":
+            row |= {"query": others[i // 4], "score": float(good > 3)}
         else:
             starts = np.cumsum([0, *(len(word) + 1 for word in words)]).tolist()
             row["entities"] = [[at, at + 2, "good"] for at, word in zip(starts, words, strict=False) if word in GOOD]
@@ -72,12 +74,17 @@ class Made:
     result: Distilled
 
 
-@pytest.fixture(scope="module", params=SCORES)
+KINDS = [pytest.param(kind, marks=[pytest.mark.drill] if kind == "rank" else []) for kind in SCORES]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def made(request: pytest.FixtureRequest, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     kind, folder = request.param, tmp_path_factory.mktemp(request.param)
     table = write(folder / "rows.jsonl", rows_of(kind, 160))
     problem = {"several": "several", "number": "number"}.get(kind)
-    columns = {"pair": {"text_pair_column": "text_b"}, "tag": {"entities_column": "entities"}}.get(kind, {})
+    columns: Any = {"pair": {"text_pair_column": "text_b"}, "tag": {"entities_column": "entities"}}.get(kind, {})
+    if kind == "rank":
+        columns = {"task": "rank"}
     tokens = 24 if kind == "tag" else 64  # so few that long texts are read in windows
     asked = TrainSettings(
         model=str(model),
@@ -88,7 +95,9 @@ def made(request: pytest.FixtureRequest, model: Path, tmp_path_factory: pytest.T
         **QUICK,  # type: ignore[arg-type]
     )
     train(str(table), folder / "teacher", asked, Silent())
-    unlabelled = [{name: row[name] for name in ("text", "text_b") if name in row} for row in rows_of(kind, 240, 3)]
+    unlabelled = [
+        {name: row[name] for name in ("query", "text", "text_b") if name in row} for row in rows_of(kind, 240, 3)
+    ]
     more = write(folder / "more.jsonl", unlabelled)
     result = distill(folder / "teacher", None, folder / "student", settings(unlabelled=(str(more),)), Silent())
     return Made(kind, folder / "teacher", table, result)
@@ -192,5 +201,6 @@ def test_a_table_with_a_single_row_is_too_small_to_measure_on(tmp_path: Path) ->
 
 def test_a_dry_run_checks_the_unlabelled_tables(made: Made, tmp_path: Path) -> None:
     (tmp_path / "none.csv").write_text("words\nit is\n")
-    with pytest.raises(DataError, match=r"none\.csv has no column with a usual name for the text"):
+    missing = "query" if made.kind == "rank" else "text"
+    with pytest.raises(DataError, match=rf"none\.csv has no column with a usual name for the {missing}"):
         plan(made.teacher, OptimizeSettings(unlabelled=(str(tmp_path / "none.csv"),)))
