@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,8 +65,12 @@ def nearest(
     check_texts(texts or [], legible)
     queries = [*enumerate(texts or [], 1)] if source is None else read_queries(source, settings, legible)
     of_data = TableSettings() if source is not None and Path(data).is_dir() else settings
-    with table_to_write(data, target, settings, overwrite=overwrite), asked(bundle, data, of_data) as (index, notify):
-        embedded = load_predictor(bundle, output="embedding").embed([text for _, text in queries])
+    embedder = cache(partial(load_predictor, bundle, output="embedding"))  # a table is embedded with it too
+    with (
+        table_to_write(data, target, settings, overwrite=overwrite),
+        asked(bundle, data, of_data, embedder) as (index, notify),
+    ):
+        embedded = embedder().embed([text for _, text in queries])
         near = neighbours_of(index, normalised(embedded), top_k, notify)
         if target is not None:
             write_rows(target, index, settings, COLUMNS, _rows(queries, near))

@@ -17,6 +17,7 @@ from bertline.data.rows import BadRows, Row
 from bertline.data.settings import TableSettings
 from bertline.data.table import open_writer
 from bertline.errors import DataError
+from bertline.similarity.build import Load
 from bertline.similarity.index import Index
 from bertline.similarity.opened import opened
 
@@ -42,9 +43,11 @@ def progress() -> Iterator[Notify]:
 
 
 @contextmanager
-def asked(bundle: Path, data: str, settings: TableSettings) -> Iterator[tuple[Index, Notify]]:
-    """Within: the index of ``data``, and what shows the progress."""
-    with progress() as notify, opened(bundle, data, settings, notify) as index:
+def asked(
+    bundle: Path, data: str, settings: TableSettings, embedder: Load | None = None
+) -> Iterator[tuple[Index, Notify]]:
+    """Within: the index of ``data``, and what shows the progress; ``embedder`` as ``build_index``."""
+    with progress() as notify, opened(bundle, data, settings, notify, embedder) as index:
         if not Path(data).is_dir():
             for sentence in sentences(index):
                 note(sentence)

@@ -8,7 +8,7 @@ of CSV holds the same as JSON.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -43,18 +43,21 @@ class EntityFault(ValueError):
         self.reason, self.detail = reason, detail
 
 
-def row_entities(row: Row, column: str, text: str) -> tuple[Entity, ...] | BadRow:
+Spelt = Callable[[str, object], None]  # gets each type and the value that spells it
+
+
+def row_entities(row: Row, column: str, text: str, spelt: Spelt | None = None) -> tuple[Entity, ...] | BadRow:
     """The entities in a column of a row, in their order in ``text``; a null means that there are none."""
     value = row.value(column)
     if isinstance(value, BadRow):
         return value
     try:
-        return entities_of(value, text)
+        return entities_of(value, text, spelt)
     except EntityFault as fault:
         return BadRow(row.line, f"{fault.reason} in column {column!r}", fault.detail)
 
 
-def entities_of(value: object, text: str) -> tuple[Entity, ...]:
+def entities_of(value: object, text: str, spelt: Spelt | None = None) -> tuple[Entity, ...]:
     """The entities of a value, in their order in ``text``.
 
     >>> entities_of([[9, 12, "place"], [0, 5, "person"]], "Alice in York")
@@ -72,14 +75,14 @@ def entities_of(value: object, text: str) -> tuple[Entity, ...]:
         return ()
     if not isinstance(value, Sequence) or isinstance(value, bytes):
         raise EntityFault("not a list of entities", fault_of(value))
-    entities = sorted(_entity(one, place, text) for place, one in enumerate(value))
+    entities = sorted(_entity(one, place, text, spelt) for place, one in enumerate(value))
     for one, other in pairwise(entities):
         if other.start < one.end:
             raise EntityFault("overlapping entities", f"{_shown(one)} and {_shown(other)}")
     return tuple(entities)
 
 
-def _entity(value: object, place: int, text: str) -> Entity:
+def _entity(value: object, place: int, text: str, spelt: Spelt | None) -> Entity:
     which = f"entity {place + 1}"
     if isinstance(value, Mapping):
         start, end = value.get("start"), value.get("end")
@@ -97,6 +100,8 @@ def _entity(value: object, place: int, text: str) -> Entity:
         kind = None
     if kind is None:
         raise EntityFault("an entity without a label", which)
+    if spelt is not None:
+        spelt(kind, label)
     one = Entity(int(str(start)), int(str(end)), kind)
     if not 0 <= one.start < one.end <= len(text):
         raise EntityFault("an entity outside the text", f"{_shown(one)} of {len(text)} characters")

@@ -262,16 +262,19 @@ class NumberColumn:
 class EntitiesColumn:
     """Entities of a text, in one column (``data.entities``)."""
 
-    spellings = ()
-
     def __init__(self, source: str, column: str, text_column: str, *, conll: bool = False) -> None:
-        self.source, self.column, self.text_column = source, column, text_column
+        self.source, self.column, self.text_column, self._spelt = source, column, text_column, _Spellings()
         self.remedy = "" if conll else ", or name another --entities-column"
         self.settings: Settings = {"entities_column": column}
 
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Of the types."""
+        return self._spelt.sentences
+
     def target(self, row: Row) -> tuple[Entity, ...] | BadRow:
         """The entities in their order in the text."""
-        return row_entities(row, self.column, str(row.values[self.text_column]))
+        return row_entities(row, self.column, str(row.values[self.text_column]), self._spelt.add)
 
     def check(self, targets: Sequence[Target]) -> None:
         """Refuse a table without entities."""

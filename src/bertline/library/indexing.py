@@ -143,8 +143,9 @@ def index(
         if not isinstance(data, str | Path):
             data = _stored(_legible(data, "index", Tokenizer.from_bundle(Path(bundle))), Path(temporary))
         place = Path(temporary) / "index" if out is None else Path(out)
-        how = {"resume": resume, "overwrite": overwrite}
-        made = Index(build_index(Path(bundle), str(data), place, loaded, _told(progress), **how), Path(bundle))
+        notify = _told(progress)
+        stored = build_index(Path(bundle), str(data), place, loaded, notify, resume=resume, overwrite=overwrite)
+        made = Index(stored, Path(bundle))
     except BaseException:
         shutil.rmtree(temporary)
         raise

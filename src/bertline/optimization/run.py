@@ -127,21 +127,21 @@ class Bench:
         truncation = Truncation(bundle.manifest.max_tokens, bundle.manifest.truncation)
         self.reader = Reader(self.tokenizer, truncation, offsets=self.spec.offsets, apart=self.spec.apart)
         self.probing = Probing(bundle, self.tokenizer)
-        fp32_file(bundle)
-        self.networks = {FULL: Network.of(load_network(bundle.path))}
-        if settings.student is not None:
-            self.networks[STUDENT] = self._student(settings.student)
         unlabelled: tuple[Input, ...] = ()
         if settings.unlabelled:
             unlabelled = read_transfer(None, settings, (), reads=self.spec.reads).inputs
         self.tuning, self.test, others = held_out_rows(bundle, self.spec, self.reader, unlabelled)
         self.unlabelled = self.reader.read(others)
+        fp32_file(bundle)
+        self.networks = {FULL: Network.of(load_network(bundle.path))}
+        if settings.student is not None:
+            self.networks[STUDENT] = self._student(settings.student)
         self.workshop = Workshop(work, self.tuning, self._pruned(), self.spec)
 
     @property
     def cascades(self) -> bool:
         """Whether a cascade is tried: it needs a student, and one label per text for its confidence."""
-        return STUDENT in self.networks and isinstance(self.spec.kind, OneLabel)
+        return STUDENT in self.networks and bool(self.spec.labels) and isinstance(self.spec.kind, OneLabel)
 
     def run(self) -> Optimized:
         """Build and measure the engines, and pick one."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -34,6 +34,8 @@ POSITION = "position.json"
 WHAT = "the index"
 _NUMBER_BYTES = 4
 
+Load = Callable[[], TextClassifier]
+
 
 @dataclass(frozen=True, slots=True)
 class _Position:
@@ -57,6 +59,7 @@ def build_index(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    embedder: Load | None = None,
 ) -> Index:
     """Embed the texts of a table and write an index to ``out``.
 
@@ -68,6 +71,7 @@ def build_index(
         notify: gets the rows that are read, then those that are embedded.
         resume: continue an unfinished run, if there is one.
         overwrite: replace an index, or an unfinished run.
+        embedder: loads the bundle's model, for a caller that uses it too.
 
     Raises:
         DataError: the table or a row cannot be used, or is not what the unfinished run has read.
@@ -80,7 +84,7 @@ def build_index(
     manifest = read_manifest(bundle)
     with claim(out, WHAT), as_destination_error(out, WHAT), _working(out, resume=resume, overwrite=overwrite) as at:
         stored = store_rows(source, settings, Tokenizer.from_bundle(bundle).reads, at, notify)
-        predictor = load_predictor(bundle, output="embedding")
+        predictor = load_predictor(bundle, output="embedding") if embedder is None else embedder()
         size = predictor.dimensions
         check_room(out, WHAT, stored.rows * size * _NUMBER_BYTES)
         position = _position(at, fingerprint_of(manifest), source)

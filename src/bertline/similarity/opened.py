@@ -10,7 +10,7 @@ from pathlib import Path
 from bertline.bundle.verify import read_manifest
 from bertline.data.settings import TableSettings
 from bertline.errors import UsageError
-from bertline.similarity.build import build_index
+from bertline.similarity.build import Load, build_index
 from bertline.similarity.index import Index, check_model, open_index
 from bertline.similarity.notify import Notify, quiet
 
@@ -36,8 +36,10 @@ def open_for(bundle: Path, directory: Path, settings: TableSettings) -> Index:
 
 
 @contextmanager
-def opened(bundle: Path, data: str, settings: TableSettings, notify: Notify = quiet) -> Iterator[Index]:
-    """Within: the index of ``data``, a directory or a table.
+def opened(
+    bundle: Path, data: str, settings: TableSettings, notify: Notify = quiet, embedder: Load | None = None
+) -> Iterator[Index]:
+    """Within: the index of ``data``, a directory or a table; ``embedder`` as ``build_index``.
 
     Raises:
         UsageError, DataError, BundleError: as ``open_for`` and ``build_index``.
@@ -46,4 +48,4 @@ def opened(bundle: Path, data: str, settings: TableSettings, notify: Notify = qu
         yield open_for(bundle, Path(data), settings)
         return
     with tempfile.TemporaryDirectory(prefix="bertline-") as place:
-        yield build_index(bundle, data, Path(place) / "index", settings, notify)
+        yield build_index(bundle, data, Path(place) / "index", settings, notify, embedder=embedder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from bertline.cli import cluster, duplicates, index, nearest
 from bertline.errors import BertlineError, UsageError
+from bertline.inference import TextClassifier, load_predictor
 from bertline.testing.tiny import write_tiny_bundle
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -71,6 +73,21 @@ def test_index_says_what_it_wrote(bundle: Path, tmp_path: Path) -> None:
         "note: 1 of 2 texts was too long to be read whole",
         f"2 texts, 32 dimensions: {tmp_path / 'out'}",
     ]
+
+
+def test_a_table_and_its_queries_are_embedded_by_a_model_that_is_loaded_once(
+    bundle: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[object] = []
+
+    def load(*given: Any, **how: Any) -> TextClassifier:
+        loaded.append(given)
+        return load_predictor(*given, **how)
+
+    monkeypatch.setattr("bertline.inference.load_predictor", load)
+    monkeypatch.setattr("bertline.similarity.build.load_predictor", load)
+    bertline("nearest", bundle, table, "a film")
+    assert loaded == [(bundle,)]
 
 
 def test_nearest_prints_similarity_line_and_text(bundle: Path, table: Path, indexed: Path) -> None:

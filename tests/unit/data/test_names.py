@@ -12,6 +12,8 @@ from bertline.data.columns import LABEL_NAMES, TEXT_NAMES, check_column, field_o
 from bertline.data.examples import read_examples
 from bertline.data.labels import Labels
 from bertline.data.names import canonical, told_apart
+from bertline.data.target_kinds import Entities
+from bertline.data.targets import entities_in
 from bertline.errors import DataError
 
 NFC = "Qualität"
@@ -96,6 +98,16 @@ def test_labels_are_known_in_every_spelling_those_of_an_old_bundle_too() -> None
         assert all(one in labels and labels.index(one) == 0 for one in (NFC, *SPELLINGS.values()))
         assert "schlecht" not in labels
         assert labels.names == names
+
+
+def test_spellings_of_one_type_of_entities_are_merged_and_reported(tmp_path: Path) -> None:
+    spans = [[0, 1, "caf\u00e9"], [2, 6, "cafe\u0301"], [7, 9, "caf\u00e9 "]]
+    (tmp_path / "spans.jsonl").write_text(json.dumps({"text": "A film is", "entities": spans}), encoding="utf-8")
+    (tmp_path / "tags.conll").write_text("A B-caf\u00e9\nfilm B-cafe\u0301\n", encoding="utf-8")
+    for name in ("spans.jsonl", "tags.conll"):
+        dataset = read_examples(str(tmp_path / name), kind=Entities())
+        assert {entity.label for entity in entities_in(dataset.targets[0])} == {"caf\u00e9"}
+        assert dataset.columns.spellings == ("'caf\u00e9' is spelt 'caf<U+00E9>' and 'caf<U+0065 U+0301>'",)
 
 
 def test_spellings_are_distinguished_by_code_points() -> None:
