@@ -19,6 +19,7 @@ TORCH = "torch==2.13.0"  # as in tools/venv.sh: every contestant starts from the
 REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "openvino": ("openvino==2026.4.*", "nncf==3.4.*", "tokenizers", "transformers", "onnx", TORCH),
     "ct2": (TORCH, "ctranslate2==4.8.*", "transformers"),
+    "setfit": (TORCH, "setfit==1.2.*"),
     "optimum": (TORCH, "optimum-onnx[onnxruntime]==0.1.*", "transformers==4.57.*"),
 }
 

@@ -73,6 +73,8 @@ def _summary(manifest: Manifest) -> str:
         )
     heads = {
         "mean": "The head is ours: the mean of the last hidden states of the real tokens, then one linear layer.",
+        "normalised": "The head is ours: the mean of the last hidden states of the real tokens, divided by its length, "
+        "then one linear layer.",
         "none": "The head is one linear layer on the last hidden state of each token.",
         "cls": "The classification head is the architecture's own, on the first token.",
     }
@@ -146,7 +148,7 @@ print(pipeline("fill-mask", model={json.dumps(manifest.name, ensure_ascii=False)
     directory = json.dumps(manifest.name, ensure_ascii=False)
     if manifest.task.output == "embedding":
         return _EMBEDDER.format(directory)
-    if manifest.pooling == "mean":
+    if manifest.pooling in ("mean", "normalised"):
         return (
             "**The head is ours.** `transformers.AutoModel` loads the encoder from this directory, but no\n"
             "class of `transformers` has this head: labels and probabilities come from bertline alone."

@@ -39,7 +39,7 @@ def front_matter(manifest: Manifest) -> str:
         if isinstance(value, str) and _HUB_ID.fullmatch(value):
             fields[key] = value
     embeds = manifest.task.output == "embedding"
-    own = "bertline" if manifest.pooling == "mean" else "transformers"
+    own = "bertline" if manifest.pooling in ("mean", "normalised") else "transformers"
     fields["library_name"] = "sentence-transformers" if embeds else own
     pipeline, _ = _pipeline(manifest)
     fields["pipeline_tag"] = pipeline

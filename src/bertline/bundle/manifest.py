@@ -81,7 +81,7 @@ class Manifest(Strict):
     task: Annotated[SerializeAsAny[TaskSpec], BeforeValidator(_spec)]
     max_tokens: Annotated[int, Field(ge=4)]
     truncation: Literal["head_tail", "head", "window"]
-    pooling: Literal["cls", "mean", "none", "pooled"]
+    pooling: Literal["cls", "mean", "normalised", "none", "pooled"]
     training: Facts = Field(default_factory=dict)
     data: Facts = Field(default_factory=dict)
     metrics: Facts = Field(default_factory=dict)

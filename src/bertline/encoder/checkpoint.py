@@ -28,9 +28,11 @@ from bertline.encoder.names import StateDict, plain_names, some
 from bertline.encoder.weights import read_tensors, write_tensors
 from bertline.errors import CheckpointError
 
+OWN_POOLINGS: tuple[Pooling, ...] = ("mean", "normalised")  # whose heads no class of `transformers` has
 _KIND: Mapping[Pooling, str] = {
     "cls": "ForSequenceClassification",
     "mean": "Model",
+    "normalised": "Model",
     "none": "ForTokenClassification",
 }
 
@@ -138,7 +140,7 @@ def save_classifier(
 ) -> None:
     """Write ``config.json`` and ``model.safetensors``, as HF's classes for sequence or token classification load them.
 
-    No ``transformers`` class computes the logits of mean pooling: the architecture is then the bare encoder,
+    No ``transformers`` class computes the logits of pooled states: the architecture is then the bare encoder,
     which ``AutoModel`` loads, and ``bertline_pooling`` names the pooling.
     """
     config, pooling = classifier.config, classifier.pooling
@@ -150,8 +152,8 @@ def save_classifier(
         extra["problem_type"] = problem_type
     if problem_type == "regression":  # else its CrossEncoder gives the sigmoid of the number
         extra["sentence_transformers"] = {"activation_fn": "torch.nn.modules.linear.Identity"}
-    if pooling == "mean":
-        extra["bertline_pooling"] = "mean"
+    if pooling in OWN_POOLINGS:
+        extra["bertline_pooling"] = pooling
     tensors = to_checkpoint(classifier.state_dict(), classifier_table(config, pooling=pooling))
     write_checkpoint(directory, config, _KIND[pooling], extra, tensors)
 
@@ -176,8 +178,9 @@ def write_checkpoint(
 
 def _pooling(config: Mapping[str, Any]) -> Pooling:
     """The pooling of a checkpoint's head."""
-    if config.get("bertline_pooling") == "mean":
-        return "mean"
+    own: Pooling | None = config.get("bertline_pooling")
+    if own in OWN_POOLINGS:
+        return own
     architectures = config.get("architectures") or [""]
     return "none" if str(architectures[0]).endswith(_KIND["none"]) else "cls"
 

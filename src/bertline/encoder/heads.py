@@ -2,6 +2,7 @@
 
 With ``pooling="cls"``, the head is HF's for the family, so ``transformers`` computes the same logits from the
 same weights. ``pooling="mean"`` is bertline's own: the mean of the real tokens' states, then a linear layer.
+``pooling="normalised"`` also divides the mean by its length, as embedders do whose cosines are compared.
 ``pooling="none"`` classifies tokens, like HF's token classification.
 """
 
@@ -11,11 +12,12 @@ from typing import Literal
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.encoder import ACTIVATION, Encoder, initialise
 
-Pooling = Literal["cls", "mean", "none"]
+Pooling = Literal["cls", "mean", "normalised", "none"]
 
 States = Float[Tensor, "batch tokens hidden"]
 Attend = Bool[Tensor, "batch tokens"] | None  # None: every token is real
@@ -69,6 +71,14 @@ class MeanHead(Head):
         return mean_pool(states, attend)
 
 
+class NormalisedHead(MeanHead):
+    """Its features: the mean of the real tokens' states, divided by its length."""
+
+    def features(self, states: States, attend: Attend) -> Features:
+        """Of each text, [batch, hidden]."""
+        return functional.normalize(mean_pool(states, attend), dim=-1)
+
+
 class TokenHead(Head):
     """Its features: the states of every token; logits of padding mean nothing."""
 
@@ -96,7 +106,7 @@ class Classifier(nn.Module):
     def __init__(self, config: EncoderConfig, labels: int, pooling: Pooling = "cls") -> None:
         super().__init__()
         heads: dict[Pooling, Callable[[EncoderConfig, int], Head]]
-        heads = {"cls": FirstTokenHead, "mean": MeanHead, "none": TokenHead}
+        heads = {"cls": FirstTokenHead, "mean": MeanHead, "normalised": NormalisedHead, "none": TokenHead}
         self.pooling, self.labels = pooling, labels
         self.encoder = Encoder(config)
         self.head = heads[pooling](config, labels)

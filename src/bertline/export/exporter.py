@@ -307,6 +307,8 @@ class _Export:
             return self._activation(self._dense(pooled, "head.dense"), "tanh") if pooled_too else pooled
         if self.network.pooling == "cls":
             pooled = self._activation(self._dense(pooled, "head.dense"), self.config.description.head.activation)
+        if self.network.pooling == "normalised":
+            pooled = self.graph.add("LpNormalization", pooled, axis=-1, p=2)
         return self._dense(pooled, "head.out")
 
     # ------------------------------------------------------------------------------------------- operators

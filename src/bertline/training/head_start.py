@@ -66,7 +66,7 @@ def start_head(
     classifier.to(placement.device)
     train, validation = train.at_most(ROWS), validation.at_most(ROWS)
     rows = [
-        (_features(classifier, some, placement), torch.from_numpy(np.stack(some.arrays(spec))))
+        (head_features(classifier, some, placement), torch.from_numpy(np.stack(some.arrays(spec))))
         for some in (train, validation)
     ]
     (features, targets), (held_out, expected) = rows
@@ -86,13 +86,18 @@ def start_head(
             best = here, decay, linear
     assert best is not None
     validation_loss, decay, linear = best
-    with torch.no_grad():
-        classifier.head.out.weight.copy_(linear.weight)
-        classifier.head.out.bias.copy_(linear.bias)
+    set_head(classifier, linear)
     return HeadStart(decay, validation_loss, validation, list(linear(held_out).numpy()))
 
 
-def _features(classifier: Classifier, rows: Rows, placement: Placement) -> Float[Tensor, "rows hidden"]:
+def set_head(classifier: Classifier, linear: Linear) -> None:
+    """Make ``linear`` the last layer of the classifier's head."""
+    with torch.no_grad():
+        classifier.head.out.weight.copy_(linear.weight)
+        classifier.head.out.bias.copy_(linear.bias)
+
+
+def head_features(classifier: Classifier, rows: Rows, placement: Placement) -> Float[Tensor, "rows hidden"]:
     """What the head's last layer reads, for each row."""
     classifier.eval()
     features = torch.empty(len(rows), classifier.config.hidden)

@@ -26,7 +26,12 @@ class Linear:
 
 
 def fit_linear(
-    features: Float[Tensor, "rows features"], outputs: int, loss: Callable[[Tensor], Tensor], *, decay: float
+    features: Float[Tensor, "rows features"],
+    outputs: int,
+    loss: Callable[[Tensor], Tensor],
+    *,
+    decay: float,
+    standardise: bool = True,
 ) -> Linear:
     """The linear model with the least mean loss plus ``decay`` / 2 × the squared weights, on standardised features.
 
@@ -37,8 +42,11 @@ def fit_linear(
         outputs: of the model.
         loss: from the outputs for all rows to the loss summed over them.
         decay: penalty on the weights; the bias has none.
+        standardise: each feature by its mean and deviation; else they are read as they are.
     """
     mean, deviation = features.mean(0), features.std(0).clamp(min=_LEAST_DEVIATION)
+    if not standardise:
+        mean, deviation = torch.zeros_like(mean), torch.ones_like(deviation)
     standardised = (features - mean) / deviation
     weight = torch.zeros(outputs, features.shape[1], requires_grad=True)
     bias = torch.zeros(outputs, requires_grad=True)

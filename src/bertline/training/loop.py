@@ -40,7 +40,7 @@ class Run(Generic[Model, Targets]):
         settings: of the loop.
         placement: device and precision.
         progress: listens to the run.
-        directory: of the checkpoints.
+        directory: of the checkpoints; None for a run that is too short to have any.
         identity: whatever a resumed run must share with the one that it continues, by name.
     """
 
@@ -49,7 +49,7 @@ class Run(Generic[Model, Targets]):
     settings: LoopSettings
     placement: Placement
     progress: Progress
-    directory: Path
+    directory: Path | None
     identity: Mapping[str, Any]
 
     def fit(self, *, resume: bool = False) -> tuple[EpochRecord, ...]:
@@ -63,7 +63,7 @@ class Run(Generic[Model, Targets]):
             TrainingError: a batch has a loss that is not finite; the checkpoint is damaged, has another identity, or
                 cannot be saved.
         """
-        self._start(load_state(self.directory, self.identity) if resume else None)
+        self._start(load_state(self.directory, self.identity) if resume and self.directory else None)
         with StopRequest() as self._stop:
             while not self.position.finished:
                 self._epoch()
@@ -147,15 +147,18 @@ class Run(Generic[Model, Targets]):
         stopping = self._stop.requested
         if not (now or stopping or time.monotonic() - self.saved >= self.settings.checkpoint_every_s):
             return
-        weights = {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
-        moments = {name: tensor.detach().cpu() for name, tensor in self.optimizer.state().items()}
-        save_state(self.directory, self.identity, State(self.position, weights, moments, self.best))
+        if self.directory is not None:
+            weights = {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
+            moments = {name: tensor.detach().cpu() for name, tensor in self.optimizer.state().items()}
+            save_state(self.directory, self.identity, State(self.position, weights, moments, self.best))
         self.saved = time.monotonic()
         if stopping and not self.position.finished:
-            raise Interrupted(
-                f"training stopped at step {self.position.step} of {self.steps}: "
-                "run the same command with --resume to continue"
+            remedy = (
+                "run the same command again"
+                if self.directory is None
+                else "run the same command with --resume to continue"
             )
+            raise Interrupted(f"training stopped at step {self.position.step} of {self.steps}: {remedy}")
 
 
 def step_seed(seed: int, step: int) -> int:

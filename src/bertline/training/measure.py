@@ -55,6 +55,8 @@ def measure(
     tuned = measuring.tune(spec, validation.targets, validation.by_text(fitted.validation), validation.readings)
     fields = [example.fields for example in prepared.test]
     evaluation = measuring.measure(tuned, test.targets, arrays, test.readings, fields=fields, seed=settings.seed)
+    if prepared.test is prepared.train:  # cross-validation: baselines would answer texts that they learned from
+        return Measured(tuned, evaluation, ())
     baselines = measure_baselines(
         tuned,
         evaluation,

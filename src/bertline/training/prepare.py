@@ -23,6 +23,7 @@ from bertline.text import Reader, Tokenizer, Truncation
 from bertline.text.reading import Input, joined, query_of, texts_of
 from bertline.text.truncation import Policy
 from bertline.training.facts import Fact, reading_facts, split_facts, target_facts
+from bertline.training.few_shot.check import check_few, hints
 from bertline.training.progress import Progress
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
@@ -82,6 +83,9 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
     if settings.class_weights == "balanced" and not spec.weighable:
         raise SettingsError("class_weights is 'balanced', which is for one label per text: leave it out")
     facts = reading_facts(dataset)
+    if settings.few_shot:
+        check_few(spec, dataset, settings)
+        return _all_to_learn(source, dataset, spec, facts, settings, progress)
     train, validation, test = _split(dataset, spec, settings)
     removed: dict[str, str] = {}
     if not settings.keep_duplicates:
@@ -98,11 +102,42 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
             )
     unit = "queries" if spec.reads == "query" else "rows"
     facts += split_facts({"train": train, "validation": validation, "test": test}, removed, settings, unit)
+    facts += [*target_facts(dataset, spec, test), *hints(spec, dataset)]
+    return _prepared(source, dataset, spec, (train, validation, test), facts, progress)
+
+
+def _all_to_learn(
+    source: str, dataset: Dataset, spec: TaskSpec, facts: list[Fact], settings: TrainSettings, progress: Progress
+) -> Prepared:
+    """Rows of few-shot training: all train, and cross-validation evaluates unless there is a table for that.
+
+    Raises:
+        DataError: all rows of the table for evaluation are duplicates of training rows.
+    """
+    train = test = dataset.examples
+    if settings.eval_data is not None:
+        test, left_out = _read_evaluation(settings.eval_data, dataset, spec, settings), ""
+        if not settings.keep_duplicates:
+            test, left_out = _without_duplicates(train, test, partial(_own_texts, spec))
+        if not test:
+            raise DataError(f"{settings.eval_data} has only duplicates of training rows: give other rows")
+        facts += split_facts({"train": train, "test": test}, {"test": left_out}, settings)
     facts += target_facts(dataset, spec, test)
+    return _prepared(source, dataset, spec, (train, train, test), facts, progress)
+
+
+def _prepared(
+    source: str,
+    dataset: Dataset,
+    spec: TaskSpec,
+    splits: tuple[Examples, Examples, Examples],
+    facts: Sequence[Fact],
+    progress: Progress,
+) -> Prepared:
     for name, value in facts:
         progress.note(f"{name}: {value}")
-    tested = fingerprint(replace(dataset, examples=test))
-    return Prepared(Path(source).name, spec, train, validation, test, fingerprint(dataset), tested, tuple(facts))
+    tested = fingerprint(replace(dataset, examples=splits[2]))
+    return Prepared(Path(source).name, spec, *splits, fingerprint(dataset), tested, tuple(facts))
 
 
 def policy(spec: TaskSpec, settings: TrainSettings) -> Policy:

@@ -59,9 +59,12 @@ class Rows:
         """All texts, or ``count`` of them, evenly spaced."""
         if len(self.readings) <= count:
             return self
-        some = [number * len(self.readings) // count for number in range(count)]
-        readings, targets = [self.readings[i] for i in some], [self.targets[i] for i in some]
-        return Rows(readings, targets, [self.lines[i] for i in some], self.pad_id)
+        return self.take([number * len(self.readings) // count for number in range(count)])
+
+    def take(self, texts: Sequence[int]) -> Rows:
+        """The texts with these numbers."""
+        readings, targets = [self.readings[i] for i in texts], [self.targets[i] for i in texts]
+        return Rows(readings, targets, [self.lines[i] for i in texts], self.pad_id)
 
     def arrays(self, spec: TaskSpec) -> list[Array]:
         """The target of each piece, as the loss of the task takes it."""

@@ -19,7 +19,7 @@ from bertline.data.targets import names_of
 from bertline.encoder.agreement import load_tokenizer
 from bertline.encoder.checkpoint import load_encoder, load_pretrained, read_config
 from bertline.encoder.embedder import load_untrained
-from bertline.encoder.heads import Pooling
+from bertline.encoder.heads import Classifier, Pooling
 from bertline.encoder.network import TextNetwork
 from bertline.encoder.outputs import OUTPUTS
 from bertline.encoder.source import find_model
@@ -28,11 +28,14 @@ from bertline.statistics.as_json import as_json
 from bertline.statistics.figures import title, value
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.ranking import members
+from bertline.tasks.classify.spec import Spec
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer, Truncation
 from bertline.training.adapt import Adapted, adapt
 from bertline.training.facts import cut_fact
+from bertline.training.few_shot import fit as few_shot
+from bertline.training.few_shot.check import unused as unused_settings
 from bertline.training.head_start import start_head
 from bertline.training.measure import Measured, measure
 from bertline.training.preflight import check_disk
@@ -163,10 +166,11 @@ def _fine_tune(
 ) -> tuple[Trained, Product]:
     """Train on the prepared rows and evaluate the network."""
     spec = prepared.spec
-    rows = {name: tokenise(some, tokenizer, spec, settings) for name, some in prepared.splits.items()}
-    train, validation, test = rows.values()
+    splits = prepared.splits.values()
+    read = {id(some): tokenise(some, tokenizer, spec, settings) for some in splits}  # few-shot: of one, used thrice
+    train, validation, test = (read[id(some)] for some in splits)
     truncation = Truncation(settings.max_tokens, policy(spec, settings))
-    facts = [cut_fact([reading for some in rows.values() for reading in some.readings], truncation)]
+    facts = [cut_fact([reading for some in read.values() for reading in some.readings], truncation)]
     facts += spec.notes(train.targets, train.readings)
     for fact in facts:
         run.progress.note(": ".join(fact))
@@ -174,9 +178,14 @@ def _fine_tune(
     classifier = _start(run, model, adapted, spec, train, validation, settings)
     task = of_spec(spec, train, validation, settings, balanced=settings.class_weights == "balanced")
     untrained = score(classifier.to(run.placement.device), test, run.placement.device) if spec.apart else None
-    fitted = run.fit(classifier, task, test, identity)
-    measured = measure(validation, test, fitted, prepared, settings, untrained)
-    unused = _OF_DATA | _OF_START | (_OF_CLASSIFIERS if spec.apart else set())
+    metrics: Mapping[str, Any] = {}
+    if settings.few_shot and isinstance(spec, Spec) and isinstance(classifier, Classifier):
+        few = few_shot.fit_few(run, classifier, spec, prepared.train, train, test, settings)
+        fitted, evaluated, metrics, facts = few.fitted, few.evaluated, few.metrics, [*facts, *few.facts]
+    else:
+        fitted = evaluated = run.fit(classifier, task, test, identity)
+    measured = measure(validation, test, evaluated, prepared, settings, untrained)
+    unused = _OF_DATA | _OF_START | (_OF_CLASSIFIERS if spec.apart else set()) | unused_settings(settings)
     return Trained(run.out, settings, measured, fitted), Product(
         spec=measured.spec,
         classifier=classifier,
@@ -186,8 +195,8 @@ def _fine_tune(
         fitted=fitted,
         evaluation=measured.evaluation,
         baselines=measured.baselines,
-        metrics={"baselines": {one.name: _json(one.figures) for one in measured.baselines}},
-        test_source=str(settings.eval_data or f"held out of {settings.test_ratio:.0%} of the rows"),
+        metrics={**metrics, "baselines": {one.name: _json(one.figures) for one in measured.baselines}},
+        test_source=_test_source(settings),
         reference=_reference(prepared, settings),
         settings=settings.model_dump(mode="json", exclude=unused),
         data={
@@ -221,15 +230,22 @@ def _start(
             embedder.encoder.load_state_dict(load_encoder(adapted.directory).state_dict())
         return embedder
     pooling: Pooling = "none" if OUTPUTS[spec.output].by_token else settings.pooling
+    pooling = "normalised" if settings.few_shot else pooling
     classifier = load_pretrained(model, labels=len(spec.labels), pooling=pooling, dropout=settings.dropout)
     if adapted is not None:  # the head still begins as the model's own
         classifier.encoder.load_state_dict(load_encoder(adapted.directory).state_dict())
-    if settings.head == "fitted" and spec.output == "logits" and not run.resumes:
+    if settings.head == "fitted" and not settings.few_shot and spec.output == "logits" and not run.resumes:
         balanced = settings.class_weights == "balanced"
         started = start_head(classifier, spec, train, validation, run.placement, balanced=balanced)
         name, number = next(iter(figures_of(spec, started.validation)(started.outputs).items()))
         run.progress.note(f"Head: fitted on the frozen encoder, {title(name)} {value(name, number)} on validation rows")
     return classifier
+
+
+def _test_source(settings: TrainSettings) -> str:
+    if settings.eval_data is not None:
+        return str(settings.eval_data)
+    return few_shot.TEST_SOURCE if settings.few_shot else f"held out of {settings.test_ratio:.0%} of the rows"
 
 
 def _identity(prepared: Prepared, settings: TrainSettings) -> dict[str, Any]:

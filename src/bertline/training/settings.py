@@ -74,6 +74,11 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
     head: Literal["fitted", "random"] = Field(
         "fitted", description="fitted: the head starts as a linear model on the frozen encoder; a tagger's is random"
     )
+    few_shot: bool = Field(
+        False,
+        description="for 8 to 64 rows per label: learn from all rows, and evaluate in cross-validation; fine-tunes the "
+        "encoder or leaves it frozen, whichever does better there",
+    )
     dropout: float | None = Field(None, ge=0, lt=1, description="dropout rate; by default the checkpoint's rates")
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: weight rare labels more")
 

@@ -57,7 +57,7 @@ def test_an_encoder_comes_back_bit_by_bit(encoder: Encoder, saved: Path) -> None
     assert same(found, encoder)
 
 
-@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@pytest.mark.parametrize("pooling", ["cls", "mean", "normalised"])
 def test_a_classifier_comes_back_bit_by_bit(config: EncoderConfig, pooling: Pooling, tmp_path: Path) -> None:
     classifier = Classifier(config, 2, pooling)
     save_classifier(tmp_path, classifier, labels=LABELS)

@@ -31,7 +31,7 @@ def logits(classifier: Classifier, texts: list[list[int]], extra_tokens: int = 0
         return classifier(ids, torch.nn.functional.pad(attend, (0, extra_tokens)))
 
 
-@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@pytest.mark.parametrize("pooling", ["cls", "mean", "normalised"])
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=TEXTS,

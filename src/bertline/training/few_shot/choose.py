@@ -1,0 +1,93 @@
+"""Fine-tuned or frozen: the encoder that classifies better in cross-validation on the given texts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bertline.encoder.heads import Classifier
+from bertline.tasks.classify.measure import compare
+from bertline.tasks.contract import Comparison
+from bertline.training.few_shot.shots import Shots
+from bertline.training.head_start import head_features
+
+FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The verdict of cross-validation.
+
+    Attributes:
+        tuned: whether the encoder is fine-tuned; else it stays frozen.
+        logits: of the chosen one for each text, by a model that did not learn it.
+        comparison: fine-tuned with frozen, on all texts.
+    """
+
+    tuned: bool
+    logits: Float[Tensor, "texts labels"]
+    comparison: Comparison
+
+    def sentence(self) -> str:
+        """The choice, and the figures that it follows from."""
+        tuned, gain = self.comparison.value, self.comparison.difference
+        low, high = 100 * gain.low, 100 * gain.high
+        return (
+            f"the encoder {'is fine-tuned' if self.tuned else 'stays frozen'}: in cross-validation, accuracy "
+            f"{tuned:.1%} fine-tuned and {tuned - gain.value:.1%} frozen "
+            f"(difference {100 * gain.value:+.1f} points, 95 % {low:+.1f} to {high:+.1f})"
+        )
+
+
+def folds(labels: Sequence[int], groups: Sequence[str], seed: int) -> list[list[int]]:
+    """The texts of each fold: of each label as many to within one, and equal groups (duplicates) in one fold.
+
+    >>> [len(fold) for fold in folds([0] * 6 + [1] * 6, [str(i) for i in range(12)], 0)]
+    [4, 4, 4]
+    """
+    fold_of: dict[str, int] = {}
+    parts: list[list[int]] = [[] for _ in range(FOLDS)]
+    sizes: dict[int, list[int]] = {}
+    for i in np.random.default_rng(seed).permutation(len(labels)).tolist():
+        of_label = sizes.setdefault(labels[i], [0] * FOLDS)
+        fold = fold_of.setdefault(groups[i], min(range(FOLDS), key=lambda one: (of_label[one], len(parts[one]))))
+        of_label[fold] += 1
+        parts[fold].append(i)
+    return [sorted(part) for part in parts]
+
+
+def choose(
+    classifier: Classifier,
+    shots: Shots,
+    features: Float[Tensor, "texts hidden"],
+    parts: Sequence[Sequence[int]],
+    note: Callable[[str], None],
+) -> Choice:
+    """Compare both in cross-validation. The better accuracy decides, and fine-tuning where both are equal.
+
+    Args:
+        classifier: with the encoder as it came; not changed.
+        shots: the texts.
+        features: of the texts, by the frozen encoder.
+        parts: the folds.
+        note: takes a line for each fold.
+    """
+    frozen, tuned = (torch.empty(len(shots), len(shots.spec.labels)) for _ in range(2))
+    for number, part in enumerate(parts, start=1):
+        note(f"Cross-validation: fold {number} of {len(parts)}")
+        rest = sorted({*range(len(shots))} - {*part})
+        model = copy.deepcopy(classifier)
+        shots.tune(model, rest)
+        for logits, own in ((frozen, features), (tuned, head_features(model, shots.rows, shots.placement))):
+            logits[list(part)] = shots.fit_head(own[rest], rest)(own[list(part)])
+    one, other = ([[row] for row in logits.numpy()] for logits in (tuned, frozen))
+    rows, seed = shots.rows, shots.settings.seed
+    comparison = compare(shots.spec, rows.targets, one, other, rows.readings, seed=seed)
+    better = comparison.difference.value >= 0
+    return Choice(better, tuned if better else frozen, comparison)
