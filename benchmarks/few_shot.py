@@ -136,7 +136,9 @@ def measure(name: str, draws: int, test_rows: int, peer: bool) -> list[dict[str,
     rows, test = data(name, test_rows)
     file = BUILD / f"few-shot-{name}-{test_rows}.json"
     results: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
-    contestants: dict[str, Any] = {"bertline": ours, "frozen": Frozen(test).answer} | ({"setfit": setfit} * peer)
+    contestants: dict[str, Any] = {"bertline": ours, "frozen": Frozen(test).answer}
+    if peer:
+        contestants["setfit"] = setfit
     for number in range(draws):
         if number == len(results):
             results.append({})

@@ -77,6 +77,7 @@ def train(
     truncation: Literal["head_tail", "head"] = "head_tail",
     pooling: Literal["cls", "mean"] = "cls",
     head: Literal["fitted", "random"] = "fitted",
+    few_shot: bool = False,
     dropout: float | None = None,
     class_weights: Literal["none", "balanced"] = "none",
 ) -> Report: ...

@@ -56,7 +56,11 @@ def tiny_classifier(*, family: Family, labels: int, pooling: Pooling, seed: int 
     """Two layers, 32 wide; random weights large enough for answers to differ."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Classifier(_config(family), labels, pooling)
+        classifier = Classifier(_config(family), labels, pooling)
+    if pooling == "normalised":
+        with torch.no_grad():
+            classifier.head.out.weight.mul_(4.0)
+    return classifier
 
 
 def tiny_masked(*, family: Family, seed: int = 0) -> MaskedLanguageModel:

@@ -62,8 +62,9 @@ def test_with_head_truncation_both_read_the_same(manifest: Manifest) -> None:
     assert "it reads only the first ones; bertline reports" in text
 
 
-def test_mean_pooling_says_that_the_head_is_ours(manifest: Manifest) -> None:
-    text = card(manifest, pooling="mean")
+@pytest.mark.parametrize("pooling", ["mean", "normalised"])
+def test_mean_pooling_says_that_the_head_is_ours(manifest: Manifest, pooling: str) -> None:
+    text = card(manifest, pooling=pooling)
     assert "**The head is ours.**" in text
     assert "AutoModelForSequenceClassification" not in text
 

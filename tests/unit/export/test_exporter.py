@@ -32,7 +32,7 @@ RNG = np.random.default_rng(0)
 TEXTS = [RNG.integers(5, len(VOCABULARY), length).tolist() for length in (2, 3, 3, 7, 12, 19, 30, 30, 41, 63)]
 
 NETWORKS: list[tuple[Family, Pooling]] = [
-    *(("bert", "cls"), ("bert", "mean"), ("distilbert", "cls"), ("distilbert", "mean")),
+    *(("bert", "cls"), ("bert", "mean"), ("bert", "normalised"), ("distilbert", "cls"), ("distilbert", "mean")),
     *(("roberta", "cls"), ("electra", "cls")),
 ]
 networks = pytest.mark.parametrize(("family", "pooling"), NETWORKS)
