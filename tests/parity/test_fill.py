@@ -85,7 +85,8 @@ def test_figures_of_hidden_tokens_are_those_of_its_network(both: tuple[TextClass
     predictor, pipeline = both
     texts = [*filter(None, map(str.strip, random_texts(30, seed=5))), "it [MASK]"]
     (tmp_path / "texts.txt").write_text("\n".join([*texts, *texts]), encoding="utf-8")
-    found = evaluate_table(tmp_path, predictor, tmp_path / "texts.txt", EvaluateSettings()).evaluation
+    measured = evaluate_table(tmp_path, predictor, tmp_path / "texts.txt", EvaluateSettings())
+    found = measured.evaluation
     rows, truth = hidden([*dict.fromkeys(texts)], predictor.read, predictor.tokenizer.mask_id)
     losses, hits = [], []
     for row, ids in zip(rows, truth, strict=True):
@@ -93,6 +94,8 @@ def test_figures_of_hidden_tokens_are_those_of_its_network(both: tuple[TextClass
             scores = pipeline.model(torch.tensor([row.piece.ids])).logits[0, [*row.piece.masked]]
         losses += torch.nn.functional.cross_entropy(scores / 1.5, torch.tensor(ids), reduction="none").tolist()
         hits += (scores.argmax(dim=1) == torch.tensor(ids)).tolist()
+    (note,) = measured.notes
+    assert note == f"{len(hits)} tokens are hidden in {len(rows)} of {len(texts)} texts, chosen at random"
     assert found.metrics()["perplexity"]["value"] == pytest.approx(np.exp(np.mean(losses)), rel=1e-4)
     assert found.metrics()["masked_accuracy"]["value"] == pytest.approx(np.mean(hits))
 

@@ -55,7 +55,8 @@ NEVER_WELL = {
 }  # fmt: skip
 OF_TAGGERS = "POST /models/{name}/pipeline/token-classification"
 OF_FILLERS = "POST /models/{name}/pipeline/fill-mask"
-OF_EMBEDDERS = "POST /models/{name}/pipeline/zero-shot-classification"
+# The other routes for embeddings are asked of a classifier, which embeds too.
+OF_EMBEDDERS = ("POST /models/{name}/pipeline/zero-shot-classification", "POST /embed", "POST /v1/embeddings")
 OF_RANKERS = ("POST /rerank", "POST /v1/rerank", "POST /v2/rerank")
 
 DESCRIPTION = create_app(serving_of({"reviews": MODEL})).openapi()
@@ -96,7 +97,7 @@ def filler() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def embedder() -> Iterator[str]:
     """The URL of a server whose model embeds texts, and so chooses among labels of the request."""
-    with live({"reviews": WordCounter((), task={"task": "embed"})}) as one:
+    with live({"reviews": WordCounter((), task={"task": "embed", "dimensions": [2]})}) as one:
         yield warm(one).rstrip("/")
 
 
@@ -140,7 +141,8 @@ def test_every_response_is_described_in_openapi(
     session: requests.Session,
     answered: dict[str, set[int]],
 ) -> None:
-    others = {OF_TAGGERS: tagger, OF_FILLERS: filler, OF_EMBEDDERS: embedder, **dict.fromkeys(OF_RANKERS, ranker)}
+    others = {OF_TAGGERS: tagger, OF_FILLERS: filler, **dict.fromkeys(OF_RANKERS, ranker)}
+    others |= dict.fromkeys(OF_EMBEDDERS, embedder)
     base = others.get(case.operation.label, url)
     page = [unsupported_method] if case.operation.label == "POST /" else []  # GET / is the page, for people
     response = case.call_and_validate(base_url=base, session=session, excluded_checks=page)

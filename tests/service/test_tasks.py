@@ -11,18 +11,22 @@ import httpx
 import huggingface_hub.constants
 import numpy as np
 import pytest
+import torch
 import transformers
 import tritonclient.http as triton
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
+import bertline
 from bertline.encoder.outputs import OUTPUTS
 from bertline.inference import load_predictor
 from bertline.serving.answered import LARGE_TOKENS
 from bertline.serving.serving import MOST_SCORES
 from bertline.tasks.classify.spec import Spec as Classification
 from bertline.tasks.contract import TaskSpec
+from bertline.tasks.embed.spec import Spec as Embedding
 from bertline.tasks.fill.spec import Spec as Filling
+from bertline.tasks.rank.spec import Spec as Ranking
 from bertline.tasks.tag.spec import Spec as Tagging
 from bertline.testing.tiny import VOCABULARY, random_texts, write_tiny_bundle
 from tests.service.spawn import spawned
@@ -36,12 +40,16 @@ SPECS: dict[str, TaskSpec] = {
     "topics": Classification(problem="several", labels=("sport", "money", "art"), thresholds=(0.5, 0.2, 0.9)),
     "stars": Classification(problem="number", labels=("stars",)),
     "words": Filling(temperature=1.5),
+    "ranker": Ranking(),
+    "vectors": Embedding(),
+    "entailment": Classification(labels=("contradiction", "entailment", "neutral"), reads="pair", temperature=1.5),
 }
 PIPELINES = {
     "tagger": "token-classification",
     "topics": "text-classification",
     "stars": "text-classification",
     "words": "fill-mask",
+    "entailment": "zero-shot-classification",
 }
 HOSTILE = [
     "Ünïcödé 東京 🙂 a film",
@@ -59,7 +67,8 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("bundles")
     for name, spec in SPECS.items():
         how: dict[str, Any] = {"pooling": "none", "truncation": "window"} if OUTPUTS[spec.output].by_token else {}
-        write_tiny_bundle(folder / name, engine=True, task=spec, **how)
+        how |= {"pooling": "mean"} if spec.output == "embedding" else {}
+        write_tiny_bundle(folder / name, engine=True, task=spec, pairs=spec.pairs, **how)
     return {name: folder / name for name in SPECS}
 
 
@@ -72,7 +81,7 @@ def url(bundles: dict[str, Path]) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def peers(bundles: dict[str, Path]) -> dict[str, Any]:
     return {
-        name: transformers.pipeline(PIPELINES[name], model=str(path), device="cpu") for name, path in bundles.items()
+        name: transformers.pipeline(kind, model=str(bundles[name]), device="cpu") for name, kind in PIPELINES.items()
     }
 
 
@@ -355,6 +364,53 @@ def test_words_are_the_pipelines(url: str, peers: dict[str, Any], path: str) -> 
             same_entries(mask, expected)
     several = post(url, path, {"inputs": MASKED, "parameters": {}})
     assert [len(masks_of(one)) for one in several] == [1, 3, 1]
+
+
+def test_relevance_is_that_of_the_checkpoint(url: str, bundles: dict[str, Path]) -> None:
+    """``CrossEncoder.rank`` of sentence-transformers sorts by the sigmoid of this logit."""
+    network: Any = transformers.AutoModelForSequenceClassification.from_pretrained(bundles["ranker"])
+    tokenizer = transformers.AutoTokenizer.from_pretrained(bundles["ranker"])
+    texts, query = [*TEXTS[:2], *TEXTS[3:]], "is it a film"
+    batch = tokenizer([query] * len(texts), texts, padding=True, truncation="only_second", return_tensors="pt")
+    with torch.inference_mode():
+        logits = network.eval()(**batch).logits[:, 0]
+    order = sorted(range(len(texts)), key=lambda i: -float(logits[i]))
+    expected = [(i, pytest.approx(float(logits[i].sigmoid()), abs=TOLERANCE)) for i in order]
+    for version in ("v1", "v2"):
+        answer = post(url, f"/{version}/rerank", {"model": "ranker", "query": query, "documents": texts})
+        assert [(one["index"], one["relevance_score"]) for one in answer["results"]] == expected
+    assert [(one.index, one.score) for one in bertline.load(bundles["ranker"]).rank(query, texts)] == expected
+
+
+def test_embeddings_are_those_of_the_checkpoint(url: str, bundles: dict[str, Path]) -> None:
+    """``SentenceTransformer.encode`` gives the mean of these states, divided by its length."""
+    network, tokenizer = (
+        one.from_pretrained(bundles["vectors"]) for one in (transformers.AutoModel, transformers.AutoTokenizer)
+    )
+    texts = [*TEXTS[:2], *TEXTS[3:]]
+    batch = tokenizer(texts, padding=True, truncation=True, max_length=32, return_tensors="pt")
+    with torch.inference_mode():
+        states = network.eval()(**batch).last_hidden_state
+    attend = batch["attention_mask"].unsqueeze(-1)
+    expected = torch.nn.functional.normalize((states * attend).sum(1) / attend.sum(1)).numpy()
+    client = InferenceClient(base_url=f"{url}/models/vectors")
+    np.testing.assert_allclose(client.feature_extraction(texts), expected, atol=TOLERANCE)  # type: ignore[arg-type]
+    cosines = client.sentence_similarity(texts[0], other_sentences=texts[1:])
+    np.testing.assert_allclose(cosines, expected[1:] @ expected[0], atol=TOLERANCE)
+    openai = post(url, "/v1/embeddings", {"model": "vectors", "input": texts})["data"]
+    np.testing.assert_allclose([one["embedding"] for one in openai], expected, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_labels_of_the_request_are_the_pipelines(url: str, peers: dict[str, Any], several: bool) -> None:
+    client, labels = InferenceClient(base_url=f"{url}/models/entailment"), ["film", "a , at", "is"]
+    for text in TEXTS[:4]:
+        found = client.zero_shot_classification(
+            text, candidate_labels=labels, multi_label=several, hypothesis_template="a {} is it."
+        )
+        expected = peers["entailment"](text, labels, multi_label=several, hypothesis_template="a {} is it.")
+        assert [one.label for one in found] == expected["labels"]
+        assert [one.score for one in found] == pytest.approx(expected["scores"], abs=TOLERANCE)
 
 
 def test_a_target_that_is_not_in_the_vocabulary_is_named(url: str, peers: dict[str, Any]) -> None:

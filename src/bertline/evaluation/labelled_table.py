@@ -74,7 +74,8 @@ def _evaluate_texts(predictor: TextClassifier, data: Location, settings: Evaluat
     if settings.slice_columns:
         raise SettingsError(f"slice_columns is set, but {predictor.name} reads texts without columns: leave it out")
     corpus = Corpus([str(data)], settings)
-    rows = predictor.spec.self_supervised([*dict.fromkeys(corpus)], predictor.read)
+    texts = [*dict.fromkeys(corpus)]
+    rows = predictor.spec.self_supervised(texts, predictor.read)
     assert rows is not None, "the caller has asked"
     readings, targets = rows
     if not readings:
@@ -82,7 +83,9 @@ def _evaluate_texts(predictor: TextClassifier, data: Location, settings: Evaluat
     spec = predictor.spec
     arrays = predictor.outputs(readings, spec.output)
     evaluation = task(spec.task).measure.measure(spec, targets, arrays, readings)
-    return TableEvaluation(evaluation, corpus.names, ())
+    hidden = sum(len(one) for one in targets)
+    note = f"{hidden:,} tokens are hidden in {len(readings):,} of {len(texts):,} texts, chosen at random"
+    return TableEvaluation(evaluation, corpus.names, (note,))
 
 
 def _notes(bundle: Path, dataset: Dataset, evaluation: Any) -> Iterator[str]:

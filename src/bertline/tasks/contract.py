@@ -227,7 +227,8 @@ class Comparison:
         difference: the score of the first minus that of the second.
         p_value: two-sided.
         agreement: share of texts with the same answer; of numbers, with answers that differ by at most a tenth of the
-            true numbers' standard deviation; of rankings, share of a query's pairs of texts in the same order.
+            true numbers' standard deviation; of rankings, share of a query's pairs of texts in the same order; of
+            masked words, share of the [MASK] with the same first word.
         only_first: texts that only the first has right; of numbers, texts on which the first is nearer to the truth;
             of rankings, queries with a higher score.
         only_second: the same for the second.

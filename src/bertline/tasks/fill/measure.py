@@ -113,7 +113,7 @@ def measure(
 def compare(
     spec: Spec, truth: Truth, arrays: Arrays, other_arrays: Arrays, readings: Sequence[Reading], *, seed: int = 0
 ) -> Comparison:
-    """The accuracy of two networks on the same texts."""
+    """The accuracy of two networks on the same texts; they agree on the [MASK] with the same most probable word."""
     first, second = (_counts(spec, truth, some, readings)[:, [HITS, MASKS]] for some in (arrays, other_arrays))
     words, others = (_first(some, readings) for some in (arrays, other_arrays))
     drawn = resampled_sums(np.concatenate([first, second], axis=1), seed=seed)
@@ -124,7 +124,7 @@ def compare(
         value=value,
         difference=percentile(value - other, _accuracy(drawn[:, :2]) - _accuracy(drawn[:, 2:])),
         p_value=randomised_p(first, second, _accuracy, seed=seed),
-        agreement=float(np.mean([one == another for one, another in zip(words, others, strict=True)])),
+        agreement=float(np.mean(np.concatenate(words) == np.concatenate(others))),
         only_first=int((right & ~other_right).sum()),
         only_second=int((other_right & ~right).sum()),
     )

@@ -51,4 +51,4 @@ def test_the_temperature_lowers_the_perplexity_and_keeps_the_order() -> None:
 def test_two_networks() -> None:
     compared = measure.compare(Spec(), TRUTH, rows(0, 0, 1), rows(0, 2, 0), READINGS)
     assert (compared.score, compared.value, compared.difference.value) == ("masked accuracy", pytest.approx(2 / 3), 0.0)
-    assert (compared.only_first, compared.only_second, compared.agreement) == (1, 1, 0.0)
+    assert (compared.only_first, compared.only_second, compared.agreement) == (1, 1, pytest.approx(1 / 3))
