@@ -48,7 +48,9 @@ def predict(
     seconds: Annotated[
         list[str] | None,
         typer.Option(
-            "--text-pair", help="Second text of a TEXT, for models that read pairs; once for each TEXT, in their order."
+            "--text-pair",
+            help="Second text of a TEXT, for models that read pairs: one for each TEXT, in their order, or several for one "
+            "TEXT, such as a ranker's query.",
         ),
     ] = None,
     source: Annotated[
@@ -141,12 +143,12 @@ def _candidates(labels: str | None, template: str | None, several: bool) -> Cand
 def _inputs(texts: Sequence[str], seconds: Sequence[str] | None) -> list[Input]:
     if not seconds:
         return [*texts]
-    if len(seconds) != len(texts) or [*texts] == [STANDARD]:
+    if len(texts) not in (1, len(seconds)) or [*texts] == [STANDARD]:
         raise UsageError(
-            f"there are {len(texts)} texts and {len(seconds)} of --text-pair: give each text its second one, or a "
-            "table of pairs with --input"
+            f"there are {len(texts)} texts and {len(seconds)} of --text-pair: give each text its second one, one text "
+            "for all of them, or a table of pairs with --input"
         )
-    return [*zip(texts, seconds, strict=True)]
+    return [*zip([*texts] * (len(seconds) // len(texts)), seconds, strict=True)]
 
 
 def _label_texts(bundle: Path, texts: Sequence[Input], settings: TableSettings, how: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from bertline.tasks.contract import Answer, TaskSpec
 from bertline.tasks.embed.answer import Answer as Embedding
 from bertline.tasks.fill.answer import Answer as Filled
 from bertline.tasks.fill.answer import Candidate
+from bertline.tasks.rank.answer import Score
 from bertline.tasks.tag.answer import Answer as Entities
 from bertline.text.reading import Input, texts_of
 
@@ -140,13 +141,18 @@ def vector_line(text: Input, answer: Embedding) -> str:
     return f"{len(answer.embedding)} dimensions  {shown} …"
 
 
+def score_line(text: Input, answer: Score) -> str:
+    """How relevant the text is."""
+    return f"{answer.score:.4f}"
+
+
 def _stands_for(word: Candidate) -> str:
     """The requested words that a token stands for, if it is none of them itself."""
     return f"  (for {', '.join(map(_plain, word.targets))})" if word.targets else ""
 
 
 # By task; others have ``screen_line``.
-SCREENS: Mapping[str, Layout] = {"embed": vector_line, "fill": mask_lines, "tag": entity_lines}
+SCREENS: Mapping[str, Layout] = {"embed": vector_line, "fill": mask_lines, "rank": score_line, "tag": entity_lines}
 
 
 def _rounded(value: Any) -> Any:

@@ -72,7 +72,13 @@ def label_arguments(bundle: Path, texts: Sequence[Input], how: How) -> None:
     tally = _answer(predictor, texts, layout, PredictScreen(shown=False), spec)
     note(tally.cut_sentence(predictor.max_tokens))
     if predictor.spec.pairs and isinstance(texts[0], str):
-        note(f"note: {bundle} reads pairs of texts and was given single ones: --text-pair gives a text its second one")
+        ranks = predictor.spec.reads == "query"
+        told = (
+            "scores texts for a query and was given none: --text-pair gives a text"
+            if ranks
+            else "reads pairs of texts and was given single ones: --text-pair gives a text its second one"
+        )
+        note(f"note: {bundle} {told}")
     for text in chain.from_iterable(map(texts_of, texts)):
         if len(text) < LONGEST_NAME and Path(text).is_file():
             note(f"note: {text} is also a file; what was labelled is its name. For its rows: --input {text}")

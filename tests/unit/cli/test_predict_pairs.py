@@ -114,7 +114,8 @@ def test_single_texts_are_labelled_and_a_note_names_the_missing_part(bundles: Pa
         (
             "pairs",
             ["a", "b", "--text-pair", "c"],
-            "there are 2 texts and 1 of --text-pair: give each text its second one, or a table of pairs with --input",
+            "there are 2 texts and 1 of --text-pair: give each text its second one, one text for all of "
+            "them, or a table of pairs with --input",
         ),
         ("pairs", ["--text-pair", "c"], "there are 0 texts and 1 of --text-pair: give each"),
         ("pairs", ["a", "--text-pair", " "], "--text-pair 1 is only white space: leave it out, or check the quotes"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bertline.cli.predict_lines import score_line
 from bertline.errors import DataError, SettingsError
 from bertline.inference import load_predictor
 from bertline.tasks.rank.spec import Spec
@@ -57,6 +58,17 @@ def test_a_query_and_a_text_as_arguments(bundle: Path) -> None:
     answer = json.loads(result.stdout)
     assert (answer["text"], answer["text_pair"]) == PAIRS[0]
     assert answer["score"] == pytest.approx(load_predictor(bundle).predict(PAIRS[:1])[0].score, abs=1e-6)
+
+
+def test_a_query_goes_with_each_text(bundle: Path) -> None:
+    query, texts = PAIRS[0][0], [text for _, text in PAIRS[:3]]
+    flags = [flag for text in texts for flag in ("--text-pair", text)]
+    rows = [json.loads(line) for line in bertline(bundle, query, *flags, "--json").stdout.splitlines()]
+    assert [(row["text"], row["text_pair"]) for row in rows] == [(query, text) for text in texts]
+    (answer,) = load_predictor(bundle).predict(PAIRS[:1])
+    assert score_line(PAIRS[0], answer) == f"{answer.score:.4f}"
+    told = f"note: {bundle} scores texts for a query and was given none: --text-pair gives a text"
+    assert told in bertline(bundle, query).stderr
 
 
 def test_what_is_missing_or_of_another_model_is_named(bundle: Path, tmp_path: Path) -> None:
