@@ -29,8 +29,8 @@ def context(
 ) -> None:
     """Show how probable each token of a text is from its left context alone and from both sides.
 
-    It makes visible why BERT reads both ways, and compares nothing else: the perplexity from the left is that of the
-    text, while the pseudo-perplexity from both sides is of no text, because each token is told all others.
+    It shows why BERT reads both ways. Do not compare the two figures: the perplexity from the left measures how
+    well the model predicts the text; for the pseudo-perplexity, each token is predicted from all the others.
     """
     from bertline.encoder.context import contexts
     from bertline.encoder.network import load_causal, load_filling

@@ -49,8 +49,8 @@ def predict(
         list[str] | None,
         typer.Option(
             "--text-pair",
-            help="Second text of a TEXT, for models that read pairs: one for each TEXT, in their order, or several for one "
-            "TEXT, such as a ranker's query.",
+            help="Second text of a TEXT, for models that read pairs: one for each TEXT, in their order, or several for "
+            "one TEXT, such as a ranker's query.",
         ),
     ] = None,
     source: Annotated[
