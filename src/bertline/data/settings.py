@@ -123,8 +123,10 @@ class LabelledTableSettings(TableSettings):
         A row has one text and a label, or two texts, or three of which the last is unlike the first.
 
         Raises:
+            SettingsError: a column is set that only other models read.
             DataError: a column is missing or ambiguous.
         """
+        self.check_reads("text")
         single = candidates(head.columns, TEXT_NAMES) and not candidates(head.columns, POSITIVE_NAMES)
         if self.label_column is not None or (single and self.text_pair_column is None):
             return {"text_column": self.find_text_column(head)}

@@ -57,9 +57,11 @@ def spec_type(source: str, settings: TrainSettings) -> type[TaskSpec]:
         SettingsError: there is no such task.
     """
     entities = settings.entities_column is not None or format_of(source, settings.format) == "conll"
+    embeds = settings.negative_column is not None or bool(settings.matryoshka)
     ranks = settings.query_column is not None or settings.score_column is not None
+    found = "tag" if entities else "embed" if embeds else "rank" if ranks else "classify"
     try:
-        spec: type[TaskSpec] = task(settings.task or ("tag" if entities else "rank" if ranks else "classify")).spec.Spec
+        spec: type[TaskSpec] = task(settings.task or found).spec.Spec
     except ValueError as error:
         raise SettingsError(f"{error}; correct --task") from None
     return spec
@@ -82,6 +84,9 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
     spec = chosen.of(dataset, settings)
     if settings.class_weights == "balanced" and not spec.weighable:
         raise SettingsError("class_weights is 'balanced', which is for one label per text: leave it out")
+    if not spec.apart and (settings.matryoshka or settings.negative_column is not None):
+        name = "matryoshka" if settings.matryoshka else "negative_column"
+        raise SettingsError(f"{name} is set, which is for embedders: leave it out, or set task to embed")
     facts = reading_facts(dataset)
     if settings.few_shot:
         check_few(spec, dataset, settings)

@@ -259,8 +259,9 @@ def _identity(prepared: Prepared, settings: TrainSettings) -> dict[str, Any]:
 
 def _reference(prepared: Prepared, settings: TrainSettings) -> dict[Split, ReferenceRows]:
     """Rows of the validation and test splits, evenly spread, whose labels the model knows."""
-    most, labels = settings.reference_rows, Labels(prepared.spec.names)
-    known = [example for example in prepared.test if all(name in labels for name in names_of(example.target))]
+    most, names = settings.reference_rows, prepared.spec.names
+    labels = Labels(names)
+    known = [one for one in prepared.test if not names or all(name in labels for name in names_of(one.target))]
     splits: dict[Split, Sequence[Example]] = {"validation": prepared.validation, "test": known}
     spread = {split: _some(rows, most, prepared.spec) for split, rows in splits.items()}
     return {

@@ -137,6 +137,8 @@ def test_it_learns_from_scores_and_labels(kind: str, tmp_path: Path) -> None:
     assert manifest.pooling == "pooled"
     assert manifest.task.model_dump()["dimensions"] == (16, 8)
     assert manifest.task.model_dump()["highest"] == (5.0 if kind == "scores" else 1.0)
+    lines = (bundle / "reference" / "test.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == manifest.metrics["rows"]
     assert set(manifest.metrics) >= ({"spearman", "pearson"} if kind == "scores" else {"mrr", "accuracy_at_1"})
 
 
@@ -193,10 +195,15 @@ def test_bad_tables_are_named_with_line_and_column(tmp_path: Path) -> None:
 
 def test_settings_that_cannot_be_are_refused(tmp_path: Path, model: Path) -> None:
     table = write(tmp_path / "pairs.csv", pairs(60), "anchor", "positive")
+    labelled = [(text, text > "m") for text, _ in pairs(60)]
     with pytest.raises(SettingsError, match=r"--matryoshka has 32, and the vectors of .* have 32 dimensions"):
         train(tmp_path, table, model, matryoshka="8,32")
     with pytest.raises(SettingsError, match=r"matryoshka.*must be whole numbers above 0, such as 256,128,64"):
         train(tmp_path, table, model, matryoshka="8,half")
+    with pytest.raises(SettingsError, match="query_column is set, but only rankers read queries: leave it out"):
+        train(tmp_path, table, model, query_column="anchor")
+    with pytest.raises(SettingsError, match="matryoshka is set, which is for embedders: leave it out, or set task to"):
+        train(tmp_path, write(tmp_path / "t.csv", labelled, "text", "label"), model, task="classify", matryoshka="8")
     with pytest.raises(SettingsError, match="class_weights is 'balanced', which is for one label per text: leave it"):
         train(tmp_path, table, model, class_weights="balanced")
 
