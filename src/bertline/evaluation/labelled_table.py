@@ -51,7 +51,7 @@ def evaluate_table(
         SettingsError: ``slice_columns`` is set for a model that hides tokens of texts.
     """
     spec = predictor.spec
-    if spec.self_supervised((), predictor.read) is not None:
+    if not task(spec.task).learns:
         return _evaluate_texts(predictor, data, settings)
     dataset = read_examples(
         data,

@@ -38,7 +38,7 @@ def held_out_rows(
     if len(readings) < 2:
         raise BundleError(
             f"{bundle.path} carries no held-out rows to measure on, and --unlabelled gives {len(readings)} text(s) to "
-            "hide tokens in: give a file with at least 2, better hundreds, of which half choose the engine"
+            "make rows of: give a file with at least 2, better hundreds, of which half choose the engine"
         )
     tuning, test = (EncodedRows(readings[half::2], targets[half::2], pad_id) for half in (0, 1))
     return tuning, test, ()

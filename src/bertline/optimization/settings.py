@@ -19,8 +19,8 @@ class OptimizeSettings(UnlabelledSettings):
     student: Path | None = Field(None, description="bundle distilled from this one, tried alone and in a cascade")
     unlabelled: tuple[str, ...] = Field(
         (),
-        description="tables of text, to measure how often engines agree with fp32; a masked language model is measured "
-        "on these texts alone",
+        description="tables of text, to measure how often engines agree with fp32; a masked language model "
+        "and an imported embedder are measured on these texts alone",
     )
     format: Format | None = Field(None, description="format of unlabelled tables whose suffix gives none")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence of the bound on a cascade's loss")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from bertline.bundle import load
 from bertline.cli.main import app
 from bertline.cli.predict_lines import vector_line
 from bertline.encoder.embedder import save_embedder
-from bertline.errors import UsageError
+from bertline.errors import BundleError, UsageError
 from bertline.tasks.embed.spec import Spec
-from bertline.testing.tiny import tiny_embedder, tiny_tokenizer, write_tiny_bundle
+from bertline.testing.tiny import random_texts, tiny_embedder, tiny_tokenizer, write_tiny_bundle
+from tests.unit.optimization.conftest import no_cold_starts  # noqa: F401
 
 TEXTS = ["a film", "is it so ? it is !", "an us , as"]
 
@@ -108,3 +110,16 @@ def test_a_table_gets_the_embeddings(vectors: Path, tmp_path: Path, suffix: str)
     else:
         written = [json.loads(line)["embedding"] for line in out.read_text(encoding="utf-8").splitlines()]
     assert np.array(written, dtype=np.float32).tolist() == rows.tolist()
+
+
+@pytest.mark.usefixtures("no_cold_starts")
+def test_an_imported_embedder_is_optimized_on_halves_of_texts(vectors: Path, tmp_path: Path) -> None:
+    bundle, texts = tmp_path / "vectors", [*random_texts(40, seed=3), "two words"]
+    shutil.copytree(vectors, bundle)
+    with pytest.raises(BundleError, match=r"gives 0 text\(s\) to make rows of: give a file with at least 2"):
+        bertline.optimize(bundle)
+    (tmp_path / "texts.txt").write_text("\n".join(texts), encoding="utf-8")
+    settings = {"repetitions": 1, "speed_rows": 16, "max_accuracy_drop": 100}
+    bertline.optimize(bundle, unlabelled=[str(tmp_path / "texts.txt")], **settings)
+    engines = {one.name: one.measured for one in load(bundle).manifest.engines}
+    assert {"mrr", "test_mrr", "test_difference", "agreement"} <= engines["int8"].keys()

@@ -237,7 +237,7 @@ def test_a_masked_language_model_needs_texts_without_masks(words: Path, tmp_path
     (tmp_path / "texts.txt").write_text("it is\nit [MASK] is\n[MASK]\n")
     for unlabelled, count in (((), 0), ((str(tmp_path / "texts.txt"),), 1)):
         message = (
-            rf"words carries no held-out rows to measure on, and --unlabelled gives {count} text\(s\) to hide tokens in"
+            rf"words carries no held-out rows to measure on, and --unlabelled gives {count} text\(s\) to make rows of"
         )
         with pytest.raises(BundleError, match=message):
             optimize(words, OptimizeSettings(unlabelled=unlabelled, **QUICK), lambda _: None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -15,8 +15,10 @@ from bertline.data.target_kinds import Alike, TargetKind
 from bertline.data.targets import Target
 from bertline.errors import UsageError
 from bertline.tasks.contract import Array, TaskSpec
-from bertline.text.reading import Reading, texts_of
+from bertline.text.reading import Input, Reading, texts_of
 
+LEAST_WORDS, MOST_PAIRS = 8, 5000  # of a text that is cut in halves, and of these
+Read = Callable[[Sequence[Input]], list[Reading]]
 ANCHOR, POSITIVE, NEGATIVE, MEMBER = range(4)  # the role of a text in its row; a member, where rows have labels
 
 
@@ -80,6 +82,13 @@ class Spec(TaskSpec):
         if isinstance(target, str):
             return [np.array([key(texts[0]), key(target), MEMBER])]
         return [np.array([key(text), key(texts[0]), role]) for role, text in enumerate(texts)]
+
+    def self_supervised(self, texts: Sequence[Input], read: Read) -> tuple[list[Reading], list[Any]]:
+        """Pairs of the halves of texts, which belong together; shorter texts are left out."""
+        words = [one.split() for one in dict.fromkeys(texts_of(text)[0] for text in texts)]
+        long = [one for one in words if len(one) >= LEAST_WORDS][:MOST_PAIRS]
+        halves = [(" ".join(one[: len(one) // 2]), " ".join(one[len(one) // 2 :])) for one in long]
+        return read(halves), [()] * len(halves)
 
     def notes(self, targets: Sequence[Target], readings: Sequence[Reading]) -> list[tuple[str, str]]:
         """What is learned from the rows."""
