@@ -16,7 +16,7 @@ import bertline
 from bertline.bundle import load
 from bertline.encoder.embedder import save_embedder
 from bertline.encoder.sentence import read_modules
-from bertline.errors import DataError, SettingsError
+from bertline.errors import DataError, SettingsError, UsageError
 from bertline.testing.tiny import WORDS, tiny_embedder, tiny_tokenizer
 from bertline.training.prepare import prepare
 from bertline.training.progress import Silent
@@ -222,3 +222,9 @@ def test_its_int8_engines_are_measured(vectors: Path, tmp_path: Path) -> None:
     texts = [text for pair in pairs(4, seed=9) for text in pair]
     exact, eight = (bertline.load(bundle, engine=name).embed(texts) for name in ("fp32", "int8"))
     assert 0.95 < (exact * eight).sum(axis=1).min() < 1
+
+
+def test_no_student_is_distilled_from_it(vectors: Path, tmp_path: Path) -> None:
+    table = write(tmp_path / "texts.csv", pairs(20), "text", "other")
+    with pytest.raises(UsageError, match="is a bundle for the task embed, which has no logits for a student to learn"):
+        bertline.distill(vectors, table, out=tmp_path / "small")

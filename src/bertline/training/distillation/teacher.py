@@ -18,6 +18,7 @@ from bertline.data.targets import Target
 from bertline.encoder.checkpoint import load_classifier
 from bertline.encoder.heads import Classifier
 from bertline.encoder.outputs import OUTPUTS
+from bertline.errors import UsageError
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Reader, Tokenizer, Truncation
 from bertline.text.reading import Input
@@ -47,8 +48,14 @@ class Teacher:
 
         Raises:
             BundleError, CheckpointError: it is damaged, or its network is not one that bertline computes.
+            UsageError: it has no labels, so there are no logits to learn from.
         """
         bundle = load(directory)
+        if not bundle.manifest.labels:
+            raise UsageError(
+                f"{directory} is a bundle for the task {bundle.manifest.task.task}, which has no logits for a student "
+                "to learn from: train a smaller --model on the table, or optimize the bundle"
+            )
         classifier = load_classifier(bundle.path).eval().requires_grad_(False)
         return cls(bundle, classifier, Tokenizer.from_bundle(bundle.path))
 
