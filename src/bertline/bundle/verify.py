@@ -72,7 +72,8 @@ def _why_none(directory: Path) -> str:
     if (directory / "config.json").is_file():
         return (
             f"{directory} is a plain HF checkpoint (config.json but no {MANIFEST}), not a bundle: "
-            f"fine-tune it with bertline train DATA --model {directory} --out DIR"
+            f"fine-tune it with bertline train DATA --model {directory} --out DIR, or, if it fills in words or embeds "
+            f"texts, make a bundle of it with bertline models import {directory} --out DIR"
         )
     return f"{directory} is not a bundle (no {MANIFEST}): give the directory that bertline train wrote (--out)"
 

@@ -68,15 +68,17 @@ def _show(pretrained: Pretrained) -> None:
     from rich.console import Console
 
     from bertline.cli.figures_table import print_figures, rows
+    from bertline.statistics.figures import title as readable
 
     held_out = pretrained.held_out
     what = "tokens" if held_out.causal else "masked tokens"
     title = f"{held_out.tokens:,} {what} in {held_out.sequences:,} sequences of held-out texts"
     console = Console(stderr=True, highlight=False)
     console.print()
-    print_figures(title, rows(pretrained.headline()), stderr=True)
+    print_figures(title, rows((readable(name), one) for name, one in pretrained.headline()), stderr=True)
     console.print(f"\nEncoder  {pretrained.out}", soft_wrap=True)
     if held_out.causal:
         console.print(f'\nTry it  bertline generate {pretrained.out} "a text"', soft_wrap=True)
     else:
-        console.print(f"\nFine-tune it  bertline train DATA --model {pretrained.out} --out BUNDLE", soft_wrap=True)
+        console.print(f"\nFine-tune it   bertline train DATA --model {pretrained.out} --out BUNDLE", soft_wrap=True)
+        console.print(f"Fill in words  bertline models import {pretrained.out} --out BUNDLE", soft_wrap=True)

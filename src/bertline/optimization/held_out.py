@@ -21,7 +21,7 @@ def held_out_rows(
     to choose by.
 
     Raises:
-        BundleError: there are none.
+        BundleError: there are none, or too few texts to make them of.
     """
     pad_id = reader.tokenizer.pad_id
     own = [read_reference(bundle.path, split, spec.names) for split in ("validation", "test")]
@@ -33,6 +33,11 @@ def held_out_rows(
         raise BundleError(
             f"{bundle.path} carries no held-out rows to measure on (reference/): train it again, "
             "with --reference-rows above 0; an imported model without rows is served as it is"
+        )
+    if not texts:
+        raise BundleError(
+            f"{bundle.path} carries no held-out rows to measure on: give texts with --unlabelled FILE, better "
+            "hundreds, of which half choose the engine"
         )
     readings, targets = made
     if len(readings) < 2:

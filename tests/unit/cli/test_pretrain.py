@@ -48,6 +48,9 @@ def test_the_figures_are_printed_for_people_and_for_programs(arguments: list[str
     assert figures["steps"] == expected["steps"]
     lines = result.stderr.splitlines()
     assert any(line.startswith(f"Plan: {figures['trained_tokens']:,} tokens (1.") for line in lines)
-    assert any(line.split()[:2] == ["masked_accuracy", f"{100 * figures['held_out']['masked_accuracy']['value']:.1f}"]
-               for line in (one.replace("\N{NARROW NO-BREAK SPACE}", " ") for one in lines))  # fmt: skip
-    assert f"Fine-tune it  bertline train DATA --model {tmp_path / 'out'} --out BUNDLE" in lines
+    share = f"{100 * figures['held_out']['masked_accuracy']['value']:.1f}"
+    assert any(
+        line.replace("\N{NARROW NO-BREAK SPACE}", " ").split()[:3] == ["masked", "accuracy", share] for line in lines
+    )
+    assert f"Fine-tune it   bertline train DATA --model {tmp_path / 'out'} --out BUNDLE" in lines
+    assert f"Fill in words  bertline models import {tmp_path / 'out'} --out BUNDLE" in lines

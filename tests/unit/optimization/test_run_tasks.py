@@ -235,9 +235,8 @@ def test_a_masked_language_model_is_measured_on_hidden_tokens(words: Path, tmp_p
 
 def test_a_masked_language_model_needs_texts_without_masks(words: Path, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("it is\nit [MASK] is\n[MASK]\n")
-    for unlabelled, count in (((), 0), ((str(tmp_path / "texts.txt"),), 1)):
-        message = (
-            rf"words carries no held-out rows to measure on, and --unlabelled gives {count} text\(s\) to make rows of"
-        )
+    none = r"words carries no held-out rows to measure on: give texts with --unlabelled FILE, better hundreds, of"
+    few = r"words carries no held-out rows to measure on, and --unlabelled gives 1 text\(s\) to make rows of"
+    for unlabelled, message in (((), none), ((str(tmp_path / "texts.txt"),), few)):
         with pytest.raises(BundleError, match=message):
             optimize(words, OptimizeSettings(unlabelled=unlabelled, **QUICK), lambda _: None)

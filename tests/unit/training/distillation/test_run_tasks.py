@@ -19,6 +19,7 @@ from bertline.errors import DataError, Interrupted, UsageError
 from bertline.inference import load_predictor
 from bertline.optimization.run import optimize, plan
 from bertline.optimization.settings import OptimizeSettings
+from bertline.tasks.fill.spec import Spec as Fill
 from bertline.testing.tiny import write_tiny_bundle
 from bertline.training.distillation.pruning import busy_heads
 from bertline.training.distillation.run import Distilled, distill
@@ -187,6 +188,12 @@ def test_a_start_of_another_kind_is_refused(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path / "several", task=Spec(problem="several", labels=("a", "b")))
     with pytest.raises(UsageError, match=r"several has another task than its teacher .*one: give a student that was"):
         distill(tmp_path / "one", None, tmp_path / "out", settings(layers=None, start=tmp_path / "several"), Silent())
+
+
+def test_a_masked_language_model_has_no_students(tmp_path: Path) -> None:
+    write_tiny_bundle(tmp_path / "teacher", task=Fill(), pooling="none")
+    with pytest.raises(UsageError, match=r"teacher is a bundle for the task fill, which has no logits for a student"):
+        distill(tmp_path / "teacher", "rows.csv", tmp_path / "out", settings(), Silent())
 
 
 def test_a_table_with_a_single_row_is_too_small_to_measure_on(tmp_path: Path) -> None:
