@@ -127,12 +127,12 @@ class Bench:
         truncation = Truncation(bundle.manifest.max_tokens, bundle.manifest.truncation)
         self.reader = Reader(self.tokenizer, truncation, offsets=self.spec.offsets, apart=self.spec.apart)
         self.probing = Probing(bundle, self.tokenizer)
+        fp32_file(bundle)
         unlabelled: tuple[Input, ...] = ()
         if settings.unlabelled:
             unlabelled = read_transfer(None, settings, (), reads=self.spec.reads).inputs
         self.tuning, self.test, others = held_out_rows(bundle, self.spec, self.reader, unlabelled)
         self.unlabelled = self.reader.read(others)
-        fp32_file(bundle)
         self.networks = {FULL: Network.of(load_network(bundle.path))}
         if settings.student is not None:
             self.networks[STUDENT] = self._student(settings.student)
