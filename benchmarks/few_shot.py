@@ -18,6 +18,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,12 @@ class Frozen:
     """Logistic regression, as scikit-learn fits it by default, on normalised embeddings of the checkpoint."""
 
     def __init__(self, test: Sequence[Row]) -> None:
-        self.tested = embeddings([text for text, _ in test])
+        self.test = test
+
+    @cached_property
+    def tested(self) -> np.ndarray[Any, Any]:
+        """Embeddings of the test rows; of no use where an earlier run has all answers."""
+        return embeddings([text for text, _ in self.test])
 
     def answer(self, name: str, number: int, shots: Sequence[Row], test: Sequence[Row]) -> dict[str, Any]:
         """Answers after a draw."""
@@ -175,6 +181,26 @@ def lines(name: str, results: Sequence[dict[str, Any]]) -> list[str]:
     return out
 
 
+def page(table: Sequence[str], test_rows: int) -> str:
+    """The page with the rows of its table."""
+    text = [
+        "# Few-shot training",
+        "",
+        f"{EACH} texts per label, drawn from the training rows; {test_rows} test rows; `{MODEL}`, one thread. "
+        f"Measured on {date.today()} with `make bench ONLY=few_shot`, {describe()}.",
+        "",
+        "| data | model | draws | accuracy | `train --few-shot` minus this, points (95 %) | seconds |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *table,
+        "",
+        "Intervals are of the paired differences over the draws that both have; a stopped run has fewer. "
+        "Seconds of `train --few-shot` contain its cross-validation, its calibration and the bundle. Those of the "
+        "frozen encoder contain its embeddings of the draw.",
+        "",
+    ]
+    return "\n".join(text)
+
+
 def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -189,22 +215,9 @@ def main() -> None:
         for name in ([chosen.only] if chosen.only else NAMES)
         for line in lines(name, measure(name, chosen.draws, chosen.test_rows, not chosen.no_peer))
     ]
-    text = [
-        "# Few-shot training",
-        "",
-        f"{EACH} texts per label, drawn from the training rows; {chosen.test_rows} test rows; `{MODEL}`, one thread. "
-        f"Measured on {date.today()} with `make bench ONLY=few_shot`, {describe()}.",
-        "",
-        "| data | model | draws | accuracy | `train --few-shot` minus this, points (95 %) | seconds |",
-        "| --- | --- | --- | --- | --- | --- |",
-        *table,
-        "",
-        "Intervals are of the paired differences over the draws. Seconds of `train --few-shot` contain its "
-        "cross-validation, its calibration and the bundle.",
-        "",
-    ]
-    print("\n".join(text))
-    PAGE.write_text("\n".join(text), encoding="utf-8")
+    text = page(table, chosen.test_rows)
+    print(text)
+    PAGE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
