@@ -73,8 +73,9 @@ class Run(Generic[Model, Targets]):
     def _start(self, state: State | None) -> None:
         self.position = Position() if state is None else replace(state.position, history=list(state.position.history))
         if state is not None:
-            self.progress.note(f"Resuming at step {state.position.step:,}")
-            self.model.load_state_dict(state.weights)
+            if not state.position.finished:
+                self.progress.note(f"Resuming at step {state.position.step:,}")
+            self.model.load_state_dict(state.best if state.position.finished else state.weights)
         self.model.to(self.placement.device)
         self.best: dict[str, Tensor] = {} if state is None else state.best
         self.optimizer = Optimizer(self.model, self.settings, sparse_embeddings=self.task.sparse_embeddings)
@@ -148,8 +149,10 @@ class Run(Generic[Model, Targets]):
         if not (now or stopping or time.monotonic() - self.saved >= self.settings.checkpoint_every_s):
             return
         if self.directory is not None:
-            weights = {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
-            moments = {name: tensor.detach().cpu() for name, tensor in self.optimizer.state().items()}
+            weights, moments = {}, {}
+            if not self.position.finished:
+                weights = {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
+                moments = {name: tensor.detach().cpu() for name, tensor in self.optimizer.state().items()}
             save_state(self.directory, self.identity, State(self.position, weights, moments, self.best))
         self.saved = time.monotonic()
         if stopping and not self.position.finished:

@@ -28,14 +28,16 @@ def check_start(out: Path, *, overwrite: bool, baselines: bool) -> None:
         tfidf.check_package()
 
 
-def check_disk(out: Path, model: nn.Module) -> None:
+def check_disk(out: Path, model: nn.Module, runs: int = 1) -> None:
     """Check that the disk has room for the peak of the run: a new state beside the one that it replaces.
 
-    The output, which is written at the end beside one state, takes about a quarter of a state.
+    The output, which is written at the end beside one state, takes about a quarter of a state, and so does each of
+    ``runs`` that has ended.
 
     Raises:
         DestinationError: there is too little room.
     """
     of_state = 4 * _COPIES * sum(parameter.numel() for parameter in model.parameters())
     there = state_bytes(working_directory(out))
-    check_room(out, "the run and its output", 2 * of_state - min(there, of_state), largest_bytes=of_state)
+    needed = 2 * of_state + (runs - 1) * of_state // _COPIES - min(there, of_state)
+    check_room(out, "the run and its output", needed, largest_bytes=of_state)

@@ -15,8 +15,9 @@ class Plan:
     """The size of a run, and its estimated duration on this machine.
 
     Attributes:
-        seconds: of all epochs.
+        seconds: of all epochs of all runs.
         token_seconds: of a trained token.
+        runs: of these epochs, whose weights are averaged.
     """
 
     train_rows: int
@@ -28,6 +29,7 @@ class Plan:
     place: str
     seconds: DurationRange
     token_seconds: DurationRange
+    runs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,9 @@ class Silent:
 
 def plan_lines(plan: Plan) -> tuple[str, str]:
     """What the run will do, and how long that takes here."""
+    runs = f"{plan.runs} runs of " if plan.runs > 1 else ""
     return (
-        f"Plan: {_number(plan.epochs, 'epoch')} of {_number(plan.train_rows, 'row')} "
+        f"Plan: {runs}{_number(plan.epochs, 'epoch')} of {_number(plan.train_rows, 'row')} "
         f"({_number(plan.tokens_per_epoch, 'token')}), {_number(plan.steps, 'step')} on {plan.place}",
         f"Time: {time_sentence(plan)}",
     )

@@ -47,7 +47,7 @@ from bertline.training.row_task import figures_of, of_spec
 from bertline.training.rows import Rows
 from bertline.training.scoring import score
 from bertline.training.session import Fitted, Session, session
-from bertline.training.settings import TrainSettings
+from bertline.training.settings import RUNS, TrainSettings
 
 # Settings that do not change the result.
 _FREE_TO_CHANGE = {"checkpoint_every_s"}
@@ -131,7 +131,8 @@ def _open(out: Path, settings: TrainSettings) -> tuple[Path, Tokenizer]:
             f"give at most {config.max_tokens}"
         )
     tokenizer = load_tokenizer(model, bundle=(model / MANIFEST).is_file())
-    check_disk(out, load_pretrained(model, labels=2, pooling=settings.pooling, dropout=settings.dropout))
+    network = load_pretrained(model, labels=2, pooling=settings.pooling, dropout=settings.dropout)
+    check_disk(out, network, RUNS[settings.quality])
     return model, tokenizer
 
 
@@ -183,7 +184,8 @@ def _fine_tune(
         few = few_shot.fit_few(run, classifier, spec, prepared.train, train, test, settings)
         fitted, evaluated, metrics, facts = few.fitted, few.evaluated, few.metrics, [*facts, *few.facts]
     else:
-        fitted = evaluated = run.fit(classifier, task, test, identity)
+        fitted = evaluated = run.fit(classifier, task, test, identity, runs=RUNS[settings.quality])
+        facts += fitted.facts
     measured = measure(validation, test, evaluated, prepared, settings, untrained)
     unused = _OF_DATA | _OF_START | (_OF_CLASSIFIERS if spec.apart else set()) | unused_settings(settings)
     return Trained(run.out, settings, measured, fitted), Product(

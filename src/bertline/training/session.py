@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from bertline.destination import claim
 from bertline.encoder.network import TextNetwork
 from bertline.tasks.contract import Array
 from bertline.tasks.history import EpochRecord
+from bertline.training.averaging import SEEDS_APART, fit_averaged
 from bertline.training.checkpoint import discard_state, settle_unfinished, state_bytes, working_directory
 from bertline.training.device import Placement, place
 from bertline.training.estimate import measure_run
+from bertline.training.facts import Fact
 from bertline.training.loop import Run
 from bertline.training.preflight import check_start
 from bertline.training.progress import Plan, Progress
@@ -29,11 +31,15 @@ from bertline.training.task import Model, Targets, Task
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained classifier's epochs, and its outputs in fp32 for each piece of the validation and test rows."""
+    """A trained classifier's epochs, and its outputs in fp32 for each piece of the validation and test rows.
+
+    ``facts``: about its runs, where there were several; the epochs are those of the best one.
+    """
 
     history: tuple[EpochRecord, ...]
     validation: list[Array]
     test: list[Array]
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,9 @@ class Session:
         identity = {**identity, "place": self.placement.name, **versions}
         return Run(model, task, settings, self.placement, progress, self.directory, identity).fit(resume=self.resume)
 
-    def fit(self, classifier: TextNetwork, task: RowTask, test: Rows, identity: Mapping[str, Any]) -> Fitted:
+    def fit(
+        self, classifier: TextNetwork, task: RowTask, test: Rows, identity: Mapping[str, Any], *, runs: int = 1
+    ) -> Fitted:
         """Train ``classifier``, which then has the best epoch's weights, and score the held-out rows.
 
         Args:
@@ -93,18 +101,34 @@ class Session:
             task: what it learns.
             test: rows of which nothing is learned.
             identity: of the data and the settings; a resumed run must have the same.
+            runs: whose weights are averaged; each has a state of its own.
 
         Raises:
             TrainingError, Interrupted: as ``Run.fit``.
         """
-        self.progress.planned(self._plan(classifier, task, test))
-        history = self.train(classifier, task, task.settings, identity, self.progress)
+        self.progress.planned(self._plan(classifier, task, test, runs))
+
+        def fit(number: int) -> tuple[EpochRecord, ...]:
+            if runs == 1:
+                return self.train(classifier, task, task.settings, identity, self.progress)
+            self.progress.note(f"Run {number + 1} of {runs}")
+            settings = task.settings.model_copy(update={"seed": task.settings.seed + SEEDS_APART * number})
+            own = replace(self, directory=self.directory / f"run-{number + 1}")
+            return own.train(classifier, replace(task, settings=settings), settings, identity, self.progress)
+
+        def validate() -> tuple[float, Mapping[str, float]]:
+            with self.placement.computing():
+                return task.validate(classifier, self.placement.device)
+
+        averaged = fit_averaged(classifier, runs, fit, validate, task.is_best)
+        for fact in averaged.facts:
+            self.progress.note(": ".join(fact))
         self.progress.note("Evaluating on the test rows")
         # In fp32, as the bundle will answer.
-        outputs = (score(classifier, rows, self.placement.device) for rows in (task.validation, test))
-        return Fitted(history, *outputs)
+        validation, tested = (score(classifier, rows, self.placement.device) for rows in (task.validation, test))
+        return Fitted(averaged.history, validation, tested, averaged.facts)
 
-    def _plan(self, classifier: TextNetwork, task: RowTask, test: Rows) -> Plan:
+    def _plan(self, classifier: TextNetwork, task: RowTask, test: Rows, runs: int) -> Plan:
         seconds, token_seconds = measure_run(classifier, task, task.settings, self.placement)
         epoch, epochs = task.epoch(0), task.settings.epochs
         return Plan(
@@ -115,7 +139,8 @@ class Session:
             steps=epoch.steps * epochs,
             tokens_per_epoch=epoch.tokens,
             place=self.placement.name,
-            seconds=seconds,
+            seconds=seconds.times(runs),
+            runs=runs,
             token_seconds=token_seconds,
         )
 

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bertline.data.settings import EvaluateSettings, TaskSettings
 
+RUNS = {"standard": 1, "best": 4}  # of --quality
+
 
 class LoopSettings(BaseModel):
     """What the training loop, its optimizer and the choice of a device read, whatever is learned."""
@@ -78,6 +80,10 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
         False,
         description="for 8 to 64 rows per label: learn from all rows, and evaluate in cross-validation; fine-tunes the "
         "encoder or leaves it frozen, whichever does better there",
+    )
+    quality: Literal["standard", "best"] = Field(
+        "standard",
+        description=f"best: average the weights of {RUNS['best']} runs, in {RUNS['best']} times the time",
     )
     dropout: float | None = Field(None, ge=0, lt=1, description="dropout rate; by default the checkpoint's rates")
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: weight rare labels more")

@@ -17,6 +17,7 @@ _REMEDIES = {
     "pooling": "it has a head of its own, so leave it out",
     "adapt": "adapt the model with bertline pretrain first and give its output as model",
     "head": "its head is always fitted, so leave it out",
+    "quality": "it has one run, so leave it out",
     "epochs": "its steps follow from the number of rows, so leave it out",
     "patience": "it has no early stopping, so leave it out",
     "batch_tokens": "its batches have a few rows of each label, so leave it out",
