@@ -45,6 +45,14 @@ def _rotten_tomatoes() -> Task:
     return Task("rt", "Rotten Tomatoes", data, test, TrainSettings(model=MODEL), said)
 
 
+def _rotten_tomatoes_at_its_best() -> Task:
+    task = _rotten_tomatoes()
+    settings = task.settings.model_copy(update={"quality": "best"})
+    return replace(
+        task, key="rt-best", title="Rotten Tomatoes, --quality best", settings=settings, recipe="train --quality best"
+    )
+
+
 def _rotten_tomatoes_after_imdb() -> Task:
     """The same rows and settings, from an encoder that has learnt the sentiment of another source's reviews."""
     first = BUILD / "imdb"
@@ -69,6 +77,7 @@ def _reuters(topics: int) -> Task:
 
 TASKS: dict[str, Callable[[], Task]] = {
     "rt": _rotten_tomatoes,
+    "rt-best": _rotten_tomatoes_at_its_best,
     "rt-imdb": _rotten_tomatoes_after_imdb,
     "r8": lambda: _reuters(8),
     "r52": lambda: _reuters(52),
