@@ -78,6 +78,7 @@ def train(
     pooling: Literal["cls", "mean"] = "cls",
     head: Literal["fitted", "random"] = "fitted",
     few_shot: bool = False,
+    quality: Literal["standard", "best"] = "standard",
     dropout: float | None = None,
     class_weights: Literal["none", "balanced"] = "none",
 ) -> Report: ...
