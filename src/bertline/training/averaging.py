@@ -39,7 +39,9 @@ def fit_averaged(
 ) -> Averaged:
     """Train ``model`` several times from its present weights; it ends with the average of the runs' weights.
 
-    Where the validation rows find a single run better than the average, it ends with that run's weights.
+    Where the average is worse than most of the runs on the validation rows, as after a run that diverged, it ends with
+    the weights of the best run. (The best of several scores on a few rows is good by luck too, so one better run is no
+    reason to drop the average.)
 
     Args:
         model: to train, in place.
@@ -66,10 +68,10 @@ def fit_averaged(
     model.load_state_dict({name: (tensor / runs).to(start[name].dtype) for name, tensor in total.items()})
     loss, figures = validate()
     average = replace(_kept(best[0]), validation_loss=loss, figures=figures)
-    better = is_best([_kept(best[0]), average])
-    if not better:
+    sound = sum(is_best([average, score]) for score in scores) <= runs / 2
+    if not sound:
         model.load_state_dict(best[1])
-    return Averaged(best[0], (_fact(scores, average, better),))
+    return Averaged(best[0], (_fact(scores, average, sound),))
 
 
 def _kept(history: History) -> EpochRecord:
@@ -82,10 +84,10 @@ def _copy(model: nn.Module) -> dict[str, Tensor]:
         return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
 
 
-def _fact(runs: Sequence[EpochRecord], average: EpochRecord, better: bool) -> Fact:
+def _fact(runs: Sequence[EpochRecord], average: EpochRecord, sound: bool) -> Fact:
     name = next(iter(average.figures))
     *scores, score = (value(name, record.figures[name]) for record in (*runs, average))
-    which = "the average of" if better else "the best of"
+    which = "the average of" if sound else "the best of"
     return (
         "Weights",
         f"{which} {len(runs)} runs; {title(name)} on validation rows {', '.join(scores)}, of the average {score}; the "

@@ -15,19 +15,17 @@ from bertline.training.averaging import fit_averaged
 from bertline.training.run import train
 from tests.unit.training.test_run import Told, settings
 
-ENDS = (1.0, 4.0, 10.0)
-
 
 class Course:
     """Runs that end in known weights; the loss of a weight is its distance from ``ideal``."""
 
-    def __init__(self, ideal: float) -> None:
-        self.model, self.ideal, self.starts = nn.Linear(1, 1, bias=False), ideal, list[float]()
+    def __init__(self, ideal: float, *ends: float) -> None:
+        self.model, self.ideal, self.ends, self.starts = nn.Linear(1, 1, bias=False), ideal, ends, list[float]()
         nn.init.constant_(self.model.weight, 0.5)
 
     def fit(self, number: int) -> tuple[EpochRecord, ...]:
         self.starts.append(float(self.model.weight.detach()))
-        nn.init.constant_(self.model.weight, ENDS[number])
+        nn.init.constant_(self.model.weight, self.ends[number])
         loss, figures = self.validate()
         records = [EpochRecord(1, 1, 1.0, 1, 9.0, 9.0, {"accuracy": 0.0}, best=True)]
         return (*records, EpochRecord(2, 1, 1.0, 1, loss, loss, figures, best=True))
@@ -43,7 +41,7 @@ class Course:
 
 
 def test_the_network_has_the_average_of_weights_of_runs_that_start_alike() -> None:
-    course = Course(ideal=5.5)
+    course = Course(5.5, 1.0, 4.0, 10.0)
     averaged = fit_averaged(course.model, 3, course.fit, course.validate, course.is_best)
     assert course.starts == [0.5, 0.5, 0.5]
     assert float(course.model.weight.detach()) == 5.0
@@ -54,8 +52,14 @@ def test_the_network_has_the_average_of_weights_of_runs_that_start_alike() -> No
     )
 
 
-def test_a_run_that_is_better_than_the_average_is_kept() -> None:
-    course = Course(ideal=10.0)
+def test_one_better_run_is_no_reason_to_drop_the_average() -> None:
+    course = Course(10.0, 1.0, 4.0, 10.0)
+    fit_averaged(course.model, 3, course.fit, course.validate, course.is_best)
+    assert float(course.model.weight.detach()) == 5.0
+
+
+def test_where_most_runs_are_better_than_the_average_the_best_is_kept() -> None:
+    course = Course(10.0, 10.0, 9.0, -50.0)
     averaged = fit_averaged(course.model, 3, course.fit, course.validate, course.is_best)
     assert float(course.model.weight.detach()) == 10.0
     assert averaged.history[-1].validation_loss == 0.0
@@ -63,7 +67,7 @@ def test_a_run_that_is_better_than_the_average_is_kept() -> None:
 
 
 def test_one_run_is_left_as_it_is() -> None:
-    course = Course(ideal=0.0)
+    course = Course(0.0, 1.0)
     averaged = fit_averaged(course.model, 1, course.fit, course.validate, course.is_best)
     assert (float(course.model.weight.detach()), averaged.facts) == (1.0, ())
 
