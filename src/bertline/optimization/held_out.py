@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bertline.bundle import Bundle
 from bertline.bundle.reference import read_reference
@@ -13,12 +13,12 @@ from bertline.text import Input, Reader
 
 
 def held_out_rows(
-    bundle: Bundle, spec: TaskSpec, reader: Reader, texts: Sequence[Input]
+    bundle: Bundle, spec: TaskSpec, reader: Reader, read_texts: Callable[[], Sequence[Input]]
 ) -> tuple[EncodedRows, EncodedRows, Sequence[Input]]:
     """Rows to choose by, rows to report on, which no choice uses, and the unlabelled texts that are left.
 
-    The rows are the bundle's own. A self-supervised task without them takes the unlabelled ``texts``, every other one
-    to choose by.
+    The rows are the bundle's own. A self-supervised task without them takes the unlabelled texts, which ``read_texts``
+    reads, every other one to choose by.
 
     Raises:
         BundleError: there are none, or too few texts to make them of.
@@ -27,14 +27,15 @@ def held_out_rows(
     own = [read_reference(bundle.path, split, spec.names) for split in ("validation", "test")]
     if all(map(len, own)):
         tuning, test = (EncodedRows(reader.read(rows.inputs), rows.targets, pad_id) for rows in own)
-        return tuning, test, texts
-    made = spec.self_supervised(texts, reader.read)
-    if made is None:
+        return tuning, test, read_texts()
+    if spec.self_supervised((), reader.read) is None:
         raise BundleError(
             f"{bundle.path} carries no held-out rows to measure on (reference/): train it again, "
             "with --reference-rows above 0; an imported model without rows is served as it is"
         )
-    if not texts:
+    texts = read_texts()
+    made = spec.self_supervised(texts, reader.read)
+    if not texts or made is None:
         raise BundleError(
             f"{bundle.path} carries no held-out rows to measure on: give texts with --unlabelled FILE, better "
             "hundreds, of which half choose the engine"

@@ -127,16 +127,19 @@ class Bench:
         truncation = Truncation(bundle.manifest.max_tokens, bundle.manifest.truncation)
         self.reader = Reader(self.tokenizer, truncation, offsets=self.spec.offsets, apart=self.spec.apart)
         self.probing = Probing(bundle, self.tokenizer)
-        fp32_file(bundle)
-        unlabelled: tuple[Input, ...] = ()
-        if settings.unlabelled:
-            unlabelled = read_transfer(None, settings, (), reads=self.spec.reads).inputs
-        self.tuning, self.test, others = held_out_rows(bundle, self.spec, self.reader, unlabelled)
+        self.tuning, self.test, others = held_out_rows(bundle, self.spec, self.reader, self._texts)
         self.unlabelled = self.reader.read(others)
         self.networks = {FULL: Network.of(load_network(bundle.path))}
         if settings.student is not None:
             self.networks[STUDENT] = self._student(settings.student)
         self.workshop = Workshop(work, self.tuning, self._pruned(), self.spec)
+
+    def _texts(self) -> tuple[Input, ...]:
+        """The unlabelled texts. Reading them may take long, so the graph is looked for first."""
+        fp32_file(self.bundle)
+        if not self.settings.unlabelled:
+            return ()
+        return read_transfer(None, self.settings, (), reads=self.spec.reads).inputs
 
     @property
     def cascades(self) -> bool:

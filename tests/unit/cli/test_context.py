@@ -46,7 +46,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         )
         assert result.exit_code == 0, result.output
         if kind == "causal":
-            assert "next_token_accuracy" in result.stderr
+            assert "next token accuracy" in result.stderr
             assert f"Try it  bertline generate {out[kind]} " in result.stderr
     return out
 

@@ -151,5 +151,12 @@ def test_what_is_wrong_is_named_with_its_place(words: Path, bundle: Path, tmp_pa
     with pytest.raises(UsageError, match="--target is for models that fill in words, and tiny does not: leave it out"):
         run("predict", bundle, "a film", "--target", "good")
     with pytest.raises(SettingsError) as refused:
-        run("evaluate", words, tmp_path / "in.csv")
+        run("train", tmp_path / "in.csv", "--task", "fill", "--out", tmp_path / "out")
     assert str(refused.value) == NOT_TRAINED
+
+
+def test_it_is_evaluated_on_tokens_hidden_in_texts(words: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text\na [MASK]\nit is a film\n", encoding="utf-8")
+    figures = json.loads(run("evaluate", words, tmp_path / "in.csv", "--json"))
+    assert figures["rows"] == 1, "the text with a [MASK] of its own is left out"
+    assert 0 <= figures["metrics"]["masked_accuracy"]["value"] <= 1
