@@ -248,7 +248,7 @@ def test_a_stop_under_load_loses_no_request_and_ends_with_exit_code_0(
     bundle: Path, stubborn: bool, repeat: int
 ) -> None:
     """Nor one of a client that comes back after it was asked to go elsewhere, as long as it is let in."""
-    # Long enough for clients that wait for a core: an idle connection is closed after it, and then a request is lost.
+    # Long enough for a client that waits for a core: after the drain, connections between two requests are closed.
     arguments = (str(bundle), "--drain-s", "1.5", "--logs-level", "warning")
     with spawned(*arguments) as server, loaded(server.url, BODIES, stubborn=stubborn) as load:
         load.until(40 + repeat)

@@ -50,6 +50,8 @@ def fit_averaged(
         validate: loss and figures of ``model`` on the validation rows.
         is_best: whether the last record of several is the best.
     """
+    if runs == 1:
+        return Averaged(fit(0))
     start = _copy(model)
     total: dict[str, Tensor] = {}
     best: tuple[History, Weights] | None = None
@@ -63,8 +65,6 @@ def fit_averaged(
         for name, tensor in weights.items():
             total[name] = total[name] + tensor.double() if name in total else tensor.double()
     assert best is not None
-    if runs == 1:
-        return Averaged(best[0])
     model.load_state_dict({name: (tensor / runs).to(start[name].dtype) for name, tensor in total.items()})
     loss, figures = validate()
     average = replace(_kept(best[0]), validation_loss=loss, figures=figures)
