@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bertline.cli.observe import write
+from bertline.destination import write_files
 from bertline.monitoring.addresses import MODEL_ROUTES
 from bertline.monitoring.dashboards import alerts, grafana, prometheus
 from bertline.monitoring.metrics.registry import Metrics
@@ -63,7 +63,7 @@ def watched(folder: Path) -> Iterator[Watched]:
     with spawned(str(bundle), "--max-wait-ms", "2", "--drain-s", "0") as server, exporter(beside()) as other:
         targets = (server.url.removeprefix("http://"), other)
         files = {**prometheus.files(prometheus.Scrape(targets=targets, interval_s=1)), **grafana.files()}
-        write(files, folder / "observe")
+        write_files(files, folder / "observe", "the files")
         place = folder / "observe" / "prometheus"
         with asking(server.url) as load, started(place) as found:
             found.until("bertline_ready == 1 and up == 1")

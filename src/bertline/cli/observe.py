@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bertline.destination import as_destination_error, check_place, check_room, claim, replace_file
+from bertline.destination import write_files
 from bertline.errors import needing
 
 WHAT = "the files"  # in messages about where they go
@@ -43,21 +43,6 @@ def observe(
     given = {"targets": tuple(target) if target else None, "key_file": key_file, "runbook": runbook}
     scrape = prometheus.Scrape(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     logs = {f"elk/{name}": text for name, text in elk.files().items()}
-    for path in write({**prometheus.files(scrape), **grafana.files(prometheus_url), **logs}, directory):
+    files = {**prometheus.files(scrape), **grafana.files(prometheus_url), **logs}
+    for path in write_files(files, directory, WHAT):
         typer.echo(str(path))
-
-
-def write(files: dict[str, str], directory: Path) -> list[Path]:
-    """Write each text to its path below a directory; the paths, in order.
-
-    Raises:
-        DestinationError: the directory cannot be written to, or another process writes there.
-    """
-    contents = {directory / name: text.encode() for name, text in files.items()}
-    check_place(directory, WHAT, inside=True)
-    check_room(directory, WHAT, sum(map(len, contents.values())))
-    with claim(directory / "bertline", WHAT), as_destination_error(directory, WHAT):
-        for path, content in contents.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, content)
-    return list(contents)

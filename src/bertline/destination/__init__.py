@@ -3,6 +3,7 @@
 from bertline.destination.checks import check_name, check_place, check_room, existing, resolved
 from bertline.destination.claim import claim
 from bertline.destination.files import as_destination_error, is_full, remedy, replace_file, shortened
+from bertline.destination.folder import write_files
 
 __all__ = [
     "as_destination_error",
@@ -16,4 +17,5 @@ __all__ = [
     "replace_file",
     "resolved",
     "shortened",
+    "write_files",
 ]

@@ -29,7 +29,7 @@ WORK = {
         "bertline.cli.predict_table.load_with_labels",
     ),
     "evaluate": ("evaluate {bundle} {rows} --report {out}", "bertline.inference.load_predictor"),
-    "observe": ("observe {out}", "bertline.cli.observe.replace_file"),
+    "observe": ("observe {out}", "bertline.destination.folder.replace_file"),
     "tls": ("tls dev --out {out}", "bertline.cli.tls._authority"),
 }
 

@@ -3,13 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 import typer
 import yaml
 from typer.testing import CliRunner
 
 from bertline.cli import observe
-from bertline.errors import DestinationError
 
 app = typer.Typer()
 app.callback()(lambda: None)  # as in the whole command: its verbs keep their names
@@ -32,9 +30,3 @@ def test_the_command_writes_every_file_and_names_it(tmp_path: Path) -> None:
     config = yaml.safe_load((tmp_path / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     assert config["scrape_configs"][0]["static_configs"] == [{"targets": ["a:1", "b:2"]}]
     json.loads((tmp_path / "grafana" / "dashboards" / "bertline-models.json").read_text(encoding="utf-8"))
-
-
-def test_an_unwritable_directory_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DestinationError, match="the files cannot be written to"):
-        observe.write({"a": "b"}, tmp_path / "file")

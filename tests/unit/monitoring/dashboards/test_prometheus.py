@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bertline.cli.observe import write
+from bertline.destination import write_files
 from bertline.errors import UsageError
 from bertline.monitoring.addresses import MODEL_ROUTES
 from bertline.monitoring.dashboards.alert_examples import EXAMPLES
@@ -28,7 +28,7 @@ NAMED = {one.name: one for one in ALERTS}
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("observe")
-    write(files(Scrape()), target)
+    write_files(files(Scrape()), target, "the files")
     return target / "prometheus"
 
 
