@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from bertline.tasks.contract import Evaluation
 
 WHAT = "the report"  # in messages about where it goes
-EPILOG = "Example: bertline evaluate reviews new-reviews.csv --slice-columns country --report new-report"
+EPILOG = (
+    "Examples: bertline evaluate reviews new-reviews.csv --slice-columns country --report new-report · "
+    "bertline evaluate reviews new-reviews.csv --minimum accuracy=0.82 --maximum ece=0.05"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -41,15 +44,26 @@ def evaluate(
         str | None, typer.Option(help="Engine to measure, torch included; without it the bundle's first.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    minimum: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=NUMBER", help="Exit with 1 if this figure of the JSON is lower; may be repeated."),
+    ] = None,
+    maximum: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=NUMBER", help="Exit with 1 if this figure of the JSON is higher; may be repeated."),
+    ] = None,
 ) -> None:
     """Measure a bundle on labelled rows: the figures of its task, calibration, slices, each with a 95 % interval.
 
     Labels that the bundle does not know count as wrong or missed. They are named and counted apart.
     """
     from bertline.cli.figures_table import print_figures, rows
+    from bertline.evaluation.bounds import Bound, check_bounds
     from bertline.evaluation.labelled_table import evaluate_table
     from bertline.inference import load_predictor
 
+    bounds = [Bound.parse(one, least=True) for one in minimum or ()]
+    bounds += [Bound.parse(one, least=False) for one in maximum or ()]
     with _report_place(report):
         measured = evaluate_table(bundle, load_predictor(bundle, engine=engine), data, settings)
         evaluation = measured.evaluation
@@ -63,6 +77,7 @@ def evaluate(
             typer.echo(f"warning: {measured.collapsed}", err=True)
         if report is not None:
             _write_report(report, evaluation, bundle, measured.source)
+        check_bounds(bounds, evaluation.metrics(), f"{evaluation.rows:,} rows of {measured.source}")
 
 
 @contextmanager

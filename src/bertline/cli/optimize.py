@@ -77,7 +77,7 @@ def _show(bundle: Path, outcome: Optimized, settings: OptimizeSettings) -> None:
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("engine", no_wrap=True)
     score = outcome.reported["fp32"].score
-    same = "same label" if score == "accuracy" else "same answer"
+    same = {"accuracy": "same label", "MRR": "mean cosine", "Spearman": "mean cosine"}.get(score, "same answer")
     cold = ("memory MB", "start s") if wide else ()
     for name in ("texts/s", "p50 ms", "p99 ms", "MB", *cold, same, "lost", INTERVAL):
         table.add_column(name, justify="right", no_wrap=name != INTERVAL)  # what does not fit goes to a second line

@@ -61,3 +61,45 @@ def test_bad_rows_are_reported_as_by_predict(bundle: Path, tmp_path: Path, capsy
     table = write_csv(tmp_path / "rows.csv", [("a film", "positive"), (" ", "positive")])
     assert evaluate(bundle, table, "--skip-bad-rows") == 0
     assert capsys.readouterr().err.splitlines()[0] == "note: left out 1 bad row: 1 × empty text in column 'text'"
+
+
+def test_bounds_end_the_command_with_1_after_the_figures(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        ("a film", "positive"),
+        ("it is", "positive"),
+        ("one", "negative"),
+        ("so", "negative"),
+        ("is it", "neutral"),
+    ]
+    table = write_csv(tmp_path / "rows.csv", rows)
+    assert evaluate(bundle, table, "--json") == 0
+    accuracy = json.loads(capsys.readouterr().out)["metrics"]["accuracy"]["value"]
+    assert evaluate(bundle, table, "--minimum", f"accuracy={accuracy}", "--maximum", f"accuracy={accuracy}") == 0
+    capsys.readouterr()
+    bad = ("--minimum", f"accuracy={accuracy + 0.01}", "--maximum", "ece=-1", "--minimum", "nll=0")
+    assert evaluate(bundle, table, *bad, "--report", str(tmp_path / "report"), "--json") == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["metrics"]["accuracy"]["value"] == accuracy
+    assert (tmp_path / "report" / "report.html").is_file()
+    assert told.err.startswith(f"error: on 5 rows of {table} accuracy is {accuracy:.4g} (95 % ")
+    assert f"below the minimum of {accuracy + 0.01:g}; ece is " in told.err
+    assert told.err.endswith("above the maximum of -1: do not release this bundle\n")
+
+
+def test_bounds_that_cannot_be_read(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = write_csv(tmp_path / "rows.csv", [("a film", "positive"), ("it is", "negative")])
+    for flag, given, example in (
+        ("--minimum", "accuracy", "accuracy=0.82"),
+        ("--maximum", "=1", "ece=0.05"),
+        ("--minimum", "a=nan", "accuracy=0.82"),
+    ):
+        assert evaluate(bundle, table, flag, given) == 2
+        assert capsys.readouterr().err == (
+            f"error: {flag} {given!r} is not NAME=NUMBER: give a figure and its bound, such as {example}\n"
+        )
+    assert evaluate(bundle, table, "--minimum", "f1=0.5") == 2
+    assert (
+        f"there is no figure 'f1' on 2 rows of {table}: give one of accuracy, macro_f1, mcc" in capsys.readouterr().err
+    )
