@@ -6,6 +6,7 @@ give many pairs (SetFit, Tunstall et al. 2022). docs/log.md has the losses, rate
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from bertline.training.task import Epoch, TrainingBatch
 STEPS = 16  # at least
 BATCH_TEXTS = 16  # at least two of each label that is drawn
 TEMPERATURE = 0.1  # of the cosines
+SHARE = 0.5  # of the way from the encoder as it came to the tuned one
 STRENGTH = 10.0  # C of the logistic regression, which is the head
 
 
@@ -69,12 +71,20 @@ class Shots:
         return fit_linear(features, len(self.spec.labels), loss, decay=decay, standardise=False)
 
     def tune(self, classifier: Classifier, texts: Sequence[int]) -> None:
-        """Tune the layers of ``classifier``'s encoder on some of the texts; its embeddings stay as they are."""
+        """Tune the layers of ``classifier``'s encoder on some of the texts; its embeddings stay as they are.
+
+        The weights become a mean of those before and after, which keeps most of the gain where tuning helps and loses
+        little where it does harm (WiSE-FT, Wortsman et al. 2022).
+        """
         embeddings = classifier.encoder.embeddings.requires_grad_(False)
+        before = copy.deepcopy(classifier.encoder.layers)
         pairs = Pairs(self.rows.take(texts), self.labels[list(texts)], self.settings.seed)
         settings = self.settings.model_copy(update={"epochs": 1})
         Run(classifier, pairs, settings, self.placement, Silent(), None, {}).fit()
         embeddings.requires_grad_(True)
+        with torch.no_grad():
+            for own, old in zip(classifier.encoder.layers.parameters(), before.parameters(), strict=True):
+                own.lerp_(old, 1 - SHARE)
 
 
 @dataclass(frozen=True)

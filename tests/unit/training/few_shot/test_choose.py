@@ -28,6 +28,16 @@ def test_each_label_is_spread_over_the_folds_and_each_text_is_in_one() -> None:
         assert max(each) - min(each) <= 1
 
 
+def test_labels_of_equal_size_are_equal_in_what_each_fold_leaves_to_learn() -> None:
+    labels = [0, 1] * 8
+    for part in folds(labels, [*map(str, range(16))], seed=0):
+        assert sum(labels[i] for i in part) == len(part) / 2
+
+
+def test_no_fold_is_empty_where_every_label_has_two_texts() -> None:
+    assert [len(part) for part in folds([0, 0, 1, 1], [*"abcd"], seed=0)] == [1, 2, 1]
+
+
 def test_duplicates_are_in_one_fold() -> None:
     parts = folds(LABELS, ["same" if i in (0, 3, 5) else str(i) for i in range(len(LABELS))], seed=0)
     assert any({0, 3, 5} <= {*part} for part in parts)
