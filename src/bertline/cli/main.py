@@ -15,6 +15,7 @@ from bertline.cli import (
     auth,
     cluster,
     context,
+    deploy,
     distill,
     duplicates,
     evaluate,
@@ -49,7 +50,7 @@ app = typer.Typer(
 )
 VERBS = (
     *(train, vocab, pretrain, generate, context, evaluate, distill, optimize, predict),
-    *(index, nearest, cluster, duplicates, serve, auth, tls, models, observe, top),
+    *(index, nearest, cluster, duplicates, serve, auth, tls, models, observe, top, deploy),
 )
 for verb in VERBS:
     verb.register(app)

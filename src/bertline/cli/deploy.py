@@ -1,0 +1,16 @@
+"""``bertline deploy``: what a bundle needs to run elsewhere, a file for each verb."""
+
+from __future__ import annotations
+
+import typer
+
+from bertline.cli import deploy_stack
+
+deploy = typer.Typer(help="Write what a bundle needs to run elsewhere.", no_args_is_help=True)
+for verb in (deploy_stack,):
+    verb.register(deploy)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.add_typer(deploy, name="deploy")

@@ -1,0 +1,86 @@
+"""The files of a stack; tests/service/test_stack.py runs one."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from bertline.cli.main import app
+from bertline.deploy.stack import Gateway, Stack, write_stack
+from bertline.errors import UsageError
+from bertline.testing.tiny import write_tiny_bundle
+from tests.programs import program
+
+
+def test_every_replica_is_started_asked_and_watched(tmp_path: Path) -> None:
+    write_stack(Stack("mails", "localhost/mails:1", 3), tmp_path)
+    compose = yaml.safe_load((tmp_path / "compose.yaml").read_text())
+    services = compose["services"]
+    replicas = {name: one for name, one in services.items() if name.startswith("replica-")}
+    addresses = [one["networks"]["back"]["ipv4_address"] for one in replicas.values()]
+    assert addresses == ["172.31.250.11", "172.31.250.12", "172.31.250.13"]
+    assert services["gateway"]["depends_on"] == {name: {"condition": "service_healthy"} for name in replicas}
+    for one in replicas.values():
+        assert (one["read_only"], one["cap_drop"]) == (True, ["ALL"])
+        assert one["environment"]["BERTLINE_EDGE_TRUSTED_PROXIES"] == "172.31.250.2"
+    gateway = (tmp_path / "nginx.conf").read_text()
+    [scraped] = yaml.safe_load((tmp_path / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    assert scraped["static_configs"] == [{"targets": [f"{one}:8000" for one in addresses]}]
+    assert [f"server {one}:8000 max_fails" in gateway for one in addresses] == [True] * 3
+
+
+def test_every_variable_of_the_compose_file_is_set_or_has_a_default(tmp_path: Path) -> None:
+    write_stack(Stack("mails", "localhost/mails:1"), tmp_path)
+    text = (tmp_path / "compose.yaml").read_text().replace("$$", "")
+    known = [line.partition("=")[0] for line in (tmp_path / ".env").read_text().splitlines()]
+    used = {one.partition("}")[0] for one in text.split("${")[1:]}
+    assert {one for one in used if ":-" not in one} == set(known)
+
+
+def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
+    stack = Stack("mails", "localhost/mails:1")
+    assert tmp_path / ".env" in write_stack(stack, tmp_path)
+    first = (tmp_path / ".env").read_text()
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    assert tmp_path / ".env" not in write_stack(stack, tmp_path)
+    assert (tmp_path / ".env").read_text() == first
+    assert first != stack.environment()
+    assert ".env" in (tmp_path / ".gitignore").read_text().split()
+
+
+def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
+    CliRunner().invoke(app, ["tls", "dev", "--out", str(tmp_path / "certs")])
+    (tmp_path / "run").mkdir()
+    gateway = Gateway(("127.0.0.1:1", "127.0.0.1:2"), "127.0.0.1:3", str(tmp_path / "certs"), str(tmp_path / "run"))
+    (tmp_path / "nginx.conf").write_text(gateway.config())
+    command = [program("nginx"), "-t", "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_names_every_file_and_keeps_secrets(tmp_path: Path) -> None:
+    write_tiny_bundle(tmp_path / "My mails", rows=8)
+    arguments = ["deploy", "stack", str(tmp_path / "My mails"), "--out", str(tmp_path / "out")]
+    first, second = (CliRunner().invoke(app, arguments) for _ in range(2))
+    assert {Path(line) for line in first.stdout.splitlines()} == {
+        one for one in (tmp_path / "out").rglob("*") if one.is_file()
+    }
+    assert "MODEL_IMAGE=localhost/my-mails:latest\n" in (tmp_path / "out" / ".env").read_text()
+    assert second.stderr.startswith(f"note: {tmp_path / 'out' / '.env'} is kept, with its image and passwords\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"replicas": 0}, "--replicas 0 is not possible: give 1 to 64"),
+        ({"network": "10.0.0.0/8"}, "--network 10.0.0.0/8 is not a network: give three numbers, such as 172.31.250"),
+        ({"network": "10.0.256"}, "--network 10.0.256 is not a network: give three numbers, such as 172.31.250"),
+    ],
+)
+def test_what_cannot_be_a_stack(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{message}$"):
+        Stack("mails", "localhost/mails:1", **changes)  # type: ignore[arg-type]
