@@ -106,7 +106,7 @@ def main() -> None:
     debug = len(arguments) < len(sys.argv) - 1
     try:
         try:
-            app(arguments)
+            app(arguments, prog_name="bertline")
         finally:
             sys.stdout.flush()  # here, where an error can be said in a sentence
     except BertlineError as error:

@@ -10,11 +10,11 @@ from bertline.destination.claim import claim
 from bertline.destination.files import as_destination_error, replace_file
 
 
-def write_files(files: Mapping[str, str], directory: Path, what: str) -> list[Path]:
-    """Write each text to its path below a directory; existing files are overwritten.
+def write_files(files: Mapping[str, str | bytes], directory: Path, what: str) -> list[Path]:
+    """Write each text or content to its path below a directory; existing files are overwritten.
 
     Args:
-        files: texts by path below the directory.
+        files: texts and contents by path below the directory.
         directory: made if it is not there.
         what: the files' name in messages.
 
@@ -24,7 +24,7 @@ def write_files(files: Mapping[str, str], directory: Path, what: str) -> list[Pa
     Raises:
         DestinationError: the directory cannot be written to, or another process writes there.
     """
-    contents = {directory / name: text.encode() for name, text in files.items()}
+    contents = {directory / name: one.encode() if isinstance(one, str) else one for name, one in files.items()}
     check_place(directory, what, inside=True)
     check_room(directory, what, sum(map(len, contents.values())))
     with claim(directory / "bertline", what), as_destination_error(directory, what):
