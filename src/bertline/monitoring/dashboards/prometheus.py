@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,27 @@ def _config(scrape: Scrape) -> dict[str, Any]:
         "rule_files": ["rules.yml"],
         "scrape_configs": [job],
     }
+
+
+def rules_of_job(job: str, runbook: str) -> str:
+    """Recording rules and alerts that look at one job only, for Prometheus that watch several services.
+
+    >>> "job:bertline_failed_share:rate5m{job=" in rules_of_job("shop/reviews", "https://wiki.example")
+    True
+    """
+    groups = _groups(Scrape(runbook=runbook))
+    for rule in (one for group in groups for one in group["rules"]):
+        rule["expr"] = _narrowed(rule["expr"], job)
+    return yaml_of({"groups": groups}, comment="Recorded shares and alerts, from the server's tables of metrics")
+
+
+_SERIES = re.compile(r"\b((?:job:)?bertline_[a-z0-9_:]+)(\{?)")
+
+
+def _narrowed(expression: str, job: str) -> str:
+    """The expression with every selector narrowed to a job; those that name one are of the default job."""
+    of_job = expression.replace(f'job="{JOB}"', f'job="{job}"')
+    return _SERIES.sub(lambda series: f'{series[1]}{{job="{job}"{"," if series[2] else "}"}', of_job)
 
 
 OBJECTIVE_GROUP, ALERT_GROUP = "bertline-objectives", "bertline-alerts"

