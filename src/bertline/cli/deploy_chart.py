@@ -24,7 +24,8 @@ def chart(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the bundle.")],
     out: Annotated[Path, typer.Option("--out", help="Output directory; existing files are overwritten.")],
     plan: Annotated[
-        Path | None, typer.Option("--plan", metavar="FILE", help="Output of bertline plan --json, instead of measuring.")
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Output of bertline plan --json, instead of measuring."),
     ] = None,
     image: Annotated[
         str | None,
@@ -37,8 +38,8 @@ def chart(
     """Write a Helm chart for a bundle, with figures measured on this machine.
 
     The server is started and loaded for some seconds: its start decides the startup budget, its memory and cores
-    the requests and limits, its throughput the thresholds of the autoscalers. Measure on the kind of machine on which the pods
-    will run, or give the figures with --plan.
+    the requests and limits, its throughput the thresholds of the autoscalers. Measure on the kind of machine on which
+    the pods will run, or give the figures with --plan.
     """
     with needing("writing the chart needs {}", "yaml", "prometheus_client", "fastapi", extra="serve"):
         from bertline.bundle import load

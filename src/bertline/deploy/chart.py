@@ -1,7 +1,8 @@
 """A Helm chart of one bundle: fixed templates, and values with the bundle's own figures.
 
-The templates are package files, so that Helm's own tools can read them. Rules and dashboards come from the server's tables
-of metrics, and the names of settings from its models: a chart cannot name a thing that this version does not have.
+The templates are package files, so that Helm's own tools can read them. Rules and dashboards come from the server's
+tables of metrics, and the names of settings from its models: a chart cannot name a thing that this version does not
+have.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from bertline.service.settings import ServeSettings
 UID = 65532  # of the image's user
 CPU_UTILISATION = 70  # percent: room for a replica that is lost, until another one has started
 MEMORY_REQUEST, MEMORY_LIMIT = 1.25, 2.0  # times the measured peak
-PLACE = "/models"  # of bundles in the image
+PLACE = "/models"  # where deploy image puts bundles
 
 # Components of the server's settings, and those that the chart sets itself or takes from a Secret.
 SETTINGS: Mapping[str, type[BaseModel]] = {
@@ -78,8 +79,8 @@ def image_of(reference: str) -> Image:
 def chart_name(name: str) -> str:
     """A model's name as the name of a chart and of Kubernetes' objects.
 
-    >>> chart_name("BAAI/bge-small_v1.5")
-    'baai-bge-small-v1-5'
+    >>> chart_name("Bge-small_v1.5")
+    'bge-small-v1-5'
     """
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].rstrip("-")
     return plain if plain[:1].isalpha() else f"model-{plain}".rstrip("-")
@@ -95,11 +96,12 @@ def files(bundle: Bundle, measured: Measured, image: Image | None = None, versio
         version: of the chart, a semantic one.
     """
     name = chart_name(bundle.manifest.name)
-    values = _values(bundle, measured, image or Image(f"registry.example.com/{name}"), name) | {"chart_version": version}
+    values = _values(bundle, measured, image or Image(f"registry.example.com/{name}"), name) | {
+        "chart_version": version
+    }
     filled = {"Chart.yaml", "values.yaml"}
     texts = {
-        path: templates.fill(text, values) if path in filled else text
-        for path, text in templates.read("chart").items()
+        path: templates.fill(text, values) if path in filled else text for path, text in templates.read("chart").items()
     }
     dashboards = {
         path.removeprefix("grafana/"): text for path, text in grafana.files().items() if path.endswith(".json")
@@ -132,7 +134,7 @@ def _values(bundle: Bundle, measured: Measured, image: Image, name: str) -> dict
         "memory_peak": f"{measured.memory_bytes / MIB:.0f} MiB",
         "memory_request": measured.mebibytes(MEMORY_REQUEST),
         "name": json.dumps(manifest.name),
-        "path": json.dumps(f"{PLACE}/{manifest.name}"),  # where deploy image puts it
+        "path": json.dumps(f"{PLACE}/{manifest.name}"),
         "queue_s": f"{SLOW_S / 2:g}",
         "repository": image.repository,
         "startup_s": str(measured.startup_s),

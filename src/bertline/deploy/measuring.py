@@ -122,14 +122,24 @@ def _peak_bytes(pid: int) -> int:
 def _served(bundle: Path) -> Iterator[_Started]:
     """The server with its defaults: neither the environment nor a ``bertline.toml`` counts, as in a new container."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BERTLINE_")}
-    command = [sys.executable, "-m", "bertline.cli.main", "serve", str(bundle.resolve()), "--port", "0", "--drain-s", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "bertline.cli.main",
+        "serve",
+        str(bundle.resolve()),
+        "--port",
+        "0",
+        "--drain-s",
+        "0",
+    ]
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         began_s = time.monotonic()
         process = subprocess.Popen(
             command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
         )
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             line = process.stdout.readline()
             load_s = time.monotonic() - began_s
             if " at http" not in line:
@@ -146,8 +156,7 @@ def _served(bundle: Path) -> Iterator[_Started]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            if process.stdout:
-                process.stdout.close()
+            process.stdout.close()
 
 
 def _rate(url: str, bodies: Sequence[str], clients: int) -> float:

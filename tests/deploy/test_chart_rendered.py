@@ -1,0 +1,286 @@
+"""The chart with the real Helm: every case is linted, rendered, and checked against schemas and checkov's rules."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bertline.deploy.manifests import render
+from bertline.errors import BertlineError
+from tests.deploy.kubernetes import (
+    PLACE,
+    faults_of_crds,
+    faults_of_kubernetes,
+    helm,
+    of_kind,
+    rendered,
+    run,
+    tool,
+    write_chart,
+)
+from tests.service.watching import promtool
+from tests.unit.deploy.charts import DIGEST, merged, written
+
+pytestmark = pytest.mark.drill
+
+CASES = sorted(path[3:-12] for path in written() if path.startswith("ci/"))
+OPERATORS = ("keda.sh/", "monitoring.coreos.com/", "gateway.networking.k8s.io/")
+NO_SCHEMA = ("external-secrets.io/",)  # no package has it
+IMAGE = {"image": {"repository": "registry.example.com/reviews", "digest": DIGEST}}
+PINNED = ("--set", f"image.digest={DIGEST}")
+# Checks of checkov that a case may fail, and why.
+REASONED = {
+    ("laptop", "CKV_K8S_43"): "an image that was loaded by hand has no digest in a registry",
+    ("laptop", "CKV_K8S_15"): "an image that was loaded by hand cannot be pulled",
+    ("init-container", "CKV_K8S_35"): "clients of object stores read keys from the environment",
+}
+
+
+@pytest.fixture(scope="module")
+def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_chart(tmp_path_factory.mktemp("charts") / "reviews")
+
+
+def case(chart: Path, name: str) -> tuple[str, str]:
+    return "--values", str(chart / "ci" / f"{name}-values.yaml")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_case_passes_the_strict_lint(chart: Path, name: str) -> None:
+    done = helm("lint", "--strict", chart, *case(chart, name))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 chart(s) failed" in done.stdout
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_case_fits_the_schemas_of_kubernetes_and_of_the_operators(chart: Path, name: str, tmp_path: Path) -> None:
+    objects = [one for one in rendered(chart, *case(chart, name)) if not one["apiVersion"].startswith(NO_SCHEMA)]
+    assert len(objects) >= 5
+    ours = [one for one in objects if one["apiVersion"].startswith(OPERATORS)]
+    assert faults_of_crds(ours) == []
+    assert faults_of_kubernetes([one for one in objects if one not in ours], tmp_path) == []
+
+
+def test_the_schemas_see_faults(chart: Path, tmp_path: Path) -> None:
+    objects = rendered(chart, *case(chart, "keda"))
+    scaled, deployment = of_kind(objects, "ScaledObject"), of_kind(objects, "Deployment")
+    scaled["spec"]["triggers"][0]["metadata"]["threshold"] = 4  # KEDA wants strings
+    deployment["spec"]["template"]["spec"]["nodeSelectr"] = {}
+    assert faults_of_crds([scaled]) == [
+        "ScaledObject reviews: data/spec/triggers/0/metadata/threshold must be string"
+    ]  # fmt: skip
+    assert "nodeSelectr" in " ".join(faults_of_kubernetes([deployment], tmp_path))
+
+
+def test_checkov_objects_to_nothing_without_a_reason(chart: Path, tmp_path: Path) -> None:
+    for name in CASES:
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump_all(rendered(chart, *case(chart, name))), "utf-8")
+    done = run(
+        [tool("venv/bin/checkov"), "--framework", "kubernetes", "--skip-download", "-d", tmp_path, "-o", "json"],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+    )
+    result = json.loads(done.stdout)
+    failed = {(Path(one["file_path"]).stem, one["check_id"]) for one in result["results"]["failed_checks"]}
+    assert failed == set(REASONED)
+    assert result["summary"]["passed"] > 1500
+    assert result["summary"]["parsing_errors"] == 0
+
+
+@pytest.mark.parametrize("name", ["hpa", "keda"])
+def test_an_autoscaler_alone_decides_about_replicas(chart: Path, name: str) -> None:
+    objects = rendered(chart, *case(chart, name))
+    assert "replicas" not in of_kind(objects, "Deployment")["spec"]
+    assert of_kind(rendered(chart, *PINNED), "Deployment")["spec"]["replicas"] == 2
+
+
+def test_keda_never_scales_by_the_queue_alone(chart: Path) -> None:
+    spec = of_kind(rendered(chart, *case(chart, "keda")), "ScaledObject")["spec"]
+    queries = [one["metadata"]["query"] for one in spec["triggers"]]
+    assert queries == [
+        'sum(avg_over_time(bertline_http_requests_in_progress{job="shop/reviews"}[1m]))',
+        'sum(avg_over_time(bertline_queue_seconds{job="shop/reviews"}[1m]))',
+    ]
+    assert all(isinstance(value, str) for one in spec["triggers"] for value in one["metadata"].values())
+    assert (spec["minReplicaCount"], spec["fallback"]["replicas"]) == (2, 4)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_pod_is_restricted(chart: Path, name: str) -> None:
+    objects = rendered(chart, *case(chart, name))
+    pods = [of_kind(objects, "Deployment")["spec"]["template"]["spec"]]
+    pods += [one["spec"] for one in objects if one["kind"] == "Pod"]
+    for pod in pods:
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for one in (*pod["containers"], *pod.get("initContainers", ())):
+            assert one["securityContext"]["readOnlyRootFilesystem"] is True
+            assert one["securityContext"]["allowPrivilegeEscalation"] is False
+            assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_a_canary_joins_the_service_of_the_stable_release(chart: Path) -> None:
+    stable = of_kind(rendered(chart, *PINNED), "Service")["spec"]["selector"]
+    objects = [one for one in yaml.safe_load_all(helm("template", "next", chart, *case(chart, "canary")).stdout) if one]
+    labels = of_kind(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert stable.items() <= labels.items()
+    own = of_kind(objects, "Service")
+    assert own["metadata"]["name"] == "next-reviews"
+    assert own["spec"]["selector"]["app.kubernetes.io/instance"] == "next"  # to try it alone
+    assert not own["spec"]["selector"].items() <= stable.items()
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (
+            {"image": {"digest": ""}},
+            "image.digest is empty, so registry.example.com/reviews could be replaced by other content: set "
+            "image.digest to the sha256:… of the pushed image, or image.allowTag=true",
+        ),
+        (
+            {"image": {"digest": "", "allowTag": True}},
+            "image.digest and image.tag are both empty: set one of them for registry.example.com/reviews",
+        ),
+        (
+            {"stop": {"graceSeconds": 44}},
+            "stop.graceSeconds is 44, but stopping takes up to 44 s (preStopSeconds 5, drainSeconds 5, "
+            "longestRequestSeconds 30, and 4 to end), so the kubelet would kill requests in progress: raise "
+            "it to 45 or more",
+        ),
+        ({"model": {"source": {"kind": "pvc"}}}, "model.source.kind is pvc, but model.source.claim is empty: set it"),
+        (
+            {"model": {"source": {"kind": "address", "address": "s3://models/reviews"}}},
+            "model.source.address is s3://models/reviews, which names no content: add the bundle's hash, as "
+            "bertline models push prints it",
+        ),
+        (
+            {"model": {"source": {"kind": "address", "address": f"s3://models/reviews@{DIGEST}"}}},
+            "networkPolicy.egress.modelSource is empty, so the pods could not reach "
+            f"s3://models/reviews@{DIGEST}: list its networks as {{cidr, port}}",
+        ),
+        (
+            {"model": {"source": {"kind": "imageVolume", "reference": "hub/reviews:1"}}},
+            "model.source.reference is hub/reviews:1, which could be replaced by other content: end it with "
+            "@sha256:…",
+        ),
+        (
+            {"settings": {"auth": {"issuers": ["https://login.example.com"]}}},
+            "auth.anonymous is true, but settings.auth names issuers or a database: set auth.anonymous=false",
+        ),
+        (
+            {"auth": {"anonymous": False}},
+            "auth.anonymous is false, but no credentials would be accepted: set settings.auth.issuers, or "
+            "settingsSecret with [auth] database",
+        ),
+        (
+            {"ingress": {"enabled": True, "host": "a.example"}},
+            "an Ingress or HTTPRoute would expose the model without authentication: set auth.anonymous=false "
+            "with settings.auth.issuers or settingsSecret, or auth.exposeAnonymous=true",
+        ),
+        (
+            {"ingress": {"enabled": True}, "auth": {"exposeAnonymous": True}},
+            "ingress.enabled needs ingress.host: set the name that clients use",
+        ),
+        (
+            {"httpRoute": {"enabled": True}, "auth": {"exposeAnonymous": True}},
+            "httpRoute.enabled needs httpRoute.gateway.name: set the Gateway that accepts the route",
+        ),
+        (
+            {"externalSecret": {"enabled": True}},
+            "externalSecret.enabled needs settingsSecret (the Secret to make), externalSecret.store.name and "
+            "externalSecret.remoteKey: set the missing ones",
+        ),
+        (
+            {"autoscaling": {"minReplicas": 4, "maxReplicas": 3}},
+            "autoscaling.minReplicas is 4 and maxReplicas is 3: raise the latter",
+        ),
+        (
+            {"rollout": {"maxSurge": "0%", "maxUnavailable": 0}},
+            "rollout.maxSurge and rollout.maxUnavailable are both 0, so no pod could ever be replaced: raise "
+            "one of them",
+        ),
+        ({"autoscaling": {"hpa": {"enabled": True}, "keda": {"enabled": True}}}, "at '/autoscaling': 'not' failed"),
+        ({"podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": 1}}, "at '/podDisruptionBudget': 'not' failed"),
+        (
+            {"autoscaling": {"hpa": {"cpuUtilization": -70}}},
+            "at '/autoscaling/hpa/cpuUtilization': minimum: got -70, want 1",
+        ),
+        (
+            {"settings": {"serve": {"max_wait": 1}}},
+            "at '/settings/serve': additional properties 'max_wait' not allowed",
+        ),
+        ({"replicaCount": 3}, "additional properties 'replicaCount' not allowed"),
+    ],
+    ids=lambda one: "" if isinstance(one, str) else next(iter(one)),
+)  # fmt: skip
+def test_values_that_would_not_work_are_refused(
+    chart: Path, values: dict[str, Any], sentence: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump(merged(IMAGE, values)), encoding="utf-8")
+    done = helm("template", "reviews", chart, "--values", path)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+
+
+def test_the_rules_that_a_release_brings_fire_as_those_of_observe(chart: Path, tmp_path: Path) -> None:
+    """Narrowed to the job of the stories, they are told the same stories."""
+    from bertline.monitoring.dashboards.prometheus import JOB, RULE_TESTS, Scrape, files
+
+    spec = of_kind(rendered(chart, *case(chart, "keda")), "PrometheusRule")["spec"]
+    text = yaml.safe_dump(spec).replace("shop/reviews", JOB)
+    (tmp_path / "rules.yml").write_text(text, encoding="utf-8")
+    shipped = files(Scrape())
+    for path in RULE_TESTS.values():
+        (tmp_path / Path(path).name).write_text(shipped[path], encoding="utf-8")
+    assert promtool("check", "rules", "rules.yml", directory=tmp_path).returncode == 0
+    done = promtool("test", "rules", *(Path(one).name for one in RULE_TESTS.values()), directory=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_manifests_for_kustomize_are_the_same_objects(
+    chart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool("helm")
+    monkeypatch.setenv("PATH", str(PLACE))
+    values = [chart / "ci" / "keda-values.yaml"]
+    for name, text in render(chart, "reviews", "shop", values).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    built = run([tool("kubectl"), "kustomize", tmp_path])
+    assert built.returncode == 0, built.stderr
+    expected = [one for one in rendered(chart, *case(chart, "keda")) if one["kind"] != "Pod"]  # the test is left out
+    key = lambda one: (one["kind"], one["metadata"]["name"])  # noqa: E731
+    assert sorted(yaml.safe_load_all(built.stdout), key=key) == sorted(expected, key=key)
+    with pytest.raises(
+        BertlineError, match=r"^\S+ cannot be rendered: image.digest is empty, so .*image.allowTag=true$"
+    ):
+        render(chart, "reviews", "shop")
+
+
+def test_the_notes_say_what_to_do_next(chart: Path) -> None:
+    def notes(*arguments: str) -> str:
+        done = helm("install", "reviews", chart, "--namespace", "shop", "--dry-run=client", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("NOTES:\n")[2]
+
+    plain = notes(*PINNED)
+    for line in (
+        "kubectl -n shop rollout status deployment/reviews",
+        "helm -n shop test reviews --logs",
+        "No authentication: everybody whom the network policy admits can use the model.",
+        "--field-manager=autoscaler",
+        "Nothing watches the model yet",
+        "helm -n shop rollback reviews --wait",
+    ):
+        assert line in plain
+    assert "Canary: these pods answer beside those of reviews" in notes(
+        *case(chart, "canary"), "--set", "nameOverride=x"
+    )
+    assert "helm test is left out because it has no key" in notes(*case(chart, "gateway"))
+    assert "https://models.example.com" in notes(*case(chart, "ingress"))
+    assert "at 4 requests in flight or 0.1 s of queue" in notes(*case(chart, "keda"))
