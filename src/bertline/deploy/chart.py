@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from bertline import __version__
 from bertline.bundle import Bundle
 from bertline.deploy import templates
-from bertline.deploy.measured import MIB, Measured
+from bertline.deploy.measured import MIB, ServerFigures
 from bertline.deploy.measuring import example_of
 from bertline.errors import UsageError
 from bertline.monitoring.dashboards import grafana, prometheus
@@ -86,7 +86,9 @@ def chart_name(name: str) -> str:
     return plain if plain[:1].isalpha() else f"model-{plain}".rstrip("-")
 
 
-def files(bundle: Bundle, measured: Measured, image: Image | None = None, version: str = __version__) -> dict[str, str]:
+def files(
+    bundle: Bundle, measured: ServerFigures, image: Image | None = None, version: str = __version__
+) -> dict[str, str]:
     """The files of the chart by path.
 
     Args:
@@ -114,7 +116,7 @@ def files(bundle: Bundle, measured: Measured, image: Image | None = None, versio
     }
 
 
-def _values(bundle: Bundle, measured: Measured, image: Image, name: str) -> dict[str, str]:
+def _values(bundle: Bundle, measured: ServerFigures, image: Image, name: str) -> dict[str, str]:
     manifest = bundle.manifest
     size_bytes = sum(one.bytes for one in manifest.files.values())
     return {
@@ -146,7 +148,7 @@ def _values(bundle: Bundle, measured: Measured, image: Image, name: str) -> dict
     }
 
 
-def _reason(measured: Measured) -> str:
+def _reason(measured: ServerFigures) -> str:
     if measured.in_flight is None:
         return f"two for each of {measured.threads} cores; not measured"
     return f"with so many, a server reached most of its {measured.throughput_rps:g} requests per second"

@@ -15,7 +15,7 @@ START_MARGIN = 10  # times the measured start
 MIB = 2**20
 
 
-class Measured(BaseModel):
+class ServerFigures(BaseModel):
     """Figures of one server.
 
     Attributes:
@@ -59,21 +59,21 @@ class Measured(BaseModel):
     def mebibytes(self, factor: float = 1.0) -> str:
         """The peak of memory times a factor, rounded up to 64 MiB, as Kubernetes writes it.
 
-        >>> Measured(throughput_rps=9, load_s=1, memory_bytes=300 * 2**20, threads=2, engine="fp32", machine="",
+        >>> ServerFigures(throughput_rps=9, load_s=1, memory_bytes=300 * 2**20, threads=2, engine="fp32", machine="",
         ...          date="2026-11-29").mebibytes(1.25)
         '384Mi'
         """
         return f"{-int(-self.memory_bytes * factor // (64 * MIB)) * 64}Mi"
 
 
-def read_measured(path: Path) -> Measured:
+def read_measured(path: Path) -> ServerFigures:
     """The figures in a JSON file, such as ``bertline plan`` writes.
 
     Raises:
         DataError: it cannot be read, or a figure is missing or impossible.
     """
     try:
-        return Measured.model_validate_json(path.read_bytes())
+        return ServerFigures.model_validate_json(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}; give the output of bertline plan --json") from None
     except ValidationError as error:

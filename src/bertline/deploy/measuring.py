@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from bertline.bundle import Bundle
 from bertline.bundle.probes import read_probes
-from bertline.deploy.measured import Measured
+from bertline.deploy.measured import ServerFigures
 from bertline.errors import BertlineError, BertlineWarning
 from bertline.machine.cores import usable_cores
 from bertline.machine.instructions import processor
@@ -64,7 +64,7 @@ def example_of(spec: TaskSpec) -> dict[str, object]:
     return {"text": SENTENCES[0]} if spec.reads == "text" else {"text": SENTENCES[0], "text_pair": SENTENCES[1]}
 
 
-def measure(bundle: Bundle, say: Say = lambda _: None) -> Measured:
+def measure(bundle: Bundle, say: Say = lambda _: None) -> ServerFigures:
     """Start the server of a bundle, load it for some seconds, and stop it.
 
     Args:
@@ -93,7 +93,7 @@ def measure(bundle: Bundle, say: Say = lambda _: None) -> Measured:
                 break
         memory_bytes = server.memory_bytes()
     best = max(rates.values())
-    return Measured(
+    return ServerFigures(
         throughput_rps=round(best, 1),
         load_s=round(server.load_s, 2),
         memory_bytes=memory_bytes,

@@ -9,11 +9,11 @@ import yaml
 
 from bertline.bundle import Bundle, Manifest
 from bertline.deploy.chart import files
-from bertline.deploy.measured import Measured
+from bertline.deploy.measured import ServerFigures
 from bertline.tasks import read_spec
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
-MEASURED = Measured(
+MEASURED = ServerFigures(
     throughput_rps=210.5, load_s=2.9, memory_bytes=363 * 10**6, in_flight=4, threads=2, engine="fp32",
     machine="a processor, 2 cores", date="2026-11-29",
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bertline.deploy.measured import Measured, read_measured
+from bertline.deploy.measured import ServerFigures, read_measured
 from bertline.errors import DataError
 from tests.unit.deploy.charts import MEASURED
 
@@ -41,4 +41,4 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_start_gets_ten_times_the_measured_time_and_at_least_a_minute() -> None:
-    assert [Measured(**FIGURES | {"load_s": one}).startup_s for one in (0.5, 6, 12.34)] == [60, 60, 123]
+    assert [ServerFigures(**FIGURES | {"load_s": one}).startup_s for one in (0.5, 6, 12.34)] == [60, 60, 123]
