@@ -27,7 +27,8 @@ _HOMES = {
     **dict.fromkeys(
         (
             "BertlineError", "BertlineWarning", "BundleError", "CheckpointError", "CheckpointWarning", "DataError",
-            "DestinationError", "EngineWarning", "Interrupted", "SettingsError", "TrainingError", "UsageError",
+            "DestinationError", "EngineWarning", "Interrupted", "SettingsError", "StoreError", "TrainingError",
+            "UsageError",
         ),
         "bertline.errors",
     ),

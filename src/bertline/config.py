@@ -40,6 +40,7 @@ COMPONENTS = (
     "edge",
     "logs",
     "traces",
+    "store",
 )
 
 # Kubernetes sets variables for every service in the namespace. A service named bertline-serve sets

@@ -38,6 +38,10 @@ class BundleError(BertlineError):
     """A bundle is missing, truncated, altered or of an unknown format."""
 
 
+class StoreError(BertlineError):
+    """A bundle cannot be fetched from an address or pushed to one."""
+
+
 class DestinationError(BertlineError):
     """An output cannot be written: its name, permissions, disk space, or another writer prevents it."""
 

@@ -40,6 +40,7 @@ PUBLIC = {
         "BertlineError",
         "UsageError",
         "SettingsError",
+        "StoreError",
         "DataError",
         "CheckpointError",
         "BundleError",

@@ -90,24 +90,42 @@ def require_signature(bundle: Path, trusted: Sequence[PublicKey]) -> tuple[bytes
     Raises:
         BundleError: the bundle is missing, unsigned, signed by other keys only, or altered since.
     """
-    manifest, signatures = manifest_bytes(bundle), read_signatures(bundle)
+    manifest = manifest_bytes(bundle)
+    return manifest, fitting_signature(manifest, read_signatures(bundle), trusted, bundle)
+
+
+def fitting_signature(
+    manifest: bytes, signatures: Sequence[Signature], trusted: Sequence[PublicKey], origin: Path | str
+) -> Signature:
+    """The signature by one of the trusted keys that fits the bytes of a ``bertline.json``.
+
+    Args:
+        manifest: those bytes.
+        signatures: the candidates.
+        trusted: keys; one is enough.
+        origin: the bundle's directory or its address, for messages.
+
+    Raises:
+        BundleError: there is none.
+    """
     if not signatures:
+        remedy = f"sign it with bertline models sign {origin if isinstance(origin, Path) else 'BUNDLE'} --key KEY"
         raise BundleError(
-            f"{bundle} is not signed (it has no {SIGNATURE}; train, optimize and distill write bundles without one), "
-            f"and a signature is required: sign it with bertline models sign {bundle} --key KEY"
+            f"{origin} is not signed (it has no {SIGNATURE}; train, optimize and distill write bundles without one), "
+            f"and a signature is required: {remedy}{'' if isinstance(origin, Path) else ' and push it again'}"
         )
     known = [(signature, key) for signature in signatures for key in trusted if key.id == signature.key]
     if not known:
         raise BundleError(
-            f"{bundle} is signed by {_names(signature.key for signature in signatures)}, but {'only ' * bool(trusted)}"
+            f"{origin} is signed by {_names(signature.key for signature in signatures)}, but {'only ' * bool(trusted)}"
             f"{_names(key.id for key in trusted)} is trusted: have it signed by a trusted key, or "
             "trust the signer's public key"
         )
     for signature, key in known:
         if signature.fits(key, manifest):
-            return manifest, signature
+            return signature
     raise BundleError(
-        f"{MANIFEST} of {bundle} is not what {_names(signature.key for signature, _ in known)} signed: it or "
+        f"{MANIFEST} of {origin} is not what {_names(signature.key for signature, _ in known)} signed: it or "
         f"{SIGNATURE} was altered or written again after that; copy the signed bundle again, or sign this one again "
         "if its writer is known to you"
     )
@@ -123,11 +141,20 @@ def read_signatures(bundle: Path) -> tuple[Signature, ...]:
         raw = plain_bytes(bundle, SIGNATURE, LARGEST_SIGNATURE_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return ()
+    return parse_signatures(raw, bundle)
+
+
+def parse_signatures(raw: bytes, origin: Path | str) -> tuple[Signature, ...]:
+    """The signatures in the bytes of a ``bertline.json.sig``, unchecked; ``origin`` names the bundle in messages.
+
+    Raises:
+        BundleError: the file is damaged.
+    """
     try:
         return _File.model_validate_json(raw).signatures
     except ValidationError:  # its message would quote the file
         raise BundleError(
-            f"{SIGNATURE} of {bundle} is damaged, or of another tool or a newer bertline: copy the bundle again, or "
+            f"{SIGNATURE} of {origin} is damaged, or of another tool or a newer bertline: copy the bundle again, or "
             "remove that file and sign the bundle again"
         ) from None
 

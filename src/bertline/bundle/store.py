@@ -123,7 +123,7 @@ def writing(target: Path, manifest: Manifest, *, overwrite: bool = False) -> Ite
         with _lock(staging), as_destination_error(target, WHAT):
             yield staging
             _seal(staging, manifest)
-            _install(staging, final, overwrite=overwrite)
+            install(staging, final, overwrite=overwrite)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -215,7 +215,13 @@ def _seal(staging: Path, manifest: Manifest) -> None:
         flush(folder)
 
 
-def _install(staging: Path, final: Path, *, overwrite: bool) -> None:
+def install(staging: Path, final: Path, *, overwrite: bool = False) -> None:
+    """Move a finished bundle to its place, where it replaces another one only with ``overwrite``.
+
+    Raises:
+        BundleError, DestinationError: as ``check_target``.
+        OSError: it cannot be moved.
+    """
     check_target(final, overwrite=overwrite)  # again: another writer may have been faster
     if final.exists() and any(final.iterdir()):
         old = swap(staging, final)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import json
+import re
 from pathlib import Path
 
 from bertline.bundle.fields import MANIFEST
@@ -64,6 +65,10 @@ def _why_none(directory: Path) -> str:
     """The message for a directory without a ``bertline.json``, with the remedy."""
     if directory.is_file():
         return f"{directory} is a file: give the directory of a bundle, the one with {MANIFEST} in it"
+    if re.match(r"(s3|oci|hf):/", str(directory)):
+        return (
+            f"{directory} is an address, and this takes a directory: fetch the bundle first with bertline models pull"
+        )
     if not directory.exists():
         previous = next(directory.absolute().parent.glob(f".{glob.escape(directory.name)}.previous-*"), None)
         if previous is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bertline.cli.bundle_argument import bundle_argument
 from bertline.cli.settings_flags import with_settings
 from bertline.training.distillation.settings import DistillSettings
 
@@ -24,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def distill(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the teacher.")],
+    bundle: Annotated[Path, bundle_argument("Directory of the teacher.")],
     out: Annotated[Path, typer.Option("--out", help="Output directory of the student.")],
     settings: DistillSettings,
     data: Annotated[

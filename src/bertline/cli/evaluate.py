@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bertline.cli.bundle_argument import bundle_argument
 from bertline.cli.settings_flags import with_settings
 from bertline.data.settings import EvaluateSettings
 from bertline.destination import as_destination_error, check_place, check_room, claim
@@ -30,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the bundle.")],
+    bundle: Annotated[Path, bundle_argument("Directory of the bundle.")],
     data: Annotated[
         str,
         typer.Argument(

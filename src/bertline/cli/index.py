@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bertline.cli.bundle_argument import bundle_argument
 from bertline.cli.settings_flags import with_settings
 from bertline.data.settings import TableSettings
 
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def index(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle of the model that embeds the texts.")],
+    bundle: Annotated[Path, bundle_argument("Bundle of the model that embeds the texts.")],
     data: Annotated[
         str,
         typer.Argument(metavar="DATA", help="Table with a text column, or .txt file with a text on each line, or -."),

@@ -1,4 +1,4 @@
-"""``bertline models``: import published checkpoints, sign bundles and verify signatures."""
+"""``bertline models``: import published checkpoints, push and pull bundles, sign them and verify signatures."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import Annotated
 
 import typer
 
+from bertline.cli import models_store
+from bertline.cli.bundle_argument import bundle_argument
 from bertline.errors import UsageError
 
-app = typer.Typer(help="Import checkpoints, sign bundles and verify their signatures.", no_args_is_help=True)
+app = typer.Typer(
+    help="Import checkpoints, push and pull bundles, sign them and verify signatures.", no_args_is_help=True
+)
 keys = typer.Typer(help="Keys that sign bundles.", no_args_is_help=True)
 app.add_typer(keys, name="key")
+models_store.register(app)
 
 BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the bundle.")]
 Passphrase = Annotated[
@@ -95,7 +100,7 @@ def sign(
 
 @app.command(epilog="Example: bertline models verify reviews --trust release.key.pub")
 def verify(
-    bundle: BundlePath,
+    bundle: Annotated[Path, bundle_argument("Directory of the bundle.")],
     trust: Annotated[
         list[Path],
         typer.Option("--trust", metavar="FILE", help="Trusted public key; may be repeated; one is enough."),

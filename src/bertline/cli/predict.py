@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bertline.cli.bundle_argument import bundle_argument
 from bertline.cli.settings_flags import with_settings
 from bertline.data.settings import TableSettings
 from bertline.errors import UsageError
@@ -36,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory that bertline train wrote.")],
+    bundle: Annotated[Path, bundle_argument("Directory that bertline train wrote.")],
     settings: TableSettings,
     texts: Annotated[
         list[str] | None,

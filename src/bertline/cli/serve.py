@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import BaseModel
 
+from bertline.cli.bundle_argument import ADDRESSES, fetched
 from bertline.cli.settings_flags import with_settings
 from bertline.errors import UsageError, needing
 from bertline.monitoring.logs.settings import LogSettings
@@ -30,7 +31,15 @@ PARTS: dict[str, type[BaseModel]] = {
 # What bertline[serve] installs and is imported at once.
 NEEDED = ("fastapi", "fastapi_offline", "starlette", "uvicorn", "joserfc", "sqlalchemy", "structlog", "httpx")
 
-PATHS = (".", "/", "~")  # that an argument without a name begins with, where the path has a = in it
+PATHS = (
+    ".",
+    "/",
+    "~",
+    "s3://",
+    "oci://",
+    "hf://",
+    "file:",
+)  # that an argument without a name begins with, where the path has a = in it
 EPILOG = "Example: bertline serve reviews --port 8080"
 
 
@@ -44,7 +53,8 @@ def serve(
         list[str],
         typer.Argument(
             metavar="[NAME=]BUNDLE",
-            help="Bundle directory; NAME is the model's name for clients, as in BAAI/bge-small=runs/bge.",
+            help=f"Bundle directory or {ADDRESSES}; NAME is the model's name for clients, as in "
+            "BAAI/bge-small=runs/bge.",
         ),
     ],
     settings: ServeSettings,
@@ -77,21 +87,29 @@ def serve(
         )
 
     perimeter = PerimeterSettings(auth=auth, limits=limits, tls=tls, edge=edge, logs=logs, traces=traces)
-    run(named_bundles(bundles), settings, perimeter, on_ready=say_ready, on_exposed=say_exposed)
+    run(
+        named_bundles(bundles, settings.require_signed_by),
+        settings,
+        perimeter,
+        on_ready=say_ready,
+        on_exposed=say_exposed,
+    )
 
 
-def named_bundles(bundles: Sequence[str]) -> dict[str, Path]:
-    """The directories of ``[NAME=]BUNDLE`` arguments by name, in their order.
+def named_bundles(bundles: Sequence[str], signed_by: Sequence[Path] = ()) -> dict[str, Path]:
+    """The directories of ``[NAME=]BUNDLE`` arguments by name, in their order; those at addresses are fetched.
 
     Raises:
         UsageError: two have the same name, or a path was taken for a name.
-        BundleError: one is no bundle.
+        BundleError: one is no bundle, or at an address without a signature by one of the keys in ``signed_by``.
+        StoreError, DestinationError: one cannot be fetched.
     """
     from bertline.bundle.verify import read_manifest
 
     directories: dict[str, Path] = {}
     for bundle in bundles:
-        name, directory = named(bundle)
+        name, place = named(bundle)
+        directory = fetched(place, signed_by)
         if name and not directory.exists() and Path(bundle).exists():
             raise UsageError(
                 f"{bundle} means the bundle {directory} under the name {name}, and there is no such bundle: "
@@ -104,15 +122,15 @@ def named_bundles(bundles: Sequence[str]) -> dict[str, Path]:
     return directories
 
 
-def named(bundle: str) -> tuple[str | None, Path]:
-    """Name and directory of a ``[NAME=]BUNDLE`` argument: the name ends at the first =, and no name begins a path.
+def named(bundle: str) -> tuple[str | None, str]:
+    """Name and place of a ``[NAME=]BUNDLE`` argument: the name ends at the first =, and no name begins a path.
 
     >>> named("BAAI/bge-small=runs/a=1"), named("./runs/a=1")
-    (('BAAI/bge-small', PosixPath('runs/a=1')), (None, PosixPath('runs/a=1')))
+    (('BAAI/bge-small', 'runs/a=1'), (None, './runs/a=1'))
     """
     name, equals, directory = bundle.partition("=")
     if not equals or bundle.startswith(PATHS):
-        return None, Path(bundle)
+        return None, bundle
     if not name or not directory:
         raise UsageError(f"{bundle} is not NAME=BUNDLE: write reviews=path/to/bundle, or the path alone")
-    return name, Path(directory)
+    return name, directory

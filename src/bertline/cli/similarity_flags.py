@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle of the model that embeds the texts.")]
+from bertline.cli.bundle_argument import bundle_argument
+
+Bundle = Annotated[Path, bundle_argument("Bundle of the model that embeds the texts.")]
 Data = Annotated[
     str,
     typer.Argument(

@@ -18,6 +18,7 @@ from bertline.inference import load_predictor
 from bertline.library.model import checked_texts
 from bertline.library.progress import listener
 from bertline.library.verbs import settings_of, with_settings
+from bertline.registry.fetch import local_bundle
 from bertline.similarity import THRESHOLD
 from bertline.similarity.build import build_index
 from bertline.similarity.clusters import Clusters, clusters_of
@@ -135,17 +136,17 @@ def index(
         DestinationError: ``out`` cannot be written.
         Interrupted: Ctrl-C; ``resume=True`` continues.
     """
-    loaded = settings_of(index, TableSettings, settings)
+    loaded, directory = settings_of(index, TableSettings, settings), local_bundle(bundle)
     if isinstance(data, str | Path) and Path(data).is_dir():
-        return Index(open_for(Path(bundle), Path(data), loaded), Path(bundle))
+        return Index(open_for(directory, Path(data), loaded), directory)
     temporary = tempfile.mkdtemp(prefix="bertline-")
     try:
         if not isinstance(data, str | Path):
-            data = _stored(_legible(data, "index", Tokenizer.from_bundle(Path(bundle))), Path(temporary))
+            data = _stored(_legible(data, "index", Tokenizer.from_bundle(directory)), Path(temporary))
         place = Path(temporary) / "index" if out is None else Path(out)
         notify = _told(progress)
-        stored = build_index(Path(bundle), str(data), place, loaded, notify, resume=resume, overwrite=overwrite)
-        made = Index(stored, Path(bundle))
+        stored = build_index(directory, str(data), place, loaded, notify, resume=resume, overwrite=overwrite)
+        made = Index(stored, directory)
     except BaseException:
         shutil.rmtree(temporary)
         raise

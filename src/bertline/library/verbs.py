@@ -19,6 +19,7 @@ from bertline.data.settings import EvaluateSettings
 from bertline.library.progress import listener
 from bertline.library.report import Report, figure_rows
 from bertline.optimization.settings import OptimizeSettings
+from bertline.registry.fetch import local_bundle
 from bertline.training.distillation.settings import DistillSettings
 from bertline.training.pretraining.settings import PretrainSettings
 from bertline.training.settings import TrainSettings
@@ -128,7 +129,7 @@ def evaluate(bundle: str | Path, data: str | Path, *, engine: str | None = None,
     Labels that the bundle does not know count as wrong or missed. A note names and counts them.
 
     Args:
-        bundle: directory of the bundle.
+        bundle: directory or address of the bundle.
         data: a labelled table, as for ``train``.
         engine: engine to measure, ``torch`` included; by default the bundle's first.
         **settings: settings of ``bertline evaluate``.
@@ -142,7 +143,7 @@ def evaluate(bundle: str | Path, data: str | Path, *, engine: str | None = None,
     from bertline.evaluation.labelled_table import evaluate_table
     from bertline.inference import load_predictor
 
-    directory = Path(bundle)
+    directory = local_bundle(bundle)
     measured = evaluate_table(directory, load_predictor(directory, engine=engine), str(data), loaded)
     evaluation, collapsed = measured.evaluation, measured.collapsed
     return Report(
@@ -189,7 +190,9 @@ def distill(
     from bertline.training.distillation.run import distill as run
 
     texts = None if data is None else str(data)
-    student = run(Path(bundle), texts, Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite)
+    student = run(
+        local_bundle(bundle), texts, Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite
+    )
     title = f"{Path(out).name}: {student.evaluation.rows:,} test rows"
     return Report(title, Path(out), figure_rows(student.headline()), student.to_json())
 

@@ -1,0 +1,53 @@
+"""The argument BUNDLE: a directory, or an address from which the bundle is fetched into the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from bertline.registry.fetch.pull import Watch
+
+ADDRESSES = "s3://, oci:// or hf:// address"
+
+
+def bundle_argument(directory: str) -> Any:
+    """The argument of a verb that reads a bundle, which it gets as the path of a directory.
+
+    Args:
+        directory: a sentence about the directory, for the help.
+    """
+    return typer.Argument(metavar="BUNDLE", help=f"{directory} Or its {ADDRESSES}.", parser=fetched)
+
+
+def fetched(bundle: str, signed_by: Sequence[Path] = ()) -> Path:
+    """The directory of a bundle; one that is given by its address is fetched first, with the progress on a terminal.
+
+    Raises:
+        StoreError, BundleError, DestinationError: it cannot be fetched.
+    """
+    from bertline.registry.fetch import is_address, local_bundle
+
+    if not is_address(bundle):
+        return Path(bundle)
+    with transfer_screen(f"fetching {bundle}") as watch:
+        return local_bundle(bundle, signed_by=signed_by, watch=watch)
+
+
+@contextmanager
+def transfer_screen(title: str) -> Iterator[Watch]:
+    """Within: shows on a terminal how much of a bundle has been transferred, how fast, and the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda here, total: progress.update(task, completed=here, total=total)
