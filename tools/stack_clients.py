@@ -7,13 +7,14 @@ import json
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-NONE = {"label": "", "probabilities": [{"probability": 0.0}]}
 SAME = 1e-4  # a batch's other texts change the last digits of a probability
 
 
@@ -27,7 +28,7 @@ class Answered:
         status: of HTTP; 0 if there was none.
         version: of the model that answered.
         text: number of the text.
-        label: answered.
+        label: answered, or the code of the error.
         probability: of the label.
     """
 
@@ -57,6 +58,10 @@ class Clients:
     def lost(self) -> int:
         """Requests without a prediction."""
         return len(self.errors) + sum(one.status != 200 for one in self.answers)
+
+    def refusals(self) -> Counter[tuple[int, str]]:
+        """How many requests got each error."""
+        return Counter((one.status, one.label) for one in self.answers if one.status != 200)
 
     def until(self, number: int) -> None:
         """Return once there are so many answers."""
@@ -122,7 +127,7 @@ def _client(
                 response = connection.getresponse()
                 content = response.read()
                 turn += 1
-                best = json.loads(content)["predictions"][0] if response.status == 200 else NONE
+                best = _prediction(response.status, content)
                 result.answers.append(
                     Answered(
                         began_s,
@@ -140,6 +145,14 @@ def _client(
             result.errors.append(repr(error))
         finally:
             connection.close()
+
+
+def _prediction(status: int, content: bytes) -> Any:
+    if status == 200:
+        return json.loads(content)["predictions"][0]
+    is_json = content.startswith(b"{")  # else it is nginx's
+    code = json.loads(content)["error"]["code"] if is_json else "nginx"
+    return {"label": code, "probabilities": [{"probability": 0.0}]}
 
 
 def _connected(host: str, port: int, authority: Path | None) -> http.client.HTTPConnection:

@@ -72,7 +72,7 @@ def test_a_replica_that_is_killed_loses_no_request(stack: LocalStack) -> None:
         until(load, 300)
         stack.replicas[0].start()
         until(load, 300)
-    assert load.lost == 0, load.errors
+    assert load.lost == 0, (load.errors, load.refusals())
     assert load.mixed() == 0
 
 
@@ -84,7 +84,7 @@ def test_a_rolling_upgrade_and_a_rolling_swap_lose_and_mix_nothing(stack: LocalS
         stack.swap(place / "a" / "model")
         upgraded = len(load.answers)
         until(load, 300)
-    assert load.lost == 0, load.errors
+    assert load.lost == 0, (load.errors, load.refusals())
     assert load.mixed() == 0
     versions = {one.version for one in load.answers}
     assert len(versions) == 2

@@ -39,7 +39,9 @@ class Gateway:
     def config(self) -> str:
         """The text of ``nginx.conf``."""
         servers = "\n".join(f"    server {one} max_fails=2 fail_timeout=2s;" for one in self.replicas)
-        values = {"listen": self.listen, "certificates": self.certificates, "run": self.run, "servers": servers}
+        backups = "\n".join(f"    server {one} max_fails=0 backup;" for one in self.replicas)
+        values = {"listen": self.listen, "certificates": self.certificates, "run": self.run}
+        values |= {"servers": servers, "backups": backups}
         return templates.fill(templates.read("stack")["nginx.conf"], values)
 
 
