@@ -9,7 +9,7 @@ BENCHMARKS = $(notdir $(basename $(filter-out %/__init__.py,$(wildcard benchmark
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test drill check bench observe docs clean
+.PHONY: help demo test drill check bench observe stack docs clean
 
 help:
 	@echo 'make demo    fine-tune a model on 8,530 film reviews (a few minutes), then serve it with a web page'
@@ -17,6 +17,7 @@ help:
 	@echo 'make drill   the tests that take longest, and 100,000 drawn examples where others draw hundreds'
 	@echo 'make check   style (ruff), types (mypy) and floors (import-linter)'
 	@echo 'make observe a server under load and a Prometheus that watches it, until Ctrl+C'
+	@echo 'make stack   two servers behind nginx with HTTPS, keys, shared limits and a Prometheus, until Ctrl+C'
 	@echo 'make bench   measure again every figure in README.md and docs/ (long); ONLY=quality for one of them'
 	@echo 'make docs    build the guide into site/'
 	@echo 'make clean   remove what was built; $(VENV) stays'
@@ -44,6 +45,10 @@ check: $(VENV)/.check
 observe: $(VENV)/.test
 	@tools/packages.sh prometheus
 	@$(PY) -m tools.observe $(ARGS)
+
+stack: $(VENV)/.test
+	@tools/packages.sh nginx initdb redis-server prometheus
+	@$(PY) -m tools.stack $(ARGS)
 
 bench: $(VENV)/.bench
 	@for name in $(or $(ONLY),$(BENCHMARKS)); do echo "$$name"; $(PY) -m "benchmarks.$$name" $(ARGS) || exit 1; done
