@@ -86,14 +86,14 @@ class Replica(Computes):
         self._scheduler.add(self._line)
         self._computing = 0
 
-    async def answer(self, piece: Piece) -> bool:
-        """Whether a request with one text was answered."""
+    async def answer(self, pieces: Sequence[Piece]) -> bool:
+        """Whether a request was answered."""
         self.in_flight += 1
         loop, times = asyncio.get_running_loop(), self._times
         try:
             deadline_s = loop.time() + min(self._limits.timeout_s, 1e9)
             await self.cores.serve(times.request_s / 2)
-            await self._scheduler.compute(self._line, [piece], deadline_s)
+            await self._scheduler.compute(self._line, pieces, deadline_s)
             await self.cores.serve(times.request_s / 2)
         except Problem:
             return False
@@ -129,22 +129,22 @@ def simulate(
     replicas: int,
     cores: int,
     arrivals_s: Sequence[float],
-    lengths: Sequence[int],
+    requests: Sequence[tuple[int, ...]],
     limits: Limits | None = None,
     seed: int = 0,
 ) -> Outcome:
-    """Requests with one text each, sent to the replica that has the fewest under way.
+    """Requests, each sent to the replica that has the fewest under way.
 
     Args:
         times: of the engine.
         replicas: behind the balancer.
         cores: of each.
         arrivals_s: of the requests, ascending.
-        lengths: to draw each text's tokens from.
+        requests: tokens of each piece of a request; each arrival draws one of these.
         limits: of the servers; None: they never refuse.
-        seed: of lengths and times.
+        seed: of requests and times.
     """
-    return run(_run(times, replicas, cores, arrivals_s, lengths, limits or Limits(), random.Random(seed)))
+    return run(_run(times, replicas, cores, arrivals_s, requests, limits or Limits(), random.Random(seed)))
 
 
 async def _run(
@@ -152,14 +152,14 @@ async def _run(
     replicas: int,
     cores: int,
     arrivals_s: Sequence[float],
-    lengths: Sequence[int],
+    requests: Sequence[tuple[int, ...]],
     limits: Limits,
     rng: random.Random,
 ) -> Outcome:
     loop = asyncio.get_running_loop()
     pool = [Replica(times, cores, limits, rng) for _ in range(replicas)]
-    pieces = {length: Piece([0] * length) for length in set(lengths)}
-    drawn = rng.choices(lengths, k=len(arrivals_s))
+    pieces = {one: [Piece([0] * length) for length in one] for one in set(requests)}
+    drawn = rng.choices(requests, k=len(arrivals_s))
     latency_s = np.full(len(arrivals_s), math.inf)
     warm = int(WARM_UP * len(arrivals_s))
     under_way: set[asyncio.Task[None]] = set()

@@ -35,7 +35,7 @@ def outcome(
     rate = load * replicas * cores / SERVICE_S
     arrived = arrivals(rate, number, pattern, seed=5)
     return simulate(
-        engine, replicas=replicas, cores=cores, arrivals_s=arrived, lengths=[10], limits=limits, seed=7
+        engine, replicas=replicas, cores=cores, arrivals_s=arrived, requests=[(10,)], limits=limits, seed=7
     )  # fmt: skip
 
 
@@ -87,7 +87,9 @@ def test_littles_law() -> None:
 def test_more_replicas_are_never_slower(pattern: Pattern) -> None:
     arrived = arrivals(150.0, 800, pattern, seed=2)
     p99 = [
-        simulate(times(EXPONENTIAL), replicas=n, cores=1, arrivals_s=arrived, lengths=[10], seed=1).quantile_ms(0.99)
+        simulate(times(EXPONENTIAL), replicas=n, cores=1, arrivals_s=arrived, requests=[(10,)], seed=1).quantile_ms(
+            0.99
+        )
         for n in (2, 3, 5)
     ]
     assert p99 == sorted(p99, reverse=True)
