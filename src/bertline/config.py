@@ -33,6 +33,7 @@ COMPONENTS = (
     "pretrain",
     "optimize",
     "distill",
+    "plan",
     "serve",
     "auth",
     "limits",

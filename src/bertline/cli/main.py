@@ -25,6 +25,7 @@ from bertline.cli import (
     nearest,
     observe,
     optimize,
+    plan,
     predict,
     pretrain,
     serve,
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 VERBS = (
     *(train, vocab, pretrain, generate, context, evaluate, distill, optimize, predict),
-    *(index, nearest, cluster, duplicates, serve, auth, tls, models, observe, top, deploy),
+    *(index, nearest, cluster, duplicates, plan, serve, auth, tls, models, observe, top, deploy),
 )
 for verb in VERBS:
     verb.register(app)

@@ -1,8 +1,8 @@
 """Times of batches by length, number of texts and busy cores, measured with the server's own worker process.
 
 A batch on one core is timed by the worker's CPU time, which includes unpacking the batch and sending the answer, and
-which other work on the machine does not lengthen by taking the core away. Only a batch on several cores is timed by the
-clock.
+which other work on the machine does not lengthen by taking the core away. Only a batch on several cores or on a GPU is
+timed by the clock.
 """
 
 from __future__ import annotations
@@ -39,47 +39,71 @@ Kind = Literal["one", "full", "alone"]
 class BatchTimes:
     """What was measured of one engine; the attributes are those of ``ServiceTimes``."""
 
-    cores: int
+    lanes: int
     batch_tokens: int
     knots: tuple[Knot, ...]
     spread: tuple[float, ...]
 
 
-def measure_batches(bundle: Path, engine: str, sample: Sample, seconds: float) -> BatchTimes:
+def measure_batches(bundle: Path, engine: str, sample: Sample, seconds: float, *, gpu: bool = False) -> BatchTimes:
     """Time batches in rounds, each in another order, for so many seconds.
 
     Raises:
         BundleError: the worker cannot start.
     """
-    return asyncio.run(_measure(bundle, engine, sample, seconds))
+    return asyncio.run(_measure(bundle, engine, sample, seconds, gpu))
 
 
-async def _measure(bundle: Path, engine: str, sample: Sample, seconds: float) -> BatchTimes:
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A worker, and what it is given."""
+
+    worker: WorkerProcess
+    lanes: int
+    sample: Sample
+    gpu: bool
+
+    async def once(self, rows: int, tokens: int, kind: Kind, rng: random.Random) -> float:
+        """Seconds of a batch, on each lane that computes it."""
+        chosen = [rng.choice(pieces) for pieces in rng.choices(self.sample.pieces, k=rows)]
+        batch = Ragged.of([_of_length(piece, tokens) for piece in chosen], self.sample.pad_id)
+        together = self.lanes if kind == "full" else 1
+        alone = kind == "alone" or self.lanes == 1
+        spent_s = -cpu_s(self.worker.pid)
+        replies = await asyncio.gather(
+            *(self.worker.compute(self.sample.output, batch, alone=alone) for _ in range(together))
+        )
+        if self.gpu or kind == "alone":
+            return max(reply.seconds for reply in replies)
+        return (spent_s + cpu_s(self.worker.pid)) / together
+
+
+async def _measure(bundle: Path, engine: str, sample: Sample, seconds: float, gpu: bool) -> BatchTimes:
     worker = WorkerProcess(
         bundle, engine=engine, lanes=None, timeout_s=BATCH_LIMIT_S, on_lost=lambda _: None, costs=Costs()
     )
     started = await worker.start()
     try:
-        return await _time(worker, started.lanes, started.batch_tokens, sample, seconds)
+        return await _time(_Bench(worker, started.lanes, sample, gpu), started.batch_tokens, seconds)
     finally:
         await worker.stop()
 
 
-async def _time(worker: WorkerProcess, lanes: int, batch_tokens: int, sample: Sample, seconds: float) -> BatchTimes:
-    sizes = _sizes(sample, batch_tokens)
+async def _time(bench: _Bench, batch_tokens: int, seconds: float) -> BatchTimes:
+    sizes, lanes = _sizes(bench.sample, batch_tokens), bench.lanes
     kinds: tuple[Kind, ...] = ("one", "full", "alone") if lanes > 1 else ("one",)
     work = [(size, kind) for size in sizes for kind in kinds]
     rng = random.Random(0)
     taken: dict[tuple[tuple[int, int], Kind], list[float]] = {one: [] for one in work}
     for size, kind in work:  # the first time it also makes room
-        await _once(worker, _batch(sample, *size, rng), sample.output, lanes, kind)
+        await bench.once(*size, kind, rng)
     until_s = time.monotonic() + seconds
     for number in range(MOST_ROUNDS):
         if number >= LEAST_ROUNDS and time.monotonic() > until_s:
             break
         rng.shuffle(work)
         for size, kind in work:
-            taken[size, kind].append(await _once(worker, _batch(sample, *size, rng), sample.output, lanes, kind))
+            taken[size, kind].append(await bench.once(*size, kind, rng))
     return _summary(taken, kinds, sizes, lanes, batch_tokens)
 
 
@@ -98,7 +122,7 @@ def _summary(
         Knot(
             tokens=size[1],
             rows=size[0],
-            **{f"{kind}_s": median[size, of] for kind, of in last.items()},  # type: ignore[index, arg-type]
+            **{f"{kind}_s": median[size, of] for kind, of in last.items()},  # type: ignore[index]
         )
         for size in sizes
     ]
@@ -114,23 +138,8 @@ def _sizes(sample: Sample, batch_tokens: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def _batch(sample: Sample, rows: int, tokens: int, rng: random.Random) -> Ragged:
-    """Texts of exactly this length: shorter ones are repeated, longer ones cut."""
-    chosen = [rng.choice(pieces) for pieces in rng.choices(sample.pieces, k=rows)]
-    return Ragged.of([_of_length(piece, tokens) for piece in chosen], sample.pad_id)
-
-
 def _of_length(piece: Piece, tokens: int) -> Piece:
+    """A piece of exactly this length: a shorter one is repeated, a longer one cut."""
     ids = list(islice(cycle(piece.ids), tokens))
     segments = None if piece.segments is None else [0] * (tokens // 2) + [1] * (tokens - tokens // 2)
-    return Piece(ids, segments)
-
-
-async def _once(worker: WorkerProcess, batch: Ragged, output: str, lanes: int, kind: Kind) -> float:
-    """Seconds of the batch, on each lane that computes it."""
-    together = lanes if kind == "full" else 1
-    spent_s = -cpu_s(worker.pid)
-    replies = await asyncio.gather(
-        *(worker.compute(output, batch, alone=kind == "alone" or lanes == 1) for _ in range(together))
-    )
-    return replies[0].seconds if kind == "alone" else (spent_s + cpu_s(worker.pid)) / together
+    return Piece(ids, segments, masked=[tokens - 1] if piece.masked else ())

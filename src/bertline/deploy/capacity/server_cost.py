@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-import numpy as np
-
 from bertline.deploy.capacity.processes import children, cpu_s, memory_mb
 from bertline.errors import BertlineError
 
@@ -24,7 +22,6 @@ HOST = "127.0.0.1"
 TOGETHER = 16  # connections of the load
 ANSWER_LIMIT_S = 60.0
 WARM_UP = 20
-UNDISTURBED = 0.02  # quantile of latencies that other work on the machine did not lengthen
 _BATCHES = re.compile(rb"^bertline_batch_texts_count\{[^}]*\} ([0-9.e+]+)", re.MULTILINE)
 _INFERENCE = re.compile(rb"inference;dur=([0-9.]+)")
 
@@ -121,7 +118,7 @@ def _one_by_one(pid: int, port: int, wires: Sequence[bytes], seconds: float) -> 
                 if now_s > until_s:
                     break
             each_s = (spent_s + cpu_s(pid)) / len(rest)
-    return each_s, float(np.quantile(rest, UNDISTURBED)) - each_s
+    return each_s, min(rest) - each_s  # the least: other work on the machine adds to it
 
 
 def _ask(connection: socket.socket, stream: object, wire: bytes) -> float:

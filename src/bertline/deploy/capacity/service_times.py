@@ -26,7 +26,9 @@ class ServiceTimes(BaseModel):
     Attributes:
         engine: its name.
         processor: that it was measured on.
-        cores: that the process could use, one lane each.
+        cores: that the process could use.
+        gpu: whether a GPU computes the batches, in ``lanes`` at a time; else each core is a lane.
+        lanes: batches computed at a time.
         batch_tokens: maximum padded tokens of a batch, as the server would use them.
         knots: times of batches.
         spread: equally likely ratios of a time to its median, in ascending order.
@@ -35,6 +37,7 @@ class ServiceTimes(BaseModel):
         transit_s: the rest of the latency of a single request: sockets and wake-ups.
         memory_mb: resident memory of the server and its worker under load.
         start_s: from the start of the server until it is ready.
+        load: mean number of other threads that wanted a core in the minute before.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +45,8 @@ class ServiceTimes(BaseModel):
     engine: str
     processor: str = ""
     cores: PositiveInt
+    gpu: bool = False
+    lanes: PositiveInt = 1
     batch_tokens: PositiveInt
     knots: tuple[Knot, ...] = Field(min_length=1)
     spread: tuple[PositiveFloat, ...] = (1.0,)
@@ -50,6 +55,7 @@ class ServiceTimes(BaseModel):
     transit_s: float = Field(0.0, ge=0)
     memory_mb: float = Field(0.0, ge=0)
     start_s: float = Field(0.0, ge=0)
+    load: float = Field(0.0, ge=0)
 
     def seconds(self, rows: int, tokens: int, busy: float) -> float:
         """The median time of a batch on one core.

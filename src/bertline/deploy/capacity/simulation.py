@@ -81,7 +81,8 @@ class Replica(Computes):
         self._times, self._rng, self._limits = times, rng, limits
         self.cores = Cores(cores)
         self.in_flight = self.batches = self.texts = 0
-        self._scheduler = Scheduler(cores, limits.max_wait_s)
+        self._lanes = times.lanes if times.gpu else cores
+        self._scheduler = Scheduler(self._lanes, limits.max_wait_s)
         self._line = Line(("simulated", "0"), "logits", Station(self), times.batch_tokens, 0)
         self._scheduler.add(self._line)
         self._computing = 0
@@ -109,18 +110,21 @@ class Replica(Computes):
         self._computing += 1
         began_s = asyncio.get_running_loop().time()
         median_s, threads = times.seconds(rows, tokens, self._busy), 1
-        if alone and self.cores.number > 1:
+        if alone and self._lanes > 1:
             median_s, threads = times.alone(rows, tokens)
-        await self.cores.compute(median_s * self._rng.choice(times.spread), min(threads, self.cores.number))
-        seconds = asyncio.get_running_loop().time() - began_s
+        seconds = median_s * self._rng.choice(times.spread)
+        if times.gpu:
+            await asyncio.sleep(seconds)
+        else:
+            await self.cores.compute(seconds, min(threads, self.cores.number))
+        took_s = asyncio.get_running_loop().time() - began_s
         self._computing -= 1
         await self.cores.serve(times.batch_s / 2)
-        return Reply(0, Status.DONE, np.zeros((rows, 1), np.float32), seconds=seconds)
+        return Reply(0, Status.DONE, np.zeros((rows, 1), np.float32), seconds=took_s)
 
     @property
     def _busy(self) -> float:
-        lanes = self.cores.number
-        return (self._computing - 1) / (lanes - 1) if lanes > 1 else 0.0
+        return (self._computing - 1) / (self._lanes - 1) if self._lanes > 1 else 0.0
 
 
 def simulate(

@@ -12,7 +12,7 @@ from bertline.deploy.capacity.service_times import Knot, ServiceTimes
 from bertline.deploy.capacity.simulation import Limits, Outcome, simulate
 
 SERVICE_S = 0.01
-NUMBER = 2_500
+NUMBER = 1_500
 ALWAYS = (1.0,)
 EXPONENTIAL = tuple(-math.log(1 - (rank + 0.5) / 1000) for rank in range(1000))
 
@@ -46,31 +46,42 @@ def erlang_c(servers: int, load: float) -> float:
     return last / (sum(offered**k / math.factorial(k) for k in range(servers)) + last)
 
 
+def m_m_c_s(servers: int, load: float) -> float:
+    """Mean time in M/M/c."""
+    return SERVICE_S + erlang_c(servers, load) * SERVICE_S / (servers * (1 - load))
+
+
 # The mean of n requests of a queue at load ρ has a relative standard error of about √(2(1 + ρ) / n) / (1 − ρ):
-# 5.6 % at 0.4 with n = 2,500. The bounds below are two of them or more.
+# 7.2 % at 0.4 with n = 1,500. The bounds below are two of them or more.
 def test_one_exponential_server_is_m_m_1() -> None:
     found = outcome(times(EXPONENTIAL), 0.4)
-    assert found.latency_s.mean() == pytest.approx(SERVICE_S / (1 - 0.4), rel=0.12)
-    assert found.quantile_ms(0.99) == pytest.approx(1000 * SERVICE_S / (1 - 0.4) * math.log(100), rel=0.25)
-    assert found.busy == pytest.approx(0.4, rel=0.06)
-    assert found.per_s == pytest.approx(40, rel=0.06)
+    assert found.latency_s.mean() == pytest.approx(SERVICE_S / (1 - 0.4), rel=0.15)
+    assert found.quantile_ms(0.99) == pytest.approx(1000 * SERVICE_S / (1 - 0.4) * math.log(100), rel=0.3)
+    assert found.busy == pytest.approx(0.4, rel=0.08)
+    assert found.per_s == pytest.approx(40, rel=0.08)
 
 
 def test_one_constant_server_is_m_d_1() -> None:
     found = outcome(times(), 0.4)
     wait_s = SERVICE_S * 0.4 / (2 * (1 - 0.4))  # Pollaczek and Khinchine
-    assert found.latency_s.mean() - SERVICE_S == pytest.approx(wait_s, rel=0.12)
+    assert found.latency_s.mean() == pytest.approx(SERVICE_S + wait_s, rel=0.1)
 
 
 def test_four_exponential_servers_are_m_m_4() -> None:
     found = outcome(times(EXPONENTIAL), 0.7, cores=4)
-    wait_s = erlang_c(4, 0.7) * SERVICE_S / (4 * (1 - 0.7))
-    assert found.latency_s.mean() - SERVICE_S == pytest.approx(wait_s, rel=0.2)
+    assert found.latency_s.mean() == pytest.approx(m_m_c_s(4, 0.7), rel=0.12)
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize(("cores", "load"), [(1, 0.8), (4, 0.9)])
+def test_long_runs_are_m_m_c(cores: int, load: float) -> None:
+    found = outcome(times(EXPONENTIAL), load, cores=cores, number=40_000)
+    assert found.latency_s.mean() == pytest.approx(m_m_c_s(cores, load), rel=0.1)
 
 
 def test_the_servers_own_thread_is_a_queue_too() -> None:
     """Two visits of half a request's time, on one thread with cores to spare."""
-    found = outcome(times(request_s=0.02), 0.125, cores=4, number=800)
+    found = outcome(times(request_s=0.02), 0.125, cores=4, number=500)
     assert found.busy == pytest.approx(0.125 * (0.02 + SERVICE_S) / SERVICE_S, rel=0.08)
     assert found.latency_s.min() == pytest.approx(0.02 + SERVICE_S)
     assert found.quantile_ms(0.99) > 1000 * 2 * (0.02 + SERVICE_S)
@@ -78,14 +89,14 @@ def test_the_servers_own_thread_is_a_queue_too() -> None:
 
 def test_littles_law() -> None:
     """Requests under way = rate × latency: as many as the busy share of one core and those that wait for it."""
-    found = outcome(times(EXPONENTIAL), 0.4, number=800)
+    found = outcome(times(EXPONENTIAL), 0.4, number=500)
     under_way = found.per_s * found.latency_s.mean()
     assert under_way == pytest.approx(0.4 / (1 - 0.4), rel=0.2)
 
 
 @pytest.mark.parametrize("pattern", ["poisson", "bursty"])
 def test_more_replicas_are_never_slower(pattern: Pattern) -> None:
-    arrived = arrivals(150.0, 800, pattern, seed=2)
+    arrived = arrivals(150.0, 500, pattern, seed=2)
     p99 = [
         simulate(times(EXPONENTIAL), replicas=n, cores=1, arrivals_s=arrived, requests=[(10,)], seed=1).quantile_ms(
             0.99
@@ -96,28 +107,28 @@ def test_more_replicas_are_never_slower(pattern: Pattern) -> None:
 
 
 def test_more_load_is_never_faster() -> None:
-    found = [outcome(times(), load, number=800) for load in (0.3, 0.6, 0.9)]
+    found = [outcome(times(), load, number=500) for load in (0.3, 0.6, 0.9)]
     for share in (0.5, 0.99):
         quantiles = [one.quantile_ms(share) for one in found]
         assert quantiles == sorted(quantiles)
 
 
 def test_bursts_wait_longer() -> None:
-    even, bursts = (outcome(times(), 0.6, pattern=pattern, number=800) for pattern in ("poisson", "bursty"))
-    assert bursts.quantile_ms(0.99) > 2 * even.quantile_ms(0.99)
+    even, bursts = (outcome(times(), 0.6, pattern=pattern) for pattern in ("poisson", "bursty"))
+    assert bursts.quantile_ms(0.99) > 1.3 * even.quantile_ms(0.99)
 
 
 def test_texts_share_batches_under_load() -> None:
     """Twice as many as one by one, because a batch of four takes as long as one text here."""
     knots = [Knot(tokens=10, rows=rows, **dict.fromkeys(("one_s", "full_s", "alone_s"), SERVICE_S)) for rows in (1, 4)]
     engine = ServiceTimes(engine="e", cores=1, batch_tokens=40, knots=tuple(knots))
-    found = outcome(engine, 2.0, number=800)
+    found = outcome(engine, 2.0, number=500)
     assert found.per_s == pytest.approx(200, rel=0.1)
     assert found.texts_per_batch > 2
 
 
 def test_the_scheduler_refuses_what_would_wait_too_long() -> None:
-    found = outcome(times(), 2.0, limits=Limits(max_wait_s=0.1, timeout_s=5.0), number=800)
+    found = outcome(times(), 2.0, limits=Limits(max_wait_s=0.1, timeout_s=5.0), number=500)
     assert 0.3 < found.refused < 0.6
     assert found.quantile_ms(0.99) == math.inf
     assert np.isfinite(found.quantile_ms(0.3))
