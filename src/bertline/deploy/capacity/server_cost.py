@@ -48,7 +48,7 @@ def measure_server(bundle: Path, engine: str, bodies: Sequence[str], seconds: fl
         MeasuringFailed: it does not start, or an answer is an error.
     """
     began_s = time.monotonic()
-    with _server(bundle, engine) as (process, port):
+    with running(bundle, engine) as (process, port):
         start_s = time.monotonic() - began_s
         wires = [_wire(port, body) for body in bodies]
         single_s, rest_s = _one_by_one(process.pid, port, wires, seconds / 2)
@@ -76,7 +76,7 @@ def shares(single_s: float, together_s: float, batches: float) -> tuple[float, f
 
 
 @contextmanager
-def _server(bundle: Path, engine: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def running(bundle: Path, engine: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A server without keys on the loopback interface, and its port."""
     command = [sys.executable, "-m", "bertline.deploy.capacity.served", str(bundle.absolute()), engine]
     with (

@@ -1,0 +1,175 @@
+"""What ``bertline plan`` predicts, against what the server then shows: throughput, median and p99 at three loads.
+
+    make bench ONLY=plan
+    python -m benchmarks.plan BUNDLE --engine int8 --repetitions 5
+
+The server, and the measuring that the prediction is made from, run on core 0; the load generator (``servers.load``,
+open-loop, Poisson) runs on core 1. All of them go before other programs (nice −15 of the
+session, as root). Each
+repetition measures anew and then tries the loads in another order, so that a neighbour that comes or goes disturbs
+both sides. Writes docs/plan.json and docs/plan.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.parts import models
+from benchmarks.parts.machine import describe
+from benchmarks.servers.load import Answers
+from benchmarks.servers.load import Plan as Sending
+from bertline.deploy.capacity.measure import measure
+from bertline.deploy.capacity.sample import Sample, read_sample
+from bertline.deploy.capacity.server_cost import running
+from bertline.deploy.capacity.simulation import Limits
+from bertline.deploy.capacity.sizing import Load, Sizer
+from bertline.service.settings import ServeSettings
+
+RAW, PAGE = Path("docs/plan.json"), Path("docs/plan.md")
+SERVER_CORE, GENERATOR_CORE = 0, 1
+SHARES = (0.3, 0.6, 0.8)  # of what the utilisation law says that the core can do
+WARM_S = 3.0
+NICE = -15
+AUTOGROUP = Path("/proc/self/autogroup")  # Linux shares the processor among sessions first, and then among processes
+REQUESTS = 20_000  # of a simulation
+FIGURES = ("throughput", "p50_ms", "p99_ms")
+
+INTRODUCTION = """\
+# Capacity, predicted and shown
+
+`bertline plan` measures a model and predicts what a server does under load
+([how](guide/deploy/plan.md#how-it-predicts)). Here the prediction is made, and then the server gets that load: the test
+rows of Rotten Tomatoes, one a request, Poisson arrivals, whatever the server does; latency from the scheduled time. The
+server and the measuring have core 0, the generator core 1. The loads are 30, 60 and 80 % of what the utilisation law
+says that the core can do. Every repetition measures anew, then tries the loads in another order; figures are medians
+over the repetitions, in brackets the range of shown ÷ predicted. `make bench ONLY=plan` measures it again
+([raw figures](plan.json)).
+"""
+COLUMNS = ("load", "requests/s offered", *(f"{one}, predicted · shown" for one in ("answers/s", "p50 ms", "p99 ms")))
+
+
+def main() -> None:
+    """Measure what the command line asks for and write the page."""
+    given = arguments()
+    record: dict[str, Any] = json.loads(RAW.read_text(encoding="utf-8")) if RAW.exists() else {}
+    if not given.no_run:
+        bundle = given.bundle or models.teacher("rt", 0)
+        os.sched_setaffinity(0, {SERVER_CORE})
+        with suppress(OSError):  # not root, or a kernel that groups no sessions
+            os.setpriority(os.PRIO_PROCESS, 0, NICE)
+            AUTOGROUP.write_text(f"{NICE}\n", encoding="ascii")
+        sample = read_sample(bundle, None)
+        record |= {"machine": describe(), "date": datetime.now(UTC).date().isoformat()}
+        for engine in given.engine or sample.engines:
+            runs = [repetition(bundle, engine, sample, given, number) for number in range(given.repetitions)]
+            record.setdefault("engines", {})[engine] = {"load_before": os.getloadavg()[0], "runs": runs}
+            RAW.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(record), encoding="utf-8")
+
+
+def repetition(
+    bundle: Path, engine: str, sample: Sample, given: argparse.Namespace, number: int
+) -> list[dict[str, Any]]:
+    """Predicted and shown at each load."""
+    (times,) = measure(bundle, [engine], sample, given.measure_s, lambda _: None)
+    limits = ServeSettings()
+    load = Load(sample.requests, math.inf, "poisson", Limits(limits.max_wait_ms / 1000, 30.0), REQUESTS)
+    sizer = Sizer(times, 1, load)
+    rates = {share: share * sizer.capacity for share in SHARES}
+    found = []
+    with running(bundle, engine) as (_, port):
+        for share in random.Random(number).sample(SHARES, len(SHARES)):
+            shown = generate(port, sample.bodies, rates[share], given.seconds, seed=10 * number)
+            seen = sizer.outcome(1, rates[share])
+            predicted = dict(zip(FIGURES, (seen.per_s, seen.quantile_ms(0.5), seen.quantile_ms(0.99)), strict=True))
+            row = {
+                "share": share,
+                "rate_per_s": rates[share],
+                "predicted": predicted,
+                "shown": shown,
+                "busy": seen.busy,
+            }
+            print(engine, json.dumps(row), flush=True)
+            found.append(row)
+    return found
+
+
+def generate(port: int, bodies: Sequence[str], rate: float, seconds: float, seed: int) -> dict[str, float]:
+    """What the generator on the other core saw after the warm-up."""
+    plan = Sending(port, "/v1/predict", list(bodies), rate, WARM_S + seconds, seed)
+    command = ["taskset", "-c", str(GENERATOR_CORE), sys.executable, "-m", "benchmarks.servers.load"]
+    done = subprocess.run(command, input=json.dumps(asdict(plan)), capture_output=True, text=True, check=True)
+    answers = Answers(**json.loads(done.stdout))
+    rows = zip(answers.scheduled_s, answers.latency_ms, answers.status, strict=True)
+    window = [(at, ms if status == 200 else math.inf) for at, ms, status in rows if at >= WARM_S]
+    ordered = sorted(ms for _, ms in window)
+    ended = sum(WARM_S <= at + ms / 1000 < WARM_S + seconds for at, ms in window)
+    return {
+        "throughput": ended / seconds,
+        "offered_per_s": len(window) / seconds,
+        "p50_ms": ordered[math.ceil(0.5 * len(ordered)) - 1],
+        "p99_ms": ordered[math.ceil(0.99 * len(ordered)) - 1],
+        "requests": len(window),
+        "generator_lag_p99_ms": answers.lag_p99_ms,
+    }
+
+
+def page(record: Mapping[str, Any]) -> str:
+    """The whole page."""
+    lines = [INTRODUCTION]
+    for engine, one in record.get("engines", {}).items():
+        lines += [
+            f"## {engine}\n",
+            f"| {' | '.join(COLUMNS)} |",
+            "|---|---:|---:|---:|---:|",
+        ]
+        for share in SHARES:
+            rows = [row for run in one["runs"] for row in run if row["share"] == share]
+            cells = [_cell(rows, figure) for figure in FIGURES]
+            offered = statistics.median(row["shown"]["offered_per_s"] for row in rows)
+            lines.append(f"| {share:.0%} | {offered:.1f} | {' | '.join(cells)} |")
+        lines.append(f"\n{len(one['runs'])} repetitions; load of the machine afterwards {one['load_before']:.1f}.\n")
+    if record:
+        lines.append(f"{record['machine']}, {record['date']}.")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _cell(rows: Sequence[Mapping[str, Any]], figure: str) -> str:
+    predicted, shown = (statistics.median(row[side][figure] for row in rows) for side in ("predicted", "shown"))
+    ratios = [ratio(row, figure) for row in rows]
+    return f"{predicted:.1f} · {shown:.1f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def ratio(row: Mapping[str, Any], figure: str) -> float:
+    """Shown ÷ predicted; the throughput as a part of what was offered, which chance makes more or less than asked."""
+    scale = row["rate_per_s"] / row["shown"]["offered_per_s"] if figure == "throughput" else 1.0
+    return float(scale * row["shown"][figure] / row["predicted"][figure])
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", type=Path, nargs="?", help="without it, the teacher of the engine benchmark")
+    parser.add_argument("--engine", action="append")
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=40.0, help="of a load, after the warm-up")
+    parser.add_argument("--measure-s", type=float, default=8.0, help="of measuring, in each repetition")
+    parser.add_argument("--no-run", action="store_true", help="only write the page, from the figures that there are")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
