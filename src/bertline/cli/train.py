@@ -29,6 +29,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run, if there is one.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle, or an unfinished run.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Check the table, the model and the settings, and train nothing.")
+    ] = False,
 ) -> None:
     """Fine-tune an encoder on labelled text, evaluate it and write a bundle.
 
@@ -36,9 +39,14 @@ def train(
     is held out to choose the epoch and to report figures.
     """
     from bertline.cli.training_screen import TrainingScreen, show_result
+    from bertline.training.run import check
     from bertline.training.run import train as run
 
     with TrainingScreen() as screen:
+        if check_only:
+            check(data, out, settings, screen)
+            typer.echo("Everything is in order; nothing was trained.")
+            return
         trained = run(data, out, settings, screen, resume=resume, overwrite=overwrite)
     if as_json:
         typer.echo(json.dumps(trained.measured.evaluation.to_json(), ensure_ascii=False))

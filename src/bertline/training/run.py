@@ -117,6 +117,23 @@ def train(
     return trained
 
 
+def check(source: str, out: Path, settings: TrainSettings, progress: Progress) -> None:
+    """Check all that ``train`` checks before it trains, and note the facts about the table; nothing is written.
+
+    Raises:
+        DataError, CheckpointError, DestinationError, TrainingError: as by ``train``.
+    """
+    settings = settings.with_defaults(spec_type(source, settings).training_defaults)
+    check_texts(settings.adapt, "--adapt")
+    model, tokenizer = _open(out, settings)
+    prepared = prepare(source, settings, progress)
+    _check_model(prepared.spec, model, tokenizer)
+    rows = tokenise(prepared.train, tokenizer, prepared.spec, settings)
+    truncation = Truncation(settings.max_tokens, policy(prepared.spec, settings))
+    for fact in (cut_fact(rows.readings, truncation), *prepared.spec.notes(rows.targets, rows.readings)):
+        progress.note(": ".join(fact))
+
+
 def _open(out: Path, settings: TrainSettings) -> tuple[Path, Tokenizer]:
     """The checkpoint's directory and its tokenizer.
 

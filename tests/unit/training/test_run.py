@@ -16,7 +16,7 @@ from bertline.errors import BundleError, DataError, TrainingError
 from bertline.inference import load_predictor
 from bertline.training.checkpoint import STATE, working_directory
 from bertline.training.progress import Plan, Silent
-from bertline.training.run import Trained, train
+from bertline.training.run import Trained, check, train
 from bertline.training.settings import TrainSettings
 from tests.unit.training.conftest import sentences, write_csv
 
@@ -182,3 +182,18 @@ def test_mean_pooling_makes_a_bundle_whose_card_says_so(model: Path, table: Path
     result = train(str(table), tmp_path / "out", settings(model, pooling="mean", epochs=1), Silent())
     assert "The head is ours" in (result.bundle / "README.md").read_text()
     assert load_predictor(result.bundle).predict(["is it"])[0].label in ("bad", "good")
+
+
+def test_a_check_reads_everything_and_writes_nothing(model: Path, tmp_path: Path) -> None:
+    table, told = write_csv(tmp_path / "rows.csv", sentences(40)), Told()
+    check(str(table), tmp_path / "out", settings(model), told)
+    assert told.notes[0].startswith(f"Data: 40 rows of {table}")
+    assert told.notes[-1] == "Truncation: no text is longer than 32 tokens; nothing was cut"
+    assert told.plan is None
+    assert [one.name for one in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_a_check_finds_what_training_would_refuse(model: Path, tmp_path: Path) -> None:
+    table = write_csv(tmp_path / "rows.csv", [("a film", "good")] * 4)
+    with pytest.raises(DataError, match="has only the label 'good' in column 'label'"):
+        check(str(table), tmp_path / "out", settings(model), Silent())
