@@ -101,11 +101,37 @@ def test_keda_never_scales_by_the_queue_alone(chart: Path) -> None:
     spec = of_kind(rendered(chart, *case(chart, "keda")), "ScaledObject")["spec"]
     queries = [one["metadata"]["query"] for one in spec["triggers"]]
     assert queries == [
-        'sum(avg_over_time(bertline_http_requests_in_progress{job="shop/reviews"}[1m]))',
+        'sum(clamp_min(avg_over_time(bertline_http_requests_in_progress{job="shop/reviews"}[1m]) - 1, 0))',
         'sum(avg_over_time(bertline_queue_seconds{job="shop/reviews"}[1m]))',
     ]
     assert all(isinstance(value, str) for one in spec["triggers"] for value in one["metadata"].values())
     assert (spec["minReplicaCount"], spec["fallback"]["replicas"]) == (2, 4)
+
+
+def test_kedas_queries_count_what_the_replicas_have_to_do(chart: Path, tmp_path: Path) -> None:
+    triggers = of_kind(rendered(chart, *case(chart, "keda")), "ScaledObject")["spec"]["triggers"]
+    flight, queue = (one["metadata"]["query"] for one in triggers)
+    labels = '{{job="shop/reviews",instance="{}"}}'
+    series = {
+        "bertline_http_requests_in_progress": ("1x4 7x20", "1x4 5x20"),  # one is the request for the metrics
+        "bertline_queue_seconds": ("0x4 0.3x20", "0x4 0.1x20"),
+    }
+    expected = [("1m", flight, 0), ("5m", flight, 10), ("1m", queue, 0), ("5m", queue, 0.4)]
+    story = {
+        "interval": "15s",
+        "input_series": [
+            {"series": name + labels.format(place), "values": one}
+            for name, values in series.items()
+            for place, one in enumerate(values)
+        ],
+        "promql_expr_test": [
+            {"expr": expression, "eval_time": at, "exp_samples": [{"labels": "{}", "value": value}]}
+            for at, expression, value in expected
+        ],
+    }
+    (tmp_path / "queries.yml").write_text(yaml.safe_dump({"evaluation_interval": "15s", "tests": [story]}), "utf-8")
+    done = promtool("test", "rules", "queries.yml", directory=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -155,8 +181,8 @@ def test_a_canary_joins_the_service_of_the_stable_release(chart: Path) -> None:
         ({"model": {"source": {"kind": "pvc"}}}, "model.source.kind is pvc, but model.source.claim is empty: set it"),
         (
             {"model": {"source": {"kind": "address", "address": "s3://models/reviews"}}},
-            "model.source.address is s3://models/reviews, which names no content: add the bundle's hash, as "
-            "bertline models push prints it",
+            "model.source.address is s3://models/reviews, which could be replaced by other content: end it with "
+            "@sha256:…, as bertline models push prints it, or with the revision on the hub",
         ),
         (
             {"model": {"source": {"kind": "address", "address": f"s3://models/reviews@{DIGEST}"}}},

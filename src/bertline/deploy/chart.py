@@ -24,6 +24,7 @@ from bertline.monitoring.dashboards import grafana, prometheus
 from bertline.monitoring.dashboards.objectives import SLOW_S
 from bertline.monitoring.logs.settings import LogSettings
 from bertline.monitoring.traces.exporter import TraceSettings
+from bertline.registry.fetch.settings import StoreSettings
 from bertline.service.edge.proxies import EdgeSettings
 from bertline.service.guard.settings import AuthSettings
 from bertline.service.limits.settings import LimitSettings
@@ -37,7 +38,7 @@ PLACE = "/models"  # where deploy image puts bundles
 # Components of the server's settings, and those that the chart sets itself or takes from a Secret.
 SETTINGS: Mapping[str, type[BaseModel]] = {
     "serve": ServeSettings, "auth": AuthSettings, "limits": LimitSettings, "edge": EdgeSettings, "logs": LogSettings,
-    "traces": TraceSettings,
+    "traces": TraceSettings, "store": StoreSettings,
 }  # fmt: skip
 OWN = {
     "serve": {
@@ -45,6 +46,7 @@ OWN = {
     },
     "auth": {"database", "terms"},
     "limits": {"store_url", "clients"},
+    "store": {"cache"},
 }  # fmt: skip
 
 _REFERENCE = re.compile(

@@ -23,8 +23,8 @@
 {{- fail (printf "model.source.kind is %s, but model.source.%s is empty: set it" $source.kind $field) -}}
 {{- end -}}
 {{- if include "bertline.pulls" . -}}
-{{- if not (contains "sha256:" $source.address) -}}
-{{- fail (printf "model.source.address is %s, which names no content: add the bundle's hash, as bertline models push prints it" $source.address) -}}
+{{- if not (contains "@" $source.address) -}}
+{{- fail (printf "model.source.address is %s, which could be replaced by other content: end it with @sha256:…, as bertline models push prints it, or with the revision on the hub" $source.address) -}}
 {{- end -}}
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.egress.modelSource) -}}
 {{- fail (printf "networkPolicy.egress.modelSource is empty, so the pods could not reach %s: list its networks as {cidr, port}" $source.address) -}}

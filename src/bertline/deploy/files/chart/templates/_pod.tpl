@@ -16,8 +16,16 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
+{{- /* What clients of object stores read from the environment. */ -}}
+{{- define "bertline.store" -}}
+{{- range $name, $value := .Values.model.source.variables }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end -}}
+
 {{- define "bertline.credentials" -}}
-{{- with .Values.model.source.credentialsSecret }}
+{{- with .Values.model.source.credentialsSecret -}}
 envFrom:
   - secretRef:
       name: {{ . }}
@@ -78,6 +86,7 @@ envFrom:
   secret:
     secretName: {{ . }}
     defaultMode: 0440
+    optional: false
 {{- end }}
 {{- end -}}
 
@@ -103,7 +112,7 @@ envFrom:
 {{- $constraints = append $constraints (list $key $policy) }}
 {{- end }}
 {{- end }}
-{{- if $constraints }}
+{{- if $constraints -}}
 topologySpreadConstraints:
 {{- range $constraints }}
   - topologyKey: {{ first . }}
@@ -130,9 +139,14 @@ topologySpreadConstraints:
     {{- if eq .Values.model.source.kind "address" }}
     - name: BERTLINE_STORE_CACHE
       value: /models
+    {{- with include "bertline.store" . | trim }}
+    {{- . | nindent 4 }}
+    {{- end }}
     {{- end }}
   {{- if eq .Values.model.source.kind "address" }}
-  {{- include "bertline.credentials" . | indent 2 }}
+  {{- with include "bertline.credentials" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- end }}
   ports:
     - name: http
@@ -173,7 +187,13 @@ topologySpreadConstraints:
   image: {{ include "bertline.image" . }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   args: [models, pull, {{ .Values.model.source.address | quote }}, --out, /models/bundle]
-  {{- include "bertline.credentials" . | indent 2 }}
+  {{- with .Values.model.source.variables }}
+  env:
+    {{- include "bertline.store" $ | trim | nindent 4 }}
+  {{- end }}
+  {{- with include "bertline.credentials" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
   resources:
     {{- toYaml .Values.resources | nindent 4 }}
   securityContext:
