@@ -33,7 +33,9 @@ BREAKS: Mapping[str, Mapping[str, str]] = {
     "pyarrow only in": {"data/table_of_arrow.py": "import pyarrow.csv"},
     "onnx only in": {"bundle/graph_reader.py": "import onnx"},
     "prometheus-client only in": {"service/counters.py": "import prometheus_client"},
-    "what the guard, the limits and the log are made of": {"service/limits/in_memory_too.py": "import redis"},
+    "what the guard, the limits, registries and the log are made of": {
+        "service/limits/in_memory_too.py": "import redis"
+    },
     "obstore only in": {"registry/buckets.py": "import obstore.store"},
     "transformers only in": {"encoder/theirs.py": "import transformers"},
     "no two parts of a package need each other": {

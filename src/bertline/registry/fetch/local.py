@@ -119,6 +119,14 @@ def push(bundle: Path, address: Address, *, overwrite: bool = False, watch: Watc
     settings, loaded = store_settings(), load(bundle)
     if address.pin is not None and address.scheme != "hf":
         raise UsageError(f"{address} is pinned, and what is pushed has its own hash: leave out @ and what follows it")
+    if address.scheme == "oci":
+        from bertline.registry.fetch.oci_push import push_image
+
+        return address.pinned(push_image(loaded, address, settings, watch))
+    if address.scheme == "hf":
+        from bertline.registry.fetch.hub import push_commit
+
+        return address.pinned(push_commit(loaded, address))
     objects = _objects(address, settings)
     version = push_objects(loaded, address, objects, parallel=settings.parallel, overwrite=overwrite, watch=watch)
     return address.pinned(version)
@@ -130,6 +138,14 @@ def open_source(address: Address, settings: StoreSettings) -> Source:
     Raises:
         StoreError: there is none, or it cannot be read.
     """
+    if address.scheme == "oci":
+        from bertline.registry.fetch.oci import ImageSource
+
+        return ImageSource(address, settings)
+    if address.scheme == "hf":
+        from bertline.registry.fetch.hub import Hub
+
+        return ObjectSource(address, Hub(address, settings))
     return ObjectSource(address, _objects(address, settings))
 
 

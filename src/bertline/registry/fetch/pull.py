@@ -21,7 +21,7 @@ from bertline.bundle.store import install
 from bertline.bundle.swap import flush
 from bertline.bundle.verify import SIGNATURE
 from bertline.destination import as_destination_error, check_room, is_full, replace_file
-from bertline.errors import StoreError
+from bertline.errors import BundleError, StoreError
 from bertline.registry.fetch.address import Address
 from bertline.registry.fetch.part import PARTIAL, Stopped, Transfer
 from bertline.registry.fetch.settings import StoreSettings
@@ -78,22 +78,35 @@ def pull(
 ) -> Pulled:
     """Fetch a bundle to a directory, which appears whole or not at all.
 
-    An interrupted transfer leaves a hidden directory beside ``out``, from which the next one goes on.
+    An interrupted transfer leaves a hidden directory beside ``out``, from which the next one goes on. The same bundle,
+    intact at ``out``, is left as it is: a container that starts again repeats the command.
 
     Raises:
         BundleError: the bundle is damaged or not signed, or ``out`` holds something.
         DestinationError: it cannot be written.
         StoreError: it cannot be fetched.
     """
-    check_target(out, overwrite=overwrite)
     manifest = checked_manifest(source, address, trusted)
+    if _is_there(out, manifest):
+        return Pulled(out, manifest)
+    check_target(out, overwrite=overwrite)
     final = out.resolve()
     staging = final.with_name(f".{final.name}.pulling-{manifest.checksum[:12]}")
     with as_destination_error(out, WHAT), held(staging):
-        check_target(out, overwrite=overwrite)  # again: we may have waited for another process
+        if _is_there(out, manifest):  # we waited for another process that fetched it
+            return Pulled(out, manifest)
+        check_target(out, overwrite=overwrite)
         received = fill(source, address, manifest, staging, settings, watch)
         install(staging, final, overwrite=overwrite)
     return Pulled(out, manifest, received)
+
+
+def _is_there(out: Path, manifest: Manifest) -> bool:
+    try:
+        load(out, checksum=manifest.checksum)
+    except BundleError:
+        return False
+    return True
 
 
 def fill(

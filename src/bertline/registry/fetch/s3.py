@@ -22,7 +22,7 @@ from bertline.registry.fetch.objects import Opened
 from bertline.registry.fetch.settings import StoreSettings
 from bertline.registry.fetch.source import Absent, Altered, Denied, LinkError
 
-_CHUNK_BYTES = 2**20
+_CHUNK_BYTES = 64 * 2**10  # what a kill loses at most, besides what is under way
 _PART_BYTES = 16 * 2**20  # of an upload
 _OWN_CREDENTIALS = (
     "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",

@@ -51,6 +51,7 @@ def test_a_bundle_there_is_replaced_only_with_overwrite(shelf: Address, bundle: 
         pull_to(shelf, tmp_path / "out")
     pull_to(shelf, tmp_path / "out", overwrite=True)
     assert load(tmp_path / "out").manifest == bundle.manifest
+    assert pull_to(shelf, tmp_path / "out").received_bytes == 0, "a container that starts again repeats the command"
 
 
 def test_a_required_signature_is_checked_before_anything_else_is_fetched(
