@@ -72,17 +72,17 @@ def test_what_is_pushed_is_an_image_that_others_read(text: str, host: str, large
 
 
 def test_what_skopeo_copied_is_pulled(text: str, host: str, large: Bundle, tmp_path: Path) -> None:
-    skopeo(
-        "copy", "--src-tls-verify=false", "--dest-compress", f"docker://{host}/team/reviews", f"dir:{tmp_path / 'd'}"
-    )
-    skopeo("copy", "--dest-tls-verify=false", f"dir:{tmp_path / 'd'}", f"docker://{host}/copy/packed:v1")
-    skopeo("copy", "--all", "--src-tls-verify=false", "--dest-tls-verify=false", f"docker://{host}/team/reviews",
-           f"docker://{host}/copy/all:v1")  # fmt: skip
-    raw = skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{host}/copy/packed:v1")
-    assert "tar+gzip" in raw
-    for name in ("packed", "all"):
-        pull_to(parse_address(f"oci://{host}/copy/{name}:v1"), tmp_path / name)
-        assert load(tmp_path / name).manifest == large.manifest
+    near = f"docker://{host}/team/reviews"
+    skopeo("copy", "--src-tls-verify=false", "--dest-compress", near, f"dir:{tmp_path / 'copy'}")
+    (tmp_path / "second").mkdir()
+    with registry(tmp_path / "second") as far:  # to the first one, skopeo would not send what it has uncompressed
+        target = f"docker://{far}/team/reviews"
+        skopeo("copy", "--dest-tls-verify=false", f"dir:{tmp_path / 'copy'}", f"{target}:packed")
+        skopeo("copy", "--all", "--src-tls-verify=false", "--dest-tls-verify=false", near, f"{target}:all")
+        assert "tar+gzip" in skopeo("inspect", "--raw", "--tls-verify=false", f"{target}:packed")
+        for tag in ("packed", "all"):
+            pull_to(parse_address(f"oci://{far}/team/reviews:{tag}"), tmp_path / tag)
+            assert load(tmp_path / tag).manifest == large.manifest
 
 
 def test_a_pull_killed_at_any_byte_goes_on_and_verifies(text: str, host: str, large: Bundle, tmp_path: Path) -> None:
