@@ -11,6 +11,7 @@ import yaml
 
 from bertline.deploy.manifests import render
 from bertline.errors import BertlineError
+from bertline.service.settings import ServeSettings
 from tests.deploy.kubernetes import (
     PLACE,
     faults_of_crds,
@@ -106,6 +107,26 @@ def test_keda_never_scales_by_the_queue_alone(chart: Path) -> None:
     ]
     assert all(isinstance(value, str) for one in spec["triggers"] for value in one["metadata"].values())
     assert (spec["minReplicaCount"], spec["fallback"]["replicas"]) == (2, 4)
+    assert {one["metadata"]["ignoreNullValues"] for one in spec["triggers"]} == {"false"}  # no series: fall back
+
+
+def test_values_reach_the_server_as_they_are(chart: Path, tmp_path: Path) -> None:
+    """Helm reads numbers as floats, and would write a large one as 1.00066e+09."""
+    serve = {"max_body_bytes": 40_000_000, "max_wait_ms": 2.5, "require_signed_by": ["/a", "/b"]}
+    values = {"image": {"uid": 1_000_660_000}, "settings": {"serve": serve, "edge": {"strip_root_path": True}}}
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump(merged(IMAGE, values)), encoding="utf-8")
+    pod = of_kind(rendered(chart, "--values", path), "Deployment")["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsUser"] == 1_000_660_000
+    variables = {one["name"]: one["value"] for one in pod["containers"][0]["env"]}
+    assert variables.items() >= {
+        ("BERTLINE_SERVE_MAX_BODY_BYTES", "40000000"), ("BERTLINE_SERVE_MAX_WAIT_MS", "2.5"),
+        ("BERTLINE_SERVE_REQUIRE_SIGNED_BY", "/a,/b"), ("BERTLINE_EDGE_STRIP_ROOT_PATH", "true"),
+    }  # fmt: skip
+    settings = {
+        name.lower().removeprefix("bertline_serve_"): value for name, value in variables.items() if "_SERVE_" in name
+    }
+    assert ServeSettings.model_validate(settings | {"require_signed_by": ["/a"]}).stop_grace_s == 55
 
 
 def test_kedas_queries_count_what_the_replicas_have_to_do(chart: Path, tmp_path: Path) -> None:

@@ -141,6 +141,7 @@ def _values(bundle: Bundle, measured: ServerFigures, image: Image, name: str) ->
         "path": json.dumps(f"{PLACE}/{manifest.name}"),
         "queue_s": f"{SLOW_S / 2:g}",
         "repository": image.repository,
+        "settings": _settings(bundle, measured),
         "startup_s": str(measured.startup_s),
         "tag": image.tag,
         "test_body": json.dumps(example_of(manifest.task)),
@@ -148,6 +149,14 @@ def _values(bundle: Bundle, measured: ServerFigures, image: Image, name: str) ->
         "uid": str(UID),
         "version": bundle.version,
     }
+
+
+def _settings(bundle: Bundle, measured: ServerFigures) -> str:
+    """The figures are those of one engine: a plan may choose another than the one that the server would take."""
+    names = [one.name for one in bundle.manifest.engines]
+    if measured.engine in names[1:]:
+        return json.dumps({"serve": {"engine": measured.engine}})
+    return "{}"
 
 
 def _reason(measured: ServerFigures) -> str:

@@ -11,6 +11,8 @@ import promql_parser
 import pytest
 import yaml
 
+from bertline.bundle import Bundle
+from bertline.bundle.engine import Engine
 from bertline.deploy.chart import OWN, SETTINGS, Image, chart_name, files, image_of
 from bertline.deploy.measuring import example_of
 from bertline.errors import UsageError
@@ -52,6 +54,19 @@ def test_other_figures_give_other_values() -> None:
     assert values["startup"] == {"seconds": 300}
     assert values["resources"]["limits"]["cpu"] == "8"
     assert values["autoscaling"]["inFlight"] == 16
+
+
+def test_the_engine_of_a_plan_is_the_one_that_is_served() -> None:
+    engines = tuple(
+        Engine(name=name, kind="onnx", outputs=("logits",), precision="fp32", file=f"{name}.onnx", batch_tokens=512)
+        for name in ("first", "second")
+    )
+    bundle = bundle_of()
+    bundle = Bundle(bundle.path, bundle.manifest.model_copy(update={"engines": engines}))
+    settings = [
+        values_of(files(bundle, MEASURED.model_copy(update={"engine": one})))["settings"] for one in ("first", "second")
+    ]
+    assert settings == [{}, {"serve": {"engine": "second"}}]
 
 
 def test_the_chart_is_about_this_bundle() -> None:

@@ -1,8 +1,8 @@
 {{- define "bertline.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: {{ .Values.image.uid }}
-runAsGroup: {{ .Values.image.uid }}
-fsGroup: {{ .Values.image.uid }}
+runAsUser: {{ int64 .Values.image.uid }}
+runAsGroup: {{ int64 .Values.image.uid }}
+fsGroup: {{ int64 .Values.image.uid }}
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
   type: RuntimeDefault
