@@ -11,7 +11,7 @@ from bertline.destination.files import as_destination_error, replace_file
 
 
 def write_files(files: Mapping[str, str | bytes], directory: Path, what: str) -> list[Path]:
-    """Write each text or content to its path below a directory; existing files are overwritten.
+    """Write each text or content to its path below a directory; existing files are overwritten, scripts are executable.
 
     Args:
         files: texts and contents by path below the directory.
@@ -30,5 +30,5 @@ def write_files(files: Mapping[str, str | bytes], directory: Path, what: str) ->
     with claim(directory / "bertline", what), as_destination_error(directory, what):
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, content)
+            replace_file(path, content, mode=0o777 if content.startswith(b"#!") else 0o666)
     return list(contents)

@@ -1,0 +1,86 @@
+#!/bin/sh
+# The steps of the pipeline, the same ones on a laptop and in every CI system:
+#
+#   deploy/steps.sh check                 the data, the model, the settings
+#   deploy/steps.sh train                 a bundle in build/NAME
+#   deploy/steps.sh evaluate              its figures; fails where one is outside its bounds
+#   deploy/steps.sh summary               the figures as Markdown, for a pull request
+#   deploy/steps.sh publish               the bundle into the store; its image, scanned and signed; its chart
+#   deploy/steps.sh deploy ENVIRONMENT    dev or production; the release of build/release, or of RELEASE
+#   deploy/steps.sh verify ENVIRONMENT    asks what was deployed; goes back to the release before if it does not predict
+#
+# What is particular to your registry and your cluster is in deploy/hooks.
+set -eu
+cd "$(dirname "$0")/.."
+. deploy/settings.sh
+bundle=build/$NAME
+mkdir -p build
+
+url() {
+    case $1 in
+    dev) echo "$DEV_URL" ;;
+    production) echo "$PRODUCTION_URL" ;;
+    *) echo "deploy/steps.sh: there is no environment $1: give dev or production" >&2 && exit 2 ;;
+    esac
+}
+
+# ask URL: a prediction, into build/smoke.json. The key comes by standard input: everybody can read command lines.
+ask() {
+    body=$(python3 -c 'import json, sys; print(json.dumps({"text": sys.argv[1]}))' "$SMOKE_TEXT")
+    { [ -z "${SMOKE_KEY:-}" ] || printf 'header = "Authorization: Bearer %s"\n' "$SMOKE_KEY"; } |
+        curl --config - --fail-with-body --silent --show-error --max-time 30 --retry 5 --retry-all-errors --retry-delay 2 \
+            --header "Content-Type: application/json" --data "$body" --output build/smoke.json "$1/v1/predict"
+}
+
+case ${1:-} in
+check)
+    # shellcheck disable=SC2086 # several flags
+    bertline train "$DATA" --out "$bundle" --check $TRAIN_FLAGS
+    ;;
+train)
+    # shellcheck disable=SC2086
+    bertline train "$DATA" --out "$bundle" --overwrite $TRAIN_FLAGS
+    ;;
+evaluate)
+    # shellcheck disable=SC2086
+    bertline evaluate "$bundle" "$EVALUATION" --report build/report --json $BOUNDS >build/figures.json
+    ;;
+summary)
+    python3 - build/figures.json <<'EOF'
+import json, sys
+
+figures = json.load(open(sys.argv[1], encoding="utf-8"))
+print(f"{figures['rows']:,} rows\n\n| figure | value | 95 % interval |\n| --- | ---: | ---: |")
+for name, one in figures["metrics"].items():
+    print(f"| {name} | {one['value']:.4f} | {one['low']:.4f} to {one['high']:.4f} |")
+EOF
+    ;;
+publish)
+    release=0.0.0-g$(git rev-parse --short HEAD)
+    bertline models push "$bundle" "$MODELS/$NAME"
+    deploy/hooks/image "$bundle" "$IMAGE:$release" build/digest
+    image=$IMAGE@$(cat build/digest)
+    deploy/hooks/scan "$image"
+    deploy/hooks/sign "$image"
+    deploy/hooks/chart "$bundle" "$image" "$release"
+    echo "$release" >build/release
+    ;;
+deploy)
+    url "$2" >/dev/null
+    deploy/hooks/release "$2" "$NAME" "${RELEASE:-$(cat build/release)}"
+    ;;
+verify)
+    place=$(url "$2")
+    if ask "$place" && grep -q '"predictions"' build/smoke.json; then
+        echo "$place predicts: $(cat build/smoke.json)"
+    else
+        echo "deploy/steps.sh: $place does not predict, so $2 goes back to the release before" >&2
+        deploy/hooks/undo "$2" "$NAME"
+        exit 1
+    fi
+    ;;
+*)
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
