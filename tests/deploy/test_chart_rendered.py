@@ -110,6 +110,24 @@ def test_keda_never_scales_by_the_queue_alone(chart: Path) -> None:
     assert {one["metadata"]["ignoreNullValues"] for one in spec["triggers"]} == {"false"}  # no series: fall back
 
 
+@pytest.mark.parametrize(
+    ("name", "bundle"),
+    [
+        ("default", "/models/reviews"),
+        ("address", f"s3://models/reviews@{DIGEST}"),
+        ("pvc", "/models/reviews"),
+        ("image-volume", "/models"),  # models push puts a bundle at the root
+        ("init-container", "/models/bundle"),
+    ],
+)
+def test_the_server_serves_the_bundle_of_its_source(chart: Path, name: str, bundle: str) -> None:
+    pod = of_kind(rendered(chart, *case(chart, name)), "Deployment")["spec"]["template"]["spec"]
+    assert pod["containers"][0]["args"] == ["serve", f"reviews={bundle}"]
+    pulled = [one["args"] for one in pod.get("initContainers", ())]
+    expected = [["models", "pull", f"s3://models/reviews@{DIGEST}", "--out", bundle]]
+    assert pulled == (expected if name == "init-container" else [])
+
+
 def test_values_reach_the_server_as_they_are(chart: Path, tmp_path: Path) -> None:
     """Helm reads numbers as floats, and would write a large one as 1.00066e+09."""
     serve = {"max_body_bytes": 40_000_000, "max_wait_ms": 2.5, "require_signed_by": ["/a", "/b"]}

@@ -62,6 +62,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "bertline.bundle" -}}
 {{- $source := .Values.model.source -}}
 {{- $mounted := printf "/models/%s" (trimPrefix "/" $source.path) -}}
-{{- $places := dict "image" $source.path "address" $source.address "pvc" $mounted "imageVolume" $mounted "initContainer" "/models/bundle" -}}
+{{- $places := dict "image" $source.path "address" $source.address "pvc" $mounted "imageVolume" "/models" "initContainer" "/models/bundle" -}}
 {{ .Values.model.name }}={{ get $places $source.kind }}
 {{- end -}}
