@@ -33,6 +33,10 @@ class ServeSettings(BaseModel):
     )
     lanes: int | None = Field(None, ge=1, description="batches computed at a time; default: one per core")
 
+    cost_per_hour: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="price of this server per hour, for the metrics of cost"
+    )
+
     max_batch_texts: int = Field(128, ge=1, description="maximum number of texts per request")
     max_chars: int = Field(50_000, ge=1, description="maximum number of characters per text")
     max_request_tokens: int = Field(131_072, ge=16, description="maximum number of tokens computed per request")

@@ -209,6 +209,28 @@ REFUSALS = (
     ),
 )  # fmt: skip
 
+_PRICE = f"sum(bertline_cost_per_hour{{{IN}}})"
+_BUSY = f"{rate('bertline_batch_seconds_sum')} / sum(bertline_lanes{{{IN}}})"
+
+COST = (
+    Panel(
+        "Cost per million answers",
+        "Price of the servers per hour (--cost-per-hour) at the present rate of answers, in the currency of that "
+        "price; empty without a price. It falls as load rises.",
+        ((f"1e6 * ({_PRICE} > 0) / (3600 * {rate('bertline_requests_total')})", "per million"),), width=8,
+    ),
+    Panel(
+        "Cost per month", "Price of the servers per hour × 730; empty without a price.",
+        ((f"730 * ({_PRICE} > 0)", "per month"),), width=8,
+    ),
+    Panel(
+        "Idle share",
+        "Share of the servers' lanes that compute nothing. Much of it all day means that fewer servers would do; none "
+        "of it means that requests wait. At night it is no fault, so no alert looks at it.",
+        ((f"1 - {_BUSY}", "idle"),), "percentunit", width=8, most=1,
+    ),
+)  # fmt: skip
+
 PROCESS = (
     Panel(
         "Memory", "Of the server process, without workers.",
@@ -310,7 +332,7 @@ DASHBOARDS: tuple[Dashboard, ...] = (
         "bertline-service", "bertline: service", "Traffic, latency, queues and refusals of bertline's servers.", False,
         (
             ("Now", NOW), ("Traffic and latency", TRAFFIC), ("Queue and batches", QUEUE),
-            ("Refusals and objectives", REFUSALS), ("Process", PROCESS),
+            ("Refusals and objectives", REFUSALS), ("Cost", COST), ("Process", PROCESS),
         ),
     ),
     Dashboard(

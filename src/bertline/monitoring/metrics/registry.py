@@ -73,6 +73,8 @@ TABLE: tuple[Metric, ...] = (
     Metric("bertline_queue_tokens", "gauge", "tokens", "Tokens in the queue.", ("model",)),
     Metric("bertline_queue_texts", "gauge", "", "Texts in the queue.", ("model",)),
     Metric("bertline_queue_seconds", "gauge", "seconds", "Expected wait of the last text in the queue.", ("model",)),
+    Metric("bertline_lanes", "gauge", "", "Batches that the server can compute at a time, over all models."),
+    Metric("bertline_cost_per_hour", "gauge", "", "Price of the server per hour (--cost-per-hour); 0: none was given."),
     Metric("bertline_problems", "counter", "", "Requests that failed, by error code.", ("code",)),
     Metric("bertline_worker_restarts", "counter", "", "Worker processes that were lost and replaced.", ("model",)),
     Metric("bertline_model_info", "gauge", "", "1 for each served model.", (*MODEL, "engine")),

@@ -12,6 +12,7 @@ from bertline.service.exchange import METHODS, Exchange
 from bertline.service.guard.invalid_token import InvalidToken
 from bertline.service.limits.ledger import LimitReached
 from bertline.service.route_table import template_of
+from bertline.service.settings import settings_of
 from bertline.serving.listeners import Listener
 from bertline.serving.problems import Code, Problem
 from bertline.serving.scheduler import BatchRecord
@@ -172,6 +173,8 @@ class MetricsListener(Listener):
             self._restarts[version.name] = version.restarts
             self.metrics.count("bertline_worker_restarts", max(0, version.restarts - before), model=version.name)
         put("bertline_ready", serving.ready)
+        put("bertline_lanes", serving.scheduler.lanes)
+        put("bertline_cost_per_hour", settings_of(serving).cost_per_hour or 0.0)
 
 
 class HttpMetrics:
