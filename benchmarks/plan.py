@@ -40,7 +40,9 @@ from bertline.service.settings import ServeSettings
 
 RAW, PAGE = Path("docs/plan.json"), Path("docs/plan.md")
 SERVER_CORE, GENERATOR_CORE = 0, 1
-SHARES = (0.3, 0.6, 0.8)  # of what the utilisation law says that the core can do
+SHARES = (0.3, 0.6, 0.8)  # of the rate at which the simulated p99 reaches P99_MS
+P99_MS = 100.0
+HALVINGS = 7
 WARM_S = 3.0
 NICE = -15
 AUTOGROUP = Path("/proc/self/autogroup")  # Linux shares the processor among sessions first, and then among processes
@@ -53,9 +55,9 @@ INTRODUCTION = """\
 `bertline plan` measures a model and predicts what a server does under load
 ([how](guide/deploy/plan.md#how-it-predicts)). Here the prediction is made, and then the server gets that load: the test
 rows of Rotten Tomatoes, one a request, Poisson arrivals, whatever the server does; latency from the scheduled time. The
-server and the measuring have core 0, the generator core 1. The loads are 30, 60 and 80 % of what the utilisation law
-says that the core can do. Every repetition measures anew, then tries the loads in another order; figures are medians
-over the repetitions, in brackets the range of shown ÷ predicted. `make bench ONLY=plan` measures it again
+server and the measuring have core 0, the generator core 1. The loads are 30, 60 and 80 % of the rate that the core is
+predicted to answer with a p99 of 100 ms. Every repetition measures anew, then tries the loads in another order; figures
+are medians over the repetitions, in brackets the range of shown ÷ predicted. `make bench ONLY=plan` measures it again
 ([raw figures](plan.json)).
 """
 COLUMNS = ("load", "requests/s offered", *(f"{one}, predicted · shown" for one in ("answers/s", "p50 ms", "p99 ms")))
@@ -88,7 +90,8 @@ def repetition(
     limits = ServeSettings()
     load = Load(sample.requests, math.inf, "poisson", Limits(limits.max_wait_ms / 1000, 30.0), REQUESTS)
     sizer = Sizer(times, 1, load)
-    rates = {share: share * sizer.capacity for share in SHARES}
+    most = sustained(sizer)
+    rates = {share: share * most for share in SHARES}
     found = []
     with running(bundle, engine) as (_, port):
         for share in random.Random(number).sample(SHARES, len(SHARES)):
@@ -105,6 +108,15 @@ def repetition(
             print(engine, json.dumps(row), flush=True)
             found.append(row)
     return found
+
+
+def sustained(sizer: Sizer) -> float:
+    """The highest rate that one replica is predicted to answer within ``P99_MS`` (p99), by bisection."""
+    low, high = 0.0, sizer.capacity
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if sizer.outcome(1, middle).quantile_ms(0.99) <= P99_MS else (low, middle)
+    return low
 
 
 def generate(port: int, bodies: Sequence[str], rate: float, seconds: float, seed: int) -> dict[str, float]:

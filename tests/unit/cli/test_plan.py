@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from bertline.cli.plan import EPILOG, register
 from bertline.deploy.capacity.plan import Impossible
 from bertline.deploy.capacity.service_times import Knot, ServiceTimes
+from bertline.deploy.measured import ServerFigures
 from bertline.errors import BertlineError, DestinationError, SettingsError, UsageError
 from bertline.testing.tiny import write_tiny_bundle
 
@@ -116,7 +117,8 @@ def test_replicas_share_machines_as_far_as_memory_allows(planned: tuple[Result, 
 
 
 def test_json_has_what_a_chart_reads(planned: tuple[Result, dict[str, Any]]) -> None:
-    measured, best = planned[1]["measured"], planned[1]["options"][0]
+    measured, best = dict(planned[1]["measured"]), planned[1]["options"][0]
+    assert ServerFigures.model_validate(planned[1]).throughput_rps == measured["throughput_rps"]
     assert measured.pop("in_flight") >= 1
     assert measured.pop("date") >= "2026-11-29"
     assert measured == {

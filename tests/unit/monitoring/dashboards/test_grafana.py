@@ -103,8 +103,8 @@ def test_every_metric_is_shown_or_watched_somewhere() -> None:
     every = [*(one[-1] for one in grafana.expressions()), *(one[-1] for one in prometheus.expressions())]
     shown = {series for expression in every for series, _ in uses(plain(expression)).selected}
     bases = {re.sub(r"_(total|bucket|sum|count)$", "", one) for one in shown} | shown
-    # These are there for Text Embeddings Inference's dashboards.
-    assert {one.name for one in TABLE} - bases == {"bertline_requests", "bertline_queue_texts", "bertline_batch_tokens"}
+    # These two are there for Text Embeddings Inference's dashboards.
+    assert {one.name for one in TABLE} - bases == {"bertline_queue_texts", "bertline_batch_tokens"}
 
 
 def test_an_unknown_series_or_label_would_be_noticed() -> None:
