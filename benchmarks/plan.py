@@ -4,10 +4,9 @@
     python -m benchmarks.plan BUNDLE --engine int8 --repetitions 5
 
 The server, and the measuring that the prediction is made from, run on core 0; the load generator (``servers.load``,
-open-loop, Poisson) runs on core 1. All of them go before other programs (nice −15 of the
-session, as root). Each
-repetition measures anew and then tries the loads in another order, so that a neighbour that comes or goes disturbs
-both sides. Writes docs/plan.json and docs/plan.md.
+open-loop, Poisson) runs on core 1. As root they go before other programs (nice −15 of the session, the generator in
+real time). Each repetition measures anew and then tries the loads in another order, so that a neighbour that comes or
+goes disturbs both sides. Writes docs/plan.json and docs/plan.md.
 """
 
 from __future__ import annotations
@@ -43,8 +42,10 @@ SERVER_CORE, GENERATOR_CORE = 0, 1
 SHARES = (0.3, 0.6, 0.8)  # of the rate at which the simulated p99 reaches P99_MS
 P99_MS = 100.0
 HALVINGS = 7
+WITHIN = 0.2  # aim for shown ÷ predicted
 WARM_S = 3.0
 NICE = -15
+REAL_TIME = ("chrt", "--fifo", "1") if os.geteuid() == 0 else ()  # or the generator is late, which counts as latency
 AUTOGROUP = Path("/proc/self/autogroup")  # Linux shares the processor among sessions first, and then among processes
 REQUESTS = 20_000  # of a simulation
 FIGURES = ("throughput", "p50_ms", "p99_ms")
@@ -122,7 +123,7 @@ def sustained(sizer: Sizer) -> float:
 def generate(port: int, bodies: Sequence[str], rate: float, seconds: float, seed: int) -> dict[str, float]:
     """What the generator on the other core saw after the warm-up."""
     plan = Sending(port, "/v1/predict", list(bodies), rate, WARM_S + seconds, seed)
-    command = ["taskset", "-c", str(GENERATOR_CORE), sys.executable, "-m", "benchmarks.servers.load"]
+    command = ["taskset", "-c", str(GENERATOR_CORE), *REAL_TIME, sys.executable, "-m", "benchmarks.servers.load"]
     done = subprocess.run(command, input=json.dumps(asdict(plan)), capture_output=True, text=True, check=True)
     answers = Answers(**json.loads(done.stdout))
     rows = zip(answers.scheduled_s, answers.latency_ms, answers.status, strict=True)
@@ -155,8 +156,24 @@ def page(record: Mapping[str, Any]) -> str:
             lines.append(f"| {share:.0%} | {offered:.1f} | {' | '.join(cells)} |")
         lines.append(f"\n{len(one['runs'])} repetitions; load of the machine afterwards {one['load_before']:.1f}.\n")
     if record:
+        lines.append(f"{verdict(record)}\n")
         lines.append(f"{record['machine']}, {record['date']}.")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def verdict(record: Mapping[str, Any]) -> str:
+    """Which medians are further from the prediction than ``WITHIN``."""
+    beyond = []
+    for engine, one in record["engines"].items():
+        for share in SHARES:
+            rows = [row for run in one["runs"] for row in run if row["share"] == share]
+            busy = statistics.median(row["busy"] for row in rows)
+            for figure in FIGURES:
+                middle = statistics.median(ratio(row, figure) for row in rows)
+                if abs(middle - 1) > WITHIN:
+                    name = figure.removesuffix("_ms")
+                    beyond.append(f"{name} of {engine} at {share:.0%} ({middle:.2f}, core {busy:.0%} busy)")
+    return f"Medians of shown ÷ predicted beyond ±{WITHIN:.0%}: {'; '.join(beyond) or 'none'}."
 
 
 def _cell(rows: Sequence[Mapping[str, Any]], figure: str) -> str:

@@ -9,8 +9,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from bertline.testing.words import WordCounter, WordTagger
-from tests.service.conftest import client_of
+from bertline.service.app import create_app
+from bertline.service.settings import ServeSettings
+from bertline.testing.words import WordCounter, WordTagger, serving_of
+from tests.service.conftest import client_of, until_ready
 
 pytestmark = pytest.mark.usefixtures("model")  # each test has a server of its own, which has counted nothing
 
@@ -35,6 +37,15 @@ def test_texts_labels_and_cut_tokens_are_counted(client: TestClient) -> None:
     assert found["te_request_count", (("method", "batch"),)] == 1
     assert found["bertline_queue_tokens", (("model", "reviews"),)] == 0
     assert found["bertline_ready", ()] == 1
+
+
+@pytest.mark.parametrize(("given", "shown"), [(None, 0.0), (0.35, 0.35)])
+def test_the_price_and_the_lanes_are_those_of_the_settings(given: float | None, shown: float) -> None:
+    settings = ServeSettings(cost_per_hour=given, lanes=3)
+    with TestClient(create_app(serving_of({"reviews": WordCounter()}, settings))) as client:
+        found = samples(until_ready(client))
+    assert found["bertline_cost_per_hour", ()] == shown
+    assert found["bertline_lanes", ()] == 3
 
 
 @pytest.mark.parametrize(
