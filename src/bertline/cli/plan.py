@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bertline.deploy.capacity.plan import Plan
 
+WIDE = 100  # columns of a terminal that has room for every figure
 SHOWN = 12  # options in the terminal; the page and --json have all
 
 EPILOG = "Example: bertline plan reviews --rps 500 --p99-ms 100 --prices prices.toml --out plan.html"
@@ -64,10 +65,12 @@ def _show(console: Console, made: Plan) -> None:
     console.print(answer(made), soft_wrap=True, style="bold")
     priced = made.prices is not None
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
+    wide = console.width >= WIDE
     for name in ("engine", *(("machines",) if priced else ())):
         table.add_column(name, no_wrap=True)
     money = (f"{made.prices.currency}/month",) if made.prices is not None else ()
-    for name in ("replicas × cores", "memory MB", "p50 ms", "p99 ms", "busy", *money):
+    more = ("memory MB", "p50 ms") if wide else ()
+    for name in ("replicas × cores", *more, "p99 ms", "busy", *money):
         table.add_column(name, justify="right", no_wrap=True)
     for one in made.options[:SHOWN]:
         facts = option_json(made, one)
@@ -75,8 +78,7 @@ def _show(console: Console, made: Plan) -> None:
             facts["engine"],
             *((f"{facts['machines']} × {facts['machine']}",) if priced else ()),
             f"{'~' if one.extrapolated else ''}{one.replicas} × {one.sizer.cores}",
-            f"{facts['memory_mb']:,}",
-            f"{facts['p50_ms']:.1f}",
+            *((f"{facts['memory_mb']:,}", f"{facts['p50_ms']:.1f}") if wide else ()),
             f"{facts['p99_ms']:.1f}",
             f"{facts['busy_ratio']:.0%}",
             *((f"{facts['per_month']:,.0f}",) if priced else ()),

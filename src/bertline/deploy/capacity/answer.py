@@ -10,7 +10,7 @@ from typing import Any
 from bertline.deploy.capacity.plan import HOURS_PER_MONTH, MEMORY_MARGIN, Option, Plan, replica_mb
 from bertline.deploy.capacity.settings import DAY
 from bertline.deploy.capacity.simulation import Outcome
-from bertline.deploy.capacity.sizing import POOL
+from bertline.deploy.capacity.sizing import MOST_BUSY, POOL
 
 BUSY_LOAD = 0.3  # of the cores, by others, from which measurements are doubtful
 BUSY = 0.8  # of a replica's load, at which the autoscalers' target is read
@@ -73,7 +73,10 @@ def assumptions(plan: Plan) -> Iterator[str]:
         if asked.zones > 1
         else "the loss of a zone is not covered (--zones 3)"
     )
-    yield f"Sized for {asked.headroom:.0%} more than asked (--headroom); {zones}."
+    yield (
+        f"Sized for {asked.headroom:.0%} more than asked (--headroom), with cores busy at most {MOST_BUSY:.0%} of the "
+        f"time; {zones}."
+    )
     curve = "an assumed curve (--day gives yours)" if asked.day == DAY else "your curve"
     mean = sum(asked.day) / len(asked.day)
     yield f"Day: {curve}; the mean is {mean:.0f} % of the peak. A month has {HOURS_PER_MONTH:g} hours."
