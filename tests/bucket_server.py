@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,12 +101,14 @@ def _tag(content: bytes) -> str:
 
 
 @contextmanager
-def bucket_server() -> Iterator[Bucket]:
+def bucket_server(tls: ssl.SSLContext | None = None) -> Iterator[Bucket]:
     """A server of one's own on this machine."""
     bucket = Bucket()
     handler = type("Requests", (_Requests,), {"bucket": bucket})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        bucket.url = f"http://127.0.0.1:{server.server_port}"
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        bucket.url = f"http{'s' * (tls is not None)}://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -15,7 +15,7 @@ from bertline.registry.fetch.address import Address
 from bertline.registry.fetch.source import Altered, LinkError, Part, Source
 
 PARTIAL = ".partial"  # directory of unfinished parts, below the staging directory
-ATTEMPTS = 5  # in a row without a byte
+ATTEMPTS = 4  # in a row without a byte
 BACKOFF_S = 0.2  # doubled with each of them
 
 

@@ -23,12 +23,15 @@ from bertline.registry.fetch.settings import StoreSettings
 from bertline.registry.fetch.source import Absent, Altered, Denied, LinkError
 
 _CHUNK_BYTES = 64 * 2**10  # what a kill loses at most, besides what is under way
-_PART_BYTES = 16 * 2**20  # of an upload
+_PART_BYTES = 8 * 2**20  # of an upload
+_PARTS = 2  # of a file under way at a time
+_PART_TIMEOUT_S = 900  # the library's limit on stalls counts from the start of an upload, so it is none for a slow link
 _OWN_CREDENTIALS = (
     "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_SKIP_SIGNATURE",
 )  # fmt: skip
 _FROM_PROGRAMS = {"credential_process", "role_arn", "sso_session", "sso_start_url"}
+_METADATA = re.compile(r"/latest/(api/token|meta-data)|http://169\.254\.")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 
@@ -63,16 +66,22 @@ class S3:
             import obstore.exceptions
             import obstore.store
         self._api: Any = obstore  # its types would have to be repeated here
-        self._address, self._parallel = address, settings.parallel
+        self._address = address
         bucket, _, prefix = address.place.partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
         self._tags: dict[str, str | None] = {}  # the ETag of each object that was read
         with self._errors(""):
-            self._store = self._api.store.S3Store(
-                bucket,
-                client_options=_client_options(settings),
-                retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=60)},
-                **_of_profile(),
+            profile, common = _of_profile(), _client_options()
+            stall = {"timeout": timedelta(days=7), "read_timeout": timedelta(seconds=settings.stall_s)}
+            patience = {"timeout": timedelta(seconds=_PART_TIMEOUT_S)}
+            self._store, self._uploads = (
+                self._api.store.S3Store(
+                    bucket,
+                    client_options={**common, **limits},
+                    retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=60)},
+                    **profile,
+                )
+                for limits in (stall, patience)
             )
 
     def read(self, key: str, start: int = 0) -> Opened:
@@ -105,9 +114,7 @@ class S3:
     def put(self, key: str, content: Path | bytes) -> None:
         """As ``Objects.put``."""
         with self._errors(key):
-            self._api.put(
-                self._store, self._prefix + key, content, chunk_size=_PART_BYTES, max_concurrency=self._parallel
-            )
+            self._api.put(self._uploads, self._prefix + key, content, chunk_size=_PART_BYTES, max_concurrency=_PARTS)
 
     @contextmanager
     def _errors(self, key: str) -> Iterator[None]:
@@ -124,6 +131,11 @@ def _mapped(error: Exception, address: Address, key: str) -> StoreError:
     code, status = _CODE.search(text), _STATUS.search(text)
     number = int(status[1]) if status else 0
     where = f"{address} ({key})" if key else str(address)
+    if _METADATA.search(text):  # the last place where credentials are looked for: the machine's role
+        return Denied(
+            f"no credentials for {address}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or "
+            "AWS_SKIP_SIGNATURE=true for a public bucket"
+        )
     if code and code[1] in _SENTENCES:
         return Denied(f"{address} {_SENTENCES[code[1]]}")
     if "redirect" in text and "region" in text:
@@ -136,11 +148,6 @@ def _mapped(error: Exception, address: Address, key: str) -> StoreError:
         return Altered(f"{where} was replaced while it was read: run the command again")
     if number == 416:
         return Altered(f"{where} is truncated: push the bundle again with --overwrite")
-    if "169.254." in text or "InstanceCredential" in text or "credential" in text.lower().partition("debug")[0]:
-        return Denied(
-            f"no credentials for {address}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or "
-            "AWS_SKIP_SIGNATURE=true for a public bucket"
-        )
     if number == 507 or (code and "Quota" in code[1]):
         return StoreError(f"{address} is full: free some space there")
     reason = f"{number} {code[1] if code else ''}".strip() if number else _reason(text)
@@ -154,7 +161,7 @@ def _reason(text: str) -> str:
     """A few words for a failed connection."""
     for words, reason in (
         ("Timeout", "it stalled"), ("TimedOut", "it stalled"), ("ConnectionRefused", "connection refused"),
-        ("dns error", "unknown host"), ("certificate", "its certificate is not trusted: see AWS_CA_BUNDLE"),
+        ("dns error", "unknown host"), ("InvalidCertificate", "its certificate is not trusted: see AWS_CA_BUNDLE"),
         ("ConnectionReset", "connection reset"),
     ):  # fmt: skip
         if words in text:
@@ -162,13 +169,8 @@ def _reason(text: str) -> str:
     return "the connection failed"
 
 
-def _client_options(settings: StoreSettings) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "timeout": "7days",  # a slow transfer is no error; one that stands still is
-        "read_timeout": timedelta(seconds=settings.stall_s),
-        "connect_timeout": "10s",
-        "allow_http": True,  # by AWS_ENDPOINT_URL only
-    }
+def _client_options() -> dict[str, Any]:
+    options: dict[str, Any] = {"connect_timeout": "10s", "allow_http": True}  # without TLS by AWS_ENDPOINT_URL only
     authorities = os.environ.get("AWS_CA_BUNDLE")
     if authorities:
         try:

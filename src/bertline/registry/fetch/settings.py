@@ -20,7 +20,7 @@ class StoreSettings(BaseModel):
     )
     cache_bytes: int = Field(10 * 2**30, ge=1, description="maximum size of the cache in bytes")
     parallel: int = Field(4, ge=1, le=64, description="files transferred at a time")
-    stall_s: float = Field(30, gt=0, description="a transfer that stands still for so long is tried again")
+    stall_s: float = Field(20, gt=0, description="a transfer that stands still for so long is tried again")
     require_signed_by: tuple[Path, ...] = Field(
         (), description="public key file; may be repeated; only bundles signed by one of them are fetched"
     )

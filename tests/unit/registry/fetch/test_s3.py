@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 
 from bertline.bundle import Bundle, load
 from bertline.errors import StoreError, UsageError
@@ -14,7 +16,7 @@ from bertline.registry.fetch import part as part_module
 from bertline.registry.fetch.s3 import S3, _of_profile
 from bertline.registry.fetch.settings import StoreSettings
 from bertline.registry.fetch.source import Absent, Altered, Denied, LinkError
-from tests.bucket_server import Bucket
+from tests.bucket_server import Bucket, bucket_server
 
 TEXT = "s3://models/team/reviews"
 ADDRESS = parse_address(TEXT)
@@ -134,6 +136,32 @@ def test_keys_region_and_endpoint_of_a_profile(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(UsageError, match="keys is not in the format of the AWS command line") as caught:
         _of_profile()
     assert "hidden" not in str(caught.value)
+
+
+def test_an_environment_without_credentials_is_named(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", bucket.url)
+    sentence = f"no credentials for {TEXT}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or AWS_SKIP"
+    with pytest.raises(Denied, match=re.escape(sentence)):
+        local_bundle(TEXT)
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with pytest.raises(Absent, match="holds no bundle"):
+        local_bundle(TEXT)
+
+
+def test_a_private_authority(bucket: Bucket, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(part_module, "BACKOFF_S", 0.0)
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    with bucket_server(context) as secure:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", secure.url)
+        with pytest.raises(LinkError, match="its certificate is not trusted: see AWS_CA_BUNDLE"):
+            local_bundle(TEXT)
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+        push(bundle.path, ADDRESS)
+        assert load(local_bundle(TEXT)).manifest == bundle.manifest
 
 
 def test_a_file_of_authorities_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, bucket: Bucket) -> None:
