@@ -37,6 +37,7 @@ STEP_S = 2.0
 QUIET_LOAD = 0.3  # of the last minute, per core
 MOST = 0.8  # share of the throughput at which a replica counts as full
 GROWTH = 1.05  # a step that does not bring so much more is the last one
+HEADERS = {"Content-Type": "application/json"}
 SENTENCES = ("The film stays with you for days.", "A film that one remembers.")
 
 Say = Callable[[str], None]
@@ -85,7 +86,7 @@ def measure(bundle: Bundle, say: Say = lambda _: None) -> ServerFigures:
     rates: dict[int, float] = {}
     with _served(bundle.path) as server:
         say(f"ready after {server.load_s:.1f} s")
-        _rate(server.url, bodies, 1)  # warms caches
+        bodies = _answered(server.url, bodies)
         for clients in IN_FLIGHT:
             rates[clients] = _rate(server.url, bodies, clients)
             say(f"{clients} in flight: {rates[clients]:.0f} requests per second")
@@ -159,6 +160,24 @@ def _served(bundle: Path) -> Iterator[_Started]:
             process.stdout.close()
 
 
+def _answered(url: str, bodies: Sequence[str]) -> list[str]:
+    """Those that the service answers, each sent once; probes may be texts that it refuses, such as empty ones."""
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
+    kept, refusal = list[str](), ""
+    for body in bodies:
+        connection.request("POST", "/v1/predict", body, HEADERS)
+        response = connection.getresponse()
+        answer = response.read().decode(errors="replace")
+        if response.status == 200:
+            kept.append(body)
+        else:
+            refusal = refusal or f"{response.status} {answer}"
+    connection.close()
+    if not kept:
+        raise BertlineError(f"the server could not be measured, because it did not answer a request: {refusal}")
+    return kept
+
+
 def _rate(url: str, bodies: Sequence[str], clients: int) -> float:
     """Answers per second while so many clients each have one request in flight."""
     until_s = time.monotonic() + STEP_S
@@ -170,7 +189,7 @@ def _rate(url: str, bodies: Sequence[str], clients: int) -> float:
         try:
             while time.monotonic() < until_s and not failures:
                 body = bodies[turn % len(bodies)]
-                connection.request("POST", "/v1/predict", body, {"Content-Type": "application/json"})
+                connection.request("POST", "/v1/predict", body, HEADERS)
                 response = connection.getresponse()
                 answer = response.read()
                 if response.status != 200:
