@@ -75,7 +75,8 @@ def shares(single_s: float, together_s: float, batches: float) -> tuple[float, f
     """
     if batches > 0.9 or together_s >= single_s:  # one batch each: the load says nothing about batches
         return together_s / 2, together_s / 2
-    batch_s = min((single_s - together_s) / (1 - batches), together_s / max(batches, 1e-9))
+    # At most half of a request's time under load is its batch's: single requests also pay for cold caches.
+    batch_s = min((single_s - together_s) / (1 - batches), together_s / 2 / max(batches, 1e-9))
     return together_s - batches * batch_s, batch_s
 
 

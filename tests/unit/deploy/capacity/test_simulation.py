@@ -73,8 +73,9 @@ def test_four_exponential_servers_are_m_m_4() -> None:
 
 
 @pytest.mark.drill
-@pytest.mark.parametrize(("cores", "load"), [(1, 0.8), (4, 0.9)])
-def test_long_runs_are_m_m_c(cores: int, load: float) -> None:
+@pytest.mark.parametrize("cores", [1, 4])
+def test_long_runs_are_m_m_c(cores: int) -> None:
+    load = 0.8  # one standard error: 4.7 %
     found = outcome(times(EXPONENTIAL), load, cores=cores, number=40_000)
     assert found.latency_s.mean() == pytest.approx(m_m_c_s(cores, load), rel=0.1)
 
