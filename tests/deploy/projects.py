@@ -158,7 +158,9 @@ def project(folder: Path, system: System) -> Iterator[Project]:
     settings.write_text("".join(f'{name}="{value}"\n' for name, value in changes.items()) + settings.read_text())
     one.smoke("is it")
     (directory / ".gitignore").write_text("build/\n")
-    subprocess.run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=directory, check=True)
+    remote = ["git", "remote", "add", "origin", "https://git.example.com/team/mails.git"]
+    for command in (["git", "init", "--quiet", "--initial-branch", "main"], remote):
+        subprocess.run(command, cwd=directory, check=True)
     try:
         yield one
     finally:

@@ -1,6 +1,7 @@
 """Each pipeline is run: a good model goes to production, a bad one stops, a failing smoke test goes back.
 
-GitHub's by act and GitLab's by gitlab-ci-local (tools/pipelines.sh), on this machine and without containers.
+GitHub's by act, GitLab's by gitlab-ci-local, Jenkins' by Groovy with the directives that it uses (tools/pipelines.sh),
+on this machine and without containers.
 """
 
 from __future__ import annotations
@@ -65,7 +66,14 @@ def gitlab(one: Project) -> Ran:
     return first if first.returncode else run(one, [*command, "production"])
 
 
-RUNNERS: dict[System, Callable[[Project], Ran]] = {"github": github, "gitlab": gitlab}
+def jenkins(one: Project) -> Ran:
+    """A build of main, by what ``declarative.groovy`` knows of Jenkins."""
+    jars = tool("node_modules/npm-groovy-lint/lib/java/groovy/lib/groovy-4.0.26.jar")
+    runner = str(Path(__file__).with_name("declarative.groovy"))
+    return run(one, ["env", "BRANCH_NAME=main", "java", "-cp", jars, "groovy.ui.GroovyMain", runner, "Jenkinsfile"])
+
+
+RUNNERS: dict[System, Callable[[Project], Ran]] = {"github": github, "gitlab": gitlab, "jenkins": jenkins}
 
 
 @pytest.mark.parametrize("system", RUNNERS)

@@ -17,6 +17,11 @@ from bertline.evaluation.bounds import Bound
 
 System = Literal["github", "gitlab", "jenkins"]
 WHAT = "the pipeline"  # in messages about where it goes
+_PLACES = {
+    "github/model.yml": ".github/workflows/model.yml",
+    "gitlab/.gitlab-ci.yml": ".gitlab-ci.yml",
+    "jenkins/Jenkinsfile": "Jenkinsfile",
+}
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
 
 
@@ -64,7 +69,7 @@ class Pipeline:
         }
         texts = templates.read("pipeline")
         kept = {
-            path.removeprefix(f"{self.system}/"): templates.fill(text, values)
+            _PLACES.get(path, path): templates.fill(text, values)
             for path, text in texts.items()
             if path.startswith((f"{self.system}/", "deploy/"))
         }
