@@ -30,7 +30,7 @@ test: $(VENV)/.test
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not drill' $(ARGS)
 
 drill: $(VENV)/.test
-	@tools/packages.sh
+	@tools/packages.sh --drill
 	@VENV=$(VENV) tools/kubernetes.sh
 	@VENV=$(VENV) tools/seaweedfs.sh
 	@$(PY) -m pytest -n 2 --dist loadfile -m drill $(ARGS)

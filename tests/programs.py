@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = Path(__file__).parents[1] / "tools" / "packages.txt"
+PACKAGES = [Path(__file__).parents[1] / "tools" / name for name in ("packages.txt", "packages-drill.txt")]
 REMEDY = "apt-get install "
 
 
@@ -18,7 +18,7 @@ def program(name: str) -> str:
     """Path of a program; without it the test is skipped, in continuous integration it fails.
 
     Raises:
-        KeyError: tools/packages.txt does not have it, so that nobody would install it.
+        KeyError: the lists in tools/ do not have it, so that nobody would install it.
     """
     names, package = _listed()[name]
     path = find(*names)
@@ -54,6 +54,7 @@ def summary(reasons: Iterable[str]) -> str | None:
 
 @cache
 def _listed() -> dict[str, tuple[list[str], str]]:
-    lines = [line for line in PACKAGES.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    text = "".join(path.read_text(encoding="utf-8") for path in PACKAGES)
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     rows = [(names.split(), package.strip()) for names, package in (line.split(":") for line in lines)]
     return {names[0]: (names, package) for names, package in rows}

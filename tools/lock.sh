@@ -7,6 +7,7 @@
 #   tools/lock.sh --tools             only the environment build/supply, which tools/audit.sh and tools/sbom.sh use too
 #
 #   serve.txt    what a server installs
+#   image.txt    what the image of bertline deploy image installs: a server with databases, shared limits and traces
 #   all.txt      every extra, and what tests and checks use
 #   supply.txt   the tools of this script, from supply.in
 #
@@ -17,6 +18,7 @@ VENV=${VENV:-.venv}
 TOOLS=build/supply
 TORCH=2.13.0
 SERVE="--extra serve"
+IMAGE="$SERVE --extra postgres --extra redis --extra traces"
 ALL="--all-extras --group test --group check"
 
 fail() {
@@ -63,6 +65,8 @@ all() {
     compile "$into/supply.txt" requirements/supply.in "$@"
     # shellcheck disable=SC2086 # several words each
     compile "$into/serve.txt" pyproject.toml $SERVE "$@"
+    # shellcheck disable=SC2086
+    compile "$into/image.txt" pyproject.toml $IMAGE "$@"
     # shellcheck disable=SC2086
     compile "$into/all.txt" pyproject.toml $ALL "$@"
 }

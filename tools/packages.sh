@@ -4,10 +4,17 @@
 # skipped; in CI that is a failure. Tests start servers of their own: none of the packages' services has to run.
 #
 #   tools/packages.sh [program …]     all of them, or those that provide these programs
+#   tools/packages.sh --drill         those of tools/packages-drill.txt as well, which only drills need
 set -eu
 cd "$(dirname "$0")/.."
 
 LOG=build/packages.log
+mkdir -p build
+lists=tools/packages.txt
+if [ "${1-}" = --drill ]; then
+    lists="$lists tools/packages-drill.txt"
+    shift
+fi
 
 # present NAME…: whether one of these programs or libraries is where Debian keeps it.
 present() {
@@ -15,7 +22,7 @@ present() {
         case $name in
         *.so.*) [ -z "$(find /lib/ /usr/lib/ -maxdepth 2 -name "$name" 2>/dev/null)" ] || return 0 ;;
         *)
-            for place in $(printf %s "$PATH" | tr : ' ') /usr/sbin /usr/lib/postgresql/*/bin; do
+            for place in $(printf %s "$PATH" | tr : ' ') /usr/sbin /usr/lib/podman /usr/lib/postgresql/*/bin; do
                 if [ -x "$place/$name" ]; then return 0; fi
             done
             ;;
@@ -36,13 +43,15 @@ wanted() {
 }
 
 missing=""
+# shellcheck disable=SC2086 # one word for each list
+cat $lists >build/packages.list
 while IFS=: read -r names package; do
     case $names in '' | '#'*) continue ;; esac
     # shellcheck disable=SC2086 # one word for each name
     if wanted ${names%% *} "$@" && ! present $names; then
         case " $missing " in *" ${package# } "*) ;; *) missing="${missing:+$missing }${package# }" ;; esac
     fi
-done <tools/packages.txt
+done <build/packages.list
 [ -n "$missing" ] || exit 0
 
 # give_up TEXT: in CI every test has to run.
@@ -64,7 +73,6 @@ command -v apt-get >/dev/null || give_up "tests that need more than is here are 
 
 printf '  %-56s' "$(echo "$missing" | wc -w) Debian packages that the tests drive"
 begin=$(date +%s)
-mkdir -p build
 export DEBIAN_FRONTEND=noninteractive
 # A package whose service starts at once takes a port; the tests start their own.
 policy=/usr/sbin/policy-rc.d

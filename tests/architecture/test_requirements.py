@@ -27,7 +27,7 @@ def test_neither_the_base_nor_the_serving_install_brings_torch(extras: tuple[str
 
 def test_the_metadata_walk_finds_every_array() -> None:
     assert {"numpy", "pydantic-core", "tokenizers"} <= closure()
-    assert {"fastapi", "starlette", "uvicorn", "httptools"} <= closure("serve")
+    assert {"fastapi", "starlette", "uvicorn", "uvloop"} <= closure("serve")
     assert {"torch", "scipy", "scikit-learn"} <= closure("train")
     assert "pyarrow" in closure("parquet")
 

