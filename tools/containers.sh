@@ -43,13 +43,14 @@ import() {
 if ! podman image exists localhost/bertline-base:run; then
     root=$containers/root
     rm -rf "$root"
-    debootstrap --variant=minbase --include=python3,python3-pip,ca-certificates bookworm "$root" >"$containers/log" 2>&1 || {
+    debootstrap --variant=minbase --include=python3,python3-pip,binutils,ca-certificates bookworm "$root" >"$containers/log" 2>&1 || {
         echo "bertline: debootstrap failed, see $containers/log" >&2
         exit 1
     }
     slim "$root"
     import "$root" build
     rm -rf "$root"/usr/lib/python3/dist-packages/* "$root"/usr/bin/pip* "$root"/usr/share/python-wheels
+    rm -f "$root"/usr/bin/x86_64-linux-gnu-* "$root"/usr/lib/x86_64-linux-gnu/lib[bo]*bfd* "$root"/usr/lib/x86_64-linux-gnu/libopcodes*
     for name in sh bash dash rbash 'perl*' 'apt*' 'dpkg*'; do
         # shellcheck disable=SC2086 # a pattern
         rm -f "$root"/usr/bin/$name

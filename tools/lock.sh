@@ -7,7 +7,7 @@
 #   tools/lock.sh --tools             only the environment build/supply, which tools/audit.sh and tools/sbom.sh use too
 #
 #   serve.txt    what a server installs
-#   image.txt    what the image of bertline deploy image installs: a server with databases, shared limits and traces
+#   image.txt    what the image of bertline deploy image installs: a server with databases, shared limits, S3 and traces
 #   all.txt      every extra, and what tests and checks use
 #   supply.txt   the tools of this script, from supply.in
 #
@@ -18,7 +18,7 @@ VENV=${VENV:-.venv}
 TOOLS=build/supply
 TORCH=2.13.0
 SERVE="--extra serve"
-IMAGE="$SERVE --extra postgres --extra redis --extra traces"
+IMAGE="$SERVE --extra postgres --extra redis --extra s3 --extra traces"
 ALL="--all-extras --group test --group check"
 
 fail() {

@@ -22,7 +22,7 @@ import pytest
 from tests.programs import program
 
 ROOT = Path(__file__).parents[2]
-BASE, RUNTIME = "localhost/bertline-base:build", "localhost/bertline-base:run"
+BUILDER, BASE = "localhost/bertline-base:build", "localhost/bertline-base:run"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")  # of Debian; those of the test run accept nobody
 # Nothing more than a server needs: no other user, no capability, no disk.
 HARDENED = (
@@ -87,12 +87,13 @@ class Podman:
         secret.write_text(f"[global]\n{lines}\n", encoding="utf-8")
         certificates = CERTIFICATES.parent
         passed = (
-            *(f"--build-arg=RUNTIME={RUNTIME}", f"--secret=id=pip,src={secret}"),
-            *(f"--volume={certificates}:{certificates}:ro", "--quiet", *options),
+            *(f"--secret=id=pip,src={secret}", f"--volume={certificates}:{certificates}:ro"),
+            *("--quiet", *options),
         )
         arguments = [f"--build-option={one}" for one in passed]
-        command = ("deploy", "image", str(bundle), "--out", str(context), "--build", "--tag", tag, "--base", BASE)
-        bertline(*command, *arguments, environ=self.environ | {"PATH": f"{os.defpath}:/usr/sbin:/sbin"})
+        command = ("deploy", "image", str(bundle), "--out", str(context), "--build", "--tag", tag)
+        bases = ("--base", BASE, "--builder", BUILDER)
+        bertline(*command, *bases, *arguments, environ=self.environ | {"PATH": f"{os.defpath}:/usr/sbin:/sbin"})
         return self("image", "inspect", "--format", "{{.Id}}", tag)
 
     @contextmanager
@@ -120,9 +121,9 @@ class Container:
     def url(self) -> str:
         return f"http://{self.podman('port', self.id, '8000')}"
 
-    def until_ready(self, path: str = "/health/ready", timeout_s: float = 120) -> None:
+    def until_ready(self, url: str | None = None, timeout_s: float = 120) -> None:
         end_s = time.monotonic() + timeout_s
-        url = self.url + path
+        url = url or f"{self.url}/health/ready"
         while time.monotonic() < end_s:
             try:
                 if httpx.get(url).status_code == 200:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 
+MODELS = Path("/models")  # where the image has its model
 TERMINATED = 128 + signal.SIGTERM  # the exit code of shells for it
 
 
 def main() -> None:
-    """Set the handler, then run the command."""
+    """Set the handler, then run the command; ``serve`` alone, which SageMaker passes, serves the model inside."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    if sys.argv[1:] == ["serve"]:
+        sys.argv += sorted(map(str, MODELS.glob("*")))
     from bertline.cli.main import main as run
 
     run()

@@ -30,7 +30,13 @@ def image(
     build: Annotated[bool, typer.Option("--build", help="Build it with Docker, Podman or Buildah.")] = False,
     tag: Annotated[str | None, typer.Option(help="Name of the built image. [NAME:VERSION of the bundle]")] = None,
     base: Annotated[
-        str | None, typer.Option(help="Base image with Python and pip, best pinned by its digest. [python:3.13-slim]")
+        str | None, typer.Option(help="Base image with Python, best pinned by its digest. [python:3.13-slim-bookworm]")
+    ] = None,
+    builder: Annotated[
+        str | None,
+        typer.Option(
+            help="Image that installs the packages, with pip and the same Python. [--base, or python:3.13-bookworm]"
+        ),
     ] = None,
     build_option: Annotated[
         list[str] | None,
@@ -45,7 +51,7 @@ def image(
     from bertline.deploy import containers
     from bertline.deploy.image import write_context
 
-    for option, reference in (("--tag", tag), ("--base", base)):
+    for option, reference in (("--tag", tag), ("--base", base), ("--builder", builder)):
         if reference is not None and not _REFERENCE.fullmatch(reference):
             raise UsageError(f"{option} {reference} is not the name of an image: write registry/name:tag")
     tool = containers.find_tool() if build else None
@@ -55,7 +61,12 @@ def image(
         typer.echo(f"build it: docker build --tag {tag or _tag(model.manifest.name, model.version)} {out}")
         return
     made = containers.build(
-        tool, out, tag or _tag(model.manifest.name, model.version), base=base, options=build_option or ()
+        tool,
+        out,
+        tag or _tag(model.manifest.name, model.version),
+        base=base,
+        builder=builder,
+        options=build_option or (),
     )
     typer.echo(f"{made.tag} is built by {tool}: {megabytes(made.size_bytes)} with its base, id {made.id}")
     if base is None or "@" not in base:

@@ -41,21 +41,31 @@ def find_tool() -> str:
     )
 
 
-def build(tool: str, context: Path, tag: str, *, base: str | None, options: Sequence[str] = ()) -> Image:
+def build(
+    tool: str,
+    context: Path,
+    tag: str,
+    *,
+    base: str | None = None,
+    builder: str | None = None,
+    options: Sequence[str] = (),
+) -> Image:
     """Build the image; the tool's own output goes to the terminal.
 
     Args:
         tool: one of ``TOOLS``.
         context: from ``write_context``.
         tag: name of the image.
-        base: that it is built on and runs on; None: the Dockerfile's.
+        base: that it runs on; None: the Dockerfile's.
+        builder: that it is built on; None: the base, or the Dockerfile's.
         options: passed on to the tool's ``build``.
 
     Raises:
         BertlineError: the tool failed.
     """
     command = [tool, "build", "--tag", tag, *(() if tool == "docker" else _REPRODUCIBLE)]
-    command += ["--build-arg", f"BASE={base}"] if base else []
+    bases = {"BASE": base, "BUILDER": builder or base}
+    command += [f"--build-arg={name}={image}" for name, image in bases.items() if image]
     if subprocess.run([*command, *options, str(context)], check=False).returncode:
         raise BertlineError(f"{tool} could not build {context}: its last lines above say why")
     inspect = ["buildah", "images", "--json", tag] if tool == "buildah" else [tool, "image", "inspect", tag]

@@ -29,7 +29,7 @@ def test_it_names_the_context_and_the_next_command(bundle: Path, tmp_path: Path)
     )
 
 
-@pytest.mark.parametrize("option", ["--tag", "--base"])
+@pytest.mark.parametrize("option", ["--tag", "--base", "--builder"])
 def test_a_reference_that_would_be_an_option_is_refused(option: str, bundle: Path, tmp_path: Path) -> None:
     arguments = ["deploy", "image", str(bundle), "--out", str(tmp_path / "image"), f"{option}=--privileged"]
     done = CliRunner().invoke(app, arguments)

@@ -50,28 +50,31 @@ def test_a_docker_client_without_its_daemon_is_passed_over(programs: Path) -> No
 def test_podman_builds_without_times_and_with_the_health_check(programs: Path) -> None:
     found = [{"Id": DIGEST, "Size": 350_000_000}]
     put(programs, "podman", f"if [ $1 = image ]; then echo '{json.dumps(found)}'; fi")
-    made = containers.build("podman", Path("image"), "mails:1", base="python@sha256:1", options=["--no-cache"])
+    made = containers.build(
+        "podman", Path("image"), "mails:1", base="python@sha256:1", builder="python:1", options=["--no-cache"]
+    )
     assert made == containers.Image("mails:1", f"sha256:{DIGEST}", 350_000_000)
     assert log(programs)[0] == (
-        "build --tag mails:1 --timestamp 0 --format docker --build-arg BASE=python@sha256:1 --no-cache image"
+        "build --tag mails:1 --timestamp 0 --format docker --build-arg=BASE=python@sha256:1 "
+        "--build-arg=BUILDER=python:1 --no-cache image"
     )
 
 
 def test_buildah_alone_is_enough(programs: Path) -> None:
     found = [{"id": DIGEST, "size": "355 MB"}]
     put(programs, "buildah", f"if [ $1 = images ]; then echo '{json.dumps(found)}'; fi")
-    assert containers.build("buildah", Path("image"), "mails:1", base=None).size_bytes == 355_000_000
+    assert containers.build("buildah", Path("image"), "mails:1").size_bytes == 355_000_000
 
 
 def test_docker_gets_only_options_that_it_has(programs: Path) -> None:
     found = [{"Id": f"sha256:{DIGEST}", "Size": 1}]
     put(programs, "docker", f"if [ $1 = image ]; then echo '{json.dumps(found)}'; fi")
-    assert containers.build("docker", Path("image"), "mails:1", base=None).id == f"sha256:{DIGEST}"
+    assert containers.build("docker", Path("image"), "mails:1").id == f"sha256:{DIGEST}"
     assert log(programs)[0] == "build --tag mails:1 image"
 
 
 def test_a_failed_build_is_one_sentence(programs: Path) -> None:
     put(programs, "podman", "exit 125")
     with pytest.raises(BertlineError) as failed:
-        containers.build("podman", Path("image"), "mails:1", base=None)
+        containers.build("podman", Path("image"), "mails:1")
     assert str(failed.value) == "podman could not build image: its last lines above say why"
