@@ -12,8 +12,8 @@ from pathlib import Path
 from bertline.errors import BertlineError, UsageError
 
 TOOLS = ("docker", "podman", "buildah")
-# Podman and Buildah: every time in the image is 0, and the health check is kept, which OCI's format does not have.
-_REPRODUCIBLE = ("--timestamp", "0", "--format", "docker")
+# Podman and Buildah: every time in the image is 0. Docker's format would hold the id of the container of the build.
+_REPRODUCIBLE = ("--timestamp", "0", "--format", "oci")
 _QUICK_S = 20.0  # for questions to a tool
 
 

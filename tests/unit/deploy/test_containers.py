@@ -47,7 +47,7 @@ def test_a_docker_client_without_its_daemon_is_passed_over(programs: Path) -> No
     assert containers.find_tool() == "docker"
 
 
-def test_podman_builds_without_times_and_with_the_health_check(programs: Path) -> None:
+def test_podman_builds_without_times_and_ids(programs: Path) -> None:
     found = [{"Id": DIGEST, "Size": 350_000_000}]
     put(programs, "podman", f"if [ $1 = image ]; then echo '{json.dumps(found)}'; fi")
     made = containers.build(
@@ -55,7 +55,7 @@ def test_podman_builds_without_times_and_with_the_health_check(programs: Path) -
     )
     assert made == containers.Image("mails:1", f"sha256:{DIGEST}", 350_000_000)
     assert log(programs)[0] == (
-        "build --tag mails:1 --timestamp 0 --format docker --build-arg=BASE=python@sha256:1 "
+        "build --tag mails:1 --timestamp 0 --format oci --build-arg=BASE=python@sha256:1 "
         "--build-arg=BUILDER=python:1 --no-cache image"
     )
 
