@@ -15,15 +15,11 @@ import yaml
 from bertline.bundle import load
 from bertline.deploy.chart import files, image_of
 from bertline.destination import write_files
+from tests.deploy.containers import Container, Podman, inspected, trained
 from tests.deploy.kubernetes import of_kind, rendered
 from tests.unit.deploy.charts import MEASURED
 
 pytestmark = pytest.mark.drill
-
-# Podman with an image of a bundle, built as for the drills of the image.
-containers = pytest.importorskip("tests.deploy.containers", reason="there is no podman for drills")
-Container, Podman = containers.Container, containers.Podman
-inspected, trained = containers.inspected, containers.trained
 
 TAG = "localhost/bertline-played:1"
 SERVER, TEST = "reviews-pod-0-server", "reviews-prediction-prediction"  # podman's names of containers
