@@ -87,7 +87,7 @@ def test_the_pods_answer_hardened_and_drain(
     version = load(bundle).version
     with played(podman, [SETTINGS, deployment], tmp_path):
         server = Container(podman, SERVER)
-        server.until_ready("/readyz")
+        server.until_ready(f"{server.url}/readyz")
         answer = httpx.post(f"{server.url}/v1/predict", json={"text": "a warm film"}, timeout=60)
         assert (answer.status_code, answer.headers["X-Model-Version"]) == (200, version)
         many = httpx.post(f"{server.url}/v1/predict", json={"texts": ["a", "b", "c"]}, timeout=60)
