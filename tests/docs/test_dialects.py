@@ -59,7 +59,7 @@ def test_a_wrong_example_is_detected_and_the_prose_around_it_preserved(server: S
     assert server.refreshed(made) == made
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_the_check_names_the_page_that_is_out_of_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

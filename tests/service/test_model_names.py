@@ -197,7 +197,8 @@ def test_the_admin_routes_need_their_scope_under_any_name(path: str) -> None:
 )
 def test_an_arguments_first_characters_decide_between_name_and_path(argument: str, name: str | None, path: str) -> None:
     """R15: with ., / or ~ it is a path, else the name ends at the first =."""
-    assert serve.named(argument) == (name, Path(path))
+    given, bundle = serve.named(argument)
+    assert (given, Path(bundle)) == (name, Path(path))
 
 
 def test_a_directory_that_was_taken_for_a_name_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

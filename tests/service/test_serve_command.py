@@ -92,7 +92,8 @@ def test_half_a_name_is_explained(argument: str) -> None:
     [("reviews", None, "reviews"), ("films=a/b", "films", "a/b"), ("./a=b", None, "a=b"), ("a=b=c", "a", "b=c")],
 )
 def test_name_and_path(argument: str, name: str | None, path: str) -> None:
-    assert serve.named(argument) == (name, Path(path))
+    given, bundle = serve.named(argument)
+    assert (given, Path(bundle)) == (name, Path(path))
 
 
 def test_without_the_web_server_the_extra_is_named(

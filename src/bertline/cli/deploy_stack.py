@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from bertline.bundle.verify import read_manifest
 from bertline.errors import needing
 
 EPILOG = "Example: bertline deploy stack reviews --out stack --replicas 3"
@@ -37,6 +36,7 @@ def stack(
     a request. It also has a systemd unit for one server without containers.
     """
     with needing("writing these files needs {}", "yaml", "prometheus_client", extra="serve"):
+        from bertline.bundle.verify import read_manifest
         from bertline.deploy.stack import Stack, image_name, write_stack
     read_manifest(bundle)
     name = image_name(bundle.resolve().name)

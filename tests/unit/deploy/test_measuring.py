@@ -28,6 +28,7 @@ def test_a_server_is_started_loaded_and_stopped(tmp_path: Path, monkeypatch: pyt
     assert [line.partition(" ")[0] for line in lines] == ["ready", "1", "2"]
 
 
+@pytest.mark.drill
 @pytest.mark.filterwarnings("ignore:this machine is busy")
 def test_a_server_that_does_not_start_says_why() -> None:
     with pytest.raises(
