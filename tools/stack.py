@@ -68,7 +68,7 @@ class Replica:
         """Start it."""
         command = [sys.executable, "-c", COMMAND, "serve", str(self.bundle), "--port", str(self.port)]
         if self.core is not None:
-            command = [program("taskset"), "-c", str(self.core), *command]
+            command = ["taskset", "-c", str(self.core), *command]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env={**ENVIRONMENT, **self.environment}, stdout=log, stderr=log, cwd=self.log.parent
