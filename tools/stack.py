@@ -23,6 +23,7 @@ from pathlib import Path
 
 import httpx
 
+from bertline.bundle.verify import read_manifest
 from bertline.deploy.stack import Gateway
 from bertline.destination import write_files
 from bertline.monitoring.dashboards import prometheus
@@ -199,9 +200,8 @@ def running(
         write_files({"nginx.conf": gateway, **prometheus.files(scrape)}, folder, "the stack")
         watched = ends.enter_context(watching.prometheus(folder / "prometheus"))
         _start_nginx(ends, folder, port)
-        yield LocalStack(
-            f"https://localhost:{port}", folder / "certs" / "ca.pem", keys, servers, watched, bundle.resolve().name
-        )
+        name = read_manifest(bundle).name
+        yield LocalStack(f"https://localhost:{port}", folder / "certs" / "ca.pem", keys, servers, watched, name)
 
 
 def _start_nginx(ends: ExitStack, folder: Path, port: int) -> None:
