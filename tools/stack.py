@@ -23,7 +23,6 @@ from pathlib import Path
 
 import httpx
 
-from bertline.bundle.verify import read_manifest
 from bertline.deploy.stack import Gateway
 from bertline.destination import write_files
 from bertline.monitoring.dashboards import prometheus
@@ -41,6 +40,7 @@ class Replica:
     """One server on a port of its own.
 
     Attributes:
+        name: of the model.
         bundle: that it serves.
         port: where it listens.
         environment: variables.
@@ -48,6 +48,7 @@ class Replica:
         core: the only core that it may use, or None for all.
     """
 
+    name: str
     bundle: Path
     port: int
     environment: Mapping[str, str]
@@ -67,7 +68,7 @@ class Replica:
 
     def begin(self) -> None:
         """Start it."""
-        command = [sys.executable, "-c", COMMAND, "serve", str(self.bundle), "--port", str(self.port)]
+        command = [sys.executable, "-c", COMMAND, "serve", f"{self.name}={self.bundle}", "--port", str(self.port)]
         if self.core is not None:
             command = ["taskset", "-c", str(self.core), *command]
         with self.log.open("ab") as log:
@@ -167,6 +168,7 @@ def running(
         cores: the only core of each replica, if given.
         settings: variables of the replicas.
     """
+    name = bundle.name  # of every version, whatever its manifest calls it
     port, *ports = free_ports(replicas + 1)
     run = folder / "run"
     run.mkdir(parents=True)
@@ -185,7 +187,7 @@ def running(
             for scope in ("predict", "metrics", "admin")
         }
         servers = [
-            Replica(bundle, one, shared, folder / f"replica-{number}.log", core=cores[number] if cores else None)
+            Replica(name, bundle, one, shared, folder / f"replica-{number}.log", core=cores[number] if cores else None)
             for number, one in enumerate(ports)
         ]
         ends.callback(_end, servers)
@@ -200,7 +202,6 @@ def running(
         write_files({"nginx.conf": gateway, **prometheus.files(scrape)}, folder, "the stack")
         watched = ends.enter_context(watching.prometheus(folder / "prometheus"))
         _start_nginx(ends, folder, port)
-        name = read_manifest(bundle).name
         yield LocalStack(f"https://localhost:{port}", folder / "certs" / "ca.pem", keys, servers, watched, name)
 
 
