@@ -9,6 +9,7 @@ from bertline.errors import BertlineWarning as BertlineWarning
 from bertline.errors import BundleError as BundleError
 from bertline.errors import CheckpointError as CheckpointError
 from bertline.errors import CheckpointWarning as CheckpointWarning
+from bertline.errors import ClusterError as ClusterError
 from bertline.errors import DataError as DataError
 from bertline.errors import DestinationError as DestinationError
 from bertline.errors import EngineWarning as EngineWarning

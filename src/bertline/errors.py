@@ -42,6 +42,10 @@ class StoreError(BertlineError):
     """A bundle cannot be fetched from an address or pushed to one."""
 
 
+class ClusterError(BertlineError):
+    """A cluster of machines cannot be reached, refuses the caller, or has other software."""
+
+
 class DestinationError(BertlineError):
     """An output cannot be written: its name, permissions, disk space, or another writer prevents it."""
 

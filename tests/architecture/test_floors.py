@@ -37,6 +37,7 @@ BREAKS: Mapping[str, Mapping[str, str]] = {
         "service/limits/in_memory_too.py": "import redis"
     },
     "obstore only in": {"registry/buckets.py": "import obstore.store"},
+    "ray only in": {"training/elsewhere.py": "import ray.train"},
     "transformers only in": {"encoder/theirs.py": "import transformers"},
     "no two parts of a package need each other": {
         "text/chicken.py": "import bertline.text.egg",

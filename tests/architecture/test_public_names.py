@@ -43,6 +43,7 @@ PUBLIC = {
         "StoreError",
         "DataError",
         "CheckpointError",
+        "ClusterError",
         "BundleError",
         "DestinationError",
     ),
