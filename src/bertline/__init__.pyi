@@ -14,6 +14,7 @@ from bertline.errors import DataError as DataError
 from bertline.errors import DestinationError as DestinationError
 from bertline.errors import EngineWarning as EngineWarning
 from bertline.errors import Interrupted as Interrupted
+from bertline.errors import RegistryError as RegistryError
 from bertline.errors import SettingsError as SettingsError
 from bertline.errors import StoreError as StoreError
 from bertline.errors import TrainingError as TrainingError

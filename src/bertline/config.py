@@ -42,7 +42,9 @@ COMPONENTS = (
     "logs",
     "traces",
     "store",
+    "registry",
 )
+SHORT = {"BERTLINE_REGISTRY": "BERTLINE_REGISTRY_URL", "BERTLINE_STORE": "BERTLINE_REGISTRY_STORE"}
 
 # Kubernetes sets variables for every service in the namespace. A service named bertline-serve sets
 # BERTLINE_SERVE_SERVICE_HOST, BERTLINE_SERVE_PORT=tcp://10.0.0.1:80, BERTLINE_SERVE_PORT_80_TCP_ADDR …
@@ -134,7 +136,8 @@ def _from_environment(environ: Mapping[str, str], component: str, model: type[Mo
     prefix = f"{PREFIX}{component.upper()}_"
     prefixes = tuple(f"{PREFIX}{one.upper()}_" for one in COMPONENTS)
     layer: dict[str, tuple[Any, str]] = {}
-    for variable, value in environ.items():
+    for given, value in environ.items():
+        variable = SHORT.get(given, given)
         if not variable.startswith(PREFIX) or _LINK_NAME.search(variable) or _LINK_VALUE.match(value):
             continue
         name = variable.removeprefix(prefix).lower()
@@ -142,7 +145,7 @@ def _from_environment(environ: Mapping[str, str], component: str, model: type[Mo
             names = [prefix + one.upper() for one in model.model_fields]
             raise SettingsError(f"the environment sets an unknown {variable}{nearest(variable, names)}")
         if variable.startswith(prefix):
-            layer[name] = (_parts(value) if _is_list(model, name) else value, variable)
+            layer[name] = (_parts(value) if _is_list(model, name) else value, given)
     return layer
 
 

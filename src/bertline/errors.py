@@ -46,6 +46,10 @@ class ClusterError(BertlineError):
     """A cluster of machines cannot be reached, refuses the caller, or has other software."""
 
 
+class RegistryError(BertlineError):
+    """The registry cannot be reached, lacks what was asked for, or was changed by somebody else meanwhile."""
+
+
 class DestinationError(BertlineError):
     """An output cannot be written: its name, permissions, disk space, or another writer prevents it."""
 

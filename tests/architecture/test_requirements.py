@@ -14,7 +14,8 @@ from tests.architecture.requirements import closure, declared
 
 # Each belongs to a package that is declared (fastapi, jinja2, pydantic, OpenTelemetry) and that chooses its version.
 FOUNDATIONS = {"starlette", "markupsafe", "pydantic-core", "requests"}
-BY_OTHERS = {"psycopg", "uvloop"}  # sqlalchemy imports the first when a database's URL asks for it, uvicorn the second
+# sqlalchemy imports psycopg when a database's URL asks for it, uvicorn uvloop, mlflow the others.
+BY_OTHERS = {"alembic", "psycopg", "sqlparse", "uvloop"}
 SOURCE = Path(__file__).parents[2] / "src"
 
 HEAVY = {"torch", "transformers", "scikit-learn", "scipy", "pandas", "pyarrow", "accelerate"}

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import Field, ValidationError
 
@@ -29,6 +29,8 @@ from bertline.errors import BundleError, UsageError, needing
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    PrivateKey: TypeAlias = Ed25519PrivateKey
 
 DOMAIN = b"bertline bundle manifest v1\n"
 LARGEST_SIGNATURE_BYTES = 64 * 2**10
@@ -56,12 +58,12 @@ class Signature(Strict):
     signed_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{86}==$")]
 
-    def fits(self, key: PublicKey, manifest: bytes) -> bool:
-        """Whether ``key`` signed these bytes of a ``bertline.json``."""
+    def fits(self, key: PublicKey, manifest: bytes, domain: bytes = DOMAIN) -> bool:
+        """Whether ``key`` signed these bytes, of a ``bertline.json`` or of what ``domain`` names."""
         ed25519 = _cryptography().hazmat.primitives.asymmetric.ed25519
         try:
             trusted = ed25519.Ed25519PublicKey.from_public_bytes(key.raw)
-            trusted.verify(base64.b64decode(self.signature), signed_bytes(manifest, self.key, self.signed_at))
+            trusted.verify(base64.b64decode(self.signature), signed_bytes(manifest, self.key, self.signed_at, domain))
         except _cryptography().exceptions.InvalidSignature:
             return False
         return True
@@ -73,13 +75,23 @@ class _File(Strict):
     signatures: Annotated[tuple[Signature, ...], Field(min_length=1)]
 
 
-def signed_bytes(manifest: bytes, key_id: str, signed_at: str) -> bytes:
+def signed_bytes(manifest: bytes, key_id: str, signed_at: str, domain: bytes = DOMAIN) -> bytes:
     r"""What a key signs for the bytes of a ``bertline.json``.
 
     >>> signed_bytes(b"{}", "0" * 16, "2026-11-20T10:00:00Z")
     b'bertline bundle manifest v1\n0000000000000000\n2026-11-20T10:00:00Z\n{}'
     """
-    return DOMAIN + f"{key_id}\n{signed_at}\n".encode() + manifest
+    return domain + f"{key_id}\n{signed_at}\n".encode() + manifest
+
+
+def signature_of(
+    content: bytes, key: Ed25519PrivateKey, *, domain: bytes = DOMAIN, now: datetime | None = None
+) -> Signature:
+    """A key's signature of these bytes; ``domain`` says what they are, so that it fits nothing else."""
+    id_ = public_key(key).id
+    signed_at = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    made = base64.b64encode(key.sign(signed_bytes(content, id_, signed_at, domain))).decode()
+    return Signature(algorithm="ed25519", key=id_, signed_at=signed_at, signature=made)
 
 
 def require_signature(bundle: Path, trusted: Sequence[PublicKey]) -> tuple[bytes, Signature]:
@@ -178,11 +190,8 @@ def sign(bundle: Path, key: Ed25519PrivateKey, *, now: datetime | None = None) -
 def _sign(bundle: Path, key: Ed25519PrivateKey, now: datetime | None) -> Signature:
     manifest = manifest_bytes(bundle)
     check_files(bundle, parse(manifest, str(bundle)), hashes=True)
-    id_ = public_key(key).id
-    signed_at = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    made = base64.b64encode(key.sign(signed_bytes(manifest, id_, signed_at))).decode()
-    signature = Signature(algorithm="ed25519", key=id_, signed_at=signed_at, signature=made)
-    others = tuple(other for other in read_signatures(bundle) if other.key != id_)
+    signature = signature_of(manifest, key, now=now)
+    others = tuple(other for other in read_signatures(bundle) if other.key != signature.key)
     raw = (_File(signatures=(*others, signature)).model_dump_json(indent=2) + "\n").encode()
     if len(raw) > LARGEST_SIGNATURE_BYTES:
         raise BundleError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bertline.cli.plain_table import print_table
 from bertline.config import load_settings
 from bertline.errors import UsageError, needing
 from bertline.service.guard.client import Scope
@@ -200,10 +201,7 @@ def _show_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json:
     if as_json:
         typer.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
         return
-    cells = [[name.replace("_", " ") for name in names], *([_cell(one) for one in row] for row in rows)]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(names))]
-    for row in cells:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print_table([[name.replace("_", " ") for name in names], *([_cell(one) for one in row] for row in rows)])
 
 
 TIME = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z$")  # of an id and of a name every letter counts

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from bertline.registry.fetch.pull import Watch
 
-ADDRESSES = "s3://, oci:// or hf:// address"
+ADDRESSES = "s3://, oci:// or hf:// address, or models:/NAME@ALIAS"
 
 
 def bundle_argument(directory: str) -> Any:
@@ -25,17 +25,19 @@ def bundle_argument(directory: str) -> Any:
 
 
 def fetched(bundle: str, signed_by: Sequence[Path] = ()) -> Path:
-    """The directory of a bundle; one that is given by its address is fetched first, with the progress on a terminal.
+    """The directory of a bundle; one given by its address or name is fetched first, with the progress on a terminal.
 
     Raises:
-        StoreError, BundleError, DestinationError: it cannot be fetched.
+        RegistryError, StoreError, BundleError, DestinationError: it cannot be fetched.
     """
-    from bertline.registry.fetch import is_address, local_bundle
+    from bertline.registry.fetch import is_address
+    from bertline.registry.reference import is_reference
+    from bertline.registry.resolve import open_bundle
 
-    if not is_address(bundle):
+    if not is_reference(bundle) and not is_address(bundle):
         return Path(bundle)
     with transfer_screen(f"fetching {bundle}") as watch:
-        return local_bundle(bundle, signed_by=signed_by, watch=watch)
+        return open_bundle(bundle, signed_by=signed_by, watch=watch)
 
 
 @contextmanager

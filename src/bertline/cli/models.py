@@ -1,4 +1,4 @@
-"""``bertline models``: import published checkpoints, push and pull bundles, sign them and verify signatures."""
+"""``bertline models``: the registry of versions; import checkpoints, push and pull bundles, sign and verify them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Annotated
 
 import typer
 
-from bertline.cli import models_store
+from bertline.cli import models_deployments, models_registry, models_store
 from bertline.cli.bundle_argument import bundle_argument
 from bertline.errors import UsageError
 
 app = typer.Typer(
-    help="Import checkpoints, push and pull bundles, sign them and verify signatures.", no_args_is_help=True
+    help="Versions of models and which of them is in use; import, push, pull, sign and verify bundles.",
+    no_args_is_help=True,
 )
 keys = typer.Typer(help="Keys that sign bundles.", no_args_is_help=True)
 app.add_typer(keys, name="key")
+models_registry.register(app)
+models_deployments.register(app)
 models_store.register(app)
 
 BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the bundle.")]

@@ -18,7 +18,7 @@ from bertline.inference import load_predictor
 from bertline.library.model import checked_texts
 from bertline.library.progress import listener
 from bertline.library.verbs import settings_of, with_settings
-from bertline.registry.fetch import local_bundle
+from bertline.registry.resolve import open_bundle
 from bertline.similarity import THRESHOLD
 from bertline.similarity.build import build_index
 from bertline.similarity.clusters import Clusters, clusters_of
@@ -136,7 +136,7 @@ def index(
         DestinationError: ``out`` cannot be written.
         Interrupted: Ctrl-C; ``resume=True`` continues.
     """
-    loaded, directory = settings_of(index, TableSettings, settings), local_bundle(bundle)
+    loaded, directory = settings_of(index, TableSettings, settings), open_bundle(bundle)
     if isinstance(data, str | Path) and Path(data).is_dir():
         return Index(open_for(directory, Path(data), loaded), directory)
     temporary = tempfile.mkdtemp(prefix="bertline-")

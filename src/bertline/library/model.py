@@ -14,7 +14,7 @@ from bertline.inference import TextClassifier, load_predictor
 from bertline.inference.zero_shot import ZeroShotPredictor
 from bertline.library.answers import Answers
 from bertline.library.ranked import Ranked, ranked
-from bertline.registry.fetch import local_bundle
+from bertline.registry.resolve import open_bundle
 from bertline.statistics.activation import normalised
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.embed.spec import Spec as Embeds
@@ -38,7 +38,8 @@ def load(
 
     Args:
         bundle: the directory that ``train``, ``distill`` or ``optimize`` wrote, or the address of a bundle, such as
-            ``s3://bucket/prefix``, ``oci://host/name``, ``hf://owner/name``: it is fetched.
+            ``s3://bucket/prefix``, ``oci://host/name``, ``hf://owner/name``, or its name in the registry,
+            ``models:/reviews@champion``: it is fetched.
         engine: the engine to use, and no other in its place; ``torch`` is PyTorch.
         device: where PyTorch computes: ``auto``, ``cpu`` or ``cuda``. ``auto`` is a GPU if PyTorch sees one.
         batch_tokens: bound on the padded tokens of a batch; by default what suits the engine.
@@ -52,7 +53,7 @@ def load(
         UsageError: the bundle has no such engine.
         StoreError: it cannot be fetched.
     """
-    directory = local_bundle(bundle)
+    directory = open_bundle(bundle)
     predictor = load_predictor(
         directory, engine=engine, device=device, batch_tokens=batch_tokens, lanes=lanes, verify=verify
     )

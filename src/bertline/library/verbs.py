@@ -19,7 +19,7 @@ from bertline.data.settings import EvaluateSettings
 from bertline.library.progress import listener
 from bertline.library.report import Report, figure_rows
 from bertline.optimization.settings import OptimizeSettings
-from bertline.registry.fetch import local_bundle
+from bertline.registry.resolve import open_bundle
 from bertline.training.distillation.settings import DistillSettings
 from bertline.training.pretraining.settings import PretrainSettings
 from bertline.training.settings import TrainSettings
@@ -143,7 +143,7 @@ def evaluate(bundle: str | Path, data: str | Path, *, engine: str | None = None,
     from bertline.evaluation.labelled_table import evaluate_table
     from bertline.inference import load_predictor
 
-    directory = local_bundle(bundle)
+    directory = open_bundle(bundle)
     measured = evaluate_table(directory, load_predictor(directory, engine=engine), str(data), loaded)
     evaluation, collapsed = measured.evaluation, measured.collapsed
     return Report(
@@ -190,9 +190,7 @@ def distill(
     from bertline.training.distillation.run import distill as run
 
     texts = None if data is None else str(data)
-    student = run(
-        local_bundle(bundle), texts, Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite
-    )
+    student = run(open_bundle(bundle), texts, Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite)
     title = f"{Path(out).name}: {student.evaluation.rows:,} test rows"
     return Report(title, Path(out), figure_rows(student.headline()), student.to_json())
 

@@ -1,4 +1,6 @@
-"""Where bundles are kept when they are not on this machine, and how they get here and there.
+"""Where bundles are kept when they are not on this machine, how they get here, and which version of a model is in use.
 
-``fetch`` moves them. Names, versions and their history are above it.
+``fetch`` moves bundles. The registry names them: models, their versions and aliases in MLflow's tables, and beside them
+a log of deployments that shows whether its past was changed. ``database`` and what imports it need SQLAlchemy; only
+``mlflow_store`` imports MLflow.
 """

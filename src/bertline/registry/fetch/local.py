@@ -127,7 +127,7 @@ def push(bundle: Path, address: Address, *, overwrite: bool = False, watch: Watc
         from bertline.registry.fetch.hub import push_commit
 
         return address.pinned(push_commit(loaded, address))
-    objects = _objects(address, settings)
+    objects = objects_at(address, settings)
     version = push_objects(loaded, address, objects, parallel=settings.parallel, overwrite=overwrite, watch=watch)
     return address.pinned(version)
 
@@ -146,10 +146,11 @@ def open_source(address: Address, settings: StoreSettings) -> Source:
         from bertline.registry.fetch.hub import Hub
 
         return ObjectSource(address, Hub(address, settings))
-    return ObjectSource(address, _objects(address, settings))
+    return ObjectSource(address, objects_at(address, settings))
 
 
-def _objects(address: Address, settings: StoreSettings) -> Objects:
+def objects_at(address: Address, settings: StoreSettings) -> Objects:
+    """The objects below the prefix of an ``s3`` or ``file`` address."""
     if address.scheme == "file":
         return Folder(Path(address.place))
     from bertline.registry.fetch.s3 import S3

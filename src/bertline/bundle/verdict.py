@@ -1,0 +1,104 @@
+"""The verdict of a gate about two bundles: what ``models promote`` requires, and all that it reads of it.
+
+A file of one JSON object with two entries: ``verdict``, whose bytes in canonical form are hashed and signed, and
+``signatures`` over them, as a bundle's (``bertline.bundle.signing``). A gate may add to ``details`` whatever it found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from bertline.bundle.fields import Digest, Facts, Strict
+from bertline.bundle.signing import PublicKey, Signature, signature_of
+from bertline.errors import BundleError, UsageError
+
+if TYPE_CHECKING:
+    from bertline.bundle.signing import PrivateKey
+
+DOMAIN = b"bertline gate verdict v1\n"
+LARGEST_BYTES = 16 * 2**20
+
+
+class Verdict(Strict):
+    """What a gate decided.
+
+    Attributes:
+        format_version: of this contract; later ones only add entries to ``details``.
+        challenger: digest of the bundle that was judged (``Manifest.checksum``).
+        champion: digest of the bundle that it was compared with; None if there was none.
+        decision: whether the challenger may be promoted; ``undecided`` if the rows were too few to tell.
+        created: when, in UTC.
+        details: of the gate, for people and later programs.
+    """
+
+    format_version: Literal[1] = 1
+    challenger: Digest
+    champion: Digest | None
+    decision: Literal["yes", "no", "undecided"]
+    created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    details: Facts = Field(default_factory=dict)
+
+    @property
+    def content(self) -> bytes:
+        """The canonical bytes: sorted keys, no white space, UTF-8."""
+        fields = self.model_dump(mode="json")
+        return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical bytes, by which the log of deployments names it."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class SignedVerdict(Strict):
+    """The content of a verdict's file."""
+
+    verdict: Verdict
+    signatures: tuple[Signature, ...] = ()
+
+    def signed(self, key: PrivateKey) -> SignedVerdict:
+        """With a signature by this key, which replaces an earlier one by it."""
+        made = signature_of(self.verdict.content, key, domain=DOMAIN)
+        others = tuple(one for one in self.signatures if one.key != made.key)
+        return SignedVerdict(verdict=self.verdict, signatures=(*others, made))
+
+    def to_file(self) -> bytes:
+        """The bytes to write."""
+        return (self.model_dump_json(indent=2) + "\n").encode()
+
+
+def read_verdict(path: Path, trusted: Sequence[PublicKey] = ()) -> Verdict:
+    """The verdict in a file.
+
+    Args:
+        path: of the file.
+        trusted: keys, one of which must have signed it; without any, no signature is required.
+
+    Raises:
+        UsageError: the file cannot be read.
+        BundleError: it is not a verdict, or lacks a signature by one of the keys.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"the verdict {path} cannot be read: {error.strerror}; give the file of the gate") from None
+    try:
+        signed = SignedVerdict.model_validate_json(raw)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise BundleError(
+            f"{path} is not the verdict of a gate ({f'{place}: ' if place else ''}{fault['msg']}): run the gate again"
+        ) from None
+    content = signed.verdict.content
+    if trusted and not any(one.fits(key, content, DOMAIN) for one in signed.signatures for key in trusted):
+        ids = ", ".join(key.id for key in trusted)
+        raise BundleError(f"the verdict {path} has no valid signature by key {ids}: let the gate sign it with that one")
+    return signed.verdict

@@ -1,0 +1,70 @@
+"""A version in lines for people: what it is, what it comes from, how good it is, where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bertline.bundle.figures import figures
+from bertline.destination.checks import megabytes
+from bertline.registry.catalogue import ModelVersion
+
+_LINEAGE = {"base_model": "base model", "parent": "parent", "teacher": "teacher", "adapted": "adapted"}
+_OF_RUN = ("place", "epochs_run")
+
+
+def lines(version: ModelVersion) -> Iterator[tuple[str, str]]:
+    """Name and value of each line."""
+    facts = version.facts
+    yield "model", str(version)
+    yield "aliases", ", ".join(version.aliases) or "none"
+    yield "added", version.added
+    if version.task:
+        yield "task", version.task
+    if facts.get("created"):
+        yield "written", f"{facts['created']} by bertline {facts.get('bertline_version')}"
+    yield from _lineage(facts)
+    yield from _data(facts.get("data") or {})
+    if training := facts.get("training"):
+        yield "settings", ", ".join(f"{name} {_short(value)}" for name, value in training.items())
+    if version.run:
+        yield "MLflow run", version.run
+    yield from _figures(facts.get("metrics") or {})
+    engines = [str(one.get("name")) for one in facts.get("engines") or ()]
+    if engines:
+        yield "engines", ", ".join(engines)
+    if facts.get("bytes"):
+        yield "size", megabytes(facts["bytes"])
+    if version.digest:
+        yield "digest", version.digest
+    if version.address:
+        yield "address", version.address
+
+
+def _lineage(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in (facts.get("lineage") or {}).items():
+        yield _LINEAGE.get(name, name.replace("_", " ")), _short(value)
+
+
+def _data(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if data.get("source"):
+        yield "data", str(data["source"])
+    fingerprint = data.get("fingerprint")
+    if isinstance(fingerprint, Mapping):
+        yield "fingerprint", f"{fingerprint.get('sha256')} ({fingerprint.get('rows', 0):,} rows)"
+
+
+def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    rows = f" of {metrics['rows']:,} rows" if isinstance(metrics.get("rows"), int) else ""
+    for figure in figures(metrics).values():
+        interval = f" ({figure.interval})" if figure.interval else ""
+        yield figure.title, f"{figure.text}{interval}{rows}"
+        rows = ""
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name} {_short(entry)}" for name, entry in value.items())
+    if isinstance(value, list):
+        return " ".join(map(_short, value)) or "none"
+    return str(value)

@@ -1,0 +1,117 @@
+"""The tables of the registry: MLflow's, of which these columns are read, and the log of deployments, which is ours.
+
+Ours are made and changed by ``STEPS``, in one transaction that no other process runs beside. MLflow makes its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sql
+
+from bertline.errors import RegistryError
+from bertline.registry.database import Database
+
+WORKSPACE = "default"  # MLflow's, where its server has no others
+
+# MLflow's (mlflow/store/model_registry/dbmodels/models.py, 3.17).
+MODELS = sql.table("registered_models", *map(sql.column, ("workspace", "name")))
+VERSIONS = sql.table(
+    "model_versions",
+    *map(sql.column, ("workspace", "name", "version", "creation_time", "current_stage", "source", "run_id")),
+)
+TAGS = sql.table("model_version_tags", *map(sql.column, ("workspace", "name", "version", "key", "value")))
+ALIASES = sql.table("registered_model_aliases", *map(sql.column, ("workspace", "name", "alias", "version")))
+DELETED = "Deleted_Internal"  # the stage of a version that was deleted: its number is not used again
+
+SCHEMA = sql.Table("bertline_registry_schema", sql.MetaData(), sql.Column("version", sql.Integer, primary_key=True))
+TABLES = sql.MetaData()
+DEPLOYMENTS = sql.Table(
+    "bertline_deployments",
+    TABLES,
+    sql.Column("number", sql.BigInteger, primary_key=True, autoincrement=False),
+    sql.Column("time", sql.String(32), nullable=False),
+    sql.Column("by", sql.Text, nullable=False),
+    sql.Column("action", sql.String(16), nullable=False),
+    sql.Column("model", sql.String(256), nullable=False),
+    sql.Column("alias", sql.String(256), nullable=False),
+    sql.Column("from_version", sql.Integer),
+    sql.Column("from_digest", sql.String(64)),
+    sql.Column("to_version", sql.Integer),
+    sql.Column("to_digest", sql.String(64)),
+    sql.Column("verdict", sql.String(64)),
+    sql.Column("reason", sql.Text),
+    sql.Column("previous", sql.String(64), nullable=False, unique=True),
+    sql.Column("hash", sql.String(64), nullable=False, unique=True),
+)
+_REFUSAL = "the log of deployments is append-only"
+
+
+def _create(connection: sql.Connection) -> None:
+    """The log, and triggers against changes by mistake; the chain of hashes is against those on purpose."""
+    TABLES.create_all(connection)
+    name = DEPLOYMENTS.name
+    if connection.dialect.name == "sqlite":
+        for event in ("UPDATE", "DELETE"):
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER {name}_no_{event.lower()} BEFORE {event} ON {name} "
+                f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+            )
+        return
+    connection.exec_driver_sql(
+        f"CREATE OR REPLACE FUNCTION {name}_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$"
+    )
+    connection.exec_driver_sql(
+        f"CREATE TRIGGER {name}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {name} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {name}_refuse()"
+    )
+
+
+# Migrations: step n turns version n into version n + 1. The first creates the tables.
+STEPS: tuple[Callable[[sql.Connection], None], ...] = (_create,)
+
+
+def prepare(database: Database) -> None:
+    """Create or migrate our tables; safe from several processes at once.
+
+    Raises:
+        RegistryError: the database cannot be used, or is of a newer bertline.
+    """
+    with database.reading() as connection:
+        if version(connection, database.place) == len(STEPS):
+            return
+    with database.changing() as connection:
+        now = version(connection, database.place)  # another process may have done it meanwhile
+        if now == len(STEPS):
+            return
+        SCHEMA.create(connection, checkfirst=True)
+        for step in STEPS[now:]:
+            step(connection)
+        connection.execute(sql.delete(SCHEMA))
+        connection.execute(sql.insert(SCHEMA).values(version=len(STEPS)))
+
+
+def version(connection: sql.Connection, place: str) -> int:
+    """Of our tables; 0 if there are none.
+
+    Raises:
+        RegistryError: it is newer than this bertline's.
+    """
+    if not sql.inspect(connection).has_table(SCHEMA.name):
+        return 0
+    found = int(connection.scalar(sql.select(SCHEMA.c.version)) or 0)
+    if found > len(STEPS):
+        raise RegistryError(
+            f"the registry {place} has version {found} and this bertline knows version {len(STEPS)}: install the "
+            "bertline that wrote it, or a newer one"
+        )
+    return found
+
+
+def has_models(connection: sql.Connection) -> bool:
+    """Whether MLflow has made its tables, with the columns that are read here."""
+    inspector = sql.inspect(connection)
+    return inspector.has_table(ALIASES.name) and "workspace" in {
+        column["name"] for column in inspector.get_columns(ALIASES.name)
+    }
