@@ -22,7 +22,6 @@ models_registry.register(app)
 models_deployments.register(app)
 models_store.register(app)
 
-BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Directory of the bundle.")]
 Passphrase = Annotated[
     Path | None,
     typer.Option("--passphrase-file", metavar="FILE", help="File with the passphrase of the private key."),
@@ -83,9 +82,12 @@ def new_key(
     typer.echo(f"key {made.id}: {out} signs, {out}.pub verifies")
 
 
-@app.command(epilog="Example: bertline models sign reviews --key release.key")
+@app.command(
+    epilog="Examples: bertline models sign reviews --key release.key · "
+    "bertline models sign models:/reviews@champion --key release.key"
+)
 def sign(
-    bundle: BundlePath,
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="Directory of the bundle, or models:/NAME@ALIAS.")],
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Private key, from models key new.")],
     passphrase_file: Passphrase = None,
 ) -> None:
@@ -96,8 +98,15 @@ def sign(
     """
     from bertline.bundle.signing import read_private_key
     from bertline.bundle.signing import sign as make
+    from bertline.registry.reference import is_reference, parse_reference
+    from bertline.registry.settings import registry_settings
+    from bertline.registry.signing import sign_version
 
-    made = make(bundle, read_private_key(key, _passphrase(passphrase_file)))
+    private = read_private_key(key, _passphrase(passphrase_file))
+    if is_reference(bundle):
+        made = sign_version(parse_reference(bundle), private, registry_settings())
+    else:
+        made = make(Path(bundle), private)
     typer.echo(f"{bundle} is signed by key {made.key} at {made.signed_at}")
 
 

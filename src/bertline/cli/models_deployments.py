@@ -153,8 +153,10 @@ def _verified(faults: list[str], last: list[Deployment], *, as_json: bool) -> No
     if as_json:
         typer.echo(json.dumps({"entries": last[0].number if last else 0, "faults": faults}, ensure_ascii=False))
     elif not faults:
-        whole = f"all {last[0].number} entries are as they were written; the newest has the hash {last[0].hash}"
-        typer.echo(whole if last else "the log has no entries yet")
+        for entry in last:
+            typer.echo(f"all {entry.number} entries are as they were written; the newest has the hash {entry.hash}")
+        if not last:
+            typer.echo("the log has no entries yet")
     else:
         for fault in faults:
             typer.echo(f"error: {fault}", err=True)

@@ -18,6 +18,7 @@ from bertline.errors import UsageError
 from bertline.registry.catalogue import PREFIX, Catalogue, ModelVersion
 from bertline.registry.database import Database
 from bertline.registry.fetch import Address, parse_address, push
+from bertline.registry.fetch.address import LATEST
 from bertline.registry.fetch.local import unwatched
 from bertline.registry.fetch.pull import Watch
 from bertline.registry.reference import Reference, check_name
@@ -85,7 +86,7 @@ def store_address(settings: RegistrySettings) -> Address:
         UsageError: it is neither a directory nor a bucket, or has a tag or hash.
     """
     address = parse_address(settings.bundles)
-    if address.scheme not in ("file", "s3") or address.pin is not None or ":" in address.place.rpartition("/")[2]:
+    if address.scheme not in ("file", "s3") or address.tag != LATEST:
         raise UsageError(
             f"{settings.bundles} cannot be the store of a registry: give a directory or s3://BUCKET/PREFIX, without a "
             "tag or hash"

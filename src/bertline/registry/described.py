@@ -10,7 +10,6 @@ from bertline.destination.checks import megabytes
 from bertline.registry.catalogue import ModelVersion
 
 _LINEAGE = {"base_model": "base model", "parent": "parent", "teacher": "teacher", "adapted": "adapted"}
-_OF_RUN = ("place", "epochs_run")
 
 
 def lines(version: ModelVersion) -> Iterator[tuple[str, str]]:
@@ -55,11 +54,10 @@ def _data(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    rows = f" of {metrics['rows']:,} rows" if isinstance(metrics.get("rows"), int) else ""
+    if isinstance(metrics.get("rows"), int):
+        yield "test rows", f"{metrics['rows']:,}"
     for figure in figures(metrics).values():
-        interval = f" ({figure.interval})" if figure.interval else ""
-        yield figure.title, f"{figure.text}{interval}{rows}"
-        rows = ""
+        yield figure.title, f"{figure.text} ({figure.interval})" if figure.interval else figure.text
 
 
 def _short(value: Any) -> str:

@@ -1,0 +1,65 @@
+"""``bertline models add``, ``list``, ``show``, ``sign`` and ``verify`` with the registry, as one types them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from bertline.bundle import load
+from bertline.cli import models, predict
+from bertline.errors import RegistryError
+from tests.registered import new_registry
+
+app = typer.Typer(pretty_exceptions_enable=False)
+for verb in (models, predict):
+    verb.register(app)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture(autouse=True)
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BERTLINE_REGISTRY", new_registry(tmp_path))
+    monkeypatch.setenv("BERTLINE_STORE", str(tmp_path / "store"))
+
+
+def test_a_bundle_is_added_listed_and_shown(bundle: Path, tmp_path: Path) -> None:
+    digest = load(bundle).manifest.checksum
+    address = f"file:{tmp_path / 'store'}@sha256:{digest}"
+    assert run("models", "add", bundle, "--name", "films").output == f"{bundle} is films:1, at {address}\n"
+    assert run("models", "add", bundle, "--name", "films").output == f"{bundle} was already films:1, at {address}\n"
+    run("models", "promote", "films:1", "--force", "first")
+    head, line, *_ = run("models", "list").output.splitlines()
+    assert head.split() == ["model", "aliases", "added", "(UTC)", "task", "figure", "(95", "%", "interval)", "digest"]
+    assert re.fullmatch(rf"films:1 +champion +\d{{4}}-\d\d-\d\d \d\d:\d\d +classify +- +{digest[:12]}", line)
+    (said,) = json.loads(run("models", "list", "films", "--json").output)
+    assert (said["version"], said["aliases"], said["address"]) == (1, ["champion"], address)
+    shown = run("models", "show", "films@champion").output
+    assert re.search(rf"^digest +{digest}$", shown, re.MULTILINE)
+    facts = json.loads(run("models", "show", "films", "--json").output)["facts"]
+    assert facts["max_tokens"] == load(bundle).manifest.max_tokens
+
+
+def test_an_empty_registry_says_how_to_fill_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BERTLINE_REGISTRY", f"sqlite:///{tmp_path / 'none.db'}")
+    with pytest.raises(RegistryError, match="there is no registry at"):
+        run("models", "list")
+    (tmp_path / "none.db").touch()
+    assert "is empty: bertline models add BUNDLE --name NAME" in run("models", "list").stderr
+
+
+def test_a_version_is_signed_and_verified_by_its_name(bundle: Path, tmp_path: Path) -> None:
+    run("models", "add", bundle, "--name", "films")
+    run("models", "key", "new", tmp_path / "release.key")
+    signed = run("models", "sign", "models:/films/1", "--key", tmp_path / "release.key").output
+    assert re.fullmatch(r"models:/films/1 is signed by key [0-9a-f]{16} at .*Z\n", signed)
+    verified = run("models", "verify", "models:/films/1", "--trust", tmp_path / "release.key.pub").output
+    assert "is signed by key" in verified
+    assert not (bundle / "bertline.json.sig").exists()
