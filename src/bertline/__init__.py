@@ -31,8 +31,8 @@ _HOMES = {
     **dict.fromkeys(
         (
             "BertlineError", "BertlineWarning", "BundleError", "CheckpointError", "CheckpointWarning", "ClusterError",
-            "DataError", "DestinationError", "EngineWarning", "Interrupted", "RegistryError", "SettingsError", "StoreError",
-            "TrainingError", "UsageError",
+            "DataError", "DestinationError", "EngineWarning", "Interrupted", "RegistryError", "SettingsError",
+            "StoreError", "TrainingError", "UsageError",
         ),
         "bertline.errors",
     ),

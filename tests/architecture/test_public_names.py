@@ -40,6 +40,7 @@ PUBLIC = {
         "BertlineError",
         "UsageError",
         "SettingsError",
+        "RegistryError",
         "StoreError",
         "DataError",
         "CheckpointError",

@@ -12,7 +12,13 @@ import pytest
 
 from bertline.testing.tiny import write_tiny_bundle
 
-VARIABLES = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY", "DISABLE_TELEMETRY", "DO_NOT_TRACK")
+VARIABLES = (
+    "ORT_DISABLE_TELEMETRY",
+    "HF_HUB_DISABLE_TELEMETRY",
+    "MLFLOW_DISABLE_TELEMETRY",
+    "DISABLE_TELEMETRY",
+    "DO_NOT_TRACK",
+)
 
 # Answers, then tells what Python opened or asked of sockets meanwhile, and which sockets the process holds.
 ANSWER = """
