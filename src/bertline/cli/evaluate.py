@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +11,11 @@ import typer
 from bertline.cli.bundle_argument import bundle_argument
 from bertline.cli.settings_flags import with_settings
 from bertline.data.settings import EvaluateSettings
-from bertline.destination import as_destination_error, check_place, check_room, claim
+from bertline.destination import as_destination_error
 
 if TYPE_CHECKING:
     from bertline.tasks.contract import Evaluation
 
-WHAT = "the report"  # in messages about where it goes
 EPILOG = (
     "Examples: bertline evaluate reviews new-reviews.csv --slice-columns country --report new-report · "
     "bertline evaluate reviews new-reviews.csv --minimum accuracy=0.82 --maximum ece=0.05"
@@ -59,13 +56,14 @@ def evaluate(
     Labels that the bundle does not know count as wrong or missed. They are named and counted apart.
     """
     from bertline.cli.figures_table import print_figures, rows
+    from bertline.cli.report_place import report_place
     from bertline.evaluation.bounds import Bound, check_bounds
     from bertline.evaluation.labelled_table import evaluate_table
     from bertline.inference import load_predictor
 
     bounds = [Bound.parse(one, least=True) for one in minimum or ()]
     bounds += [Bound.parse(one, least=False) for one in maximum or ()]
-    with _report_place(report):
+    with report_place(report, "report.html"):
         measured = evaluate_table(bundle, load_predictor(bundle, engine=engine), data, settings)
         evaluation = measured.evaluation
         for sentence in measured.notes:
@@ -81,22 +79,8 @@ def evaluate(
         check_bounds(bounds, evaluation.metrics(), f"{evaluation.rows:,} rows of {measured.source}")
 
 
-@contextmanager
-def _report_place(report: Path | None) -> Iterator[None]:
-    """Before the work: can the report be written? Within: no other process writes it."""
-    from bertline.evaluation.report import import_jinja
-
-    if report is None:
-        yield
-        return
-    import_jinja()
-    check_place(report, WHAT, inside=True)
-    check_room(report / "report.html", WHAT, 0)
-    with claim(report / "report", WHAT):
-        yield
-
-
 def _write_report(report: Path, evaluation: Evaluation, bundle: Path, source: str) -> None:
+    from bertline.cli.report_place import WHAT
     from bertline.evaluation.report import write_report
 
     facts = [("Bundle", str(bundle)), ("Data", f"{evaluation.rows:,} rows of {source}")]

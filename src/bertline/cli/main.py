@@ -17,6 +17,7 @@ from bertline.cli import (
     context,
     deploy,
     distill,
+    drift,
     duplicates,
     evaluate,
     generate,
@@ -50,7 +51,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    *(train, vocab, pretrain, generate, context, evaluate, distill, optimize, predict),
+    *(train, vocab, pretrain, generate, context, evaluate, drift, distill, optimize, predict),
     *(index, nearest, cluster, duplicates, plan, serve, auth, tls, models, observe, top, deploy),
 )
 for verb in VERBS:

@@ -1,7 +1,8 @@
 """Tasks: each is a folder that gives a network's outputs a meaning, found by name and imported part by part.
 
-A folder has four parts. ``spec`` and ``answer`` need numpy alone, ``measure`` also statistics, and only ``learn`` needs
-torch, so that serving a model does not import what trains it. A task that no table can train has no ``learn``.
+A folder has five parts. ``spec``, ``answer`` and ``watched`` need numpy alone, ``measure`` also statistics, and only
+``learn`` needs torch, so that serving a model does not import what trains it. A task that no table can train has no
+``learn``.
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ class Task:
     def measure(self) -> Any:
         """Figures with their intervals: ``measure``, ``tune``."""
         return self._part("measure")
+
+    @property
+    def watched(self) -> Any:
+        """Numbers of an answer whose distribution drift changes: ``columns``."""
+        return self._part("watched")
 
     def _part(self, part: str) -> Any:
         return import_module(f"{__name__}.{self.name}.{part}")

@@ -1,0 +1,101 @@
+"""``bertline drift``: are new texts still like those that the model was measured on?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bertline.cli.bundle_argument import bundle_argument
+from bertline.cli.settings_flags import with_settings
+from bertline.lifecycle.drift.settings import DriftSettings
+
+if TYPE_CHECKING:
+    from bertline.lifecycle.drift.found import Drift
+
+EPILOG = (
+    "Examples: bertline drift reviews last-week.csv --report drift · "
+    "bertline drift reviews last-week.csv --check && echo unchanged"
+)
+FOREIGN_SHOWN = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(with_settings(DriftSettings)(drift))
+
+
+def drift(
+    bundle: Annotated[Path, bundle_argument("Directory of the bundle.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="Table or .txt file of new texts; labels are not needed.")
+    ],
+    settings: DriftSettings,
+    report: Annotated[Path | None, typer.Option(help="Directory to write drift.html and drift.json to.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 if drift was found.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON, without texts.")] = False,
+) -> None:
+    """Compare new texts with the rows that the bundle was measured on.
+
+    Four permutation tests are made: of the answers, of the embeddings, by a classifier that tries to tell new texts
+    from reference texts, and of how the model reads them. Together they raise a false alarm in at most 5 % of
+    comparisons (--level). A changed share of labels is told apart from changed texts, and accuracy is estimated without
+    labels.
+    """
+    from bertline.cli.predict_screen import note
+    from bertline.cli.report_place import WHAT, report_place
+    from bertline.destination import as_destination_error
+    from bertline.lifecycle.drift.found import DriftFound
+    from bertline.lifecycle.drift.page import write_drift
+    from bertline.lifecycle.drift.run import drift_of_table
+    from bertline.lifecycle.drift.wording import headline
+
+    with report_place(report, "drift.html"):
+        found = drift_of_table(bundle, data, settings)
+        for sentence in found.notes:
+            note(f"note: {sentence}")
+        if report is not None:
+            with as_destination_error(report, WHAT):
+                write_drift(report, found, title=bundle.resolve().name)
+    if as_json:
+        typer.echo(json.dumps(found.drift.to_json(texts=False), ensure_ascii=False))
+    else:
+        _show(found.drift, found.source)
+    if report is not None:
+        note(f"report: {report / 'drift.html'}")
+    if check and found.drift.kind != "none":
+        raise DriftFound(f"{found.source}: {headline(found.drift)[:-1]}; read the report, or leave out --check")
+
+
+def _show(found: Drift, source: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from bertline.lifecycle.drift.wording import accuracy_words, headline, meaning, p_words, size_words
+    from bertline.statistics.figures import percent
+
+    console = Console(highlight=False, markup=False)
+    console.print(f"{headline(found)} {meaning(found)}\n")
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column(f"{found.new_rows:,} texts of {source}")
+    table.add_column("p", justify="right", no_wrap=True)
+    table.add_column("changed", no_wrap=True)
+    table.add_column("")
+    for test in found.tests:
+        changed = "yes" if test.adjusted <= found.level else "no"
+        table.add_row(test.name, p_words(test.adjusted), changed, size_words(test, found.level))
+    console.print(table)
+    if found.prior is not None:
+        console.print()
+        for name, before, after in zip(found.prior.labels, found.prior.before, found.prior.after, strict=True):
+            interval = f"{percent(after.low)} to {percent(after.high)}"
+            console.print(f"share of {name}: {percent(before)} → {percent(after.value)} ({interval})")
+    for sentence in accuracy_words(found):
+        console.print(f"\n{sentence}" if sentence.startswith("Est") else sentence)
+    if found.kind == "texts":
+        console.print("\nThe most foreign texts:")
+        for one in found.foreign[:FOREIGN_SHOWN]:
+            text = " ".join(one.text.split())
+            console.print(f"  {one.place:>6}  {text}", overflow="ellipsis", no_wrap=True)

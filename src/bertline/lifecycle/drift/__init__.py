@@ -1,0 +1,1 @@
+"""Are new texts like those that the model was measured on?"""

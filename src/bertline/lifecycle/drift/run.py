@@ -1,0 +1,119 @@
+"""From a bundle and a table of new texts to what has drifted."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertline.bundle import load
+from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
+from bertline.data.corpus import inputs_of
+from bertline.data.formats import name_of
+from bertline.data.rows import BadRows, rows_left_out
+from bertline.errors import BundleError, DataError
+from bertline.inference import TextClassifier, load_predictor
+from bertline.lifecycle.drift.compare import LEAST_ROWS, compare
+from bertline.lifecycle.drift.found import Drift
+from bertline.lifecycle.drift.language import identifies
+from bertline.lifecycle.drift.settings import DriftSettings
+from bertline.lifecycle.drift.window import observe
+from bertline.text import Input
+
+
+@dataclass(frozen=True, slots=True)
+class TableDrift:
+    """What was found, the name of the table, and sentences to read beside it."""
+
+    drift: Drift
+    source: str
+    notes: tuple[str, ...]
+
+
+def drift_of_table(bundle: Path, data: str, settings: DriftSettings) -> TableDrift:
+    """Compare the texts of a table with the rows that the bundle was measured on.
+
+    Args:
+        bundle: the directory.
+        data: a table, a .txt file with a text per line, or ``-``.
+        settings: how to read and compare.
+
+    Raises:
+        BundleError: it cannot be loaded, or carries no reference rows.
+        DataError: the table cannot be read, or has too few texts.
+        SettingsError: a column is set that the model does not read.
+    """
+    opened = load(bundle)
+    spec = opened.manifest.task
+    reference, tested = _reference(bundle, spec.names, settings)
+    predictor, embedder = load_predictor(bundle), load_predictor(bundle, output="embedding")
+    places, inputs, notes = _read(data, settings, predictor)
+    common = frozenset(read_token_counts(bundle))
+    before = observe(predictor, embedder, reference.inputs, common=common)
+    after = observe(predictor, embedder, inputs, places, common=common)
+    labels = [one if isinstance(one, str) else None for one in reference.targets]
+    drift = compare(
+        before,
+        after,
+        labels if any(labels) and spec.ranked else (),
+        spec.labels,
+        tested=tested,
+        level=settings.level,
+        seed=settings.seed,
+    )
+    if not identifies():
+        notes.append("languages are not compared: pip install 'bertline[language]' adds that")
+    return TableDrift(drift, name_of(data, "input"), tuple(notes))
+
+
+def _reference(bundle: Path, names: Sequence[str], settings: DriftSettings) -> tuple[ReferenceRows, int]:
+    """Test rows and then validation rows, ``settings.rows`` of each at most, and the number of test rows."""
+    splits = [_some(read_reference(bundle, split, names), settings) for split in ("test", "validation")]
+    test, validation = splits
+    if len(test) + len(validation) < LEAST_ROWS:
+        raise BundleError(
+            f"{bundle} carries {len(test) + len(validation)} reference rows, and at least {LEAST_ROWS} are needed to "
+            f"compare with: train it again with --reference-rows of at least {LEAST_ROWS}"
+        )
+    rest = ReferenceRows(
+        validation.inputs[: max(0, settings.rows - len(test))], validation.targets[: max(0, settings.rows - len(test))]
+    )
+    return ReferenceRows(test.inputs + rest.inputs, test.targets + rest.targets), len(test)
+
+
+def _some(rows: ReferenceRows, settings: DriftSettings) -> ReferenceRows:
+    kept = _chosen(len(rows), settings)
+    return ReferenceRows(tuple(rows.inputs[i] for i in kept), tuple(rows.targets[i] for i in kept))
+
+
+def _chosen(rows: int, settings: DriftSettings) -> Sequence[int]:
+    """The indices of at most ``settings.rows`` rows, in their order."""
+    if rows <= settings.rows:
+        return range(rows)
+    return sorted(random.Random(settings.seed).sample(range(rows), settings.rows))
+
+
+def _read(data: str, settings: DriftSettings, predictor: TextClassifier) -> tuple[list[int], list[Input], list[str]]:
+    """Places and texts of the table, at most ``settings.rows``, and sentences about what was left out."""
+    bad = BadRows(name_of(data, "input"))
+    rows = [*inputs_of(data, settings, bad, reads=predictor.spec.reads)]
+    if bad and not settings.skip_bad_rows:
+        raise bad.error()
+    legible = [(place, one) for place, one in rows if predictor.tokenizer.reads(_whole(one))]
+    notes = [sentence for sentence in [rows_left_out(bad.counts)] if sentence is not None]
+    if len(legible) < len(rows):
+        notes.append(f"{len(rows) - len(legible):,} texts without a token that the model reads are left out")
+    if len(legible) < LEAST_ROWS:
+        raise DataError(
+            f"{name_of(data, 'input')} has {len(legible)} texts: give at least {LEAST_ROWS}, better hundreds; fewer "
+            "show only the crudest change"
+        )
+    kept = _chosen(len(legible), settings)
+    if len(kept) < len(legible):
+        notes.append(f"{len(kept):,} of {len(legible):,} texts are compared, chosen at random (--rows)")
+    return [legible[i][0] for i in kept], [legible[i][1] for i in kept], notes
+
+
+def _whole(one: Input) -> str:
+    return one if isinstance(one, str) else " ".join(one)

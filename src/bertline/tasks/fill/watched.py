@@ -1,0 +1,13 @@
+"""What is watched of words for [MASK]: nothing, because texts without [MASK] have no answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bertline.tasks.fill.spec import Spec
+
+
+def columns(spec: Spec, answers: Sequence[Any]) -> dict[str, list[float]]:
+    """No number."""
+    return {}

@@ -1,0 +1,80 @@
+"""The command as one types it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from bertline.cli.main import main
+from bertline.testing.tiny import random_texts, write_tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("bundles") / "tiny"
+    write_tiny_bundle(target, engine=True, rows=120)
+    return target
+
+
+def drift(bundle: Path, texts: list[str], folder: Path, *more: str) -> int:
+    (folder / "new.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("COLUMNS", "120")
+        patch.setattr(sys, "argv", ["bertline", "drift", str(bundle), "new.txt", *more])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return int(ended.value.code or 0)
+
+
+STRANGE = [*random_texts(80, seed=7), *["東京 は 大きい ."] * 20]
+
+
+def test_no_drift(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert drift(bundle, random_texts(100, seed=7), tmp_path, "--check") == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert shown.out.startswith("No drift was found. 100 texts differ from 240 reference texts by no more than chance.")
+    assert "Estimated accuracy without labels: " in shown.out
+    assert "foreign" not in shown.out
+
+
+def test_drift(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert drift(bundle, STRANGE, tmp_path) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("The texts changed. ")
+    assert "The most foreign texts:\n" in shown
+    assert shown.splitlines()[-1].split(maxsplit=1)[1] == "東京 は 大きい ."
+
+
+def test_drift_as_an_exit_code(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert drift(bundle, STRANGE, tmp_path, "--check") == 1
+    assert capsys.readouterr().err == "error: new.txt: The texts changed; read the report, or leave out --check\n"
+
+
+def test_json_without_texts(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert drift(bundle, STRANGE, tmp_path, "--json", "--level", "0.02", "--seed", "3") == 0
+    shown = capsys.readouterr().out
+    found = json.loads(shown)
+    assert (found["drift"], found["level"], found["new_rows"], found["foreign"]) == ("texts", 0.02, 100, None)
+    assert "東京" not in shown
+
+
+def test_a_report(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert drift(bundle, STRANGE, tmp_path, "--report", "out") == 0
+    assert capsys.readouterr().err == "report: out/drift.html\n"
+    page = (tmp_path / "out" / "drift.html").read_text(encoding="utf-8")
+    assert "The texts changed." in page
+    assert "東京 は 大きい ." in page
+    found = json.loads((tmp_path / "out" / "drift.json").read_text(encoding="utf-8"))
+    assert (found["source"], found["drift"]) == ("new.txt", "texts")
+
+
+def test_a_report_that_cannot_be_written(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before any work."""
+    (tmp_path / "taken").write_text("a file")
+    assert drift(bundle, STRANGE, tmp_path, "--report", "taken") == 1
+    assert "taken" in capsys.readouterr().err

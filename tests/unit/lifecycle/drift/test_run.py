@@ -1,0 +1,84 @@
+"""Real bundles and tables."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from bertline.errors import BundleError, DataError
+from bertline.lifecycle.drift import language
+from bertline.lifecycle.drift.run import drift_of_table
+from bertline.lifecycle.drift.settings import DriftSettings
+from bertline.testing.tiny import random_texts, write_tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("bundles") / "tiny"
+    write_tiny_bundle(target, engine=True, rows=120)
+    return target
+
+
+def table(path: Path, texts: list[str]) -> str:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("text",), *((text,) for text in texts)])
+    return str(path)
+
+
+def test_texts_of_the_same_kind(bundle: Path, tmp_path: Path) -> None:
+    found = drift_of_table(bundle, table(tmp_path / "new.csv", random_texts(100, seed=7)), DriftSettings())
+    assert found.drift.kind == "none"
+    assert (found.drift.reference_rows, found.drift.new_rows) == (240, 100)
+    assert found.drift.accuracy is not None
+    assert found.drift.accuracy.reference == pytest.approx(0.75)
+    assert found.notes == ()
+
+
+def test_texts_of_another_kind(bundle: Path, tmp_path: Path) -> None:
+    texts = [*random_texts(80, seed=7), *["東京 は 大きい ."] * 20]
+    found = drift_of_table(bundle, table(tmp_path / "new.csv", texts), DriftSettings())
+    assert found.drift.kind == "texts"
+    assert {one.text for one in found.drift.foreign[:5]} == {"東京 は 大きい ."}
+    assert {one.place for one in found.drift.foreign[:5]} <= set(range(82, 102))  # lines of the file
+
+
+def test_some_rows_are_chosen_and_that_is_said(bundle: Path, tmp_path: Path) -> None:
+    new = table(tmp_path / "new.csv", random_texts(100, seed=7))
+    settings = DriftSettings(rows=50)
+    found = drift_of_table(bundle, new, settings)
+    assert (found.drift.reference_rows, found.drift.new_rows) == (50, 50)
+    assert found.notes == ("50 of 100 texts are compared, chosen at random (--rows)",)
+    assert drift_of_table(bundle, new, settings).drift == found.drift
+    assert drift_of_table(bundle, new, DriftSettings(rows=50, seed=1)).drift != found.drift
+
+
+def test_texts_that_cannot_be_compared(bundle: Path, tmp_path: Path) -> None:
+    few = table(tmp_path / "few.csv", random_texts(19, seed=7))
+    with pytest.raises(DataError) as raised:
+        drift_of_table(bundle, few, DriftSettings())
+    assert str(raised.value) == (
+        f"{few} has 19 texts: give at least 20, better hundreds; fewer show only the crudest change"
+    )
+    bad = table(tmp_path / "bad.csv", ["", *random_texts(30, seed=7)])
+    with pytest.raises(DataError, match=r"bad.csv has 1 bad row \(line 2: .*--skip-bad-rows"):
+        drift_of_table(bundle, bad, DriftSettings())
+    assert drift_of_table(bundle, bad, DriftSettings(skip_bad_rows=True)).notes[0].startswith("left out 1 bad row")
+
+
+def test_a_bundle_without_reference_rows(tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    write_tiny_bundle(bare, engine=True)
+    with pytest.raises(BundleError) as raised:
+        drift_of_table(bare, table(tmp_path / "new.csv", random_texts(30)), DriftSettings())
+    assert str(raised.value) == (
+        f"{bare} carries 0 reference rows, and at least 20 are needed to compare with: train it again with "
+        "--reference-rows of at least 20"
+    )
+
+
+def test_missing_languages_are_said(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "_identifier", lambda: None)
+    found = drift_of_table(bundle, table(tmp_path / "new.csv", random_texts(30, seed=7)), DriftSettings())
+    assert found.notes == ("languages are not compared: pip install 'bertline[language]' adds that",)
