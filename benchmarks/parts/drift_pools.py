@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def bundle(name: str) -> Path:
     return out
 
 
+@cache
 def pool(model: str, source: str) -> Pool:
     """What a model makes of a source's other rows, computed once."""
     rows = sources()[source][TRAINED[source] :][: POOLED[source] if model == source else 2_000]

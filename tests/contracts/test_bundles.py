@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -25,6 +26,7 @@ from bertline.inference.onnx_backend import OnnxBackend
 from bertline.inference.probing import Probing
 from bertline.inference.torch_backend import TorchBackend
 from bertline.optimization.calibrate import observe_inputs
+from bertline.tasks import task
 from bertline.testing.tiny import TEXTS, tiny_classifier, tiny_embedder, tiny_masked, tiny_tokenizer, write_tiny_bundle
 from bertline.text import Input, Reader, Truncation
 from bertline.text.reading import texts_of
@@ -121,3 +123,11 @@ def test_an_input_gets_the_same_answer_from_every_engine_and_in_every_batch(name
     assert len({json.dumps(one, sort_keys=True) for one in answers}) > 1
     assert answers == numbers([one.to_json() for one in by_torch.predict(inputs)])
     assert answers == numbers([by_engine.predict([one])[0].to_json() for one in inputs])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_watched_is_a_number_per_answer(name: str, tmp_path: Path) -> None:
+    predictor, inputs = load_predictor(write(tmp_path / "tiny", name), engine="fp32"), inputs_of(name)
+    columns = task(predictor.spec.task).watched.columns(predictor.spec, predictor.predict(inputs))
+    assert all(len(column) == len(inputs) and np.isfinite(column).all() for column in columns.values())
+    assert bool(columns) is (predictor.spec.task not in ("embed", "fill"))

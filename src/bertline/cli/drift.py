@@ -87,7 +87,7 @@ def _show(found: Drift, source: str) -> None:
         changed = "yes" if test.adjusted <= found.level else "no"
         table.add_row(test.name, p_words(test.adjusted), changed, size_words(test, found.level))
     console.print(table)
-    if found.prior is not None:
+    if found.prior is not None and found.kind != "texts":  # shares are estimated as if texts had not changed
         console.print()
         for name, before, after in zip(found.prior.labels, found.prior.before, found.prior.after, strict=True):
             interval = f"{percent(after.low)} to {percent(after.high)}"

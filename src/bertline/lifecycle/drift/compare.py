@@ -19,7 +19,7 @@ from bertline.text.reading import joined
 
 LEVEL = 0.05
 LEAST_ROWS = 20  # of a window: fewer than that can show nothing but the crudest change
-SHOWN = 20  # foreign texts
+SHOWN = 10  # foreign texts
 WEIGHTS = {"answers": 3.0}  # of the level; the other tests have 1 each. A changed answer matters most to users
 
 Array = np.ndarray[Any, Any]

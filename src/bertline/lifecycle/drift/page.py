@@ -52,7 +52,7 @@ def render(found: TableDrift, *, title: str) -> str:
         tests=[_row(test, drift.level) for test in drift.tests],
         changed=[(test, test.changes[:CHANGES_SHOWN]) for test in drift.tests if test.changes],
         words=wording,
-        shares=None if drift.prior is None else shares_picture(drift.prior),
+        shares=None if drift.prior is None or drift.kind == "texts" else shares_picture(drift.prior),
     )
     return page
 

@@ -53,7 +53,7 @@ def p_words(p: float) -> str:
 def test_words(test: Test) -> str:
     """What a test compares, in a few words."""
     return {
-        "answers": "the distribution of the model's answers",
+        "answers": "the distribution of the model's answers; by how much: their mean",
         "embeddings": "what the texts are about (maximum mean discrepancy of embeddings)",
         "classifier": "whether a classifier can tell new texts from reference texts",
         "properties": "how the model reads the texts: length, unknown tokens, script, language",
