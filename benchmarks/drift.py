@@ -3,8 +3,8 @@
     make bench ONLY=drift
     make bench ONLY=drift ARGS="--draws 200"
 
-Models are trained once. Every window is a new draw, without repetition, from rows that they were not trained on. Seeds are
-the numbers of the draws. Writes docs/drift.md.
+Models are trained once. Every window is a new draw, without repetition, from rows that they were not trained on. Seeds
+are the numbers of the draws. Writes docs/drift.md.
 """
 
 from __future__ import annotations
