@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 PENALTY = 10.0  # times the mean variance of a dimension
 _DRAWS_AT_ONCE = 128
 
-Rows = Float[np.ndarray[Any, Any], "rows hidden"]
+Embeddings = Float[np.ndarray[Any, Any], "rows hidden"]
 Moved = Bool[np.ndarray[Any, Any], "draws rows"]
 PerDraw = Float[np.ndarray[Any, Any], " draws"]
 PerRow = Float[np.ndarray[Any, Any], " rows"]
@@ -32,11 +32,11 @@ class Discriminant:
         weights: of each direction in a fit.
     """
 
-    rotated: Rows
+    rotated: Embeddings
     weights: Float[np.ndarray[Any, Any], " hidden"]
 
     @classmethod
-    def of(cls, rows: Rows) -> Discriminant:
+    def of(cls, rows: Embeddings) -> Discriminant:
         """Prepare the pooled rows."""
         centred = (rows - rows.mean(axis=0)).astype(np.float32)
         variances, directions = np.linalg.eigh(centred.T @ centred / len(rows))

@@ -17,12 +17,12 @@ FREQUENCIES = 512
 _MEDIAN_ROWS = 500  # of which the median distance is taken
 _DRAWS_AT_ONCE = 128
 
-Rows = Float[np.ndarray[Any, Any], "rows hidden"]
+Embeddings = Float[np.ndarray[Any, Any], "rows hidden"]
 Moved = Bool[np.ndarray[Any, Any], "draws rows"]
 PerDraw = Float[np.ndarray[Any, Any], " draws"]
 
 
-def mmd_statistics(rows: Rows, moved: Moved, *, seed: int = 0) -> PerDraw:
+def mmd_statistics(rows: Embeddings, moved: Moved, *, seed: int = 0) -> PerDraw:
     """The squared discrepancy of the two samples in each draw, up to a factor that all draws share."""
     rows = rows.astype(np.float32)
     width = _median_squared_distance(rows, seed)
@@ -34,7 +34,7 @@ def mmd_statistics(rows: Rows, moved: Moved, *, seed: int = 0) -> PerDraw:
 
 
 def fourier_features(
-    rows: Rows, squared_width: float, *, seed: int = 0, frequencies: int = FREQUENCIES
+    rows: Embeddings, squared_width: float, *, seed: int = 0, frequencies: int = FREQUENCIES
 ) -> Float[np.ndarray[Any, Any], "rows features"]:
     """Features whose dot product is about the Gaussian kernel: a cosine and a sine for each random frequency."""
     normal = np.random.default_rng(seed).standard_normal((rows.shape[1], frequencies), dtype=np.float32)
@@ -53,12 +53,12 @@ def _blocks(moved: Moved, statistic: Any) -> PerDraw:
     return np.asarray(np.concatenate(parts), dtype=np.float64)
 
 
-def _squared_distances(rows: Rows) -> Float[np.ndarray[Any, Any], "rows rows"]:
+def _squared_distances(rows: Embeddings) -> Float[np.ndarray[Any, Any], "rows rows"]:
     squares = (rows * rows).sum(axis=1)
     return np.asarray(np.maximum(squares[:, None] + squares[None] - 2 * (rows @ rows.T), 0))
 
 
-def _median_squared_distance(rows: Rows, seed: int) -> float:
+def _median_squared_distance(rows: Embeddings, seed: int) -> float:
     """Of some random rows; 1 where all are alike."""
     some = np.random.default_rng(seed).choice(len(rows), size=min(len(rows), _MEDIAN_ROWS), replace=False)
     distances = _squared_distances(rows[np.sort(some)])

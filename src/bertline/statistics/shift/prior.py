@@ -22,8 +22,8 @@ LEAST_ROWS = 10  # of a label in the reference, for its share to be estimated ap
 Probabilities = Float[np.ndarray[Any, Any], "rows labels"]
 NewProbabilities = Float[np.ndarray[Any, Any], "new labels"]
 Labels = Int[np.ndarray[Any, Any], " rows"]
-Rows = Float[np.ndarray[Any, Any], "rows hidden"]
-NewRows = Float[np.ndarray[Any, Any], "new hidden"]
+Embeddings = Float[np.ndarray[Any, Any], "rows hidden"]
+NewEmbeddings = Float[np.ndarray[Any, Any], "new hidden"]
 Shares = Float[np.ndarray[Any, Any], " labels"]
 
 
@@ -79,8 +79,8 @@ class Prior:
 
     def within_p(
         self,
-        reference: tuple[Probabilities, Rows, Labels],
-        new: tuple[NewProbabilities, NewRows],
+        reference: tuple[Probabilities, Embeddings, Labels],
+        new: tuple[NewProbabilities, NewEmbeddings],
         *,
         seed: int = 0,
         draws: int = DRAWS,
