@@ -8,6 +8,8 @@
 #
 #   serve.txt    what a server installs
 #   image.txt    what the image of bertline deploy image installs: a server with databases, shared limits, S3 and traces
+#   batch.txt    what its image for training and batch work installs, with the build of torch for GPUs
+#   batch-ray.txt the same for clusters of Ray
 #   all.txt      every extra, and what tests and checks use
 #   supply.txt   the tools of this script, from supply.in
 #
@@ -19,6 +21,7 @@ TOOLS=build/supply
 TORCH=2.13.0
 SERVE="--extra serve"
 IMAGE="$SERVE --extra postgres --extra redis --extra s3 --extra traces"
+BATCH="--extra train --extra parquet --extra s3 --extra sign"
 ALL="--all-extras --group test --group check"
 
 fail() {
@@ -67,6 +70,10 @@ all() {
     compile "$into/serve.txt" pyproject.toml $SERVE "$@"
     # shellcheck disable=SC2086
     compile "$into/image.txt" pyproject.toml $IMAGE "$@"
+    # shellcheck disable=SC2086
+    compile "$into/batch.txt" pyproject.toml $BATCH "$@"
+    # shellcheck disable=SC2086
+    compile "$into/batch-ray.txt" pyproject.toml $BATCH --extra ray "$@"
     # shellcheck disable=SC2086
     compile "$into/all.txt" pyproject.toml $ALL "$@"
 }

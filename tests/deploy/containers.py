@@ -79,10 +79,17 @@ class Podman:
         assert not check or done.returncode == 0, f"podman {shlex.join(arguments)}: {done.stderr}"
         return done.stdout.strip()
 
-    def build(self, bundle: Path, context: Path, tag: str, *options: str) -> str:
-        """Build an image with our command, from packages of the index that pip uses here; its id."""
+    def build(self, bundle: Path | str | None, context: Path, tag: str, *options: str, target: str = "serve") -> str:
+        """Build an image with our command, from packages of the index that pip uses here; its id.
+
+        A directory of wheels that pip uses here is used as well: torch's index cannot be reached everywhere.
+        """
         secret = context.parent / "pip.conf"
         settings = {"cert": str(CERTIFICATES), "root-user-action": "ignore", "disable-pip-version-check": "true"}
+        wheels = os.environ.get("PIP_FIND_LINKS", "")
+        if Path(wheels).is_dir():
+            settings["find-links"] = wheels
+            options = (f"--volume={wheels}:{wheels}:ro", f"--build-arg=TORCH_INDEX=file://{wheels}", *options)
         lines = "\n".join(f"{key} = {value}" for key, value in settings.items())
         secret.write_text(f"[global]\n{lines}\n", encoding="utf-8")
         certificates = CERTIFICATES.parent
@@ -91,7 +98,8 @@ class Podman:
             *("--quiet", *options),
         )
         arguments = [f"--build-option={one}" for one in passed]
-        command = ("deploy", "image", str(bundle), "--out", str(context), "--build", "--tag", tag)
+        what = [str(bundle)] if bundle else []
+        command = ("deploy", "image", *what, "--target", target, "--out", str(context), "--build", "--tag", tag)
         bases = ("--base", BASE, "--builder", BUILDER)
         bertline(*command, *bases, *arguments, environ=self.environ | {"PATH": f"{os.defpath}:/usr/sbin:/sbin"})
         return self("image", "inspect", "--format", "{{.Id}}", tag)

@@ -28,7 +28,9 @@ def main() -> None:
             with suppress(ImportError, BertlineError):  # torch, pyarrow …: of other installations
                 importlib.import_module(one.name)
     sources = {str(getattr(one, "__file__", None)) for one in list(sys.modules.values())}
-    for source in sorted(path for path in sources if path.endswith(".py")):
+    for source in sorted(
+        path for path in sources if path.endswith(".py") and Path(path).is_absolute()
+    ):  # torch has others
         mode = UNCHECKED if Path(source).is_relative_to(_OURS) else CHECKED
         py_compile.compile(source, doraise=True, invalidation_mode=mode)
 

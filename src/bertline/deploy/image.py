@@ -1,4 +1,8 @@
-"""The build context of a container image: Dockerfile, lock, bertline's own wheel, and the verified bundle."""
+"""The build context of a server's image: Dockerfile, lock, bertline's own wheel, and the model.
+
+A bundle's directory is verified and put inside. An address is fetched when the container starts, and an image without
+either serves what ``BERTLINE_MODEL`` names then.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ from bertline.bundle.verify import SIGNATURE
 from bertline.deploy import wheel
 from bertline.deploy.templates import fill, read
 from bertline.destination import as_destination_error, check_room, claim, write_files
+from bertline.errors import UsageError
+from bertline.registry.fetch import parse_address
 
 WHAT = "the build context"
 MODELS = "models"
@@ -41,6 +47,40 @@ def write_context(directory: Path, bundle: Path, trusted: Sequence[PublicKey] | 
     return model
 
 
+def write_without_model(directory: Path, address: str = "") -> None:
+    """Write what an image is built from that has no model inside; existing files are replaced.
+
+    Args:
+        directory: made if it is not there.
+        address: of the bundle that a container fetches; empty: the container's environment names one.
+
+    Raises:
+        DestinationError: the directory cannot be written to.
+        UsageError: the address is none or not pinned, or bertline is not installed.
+    """
+    if address and parse_address(address).pin is None:
+        raise UsageError(
+            f"{address} may be another model tomorrow: pin it, {address}@sha256:…, with the hash that "
+            "bertline models push printed"
+        )
+    write_files(files_without_model(address), directory, WHAT)
+
+
+def files_without_model(address: str = "") -> dict[str, str | bytes]:
+    """The files of an image without a model, by path."""
+    about = f"the model {address}" if address else "models for texts"
+    return _filled(
+        "fetched.Dockerfile",
+        {
+            "title": _quoted("bertline"),
+            "description": _quoted(f"{about}, behind bertline's HTTP API"),
+            "version": _quoted(__version__),
+            "licence": _quoted("Apache-2.0"),
+            "address": _quoted(address),
+        },
+    )
+
+
 def files(model: Bundle) -> dict[str, str | bytes]:
     """The files beside the bundle, by path."""
     manifest = model.manifest
@@ -54,12 +94,19 @@ def files(model: Bundle) -> dict[str, str | bytes]:
         "created": _quoted(manifest.created),
         "licence": _quoted(_one_line(manifest.lineage.get("license") or "unknown")),
         "checksum": _quoted(manifest.checksum),
-        "bertline_version": _quoted(__version__),
         "source": json.dumps(path[1:], ensure_ascii=False),
         "model": json.dumps(path, ensure_ascii=False),
     }
-    texts = read("image")
-    return {**texts, "Dockerfile": fill(texts["Dockerfile"], values), wheel.NAME: wheel.pack()}
+    return _filled("inside.Dockerfile", values)
+
+
+def _filled(last: str, values: dict[str, str]) -> dict[str, str | bytes]:
+    """The files with the Dockerfile of one last stage."""
+    texts = read("image/serve")
+    stages = {name: texts.pop(name) for name in list(texts) if name.endswith("Dockerfile")}
+    text = f"{stages['Dockerfile']}\n{stages[last]}"
+    values = {**values, "bertline_version": _quoted(__version__)}
+    return {**texts, "Dockerfile": fill(text, values), wheel.NAME: wheel.pack()}
 
 
 def _copy(model: Bundle, target: Path, trusted: Sequence[PublicKey] | None) -> None:

@@ -40,3 +40,26 @@ def test_serve_alone_serves_the_model_inside(monkeypatch: pytest.MonkeyPatch, tm
     assert ran(monkeypatch, "serve") == ["serve", str(tmp_path / "reviews")]
     assert ran(monkeypatch, "serve", "/models/other") == ["serve", "/models/other"]
     assert ran(monkeypatch, "predict", "/models/other", "text") == ["predict", "/models/other", "text"]
+
+
+def test_serve_alone_serves_what_the_environment_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "reviews").mkdir()
+    monkeypatch.setattr(container, "MODELS", tmp_path)
+    monkeypatch.setenv("BERTLINE_MODEL", "s3://models/reviews")
+    assert ran(monkeypatch, "serve") == ["serve", "s3://models/reviews"]
+    monkeypatch.setenv("BERTLINE_MODEL", "")
+    assert ran(monkeypatch, "serve") == ["serve", str(tmp_path / "reviews")]
+
+
+def test_serve_alone_without_any_model_says_how_to_name_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(container, "MODELS", tmp_path)
+    monkeypatch.delenv("BERTLINE_MODEL", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        ran(monkeypatch, "serve")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"error: there is no model in {tmp_path}: set BERTLINE_MODEL to an address, such as "
+        f"s3://models/reviews@sha256:…, or mount a bundle below {tmp_path}\n"
+    )

