@@ -1,6 +1,7 @@
 """Run a stack of this machine's programs: replicas behind nginx, with PostgreSQL, Redis, Prometheus, HTTPS and keys.
 
 python -m tools.stack [BUNDLE] [--replicas 2]      runs until Ctrl+C and prints the addresses
+python -m tools.stack --podman IMAGE               with containers of an image (tools/stack_podman.py)
 
 nginx and Prometheus read the files that ``bertline deploy stack`` writes for containers, with this machine's addresses.
 Without a BUNDLE the model is the one of ``make demo`` or, if that has not run, a tiny one.
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 
@@ -155,6 +157,70 @@ def bertline(*arguments: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
+class Running(Protocol):
+    """What a running stack says of itself."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def authority(self) -> Path: ...
+    @property
+    def keys(self) -> Mapping[str, str]: ...
+    @property
+    def prometheus(self) -> watching.Prometheus: ...
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What replicas share.
+
+    Attributes:
+        settings: variables of the replicas.
+        keys: API keys by scope.
+        sockets: directories of the sockets of PostgreSQL and Redis.
+    """
+
+    settings: Mapping[str, str]
+    keys: Mapping[str, str]
+    sockets: tuple[Path, Path]
+
+
+@contextmanager
+def stores(**settings: str) -> Iterator[Stores]:
+    """PostgreSQL and Redis, and keys in the former; ``settings`` are further variables of the replicas."""
+    with postgres.cluster() as database, redis_server.redis_server() as counts:
+        shared = {
+            "BERTLINE_AUTH_DATABASE": database.url,
+            "BERTLINE_LIMITS_STORE_URL": counts.url,
+            "BERTLINE_LIMITS_TOKENS_PER_MINUTE": "100000000",
+            "BERTLINE_EDGE_TRUSTED_PROXIES": "127.0.0.1",
+            "BERTLINE_LOGS_FORMAT": "json",
+            **settings,
+        }
+        keys = {
+            scope: bertline("auth", "key", "add", scope, "--scope", scope, **shared)
+            for scope in ("predict", "metrics", "admin")
+        }
+        yield Stores(shared, keys, (database.directory, counts.directory))
+
+
+@contextmanager
+def gateway(folder: Path, targets: Sequence[str], keys: Mapping[str, str]) -> Iterator[tuple[str, watching.Prometheus]]:
+    """Run nginx, with a certificate of its own, and Prometheus; yields the URL of nginx, and Prometheus."""
+    [port] = free_ports(1)
+    run = folder / "run"
+    run.mkdir(parents=True)
+    bertline("tls", "dev", "--out", str(folder / "certs"))
+    (folder / "key").write_text(keys["metrics"])
+    scrape = prometheus.Scrape(targets=tuple(targets), key_file=str(folder / "key"), interval_s=1)
+    config = Gateway(tuple(targets), f"127.0.0.1:{port}", str(folder / "certs"), str(run)).config()
+    write_files({"nginx.conf": config, **prometheus.files(scrape)}, folder, "the stack")
+    with ExitStack() as ends:
+        watched = ends.enter_context(watching.prometheus(folder / "prometheus"))
+        _start_nginx(ends, folder, port)
+        yield f"https://localhost:{port}", watched
+
+
 @contextmanager
 def running(
     folder: Path, bundle: Path, replicas: int = 2, cores: Sequence[int] = (), **settings: str
@@ -169,40 +235,26 @@ def running(
         settings: variables of the replicas.
     """
     name = bundle.name  # of every version, whatever its manifest calls it
-    port, *ports = free_ports(replicas + 1)
-    run = folder / "run"
-    run.mkdir(parents=True)
-    bertline("tls", "dev", "--out", str(folder / "certs"))
-    with postgres.cluster() as database, redis_server.redis_server() as counts, ExitStack() as ends:
-        shared = {
-            "BERTLINE_AUTH_DATABASE": database.url,
-            "BERTLINE_LIMITS_STORE_URL": counts.url,
-            "BERTLINE_LIMITS_TOKENS_PER_MINUTE": "100000000",
-            "BERTLINE_EDGE_TRUSTED_PROXIES": "127.0.0.1",
-            "BERTLINE_LOGS_FORMAT": "json",
-            **settings,
-        }
-        keys = {
-            scope: bertline("auth", "key", "add", scope, "--scope", scope, **shared)
-            for scope in ("predict", "metrics", "admin")
-        }
+    folder.mkdir(parents=True)
+    with stores(**settings) as shared, ExitStack() as ends:
         servers = [
-            Replica(name, bundle, one, shared, folder / f"replica-{number}.log", core=cores[number] if cores else None)
-            for number, one in enumerate(ports)
+            Replica(
+                name,
+                bundle,
+                port,
+                shared.settings,
+                folder / f"replica-{number}.log",
+                core=cores[number] if cores else None,
+            )
+            for number, port in enumerate(free_ports(replicas))
         ]
         ends.callback(_end, servers)
         for one in servers:
             one.begin()
         for one in servers:
             one.until_ready()
-        (folder / "key").write_text(keys["metrics"])
-        targets = tuple(one.address for one in servers)
-        scrape = prometheus.Scrape(targets=targets, key_file=str(folder / "key"), interval_s=1)
-        gateway = Gateway(targets, f"127.0.0.1:{port}", str(folder / "certs"), str(run)).config()
-        write_files({"nginx.conf": gateway, **prometheus.files(scrape)}, folder, "the stack")
-        watched = ends.enter_context(watching.prometheus(folder / "prometheus"))
-        _start_nginx(ends, folder, port)
-        yield LocalStack(f"https://localhost:{port}", folder / "certs" / "ca.pem", keys, servers, watched, name)
+        url, watched = ends.enter_context(gateway(folder, [one.address for one in servers], shared.keys))
+        yield LocalStack(url, folder / "certs" / "ca.pem", shared.keys, servers, watched, name)
 
 
 def _start_nginx(ends: ExitStack, folder: Path, port: int) -> None:
@@ -244,28 +296,42 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", nargs="?", type=Path, help="default: the demo's model, or a tiny one")
     parser.add_argument("--replicas", type=int, default=2)
+    parser.add_argument("--podman", metavar="IMAGE", help="run the replicas as containers of an image, by podman")
     chosen = parser.parse_args()
     os.chdir(Path(__file__).parents[1])
     with tempfile.TemporaryDirectory(prefix="bertline-stack-") as place:
         folder = Path(place)
         folder.chmod(0o755)  # nginx's own user reads from it
+        if chosen.podman:
+            from tools import stack_podman
+
+            with stack_podman.running(folder / "stack", chosen.podman, replicas=chosen.replicas) as one:
+                names = zip(one.replicas.targets, one.replicas.names, strict=True)
+                _wait(one, [f"http://{target}  container {name}" for target, name in names])
+            return 0
         bundle = chosen.bundle or (DEMO if DEMO.is_dir() else folder / "tiny")
         if bundle == folder / "tiny":
             write_tiny_bundle(bundle, engine=True)
         with running(folder / "stack", bundle.resolve(), chosen.replicas) as stack:
-            print(f"{len(stack.replicas)} replicas of {stack.name} behind nginx")
-            print(f"  curl --cacert {stack.authority} {stack.url}/v1/predict \\")
-            print(f"    -H 'authorization: Bearer {stack.keys['predict']}' \\")
-            print("    -H 'content-type: application/json' -d '{\"text\": \"a quiet film\"}'")
-            print(f"Prometheus  {stack.prometheus.url}/alerts")
-            for one in stack.replicas:
-                print(f"replica     http://{one.address}  process {one.process.pid if one.process else '?'}")
-            print("Ctrl+C ends all of it")
-            try:
-                signal.pause()
-            except KeyboardInterrupt:
-                print()
+            servers = stack.replicas
+            _wait(stack, [f"http://{x.address}  process {x.process.pid if x.process else '?'}" for x in servers])
     return 0
+
+
+def _wait(stack: Running, replicas: Sequence[str]) -> None:
+    """Print the addresses, and return after Ctrl+C."""
+    print(f"{len(replicas)} replicas behind nginx")
+    print(f"  curl --cacert {stack.authority} {stack.url}/v1/predict \\")
+    print(f"    -H 'authorization: Bearer {stack.keys['predict']}' \\")
+    print("    -H 'content-type: application/json' -d '{\"text\": \"a quiet film\"}'")
+    print(f"Prometheus  {stack.prometheus.url}/alerts")
+    for one in replicas:
+        print(f"replica     {one}")
+    print("Ctrl+C ends all of it")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print()
 
 
 if __name__ == "__main__":

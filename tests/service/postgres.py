@@ -44,6 +44,11 @@ class Postgres:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=directory, **self._as)
 
     @property
+    def directory(self) -> Path:
+        """Of its socket."""
+        return self._directory
+
+    @property
     def url(self) -> str:
         """Of the database that is always there."""
         return f"postgresql://{USER}@/postgres?host={self._directory}"

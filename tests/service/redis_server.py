@@ -23,6 +23,11 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def directory(self) -> Path:
+        """Of its socket."""
+        return self._directory
+
+    @property
     def url(self) -> str:
         """Where it answers."""
         return f"unix://{self._directory}/redis.sock"

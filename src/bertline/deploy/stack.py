@@ -96,9 +96,8 @@ class Stack:
                 for name, address in zip(self.services, self.addresses, strict=True)
             ),
         }
-        files = {
-            name: templates.fill(texts[name], values) for name in ("compose.yaml", "README.md", "bertline.service")
-        }
+        names = ("compose.yaml", "podman.sh", "README.md", "bertline.service")
+        files = {name: templates.fill(texts[name], values) for name in names}
         scrape = prometheus.Scrape(targets=targets, key_file="/etc/bertline/prometheus")
         ignored = {".gitignore": ".env\ncerts/\nkeys/\n", "certs/.gitkeep": "", "keys/.gitkeep": ""}
         return {**files, "nginx.conf": Gateway(targets).config(), **prometheus.files(scrape), **ignored}

@@ -41,6 +41,32 @@ def test_every_variable_of_the_compose_file_is_set_or_has_a_default(tmp_path: Pa
     assert {one for one in used if ":-" not in one} == set(known)
 
 
+def test_podman_runs_the_services_of_the_compose_file(tmp_path: Path) -> None:
+    """The same images, settings and addresses; tests/deploy/test_stack_podman.py runs the replicas."""
+    write_stack(Stack("mails", "localhost/mails:1", 3), tmp_path)
+    script = (tmp_path / "podman.sh").read_text()
+    assert subprocess.run(["sh", "-n", str(tmp_path / "podman.sh")], check=False).returncode == 0
+    compose = yaml.safe_load((tmp_path / "compose.yaml").read_text())
+    replica = compose["services"].pop("replica-1")
+    assert [one for one in replica["environment"] if f': "${{{one}:=' not in script] == []
+    assert "for one in replica-1 replica-2 replica-3; do" in script
+    assert "network=172.31.250" in script
+    for name, one in compose["services"].items():
+        if not name.startswith("replica-"):
+            assert f"    {name})\n" in script
+            assert one["image"] in script
+    for flag in ("--read-only", "--cap-drop ALL", "no-new-privileges", "--memory 1g", "--restart unless-stopped"):
+        assert flag in script
+
+
+def test_the_script_of_podman_says_how_it_is_used(tmp_path: Path) -> None:
+    write_stack(Stack("mails", "localhost/mails:1"), tmp_path)
+    done = subprocess.run(["sh", str(tmp_path / "podman.sh")], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "sh podman.sh upgrade " in done.stderr
+    assert "replica-1 replica-2" in done.stderr
+
+
 def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
     stack = Stack("mails", "localhost/mails:1")
     assert tmp_path / ".env" in write_stack(stack, tmp_path)
