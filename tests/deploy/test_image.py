@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import statistics
 import time
@@ -13,8 +14,10 @@ import httpx
 import pytest
 import yaml
 
-from tests.deploy.containers import BASE, HARDENED, ROOT, Podman, inspected, trained
+from tests.deploy.containers import BASE, HARDENED, ROOT, Container, Podman, bertline, inspected, trained
 from tests.service.load import loaded
+from tests.stores.registry import registry
+from tools.stack import free_ports
 
 pytestmark = pytest.mark.drill
 
@@ -114,6 +117,33 @@ def test_stopped_while_it_starts_it_ends(podman: Podman, image: str, after_s: fl
         time.sleep(after_s)
         podman("stop", "--time=30", server.id)
         assert server.wait() in (0, 143)
+
+
+def test_without_a_model_inside_it_fetches_one_by_its_hash(podman: Podman, bundle: Path, tmp_path: Path) -> None:
+    """From a real registry; the image names the address, or the environment does."""
+    tag = "localhost/bertline-drill:fetched"
+    (tmp_path / "registry").mkdir()
+    with registry(tmp_path / "registry") as host:
+        pushed = bertline("models", "push", str(bundle), f"oci://{host}/models/films")
+        [pin] = set(re.findall(r"@sha256:[0-9a-f]{64}", pushed))
+        address = f"oci://{host}/models/films{pin}"
+        podman.build(address, tmp_path / "image", tag)
+        writable = ("--network=host", "--tmpfs=/tmp", "--env=BERTLINE_SERVE_HOST=127.0.0.1")
+        [port] = free_ports(1)
+        for named in (address, f"oci://{host}/models/films@sha256:{'0' * 64}"):
+            given = (*HARDENED, *OPEN, *writable, f"--env=BERTLINE_SERVE_PORT={port}", f"--env=BERTLINE_MODEL={named}")
+            one = Container(podman, podman("run", "--detach", *given, tag))
+            try:
+                if named == address:
+                    one.until_ready(f"http://127.0.0.1:{port}/health/ready")
+                    answer = httpx.post(f"http://127.0.0.1:{port}/v1/predict", json=BODIES[0])
+                    assert answer.status_code == 200
+                else:
+                    assert one.wait() == 1
+                    assert "Traceback" not in one.logs()
+            finally:
+                podman("rm", "--force", "--time=0", one.id)
+    podman("image", "rm", tag)
 
 
 def test_an_altered_model_is_refused_in_one_sentence(podman: Podman, image: str, bundle: Path, tmp_path: Path) -> None:
