@@ -63,7 +63,7 @@ def run(podman: Podman, work: Path, *command: str) -> str:
 
 
 def as_user(work: Path) -> tuple[str, ...]:
-    return (*HARDENED, f"--user={USER}:{USER}", f"--volume={work}:/work")
+    return (*HARDENED, f"--user={USER}:{USER}", f"--volume={work}:/data")
 
 
 def foreign(work: Path) -> list[Path]:
@@ -78,9 +78,9 @@ def test_it_is_small_and_runs_nothing_as_root(podman: Podman, image: str) -> Non
     assert config["Entrypoint"] == ["python3", "-m", "bertline.cli.container"]
     assert podman.size(image) - podman.size(BASE) < MOST_BYTES
     asked = (
-        "import os, torch; print(os.getuid(), torch.version.cuda, os.access('/work', os.W_OK), os.access('/', os.W_OK))"
+        "import os, torch; print(os.getuid(), torch.version.cuda, os.access('/data', os.W_OK), os.access('/', os.W_OK))"
     )
-    python = podman("run", "--rm", *HARDENED, "--volume=/work", "--entrypoint=python3", image, "-c", asked)
+    python = podman("run", "--rm", *HARDENED, "--volume=/data", "--entrypoint=python3", image, "-c", asked)
     assert python == "65532 None True False"
     with pytest.raises(AssertionError, match="no such file"):
         podman("run", "--rm", "--entrypoint=/bin/sh", image, "-c", "true")
