@@ -12,9 +12,10 @@ from bertline.bundle.engine import FOLDER
 from bertline.bundle.manifest import Manifest
 from bertline.bundle.probes import Probes
 from bertline.bundle.reference import ReferenceRows, Split, write_reference, write_token_counts
+from bertline.bundle.seen import write_seen
 from bertline.bundle.store import Bundle, writing
 from bertline.encoder.sentence import write_length
-from bertline.text import Tokenizer
+from bertline.text import Input, Tokenizer
 
 Writer = Callable[[Path], object]  # writes files into the directory that it is given
 
@@ -31,6 +32,7 @@ class Parts:
         probes: of the network.
         reference: held-out rows by split.
         trained: ids of the training texts, of which the bundle keeps counts.
+        seen: texts that trained or chose the model, of which the bundle keeps hashes.
         report: writes into ``report/``.
     """
 
@@ -41,6 +43,7 @@ class Parts:
     probes: Probes | None = None
     reference: Mapping[Split, ReferenceRows] = field(default_factory=dict)
     trained: Iterable[Sequence[int]] | None = None
+    seen: Iterable[Input] | None = None
     report: Writer | None = None
 
 
@@ -69,6 +72,8 @@ def compose(out: Path, manifest: Manifest, parts: Parts, *, overwrite: bool = Fa
             write_reference(staging, split, rows)
         if parts.trained is not None:
             write_token_counts(staging, parts.trained)
+        if parts.seen is not None:
+            write_seen(staging, parts.seen)
         if parts.report is not None:
             parts.report(staging / "report")
         (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")

@@ -20,6 +20,7 @@ from bertline.cli import (
     drift,
     duplicates,
     evaluate,
+    gate,
     generate,
     index,
     models,
@@ -51,7 +52,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    *(train, vocab, pretrain, generate, context, evaluate, drift, distill, optimize, predict),
+    *(train, vocab, pretrain, generate, context, evaluate, gate, drift, distill, optimize, predict),
     *(index, nearest, cluster, duplicates, plan, serve, auth, tls, models, observe, top, deploy),
 )
 for verb in VERBS:

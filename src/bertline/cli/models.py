@@ -78,7 +78,7 @@ def new_key(
     """
     from bertline.bundle.signing import new_key
 
-    made = new_key(out, _passphrase(passphrase_file))
+    made = new_key(out, passphrase_in(passphrase_file))
     typer.echo(f"key {made.id}: {out} signs, {out}.pub verifies")
 
 
@@ -102,7 +102,7 @@ def sign(
     from bertline.registry.settings import registry_settings
     from bertline.registry.signing import sign_version
 
-    private = read_private_key(key, _passphrase(passphrase_file))
+    private = read_private_key(key, passphrase_in(passphrase_file))
     if is_reference(bundle):
         made = sign_version(parse_reference(bundle), private, registry_settings())
     else:
@@ -136,7 +136,7 @@ def verify(
     typer.echo(f"{bundle} (version {loaded.version}) is signed by key {key} at {signed_at}; all {files} files match")
 
 
-def _passphrase(file: Path | None) -> bytes | None:
+def passphrase_in(file: Path | None) -> bytes | None:
     """The first line of a file."""
     if file is None:
         return None

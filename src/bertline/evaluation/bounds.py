@@ -64,15 +64,28 @@ def check_bounds(bounds: Sequence[Bound], metrics: Mapping[str, Mapping[str, flo
         UsageError: there is no such figure.
         BoundMissed: some are outside; each is named.
     """
+    if missed := missed_bounds(bounds, metrics, place):
+        raise BoundMissed(f"on {place} {'; '.join(missed)}: do not release this bundle")
+
+
+def missed_bounds(bounds: Sequence[Bound], metrics: Mapping[str, Mapping[str, float]], place: str) -> list[str]:
+    """A clause about each figure that is outside its bounds.
+
+    Args:
+        bounds: of the figures.
+        metrics: as for ``check_bounds``.
+        place: the rows, for the message.
+
+    Raises:
+        UsageError: there is no such figure.
+    """
     for one in bounds:
         if one.figure not in metrics:
             raise UsageError(f"there is no figure {one.figure!r} on {place}: give one of {', '.join(metrics)}")
-    missed = [
+    return [
         f"{one.figure} is {metrics[one.figure]['value']:.4g} (95 % {metrics[one.figure]['low']:.4g} to "
         f"{metrics[one.figure]['high']:.4g}), {'below the minimum' if one.least else 'above the maximum'} of "
         f"{one.value:g}"
         for one in bounds
         if not one.keeps(metrics[one.figure]["value"])
     ]
-    if missed:
-        raise BoundMissed(f"on {place} {'; '.join(missed)}: do not release this bundle")

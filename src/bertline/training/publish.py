@@ -85,6 +85,7 @@ def publish(session: Session, product: Product) -> None:
         probes=_probes(product.task.validation, fitted.validation, product.classifier.output),
         reference=product.reference,
         trained=(piece.ids for piece in product.task.train.pieces),
+        seen=(one.input for rows in (product.task.train, product.task.validation) for one in rows.readings),
         report=partial(
             write_report,
             evaluation=product.evaluation,
