@@ -65,7 +65,7 @@ def as_small(challenger: Contestant, champion: Contestant, settings: GateSetting
     sizes, memory = [], []
     for one in (challenger, champion):
         files = engine_files(one)
-        sizes.append(sum(map(_bytes, files)) / 1e6)
+        sizes.append(sum(_bytes(one.path, file) for file in files) / 1e6)
         memory.append(measure_cold_start(one.path, files, 1).memory_mb if files else 0.0)
     most = 1 + settings.max_larger
     said = f"{sizes[0]:.0f} MB on disk and {memory[0]:.0f} in memory, the champion {sizes[1]:.0f} and {memory[1]:.0f}"
@@ -74,9 +74,9 @@ def as_small(challenger: Contestant, champion: Contestant, settings: GateSetting
     return Check("size", "no" if large else "yes", said, figures)
 
 
-def _bytes(graph: Path) -> int:
+def _bytes(bundle: Path, graph: Path) -> int:
     """Of a graph, and of the checkpoint's weights if it refers to them."""
-    weights = graph.parents[1] / WEIGHTS
+    weights = bundle / WEIGHTS
     refers = WEIGHTS.encode() in graph.read_bytes()
     return graph.stat().st_size + (weights.stat().st_size if refers else 0)
 

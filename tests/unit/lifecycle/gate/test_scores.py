@@ -1,0 +1,112 @@
+"""Answers made of numbers, so that what is true is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bertline.data.examples import Dataset, Example
+from bertline.lifecycle.gate.rows import Judged
+from bertline.lifecycle.gate.scores import non_inferior, rows_needed, slices
+from bertline.lifecycle.gate.settings import GateSettings
+from bertline.tasks.classify.spec import Spec
+from bertline.text import Reading
+
+SPEC = Spec(labels=("bad", "good"))
+
+
+def judged(own: np.ndarray, other: np.ndarray, groups: list[str] | None = None) -> Judged:
+    """Rows that are all good; which of them each model has right."""
+    rows = len(own)
+    groups = groups or ["a"] * rows
+    examples = [Example(i + 2, f"text {i}", "good", fields={"group": groups[i]}) for i in range(rows)]
+    dataset = object.__new__(Dataset)
+    object.__setattr__(dataset, "examples", examples)
+    readings = [Reading([], 10 + i % 7) for i in range(rows)]
+
+    def arrays(right: np.ndarray) -> list[list[np.ndarray]]:
+        return [[np.array([0.0, 1.0 if one else -1.0])] for one in right]
+
+    return Judged("rows.csv", dataset, SPEC, readings, arrays(own), (SPEC, arrays(other)))
+
+
+def two(rows: int, worse: float, seed: int, *, disagree: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+    """Right or wrong of both: they differ on a share of the rows, the first is worse by ``worse``."""
+    drawn = np.random.default_rng(seed).random(rows)
+    own, other = np.ones(rows, dtype=bool), np.ones(rows, dtype=bool)
+    own[drawn < (disagree + worse) / 2] = False
+    other[(drawn >= (disagree + worse) / 2) & (drawn < disagree)] = False
+    return own, other
+
+
+def equal(rows: int, each: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both are wrong equally often, on other rows."""
+    own, other = np.ones(rows, dtype=bool), np.ones(rows, dtype=bool)
+    own[:each] = other[each : 2 * each] = False
+    return own, other
+
+
+def test_an_equal_challenger_passes_where_rows_can_tell() -> None:
+    found = non_inferior(judged(*two(4_000, 0.0, 0)), GateSettings())
+    assert (found.decision, found.name) == ("yes", "frozen rows · rows.csv")
+    assert found.figures["difference"]["low"] > -0.02
+
+
+def test_few_rows_are_refused_with_the_number_that_would_do() -> None:
+    found = non_inferior(judged(*equal(100, 5)), GateSettings(), fresh=True)
+    assert found.decision == "undecided"
+    assert found.name == "fresh rows · rows.csv"
+    assert 400 <= found.figures["needed"] <= 3_000
+    assert f"100 rows cannot tell, about {found.figures['needed']:,} would" in found.sentence
+
+
+def test_a_worse_challenger_fails() -> None:
+    assert non_inferior(judged(*two(4_000, 0.03, 0)), GateSettings()).decision == "no"
+    assert non_inferior(judged(*two(400, 0.09, 0)), GateSettings()).decision == "no"
+
+
+def test_a_challenger_that_is_worse_by_the_margin_passes_as_rarely_as_stated() -> None:
+    """500 challengers: 2.5 % and three standard errors."""
+    passed = sum(non_inferior(judged(*two(800, 0.02, seed)), GateSettings()).decision == "yes" for seed in range(500))
+    assert passed <= 500 * 0.025 + 3 * (500 * 0.025 * 0.975) ** 0.5
+
+
+def test_more_looks_need_more_evidence() -> None:
+    rows = judged(*equal(1_200, 50))
+    once, often = (non_inferior(rows, GateSettings(looks=looks)) for looks in (1, 20))
+    assert once.figures["difference"]["low"] > often.figures["difference"]["low"]
+    assert (once.decision, often.decision) == ("yes", "undecided")
+
+
+def test_the_number_of_rows_is_round_and_large_enough() -> None:
+    assert rows_needed(0.04, 0.02, 103) == 420
+    assert rows_needed(0.5, 0.02, 100) == 63_000
+    assert rows_needed(0.03, 0.02, 4) == 9
+
+
+def test_a_slice_that_is_worse_stops_an_equal_challenger() -> None:
+    own, other = two(4_000, 0.0, 1)
+    groups = ["rare" if i % 10 == 0 else "common" for i in range(4_000)]
+    rare = np.array([one == "rare" for one in groups])
+    own[np.flatnonzero(rare)[:48]] = False
+    other[np.flatnonzero(~rare)[:48]] = False
+    rows = judged(own, other, groups)
+    assert non_inferior(rows, GateSettings()).decision == "yes"
+    found = slices(rows, GateSettings())
+    assert found.decision == "no"
+    assert found.sentence.startswith("group = rare: \N{MINUS SIGN}1")
+    assert slices(rows, GateSettings(slice_margin=30)).decision == "yes"
+
+
+def test_slices_that_are_equal_pass() -> None:
+    """50 challengers with eight slices each."""
+    groups = [f"group {i % 4}" for i in range(800)]
+    decisions = [slices(judged(*two(800, 0.0, seed), groups), GateSettings()).decision for seed in range(50)]
+    assert decisions.count("no") <= 3
+
+
+@pytest.mark.parametrize("rows", [10, 19])
+def test_slices_of_few_rows_say_nothing(rows: int) -> None:
+    found = slices(judged(*two(rows, 0.0, 0)), GateSettings())
+    assert found.decision == "yes"
+    assert found.sentence == "no slice has 20 rows"
