@@ -71,8 +71,8 @@ def size_words(test: Test, level: float) -> str:
 def change_words(change: Change, *, answers: bool) -> str:
     """One number before and after.
 
-    >>> change_words(Change("positive", 0.5, 0.61, 0.2, 0.01), answers=True)
-    'positive: 50.0 % → 61.0 %'
+    >>> change_words(Change("positive", 0.5, 0.61, 0.2, 0.01), answers=True).split()
+    ['positive:', '50.0', '%', '→', '61.0', '%']
     >>> change_words(Change("tokens", 20.25, 31.0, 0.4, 0.01), answers=False)
     'tokens: 20.2 → 31'
     """
