@@ -108,7 +108,7 @@ def _reason(found: Gated) -> str:
     """Why it did not say yes: every check that said the same."""
     reasons = "; ".join(f"{one.name}: {one.sentence}" for one in found.checks if one.decision == found.decision)
     if found.decision == "no":
-        return f"{found.challenger.path} may not be promoted: {reasons}"
+        return f"{found.challenger.title} may not be promoted: {reasons}"
     return f"it cannot be decided yet: {reasons}"
 
 
@@ -117,9 +117,9 @@ def _show(found: Gated) -> None:
     from rich.table import Table
 
     console = Console(highlight=False, markup=False)
-    against = "" if found.champion is None else f" in place of {found.champion.path}"
+    against = "" if found.champion is None else f" in place of {found.champion.title}"
     words = {"yes": "may be promoted", "no": "may not be promoted", "undecided": "cannot be judged by these rows"}
-    console.print(f"{found.challenger.path} {words[found.decision]}{against}\n")
+    console.print(f"{found.challenger.title} {words[found.decision]}{against}\n")
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("check")
     table.add_column("says", no_wrap=True)

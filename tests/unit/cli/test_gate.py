@@ -60,6 +60,10 @@ def gate(challenger: Path, *more: object) -> int:
 RELAXED = ("--max-calibration-error", "1", "--max-slower", "20", "--timed-texts", "10")  # what is not the point here
 
 
+def title(bundle: Path) -> str:
+    return f"{bundle.name} ({read_manifest(bundle).checksum[:12]})"
+
+
 @pytest.fixture
 def no_fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is measured in fresh processes, seconds each; one test of them is enough."""
@@ -74,7 +78,7 @@ def test_the_same_model_may_replace_itself(
     more = ("--out", out, "--report", report, "--key", key)
     assert gate(champion, "--champion", champion, "--data", frozen, *RELAXED, *more) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith(f"{champion} may be promoted in place of {champion}\n")
+    assert shown.startswith(f"{title(champion)} may be promoted in place of {title(champion)}\n")
     assert "fp32 agrees with torch on 100.0" in shown
     verdict = read_verdict(out, [read_public_key(Path(f"{key}.pub"))])
     assert verdict.decision == "yes"
@@ -95,7 +99,9 @@ def test_a_worse_model_may_not(
     out = tmp_path / "verdict.json"
     assert gate(other, "--champion", champion, "--data", frozen, *RELAXED, "--out", out, "--json") == 1
     shown = capsys.readouterr()
-    assert shown.err.startswith(f"error: {other} may not be promoted: frozen rows · {frozen}: accuracy \N{MINUS SIGN}")
+    assert shown.err.startswith(
+        f"error: {title(other)} may not be promoted: frozen rows · {frozen}: accuracy \N{MINUS SIGN}"
+    )
     printed, written = json.loads(shown.out), read_verdict(out)
     assert printed == written.model_dump(mode="json")
     assert written.decision == "no"

@@ -32,6 +32,11 @@ class Contestant:
     manifest: Manifest
     predictor: TextClassifier
 
+    @property
+    def title(self) -> str:
+        """Name and first digits of the digest: the path of a fetched bundle tells people nothing."""
+        return f"{self.manifest.name} ({self.manifest.checksum[:12]})"
+
     @classmethod
     def of(cls, path: Path) -> Contestant:
         """Load the bundle with the engine that would answer.
@@ -120,13 +125,13 @@ def judge(data: str, settings: GateSettings, challenger: Contestant, champion: C
         other = champion.predictor.spec
         if (other.task, other.names, other.reads) != (spec.task, spec.names, spec.reads):
             raise UsageError(
-                f"{challenger.path} and {champion.path} do not give the same kind of answers "
+                f"{challenger.title} and {champion.title} do not give the same kind of answers "
                 f"({_kind(spec)}; {_kind(other)}): compare models of one task with the same labels"
             )
     dataset = read_examples(
         data, settings, kind=spec.kind, pairs=spec.pairs, slice_columns=settings.slice_columns, trainable=False
     )
-    check_shared_names(dataset, spec.names, f"that {challenger.path} knows")
+    check_shared_names(dataset, spec.names, f"that {challenger.title} knows")
     inputs = [one.input for one in dataset.examples]
     readings, arrays = challenger.predictor.pieces(inputs, spec.output)
     other_answers = None
