@@ -43,10 +43,15 @@ def distill(
     student; --feed-forward and --attention-heads prune its layers.
     """
     from bertline.cli.training_screen import TrainingScreen
-    from bertline.training.distillation.run import distill
+    from bertline.training.distillation.run import distill as recipe
+    from bertline.training.parallel.launch import carry_out
 
     with TrainingScreen() as screen:
-        distilled = distill(bundle, data, out, settings, screen, resume=resume, overwrite=overwrite)
+        distilled = carry_out(
+            recipe, settings, screen, resume=resume, bundle=bundle, data=data, out=out, overwrite=overwrite
+        )
+    if distilled is None:  # this process is a rank, and the leader shows the result
+        return
     if as_json:
         typer.echo(json.dumps(distilled.to_json(), ensure_ascii=False))
     _show(distilled, settings)

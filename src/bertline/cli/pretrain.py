@@ -46,8 +46,9 @@ def pretrain(
     texts with a causal one.
     """
     from bertline.cli.training_screen import TrainingScreen
+    from bertline.training.parallel.launch import carry_out
     from bertline.training.pretraining.run import forecast
-    from bertline.training.pretraining.run import pretrain as run
+    from bertline.training.pretraining.run import pretrain as recipe
 
     with TrainingScreen() as screen:
         if dry_run:
@@ -56,7 +57,9 @@ def pretrain(
                 screen.note(line)
             figures = expected.to_json()
         else:
-            pretrained = run(texts, out, settings, screen, resume=resume, overwrite=overwrite)
+            pretrained = carry_out(recipe, settings, screen, resume=resume, texts=texts, out=out, overwrite=overwrite)
+            if pretrained is None:  # this process is a rank, and the leader shows the result
+                return
             figures = pretrained.to_json()
     if as_json:
         typer.echo(json.dumps(figures, ensure_ascii=False))

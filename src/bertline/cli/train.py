@@ -39,15 +39,18 @@ def train(
     is held out to choose the epoch and to report figures.
     """
     from bertline.cli.training_screen import TrainingScreen, show_result
+    from bertline.training.parallel.launch import carry_out
     from bertline.training.run import check
-    from bertline.training.run import train as run
+    from bertline.training.run import train as recipe
 
     with TrainingScreen() as screen:
         if check_only:
             check(data, out, settings, screen)
             typer.echo("Everything is in order; nothing was trained.")
             return
-        trained = run(data, out, settings, screen, resume=resume, overwrite=overwrite)
+        trained = carry_out(recipe, settings, screen, resume=resume, source=data, out=out, overwrite=overwrite)
+    if trained is None:  # this process is a rank, and the leader shows the result
+        return
     if as_json:
         typer.echo(json.dumps(trained.measured.evaluation.to_json(), ensure_ascii=False))
     show_result(trained)

@@ -77,9 +77,11 @@ def train(
         Interrupted: a signal stopped the run; ``resume=True`` continues it.
     """
     loaded = settings_of(train, TrainSettings, settings)
-    from bertline.training.run import train as run
+    from bertline.training.run import train as recipe
 
-    trained = run(str(data), Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite)
+    trained = _carry_out(
+        recipe, loaded, listener(progress), resume=resume, source=str(data), out=Path(out), overwrite=overwrite
+    )
     evaluation = trained.measured.evaluation
     title = f"{Path(out).name}: {evaluation.rows:,} test rows"
     return Report(title, Path(out), figure_rows(trained.headline()), evaluation.to_json())
@@ -114,10 +116,12 @@ def pretrain(
         TrainingError, Interrupted: as ``train``.
     """
     loaded = settings_of(pretrain, PretrainSettings, settings)
-    from bertline.training.pretraining.run import pretrain as run
+    from bertline.training.pretraining.run import pretrain as recipe
 
     sources = [str(one) for one in ((texts,) if isinstance(texts, str | Path) else texts)]
-    pretrained = run(sources, Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite)
+    pretrained = _carry_out(
+        recipe, loaded, listener(progress), resume=resume, texts=sources, out=Path(out), overwrite=overwrite
+    )
     title = f"{Path(out).name}: {pretrained.held_out.tokens:,} tokens of held-out texts"
     return Report(title, Path(out), figure_rows(pretrained.headline()), pretrained.to_json())
 
@@ -187,10 +191,19 @@ def distill(
         TrainingError, Interrupted: as ``train``.
     """
     loaded = settings_of(distill, DistillSettings, settings)
-    from bertline.training.distillation.run import distill as run
+    from bertline.training.distillation.run import distill as recipe
 
     texts = None if data is None else str(data)
-    student = run(open_bundle(bundle), texts, Path(out), loaded, listener(progress), resume=resume, overwrite=overwrite)
+    student = _carry_out(
+        recipe,
+        loaded,
+        listener(progress),
+        resume=resume,
+        bundle=open_bundle(bundle),
+        data=texts,
+        out=Path(out),
+        overwrite=overwrite,
+    )
     title = f"{Path(out).name}: {student.evaluation.rows:,} test rows"
     return Report(title, Path(out), figure_rows(student.headline()), student.to_json())
 
@@ -227,6 +240,16 @@ def optimize(bundle: str | Path, *, progress: bool = True, **settings: Any) -> R
     ]  # fmt: skip
     title = f"{directory.name}: {outcome.picked} picked for {loaded.goal}, measured on {outcome.processor}"
     return Report(title, directory, shown, {"picked": outcome.picked, "engines": engines}, outcome.caveats)
+
+
+def _carry_out(recipe: Callable[..., Any], *settings: Any, **arguments: Any) -> Any:
+    """The result of a recipe; the program ends here in a process that is a rank of a run and not its leader."""
+    from bertline.training.parallel.launch import carry_out
+
+    result = carry_out(recipe, *settings, **arguments)
+    if result is None:
+        raise SystemExit(0)
+    return result
 
 
 def settings_of(verb: Callable[..., Any], model: type[Model], given: dict[str, Any]) -> Model:

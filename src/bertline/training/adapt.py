@@ -115,7 +115,7 @@ def adapt(
     files = [one for one in settings.adapt if not (own.exists() and own.samefile(one))]
     texts = " and ".join([*(Path(one).name for one in files), "the training rows"])
     identity = json.loads(json.dumps({**identity, "text to adapt to": [sha256(Path(one)) for one in files]}))
-    if (out / REPORT).is_file():
+    if run.ranks.leaders((out / REPORT).is_file()):
         check_identity(run.directory, _report(out)["identity"], identity)
         run.progress.note(f"Already adapted to {texts}")
     else:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from bertline.destination import remedy
 from bertline.encoder.weights import write_tensors
 from bertline.errors import TrainingError
 from bertline.tasks.history import EpochRecord
+from bertline.training.parallel.ranks import Ranks
 
 STATE = "state.safetensors"
 
@@ -67,20 +69,43 @@ def save_state(directory: Path, identity: Mapping[str, Any], state: State) -> No
     Raises:
         TrainingError: it cannot be written; an earlier state stays.
     """
-    groups = {"weights": state.weights, "moments": state.moments, "best": state.best}
-    tensors = {
-        f"{group}:{name}": tensor.contiguous() for group, some in groups.items() for name, tensor in some.items()
-    }
     metadata = {"identity": json.dumps(dict(identity), sort_keys=True), "position": json.dumps(asdict(state.position))}
     fresh = directory / f"{STATE}.new"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write_tensors(fresh, tensors, metadata)
+        write_tensors(fresh, _named(state), metadata)
         with fresh.open("rb+") as file:
             os.fsync(file.fileno())
         fresh.replace(directory / STATE)
     except OSError as error:
         raise _unsaved(directory, fresh, error) from error
+
+
+def shared_state(state: State | None, ranks: Ranks) -> State | None:
+    """The leader's state in every rank; so only the leader has to reach the checkpoint."""
+    tensors = {} if state is None else _named(state)
+    sizes = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+    described = ranks.leaders(None if state is None else (state.position, sizes))
+    if described is None:
+        return None
+    position, sizes = described
+    if not ranks.leads:
+        tensors = {name: torch.empty(shape, dtype=dtype) for name, (shape, dtype) in sizes.items()}
+    ranks.share([*tensors.values()])
+    return State(position, **_grouped(tensors))
+
+
+def _named(state: State) -> dict[str, Tensor]:
+    groups = {"weights": state.weights, "moments": state.moments, "best": state.best}
+    return {f"{group}:{name}": tensor.contiguous() for group, some in groups.items() for name, tensor in some.items()}
+
+
+def _grouped(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    groups: dict[str, dict[str, Tensor]] = {"weights": {}, "moments": {}, "best": {}}
+    for name, tensor in tensors.items():
+        group, _, rest = name.partition(":")
+        groups[group][rest] = tensor
+    return groups
 
 
 def _unsaved(directory: Path, fresh: Path, error: OSError) -> TrainingError:
@@ -115,11 +140,7 @@ def load_state(directory: Path, identity: Mapping[str, Any]) -> State | None:
         ) from error
     check_identity(directory, before, identity)
     position["history"] = [EpochRecord(**record) for record in position["history"]]
-    groups: dict[str, dict[str, Tensor]] = {"weights": {}, "moments": {}, "best": {}}
-    for name, tensor in tensors.items():
-        group, _, rest = name.partition(":")
-        groups[group][rest] = tensor
-    return State(Position(**position), **groups)
+    return State(Position(**position), **_grouped(tensors))
 
 
 def check_identity(directory: Path, before: Mapping[str, Any], identity: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bertline.data.batching import Batch
 from bertline.errors import TrainingError
+from bertline.training.parallel.ranks import ALONE, Ranks
 from bertline.training.settings import LoopSettings
 
 PROBES = 8
@@ -24,19 +25,27 @@ PAYS = 1.2  # minimum speed-up before bf16 is chosen; on Zen 4 it is 2
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A device and the precision of its matrix products; weights and optimizer state are always fp32."""
+    """A device and the precision of its matrix products; weights and optimizer state are always fp32.
+
+    Attributes:
+        device: to compute on.
+        precision: of matrix products.
+        processes: that train together, each on a device of its own.
+    """
 
     device: torch.device
     precision: torch.dtype
+    processes: int = 1
 
     @property
     def name(self) -> str:
-        """In words: ``CPU, 2 threads, bf16``."""
+        """In words: ``CPU, 2 threads, bf16``, or ``2 processes, CPU, 1 thread, bf16``."""
         kind = "bf16" if self.precision is torch.bfloat16 else "fp32"
+        several = f"{self.processes} processes, " if self.processes > 1 else ""
         if self.device.type == "cuda":
-            return f"{torch.cuda.get_device_name(self.device)}, {kind}"
+            return f"{several}{torch.cuda.get_device_name(self.device)}, {kind}"
         threads = torch.get_num_threads()
-        return f"CPU, {threads} thread{'s' if threads > 1 else ''}, {kind}"
+        return f"{several}CPU, {threads} thread{'s' if threads > 1 else ''}, {kind}"
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
@@ -60,19 +69,24 @@ class Placement:
 _GPU_KERNELS = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
 
 
-def place(settings: LoopSettings) -> Placement:
-    """Choose the device and precision by ``settings``.
+def place(settings: LoopSettings, ranks: Ranks = ALONE) -> Placement:
+    """Choose the device and precision by ``settings``; all ranks have the leader's precision.
 
     Raises:
-        TrainingError: a GPU is required and torch sees none.
+        TrainingError: a GPU is required and torch sees none, or there are fewer GPUs than processes.
     """
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise TrainingError("--device is cuda, but torch sees no GPU: use --device cpu or install a CUDA build")
     use_gpu = settings.device != "cpu" and torch.cuda.is_available()
+    if use_gpu and ranks.local >= (gpus := torch.cuda.device_count()):
+        raise TrainingError(
+            f"this machine has {gpus} GPU{'s' if gpus > 1 else ''}, one for each process, and this is process "
+            f"{ranks.local + 1} on it: give at most --processes {gpus}, or --device cpu"
+        )
     device = torch.device("cuda" if use_gpu else "cpu")
     fast = torch.cuda.is_bf16_supported() if use_gpu else _cpu_multiplies_bf16()
     bf16 = settings.precision == "bf16" or (settings.precision == "auto" and fast)
-    return Placement(device, torch.bfloat16 if bf16 else torch.float32)
+    return Placement(device, torch.bfloat16 if ranks.leaders(bf16) else torch.float32, ranks.world)
 
 
 @cache

@@ -20,6 +20,7 @@ from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.training.device import Placement, to_device
 from bertline.training.linear import Linear, fit_linear
+from bertline.training.parallel.ranks import ALONE, Ranks
 from bertline.training.rows import Rows
 from bertline.training.scoring import SCORING_TOKENS
 
@@ -52,6 +53,7 @@ def start_head(
     placement: Placement,
     *,
     balanced: bool = False,
+    ranks: Ranks = ALONE,
 ) -> HeadStart:
     """Fit the last layer of the classifier's head to the training rows, with everything below it frozen.
 
@@ -62,11 +64,12 @@ def start_head(
         validation: choose the penalty; likewise.
         placement: device and precision of the encoder; the linear model is fitted on the CPU in fp32.
         balanced: rare labels weigh more.
+        ranks: each of which reads a part of the rows.
     """
     classifier.to(placement.device)
     train, validation = train.at_most(ROWS), validation.at_most(ROWS)
     rows = [
-        (head_features(classifier, some, placement), torch.from_numpy(np.stack(some.arrays(spec))))
+        (head_features(classifier, some, placement, ranks), torch.from_numpy(np.stack(some.arrays(spec))))
         for some in (train, validation)
     ]
     (features, targets), (held_out, expected) = rows
@@ -97,14 +100,17 @@ def set_head(classifier: Classifier, linear: Linear) -> None:
         classifier.head.out.bias.copy_(linear.bias)
 
 
-def head_features(classifier: Classifier, rows: Rows, placement: Placement) -> Float[Tensor, "rows hidden"]:
+def head_features(
+    classifier: Classifier, rows: Rows, placement: Placement, ranks: Ranks = ALONE
+) -> Float[Tensor, "rows hidden"]:
     """What the head's last layer reads, for each row."""
     classifier.eval()
-    features = torch.empty(len(rows), classifier.config.hidden)
-    for indices, batch in rows.batches(SCORING_TOKENS):
+    features = torch.zeros(len(rows), classifier.config.hidden)
+    for indices, batch in rows.batches(SCORING_TOKENS, ranks):
         ids, attend, segments = to_device(batch, placement.device, reads_attend=False)
         with torch.inference_mode(), placement.computing():
             states = classifier.encoder(ids, attend, segments=segments).last
             features[indices] = classifier.head.features(states, attend).float().cpu()
     classifier.train()
+    ranks.add_up(features)  # a row that another rank reads is 0 here
     return features

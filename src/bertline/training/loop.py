@@ -1,8 +1,9 @@
 """The one training loop: epochs of steps, validation, early stopping, checkpoints to resume from.
 
 It does not know what is learned or from what (``task.Task``), or what becomes of the weights. The batches of a step
-follow from the task alone and its dropout from (seed, step), so a run that was interrupted anywhere ends in the same
-weights as one that was not.
+follow from the task alone and its dropout from (seed, step, rank), so a run that was interrupted anywhere ends in the
+same weights as one that was not. Where several processes train together, each has a part of every batch, and the sum of
+their gradients is that of the whole batch.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from torch import Tensor
 from bertline.errors import Interrupted, TrainingError
 from bertline.machine.timing import Pace
 from bertline.tasks.history import EpochRecord
-from bertline.training.checkpoint import Position, State, load_state, save_state
+from bertline.training.checkpoint import Position, State, load_state, save_state, shared_state
 from bertline.training.device import Placement, to_device
 from bertline.training.optimizer import Optimizer
+from bertline.training.parallel.gradients import gradients_of
+from bertline.training.parallel.ranks import ALONE, Ranks
 from bertline.training.progress import Progress, Step
 from bertline.training.schedule import rate_factor
 from bertline.training.settings import LoopSettings
@@ -42,6 +45,7 @@ class Run(Generic[Model, Targets]):
         progress: listens to the run.
         directory: of the checkpoints; None for a run that is too short to have any.
         identity: whatever a resumed run must share with the one that it continues, by name.
+        ranks: the processes that train together. The leader reads and writes the checkpoints.
     """
 
     model: Model
@@ -51,6 +55,7 @@ class Run(Generic[Model, Targets]):
     progress: Progress
     directory: Path | None
     identity: Mapping[str, Any]
+    ranks: Ranks = ALONE
 
     def fit(self, *, resume: bool = False) -> tuple[EpochRecord, ...]:
         """Train; afterwards the model has the best epoch's weights.
@@ -62,20 +67,28 @@ class Run(Generic[Model, Targets]):
             Interrupted: a signal asked to stop; a checkpoint is saved.
             TrainingError: a batch has a loss that is not finite; the checkpoint is damaged, has another identity, or
                 cannot be saved.
+            PeerLost: another process of the run ended.
         """
-        self._start(load_state(self.directory, self.identity) if resume and self.directory else None)
-        with StopRequest() as self._stop:
-            while not self.position.finished:
-                self._epoch()
+        reads = resume and self.directory is not None and self.ranks.leads
+        self._start(load_state(self.directory, self.identity) if reads and self.directory else None)
+        self.gradients = gradients_of(self.model, self.ranks)
+        try:
+            with StopRequest() as self._stop:
+                while not self.position.finished:
+                    self._epoch()
+        finally:
+            self.gradients.close()
         self.model.load_state_dict(self.best)
         return tuple(self.position.history)
 
     def _start(self, state: State | None) -> None:
+        state = shared_state(state, self.ranks)
         self.position = Position() if state is None else replace(state.position, history=list(state.position.history))
         if state is not None:
             if not state.position.finished:
                 self.progress.note(f"Resuming at step {state.position.step:,}")
             self.model.load_state_dict(state.best if state.position.finished else state.weights)
+        self.ranks.share([*self.model.state_dict().values()])
         self.model.to(self.placement.device)
         self.best: dict[str, Tensor] = {} if state is None else state.best
         self.optimizer = Optimizer(self.model, self.settings, sparse_embeddings=self.task.sparse_embeddings)
@@ -97,30 +110,41 @@ class Run(Generic[Model, Targets]):
         self._end_epoch(epoch)
 
     def _step(self, epoch: Epoch[Targets]) -> None:
-        at, settings, began, tokens = self.position, self.settings, time.monotonic(), 0
-        torch.manual_seed(step_seed(settings.seed, at.step))
-        for batch in epoch.batches(at.batch):
-            self._backward(batch, epoch.items_per_step)
-            tokens += int(batch.tokens.attend.sum())
+        at, settings, began = self.position, self.settings, time.monotonic()
+        torch.manual_seed(step_seed(settings.seed, at.step, self.ranks.rank))
+        batches = epoch.batches(at.batch, self.ranks)
+        loss = 0.0
+        for number, batch in enumerate(batches, start=1):
+            self.gradients.last(number == len(batches))
+            loss += self._backward(batch, epoch.items_per_step)
+        self.gradients.finish()
+        own = sum(batch.items for batch in batches), sum(int(batch.tokens.attend.sum()) for batch in batches)
+        loss, items, tokens = self.ranks.sum(loss, *own)
+        self._check(loss, epoch)
         self.optimizer.step(rate_factor(at.step, self.steps, settings.warmup_ratio))
+        at.epoch_loss, at.epoch_items = at.epoch_loss + loss, at.epoch_items + round(items)
         at.batch, at.step = at.batch + 1, at.step + 1
         self.pace.did(tokens, time.monotonic() - began)
         self._report()
 
-    def _backward(self, batch: TrainingBatch[Targets], items_per_step: float) -> None:
-        at = self.position
+    def _backward(self, batch: TrainingBatch[Targets], items_per_step: float) -> float:
         inputs = to_device(batch.tokens, self.placement.device, reads_attend=self.task.reads_attend)
         with self.placement.computing():
             summed = self.task.loss(self.model, inputs, batch.targets)
-        loss = float(summed.detach())
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss is not a finite number in step {at.step + 1:,} "
-                f"({self.task.place_of(batch.targets)}): lower --lr (now {self.settings.lr:g}) or use --precision fp32"
-            )
         # Steps differ in items; dividing by their mean number lets every item weigh the same over an epoch.
         (summed / items_per_step).backward()
-        at.epoch_loss, at.epoch_items = at.epoch_loss + loss, at.epoch_items + batch.items
+        return float(summed.detach())
+
+    def _check(self, loss: float, epoch: Epoch[Targets]) -> None:
+        """All ranks see the same sum, so all of them stop."""
+        if math.isfinite(loss):
+            return
+        at = self.position
+        whole = epoch.batches(at.batch, ALONE)[0]
+        raise TrainingError(
+            f"the loss is not a finite number in step {at.step + 1:,} "
+            f"({self.task.place_of(whole.targets)}): lower --lr (now {self.settings.lr:g}) or use --precision fp32"
+        )
 
     def _report(self) -> None:
         at, epochs = self.position, self.settings.epochs
@@ -130,10 +154,14 @@ class Run(Generic[Model, Targets]):
 
     def _end_epoch(self, epoch: Epoch[Targets]) -> None:
         at, began = self.position, time.monotonic()
+        # Processors of different kinds round differently; what that amounted to in an epoch ends here.
+        self.ranks.share([*self.model.state_dict().values()])
         with self.placement.computing():
-            loss, figures = self.task.validate(self.model, self.placement.device)
+            loss, figures = self.task.validate(self.model, self.placement.device, self.ranks)
         self.validation_s = time.monotonic() - began
-        record = EpochRecord(at.epoch + 1, epoch.steps, at.seconds, epoch.tokens, at.train_loss, loss, figures)
+        record = self.ranks.leaders(
+            EpochRecord(at.epoch + 1, epoch.steps, at.seconds, epoch.tokens, at.train_loss, loss, figures)
+        )
         at.history.append(record)
         if self.task.is_best(at.history):
             at.history[-1] = replace(record, best=True)
@@ -145,10 +173,10 @@ class Run(Generic[Model, Targets]):
         self._checkpoint(now=True)
 
     def _checkpoint(self, now: bool = False) -> None:
-        stopping = self._stop.requested
+        stopping = self.ranks.any(self._stop.requested)
         if not (now or stopping or time.monotonic() - self.saved >= self.settings.checkpoint_every_s):
             return
-        if self.directory is not None:
+        if self.directory is not None and self.ranks.leads:
             weights, moments = {}, {}
             if not self.position.finished:
                 weights = {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
@@ -164,6 +192,6 @@ class Run(Generic[Model, Targets]):
             raise Interrupted(f"training stopped at step {self.position.step} of {self.steps}: {remedy}")
 
 
-def step_seed(seed: int, step: int) -> int:
-    """Seed of the dropout of one step."""
-    return seed * 1_000_000 + step
+def step_seed(seed: int, step: int, rank: int = 0) -> int:
+    """Seed of the dropout of one step in one rank."""
+    return (rank << 48) + seed * 1_000_000 + step

@@ -16,6 +16,7 @@ from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.training.device import Inputs
+from bertline.training.parallel.ranks import ALONE, Ranks
 from bertline.training.rows import Rows, stacked
 from bertline.training.scoring import score
 from bertline.training.settings import LoopSettings
@@ -71,8 +72,9 @@ class RowTask:
         seed = epoch_seed(self.settings.seed, number)
         plan = self.train.plan(self.settings.batch_tokens, seed, self.groups(seed) if self.groups else None)
 
-        def batches(step: int) -> list[TrainingBatch[list[int]]]:
-            return [TrainingBatch(self.train.batch(plan[step]), plan[step], len(plan[step]))]
+        def batches(step: int, ranks: Ranks) -> list[TrainingBatch[list[int]]]:
+            own = [*ranks.own(plan[step])]
+            return [TrainingBatch(self.train.batch(own), own, len(own))] if own else []
 
         return Epoch(len(plan), sum(self.train.lengths), sum(map(len, plan)) / len(plan), batches)
 
@@ -81,9 +83,11 @@ class RowTask:
         lines = sorted({self.train.lines[self.train.text_of[i]] for i in targets})
         return f"rows of lines {', '.join(map(str, lines[:_SHOWN_LINES]))}" + ", …" * (len(lines) > _SHOWN_LINES)
 
-    def validate(self, model: TextNetwork, device: torch.device) -> tuple[float, Mapping[str, float]]:
+    def validate(
+        self, model: TextNetwork, device: torch.device, ranks: Ranks = ALONE
+    ) -> tuple[float, Mapping[str, float]]:
         """From the outputs for the validation rows."""
-        outputs = score(model, self.validation, device)
+        outputs = score(model, self.validation, device, ranks)
         return self.validation_loss(outputs), self.figures(outputs)
 
 

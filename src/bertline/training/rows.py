@@ -14,6 +14,7 @@ from bertline.data.targets import Target
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Piece, Reading
 from bertline.text.reading import by_text
+from bertline.training.parallel.ranks import ALONE, Ranks
 
 Array = np.ndarray[Any, Any]
 
@@ -90,9 +91,9 @@ class Rows:
         """The pieces at ``indices`` as a batch."""
         return lay_out([self.pieces[i] for i in indices], self.pad_id)
 
-    def batches(self, batch_tokens: int) -> Iterator[tuple[list[int], Batch]]:
-        """Every piece once, longest first, with its indices."""
-        for indices in self.plan(batch_tokens, None):
+    def batches(self, batch_tokens: int, ranks: Ranks = ALONE) -> Iterator[tuple[list[int], Batch]]:
+        """Every piece once, longest first, with its indices; of the batches, the ranks' own."""
+        for indices in ranks.own(self.plan(batch_tokens, None)):
             yield indices, self.batch(indices)
 
 

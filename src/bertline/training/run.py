@@ -38,6 +38,8 @@ from bertline.training.few_shot import fit as few_shot
 from bertline.training.few_shot.check import unused as unused_settings
 from bertline.training.head_start import start_head
 from bertline.training.measure import Measured, measure
+from bertline.training.parallel.join import current
+from bertline.training.parallel.recipes import check_recipe, check_task
 from bertline.training.preflight import check_disk
 from bertline.training.prepare import Prepared, policy, prepare, spec_type, tokenise
 from bertline.training.pretraining.prepare import check_texts
@@ -47,14 +49,15 @@ from bertline.training.row_task import figures_of, of_spec
 from bertline.training.rows import Rows
 from bertline.training.scoring import score
 from bertline.training.session import Fitted, Session, session
-from bertline.training.settings import RUNS, TrainSettings
+from bertline.training.settings import OF_PROCESSES, RUNS, TrainSettings
 
 # Settings that do not change the result.
-_FREE_TO_CHANGE = {"checkpoint_every_s"}
+_FREE_TO_CHANGE = {"checkpoint_every_s", *OF_PROCESSES}
 # Settings of the data, about which the bundle has facts.
 _OF_DATA = {"eval_data", "group_column", "slice_columns", *LabelledTableSettings.model_fields}
 # Settings of the encoder that the run starts with, which the lineage has.
 _OF_START = {"adapt", "adapt_epochs"}
+_NOT_IN_BUNDLE = _OF_DATA | _OF_START | OF_PROCESSES
 # Settings that an embedder takes no notice of, or that its bundle has elsewhere.
 _OF_CLASSIFIERS = {"pooling", "truncation", "head", "class_weights"}
 
@@ -103,11 +106,13 @@ def train(
         Interrupted: a signal asked to stop; a checkpoint is on disk.
     """
     with session(out, settings, progress, resume=resume, overwrite=overwrite, baselines=True) as run:
+        check_recipe(settings, run.ranks)
         settings = settings.with_defaults(spec_type(source, settings).training_defaults)
         check_texts(settings.adapt, "--adapt")
         model, tokenizer = _open(out, settings)
-        prepared = prepare(source, settings, progress)
+        prepared = prepare(source, settings, run.progress)
         _check_model(prepared.spec, model, tokenizer)
+        check_task(prepared.spec, run.ranks)
         identity, adapted = _identity(prepared, settings), None
         if settings.adapt:
             adapted = adapt(run, source, prepared, tokenizer, settings, identity)
@@ -149,7 +154,8 @@ def _open(out: Path, settings: TrainSettings) -> tuple[Path, Tokenizer]:
         )
     tokenizer = load_tokenizer(model, bundle=(model / MANIFEST).is_file())
     network = load_pretrained(model, labels=2, pooling=settings.pooling, dropout=settings.dropout)
-    check_disk(out, network, RUNS[settings.quality])
+    if current().leads:
+        check_disk(out, network, RUNS[settings.quality])
     return model, tokenizer
 
 
@@ -195,7 +201,8 @@ def _fine_tune(
     facts += [] if adapted is None else [adapted.fact]
     classifier = _start(run, model, adapted, spec, train, validation, settings)
     task = of_spec(spec, train, validation, settings, balanced=settings.class_weights == "balanced")
-    untrained = score(classifier.to(run.placement.device), test, run.placement.device) if spec.apart else None
+    device = run.placement.device
+    untrained = score(classifier.to(device), test, device, run.ranks) if spec.apart else None
     metrics: Mapping[str, Any] = {}
     if settings.few_shot and isinstance(spec, Spec) and isinstance(classifier, Classifier):
         few = few_shot.fit_few(run, classifier, spec, prepared.train, train, test, settings)
@@ -204,7 +211,7 @@ def _fine_tune(
         fitted = evaluated = run.fit(classifier, task, test, identity, runs=RUNS[settings.quality])
         facts += fitted.facts
     measured = measure(validation, test, evaluated, prepared, settings, untrained)
-    unused = _OF_DATA | _OF_START | (_OF_CLASSIFIERS if spec.apart else set()) | unused_settings(settings)
+    unused = _NOT_IN_BUNDLE | (_OF_CLASSIFIERS if spec.apart else set()) | unused_settings(settings)
     return Trained(run.out, settings, measured, fitted), Product(
         spec=measured.spec,
         classifier=classifier,
@@ -255,7 +262,7 @@ def _start(
         classifier.encoder.load_state_dict(load_encoder(adapted.directory).state_dict())
     if settings.head == "fitted" and not settings.few_shot and spec.output == "logits" and not run.resumes:
         balanced = settings.class_weights == "balanced"
-        started = start_head(classifier, spec, train, validation, run.placement, balanced=balanced)
+        started = start_head(classifier, spec, train, validation, run.placement, balanced=balanced, ranks=run.ranks)
         name, number = next(iter(figures_of(spec, started.validation)(started.outputs).items()))
         run.progress.note(f"Head: fitted on the frozen encoder, {title(name)} {value(name, number)} on validation rows")
     return classifier

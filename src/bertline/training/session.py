@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from bertline import __version__
 from bertline.destination import claim
 from bertline.encoder.network import TextNetwork
+from bertline.errors import TrainingError
 from bertline.tasks.contract import Array
 from bertline.tasks.history import EpochRecord
 from bertline.training.averaging import SEEDS_APART, fit_averaged
@@ -20,8 +22,10 @@ from bertline.training.device import Placement, place
 from bertline.training.estimate import measure_run
 from bertline.training.facts import Fact
 from bertline.training.loop import Run
+from bertline.training.parallel.join import current
+from bertline.training.parallel.ranks import ALONE, Ranks
 from bertline.training.preflight import check_start
-from bertline.training.progress import Plan, Progress
+from bertline.training.progress import Plan, Progress, Silent
 from bertline.training.row_task import RowTask
 from bertline.training.rows import Rows
 from bertline.training.scoring import score
@@ -53,6 +57,7 @@ class Session:
         progress: listens to the run.
         resume: continue from a checkpoint, if there is one.
         overwrite: replace what is at ``out``.
+        ranks: the processes that train together.
     """
 
     out: Path
@@ -61,11 +66,12 @@ class Session:
     progress: Progress
     resume: bool
     overwrite: bool
+    ranks: Ranks = ALONE
 
     @property
     def resumes(self) -> bool:
         """Whether there is a checkpoint to go on from."""
-        return self.resume and state_bytes(self.directory) > 0
+        return self.ranks.leaders(self.resume and state_bytes(self.directory) > 0)
 
     def train(
         self,
@@ -86,15 +92,21 @@ class Session:
 
         Raises:
             TrainingError, Interrupted: as ``Run.fit``.
+            TrainingError: the ranks have not the same data, settings and versions.
         """
         versions = {"bertline version": __version__, "torch version": version("torch")}
-        identity = {**identity, "place": self.placement.name, **versions}
-        return Run(model, task, settings, self.placement, progress, self.directory, identity).fit(resume=self.resume)
+        identity = {**identity, **versions}
+        check_same(self.ranks.gather(json.dumps(identity, sort_keys=True)))
+        identity |= {"place": self.placement.name}
+        run = Run(model, task, settings, self.placement, progress, self.directory, identity, self.ranks)
+        return run.fit(resume=self.resume)
 
     def fit(
         self, classifier: TextNetwork, task: RowTask, test: Rows, identity: Mapping[str, Any], *, runs: int = 1
     ) -> Fitted:
         """Train ``classifier``, which then has the best epoch's weights, and score the held-out rows.
+
+        Of several ranks, only the leader returns: it has the outputs, and the rest of the run is its work.
 
         Args:
             classifier: to train.
@@ -118,18 +130,20 @@ class Session:
 
         def validate() -> tuple[float, Mapping[str, float]]:
             with self.placement.computing():
-                return task.validate(classifier, self.placement.device)
+                return self.ranks.leaders(task.validate(classifier, self.placement.device, self.ranks))
 
         averaged = fit_averaged(classifier, runs, fit, validate, task.is_best)
         for fact in averaged.facts:
             self.progress.note(": ".join(fact))
         self.progress.note("Evaluating on the test rows")
         # In fp32, as the bundle will answer.
-        validation, tested = (score(classifier, rows, self.placement.device) for rows in (task.validation, test))
+        device, ranks = self.placement.device, self.ranks
+        validation, tested = (score(classifier, rows, device, ranks) for rows in (task.validation, test))
+        ranks.dismiss()
         return Fitted(averaged.history, validation, tested, averaged.facts)
 
     def _plan(self, classifier: TextNetwork, task: RowTask, test: Rows, runs: int) -> Plan:
-        seconds, token_seconds = measure_run(classifier, task, task.settings, self.placement)
+        seconds, token_seconds = measure_run(classifier, task, task.settings, self.placement, self.ranks)
         epoch, epochs = task.epoch(0), task.settings.epochs
         return Plan(
             train_rows=len(task.train.readings),
@@ -156,7 +170,8 @@ def session(
         BundleError, DestinationError: ``out`` is taken, or cannot be written.
         TrainingError: as ``claimed``.
     """
-    check_start(out, overwrite=overwrite, baselines=baselines)
+    if current().leads:
+        check_start(out, overwrite=overwrite, baselines=baselines)
     with claimed(out, "the bundle", settings, progress, resume=resume, overwrite=overwrite) as run:
         yield run
 
@@ -166,6 +181,8 @@ def claimed(
     out: Path, what: str, settings: LoopSettings, progress: Progress, *, resume: bool, overwrite: bool
 ) -> Iterator[Session]:
     """Within: ``out`` is ours to write. Without an error, the checkpoints are removed at the end.
+
+    Of several ranks, the leader claims ``out``, and the others wait until it has.
 
     Args:
         out: directory of the output.
@@ -179,8 +196,26 @@ def claimed(
         DestinationError: another process writes there.
         TrainingError: an unfinished run is in the way, or there is no GPU as required.
     """
-    with claim(out, what):
-        directory = working_directory(out)
-        settle_unfinished(directory, resume=resume, overwrite=overwrite)
-        yield Session(out, directory, place(settings), progress, resume, overwrite)
-        discard_state(directory)
+    ranks, directory = current(), working_directory(out)
+    with claim(out, what) if ranks.leads else nullcontext():
+        if ranks.leads:
+            settle_unfinished(directory, resume=resume, overwrite=overwrite)
+        placement = place(settings, ranks)  # a collective: nobody is past it before the leader has claimed
+        yield Session(out, directory, placement, progress if ranks.leads else Silent(), resume, overwrite, ranks)
+        if ranks.leads:
+            discard_state(directory)
+
+
+def check_same(identities: Sequence[str]) -> None:
+    """Check that all ranks do the same work.
+
+    Raises:
+        TrainingError: a rank has other data, settings or versions than the leader; they are named.
+    """
+    first, *others = map(json.loads, identities)
+    for rank, one in enumerate(others, start=1):
+        if other := [name for name in sorted({*first, *one}) if first.get(name) != one.get(name)]:
+            raise TrainingError(
+                f"process {rank} has another {', '.join(other)} than process 0: give all processes the same command, "
+                "data on storage that they share, and the same versions"
+            )

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from bertline.data.batching import Batch
 from bertline.tasks.history import EpochRecord
 from bertline.training.device import Inputs
+from bertline.training.parallel.ranks import Ranks
 
 Model = TypeVar("Model", bound=nn.Module)
 Targets = TypeVar("Targets")
@@ -46,13 +47,14 @@ class Epoch(Generic[Targets]):
         tokens: real tokens of all steps.
         items_per_step: mean items of a step; a step follows the gradient of its summed loss ÷ this.
         batches: of a step, which counts from 0. The gradients of several are accumulated. It must give the same batches
-            for a step whenever it is called, because a resumed run calls it for the steps that are left.
+            for a step whenever it is called, because a resumed run calls it for the steps that are left. Of each batch
+            it gives the part of the ranks' own; a rank may have none.
     """
 
     steps: int
     tokens: int
     items_per_step: float
-    batches: Callable[[int], Sequence[TrainingBatch[Targets]]]
+    batches: Callable[[int, Ranks], Sequence[TrainingBatch[Targets]]]
 
 
 @runtime_checkable
@@ -87,7 +89,7 @@ class Task(Protocol[Trained, Targets]):
         """Where a batch is from, in words, for the message about a loss that is not finite."""
         ...
 
-    def validate(self, model: Trained, device: torch.device) -> tuple[float, Mapping[str, float]]:
+    def validate(self, model: Trained, device: torch.device, ranks: Ranks) -> tuple[float, Mapping[str, float]]:
         """Mean loss of the validation data, and its figures by name; the first is the one to judge by."""
         ...
 

@@ -39,7 +39,9 @@ class Words:
     validation_tokens: int = ROWS * TOKENS
 
     def epoch(self, number: int) -> Epoch[Tensor]:
-        return Epoch(STEPS, STEPS * ROWS * TOKENS, ROWS * TOKENS / 2, lambda step: self.batches(number * STEPS + step))
+        return Epoch(
+            STEPS, STEPS * ROWS * TOKENS, ROWS * TOKENS / 2, lambda step, ranks: self.batches(number * STEPS + step)
+        )
 
     def batches(self, step: int) -> list[TrainingBatch[Tensor]]:
         ids = np.random.default_rng(step).integers(5, 60, (ROWS, TOKENS))
@@ -58,7 +60,9 @@ class Words:
     def place_of(self, targets: Tensor) -> str:
         return f"{len(targets)} masked words"
 
-    def validate(self, model: MaskedLanguageModel, device: torch.device) -> tuple[float, Mapping[str, float]]:
+    def validate(
+        self, model: MaskedLanguageModel, device: torch.device, ranks: object
+    ) -> tuple[float, Mapping[str, float]]:
         [batch] = Words().batches(0)
         with torch.inference_mode():
             inputs = Inputs(torch.from_numpy(batch.tokens.ids), None, None)

@@ -26,6 +26,7 @@ from bertline.training.publish import Product
 from bertline.training.row_task import RowTask
 from bertline.training.rows import Rows
 from bertline.training.session import Fitted
+from bertline.training.settings import OF_PROCESSES
 
 # Settings of the data, about which the bundle has facts, and the start, which the lineage names.
 _OF_DATA = {"eval_data", "start", *UnlabelledSettings.model_fields, *LabelledTableSettings.model_fields}
@@ -88,7 +89,7 @@ def product(student: Student, task: RowTask, fitted: Fitted, compared: Compared)
         evaluation=evaluation,
         test_source=student.held_out.source,
         reference={"validation": student.held_out.validation, "test": student.held_out.test},
-        settings=settings.model_dump(mode="json", exclude=_OF_DATA),
+        settings=settings.model_dump(mode="json", exclude=_OF_DATA | OF_PROCESSES),
         data=dict(student.transfer.facts),
         facts=[*_facts(student, compared), *student.transfer.facts, _course(student, fitted.history)],
         lineage=_lineage(student),

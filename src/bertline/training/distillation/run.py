@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,13 @@ from bertline.training.progress import Progress
 from bertline.training.publish import publish
 from bertline.training.scoring import score
 from bertline.training.session import Fitted, Session, session
+from bertline.training.settings import OF_PROCESSES
 
 # Settings that change how often or how fast, but not what comes out. The hashes of the data stand for its settings, and
 # the start's version for its path.
 _FREE_TO_CHANGE = {
     *("checkpoint_every_s", "start", "eval_data"),
+    *OF_PROCESSES,
     *(UnlabelledSettings.model_fields | LabelledTableSettings.model_fields),
 }
 
@@ -122,7 +125,9 @@ def distill(
     with session(out, settings, progress, resume=resume, overwrite=overwrite) as run:
         student = _open(run, bundle, data, settings)
         teacher, rows = student.teacher, (student.train, student.validation)
-        answers, held_out = (teacher.answers(some, run.placement, out, progress) for some in rows)
+        answers, held_out = (
+            run.ranks.in_turn(partial(teacher.answers, some, run.placement, out, run.progress)) for some in rows
+        )
         task = distillation(
             teacher.classifier.to(run.placement.device),
             teacher.spec,
@@ -154,7 +159,8 @@ def _open(run: Session, bundle: Path, data: str | None, settings: DistillSetting
     teacher = Teacher.load(bundle)
     torch.manual_seed(settings.seed)
     origin = begin(teacher, settings)
-    check_disk(run.out, origin.classifier)
+    if run.ranks.leads:
+        check_disk(run.out, origin.classifier)
     settings = settings.model_copy(update={"layers": origin.classifier.config.layers})
     check_heads(data, settings, reads=teacher.spec.reads)
     held_out = read_held_out(teacher.bundle, settings)

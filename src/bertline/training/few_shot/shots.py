@@ -25,6 +25,7 @@ from bertline.tasks.history import EpochRecord
 from bertline.training.device import Inputs, Placement
 from bertline.training.linear import Linear, fit_linear
 from bertline.training.loop import Run
+from bertline.training.parallel.ranks import Ranks
 from bertline.training.progress import Silent
 from bertline.training.rows import Rows
 from bertline.training.settings import TrainSettings
@@ -104,7 +105,7 @@ class Pairs:
         steps = max(STEPS, math.ceil(2 * len(self.rows) / BATCH_TEXTS))
         drawn = [draw(self.labels.numpy(), rng) for _ in range(steps)]
 
-        def batches(step: int) -> list[TrainingBatch[list[int]]]:
+        def batches(step: int, ranks: Ranks) -> list[TrainingBatch[list[int]]]:
             return [TrainingBatch(self.rows.batch(drawn[step]), drawn[step], 1)]
 
         lengths = self.rows.lengths
@@ -120,7 +121,7 @@ class Pairs:
         """The lines of the texts."""
         return f"rows of lines {', '.join(str(self.rows.lines[i]) for i in sorted(indices))}"
 
-    def validate(self, model: Classifier, device: torch.device) -> tuple[float, Mapping[str, float]]:
+    def validate(self, model: Classifier, device: torch.device, ranks: Ranks) -> tuple[float, Mapping[str, float]]:
         """Nothing: all texts are learned."""
         return math.nan, {}
 

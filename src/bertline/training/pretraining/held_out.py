@@ -14,6 +14,7 @@ from bertline.data.batching import Batch
 from bertline.encoder.masked import MaskedLanguageModel
 from bertline.statistics.intervals import Estimate, percentile, resampled_sums
 from bertline.training.device import to_device
+from bertline.training.parallel.ranks import ALONE, Ranks
 from bertline.training.pretraining.masking import Objective
 from bertline.training.pretraining.sequences import Sequences
 
@@ -60,11 +61,17 @@ def figure_names(*, causal: bool) -> tuple[str, str]:
     return ("perplexity", "next_token_accuracy") if causal else ("pseudo_perplexity", "masked_accuracy")
 
 
-def sums_of(model: MaskedLanguageModel, sequences: Sequences, masking: Objective, device: torch.device) -> Sums:
+def sums_of(
+    model: MaskedLanguageModel,
+    sequences: Sequences,
+    masking: Objective,
+    device: torch.device,
+    ranks: Ranks = ALONE,
+) -> Sums:
     """Loss, right tokens and tokens to predict of each sequence; the same tokens are hidden at every call."""
     model.eval()
-    rows, parts = max(1, BATCH_TOKENS // sequences.length), []
-    for start in range(0, len(sequences), rows):
+    rows, parts = max(1, BATCH_TOKENS // sequences.length), dict[int, Sums]()
+    for start in ranks.own(range(0, len(sequences), rows)):
         ids = sequences.at(np.arange(start, min(start + rows, len(sequences))))
         masked = masking.masked(ids, np.random.default_rng((SEED, start)))
         inputs = to_device(Batch(masked.ids, np.ones(ids.shape, dtype=bool)), device, reads_attend=False)
@@ -75,8 +82,9 @@ def sums_of(model: MaskedLanguageModel, sequences: Sequences, masking: Objective
             right = (logits.argmax(-1) == truth).cpu().numpy()
         row = masked.at // sequences.length
         each = (np.bincount(row, weights, len(ids)) for weights in (losses, right, np.ones(len(row))))
-        parts.append(np.stack([*each], axis=1))
-    return np.concatenate(parts)
+        parts[start] = np.stack([*each], axis=1)
+    everyones = {start: sums for some in ranks.gather(parts) for start, sums in some.items()}
+    return np.concatenate([everyones[start] for start in sorted(everyones)])
 
 
 def held_out_of(sums: Sums, *, causal: bool = False, seed: int = 0) -> HeldOut:

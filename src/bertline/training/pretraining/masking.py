@@ -6,6 +6,7 @@ for every pass); Wettig et al. 2023 (larger shares, and [MASK] alone).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,13 @@ class Masked:
     ids: Ids
     at: Positions
     truth: Positions
+
+    def rows(self, rows: Sequence[int]) -> Masked:
+        """Some rows of the batch, which rise."""
+        row, column = np.divmod(self.at, self.ids.shape[1])
+        chosen = np.isin(row, rows)
+        at = np.searchsorted(rows, row[chosen]) * self.ids.shape[1] + column[chosen]
+        return Masked(self.ids[list(rows)], at, self.truth[chosen])
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bertline.data.corpus import Corpus
@@ -13,6 +14,7 @@ from bertline.data.table import check_file
 from bertline.errors import SettingsError
 from bertline.training.device import Placement, place
 from bertline.training.estimate import measure_run
+from bertline.training.parallel.ranks import ALONE, Ranks
 from bertline.training.preflight import check_disk
 from bertline.training.pretraining.downstream import NO_TASK, Downstream
 from bertline.training.pretraining.forecast import Forecast
@@ -50,6 +52,7 @@ def prepare(
     settings: PretrainSettings,
     progress: Progress,
     downstream: Downstream = NO_TASK,
+    ranks: Ranks = ALONE,
 ) -> Prepared:
     """Open the network, write the tokens, and lay out the steps.
 
@@ -58,10 +61,11 @@ def prepare(
         DataError, CheckpointError, DestinationError: the texts, the base or the target cannot be used.
     """
     check_texts(texts, "pretrain")
-    placement, network = place(settings), open_network(settings)
-    check_disk(out, network.model)
+    placement, network = place(settings, ranks), open_network(settings)
+    if ranks.leads:
+        check_disk(out, network.model)
     probe = downstream.probe or _probe(settings, network)
-    tokens = _tokens(texts, out, network, settings, progress, downstream)
+    tokens = ranks.in_turn(partial(_tokens, texts, out, network, settings, progress, downstream))
     return Prepared(network, tokens, _task(tokens, network, settings, probe), placement)
 
 
@@ -84,11 +88,11 @@ def check_texts(texts: Sequence[str], what: str) -> None:
         check_file(Path(text), text)
 
 
-def forecast(prepared: Prepared, settings: PretrainSettings) -> Forecast:
+def forecast(prepared: Prepared, settings: PretrainSettings, ranks: Ranks = ALONE) -> Forecast:
     """What the run will take, by a few steps that change nothing."""
     task, tokens, placement = prepared.task, prepared.tokens, prepared.placement
     loop = settings.of_the_loop(task.measurements)
-    seconds, token_seconds = measure_run(prepared.network.model, task, loop, placement)
+    seconds, token_seconds = measure_run(prepared.network.model, task, loop, placement, ranks)
     return Forecast(
         texts=tokens.texts,
         held_out_texts=tokens.held_out_texts,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bertline.statistics.as_json import as_json
 from bertline.statistics.intervals import Estimate
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import discard_state
+from bertline.training.parallel.join import current
 from bertline.training.pretraining.downstream import NO_TASK, Downstream
 from bertline.training.pretraining.forecast import Forecast
 from bertline.training.pretraining.held_out import HeldOut, held_out_of
@@ -25,11 +27,12 @@ from bertline.training.pretraining.settings import PretrainSettings
 from bertline.training.pretraining.steps import Steps, figures_text
 from bertline.training.progress import Progress
 from bertline.training.session import Session, claimed
+from bertline.training.settings import OF_PROCESSES
 
 WHAT, REPORT = "pre-trained encoder", "pretraining.json"
 
 # Settings that do not change the result.
-_FREE_TO_CHANGE = {"checkpoint_every_s", "price_per_hour"}
+_FREE_TO_CHANGE = {"checkpoint_every_s", "price_per_hour", *OF_PROCESSES}
 
 
 @dataclass(frozen=True)
@@ -108,18 +111,24 @@ def pretrain(
         Interrupted: a signal asked to stop; the state to resume from is on disk.
     """
     output = Output(out, WHAT, REPORT)
-    output.check(overwrite=overwrite)
+    if current().leads:
+        output.check(overwrite=overwrite)
     with claimed(out, f"the {WHAT}", settings, progress, resume=resume, overwrite=overwrite) as session:
-        prepared = prepare(texts, out, settings, progress, downstream)
+        prepared = prepare(texts, out, settings, session.progress, downstream, session.ranks)
         pretrained = _fit(session, prepared, settings, downstream)
-        try:
-            output.write(lambda staging: _fill(staging, prepared.network), pretrained.to_json())
-        except DestinationError as error:
-            raise DestinationError(
-                f"{error}; the trained weights are kept: run the same command with --resume"
-            ) from error
-        discard_state(tokens_directory(out))
+        session.ranks.in_turn(partial(_write, session, output, prepared.network, pretrained))
     return pretrained
+
+
+def _write(session: Session, output: Output, network: Network, pretrained: Pretrained) -> None:
+    """By the leader."""
+    if not session.ranks.leads:
+        return
+    try:
+        output.write(lambda staging: _fill(staging, network), pretrained.to_json())
+    except DestinationError as error:
+        raise DestinationError(f"{error}; the trained weights are kept: run the same command with --resume") from error
+    discard_state(tokens_directory(session.out))
 
 
 def forecast(
@@ -137,18 +146,18 @@ def forecast(
 
 def _fit(session: Session, prepared: Prepared, settings: PretrainSettings, downstream: Downstream) -> Pretrained:
     task, placement, model = prepared.task, prepared.placement, prepared.network.model
-    progress = session.progress
-    expected = forecast_of(prepared, settings)
+    progress, ranks = session.progress, session.ranks
+    expected = forecast_of(prepared, settings, ranks)
     for line in expected.lines():
         progress.note(line)
     with placement.computing():
-        loss, start = task.validate(model, placement.device)
+        loss, start = task.validate(model, placement.device, ranks)
     progress.note(f"Start: {figures_text(loss, start)}")
     listener, loop = Steps(progress, task, expected.passes), settings.of_the_loop(task.measurements)
     own = {"texts": prepared.tokens.digest, **settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE)}
     history = session.train(model, task, loop, {**own, **downstream.identity}, listener)
     probe = None if task.probe is None else task.probe.accuracy(model.encoder, placement.device)
-    held_out = held_out_of(task.sums(model, placement.device), causal=settings.causal)
+    held_out = held_out_of(task.sums(model, placement.device, ranks), causal=settings.causal)
     return Pretrained(session.out, prepared.network, expected, start, history, held_out, probe, downstream.identity)
 
 

@@ -15,6 +15,7 @@ from bertline.data.batching import Batch
 from bertline.encoder.masked import MaskedLanguageModel
 from bertline.tasks.history import EpochRecord
 from bertline.training.device import Inputs
+from bertline.training.parallel.ranks import ALONE, Ranks
 from bertline.training.pretraining.held_out import Sums, figure_names, sums_of
 from bertline.training.pretraining.masking import Masked, Objective
 from bertline.training.pretraining.probe import Probe
@@ -70,14 +71,16 @@ class MaskedTask:
         items = self.masking.share * self.accumulate * self.rows * (self.train.length - 1)
         return Epoch(end - first, (end - first) * self.step_tokens, items, partial(self._batches, first))
 
-    def _batches(self, first: int, step: int) -> Sequence[TrainingBatch[Hidden]]:
+    def _batches(self, first: int, step: int, ranks: Ranks) -> Sequence[TrainingBatch[Hidden]]:
         begin = (first + step) * self.accumulate
-        return [self._batch(number) for number in range(begin, begin + self.accumulate)]
+        batches = (self._batch(number, ranks) for number in range(begin, begin + self.accumulate))
+        return [batch for batch in batches if batch.items]
 
-    def _batch(self, number: int) -> TrainingBatch[Hidden]:
+    def _batch(self, number: int, ranks: Ranks) -> TrainingBatch[Hidden]:
         ids = self.train.drawn(number * self.rows, self.rows)
         masked = self.masking.masked(ids, np.random.default_rng((self.seed, number, 1)))
-        return TrainingBatch(Batch(masked.ids, np.ones(ids.shape, dtype=bool)), _hidden(masked), len(masked.at))
+        masked = masked.rows(ranks.own(range(self.rows)))
+        return TrainingBatch(Batch(masked.ids, np.ones(masked.ids.shape, dtype=bool)), _hidden(masked), len(masked.at))
 
     def loss(self, model: MaskedLanguageModel, inputs: Inputs, targets: Hidden) -> Tensor:
         """Cross-entropy of the tokens to predict, summed."""
@@ -88,18 +91,20 @@ class MaskedTask:
         """How many tokens a batch predicts."""
         return f"{len(targets[1]):,} tokens to predict"
 
-    def validate(self, model: MaskedLanguageModel, device: torch.device) -> tuple[float, Mapping[str, float]]:
+    def validate(
+        self, model: MaskedLanguageModel, device: torch.device, ranks: Ranks = ALONE
+    ) -> tuple[float, Mapping[str, float]]:
         """Mean loss of the held-out tokens and the figures that people follow."""
-        losses, right, tokens = self.sums(model, device).sum(0)
+        losses, right, tokens = self.sums(model, device, ranks).sum(0)
         names = figure_names(causal=model.config.causal)
         figures = dict(zip(names, (float(np.exp(losses / tokens)), float(right / tokens)), strict=True))
         if self.probe is not None:
             figures["probe_accuracy"] = self.probe.accuracy(model.encoder, device).value
         return float(losses / tokens), figures
 
-    def sums(self, model: MaskedLanguageModel, device: torch.device) -> Sums:
+    def sums(self, model: MaskedLanguageModel, device: torch.device, ranks: Ranks = ALONE) -> Sums:
         """Of each held-out sequence, as ``held_out.sums_of``."""
-        return sums_of(model, self.held_out, self.measured, device)
+        return sums_of(model, self.held_out, self.measured, device, ranks)
 
     def is_best(self, history: Sequence[EpochRecord]) -> bool:
         """The lowest held-out loss."""

@@ -18,6 +18,7 @@ from bertline.errors import DataError, DestinationError, Interrupted, SettingsEr
 from bertline.testing.tiny import VOCABULARY
 from bertline.text import Tokenizer
 from bertline.training.checkpoint import working_directory
+from bertline.training.parallel.ranks import ALONE
 from bertline.training.pretraining.prepare import prepare, tokens_directory
 from bertline.training.pretraining.run import REPORT, Pretrained, forecast, pretrain
 from bertline.training.pretraining.settings import PretrainSettings
@@ -145,7 +146,7 @@ def test_accumulated_batches_are_one_large_batch(corpus: Path, vocabulary: Path,
         )
         for size in (512, 128)
     )
-    [one], four = whole.task.epoch(1).batches(3), parts.task.epoch(1).batches(3)
+    [one], four = (each.task.epoch(1).batches(3, ALONE) for each in (whole, parts))
     assert len(four) == 4
     assert whole.task.steps == parts.task.steps
     assert whole.task.epoch(1).items_per_step == parts.task.epoch(1).items_per_step

@@ -1,0 +1,123 @@
+"""Carry out a recipe in this process, or in several of this machine that start again where one of them dies."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from bertline.errors import SettingsError
+from bertline.machine.cores import usable_cores
+from bertline.training.parallel.job import Died, Failed, Job, Outcome, persist
+from bertline.training.parallel.join import RENDEZVOUS, is_rank, joined
+from bertline.training.parallel.line import receive
+from bertline.training.parallel.process import RankProcess
+from bertline.training.parallel.report import Report, outcome_of
+from bertline.training.progress import Progress
+from bertline.training.settings import LoopSettings
+from bertline.training.stop import StopRequest
+
+GRACE_S = 10.0  # for the others to say what they know, once a process has ended with an error
+LOOK_S = 0.2  # between two looks at signals
+
+
+def carry_out(
+    recipe: Callable[..., Any],
+    settings: LoopSettings,
+    progress: Progress,
+    *,
+    resume: bool,
+    **arguments: Any,
+) -> Any:
+    """The result of ``recipe``; None in a process that is a rank of a run and not its leader.
+
+    Args:
+        recipe: ``train``, ``distill`` or ``pretrain``.
+        settings: with the number of processes and restarts.
+        progress: listens to the run.
+        resume: continue from a checkpoint, if there is one.
+        arguments: of the recipe, by name.
+
+    Raises:
+        SettingsError: the process is itself one of several, or the data is standard input, which one process can read.
+        BertlineError: the error of the recipe.
+        TrainingError: a process died more often than there are restarts.
+    """
+    job = Job(recipe, {**arguments, "settings": settings}, resume)
+    if settings.processes == 1:
+        result = None  # of a follower that is dismissed
+        with joined() as ranks:
+            done = job(progress)
+            result = done if ranks.leads else None
+        return result
+    if is_rank():
+        raise SettingsError(
+            f"--processes starts processes, but this one is already one of {os.environ['WORLD_SIZE']} (WORLD_SIZE): "
+            "leave it out, because the launcher that set it says how many there are"
+        )
+    if "-" in (one for one in arguments.values() if isinstance(one, str)):
+        raise SettingsError("standard input can be read by one process only: give a file, or leave --processes out")
+    return persist(Launcher(settings.processes, progress), job, settings.restarts, progress)
+
+
+@dataclass
+class Launcher:
+    """Starts the processes of one attempt on this machine and watches them.
+
+    Attributes:
+        processes: how many.
+        progress: of the leader goes there.
+    """
+
+    processes: int
+    progress: Progress
+
+    def __call__(self, job: Job) -> Outcome:
+        """Start all, watch them until none runs, and say what became of them."""
+        with tempfile.TemporaryDirectory(prefix="bertline-") as folder, StopRequest() as stop:
+            started: dict[Connection, tuple[RankProcess, Report]] = {}
+            try:
+                for number in range(self.processes):
+                    process = RankProcess(job, self._environ(number, Path(folder) / "rendezvous"))
+                    started[process.line] = process, Report(number)
+                return self._watch(started, stop)
+            finally:
+                for process, _ in started.values():
+                    process.close()
+
+    def _environ(self, number: int, rendezvous: Path) -> dict[str, str]:
+        return {
+            "OMP_NUM_THREADS": str(max(1, usable_cores() // self.processes)),
+            "GLOO_SOCKET_IFNAME": "lo",
+            **os.environ,
+            "RANK": str(number),
+            "LOCAL_RANK": str(number),
+            "WORLD_SIZE": str(self.processes),
+            RENDEZVOUS: str(rendezvous),
+        }
+
+    def _watch(self, started: Mapping[Connection, tuple[RankProcess, Report]], stop: StopRequest) -> Outcome:
+        open_, told, deadline_s = dict(started), False, math.inf
+        reports = [report for _, report in started.values()]
+        while open_ and time.monotonic() < deadline_s:
+            for line in wait([*open_], LOOK_S):
+                process, report = open_[line]  # type: ignore[index]
+                try:
+                    report.take(receive(process.line), self.progress)
+                except (EOFError, OSError):
+                    report.ended(process.code())
+                    del open_[process.line]
+            if stop.requested and not told:
+                told = True
+                for process, _ in open_.values():
+                    process.ask_to_stop()
+            if deadline_s == math.inf and any(report.bad for report in reports):
+                deadline_s = time.monotonic() + GRACE_S
+        outcome = outcome_of(reports)
+        return Failed(KeyboardInterrupt()) if told and isinstance(outcome, Died) else outcome
