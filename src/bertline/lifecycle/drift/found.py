@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from bertline.errors import BertlineError
 from bertline.statistics.intervals import Estimate
+from bertline.statistics.sequential import AccuracyDrop
 from bertline.statistics.unlabelled import UnlabelledAccuracy
 
 Kind = Literal["none", "labels", "texts"]
@@ -101,6 +102,7 @@ class Drift:
         prior: shares of the labels; None where they cannot be estimated.
         accuracy: estimated without labels; None where it cannot be.
         foreign: the most foreign new texts, the most foreign first.
+        labelled: accuracy in the order of the new texts; None without labels.
     """
 
     reference_rows: int
@@ -110,6 +112,7 @@ class Drift:
     prior: PriorShift | None
     accuracy: UnlabelledAccuracy | None
     foreign: tuple[Foreign, ...]
+    labelled: AccuracyDrop | None = None
 
     @property
     def found(self) -> tuple[Test, ...]:
@@ -123,6 +126,11 @@ class Drift:
             return "none"
         return "labels" if self.prior is not None and self.prior.explains(self.level) else "texts"
 
+    @property
+    def dropped(self) -> bool:
+        """Whether labels show a drop of accuracy."""
+        return self.labelled is not None and self.labelled.alarm is not None
+
     def to_json(self, *, texts: bool = True) -> dict[str, Any]:
         """Plain values; ``texts`` False leaves the foreign texts out."""
         return {
@@ -134,6 +142,7 @@ class Drift:
             "labels": None if self.prior is None else _labels(self.prior),
             "within_labels_p": None if self.prior is None else self.prior.within_p,
             "accuracy": None if self.accuracy is None else self.accuracy.to_json(),
+            "labelled": None if self.labelled is None else asdict(self.labelled),
             "foreign": [asdict(one) for one in self.foreign] if texts else None,
         }
 

@@ -80,8 +80,16 @@ class Known:
         if tested < LEAST_REFERENCE:
             return None
         before = self.before[:tested]
-        right = before.argmax(axis=1) == self.labels[:tested]
-        return estimate_accuracy(before.max(axis=1), right, self.after.max(axis=1), seed=seed)
+        return estimate_accuracy(before.max(axis=1), self.right_before(tested), self.after.max(axis=1), seed=seed)
+
+    def right_before(self, tested: int) -> Array:
+        """Which answers to the first ``tested`` reference texts are right."""
+        return np.asarray(self.before[:tested].argmax(axis=1) == self.labels[:tested])
+
+    def right_after(self, truth: Sequence[str]) -> Array:
+        """Which answers to the new texts are right."""
+        names = np.array(self.names, dtype=object)
+        return np.asarray(names[self.after.argmax(axis=1)] == np.array(truth, dtype=object))
 
 
 def _scaled(before: Columns, after: Columns) -> tuple[Array, Array]:

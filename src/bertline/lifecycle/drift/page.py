@@ -49,6 +49,7 @@ def render(found: TableDrift, *, title: str) -> str:
         headline=wording.headline(drift),
         meaning=wording.meaning(drift),
         accuracy=list(wording.accuracy_words(drift)),
+        labelled=list(wording.labelled_words(drift)),
         tests=[_row(test, drift.level) for test in drift.tests],
         changed=[(test, test.changes[:CHANGES_SHOWN]) for test in drift.tests if test.changes],
         words=wording,

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from bertline.bundle import load
 from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
 from bertline.data.corpus import inputs_of
+from bertline.data.examples import read_examples
 from bertline.data.formats import name_of
 from bertline.data.rows import BadRows, rows_left_out
-from bertline.errors import BundleError, DataError
+from bertline.data.shared_names import check_shared_names
+from bertline.data.targets import Target
+from bertline.errors import BundleError, DataError, SettingsError
 from bertline.inference import TextClassifier, load_predictor
 from bertline.lifecycle.drift.compare import LEAST_ROWS, compare
 from bertline.lifecycle.drift.found import Drift
+from bertline.lifecycle.drift.known import Known
 from bertline.lifecycle.drift.language import identifies
 from bertline.lifecycle.drift.settings import DriftSettings
-from bertline.lifecycle.drift.window import observe
+from bertline.lifecycle.drift.window import Window, observe
+from bertline.statistics.sequential import AccuracyDrop, accuracy_drop
+from bertline.tasks import task
+from bertline.tasks.contract import TaskSpec
 from bertline.text import Input
 
 
@@ -48,20 +57,23 @@ def drift_of_table(bundle: Path, data: str, settings: DriftSettings) -> TableDri
     spec = opened.manifest.task
     reference, tested = _reference(bundle, spec.names, settings)
     predictor, embedder = load_predictor(bundle), load_predictor(bundle, output="embedding")
-    places, inputs, notes = _read(data, settings, predictor)
+    places, inputs, truth, notes = _read(data, settings, predictor)
     common = frozenset(read_token_counts(bundle))
     before = observe(predictor, embedder, reference.inputs, common=common)
     after = observe(predictor, embedder, inputs, places, common=common)
     labels = [one if isinstance(one, str) else None for one in reference.targets]
+    told = any(labels) and spec.ranked
     drift = compare(
         before,
         after,
-        labels if any(labels) and spec.ranked else (),
+        labels if told else (),
         spec.labels,
         tested=tested,
         level=settings.level,
         seed=settings.seed,
     )
+    if truth:
+        drift = replace(drift, labelled=_dropped(bundle, spec, before, after, labels[:tested], truth))
     if not identifies():
         notes.append("languages are not compared: pip install 'bertline[language]' adds that")
     return TableDrift(drift, name_of(data, "input"), tuple(notes))
@@ -94,25 +106,67 @@ def _chosen(rows: int, settings: DriftSettings) -> Sequence[int]:
     return sorted(random.Random(settings.seed).sample(range(rows), settings.rows))
 
 
-def _read(data: str, settings: DriftSettings, predictor: TextClassifier) -> tuple[list[int], list[Input], list[str]]:
-    """Places and texts of the table, at most ``settings.rows``, and sentences about what was left out."""
-    bad = BadRows(name_of(data, "input"))
-    rows = [*inputs_of(data, settings, bad, reads=predictor.spec.reads)]
-    if bad and not settings.skip_bad_rows:
-        raise bad.error()
-    legible = [(place, one) for place, one in rows if predictor.tokenizer.reads(_whole(one))]
-    notes = [sentence for sentence in [rows_left_out(bad.counts)] if sentence is not None]
+def _read(
+    data: str, settings: DriftSettings, predictor: TextClassifier
+) -> tuple[list[int], list[Input], list[Target], list[str]]:
+    """Places and texts of the table, at most ``settings.rows``, their labels if it has any, and what was left out."""
+    rows, notes = _labelled(data, settings, predictor) if settings.labelled else _unlabelled(data, settings, predictor)
+    name, legible = name_of(data, "input"), [one for one in rows if predictor.tokenizer.reads(_whole(one[1]))]
     if len(legible) < len(rows):
         notes.append(f"{len(rows) - len(legible):,} texts without a token that the model reads are left out")
     if len(legible) < LEAST_ROWS:
         raise DataError(
-            f"{name_of(data, 'input')} has {len(legible)} texts: give at least {LEAST_ROWS}, better hundreds; fewer "
-            "show only the crudest change"
+            f"{name} has {len(legible)} texts: give at least {LEAST_ROWS}, better hundreds; fewer show only the "
+            "crudest change"
         )
-    kept = _chosen(len(legible), settings)
+    kept = [legible[i] for i in _chosen(len(legible), settings)]
     if len(kept) < len(legible):
         notes.append(f"{len(kept):,} of {len(legible):,} texts are compared, chosen at random (--rows)")
-    return [legible[i][0] for i in kept], [legible[i][1] for i in kept], notes
+    truth = [one[2] for one in kept] if settings.labelled else []
+    return [one[0] for one in kept], [one[1] for one in kept], truth, notes
+
+
+def _unlabelled(
+    data: str, settings: DriftSettings, predictor: TextClassifier
+) -> tuple[list[tuple[int, Input, Target]], list[str]]:
+    bad = BadRows(name_of(data, "input"))
+    rows: list[tuple[int, Input, Target]] = [
+        (place, one, "") for place, one in inputs_of(data, settings, bad, reads=predictor.spec.reads)
+    ]
+    if bad and not settings.skip_bad_rows:
+        raise bad.error()
+    return rows, [sentence for sentence in [rows_left_out(bad.counts)] if sentence is not None]
+
+
+def _labelled(
+    data: str, settings: DriftSettings, predictor: TextClassifier
+) -> tuple[list[tuple[int, Input, Target]], list[str]]:
+    spec = predictor.spec
+    if not spec.ranked or spec.kind != task("classify").spec.Spec(labels=spec.labels).kind:
+        raise SettingsError(f"labelled is set, but {predictor.name} does not give each text one label: leave it out")
+    dataset = read_examples(data, settings, kind=spec.kind, pairs=spec.pairs, trainable=False)
+    check_shared_names(dataset, spec.names, f"that {predictor.name} knows")
+    skipped = rows_left_out(dataset.skipped)
+    rows = [(one.line, one.input, one.target) for one in dataset.examples]
+    return rows, [] if skipped is None else [skipped]
+
+
+def _dropped(
+    bundle: Path, spec: TaskSpec, before: Window, after: Window, labels: Sequence[str | None], truth: Sequence[Target]
+) -> AccuracyDrop:
+    """Whether accuracy dropped in the order of the rows.
+
+    What is expected is the accuracy of the reference less its standard error, lest a lucky reference raise alarms.
+
+    Raises:
+        BundleError: no reference row is a test row.
+    """
+    if not labels:
+        raise BundleError(f"{bundle} carries no test rows (reference/test.jsonl) whose accuracy could be expected")
+    known = Known.of(before, after, labels, spec.labels)
+    expected = known.right_before(len(labels)).mean()
+    error = float(np.sqrt(expected * (1 - expected) / len(labels)))
+    return accuracy_drop(known.right_after([str(one) for one in truth]), float(expected) - error)
 
 
 def _whole(one: Input) -> str:

@@ -89,6 +89,21 @@ def value_words(change: Change, value: float, answers: bool) -> str:
     return percent(value) if share else f"{value:.3g}"
 
 
+def labelled_words(drift: Drift) -> Iterator[str]:
+    """What true labels say."""
+    found = drift.labelled
+    if found is None:
+        return
+    yield f"Accuracy on {found.labels:,} labels: {percent(found.accuracy)}; {percent(found.baseline)} was expected."
+    if found.alarm is None or found.since is None or found.after is None:
+        yield "No drop of accuracy was found."
+        return
+    yield (
+        f"Accuracy dropped: since about row {found.since + 1:,} it is {percent(found.after)}, which could be told "
+        f"after {found.alarm:,} rows."
+    )
+
+
 def accuracy_words(drift: Drift) -> Iterator[str]:
     """The estimated accuracy, and what it cannot see."""
     if drift.accuracy is None:

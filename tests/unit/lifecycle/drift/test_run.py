@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bertline.errors import BundleError, DataError
+from bertline.inference import load_predictor
 from bertline.lifecycle.drift import language
 from bertline.lifecycle.drift.run import drift_of_table
 from bertline.lifecycle.drift.settings import DriftSettings
@@ -82,3 +83,35 @@ def test_missing_languages_are_said(bundle: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(language, "_identifier", lambda: None)
     found = drift_of_table(bundle, table(tmp_path / "new.csv", random_texts(30, seed=7)), DriftSettings())
     assert found.notes == ("languages are not compared: pip install 'bertline[language]' adds that",)
+
+
+def labelled(path: Path, bundle: Path, right: int, wrong: int) -> str:
+    """Rows that the model has right three times in four, and then never."""
+    texts, labels = random_texts(right + wrong, seed=9), ("negative", "neutral", "positive")
+    rows = []
+    for i, one in enumerate(load_predictor(bundle).predict(texts)):
+        off = i >= right or i % 4 == 0
+        rows.append((texts[i], labels[(labels.index(one.label) + off) % 3]))
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("text", "label"), *rows])
+    return str(path)
+
+
+def test_labels_show_a_drop_of_accuracy(bundle: Path, tmp_path: Path) -> None:
+    new = labelled(tmp_path / "new.csv", bundle, 160, 80)
+    found = drift_of_table(bundle, new, DriftSettings(labelled=True)).drift
+    assert found.kind == "none"
+    assert found.dropped
+    assert found.labelled is not None
+    assert found.labelled.labels == 240
+    assert found.labelled.baseline == pytest.approx(0.75 - (0.75 * 0.25 / 120) ** 0.5)
+    assert found.labelled.since is not None
+    assert 155 <= found.labelled.since <= 165
+    assert drift_of_table(bundle, new, DriftSettings()).drift.labelled is None
+
+
+def test_labels_that_are_as_expected(bundle: Path, tmp_path: Path) -> None:
+    new = labelled(tmp_path / "new.csv", bundle, 240, 0)
+    found = drift_of_table(bundle, new, DriftSettings(labelled=True)).drift
+    assert found.labelled is not None
+    assert (found.labelled.accuracy, found.labelled.alarm, found.dropped) == (0.75, None, False)
