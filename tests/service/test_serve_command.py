@@ -26,7 +26,13 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Served:
     calls: Served = []
 
     def record(
-        bundles: Mapping[str, Path], settings: ServeSettings, perimeter: Any, *, on_ready: Any, on_exposed: Any
+        bundles: Mapping[str, Path],
+        settings: ServeSettings,
+        perimeter: Any,
+        *,
+        on_ready: Any,
+        on_exposed: Any,
+        following: Any,
     ) -> None:
         calls.append((dict(bundles), settings))
         on_exposed("0.0.0.0:8000")

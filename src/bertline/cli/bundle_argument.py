@@ -11,6 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from bertline.registry.fetch.pull import Watch
+    from bertline.registry.resolve import Located
+    from bertline.registry.settings import RegistrySettings
 
 ADDRESSES = "s3://, oci:// or hf:// address, or models:/NAME@ALIAS"
 
@@ -38,6 +40,23 @@ def fetched(bundle: str, signed_by: Sequence[Path] = ()) -> Path:
         return Path(bundle)
     with transfer_screen(f"fetching {bundle}") as watch:
         return open_bundle(bundle, signed_by=signed_by, watch=watch)
+
+
+def located_version(
+    reference: str, signed_by: Sequence[Path] = (), settings: RegistrySettings | None = None
+) -> Located:
+    """A version of the registry by ``models:/NAME@ALIAS``, fetched with the progress on a terminal.
+
+    Raises:
+        RegistryError, StoreError, BundleError, DestinationError: it cannot be fetched.
+    """
+    from bertline.registry.reference import parse_reference
+    from bertline.registry.resolve import locate, look_up
+    from bertline.registry.settings import registry_settings
+
+    version = look_up(parse_reference(reference), settings or registry_settings())
+    with transfer_screen(f"fetching {version}") as watch:
+        return locate(version, signed_by, watch)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -30,6 +31,7 @@ from bertline.service.edge.proxies import EdgeSettings, hosts_of
 from bertline.service.edge.shedding import Shedding
 from bertline.service.edge.tls import RenewableTls
 from bertline.service.exchange import log_context
+from bertline.service.following import Following
 from bertline.service.listeners.metrics import MetricsListener
 from bertline.service.loopback import is_loopback
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
@@ -37,6 +39,9 @@ from bertline.service.settings import ServeSettings, settings_of
 from bertline.serving.models import Models
 from bertline.serving.problems import Problem
 from bertline.serving.serving import Serving
+
+if TYPE_CHECKING:
+    from bertline.serving.follow import Follower
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +58,7 @@ def serve(
     *,
     on_ready: Callable[[str, Models], None],
     on_exposed: Callable[[str], None],
+    following: Following | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, and answer all accepted requests before returning.
 
@@ -62,6 +68,7 @@ def serve(
         perimeter: settings of authentication, limits, TLS, proxies, logs and traces.
         on_ready: receives the URL of the page and the models when all are warmed up.
         on_exposed: receives the address if other machines can reach it without authentication.
+        following: the models that follow an alias of the registry.
 
     Raises:
         UsageError: the address or port cannot be used, there is no model, or the server would be exposed without
@@ -83,7 +90,8 @@ def serve(
             freeze_garbage_collection()
             on_ready(url, serving.models)
 
-        server = Server(serving, ready, built, tls)
+        follower = following.follower(serving.models, settings) if following is not None else None
+        server = Server(serving, ready, built, tls, follower)
         stack.enter_context(quiet_stop())  # no earlier: until uvicorn listens to signals, they must not be lost
         server.run(sockets=[listener])
     if server.failure is not None:
@@ -133,6 +141,7 @@ class Server(uvicorn.Server):
         on_ready: Callable[[], None],
         perimeter: Perimeter | None = None,
         tls: RenewableTls | None = None,
+        follower: Follower | None = None,
     ) -> None:
         settings, app = settings_of(serving), create_app(serving, perimeter)
         metrics: MetricsListener = app.state.metrics
@@ -153,7 +162,7 @@ class Server(uvicorn.Server):
         self.failure: Exception | None = None
         self._was_ready = False
         self._drain_s = settings.drain_s
-        self._serving, self._on_ready, self._tls = serving, on_ready, tls
+        self._serving, self._on_ready, self._tls, self._follower = serving, on_ready, tls, follower
         _measure(metrics.metrics, perimeter, tls)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -218,6 +227,9 @@ class Server(uvicorn.Server):
             self._on_ready()
         except Exception as error:
             self.failure, self.should_exit = error, True
+            return
+        if self._follower is not None:
+            await self._follower.run()
 
     async def _watch(self) -> None:
         await self._serving.failed.wait()

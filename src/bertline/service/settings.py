@@ -32,6 +32,9 @@ class ServeSettings(BaseModel):
         (), description="public key file; may be repeated; only bundles signed by one of them are served"
     )
     lanes: int | None = Field(None, ge=1, description="batches computed at a time; default: one per core")
+    follow_every_s: float = Field(
+        2.0, gt=0, description="seconds between two looks at the alias of a model of the registry"
+    )
 
     cost_per_hour: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="price of this server per hour, for the metrics of cost"

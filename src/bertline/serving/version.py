@@ -69,7 +69,7 @@ class Version:
         self.path = bundle.resolve()  # a link such as "current" may change, this version may not
         one = load(self.path, trusted=trusted)
         manifest = one.manifest
-        self._checksum = manifest.checksum
+        self.checksum = manifest.checksum
         self.version, self.max_tokens = one.version, manifest.max_tokens
         self.truncation: Policy = manifest.truncation
         self.metrics = manifest.metrics
@@ -171,7 +171,7 @@ class Version:
             lanes=self._lanes,
             timeout_s=self._timeout_s,
             on_lost=self._lost,
-            checksum=self._checksum,
+            checksum=self.checksum,
             costs=self._costs,
         )
         try:

@@ -188,6 +188,12 @@ class Cache:
         return True
 
 
+def release(path: Path) -> None:
+    """Stop using a bundle of the cache before this process ends; of another directory, do nothing."""
+    if path in _USED:
+        os.close(_USED.pop(path))
+
+
 def _shared(descriptor: int) -> int:
     with suppress(OSError):  # some network file systems have no locks
         fcntl.flock(descriptor, fcntl.LOCK_SH)

@@ -1,0 +1,145 @@
+"""Follows aliases of the registry: when one names another version, that version is fetched, verified and exchanged.
+
+The alias is looked up every few seconds, by three short queries. The old version answers until the new one is warmed
+up, and goes on if the new one cannot be used or the registry is away. A model that an administrator changes by hand
+stays so until its alias moves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+
+from bertline.errors import BertlineError
+from bertline.registry.catalogue import Catalogue, ModelVersion
+from bertline.registry.database import Database
+from bertline.registry.fetch.cache import release
+from bertline.registry.reference import Reference
+from bertline.registry.resolve import locate
+from bertline.serving.models import Models
+from bertline.serving.problems import Problem
+
+Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = 30.0  # until a version that could not be used is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A model that follows an alias: the alias, and the digest and directory of the version that it named at first."""
+
+    reference: Reference
+    digest: str
+    path: Path
+
+
+class _Stopping(BertlineError):
+    """The server stops, so nothing more is fetched."""
+
+
+class Follower:
+    """Keeps models at what their aliases name.
+
+    Args:
+        models: that are served.
+        followed: by the models' names for clients.
+        place: URL of the registry.
+        every_s: between two looks.
+        signed_by: key files, one of which must have signed a bundle; empty: signatures are not required.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        followed: Mapping[str, Followed],
+        place: str,
+        *,
+        every_s: float,
+        signed_by: Sequence[Path] = (),
+    ) -> None:
+        self._models, self._every_s, self._signed_by = models, every_s, signed_by
+        self._references = {name: one.reference for name, one in followed.items()}
+        self._seen = {name: one.digest for name, one in followed.items()}
+        self._held = {name: [one.path] for name, one in followed.items()}
+        self._later_s: dict[str, float] = {}
+        self._faults: dict[str, str] = {}
+        self._database = Database(place)
+        self._catalogue = Catalogue(self._database)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="follow")
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Look and exchange until this is cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(self._every_s)
+                for name in self._references:
+                    await self.look(name)
+        finally:
+            self._stopping = True  # ends a transfer at its next bytes
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._database.close()
+
+    async def look(self, name: str) -> None:
+        """Look up one alias, and exchange the model if it names another version than before."""
+        if monotonic() < self._later_s.get(name, 0.0):
+            return
+        reference = self._references[name]
+        try:
+            version = await self._off_the_loop(lambda: self._catalogue.version(reference))
+            digest, _ = version.bundle()
+            if digest != self._seen[name]:
+                await self._exchange(name, version, digest)
+        except (BertlineError, Problem) as error:
+            self._failed(name, error.message if isinstance(error, Problem) else str(error))
+        else:
+            self._recovered(name)
+
+    async def _exchange(self, name: str, version: ModelVersion, digest: str) -> None:
+        previous = self._models.previous(name)
+        try:
+            if previous is not None and previous.checksum == digest:
+                await self._models.roll_back(name)  # its worker still runs, so this takes no time
+            else:
+                located = await self._off_the_loop(lambda: locate(version, self._signed_by, self._watch))
+                await self._models.load(name, located.path)
+                self._hold(name, located.path)
+        except (BertlineError, Problem):
+            self._later_s[name] = monotonic() + AGAIN_S
+            raise
+        self._seen[name] = digest
+        log.info("%s is served as %s now: %s (%s)", version, name, self._references[name], digest[:12])
+
+    async def _off_the_loop(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def _watch(self, _here: int, _total: int) -> None:
+        if self._stopping:
+            raise _Stopping("the server stops")
+
+    def _hold(self, name: str, path: Path) -> None:
+        """Let go of bundles in the cache that are neither current nor previous, so that others may take their room."""
+        held = self._held[name]
+        held[:] = [one for one in held if one != path] + [path]
+        while len(held) > 2:
+            old = held.pop(0)
+            if not any(old in others for others in self._held.values()):
+                release(old)
+
+    def _failed(self, name: str, fault: str) -> None:
+        """Once for each fault: the same one comes back every few seconds."""
+        if self._faults.get(name) != fault:
+            log.warning("%s stays as it is, %s cannot be followed: %s", name, self._references[name], fault)
+        self._faults[name] = fault
+
+    def _recovered(self, name: str) -> None:
+        if self._faults.pop(name, None) is not None:
+            log.info("%s follows %s again", name, self._references[name])

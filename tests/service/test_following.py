@@ -1,0 +1,104 @@
+"""A real server that follows an alias of a real registry under load: no request is lost, and no answer mixed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bertline.bundle import load
+from bertline.registry.add import add
+from bertline.registry.database import Database
+from bertline.registry.deployments import Deployments
+from bertline.registry.reference import Reference
+from bertline.registry.settings import RegistrySettings
+from bertline.testing.tiny import write_tiny_bundle
+from tests.registered import new_registry
+from tests.service.spawn import Spawned, spawned
+
+FLAGS = ("--follow-every-s", "0.1", "--drain-s", "0", "--lanes", "1")
+
+
+class Registry:
+    """A registry with two versions of ``films``, whose first is the champion."""
+
+    def __init__(self, directory: Path) -> None:
+        self.settings = RegistrySettings(url=new_registry(directory), store=str(directory / "store"))
+        self.versions: dict[str, str] = {}  # of the bundles, by the name of the version
+        for seed in (1, 2):
+            write_tiny_bundle(directory / f"films-{seed}", engine=True, seed=seed)
+            added = add(directory / f"films-{seed}", "films", self.settings, by="ana").version
+            self.versions[str(added)] = load(directory / f"films-{seed}").version
+        self.promote(1)
+
+    def promote(self, version: int) -> None:
+        with Database(self.settings.place) as database:
+            Deployments(database, "ana").promote(Reference("films", version=version), reason="by hand")
+
+    def rollback(self) -> None:
+        with Database(self.settings.place) as database:
+            Deployments(database, "ana").rollback("films")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path)
+
+
+def until_served(client: httpx.Client, version: str) -> list[str]:
+    """Ask until an answer is of this version; the versions of all answers."""
+    seen, deadline_s = [], time.monotonic() + 120
+    while version not in seen:
+        answer = client.post("/v1/predict", json={"text": "a film"})
+        assert answer.status_code == 200, answer.text
+        seen.append(answer.json()["model"]["version"])
+        assert time.monotonic() < deadline_s
+    return seen
+
+
+def test_a_server_follows_a_promotion_and_a_rollback_without_losing_a_request(registry: Registry) -> None:
+    first, second = registry.versions["films:1"], registry.versions["films:2"]
+    with spawned("models:/films@champion", "--registry", registry.settings.place, *FLAGS) as server:
+        assert server.line.startswith(f"films (version {first}, engine fp32) at ")
+        with httpx.Client(base_url=server.url, timeout=60) as client:
+            registry.promote(2)
+            assert set(until_served(client, second)) <= {first, second}
+            registry.rollback()
+            assert set(until_served(client, first)) <= {first, second}
+        server.stop()
+        code, _, errors = server.ended()
+    assert code == 0
+    assert f"films:2 is served as films now: films@champion ({second}" in errors
+    assert f"films:1 is served as films now: films@champion ({first}" in errors
+
+
+@pytest.mark.drill
+def test_a_damaged_version_changes_nothing_and_the_log_says_so(registry: Registry, tmp_path: Path) -> None:
+    first = registry.versions["films:1"]
+    (folder,) = (tmp_path / "store").glob(f"{registry.versions['films:2']}*")
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    with spawned("models:/films@champion", "--registry", registry.settings.place, *FLAGS) as server:
+        registry.promote(2)
+        _until_said(server, "films stays as it is, films@champion cannot be followed: Nothing was changed")
+        assert httpx.post(f"{server.url}/v1/predict", json={"text": "a film"}).json()["model"]["version"] == first
+        server.stop()
+        assert server.ended()[0] == 0
+
+
+@pytest.mark.drill
+def test_a_version_by_its_number_is_served_for_ever(registry: Registry) -> None:
+    with spawned("mine=models:/films/1", "--registry", registry.settings.place, *FLAGS) as server:
+        assert server.line.startswith("mine (version ")
+        registry.promote(2)
+        time.sleep(1)
+        (model,) = httpx.get(f"{server.url}/v1/models").json()["models"]
+        assert model["version"] == registry.versions["films:1"]
+
+
+def _until_said(server: Spawned, text: str) -> None:
+    deadline_s = time.monotonic() + 120
+    while text not in server.errors():
+        assert time.monotonic() < deadline_s, server.errors()
+        time.sleep(0.05)
