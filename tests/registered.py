@@ -8,8 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bertline.registry.add import PREFIX
-from bertline.registry.catalogue import Catalogue
+from bertline.registry.catalogue import PREFIX, Catalogue
 from bertline.registry.database import Database
 from bertline.registry.mlflow_store import Mlflow
 

@@ -23,6 +23,16 @@ RegistryUrl = Annotated[
         show_default=False,
     ),
 ]
+StorePlace = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="PLACE",
+        help="Where the registry keeps bundles, a directory or s3://BUCKET/PREFIX. Default: BERTLINE_STORE, "
+        "[registry] store in bertline.toml, or a directory in your data directory.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -37,16 +47,7 @@ def add(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="Directory of the bundle, or its address.")],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Model of which it is a version.")],
     registry: RegistryUrl = None,
-    store: Annotated[
-        str | None,
-        typer.Option(
-            "--store",
-            metavar="PLACE",
-            help="Where the registry keeps bundles, a directory or s3://BUCKET/PREFIX. Default: BERTLINE_STORE, "
-            "[registry] store in bertline.toml, or a directory in your data directory.",
-            show_default=False,
-        ),
-    ] = None,
+    store: StorePlace = None,
     by: Annotated[str | None, typer.Option("--by", help="Who adds it; default: USER@HOST.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -8,10 +8,14 @@ from typing import Annotated
 
 import typer
 
+from bertline.cli.models_registry import RegistryUrl, StorePlace
 from bertline.cli.settings_flags import with_settings
 from bertline.training.settings import TrainSettings
 
-EPILOG = "Example: bertline train reviews.csv --text-column review --label-column sentiment --out reviews"
+EPILOG = (
+    "Examples: bertline train reviews.csv --text-column review --label-column sentiment --out reviews · "
+    "bertline train reviews.csv --out reviews --register reviews"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -32,25 +36,44 @@ def train(
     check_only: Annotated[
         bool, typer.Option("--check", help="Check the table, the model and the settings, and train nothing.")
     ] = False,
+    track: Annotated[
+        bool, typer.Option("--track", help="Record the run in the registry, where MLflow's page shows it.")
+    ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--register", metavar="NAME", help="Add the bundle to the registry as a version; implies --track."
+        ),
+    ] = None,
+    experiment: Annotated[str, typer.Option(help="MLflow's group of runs, with --track.")] = "bertline",
+    registry: RegistryUrl = None,
+    store: StorePlace = None,
 ) -> None:
     """Fine-tune an encoder on labelled text, evaluate it and write a bundle.
 
     DATA needs a column of text and one of labels, several labels, numbers or entities. Part of it
     is held out to choose the epoch and to report figures.
     """
+    from bertline.cli.train_tracking import Recorded, TrackedProgress, leads
     from bertline.cli.training_screen import TrainingScreen, show_result
+    from bertline.registry.settings import registry_settings
     from bertline.training.parallel.launch import carry_out
     from bertline.training.run import check
     from bertline.training.run import train as recipe
 
-    with TrainingScreen() as screen:
+    recorded = Recorded(registry_settings(registry, store), experiment, name)
+    wanted = (track or name is not None) and not check_only and leads()
+    with TrainingScreen() as screen, recorded.run(out, settings, wanted=wanted) as tracked:
         if check_only:
             check(data, out, settings, screen)
             typer.echo("Everything is in order; nothing was trained.")
             return
-        trained = carry_out(recipe, settings, screen, resume=resume, source=data, out=out, overwrite=overwrite)
+        progress = screen if tracked is None else TrackedProgress(screen, tracked)
+        trained = carry_out(recipe, settings, progress, resume=resume, source=data, out=out, overwrite=overwrite)
     if trained is None:  # this process is a rank, and the leader shows the result
         return
     if as_json:
         typer.echo(json.dumps(trained.measured.evaluation.to_json(), ensure_ascii=False))
     show_result(trained)
+    if tracked is not None:
+        recorded.finish(tracked, trained)

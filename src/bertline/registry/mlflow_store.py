@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from bertline.errors import RegistryError, needing
 from bertline.registry.database import Database
@@ -79,7 +79,7 @@ class Mlflow:
             return int(self._models.create_model_version(name, source, run_id=run, tags=notes).version)
 
     def start_run(
-        self, experiment: str, name: str, user: str, parameters: Mapping[str, Any], tags: Mapping[str, str]
+        self, experiment: str, name: str, user: str, parameters: Mapping[str, str], tags: Mapping[str, str]
     ) -> StartedRun:
         """Start a run in an experiment, which is made if it is new.
 
@@ -94,10 +94,19 @@ class Mlflow:
                 known = self._runs.get_experiment_by_name(experiment)
             notes = [RunTag(key, value) for key, value in tags.items()]
             info = self._runs.create_run(known.experiment_id, user, _now_ms(), notes, name).info
-            each = [Param(key, str(value)) for key, value in parameters.items()]
-            for start in range(0, len(each), MOST_PARAMETERS):
-                self._runs.log_batch(info.run_id, [], each[start : start + MOST_PARAMETERS], [])
+        self.log_parameters(info.run_id, parameters)
         return StartedRun(info.run_id, info.artifact_uri)
+
+    def log_parameters(self, run: str, parameters: Mapping[str, str]) -> None:
+        """Record settings of a run, each of them once.
+
+        Raises:
+            RegistryError: the database cannot be used.
+        """
+        each = [Param(key, value) for key, value in parameters.items()]
+        with self._errors():
+            for start in range(0, len(each), MOST_PARAMETERS):
+                self._runs.log_batch(run, [], each[start : start + MOST_PARAMETERS], [])
 
     def log(self, run: str, figures: Mapping[str, float], step: int = 0, tags: Mapping[str, str] | None = None) -> None:
         """Record figures of a step, and tags.

@@ -1,0 +1,116 @@
+"""``bertline train --track`` and ``--register``: the run in MLflow, and the bundle as a version of a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from bertline.errors import BertlineError, Interrupted, RegistryError
+
+if TYPE_CHECKING:
+    from bertline.registry.settings import RegistrySettings
+    from bertline.registry.tracking import TrackedRun
+    from bertline.tasks.history import EpochRecord
+    from bertline.training.progress import Plan, Progress, Step
+    from bertline.training.run import Trained
+    from bertline.training.settings import TrainSettings
+
+
+def leads() -> bool:
+    """Whether this process is the only one of its run, or by the launcher's variables the first: one run is recorded."""
+    return os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK") == "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is recorded of a run.
+
+    Attributes:
+        settings: of the registry.
+        experiment: MLflow's group of runs.
+        name: model of which the bundle becomes a version; None: it is not added.
+    """
+
+    settings: RegistrySettings
+    experiment: str
+    name: str | None
+
+    @contextmanager
+    def run(self, out: Path, settings: TrainSettings, *, wanted: bool) -> Iterator[TrackedRun | None]:
+        """Within: a run whose end is recorded, whatever it is; None if it is not ``wanted``."""
+        if not wanted:
+            yield None
+            return
+        from bertline.registry.person import whoever
+        from bertline.registry.reference import check_name
+        from bertline.registry.tracking import TrackedRun
+
+        if self.name is not None:
+            check_name(self.name)  # before anything is trained
+        given = settings.model_dump(mode="json", include=settings.model_fields_set)
+        tracked = TrackedRun(self.settings, self.experiment, out, given, whoever())
+        try:
+            yield tracked
+        except (Interrupted, KeyboardInterrupt):
+            tracked.end("KILLED")
+            raise
+        except BaseException:
+            tracked.end("FAILED")
+            raise
+
+    def finish(self, tracked: TrackedRun, trained: Trained) -> None:
+        """Record the result, and add the bundle to the registry.
+
+        Raises:
+            BertlineError: the registry or its store cannot be written; the bundle is whole.
+        """
+        from bertline.registry.add import add
+        from bertline.registry.person import whoever
+
+        try:
+            run = tracked.finish(trained.bundle, trained.settings.model_dump(mode="json"), trained.history)
+            typer.echo(f"Tracked as the MLflow run {run}, experiment {self.experiment}", err=True)
+            if self.name is not None:
+                added = add(trained.bundle, self.name, self.settings, by=whoever(), run=run)
+                typer.echo(f"Registered as {added.version}: bertline models show {added.version}", err=True)
+        except BertlineError as error:
+            tracked.end("FINISHED")  # the training did
+            name = self.name or "NAME"
+            remedy = f"the bundle is whole, add it later with bertline models add {trained.bundle} --name {name}"
+            raise RegistryError(f"{error}; {remedy}") from None
+
+
+class TrackedProgress:
+    """Shows a run on the screen and records its epochs.
+
+    Args:
+        shown: hears everything first.
+        tracked: the run.
+    """
+
+    def __init__(self, shown: Progress, tracked: TrackedRun) -> None:
+        self._shown, self._tracked = shown, tracked
+
+    def planned(self, plan: Plan) -> None:
+        """The data and the model are in order, so the run begins."""
+        self._shown.planned(plan)
+        self._tracked.begin()
+
+    def epoch_ended(self, record: EpochRecord, best: bool) -> None:
+        """Show and record it."""
+        self._shown.epoch_ended(record, best)
+        self._tracked.epoch(record)
+
+    def note(self, text: str) -> None:
+        """Show it."""
+        self._shown.note(text)
+
+    def stepped(self, step: Step) -> None:
+        """Show it."""
+        self._shown.stepped(step)
