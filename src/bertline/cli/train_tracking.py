@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def leads() -> bool:
-    """Whether this process is the only one of its run, or by the launcher's variables the first: one run is recorded."""
+    """Whether this process is the only one of a training, or the first by the launcher's variables."""
     return os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK") == "0"
 
 
