@@ -23,6 +23,7 @@ from bertline.cli import (
     gate,
     generate,
     index,
+    join,
     models,
     nearest,
     observe,
@@ -52,7 +53,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    *(train, vocab, pretrain, generate, context, evaluate, gate, drift, distill, optimize, predict),
+    *(train, vocab, pretrain, generate, context, evaluate, gate, drift, distill, optimize, predict, join),
     *(index, nearest, cluster, duplicates, plan, serve, auth, tls, models, observe, top, deploy),
 )
 for verb in VERBS:

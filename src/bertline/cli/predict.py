@@ -13,6 +13,7 @@ import typer
 
 from bertline.cli.bundle_argument import bundle_argument
 from bertline.cli.settings_flags import with_settings
+from bertline.cli.spread import PANEL, Spread, core_hour, is_spread
 from bertline.data.settings import TableSettings
 from bertline.errors import UsageError
 from bertline.text.reading import Input
@@ -24,6 +25,8 @@ EPILOG = (
     'Examples: bertline predict reviews "A gripping film." · '
     "bertline predict reviews --input new.csv --output scored.csv · "
     "cat lines.txt | bertline predict reviews --json · "
+    "bertline predict reviews --input new/ --output scored/ --shard 3/64 · "
+    "bertline predict reviews --input new/ --output scored/ --ray local · "
     'bertline predict entailment "Where is my parcel?" --labels refund,delivery,praise'
 )
 STANDARD = "-"
@@ -56,9 +59,19 @@ def predict(
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--input", "-i", help="Table to label: CSV, TSV, JSON lines or Parquet, plain or gzipped, or -."),
+        typer.Option(
+            "--input",
+            "-i",
+            help="Table to label: CSV, TSV, JSON lines or Parquet, plain or gzipped, or -. Or a directory or s3:// "
+            "address of tables.",
+        ),
     ] = None,
-    target: Annotated[str, typer.Option("--output", "-o", help="Table to write; - is standard output.")] = STANDARD,
+    target: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", help="Table to write; - is standard output. Or a directory or s3:// address for shards."
+        ),
+    ] = STANDARD,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --output names.")] = False,
     top_k: Annotated[
         int | None,
@@ -94,6 +107,42 @@ def predict(
     engine: Annotated[
         str | None, typer.Option(help="Engine to answer with, torch included; without it the bundle's first.")
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N",
+            help="Do the share K of N, counted from 1, of the shards of --input that are not done.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None,
+    shard_rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rows of a shard, at least; without it as suits.", rich_help_panel=PANEL),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Ray cluster whose workers do the shards: HOST:PORT, auto, or local for one on this machine.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Workers on the cluster; without it as many as it has cores.", rich_help_panel=PANEL),
+    ] = None,
+    worker_cores: Annotated[int, typer.Option(min=1, help="Cores of a worker.", rich_help_panel=PANEL)] = 1,
+    core_hour_price: Annotated[
+        float | None,
+        typer.Option(min=0, help="Price of a core for an hour; shows the cost.", rich_help_panel=PANEL),
+    ] = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option(help="Price table of bertline plan; shows the cost on --machine.", rich_help_panel=PANEL),
+    ] = None,
+    machine: Annotated[
+        str | None, typer.Option(help="Machine of the price table; without it its first.", rich_help_panel=PANEL)
+    ] = None,
 ) -> None:
     """Label texts, with calibrated probabilities.
 
@@ -108,12 +157,18 @@ def predict(
     With --labels, a model chooses among labels that it was not trained on: an embedding model by their nearness to the
     text, a classifier of pairs with the labels entailment, neutral and contradiction by what the text entails.
 
+    A directory, an s3:// address, --shard or --ray make a job of shards: files of fixed rows in --output, each written
+    whole or not at all. Start the same command again after anything that ended it, and it does what is not done. If
+    --output is a file, the shards are joined into it when the last one is done; see also bertline join.
+
     A model that fills in words (models import) reads texts with [MASK]. To a table it adds filled (the text with
     the first word for each [MASK]), predicted_masks (all words with their probabilities) and cut_masks.
     """
     with _reader_may_leave():
         candidates = _candidates(labels, template, several)
+        spread = Spread(shard, shard_rows, ray, workers, worker_cores, core_hour(core_hour_price, prices, machine))
         if source is None:
+            _only_with_input(shard=shard, ray=ray, shard_rows=shard_rows)
             table_flags = {name: getattr(settings, name) for name in OF_TABLES}
             _only_with_input(output=target != STANDARD, overwrite=overwrite, **table_flags)
             how = {"top_k": top_k, "targets": targets or None, "as_json": as_json, "engine": engine}
@@ -125,9 +180,18 @@ def predict(
             raise UsageError("texts and --input were both given: give one of them")
         if as_json:
             raise UsageError("--json is for texts: with --input, name the --output .jsonl or pass --format jsonl")
-        from bertline.cli.predict_table import Table, label_table
+        _label_table(bundle, (source, target, settings, overwrite, targets or None, candidates), top_k, engine, spread)
 
-        table = Table(source, target, settings, overwrite, targets or None, candidates)
+
+def _label_table(bundle: Path, given: tuple[Any, ...], top_k: int | None, engine: str | None, spread: Spread) -> None:
+    from bertline.cli.predict_table import Table, label_table
+
+    table = Table(*given)
+    if is_spread(table.source, table.target, spread):
+        from bertline.cli.predict_shards import label_shards
+
+        label_shards(bundle, table, spread, top_k, engine=engine)
+    else:
         label_table(bundle, table, top_k, engine=engine)
 
 

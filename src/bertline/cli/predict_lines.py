@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-from bertline.errors import UsageError
 from bertline.inference import Prediction, Predictor
-from bertline.tasks.contract import Answer, TaskSpec
+from bertline.inference.requested import DEFAULT, Top, top_of
+from bertline.tasks.contract import Answer
 from bertline.tasks.embed.answer import Answer as Embedding
 from bertline.tasks.fill.answer import Answer as Filled
 from bertline.tasks.fill.answer import Candidate
@@ -29,34 +28,6 @@ SHOWN_DIMENSIONS = 4
 SHARES = ("probability", "score")
 
 Layout = Callable[[Input, Any], str]
-Top = Mapping[str, int]  # the argument ``top_k`` of an answer's methods, where it was given
-DEFAULT: Top = MappingProxyType({})
-
-
-def spec_of(predictor: Predictor, top_k: int | None, targets: Sequence[str] | None) -> TaskSpec | None:
-    """The spec to answer with; None is the model's own.
-
-    Raises:
-        UsageError: words to choose from were given and the model fills in none.
-    """
-    if predictor.spec.chooses:
-        return predictor.spec.choosing(top_k, targets)
-    if targets is not None:
-        raise UsageError(f"--target is for models that fill in words, and {predictor.name} does not: leave it out")
-    return None
-
-
-def top_of(predictor: Predictor, top_k: int | None) -> Top:
-    """What ``top_k`` says to the answers' methods.
-
-    Raises:
-        UsageError: it was given and the answers rank no labels.
-    """
-    if top_k is None or predictor.spec.chooses:
-        return {}
-    if not predictor.spec.ranked:
-        raise UsageError(f"--top-k is for models that rank labels, and {predictor.name} does not: leave it out")
-    return {"top_k": min(top_k, len(predictor.labels))}
 
 
 def layout_of(predictor: Predictor, top_k: int | None, *, as_json: bool, echo: bool) -> Layout:

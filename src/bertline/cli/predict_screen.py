@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -13,11 +12,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from bertline.data.rows import rows_left_out
 from bertline.machine.timing import Pace
-from bertline.text.truncation import SPECIAL_TOKENS
 
 if TYPE_CHECKING:
     from bertline.data.rows import BadRows
-    from bertline.tasks.contract import Answer
 
 UPDATE_ROWS = 16
 
@@ -87,38 +84,6 @@ def note(sentence: str | None) -> None:
     """A fact on a line of its own on standard error; nothing for None."""
     if sentence:
         print(sentence, file=sys.stderr)
-
-
-@dataclass(slots=True)
-class LabelTally:
-    """How many texts were labelled, and how much of them was too long to read."""
-
-    texts: int = 0
-    cut_texts: int = 0
-    tokens: int = 0
-    cut_tokens: int = 0
-
-    def add(self, prediction: Answer) -> None:
-        """Count one text."""
-        self.texts += 1
-        self.cut_texts += prediction.cut_tokens > 0
-        self.tokens += prediction.read_tokens - SPECIAL_TOKENS + prediction.cut_tokens
-        self.cut_tokens += prediction.cut_tokens
-
-    def cut_sentence(self, max_tokens: int) -> str | None:
-        """What truncation left out, or None if nothing.
-
-        >>> LabelTally(texts=3, cut_texts=1, tokens=1000, cut_tokens=250).cut_sentence(256)
-        'note: 1 of 3 texts is longer than 256 tokens; 250 of all 1,000 tokens (25.0 %) were not read'
-        """
-        if not self.cut_texts:
-            return None
-        share = 100 * self.cut_tokens / self.tokens
-        verb = "is" if self.cut_texts == 1 else "are"
-        return (
-            f"note: {self.cut_texts:,} of {self.texts:,} texts {verb} longer than {max_tokens} tokens; "
-            f"{self.cut_tokens:,} of all {self.tokens:,} tokens ({share:.1f} %) were not read"
-        )
 
 
 def skipped_sentence(bad: BadRows) -> str | None:

@@ -12,14 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from bertline.bundle.verify import read_manifest
-from bertline.cli.predict_added import AddedColumns
-from bertline.cli.predict_lines import spec_of, top_of
-from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
-from bertline.cli.predict_texts import Legible
-from bertline.data.columns import PAIR_NAMES, TEXT_NAMES, find_column, shortened, string_fault, unread_fault
+from bertline.cli.predict_screen import PredictScreen, note, skipped_sentence
 from bertline.data.formats import STANDARD, Format, format_of, is_gzip_name, name_of, output_format_of
 from bertline.data.head import Head
-from bertline.data.names import canonical
 from bertline.data.outline import Outline
 from bertline.data.rows import BadRow, BadRows, Row
 from bertline.data.settings import Reads, TableSettings
@@ -27,9 +22,13 @@ from bertline.data.table import open_writer
 from bertline.destination import check_name, check_place, check_room, claim
 from bertline.errors import DataError, UsageError
 from bertline.inference import predict_stream
+from bertline.inference.added_columns import AddedColumns
+from bertline.inference.label_tally import LabelTally
+from bertline.inference.requested import spec_of, top_of
+from bertline.inference.table_texts import Legible, checked_row, good_rows, input_of, text_columns
 from bertline.inference.zero_shot import load_with_labels
 from bertline.tasks.zero_shot import Candidates
-from bertline.text import Input, Tokenizer
+from bertline.text import Tokenizer
 
 WHAT = "the output"  # in messages about where it goes
 
@@ -138,7 +137,7 @@ def label_table(bundle: Path, table: Table, top_k: int | None = None, *, engine:
         top, [example] = top_of(predictor, top_k), predictor.predict([required])
         added = AddedColumns.choose(survey.columns, [*example.columns(**top)], predictor.name)
         screen.begin("labelling", survey.rows)
-        inputs = ((_input(row, survey.texts), row) for row in rows)
+        inputs = ((input_of(row, survey.texts), row) for row in rows)
         columns = [*survey.columns, *added.columns]
         output = open_writer(table.target, format=table.output_format, columns=columns, outline=survey.outline)
         with closing(rows), output as writer:
@@ -226,11 +225,11 @@ def take_survey(
     skip = table.settings.skip_bad_rows
     head, rows = table.opened()
     head.require_rows("texts to label", skip=skip)
-    texts = _text_columns(table.settings, head, reads)
+    texts = text_columns(table.settings, head, reads)
     outline, bad = Outline(head.source, table.output_format, head.place), head.bad_rows()
-    rows = (_checked(row, texts, legible, outline, required) for row in rows)
+    rows = (checked_row(row, texts, legible, outline, required) for row in rows)
     if table.is_pipe:
-        return Survey(head.columns, texts, None, bad, None), _good(rows, bad, skip=skip)
+        return Survey(head.columns, texts, None, bad, None), good_rows(rows, bad, skip=skip)
     number = 0
     for row in rows:
         screen.advance()
@@ -241,69 +240,6 @@ def take_survey(
             outline.add(row)
     if bad and not (number and skip):
         raise bad.error()
-    again = (_checked(row, texts, legible, outline, required) for row in table.opened()[1])
+    again = (checked_row(row, texts, legible, outline, required) for row in table.opened()[1])
     survey = Survey(tuple(outline.columns), texts, number, bad, outline)
-    return survey, _good(again, head.bad_rows(), skip=skip)
-
-
-def _input(row: Row, columns: Sequence[str]) -> Input:
-    first, *second = (str(row.values[column]) for column in columns)
-    return (first, second[0]) if second else first
-
-
-def _text_columns(settings: TableSettings, head: Head, reads: Reads) -> tuple[str, ...]:
-    """The column of the text; and that of the second text of a pair, or of the text after the query's.
-
-    Raises:
-        DataError: there is no such column, or the model reads single texts.
-    """
-    settings.check_reads(reads)
-    if reads == "query":
-        return tuple(settings.find_text_columns(head, reads).values())
-    second = settings.text_pair_column
-    if second is not None and reads == "text":
-        raise DataError(f"--text-pair-column {second}: the model reads single texts; leave it out")
-    if reads == "text":
-        return (_text_column(settings, head),)
-    pair = head.find_column(second, PAIR_NAMES, "text-pair")
-    others = [one for one in head.columns if one != pair]
-    if len(others) == 1 and settings.text_column is None:
-        return others[0], pair
-    return find_column(head.source, others, settings.text_column, TEXT_NAMES, "text"), pair
-
-
-def _text_column(settings: TableSettings, head: Head) -> str:
-    """The column of the text; the only one, unless what names it may be a text itself."""
-    column, *others = head.columns
-    if others or settings.text_column is not None:
-        return settings.find_text_column(head)
-    if head.format in ("csv", "tsv") and head.header and canonical(column).casefold() not in TEXT_NAMES:
-        raise DataError(
-            f"{head.source} has one column, and its first line is {shortened(column)!r}: pass --no-header if that is a "
-            "text, or name it with --text-column if it is a header"
-        )
-    return column
-
-
-def _checked(
-    row: Row | BadRow, texts: Sequence[str], legible: Legible, outline: Outline, required: str
-) -> Row | BadRow:
-    """A row with texts that the model reads and values that the output can hold, or why it is none."""
-    if isinstance(row, BadRow):
-        return row
-    for column in texts:
-        if fault := string_fault(row, column) or unread_fault(row, column, legible):
-            return fault
-        if required not in str(row.values[column]):
-            return BadRow(row.line, f"no {required} in column {column!r}")
-    return outline.fault(row) or row
-
-
-def _good(rows: Iterator[Row | BadRow], bad: BadRows, *, skip: bool) -> Generator[Row]:
-    for row in rows:
-        if isinstance(row, Row):
-            yield row
-            continue
-        bad.add(row)
-        if not skip:
-            raise bad.error()
+    return survey, good_rows(again, head.bad_rows(), skip=skip)

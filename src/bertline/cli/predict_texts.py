@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +11,8 @@ from itertools import chain
 from pathlib import Path
 
 from bertline.bundle.verify import read_manifest
-from bertline.cli.predict_lines import Layout, layout_of, spec_of
-from bertline.cli.predict_screen import LabelTally, PredictScreen, note, skipped_sentence
+from bertline.cli.predict_lines import Layout, layout_of
+from bertline.cli.predict_screen import PredictScreen, note, skipped_sentence
 from bertline.data.decoding import Bytes, lines_of, text_of
 from bertline.data.formats import STANDARD
 from bertline.data.rows import BadRow, BadRows, line_fault
@@ -20,6 +20,9 @@ from bertline.data.settings import TableSettings
 from bertline.data.table import open_table
 from bertline.errors import UsageError
 from bertline.inference import Predictor, predict_stream
+from bertline.inference.label_tally import LabelTally
+from bertline.inference.requested import spec_of
+from bertline.inference.table_texts import Legible
 from bertline.inference.zero_shot import load_with_labels
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.fill.spec import lacks
@@ -31,8 +34,6 @@ SOURCE = "standard input"
 EMPTY = "an empty line"
 UNREAD = "a line of which the model reads nothing"
 LONGEST_NAME = 256  # of a file, about
-
-Legible = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bertline.cli.predict_added import AddedColumns
 from bertline.cli.predict_screen import PredictScreen, note, skipped_sentence
 from bertline.cli.predict_table import Table, check_output, claimed
-from bertline.cli.predict_texts import Legible
 from bertline.data.columns import unread_fault
 from bertline.data.corpus import inputs_of, settings_beside
 from bertline.data.formats import STANDARD, name_of
@@ -17,6 +15,8 @@ from bertline.data.rows import BadRows, Row
 from bertline.data.settings import TableSettings
 from bertline.data.table import open_writer
 from bertline.errors import DataError
+from bertline.inference.added_columns import AddedColumns
+from bertline.inference.table_texts import Legible
 from bertline.similarity.build import Load
 from bertline.similarity.index import Index
 from bertline.similarity.opened import opened

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from bertline.data.kinds import Kind, Mixed, join, kind_of
@@ -22,16 +24,20 @@ READ_ROWS = 1_024  # per record batch: 1,024 texts of 10,000 characters are 10 M
 WRITE_ROWS = 8_192  # per row group
 
 
-def read_parquet(stream: BinaryIO, name: str) -> Iterator[Row]:
+def read_parquet(stream: BinaryIO, name: str, *, first: int = 0, last: int | None = None) -> Iterator[Row]:
     """Rows of a Parquet file, numbered from 1. A value is converted on access.
 
-    ``stream`` must be seekable, because the end of the file is read first.
+    Args:
+        stream: must be seekable, because the end of the file is read first.
+        name: of the table, for messages.
+        first: number of rows to leave out; row groups before them are not read.
+        last: number of the last row; by default all are read.
 
     Raises:
         DataError: not a Parquet file, a damaged one, two columns of the same name, or 96-bit timestamps that no
             single unit can represent.
     """
-    number = 0
+    number = first
     try:
         with pq.ParquetFile(stream) as table:
             columns = table.schema_arrow.names
@@ -39,7 +45,7 @@ def read_parquet(stream: BinaryIO, name: str) -> Iterator[Row]:
                 raise DataError(f"{name} has two columns {twice!r}: rename one of them")
             unit = _unit_of_96_bits(table, stream, name)
         with pq.ParquetFile(stream, coerce_int96_timestamp_unit=unit) as table:
-            for batch in table.iter_batches(batch_size=READ_ROWS):
+            for batch in _batches(table, first, table.metadata.num_rows if last is None else last):
                 shared = TypedBatch(batch, python_values)
                 for index in range(batch.num_rows):
                     number += 1
@@ -48,6 +54,53 @@ def read_parquet(stream: BinaryIO, name: str) -> Iterator[Row]:
         where = f" after row {number}" if number else ""
         reason = str(error).rstrip(". ").partition("\n")[0]
         raise DataError(f"{name} cannot be read as Parquet{where} ({reason}): write or copy it again") from error
+
+
+def join_parquet(parts: Sequence[Callable[[], AbstractContextManager[Path]]], stream: BinaryIO) -> None:
+    """Write the rows of Parquet files, one after the other, into one.
+
+    A column that has no value in one part and values in another gets their type.
+
+    Args:
+        parts: a file each, within a context.
+        stream: where to write.
+
+    Raises:
+        DataError: the parts do not fit together, or one is damaged.
+    """
+    try:
+        schemas = []
+        for part in parts:
+            with part() as path:
+                schemas.append(pq.read_schema(path))
+        schema = pa.unify_schemas(schemas)
+        with pq.ParquetWriter(stream, schema) as writer:
+            for part in parts:
+                with part() as path, pq.ParquetFile(path) as table:
+                    for group in range(table.num_row_groups):
+                        writer.write_table(table.read_row_group(group).cast(schema))
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).rstrip(". ").partition("\n")[0]
+        raise DataError(f"the shards cannot be joined ({reason}): check the disk and their files") from error
+
+
+def _batches(table: Any, first: int, last: int) -> Iterator[Any]:
+    """The rows after the first ones up to the last one, from the row groups that have any of them."""
+    begins, groups = 0, []
+    skip: int | None = None
+    for group in range(table.num_row_groups):
+        ends = begins + table.metadata.row_group(group).num_rows
+        if begins < last and ends > first:
+            groups.append(group)
+            skip = first - begins if skip is None else skip
+        begins = ends
+    skip, left = skip or 0, last - first
+    for batch in table.iter_batches(batch_size=READ_ROWS, row_groups=groups) if groups else ():
+        part = batch.slice(skip, left)
+        skip = max(0, skip - batch.num_rows)
+        left -= part.num_rows
+        if part.num_rows:
+            yield part
 
 
 def _unit_of_96_bits(table: Any, stream: BinaryIO, name: str) -> str:

@@ -23,6 +23,7 @@ from bertline.data.decoding import DAMAGED, Bytes, damaged, lines_of, text_of
 from bertline.data.delimited import Header, named, read_delimited, unnamed
 from bertline.data.formats import STANDARD, Location, delimiter_of, format_of, name_of
 from bertline.data.json_lines import read_json_lines
+from bertline.data.offsets import MARK, Offsets
 from bertline.data.rows import BadRow, Row, TableFault
 from bertline.data.writer import RowWriter, open_writer
 from bertline.errors import DataError
@@ -37,36 +38,42 @@ NOT_TEXT = {
 
 
 def read_rows(
-    source: Location,
+    source: Location | io.BufferedReader,
     *,
     format: str | None = None,
     encoding: str = "utf-8",
     delimiter: str | None = None,
     header: bool = True,
     name: str | None = None,
+    offsets: Offsets | None = None,
 ) -> Iterator[Row | BadRow]:
     """The rows of a table in order, bad ones in their place.
 
     Args:
-        source: a path, or ``-`` for standard input. Gzip is recognised by its first bytes, not by its name.
+        source: a path, or ``-`` for standard input; or an open file, with ``format`` and ``name``. Gzip is recognised
+            by its first bytes, not by its name.
         format: csv, tsv, jsonl, parquet or conll; by default what the suffix says, and CSV for ``-``.
         encoding: of all but Parquet; where it is UTF-8, UTF-16 and UTF-32 are recognised too.
         delimiter: of CSV and TSV, as for ``delimiter_of``; by default what the header says.
         header: whether the first row of CSV and TSV names the columns; else they are ``column_1`` and so on.
         name: of the table in messages, if it is not that of ``source``.
+        offsets: learns where lines begin, in the bytes after decompression; not of Parquet.
 
     Raises:
         DataError: at once if the file is not there or its format is not known; while reading if it is empty,
             damaged or not what its name says.
         SettingsError: the format is unknown, or the delimiter is invalid.
     """
-    name, kind = name or name_of(source, "input"), format_of(source, format)
+    if isinstance(source, io.BufferedReader):
+        name, kind = name or "the table", format_of("", format)
+    else:
+        name, kind = name or name_of(source, "input"), format_of(source, format)
+        if source != STANDARD:
+            check_file(Path(source), name)
     between = None if delimiter is None else delimiter_of(delimiter)
-    if source != STANDARD:
-        check_file(Path(source), name)
     if kind == "parquet":
         return _parquet_rows(source, name)
-    return _opened_text_rows(source, name, kind, encoding, between, named if header else unnamed)
+    return _opened_text_rows(source, name, kind, encoding, between, named if header else unnamed, offsets)
 
 
 def check_file(path: Path, name: str) -> None:
@@ -109,11 +116,20 @@ def read_bytes(
 
 
 def _text_rows(
-    stream: Bytes, name: str, kind: str, encoding: str, delimiter: str | None, header: Header
+    stream: Bytes,
+    name: str,
+    kind: str,
+    encoding: str,
+    delimiter: str | None,
+    header: Header,
+    offsets: Offsets | None = None,
 ) -> Generator[Row | BadRow]:
     _refuse_other_kinds(stream, name)
+    mark = stream.peek(len(MARK)).startswith(MARK)
     with text_of(stream, name, encoding) as (text, codec):
         lines = lines_of(text, name, codec)
+        if offsets is not None:
+            lines = offsets.watched(lines, codec, mark and codec == "utf-8")
         if kind == "jsonl":
             yield from read_json_lines(lines, name, codec)
         elif kind == "conll":
@@ -123,13 +139,19 @@ def _text_rows(
 
 
 def _opened_text_rows(
-    source: Location, name: str, kind: str, encoding: str, delimiter: str | None, header: Header
+    source: Location | io.BufferedReader,
+    name: str,
+    kind: str,
+    encoding: str,
+    delimiter: str | None,
+    header: Header,
+    offsets: Offsets | None,
 ) -> Iterator[Row | BadRow]:
     with open_table(source, name) as stream:
-        yield from _text_rows(stream, name, kind, encoding, delimiter, header)
+        yield from _text_rows(stream, name, kind, encoding, delimiter, header, offsets)
 
 
-def _parquet_rows(source: Location, name: str) -> Iterator[Row | BadRow]:
+def _parquet_rows(source: Location | io.BufferedReader, name: str) -> Iterator[Row | BadRow]:
     from bertline.data.parquet import read_parquet  # needs pyarrow, which an install may lack
 
     with ExitStack() as stack:
@@ -146,10 +168,13 @@ def _parquet_rows(source: Location, name: str) -> Iterator[Row | BadRow]:
 
 
 @contextmanager
-def open_table(source: Location, name: str) -> Iterator[Bytes]:
-    """The bytes of a table, decompressed. Standard input is left open."""
+def open_table(source: Location | io.BufferedReader, name: str) -> Iterator[Bytes]:
+    """The bytes of a table, decompressed. Standard input and an open file are left open."""
     with ExitStack() as stack:
-        stream = _standard_input(stack) if source == STANDARD else _file(Path(source), name, stack)
+        if isinstance(source, io.BufferedReader):
+            stream = source
+        else:
+            stream = _standard_input(stack) if source == STANDARD else _file(Path(source), name, stack)
         if stream.peek(2).startswith(GZIP_MAGIC):
             yield stack.enter_context(gzip.GzipFile(fileobj=stream))
         else:

@@ -124,7 +124,7 @@ def _opened(target: Location, name: str) -> Iterator[BinaryIO]:
             raise DataError(f"{name} is a directory: give the name of a file to write")
         if not (in_place or path.parent.is_dir()):
             raise DataError(f"{name} cannot be written: create the directory {path.parent} first")
-    with _device(named, name) if in_place else _replaced(path, name) as stream:
+    with _device(named, name) if in_place else replaced(path, name) as stream:
         yield stream
 
 
@@ -137,7 +137,8 @@ def _device(path: Path, name: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _replaced(path: Path, name: str) -> Iterator[BinaryIO]:
+def replaced(path: Path, name: str) -> Iterator[BinaryIO]:
+    """Within: a temporary file beside ``path``, which takes its place at the end, and nothing after an error."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with _reported(name):

@@ -51,15 +51,31 @@ class ZeroShotPredictor:
         return self.candidates.entailed(self._entailment, scores.logits, scores.readings)
 
 
-def load_with_labels(bundle: Path, candidates: Candidates | None, *, engine: str | None = None) -> Predictor:
+def load_with_labels(
+    bundle: Path,
+    candidates: Candidates | None,
+    *,
+    engine: str | None = None,
+    lanes: int | None = None,
+    checksum: str | None = None,
+) -> Predictor:
     """The predictor of a bundle for candidate labels; without them for its own task.
+
+    Args:
+        bundle: its directory.
+        candidates: the labels, if they come with the texts.
+        engine: as for ``load_predictor``.
+        lanes: as for ``load_predictor``.
+        checksum: as for ``load_predictor``.
 
     Raises:
         BundleError, UsageError: as ``load_predictor`` and ``ZeroShotPredictor``.
     """
     if candidates is None:
-        return load_predictor(bundle, engine=engine)
+        return load_predictor(bundle, engine=engine, lanes=lanes, checksum=checksum)
     spec = read_manifest(bundle).task
     if Entailment.of(spec) is None and spec.output != "embedding":
         raise refusal(str(bundle), spec)
-    return ZeroShotPredictor(load_predictor(bundle, engine=engine, output=spec.output), candidates)
+    return ZeroShotPredictor(
+        load_predictor(bundle, engine=engine, output=spec.output, lanes=lanes, checksum=checksum), candidates
+    )

@@ -26,6 +26,7 @@ Array = np.ndarray[Any, Any]
 Label = Annotated[str, Field(min_length=1)]
 
 
+@runtime_checkable
 class Answer(Protocol):
     """The answer to one input. Those of a spec that is ``ranked`` take ``top_k`` as an argument of both methods."""
 

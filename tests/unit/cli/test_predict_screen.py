@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from bertline.cli import predict_screen
-from bertline.cli.predict_screen import LabelTally, PredictScreen, skipped_sentence
+from bertline.cli.predict_screen import PredictScreen, skipped_sentence
 from bertline.data.rows import BadRow, BadRows
-from bertline.inference import Prediction
 
 
 class Clock:
@@ -14,17 +13,6 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
-
-
-def test_a_tally_adds_up_and_special_tokens_do_not_count() -> None:
-    tally = LabelTally()
-    for read, cut in ((10, 0), (32, 8), (32, 62)):
-        tally.add(Prediction("a", {"a": 1.0}, read_tokens=read, cut_tokens=cut))
-    assert tally == LabelTally(texts=3, cut_texts=2, tokens=8 + 38 + 92, cut_tokens=70)
-    assert tally.cut_sentence(32) == (
-        "note: 2 of 3 texts are longer than 32 tokens; 70 of all 138 tokens (50.7 %) were not read"
-    )
-    assert LabelTally(texts=3, tokens=12).cut_sentence(32) is None
 
 
 def test_left_out_rows_are_counted_by_reason() -> None:

@@ -35,6 +35,15 @@ class Opened:
     chunks: Iterator[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object in a list: its key below the prefix, its size, and what changes when it is replaced."""
+
+    key: str
+    bytes: int
+    tag: str | None
+
+
 class Objects(Protocol):
     """Named bytes below one prefix."""
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from bertline.errors import StoreError, UsageError, needing
 from bertline.registry.fetch.address import Address
-from bertline.registry.fetch.objects import Opened
+from bertline.registry.fetch.objects import Listed, Opened
 from bertline.registry.fetch.settings import StoreSettings
 from bertline.registry.fetch.source import Absent, Altered, Denied, LinkError
 
@@ -110,6 +110,18 @@ class S3:
                 return int(self._api.head(self._store, self._prefix + key)["size"])
         except (Absent, Denied):
             return None
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Some bytes of an object."""
+        with self._errors(key):
+            return bytes(self._api.get_range(self._store, self._prefix + key, start=start, length=length))
+
+    def listed(self) -> Iterator[Listed]:
+        """All objects below the prefix, in no order."""
+        with self._errors(""):
+            for batch in self._api.list(self._store, self._prefix.rstrip("/") or None):
+                for one in batch:
+                    yield Listed(one["path"].removeprefix(self._prefix), int(one["size"]), one["e_tag"])
 
     def put(self, key: str, content: Path | bytes) -> None:
         """As ``Objects.put``."""

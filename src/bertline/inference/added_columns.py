@@ -1,4 +1,4 @@
-"""The columns that ``bertline predict`` adds to a table, under names that the table does not have."""
+"""The columns that answers add to a table, under names that the table does not have."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bertline.cli.predict_lines import DEFAULT, Top
 from bertline.data.rows import Row
 from bertline.errors import DataError
+from bertline.inference.requested import DEFAULT, Top
 from bertline.tasks.contract import Answer
 
 CUT = "cut_tokens"

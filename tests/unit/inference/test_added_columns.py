@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from bertline.cli.predict_added import AddedColumns
 from bertline.data.rows import Row
 from bertline.errors import DataError
 from bertline.inference import Prediction
+from bertline.inference.added_columns import AddedColumns
 from bertline.tasks.classify.answer import Number
 
 PREDICTION = Prediction("b", {"a": 0.25, "b": 0.7500004, "c": 0.0}, read_tokens=8, cut_tokens=3)
