@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 
 class Bucket:
@@ -46,7 +47,21 @@ class _Requests(BaseHTTPRequestHandler):
         self._send("HEAD")
 
     def do_GET(self) -> None:
-        self._send("GET")
+        if "list-type=2" in self.path:
+            self._list()
+        else:
+            self._send("GET")
+
+    def _list(self) -> None:
+        prefix = parse_qs(urlsplit(self.path).query).get("prefix", [""])[0]
+        entries = "".join(
+            f"<Contents><Key>{key}</Key><Size>{len(content)}</Size><ETag>{_tag(content)}</ETag>"
+            f"<LastModified>2026-11-29T10:00:00.000Z</LastModified><StorageClass>STANDARD</StorageClass></Contents>"
+            for key, content in sorted(self.bucket.objects.items())
+            if key.startswith(prefix)
+        )
+        listing = f"<ListBucketResult><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>"
+        self._answer(200, listing.encode(), {})
 
     def log_message(self, format: str, *args: object) -> None: ...
 
@@ -69,13 +84,15 @@ class _Requests(BaseHTTPRequestHandler):
             return self._refuse(404, "NoSuchKey")
         if self.headers.get("If-Match", _tag(content)) != _tag(content):
             return self._refuse(412, "PreconditionFailed")
-        asked, start = re.match(r"bytes=(\d+)-", self.headers.get("Range", "")), 0
+        asked, start = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")), 0
+        whole = len(content)
         headers = {"ETag": _tag(content), "Last-Modified": "Sun, 29 Nov 2026 10:00:00 GMT"}
         if asked:
             start = int(asked[1])
-            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            if start >= len(content):
+            if start >= whole:
                 return self._refuse(416, "InvalidRange")
+            content = content[: int(asked[2]) + 1] if asked[2] else content
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{whole}"
         return self._answer(206 if asked else 200, content[start:], headers)
 
     def _refuse(self, status: int, code: str) -> None:

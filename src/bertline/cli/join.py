@@ -38,5 +38,5 @@ def join(
     plan = joining.plan_at(place, shards)
     check_place(output, "the table")
     with claim(output, "the table"):
-        rows = joining.join(plan, place, output)
+        rows = joining.join(plan, place, shards, output)
     note(f"{rows:,} rows of {len(plan.shards):,} shards: {output}")

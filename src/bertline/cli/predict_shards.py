@@ -134,7 +134,7 @@ def _finish(opened: Opened, file: Path | None, target: str, *, joins: bool) -> N
         note(f"all {len(opened.plan.shards):,} shards are done: {target}")
     elif joins:
         with claim(file, WHAT):
-            rows = join(opened.plan, opened.place, file)
+            rows = join(opened.plan, opened.place, where, file)
         opened.place.remove()
         note(f"{rows:,} rows: {file}")
     else:

@@ -49,14 +49,14 @@ def check_complete(plan: Plan, place: Place, where: str) -> None:
         )
 
 
-def join(plan: Plan, place: Place, target: Path) -> int:
+def join(plan: Plan, place: Place, where: str, target: Path) -> int:
     """Write the rows of all shards to one file, which appears whole; returns their number.
 
     Raises:
         UsageError: the file's name asks for another format.
         DataError: a shard is missing, or the file cannot be written.
     """
-    check_complete(plan, place, str(target))
+    check_complete(plan, place, where)
     check_format(plan, target)
     check_room(target, "the table", 0)
     names = [*plan.names]
