@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 NODES = """
-import json, sys
+import json, sys, traceback
 from ray.cluster_utils import Cluster
 
 cluster = Cluster()
@@ -23,7 +23,13 @@ made = {}
 for line in sys.stdin:
     what, name, cores = json.loads(line)
     if what == "add":
-        made[name] = node = cluster.add_node(num_cpus=cores, include_dashboard=False, object_store_memory=80 * 2**20)
+        for attempt in range(5):
+            try:
+                node = cluster.add_node(num_cpus=cores, include_dashboard=False, object_store_memory=80 * 2**20)
+                break
+            except Exception:  # on a busy machine, a node's agent may not start in the time that Ray gives it
+                traceback.print_exc()
+        made[name] = node
         raylet = node.all_processes["raylet"][0].process.pid
         print(json.dumps({"address": cluster.address, "raylet": raylet}), flush=True)
     else:  # its raylet was killed; what is left of the node goes too
@@ -67,9 +73,6 @@ def nodes(home: Path) -> Iterator[Nodes]:
         "HOME": str(home),
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        "RAY_health_check_period_ms": "500",  # a dead node is noticed after a second or two, not ten
-        "RAY_health_check_timeout_ms": "1000",
-        "RAY_health_check_failure_threshold": "2",
     }
     environment.pop("RAY_ADDRESS", None)
     with (home / "nodes.log").open("w") as log:

@@ -10,10 +10,12 @@ import typer
 
 from bertline.cli.bundle_argument import bundle_argument
 from bertline.cli.settings_flags import with_settings
+from bertline.cli.spread import PANEL
 from bertline.data.settings import EvaluateSettings
 from bertline.destination import as_destination_error
 
 if TYPE_CHECKING:
+    from bertline.inference import TextClassifier
     from bertline.tasks.contract import Evaluation
 
 EPILOG = (
@@ -50,6 +52,20 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="NAME=NUMBER", help="Exit with 1 if this figure of the JSON is higher; may be repeated."),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Ray cluster whose workers answer the rows: HOST:PORT, auto, or local for one on this machine. The "
+            "figures are those of one process.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Workers on the cluster; without it as many as it has cores.", rich_help_panel=PANEL),
+    ] = None,
+    worker_cores: Annotated[int, typer.Option(min=1, help="Cores of a worker.", rich_help_panel=PANEL)] = 1,
 ) -> None:
     """Measure a bundle on labelled rows: the figures of its task, calibration, slices, each with a 95 % interval.
 
@@ -63,8 +79,9 @@ def evaluate(
 
     bounds = [Bound.parse(one, least=True) for one in minimum or ()]
     bounds += [Bound.parse(one, least=False) for one in maximum or ()]
-    with report_place(report, "report.html"):
-        measured = evaluate_table(bundle, load_predictor(bundle, engine=engine), data, settings)
+    loaded = load_predictor(bundle, engine=engine)
+    with report_place(report, "report.html"), _on_cluster(loaded, bundle, ray, workers, worker_cores) as predictor:
+        measured = evaluate_table(bundle, predictor, data, settings)
         evaluation = measured.evaluation
         for sentence in measured.notes:
             typer.echo(f"note: {sentence}", err=True)
@@ -77,6 +94,23 @@ def evaluate(
         if report is not None:
             _write_report(report, evaluation, bundle, measured.source)
         check_bounds(bounds, evaluation.metrics(), f"{evaluation.rows:,} rows of {measured.source}")
+
+
+@contextmanager
+def _on_cluster(
+    predictor: TextClassifier, bundle: Path, ray: str | None, workers: int | None, worker_cores: int
+) -> Iterator[TextClassifier]:
+    """Within: the predictor, its batches computed by a cluster if there is one."""
+    if ray is None:
+        yield predictor
+        return
+    from bertline.bundle.verify import read_manifest
+    from bertline.distributed.remote_backend import on_cluster
+    from bertline.machine.ray_cluster import connect
+
+    with connect(ray) as cluster:
+        number = workers or max(1, cluster.cores // worker_cores)
+        yield on_cluster(predictor, bundle, read_manifest(bundle).checksum, cluster, number, worker_cores)
 
 
 def _write_report(report: Path, evaluation: Evaluation, bundle: Path, source: str) -> None:
