@@ -54,6 +54,7 @@ class Customer:
             "BERTLINE_SERVE_PORT": self.port,
             "BERTLINE_DISTILL_EPOCHS": "2",
             "BERTLINE_OPTIMIZE_REPETITIONS": "1",
+            "XDG_DATA_HOME": str(directory / "data"),
         }
         self.server: subprocess.Popen[str] | None = None
         self.outputs: dict[str, str] = {}
@@ -211,4 +212,7 @@ def test_on_a_network_it_requires_a_key_and_stops_on_signal(customer: Customer) 
             assert page.status_code == 200
             assert page.headers["content-type"].startswith("text/html")
     assert (customer.directory / "watching" / "prometheus" / "rules.yml").exists()
+    assert (customer.directory / "drift" / "drift.html").exists()
+    assert customer.outputs["bertline gate"].startswith("mails (")
+    assert "the champion of mails is mails:1" in customer.outputs["bertline models"]
     assert customer.stop() == 0
