@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,8 +81,10 @@ def evaluate(
 
     bounds = [Bound.parse(one, least=True) for one in minimum or ()]
     bounds += [Bound.parse(one, least=False) for one in maximum or ()]
-    loaded = load_predictor(bundle, engine=engine)
-    with report_place(report, "report.html"), _on_cluster(loaded, bundle, ray, workers, worker_cores) as predictor:
+    with ExitStack() as stack:
+        stack.enter_context(report_place(report, "report.html"))  # before the work of loading
+        loaded = load_predictor(bundle, engine=engine)
+        predictor = stack.enter_context(_on_cluster(loaded, bundle, ray, workers, worker_cores))
         measured = evaluate_table(bundle, predictor, data, settings)
         evaluation = measured.evaluation
         for sentence in measured.notes:

@@ -57,7 +57,14 @@ def is_spread(source: str, target: str, spread: Spread) -> bool:
     """Whether the work is a job of shards, not one table after the other from start to end."""
     asked = spread.shard is not None or spread.ray is not None or spread.shard_rows is not None
     places = [one for one in (source, target) if one != STANDARD]
-    return asked or any(one.startswith(S3_SCHEME) or one.endswith("/") or Path(one).is_dir() for one in places)
+    return asked or any(one.startswith(S3_SCHEME) or one.endswith("/") or _is_directory(one) for one in places)
+
+
+def _is_directory(place: str) -> bool:
+    try:
+        return Path(place).is_dir()
+    except OSError:  # a name that no file can have is refused later, with a sentence
+        return False
 
 
 def core_hour(price: float | None, prices: Path | None, machine: str | None) -> tuple[float, str] | None:

@@ -32,14 +32,14 @@ def test_overconfidence_is_learned_from_the_reference() -> None:
 
 
 def test_the_interval_holds_what_labels_would_show() -> None:
-    """In 90 % of 100 windows or more, within two standard errors: the interval also allows for a shift."""
+    """In 90 % of 30 windows or more, within two standard errors: the interval also allows for a shift."""
     held = 0
-    for seed in range(100):
+    for seed in range(30):
         reference, right = drawn(400, 2.0, 2 * seed)
         new, truth = drawn(200, 2.0, 2 * seed + 1)
         interval = estimate_accuracy(reference, right, new, seed=seed).estimate
         held += interval.low <= truth.mean() <= interval.high
-    assert held >= 84
+    assert held >= 24
 
 
 def test_a_model_that_is_always_or_never_right() -> None:

@@ -46,11 +46,9 @@ def test_texts_from_the_same_source() -> None:
 
 
 def test_false_alarms_of_the_family_are_as_rare_as_stated() -> None:
-    """100 windows at 20 %: at most three standard errors more."""
-    alarms = sum(
-        compare(REFERENCE, window(LABELS[:60], seed), LABELS, NAMES, level=0.2).kind != "none" for seed in range(100)
-    )
-    assert alarms <= 20 + 12
+    """40 windows at 20 %: at most three standard errors more. More of them: make bench ONLY=drift."""
+    alarms = sum(compare(REFERENCE, window(LABELS[:60], seed), level=0.2).kind != "none" for seed in range(40))
+    assert alarms <= 8 + 7
 
 
 def test_other_shares_of_the_labels_are_told_from_other_texts() -> None:
