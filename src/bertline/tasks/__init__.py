@@ -51,7 +51,7 @@ class Task:
 
     @property
     def watched(self) -> Any:
-        """Numbers of an answer whose distribution drift changes: ``columns``."""
+        """Numbers of an answer whose distribution drift changes: ``columns``, ``ONE_UNIT``."""
         return self._part("watched")
 
     def _part(self, part: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from bertline.lifecycle.drift.known import Known
 from bertline.lifecycle.drift.properties import most_common, relative_properties
 from bertline.lifecycle.drift.window import Window
 from bertline.statistics.shift.discriminant import Discriminant, auc
-from bertline.statistics.shift.distribution import ks_distance, ks_statistics, mean_statistics
+from bertline.statistics.shift.distribution import joint_statistics, ks_distance, ks_statistics, mean_statistics
 from bertline.statistics.shift.kernel import mmd_statistics
 from bertline.statistics.shift.permutation import DRAWS, Moved, holm, largest, p_value, relabellings
 from bertline.text.reading import joined
@@ -32,6 +32,7 @@ def compare(
     labels: Sequence[str | None] = (),
     names: Sequence[str] = (),
     *,
+    one_unit: bool = True,
     tested: int | None = None,
     level: float = LEVEL,
     seed: int = 0,
@@ -45,6 +46,7 @@ def compare(
         new: of new texts.
         labels: the true label of each reference text, of models with one label per text; otherwise none.
         names: the model's labels, in its order.
+        one_unit: whether the answers' columns have one unit, as probabilities have.
         tested: number of reference texts, the first ones, that nothing about the model was chosen by; None is all.
         level: chance of a false alarm.
         seed: of the permutations.
@@ -55,7 +57,7 @@ def compare(
     discriminant = Discriminant.of(embeddings)
     scores = discriminant.scores(moved[0])
     tests = [
-        *_columns_test("answers", reference.answers, new.answers, moved),
+        *_columns_test("answers", reference.answers, new.answers, moved, joint="units" if one_unit else "spreads"),
         Test("embeddings", p_value(mmd_statistics(embeddings, moved, seed=seed))),
         Test("classifier", p_value(discriminant.statistics(moved)), size=auc(scores, moved[0])),
         *_columns_test("properties", before, after, moved),
@@ -74,14 +76,27 @@ def compare(
     )
 
 
-def _columns_test(name: str, before: Columns, after: Columns, moved: Moved) -> list[Test]:
-    """One test of several columns together, by their distributions and means; none if there is no column."""
+def _columns_test(
+    name: str, before: Columns, after: Columns, moved: Moved, joint: Literal["units", "spreads"] | None = None
+) -> list[Test]:
+    """One test of several columns together, by their distributions and means; none if there is no column.
+
+    Args:
+        name: of the test.
+        before: the reference.
+        after: the new window.
+        moved: relabellings.
+        joint: look at all columns together, in their own units or in units of their spreads, which finds a change that
+            many columns share; None looks for the column that changed most.
+    """
     names = [one for one in before if np.ptp(np.concatenate([before[one], after[one]])) > 0]
     if not names:
         return []
     pooled = np.stack([np.concatenate([before[one], after[one]]) for one in names], axis=1)
-    statistics = np.concatenate([ks_statistics(pooled, moved), mean_statistics(pooled, moved)], axis=1)
-    p, each = largest(statistics)
+    ks = ks_statistics(pooled, moved)
+    p, each = largest(np.concatenate([ks, mean_statistics(pooled, moved)], axis=1))
+    if joint:
+        p, _ = largest(joint_statistics(pooled if joint == "units" else pooled / pooled.std(axis=0), moved, ks))
     changes = [
         Change(
             one,

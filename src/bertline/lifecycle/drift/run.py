@@ -68,6 +68,7 @@ def drift_of_table(bundle: Path, data: str, settings: DriftSettings) -> TableDri
         after,
         labels if told else (),
         spec.labels,
+        one_unit=task(spec.task).watched.ONE_UNIT,
         tested=tested,
         level=settings.level,
         seed=settings.seed,

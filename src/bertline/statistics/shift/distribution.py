@@ -47,6 +47,17 @@ def mean_statistics(columns: Columns, moved: Moved) -> Statistics:
     return np.asarray(np.abs(moved.astype(np.float32) @ centred))
 
 
+def joint_statistics(columns: Columns, moved: Moved, ks: Statistics) -> Float[np.ndarray[Any, Any], "draws statistics"]:
+    """Two statistics of all columns together: the distance of the mean rows, and the sum of the columns' ``ks``.
+
+    A column counts by its spread, so columns need one unit, as probabilities have. Of many labels, those that most
+    texts have then say most. The first statistic sees a change in the labels' shares (black box shift estimation,
+    Lipton, Wang & Smola 2018), the second also one that leaves the means as they are.
+    """
+    means = mean_statistics(columns, moved)
+    return np.stack([(means * means).sum(axis=1), ks @ columns.std(axis=0)], axis=1)
+
+
 def ks_distance(reference: Float[np.ndarray[Any, Any], " rows"], new: Float[np.ndarray[Any, Any], " others"]) -> float:
     """The largest distance of two samples' distribution functions.
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from bertline.tasks.classify.answer import Number, Prediction
 from bertline.tasks.classify.spec import Spec
 
+ONE_UNIT = True  # probabilities
+
 
 def columns(spec: Spec, answers: Sequence[Prediction] | Sequence[Number]) -> dict[str, list[float]]:
     """A number per answer, by name; of two labels that exclude each other the second says it all.

@@ -7,6 +7,8 @@ from typing import Any
 
 from bertline.tasks.embed.spec import Spec
 
+ONE_UNIT = True
+
 
 def columns(spec: Spec, answers: Sequence[Any]) -> dict[str, list[float]]:
     """No number."""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from bertline.tasks.tag.answer import Answer
 from bertline.tasks.tag.spec import Spec
 
+ONE_UNIT = False  # entities and scores
+
 
 def columns(spec: Spec, answers: Sequence[Answer]) -> dict[str, list[float]]:
     """A number per answer, by name: entities of each type per 100 tokens, and their mean score (1 without any)."""
