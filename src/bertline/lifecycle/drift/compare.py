@@ -20,6 +20,7 @@ from bertline.text.reading import joined
 LEVEL = 0.05
 LEAST_ROWS = 20  # of a window: fewer than that can show nothing but the crudest change
 SHOWN = 10  # foreign texts
+QUANTILES = 41  # of each number, for its picture
 WEIGHTS = {"answers": 3.0}  # of the level; the other tests have 1 each. A changed answer matters most to users
 
 Array = np.ndarray[Any, Any]
@@ -104,10 +105,15 @@ def _columns_test(
             float(after[one].mean()),
             ks_distance(before[one], after[one]),
             float(min(each[k], each[k + len(names)])),
+            (_quantiles(before[one]), _quantiles(after[one])),
         )
         for k, one in enumerate(names)
     ]
     return [Test(name, p, changes=tuple(sorted(changes, key=lambda one: (one.p, -one.distance))))]
+
+
+def _quantiles(column: Array) -> tuple[float, ...]:
+    return tuple(round(float(one), 6) for one in np.quantile(column, np.linspace(0, 1, QUANTILES)))
 
 
 def _properties(reference: Window, new: Window) -> tuple[Columns, Columns]:

@@ -27,6 +27,7 @@ class Change:
         after: its mean in the new texts.
         distance: the largest distance of the two distribution functions (Kolmogorov & Smirnov), 0 to 1.
         p: allows for the other numbers of the same test.
+        quantiles: of the reference and of the new texts, at equal steps from the least to the largest.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Change:
     after: float
     distance: float
     p: float
+    quantiles: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
 
 
 @dataclass(frozen=True, slots=True)

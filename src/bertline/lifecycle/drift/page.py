@@ -6,17 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from bertline.destination import replace_file
-from bertline.evaluation import svg
 from bertline.evaluation.report import page_template
 from bertline.lifecycle.drift import wording
-from bertline.lifecycle.drift.found import PriorShift, Test
+from bertline.lifecycle.drift.found import Test
+from bertline.lifecycle.drift.pictures import distributions_picture, shares_picture
 from bertline.lifecycle.drift.run import TableDrift
 
-ROW, LEFT, WIDTH = 44, 130, 560
 CHANGES_SHOWN = 12
+PICTURED = 4  # of them
 
 
 def write_drift(directory: Path, found: TableDrift, *, title: str) -> Path:
@@ -52,6 +50,8 @@ def render(found: TableDrift, *, title: str) -> str:
         labelled=list(wording.labelled_words(drift)),
         tests=[_row(test, drift.level) for test in drift.tests],
         changed=[(test, test.changes[:CHANGES_SHOWN]) for test in drift.tests if test.changes],
+        pictured=PICTURED,
+        distributions=distributions_picture,
         words=wording,
         shares=None if drift.prior is None or drift.kind == "texts" else shares_picture(drift.prior),
     )
@@ -67,27 +67,3 @@ def _row(test: Test, level: float) -> dict[str, Any]:
         "changed": test.adjusted <= level,
         "size": wording.size_words(test, level),
     }
-
-
-def shares_picture(prior: PriorShift) -> Markup:
-    """The share of each label: a bar for the reference, a dot with its interval for the new texts."""
-    most = max(*prior.before, *(one.high for one in prior.after))
-    height = ROW * len(prior.labels) + 34
-    plot = svg.Plot(LEFT, 0, WIDTH - 20, height - 24, (0.0, most), (0.0, 1.0))
-    marks = []
-    for place, (name, before, after) in enumerate(zip(prior.labels, prior.before, prior.after, strict=True)):
-        top = ROW * place + 10
-        middle = top + 11
-        start, end = plot.x(after.low), plot.x(after.high)
-        marks += [
-            svg.text(svg.shorten(name, 18), LEFT - 10, middle + 4, anchor="end", class_="legend"),
-            svg.rect(LEFT, top, plot.x(before) - LEFT, 22, "other bar faint"),
-            svg.line(start, middle, end, middle, "whisker"),
-            svg.line(start, middle - 5, start, middle + 5, "whisker"),
-            svg.line(end, middle - 5, end, middle + 5, "whisker"),
-            svg.element("circle", cx=plot.x(after.value), cy=float(middle), r=5, class_="first dot"),
-        ]
-    values = svg.ticks(0.0, most)
-    axis = [svg.text(f"{value:.0%}".replace("%", " %"), plot.x(value), height - 6, anchor="middle") for value in values]
-    title = "Shares of labels: bars in the reference, dots with 95 % intervals in the new texts"
-    return svg.picture(title, WIDTH, height, *marks, *axis)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bertline.lifecycle.drift.found import Change, Drift, Test
 from bertline.lifecycle.drift.properties import CUT, LANGUAGE, SCRIPT, UNKNOWN, UNSEEN
@@ -83,10 +83,17 @@ def change_words(change: Change, *, answers: bool) -> str:
 
 def value_words(change: Change, value: float, answers: bool) -> str:
     """A mean, as a percentage where it is a share."""
-    share = change.name in SHARES or (
-        answers and 0 <= min(change.before, change.after) <= max(change.before, change.after) <= 1
-    )
-    return percent(value) if share else f"{value:.3g}"
+    return percent(value) if _is_share(change, answers) else f"{value:.3g}"
+
+
+def scale_words(change: Change, answers: bool) -> Callable[[float], str]:
+    """How the values on a scale are written."""
+    return (lambda value: percent(value, digits=0)) if _is_share(change, answers) else (lambda value: f"{value:g}")
+
+
+def _is_share(change: Change, answers: bool) -> bool:
+    means = change.before, change.after
+    return change.name in SHARES or (answers and 0 <= min(means) <= max(means) <= 1)
 
 
 def labelled_words(drift: Drift) -> Iterator[str]:
