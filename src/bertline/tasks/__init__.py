@@ -1,8 +1,8 @@
 """Tasks: each is a folder that gives a network's outputs a meaning, found by name and imported part by part.
 
-A folder has five parts. ``spec``, ``answer`` and ``watched`` need numpy alone, ``measure`` also statistics, and only
-``learn`` needs torch, so that serving a model does not import what trains it. A task that no table can train has no
-``learn``.
+A folder has six parts. ``spec``, ``answer``, ``watched`` and ``feedback`` need numpy alone, ``measure`` also
+statistics, and only ``learn`` needs torch, so that serving a model does not import what trains it. A task that no
+table can train has no ``learn``.
 """
 
 from __future__ import annotations
@@ -53,6 +53,11 @@ class Task:
     def watched(self) -> Any:
         """Numbers of an answer whose distribution drift changes: ``columns``, ``ONE_UNIT``."""
         return self._part("watched")
+
+    @property
+    def feedback(self) -> Any:
+        """Answers that are kept, and what people say of them: ``recorded``, ``target``, ``right``, ``columns`` …."""
+        return self._part("feedback")
 
     def _part(self, part: str) -> Any:
         return import_module(f"{__name__}.{self.name}.{part}")

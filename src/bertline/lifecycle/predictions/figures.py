@@ -1,0 +1,92 @@
+"""How often each version was right, by the feedback on its predictions: one per prediction, the latest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sql
+
+from bertline.database.database import Database
+from bertline.lifecycle.predictions.schema import ANSWER, FEEDBACK, LATEST, PREDICTIONS
+from bertline.lifecycle.predictions.store import ms_of
+from bertline.statistics.intervals import Estimate, wilson
+
+JOINED = FEEDBACK.join(PREDICTIONS, FEEDBACK.c.prediction == PREDICTIONS.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Predictions of one version on which there is feedback.
+
+    Attributes:
+        right: whose answer was right.
+        wrong: whose answer was wrong.
+        unjudged: which are neither, as numbers and embeddings.
+    """
+
+    right: int = 0
+    wrong: int = 0
+    unjudged: int = 0
+
+    @property
+    def accuracy(self) -> Estimate:
+        """With Wilson's 95 % interval."""
+        return wilson(self.right, self.right + self.wrong)
+
+
+def counts(
+    store: Database, model: str, *, since: datetime | None = None, until: datetime | None = None, role: str = ANSWER
+) -> dict[str, Counts]:
+    """Counts by digest of the version.
+
+    Args:
+        store: from ``open_store``.
+        model: its name for clients.
+        since: predictions from this moment on, whenever their feedback came.
+        until: predictions before this moment.
+        role: of the predictions.
+
+    Raises:
+        PredictionStoreError: the store cannot be read.
+    """
+    query = (
+        sql.select(PREDICTIONS.c.digest, FEEDBACK.c.right, sql.func.count())
+        .select_from(JOINED)
+        .where(*_of(model, role), FEEDBACK.c.state == LATEST, PREDICTIONS.c.at_ms >= ms_of(since))
+        .group_by(PREDICTIONS.c.digest, FEEDBACK.c.right)
+    )
+    if until is not None:
+        query = query.where(PREDICTIONS.c.at_ms < ms_of(until))
+    found: dict[str, dict[bool | None, int]] = {}
+    with store.reading() as connection:
+        for digest, right, number in connection.execute(query):
+            found.setdefault(digest, {})[right] = number
+    return {digest: Counts(each.get(True, 0), each.get(False, 0), each.get(None, 0)) for digest, each in found.items()}
+
+
+def labelled_since(store: Database, model: str, since: datetime | None = None, *, with_text: bool = True) -> int:
+    """Number of predictions whose feedback came since a moment.
+
+    Args:
+        store: from ``open_store``.
+        model: its name for clients.
+        since: feedback received from this moment on; a later one on the same prediction counts, the earlier does not.
+        with_text: only those whose text was kept, which ``labelled.write_labelled`` can export.
+
+    Raises:
+        PredictionStoreError: the store cannot be read.
+    """
+    query = (
+        sql.select(sql.func.count())
+        .select_from(JOINED)
+        .where(*_of(model, ANSWER), FEEDBACK.c.state == LATEST, FEEDBACK.c.received_ms >= ms_of(since))
+    )
+    if with_text:
+        query = query.where(PREDICTIONS.c.texts.is_not(None))
+    with store.reading() as connection:
+        return int(connection.scalar(query) or 0)
+
+
+def _of(model: str, role: str) -> tuple[sql.ColumnElement[bool], ...]:
+    return PREDICTIONS.c.model == model, PREDICTIONS.c.role == role

@@ -1,0 +1,83 @@
+"""The tables of predictions and feedback, and their versions.
+
+Times are milliseconds since 1970 in UTC. What is JSON is text in ASCII, so that every database can hold every
+character. A row's id begins with its time (as in RFC 9562, version 7), so that indexes grow at their end.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import sqlalchemy as sql
+
+from bertline.database.migrations import Migrations
+
+TABLES = sql.MetaData()
+ANSWER, SHADOW = "answer", "shadow"  # roles of a prediction: it was the answer to its client, or only for comparison
+# States of feedback: it counts; a later one about the same prediction counts instead; its prediction is not known
+# (yet); the model of its prediction cannot have given this answer.
+LATEST, SUPERSEDED, WAITING, INVALID = "latest", "superseded", "waiting", "invalid"
+
+KEY = sql.Table("bertline_predictions_key", TABLES, sql.Column("key", sql.String(32), primary_key=True))
+MODELS = sql.Table(
+    "bertline_predictions_models",
+    TABLES,
+    sql.Column("digest", sql.String(64), primary_key=True),
+    sql.Column("model", sql.String(256), primary_key=True),
+    sql.Column("spec", sql.Text, nullable=False),
+    sql.Column("first_ms", sql.BigInteger, nullable=False),
+)
+PREDICTIONS = sql.Table(
+    "bertline_predictions",
+    TABLES,
+    sql.Column("id", sql.String(32), primary_key=True),
+    sql.Column("request_id", sql.String(128), nullable=False),
+    sql.Column("item", sql.Integer, nullable=False),
+    sql.Column("at_ms", sql.BigInteger, nullable=False),
+    sql.Column("model", sql.String(256), nullable=False),
+    sql.Column("digest", sql.String(64), nullable=False),
+    sql.Column("role", sql.String(16), nullable=False),
+    sql.Column("output", sql.String(32), nullable=False),
+    sql.Column("text_hash", sql.String(32), nullable=False),
+    sql.Column("characters", sql.Integer, nullable=False),
+    sql.Column("read_tokens", sql.Integer, nullable=False),
+    sql.Column("cut_tokens", sql.Integer, nullable=False),
+    sql.Column("answer", sql.Text, nullable=False),
+    sql.Column("client", sql.String(256)),
+    sql.Column("texts", sql.Text),
+    sql.Column("redacted", sql.Boolean, nullable=False),
+    sql.Column("embedding", sql.LargeBinary),
+    sql.Index("bertline_predictions_request", "request_id", "item"),
+    sql.Index("bertline_predictions_at", "at_ms"),
+    sql.Index("bertline_predictions_client", "client"),
+    sql.Index("bertline_predictions_text", "text_hash"),
+)
+FEEDBACK = sql.Table(
+    "bertline_feedback",
+    TABLES,
+    sql.Column("id", sql.String(32), primary_key=True),
+    sql.Column("prediction", sql.String(32)),
+    sql.Column("request_id", sql.String(128), nullable=False),
+    sql.Column("item", sql.Integer, nullable=False),
+    sql.Column("state", sql.String(16), nullable=False),
+    sql.Column("correct", sql.Text, nullable=False),
+    sql.Column("right", sql.Boolean),
+    sql.Column("off", sql.Float),
+    sql.Column("source", sql.String(64), nullable=False),
+    sql.Column("annotator", sql.String(128), nullable=False),
+    sql.Column("client", sql.String(256)),
+    sql.Column("labelled_ms", sql.BigInteger, nullable=False),
+    sql.Column("received_ms", sql.BigInteger, nullable=False),
+    sql.Index("bertline_feedback_prediction", "prediction"),
+    sql.Index("bertline_feedback_request", "request_id", "item"),
+    sql.Index("bertline_feedback_received", "received_ms"),
+)
+
+
+def _create(connection: sql.Connection) -> None:
+    TABLES.create_all(connection)
+    connection.execute(sql.insert(KEY).values(key=secrets.token_hex(16)))
+
+
+# Step n turns version n into version n + 1. The first creates the tables.
+MIGRATIONS = Migrations.named("bertline_predictions_schema", (_create,))
