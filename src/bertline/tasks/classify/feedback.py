@@ -60,7 +60,7 @@ def margin(spec: Spec, answer: Json) -> float | None:
     shares = answer["probabilities"]
     if spec.problem == "several":
         cuts = dict(zip(spec.labels, spec.cuts.tolist(), strict=True))
-        return min(1.0, 2 * min(abs(share - cuts[name]) for name, share in shares.items()))
+        return float(min(1.0, 2 * min(abs(share - cuts[name]) for name, share in shares.items())))
     first, second, *_ = [*sorted(shares.values(), reverse=True), 0.0]
     return float(first - second)
 
