@@ -91,9 +91,9 @@ def with_temperature(base: Path, factor: float) -> Path:
     return out
 
 
-def optimised(base: Path) -> Path:
+def optimized(base: Path) -> Path:
     """A copy of a bundle with a faster engine in front."""
-    out = FOLDER / f"{base.name}-optimised"
+    out = FOLDER / f"{base.name}-optimized"
     if not (out / "bertline.json").exists():
         shutil.copytree(base, out)
         optimize(out, OptimizeSettings(), lambda text: None)
@@ -140,7 +140,7 @@ def challengers() -> list[Bad]:
             "no",
         ),
         case("temperature divided by six", lambda: with_temperature(champion, 1 / 6), "no"),
-        case("not optimised, the champion is", lambda: champion, "no", optimised(champion)),
+        case("not optimized, the champion is", lambda: champion, "no", optimized(champion)),
         case("trained on the rows that judge", lambda: trained("leaked", known + frozen), "no"),
         case("another seed, 100 rows", lambda: trained("seed-1", known, 1), "undecided", judged=few),
     ]

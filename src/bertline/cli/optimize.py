@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bertline.cli.settings_flags import with_settings
+from bertline.errors import UsageError
 from bertline.machine.timing import DurationRange
 from bertline.optimization.settings import OptimizeSettings
 
@@ -32,9 +33,13 @@ def optimize(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the candidates and estimate the time, but change nothing.")
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Measure on a machine of a Ray cluster: local, auto or HOST:PORT."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Make a bundle smaller and faster: build engines, measure them here, select the best.
+    """Make a bundle smaller and faster: build engines, measure them, select the best.
 
     Each engine is compared with fp32 on the bundle's validation rows and timed on this machine. Those within the
     accuracy limit are written into the bundle, the best one first. Accuracy is reported on the test rows, which no
@@ -42,11 +47,22 @@ def optimize(
     """
     from bertline.optimization.run import optimize, plan
 
+    if dry_run and ray is not None:
+        raise UsageError("--dry-run estimates the time on this machine: leave out --ray")
     if dry_run:
         names, seconds = plan(bundle, settings)
         typer.echo(f"would try {', '.join(names)}; {minutes(seconds)} on this machine")
         return
-    outcome = optimize(bundle, settings, lambda text: typer.echo(text, err=True))
+
+    def notify(text: str) -> None:
+        typer.echo(text, err=True)
+
+    if ray is None:
+        outcome = optimize(bundle, settings, notify)
+    else:
+        from bertline.optimization.on_cluster import optimize_on_cluster
+
+        outcome = optimize_on_cluster(ray, bundle, settings, notify)
     if as_json:
         from bertline.optimization.report import row
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bertline.data.settings import EvaluateSettings, TaskSettings
 
 RUNS = {"standard": 1, "best": 4}  # of --quality
-OF_PROCESSES = {"processes", "restarts"}  # settings that the place of a run has, or that change no result
+OF_PROCESSES = {"processes", "ray", "restarts"}  # settings that the place of a run has, or that change no result
 
 
 class LoopSettings(BaseModel):
@@ -30,8 +30,11 @@ class LoopSettings(BaseModel):
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if available")
     checkpoint_every_s: float = Field(60, gt=0, description="seconds between checkpoints for --resume")
-    processes: int = Field(
-        1, ge=1, description="processes of this machine that train together, each on a GPU or a share of the cores"
+    processes: int = Field(1, ge=1, description="processes that train together, each on a GPU or a share of the cores")
+    ray: str | None = Field(
+        None,
+        min_length=1,
+        description="Ray cluster whose machines train: local, auto or HOST:PORT; they need the same paths",
     )
     restarts: int = Field(
         3, ge=0, description="how often several processes start again from the last checkpoint after one of them died"

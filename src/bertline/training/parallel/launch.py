@@ -1,4 +1,4 @@
-"""Carry out a recipe in this process, or in several of this machine that start again where one of them dies."""
+"""Carry out a recipe in this process, or in several that start again where one of them dies: here, or on a cluster."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from typing import Any
 
 from bertline.errors import SettingsError
 from bertline.machine.cores import usable_cores
+from bertline.machine.ray_cluster import connect
 from bertline.training.parallel.job import Died, Failed, Job, Outcome, persist
 from bertline.training.parallel.join import RENDEZVOUS, is_rank, joined
 from bertline.training.parallel.line import receive
+from bertline.training.parallel.on_cluster import ClusterLauncher
 from bertline.training.parallel.process import RankProcess
 from bertline.training.parallel.report import Report, outcome_of
 from bertline.training.progress import Progress
@@ -47,22 +49,30 @@ def carry_out(
     Raises:
         SettingsError: the process is itself one of several, or the data is standard input, which one process can read.
         BertlineError: the error of the recipe.
+        ClusterError: the cluster cannot be used, or has too few cores.
         TrainingError: a process died more often than there are restarts.
     """
     job = Job(recipe, {**arguments, "settings": settings}, resume)
-    if settings.processes == 1:
+    if settings.processes == 1 and settings.ray is None:
         result = None  # of a follower that is dismissed
         with joined() as ranks:
             done = job(progress)
             result = done if ranks.leads else None
         return result
     if is_rank():
+        flag = "--processes" if settings.ray is None else "--ray"
         raise SettingsError(
-            f"--processes starts processes, but this one is already one of {os.environ['WORLD_SIZE']} (WORLD_SIZE): "
+            f"{flag} starts processes, but this one is already one of {os.environ['WORLD_SIZE']} (WORLD_SIZE): "
             "leave it out, because the launcher that set it says how many there are"
         )
     if "-" in (one for one in arguments.values() if isinstance(one, str)):
-        raise SettingsError("standard input can be read by one process only: give a file, or leave --processes out")
+        raise SettingsError(
+            "standard input can be read by one process only: give a file, or leave --processes and --ray out"
+        )
+    if settings.ray is not None:
+        with connect(settings.ray) as cluster:
+            on_cluster = ClusterLauncher(cluster, settings.processes, progress)
+            return persist(on_cluster, job, settings.restarts, progress)
     return persist(Launcher(settings.processes, progress), job, settings.restarts, progress)
 
 
