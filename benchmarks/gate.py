@@ -190,7 +190,7 @@ def rates() -> list[str]:
             places = rng.choice(len(own), DRAWN)
             drawn = replace(
                 judged,
-                dataset=replace(judged.dataset, examples=[judged.dataset.examples[i] for i in places]),
+                dataset=replace(judged.dataset, examples=tuple(judged.dataset.examples[i] for i in places)),
                 readings=[judged.readings[i] for i in places],
                 arrays=[own[i] for i in places],
                 champion=(judged.spec, [other[i] for i in places]),
