@@ -43,6 +43,7 @@ COMPONENTS = (
     "traces",
     "store",
     "registry",
+    "retrain",
 )
 SHORT = {"BERTLINE_REGISTRY": "BERTLINE_REGISTRY_URL", "BERTLINE_STORE": "BERTLINE_REGISTRY_STORE"}
 

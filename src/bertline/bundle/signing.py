@@ -319,3 +319,20 @@ def _cryptography() -> Any:
         import cryptography.hazmat.primitives.asymmetric.ed25519
         import cryptography.hazmat.primitives.serialization
     return cryptography
+
+
+def passphrase_in(file: Path | None) -> bytes | None:
+    """The first line of a file; None without one.
+
+    Raises:
+        UsageError: it cannot be read, or its first line is empty.
+    """
+    if file is None:
+        return None
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError(f"the passphrase file {file} cannot be read: {error.strerror}; give another") from None
+    if not lines or not lines[0]:
+        raise UsageError(f"the first line of {file} is empty: write the passphrase there, or omit --passphrase-file")
+    return lines[0]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bertline.cli.bundle_argument import bundle_argument, fetched
-from bertline.cli.models import Passphrase, passphrase_in
+from bertline.cli.models import Passphrase
 from bertline.cli.settings_flags import with_settings
 from bertline.errors import BertlineError, UsageError
 from bertline.lifecycle.gate.settings import GateSettings
@@ -71,7 +71,7 @@ def gate(
     much on a slice; must be calibrated, agree with its own full network, be as fast and as small, keep bounds, behave,
     and not have seen the rows. Too few rows to tell is not a yes: the verdict says how many would do.
     """
-    from bertline.bundle.signing import read_private_key
+    from bertline.bundle.signing import passphrase_in, read_private_key
     from bertline.cli.report_place import WHAT, report_place
     from bertline.destination import as_destination_error, check_place, replace_file
     from bertline.evaluation.bounds import Bound

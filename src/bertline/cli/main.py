@@ -31,6 +31,7 @@ from bertline.cli import (
     plan,
     predict,
     pretrain,
+    retrain,
     serve,
     tls,
     top,
@@ -41,7 +42,7 @@ from bertline.destination import is_full, remedy
 from bertline.errors import BertlineError, BertlineWarning
 from bertline.machine.threads import sleep_if_busy
 
-TRAINING = ("train", "pretrain", "distill")  # verbs whose threads wait for each other
+TRAINING = ("train", "pretrain", "distill", "retrain")  # verbs whose threads wait for each other
 
 app = typer.Typer(
     name="bertline",
@@ -53,7 +54,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    *(train, vocab, pretrain, generate, context, evaluate, gate, drift, distill, optimize, predict, join),
+    *(train, vocab, pretrain, generate, context, evaluate, gate, drift, retrain, distill, optimize, predict, join),
     *(index, nearest, cluster, duplicates, plan, serve, auth, tls, models, observe, top, deploy),
 )
 for verb in VERBS:

@@ -10,7 +10,6 @@ import typer
 
 from bertline.cli import models_deployments, models_registry, models_store
 from bertline.cli.bundle_argument import bundle_argument
-from bertline.errors import UsageError
 
 app = typer.Typer(
     help="Versions of models and which of them is in use; import, push, pull, sign and verify bundles.",
@@ -76,7 +75,7 @@ def new_key(
 
     Only you can read the private key. Servers need the public one.
     """
-    from bertline.bundle.signing import new_key
+    from bertline.bundle.signing import new_key, passphrase_in
 
     made = new_key(out, passphrase_in(passphrase_file))
     typer.echo(f"key {made.id}: {out} signs, {out}.pub verifies")
@@ -96,7 +95,7 @@ def sign(
     All hashes are checked first. Signatures by other keys stay. Commands that rewrite the bundle, such as optimize,
     remove all signatures.
     """
-    from bertline.bundle.signing import read_private_key
+    from bertline.bundle.signing import passphrase_in, read_private_key
     from bertline.bundle.signing import sign as make
     from bertline.registry.reference import is_reference, parse_reference
     from bertline.registry.settings import registry_settings
@@ -134,16 +133,3 @@ def verify(
         return
     files = len(loaded.manifest.files)
     typer.echo(f"{bundle} (version {loaded.version}) is signed by key {key} at {signed_at}; all {files} files match")
-
-
-def passphrase_in(file: Path | None) -> bytes | None:
-    """The first line of a file."""
-    if file is None:
-        return None
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise UsageError(f"the passphrase file {file} cannot be read: {error.strerror}; give another") from None
-    if not lines or not lines[0]:
-        raise UsageError(f"the first line of {file} is empty: write the passphrase there, or omit --passphrase-file")
-    return lines[0]

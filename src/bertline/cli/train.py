@@ -54,8 +54,9 @@ def train(
     DATA needs a column of text and one of labels, several labels, numbers or entities. Part of it
     is held out to choose the epoch and to report figures.
     """
-    from bertline.cli.train_tracking import Recorded, TrackedProgress, leads
+    from bertline.cli.train_tracking import Recorded, leads
     from bertline.cli.training_screen import TrainingScreen, show_result
+    from bertline.lifecycle.tracked import TrackedProgress
     from bertline.registry.settings import registry_settings
     from bertline.training.parallel.launch import carry_out
     from bertline.training.run import check

@@ -16,8 +16,6 @@ from bertline.errors import BertlineError, Interrupted, RegistryError
 if TYPE_CHECKING:
     from bertline.registry.settings import RegistrySettings
     from bertline.registry.tracking import TrackedRun
-    from bertline.tasks.history import EpochRecord
-    from bertline.training.progress import Plan, Progress, Step
     from bertline.training.run import Trained
     from bertline.training.settings import TrainSettings
 
@@ -84,33 +82,3 @@ class Recorded:
             name = self.name or "NAME"
             remedy = f"the bundle is whole, add it later with bertline models add {trained.bundle} --name {name}"
             raise RegistryError(f"{error}; {remedy}") from None
-
-
-class TrackedProgress:
-    """Shows a run on the screen and records its epochs.
-
-    Args:
-        shown: hears everything first.
-        tracked: the run.
-    """
-
-    def __init__(self, shown: Progress, tracked: TrackedRun) -> None:
-        self._shown, self._tracked = shown, tracked
-
-    def planned(self, plan: Plan) -> None:
-        """The data and the model are in order, so the run begins."""
-        self._shown.planned(plan)
-        self._tracked.begin()
-
-    def epoch_ended(self, record: EpochRecord, best: bool) -> None:
-        """Show and record it."""
-        self._shown.epoch_ended(record, best)
-        self._tracked.epoch(record)
-
-    def note(self, text: str) -> None:
-        """Show it."""
-        self._shown.note(text)
-
-    def stepped(self, step: Step) -> None:
-        """Show it."""
-        self._shown.stepped(step)

@@ -24,7 +24,7 @@ with (
     warnings.catch_warnings(),
 ):
     warnings.simplefilter("ignore")  # SQLAlchemy's about MLflow, which MLflow's users cannot mend
-    from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunStatus, RunTag
+    from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunStatus, RunTag, ViewType
     from mlflow.entities.model_registry import ModelVersionTag
     from mlflow.exceptions import MlflowException
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Models
@@ -96,6 +96,40 @@ class Mlflow:
             info = self._runs.create_run(known.experiment_id, user, _now_ms(), notes, name).info
         self.log_parameters(info.run_id, parameters)
         return StartedRun(info.run_id, info.artifact_uri)
+
+    def run_with_tag(self, experiment: str, key: str, value: str) -> StartedRun | None:
+        """The run of an experiment that has a tag; None if there is none. It is marked as running again.
+
+        Raises:
+            RegistryError: the database cannot be used.
+        """
+        with self._errors():
+            known = self._runs.get_experiment_by_name(experiment)
+            wanted = f"tags.`{key}` = '{value}'"
+            some = known and self._runs.search_runs([known.experiment_id], wanted, ViewType.ACTIVE_ONLY, max_results=1)
+            if not some:
+                return None
+            info = some[0].info
+            self._runs.update_run_info(info.run_id, RunStatus.RUNNING, None, None)
+            return StartedRun(info.run_id, info.artifact_uri)
+
+    def steps_of(self, run: str, figure: str) -> set[int]:
+        """The steps at which a run has a figure.
+
+        Raises:
+            RegistryError: the database cannot be used.
+        """
+        with self._errors():
+            return {one.step for one in self._runs.get_metric_history(run, figure)}
+
+    def artefacts_of(self, run: str) -> str:
+        """The address of a run's artefacts.
+
+        Raises:
+            RegistryError: there is no such run, or the database cannot be used.
+        """
+        with self._errors():
+            return str(self._runs.get_run(run).info.artifact_uri)
 
     def log_parameters(self, run: str, parameters: Mapping[str, str]) -> None:
         """Record settings of a run, each of them once.

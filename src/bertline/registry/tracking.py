@@ -24,6 +24,7 @@ from bertline.registry.catalogue import PREFIX
 from bertline.registry.database import Database
 from bertline.registry.fetch import Address, parse_address, store_settings
 from bertline.registry.fetch.local import objects_at
+from bertline.registry.fetch.objects import Objects
 from bertline.registry.mlflow_store import Mlflow, StartedRun, Status
 from bertline.registry.settings import RegistrySettings
 from bertline.tasks.history import EpochRecord
@@ -41,6 +42,7 @@ class TrackedRun:
         out: directory of the bundle; its name is the run's.
         parameters: settings that the user has given.
         by: who trains.
+        tags: of the run. A run that has the first of them is continued.
 
     Raises:
         UsageError: MLflow is not installed.
@@ -48,12 +50,20 @@ class TrackedRun:
     """
 
     def __init__(
-        self, settings: RegistrySettings, experiment: str, out: Path, parameters: Mapping[str, Any], by: str
+        self,
+        settings: RegistrySettings,
+        experiment: str,
+        out: Path,
+        parameters: Mapping[str, Any],
+        by: str,
+        *,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         store = store_address(settings)
         self._database = Database(settings.place, create=True)
         self._mlflow = Mlflow(self._database, runs_place(store))
         self._experiment, self._out, self._by, self._parameters = experiment, out, by, dict(parameters)
+        self._tags = {PREFIX + name: value for name, value in (tags or {}).items()}
         self._run: StartedRun | None = None
         self._recorded: set[int] = set()
 
@@ -68,9 +78,13 @@ class TrackedRun:
         Raises:
             RegistryError: the database cannot be used.
         """
+        for key, value in [*self._tags.items()][:1] if self._run is None else ():
+            self._run = self._mlflow.run_with_tag(self._experiment, key, value)
+            self._recorded = set() if self._run is None else self._mlflow.steps_of(self._run.id, "train/loss")
         if self._run is None:
             given = {name: _written(value) for name, value in self._parameters.items()}
-            self._run = self._mlflow.start_run(self._experiment, self._out.name, self._by, given, code_tags())
+            tags = {**code_tags(), **self._tags}
+            self._run = self._mlflow.start_run(self._experiment, self._out.name, self._by, given, tags)
         return self._run
 
     def epoch(self, record: EpochRecord) -> None:
@@ -129,15 +143,38 @@ class TrackedRun:
             self._mlflow.log_data(run.id, Path(source).name or "data", str(fingerprint["sha256"]), origin, profile)
 
     def _upload(self, run: StartedRun, bundle: Path) -> None:
-        place = run.artefacts.removeprefix("file://")
-        objects = objects_at(
-            parse_address(place) if place.startswith("s3://") else Address("file", place), store_settings()
-        )
+        objects = _objects(run.artefacts)
         for name in ARTEFACTS:
             top = bundle / name
             for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
                 if path.is_file():
                     objects.put(path.relative_to(bundle).as_posix(), path)
+
+
+def annotate(settings: RegistrySettings, run: str, tags: Mapping[str, str], files: Mapping[str, Path]) -> None:
+    """Add tags and artefacts to a run that has ended; those of the same names are replaced.
+
+    Args:
+        settings: of the registry.
+        run: its id.
+        tags: by name.
+        files: by the artefact's name.
+
+    Raises:
+        UsageError: MLflow is not installed.
+        RegistryError, StoreError, DestinationError: the registry or its store cannot be used.
+    """
+    with Database(settings.place) as database:
+        mlflow = Mlflow(database, runs_place(store_address(settings)))
+        objects = _objects(mlflow.artefacts_of(run))
+        for name, path in files.items():
+            objects.put(name, path)
+        mlflow.log(run, {}, tags={PREFIX + name: value for name, value in tags.items()})
+
+
+def _objects(artefacts: str) -> Objects:
+    place = artefacts.removeprefix("file://")
+    return objects_at(parse_address(place) if place.startswith("s3://") else Address("file", place), store_settings())
 
 
 def code_tags() -> dict[str, str]:

@@ -94,7 +94,7 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
     train, validation, test = _split(dataset, spec, settings)
     removed: dict[str, str] = {}
     if not settings.keep_duplicates:
-        own = partial(_own_texts, spec)
+        own = partial(own_texts, spec)
         train, shared = _without_shared(train, (*validation, *(() if settings.eval_data else test)), own, spec)
         validation, in_validation = _without_duplicates(train, validation, own)
         test, in_test = _without_duplicates((*train, *validation), test, own)
@@ -123,7 +123,7 @@ def _all_to_learn(
     if settings.eval_data is not None:
         test, left_out = _read_evaluation(settings.eval_data, dataset, spec, settings), ""
         if not settings.keep_duplicates:
-            test, left_out = _without_duplicates(train, test, partial(_own_texts, spec))
+            test, left_out = _without_duplicates(train, test, partial(own_texts, spec))
         if not test:
             raise DataError(f"{settings.eval_data} has only duplicates of training rows: give other rows")
         facts += split_facts({"train": train, "test": test}, {"test": left_out}, settings)
@@ -255,7 +255,7 @@ def _read_evaluation(path: Path, dataset: Dataset, spec: TaskSpec, settings: Tra
     return table.examples
 
 
-def _own_texts(spec: TaskSpec, one: Input) -> tuple[str, ...]:
+def own_texts(spec: TaskSpec, one: Input) -> tuple[str, ...]:
     """The texts of an input that must not stand on both sides: of a ranker the query, of an embedder two of a row."""
     if spec.apart:
         return texts_of(one)[:2]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -89,6 +90,7 @@ def train(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    lineage: Mapping[str, Any] = MappingProxyType({}),
 ) -> Trained:
     """Fine-tune ``settings.model`` on the table ``source`` and write the bundle ``out``.
 
@@ -99,6 +101,7 @@ def train(
         progress: listens to the run.
         resume: continue an unfinished run that was started with the same data and settings, if there is one.
         overwrite: replace a bundle at ``out``, and discard an unfinished run.
+        lineage: further entries of the bundle's lineage.
 
     Raises:
         DataError, CheckpointError, BundleError, DestinationError: the table, the model or the target cannot be used.
@@ -118,7 +121,7 @@ def train(
             adapted = adapt(run, source, prepared, tokenizer, settings, identity)
             identity["adapted weights"] = adapted.sha256
         trained, product = _fine_tune(run, model, adapted, tokenizer, prepared, settings, identity)
-        publish(run, product)
+        publish(run, replace(product, lineage={**product.lineage, **lineage}))
     return trained
 
 

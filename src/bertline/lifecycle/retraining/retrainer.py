@@ -1,0 +1,216 @@
+"""A model is looked after: an interrupted run goes on, and a new one begins when there is a reason."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bertline.bundle.verify import read_manifest
+from bertline.errors import BertlineError, Interrupted, UsageError
+from bertline.lifecycle.retraining.context import Run
+from bertline.lifecycle.retraining.corpus import collect
+from bertline.lifecycle.retraining.drifted import Finding
+from bertline.lifecycle.retraining.drifted import look as look_at_drift
+from bertline.lifecycle.retraining.home import Home
+from bertline.lifecycle.retraining.journal import Journal, new_id, stamp, write
+from bertline.lifecycle.retraining.judging_steps import bounds_of
+from bertline.lifecycle.retraining.labelled import Labelled
+from bertline.lifecycle.retraining.recipe import check_trainable
+from bertline.lifecycle.retraining.run import carry_out, spender
+from bertline.lifecycle.retraining.settings import RetrainSettings, period
+from bertline.lifecycle.retraining.triggers import Decision, Look, decide
+from bertline.optimization.settings import OptimizeSettings
+from bertline.registry.reference import CHAMPION, Reference, check_name
+from bertline.registry.resolve import Located, locate, look_up
+from bertline.registry.settings import RegistrySettings
+from bertline.training.progress import Progress
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one look.
+
+    Attributes:
+        decision: of the triggers; None if an interrupted run went on.
+        journal: of the run; None if none was due.
+    """
+
+    decision: Decision | None
+    journal: Journal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrainer:
+    """Retrains one model.
+
+    Attributes:
+        model: by its name in the registry.
+        settings: of retraining.
+        registry: where it is.
+        optimizing: settings of ``optimize``.
+        progress: hears of the work.
+        labelled: rows of production; None if there are none.
+        by: who retrains, for the log.
+        now: the time, in UTC.
+    """
+
+    model: str
+    settings: RetrainSettings
+    registry: RegistrySettings
+    optimizing: OptimizeSettings
+    progress: Progress
+    labelled: Labelled | None
+    by: str
+    now: Callable[[], datetime] = _now
+
+    @property
+    def home(self) -> Home:
+        """Where runs are kept."""
+        return Home(self.settings.directory, check_name(self.model))
+
+    def unfinished(self) -> Journal | None:
+        """The run that was interrupted."""
+        return self.home.unfinished()
+
+    def look(self, *, by_hand: bool = False) -> Decision:
+        """Is a run due? Nothing is changed.
+
+        Raises:
+            UsageError: there are no rows to train on or to judge by.
+            BertlineError: the registry or a table cannot be used.
+        """
+        self._check()
+        located = self._champion()
+        look = Look(
+            champion=str(located.version.digest),
+            since=datetime.fromisoformat(located.version.added),
+            journals=self.home.journals(),
+            state=self.home.state(),
+            drift=self._drift(located.path),
+            labels=lambda: self._new_labels(located.path),
+            now=self.now(),
+        )
+        return decide(self.settings, look, by_hand=by_hand)
+
+    def once(self, *, by_hand: bool = False, restart: bool = False) -> Result:
+        """Go on with the interrupted run, or begin one if it is due.
+
+        Args:
+            by_hand: begin one without another reason.
+            restart: give an interrupted run up.
+
+        Raises:
+            DestinationError: another process retrains this model.
+            BertlineError: the run cannot be done, or not now.
+        """
+        home = self.home
+        with home.alone():
+            open_run = home.unfinished()
+            if open_run is not None and restart:
+                over = open_run.over("given up", "by --restart", self.now())
+                write(home.folder(open_run), over)
+            elif open_run is not None:
+                return Result(None, carry_out(self._run(open_run), self.now))
+            decision = self.look(by_hand=by_hand)
+            home.remember(decision.state)
+            if not decision.due:
+                return Result(decision, None)
+            journal = self._begun(decision)
+            return Result(decision, carry_out(self._run(journal), self.now))
+
+    def _check(self) -> None:
+        """Check the settings that any run needs.
+
+        Raises:
+            UsageError: there are no rows to train on or to judge by.
+        """
+        if not self.settings.data and self.labelled is None:
+            raise UsageError(f"there are no rows to train {self.model} on: give --data TABLE, or --feedback URL")
+        if not self.settings.frozen:
+            raise UsageError(
+                f"there are no rows to judge {self.model} by: give --frozen TABLE, labelled rows that are never trained "
+                "on"
+            )
+        bounds_of(self.settings)
+
+    def _champion(self) -> Located:
+        """The champion and its bundle.
+
+        Raises:
+            TrainingError: it was not trained by ``train``.
+        """
+        located = locate(look_up(Reference(self.model, alias=CHAMPION), self.registry))
+        check_trainable(str(located.version), read_manifest(located.path))
+        return located
+
+    def _drift(self, champion: Path) -> Callable[[], Finding] | None:
+        source = self.settings.drift
+        return None if source is None else lambda: look_at_drift(source, champion, self.settings)
+
+    def _new_labels(self, champion: Path) -> int:
+        """Rows to train on that the champion did not learn from; all rows if its bundle does not say."""
+        with tempfile.TemporaryDirectory(prefix="bertline-retrain-") as folder:
+            feedback = Path(folder) / "feedback.jsonl"
+            there = self.labelled is not None and self.labelled.export(feedback) > 0
+            corpus = collect(champion, read_manifest(champion).task, self.settings, feedback if there else None)
+        fresh = 0 if corpus.fresh is None else len(corpus.fresh.examples)
+        return (len(corpus.examples) if corpus.added is None else corpus.added) + fresh
+
+    def _begun(self, decision: Decision) -> Journal:
+        """A new run, recorded."""
+        now, champion = self.now(), self._champion().version
+        journal = Journal(
+            id=new_id(now),
+            model=self.model,
+            began=stamp(now),
+            because=decision.because,
+            champion=champion.version,
+            digest=str(champion.digest),
+            settings=self.settings.model_dump(mode="json"),
+        )
+        write(self.home.folder(journal), journal)
+        return journal
+
+    def _run(self, journal: Journal) -> Run:
+        """A run with the settings and the champion that it began with."""
+        began_with = look_up(Reference(self.model, version=journal.champion), self.registry)
+        return Run(
+            home=self.home,
+            journal=journal,
+            settings=RetrainSettings(**journal.settings),
+            registry=self.registry,
+            champion=locate(began_with).path,
+            progress=self.progress,
+            spend=spender(self.home.folder(journal)),
+            labelled=self.labelled,
+            optimizing=self.optimizing,
+            by=self.by,
+        )
+
+
+def watch(
+    retrainer: Retrainer, heard: Callable[[Result | BertlineError], None], sleep: Callable[[float], None]
+) -> None:
+    """Look again and again, until a signal ends the process; what goes wrong is told, and looked at again later.
+
+    Args:
+        retrainer: of the model.
+        heard: is told each result, and each error.
+        sleep: waits so many seconds.
+    """
+    pause_s = period(retrainer.settings.check_every).total_seconds()
+    while True:
+        try:
+            heard(retrainer.once())
+        except Interrupted:
+            raise
+        except BertlineError as error:
+            heard(error)
+        sleep(pause_s)

@@ -1,0 +1,116 @@
+"""One retraining from its reason to a challenger, or to a record of why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bertline.errors import BertlineError, DestinationError, Interrupted, RegistryError, StoreError
+from bertline.lifecycle.retraining import judging_steps, registering_steps, rows_steps, training_steps
+from bertline.lifecycle.retraining.context import Facts, Run
+from bertline.lifecycle.retraining.journal import Journal, Outcome, read, write
+from bertline.lifecycle.retraining.triggers import after
+from bertline.registry.reference import CHAMPION, Reference
+from bertline.registry.resolve import look_up
+
+# In their order. What a step found is in the journal by its name.
+STEPS: dict[str, Callable[[Run], Facts]] = {
+    "snapshot": rows_steps.snapshot,
+    "validate": rows_steps.validate,
+    "train": training_steps.fine_tune,
+    "optimize": training_steps.build_engines,
+    "gate": judging_steps.judge,
+    "record": judging_steps.record,
+    "register": registering_steps.register,
+    "shadow": registering_steps.shadow,
+}
+# What may pass by itself: the run goes on at the same step the next time.
+PASSING = (RegistryError, StoreError, DestinationError, Interrupted)
+
+
+def carry_out(run: Run, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Journal:
+    """Do the steps that are left, and record each; returns the record.
+
+    Raises:
+        BertlineError: the registry, a store or a disk cannot be used, or it was interrupted: the run can go on. Any
+            other error ends the run, and is recorded and raised.
+    """
+    try:
+        return _ended(_stepped(run), now())
+    except PASSING:
+        raise
+    except BertlineError as error:
+        current = _current(run)
+        write(run.folder, current.over("failed", str(error), now()))
+        raise
+
+
+def _stepped(run: Run) -> Run:
+    """After the last step that is done: the last of all, or the gate's no."""
+    while (name := next_step(run.journal)) is not None:
+        run.progress.note(f"Step: {name}")
+        if name == "register" and _is_stale(run):
+            run.progress.note("The champion was replaced meanwhile, so the gate judges again")
+            done = {step: facts for step, facts in run.journal.done.items() if step not in ("gate", "record")}
+            run = _recorded(run, replace(run.journal, done=done))
+            continue
+        facts = STEPS[name](run)
+        run = _recorded(run, _current(run).with_step(name, facts))
+    return run
+
+
+def next_step(journal: Journal) -> str | None:
+    """The step that a run is at; None if there is none left."""
+    judged = journal.done.get("gate")
+    for name in STEPS:
+        if name in ("register", "shadow") and judged and judged["decision"] != "yes":
+            return None
+        if name not in journal.done:
+            return name
+    return None
+
+
+def _is_stale(run: Run) -> bool:
+    """Whether the verdict is about a champion that was replaced."""
+    champion = look_up(Reference(run.journal.model, alias=CHAMPION), run.registry)
+    return champion.digest != run.journal.done["gate"]["champion_digest"]
+
+
+def _ended(run: Run, now: datetime) -> Journal:
+    outcome: Outcome = "challenger"
+    judged = run.journal.done["gate"]
+    if judged["decision"] == "yes":
+        version = run.journal.done["register"]["version"]
+        names = "challenger and shadow" if run.settings.shadow else "challenger"
+        sentence = f"{run.journal.model}:{version} is the {names}; the champion is {run.title}"
+    else:
+        outcome, sentence = "rejected", f"{judging_steps.said(dict(judged))}; the champion stays {run.title}"
+    state = run.home.state()
+    run.home.remember(after(state, run.journal, run.snapshot.facts["added"]))
+    journal = run.journal.over(outcome, sentence, now)
+    write(run.folder, journal)
+    run.home.tidy(run.settings.keep)
+    return journal
+
+
+def _current(run: Run) -> Journal:
+    """The journal as it is on disk, where the training recorded its time meanwhile."""
+    return read(run.folder) or run.journal
+
+
+def _recorded(run: Run, journal: Journal) -> Run:
+    write(run.folder, journal)
+    return replace(run, journal=journal)
+
+
+def spender(folder: Path) -> Callable[[float], None]:
+    """Records the seconds of training in the journal of a folder."""
+
+    def spend(seconds: float) -> None:
+        journal = read(folder)
+        if journal is not None:
+            write(folder, replace(journal, spent_s=round(seconds, 1)))
+
+    return spend

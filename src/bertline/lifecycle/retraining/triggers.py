@@ -1,0 +1,138 @@
+"""Is a run due? By schedule, by drift, by the number of new labels; not while it cools down.
+
+Drift has hysteresis: it must be found several times in a row, each time in other texts. After a run for it, it does not
+count again until texts were calm (no p-value below a second, higher level), or until the champion is another. Labels
+are counted from the number at the last run that was judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bertline.lifecycle.retraining.drifted import Finding
+from bertline.lifecycle.retraining.home import State
+from bertline.lifecycle.retraining.journal import Journal
+from bertline.lifecycle.retraining.settings import RetrainSettings, period
+
+JUDGED = ("challenger", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a run is due.
+
+    Attributes:
+        because: what makes it due, a sentence each; empty if nothing does.
+        against: why it is not, or what else was looked at.
+        waits: whether it cools down, which a person's ``--now`` ends.
+        state: of the triggers after this look.
+    """
+
+    because: tuple[str, ...]
+    against: tuple[str, ...]
+    waits: bool
+    state: State
+
+    @property
+    def due(self) -> bool:
+        """Whether a run begins now."""
+        return bool(self.because) and not self.waits
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is looked at.
+
+    Attributes:
+        champion: digest.
+        since: when the champion was added, in UTC.
+        journals: of earlier runs.
+        state: of the triggers before.
+        drift: looks at texts; None if no drift is watched.
+        labels: counts new labelled rows.
+        now: in UTC.
+    """
+
+    champion: str
+    since: datetime
+    journals: Sequence[Journal]
+    state: State
+    drift: Callable[[], Finding] | None
+    labels: Callable[[], int]
+    now: datetime
+
+
+def decide(settings: RetrainSettings, look: Look, *, by_hand: bool = False) -> Decision:
+    """Look at every trigger.
+
+    Args:
+        settings: of the triggers.
+        look: what is looked at.
+        by_hand: somebody asked for a run, which needs no other reason and does not cool down.
+    """
+    state = look.state
+    if state.champion != look.champion:  # another champion: all levels are measured anew
+        state = replace(state, drifts=0, armed=True, champion=look.champion, counted=0)
+    because, against = (["asked for by hand"] if by_hand else []), list[str]()
+    for reason, counts in (*_schedule(settings, look), *_labels(settings, look, state)):
+        (because if counts else against).append(reason)
+    if look.drift is not None:
+        state, reason, counts = _drift(settings, look.drift(), state)
+        (because if counts else against).append(reason)
+    if not because and settings.every is None and settings.labels is None and settings.drift is None:
+        against.append("no trigger is set: give --every, --labels, --drift or --now")
+    waiting = None if by_hand else _cooling(settings, look)
+    if waiting:
+        against.append(waiting)
+    return Decision(tuple(because), tuple(against), waiting is not None, state)
+
+
+def after(state: State, journal: Journal, added: int | None) -> State:
+    """The triggers' state after a run that was judged."""
+    return replace(state, drifts=0, armed=False, champion=journal.digest, counted=added or 0)
+
+
+def _schedule(settings: RetrainSettings, look: Look) -> list[tuple[str, bool]]:
+    if settings.every is None:
+        return []
+    last = max([look.since, *(_time(one.began) for one in look.journals)])
+    due = last + period(settings.every)
+    if look.now >= due:
+        return [(f"{settings.every} have passed since {last:%Y-%m-%d %H:%M} UTC", True)]
+    return [(f"the schedule is due at {due:%Y-%m-%d %H:%M} UTC", False)]
+
+
+def _labels(settings: RetrainSettings, look: Look, state: State) -> list[tuple[str, bool]]:
+    if settings.labels is None:
+        return []
+    number = max(0, look.labels() - state.counted)
+    since = " since the last run" if state.counted else ""
+    return [(f"{number:,} new labelled rows{since}, {settings.labels:,} make a run due", number >= settings.labels)]
+
+
+def _drift(settings: RetrainSettings, found: Finding, state: State) -> tuple[State, str, bool]:
+    if found.evidence != state.evidence:
+        drifts = state.drifts + 1 if found.drifted else 0
+        calm = not found.drifted and found.p > settings.reset_level
+        state = replace(state, evidence=found.evidence, drifts=drifts, armed=state.armed or calm)
+    if not found.drifted:
+        return state, found.sentence, False
+    if not state.armed:
+        said = "it had its run, and counts again when texts were calm or the champion is another"
+        return state, f"{found.sentence}; {said}", False
+    times = f"found {state.drifts} of {settings.hold} times in a row"
+    return state, f"{found.sentence}, {times}", state.drifts >= settings.hold
+
+
+def _cooling(settings: RetrainSettings, look: Look) -> str | None:
+    ends = [_time(one.ended) for one in look.journals if one.ended and one.outcome != "given up"]
+    if not ends:
+        return None
+    until = max(ends) + period(settings.cooldown)
+    return f"cools down until {until:%Y-%m-%d %H:%M} UTC (--cooldown {settings.cooldown})" if look.now < until else None
+
+
+def _time(stamp: str) -> datetime:
+    return datetime.fromisoformat(stamp)
