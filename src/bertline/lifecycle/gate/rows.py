@@ -113,8 +113,17 @@ class Judged:
         return masks
 
 
-def judge(data: str, settings: GateSettings, challenger: Contestant, champion: Contestant | None) -> Judged:
+def judge(
+    data: str, settings: GateSettings, challenger: Contestant, champion: Contestant | None, name: str | None = None
+) -> Judged:
     """Read one table and answer it with both models.
+
+    Args:
+        data: the table's path.
+        settings: how it is read.
+        challenger: answers.
+        champion: answers too, if there is one.
+        name: of the table for people; None is its path.
 
     Raises:
         DataError: the table cannot be used, or has no label that the challenger knows.
@@ -137,7 +146,7 @@ def judge(data: str, settings: GateSettings, challenger: Contestant, champion: C
     other_answers = None
     if champion is not None:
         other_answers = champion.predictor.spec, champion.predictor.pieces(inputs, spec.output)[1]
-    return Judged(dataset.source, dataset, spec, readings, arrays, other_answers)
+    return Judged(name or dataset.source, dataset, spec, readings, arrays, other_answers)
 
 
 def _kind(spec: Any) -> str:

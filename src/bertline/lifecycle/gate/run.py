@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,14 @@ class Evidence:
         fresh: labelled tables of recent rows, which count apart.
         behaviours: files of cases, or names of starter sets.
         bounds: of figures of every table.
+        names: of tables for people, by their path; others are called by it.
     """
 
     frozen: Sequence[str]
     fresh: Sequence[str] = ()
     behaviours: Sequence[str] = ()
     bounds: Sequence[Bound] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,8 @@ def gate(challenger: Path, champion: Path | None, evidence: Evidence, settings: 
         )
     own, other = Contestant.of(challenger), None if champion is None else Contestant.of(champion)
     cases = [read_cases(source, own.predictor.spec.labels) for source in evidence.behaviours]
-    sets = [(judge(data, settings, own, other), False) for data in evidence.frozen]
-    sets += [(judge(data, settings, own, other), True) for data in evidence.fresh]
+    tables = [*((data, False) for data in evidence.frozen), *((data, True) for data in evidence.fresh)]
+    sets = [(judge(data, settings, own, other, evidence.names.get(data)), fresh) for data, fresh in tables]
     checks = [one for judged, fresh in sets for one in _of_rows(judged, own, evidence.bounds, settings, fresh=fresh)]
     checks += [behaves(one, own.predictor, None if other is None else other.predictor) for one in cases]
     checks.append(same_on_its_engine(sets[0][0], own, settings))

@@ -96,7 +96,7 @@ _READING = {  # of the user's tables, which the snapshot's are not
 
 def _evidence(run: Run) -> Evidence:
     rows = run.snapshot
-    return Evidence(rows.frozen, rows.fresh, run.settings.behaviour, bounds_of(run.settings))
+    return Evidence(rows.frozen, rows.fresh, run.settings.behaviour, bounds_of(run.settings), rows.names)
 
 
 def _signed(found: Gated, settings: RetrainSettings) -> SignedVerdict:

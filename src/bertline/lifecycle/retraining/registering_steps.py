@@ -23,7 +23,7 @@ def register(run: Run) -> Facts:
 
 def shadow(run: Run) -> Facts:
     """Let the alias shadow name it: servers that follow it answer with it beside the champion, and tell nobody."""
-    if not run.settings.shadow:
+    if run.settings.no_shadow:
         return {"entry": None}
     return {"entry": _name(run, run.journal.done["register"]["version"], SHADOW)}
 

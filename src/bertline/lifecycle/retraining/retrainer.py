@@ -135,8 +135,8 @@ class Retrainer:
             raise UsageError(f"there are no rows to train {self.model} on: give --data TABLE, or --feedback URL")
         if not self.settings.frozen:
             raise UsageError(
-                f"there are no rows to judge {self.model} by: give --frozen TABLE, labelled rows that are never trained "
-                "on"
+                f"there are no rows to judge {self.model} by: give --frozen TABLE, labelled rows that are never "
+                "trained on"
             )
         bounds_of(self.settings)
 

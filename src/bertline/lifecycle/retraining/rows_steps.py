@@ -41,7 +41,7 @@ def validate(run: Run) -> Facts:
     """
     spec, training = run.manifest.task, run.training
     table = LabelledTableSettings(**{name: getattr(training, name) for name in LabelledTableSettings.model_fields})
-    rows = read_examples(str(run.snapshot.rows), table, kind=spec.kind, pairs=spec.pairs)
+    rows = read_examples(str(run.snapshot.rows), table, kind=spec.kind, pairs=spec.pairs, trainable=False)
     _check_names(rows, spec.names, run.title)
     run.progress.note(_says(run.snapshot.facts))
     check(str(run.snapshot.rows), run.bundle, training, run.progress)
@@ -73,7 +73,6 @@ def _listed(names: list[str]) -> str:
 
 
 def _says(facts: Facts) -> str:
-    left = {name: number for name, number in facts["left_out"].items() if number}
-    some = ", ".join(f"{number:,} {name}" for name, number in left.items()) or "none"
+    some = ", ".join(f"{number:,} {name}" for name, number in facts["left_out"].items()) or "none"
     added = "" if facts["added"] is None else f", {facts['added']:,} of them new to the champion"
     return f"{facts['rows']:,} rows to train on{added}; left out: {some}"

@@ -83,7 +83,7 @@ def _ended(run: Run, now: datetime) -> Journal:
     judged = run.journal.done["gate"]
     if judged["decision"] == "yes":
         version = run.journal.done["register"]["version"]
-        names = "challenger and shadow" if run.settings.shadow else "challenger"
+        names = "challenger" if run.settings.no_shadow else "challenger and shadow"
         sentence = f"{run.journal.model}:{version} is the {names}; the champion is {run.title}"
     else:
         outcome, sentence = "rejected", f"{judging_steps.said(dict(judged))}; the champion stays {run.title}"

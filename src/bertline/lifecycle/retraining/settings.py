@@ -65,7 +65,7 @@ class RetrainSettings(GateSettings):
     engines: Literal["as-champion", "none"] = Field(
         "as-champion", description="build engines by optimize if the champion has such; none: only fp32"
     )
-    shadow: bool = Field(True, description="let the alias shadow name the challenger too")
+    no_shadow: bool = Field(False, description="leave the alias shadow where it is")
     experiment: str = Field("bertline", description="MLflow's group of runs")
     key: Path | None = Field(None, description="private key that signs the verdict")
     passphrase_file: Path | None = Field(None, description="file with the passphrase of --key")

@@ -47,6 +47,12 @@ class Snapshot:
         return [str(self.path / FRESH)] if (self.path / FRESH).is_file() else []
 
     @property
+    def names(self) -> dict[str, str]:
+        """What people call the tables that judge, by their paths."""
+        named = dict.fromkeys(self.fresh, "feedback")
+        return named | dict(zip(self.frozen, self.facts["frozen"].values(), strict=True))
+
+    @property
     def frozen(self) -> list[str]:
         """Tables that judge every challenger."""
         return [str(self.path / "frozen" / name) for name in self.facts["frozen"]]
@@ -77,9 +83,9 @@ def take(corpus: Corpus, home: Path, *, slices: tuple[str, ...] = (), grouped: b
         "added": corpus.added,
         "fresh": 0 if corpus.fresh is None else len(corpus.fresh.examples),
         "sources": [one.origin for one in corpus.tables],
-        "left_out": corpus.left_out,
+        "left_out": {reason: number for reason, number in corpus.left_out.items() if number},
         "learned": corpus.learned,
-        "frozen": frozen,
+        "frozen": dict(zip(frozen, (one.name for one in corpus.frozen), strict=True)),
         "frozen_sha256": _of_frozen(hashes),
         "columns": columns,
     }

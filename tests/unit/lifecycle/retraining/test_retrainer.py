@@ -2,26 +2,211 @@
 
 from __future__ import annotations
 
-from bertline.bundle.verify import read_manifest
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from bertline.bundle.seen import seen_among
+from bertline.data.examples import read_examples
+from bertline.errors import BertlineError, DataError, DestinationError, RegistryError, UsageError
+from bertline.lifecycle.retraining import registering_steps
+from bertline.lifecycle.retraining import run as steps
+from bertline.lifecycle.retraining.retrainer import Result, watch
 from bertline.registry.catalogue import Catalogue
 from bertline.registry.database import Database
 from bertline.registry.reference import Reference
-from tests.unit.lifecycle.retraining.conftest import World
+from tests.unit.lifecycle.retraining.conftest import NOW, World, append
+from tests.unit.training.conftest import sentences
 
 
-def test_a_run_ends_with_a_challenger_in_the_shadow(world: World) -> None:
-    result = world.with_settings(margin=45.0).retrainer.once(by_hand=True)
-    journal = result.journal
+def runs(world: World) -> list[object]:
+    client = MlflowClient(tracking_uri=world.registry.place, registry_uri=world.registry.place)
+    experiment = client.get_experiment_by_name("bertline")
+    return [] if experiment is None else list(client.search_runs([experiment.experiment_id]))
+
+
+def test_a_run_ends_with_a_challenger_in_the_shadow_and_then_it_cools_down(world: World) -> None:
+    journal = world.retrainer.once().journal  # films:1 was added more than a day before
     assert journal is not None
-    assert (journal.outcome, journal.sentence) == (
-        "challenger",
-        "films:2 is the challenger and shadow; the champion is films:1",
-    )
-    print(journal)
+    assert journal.outcome == "challenger"
+    assert journal.sentence == "films:2 is the challenger and shadow; the champion is films:1"
+    assert list(journal.done) == list(steps.STEPS)
     assert world.deployments() == [("champion", 1), ("challenger", 2), ("shadow", 2)]
     with Database(world.registry.place) as database:
         version = Catalogue(database).version(Reference("films", version=2))
     lineage = version.facts["lineage"]
-    assert lineage["parent"] == "films:1"
-    assert lineage["snapshot"] == journal.done["snapshot"]["sha256"]
-    assert version.run == journal.done["train"]["run"]
+    assert (lineage["parent"], lineage["parent_version"]) == ("films:1", journal.digest)
+    assert (lineage["snapshot"], lineage["rows_added"]) == (journal.done["snapshot"]["sha256"], 0)
+    (tracked,) = runs(world)
+    assert version.run == tracked.info.run_id  # type: ignore[attr-defined]
+    assert tracked.data.tags["bertline.gate"] == "yes"  # type: ignore[attr-defined]
+    assert tracked.data.tags["bertline.verdict"] == journal.done["gate"]["verdict"]  # type: ignore[attr-defined]
+    folder = world.retrainer.home.folder(journal)
+    assert "frozen.csv" in (folder / "gate.html").read_text(encoding="utf-8")
+    bundle = folder / "bundle" / "films"
+    judged = [one.input for one in read_examples(str(world.frozen)).examples]
+    seen = seen_among(bundle, judged)
+    assert seen is not None
+    assert not seen.any()
+    retrainer = world.retrainer
+    later = replace(retrainer, now=lambda: NOW + timedelta(minutes=59))
+    assert later.look(by_hand=False).against == (
+        "the schedule is due at 2050-12-01 12:00 UTC",
+        "cools down until 2050-11-30 13:00 UTC (--cooldown 1h)",
+    )
+    assert later.once().journal is None
+    assert later.look(by_hand=True).due
+    assert replace(retrainer, now=lambda: NOW + timedelta(days=1)).look().due
+
+
+def test_a_gate_that_says_no_leaves_the_champion_and_a_record(world: World) -> None:
+    strict = world.with_settings(minimum=("accuracy=1.01",))
+    journal = strict.retrainer.once(by_hand=True).journal
+    assert journal is not None
+    assert journal.outcome == "rejected"
+    assert "bounds · frozen.csv: " in (journal.sentence or "")
+    assert (journal.sentence or "").endswith("; the champion stays films:1")
+    assert world.deployments() == [("champion", 1)]
+    with Database(world.registry.place) as database:
+        assert [one.version for one in Catalogue(database).versions("films")] == [1]
+    (tracked,) = runs(world)
+    assert tracked.data.tags["bertline.gate"] == "no"  # type: ignore[attr-defined]
+
+
+def test_a_step_that_cannot_be_done_now_is_done_the_next_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise RegistryError("the registry is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registering_steps, "add", away)
+        with pytest.raises(RegistryError):
+            world.retrainer.once(by_hand=True)
+    unfinished = world.retrainer.unfinished()
+    assert unfinished is not None
+    assert steps.next_step(unfinished) == "register"
+    other = world.with_settings(no_shadow=True).retrainer  # an unfinished run keeps its settings
+    result = other.once()
+    assert result.decision is None
+    assert result.journal is not None
+    assert (result.journal.id, result.journal.outcome) == (unfinished.id, "challenger")
+    assert world.deployments() == [("champion", 1), ("challenger", 2), ("shadow", 2)]
+    assert len(runs(world)) == 1
+
+
+def test_an_interrupted_run_can_be_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setitem(steps.STEPS, "validate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            world.retrainer.once(by_hand=True)
+    result = world.with_settings(every=None).retrainer.once(restart=True)
+    assert result.journal is None
+    assert [one.outcome for one in world.retrainer.home.journals()] == ["given up"]
+
+
+@pytest.mark.drill
+def test_a_champion_that_was_replaced_meanwhile_is_judged_against(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = world.retrainer.once(by_hand=True).journal
+    assert first is not None
+    real = steps.STEPS["record"]
+
+    def promoted(run: steps.Run) -> steps.Facts:
+        from bertline.registry.deployments import Deployments
+
+        with Database(world.registry.place) as database:
+            Deployments(database, "bo").promote(Reference("films", version=2), reason="by hand, meanwhile")
+        return real(run)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(steps.STEPS, "record", promoted)
+        append(world.table, sentences(40, seed=11))
+        journal = world.retrainer.once(by_hand=True).journal
+    assert journal is not None
+    assert journal.outcome == "challenger"
+    assert journal.done["gate"]["champion"] == 2
+    assert journal.done["gate"]["looks"] == 2  # the same frozen rows judged two challengers
+    assert world.deployments()[-3:] == [("champion", 2), ("challenger", 3), ("shadow", 3)]
+
+
+def test_rows_with_other_labels_are_refused_and_recorded(world: World) -> None:
+    append(world.table, [(f"film number {i}", "odd") for i in range(5)])
+    with pytest.raises(DataError) as raised:
+        world.retrainer.once(by_hand=True)
+    assert str(raised.value) == (
+        "the rows have labels that films:1 does not know ('odd'): train a model for them with bertline train, because "
+        "a gate compares models with the same labels"
+    )
+    (journal,) = world.retrainer.home.journals()
+    assert (journal.outcome, journal.sentence) == ("failed", str(raised.value))
+    assert world.retrainer.once().journal is None  # it cools down after a failure too
+
+
+def test_rows_without_one_of_the_labels_are_refused(world: World) -> None:
+    world.table.write_text("text,label\n" + "\n".join(f"film number {i},good" for i in range(60)))
+    with pytest.raises(DataError) as raised:
+        world.retrainer.once(by_hand=True)
+    assert str(raised.value) == (
+        "no row has a label that films:1 knows ('bad'): add the tables that it was trained on with --data"
+    )
+
+
+def test_another_process_that_retrains_the_model_is_named(world: World) -> None:
+    with world.retrainer.home.alone(), pytest.raises(DestinationError, match="is being written by process"):
+        world.retrainer.once()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": ()}, "there are no rows to train films on: give --data TABLE, or --feedback URL"),
+        (
+            {"frozen": ()},
+            "there are no rows to judge films by: give --frozen TABLE, labelled rows that are never trained on",
+        ),
+        (
+            {"minimum": ("accuracy",)},
+            "--minimum 'accuracy' is not NAME=NUMBER: give a figure and its bound, such as accuracy=0.82",
+        ),
+    ],
+)
+def test_what_every_run_needs(world: World, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        world.with_settings(**changes).retrainer.look()
+    assert str(raised.value) == message
+
+
+def test_new_labels_are_counted_from_the_last_run(world: World) -> None:
+    world = world.with_settings(every=None, labels=30)
+    assert world.retrainer.look().against == ("0 new labelled rows, 30 make a run due",)
+    append(world.table, sentences(40, seed=11))
+    assert world.retrainer.look().because == ("40 new labelled rows, 30 make a run due",)
+    assert world.retrainer.once().journal is not None
+    later = replace(world.retrainer, now=lambda: NOW + timedelta(days=2))
+    assert later.look().against == ("0 new labelled rows since the last run, 30 make a run due",)
+
+
+def test_watching_goes_on_after_an_error(world: World) -> None:
+    heard: list[Result | BertlineError] = []
+    world.table.unlink()
+
+    def sleep(seconds: float) -> None:
+        assert seconds == 600
+        if len(heard) == 1:
+            world.table.write_bytes(world.frozen.read_bytes())
+            return
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        watch(world.with_settings(every=None, labels=1000).retrainer, heard.append, sleep)
+    first, second = heard
+    assert isinstance(first, DataError)
+    assert isinstance(second, Result)
+    assert second.decision is not None
+    assert second.decision.against == ("0 new labelled rows, 1,000 make a run due",)  # all of them judge
+    assert world.retrainer.home.journals() == []

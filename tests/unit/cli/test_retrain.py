@@ -1,0 +1,96 @@
+"""The command as one types it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bertline.cli.main import main
+from tests.unit.lifecycle.retraining.conftest import World, make_world, model, no_fresh_process, trained
+
+__all__ = ["model", "no_fresh_process", "trained"]
+Retrain = Callable[..., int]
+FLAGS = [
+    "--max-calibration-error",
+    "1",
+    "--max-slower",
+    "50",
+    "--timed-texts",
+    "10",
+    "--margin",
+    "40",
+    "--slice-margin",
+    "90",
+    "--no-shadow",
+]
+
+
+@pytest.fixture
+def world(tmp_path: Path, trained: Path) -> World:
+    return make_world(tmp_path, trained)
+
+
+@pytest.fixture
+def retrain(world: World, monkeypatch: pytest.MonkeyPatch) -> Retrain:
+    monkeypatch.setenv("BERTLINE_REGISTRY", world.registry.place)
+    monkeypatch.setenv("BERTLINE_STORE", world.registry.bundles)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(world.folder)
+    (world.folder / "bertline.toml").write_text(
+        f'[retrain]\ndata = ["{world.table}"]\nfrozen = ["{world.frozen}"]\ndirectory = "{world.folder}/runs"\n'
+    )
+
+    def run(*flags: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["bertline", "retrain", "films", *flags])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    return run
+
+
+def test_from_a_dry_run_to_a_challenger_and_its_history(
+    retrain: Retrain, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert retrain("--dry-run", "--labels", "10") == 0
+    assert capsys.readouterr().out == "against: 0 new labelled rows, 10 make a run due\nnothing would be done\n"
+    assert retrain("--dry-run", "--now") == 0
+    assert capsys.readouterr().out == (
+        f"for a run: asked for by hand\nwould train films on {world.table}, from the base, in at most 120 min, let the gate "
+        f"judge by {world.frozen}, and make it the challenger and shadow\n"
+    )
+    assert retrain("--history") == 0
+    assert "the model was not retrained yet" in capsys.readouterr().err
+    assert retrain("--now", "--json", *FLAGS) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["decision"] == {"due": True, "because": ["asked for by hand"], "against": []}
+    assert (result["run"]["outcome"], result["run"]["done"]["shadow"]) == ("challenger", {"entry": None})
+    assert world.deployments() == [("champion", 1), ("challenger", 2)]
+    assert retrain("--labels", "10") == 0
+    assert capsys.readouterr().out.startswith(
+        "nothing is due: 0 new labelled rows, 10 make a run due; cools down until "
+    )
+    assert retrain("--history") == 0
+    shown = capsys.readouterr().out
+    assert "films:2 is the challenger; the champion is films:1" in shown
+    assert retrain("--history", "--json") == 0
+    assert [one["id"] for one in json.loads(capsys.readouterr().out)] == [result["run"]["id"]]
+
+
+def test_a_challenger_that_may_not_is_an_exit_code(retrain: Retrain, capsys: pytest.CaptureFixture[str]) -> None:
+    assert retrain("--now", "--minimum", "accuracy=1.01", *FLAGS) == 1
+    error = capsys.readouterr().err
+    assert "error: the gate said no: bounds · frozen.csv: " in error
+    assert "; the champion stays films:1; read " in error
+    assert error.endswith("gate.html\n")
+
+
+def test_flags_that_contradict_each_other(retrain: Retrain, capsys: pytest.CaptureFixture[str]) -> None:
+    assert retrain("--watch", "--dry-run") == 2
+    assert capsys.readouterr().err == (
+        "error: --now, --dry-run, --watch and --history do not go together: give one, or --now --dry-run\n"
+    )

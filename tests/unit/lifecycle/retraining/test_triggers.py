@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bertline.lifecycle.retraining.drifted import Finding
+from bertline.lifecycle.retraining.home import State
+from bertline.lifecycle.retraining.journal import Journal, stamp
+from bertline.lifecycle.retraining.settings import RetrainSettings
+from bertline.lifecycle.retraining.triggers import Decision, Look, after, decide
+
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
+JOURNAL = Journal("1", "films", stamp(NOW - timedelta(days=2)), ("x",), 1, "d1", {})
+
+
+def look(**changes: Any) -> Look:
+    since = NOW - timedelta(days=30)
+    return replace(Look("d1", since, (), State(champion="d1"), None, lambda: 0, NOW), **changes)
+
+
+def found(evidence: str, p: float = 0.01) -> Finding:
+    return Finding(evidence, p <= 0.05, p, f"{evidence}: p {p}")
+
+
+def test_without_a_trigger_nothing_is_due_but_by_hand() -> None:
+    decision = decide(RetrainSettings(), look())
+    assert not decision.due
+    assert decision.against == ("no trigger is set: give --every, --labels, --drift or --now",)
+    assert decide(RetrainSettings(), look(), by_hand=True).because == ("asked for by hand",)
+
+
+def test_the_schedule_counts_from_the_champion_and_then_from_the_last_run() -> None:
+    settings = RetrainSettings(every="7d")
+    assert decide(settings, look()).because == ("7d have passed since 2026-10-31 12:00 UTC",)
+    again = decide(settings, look(journals=(JOURNAL,)))
+    assert (again.due, again.against) == (False, ("the schedule is due at 2026-12-05 12:00 UTC",))
+
+
+@pytest.mark.parametrize(("outcome", "cools"), [("challenger", True), ("failed", True), ("given up", False)])
+def test_it_cools_down_after_a_run_of_any_kind_but_one_that_was_given_up(outcome: Any, cools: bool) -> None:
+    ended = JOURNAL.over(outcome, "so", NOW - timedelta(hours=23))
+    settings = RetrainSettings(every="1h")
+    decision = decide(settings, look(journals=(ended,)))
+    assert decision.because
+    assert decision.waits is cools
+    assert decision.due is not cools
+    assert not cools or decision.against == ("cools down until 2026-11-30 13:00 UTC (--cooldown 1d)",)
+    assert decide(settings, look(journals=(ended,)), by_hand=True).due
+    assert decide(settings, look(journals=(ended,), now=NOW + timedelta(hours=1))).due
+
+
+def test_labels_are_counted_from_the_last_judged_run_and_from_nothing_for_another_champion() -> None:
+    settings = RetrainSettings(labels=100)
+    assert decide(settings, look(labels=lambda: 99)).against == ("99 new labelled rows, 100 make a run due",)
+    assert decide(settings, look(labels=lambda: 100)).due
+    state = after(State(), JOURNAL, 100)
+    waits = decide(settings, look(labels=lambda: 150, state=state))
+    assert waits.against == ("50 new labelled rows since the last run, 100 make a run due",)
+    assert decide(settings, look(labels=lambda: 200, state=state)).due
+    assert decide(settings, look(labels=lambda: 150, state=state, champion="d2")).due
+
+
+def drifts(settings: RetrainSettings, state: State, *findings: Finding, champion: str = "d1") -> list[Decision]:
+    decisions = []
+    for one in findings:
+        decisions.append(decide(settings, look(drift=lambda one=one: one, state=state, champion=champion)))
+        state = decisions[-1].state
+    return decisions
+
+
+def test_drift_has_to_be_found_in_a_row_in_other_texts_each_time() -> None:
+    settings = RetrainSettings(drift="new.csv", hold=2)
+    first, same, calm, third, fourth = drifts(
+        settings, State(champion="d1"), found("a"), found("a"), found("b", 0.1), found("c"), found("d")
+    )
+    assert [one.due for one in (first, same, calm, third, fourth)] == [False, False, False, False, True]
+    assert first.against == ("a: p 0.01, found 1 of 2 times in a row",)
+    assert same.state == first.state
+    assert fourth.because == ("d: p 0.01, found 2 of 2 times in a row",)
+
+
+def test_after_its_run_drift_counts_again_only_when_texts_were_calm() -> None:
+    settings = RetrainSettings(drift="new.csv", hold=1, reset_level=0.2)
+    state = after(State(champion="d1"), JOURNAL, None)
+    still, nearly, again, calm, anew = drifts(
+        settings, state, found("a"), found("b", 0.15), found("c"), found("d", 0.3), found("e")
+    )
+    assert [one.due for one in (still, nearly, again, calm, anew)] == [False, False, False, False, True]
+    said = "it had its run, and counts again when texts were calm or the champion is another"
+    assert again.against == (f"c: p 0.01; {said}",)
+    (other,) = drifts(settings, state, found("f"), champion="d2")
+    assert other.due
