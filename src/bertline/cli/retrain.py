@@ -80,6 +80,7 @@ def _retrainer(
 ) -> Retrainer:
     from bertline.config import load_settings
     from bertline.library.progress import listener
+    from bertline.lifecycle.retraining.labelled import StoredFeedback
     from bertline.lifecycle.retraining.retrainer import Retrainer
     from bertline.optimization.settings import OptimizeSettings
     from bertline.registry.person import whoever
@@ -91,7 +92,7 @@ def _retrainer(
         registry=registry_settings(registry, store),
         optimizing=load_settings(OptimizeSettings, "optimize"),
         progress=listener(True),
-        labelled=None,
+        labelled=None if settings.feedback is None else StoredFeedback(settings.feedback, settings.served_as or name),
         by=by or whoever(),
     )
 
@@ -106,6 +107,9 @@ def _once(retrainer: Retrainer, *, now: bool, restart: bool, as_json: bool) -> N
         for line in result_lines(result):
             typer.echo(line)
     journal = result.journal
+    if journal is not None and journal.outcome == "challenger" and not as_json:
+        version, verdict = journal.done["register"]["version"], retrainer.home.folder(journal) / "verdict.json"
+        typer.echo(f"promote it: bertline models promote {journal.model}:{version} --verdict {verdict}")
     if journal is not None and journal.outcome == "rejected":
         raise ChallengerRejected(f"{journal.sentence}; read {page_of(retrainer, journal)}")
 

@@ -14,19 +14,8 @@ from tests.unit.lifecycle.retraining.conftest import World, make_world, model, n
 
 __all__ = ["model", "no_fresh_process", "trained"]
 Retrain = Callable[..., int]
-FLAGS = [
-    "--max-calibration-error",
-    "1",
-    "--max-slower",
-    "50",
-    "--timed-texts",
-    "10",
-    "--margin",
-    "40",
-    "--slice-margin",
-    "90",
-    "--no-shadow",
-]
+RELAXED = "--max-calibration-error 1 --max-slower 50 --timed-texts 10 --margin 40 --slice-margin 90"
+FLAGS = (*RELAXED.split(), "--no-shadow")
 
 
 @pytest.fixture
@@ -60,8 +49,8 @@ def test_from_a_dry_run_to_a_challenger_and_its_history(
     assert capsys.readouterr().out == "against: 0 new labelled rows, 10 make a run due\nnothing would be done\n"
     assert retrain("--dry-run", "--now") == 0
     assert capsys.readouterr().out == (
-        f"for a run: asked for by hand\nwould train films on {world.table}, from the base, in at most 120 min, let the gate "
-        f"judge by {world.frozen}, and make it the challenger and shadow\n"
+        f"for a run: asked for by hand\nwould train films on {world.table}, from the base, in at most 120 min, let the "
+        f"gate judge by {world.frozen}, and make it the challenger and shadow\n"
     )
     assert retrain("--history") == 0
     assert "the model was not retrained yet" in capsys.readouterr().err

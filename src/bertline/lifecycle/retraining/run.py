@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bertline.errors import BertlineError, DestinationError, Interrupted, RegistryError, StoreError
+from bertline.lifecycle.predictions.store import PredictionStoreError
 from bertline.lifecycle.retraining import judging_steps, registering_steps, rows_steps, training_steps
 from bertline.lifecycle.retraining.context import Facts, Run
 from bertline.lifecycle.retraining.journal import Journal, Outcome, read, write
@@ -27,7 +28,7 @@ STEPS: dict[str, Callable[[Run], Facts]] = {
     "shadow": registering_steps.shadow,
 }
 # What may pass by itself: the run goes on at the same step the next time.
-PASSING = (RegistryError, StoreError, DestinationError, Interrupted)
+PASSING = (RegistryError, StoreError, PredictionStoreError, DestinationError, Interrupted)
 
 
 def carry_out(run: Run, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Journal:

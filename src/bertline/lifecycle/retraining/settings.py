@@ -24,8 +24,9 @@ class RetrainSettings(GateSettings):
         (), description="labelled table to train on, the one of the champion and newer ones, oldest first; repeatable"
     )
     feedback: str | None = Field(
-        None, description="store of predictions whose feedback is trained on too, by its URL, as in [predictions]"
+        None, description="store of predictions whose feedback is trained on too, sqlite:///FILE or postgresql://…"
     )
+    served_as: str | None = Field(None, description="name of the model in that store, if servers call it otherwise")
     frozen: tuple[str, ...] = Field(
         (), description="labelled table that every challenger is judged by, and that is never trained on; repeatable"
     )
