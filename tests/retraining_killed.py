@@ -1,8 +1,8 @@
 """A process that retrains a model, for the drill of kills: it ends with SIGKILL at one moment of one step.
 
 ``python -m tests.retraining_killed FOLDER STEP WHEN``: WHEN is ``before`` the step, ``after`` its work and before its
-record, or a number: that call of what writes during the step, counted from 1; ``never`` lets it end. FOLDER is that of a
-world of ``tests/unit/lifecycle/retraining/conftest.py``. It prints the outcome.
+record, or a number: that call of what writes during the step, counted from 1; ``never`` lets it end. FOLDER is a
+world's, of ``tests/unit/lifecycle/retraining/conftest.py``. It prints the outcome.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ def looks_at(run: Run) -> int:
     """Challengers judged by these frozen rows so far, by the records, this one included."""
     frozen = run.snapshot.facts["frozen_sha256"]
     others = [one for one in run.home.journals() if one.id != run.journal.id]
-    return run.settings.looks + sum(one.done.get("gate", {}).get("frozen") == frozen for one in others)
+    earlier = [one for one in others if one.done.get("gate", {}).get("frozen") == frozen]
+    return run.settings.looks + len(earlier)
 
 
 def record(run: Run) -> Facts:

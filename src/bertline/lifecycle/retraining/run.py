@@ -76,7 +76,7 @@ def next_step(journal: Journal) -> str | None:
 def _is_stale(run: Run) -> bool:
     """Whether the verdict is about a champion that was replaced."""
     champion = look_up(Reference(run.journal.model, alias=CHAMPION), run.registry)
-    return champion.digest != run.journal.done["gate"]["champion_digest"]
+    return bool(champion.digest != run.journal.done["gate"]["champion_digest"])
 
 
 def _ended(run: Run, now: datetime) -> Journal:

@@ -60,7 +60,7 @@ def _is_whole(run: Run) -> bool:
     """Whether the bundle was written before the process was killed."""
     if not (run.bundle / MANIFEST).is_file():
         return False
-    return read_manifest(run.bundle).lineage.get("snapshot") == run.snapshot.facts["sha256"]
+    return bool(read_manifest(run.bundle).lineage.get("snapshot") == run.snapshot.facts["sha256"])
 
 
 def _lineage(run: Run) -> dict[str, Any]:
