@@ -20,6 +20,7 @@ from bertline.cli import (
     drift,
     duplicates,
     evaluate,
+    explain,
     gate,
     generate,
     index,
@@ -54,8 +55,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    *(train, vocab, pretrain, generate, context, evaluate, gate, drift, retrain, distill, optimize, predict, join),
-    *(index, nearest, cluster, duplicates, plan, serve, auth, tls, models, observe, top, deploy),
+    *(train, vocab, pretrain, generate, context, evaluate, gate, drift, retrain, distill, optimize, predict, explain),
+    *(join, index, nearest, cluster, duplicates, plan, serve, auth, tls, models, observe, top, deploy),
 )
 for verb in VERBS:
     verb.register(app)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bertline.config import given_settings
 from bertline.errors import BundleError, UsageError
+from bertline.explanation.settings import ExplainSettings, Method, Removal
 from bertline.inference import TextClassifier, load_predictor
 from bertline.inference.zero_shot import ZeroShotPredictor
 from bertline.library.answers import Answers
@@ -21,6 +23,9 @@ from bertline.tasks.embed.spec import Spec as Embeds
 from bertline.tasks.fill.spec import lacks
 from bertline.tasks.zero_shot import TEMPLATE, Candidates
 from bertline.text.reading import texts_of
+
+if TYPE_CHECKING:
+    from bertline.explanation.found import Explanation
 
 
 def load(
@@ -265,6 +270,44 @@ class Model:
         with self._lanes:
             rows = embedder.embed(given)[:, :dimensions]
         return normalised(rows) if (own.normalised if normalise is None else normalise) else rows
+
+    def explain(
+        self,
+        text: str | tuple[str, str],
+        *,
+        label: str | None = None,
+        method: Method = "shapley",
+        removal: Removal = "delete",
+        budget: int = 500,
+        seed: int = 0,
+    ) -> Explanation:
+        """The share of each word in the answer to one text, for a classifier or a ranker; PyTorch is not needed.
+
+        Args:
+            text: the text, or the pair for a model that reads pairs.
+            label: the label to explain; by default the one that the model gives.
+            method: ``shapley``, ``partition`` or ``leave-one-out``.
+            removal: ``delete``, or ``mask`` to put [MASK] in a word's place.
+            budget: most answers of the model that it may take.
+            seed: of the sampled orders.
+
+        Returns:
+            ``words``, each with its ``share`` of the log-odds (or number) ``value``; with ``base`` they add up to it,
+            unless each was left out alone. ``to_json()`` has all of it.
+
+        Raises:
+            UsageError: the text is of another kind than the model reads, the label is unknown, the task has no such
+                answers, or the budget is too small.
+            SettingsError: a value is out of its range.
+            BundleError: as ``predict``.
+        """
+        from bertline.explanation.explain import explain
+
+        given = {"method": method, "removal": removal, "budget": budget, "seed": seed}
+        settings = given_settings(ExplainSettings, "explain", given)
+        (one,) = checked_texts([text], "explain", pairs=self._predictor.spec.pairs)
+        with self._lanes:
+            return explain(self._predictor, one, settings, label)
 
     def similarity(self, texts: Iterable[str], others: Iterable[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The cosine of each text's embedding with that of each other text, −1 to 1: an array [texts, others].

@@ -1,8 +1,8 @@
 """Tasks: each is a folder that gives a network's outputs a meaning, found by name and imported part by part.
 
-A folder has six parts. ``spec``, ``answer``, ``watched`` and ``feedback`` need numpy alone, ``measure`` also
-statistics, and only ``learn`` needs torch, so that serving a model does not import what trains it. A task that no
-table can train has no ``learn``.
+A folder has seven parts. ``spec``, ``answer``, ``watched``, ``feedback`` and ``explained`` need numpy alone,
+``measure`` also statistics, and only ``learn`` needs torch, so that serving a model does not import what trains it. A
+task that no table can train has no ``learn``, and one whose answers are no numbers no ``explained``.
 """
 
 from __future__ import annotations
@@ -58,6 +58,16 @@ class Task:
     def feedback(self) -> Any:
         """Answers that are kept, and what people say of them: ``recorded``, ``target``, ``right``, ``columns`` …."""
         return self._part("feedback")
+
+    @property
+    def explains(self) -> bool:
+        """Whether words can be given shares of its answers: it has the part ``explained``."""
+        return find_spec(f"{__name__}.{self.name}.explained") is not None
+
+    @property
+    def explained(self) -> Any:
+        """Numbers of an answer that words have shares of: ``names``, ``unit``, ``scores``, ``shown``."""
+        return self._part("explained")
 
     def _part(self, part: str) -> Any:
         return import_module(f"{__name__}.{self.name}.{part}")

@@ -136,3 +136,14 @@ def test_embeddings_are_of_the_bundle_that_answers_or_of_none(tmp_path: Path) ->
         model.embed(["a film"])
     assert str(refused.value) == "reviews was replaced since it was loaded: load it again to embed with it"
     assert model.predict(["a film"])[0].label in model.labels
+
+
+def test_an_answer_is_explained(bundle: Path) -> None:
+    model = bertline.load(bundle)
+    found = model.explain("a good film", budget=40)
+    assert [part.word.text for part in found.words] == ["a", "good", "film"]
+    assert found.name == model.predict(["a good film"])[0].label
+    with pytest.raises(bertline.UsageError, match=r"explain takes strings: leave it out or make it a string"):
+        model.explain(["a good film"])  # type: ignore[arg-type]
+    with pytest.raises(bertline.SettingsError, match="budget is 1"):
+        model.explain("a good film", budget=1)

@@ -1,0 +1,133 @@
+"""``bertline explain``: the words that an answer rests on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bertline.cli.bundle_argument import bundle_argument
+from bertline.cli.settings_flags import with_settings
+from bertline.errors import UsageError
+from bertline.explanation.settings import ExplainSettings
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from bertline.explanation.found import Explanation, Part
+    from bertline.text import Input
+
+EPILOG = (
+    'Examples: bertline explain reviews "I liked the movie, but hated the score." · bertline explain reviews '
+    '"I liked the movie, but hated the score." --label positive --json'
+)
+SHOWN = 12  # words in the table
+STRONG = 0.5  # of the largest share, from which a word is bold
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(with_settings(ExplainSettings)(explain))
+
+
+def explain(
+    bundle: Annotated[Path, bundle_argument("Directory of the bundle.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text.")],
+    settings: ExplainSettings,
+    text_pair: Annotated[
+        str | None, typer.Option("--text-pair", metavar="TEXT", help="The second text, for a model that reads pairs.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="The label to explain. [the one that the model gives]")] = None,
+    engine: Annotated[str | None, typer.Option(help="Engine to use. [the bundle's first]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell which words speak for an answer and which against it, by what the model says without them.
+
+    Shares are log-odds. With the base, which is what the model says of no words, they add up to the answer. Needs no
+    PyTorch: the engine that answers also explains.
+    """
+    from bertline.explanation.explain import explain as run
+    from bertline.inference import load_predictor
+
+    predictor = load_predictor(bundle, engine=engine)
+    if predictor.spec.pairs != (text_pair is not None):
+        raise UsageError(
+            f"{bundle} reads pairs of texts: give the second one with --text-pair"
+            if predictor.spec.pairs
+            else f"--text-pair is for models that read pairs, and {bundle} reads single texts: leave it out"
+        )
+    one: Input = text if text_pair is None else (text, text_pair)
+    found = run(predictor, one, settings, label)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), ensure_ascii=False))
+    else:
+        show(one, found)
+
+
+def show(one: Input, found: Explanation) -> None:
+    """Print the text in colours, the largest shares, and how far to trust them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from bertline.statistics.figures import percent
+    from bertline.text.reading import texts_of
+
+    console = Console(highlight=False, markup=False)
+    said = percent(found.shown) if found.unit == "log-odds" else f"{found.shown:.3g}"
+    console.print(f"{found.name}  {said}", style="bold")
+    for side, text in enumerate(texts_of(one)):
+        console.print(coloured(text, [part for part in found.words if part.word.side == side], _largest(found)))
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column("word", overflow="fold")
+    table.add_column(f"share, {found.unit}", justify="right", no_wrap=True)
+    for part in found.top(SHOWN):
+        error = "" if part.error is None else f" ± {part.error:.2f}"
+        table.add_row(part.word.text, f"{signed(part.share)}{error}")
+    console.print()
+    console.print(table)
+    for sentence in sentences(found):
+        console.print(sentence, style="dim", soft_wrap=True)
+
+
+def sentences(found: Explanation) -> list[str]:
+    """What the shares mean, in sentences."""
+    about = [f"Without any word the model says {signed(found.base)}; all words together make it {signed(found.value)}."]
+    if found.method == "leave-one-out":
+        about = ["Each word was left out alone, so shares do not add up."]
+    if found.cut_tokens:
+        about.append(f"{found.cut_tokens:,} tokens were cut, and no word of them has a share.")
+    if found.faithfulness is not None:
+        one = found.faithfulness
+        about.append(
+            f"Faithfulness: {signed(one.comprehensiveness)} when the words with the largest shares go (high is good), "
+            f"{signed(one.sufficiency)} when only they stay (low is good)."
+        )
+    return [*about, f"{found.answers:,} answers of the model, {found.method}."]
+
+
+def coloured(text: str, parts: list[Part], largest: float) -> Text:
+    """A text whose words are coloured by their shares: blue for, orange against."""
+    from rich.text import Text
+
+    shown = Text(text)
+    for part in parts:
+        strength = abs(part.share) / largest
+        if strength > STRONG / 5:
+            colour = "blue" if part.share > 0 else "dark_orange"
+            shown.stylize(f"bold {colour}" if strength > STRONG else colour, part.word.start, part.word.end)
+    return shown
+
+
+def signed(value: float) -> str:
+    """A number with its sign.
+
+    >>> signed(-0.5)
+    '−0.50'
+    """
+    return f"{value + 0.0:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _largest(found: Explanation) -> float:
+    return max(abs(part.share) for part in found.words) or 1.0

@@ -1,0 +1,94 @@
+"""An explanation as a value, with its JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bertline.explanation.faithful import Faithfulness
+from bertline.explanation.words import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A word and its share.
+
+    Attributes:
+        word: where it is.
+        share: what it adds to the score; negative if it speaks against it.
+        error: standard error of the share, from the sampled orders; None where nothing was sampled.
+    """
+
+    word: Word
+    share: float
+    error: float | None
+
+    @classmethod
+    def of(cls, word: Word, share: float, error: float) -> Part:
+        """NaN is no error."""
+        return cls(word, float(share), None if math.isnan(error) else float(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The share of each word in one answer.
+
+    Attributes:
+        name: the label, or what the number is called.
+        unit: of values and shares: ``log-odds`` or ``number``.
+        value: of the input.
+        shown: the same as the answer has it: a probability, or a number.
+        base: of the input without any of its words.
+        words: in the order of the text; with ``base`` their shares add up to ``value``, unless each was left out alone.
+        method: by which shares were found.
+        removal: how words were removed.
+        orders: of the words that were sampled; 0 for methods without chance.
+        answers: of the model that it took.
+        cut_tokens: that truncation left out, which no word can have a share of.
+        faithfulness: measured for this input; None if it was not asked for.
+    """
+
+    name: str
+    unit: str
+    value: float
+    shown: float
+    base: float
+    words: tuple[Part, ...]
+    method: str
+    removal: str
+    orders: int
+    answers: int
+    cut_tokens: int
+    faithfulness: Faithfulness | None
+
+    def top(self, number: int) -> list[Part]:
+        """The words with the largest shares, for or against."""
+        return sorted(self.words, key=lambda one: -abs(one.share))[:number]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "label": self.name,
+            "unit": self.unit,
+            "value": self.value,
+            "shown": self.shown,
+            "base": self.base,
+            "words": [
+                {
+                    "text": one.word.text,
+                    "side": one.word.side,
+                    "start": one.word.start,
+                    "end": one.word.end,
+                    "share": one.share,
+                    "error": one.error,
+                }
+                for one in self.words
+            ],
+            "method": self.method,
+            "removal": self.removal,
+            "orders": self.orders,
+            "answers": self.answers,
+            "cut_tokens": self.cut_tokens,
+            "faithfulness": None if self.faithfulness is None else asdict(self.faithfulness),
+        }

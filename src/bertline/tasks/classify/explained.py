@@ -1,0 +1,47 @@
+"""What is explained of a classifier's answer: the log-odds of one label, or the number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bertline.tasks.classify.answer import Number, Prediction
+from bertline.tasks.classify.spec import Spec
+from bertline.tasks.contract import Array
+from bertline.tasks.measured import text_logits
+
+
+def names(spec: Spec, answer: Prediction | Number) -> tuple[str, ...]:
+    """What can be explained of an answer, the first by default: its label, or its number."""
+    if isinstance(answer, Number):
+        return spec.labels
+    return tuple(label for label, _ in answer.top())
+
+
+def unit(spec: Spec) -> str:
+    """Of what ``scores`` gives."""
+    return "number" if spec.problem == "number" else "log-odds"
+
+
+def scores(spec: Spec, arrays: Sequence[Sequence[Array]], name: str) -> Array:
+    """One number for each input: log-odds add up where probabilities cannot, because they end at 0 and 1.
+
+    >>> scores(Spec(labels=("bad", "good")), [[np.array([0.0, 1.0])]], "good").tolist()
+    [1.0]
+    """
+    logits = text_logits(arrays, len(spec.labels)).astype(np.float64)
+    place = spec.labels.index(name)
+    if spec.problem == "number":
+        return logits[:, place]
+    scaled = logits / spec.temperature
+    if spec.problem == "several":
+        return scaled[:, place]
+    others = np.delete(scaled, place, axis=1)
+    top = others.max(axis=1)
+    return np.asarray(scaled[:, place] - top - np.log(np.exp(others - top[:, None]).sum(axis=1)))
+
+
+def shown(spec: Spec, score: float) -> float:
+    """A score as the answer has it: the probability, or the number."""
+    return score if spec.problem == "number" else float(1 / (1 + np.exp(-np.clip(score, -700, 700))))

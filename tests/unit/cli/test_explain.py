@@ -1,0 +1,60 @@
+"""The command as one types it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from bertline.cli.main import main
+from bertline.testing.tiny import write_tiny_bundle
+
+TEXT = "I didn't like the film, but the end was good."
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("bundles") / "tiny"
+    write_tiny_bundle(target, engine=True)
+    return target
+
+
+def explain(bundle: Path, *arguments: str) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "100")
+        patch.setattr(sys, "argv", ["bertline", "explain", str(bundle), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return int(ended.value.code or 0)
+
+
+def test_words_and_their_shares(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain(bundle, TEXT, "--budget", "120") == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    first, text, _, header, *rest = shown.out.splitlines()
+    assert first.endswith("\N{NARROW NO-BREAK SPACE}%")
+    assert (text, header.split()) == (TEXT, ["word", "share,", "log-odds"])
+    assert len([line for line in rest if " ± " in line]) == 12  # the 12 words
+    assert rest[-4].startswith("Without any word the model says ")
+    assert rest[-3] == "5 tokens were cut, and no word of them has a share."
+    assert rest[-2].startswith("Faithfulness: ")
+    assert re.fullmatch(r"1[01]\d answers of the model, shapley\.|120 answers of the model, shapley\.", rest[-1])
+
+
+def test_json(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain(bundle, TEXT, "--json", "--label", "neutral", "--method", "partition", "--skip-faithfulness") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["label"], found["method"], found["faithfulness"]) == ("neutral", "partition", None)
+    assert [TEXT[word["start"] : word["end"]] for word in found["words"]] == [word["text"] for word in found["words"]]
+    assert sum(word["share"] for word in found["words"]) + found["base"] == pytest.approx(found["value"], abs=1e-6)
+
+
+def test_mistakes_are_said_in_a_sentence(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain(bundle, TEXT, "--label", "great") == 2
+    assert "error: the model has no label 'great': choose one of negative, neutral, positive" in capsys.readouterr().err
+    assert explain(bundle, TEXT, "--text-pair", "other") == 2
+    assert "reads single texts: leave it out" in capsys.readouterr().err
