@@ -9,6 +9,7 @@ docs/gate.md.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -230,6 +231,7 @@ def page(judged: Sequence[str], errs: Sequence[str]) -> str:
 
 def main() -> None:
     """Train what is missing, judge, and write the page."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     judged = judgements()
     PAGE.write_text(page(judged, rates()), encoding="utf-8")
 
