@@ -1,8 +1,8 @@
 """Tasks: each is a folder that gives a network's outputs a meaning, found by name and imported part by part.
 
-A folder has seven parts. ``spec``, ``answer``, ``watched``, ``feedback`` and ``explained`` need numpy alone,
-``measure`` also statistics, and only ``learn`` needs torch, so that serving a model does not import what trains it. A
-task that no table can train has no ``learn``, and one whose answers are no numbers no ``explained``.
+A folder has eight parts. ``spec``, ``answer``, ``watched``, ``feedback``, ``compared`` and ``explained`` need numpy
+alone, ``measure`` also statistics, and only ``learn`` needs torch, so that serving a model does not import what trains
+it. A task that no table can train has no ``learn``, and one whose answers are no numbers no ``explained``.
 """
 
 from __future__ import annotations
@@ -68,6 +68,11 @@ class Task:
     def explained(self) -> Any:
         """Numbers of an answer that words have shares of: ``names``, ``unit``, ``scores``, ``shown``."""
         return self._part("explained")
+
+    @property
+    def compared(self) -> Any:
+        """Whether two models agree on the same inputs: ``compared``."""
+        return self._part("compared")
 
     def _part(self, part: str) -> Any:
         return import_module(f"{__name__}.{self.name}.{part}")

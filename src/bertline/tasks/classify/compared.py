@@ -1,0 +1,49 @@
+"""How two classifiers' answers to one text are compared: by label, or by number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bertline.tasks.classify.answer import Number, Prediction
+from bertline.tasks.classify.spec import Spec
+from bertline.tasks.compared import Compared
+
+NEAR = 0.1  # of the larger number, by which two equal ones may differ
+
+
+def compared(
+    spec: Spec, first: Sequence[Prediction] | Sequence[Number], second: Sequence[Prediction] | Sequence[Number]
+) -> Compared:
+    """Same label, or same labels where a text may have several; the shift is the total variation distance.
+
+    Numbers agree if they differ by at most a tenth of the larger one, and that share is the shift.
+
+    >>> spec = Spec(labels=("bad", "good"))
+    >>> one, other = (Prediction("good", {"bad": 1 - p, "good": p}, read_tokens=3, cut_tokens=0) for p in (0.75, 0.5))
+    >>> compared(spec, [one], [other])
+    Compared(agree=(True,), shift=0.25)
+    """
+    pairs = [
+        _numbers(one, other) if isinstance(one, Number) else _labels(one, other)
+        for one, other in zip(first, second, strict=True)
+        if type(one) is type(other)
+    ]
+    return Compared.of(pairs)
+
+
+def _numbers(one: Number | Prediction, other: Number | Prediction) -> tuple[bool, float]:
+    assert isinstance(one, Number)
+    assert isinstance(other, Number)
+    apart, largest = abs(one.number - other.number), max(abs(one.number), abs(other.number))
+    share = min(1.0, apart / largest) if largest else 0.0
+    return share <= NEAR, share
+
+
+def _labels(one: Number | Prediction, other: Number | Prediction) -> tuple[bool, float]:
+    assert isinstance(one, Prediction)
+    assert isinstance(other, Prediction)
+    names = one.probabilities.keys() | other.probabilities.keys()
+    apart = sum(abs(one.probabilities.get(name, 0.0) - other.probabilities.get(name, 0.0)) for name in names)
+    if one.labels is None:
+        return one.label == other.label, apart / 2
+    return set(one.labels) == set(other.labels or ()), apart / len(names)

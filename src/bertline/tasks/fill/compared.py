@@ -1,0 +1,26 @@
+"""How two models' words for [MASK] are compared: by the most probable word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bertline.tasks.compared import Compared
+from bertline.tasks.fill.answer import Answer, Mask
+from bertline.tasks.fill.spec import Spec
+
+
+def compared(spec: Spec, first: Sequence[Answer], second: Sequence[Answer]) -> Compared:
+    """Models agree on a [MASK] if they have the same first word; the shift is the distance of the words' probabilities.
+
+    >>> compared(Spec(), [Answer("a", (), 3, 0, 0)], [Answer("a", (), 3, 0, 0)])
+    Compared(agree=(), shift=0.0)
+    """
+    pairs = zip(first, second, strict=True)
+    return Compared.of([_pair(*masks) for one, other in pairs for masks in zip(one.masks, other.masks, strict=False)])
+
+
+def _pair(one: Mask, other: Mask) -> tuple[bool, float]:
+    shares = [{word.token: word.probability for word in mask.candidates} for mask in (one, other)]
+    apart = sum(abs(shares[0].get(word, 0.0) - shares[1].get(word, 0.0)) for word in shares[0].keys() | shares[1])
+    same = one.candidates[:1] == other.candidates[:1] or one.candidates[0].token == other.candidates[0].token
+    return same, min(1.0, apart / 2)
