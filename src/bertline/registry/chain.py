@@ -16,7 +16,7 @@ from typing import Literal
 START = "0" * 64
 _DOMAIN = b"bertline deployment v1\n"
 
-Action = Literal["promote", "rollback"]
+Action = Literal["promote", "rollback", "step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Deployment:
         number: from 1, without gaps, over all models of the registry.
         time: in UTC, as ISO 8601.
         by: who did it.
-        action: what was done.
+        action: what was done; a step of a rollout leaves the alias where it is, or removes it.
         model: by name.
         alias: that was moved.
         from_version, from_digest: the version that the alias named before; None if it named none.
@@ -100,6 +100,8 @@ def champions(entries: Sequence[Deployment]) -> list[int]:
     """
     versions: list[int] = []
     for entry in entries:
+        if entry.action == "step":
+            continue
         if entry.action == "promote" and entry.from_version is not None and versions[-1:] != [entry.from_version]:
             versions.append(entry.from_version)  # another program moved the alias
         if entry.action == "rollback" and entry.to_version in versions:

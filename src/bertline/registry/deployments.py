@@ -18,6 +18,8 @@ from bertline.registry.catalogue import Catalogue, ModelVersion, read_versions
 from bertline.registry.chain import START, Action, Deployment, Fault, broken, champions
 from bertline.registry.database import Database
 from bertline.registry.reference import CHAMPION, Reference, check_alias
+from bertline.registry.rollout import Rollout
+from bertline.registry.rollout_rows import end, insert, open_rollout
 from bertline.registry.schema import ALIASES, DEPLOYMENTS, WORKSPACE, prepare
 from bertline.registry.schema import version as schema_version
 
@@ -41,8 +43,11 @@ class Deployments:
         verdict: Verdict | None = None,
         reason: str | None = None,
         expected: int | None = None,
+        watch: bool = True,
     ) -> Deployment | None:
         """Let an alias name a version; None if it does already.
+
+        A rollout of the model ends. Servers watch the new champion, and roll it back if it is worse than the old one.
 
         Args:
             reference: of the version.
@@ -50,6 +55,7 @@ class Deployments:
             verdict: of the gate.
             reason: for the log.
             expected: version that the alias names now, as the caller read it; 0: none. By default it is read here.
+            watch: whether servers watch a new champion.
 
         Raises:
             UsageError: there is neither a verdict nor a reason.
@@ -68,13 +74,18 @@ class Deployments:
         with self._database.changing() as connection:
             new = self._catalogue.resolved(connection, reference)
             digest, _ = new.bundle()
-            old = self._now(connection, new.name, alias)
+            old = self.now(connection, new.name, alias)
             if old is not None and old.version == new.version:
                 return None
             _check_expected(reference.name, alias, old, expected)
             if verdict is not None:
-                _check_verdict(verdict, new, digest, self._now(connection, new.name, CHAMPION))
-            return self._move(connection, "promote", alias, old, new, verdict.hash if verdict else None, reason)
+                check_verdict(verdict, new, digest, self.now(connection, new.name, CHAMPION))
+            hash_ = verdict.hash if verdict else None
+            if alias == CHAMPION:
+                self._supersede(connection, new.name, f"{new} was promoted by {self._by}")
+                if watch and old is not None and old.digest is not None:
+                    insert(connection, _watched(old, new, digest, self._by, hash_))
+            return self.move(connection, "promote", alias, old, new, hash_, reason)
 
     def rollback(self, name: str, alias: str = CHAMPION, *, reason: str | None = None) -> Deployment:
         """Let an alias name the version that it named before, by the log; a second call goes further back.
@@ -88,7 +99,7 @@ class Deployments:
         prepare(self._database)
         with self._database.changing() as connection:
             versions = {one.version: one for one in read_versions(connection, self._database.place, name)}
-            old = self._now(connection, name, alias)
+            old = self.now(connection, name, alias)
             _check_expected(name, alias, old, expected)
             past = champions([one for one in read(connection, name) if one.alias == alias])
             earlier = past[:-1] if old is not None and past[-1:] == [old.version] else past
@@ -99,12 +110,14 @@ class Deployments:
                     f"{name} has no earlier {alias} to go back to, {now}: promote another version with "
                     "bertline models promote"
                 )
-            return self._move(connection, "rollback", alias, old, versions[target], None, reason)
+            if alias == CHAMPION:
+                self._supersede(connection, name, f"{self._by} rolled back to {versions[target]}")
+            return self.move(connection, "rollback", alias, old, versions[target], None, reason)
 
     def current(self, name: str, alias: str) -> int:
         """The version that an alias names; 0 if none."""
         with self._database.reading() as connection:
-            now = self._now(connection, name, alias)
+            now = self.now(connection, name, alias)
         return now.version if now else 0
 
     def entries(self, name: str | None = None) -> list[Deployment]:
@@ -129,39 +142,59 @@ class Deployments:
             return [_sentence(fault)]
         return [*_moved(entries, versions), *_replaced(entries, versions)]
 
-    def _now(self, connection: sql.Connection, name: str, alias: str) -> ModelVersion | None:
+    def now(self, connection: sql.Connection, name: str, alias: str) -> ModelVersion | None:
+        """The version that an alias names, within a transaction."""
         versions = read_versions(connection, self._database.place, name)
         return next((one for one in versions if alias in one.aliases), None)
 
-    def _move(
+    def _supersede(self, connection: sql.Connection, name: str, why: str) -> None:
+        """End the rollout of a model whose champion is moved by somebody else."""
+        rollout = open_rollout(connection, name)
+        if rollout is not None:
+            end(connection, rollout, "aborted", why)
+            self.release(connection, rollout, why)
+
+    def release(self, connection: sql.Connection, rollout: Rollout, reason: str) -> None:
+        """Remove the alias that a rollout's challenger has while it is neither champion nor rejected."""
+        if rollout.role == "watch":
+            return
+        held = self.now(connection, rollout.model, rollout.role)
+        if held is not None:
+            self.move(connection, "step", rollout.role, held, None, None, reason)
+
+    def move(
         self,
         connection: sql.Connection,
         action: Action,
         alias: str,
         old: ModelVersion | None,
-        new: ModelVersion,
+        new: ModelVersion | None,
         verdict: str | None,
         reason: str | None,
     ) -> Deployment:
+        """Move an alias, or remove it, and write the entry, within a transaction."""
+        either = new or old
+        assert either is not None, "an alias moves from or to a version"
         last = connection.execute(sql.select(DEPLOYMENTS).order_by(DEPLOYMENTS.c.number.desc()).limit(1)).first()
         entry = Deployment(
             number=last.number + 1 if last else 1,
             time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             by=self._by,
             action=action,
-            model=new.name,
+            model=either.name,
             alias=alias,
             from_version=old.version if old else None,
             from_digest=old.digest if old else None,
-            to_version=new.version,
-            to_digest=new.digest,
+            to_version=new.version if new else None,
+            to_digest=new.digest if new else None,
             verdict=verdict,
             reason=reason,
             previous=last.hash if last else START,
         ).sealed()
-        key = {"workspace": WORKSPACE, "name": new.name, "alias": alias}
+        key = {"workspace": WORKSPACE, "name": either.name, "alias": alias}
         connection.execute(sql.delete(ALIASES).where(*(ALIASES.c[name] == value for name, value in key.items())))
-        connection.execute(sql.insert(ALIASES).values(**key, version=new.version))
+        if new is not None:
+            connection.execute(sql.insert(ALIASES).values(**key, version=new.version))
         connection.execute(sql.insert(DEPLOYMENTS).values(**asdict(entry)))
         return entry
 
@@ -174,6 +207,22 @@ def read(connection: sql.Connection, name: str | None = None) -> list[Deployment
     return [Deployment(**row._mapping) for row in connection.execute(query)]
 
 
+def _watched(old: ModelVersion, new: ModelVersion, digest: str, by: str, verdict: str | None) -> Rollout:
+    return Rollout(
+        number=0,
+        model=new.name,
+        champion=old.version,
+        champion_digest=old.digest,
+        challenger=new.version,
+        challenger_digest=digest,
+        steps=("100",),
+        status="watching",
+        verdict=verdict,
+        by=by,
+        reason="promoted by hand",
+    )
+
+
 def _check_expected(name: str, alias: str, old: ModelVersion | None, expected: int) -> None:
     if (old.version if old else 0) != expected:
         now = f"is {old} now" if old else "was removed"
@@ -183,7 +232,7 @@ def _check_expected(name: str, alias: str, old: ModelVersion | None, expected: i
         )
 
 
-def _check_verdict(verdict: Verdict, new: ModelVersion, digest: str, old: ModelVersion | None) -> None:
+def check_verdict(verdict: Verdict, new: ModelVersion, digest: str, old: ModelVersion | None) -> None:
     if verdict.challenger != digest:
         raise RegistryError(
             f"the verdict is about the bundle {verdict.challenger[:12]}, and {new} is {digest[:12]}: run the gate on it"

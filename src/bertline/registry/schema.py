@@ -1,4 +1,4 @@
-"""The tables of the registry: MLflow's, of which these columns are read, and the log of deployments, which is ours.
+"""The tables of the registry: MLflow's, of which these columns are read, and ours: the log of deployments, rollouts.
 
 Ours are made and changed by ``STEPS``, in one transaction that no other process runs beside. MLflow makes its own.
 """
@@ -6,11 +6,13 @@ Ours are made and changed by ``STEPS``, in one transaction that no other process
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import sqlalchemy as sql
 
 from bertline.errors import RegistryError
 from bertline.registry.database import Database
+from bertline.registry.rollout import Tally
 
 WORKSPACE = "default"  # MLflow's, where its server has no others
 
@@ -44,6 +46,38 @@ DEPLOYMENTS = sql.Table(
     sql.Column("previous", sql.String(64), nullable=False, unique=True),
     sql.Column("hash", sql.String(64), nullable=False, unique=True),
 )
+_ROLLOUT_TABLES = sql.MetaData()
+ROLLOUTS = sql.Table(
+    "bertline_rollouts",
+    _ROLLOUT_TABLES,
+    sql.Column("number", sql.BigInteger, primary_key=True, autoincrement=False),
+    sql.Column("model", sql.String(256), nullable=False, index=True),
+    sql.Column("champion", sql.Integer),
+    sql.Column("champion_digest", sql.String(64)),
+    sql.Column("challenger", sql.Integer),
+    sql.Column("challenger_digest", sql.String(64), nullable=False),
+    sql.Column("steps", sql.Text, nullable=False),
+    sql.Column("place", sql.Integer, nullable=False),
+    sql.Column("status", sql.String(16), nullable=False),
+    sql.Column("since_s", sql.Float, nullable=False),
+    sql.Column("revision", sql.Integer, nullable=False),
+    sql.Column("slow_ms", sql.Float),
+    sql.Column("plan", sql.Text, nullable=False),
+    sql.Column("verdict", sql.String(64)),
+    sql.Column("by", sql.Text, nullable=False),
+    sql.Column("reason", sql.Text, nullable=False),
+)
+ROLLOUT_COUNTS = sql.Table(
+    "bertline_rollout_counts",
+    _ROLLOUT_TABLES,
+    sql.Column("rollout", sql.BigInteger, primary_key=True, autoincrement=False),
+    sql.Column("place", sql.Integer, primary_key=True, autoincrement=False),
+    sql.Column("replica", sql.String(64), primary_key=True),
+    *(
+        sql.Column(one.name, sql.Float if one.type == "float" else sql.BigInteger, nullable=False)
+        for one in fields(Tally)
+    ),
+)
 _REFUSAL = "the log of deployments is append-only"
 
 
@@ -68,8 +102,13 @@ def _create(connection: sql.Connection) -> None:
     )
 
 
+def _create_rollouts(connection: sql.Connection) -> None:
+    _ROLLOUT_TABLES.create_all(connection)
+
+
 # Migrations: step n turns version n into version n + 1. The first creates the tables.
-STEPS: tuple[Callable[[sql.Connection], None], ...] = (_create,)
+STEPS: tuple[Callable[[sql.Connection], None], ...] = (_create, _create_rollouts)
+HAS_ROLLOUTS = 2  # the version from which there are rollouts
 
 
 def prepare(database: Database) -> None:
