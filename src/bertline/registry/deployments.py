@@ -233,6 +233,11 @@ def _check_expected(name: str, alias: str, old: ModelVersion | None, expected: i
 
 
 def check_verdict(verdict: Verdict, new: ModelVersion, digest: str, old: ModelVersion | None) -> None:
+    """Check that a verdict lets a version replace the champion.
+
+    Raises:
+        RegistryError: it is about other bundles, or does not say yes.
+    """
     if verdict.challenger != digest:
         raise RegistryError(
             f"the verdict is about the bundle {verdict.challenger[:12]}, and {new} is {digest[:12]}: run the gate on it"

@@ -65,7 +65,7 @@ def tallies(connection: sql.Connection, rollout: Rollout) -> Mapping[int, Tally]
     sums = [sql.func.sum(ROLLOUT_COUNTS.c[name]).label(name) for name in NUMBERS]
     query = sql.select(ROLLOUT_COUNTS.c.place, *sums).where(ROLLOUT_COUNTS.c.rollout == rollout.number)
     rows = connection.execute(query.group_by(ROLLOUT_COUNTS.c.place))
-    kinds = {one.name: float if one.type == "float" else int for one in fields(Tally)}
+    kinds: dict[str, Any] = {one.name: float if one.type == "float" else int for one in fields(Tally)}
     return {row.place: Tally(**{name: kinds[name](getattr(row, name)) for name in NUMBERS}) for row in rows}
 
 

@@ -1,7 +1,7 @@
 """Rollouts in the registry's database: begun by a command, counted and decided by the servers, recorded in the log.
 
-A change is a compare-and-set of the rollout's revision, in one transaction with the move of aliases and the entry in the
-log. So a decision is taken once, whichever server takes it, and one that is killed leaves all of it or nothing.
+A change is a compare-and-set of the rollout's revision, in one transaction with the move of aliases and the entry in
+the log. So a decision is taken once, whichever server takes it, and one that is killed leaves all of it or nothing.
 """
 
 from __future__ import annotations

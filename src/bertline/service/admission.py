@@ -20,7 +20,9 @@ from bertline.service.hot_routes import HotRoutes
 from bertline.service.limits.door import ledger_of, small
 from bertline.service.limits.ledger import Ledger, Ledgers
 from bertline.service.problems import response_of
+from bertline.service.rollout_key import key_of
 from bertline.serving.problems import Code, Problem
+from bertline.serving.route import ROUTE, ChallengerFailed, Route
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +113,17 @@ class Admission:
             return
         asked = scope["path"]
         restore(scope)
+        route = Route(lambda: key_of(scope))
+        token = ROUTE.set(route)
+        try:
+            await self._respond(asked, body, scope, receive, send)
+        except ChallengerFailed:  # nothing was sent yet, and the route leads to the champion now
+            await self._respond(asked, body, scope, receive, send)
+        finally:
+            ROUTE.reset(token)
+            route.release()
+
+    async def _respond(self, asked: str, body: Message, scope: Scope, receive: Receive, send: Send) -> None:
         hot = self._doors.hot
         response = await hot.answer(scope, body["body"]) if hot is not None else None
         if response is not None:

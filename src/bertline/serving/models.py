@@ -2,6 +2,7 @@
 
 A request uses one version from start to end. A new version is loaded, checked and warmed up beside the old one, and
 replaces it in one assignment. The old version and its worker stay for an instant rollback until the next one is loaded.
+During a rollout a model has a challenger beside its current version (``bertline.serving.trial``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from bertline.errors import BertlineError, UsageError
 from bertline.serving.model_names import fault_of
 from bertline.serving.problems import Code, Problem
+from bertline.serving.route import ROUTE
+from bertline.serving.trial import Trial
 
 if TYPE_CHECKING:
     from bertline.serving.version import Version
@@ -42,6 +45,7 @@ class Models:
         self._bundles, self._make = dict(bundles), make
         self._current: dict[str, Version] = {}
         self._previous: dict[str, Version] = {}
+        self._trials: dict[str, Trial] = {}
         self._changing = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -56,7 +60,8 @@ class Models:
 
     async def stop(self) -> None:
         """Stop all workers."""
-        versions = [*self._current.values(), *self._previous.values()]
+        challengers = [one.challenger for one in self._trials.values()]
+        versions = dict.fromkeys([*self._current.values(), *self._previous.values(), *challengers])
         await asyncio.gather(*(one.stop() for one in versions), *self._retiring, return_exceptions=True)
 
     @property
@@ -72,11 +77,35 @@ class Models:
     def __iter__(self) -> Iterator[Version]:
         return iter(self._current.values())
 
+    @property
+    def trials(self) -> Mapping[str, Trial]:
+        """The rollouts that go on, by model."""
+        return self._trials
+
     def previous(self, name: str) -> Version | None:
         """The version that a rollback would restore."""
         return self._previous.get(name)
 
     def named(self, name: str | None, field: str | None = "model") -> Version:
+        """The version of a model that answers this request; without a name, that of the only model.
+
+        It is the current one, or the challenger if a rollout gives it this client; and the same one whenever this is
+        called in the course of a request.
+
+        Raises:
+            Problem: as ``current``.
+        """
+        version, route = self.current(name, field), ROUTE.get()
+        if route is None:
+            return version
+        pinned = route.pinned(version.name)
+        if pinned is None:
+            trial = self._trials.get(version.name)
+            pinned = trial.choose(route.key()) if trial is not None else version
+            route.pin(version.name, pinned)
+        return pinned
+
+    def current(self, name: str | None, field: str | None = "model") -> Version:
         """The current version of a model; without a name, that of the only model.
 
         Raises:
@@ -110,9 +139,52 @@ class Models:
             old = self._current.get(name)
             self._bundles[name], self._current[name] = bundle, new
             if old is not None:
-                self._retire(self._previous.get(name))
+                before = self._previous.get(name)
                 self._previous[name] = old
+                self._retire(before)
+            self.end_trial(name)
             return new
+
+    async def challenge(self, name: str, bundle: Path) -> Version:
+        """Load a challenger beside the current version of a model; ``set_trial`` gives it requests.
+
+        Raises:
+            Problem: the model is unknown.
+            BertlineError: the bundle cannot be used.
+        """
+        self.current(name)
+        async with self._changing:
+            return await asyncio.create_task(self._make(name, bundle), name="challenge", context=Context())
+
+    def set_trial(self, name: str, trial: Trial) -> None:
+        """Begin a step of a rollout; the challenger of another one is stopped."""
+        before = self._trials.get(name)
+        self._trials[name] = trial
+        if before is not None:
+            self._retire(before.challenger)
+
+    def end_trial(self, name: str) -> None:
+        """End a rollout: the current version answers everything, and the challenger is stopped, if it is another."""
+        trial = self._trials.pop(name, None)
+        if trial is not None:
+            self._retire(trial.challenger)
+
+    async def adopt(self, name: str) -> Version:
+        """Let the challenger of a rollout be the current version, at once.
+
+        Raises:
+            Problem: there is no rollout.
+        """
+        async with self._changing:
+            trial, current = self._trials.get(name), self.current(name)
+            if trial is None:
+                raise Problem(Code.CANNOT_LOAD, f"{name} has no challenger to promote.")
+            if trial.challenger is not current:
+                before = self._previous.get(name)
+                self._bundles[name] = trial.challenger.path
+                self._current[name], self._previous[name] = trial.challenger, current
+                self._retire(before)
+            return trial.challenger
 
     async def roll_back(self, name: str) -> Version:
         """Exchange the current version with the previous one; a second call undoes it.
@@ -121,22 +193,33 @@ class Models:
             Problem: the model is unknown, or has no previous version.
         """
         async with self._changing:
-            current, previous = self.named(name), self._previous.get(name)
+            current, previous = self.current(name), self._previous.get(name)
             if previous is None:
                 raise Problem(
                     Code.CANNOT_LOAD, f"{name} has no version to go back to: none was loaded since the start."
                 )
             self._current[name], self._previous[name] = previous, current
+            self._bundles[name] = previous.path
+            self.end_trial(name)
             return previous
 
     def lost(self, version: Version) -> bool:
-        """Handle a version that has failed for good: forget it if it is a previous one; whether it is a current one."""
+        """Handle a version that has failed for good; whether the server cannot go on without it.
+
+        A previous one is forgotten, and a challenger is rolled back by its rollout.
+        """
+        for trial in self._trials.values():
+            if version is trial.challenger and trial.champion is not version:
+                trial.lost = "its process cannot be kept alive"
+                return False
         for name in [name for name, one in self._previous.items() if one is version]:
             self._retire(self._previous.pop(name))
         return any(one is version for one in self)
 
     def _retire(self, version: Version | None) -> None:
-        if version is not None:
+        """Stop a version that is in no use any more."""
+        used = [*self._current.values(), *self._previous.values(), *(one.challenger for one in self._trials.values())]
+        if version is not None and not any(version is one for one in used):
             task = asyncio.create_task(version.stop(), name="retire")
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)

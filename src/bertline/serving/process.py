@@ -43,8 +43,8 @@ class NoMemory(ComputeFailed):
 class Computes(Protocol):
     """The scheduler's view of a worker."""
 
-    async def compute(self, output: str, batch: Ragged, *, alone: bool) -> Reply:
-        """One output for each text of a batch.
+    async def compute(self, output: str, batch: Ragged, *, alone: bool, behind: bool = False) -> Reply:
+        """One output for each text of a batch; ``behind``: when the cores have nothing else to do.
 
         Raises:
             ComputeFailed: this batch cannot be computed.
@@ -174,16 +174,17 @@ class WorkerProcess:
         """See ``Worker.responsive``."""
         return self._watch is None or not self._watch.silent
 
-    async def compute(self, output: str, batch: Ragged, *, alone: bool) -> Reply:
+    async def compute(self, output: str, batch: Ragged, *, alone: bool, behind: bool = False) -> Reply:
         """See ``Computes.compute``."""
         if self._lost:
             raise WorkerLost
         self._number += 1
         number, loop = self._number, asyncio.get_running_loop()
         reply = self._waiting[number] = loop.create_future()
-        self._transport.write(Order(number, output, batch, alone).pack())
+        self._transport.write(Order(number, output, batch, alone, behind).pack())
         assert self._watch is not None  # it has started
-        self._watch.sent(number, output, batch.padded_tokens, loop.time(), alone=alone)
+        if not behind:  # how long that takes says nothing about the process
+            self._watch.sent(number, output, batch.padded_tokens, loop.time(), alone=alone)
         try:
             answer: Reply = await reply
         finally:

@@ -34,9 +34,7 @@ SMOOTHING = 0.1  # weight of the last batch in the moving average of tokens per 
 LEAST_BUDGET_TOKENS = 16
 BUDGET_BACK_S = 60.0  # after which a budget that was halved for lack of memory is doubled again
 
-ORIGIN: ContextVar[object] = ContextVar(
-    "origin", default=None
-)  # the request, which ``compute`` puts in ``BatchRecord``
+ORIGIN: ContextVar[object] = ContextVar("origin", default=None)  # the request, for ``BatchRecord``
 
 
 @dataclass(slots=True, eq=False)
@@ -160,6 +158,11 @@ class Scheduler:
         """Remove a line, which gets no more texts."""
         self._lines.remove(line)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a text waits for a lane."""
+        return any(line.has_work for line in self._lines)
+
     def expected_wait_s(self, line: Line) -> float:
         """Expected wait of a text with the last turn."""
         return line.queue.tokens / line.tokens_per_s
@@ -227,8 +230,6 @@ class Scheduler:
         for text in waiting:
             _fail(text, _closed())
 
-    # ------------------------------------------------------------------------------------------- admission
-
     def _admit(self, line: Line, texts: list[Waiting[Job]], now_s: float) -> None:
         """Check that the texts would not wait too long.
 
@@ -263,8 +264,6 @@ class Scheduler:
             others = [one.served_s for one in self._lines if one.has_work]
             line.served_s = max(line.served_s, min(others, default=line.served_s))
 
-    # ------------------------------------------------------------------------------------------- batches
-
     def _next_batch(self, line: Line) -> list[Waiting[Job]]:
         now_s = asyncio.get_running_loop().time()
         if line.budget_tokens < line.batch_tokens and now_s - line.halved_s > BUDGET_BACK_S:
@@ -290,7 +289,7 @@ class Scheduler:
     def _start(self, line: Line, texts: list[Waiting[Job]]) -> None:
         self._busy += 1
         line.station.in_flight += 1
-        alone = self._busy == 1 and not any(one.has_work for one in self._lines)
+        alone = self._busy == 1 and not self.waiting
         task = asyncio.create_task(self._run(line, texts, alone))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -348,9 +347,8 @@ class Scheduler:
         """Split a failed batch, so that in the end the text at fault is alone."""
         if len(texts) == 1:
             no_memory = isinstance(error, NoMemory)
-            code, why = (
-                (Code.NO_MEMORY, "there is not enough memory") if no_memory else (Code.COMPUTE_FAILED, str(error))
-            )
+            code = Code.NO_MEMORY if no_memory else Code.COMPUTE_FAILED
+            why = "there is not enough memory" if no_memory else str(error)
             log.error("%s cannot compute a text of %d tokens: %s", " ".join(line.model), texts[0].tokens, error)
             _fail(texts[0], TextProblem(code, texts[0].place, why))
             return

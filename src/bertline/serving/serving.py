@@ -20,12 +20,15 @@ from bertline.errors import BertlineError
 from bertline.machine.cores import usable_cores
 from bertline.serving.answered import Answered, Timing, made
 from bertline.serving.listeners import Listeners, Tokenised
+from bertline.serving.mirror import Mirror
 from bertline.serving.models import Models
 from bertline.serving.problems import Code, Problem
 from bertline.serving.process import StartWorker, WorkerProcess
+from bertline.serving.route import ROUTE, ChallengerFailed
 from bertline.serving.scheduler import Scheduler, TextProblem
 from bertline.serving.settings import CoreSettings
 from bertline.serving.texts import SIDES, Sides, check_texts, place_of, refuse_blank
+from bertline.serving.trial import FAULTS, PATIENCE, Trial
 from bertline.serving.version import Version
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Input, Policy, Reading, Truncation
@@ -93,6 +96,7 @@ class Serving:
         self.listeners, self.admit, self.other_task = Listeners(), admit, other_task
         lanes = settings.lanes or usable_cores()
         self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self.listeners.computed)
+        self.mirror = Mirror(self.scheduler)
         self.draining = False
         self.failure: BertlineError | None = None
         self.failed = asyncio.Event()
@@ -111,6 +115,7 @@ class Serving:
             self._starting.cancel()
             with suppress(asyncio.CancelledError, Exception):  # ``until_ready`` has raised its error
                 await self._starting
+        await self.mirror.stop()
         await self.models.stop()
         self._executor.shutdown(cancel_futures=True)
 
@@ -182,6 +187,7 @@ class Serving:
         Raises:
             Problem: a text cannot be used, the model lacks the output, the server is overloaded, or the model cannot
                 compute it in time.
+            ChallengerFailed: it could not, and the champion of its rollout can: begin the request again.
         """
         if output not in version.outputs:
             raise Problem(Code.OTHER_TASK, self.other_task(version, output))
@@ -190,12 +196,44 @@ class Serving:
                 Code.UNSUPPORTED, "States of tokens cannot be pooled over windows: choose another truncation."
             )
         how = _How(policy or version.truncation, max_tokens, field, blank, names, sides, spec or version.spec)
-        answered = await self._answer(output, version, inputs, deadline_s, how)
+        trial = self.models.trials.get(version.name)
+        began_s = perf_counter()
+        try:
+            until_s = _sooner(trial, version, deadline_s)
+            answered = await self._answer(output, version, inputs, until_s, how)
+        except Exception as error:
+            self._failed(trial, version, error, early=until_s < deadline_s)
+            raise
+        seconds = perf_counter() - began_s
+        version.history.answered(seconds)
+        if trial is not None:
+            trial.answered(version, seconds)
+            self.mirror.offer(trial, output, answered, policy, max_tokens)
         self.listeners.answered(output, answered)
         if output == version.spec.output and OUTPUTS[output].by_token:
             await made(answered, lambda: answered.answers)
             self.listeners.predicted(answered)
         return answered
+
+    def _failed(self, trial: Trial | None, version: Version, error: Exception, *, early: bool) -> None:
+        """Count a version's own fault, and give the request to the champion if the challenger failed.
+
+        Raises:
+            ChallengerFailed: the champion can answer instead.
+        """
+        if isinstance(error, Problem) and error.code not in FAULTS:
+            return
+        version.history.failed()
+        if trial is None:
+            return
+        if early and isinstance(error, Problem) and error.code is Code.DEADLINE:
+            trial.late(version)
+        else:
+            trial.failed(version)
+        route = ROUTE.get()
+        if version is trial.challenger and route is not None and trial.champion.ready:
+            route.pin(version.name, trial.champion)
+            raise ChallengerFailed from None
 
     async def _answer(
         self, output: str, version: Version, inputs: Sequence[Input], deadline_s: float, how: _How
@@ -272,6 +310,14 @@ class Serving:
         if self.models.lost(version):  # not a previous version, or one that is being loaded
             self.failure = self.failure or error
             self.failed.set()
+
+
+def _sooner(trial: Trial | None, version: Version, deadline_s: float) -> float:
+    """The deadline of a challenger, which leaves the champion time to answer in its place."""
+    if trial is None or version is not trial.challenger or not trial.champion.ready:
+        return deadline_s
+    now_s = asyncio.get_running_loop().time()
+    return now_s + PATIENCE * (deadline_s - now_s)
 
 
 def _text_of(piece: int, readings: Sequence[Reading]) -> int:

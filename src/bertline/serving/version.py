@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from time import monotonic
 
@@ -15,6 +17,7 @@ from bertline.bundle.figures import Figure, figures
 from bertline.bundle.signing import PublicKey
 from bertline.errors import BertlineError, BundleError
 from bertline.serving.costs import Costs
+from bertline.serving.history import History
 from bertline.serving.problems import Problem
 from bertline.serving.process import StartWorker, Worker, WorkerProcess
 from bertline.serving.reader import BackgroundReader
@@ -81,6 +84,8 @@ class Version:
         self.outputs = tuple(dict.fromkeys((self.spec.output, "embedding", "states")))
         self.station = Station()
         self.restarts = 0
+        self.history = History()
+        self.users = 0  # requests that have chosen it and have not ended
         self.started: Started | None = None
         self._scheduler, self._on_beyond_help = scheduler, on_beyond_help
         self._engine, self._lanes, self._timeout_s = engine, lanes, timeout_s
@@ -96,6 +101,12 @@ class Version:
     def ready(self) -> bool:
         """Whether its worker is running, warmed up, and has answered within the last seconds."""
         return self.station.worker is not None and (self._worker is None or self._worker.responsive)
+
+    @cached_property
+    def tokeniser_digest(self) -> str:
+        """Versions with the same one tokenise alike."""
+        file = self.path / "tokenizer.json"
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else self.checksum
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -147,9 +158,11 @@ class Version:
             raise
 
     async def stop(self) -> None:
-        """Answer the waiting texts, then stop the worker."""
+        """Answer the requests that use it, then stop the worker."""
         station = self.station
-        while station.in_flight or station.suspects or any(line.has_work for line in self._lines.values()):
+        while (
+            self.users or station.in_flight or station.suspects or any(line.has_work for line in self._lines.values())
+        ):
             await asyncio.sleep(0.01)
         await self._end()
 

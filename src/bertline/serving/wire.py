@@ -27,7 +27,7 @@ from bertline.encoder.outputs import OUTPUTS
 _LENGTH = struct.Struct("<I")
 _ORDER = struct.Struct("<IBBIII")
 _REPLY = struct.Struct("<IBBf")
-_ALONE, _SEGMENTS = 1, 2  # flags
+_ALONE, _SEGMENTS, _BEHIND = 1, 2, 4  # flags
 _MOST_AXES = 1 + max(len(one.axes) for one in OUTPUTS.values())
 
 PING = _LENGTH.pack(0)
@@ -44,18 +44,19 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Compute one output of a batch; ``alone``: no other batch is in progress."""
+    """Compute one output of a batch; ``alone``: no other one is in progress; ``behind``: all others go before it."""
 
     number: int
     output: str
     batch: Ragged
     alone: bool = False
+    behind: bool = False
 
     def pack(self) -> bytes:
         """The frame."""
         batch, name = self.batch, self.output.encode()
         lengths = array("i", batch.lengths)
-        flags = _ALONE * self.alone + _SEGMENTS * (batch.segments is not None)
+        flags = _ALONE * self.alone + _SEGMENTS * (batch.segments is not None) + _BEHIND * self.behind
         head = _ORDER.pack(self.number, flags, len(name), len(lengths), len(batch.ids), batch.pad_id)
         segments = b"" if batch.segments is None else batch.segments.tobytes()
         return _framed(b"".join((head, name, lengths.tobytes(), batch.ids.tobytes(), segments)))
@@ -76,7 +77,8 @@ class Order:
         if sum(lengths) != tokens:
             raise ValueError(f"an order of {tokens:,} tokens whose texts have {sum(lengths):,}")
         batch = Ragged(ids, lengths, pad_id, segments if flags & _SEGMENTS else None)
-        return cls(number, bytes(frame[_ORDER.size : start]).decode(), batch, bool(flags & _ALONE))
+        name = bytes(frame[_ORDER.size : start]).decode()
+        return cls(number, name, batch, bool(flags & _ALONE), bool(flags & _BEHIND))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,26 @@
 """The worker process: ``python -m bertline.serving.worker BUNDLE`` computes batches that arrive over a socket.
 
 The network runs outside of the server because a process can be killed: a batch that never ends, a library that crashes,
-or a lack of memory then costs a batch and not the service. Each lane of the engine computes one batch at a time. The
-process exits when its socket closes; it ignores signals, which the server handles.
+or a lack of memory then costs a batch and not the service. Each lane of the engine computes one batch at a time. One
+more thread computes what stands behind everything else, when the cores have nothing better to do. The process exits
+when its socket closes; it ignores signals, which the server handles.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import queue
 import signal
 import socket
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import numpy as np
@@ -127,11 +130,15 @@ def batch_tokens(engine: str, engine_tokens: int, longest_tokens: int) -> int:
 
 
 def answer(compute: Callable[..., Values], order: Order) -> Reply:
-    """Compute an order; an error becomes the reply."""
-    began_s = perf_counter()
+    """Compute an order; an error becomes the reply.
+
+    The time of an order that stands behind others is that of its thread: it may wait for a core at any moment.
+    """
+    clock = thread_time if order.behind else perf_counter
+    began_s = clock()
     try:
         values = compute(order.output, order.batch.lay_out(), alone=order.alone)
-        return Reply(order.number, Status.DONE, values, seconds=perf_counter() - began_s)
+        return Reply(order.number, Status.DONE, values, seconds=clock() - began_s)
     except Exception as error:
         full = f"{type(error).__name__}: {error}".lower()
         no_memory = isinstance(error, MemoryError) or any(sign in full for sign in _NO_MEMORY)
@@ -159,19 +166,31 @@ def run(
         with sending:
             connection.sendall(frame)
 
-    def lane() -> None:
-        while (order := orders.get()) is not None:
+    behind: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+
+    def lane(waiting: queue.SimpleQueue[Order | None]) -> None:
+        if waiting is behind:
+            give_way()
+        while (order := waiting.get()) is not None:
             send(answer(computer.compute, order).pack())
 
     for number in range(computer.started.lanes):
-        threading.Thread(target=lane, name=f"lane-{number}", daemon=True).start()
+        threading.Thread(target=lane, args=(orders,), name=f"lane-{number}", daemon=True).start()
+    threading.Thread(target=lane, args=(behind,), name="lane-behind", daemon=True).start()
     frames = Frames()
     while data := connection.recv(RECEIVE_BYTES):
         for frame in frames.feed(data):
             if not frame:  # reply even if all lanes are busy: the server has its own time limits for batches
                 send(PING)
             else:
-                orders.put(Order.unpack(frame))
+                order = Order.unpack(frame)
+                (behind if order.behind else orders).put(order)
+
+
+def give_way() -> None:
+    """Let this thread run only while a core has nothing else to do (sched(7), SCHED_IDLE)."""
+    with suppress(OSError, AttributeError):  # another system, or a sandbox: it shares then like any other thread
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def main() -> None:

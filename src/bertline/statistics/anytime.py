@@ -68,7 +68,8 @@ def log_higher(first: Rate, second: Rate, margin: float) -> float:
     >>> log_higher(Rate(500, 5), Rate(500, 5), 0.01) > 0
     False
     """
-    return float(evidence(*map(_alone, (first.trials, first.hits, second.trials, second.hits)), margin)[0])
+    one, other = (_alone(first.trials), _alone(first.hits)), (_alone(second.trials), _alone(second.hits))
+    return float(evidence(*one, *other, margin)[0])
 
 
 def log_lower(first: Rate, second: Rate, margin: float) -> float:

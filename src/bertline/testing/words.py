@@ -272,7 +272,7 @@ class ThreadWorker:
             raise BundleError(str(error)) from None
         return Started(version, "words", self._double.lanes, 64)
 
-    async def compute(self, output: str, batch: Ragged, *, alone: bool) -> Reply:
+    async def compute(self, output: str, batch: Ragged, *, alone: bool, behind: bool = False) -> Reply:
         """A batch, in a thread."""
         if self._lost:
             raise WorkerLost

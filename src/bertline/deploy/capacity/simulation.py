@@ -102,7 +102,7 @@ class Replica(Computes):
             self.in_flight -= 1
         return True
 
-    async def compute(self, output: str, batch: Ragged, *, alone: bool) -> Reply:
+    async def compute(self, output: str, batch: Ragged, *, alone: bool, behind: bool = False) -> Reply:
         """A batch, as the worker process computes it."""
         rows, tokens, times = len(batch.lengths), max(batch.lengths), self._times
         self.batches, self.texts = self.batches + 1, self.texts + rows

@@ -93,5 +93,5 @@ async def roll_back(name: str, serving: ServingNow) -> ModelState:
 
 
 def _state(serving: ServingNow, name: str) -> ModelState:
-    current, previous = serving.models.named(name, None), serving.models.previous(name)
+    current, previous = serving.models.current(name, None), serving.models.previous(name)
     return ModelState(current=described(current), previous=described(previous) if previous else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bertline.tasks.classify.answer import Number, Prediction
 from bertline.tasks.classify.spec import Spec
@@ -23,25 +23,26 @@ def compared(
     >>> compared(spec, [one], [other])
     Compared(agree=(True,), shift=0.25)
     """
-    pairs = [
-        _numbers(one, other) if isinstance(one, Number) else _labels(one, other)
-        for one, other in zip(first, second, strict=True)
-        if type(one) is type(other)
-    ]
-    return Compared.of(pairs)
+    return Compared.of([*_pairs(first, second)])
 
 
-def _numbers(one: Number | Prediction, other: Number | Prediction) -> tuple[bool, float]:
-    assert isinstance(one, Number)
-    assert isinstance(other, Number)
+def _pairs(
+    first: Sequence[Prediction] | Sequence[Number], second: Sequence[Prediction] | Sequence[Number]
+) -> Iterator[tuple[bool, float]]:
+    for one, other in zip(first, second, strict=True):
+        if isinstance(one, Number) and isinstance(other, Number):
+            yield _numbers(one, other)
+        elif isinstance(one, Prediction) and isinstance(other, Prediction):
+            yield _labels(one, other)
+
+
+def _numbers(one: Number, other: Number) -> tuple[bool, float]:
     apart, largest = abs(one.number - other.number), max(abs(one.number), abs(other.number))
     share = min(1.0, apart / largest) if largest else 0.0
     return share <= NEAR, share
 
 
-def _labels(one: Number | Prediction, other: Number | Prediction) -> tuple[bool, float]:
-    assert isinstance(one, Prediction)
-    assert isinstance(other, Prediction)
+def _labels(one: Prediction, other: Prediction) -> tuple[bool, float]:
     names = one.probabilities.keys() | other.probabilities.keys()
     apart = sum(abs(one.probabilities.get(name, 0.0) - other.probabilities.get(name, 0.0)) for name in names)
     if one.labels is None:

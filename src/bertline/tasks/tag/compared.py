@@ -10,8 +10,9 @@ from bertline.tasks.tag.spec import Spec
 
 
 def compared(spec: Spec, first: Sequence[Answer], second: Sequence[Answer]) -> Compared:
-    """Answers agree if they have the same entities; the shift is the share of entities that only one has, and the mean
-    difference of scores for the others.
+    """Answers agree if they have the same entities.
+
+    The shift is the mean over entities of the difference of their scores, or 1 for one that only one answer has.
 
     >>> compared(Spec(types=("place",)), [Answer((), 3, 0)], [Answer((), 3, 0)])
     Compared(agree=(True,), shift=0.0)
