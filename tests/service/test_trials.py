@@ -135,9 +135,7 @@ def test_an_adopted_challenger_is_watched_and_the_old_version_stays_to_go_back_t
     assert portal is not None
     trial = scene.begin("canary", 0.5)
     portal.call(models.adopt, "reviews")
-    watch = Trial(
-        rollout=1, place=1, role="watch", share=1.0, champion=trial.champion, challenger=trial.challenger
-    )
+    watch = Trial(rollout=1, place=1, role="watch", share=1.0, champion=trial.champion, challenger=trial.challenger)
     portal.call(models.set_trial, "reviews", watch)
     assert {scene.ask(key=str(key)) for key in range(9)} == {trial.challenger.version}
     scene.until(lambda: watch.tally.compared == 9)

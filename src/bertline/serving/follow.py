@@ -104,9 +104,14 @@ class Follower:
             self._recovered(name)
 
     async def _exchange(self, name: str, version: ModelVersion, digest: str) -> None:
-        previous = self._models.previous(name)
+        previous, trial = self._models.previous(name), self._models.trials.get(name)
         try:
-            if previous is not None and previous.checksum == digest:
+            if self._models.current(name).checksum == digest:
+                pass  # a rollout has changed it already
+            elif trial is not None and trial.challenger.checksum == digest:
+                await self._models.adopt(name)  # it answers already
+                self._hold(name, trial.challenger.path)
+            elif previous is not None and previous.checksum == digest:
                 await self._models.roll_back(name)  # its worker still runs, so this takes no time
             else:
                 located = await self._off_the_loop(lambda: locate(version, self._signed_by, self._watch))

@@ -209,7 +209,7 @@ class Models:
         A previous one is forgotten, and a challenger is rolled back by its rollout.
         """
         for trial in self._trials.values():
-            if version is trial.challenger and trial.champion is not version:
+            if version is trial.challenger and trial.champion is not None:
                 trial.lost = "its process cannot be kept alive"
                 return False
         for name in [name for name, one in self._previous.items() if one is version]:

@@ -230,9 +230,9 @@ class Serving:
             trial.late(version)
         else:
             trial.failed(version)
-        route = ROUTE.get()
-        if version is trial.challenger and route is not None and trial.champion.ready:
-            route.pin(version.name, trial.champion)
+        route, champion = ROUTE.get(), trial.stand_in(version)
+        if route is not None and champion is not None:
+            route.pin(version.name, champion)
             raise ChallengerFailed from None
 
     async def _answer(
@@ -314,7 +314,7 @@ class Serving:
 
 def _sooner(trial: Trial | None, version: Version, deadline_s: float) -> float:
     """The deadline of a challenger, which leaves the champion time to answer in its place."""
-    if trial is None or version is not trial.challenger or not trial.champion.ready:
+    if trial is None or trial.stand_in(version) is None:
         return deadline_s
     now_s = asyncio.get_running_loop().time()
     return now_s + PATIENCE * (deadline_s - now_s)

@@ -33,7 +33,7 @@ class Trial:
         place: index of the step.
         role: of the challenger.
         share: of the clients whom a canary answers.
-        champion: the version that answered before.
+        champion: the version that answered before; None in a watch whose server has not loaded it since its start.
         challenger: the new one.
         slow_s: a request that takes longer is slow; None before that is known.
         compare: share of the requests that both compute.
@@ -45,7 +45,7 @@ class Trial:
     place: int
     role: Role
     share: float
-    champion: Version
+    champion: Version | None
     challenger: Version
     slow_s: float | None = None
     compare: float = 1.0
@@ -58,9 +58,9 @@ class Trial:
         As the share grows clients change to the challenger, and none changes back: a client's place between 0 and 1
         is a hash of its key.
         """
-        if self.role == "shadow":
-            return self.champion
-        if self.role == "canary" and place_of(self.rollout, key) >= self.share:
+        if self.champion is None:
+            return self.challenger
+        if self.role == "shadow" or (self.role == "canary" and place_of(self.rollout, key) >= self.share):
             return self.champion
         if not self.challenger.ready or self.lost:
             self.failed(self.challenger)
@@ -72,6 +72,12 @@ class Trial:
         if self.role == "shadow":
             return self.challenger if version is self.champion else None
         return self.champion if version is self.challenger else None
+
+    def stand_in(self, version: Version) -> Version | None:
+        """The champion, if it can answer where this version failed."""
+        if version is self.challenger and self.champion is not None and self.champion.ready:
+            return self.champion
+        return None
 
     def answered(self, version: Version, seconds: float) -> None:
         """A version answered a request."""

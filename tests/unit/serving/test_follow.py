@@ -27,6 +27,12 @@ class Exchanged:
         self.before: Any = None
         self.refuses = False
 
+        self.trials: dict[str, Any] = {}
+        self.checksum = ""
+
+    def current(self, name: str) -> Any:
+        return SimpleNamespace(checksum=self.checksum)
+
     def previous(self, name: str) -> Any:
         return self.before
 

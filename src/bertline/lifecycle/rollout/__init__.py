@@ -1,0 +1,1 @@
+"""Steps of a rollout, the decision at each, and the servers that take them."""

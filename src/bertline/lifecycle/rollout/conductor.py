@@ -1,0 +1,212 @@
+"""Keeps the models of a server at the step of their rollouts, reports what was counted, and decides.
+
+Every server does all of it. A decision is a compare-and-set in the shared state, so one of them takes it, and the
+others follow at their next look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from bertline.errors import BertlineError, BundleError
+from bertline.lifecycle.rollout.decision import Decision, Judged, decide
+from bertline.lifecycle.rollout.plan import Plan
+from bertline.lifecycle.rollout.state import State
+from bertline.registry.rollout import Rollout, Status
+from bertline.serving.models import Models
+from bertline.serving.problems import Problem
+from bertline.serving.trial import Trial
+from bertline.serving.version import Version
+
+Result = TypeVar("Result")
+Judge = Callable[[Rollout], Judged]
+
+log = logging.getLogger(__name__)
+
+
+class Conductor:
+    """The rollouts of a server's models.
+
+    Args:
+        models: that are served.
+        names: the models that may be rolled out, by their names for clients, as the state names them.
+        state: shared with other servers, or not.
+        fetch: the directory of a rollout's challenger; it may block.
+        every_s: between two looks.
+        judge: counts of feedback; None if there is none.
+        on_move: receives the model's name for clients and a rollout that this server has moved on or ended.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        names: Mapping[str, str],
+        state: State,
+        fetch: Callable[[Rollout], Path],
+        *,
+        every_s: float,
+        judge: Judge | None = None,
+        on_move: Callable[[str, Rollout], None] = lambda _name, _rollout: None,
+    ) -> None:
+        self._models, self._names, self._state, self._fetch = models, names, state, fetch
+        self._every_s, self._judge, self._on_move = every_s, judge, on_move
+        self._replica = f"{platform.node()[:40]}-{secrets.token_hex(6)}"
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="rollout")
+        self._faults: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Look until this is cancelled."""
+        try:
+            while True:
+                for name in self._names:
+                    await self.look(name)
+                await asyncio.sleep(self._every_s)
+        finally:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def look(self, name: str) -> Rollout | None:
+        """Follow a model's rollout, count and decide; returns the rollout if it goes on."""
+        model = self._names[name]
+        try:
+            rollout = await self._off_the_loop(lambda: self._state.current(model))
+            while rollout is not None and await self._conduct(name, rollout):
+                rollout = await self._off_the_loop(lambda: self._state.current(model))
+            if rollout is None:
+                await self._end(name)
+        except (BertlineError, Problem) as error:
+            self._failed(name, error.message if isinstance(error, Problem) else str(error))
+            return None
+        self._faults.pop(name, None)
+        return rollout
+
+    async def _conduct(self, name: str, rollout: Rollout) -> bool:
+        """One look at a rollout; whether this server has moved it."""
+        try:
+            trial = await self._trial(name, rollout)
+        except (BundleError, Problem) as error:
+            message = error.message if isinstance(error, Problem) else str(error)
+            return await self._move(name, rollout, Decision("roll_back", f"{rollout.name} cannot be used: {message}"))
+        if trial is None:
+            return False
+        if trial.slow_s is None:
+            await self._learn_bound(rollout, trial)
+        sums = await self._off_the_loop(lambda: self._state.count(rollout, self._replica, trial.tally))
+        judge = self._judge
+        judged = await self._off_the_loop(lambda: judge(rollout)) if judge is not None else None
+        plan = Plan.model_validate(dict(rollout.plan))
+        decision = decide(rollout, plan, sums, time.time(), judged, trial.lost)
+        return decision.action != "hold" and await self._move(name, rollout, decision)
+
+    async def _trial(self, name: str, rollout: Rollout) -> Trial | None:
+        """This step on this server; None while the server is not at it."""
+        trial = self._models.trials.get(name)
+        if trial is not None and (trial.rollout, trial.place) == (rollout.number, rollout.place):
+            if trial.slow_s is None and rollout.slow_ms is not None:
+                _set_bound(trial, rollout, rollout.slow_ms / 1000)
+            return trial
+        versions = await (self._watched if rollout.role == "watch" else self._challenged)(name, rollout)
+        if versions is None:
+            return None
+        champion, challenger = versions
+        begun = Trial(
+            rollout=rollout.number,
+            place=rollout.place,
+            role=rollout.role,
+            share=rollout.share,
+            champion=champion,
+            challenger=challenger,
+            compare=Plan.model_validate(dict(rollout.plan)).compare,
+        )
+        if _by_hand(rollout) and champion is not None:
+            begun.tally.champion_requests = champion.history.requests
+            begun.tally.champion_errors = champion.history.errors
+        if rollout.slow_ms is not None:
+            _set_bound(begun, rollout, rollout.slow_ms / 1000)
+        self._models.set_trial(name, begun)
+        log.info("rollout %d of %s: %s, %s", rollout.number, name, rollout.name, rollout.step)
+        return begun
+
+    async def _challenged(self, name: str, rollout: Rollout) -> tuple[Version, Version] | None:
+        champion, trial = self._models.current(name), self._models.trials.get(name)
+        if champion.checksum != rollout.champion_digest:
+            return None  # an administrator or an alias has changed it
+        if trial is not None and trial.challenger.checksum == rollout.challenger_digest and not trial.lost:
+            return champion, trial.challenger
+        path = await self._off_the_loop(lambda: self._fetch(rollout))
+        return champion, await self._models.challenge(name, path)
+
+    async def _watched(self, name: str, rollout: Rollout) -> tuple[Version | None, Version] | None:
+        current, trial = self._models.current(name), self._models.trials.get(name)
+        if current.checksum != rollout.challenger_digest:
+            if trial is None or trial.challenger.checksum != rollout.challenger_digest:
+                return None  # the server follows the alias, and has not loaded it yet
+            current = await self._models.adopt(name)
+        previous = self._models.previous(name)
+        if previous is not None and previous.checksum != rollout.champion_digest:
+            previous = None
+        return previous, current
+
+    async def _learn_bound(self, rollout: Rollout, trial: Trial) -> None:
+        bound_s = trial.champion.history.bound_s() if trial.champion is not None else None
+        if bound_s is not None:
+            await self._off_the_loop(lambda: self._state.bound(rollout, 1000 * bound_s))
+
+    async def _move(self, name: str, rollout: Rollout, decision: Decision) -> bool:
+        status, place = _next(rollout, decision)
+        moved = await self._off_the_loop(lambda: self._state.move(rollout, status, place, decision.reason))
+        if moved:
+            after = await self._off_the_loop(lambda: self._state.last(rollout.model))
+            log.warning("rollout %d of %s, %s: %s: %s", rollout.number, name, rollout.name, status, decision.reason)
+            if after is not None:
+                self._on_move(name, after)
+        return moved
+
+    async def _end(self, name: str) -> None:
+        """The rollout is over: the old champion answers again if it was rolled back."""
+        trial = self._models.trials.get(name)
+        if trial is None:
+            return
+        last = await self._off_the_loop(lambda: self._state.last(self._names[name]))
+        rolled_back = last is not None and last.number == trial.rollout and last.status == "rolled_back"
+        if rolled_back and trial.champion is not None and self._models.previous(name) is trial.champion:
+            await self._models.roll_back(name)
+        self._models.end_trial(name)
+
+    async def _off_the_loop(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def _failed(self, name: str, fault: str) -> None:
+        """Once for each fault: the same one comes back every few seconds."""
+        if self._faults.get(name) != fault:
+            log.warning("the rollout of %s is not followed: %s", name, fault)
+        self._faults[name] = fault
+
+
+def _next(rollout: Rollout, decision: Decision) -> tuple[Status, int]:
+    if decision.action == "roll_back":
+        return "rolled_back", rollout.place
+    if rollout.role == "watch":
+        return "promoted", rollout.place
+    place = rollout.place + 1
+    if place >= len(rollout.steps):
+        return "passed", rollout.place
+    return ("watching" if rollout.steps[place] == "100" else "running"), place
+
+
+def _by_hand(rollout: Rollout) -> bool:
+    """Whether the champion was changed without steps, so that only its past requests can be compared with."""
+    return rollout.steps == ("100",)
+
+
+def _set_bound(trial: Trial, rollout: Rollout, bound_s: float) -> None:
+    trial.slow_s = bound_s
+    if _by_hand(rollout) and trial.champion is not None:
+        trial.tally.champion_timed, trial.tally.champion_slow = trial.champion.history.slower_than(bound_s)
