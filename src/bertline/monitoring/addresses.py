@@ -64,6 +64,9 @@ ADDRESSES: tuple[Address, ...] = (
     *_shows("/v1/models", "/v1/models/{name}"),
     Address("GET PUT", "/admin/models/{name}", "admin"),
     Address("POST", "/admin/models/{name}/rollback", "admin"),
+    Address("POST", "/v1/models/{name}/shadow", "admin"),
+    Address("POST", "/v1/models/{name}/canary", "admin"),
+    Address("GET DELETE", "/v1/models/{name}/rollout", "admin"),
     Address("GET", "/metrics", "metrics", probe=True),
     # For supervisors and load balancers without a credential; the responses reveal only up or down.
     *_open("/livez", "/readyz", "/health", "/health/live", "/health/ready", "/ping", probe=True),

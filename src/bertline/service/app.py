@@ -30,7 +30,8 @@ from bertline.service.limits.ledger import charge_tokens
 from bertline.service.listeners.metrics import HttpMetrics, MetricsListener
 from bertline.service.openapi import describing_guard
 from bertline.service.perimeter import Perimeter
-from bertline.service.routes import admin, cohere, health, kserve, metrics, oauth, openai, root, sagemaker
+from bertline.service.rollouts import ServerRollouts
+from bertline.service.routes import admin, cohere, health, kserve, metrics, oauth, openai, rollouts, root, sagemaker
 from bertline.service.routes.context import refusals_of, where_to_ask
 from bertline.service.routes.hf import router as hf
 from bertline.service.routes.oip import router as oip
@@ -43,7 +44,23 @@ from bertline.serving.serving import Serving
 
 ROUTERS = [
     module.router
-    for module in (own, health, metrics, admin, openai, cohere, oip, kserve, sagemaker, tei, tei_model, hf, root, oauth)
+    for module in (
+        own,
+        health,
+        metrics,
+        admin,
+        rollouts,
+        openai,
+        cohere,
+        oip,
+        kserve,
+        sagemaker,
+        tei,
+        tei_model,
+        hf,
+        root,
+        oauth,
+    )
 ]
 REFUSE = refusals_of(ROUTERS)
 PAGE = Path(__file__).parent / "page"
@@ -61,7 +78,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with perimeter.running(), serving:
+        async with perimeter.running(), serving, own_rollouts.running():
             yield
 
     app = App(
@@ -77,6 +94,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
     serving.admit, serving.other_task = charge_tokens, where_to_ask
     app.state.serving, app.state.metrics = serving, listeners.register(serving)
     app.state.issuer = perimeter.issuer
+    own_rollouts = app.state.rollouts = ServerRollouts(serving, app.state.metrics.rolled)
     refusals.register(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bertline.service.rollouts import OnMove
 from bertline.service.settings import ServeSettings
 from bertline.serving.models import Models
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bertline.lifecycle.rollout.conductor import Conductor, Judge
+    from bertline.registry.rollout import Rollout
     from bertline.serving.follow import Followed, Follower
 
 
@@ -33,3 +38,28 @@ class Following:
 
         signed_by = settings.require_signed_by
         return Follower(models, self.models, self.place, every_s=settings.follow_every_s, signed_by=signed_by)
+
+    def conductor(
+        self, models: Models, settings: ServeSettings, on_move: OnMove, judge: Judge | None = None
+    ) -> Conductor | None:
+        """What takes the steps of their rollouts: of those that follow the champion; None if there are none."""
+        from bertline.lifecycle.rollout.conductor import Conductor
+        from bertline.registry.reference import CHAMPION
+
+        names = {name: one.reference.name for name, one in self.models.items() if one.reference.alias == CHAMPION}
+        if not names:
+            return None
+        from bertline.registry.catalogue import Catalogue
+        from bertline.registry.database import Database
+        from bertline.registry.reference import Reference
+        from bertline.registry.resolve import locate
+        from bertline.registry.rollouts import Rollouts
+
+        database = Database(self.place)
+
+        def fetch(rollout: Rollout) -> Path:
+            version = Catalogue(database).version(Reference(rollout.model, version=rollout.challenger))
+            return locate(version, settings.require_signed_by).path
+
+        every_s = settings.follow_every_s
+        return Conductor(models, names, Rollouts(database), fetch, every_s=every_s, judge=judge, on_move=on_move)

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -39,9 +38,6 @@ from bertline.service.settings import ServeSettings, settings_of
 from bertline.serving.models import Models
 from bertline.serving.problems import Problem
 from bertline.serving.serving import Serving
-
-if TYPE_CHECKING:
-    from bertline.serving.follow import Follower
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +86,7 @@ def serve(
             freeze_garbage_collection()
             on_ready(url, serving.models)
 
-        follower = following.follower(serving.models, settings) if following is not None else None
-        server = Server(serving, ready, built, tls, follower)
+        server = Server(serving, ready, built, tls, following)
         stack.enter_context(quiet_stop())  # no earlier: until uvicorn listens to signals, they must not be lost
         server.run(sockets=[listener])
     if server.failure is not None:
@@ -141,7 +136,7 @@ class Server(uvicorn.Server):
         on_ready: Callable[[], None],
         perimeter: Perimeter | None = None,
         tls: RenewableTls | None = None,
-        follower: Follower | None = None,
+        following: Following | None = None,
     ) -> None:
         settings, app = settings_of(serving), create_app(serving, perimeter)
         metrics: MetricsListener = app.state.metrics
@@ -162,7 +157,10 @@ class Server(uvicorn.Server):
         self.failure: Exception | None = None
         self._was_ready = False
         self._drain_s = settings.drain_s
-        self._serving, self._on_ready, self._tls, self._follower = serving, on_ready, tls, follower
+        self._serving, self._on_ready, self._tls = serving, on_ready, tls
+        self._follower = following.follower(serving.models, settings) if following else None
+        self._conductor = following.conductor(serving.models, settings, metrics.rolled) if following else None
+        app.state.rollouts.followed = frozenset(following.models) if following else frozenset()
         _measure(metrics.metrics, perimeter, tls)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -228,8 +226,7 @@ class Server(uvicorn.Server):
         except Exception as error:
             self.failure, self.should_exit = error, True
             return
-        if self._follower is not None:
-            await self._follower.run()
+        await asyncio.gather(*(one.run() for one in (self._follower, self._conductor) if one is not None))
 
     async def _watch(self) -> None:
         await self._serving.failed.wait()

@@ -7,7 +7,9 @@ contain them, the end of a name would be ambiguous.
 from __future__ import annotations
 
 # Parts of paths that follow a name, as in /v2/models/{name}/ready.
-RESERVED = frozenset({"health", "infer", "info", "pipeline", "ready", "rollback", "versions"})
+RESERVED = frozenset(
+    {"canary", "health", "infer", "info", "pipeline", "ready", "rollback", "rollout", "shadow", "versions"}
+)
 LONGEST = 200  # characters
 
 

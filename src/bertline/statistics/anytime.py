@@ -14,18 +14,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from jaxtyping import Float, Int
 
 _STEPS = 40  # of a bisection: from 1 to 1e-12
 _TINY = 1e-12
-
-Numbers = Int[np.ndarray[Any, Any], " arms"]
-Values = Float[np.ndarray[Any, Any], " arms"]
-
-_lgamma = np.vectorize(math.lgamma, otypes=[np.float64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +41,7 @@ def log_above(rate: Rate, bound: float) -> float:
     >>> log_above(Rate(100, 50), 0.2) > math.log(1000), log_above(Rate(100, 10), 0.2) > 0
     (True, False)
     """
-    return _one(rate, max(rate.value, bound)) if rate.value < bound else _one(rate, bound)
+    return _log_mixture(rate) - _log_likelihood(rate, min(rate.value, bound))  # the likeliest one that is not above it
 
 
 def log_below(rate: Rate, bound: float) -> float:
@@ -68,8 +59,9 @@ def log_higher(first: Rate, second: Rate, margin: float) -> float:
     >>> log_higher(Rate(500, 5), Rate(500, 5), 0.01) > 0
     False
     """
-    one, other = (_alone(first.trials), _alone(first.hits)), (_alone(second.trials), _alone(second.hits))
-    return float(evidence(*one, *other, margin)[0])
+    behind = _within(first, second, margin)
+    seen = _log_mixture(first) + _log_mixture(second)
+    return seen - _log_likelihood(first, behind[0]) - _log_likelihood(second, behind[1])
 
 
 def log_lower(first: Rate, second: Rate, margin: float) -> float:
@@ -92,34 +84,18 @@ def difference(first: Rate, second: Rate, level: float = 0.95) -> tuple[float, f
     return _edge(first, second, need), -_edge(_failures(first), _failures(second), need)
 
 
-def evidence(first: Numbers, first_hits: Numbers, second: Numbers, second_hits: Numbers, margin: float) -> Values:
-    """``log_higher`` of many pairs.
-
-    Args:
-        first: trials of the first rates.
-        first_hits: their hits.
-        second: trials of the second rates.
-        second_hits: their hits.
-        margin: between -1 and 1.
-    """
-    misses, other_misses = first - first_hits, second - second_hits
-    shares = [np.divide(hits, np.maximum(of, 1)) for hits, of in ((first_hits, first), (second_hits, second))]
-    low, high = np.full(len(first), max(0.0, -margin)), np.full(len(first), min(1.0, 1 - margin))
-    for _ in range(_STEPS):  # the slope of the negative log-likelihood along the edge of the hypothesis only rises
+def _within(first: Rate, second: Rate, margin: float) -> tuple[float, float]:
+    """The likeliest pair of rates of which the second is at most the first plus the margin."""
+    if second.value <= first.value + margin:
+        return first.value, second.value
+    misses, other_misses = first.trials - first.hits, second.trials - second.hits
+    low, high = max(0.0, -margin) + _TINY, min(1.0, 1 - margin) - _TINY
+    for _ in range(_STEPS):  # along the edge, the slope of the negative log-likelihood only rises
         rate = (low + high) / 2
         ahead = rate + margin
-        slope = misses / _positive(1 - rate) - first_hits / _positive(rate)
-        slope += other_misses / _positive(1 - ahead) - second_hits / _positive(ahead)
-        low, high = np.where(slope < 0, rate, low), np.where(slope < 0, high, rate)
-    rate = (low + high) / 2
-    allowed = shares[1] <= shares[0] + margin  # then what was seen is likeliest within the hypothesis
-    lost = np.where(allowed, _log_likelihood(first, first_hits, shares[0]), _log_likelihood(first, first_hits, rate))
-    lost = lost + np.where(
-        allowed,
-        _log_likelihood(second, second_hits, shares[1]),
-        _log_likelihood(second, second_hits, rate + margin),
-    )
-    return np.asarray(_log_mixture(first, first_hits) + _log_mixture(second, second_hits) - lost)
+        slope = misses / (1 - rate) - first.hits / rate + other_misses / (1 - ahead) - second.hits / ahead
+        low, high = (rate, high) if slope < 0 else (low, rate)
+    return low, low + margin
 
 
 def _edge(first: Rate, second: Rate, need: float) -> float:
@@ -136,23 +112,11 @@ def _failures(rate: Rate) -> Rate:
     return Rate(rate.trials, rate.trials - rate.hits)
 
 
-def _one(rate: Rate, at: float) -> float:
-    trials, hits = _alone(rate.trials), _alone(rate.hits)
-    return float(_log_mixture(trials, hits)[0] - _log_likelihood(trials, hits, np.array([at]))[0])
-
-
-def _alone(number: int) -> Numbers:
-    return np.array([number])
-
-
-def _positive(values: Values) -> Values:
-    return np.maximum(values, _TINY)
-
-
-def _log_mixture(trials: Numbers, hits: Numbers) -> Values:
+def _log_mixture(rate: Rate) -> float:
     """Log-likelihood under the mixture: B(hits + ½, misses + ½) / π."""
-    return np.asarray(_lgamma(hits + 0.5) + _lgamma(trials - hits + 0.5) - _lgamma(trials + 1.0) - math.log(math.pi))
+    misses = rate.trials - rate.hits
+    return math.lgamma(rate.hits + 0.5) + math.lgamma(misses + 0.5) - math.lgamma(rate.trials + 1) - math.log(math.pi)
 
 
-def _log_likelihood(trials: Numbers, hits: Numbers, rate: Values) -> Values:
-    return np.asarray(hits * np.log(_positive(rate)) + (trials - hits) * np.log(_positive(1 - rate)))
+def _log_likelihood(rate: Rate, at: float) -> float:
+    return rate.hits * math.log(max(at, _TINY)) + (rate.trials - rate.hits) * math.log(max(1 - at, _TINY))

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -98,7 +99,8 @@ class Conductor:
             return False
         if trial.slow_s is None:
             await self._learn_bound(rollout, trial)
-        sums = await self._off_the_loop(lambda: self._state.count(rollout, self._replica, trial.tally))
+        counted = replace(trial.tally)
+        sums = await self._off_the_loop(lambda: self._state.count(rollout, self._replica, counted))
         judge = self._judge
         judged = await self._off_the_loop(lambda: judge(rollout)) if judge is not None else None
         plan = Plan.model_validate(dict(rollout.plan))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bertline.lifecycle.rollout.plan import Plan
@@ -33,8 +33,8 @@ class Decision:
 class Judged:
     """Wrong answers by feedback, of the champion and of the challenger."""
 
-    champion: Rate = Rate()
-    challenger: Rate = Rate()
+    champion: Rate = field(default_factory=Rate)
+    challenger: Rate = field(default_factory=Rate)
 
 
 @dataclass(frozen=True, slots=True)

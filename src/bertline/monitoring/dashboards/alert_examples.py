@@ -52,6 +52,7 @@ _EXPIRY = "bertline_certificate_expiry_timestamp_seconds"
 _SERVER_CERTIFICATE = ({**_INSTANCE, "certificate": "server"},)
 _AUTH = "bertline_auth_failures_total"
 _DROPPED = "bertline_log_lines_dropped_total"
+_ENDED = "bertline_rollouts_ended_total"
 _START = "process_start_time_seconds"
 
 EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
@@ -188,6 +189,15 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
         AlertExample("13 days left", _one(_EXPIRY, ',certificate="server"', f"{13 * 86_400}x120"), "90m"),
         AlertExample(
             "2 days left", _one(_EXPIRY, ',certificate="server"', f"{2 * 86_400}x120"), "90m", _SERVER_CERTIFICATE
+        ),
+    ),
+    "BertlineRolledBack": (
+        AlertExample("one was promoted", _one(_ENDED, ',model="reviews",outcome="promoted"', "0x5 1x10"), "10m"),
+        AlertExample(
+            "one was rolled back",
+            _one(_ENDED, ',model="reviews",outcome="rolled_back"', "0x5 1x10"),
+            "10m",
+            ({**_MODEL, "outcome": "rolled_back"},),
         ),
     ),
     "BertlineLogLinesDropped": (

@@ -129,6 +129,11 @@ ALERTS: tuple[Alert, ...] = (
         "The {{ $labels.certificate }} certificate has less than 3 days left; after that, clients cannot connect.",
     ),
     Alert(
+        "BertlineRolledBack", 'increase(bertline_rollouts_ended_total{outcome="rolled_back"}[15m]) > 0', "0m", "ticket",
+        "A new version of {{ $labels.model }} was rolled back",
+        "{{ $labels.instance }} ended its rollout. The log of deployments has the reason with figures.",
+    ),
+    Alert(
         "BertlineLogLinesDropped", "increase(bertline_log_lines_dropped_total[15m]) > 0", "0m", "ticket",
         "{{ $labels.instance }} loses log lines",
         "About {{ $value | printf \"%.0f\" }} lines could not be written in 15 minutes because their reader is too "

@@ -251,6 +251,37 @@ PROCESS = (
     ),
 )  # fmt: skip
 
+ROLLOUTS = (
+    Panel(
+        "Share of the challenger", "Of the clients, by model and role; a shadow answers none.",
+        ((f"max by (model, role) (bertline_rollout_share{{{OF}}})", "{{model}}, {{role}}"),), "percentunit", width=8,
+        most=1,
+    ),
+    Panel(
+        "Slow and failed requests in a rollout", "Per second, of the champion and of the challenger.",
+        (
+            (
+                rate("bertline_rollout_requests_total", f'{OF},outcome!="answered"', by="model, arm, outcome"),
+                "{{model}} {{arm}}, {{outcome}}",
+            ),
+        ), "reqps", width=8,
+    ),
+    Panel(
+        "Answers compared", "Requests that both versions computed; dropped ones had to give way to real requests.",
+        ((rate("bertline_rollout_compared_total", OF, by="model, outcome"), "{{model}}, {{outcome}}"),), "reqps",
+        width=8, stacked=True,
+    ),
+    Panel(
+        "Rollouts that ended", "In the last hour, by outcome.",
+        (
+            (
+                f"sum by (model, outcome) (increase(bertline_rollouts_ended_total{{{OF}}}[1h]))",
+                "{{model}}, {{outcome}}",
+            ),
+        ), width=24,
+    ),
+)  # fmt: skip
+
 VERSIONS = (
     Panel(
         "Versions", "Current versions with their engines.",
@@ -337,6 +368,6 @@ DASHBOARDS: tuple[Dashboard, ...] = (
     ),
     Dashboard(
         "bertline-models", "bertline: models", "The models' versions, answers, and texts.", True,
-        (("Versions", VERSIONS), ("Answers", ANSWERS), ("Texts", LENGTHS)),
+        (("Versions", VERSIONS), ("Rollouts", ROLLOUTS), ("Answers", ANSWERS), ("Texts", LENGTHS)),
     ),
 )  # fmt: skip

@@ -79,6 +79,24 @@ TABLE: tuple[Metric, ...] = (
     Metric("bertline_worker_restarts", "counter", "", "Worker processes that were lost and replaced.", ("model",)),
     Metric("bertline_model_info", "gauge", "", "1 for each served model.", (*MODEL, "engine")),
     Metric("bertline_model_ready", "gauge", "", "1 while a model's worker runs and has answered.", MODEL),
+    Metric(
+        "bertline_rollout_share", "gauge", "",
+        "Share of the clients whom the challenger of a rollout answers; no series without a rollout.",
+        ("model", "role"),
+    ),
+    Metric(
+        "bertline_rollout_requests", "counter", "",
+        "Requests of both versions of a rollout, by outcome: answered, slow, failed.", ("model", "arm", "outcome"),
+    ),
+    Metric(
+        "bertline_rollout_compared", "counter", "",
+        "Requests that both versions of a rollout computed, by outcome: same, different; or dropped.",
+        ("model", "outcome"),
+    ),
+    Metric(
+        "bertline_rollouts_ended", "counter", "",
+        "Rollouts that this server ended, by outcome: promoted, passed, rolled_back.", ("model", "outcome"),
+    ),
     Metric("bertline_ready", "gauge", "", "1 while the server is ready for requests."),
     Metric("bertline_build_info", "gauge", "", "1, with the version of bertline.", ("version",)),
     Metric(

@@ -11,6 +11,7 @@ from bertline.monitoring.metrics.registry import Buckets, Metrics, Series
 from bertline.service.exchange import METHODS, Exchange
 from bertline.service.guard.invalid_token import InvalidToken
 from bertline.service.limits.ledger import LimitReached
+from bertline.service.listeners.rollouts import RolloutMetrics
 from bertline.service.route_table import template_of
 from bertline.service.settings import settings_of
 from bertline.serving.listeners import Listener
@@ -91,6 +92,8 @@ class MetricsListener(Listener):
 
     def __init__(self, metrics: Metrics | None = None) -> None:
         self.metrics = metrics or Metrics()
+        self._rollouts = RolloutMetrics(self.metrics)
+        self.rolled = self._rollouts.rolled
         self._restarts: dict[str, int] = {}
         self._of_models: dict[tuple[str, str, str], _OfModel] = {}
         self._batches: dict[str, _Batches] = {}
@@ -172,6 +175,7 @@ class MetricsListener(Listener):
             before = self._restarts.get(version.name, 0)
             self._restarts[version.name] = version.restarts
             self.metrics.count("bertline_worker_restarts", max(0, version.restarts - before), model=version.name)
+        self._rollouts.update(serving.models)
         put("bertline_ready", serving.ready)
         put("bertline_lanes", serving.scheduler.lanes)
         put("bertline_cost_per_hour", settings_of(serving).cost_per_hour or 0.0)

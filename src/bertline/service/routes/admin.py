@@ -23,7 +23,7 @@ from bertline.serving.problems import Code, Problem
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-prefix", "x-real-ip", "via")
 
 
-async def _require_local(request: Request) -> None:
+async def require_local(request: Request) -> None:
     """Reject remote clients, and pages of other sites in a local browser.
 
     Such a page has its own host in Host if that name resolves to this machine, or else its own Origin.
@@ -38,9 +38,7 @@ async def _require_local(request: Request) -> None:
         raise Problem(Code.NOT_LOCAL, "Models are changed from the machine that serves them: use 127.0.0.1 there.")
 
 
-router = APIRouter(
-    prefix="/admin/models", tags=["admin"], dependencies=[Depends(_require_local)], route_class=JsonRoute
-)
+router = APIRouter(prefix="/admin/models", tags=["admin"], dependencies=[Depends(require_local)], route_class=JsonRoute)
 
 
 @router.get(

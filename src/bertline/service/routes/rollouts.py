@@ -1,0 +1,154 @@
+"""Begins, shows and ends the rollout of a model: a shadow, or a canary in steps.
+
+With authentication it requires the scope ``admin``; without, a client on this machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from bertline.errors import UsageError
+from bertline.lifecycle.rollout.plan import Plan
+from bertline.registry.rollout import SHADOW, STEPS, Rollout, parsed_steps
+from bertline.service.name_convertor import converted
+from bertline.service.problems import OWN
+from bertline.service.rollouts import ServerRollouts
+from bertline.service.routes.admin import require_local
+from bertline.service.routes.context import UNREAD, AsJson, ServingNow
+from bertline.service.routes.json_body import JsonRoute
+from bertline.serving.problems import Code, Problem
+
+ERRORS = (
+    Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY, Code.INVALID_JSON, Code.INVALID_TEXT,
+    Code.NOT_JSON, Code.MISSING_FIELD, Code.WRONG_TYPE, Code.UNKNOWN_FIELD, Code.OUT_OF_RANGE, *UNREAD,
+)  # fmt: skip
+
+
+class ShadowRequest(BaseModel):
+    """A bundle that computes what the model answers, and answers nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bundle: str = Field(min_length=1, description="Its directory on the machine that serves.")
+    plan: Plan = Field(default_factory=Plan, description="Settings of the decisions.")
+
+
+class CanaryRequest(ShadowRequest):
+    """A bundle that answers a rising share of the clients."""
+
+    steps: str = Field(",".join(STEPS), description="Rising shares in percent, perhaps with shadow before them.")
+
+
+class RolloutCounts(BaseModel):
+    """What this server has counted in the current step."""
+
+    champion_requests: int
+    champion_errors: int
+    champion_timed: int
+    champion_slow: int
+    challenger_requests: int
+    challenger_errors: int
+    challenger_timed: int
+    challenger_slow: int
+    compared: int
+    disagreed: int
+    dropped: int
+    shift: float = Field(description="Sum over compared requests of the mean difference of scores.")
+    champion_s: float = Field(description="Sum of the computing times of compared requests.")
+    challenger_s: float
+
+
+class RolloutState(BaseModel):
+    """The last rollout of a model on this server."""
+
+    number: int
+    model: str
+    challenger: str
+    status: str
+    step: str
+    steps: list[str]
+    reason: str
+    slow_ms: float | None = Field(description="A request that takes longer is slow; null before that is known.")
+    counts: RolloutCounts | None = Field(description="Null where this server is not at a step.")
+
+
+async def _rollouts(request: Request) -> ServerRollouts:
+    rollouts: ServerRollouts = request.app.state.rollouts
+    return rollouts
+
+
+RolloutsNow = Annotated[ServerRollouts, Depends(_rollouts)]
+router = APIRouter(prefix="/v1/models", tags=["admin"], dependencies=[Depends(require_local)], route_class=JsonRoute)
+
+
+@router.post(
+    converted("/{name}/shadow"), summary="Begin a shadow", dependencies=[AsJson], responses=OWN.answers(*ERRORS)
+)
+async def shadow(name: str, payload: ShadowRequest, serving: ServingNow, rollouts: RolloutsNow) -> RolloutState:
+    """Let a bundle compute what the model answers, to compare both; it never answers."""
+    rollout = await rollouts.begin(name, _path(payload), (SHADOW,), payload.plan.model_dump())
+    return _state(rollout, serving, name)
+
+
+@router.post(
+    converted("/{name}/canary"), summary="Begin a canary", dependencies=[AsJson], responses=OWN.answers(*ERRORS)
+)
+async def canary(name: str, payload: CanaryRequest, serving: ServingNow, rollouts: RolloutsNow) -> RolloutState:
+    """Let a bundle answer a rising share of the clients; it replaces the model, or is rolled back by itself."""
+    try:
+        steps = parsed_steps(payload.steps)
+    except UsageError as error:
+        raise Problem(Code.OUT_OF_RANGE, f"{str(error).replace('--steps', 'steps')}.", "steps") from None
+    if steps == ("100",):
+        message = "steps of 100 % alone are no rollout: load the bundle with PUT, or give smaller steps."
+        raise Problem(Code.OUT_OF_RANGE, message, "steps")
+    rollout = await rollouts.begin(name, _path(payload), steps, payload.plan.model_dump())
+    return _state(rollout, serving, name)
+
+
+@router.get(
+    converted("/{name}/rollout"),
+    summary="Show a rollout",
+    responses=OWN.answers(Code.NOT_LOCAL, Code.UNKNOWN_MODEL, Code.NOT_READY),
+)
+async def show(name: str, serving: ServingNow, rollouts: RolloutsNow) -> RolloutState | None:
+    """The last rollout that was begun on this server, open or ended; null if there was none."""
+    serving.models.current(name, None)
+    rollout = rollouts.last(name)
+    return _state(rollout, serving, name) if rollout is not None else None
+
+
+@router.delete(
+    converted("/{name}/rollout"),
+    summary="End a rollout",
+    responses=OWN.answers(Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY, *UNREAD),
+)
+async def abort(name: str, serving: ServingNow, rollouts: RolloutsNow) -> RolloutState:
+    """End a rollout: the version that answered before it answers again."""
+    return _state(await rollouts.abort(name), serving, name)
+
+
+def _path(payload: ShadowRequest) -> Path:
+    if "\0" in payload.bundle:
+        raise Problem(Code.CANNOT_LOAD, "Nothing was changed: the name of the directory has a zero byte.", "bundle")
+    return Path(payload.bundle)
+
+
+def _state(rollout: Rollout, serving: ServingNow, name: str) -> RolloutState:
+    trial = serving.models.trials.get(name)
+    return RolloutState(
+        number=rollout.number,
+        model=name,
+        challenger=rollout.name,
+        status=rollout.status,
+        step=rollout.step,
+        steps=list(rollout.steps),
+        reason=rollout.reason,
+        slow_ms=rollout.slow_ms,
+        counts=RolloutCounts(**asdict(trial.tally)) if trial is not None else None,
+    )

@@ -1,0 +1,149 @@
+"""Rollouts that an administrator begins on one server, over HTTP: promoted by themselves, or rolled back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from bertline.service.app import create_app
+from bertline.service.settings import ServeSettings
+from bertline.serving.serving import Serving
+from bertline.testing.words import WordCounter, serving_of
+from tests.service.conftest import until_ready
+
+FAST = {"min_requests": 20, "min_step_s": 0, "watch_s": 0, "more_errors": 0.2, "more_slow": 0.9}
+HOST = {"base_url": "http://127.0.0.1:8000", "client": ("127.0.0.1", 50_000)}
+
+
+@pytest.fixture
+def new() -> WordCounter:
+    return WordCounter(max_tokens=17)
+
+
+@pytest.fixture
+def serving(model: WordCounter, new: WordCounter) -> Serving:
+    return serving_of({"reviews": model}, ServeSettings(follow_every_s=0.01), later=[new])
+
+
+@pytest.fixture
+def local(serving: Serving) -> Iterator[TestClient]:
+    with TestClient(create_app(serving), **HOST) as client:  # type: ignore[arg-type]
+        yield until_ready(client)
+
+
+def begin(client: TestClient, new: WordCounter, kind: str = "canary", **more: Any) -> dict[str, Any]:
+    answer = client.post(f"/v1/models/reviews/{kind}", json={"bundle": str(new.bundle), **more})
+    assert answer.status_code == 200, answer.text
+    state: dict[str, Any] = answer.json()
+    return state
+
+
+def until_ended(client: TestClient, limit_s: float = 60) -> tuple[dict[str, Any], set[str]]:
+    """Ask, as many clients, until the rollout has ended; how it ended, and the versions that answered."""
+    versions, deadline_s, asked = set(), time.monotonic() + limit_s, 0
+    while True:
+        for _ in range(20):
+            asked += 1
+            headers = {"X-Rollout-Key": f"user-{asked}"}
+            answer = client.post("/v1/predict", json={"text": "good"}, headers=headers)
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["model"]["version"] == answer.headers["X-Model-Version"]
+            versions.add(answer.headers["X-Model-Version"])
+        state = client.get("/v1/models/reviews/rollout").json()
+        if state["status"] not in ("running", "watching"):
+            return state, versions
+        assert time.monotonic() < deadline_s, state
+
+
+def test_a_good_challenger_is_promoted_step_by_step(local: TestClient, model: WordCounter, new: WordCounter) -> None:
+    state = begin(local, new, steps="shadow,20,60", plan=FAST)
+    assert (state["status"], state["step"], state["steps"]) == ("running", "shadow", ["shadow", "20", "60", "100"])
+    ended, versions = until_ended(local)
+    assert (ended["status"], versions) == ("promoted", {model.version, new.version})
+    shown = local.get("/admin/models/reviews").json()
+    assert (shown["current"]["version"], shown["previous"]["version"]) == (new.version, model.version)
+    metrics = local.get("/metrics").text
+    assert 'bertline_rollouts_ended_total{model="reviews",outcome="promoted"} 1.0' in metrics
+    assert "bertline_rollout_share{" not in metrics
+
+
+def test_a_failing_challenger_is_rolled_back_and_no_client_sees_it(
+    local: TestClient, model: WordCounter, new: WordCounter, serving: Serving
+) -> None:
+    begin(local, new, steps="50", plan=FAST)
+    new.check = lambda batch: (_ for _ in ()).throw(ZeroDivisionError())  # type: ignore[method-assign]
+    ended, versions = until_ended(local)
+    assert (ended["status"], versions) == ("rolled_back", {model.version})
+    assert ended["reason"].startswith("errors 100 % (")
+    assert not serving.models.trials
+    assert 'outcome="rolled_back"} 1.0' in local.get("/metrics").text
+
+
+def test_a_challenger_that_answers_otherwise_is_rolled_back_from_the_shadow(
+    local: TestClient, model: WordCounter, new: WordCounter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = WordCounter.compute
+    monkeypatch.setattr(new, "compute", lambda output, batch: -compute(new, output, batch))
+    begin(local, new, "shadow", plan=FAST)
+    ended, versions = until_ended(local)
+    assert (ended["status"], versions) == ("rolled_back", {model.version})
+    assert ended["reason"].startswith("other answers 100 % (")
+
+
+def test_a_shadow_that_agrees_passes_and_changes_nothing(
+    local: TestClient, model: WordCounter, new: WordCounter
+) -> None:
+    begin(local, new, "shadow", plan=FAST)
+    ended, versions = until_ended(local)
+    assert (ended["status"], versions) == ("passed", {model.version})
+
+
+def test_an_administrator_ends_a_rollout(local: TestClient, model: WordCounter, new: WordCounter) -> None:
+    begin(local, new, steps="99", plan=FAST | {"min_step_s": 3600})
+    metrics = local.get("/metrics").text
+    assert 'bertline_rollout_share{model="reviews",role="canary"} 0.99' in metrics
+    going = local.post("/v1/models/reviews/canary", json={"bundle": str(new.bundle)})
+    assert (going.status_code, going.json()["error"]["code"]) == (409, "cannot_load")
+    assert "goes on (99 %): end it with DELETE first." in going.json()["error"]["message"]
+    ended = local.delete("/v1/models/reviews/rollout").json()
+    assert (ended["status"], ended["reason"]) == ("rolled_back", "aborted by an administrator")
+    assert local.post("/v1/predict", json={"text": "good"}).headers["X-Model-Version"] == model.version
+    assert local.delete("/v1/models/reviews/rollout").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("POST", "nobody/canary", {"bundle": "x"}, 404, "unknown_model"),
+        ("POST", "reviews/canary", {"bundle": "nowhere"}, 409, "cannot_load"),
+        ("POST", "reviews/canary", {"bundle": "x", "steps": "9,1"}, 422, "out_of_range"),
+        ("POST", "reviews/canary", {"bundle": "x", "steps": "100"}, 422, "out_of_range"),
+        ("POST", "reviews/shadow", {"bundle": "x", "plan": {"watch": 1}}, 422, "unknown_field"),
+        ("POST", "reviews/shadow", {}, 422, "missing_field"),
+        ("GET", "nobody/rollout", None, 404, "unknown_model"),
+        ("DELETE", "nobody/rollout", None, 404, "unknown_model"),
+    ],
+)
+def test_what_cannot_be_begun_changes_nothing(
+    local: TestClient, method: str, path: str, body: Any, status: int, code: str
+) -> None:
+    refused = local.request(method, f"/v1/models/{path}", json=body)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (status, code), refused.text
+    assert local.get("/v1/models/reviews/rollout").json() is None
+
+
+def test_a_model_of_the_registry_is_not_rolled_out_here(local: TestClient, new: WordCounter) -> None:
+    local.app.state.rollouts.followed = frozenset({"reviews"})  # type: ignore[attr-defined]
+    refused = local.post("/v1/models/reviews/canary", json={"bundle": str(new.bundle)})
+    assert refused.status_code == 409
+    assert "reviews follows the registry: use bertline models promote --canary" in refused.json()["error"]["message"]
+
+
+def test_only_this_machine_begins_rollouts(serving: Serving, new: WordCounter) -> None:
+    with TestClient(create_app(serving), base_url="http://127.0.0.1:8000", client=("10.0.0.1", 50_000)) as client:
+        refused = client.post("/v1/models/reviews/canary", json={"bundle": str(new.bundle)})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_local")
