@@ -44,6 +44,7 @@ COMPONENTS = (
     "store",
     "registry",
     "retrain",
+    "rollout",
 )
 SHORT = {"BERTLINE_REGISTRY": "BERTLINE_REGISTRY_URL", "BERTLINE_STORE": "BERTLINE_REGISTRY_STORE"}
 

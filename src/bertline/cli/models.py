@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bertline.cli import models_deployments, models_registry, models_store
+from bertline.cli import models_deployments, models_registry, models_rollouts, models_store
 from bertline.cli.bundle_argument import bundle_argument
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ keys = typer.Typer(help="Keys that sign bundles.", no_args_is_help=True)
 app.add_typer(keys, name="key")
 models_registry.register(app)
 models_deployments.register(app)
+models_rollouts.register(app)
 models_store.register(app)
 
 Passphrase = Annotated[

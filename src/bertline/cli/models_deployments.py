@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bertline.cli.models_registry import AsJson, RegistryUrl
+from bertline.cli.models_rollouts import begin
 from bertline.cli.plain_table import print_table
+from bertline.cli.settings_flags import with_settings
 from bertline.errors import UsageError
+from bertline.lifecycle.rollout.plan import Plan
+from bertline.registry.rollout import STEPS, parsed_steps
 
 if TYPE_CHECKING:
     from bertline.registry.chain import Deployment
@@ -24,14 +28,15 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to ``models``."""
     app.command(
         epilog="Examples: bertline models promote reviews:3 --verdict verdict.json · "
-        "bertline models promote reviews:3 --to shadow"
-    )(promote)
+        "bertline models promote reviews:3 --verdict verdict.json --canary"
+    )(with_settings(Plan, "rollout")(promote))
     app.command(epilog='Example: bertline models rollback reviews --reason "wrong on short texts"')(rollback)
     app.command(epilog="Examples: bertline models history reviews · bertline models history --verify")(history)
 
 
 def promote(
     model: Annotated[str, typer.Argument(metavar="NAME:VERSION", help="Version; NAME@ALIAS is one too.")],
+    settings: Plan,
     to: Annotated[str, typer.Option("--to", metavar="ALIAS", help="Alias to move.")] = "champion",
     verdict: Annotated[
         Path | None,
@@ -46,6 +51,15 @@ def promote(
         list[Path] | None,
         typer.Option("--trust", metavar="FILE", help="Public key that must have signed the verdict; may be repeated."),
     ] = None,
+    canary: Annotated[
+        bool, typer.Option("--canary", help="Let servers give it a rising share of the clients first.")
+    ] = False,
+    steps: Annotated[
+        str, typer.Option("--steps", metavar="SHARES", help="Of a canary, in percent; shadow may be the first.")
+    ] = ",".join(STEPS),
+    watch: Annotated[
+        bool, typer.Option("--watch/--no-watch", help="Let servers roll a new champion back if it is worse.")
+    ] = True,
     by: By = None,
     registry: RegistryUrl = None,
     as_json: AsJson = False,
@@ -53,7 +67,8 @@ def promote(
     """Let an alias name a version: servers that follow it change to that version by themselves.
 
     A champion needs the verdict of a gate that compared this version with the champion of now, or --force REASON. The
-    alias and the entry in the log change together or not at all.
+    alias and the entry in the log change together or not at all. With --canary the servers promote it step by step, or
+    roll it back.
     """
     from bertline.bundle.signing import read_public_key
     from bertline.bundle.verdict import read_verdict
@@ -70,9 +85,20 @@ def promote(
     reference = parse_reference(model)
     keys = [read_public_key(path) for path in trust or ()]
     read = read_verdict(verdict, keys) if verdict is not None else None
+    if canary:
+        if to != "champion":
+            raise UsageError(f"--canary is for the champion, and --to moves {to}: give one of them")
+        begin(
+            model, parsed_steps(steps), settings,
+            by=by, registry=registry, as_json=as_json, verdict=read, reason=force or reason,
+        )  # fmt: skip
+        return
     with Database(registry_settings(registry).place) as database:
         deployments = Deployments(database, by or whoever())
-        entry = deployments.promote(reference, to, verdict=read, reason=force or reason)
+        chosen = settings.model_dump(exclude_unset=True)
+        entry = deployments.promote(
+            reference, to, verdict=read, reason=force or reason, watch=chosen if watch else None
+        )
     if entry is None:
         typer.echo(json.dumps(None) if as_json else f"{reference} is the {to} already; nothing was changed")
     else:

@@ -6,9 +6,11 @@ is nothing to repair. Only a move by another program, such as MLflow's page, is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sql
 
@@ -43,7 +45,7 @@ class Deployments:
         verdict: Verdict | None = None,
         reason: str | None = None,
         expected: int | None = None,
-        watch: bool = True,
+        watch: Mapping[str, Any] | None = MappingProxyType({}),
     ) -> Deployment | None:
         """Let an alias name a version; None if it does already.
 
@@ -55,7 +57,7 @@ class Deployments:
             verdict: of the gate.
             reason: for the log.
             expected: version that the alias names now, as the caller read it; 0: none. By default it is read here.
-            watch: whether servers watch a new champion.
+            watch: settings of the decisions of servers that watch a new champion; None: they do not.
 
         Raises:
             UsageError: there is neither a verdict nor a reason.
@@ -83,8 +85,8 @@ class Deployments:
             hash_ = verdict.hash if verdict else None
             if alias == CHAMPION:
                 self._supersede(connection, new.name, f"{new} was promoted by {self._by}")
-                if watch and old is not None and old.digest is not None:
-                    insert(connection, _watched(old, new, digest, self._by, hash_))
+                if watch is not None and old is not None and old.digest is not None:
+                    insert(connection, replace(_watched(old, new, digest, self._by, hash_), plan=dict(watch)))
             return self.move(connection, "promote", alias, old, new, hash_, reason)
 
     def rollback(self, name: str, alias: str = CHAMPION, *, reason: str | None = None) -> Deployment:

@@ -112,7 +112,7 @@ def test_a_promotion_by_hand_is_watched_and_one_more_ends_the_watch(database: Da
     watched = rollouts.current("reviews")
     assert watched is not None
     assert (watched.role, watched.champion, watched.challenger, watched.place) == ("watch", 1, 3, 0)
-    deployments.promote(Reference("reviews", version=4), reason="again", watch=False)
+    deployments.promote(Reference("reviews", version=4), reason="again", watch=None)
     assert rollouts.current("reviews") is None
     last = rollouts.last("reviews")
     assert last is not None
@@ -121,7 +121,7 @@ def test_a_promotion_by_hand_is_watched_and_one_more_ends_the_watch(database: Da
 
 def test_a_promotion_by_hand_ends_a_canary_and_its_alias(database: Database) -> None:
     begun(database, steps=("5", "100"))
-    Deployments(database, "ana").promote(Reference("reviews", version=3), reason="by hand", watch=False)
+    Deployments(database, "ana").promote(Reference("reviews", version=3), reason="by hand", watch=None)
     assert (Rollouts(database).current("reviews"), now(database, "canary")) == (None, 0)
 
 
