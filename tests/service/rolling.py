@@ -1,0 +1,144 @@
+"""A real registry with versions of tiny bundles, and clients that check every answer against the version it names."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+import bertline
+from bertline.bundle import load
+from bertline.registry.add import add
+from bertline.registry.database import Database
+from bertline.registry.deployments import Deployments
+from bertline.registry.reference import Reference
+from bertline.registry.rollout import Rollout
+from bertline.registry.rollouts import Rollouts
+from bertline.registry.settings import RegistrySettings
+from bertline.testing.tiny import random_texts, write_tiny_bundle
+
+TEXTS = random_texts(12, seed=3)
+GOOD, BAD = 2, 3  # versions: as the champion in all its answers, and one with other weights
+PLAN = {
+    "min_requests": 40, "min_step_s": 1.0, "watch_s": 4.0, "more_errors": 0.1, "more_slow": 0.5, "compare": 0.5,
+}  # fmt: skip
+
+
+class Registry:
+    """A registry whose ``films:1`` is the champion; ``films:2`` answers as it does, ``films:3`` otherwise."""
+
+    def __init__(self, directory: Path, url: str) -> None:
+        self.settings = RegistrySettings(url=url, store=str(directory / "store"))
+        self.expected: dict[str, list[Any]] = {}
+        self.versions: dict[int, str] = {}
+        for number, seed in enumerate((1, 1, 7), 1):
+            bundle = directory / f"films-{number}"
+            write_tiny_bundle(bundle, engine=True, seed=seed, name=f"films-{number}")
+            added = add(bundle, "films", self.settings, by="ana").version
+            assert added.version == number
+            self.versions[number] = load(bundle).version
+            answers = bertline.load(bundle).predict(TEXTS)
+            self.expected[self.versions[number]] = [answer.to_json() for answer in answers]
+        self.promote(1, watch=False)
+
+    def promote(self, version: int, *, watch: bool = True) -> None:
+        with Database(self.settings.place) as database:
+            plan = {"least_agreement": 0.9, "compare": 1.0} if watch else None
+            Deployments(database, "ana").promote(Reference("films", version=version), reason="by hand", watch=plan)
+
+    def begin(self, version: int, *steps: str, **plan: float) -> None:
+        with Database(self.settings.place) as database:
+            rollouts = Rollouts(database, "ana")
+            rollouts.begin(Reference("films", version=version), steps, PLAN | plan, reason="a drill")
+
+    def last(self) -> Rollout:
+        with Database(self.settings.place) as database:
+            last = Rollouts(database).last("films")
+        assert last is not None
+        return last
+
+    def champion(self) -> int:
+        with Database(self.settings.place) as database:
+            return Deployments(database, "x").current("films", "champion")
+
+    def until(self, status: str, limit_s: float = 120, place: int | None = None) -> Rollout:
+        """Wait for a rollout's status, and step."""
+        deadline_s = time.monotonic() + limit_s
+        while (last := self.last()).status != status or (place is not None and last.place != place):
+            assert time.monotonic() < deadline_s, last
+            time.sleep(0.1)
+        return last
+
+    def log(self) -> list[tuple[str, str, int | None]]:
+        """Who moved which alias to what, once the log is seen to be whole."""
+        with Database(self.settings.place) as database:
+            deployments = Deployments(database, "x")
+            assert deployments.faults() == []
+            return [(one.by, one.alias, one.to_version) for one in deployments.entries()]
+
+
+class Traffic:
+    """Clients of some servers; leaving the block stops them. A request is lost that is not answered with 200.
+
+    Attributes:
+        answered: by the version that the answer names.
+        lost: what was answered instead.
+        mixed: answers that are not those of the version that they name.
+    """
+
+    def __init__(self, registry: Registry, urls: list[str], clients: int = 4, *, tolerant: bool = False) -> None:
+        self.answered: Counter[str] = Counter()
+        self.lost: list[str] = []
+        self.mixed: list[str] = []
+        self.sticky: dict[str, list[str]] = {}
+        self._registry, self._urls, self._tolerant = registry, urls, tolerant
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
+
+    def __enter__(self) -> Traffic:
+        for one in self._threads:
+            one.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._stopping.set()
+        for one in self._threads:
+            one.join()
+
+    def _run(self, number: int) -> None:
+        asked = number
+        with httpx.Client(timeout=60) as client:
+            while not self._stopping.is_set():
+                asked += len(self._threads)
+                key = f"user-{asked % 97}"
+                try:
+                    answer = client.post(
+                        f"{self._urls[asked % len(self._urls)]}/v1/predict",
+                        json={"text": TEXTS[asked % len(TEXTS)]},
+                        headers={"X-Rollout-Key": key},
+                    )
+                except httpx.HTTPError as error:  # a server was killed
+                    if not self._tolerant:
+                        self.lost.append(type(error).__name__)
+                    time.sleep(0.05)
+                    continue
+                self._check(asked % len(TEXTS), key, answer)
+
+    def _check(self, text: int, key: str, answer: httpx.Response) -> None:
+        if answer.status_code != 200:
+            self.lost.append(answer.text)
+            return
+        body, version = answer.json(), answer.headers["X-Model-Version"]
+        self.answered[version] += 1
+        seen = self.sticky.setdefault(key, [])
+        if seen[-1:] != [version]:
+            seen.append(version)
+        wanted, (given,) = self._registry.expected[version][text], body["predictions"]
+        pairs = zip(wanted["probabilities"], given["probabilities"], strict=True)
+        near = all(abs(one["probability"] - other["probability"]) < 1e-3 for one, other in pairs)
+        if body["model"]["version"] != version or given["label"] != wanted["label"] or not near:
+            self.mixed.append(answer.text)
