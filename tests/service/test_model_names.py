@@ -83,6 +83,8 @@ def test_these_are_all_routes_that_name_a_model(url: str) -> None:
     paths = httpx.get(f"{url}/openapi.json").json()["paths"]
     named = {(method.upper(), path) for path, verbs in paths.items() if "{name}" in path for method in verbs}
     others = {("PUT", "/admin/models/{name}"), ("POST", "/admin/models/{name}/rollback")}  # tried below
+    others |= {("POST", f"/v1/models/{{name}}/{kind}") for kind in ("shadow", "canary")}  # tried below
+    others |= {(method, "/v1/models/{name}/rollout") for method in ("GET", "DELETE")}
     # Of other tasks: test_tasks.py, test_zero_shot.py.
     for other in ("token-classification", "fill-mask", "zero-shot-classification"):
         others.add(("POST", f"/models/{{name}}/pipeline/{other}"))
@@ -139,6 +141,16 @@ def test_a_model_can_be_loaded_and_rolled_back_under_it(url: str) -> None:
     assert httpx.post(f"{admin}/rollback").json()["current"]["labels"] == ["a", "b"]
 
 
+def test_a_rollout_under_it_is_begun_shown_and_ended(url: str) -> None:
+    """R15: by the routes that name it in their paths."""
+    models = f"{url}/v1/models/{NAME}"
+    for kind in ("shadow", "canary"):
+        refused = httpx.post(f"{models}/{kind}", json={"bundle": "nowhere"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "cannot_load")
+    assert httpx.get(f"{models}/rollout").json() is None
+    assert httpx.delete(f"{models}/rollout").status_code == 409
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [
@@ -176,7 +188,9 @@ def test_an_invalid_name_cannot_be_loaded_either(url: str) -> None:
     assert httpx.put(f"{url}/admin/models/a/ready", json={"bundle": "nowhere"}).status_code == 404  # no such address
 
 
-@pytest.mark.parametrize("path", ["/admin/models/a/b", "/admin/models/a/b/rollback"])
+@pytest.mark.parametrize(
+    "path", ["/admin/models/a/b", "/admin/models/a/b/rollback", "/v1/models/a/b/canary", "/v1/models/a/b/rollout"]
+)
 def test_the_admin_routes_need_their_scope_under_any_name(path: str) -> None:
     """R15: the guard reads a path as the router does."""
     assert required_scopes(path) == {Scope.ADMIN}

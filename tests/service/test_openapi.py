@@ -26,6 +26,9 @@ OWN = {
     "/readyz": {"get"},
     "/admin/models/{name}": {"get", "put"},
     "/admin/models/{name}/rollback": {"post"},
+    "/v1/models/{name}/shadow": {"post"},
+    "/v1/models/{name}/canary": {"post"},
+    "/v1/models/{name}/rollout": {"get", "delete"},
 }
 # What only other routes answer, or the connection, which closes before there is a route.
 ELSEWHERE = (

@@ -68,7 +68,7 @@ def test_a_good_challenger_is_promoted_step_by_step(local: TestClient, model: Wo
     assert (shown["current"]["version"], shown["previous"]["version"]) == (new.version, model.version)
     metrics = local.get("/metrics").text
     assert 'bertline_rollouts_ended_total{model="reviews",outcome="promoted"} 1.0' in metrics
-    assert "bertline_rollout_share{" not in metrics
+    assert 'bertline_rollout_share{model="reviews",role="none"} 0.0' in metrics
 
 
 def test_a_failing_challenger_is_rolled_back_and_no_client_sees_it(

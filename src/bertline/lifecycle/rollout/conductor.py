@@ -21,6 +21,7 @@ from bertline.errors import BertlineError, BundleError
 from bertline.lifecycle.rollout.decision import Decision, Judged, decide
 from bertline.lifecycle.rollout.plan import Plan
 from bertline.lifecycle.rollout.state import State
+from bertline.monitoring.logs.error_path import path_of
 from bertline.registry.rollout import Rollout, Status
 from bertline.serving.models import Models
 from bertline.serving.problems import Problem
@@ -62,12 +63,13 @@ class Conductor:
         self._replica = f"{platform.node()[:40]}-{secrets.token_hex(6)}"
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="rollout")
         self._faults: dict[str, str] = {}
+        self._looking = asyncio.Lock()
 
     async def run(self) -> None:
         """Look until this is cancelled."""
         try:
             while True:
-                for name in self._names:
+                for name in tuple(self._names):
                     await self.look(name)
                 await asyncio.sleep(self._every_s)
         finally:
@@ -75,6 +77,10 @@ class Conductor:
 
     async def look(self, name: str) -> Rollout | None:
         """Follow a model's rollout, count and decide; returns the rollout if it goes on."""
+        async with self._looking:
+            return await self._look(name)
+
+    async def _look(self, name: str) -> Rollout | None:
         model = self._names[name]
         try:
             rollout = await self._off_the_loop(lambda: self._state.current(model))
@@ -84,6 +90,9 @@ class Conductor:
                 await self._end(name)
         except (BertlineError, Problem) as error:
             self._failed(name, error.message if isinstance(error, Problem) else str(error))
+            return None
+        except Exception as error:  # a bug: the server answers on, and looks again
+            self._failed(name, f"{type(error).__name__} at {path_of(error)}")
             return None
         self._faults.pop(name, None)
         return rollout

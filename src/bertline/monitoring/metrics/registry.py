@@ -81,7 +81,7 @@ TABLE: tuple[Metric, ...] = (
     Metric("bertline_model_ready", "gauge", "", "1 while a model's worker runs and has answered.", MODEL),
     Metric(
         "bertline_rollout_share", "gauge", "",
-        "Share of the clients whom the challenger of a rollout answers; no series without a rollout.",
+        "Share of the clients whom the challenger of a rollout answers; role is none without a rollout.",
         ("model", "role"),
     ),
     Metric(

@@ -24,6 +24,9 @@ class RolloutMetrics:
         for name in models.names:
             for outcome in ENDED:  # Prometheus sees no increase in a series that begins with its first event
                 self._metrics.count("bertline_rollouts_ended", 0, model=name, outcome=outcome)
+            self._add(name, Tally())
+            if name not in models.trials:
+                self._metrics.set("bertline_rollout_share", 0, model=name, role="none")
         for name, trial in models.trials.items():
             self._metrics.set("bertline_rollout_share", trial.share, model=name, role=trial.role)
             rollout, place, before = self._counted.get(name, (0, 0, Tally()))
