@@ -29,7 +29,7 @@ from bertline.serving.trial import Trial
 from bertline.serving.version import Version
 
 Result = TypeVar("Result")
-Judge = Callable[[Rollout], Judged]
+Judge = Callable[[str, Rollout], Judged]
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class Conductor:
         counted = replace(trial.tally)
         sums = await self._off_the_loop(lambda: self._state.count(rollout, self._replica, counted))
         judge = self._judge
-        judged = await self._off_the_loop(lambda: judge(rollout)) if judge is not None else None
+        judged = await self._off_the_loop(lambda: judge(name, rollout)) if judge is not None else None
         plan = Plan.model_validate(dict(rollout.plan))
         decision = decide(rollout, plan, sums, time.time(), judged, trial.lost)
         return decision.action != "hold" and await self._move(name, rollout, decision)
