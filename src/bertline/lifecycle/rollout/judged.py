@@ -14,7 +14,6 @@ from bertline.statistics.anytime import Rate
 PAST = timedelta(days=30)  # of the champion's feedback that counts while its successor is watched
 
 
-
 def judge_of(store: Database) -> Callable[[str, Rollout], Judged]:
     """What counts the feedback on a model, by its name for clients, in the current step of a rollout.
 
