@@ -9,17 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bertline.database.database import Database
-from bertline.lifecycle.predictions.schema import ANSWER
-from bertline.lifecycle.predictions.store import (
-    ModelRecord,
-    PredictionRecord,
-    add,
-    new_id,
-    now_ms,
-    open_store,
-    secret_of,
-    text_hash,
-)
+from bertline.lifecycle.predictions.records import ANSWER, ModelRecord, PredictionRecord, new_id, now_ms, text_hash
+from bertline.lifecycle.predictions.store import add, open_store, secret_of
 from bertline.tasks.classify.spec import Spec
 
 SPEC = Spec(labels=("bad", "good"))

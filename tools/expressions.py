@@ -33,7 +33,7 @@ def known() -> dict[str, frozenset[str]]:
 
 def plain(expression: str, *, job: str = "bertline", range_: str = "1m") -> str:
     """The expression as Grafana sends it."""
-    told = {"$__rate_interval": range_, "$job": job, "$model": ".+"}
+    told = {"$__rate_interval": range_, "$__range": range_, "$job": job, "$model": ".+"}
     for word, value in told.items():
         expression = expression.replace(word, value)
     return expression

@@ -45,6 +45,7 @@ COMPONENTS = (
     "registry",
     "retrain",
     "rollout",
+    "predictions",
 )
 SHORT = {"BERTLINE_REGISTRY": "BERTLINE_REGISTRY_URL", "BERTLINE_STORE": "BERTLINE_REGISTRY_STORE"}
 

@@ -14,6 +14,7 @@ from bertline.cli.bundle_argument import ADDRESSES, fetched, located_version
 from bertline.cli.models_registry import RegistryUrl
 from bertline.cli.settings_flags import with_settings
 from bertline.errors import UsageError, needing
+from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.monitoring.logs.settings import LogSettings
 from bertline.monitoring.traces.exporter import TraceSettings
 from bertline.registry.reference import CHAMPION, is_reference, parse_reference
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 # The other parts of the server's settings, by the names of their components.
 PARTS: dict[str, type[BaseModel]] = {
     "auth": AuthSettings, "limits": LimitSettings, "tls": TlsSettings, "edge": EdgeSettings, "logs": LogSettings,
-    "traces": TraceSettings,
+    "traces": TraceSettings, "predictions": PredictionSettings,
 }  # fmt: skip
 # What bertline[serve] installs and is imported at once.
 NEEDED = ("fastapi", "fastapi_offline", "starlette", "uvicorn", "joserfc", "sqlalchemy", "structlog", "httpx")
@@ -71,6 +72,7 @@ def serve(
     edge: EdgeSettings,
     logs: LogSettings,
     traces: TraceSettings,
+    predictions: PredictionSettings,
     registry: RegistryUrl = None,
 ) -> None:
     """Serve models over HTTP, with a page to try them on.
@@ -96,7 +98,9 @@ def serve(
             err=True,
         )
 
-    perimeter = PerimeterSettings(auth=auth, limits=limits, tls=tls, edge=edge, logs=logs, traces=traces)
+    perimeter = PerimeterSettings(
+        auth=auth, limits=limits, tls=tls, edge=edge, logs=logs, traces=traces, predictions=predictions
+    )
     known = registry_settings(registry)
     followed: dict[str, Followed] = {}
     directories = named_bundles(bundles, settings.require_signed_by, known, followed)

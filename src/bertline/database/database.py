@@ -79,6 +79,18 @@ class Database:
             yield connection
 
     @contextmanager
+    def adding(self) -> Iterator[sql.Connection]:
+        """Within: a transaction that only adds rows; in PostgreSQL, others run beside it.
+
+        Raises:
+            purpose.error: the database cannot be used.
+        """
+        with self._errors(), self.engine.begin() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
     def alone(self) -> Iterator[None]:
         """Within: no other process is in such a block, whatever transactions it makes; the system ends a dead one's.
 

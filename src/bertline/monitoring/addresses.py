@@ -62,6 +62,7 @@ ADDRESSES: tuple[Address, ...] = (
     *_asks("/v1/predict", output=ANSWER, shed=True),
     *_asks("/v1/tokenize"),
     *_shows("/v1/models", "/v1/models/{name}"),
+    Address("POST", "/v1/feedback", "feedback"),
     Address("GET PUT", "/admin/models/{name}", "admin"),
     Address("POST", "/admin/models/{name}/rollback", "admin"),
     Address("POST", "/v1/models/{name}/shadow", "admin"),

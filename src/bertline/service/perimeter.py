@@ -1,4 +1,4 @@
-"""The perimeter: authentication, limits, host names, logs and traces between the network and the models."""
+"""The perimeter: authentication, limits, host names, logs, traces and predictions, between network and models."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bertline.errors import SettingsError
+from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.monitoring.logs.settings import LogSettings
 from bertline.monitoring.traces.exporter import TraceSettings
 from bertline.service.edge.proxies import EdgeSettings
@@ -16,6 +17,7 @@ from bertline.service.guard.settings import AuthSettings
 from bertline.service.limits.settings import LimitSettings
 
 if TYPE_CHECKING:
+    from bertline.lifecycle.predictions.writer import PredictionWriter
     from bertline.monitoring.logs.logger import Logs
     from bertline.monitoring.traces.exporter import Traces
     from bertline.service.guard.door import Verifier
@@ -37,6 +39,7 @@ class PerimeterSettings:
     edge: EdgeSettings = field(default_factory=EdgeSettings)
     logs: LogSettings = field(default_factory=LogSettings)
     traces: TraceSettings = field(default_factory=TraceSettings)
+    predictions: PredictionSettings = field(default_factory=PredictionSettings)
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class Perimeter:
         limits: of all clients.
         logs: receive log lines.
         traces: receive spans.
+        predictions: writes predictions to their store.
     """
 
     settings: PerimeterSettings = field(default_factory=PerimeterSettings)
@@ -64,6 +68,7 @@ class Perimeter:
     limits: Ledgers | None = None
     logs: Logs | None = None
     traces: Traces | None = None
+    predictions: PredictionWriter | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -77,7 +82,7 @@ class Perimeter:
 
 
 def build(settings: PerimeterSettings, url: str, *, store: CredentialStore | None = None) -> Perimeter:
-    """Create the parts that the settings enable, except logs and traces, which start earlier and stop later.
+    """Create the parts that the settings enable, except logs, traces and predictions, which start and stop apart.
 
     Args:
         settings: of all parts.

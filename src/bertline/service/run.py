@@ -61,7 +61,7 @@ def serve(
     Args:
         bundles: directory of each model by its name for clients, the default one first.
         settings: address, limits and timeouts.
-        perimeter: settings of authentication, limits, TLS, proxies, logs and traces.
+        perimeter: settings of authentication, limits, TLS, proxies, logs, traces and predictions.
         on_ready: receives the URL of the page and the models when all are warmed up.
         on_exposed: receives the address if other machines can reach it without authentication.
         following: the models that follow an alias of the registry.
@@ -119,6 +119,10 @@ def _open(stack: ExitStack, settings: PerimeterSettings, url: str, host: str) ->
 
         store = stack.enter_context(CredentialStore(settings.auth.database))
     built = build(settings, url, store=store)
+    if settings.predictions.url is not None:
+        from bertline.lifecycle.predictions.writer import PredictionWriter
+
+        built.predictions = stack.enter_context(PredictionWriter(settings.predictions))
     built.logs, built.traces, built.hosts = logs, traces, hosts_of(settings.edge, host)
     return built
 

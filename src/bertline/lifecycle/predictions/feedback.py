@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sql
 
 from bertline.database.database import Database
+from bertline.lifecycle.predictions.given import MOST_ITEMS, WAITING_DAYS, Feedback, Outcome
+from bertline.lifecycle.predictions.records import ANSWER, new_id, now_ms
 from bertline.lifecycle.predictions.schema import (
-    ANSWER,
     FEEDBACK,
     INVALID,
     LATEST,
@@ -24,58 +25,10 @@ from bertline.lifecycle.predictions.schema import (
     SUPERSEDED,
     WAITING,
 )
-from bertline.lifecycle.predictions.store import new_id, now_ms
 from bertline.tasks import read_spec, task
 from bertline.tasks.feedback import FeedbackFault
 
-Status = Literal["counted", "corrected", "superseded", "duplicate", "unknown", "invalid"]
-MOST_ITEMS = 1000  # of one call
 _PER_QUERY = 400  # parameters of a statement are limited
-WAITING_DAYS = 7  # that feedback on an unknown request is kept
-
-
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """The correct answer to one text.
-
-    Attributes:
-        request_id: X-Request-Id of the response.
-        correct: in the terms of the model's task (``tasks.*.feedback.target``).
-        item: index of the text in the request.
-        source: system that it comes from.
-        annotator: person or rule.
-        labelled_ms: when it was given, if known.
-    """
-
-    request_id: str
-    correct: Any
-    item: int = 0
-    source: str = ""
-    annotator: str = ""
-    labelled_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one item.
-
-    Attributes:
-        status: ``counted``: the first on its prediction. ``corrected``: it contradicts an earlier one and counts
-            instead. ``superseded``: it contradicts a later one, which still counts. ``duplicate``: the same was said
-            before. ``unknown``: no such prediction; it is kept for ``WAITING_DAYS`` in case that it comes.
-            ``invalid``: the model cannot have been to give this answer; not kept.
-        message: one sentence, where something is to be said.
-        digest: version that predicted.
-        right: whether that was right; None if unknown or neither.
-        age_s: time from the prediction to the feedback.
-    """
-
-    status: Status
-    message: str = ""
-    model: str | None = None
-    digest: str | None = None
-    right: bool | None = None
-    age_s: float | None = None
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sql
 
 from bertline.database.database import Database
-from bertline.lifecycle.predictions.schema import ANSWER, FEEDBACK, LATEST, PREDICTIONS
-from bertline.lifecycle.predictions.store import ms_of
+from bertline.lifecycle.predictions.records import ANSWER, ms_of
+from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, PREDICTIONS
 from bertline.statistics.intervals import Estimate, wilson
 
 JOINED = FEEDBACK.join(PREDICTIONS, FEEDBACK.c.prediction == PREDICTIONS.c.id)

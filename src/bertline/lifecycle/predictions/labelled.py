@@ -16,8 +16,8 @@ from bertline.database.database import Database
 from bertline.errors import DataError
 from bertline.lifecycle.predictions.feedback import specs
 from bertline.lifecycle.predictions.figures import JOINED
-from bertline.lifecycle.predictions.schema import ANSWER, FEEDBACK, LATEST, PREDICTIONS
-from bertline.lifecycle.predictions.store import ms_of
+from bertline.lifecycle.predictions.records import ANSWER, ms_of
+from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, PREDICTIONS
 from bertline.tasks import task
 
 Texts = Mapping[tuple[str, int] | str, tuple[str, ...]]  # by request and index, or by hash

@@ -13,7 +13,6 @@ import sqlalchemy as sql
 from bertline.database.migrations import Migrations
 
 TABLES = sql.MetaData()
-ANSWER, SHADOW = "answer", "shadow"  # roles of a prediction: it was the answer to its client, or only for comparison
 # States of feedback: it counts; a later one about the same prediction counts instead; its prediction is not known
 # (yet); the model of its prediction cannot have given this answer.
 LATEST, SUPERSEDED, WAITING, INVALID = "latest", "superseded", "waiting", "invalid"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict
 
-from bertline.errors import BertlineError, needing
+from bertline.errors import needing
+from bertline.lifecycle.predictions.records import ModelRecord, PredictionRecord, PredictionStoreError
 
 with needing("the store of predictions needs {}", "sqlalchemy", extra="serve"):
     import sqlalchemy as sql
@@ -17,11 +14,7 @@ with needing("the store of predictions needs {}", "sqlalchemy", extra="serve"):
 
     from bertline.database.database import Database
     from bertline.database.purpose import Purpose
-    from bertline.lifecycle.predictions.schema import ANSWER, KEY, MIGRATIONS, MODELS, PREDICTIONS
-
-
-class PredictionStoreError(BertlineError):
-    """The store of predictions cannot be reached, read or written."""
+    from bertline.lifecycle.predictions.schema import KEY, MIGRATIONS, MODELS, PREDICTIONS
 
 
 PURPOSE = Purpose(
@@ -36,59 +29,6 @@ PURPOSE = Purpose(
     wal=True,
     mode=0o600,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRecord:
-    """A version of a model that predicted: its spec as JSON gives answers and feedback their meaning."""
-
-    digest: str
-    model: str
-    spec: str
-    first_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionRecord:
-    """One answer to one text.
-
-    Attributes:
-        id: from ``new_id``.
-        request_id: of the request, as X-Request-Id has it.
-        item: index of the text in the request.
-        at_ms: when it was answered.
-        model: name of the model.
-        digest: of its bundle.
-        text_hash: from ``text_hash``.
-        characters: of its texts together.
-        read_tokens: that the model read.
-        cut_tokens: that truncation left out.
-        answer: JSON of ``tasks.*.feedback.recorded``.
-        role: whether the client got it.
-        output: of the network.
-        client: who asked; None without authentication.
-        texts: JSON list of its texts, one or two; None if texts are not kept.
-        redacted: whether redaction changed them.
-        embedding: bytes of float32 in little-endian order, if it is one of the sample.
-    """
-
-    id: str
-    request_id: str
-    item: int
-    at_ms: int
-    model: str
-    digest: str
-    text_hash: str
-    characters: int
-    read_tokens: int
-    cut_tokens: int
-    answer: str
-    role: str = ANSWER
-    output: str = "logits"
-    client: str | None = None
-    texts: str | None = None
-    redacted: bool = False
-    embedding: bytes | None = None
 
 
 def open_store(url: str, *, create: bool = False) -> Database:
@@ -127,34 +67,3 @@ def secret_of(store: Database) -> bytes:
     """
     with store.reading() as connection:
         return bytes.fromhex(str(connection.scalar(sql.select(KEY.c.key))))
-
-
-def text_hash(texts: Sequence[str], key: bytes) -> str:
-    """The keyed hash of one text or several: equal texts have equal hashes in one store, and not in two.
-
-    Whoever can read the store has the key too and can test guesses; the hash hides texts from those who have a part of
-    the rows.
-
-    >>> text_hash(["a", "b"], b"k") == text_hash(["ab"], b"k")
-    False
-    """
-    digest = hashlib.blake2b(key=key, digest_size=16)
-    for one in texts:
-        content = one.encode("utf-8", "surrogatepass")
-        digest.update(len(content).to_bytes(8, "big") + content)
-    return digest.hexdigest()
-
-
-def new_id(at_ms: int) -> str:
-    """An id that no other row has; later ones are greater, but for those of the same millisecond."""
-    return f"{at_ms:012x}{os.urandom(10).hex()}"
-
-
-def now_ms() -> int:
-    """The time of day."""
-    return time.time_ns() // 1_000_000
-
-
-def ms_of(moment: datetime | None) -> int:
-    """A moment with its time zone; None is the beginning."""
-    return 0 if moment is None else round(1000 * moment.timestamp())

@@ -53,6 +53,8 @@ _SERVER_CERTIFICATE = ({**_INSTANCE, "certificate": "server"},)
 _AUTH = "bertline_auth_failures_total"
 _DROPPED = "bertline_log_lines_dropped_total"
 _ENDED = "bertline_rollouts_ended_total"
+_STORE_DOWN = "bertline_predictions_store_down"
+_LOST = "bertline_predictions_dropped_total"
 _START = "process_start_time_seconds"
 
 EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
@@ -199,6 +201,14 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
             "10m",
             ({**_MODEL, "outcome": "rolled_back"},),
         ),
+    ),
+    "BertlinePredictionStoreDown": (
+        AlertExample("it was away for three minutes", _one(_STORE_DOWN, "", "0 1 1 1 0x10"), "9m"),
+        AlertExample("it is away", _one(_STORE_DOWN, "", "1x10"), "9m", (_INSTANCE,)),
+    ),
+    "BertlinePredictionsDropped": (
+        AlertExample("none", _one(_LOST, "", "3x20"), "20m"),
+        AlertExample("some", _one(_LOST, "", "0x5 40x10"), "10m", (_INSTANCE,)),
     ),
     "BertlineLogLinesDropped": (
         AlertExample("none", _one(_DROPPED, "", "3x20"), "20m"),

@@ -134,6 +134,18 @@ ALERTS: tuple[Alert, ...] = (
         "{{ $labels.instance }} ended its rollout. The log of deployments has the reason with figures.",
     ),
     Alert(
+        "BertlinePredictionStoreDown", "bertline_predictions_store_down == 1", "5m", "ticket",
+        "{{ $labels.instance }} cannot write predictions to their store",
+        "For five minutes the store of predictions has not been usable. Requests are answered; predictions wait in "
+        "memory, and those for which there is no room are dropped. Feedback is refused.",
+    ),
+    Alert(
+        "BertlinePredictionsDropped", "increase(bertline_predictions_dropped_total[15m]) > 0", "0m", "ticket",
+        "{{ $labels.instance }} loses predictions",
+        "About {{ $value | printf \"%.0f\" }} predictions could not be kept in 15 minutes: their store is away or too "
+        "slow.",
+    ),
+    Alert(
         "BertlineLogLinesDropped", "increase(bertline_log_lines_dropped_total[15m]) > 0", "0m", "ticket",
         "{{ $labels.instance }} loses log lines",
         "About {{ $value | printf \"%.0f\" }} lines could not be written in 15 minutes because their reader is too "

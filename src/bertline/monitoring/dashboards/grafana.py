@@ -9,7 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bertline.monitoring.dashboards.panels import DASHBOARDS, Dashboard, Panel
+from bertline.monitoring.dashboards.panel import Dashboard, Panel
+from bertline.monitoring.dashboards.panels import DASHBOARDS
 from bertline.monitoring.dashboards.yaml_files import yaml_of
 
 COLUMNS = 24

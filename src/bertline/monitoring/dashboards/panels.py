@@ -1,91 +1,11 @@
-"""The panels of each dashboard, in reading order.
-
-Queries use Grafana's variables ``$job``, ``$model`` and ``$__rate_interval``, the shortest range that contains data.
-"""
+"""The panels of each dashboard, in reading order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from bertline.monitoring.dashboards.objectives import ASKED, AVAILABLE, FAST, POSTED
+from bertline.monitoring.dashboards.panel import IN, OF, Dashboard, Panel, mean, quantile, rate
 
-Kind = Literal["timeseries", "stat", "table"]
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One panel.
-
-    Attributes:
-        title: shown above it.
-        description: its meaning, shown as a tooltip.
-        queries: pairs of expression and legend; a legend names labels as ``{{label}}``.
-        unit: by Grafana's name.
-        kind: of panel.
-        width: in columns; a row has 24.
-        stacked: draw stacked areas.
-        limit: threshold of bad values, drawn as a line.
-        least: minimum of the axis.
-        most: maximum of the axis.
-    """
-
-    title: str
-    description: str
-    queries: tuple[tuple[str, str], ...]
-    unit: str = "short"
-    kind: Kind = "timeseries"
-    width: int = 12
-    stacked: bool = False
-    limit: float | None = None
-    least: float | None = 0
-    most: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Dashboard:
-    """Rows of panels under headings.
-
-    Attributes:
-        uid: must not change, because links contain it.
-        title: of the dashboard.
-        description: of the dashboard.
-        by_model: whether it has a variable for models.
-        rows: panels by heading.
-    """
-
-    uid: str
-    title: str
-    description: str
-    by_model: bool
-    rows: tuple[tuple[str, tuple[Panel, ...]], ...]
-
-
-IN = 'job=~"$job"'
-OF = f'{IN},model=~"$model"'
 PADDING = f'{IN},kind="padding"'
-
-
-def rate(metric: str, where: str = IN, *, by: str = "") -> str:
-    """The rate per second, summed by labels.
-
-    >>> rate("bertline_texts_total", 'job="a"', by="model")
-    'sum by (model) (rate(bertline_texts_total{job="a"}[$__rate_interval]))'
-    """
-    return f"sum {f'by ({by}) ' if by else ''}(rate({metric}{{{where}}}[$__rate_interval]))"
-
-
-def quantile(share: float, metric: str, where: str = IN, *, by: str = "") -> str:
-    """A quantile of a histogram, by labels, interpolated within its bucket."""
-    labels = f"{by}, le" if by else "le"
-    return f"histogram_quantile({share}, {rate(f'{metric}_bucket', where, by=labels)})"
-
-
-def mean(metric: str, where: str = IN, *, by: str = "") -> str:
-    """The mean of a histogram, by labels."""
-    return f"{rate(f'{metric}_sum', where, by=by)} / {rate(f'{metric}_count', where, by=by)}"
-
-
 _POSTED = f"{IN},{POSTED}"
 _TIMED = f"{IN},{ASKED}"
 _SECONDS = "bertline_http_request_seconds"
@@ -249,6 +169,17 @@ PROCESS = (
         "Lost log lines", "Per second. Lines are lost if their reader is too slow.",
         ((f"rate(bertline_log_lines_dropped_total{{{IN}}}[$__rate_interval])", "{{instance}}"),), width=6,
     ),
+    Panel(
+        "Predictions kept", "Per second, written to their store and lost.",
+        (
+            (f"rate(bertline_predictions_written_total{{{IN}}}[$__rate_interval])", "{{instance}}, written"),
+            (f"rate(bertline_predictions_dropped_total{{{IN}}}[$__rate_interval])", "{{instance}}, lost"),
+        ), "ops",
+    ),
+    Panel(
+        "Predictions waiting", "For their store; more while it is away.",
+        ((f"bertline_predictions_waiting{{{IN}}}", "{{instance}}"),),
+    ),
 )  # fmt: skip
 
 ROLLOUTS = (
@@ -330,6 +261,25 @@ ANSWERS = (
     ),
 )  # fmt: skip
 
+
+def _judged(how: str) -> str:
+    return f'sum by (model, version) (increase(bertline_feedback_judged_total{{{OF},judged=~"{how}"}}[$__range]))'
+
+
+FEEDBACK = (
+    Panel(
+        "Accuracy by feedback", "Share of predictions that were right, of those on which feedback came.",
+        (
+            (f"{_judged('right')} / {_judged('right|wrong')}", "{{model}}, {{version}}"),
+        ), "percentunit", most=1,
+    ),
+    Panel(
+        "Feedback", "Per second, by what became of it; of all models together.",
+        ((f"sum by (status) (rate(bertline_feedback_total{{{IN}}}[$__rate_interval]))", "{{status}}"),), "ops",
+        stacked=True,
+    ),
+)  # fmt: skip
+
 LENGTHS = (
     Panel(
         "Tokens per text", "Including cut tokens.",
@@ -368,6 +318,9 @@ DASHBOARDS: tuple[Dashboard, ...] = (
     ),
     Dashboard(
         "bertline-models", "bertline: models", "The models' versions, answers, and texts.", True,
-        (("Versions", VERSIONS), ("Rollouts", ROLLOUTS), ("Answers", ANSWERS), ("Texts", LENGTHS)),
+        (
+            ("Versions", VERSIONS), ("Rollouts", ROLLOUTS), ("Answers", ANSWERS), ("Feedback", FEEDBACK),
+            ("Texts", LENGTHS),
+        ),
     ),
 )  # fmt: skip

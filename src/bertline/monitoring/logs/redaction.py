@@ -1,4 +1,4 @@
-"""Redacts texts before they are logged.
+"""Redacts texts before they are logged or kept.
 
 The patterns match addresses and numbers, but not names, and other parts of a text may be private too. That is why texts
 are only logged on request.
@@ -23,6 +23,19 @@ _PATTERNS: Mapping[RedactedKind, tuple[re.Pattern[str], str]] = {
 }
 
 
+def redacted_whole(text: str, kinds: Sequence[RedactedKind] = ALL_KINDS) -> str:
+    """The whole text with these kinds redacted.
+
+    >>> redacted_whole("call +49 30 1234567 or mail ann@example.org")
+    'call [phone] or mail [email]'
+    """
+    for kind in ALL_KINDS:  # in this order: URLs contain addresses, and telephone numbers are numbers
+        if kind in kinds:
+            pattern, replacement = _PATTERNS[kind]
+            text = pattern.sub(replacement, text)
+    return text
+
+
 def redacted(text: str, kinds: Sequence[RedactedKind] = ALL_KINDS) -> str:
     """The text with these kinds redacted, at most ``LONGEST_TEXT`` characters long.
 
@@ -30,9 +43,5 @@ def redacted(text: str, kinds: Sequence[RedactedKind] = ALL_KINDS) -> str:
     'mail [email], card [number], https://a.org/x'
     """
     # Twice the shown length, so that a match at the cut is still recognised.
-    result = text[: 2 * LONGEST_TEXT]
-    for kind in ALL_KINDS:  # in this order: URLs contain addresses, and telephone numbers are numbers
-        if kind in kinds:
-            pattern, replacement = _PATTERNS[kind]
-            result = pattern.sub(replacement, result)
+    result = redacted_whole(text[: 2 * LONGEST_TEXT], kinds)
     return result if len(result) <= LONGEST_TEXT and len(text) <= 2 * LONGEST_TEXT else f"{result[:LONGEST_TEXT]}…"

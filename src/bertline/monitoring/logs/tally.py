@@ -15,9 +15,9 @@ class Tally:
         self._log, self._message = log, message
         self._count, self._logged_s = 0, -EVERY_S
 
-    def add(self) -> None:
-        """Count one."""
-        self._count += 1
+    def add(self, number: int = 1) -> None:
+        """Count so many."""
+        self._count += number
         now_s = time.monotonic()
         if now_s >= self._logged_s + EVERY_S:
             self._log.warning(self._message, self._count)

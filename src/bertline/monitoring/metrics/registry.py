@@ -119,6 +119,18 @@ TABLE: tuple[Metric, ...] = (
         "bertline_confidence", "histogram", "", "Probability of each label given, and of each entity.", MODEL,
         CONFIDENCES,
     ),
+    Metric("bertline_predictions_written", "counter", "", "Predictions written to their store."),
+    Metric("bertline_predictions_dropped", "counter", "", "Predictions that were not kept."),
+    Metric("bertline_predictions_waiting", "gauge", "", "Predictions that wait to be written."),
+    Metric("bertline_predictions_store_down", "gauge", "", "1 while the store of predictions cannot be used."),
+    Metric(
+        "bertline_feedback", "counter", "", "Feedback by what became of it.", ("status",),
+        start=("counted", "corrected", "superseded", "duplicate", "unknown", "invalid"),
+    ),
+    Metric(
+        "bertline_feedback_judged", "counter", "",
+        "First feedback on predictions, by whether they were right, wrong or neither.", (*MODEL, "judged"),
+    ),
 )  # fmt: skip
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -12,6 +12,7 @@ class Scope(StrEnum):
     PREDICT = "predict"
     METRICS = "metrics"
     ADMIN = "admin"
+    FEEDBACK = "feedback"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import pytest
 import sqlalchemy as sql
 
 from bertline.database.database import Database
-from bertline.lifecycle.predictions.feedback import Feedback, adopt, receive
+from bertline.lifecycle.predictions.feedback import adopt, receive
 from bertline.lifecycle.predictions.figures import Counts, counts
+from bertline.lifecycle.predictions.given import Feedback
+from bertline.lifecycle.predictions.records import now_ms
 from bertline.lifecycle.predictions.schema import FEEDBACK, INVALID, WAITING
-from bertline.lifecycle.predictions.store import now_ms
 from tests.kept import HOUR_MS, NEW, keep, sure
 
 

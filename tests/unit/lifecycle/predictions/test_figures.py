@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from bertline.database.database import Database
-from bertline.lifecycle.predictions.feedback import Feedback, receive
+from bertline.lifecycle.predictions.feedback import receive
 from bertline.lifecycle.predictions.figures import Counts, counts, labelled_since
-from bertline.lifecycle.predictions.store import now_ms
+from bertline.lifecycle.predictions.given import Feedback
+from bertline.lifecycle.predictions.records import now_ms
 from tests.kept import HOUR_MS, NEW, OLD, keep, sure
 
 

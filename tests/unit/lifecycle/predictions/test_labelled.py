@@ -9,9 +9,11 @@ from bertline.data.examples import read_examples
 from bertline.data.settings import LabelledTableSettings
 from bertline.database.database import Database
 from bertline.errors import DataError
-from bertline.lifecycle.predictions.feedback import Feedback, receive
+from bertline.lifecycle.predictions.feedback import receive
+from bertline.lifecycle.predictions.given import Feedback
 from bertline.lifecycle.predictions.labelled import Written, write_labelled
-from bertline.lifecycle.predictions.store import secret_of, text_hash
+from bertline.lifecycle.predictions.records import text_hash
+from bertline.lifecycle.predictions.store import secret_of
 from bertline.tasks.tag.spec import Spec as TagSpec
 from tests.kept import SPEC, keep, sure
 

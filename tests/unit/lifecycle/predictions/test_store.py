@@ -7,8 +7,9 @@ import sqlalchemy as sql
 
 from bertline.database.database import Database
 from bertline.errors import UsageError
+from bertline.lifecycle.predictions.records import PredictionStoreError, new_id, text_hash
 from bertline.lifecycle.predictions.schema import MIGRATIONS, MODELS, PREDICTIONS
-from bertline.lifecycle.predictions.store import PredictionStoreError, add, new_id, open_store, secret_of, text_hash
+from bertline.lifecycle.predictions.store import add, open_store, secret_of
 from tests.kept import keep, store_in, sure
 
 

@@ -14,7 +14,8 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models import dashboard as sdk
 
 from bertline.monitoring.dashboards import grafana, prometheus
-from bertline.monitoring.dashboards.panels import DASHBOARDS, Dashboard, Panel
+from bertline.monitoring.dashboards.panel import Dashboard, Panel
+from bertline.monitoring.dashboards.panels import DASHBOARDS
 from bertline.monitoring.metrics.registry import TABLE
 from tools.expressions import known, measured, plain, uses
 from tools.observe import _cell

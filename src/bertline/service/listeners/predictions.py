@@ -1,0 +1,110 @@
+"""Hands each answer to the store of predictions; embeddings of a sample are computed after the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bertline.encoder.outputs import OUTPUTS
+from bertline.lifecycle.predictions.made import NO_EMBEDDINGS, Made
+from bertline.lifecycle.predictions.records import now_ms
+from bertline.service.exchange import Exchange, current
+from bertline.serving.listeners import Listener
+from bertline.serving.problems import Problem
+
+if TYPE_CHECKING:
+    from bertline.lifecycle.predictions.writer import PredictionWriter
+    from bertline.monitoring.metrics.registry import Metrics
+    from bertline.serving.answered import Answered
+    from bertline.serving.scheduler import Scheduler
+
+EMBEDDING = "embedding"
+EMBED_WITHIN_S = 10.0
+
+
+class PredictionListener(Listener):
+    """Hands over the answers of the models' own tasks; other outputs are not judged, and so not kept.
+
+    Args:
+        writer: takes them.
+        scheduler: computes embeddings.
+    """
+
+    def __init__(self, writer: PredictionWriter, scheduler: Scheduler) -> None:
+        self._writer, self._scheduler, self._share = writer, scheduler, writer.settings.embeddings
+        self._embedding: set[asyncio.Task[None]] = set()
+
+    def answered(self, output: str, answered: Answered) -> None:
+        """An answer that was made at once."""
+        if output == answered.version.spec.output and not OUTPUTS[output].by_token:
+            self._keep(output, answered)
+
+    def predicted(self, answered: Answered) -> None:
+        """An answer that was made from rows per token."""
+        self._keep(answered.version.spec.output, answered)
+
+    def _keep(self, output: str, answered: Answered) -> None:
+        exchange = current()
+        if exchange is None:  # a model warms up
+            return
+        if not self._share or random.random() >= self._share:
+            self._writer.offer(_made(exchange, answered, NO_EMBEDDINGS))
+        elif output == EMBEDDING:
+            self._writer.offer(_made(exchange, answered, dict(enumerate(answered.rows))))
+        else:
+            task = asyncio.create_task(self._embed(exchange, answered))
+            self._embedding.add(task)  # keeps it from garbage collection
+            task.add_done_callback(self._embedding.discard)
+
+    async def _embed(self, exchange: Exchange, answered: Answered) -> None:
+        """Compute embeddings of texts in one piece; none if that is not possible now."""
+        whole = {place: one.piece for place, one in enumerate(answered.readings) if len(one.pieces) == 1}
+        embeddings = NO_EMBEDDINGS
+        try:
+            deadline_s = asyncio.get_running_loop().time() + EMBED_WITHIN_S
+            line = answered.version.line(EMBEDDING)
+            computed = await self._scheduler.compute(line, [*whole.values()], deadline_s)
+            embeddings = dict(zip(whole, computed.rows, strict=True))
+        except Problem:  # the server is busy or stops: the prediction itself is kept
+            pass
+        finally:
+            self._writer.offer(_made(exchange, answered, embeddings))
+
+
+def _made(exchange: Exchange, answered: Answered, embeddings: Mapping[int, Any]) -> Made:
+    version = answered.version
+    return Made(
+        at_ms=now_ms(),
+        request_id=exchange.id,
+        client=client_of(exchange),
+        model=version.name,
+        digest=version.checksum,
+        spec=version.spec,
+        readings=answered.readings,
+        answers=lambda: answered.answers if version.spec.output != EMBEDDING else [None] * len(answered.readings),
+        embeddings=embeddings,
+    )
+
+
+def measure_predictions(metrics: Metrics, writer: PredictionWriter) -> None:
+    """Update the writer's metrics whenever they are read."""
+    written = dropped = 0
+
+    def look() -> None:
+        nonlocal written, dropped
+        before, written = written, writer.written
+        metrics.count("bertline_predictions_written", written - before)
+        before, dropped = dropped, writer.dropped
+        metrics.count("bertline_predictions_dropped", dropped - before)
+        metrics.set("bertline_predictions_waiting", writer.waiting)
+        metrics.set("bertline_predictions_store_down", writer.failing)
+
+    metrics.before_reading(look)
+
+
+def client_of(exchange: Exchange) -> str | None:
+    """The name of the client; None without authentication."""
+    client = exchange.scope.get("state", {}).get("client")
+    return None if client is None or client.kind == "anonymous" else str(client.id)

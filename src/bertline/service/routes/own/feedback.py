@@ -1,0 +1,161 @@
+"""Feedback on answers: what would have been correct."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from bertline.bundle.store import VERSION_DIGITS
+from bertline.lifecycle.predictions.given import MOST_ITEMS, Feedback, Status
+from bertline.service.exchange import SANE_ID, current
+from bertline.service.listeners.predictions import client_of
+from bertline.service.problems import OWN
+from bertline.service.routes.context import UNREAD, AsJson
+from bertline.service.routes.json_body import JsonRoute
+from bertline.service.routes.own.schema import ModelReference
+from bertline.serving.problems import Code, Problem
+
+LARGEST_BYTES = 16_384  # of one correct answer
+NO_STORE = "This server keeps no predictions, so it takes no feedback: start it with --predictions-url."
+
+router = APIRouter(route_class=JsonRoute)
+
+
+class FeedbackItem(BaseModel):
+    """What would have been the correct answer to one text of a request."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"request_id": "3f2a9c…", "correct": "good"}]}
+    )
+
+    request_id: str = Field(min_length=1, max_length=128, description="X-Request-Id of the response.")
+    index: int = Field(0, ge=0, le=1_000_000, description="Index of the text in the request.")
+    correct: Any = Field(
+        description="In the terms of the model's task: a label, a list of labels, a number, a list of entities, the "
+        "relevance of the text, or a word for each [MASK]."
+    )
+    source: str = Field("", max_length=64, description="System that it comes from.")
+    annotator: str = Field("", max_length=128, description="Person or rule that it comes from.")
+    time: str | None = Field(
+        None, max_length=40, description="When it was given, in ISO 8601 with a time zone; default: now."
+    )
+
+
+class FeedbackRequest(BaseModel):
+    """Feedback on one or more answers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    items: Annotated[list[FeedbackItem], Field(min_length=1, max_length=MOST_ITEMS, fail_fast=True)]
+
+
+class FeedbackOutcome(BaseModel):
+    """What became of one item."""
+
+    request_id: str
+    index: int
+    status: Status = Field(
+        description="counted; corrected: it contradicts earlier feedback and counts instead; superseded: it "
+        "contradicts later feedback, which still counts; duplicate; unknown: there is no such prediction (yet); "
+        "invalid: the model cannot have been to give this answer."
+    )
+    message: str | None = Field(None, description="What is to be said about it.")
+    model: ModelReference | None = Field(None, description="The model that answered.")
+    right: bool | None = Field(None, description="Whether its answer was right; null if it is neither.")
+    age_s: float | None = Field(None, description="Seconds between the answer and its feedback.")
+
+
+class FeedbackResponse(BaseModel):
+    """The outcome of each item, in their order, and how many there are of each."""
+
+    items: list[FeedbackOutcome]
+    counts: dict[Status, int]
+
+
+@router.post(
+    "/v1/feedback",
+    summary="Give feedback",
+    tags=["feedback"],
+    response_model_exclude_none=True,
+    responses=OWN.answers(
+        *UNREAD, Code.INVALID_JSON, Code.NOT_JSON, Code.MISSING_FIELD, Code.WRONG_TYPE, Code.UNKNOWN_FIELD,
+        Code.OUT_OF_RANGE, Code.NOT_FOUND, Code.OVERLOADED, Code.NOT_READY, Code.INTERNAL,
+    ),
+    dependencies=[AsJson],
+)  # fmt: skip
+async def feedback(payload: FeedbackRequest, request: Request) -> FeedbackResponse:
+    """Say what the correct answers were.
+
+    Each item names a text by its request's X-Request-Id and its index. All items are kept together, or none; the same
+    may be sent again. Its status says what became of each.
+    """
+    desk = request.app.state.feedback
+    if desk is None:
+        raise Problem(Code.NOT_FOUND, NO_STORE)
+    given = [_feedback(place, one) for place, one in enumerate(payload.items)]
+    exchange = current()
+    outcomes = await desk.take(given, None if exchange is None else client_of(exchange))
+    items = [
+        FeedbackOutcome(
+            request_id=one.request_id,
+            index=one.index,
+            status=outcome.status,
+            message=outcome.message or None,
+            model=_model(outcome.model, outcome.digest),
+            right=outcome.right,
+            age_s=outcome.age_s,
+        )
+        for one, outcome in zip(payload.items, outcomes, strict=True)
+    ]
+    _count(request, items)
+    return FeedbackResponse(items=items, counts=dict(Counter(one.status for one in items)))
+
+
+def _feedback(place: int, item: FeedbackItem) -> Feedback:
+    if not SANE_ID.fullmatch(item.request_id.encode("utf-8", "replace")):
+        field = f"items[{place}].request_id"
+        message = f"{field} is no request id that this server gives or accepts: send X-Request-Id of the response."
+        raise Problem(Code.OUT_OF_RANGE, message, field)
+    if len(json.dumps(item.correct)) > LARGEST_BYTES:
+        field = f"items[{place}].correct"
+        raise Problem(Code.OUT_OF_RANGE, f"{field} may have up to {LARGEST_BYTES:,} bytes as JSON: send less.", field)
+    source, annotator = (_storable(one) for one in (item.source, item.annotator))
+    return Feedback(item.request_id, item.correct, item.index, source, annotator, _ms(place, item.time))
+
+
+def _storable(name: str) -> str:
+    """Without what PostgreSQL cannot hold: NUL, and halves of surrogate pairs."""
+    return name.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _ms(place: int, time: str | None) -> int | None:
+    if time is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        field = f"items[{place}].time"
+        message = f"{field} must be a time in ISO 8601 with its zone, as in 2026-11-30T12:00:00Z."
+        raise Problem(Code.OUT_OF_RANGE, message, field)
+    return round(1000 * moment.timestamp())
+
+
+def _model(name: str | None, digest: str | None) -> ModelReference | None:
+    return None if name is None or digest is None else ModelReference(name=name, version=digest[:VERSION_DIGITS])
+
+
+def _count(request: Request, items: list[FeedbackOutcome]) -> None:
+    metrics = request.app.state.metrics.metrics
+    for one in items:
+        metrics.count("bertline_feedback", 1, status=one.status)
+        if one.model is not None and one.status == "counted":
+            judged = "neither" if one.right is None else "right" if one.right else "wrong"
+            names = {"model": one.model.name, "version": one.model.version}
+            metrics.count("bertline_feedback_judged", 1, **names, judged=judged)

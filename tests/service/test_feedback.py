@@ -1,0 +1,217 @@
+"""POST /v1/feedback, and what the store has of the answers that it is about."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sql
+from starlette.testclient import TestClient
+
+from bertline.lifecycle.predictions.schema import PREDICTIONS
+from bertline.lifecycle.predictions.settings import PredictionSettings
+from bertline.lifecycle.predictions.writer import PredictionWriter
+from bertline.service.app import create_app
+from bertline.service.guard.client import Scope
+from bertline.service.guard.scopes import required_scopes
+from bertline.service.perimeter import Perimeter
+from bertline.testing.words import WordCounter, WordFiller, WordRanker, WordTagger, serving_of
+from tests.service.conftest import until_ready
+
+
+@contextmanager
+def keeping(model: Any, folder: Path, **settings: Any) -> Iterator[tuple[TestClient, PredictionWriter]]:
+    """A server of one model that keeps predictions."""
+    url = settings.pop("url", f"sqlite:///{folder / 'predictions.db'}")
+    with PredictionWriter(PredictionSettings(url=url, **settings)) as writer:
+        perimeter = Perimeter(predictions=writer)
+        with TestClient(create_app(serving_of({model.name: model}), perimeter)) as client:
+            yield until_ready(client), writer
+
+
+def settled(writer: PredictionWriter) -> None:
+    deadline_s = time.monotonic() + 30
+    while writer.waiting or not writer.written:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def rows(writer: PredictionWriter) -> list[Any]:
+    settled(writer)
+    with writer.store.reading() as connection:
+        return list(connection.execute(sql.select(PREDICTIONS).order_by(PREDICTIONS.c.item)))
+
+
+def said(client: TestClient, *items: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = client.post("/v1/feedback", json={"items": items})
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+def test_feedback_on_one_text_of_a_request(tmp_path: Path) -> None:
+    with keeping(WordCounter(), tmp_path) as (client, writer):
+        asked = client.post("/v1/predict", json={"texts": ["good", "bad"]}, headers={"X-Request-Id": "order-7"})
+        assert asked.headers["X-Request-Id"] == "order-7"
+        settled(writer)
+        first, second = said(
+            client,
+            {"request_id": "order-7", "correct": "positive"},
+            {"request_id": "order-7", "index": 1, "correct": "positive", "source": "desk", "annotator": "ana"},
+        )
+        version = asked.json()["model"]
+        assert first.pop("age_s") < 60
+        assert first == {"request_id": "order-7", "index": 0, "status": "counted", "model": version, "right": True}
+        assert (second["status"], second["right"]) == ("counted", False)
+        answer = client.post(
+            "/v1/feedback",
+            json={
+                "items": [
+                    {"request_id": "order-7", "correct": "positive"},
+                    {"request_id": "order-7", "index": 1, "correct": "negative"},
+                    {"request_id": "order-7", "index": 2, "correct": "negative"},
+                    {"request_id": "order-7", "correct": "neither"},
+                    {"request_id": "order-7", "correct": "negative", "time": "2026-01-01T00:00:00+01:00"},
+                ]
+            },
+        ).json()
+        states = ["duplicate", "corrected", "unknown", "invalid", "superseded"]
+        assert [one["status"] for one in answer["items"]] == states
+        assert answer["counts"] == dict.fromkeys(states, 1)
+        assert answer["items"][2]["message"] == "there is no such prediction (yet); kept for 7 days"
+        metrics = client.get("/metrics").text
+        assert 'bertline_feedback_total{status="counted"} 2.0' in metrics
+        assert f'judged_total{{judged="wrong",model="reviews",version="{version["version"]}"}} 1.0' in metrics
+        assert "bertline_predictions_written_total 2.0" in metrics
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/predict", {"text": "good"}),
+        ("/predict", {"inputs": "good"}),
+        ("/classify", {"input": "good"}),
+        ("/", {"inputs": "good", "parameters": {}}),
+        ("/models/reviews/pipeline/text-classification", {"inputs": "good"}),
+        ("/v1/models/reviews:predict", {"instances": ["good"]}),
+        ("/invocations", {"inputs": "good"}),
+        (
+            "/v2/models/reviews/infer",
+            {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["good"]}]},
+        ),
+    ],
+)
+def test_answers_of_every_dialect_have_the_id_that_feedback_names(path: str, body: Any, tmp_path: Path) -> None:
+    with keeping(WordCounter(), tmp_path) as (client, writer):
+        asked = client.post(path, json=body)
+        assert asked.status_code == 200, asked.text
+        settled(writer)
+        [found] = said(client, {"request_id": asked.headers["X-Request-Id"], "correct": "positive"})
+        assert (found["status"], found["right"]) == ("counted", True)
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "body", "correct"),
+    [
+        (WordTagger(), "/v1/predict", {"text": "so good"}, [{"start": 3, "end": 7, "label": "praise"}]),
+        (WordRanker(), "/rerank", {"query": "good", "texts": ["good"]}, 1),
+        (WordFiller(), "/v1/predict", {"text": "a [MASK] film"}, None),
+        (WordCounter(), "/v1/embeddings", {"input": "good"}, None),
+    ],
+    ids=["tag", "rank", "fill", "other output"],
+)
+def test_every_task_has_feedback(model: Any, path: str, body: Any, correct: Any, tmp_path: Path) -> None:
+    with keeping(model, tmp_path) as (client, writer):
+        asked = client.post(path, json=body)
+        assert asked.status_code == 200, asked.text
+        if path == "/v1/embeddings":  # of a classifier: no answer that could be right or wrong
+            assert writer.waiting == writer.written == 0
+            return
+        settled(writer)
+        if correct is None:
+            correct = [one["tokens"][0]["token"] for one in asked.json()["predictions"][0]["masks"]]
+        [found] = said(client, {"request_id": asked.headers["X-Request-Id"], "correct": correct})
+        assert (found["status"], found["right"]) == ("counted", True), found
+
+
+def test_nothing_of_the_text_is_kept_unless_it_is_asked_for(tmp_path: Path) -> None:
+    with keeping(WordCounter(), tmp_path) as (client, writer):
+        client.post("/v1/predict", json={"text": "good day to Annabella"})
+        [row] = rows(writer)
+        assert (row.texts, row.client, row.embedding) == (None, None, None)
+    assert not [one for one in tmp_path.iterdir() if b"Annabella" in one.read_bytes()]
+
+
+def test_texts_that_are_kept_are_redacted(tmp_path: Path) -> None:
+    with keeping(WordCounter(), tmp_path, text=True) as (client, writer):
+        client.post("/v1/predict", json={"text": "good, says ann@example.org"})
+        [row] = rows(writer)
+        assert (json.loads(row.texts), row.redacted) == (["good, says [email]"], True)
+
+
+def test_embeddings_are_computed_after_the_answer(tmp_path: Path) -> None:
+    with keeping(WordCounter(), tmp_path, embeddings=1.0) as (client, writer):
+        client.post("/v1/predict", json={"texts": ["good bad good", "so"]})
+        found = [np.frombuffer(row.embedding, dtype="<f4").tolist() for row in rows(writer)]
+        assert [one[:2] for one in found] == [[2.0, 1.0], [0.0, 0.0]]
+
+
+def test_a_server_without_a_store_says_so(client: TestClient) -> None:
+    answer = client.post("/v1/feedback", json={"items": [{"request_id": "a", "correct": "positive"}]})
+    assert answer.status_code == 404
+    assert answer.json()["error"]["message"] == (
+        "This server keeps no predictions, so it takes no feedback: start it with --predictions-url."
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "status", "field", "words"),
+    [
+        ({"request_id": "a"}, 422, "items[0].correct", "correct"),
+        ({"request_id": "a b", "correct": 1}, 422, "items[0].request_id", "send X-Request-Id of the response"),
+        ({"request_id": "a", "correct": 1, "label": 2}, 422, "items[0].label", "label"),
+        ({"request_id": "a", "correct": 1, "index": -1}, 422, "items[0].index", "index"),
+        ({"request_id": "a", "correct": 1, "time": "yesterday"}, 422, "items[0].time", "in ISO 8601 with its zone"),
+        ({"request_id": "a", "correct": 1, "time": "2026-01-01"}, 422, "items[0].time", "in ISO 8601 with its zone"),
+        ({"request_id": "a", "correct": "x" * 20_000}, 422, "items[0].correct", "up to 16,384 bytes as JSON"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused_whole(
+    item: dict[str, Any], status: int, field: str, words: str, tmp_path: Path
+) -> None:
+    with keeping(WordCounter(), tmp_path) as (client, _):
+        answer = client.post("/v1/feedback", json={"items": [item]})
+        assert answer.status_code == status
+        assert answer.json()["error"]["field"] == field
+        assert words in answer.json()["error"]["message"]
+
+
+def test_while_the_store_is_away_answers_are_given_and_feedback_is_refused_with_a_time(tmp_path: Path) -> None:
+    with keeping(WordCounter(), tmp_path, url=f"postgresql://ana@/none?host={tmp_path}") as (client, writer):
+        assert client.post("/v1/predict", json={"text": "good"}).status_code == 200
+        answer = client.post("/v1/feedback", json={"items": [{"request_id": "a", "correct": "positive"}]})
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert "nothing was kept: send the same again later" in answer.json()["error"]["message"]
+        deadline_s = time.monotonic() + 30
+        while not writer.failing and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        metrics = client.get("/metrics").text
+        assert "bertline_predictions_store_down 1.0" in metrics
+        assert "bertline_predictions_waiting 1.0" in metrics
+
+
+def test_feedback_has_a_scope_of_its_own() -> None:
+    assert required_scopes("/v1/feedback") == frozenset({Scope.FEEDBACK})
+
+
+def test_every_response_has_a_request_id(client: TestClient) -> None:
+    answers: list[Any] = [
+        client.get("/"), client.get("/nowhere"), client.post("/v1/predict", content=b"{"), client.get("/livez")
+    ]  # fmt: skip
+    assert all(one.headers["X-Request-Id"] for one in answers)
