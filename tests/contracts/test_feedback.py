@@ -88,6 +88,8 @@ def test_what_is_kept_of_an_answer_is_json_and_says_what_was_right(case: Judged)
     assert off is None or 0 <= off < part.off(spec, kept, other)  # a number that is nearer is nearer
     margin = part.margin(spec, kept)
     assert margin is None or 0 <= margin <= 1
+    assert all(part.fields(spec, kept, correct).values())
+    assert part.right(spec, kept, part.as_correct(spec, kept)) in ((True,) if case.judged else (None,))  # it is itself
     shares = part.probabilities(spec, kept)
     assert shares is None or sum(shares.values()) == pytest.approx(1)
 

@@ -21,6 +21,7 @@ from bertline.cli import (
     duplicates,
     evaluate,
     explain,
+    feedback,
     gate,
     generate,
     index,
@@ -56,7 +57,7 @@ app = typer.Typer(
 )
 VERBS = (
     *(train, vocab, pretrain, generate, context, evaluate, gate, drift, retrain, distill, optimize, predict, explain),
-    *(join, index, nearest, cluster, duplicates, plan, serve, auth, tls, models, observe, top, deploy),
+    *(join, index, nearest, cluster, duplicates, plan, serve, auth, tls, models, feedback, observe, top, deploy),
 )
 for verb in VERBS:
     verb.register(app)

@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sql
 
 from bertline.database.database import Database
-from bertline.lifecycle.predictions.records import ANSWER, ms_of
-from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, PREDICTIONS
+from bertline.lifecycle.predictions.records import ANSWER, SHADOW, ms_of
+from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, MODELS, PREDICTIONS
 from bertline.statistics.intervals import Estimate, wilson
 
 JOINED = FEEDBACK.join(PREDICTIONS, FEEDBACK.c.prediction == PREDICTIONS.c.id)
@@ -86,6 +86,53 @@ def labelled_since(store: Database, model: str, since: datetime | None = None, *
         query = query.where(PREDICTIONS.c.texts.is_not(None))
     with store.reading() as connection:
         return int(connection.scalar(query) or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """How much there is of a model, or of all of them.
+
+    Attributes:
+        predictions: answers to clients.
+        shadows: predictions for comparison.
+        with_text: answers whose text was kept.
+        feedback: items of feedback by state; those that wait belong to no model yet.
+    """
+
+    predictions: int
+    shadows: int
+    with_text: int
+    feedback: dict[str, int]
+
+
+def states(store: Database, model: str, *, since: datetime | None = None) -> States:
+    """What the store has of a model since a moment.
+
+    Raises:
+        PredictionStoreError: the store cannot be read.
+    """
+    role, texts = PREDICTIONS.c.role, PREDICTIONS.c.texts
+    made = sql.select(role, sql.func.count(), sql.func.count(texts)).group_by(role)
+    made = made.where(PREDICTIONS.c.model == model, PREDICTIONS.c.at_ms >= ms_of(since))
+    said = sql.select(FEEDBACK.c.state, sql.func.count()).group_by(FEEDBACK.c.state)
+    joined = said.select_from(JOINED).where(PREDICTIONS.c.model == model, PREDICTIONS.c.at_ms >= ms_of(since))
+    with store.reading() as connection:
+        rows = {one: (number, kept) for one, number, kept in connection.execute(made)}
+        feedback = {state: int(number) for state, number in connection.execute(joined)}
+        alone = connection.execute(said.where(FEEDBACK.c.prediction.is_(None)))
+        feedback |= {state: int(number) for state, number in alone}
+    number, kept = rows.get(ANSWER, (0, 0))
+    return States(number, rows.get(SHADOW, (0, 0))[0], kept, feedback)
+
+
+def models(store: Database) -> list[str]:
+    """The names of the models that predicted.
+
+    Raises:
+        PredictionStoreError: the store cannot be read.
+    """
+    with store.reading() as connection:
+        return list(connection.scalars(sql.select(MODELS.c.model).distinct().order_by(MODELS.c.model)))
 
 
 def _of(model: str, role: str) -> tuple[sql.ColumnElement[bool], ...]:

@@ -70,6 +70,18 @@ def probabilities(spec: Spec, answer: Json) -> dict[str, float] | None:
     return dict(answer["probabilities"]) if spec.problem == "single" else None
 
 
+def as_correct(spec: Spec, answer: Json) -> Json:
+    """An answer in the form of a correct one, to compare two."""
+    if spec.problem == "number":
+        return answer["number"]
+    return answer["label"] if spec.problem == "single" else sorted(answer["labels"])
+
+
+def fields(spec: Spec, answer: Json, correct: Json) -> dict[str, str]:
+    """Properties of an answer to break accuracy down by."""
+    return {"correct label": correct, "given label": answer["label"]} if spec.problem == "single" else {}
+
+
 def columns(spec: Spec, texts: Sequence[str], answer: Json, correct: Json) -> dict[str, object]:
     """A row of a table to train on."""
     names = ("text",) if len(texts) == 1 else ("text", "text_pair")

@@ -48,6 +48,16 @@ def probabilities(spec: Spec, answer: Json) -> dict[str, float] | None:
     return None
 
 
+def as_correct(spec: Spec, answer: Json) -> Json:
+    """Nothing can be compared."""
+    return None
+
+
+def fields(spec: Spec, answer: Json, correct: Json) -> dict[str, str]:
+    """No properties."""
+    return {}
+
+
 def columns(spec: Spec, texts: Sequence[str], answer: Json, correct: Json) -> dict[str, object]:
     """A row of a table to train on."""
     return {"text": texts[0], "label": correct}

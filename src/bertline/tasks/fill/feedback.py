@@ -66,6 +66,16 @@ def probabilities(spec: Spec, answer: Json) -> dict[str, float] | None:
     return None
 
 
+def as_correct(spec: Spec, answer: Json) -> Json:
+    """An answer in the form of a correct one, to compare two."""
+    return [mask["tokens"][0][0] for mask in answer["masks"]]
+
+
+def fields(spec: Spec, answer: Json, correct: Json) -> dict[str, str]:
+    """Properties of an answer to break accuracy down by."""
+    return {"[MASK]": "one" if len(correct) == 1 else "several"}
+
+
 def columns(spec: Spec, texts: Sequence[str], answer: Json, correct: Json) -> dict[str, object]:
     """The text with the correct words: a row of a table to pre-train on."""
     text = texts[0]

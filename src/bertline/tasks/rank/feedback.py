@@ -51,6 +51,16 @@ def probabilities(spec: Spec, answer: Json) -> dict[str, float] | None:
     return None
 
 
+def as_correct(spec: Spec, answer: Json) -> Json:
+    """An answer in the form of a correct one, to compare two."""
+    return answer["score"]
+
+
+def fields(spec: Spec, answer: Json, correct: Json) -> dict[str, str]:
+    """Properties of an answer to break accuracy down by."""
+    return {"relevant": "yes" if correct >= spec.relevant_from else "no"}
+
+
 def columns(spec: Spec, texts: Sequence[str], answer: Json, correct: Json) -> dict[str, object]:
     """A row of a table to train on."""
     query, text = texts

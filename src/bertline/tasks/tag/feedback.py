@@ -58,6 +58,16 @@ def probabilities(spec: Spec, answer: Json) -> dict[str, float] | None:
     return None
 
 
+def as_correct(spec: Spec, answer: Json) -> Json:
+    """An answer in the form of a correct one, to compare two."""
+    return [{"start": one["start"], "end": one["end"], "label": one["label"]} for one in answer["entities"]]
+
+
+def fields(spec: Spec, answer: Json, correct: Json) -> dict[str, str]:
+    """Properties of an answer to break accuracy down by."""
+    return {"correct entities": "some" if correct else "none"}
+
+
 def columns(spec: Spec, texts: Sequence[str], answer: Json, correct: Json) -> dict[str, object]:
     """A row of a table to train on."""
     return {"text": texts[0], "entities": correct}
