@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bertline.errors import BertlineError, DestinationError, Interrupted, RegistryError, StoreError
-from bertline.lifecycle.predictions.store import PredictionStoreError
+from bertline.lifecycle.predictions.records import PredictionStoreError
 from bertline.lifecycle.retraining import judging_steps, registering_steps, rows_steps, training_steps
 from bertline.lifecycle.retraining.context import Facts, Run
 from bertline.lifecycle.retraining.journal import Journal, Outcome, read, write

@@ -7,7 +7,8 @@ import pytest
 
 from bertline.database.database import Database
 from bertline.errors import DataError
-from bertline.lifecycle.predictions.feedback import Feedback, receive
+from bertline.lifecycle.predictions.feedback import receive
+from bertline.lifecycle.predictions.given import Feedback
 from bertline.lifecycle.retraining.labelled import StoredFeedback
 from tests.kept import keep, store_in, sure
 
