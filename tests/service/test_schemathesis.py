@@ -17,6 +17,8 @@ import schemathesis
 from schemathesis.checks import unsupported_method
 from schemathesis.core.failures import FailureGroup
 
+from bertline.lifecycle.predictions.settings import PredictionSettings
+from bertline.lifecycle.predictions.writer import PredictionWriter
 from bertline.service import ServeSettings
 from bertline.service.app import create_app
 from bertline.service.guard.clients import Clients
@@ -74,9 +76,11 @@ def as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of a server that asks for no credentials, and has an issuer of its own all the same."""
-    with CredentialStore(f"sqlite:///{tmp_path_factory.mktemp('issuer') / 'auth.db'}") as store:
+    folder = tmp_path_factory.mktemp("issuer")
+    kept = PredictionSettings(url=f"sqlite:///{folder / 'predictions.db'}")
+    with CredentialStore(f"sqlite:///{folder / 'auth.db'}") as store, PredictionWriter(kept) as writer:
         issuer = Issuer(SigningKeys(store, "http://127.0.0.1"), Clients(store), "bertline")
-        with live({"reviews": MODEL}, perimeter=Perimeter(issuer=issuer)) as one:
+        with live({"reviews": MODEL}, perimeter=Perimeter(issuer=issuer, predictions=writer)) as one:
             yield warm(one).rstrip("/")
 
 
