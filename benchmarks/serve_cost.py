@@ -4,9 +4,10 @@
     python -m benchmarks.serve_cost BUNDLE --source ../before/src --source src --pairs 5
 
 One sentence a request from wrk, 16 connections. The figure is the server process's CPU time (user and system, from the
-kernel, without its workers) divided by its answers: other load on the machine moves it little. Sources alternate within
-a pair, bare and guarded, for each engine of the bundle. A separate run of the last source, sampled by CPU time
-(``servers.sampled``), says which part of the server took which share.
+kernel, without its workers) divided by its answers: other load on the machine moves it little. Sources and modes
+alternate within a pair, for each engine of the bundle: bare, guarded, and stored, which keeps predictions in SQLite. A
+separate run of the last source, sampled by CPU time (``servers.sampled``), says which part of the server took which
+share.
 
 The served share, of the last source: the most answers per second of ``--connections`` clients whose p99 is at most
 200 ms, as a part of what the engine does offline with the same sentences.
@@ -90,23 +91,28 @@ def table(engines: Mapping[str, Any]) -> str:
 
 def measure(given: argparse.Namespace, engine: str, texts: Sequence[str], collector: str) -> dict[str, Any]:
     """One engine: costs by source, mode and route, the share of its rate, and the parts."""
-    kinds = {"bare": (BARE, ""), "guarded": (guarded.flags(collector), guarded.bearer().strip())}
+    kinds = {
+        "bare": (BARE, ""),
+        "guarded": (guarded.flags(collector), guarded.bearer().strip()),
+        "stored": (stored(), ""),
+        "stored_text": ((*stored(), "--predictions-text"), ""),
+    }
     costs: dict[str, list[float]] = {}
-    for mode in given.mode:
-        flags, header = kinds[mode]
-        for pair in range(given.pairs):
-            for source in given.source[:: 1 if pair % 2 == 0 else -1]:
-                with serving(given.bundle, engine, source, flags) as (port, pid):
-                    for route in given.route:
-                        load(port, route, texts, header, 2.0)
-                        began = cpu_s(pid)
-                        got = load(port, route, texts, header, given.seconds)
-                        if got["bad"]:
-                            raise SystemExit(f"{source} gave {got['bad']:.0f} bad answers to {route}")
-                        key = f"{source} {mode} {route}"
-                        costs.setdefault(key, []).append(1000 * (cpu_s(pid) - began) / got["answers"])
-                        print(f"{engine} {key}: {costs[key][-1]:.3f} ms, {got['answers'] / got['seconds']:.0f}/s, "
-                              f"p99 {got['p99_ms']:.0f} ms", flush=True)  # fmt: skip
+    ways = [(source, mode) for mode in given.mode for source in given.source]
+    for pair in range(given.pairs):
+        for source, mode in ways[:: 1 if pair % 2 == 0 else -1]:
+            flags, header = kinds[mode]
+            with serving(given.bundle, engine, source, flags) as (port, pid):
+                for route in given.route:
+                    load(port, route, texts, header, 2.0)
+                    began = cpu_s(pid)
+                    got = load(port, route, texts, header, given.seconds)
+                    if got["bad"]:
+                        raise SystemExit(f"{source} gave {got['bad']:.0f} bad answers to {route}")
+                    key = f"{source} {mode} {route}"
+                    costs.setdefault(key, []).append(1000 * (cpu_s(pid) - began) / got["answers"])
+                    print(f"{engine} {key}: {costs[key][-1]:.3f} ms, {got['answers'] / got['seconds']:.0f}/s, "
+                          f"p50 {got['p50_ms']:.1f} ms, p99 {got['p99_ms']:.1f} ms", flush=True)  # fmt: skip
     found: dict[str, Any] = {
         "cpu_ms": {key: {"median": statistics.median(all), "all": all} for key, all in costs.items()}
     }
@@ -116,6 +122,13 @@ def measure(given: argparse.Namespace, engine: str, texts: Sequence[str], collec
         found["served"] = {mode: served(given, engine, texts, *kinds[mode], offline) for mode in given.mode}
     found["parts"] = {mode: parts(given, engine, texts, *kinds[mode]) for mode in given.mode} if given.parts else {}
     return found
+
+
+def stored() -> tuple[str, ...]:
+    """The flags of a server that keeps predictions in a new file."""
+    for part in OUT.glob("predictions.db*"):
+        part.unlink()
+    return (*BARE, "--predictions-url", f"sqlite:///{(OUT / 'predictions.db').absolute()}")
 
 
 def served(
@@ -257,7 +270,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("bundle", type=Path, nargs="?", help="without it, the teacher of the engine benchmark")
     parser.add_argument("--source", action="append", help="source tree to measure; may be given several times")
     parser.add_argument("--engine", action="append")
-    parser.add_argument("--mode", action="append", choices=("bare", "guarded"))
+    parser.add_argument("--mode", action="append", choices=("bare", "guarded", "stored", "stored_text"))
     parser.add_argument("--route", action="append", choices=[*ROUTES])
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0)
