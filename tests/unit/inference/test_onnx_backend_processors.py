@@ -82,7 +82,8 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np
     return folder, expected
 
 
-@kinds
+@pytest.mark.drill
+@pytest.mark.parametrize("kind", EMULATED)
 def test_graphs_in_eight_bits_are_close_to_fp32_on_every_processor(
     graphs: tuple[Path, dict[str, np.ndarray[Any, Any]]], kind: str
 ) -> None:
@@ -180,6 +181,7 @@ def test_engines_built_on_another_processor_answer_identically_here(tmp_path: Pa
     assert_alike(found, answers(tmp_path / "tiny"), tmp_path / "tiny")
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("kind", ["AVX2 without VNNI"])
 def test_fully_int8_engines_of_earlier_versions_still_answer_identically(tmp_path: Path, kind: str) -> None:
     """M3: bundles that are there already were optimized beside VNNI, with weights up to 127."""
