@@ -117,8 +117,8 @@ def test_a_switch_in_the_environment(file: Path, value: str, expected: bool) -> 
         (
             "[zzz]\n",
             "has an unknown table [zzz]: valid names are "
-            "auth, distill, edge, limits, logs, optimize, plan, predictions, pretrain, registry, retrain, rollout, serve, "
-            "store, tls, traces, train",
+            "auth, distill, edge, limits, logs, optimize, plan, predictions, pretrain, registry, retrain, rollout, "
+            "serve, store, tls, traces, train",
         ),
         ("epochs = 3\n", "sets epochs outside of a table: write it below [train]"),
         ("train = 3\n", "sets train outside of a table: write it below [train]"),
