@@ -131,3 +131,17 @@ def test_what_is_watched_is_a_number_per_answer(name: str, tmp_path: Path) -> No
     columns = task(predictor.spec.task).watched.columns(predictor.spec, predictor.predict(inputs))
     assert all(len(column) == len(inputs) and np.isfinite(column).all() for column in columns.values())
     assert bool(columns) is (predictor.spec.task not in ("embed", "fill"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_agrees_with_itself_and_a_comparison_has_figures(name: str, tmp_path: Path) -> None:
+    predictor, inputs = load_predictor(write(tmp_path / "tiny", name), engine="fp32"), inputs_of(name)
+    answers = predictor.predict(inputs)
+    compared = task(predictor.spec.task).compared.compared
+    same = compared(predictor.spec, answers, answers)
+    assert all(same.agree)
+    assert same.agree
+    assert same.shift == 0
+    turned = compared(predictor.spec, answers, [*answers[1:], answers[0]])
+    assert turned.shift > 0
+    assert turned.shift <= 1
