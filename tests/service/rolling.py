@@ -23,6 +23,7 @@ from bertline.testing.tiny import random_texts, write_tiny_bundle
 
 TEXTS = random_texts(12, seed=3)
 GOOD, BAD = 2, 3  # versions: as the champion in all its answers, and one with other weights
+PAUSE_S = 0.01  # of a client after each answer, so that servers can start beside them
 PLAN = {
     "min_requests": 40, "min_step_s": 1.0, "watch_s": 4.0, "more_errors": 0.1, "more_slow": 0.5, "compare": 0.5,
 }  # fmt: skip
@@ -112,7 +113,7 @@ class Traffic:
     def _run(self, number: int) -> None:
         asked = number
         with httpx.Client(timeout=60) as client:
-            while not self._stopping.is_set():
+            while not self._stopping.wait(PAUSE_S):
                 asked += len(self._threads)
                 key = f"user-{asked % 97}"
                 try:
