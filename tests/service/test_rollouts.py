@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from bertline.errors import RegistryError
+from bertline.lifecycle.rollout.decision import Judged
+from bertline.registry.rollout import Rollout
 from bertline.service.app import create_app
 from bertline.service.settings import ServeSettings
 from bertline.serving.serving import Serving
+from bertline.statistics.anytime import Rate
 from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
 
@@ -100,6 +104,28 @@ def test_a_shadow_that_agrees_passes_and_changes_nothing(
     begin(local, new, "shadow", plan=FAST)
     ended, versions = until_ended(local)
     assert (ended["status"], versions) == ("passed", {model.version})
+
+
+def test_feedback_rolls_back_and_a_store_that_is_away_stops_nothing(
+    serving: Serving, model: WordCounter, new: WordCounter, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = 0
+
+    def judge(name: str, rollout: Rollout) -> Judged:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise RegistryError("the store of predictions is away")
+        return Judged(Rate(300, 3), Rate(300, 150))
+
+    app = create_app(serving)
+    app.state.rollouts._conductor._judge = judge
+    with TestClient(app, **HOST) as client:  # type: ignore[arg-type]
+        begin(until_ready(client), new, steps="50", plan=FAST | {"min_step_s": 3600})
+        ended, versions = until_ended(client)
+    assert (ended["status"], versions) == ("rolled_back", {model.version, new.version})
+    assert "wrong answers 50 % (150 of 300) against 1 % (3 of 300)" in ended["reason"]
+    assert "reviews's feedback is not followed: the store of predictions is away" in caplog.text
 
 
 def test_an_administrator_ends_a_rollout(local: TestClient, model: WordCounter, new: WordCounter) -> None:

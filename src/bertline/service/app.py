@@ -31,7 +31,7 @@ from bertline.service.limits.ledger import charge_tokens
 from bertline.service.listeners.metrics import HttpMetrics, MetricsListener
 from bertline.service.openapi import describing_guard
 from bertline.service.perimeter import Perimeter
-from bertline.service.rollouts import ServerRollouts
+from bertline.service.rollouts import ServerRollouts, judge_of_predictions
 from bertline.service.routes import admin, cohere, health, kserve, metrics, oauth, openai, rollouts, root, sagemaker
 from bertline.service.routes.context import refusals_of, where_to_ask
 from bertline.service.routes.hf import router as hf
@@ -84,7 +84,9 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
     app.state.serving, app.state.metrics = serving, listeners.register(serving, perimeter.predictions)
     app.state.feedback = None if perimeter.predictions is None else FeedbackDesk(perimeter.predictions.store)
     app.state.issuer = perimeter.issuer
-    own_rollouts = app.state.rollouts = ServerRollouts(serving, app.state.metrics.rolled)
+    own_rollouts = app.state.rollouts = ServerRollouts(
+        serving, app.state.metrics.rolled, judge_of_predictions(perimeter)
+    )
     refusals.register(app)
     for router in ROUTERS:
         app.include_router(router)

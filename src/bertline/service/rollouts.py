@@ -10,9 +10,10 @@ from typing import Any
 
 from bertline.bundle.verify import read_manifest
 from bertline.errors import BertlineError
-from bertline.lifecycle.rollout.conductor import Conductor
+from bertline.lifecycle.rollout.conductor import Conductor, Judge
 from bertline.lifecycle.rollout.state import InMemory
 from bertline.registry.rollout import Rollout
+from bertline.service.perimeter import Perimeter
 from bertline.service.settings import settings_of
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
@@ -26,19 +27,20 @@ class ServerRollouts:
     Args:
         serving: the models.
         on_move: receives a model's name and its rollout when that was moved on or has ended.
+        judge: counts of feedback; None if there is none.
 
     Attributes:
         followed: models that the registry rolls out.
     """
 
-    def __init__(self, serving: Serving, on_move: OnMove) -> None:
+    def __init__(self, serving: Serving, on_move: OnMove, judge: Judge | None = None) -> None:
         self._models, self._state, self.on_move = serving.models, InMemory(), on_move
         self._names: dict[str, str] = {}
         self._paths: dict[str, Path] = {}
         self.followed: frozenset[str] = frozenset()
         every_s = settings_of(serving).follow_every_s
         self._conductor = Conductor(
-            serving.models, self._names, self._state, self._fetch, every_s=every_s, on_move=on_move
+            serving.models, self._names, self._state, self._fetch, every_s=every_s, on_move=on_move, judge=judge
         )
 
     @asynccontextmanager
@@ -107,6 +109,15 @@ class ServerRollouts:
 
     def _fetch(self, rollout: Rollout) -> Path:
         return self._paths[rollout.challenger_digest]
+
+
+def judge_of_predictions(perimeter: Perimeter | None) -> Judge | None:
+    """What counts feedback on predictions; None where none are kept."""
+    if perimeter is None or perimeter.predictions is None:
+        return None
+    from bertline.lifecycle.rollout.judged import judge_of
+
+    return judge_of(perimeter.predictions.store)
 
 
 def _conflict(why: str) -> Problem:

@@ -34,6 +34,7 @@ from bertline.service.following import Following
 from bertline.service.listeners.metrics import MetricsListener
 from bertline.service.loopback import is_loopback
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
+from bertline.service.rollouts import judge_of_predictions
 from bertline.service.settings import ServeSettings, settings_of
 from bertline.serving.models import Models
 from bertline.serving.problems import Problem
@@ -163,7 +164,8 @@ class Server(uvicorn.Server):
         self._drain_s = settings.drain_s
         self._serving, self._on_ready, self._tls = serving, on_ready, tls
         self._follower = following.follower(serving.models, settings) if following else None
-        self._conductor = following.conductor(serving.models, settings, metrics.rolled) if following else None
+        judge = judge_of_predictions(perimeter)
+        self._conductor = following.conductor(serving.models, settings, metrics.rolled, judge) if following else None
         app.state.rollouts.followed = frozenset(following.models) if following else frozenset()
         _measure(metrics.metrics, perimeter, tls)
 

@@ -110,11 +110,18 @@ class Conductor:
             await self._learn_bound(rollout, trial)
         counted = replace(trial.tally)
         sums = await self._off_the_loop(lambda: self._state.count(rollout, self._replica, counted))
-        judge = self._judge
-        judged = await self._off_the_loop(lambda: judge(name, rollout)) if judge is not None else None
+        judged = await self._off_the_loop(lambda: self._judged(name, rollout))
         plan = Plan.model_validate(dict(rollout.plan))
         decision = decide(rollout, plan, sums, time.time(), judged, trial.lost)
         return decision.action != "hold" and await self._move(name, rollout, decision)
+
+    def _judged(self, name: str, rollout: Rollout) -> Judged | None:
+        """Counts of feedback; None where there is none, or its store is away."""
+        try:
+            return self._judge(name, rollout) if self._judge is not None else None
+        except BertlineError as error:
+            self._failed(f"{name}'s feedback", str(error))
+            return None
 
     async def _trial(self, name: str, rollout: Rollout) -> Trial | None:
         """This step on this server; None while the server is not at it."""
