@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 
 from bertline.errors import needing
 from bertline.lifecycle.predictions.records import ModelRecord, PredictionRecord, PredictionStoreError
@@ -56,7 +56,9 @@ def add(connection: sql.Connection, models: Sequence[ModelRecord], predictions: 
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     for table, records in ((MODELS, models), (PREDICTIONS, predictions)):
         if records:
-            connection.execute(insert(table).on_conflict_do_nothing(), [asdict(one) for one in records])
+            names = [one.name for one in fields(records[0])]  # asdict copies deeply, and takes 50 µs a record
+            rows = [{name: getattr(one, name) for name in names} for one in records]
+            connection.execute(insert(table).on_conflict_do_nothing(), rows)
 
 
 def secret_of(store: Database) -> bytes:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from typing import Self
 
+import sqlalchemy as sql
 from sqlalchemy.exc import DataError, IntegrityError
 
 from bertline.database.database import Database
@@ -27,8 +28,9 @@ from bertline.monitoring.logs.tally import Tally
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 0.1  # between two batches; what a kill of the server loses
+EVERY_S = 0.2  # between two batches; what a kill of the server loses
 MOST_ROWS = 250  # of a batch, which a single large request may exceed
+LET_GO = 16  # records between two pauses of the thread
 MOST_BYTES = 64 * 2**20  # of waiting texts, tokens and answers
 FLUSH_S = 3.0  # for what waits, when the server stops
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0  # before another attempt
@@ -57,6 +59,7 @@ class PredictionWriter:
         self.written = 0
         self.failing = False
         self._key: bytes | None = None
+        self._held: sql.Connection | None = None
         self._versions: set[tuple[str, str]] = set()
         self._stop = threading.Event()
         self._until_s = float("inf")
@@ -102,6 +105,8 @@ class PredictionWriter:
         if self.waiting:
             log.warning("%d predictions were not kept, because %s is away.", self.waiting, self.store.place)
         if not self._thread.is_alive():
+            if self._held is not None:
+                self._held.close()
             self.store.close()
 
     def _run(self) -> None:
@@ -143,6 +148,8 @@ class PredictionWriter:
         if self._key is None:
             MIGRATIONS.prepare(self.store)
             self._key = secret_of(self.store)
+            if self.store.is_sqlite:  # or each batch, as the last to close the file, would end its write-ahead log
+                self._held = self.store.engine.connect()
         return self._key
 
     def _batch(self) -> tuple[list[Made], int]:
@@ -164,7 +171,8 @@ class PredictionWriter:
                 records += made.records(self.settings, key)
             except Exception as error:  # a task without this part, say: no reason to keep nothing of the others
                 self._reject(made.texts, type(error).__name__)
-            time.sleep(0)  # let answers go first
+            if len(records) % LET_GO == 0:
+                time.sleep(0)  # let answers go first
         return [one.version() for one in new.values()], records
 
     def _insert(self, versions: list[ModelRecord], records: list[PredictionRecord]) -> None:
