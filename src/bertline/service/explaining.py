@@ -1,0 +1,86 @@
+"""Explanations of the models that are served: one at a time, each behind the requests of all clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from bertline.errors import UsageError
+from bertline.explanation.explain import explain
+from bertline.explanation.found import Explanation
+from bertline.explanation.settings import ExplainSettings
+from bertline.serving.problems import Code, Problem
+from bertline.serving.serving import Serving
+from bertline.serving.version import Version
+from bertline.text import Input, Reading
+
+AT_ONCE = 8  # texts between two looks at whether others wait
+MOST_WAITING = 16  # explanations
+
+
+class Explaining:
+    """Explains answers of the served models.
+
+    Args:
+        serving: has the models.
+    """
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving, self._turn, self._waiting = serving, asyncio.Lock(), 0
+
+    async def explain(
+        self, version: Version, one: Input, settings: ExplainSettings, name: str | None, deadline_s: float
+    ) -> Explanation:
+        """The shares of the words of one input.
+
+        Args:
+            version: of the model.
+            one: the input, checked.
+            settings: method and budget.
+            name: the label to explain; None is that of the answer.
+            deadline_s: on the event loop's clock.
+
+        Raises:
+            Problem: too many others wait, the deadline passes, or the model cannot be explained so.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise Problem(
+                Code.OVERLOADED, f"{MOST_WAITING} explanations wait: try again later.", headers={"Retry-After": "5"}
+            )
+        self._waiting += 1
+        try:
+            async with asyncio.timeout_at(deadline_s), self._turn:
+                asked = _Asked(self._serving, version, deadline_s, asyncio.get_running_loop())
+                return await asyncio.to_thread(explain, asked, one, settings, name)
+        except TimeoutError:
+            raise Problem(
+                Code.DEADLINE, "The explanation takes longer than the deadline: lower budget, or allow more time."
+            ) from None
+        except UsageError as error:
+            message = f"{error}."
+            field = "budget" if "budget" in message else "text"
+            raise Problem(Code.OUT_OF_RANGE, f"{message[0].upper()}{message[1:]}", field) from None
+        finally:
+            self._waiting -= 1
+
+
+class _Asked:
+    """A served version as ``explanation.explain.Answers``, for a thread beside the event loop."""
+
+    def __init__(
+        self, serving: Serving, version: Version, deadline_s: float, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._serving, self._version, self._deadline_s, self._loop = serving, version, deadline_s, loop
+        self.spec, self.tokenizer = version.spec, version.tokenizer
+
+    def pieces(self, texts: Sequence[Input], output: str) -> tuple[list[Reading], list[list[Any]]]:
+        """Computed by the version's worker, a few texts at a time."""
+        readings: list[Reading] = []
+        arrays: list[list[Any]] = []
+        for start in range(0, len(texts), AT_ONCE):
+            looked = self._serving.look(self._version, texts[start : start + AT_ONCE], self._deadline_s)
+            read, computed = asyncio.run_coroutine_threadsafe(looked, self._loop).result()
+            readings += read
+            arrays += computed
+        return readings, arrays

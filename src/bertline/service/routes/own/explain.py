@@ -1,0 +1,122 @@
+"""``POST /v1/explain``: which words an answer rests on."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+
+from bertline.explanation.settings import ExplainSettings, Method, Removal
+from bertline.service.problems import OWN
+from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, SettingsNow
+from bertline.service.routes.json_body import JsonRoute
+from bertline.service.routes.own.schema import ModelReference
+from bertline.service.explaining import Explaining
+from bertline.serving.problems import Code, Problem
+from bertline.serving.texts import check_texts
+from bertline.text import Input
+
+router = APIRouter(route_class=JsonRoute)
+SIDES = ("text", "text_pair")
+
+
+class ExplainRequest(BaseModel):
+    """One text or pair, and how to explain its answer."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"text": "I liked the movie, but hated the score."}]},
+    )
+
+    text: str = Field(description="The text.")
+    text_pair: str | None = Field(None, description="The second text, for a model that reads pairs.")
+    model: str | None = Field(None, description="Name of the model; required only if several are served.")
+    label: str | None = Field(None, description="The label to explain; by default the one that the model gives.")
+    method: Method = Field("shapley", description="How the share of a word is found.")
+    removal: Removal = Field("delete", description="delete: a removed word is gone; mask: [MASK] is in its place.")
+    budget: int = Field(200, ge=8, le=2_000, description="Most answers of the model that the explanation may take.")
+    seed: int = Field(0, ge=0, description="Of the sampled orders.")
+
+    def settings(self) -> ExplainSettings:
+        """How to explain."""
+        return ExplainSettings(method=self.method, removal=self.removal, budget=self.budget, seed=self.seed)
+
+
+class WordShare(BaseModel):
+    """A word and its share."""
+
+    text: str
+    side: int = Field(description="0, or 1 in the second text of a pair.")
+    start: int = Field(description="Of its characters in its text.")
+    end: int
+    share: float = Field(description="What it adds to the value; negative if it speaks against it.")
+    error: float | None = Field(description="Standard error of the share, if orders were sampled.")
+
+
+class MeasuredFaithfulness(BaseModel):
+    """How faithful the shares are (DeYoung et al. 2020)."""
+
+    comprehensiveness: float = Field(description="Mean fall when the words with the largest shares go: high is good.")
+    sufficiency: float = Field(description="Mean fall when only those words stay: low is good.")
+
+
+class ExplainResponse(BaseModel):
+    """The shares of the words in one answer."""
+
+    model: ModelReference
+    label: str
+    unit: str = Field(description="log-odds, or number.")
+    value: float = Field(description="Of the text. base and all shares add up to it, but for leave-one-out.")
+    shown: float = Field(description="The same as a probability, or the number.")
+    base: float = Field(description="Of the text without any word.")
+    words: list[WordShare]
+    method: Method
+    removal: Removal
+    orders: int = Field(description="Of the words that were sampled; 0 if none had to be.")
+    answers: int = Field(description="Of the model that it took.")
+    cut_tokens: int = Field(description="Tokens that truncation left out.")
+    faithfulness: MeasuredFaithfulness | None
+
+
+@router.post(
+    "/v1/explain",
+    summary="Explain",
+    tags=["explain"],
+    response_model=ExplainResponse,
+    responses=OWN.answers(*MODEL_ERRORS, Code.UNKNOWN_FIELD),
+    dependencies=[AsJson],
+)
+async def explain(
+    payload: ExplainRequest, request: Request, serving: ServingNow, settings: SettingsNow, deadline_s: DeadlineNow
+) -> Response:
+    """The share of each word in the model's answer to one text.
+
+    It takes up to budget answers of the model, which count as tokens in the limits, and waits behind all predictions.
+    """
+    version = serving.models.named(payload.model)
+    one: Input = payload.text if payload.text_pair is None else (payload.text, payload.text_pair)
+    if version.spec.pairs != (payload.text_pair is not None):
+        message = (
+            f"{version.name} reads pairs of texts: send the second one in text_pair."
+            if version.spec.pairs
+            else f"{version.name} reads single texts: send no text_pair."
+        )
+        raise Problem(Code.UNSUPPORTED, message, "text_pair")
+    if payload.label is not None and payload.label not in version.spec.labels:
+        raise Problem(Code.OUT_OF_RANGE, f"label must be one of {', '.join(version.spec.labels)}.", "label")
+    check_texts([one], settings, "text", sides=SIDES)
+    explaining: Explaining = request.app.state.explaining
+    found = await explaining.explain(version, one, payload.settings(), payload.label, deadline_s)
+    model: dict[str, Any] = {"name": version.name, "version": version.version}
+    headers = {
+        "X-Model": quote(version.name, safe=" /"),
+        "X-Model-Version": version.version,
+        "Cache-Control": "no-store",
+    }
+    return Response(
+        to_json({"model": model, **found.to_json()}), media_type="application/json", headers=headers
+    )
