@@ -68,7 +68,10 @@ def test_every_error_and_warning_of_the_package_is_handed_out() -> None:
 @pytest.mark.parametrize(
     ("kind", "members"),
     [
-        ("Model", "embed engine fill labels max_tokens name predict rank similarity tag task version zero_shot"),
+        (
+            "Model",
+            "embed engine explain fill labels max_tokens name predict rank similarity tag task version zero_shot",
+        ),
         ("Answers", "by count index labels texts to_dict to_dicts to_pandas to_rows"),
         ("Index", "clusters duplicates nearest path rows vectors"),
         ("Report", "bundle names notes record rows title to_dict to_pandas to_rows"),

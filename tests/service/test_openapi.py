@@ -19,6 +19,7 @@ def description(client: TestClient) -> Any:
 OWN = {
     "/v1/predict": {"post"},
     "/v1/tokenize": {"post"},
+    "/v1/explain": {"post"},
     "/v1/models": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},

@@ -61,6 +61,7 @@ ADDRESSES: tuple[Address, ...] = (
     # Our own.
     *_asks("/v1/predict", output=ANSWER, shed=True),
     *_asks("/v1/tokenize"),
+    Address("POST", "/v1/explain", "explain"),
     *_shows("/v1/models", "/v1/models/{name}"),
     Address("POST", "/v1/feedback", "feedback"),
     Address("GET PUT", "/admin/models/{name}", "admin"),

@@ -22,6 +22,7 @@ from bertline.service.edge.body_limit import BodyLimit
 from bertline.service.edge.prefix import Prefixed
 from bertline.service.edge.proxies import Hosts, Proxies
 from bertline.service.edge.security_headers import SecurityHeaders
+from bertline.service.explaining import Explaining
 from bertline.service.feedback_desk import FeedbackDesk
 from bertline.service.front import Front, Watching
 from bertline.service.guard.door import Guard
@@ -36,7 +37,7 @@ from bertline.service.routes import admin, cohere, health, kserve, metrics, oaut
 from bertline.service.routes.context import refusals_of, where_to_ask
 from bertline.service.routes.hf import router as hf
 from bertline.service.routes.oip import router as oip
-from bertline.service.routes.own import feedback
+from bertline.service.routes.own import explain, feedback
 from bertline.service.routes.own import router as own
 from bertline.service.routes.tei import model as tei_model
 from bertline.service.routes.tei import router as tei
@@ -47,8 +48,8 @@ from bertline.serving.serving import Serving
 ROUTERS = [
     module.router
     for module in (
-        own, feedback, health, metrics, admin, rollouts, openai, cohere, oip, kserve, sagemaker, tei, tei_model, hf,
-        root, oauth,
+        own, explain, feedback, health, metrics, admin, rollouts, openai, cohere, oip, kserve, sagemaker, tei, tei_model,
+        hf, root, oauth,
     )
 ]  # fmt: skip
 REFUSE = refusals_of(ROUTERS)
@@ -83,7 +84,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
     serving.admit, serving.other_task = charge_tokens, where_to_ask
     app.state.serving, app.state.metrics = serving, listeners.register(serving, perimeter.predictions)
     app.state.feedback = None if perimeter.predictions is None else FeedbackDesk(perimeter.predictions.store)
-    app.state.issuer = perimeter.issuer
+    app.state.issuer, app.state.explaining = perimeter.issuer, Explaining(serving)
     own_rollouts = app.state.rollouts = ServerRollouts(
         serving, app.state.metrics.rolled, judge_of_predictions(perimeter)
     )

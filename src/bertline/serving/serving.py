@@ -12,7 +12,7 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from bertline.bundle.signing import read_public_key
 from bertline.encoder.outputs import OUTPUTS
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 
 Blank = Literal["refuse", "answer"]
+BEHIND_S = 0.001  # between two looks at whether requests wait
 MOST_SCORES = 2**23  # of a vocabulary, for all [MASK] of a request: 274 of BERT's 30,522, 32 MB
 
 
@@ -268,6 +269,29 @@ class Serving:
         each = iter(computed.rows)
         arrays = [[next(each) for _ in reading.pieces] for reading in readings]
         return Answered(version, arrays, readings, Timing(tokenise_s, computed.queue_s, computed.compute_s), how.spec)
+
+    async def look(
+        self, version: Version, inputs: Sequence[Input], deadline_s: float
+    ) -> tuple[Sequence[Reading], list[list[Any]]]:
+        """What the network gives for inputs that no client asked about, such as those of an explanation.
+
+        They wait until no request waits, and are no events: nothing is logged, kept or mirrored. Their tokens count for
+        the client whose request they serve.
+
+        Raises:
+            Problem: the deadline passed, or the model cannot compute them.
+        """
+        readings = await version.reader.read(inputs, Truncation(version.max_tokens, version.truncation))
+        pieces = [piece for reading in readings for piece in reading.pieces]
+        await self.admit(sum(len(piece.ids) for piece in pieces))
+        loop = asyncio.get_running_loop()
+        while self.scheduler.waiting:
+            if loop.time() > deadline_s:
+                raise Problem(Code.DEADLINE, "The models are busy with other requests: try again later.")
+            await asyncio.sleep(BEHIND_S)
+        computed = await self.scheduler.compute(version.line(version.spec.output), pieces, deadline_s)
+        each = iter(computed.rows)
+        return readings, [[next(each) for _ in reading.pieces] for reading in readings]
 
     async def _read(self, version: Version, inputs: Sequence[Input], how: _How) -> Sequence[Reading]:
         most = version.max_tokens if how.max_tokens is None else min(how.max_tokens, version.max_tokens)

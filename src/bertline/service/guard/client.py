@@ -13,6 +13,7 @@ class Scope(StrEnum):
     METRICS = "metrics"
     ADMIN = "admin"
     FEEDBACK = "feedback"
+    EXPLAIN = "explain"
 
 
 @dataclass(frozen=True, slots=True)

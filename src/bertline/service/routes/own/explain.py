@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from bertline.explanation.settings import ExplainSettings, Method, Removal
+from bertline.service.explaining import Explaining
 from bertline.service.problems import OWN
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, SettingsNow
 from bertline.service.routes.json_body import JsonRoute
 from bertline.service.routes.own.schema import ModelReference
-from bertline.service.explaining import Explaining
 from bertline.serving.problems import Code, Problem
 from bertline.serving.texts import check_texts
 from bertline.text import Input
@@ -117,6 +117,4 @@ async def explain(
         "X-Model-Version": version.version,
         "Cache-Control": "no-store",
     }
-    return Response(
-        to_json({"model": model, **found.to_json()}), media_type="application/json", headers=headers
-    )
+    return Response(to_json({"model": model, **found.to_json()}), media_type="application/json", headers=headers)

@@ -1,0 +1,120 @@
+"""Explanations over HTTP, by the server's own workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bertline.explanation.explain import explain
+from bertline.explanation.settings import ExplainSettings
+from bertline.inference import load_predictor
+from bertline.service import ServeSettings
+from bertline.testing.tiny import write_tiny_bundle
+from bertline.testing.words import WordCounter
+from tests.service.live import live, warm
+from tests.service.spawn import spawned
+
+TEXT = "I didn't like the film, but it's good."
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    models = {"reviews": WordCounter(), "pairs": WordCounter(("no", "yes"), pairs=True, name="pairs", max_tokens=32)}
+    models["embedder"] = WordCounter((), name="embedder", task={"task": "embed"})
+    with live(models, ServeSettings(drain_s=0)) as one:
+        yield warm(one).rstrip("/")
+
+
+def asked(url: str, **body: Any) -> dict[str, Any]:
+    answer = httpx.post(f"{url}/v1/explain", json=body, timeout=60)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_words_speak_for_and_against(url: str) -> None:
+    found = asked(url, text="a good good bad film", model="reviews", label="positive", method="leave-one-out")
+    assert [word["text"] for word in found["words"]] == ["a", "good", "good", "bad", "film"]
+    shares = [word["share"] for word in found["words"]]
+    assert shares[1] == shares[2] > 0 > shares[3]
+    assert shares[0] == shares[4] == 0
+    assert found["model"]["name"] == "reviews"
+
+
+def test_shares_add_up_and_are_the_same_again(url: str) -> None:
+    found = asked(url, text=TEXT, model="reviews", budget=60)
+    assert sum(word["share"] for word in found["words"]) + found["base"] == pytest.approx(found["value"], abs=1e-6)
+    assert found["answers"] <= 60
+    assert asked(url, text=TEXT, model="reviews", budget=60) == found
+
+
+def test_both_texts_of_a_pair_have_shares(url: str) -> None:
+    found = asked(url, text="good film", text_pair="bad", model="pairs")
+    assert [(word["text"], word["side"]) for word in found["words"]] == [("good", 0), ("film", 0), ("bad", 1)]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        ({"text": "good", "model": "reviews", "label": "great"}, 422, "label must be one of "),
+        (
+            {"text": "good", "text_pair": "bad", "model": "reviews"},
+            422,
+            "reviews reads single texts: send no text_pair.",
+        ),
+        ({"text": "good", "model": "pairs"}, 422, "pairs reads pairs of texts: send the second one in text_pair."),
+        ({"text": "good", "model": "embedder"}, 422, "Answers of the task embed cannot be explained"),
+        ({"text": "good " * 40, "model": "reviews", "budget": 8}, 422, "A budget of 8 answers is too small"),
+        ({"text": "good", "model": "reviews", "budget": 4}, 422, "budget"),
+        ({"text": " ", "model": "reviews"}, 422, "The text has no word that the model reads"),
+        ({"text": "good", "model": "other"}, 404, "There is no model of that name"),
+    ],
+)
+def test_what_cannot_be_explained(url: str, body: dict[str, Any], status: int, message: str) -> None:
+    answer = httpx.post(f"{url}/v1/explain", json=body)
+    assert (answer.status_code, message in answer.text) == (status, True), answer.text
+    assert "great" not in answer.text
+
+
+def test_a_deadline_ends_it(url: str) -> None:
+    answer = httpx.post(
+        f"{url}/v1/explain",
+        json={"text": "good film " * 15, "model": "reviews", "budget": 2_000},
+        headers={"X-Request-Timeout-Ms": "20"},
+    )
+    assert answer.status_code == 504, answer.text
+
+
+def test_an_explanation_is_no_prediction(url: str) -> None:
+    """Of the answers that it takes, none is counted as a text that a client sent, and predictions go on meanwhile."""
+    before = counted(url)
+    with ThreadPoolExecutor(4) as pool:
+        explained = pool.submit(asked, url, text=TEXT, model="reviews", budget=1_500)
+        answers = [
+            pool.submit(httpx.post, f"{url}/v1/predict", json={"text": "good", "model": "reviews"}) for _ in range(20)
+        ]
+        assert {one.result().status_code for one in answers} == {200}
+        assert explained.result()["answers"] > 100
+    assert counted(url) - before == 20
+
+
+def counted(url: str) -> int:
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    return sum(int(float(line.split()[-1])) for line in lines if line.startswith("bertline_texts_total{"))
+
+
+def test_a_real_server_explains_as_the_library(tmp_path: Path) -> None:
+    bundle = tmp_path / "reviews"
+    write_tiny_bundle(bundle, engine=True)
+    with spawned(str(bundle)) as server:
+        found = asked(warm(server.url).rstrip("/"), text="a good film", budget=40)
+    own = explain(load_predictor(bundle), "a good film", ExplainSettings(budget=40)).to_json()
+    assert [word["text"] for word in found["words"]] == [word["text"] for word in own["words"]]
+    assert [word["share"] for word in found["words"]] == pytest.approx(
+        [word["share"] for word in own["words"]], abs=1e-5
+    )
