@@ -120,7 +120,7 @@ class Server:
 
     def __init__(self, url: str) -> None:
         self._host = url.removeprefix("http://").rstrip("/")
-        described = httpx.get(f"http://{self._host}/openapi.json", trust_env=False)
+        described = httpx.get(f"http://{self._host}/openapi.json", trust_env=False, timeout=60)
         self._description: Any = described.raise_for_status().json()
 
     def refreshed(self, page: str) -> str:
