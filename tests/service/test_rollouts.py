@@ -125,7 +125,7 @@ def test_feedback_rolls_back_and_a_store_that_is_away_stops_nothing(
         ended, versions = until_ended(client)
     assert (ended["status"], versions) == ("rolled_back", {model.version, new.version})
     assert "wrong answers 50 % (150 of 300) against 1 % (3 of 300)" in ended["reason"]
-    assert "reviews's feedback is not followed: the store of predictions is away" in caplog.text
+    assert "the rollout of reviews by its feedback is not followed: the store of predictions is away" in caplog.text
 
 
 def test_an_administrator_ends_a_rollout(local: TestClient, model: WordCounter, new: WordCounter) -> None:

@@ -121,9 +121,9 @@ def test_servers_killed_in_each_step_leave_a_whole_state(shared: Registry) -> No
         servers = [serve(stack, shared) for _ in range(2)]
         urls = [one.url for one in servers]
         with Traffic(shared, urls, tolerant=True) as traffic:
-            shared.begin(GOOD, "shadow", "50", "100", min_step_s=3.0, watch_s=120.0)
+            shared.begin(GOOD, "shadow", "50", "100", min_step_s=45.0, watch_s=60.0)
             for place, status in enumerate(("running", "running", "watching")):
-                shared.until(status, place=place)
+                shared.until(status, 240, place)
                 servers[place % 2].stop(signal.SIGKILL)
                 servers[place % 2].ended()
                 servers[place % 2] = serve(stack, shared)

@@ -120,7 +120,7 @@ class Conductor:
         try:
             return self._judge(name, rollout) if self._judge is not None else None
         except BertlineError as error:
-            self._failed(f"{name}'s feedback", str(error))
+            self._failed(f"{name} by its feedback", str(error))
             return None
 
     async def _trial(self, name: str, rollout: Rollout) -> Trial | None:
