@@ -13,6 +13,7 @@ import argparse
 import shutil
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,35 @@ from examples.loop.server import Server, Workshop, serving
 from examples.loop.traffic import Sent, Traffic, accuracy
 
 NAME = "reviews"
-WINDOW, LABELS = 250, 500  # texts that are compared, and labels that make a retraining due
 TRAINING = ("--epochs", "1", "--max-tokens", "64", "--register", NAME)
 # Small steps, because the story is short; what clients may lose is as much as a retrained model changes.
 CANARY = ("--min-requests", "60", "--min-step-s", "3", "--watch-s", "15", "--least-agreement", "0.6")
-GATE = ("--margin", "5", "--slice-margin", "12", "--max-slower", "1", "--max-calibration-error", "0.2")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is of everything.
+
+    Attributes:
+        rows: of the table to train on, and of the one that judges.
+        window: texts that are compared.
+        labels: that make a retraining due.
+        margin: points that a challenger may lose; fewer rows need more.
+    """
+
+    rows: int = 1_500
+    window: int = 250
+    labels: int = 500
+    margin: float = 5
+
+    @property
+    def gate(self) -> tuple[object, ...]:
+        """Flags of the gate; the machine is busy with the server and its clients meanwhile."""
+        wide = ("--slice-margin", 3 * self.margin, "--max-slower", 1, "--max-calibration-error", 0.25)
+        return ("--margin", self.margin, *wide)
+
+
+SMALL = Size(rows=400, window=120, labels=250, margin=15)
 
 
 class Story:
@@ -37,10 +62,11 @@ class Story:
         told: rows of the story.
         port: of the server.
         rate: requests per second.
+        size: of it.
     """
 
-    def __init__(self, workshop: Workshop, told: rows.Story, port: int, rate: float) -> None:
-        self._shop, self._rows, self._port, self._rate = workshop, told, port, rate
+    def __init__(self, workshop: Workshop, told: rows.Story, port: int, rate: float, size: Size) -> None:
+        self._shop, self._rows, self._port, self._rate, self._size = workshop, told, port, rate, size
         self._chapters: list[Chapter] = []
         self._traffic: Traffic | None = None
         self._began_s = time.monotonic()
@@ -83,8 +109,8 @@ class Story:
         chapter = self._chapter("A first model learns sentences of critics, and becomes the champion")
         shop, verdict = self._shop, self._shop.directory / "first.json"
         shop.run("train", self._rows.train, "--out", shop.directory / "first", "--overwrite", *TRAINING, quiet=False)
-        gate = ("gate", "models:/reviews/1", "--data", self._rows.frozen, "--minimum", "accuracy=0.7", "--out", verdict)
-        shop.run(*gate, "--max-calibration-error", "0.2")
+        gate = ("gate", "models:/reviews/1", "--data", self._rows.frozen, "--minimum", "accuracy=0.6", "--out", verdict)
+        shop.run(*gate, "--max-calibration-error", "0.25")
         shop.run("models", "promote", "reviews:1", "--verdict", verdict)
         shown = shop.json("models", "show", "reviews@champion")
         self._say(chapter, "reviews:1 is the champion", ("accuracy on its test rows", _figure(shown["figure"])))
@@ -92,11 +118,11 @@ class Story:
     def _calm(self) -> None:
         chapter = self._chapter("Clients send sentences like those that it learned")
         assert self._traffic is not None
-        before = self._traffic.wait_for(WINDOW, 0)[:WINDOW]
+        before = self._traffic.wait_for(self._size.window, 0)[: self._size.window]
         found = self._drift(before, "calm")
         self._say(
             chapter,
-            f"{WINDOW} texts were compared with the model's reference rows: {_drift_words(found)}",
+            f"{self._size.window} texts were compared with the model's reference rows: {_drift_words(found)}",
             ("accuracy of the answers", _percent(accuracy(before))),
             ("smallest p-value", _p(found)),
         )
@@ -105,11 +131,11 @@ class Story:
         chapter = self._chapter("Whole reviews by anybody come in place of sentences")
         traffic = self._traffic
         assert traffic is not None
-        start = len(traffic.sent)
+        start, size = len(traffic.sent), self._size.window
         traffic.turn_to(self._rows.reviews)
         traffic.labelling = True
         for number in (1, 2):  # the second window is what makes a retraining due
-            some = traffic.wait_for(WINDOW * number, start)[WINDOW * (number - 1) : WINDOW * number]
+            some = traffic.wait_for(size * number, start)[size * (number - 1) : size * number]
             found = self._drift(some, f"window-{number}")
             self._say(
                 chapter,
@@ -126,7 +152,7 @@ class Story:
     def _retrained(self) -> tuple[Path, int]:
         traffic = self._traffic
         assert traffic is not None
-        while traffic.labelled < LABELS:
+        while traffic.labelled < self._size.labels:
             time.sleep(0.5)
         chapter = self._chapter("People have labelled some, and the model is retrained")
         began_s = time.monotonic()
@@ -161,7 +187,7 @@ class Story:
         chapter = self._chapter("The new champion answers the same kind of texts")
         traffic = self._traffic
         assert traffic is not None
-        some = traffic.wait_for(WINDOW, len(traffic.sent))
+        some = traffic.wait_for(self._size.window, len(traffic.sent))
         self._say(chapter, "its answers are compared with the true labels", ("accuracy", _percent(accuracy(some))))
 
     def _bad_model(self) -> None:
@@ -216,10 +242,10 @@ class Story:
 
     def _retrain(self, window: int, *, labels: bool = True) -> tuple[object, ...]:
         drift = self._shop.directory / f"window-{window}" / "drift.json"
-        due = ("--labels", LABELS) if labels else ()
+        due = ("--labels", self._size.labels) if labels else ()
         rows_from = ("--data", self._rows.train, "--feedback", self._shop.predictions, "--frozen", self._rows.frozen)
-        place = ("--directory", self._shop.directory / "retraining", "--fresh-ratio", "0.3", "--no-shadow")
-        return ("retrain", NAME, *rows_from, "--drift", drift, *due, "--start", "champion", *place, *GATE)
+        place = ("--directory", self._shop.directory / "retraining", "--fresh-ratio", "0.45", "--no-shadow")
+        return ("retrain", NAME, *rows_from, "--drift", drift, *due, "--start", "champion", *place, *self._size.gate)
 
     def _followed(self, chapter: Chapter) -> dict[str, Any]:
         """The rollout, once it has ended; each of its steps is told."""
@@ -275,12 +301,15 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--port", type=int, default=0, help="of the server; by default a free one")
     parser.add_argument("--rate", type=float, default=10.0, help="requests per second")
+    parser.add_argument("--small", action="store_true", help="fewer rows: everything happens, and figures say little")
     parser.add_argument("--no-serve", action="store_true", help="stop the server at the end")
     options = parser.parse_args(arguments)
     shutil.rmtree(options.directory, ignore_errors=True)
     options.directory.mkdir(parents=True)
     workshop = Workshop(options.directory.resolve())
-    Story(workshop, rows.prepare(workshop.directory), options.port, options.rate).play(keep=not options.no_serve)
+    size = SMALL if options.small else Size()
+    told = rows.prepare(workshop.directory, size.rows)
+    Story(workshop, told, options.port, options.rate, size).play(keep=not options.no_serve)
     return 0
 
 

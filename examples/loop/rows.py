@@ -10,7 +10,6 @@ from examples import rotten_tomatoes
 from examples.tables import write_table
 
 Rows = list[tuple[str, str]]
-TRAIN, FROZEN = 1_500, 1_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +31,24 @@ class Story:
     reviews: Rows
 
 
-def prepare(directory: Path) -> Story:
-    """Write the tables; which rows are in which does not vary."""
+def prepare(directory: Path, number: int) -> Story:
+    """Write the tables; which rows are in which does not vary.
+
+    Args:
+        directory: of the tables.
+        number: of rows to learn, and of rows to judge by.
+    """
     sentences, reviews = rotten_tomatoes.sentences(), rotten_tomatoes.imdb_reviews()
     random.Random(1).shuffle(sentences)
     random.Random(2).shuffle(reviews)
-    train, frozen = sentences[:TRAIN], sentences[TRAIN : TRAIN + FROZEN]
+    train, frozen = sentences[:number], sentences[number : 2 * number]
     labels = [label for _, label in train]
     random.Random(3).shuffle(labels)
     story = Story(
         directory / "train.csv",
         directory / "frozen.csv",
         directory / "wrong.csv",
-        sentences[TRAIN + FROZEN :],
+        sentences[2 * number :],
         reviews,
     )
     write_table(story.train, train)

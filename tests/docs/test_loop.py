@@ -24,15 +24,15 @@ def read(path: Path) -> list[tuple[str, ...]]:
 
 
 def test_no_text_is_in_two_tables_and_wrong_labels_are_the_same_ones_shuffled(tmp_path: Path) -> None:
-    story = rows.prepare(tmp_path)
+    story = rows.prepare(tmp_path, 500)
     train, frozen, wrong = read(story.train), read(story.frozen), read(story.wrong)
-    assert (len(train), len(frozen), len(wrong)) == (rows.TRAIN, rows.FROZEN, rows.TRAIN)
+    assert (len(train), len(frozen), len(wrong)) == (500, 500, 500)
     assert {text for text, _ in train}.isdisjoint(text for text, _ in (*frozen, *story.sentences))
     assert [text for text, _ in wrong] == [text for text, _ in train]
     assert sorted(label for _, label in wrong) == sorted(label for _, label in train)
     same = sum(one == other for one, other in zip(train, wrong, strict=True)) / len(train)
     assert 0.45 < same < 0.55
-    assert rows.prepare(tmp_path) == story
+    assert rows.prepare(tmp_path, 500) == story
     assert len(story.reviews) == 25_000
 
 
