@@ -54,7 +54,7 @@ def retrain(
 
     A run is due by schedule (--every), new labels (--labels), drift (--drift) or --now, but not while it cools down. It
     takes a snapshot of the rows, checks them, trains with the champion's settings, builds engines as the champion's,
-    lets the gate compare both, adds the challenger to the registry and lets the aliases challenger and shadow name it.
+    lets the gate compare both, adds the challenger to the registry and lets servers compute with it in the shadow.
     The champion stays in use: models promote changes that.
 
     An interrupted run goes on where it was. Exit code 0: a challenger, or nothing was due; 1: the gate did not say yes,
@@ -82,6 +82,7 @@ def _retrainer(
     from bertline.library.progress import listener
     from bertline.lifecycle.retraining.labelled import StoredFeedback
     from bertline.lifecycle.retraining.retrainer import Retrainer
+    from bertline.lifecycle.rollout.plan import Plan
     from bertline.optimization.settings import OptimizeSettings
     from bertline.registry.person import whoever
     from bertline.registry.settings import registry_settings
@@ -91,6 +92,7 @@ def _retrainer(
         settings=settings,
         registry=registry_settings(registry, store),
         optimizing=load_settings(OptimizeSettings, "optimize"),
+        plan=load_settings(Plan, "rollout").model_dump(exclude_unset=True),
         progress=listener(True),
         labelled=None if settings.feedback is None else StoredFeedback(settings.feedback, settings.served_as or name),
         by=by or whoever(),

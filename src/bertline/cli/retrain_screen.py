@@ -56,7 +56,7 @@ def show_dry_run(retrainer: Retrainer, *, by_hand: bool, restart: bool, as_json:
 def _plan(retrainer: Retrainer) -> str:
     settings = retrainer.settings
     sources = [*settings.data, *(["feedback"] if retrainer.labelled is not None else [])]
-    names = "challenger" if settings.no_shadow else "challenger and shadow"
+    names = "challenger" if settings.no_shadow else "challenger, in the shadow"
     return (
         f"would train {retrainer.model} on {', '.join(sources)}, from the {settings.start}, in at most "
         f"{settings.budget_min:g} min, let the gate judge by {', '.join(settings.frozen)}, and make it the {names}"

@@ -50,14 +50,14 @@ def test_from_a_dry_run_to_a_challenger_and_its_history(
     assert retrain("--dry-run", "--now") == 0
     assert capsys.readouterr().out == (
         f"for a run: asked for by hand\nwould train films on {world.table}, from the base, in at most 120 min, let the "
-        f"gate judge by {world.frozen}, and make it the challenger and shadow\n"
+        f"gate judge by {world.frozen}, and make it the challenger, in the shadow\n"
     )
     assert retrain("--history") == 0
     assert "the model was not retrained yet" in capsys.readouterr().err
     assert retrain("--now", "--json", *FLAGS) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["decision"] == {"due": True, "because": ["asked for by hand"], "against": []}
-    assert (result["run"]["outcome"], result["run"]["done"]["shadow"]) == ("challenger", {"entry": None})
+    assert (result["run"]["outcome"], result["run"]["done"]["shadow"]) == ("challenger", {"rollout": None})
     assert world.deployments() == [("champion", 1), ("challenger", 2)]
     assert retrain("--labels", "10") == 0
     assert capsys.readouterr().out.startswith(

@@ -37,6 +37,7 @@ class Run:
         spend: records seconds of training in the journal.
         labelled: rows of production; None if there are none.
         optimizing: settings of ``optimize``.
+        plan: settings of the shadow's decisions (``lifecycle.rollout.plan``).
         by: who retrains, for the log.
     """
 
@@ -49,6 +50,7 @@ class Run:
     spend: Callable[[float], None]
     labelled: Labelled | None
     optimizing: OptimizeSettings
+    plan: Mapping[str, Any]
     by: str
 
     @property

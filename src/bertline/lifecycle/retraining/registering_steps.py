@@ -1,4 +1,4 @@
-"""The last steps of a run: the challenger becomes a version, and aliases name it."""
+"""The last steps of a run: the challenger becomes a version, and servers compute with it in the shadow."""
 
 from __future__ import annotations
 
@@ -9,33 +9,42 @@ from bertline.registry.add import add
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
+from bertline.registry.rollout import SHADOW
+from bertline.registry.rollouts import Rollouts
 
-CHALLENGER, SHADOW = "challenger", "shadow"
+CHALLENGER = "challenger"
 
 
 def register(run: Run) -> Facts:
     """Add the bundle, which is the same version however often, and let the alias challenger name it."""
     added = add(run.bundle, run.journal.model, run.registry, by=run.by, run=run.journal.done["train"]["run"])
     version = added.version.version
-    entry = _name(run, version, CHALLENGER, with_verdict=True)
-    return {"version": version, "digest": read_manifest(run.bundle).checksum, "entry": entry}
+    with Database(run.registry.place) as database:
+        reference = Reference(run.journal.model, version=version)
+        entry = Deployments(database, run.by).promote(
+            reference, CHALLENGER, verdict=verdict_of(run), reason=_reason(run)
+        )
+    number = None if entry is None else entry.number  # None: it named the version already
+    return {"version": version, "digest": read_manifest(run.bundle).checksum, "entry": number}
 
 
 def shadow(run: Run) -> Facts:
-    """Let the alias shadow name it: servers that follow it answer with it beside the champion, and tell nobody."""
+    """Begin a rollout that is all shadow: servers that follow the champion compare both, and only the champion answers.
+
+    Raises:
+        RegistryError: another rollout of the model goes on; this step is done once it has ended.
+    """
     if run.settings.no_shadow:
-        return {"entry": None}
-    return {"entry": _name(run, run.journal.done["register"]["version"], SHADOW)}
-
-
-def _name(run: Run, version: int, alias: str, *, with_verdict: bool = False) -> int | None:
-    """Move an alias; the number of the entry in the log, None if it named the version already."""
+        return {"rollout": None}
+    by, version = f"{run.by}, run {run.journal.id}", run.journal.done["register"]["version"]
     with Database(run.registry.place) as database:
-        deployments = Deployments(database, run.by)
-        entry = deployments.promote(
-            Reference(run.journal.model, version=version),
-            alias,
-            verdict=verdict_of(run) if with_verdict else None,
-            reason=f"retrained by run {run.journal.id}: {'; '.join(run.journal.because)}",
-        )
-    return None if entry is None else entry.number
+        rollouts = Rollouts(database, by)
+        last = rollouts.last(run.journal.model)
+        if last is None or last.by != by:  # else it was begun before the process was killed
+            reference = Reference(run.journal.model, version=version)
+            last = rollouts.begin(reference, (SHADOW,), run.plan, verdict=verdict_of(run), reason=_reason(run))
+    return {"rollout": last.number}
+
+
+def _reason(run: Run) -> str:
+    return f"retrained by run {run.journal.id}: {'; '.join(run.journal.because)}"

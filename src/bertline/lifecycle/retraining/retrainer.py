@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bertline.bundle.verify import read_manifest
 from bertline.errors import BertlineError, Interrupted, UsageError
@@ -23,8 +24,10 @@ from bertline.lifecycle.retraining.run import carry_out, spender
 from bertline.lifecycle.retraining.settings import RetrainSettings, period
 from bertline.lifecycle.retraining.triggers import Decision, Look, decide
 from bertline.optimization.settings import OptimizeSettings
+from bertline.registry.database import Database
 from bertline.registry.reference import CHAMPION, Reference, check_name
 from bertline.registry.resolve import Located, locate, look_up
+from bertline.registry.rollouts import Rollouts
 from bertline.registry.settings import RegistrySettings
 from bertline.training.progress import Progress
 
@@ -55,6 +58,7 @@ class Retrainer:
         settings: of retraining.
         registry: where it is.
         optimizing: settings of ``optimize``.
+        plan: settings of the shadow's decisions (``lifecycle.rollout.plan``).
         progress: hears of the work.
         labelled: rows of production; None if there are none.
         by: who retrains, for the log.
@@ -68,6 +72,7 @@ class Retrainer:
     progress: Progress
     labelled: Labelled | None
     by: str
+    plan: Mapping[str, Any] = field(default_factory=dict)
     now: Callable[[], datetime] = _now
 
     @property
@@ -95,6 +100,7 @@ class Retrainer:
             state=self.home.state(),
             drift=self._drift(located.path),
             labels=lambda: self._new_labels(located.path),
+            rollout=self._rollout(),
             now=self.now(),
         )
         return decide(self.settings, look, by_hand=by_hand)
@@ -150,6 +156,12 @@ class Retrainer:
         check_trainable(str(located.version), read_manifest(located.path))
         return located
 
+    def _rollout(self) -> str | None:
+        """The rollout of the model that goes on, for people."""
+        with Database(self.registry.place) as database:
+            current = Rollouts(database, self.by).current(self.model)
+        return None if current is None else f"{current.name} is being rolled out, {current.step}"
+
     def _drift(self, champion: Path) -> Callable[[], Finding] | None:
         source = self.settings.drift
         return None if source is None else lambda: look_at_drift(source, champion, self.settings)
@@ -191,6 +203,7 @@ class Retrainer:
             spend=spender(self.home.folder(journal)),
             labelled=self.labelled,
             optimizing=self.optimizing,
+            plan=self.plan,
             by=self.by,
         )
 

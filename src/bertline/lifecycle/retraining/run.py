@@ -84,7 +84,7 @@ def _ended(run: Run, now: datetime) -> Journal:
     judged = run.journal.done["gate"]
     if judged["decision"] == "yes":
         version = run.journal.done["register"]["version"]
-        names = "challenger" if run.settings.no_shadow else "challenger and shadow"
+        names = "challenger" if run.settings.no_shadow else "challenger, in the shadow"
         sentence = f"{run.journal.model}:{version} is the {names}; the champion is {run.title}"
     else:
         outcome, sentence = "rejected", f"{judging_steps.said(dict(judged))}; the champion stays {run.title}"

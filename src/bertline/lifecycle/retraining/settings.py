@@ -66,7 +66,7 @@ class RetrainSettings(GateSettings):
     engines: Literal["as-champion", "none"] = Field(
         "as-champion", description="build engines by optimize if the champion has such; none: only fp32"
     )
-    no_shadow: bool = Field(False, description="leave the alias shadow where it is")
+    no_shadow: bool = Field(False, description="do not let servers compute with the challenger in the shadow")
     experiment: str = Field("bertline", description="MLflow's group of runs")
     key: Path | None = Field(None, description="private key that signs the verdict")
     passphrase_file: Path | None = Field(None, description="file with the passphrase of --key")

@@ -26,7 +26,7 @@ class Decision:
     Attributes:
         because: what makes it due, a sentence each; empty if nothing does.
         against: why it is not, or what else was looked at.
-        waits: whether it cools down, which a person's ``--now`` ends.
+        waits: whether it cools down, which a person's ``--now`` ends, or a rollout goes on.
         state: of the triggers after this look.
     """
 
@@ -52,6 +52,7 @@ class Look:
         state: of the triggers before.
         drift: looks at texts; None if no drift is watched.
         labels: counts new labelled rows.
+        rollout: that goes on, which has to end first; None if none does.
         now: in UTC.
     """
 
@@ -61,6 +62,7 @@ class Look:
     state: State
     drift: Callable[[], Finding] | None
     labels: Callable[[], int]
+    rollout: str | None
     now: datetime
 
 
@@ -83,7 +85,7 @@ def decide(settings: RetrainSettings, look: Look, *, by_hand: bool = False) -> D
         (because if counts else against).append(reason)
     if not because and settings.every is None and settings.labels is None and settings.drift is None:
         against.append("no trigger is set: give --every, --labels, --drift or --now")
-    waiting = None if by_hand else _cooling(settings, look)
+    waiting = look.rollout or (None if by_hand else _cooling(settings, look))
     if waiting:
         against.append(waiting)
     return Decision(tuple(because), tuple(against), waiting is not None, state)

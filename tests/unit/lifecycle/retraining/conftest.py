@@ -20,6 +20,7 @@ from bertline.registry.add import add
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
+from bertline.registry.rollouts import Rollouts
 from bertline.registry.settings import RegistrySettings
 from bertline.training.progress import Silent
 from bertline.training.run import train
@@ -56,6 +57,14 @@ class World:
         """Alias and version of each move."""
         with Database(self.registry.place) as database:
             return [(one.alias, one.to_version) for one in Deployments(database, "test").entries("films")]
+
+    def end_rollout(self) -> None:
+        """As servers do when the challenger has passed in the shadow."""
+        with Database(self.registry.place) as database:
+            rollouts = Rollouts(database)
+            current = rollouts.current("films")
+            assert current is not None
+            assert rollouts.move(current, "passed", 0, "it agrees")
 
     def with_settings(self, **changes: Any) -> World:
         """With other settings."""

@@ -31,7 +31,7 @@ def test_a_run_ends_with_a_challenger_in_the_shadow_and_then_it_cools_down(world
     journal = world.retrainer.once().journal  # films:1 was added more than a day before
     assert journal is not None
     assert journal.outcome == "challenger"
-    assert journal.sentence == "films:2 is the challenger and shadow; the champion is films:1"
+    assert journal.sentence == "films:2 is the challenger, in the shadow; the champion is films:1"
     assert list(journal.done) == list(steps.STEPS)
     assert world.deployments() == [("champion", 1), ("challenger", 2), ("shadow", 2)]
     with Database(world.registry.place) as database:
@@ -52,6 +52,8 @@ def test_a_run_ends_with_a_challenger_in_the_shadow_and_then_it_cools_down(world
     assert not seen.any()
     retrainer = world.retrainer
     later = replace(retrainer, now=lambda: NOW + timedelta(minutes=59))
+    assert later.look().against[-1] == "films:2 is being rolled out, shadow"
+    world.end_rollout()
     assert later.look(by_hand=False).against == (
         "the schedule is due at 2050-12-01 12:00 UTC",
         "cools down until 2050-11-30 13:00 UTC (--cooldown 1h)",
@@ -114,6 +116,7 @@ def test_a_champion_that_was_replaced_meanwhile_is_judged_against(
 ) -> None:
     first = world.retrainer.once(by_hand=True).journal
     assert first is not None
+    world.end_rollout()
     real = steps.STEPS["record"]
 
     def promoted(run: steps.Run) -> steps.Facts:
@@ -187,6 +190,7 @@ def test_new_labels_are_counted_from_the_last_run(world: World) -> None:
     append(world.table, sentences(40, seed=11))
     assert world.retrainer.look().because == ("40 new labelled rows, 30 make a run due",)
     assert world.retrainer.once().journal is not None
+    world.end_rollout()
     later = replace(world.retrainer, now=lambda: NOW + timedelta(days=2))
     assert later.look().against == ("0 new labelled rows since the last run, 30 make a run due",)
 

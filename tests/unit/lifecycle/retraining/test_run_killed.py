@@ -15,6 +15,7 @@ from bertline.lifecycle.retraining.run import STEPS, next_step
 from bertline.registry.catalogue import Catalogue
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
+from bertline.registry.rollouts import Rollouts
 from tests.forked import FORKING
 from tests.retraining_killed import main
 from tests.unit.lifecycle.retraining.conftest import World, make_world
@@ -44,6 +45,9 @@ def check_whole(world: World) -> None:
     with Database(world.registry.place) as database:
         versions = Catalogue(database).versions("films")
         assert Deployments(database, "drill").faults() == []
+        last = Rollouts(database).last("films")
+    assert last is not None
+    assert (last.number, last.challenger, last.status) == (1, 2, "running")
     assert [one.version for one in versions] == [2, 1]
     client = MlflowClient(tracking_uri=world.registry.place, registry_uri=world.registry.place)
     experiment = client.get_experiment_by_name("bertline")

@@ -18,7 +18,7 @@ JOURNAL = Journal("1", "films", stamp(NOW - timedelta(days=2)), ("x",), 1, "d1",
 
 def look(**changes: Any) -> Look:
     since = NOW - timedelta(days=30)
-    return replace(Look("d1", since, (), State(champion="d1"), None, lambda: 0, NOW), **changes)
+    return replace(Look("d1", since, (), State(champion="d1"), None, lambda: 0, None, NOW), **changes)
 
 
 def found(evidence: str, p: float = 0.01) -> Finding:
@@ -93,3 +93,8 @@ def test_after_its_run_drift_counts_again_only_when_texts_were_calm() -> None:
     assert again.against == (f"c: p 0.01; {said}",)
     (other,) = drifts(settings, state, found("f"), champion="d2")
     assert other.due
+
+
+def test_a_rollout_has_to_end_first_even_for_a_person() -> None:
+    decision = decide(RetrainSettings(), look(rollout="films:2 is being rolled out, 5 %"), by_hand=True)
+    assert (decision.due, decision.against) == (False, ("films:2 is being rolled out, 5 %",))
