@@ -24,7 +24,9 @@ from examples.loop.traffic import Sent, Traffic, accuracy
 
 NAME = "reviews"
 TRAINING = ("--epochs", "1", "--max-tokens", "64", "--register", NAME)
-CANARY = ("--min-requests", "60", "--min-step-s", "3", "--watch-s", "15")  # short, because the story is
+# Short steps and wide bounds, because the story is short: being sure of a point more errors takes hundreds of requests.
+SHORT = ("--min-requests", "40", "--min-step-s", "3", "--watch-s", "15")
+CANARY = (*SHORT, "--more-errors", "0.05", "--more-slow", "0.1")
 OTHERWISE = ("--least-agreement", "0.4")  # for a model that is meant to answer otherwise, and was shown to be better
 
 
@@ -176,7 +178,7 @@ class Story:
 
     def _rolled_out(self, version: int, verdict: Path) -> None:
         chapter = self._chapter("Shadow, canary, promotion: the servers decide each step")
-        promote = ("models", "promote", f"{NAME}:{version}", "--canary", "--steps", "shadow,10,50,100")
+        promote = ("models", "promote", f"{NAME}:{version}", "--canary", "--steps", "shadow,25,50,100")
         self._shop.run(*promote, "--verdict", verdict, *CANARY, *OTHERWISE)
         ended = self._followed(chapter)
         self._say(chapter, f"{NAME}:{version} was {ended['status'].replace('_', ' ')}: {ended['reason']}")
@@ -196,7 +198,7 @@ class Story:
         shop.run("train", self._rows.wrong, "--out", shop.directory / "bad", "--overwrite", *TRAINING, quiet=False)
         version = max(int(one["version"]) for one in shop.json("models", "list", NAME))
         began_s = time.monotonic()
-        promote = ("models", "promote", f"{NAME}:{version}", "--canary", "--steps", "10,50,100")
+        promote = ("models", "promote", f"{NAME}:{version}", "--canary", "--steps", "25,50,100")
         shop.run(*promote, "--force", "a drill: somebody is sure of it", *CANARY)
         ended = self._followed(chapter)
         self._say(
