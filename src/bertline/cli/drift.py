@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bertline.cli.bundle_argument import bundle_argument
+from bertline.cli.feedback_store import Model, Since, StoreUrl, model_in, opened, since_of
 from bertline.cli.settings_flags import with_settings
+from bertline.errors import UsageError
 from bertline.lifecycle.drift.settings import DriftSettings
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
 EPILOG = (
     "Examples: bertline drift reviews last-week.csv --report drift · "
-    "bertline drift reviews last-week.csv --check && echo unchanged"
+    "bertline drift reviews last-week.csv --check && echo unchanged · "
+    "bertline drift reviews --predictions-url sqlite:////var/lib/bertline/predictions.db --since 7d"
 )
 FOREIGN_SHOWN = 5
 
@@ -29,10 +32,19 @@ def register(app: typer.Typer) -> None:
 
 def drift(
     bundle: Annotated[Path, bundle_argument("Directory of the bundle.")],
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Table or .txt file of new texts; labels are not needed.")
-    ],
     settings: DriftSettings,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA",
+            help="Table or .txt file of new texts; labels are not needed. Without it, the texts that the store of "
+            "predictions kept.",
+            show_default=False,
+        ),
+    ] = None,
+    url: StoreUrl = None,
+    model: Model = None,
+    since: Since = None,
     report: Annotated[Path | None, typer.Option(help="Directory to write drift.html and drift.json to.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 if drift was found.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON, without texts.")] = False,
@@ -52,11 +64,19 @@ def drift(
     from bertline.destination import as_destination_error
     from bertline.lifecycle.drift.found import DriftFound
     from bertline.lifecycle.drift.page import write_drift
-    from bertline.lifecycle.drift.run import drift_of_table
+    from bertline.lifecycle.drift.run import drift_of_store, drift_of_table
     from bertline.lifecycle.drift.wording import headline, labelled_words
 
+    if data is not None and any((url, model, since)):
+        raise UsageError(
+            "--predictions-url, --model and --since are for texts of the store of predictions: leave out DATA"
+        )
     with report_place(report, "drift.html"):
-        found = drift_of_table(bundle, data, settings)
+        if data is not None:
+            found = drift_of_table(bundle, data, settings)
+        else:
+            with opened(url) as store:
+                found = drift_of_store(bundle, store, model_in(store, model), settings, since_of(since))
         for sentence in found.notes:
             note(f"note: {sentence}")
         if report is not None:

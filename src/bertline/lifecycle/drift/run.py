@@ -1,11 +1,13 @@
-"""From a bundle and a table of new texts to what has drifted."""
+"""From a bundle and new texts, of a table or of a store of predictions, to what has drifted."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,6 +32,9 @@ from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Input
 
+if TYPE_CHECKING:
+    from bertline.database.database import Database
+
 
 @dataclass(frozen=True, slots=True)
 class TableDrift:
@@ -53,11 +58,60 @@ def drift_of_table(bundle: Path, data: str, settings: DriftSettings) -> TableDri
         DataError: the table cannot be read, or has too few texts.
         SettingsError: a column is set that the model does not read.
     """
-    opened = load(bundle)
-    spec = opened.manifest.task
+    predictor = load_predictor(bundle)
+    rows, notes = _labelled(data, settings, predictor) if settings.labelled else _unlabelled(data, settings, predictor)
+    return _compared(bundle, predictor, Rows(name_of(data, "input"), rows, notes), settings)
+
+
+def drift_of_store(
+    bundle: Path, store: Database, model: str, settings: DriftSettings, since: datetime | None = None
+) -> TableDrift:
+    """Compare the texts that clients sent with the rows that the bundle was measured on.
+
+    Args:
+        bundle: the directory.
+        store: of predictions, which kept texts.
+        model: its name for clients.
+        settings: how to compare.
+        since: predictions from this moment on.
+
+    Raises:
+        BundleError: as ``drift_of_table``.
+        DataError: the store has too few texts.
+        SettingsError: labels are wanted: the store's feedback is exported first.
+        PredictionStoreError: the store cannot be read.
+    """
+    from bertline.lifecycle.predictions.texts import kept_texts
+
+    if settings.labelled:
+        raise SettingsError(
+            "labelled is set, but predictions have no labels: write those with feedback to a table with bertline "
+            "feedback export, and give that"
+        )
+    kept, without, redacted = kept_texts(store, model, since, most=settings.rows, seed=settings.seed)
+    notes = []
+    if without:
+        notes.append(f"{without:,} predictions have no text: bertline serve --predictions-text keeps texts")
+    if redacted:
+        notes.append(f"{redacted:,} texts were redacted, which may itself show as a change")
+    rows: list[tuple[int, Input, Target]] = [(place, one, "") for place, one in enumerate(kept, 1)]
+    return _compared(bundle, load_predictor(bundle), Rows(f"predictions of {model}", rows, notes), settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """New rows: what they are called, each with its place, input and label, and sentences about them."""
+
+    source: str
+    rows: list[tuple[int, Input, Target]]
+    notes: list[str]
+
+
+def _compared(bundle: Path, predictor: TextClassifier, new: Rows, settings: DriftSettings) -> TableDrift:
+    spec = load(bundle).manifest.task
     reference, tested = _reference(bundle, spec.names, settings)
-    predictor, embedder = load_predictor(bundle), load_predictor(bundle, output="embedding")
-    places, inputs, truth, notes = _read(data, settings, predictor)
+    embedder = load_predictor(bundle, output="embedding")
+    places, inputs, truth, notes = _usable(new, settings, predictor)
     common = frozenset(read_token_counts(bundle))
     before = observe(predictor, embedder, reference.inputs, common=common)
     after = observe(predictor, embedder, inputs, places, common=common)
@@ -77,7 +131,7 @@ def drift_of_table(bundle: Path, data: str, settings: DriftSettings) -> TableDri
         drift = replace(drift, labelled=_dropped(bundle, spec, before, after, labels[:tested], truth))
     if not identifies():
         notes.append("languages are not compared: pip install 'bertline[language]' adds that")
-    return TableDrift(drift, name_of(data, "input"), tuple(notes))
+    return TableDrift(drift, new.source, tuple(notes))
 
 
 def _reference(bundle: Path, names: Sequence[str], settings: DriftSettings) -> tuple[ReferenceRows, int]:
@@ -107,17 +161,17 @@ def _chosen(rows: int, settings: DriftSettings) -> Sequence[int]:
     return sorted(random.Random(settings.seed).sample(range(rows), settings.rows))
 
 
-def _read(
-    data: str, settings: DriftSettings, predictor: TextClassifier
+def _usable(
+    new: Rows, settings: DriftSettings, predictor: TextClassifier
 ) -> tuple[list[int], list[Input], list[Target], list[str]]:
-    """Places and texts of the table, at most ``settings.rows``, their labels if it has any, and what was left out."""
-    rows, notes = _labelled(data, settings, predictor) if settings.labelled else _unlabelled(data, settings, predictor)
-    name, legible = name_of(data, "input"), [one for one in rows if predictor.tokenizer.reads(_whole(one[1]))]
+    """Places and inputs that are compared, at most ``settings.rows``, their labels if wanted, and what was left out."""
+    rows, notes = new.rows, [*new.notes]
+    legible = [one for one in rows if predictor.tokenizer.reads(_whole(one[1]))]
     if len(legible) < len(rows):
         notes.append(f"{len(rows) - len(legible):,} texts without a token that the model reads are left out")
     if len(legible) < LEAST_ROWS:
         raise DataError(
-            f"{name} has {len(legible)} texts: give at least {LEAST_ROWS}, better hundreds; fewer show only the "
+            f"{new.source} has {len(legible)} texts: give at least {LEAST_ROWS}, better hundreds; fewer show only the "
             "crudest change"
         )
     kept = [legible[i] for i in _chosen(len(legible), settings)]

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bertline.errors import BundleError, DataError
+from bertline.errors import BundleError, DataError, SettingsError
 from bertline.inference import load_predictor
 from bertline.lifecycle.drift import language
-from bertline.lifecycle.drift.run import drift_of_table
+from bertline.lifecycle.drift.run import drift_of_store, drift_of_table
 from bertline.lifecycle.drift.settings import DriftSettings
 from bertline.testing.tiny import random_texts, write_tiny_bundle
+from tests.kept import keep, store_in, sure
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,18 @@ def test_labels_that_are_as_expected(bundle: Path, tmp_path: Path) -> None:
     found = drift_of_table(bundle, new, DriftSettings(labelled=True)).drift
     assert found.labelled is not None
     assert (found.labelled.accuracy, found.labelled.alarm, found.dropped) == (0.75, None, False)
+
+
+def test_texts_of_a_store_are_compared_as_those_of_a_table(bundle: Path, tmp_path: Path) -> None:
+    texts = [*random_texts(80, seed=7), *["東京 は 大きい ."] * 20]
+    with store_in(tmp_path) as store:
+        keep(store, [sure("good")] * 100, texts=texts)
+        found = drift_of_store(bundle, store, "reviews", DriftSettings())
+        assert found.source == "predictions of reviews"
+        assert (
+            found.drift.tests == drift_of_table(bundle, table(tmp_path / "new.csv", texts), DriftSettings()).drift.tests
+        )
+        with pytest.raises(DataError, match="predictions of other has 0 texts: give at least 20"):
+            drift_of_store(bundle, store, "other", DriftSettings())
+        with pytest.raises(SettingsError, match="predictions have no labels: write those with feedback to a table"):
+            drift_of_store(bundle, store, "reviews", DriftSettings(labelled=True))
