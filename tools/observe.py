@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -74,7 +75,9 @@ def watched(folder: Path) -> Iterator[Watched]:
             _until(lambda: load.statuses >= EVERY_STATUS, f"the clients got {sorted(load.statuses)} only")
             os.kill(server.workers[0], signal.SIGKILL)  # a process that computes is lost, and replaced
             found.until("bertline_worker_restarts_total > 0")
-            yield Watched(server, found, folder / "observe")
+            with judging(server.url):
+                found.until("bertline_feedback_judged_total > 0")
+                yield Watched(server, found, folder / "observe")
 
 
 def _until(holds: Any, otherwise: str) -> None:
@@ -85,18 +88,28 @@ def _until(holds: Any, otherwise: str) -> None:
         time.sleep(0.1)
 
 
-def judge(url: str, seconds: float) -> None:
-    """Give feedback on answers each second."""
-    until_s = time.monotonic() + seconds
-    with httpx.Client(base_url=url, timeout=60) as client:
-        while time.monotonic() < until_s:
-            answer = client.post("/v1/predict", json={"text": "a fine film"})
-            if answer.status_code == 200:
-                time.sleep(0.5)  # until it is written
-                given = {"request_id": answer.headers["X-Request-Id"]}
+@contextmanager
+def judging(url: str) -> Iterator[None]:
+    """Give feedback on an answer each second, until the block ends."""
+    ended = threading.Event()
+
+    def judge() -> None:
+        with httpx.Client(base_url=url, timeout=60) as client:
+            while not ended.wait(0.5):
+                answer = client.post("/v1/predict", json={"text": "a fine film"})
+                if answer.status_code != 200 or ended.wait(0.5):  # until it is written
+                    continue
                 label = answer.json()["predictions"][0]["label"]
-                client.post("/v1/feedback", json={"items": [{**given, "correct": label}]}).raise_for_status()
-            time.sleep(0.5)
+                given = {"request_id": answer.headers["X-Request-Id"], "correct": label}
+                client.post("/v1/feedback", json={"items": [given]})
+
+    thread = threading.Thread(target=judge)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def results(found: Prometheus) -> Iterator[tuple[str, str, str, list[Any]]]:
@@ -153,7 +166,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder, watched(Path(folder)) as one:
         if "--table" in arguments:
-            judge(one.server.url, SERIES_S)
+            time.sleep(SERIES_S)
             page = table(one.prometheus)
             PAGE.write_text(page, encoding="utf-8")
             print(PAGE.relative_to(ROOT))

@@ -54,6 +54,8 @@ CONFIG = {
 # Nothing can be loaded or brought back here, and no model has these tasks.
 NEVER_WELL = {
     "PUT /admin/models/{name}", "POST /admin/models/{name}/rollback", "POST /embed_sparse", "POST /oauth/token",
+    # A server without a registry has no rollouts.
+    "POST /v1/models/{name}/canary", "POST /v1/models/{name}/shadow", "DELETE /v1/models/{name}/rollout",
 }  # fmt: skip
 OF_TAGGERS = "POST /models/{name}/pipeline/token-classification"
 OF_FILLERS = "POST /models/{name}/pipeline/fill-mask"
