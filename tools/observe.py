@@ -63,8 +63,8 @@ def watched(folder: Path) -> Iterator[Watched]:
     bundle = folder / "reviews"
     write_tiny_bundle(bundle, engine=True)
     # So little may wait that a load of a few clients is too much.
-    flags = ("--max-wait-ms", "2", "--drain-s", "0", "--cost-per-hour", "0.1")
-    flags += ("--predictions-url", f"sqlite:///{folder / 'predictions.db'}")
+    flags = ["--max-wait-ms", "2", "--drain-s", "0", "--cost-per-hour", "0.1"]
+    flags += ["--predictions-url", f"sqlite:///{folder / 'predictions.db'}"]
     with spawned(str(bundle), *flags) as server, exporter(beside()) as other:
         targets = (server.url.removeprefix("http://"), other)
         files = {**prometheus.files(prometheus.Scrape(targets=targets, interval_s=1)), **grafana.files()}
