@@ -76,7 +76,7 @@ def picture(sent: Sequence[Sent], chapters: Sequence[Chapter]) -> Markup:
         marks.append(svg.text(f"{value:g} min", plot.x(60 * value), BOTTOM + 20, anchor="middle"))
     if points:
         curve = [(plot.x(some[-1].at_s), plot.y(max(0.4, accuracy(some)))) for some in points]
-        marks.append(svg.path(curve, "first"))
+        marks.append(svg.path(curve, "first curve"))
     return svg.picture("Accuracy of the answers over time", WIDTH, HEIGHT, *marks)
 
 

@@ -95,6 +95,7 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
     assert "2 · Then" in page
     assert "1:30" in page
     assert page.count("<svg") == 1
+    assert page.count('class="first curve"') == 1
     own = ("http://127.0.0.1:8000", "http-equiv", "http://www.w3.org/2000/svg")
     assert "http" not in functools.reduce(lambda text, part: text.replace(part, ""), own, page)
     assert clock(61.9) == "1:01"
