@@ -1,4 +1,4 @@
-"""The loop's rows, its clients and its page; all of it is played by ``make loop`` and a drill."""
+"""The loop's rows, its clients and its page; ``make loop`` plays all of it."""
 
 from __future__ import annotations
 
