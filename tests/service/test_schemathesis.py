@@ -80,9 +80,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of a server that asks for no credentials, and has an issuer of its own all the same."""
     folder = tmp_path_factory.mktemp("issuer")
     kept = PredictionSettings(url=f"sqlite:///{folder / 'predictions.db'}")
-    with CredentialStore(f"sqlite:///{folder / 'auth.db'}") as store, PredictionWriter(kept) as writer:
+    with pytest.MonkeyPatch.context() as patch, CredentialStore(f"sqlite:///{folder / 'auth.db'}") as store:
+        # Types are checked at random places of lists; in another thread, that disturbs Hypothesis while it draws.
+        patch.setattr("bertline.lifecycle.predictions.writer.EVERY_S", 3600.0)
         issuer = Issuer(SigningKeys(store, "http://127.0.0.1"), Clients(store), "bertline")
-        with live({"reviews": MODEL}, perimeter=Perimeter(issuer=issuer, predictions=writer)) as one:
+        with (
+            PredictionWriter(kept) as writer,
+            live({"reviews": MODEL}, perimeter=Perimeter(issuer=issuer, predictions=writer)) as one,
+        ):
             yield warm(one).rstrip("/")
 
 
