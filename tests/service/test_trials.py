@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sql
 from starlette.testclient import TestClient
 
+from bertline.lifecycle.predictions.schema import PREDICTIONS
+from bertline.lifecycle.predictions.settings import PredictionSettings
+from bertline.lifecycle.predictions.writer import PredictionWriter
 from bertline.registry.rollout import Role
 from bertline.service.app import create_app
+from bertline.service.perimeter import Perimeter
 from bertline.serving.serving import Serving
 from bertline.serving.trial import Trial
 from bertline.testing.words import WordCounter, serving_of
@@ -154,3 +160,20 @@ def test_the_state_of_a_model_is_not_that_of_the_client_who_asks(scene: Scene) -
     scene.begin("canary", 1.0)
     shown = scene.client.get("/v1/models").json()["models"]
     assert [one["version"] for one in shown] == [scene.old]
+
+
+def test_what_a_shadow_says_is_kept_beside_the_answer(model: WordCounter, new: WordCounter, tmp_path: Path) -> None:
+    settings = PredictionSettings(url=f"sqlite:///{tmp_path / 'predictions.db'}")
+    serving = serving_of({"reviews": model}, later=[new])
+    with (
+        PredictionWriter(settings) as writer,
+        TestClient(create_app(serving, Perimeter(predictions=writer))) as client,
+    ):
+        scene = Scene(until_ready(client), serving, new)
+        scene.begin("shadow")
+        client.post("/v1/predict", json={"text": "good"}, headers={"X-Request-Id": "order-7"})
+        scene.until(lambda: writer.written == 2)
+        with writer.store.reading() as connection:
+            kept = connection.execute(sql.select(PREDICTIONS).order_by(PREDICTIONS.c.role)).all()
+    assert [(one.role, one.request_id) for one in kept] == [("answer", "order-7"), ("shadow", "order-7")]
+    assert kept[0].digest != kept[1].digest

@@ -50,6 +50,9 @@ class Listener:
     def predicted(self, answered: Answered) -> None:
         """A request's answers were made from rows per token; no dialect has changed them yet."""
 
+    def mirrored(self, answered: Answered) -> None:
+        """The other version of a rollout computed a request too, to compare; no client gets its answers."""
+
     def refused(self, problem: Problem) -> None:
         """A request got an error. Its responder reports it, since many errors occur before the core is called."""
 
@@ -88,6 +91,11 @@ class Listeners(Listener):
         """Tell each."""
         for one in self._all:
             one.predicted(answered)
+
+    def mirrored(self, answered: Answered) -> None:
+        """Tell each."""
+        for one in self._all:
+            one.mirrored(answered)
 
     def refused(self, problem: Problem) -> None:
         """Tell each."""

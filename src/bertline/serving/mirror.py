@@ -11,6 +11,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -19,6 +20,7 @@ from typing import Any
 from bertline.data.batching import Ragged
 from bertline.encoder.outputs import rows
 from bertline.serving.answered import Answered, Timing, made
+from bertline.serving.listeners import Listener
 from bertline.serving.process import ComputeFailed, WorkerLost
 from bertline.serving.scheduler import Scheduler
 from bertline.serving.trial import Trial
@@ -42,6 +44,7 @@ class _Answer:
     policy: Policy | None
     max_tokens: int | None
     at_s: float
+    context: Context  # of the request
 
 
 class Mirror:
@@ -49,11 +52,12 @@ class Mirror:
 
     Args:
         scheduler: of the server.
+        listeners: hear of each answer.
         seed: of the choice of requests; default: none.
     """
 
-    def __init__(self, scheduler: Scheduler, seed: int | None = None) -> None:
-        self._scheduler, self._random = scheduler, random.Random(seed)
+    def __init__(self, scheduler: Scheduler, listeners: Listener, seed: int | None = None) -> None:
+        self._scheduler, self._listeners, self._random = scheduler, listeners, random.Random(seed)
         self._waiting: deque[_Answer] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -78,7 +82,7 @@ class Mirror:
             trial.tally.dropped += 1
             return
         now_s = asyncio.get_running_loop().time()
-        self._waiting.append(_Answer(trial, answered, policy, max_tokens, now_s))
+        self._waiting.append(_Answer(trial, answered, policy, max_tokens, now_s, copy_context()))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="mirror")
 
@@ -124,6 +128,7 @@ class Mirror:
             return
         for answered in (first, second):
             await made(answered, partial(_answers, answered))
+        one.context.run(self._listeners.mirrored, second)
         result: Compared = task(other.spec.task).compared.compared(first.version.spec, first.answers, second.answers)
         agree = self._random.choice(result.agree) if result.agree else None  # one per request: they are independent
         seconds = first.timing.compute_s, second.timing.compute_s

@@ -97,7 +97,7 @@ class Serving:
         self.listeners, self.admit, self.other_task = Listeners(), admit, other_task
         lanes = settings.lanes or usable_cores()
         self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self.listeners.computed)
-        self.mirror = Mirror(self.scheduler)
+        self.mirror = Mirror(self.scheduler, self.listeners)
         self.draining = False
         self.failure: BertlineError | None = None
         self.failed = asyncio.Event()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bertline.encoder.outputs import OUTPUTS
 from bertline.lifecycle.predictions.made import NO_EMBEDDINGS, Made
-from bertline.lifecycle.predictions.records import now_ms
+from bertline.lifecycle.predictions.records import SHADOW, now_ms
 from bertline.service.exchange import Exchange, current
 from bertline.serving.listeners import Listener
 from bertline.serving.problems import Problem
@@ -44,6 +45,12 @@ class PredictionListener(Listener):
     def predicted(self, answered: Answered) -> None:
         """An answer that was made from rows per token."""
         self._keep(answered.version.spec.output, answered)
+
+    def mirrored(self, answered: Answered) -> None:
+        """The other version's answer to a request, for comparison."""
+        exchange = current()
+        if exchange is not None:
+            self._writer.offer(replace(_made(exchange, answered, NO_EMBEDDINGS), role=SHADOW))
 
     def _keep(self, output: str, answered: Answered) -> None:
         exchange = current()
