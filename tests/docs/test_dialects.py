@@ -13,7 +13,7 @@ from tools import dialect_pages
 from tools.dialect_pages import PAGES, Server, alike, serving, shown
 
 NAMES = sorted(path.name for path in PAGES.glob("*.md"))
-ROUTE = re.compile(r"^\| `((?:GET|POST|PUT) /\S*)` \|", re.MULTILINE)
+ROUTE = re.compile(r"^\| `((?:GET|POST|PUT|DELETE) /\S*)` \|", re.MULTILINE)
 CLIENTS = {
     "own.md": "httpx",
     "hugging-face.md": "huggingface_hub",
