@@ -24,6 +24,7 @@ INFER = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": 
 BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/predict"): {"text": "gut für dich"},
     ("post", "/v1/tokenize"): {"texts": ["gut für dich"]},
+    ("post", "/v1/explain"): {"text": "gut für dich", "budget": 20},
     ("post", "/"): {"inputs": "gut für dich"},
     ("post", "/models/{name}"): {"inputs": "gut für dich", "parameters": {}},
     ("post", PIPELINE + "text-classification"): {"inputs": "gut für dich"},
@@ -143,6 +144,8 @@ def test_every_route_with_a_json_body_is_walked(client: TestClient) -> None:
     others = {
         *(("post", PIPELINE + name) for name in ("token-classification", "fill-mask")),  # tests/service/test_tasks.py
         ("post", PIPELINE + "zero-shot-classification"),  # tests/service/test_zero_shot.py
+        ("post", "/v1/feedback"),  # tests/service/test_feedback.py
+        *(("post", f"/v1/models/{{name}}/{role}") for role in ("shadow", "canary")),  # tests/service/test_rollouts.py
         *(("post", path) for path in ("/rerank", "/v1/rerank", "/v2/rerank")),  # tests/service/test_rerank.py
     }
     assert described == {*BODIES} | others

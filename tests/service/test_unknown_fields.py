@@ -26,10 +26,17 @@ TENSOR = {"name": "t", "shape": [1], "datatype": "BYTES", "data": ["good"]}
 SIMILAR = {"source_sentence": "good", "sentences": ["bad"]}
 LONG = "good " + "word " * 28 + "bad"  # 30 tokens, and the model reads 14
 
+OWN = ("/v1/predict", "/v1/tokenize", "/v1/explain", "/v1/feedback")
 # route, body → the field that is refused
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/predict", {"text": "good", "topk": 2}, "There is no field topk: did you mean top_k?"),
     ("/v1/tokenize", {"text": "good", "top_k": 2}, "There is no field top_k: "),
+    (
+        "/v1/feedback",
+        {"items": [{"request_id": "a", "correct": "b"}], "zzz": 1},
+        "There is no field zzz: valid names are ",
+    ),
+    ("/v1/explain", {"text": "good", "lable": "positive"}, "There is no field lable: did you mean label?"),
     ("/v1/embeddings", {"input": "good", "dimension": 2}, "There is no field dimension: did you mean dimensions?"),
     ("/embeddings", {"input": "good", "zzz": 2}, "There is no field zzz: valid names are input, model, "),
     (
@@ -107,7 +114,7 @@ IGNORED: list[tuple[str, dict[str, Any], str]] = [
 def test_a_field_is_refused_by_name(client: TestClient, route: str, body: dict[str, Any], message: str) -> None:
     """R10: where the origin refuses, or raises."""
     answer = client.post(route, json=body)
-    assert answer.status_code == (422 if route in ("/v1/predict", "/v1/tokenize") else 400)
+    assert answer.status_code == (422 if route in OWN else 400)
     assert message in str(answer.json())
 
 
@@ -133,6 +140,7 @@ def test_every_route_with_a_body_is_among_these(client: TestClient) -> None:
         "/models/{name}/pipeline/zero-shot-classification",  # of models of entailment: test_zero_shot.py
         "/models/{name}/pipeline/fill-mask",  # of models that fill in words: test_tasks.py
         *("/rerank", "/v1/rerank", "/v2/rerank"),  # of models that rank: test_rerank.py
+        *("/v1/models/{name}/shadow", "/v1/models/{name}/canary"),  # of this machine alone: test_rollouts.py
     }
     assert posted - tried == others
 

@@ -50,19 +50,26 @@ class Explaining:
             )
         self._waiting += 1
         try:
-            async with asyncio.timeout_at(deadline_s), self._turn:
+            await self._in_turn(deadline_s)
+            try:
                 asked = _Asked(self._serving, version, deadline_s, asyncio.get_running_loop())
+                # Without a time limit: a thread cannot be stopped. It ends when what it asks for is refused.
                 return await asyncio.to_thread(explain, asked, one, settings, name)
-        except TimeoutError:
-            raise Problem(
-                Code.DEADLINE, "The explanation takes longer than the deadline: lower budget, or allow more time."
-            ) from None
+            finally:
+                self._turn.release()
         except UsageError as error:
             message = f"{error}."
             field = "budget" if "budget" in message else "text"
             raise Problem(Code.OUT_OF_RANGE, f"{message[0].upper()}{message[1:]}", field) from None
         finally:
             self._waiting -= 1
+
+    async def _in_turn(self, deadline_s: float) -> None:
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise Problem(Code.DEADLINE, "Other explanations took until the deadline: allow more time.") from None
 
 
 class _Asked:

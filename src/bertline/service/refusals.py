@@ -87,6 +87,14 @@ def problem_of(errors: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -
     if kind == "greater_than_equal":
         least = first["ctx"]["ge"]
         return Problem(Code.OUT_OF_RANGE, f"{field} must be at least {least}.", field)
+    if kind == "less_than_equal":
+        return Problem(Code.OUT_OF_RANGE, f"{field} must be at most {first['ctx']['le']}.", field)
+    if kind == "literal_error":
+        return Problem(Code.OUT_OF_RANGE, f"{field} must be {first['ctx']['expected']}.", field)
+    if kind == "too_short":
+        return Problem(Code.OUT_OF_RANGE, f"{field} is an empty list: send at least one entry.", field)
+    if kind == "too_long":
+        return Problem(Code.OUT_OF_RANGE, f"{field} must have at most {first['ctx']['max_length']:,} entries.", field)
     wanted = _TYPES.get(kind, "of another type")
     return Problem(Code.WRONG_TYPE, f"{field or 'The body'} must be {wanted}.", field)
 

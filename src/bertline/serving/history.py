@@ -33,7 +33,7 @@ class History:
         >>> history = History()
         >>> for number in range(1, 201):
         ...     history.answered(number / 1000)
-        >>> history.bound_s()
+        >>> round(history.bound_s(), 3)
         0.297
         """
         if len(self._seconds) < ENOUGH:

@@ -60,7 +60,7 @@ def drift_of_table(bundle: Path, data: str, settings: DriftSettings) -> TableDri
     """
     predictor = load_predictor(bundle)
     rows, notes = _labelled(data, settings, predictor) if settings.labelled else _unlabelled(data, settings, predictor)
-    return _compared(bundle, predictor, Rows(name_of(data, "input"), rows, notes), settings)
+    return _compared(bundle, predictor, NewTexts(name_of(data, "input"), rows, notes), settings)
 
 
 def drift_of_store(
@@ -95,11 +95,11 @@ def drift_of_store(
     if redacted:
         notes.append(f"{redacted:,} texts were redacted, which may itself show as a change")
     rows: list[tuple[int, Input, Target]] = [(place, one, "") for place, one in enumerate(kept, 1)]
-    return _compared(bundle, load_predictor(bundle), Rows(f"predictions of {model}", rows, notes), settings)
+    return _compared(bundle, load_predictor(bundle), NewTexts(f"predictions of {model}", rows, notes), settings)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class NewTexts:
     """New rows: what they are called, each with its place, input and label, and sentences about them."""
 
     source: str
@@ -107,7 +107,7 @@ class Rows:
     notes: list[str]
 
 
-def _compared(bundle: Path, predictor: TextClassifier, new: Rows, settings: DriftSettings) -> TableDrift:
+def _compared(bundle: Path, predictor: TextClassifier, new: NewTexts, settings: DriftSettings) -> TableDrift:
     spec = load(bundle).manifest.task
     reference, tested = _reference(bundle, spec.names, settings)
     embedder = load_predictor(bundle, output="embedding")
@@ -162,7 +162,7 @@ def _chosen(rows: int, settings: DriftSettings) -> Sequence[int]:
 
 
 def _usable(
-    new: Rows, settings: DriftSettings, predictor: TextClassifier
+    new: NewTexts, settings: DriftSettings, predictor: TextClassifier
 ) -> tuple[list[int], list[Input], list[Target], list[str]]:
     """Places and inputs that are compared, at most ``settings.rows``, their labels if wanted, and what was left out."""
     rows, notes = new.rows, [*new.notes]
