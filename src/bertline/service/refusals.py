@@ -90,7 +90,7 @@ def problem_of(errors: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -
     if kind == "less_than_equal":
         return Problem(Code.OUT_OF_RANGE, f"{field} must be at most {first['ctx']['le']}.", field)
     if kind == "literal_error":
-        return Problem(Code.OUT_OF_RANGE, f"{field} must be {first['ctx']['expected']}.", field)
+        return Problem(Code.WRONG_TYPE, f"{field} must be {first['ctx']['expected']}.", field)
     if kind == "too_short":
         return Problem(Code.OUT_OF_RANGE, f"{field} is an empty list: send at least one entry.", field)
     if kind == "too_long":
