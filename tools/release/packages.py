@@ -47,8 +47,10 @@ def _built(root: Path, source: Path, out: Path, epoch: str) -> dict[str, str]:
         file.write(archive)
         file.seek(0)
         with tarfile.open(fileobj=file) as tar:
-            # Python 3.11.2 of Debian 12 has no filters; without one they are not needed for what git wrote.
-            tar.extractall(source, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+            if hasattr(tarfile, "data_filter"):
+                tar.extractall(source, filter="data")
+            else:  # Python 3.11.2, as Debian 12 has it; what git wrote needs no filter
+                tar.extractall(source)
     command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(out.resolve())]
     environ = {**os.environ, "SOURCE_DATE_EPOCH": epoch}
     done = subprocess.run(command, cwd=source, env=environ, capture_output=True, text=True, check=False)
