@@ -221,7 +221,10 @@ class Story:
             ("feedback", f"{traffic.labelled:,} labels"),
             ("log of deployments", f"{checked['entries']} entries, {len(checked['faults'])} faults"),
             *(
-                (one["time"][11:19], f"{one['action']} {one['alias']}: {one['from_version']} → {one['to_version']}")
+                (
+                    one["time"][11:19],
+                    f"{one['action']} {one['alias']}: {one['from_version'] or '–'} → {one['to_version'] or '–'}",
+                )
                 for one in reversed(history)
             ),
         )
