@@ -234,8 +234,8 @@ def page(found: dict[str, list[Line]], costs: Costs, rows: Sequence[int], repeti
         f"{1000 * costs.call_s:.1f} ms.\n",
         "## Up to 64 workers, simulated\n",
         f"A job of {JOB_S / HOUR_S:g} hours of one worker. The scheduler is that of real runs; its clock takes the "
-        f"times above, and shards vary by {100 * spread:.0f} % as measured. Reading from shared storage is not in it. "
-        "Median of 5 draws.\n",
+        f"times above, and shards vary by {100 * spread:.0f} %, as whole runs did. Reading from shared storage is not "
+        "in it. Median of 5 draws.\n",
         "| workers | minutes | speed-up | efficiency |",
         "| ---: | ---: | ---: | ---: |",
     ]

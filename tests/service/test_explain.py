@@ -14,6 +14,7 @@ from bertline.explanation.explain import explain
 from bertline.explanation.settings import ExplainSettings
 from bertline.inference import load_predictor
 from bertline.service import ServeSettings
+from bertline.serving.scheduler import Scheduler
 from bertline.testing.tiny import write_tiny_bundle
 from bertline.testing.words import WordCounter
 from tests.service.live import live, warm
@@ -90,6 +91,15 @@ def test_a_deadline_ends_it(url: str) -> None:
         headers={"X-Request-Timeout-Ms": "20"},
     )
     assert answer.status_code == 504, answer.text
+
+
+def test_it_waits_while_requests_wait(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scheduler, "waiting", True)
+    body, soon = {"text": "good", "model": "reviews"}, {"X-Request-Timeout-Ms": "200"}
+    answer = httpx.post(f"{url}/v1/explain", json=body, headers=soon)
+    assert answer.status_code == 504
+    assert "busy with other requests" in answer.text
+    assert httpx.post(f"{url}/v1/predict", json=body).status_code == 200
 
 
 def test_an_explanation_is_no_prediction(url: str) -> None:

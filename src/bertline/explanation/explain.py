@@ -26,7 +26,7 @@ OPENED = 0.8  # of the sentences' shares that opened sentences have together
 Array = np.ndarray[Any, Any]
 
 
-class Answers(Protocol):
+class Answering(Protocol):
     """As ``inference.TextClassifier``."""
 
     spec: TaskSpec
@@ -39,16 +39,15 @@ class Answers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question: why does the model say ``name`` of ``one``?"""
+    """One question: an input with its words, and the scores of any others."""
 
     one: Input
-    name: str
     words: Sequence[Word]
     scores: Callable[[Sequence[Input]], Array]
     mask: str
 
 
-def explain(model: Answers, one: Input, settings: ExplainSettings, name: str | None = None) -> Explanation:
+def explain(model: Answering, one: Input, settings: ExplainSettings, name: str | None = None) -> Explanation:
     """The share of each word in one answer.
 
     Args:
@@ -79,7 +78,7 @@ def explain(model: Answers, one: Input, settings: ExplainSettings, name: str | N
         found: Array = seam.scores(spec, model.pieces(inputs, spec.output)[1], chosen)
         return found
 
-    asked = Asked(one, chosen, words, scores, model.tokenizer.mask)
+    asked = Asked(one, words, scores, model.tokenizer.mask)
     shares, computed = _shares(asked, settings)
     measured = _measured(asked, settings, shares.words, lambda score: float(seam.shown(spec, score)))
     errors = np.full(len(words), np.nan) if shares.errors is None else shares.errors

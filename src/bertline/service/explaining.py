@@ -73,7 +73,7 @@ class Explaining:
 
 
 class _Asked:
-    """A served version as ``explanation.explain.Answers``, for a thread beside the event loop."""
+    """A served version as ``explanation.explain.Answering``, for a thread beside the event loop."""
 
     def __init__(self, serving: Serving, version: Version, deadline_s: float, loop: asyncio.AbstractEventLoop) -> None:
         self._serving, self._version, self._deadline_s, self._loop = serving, version, deadline_s, loop

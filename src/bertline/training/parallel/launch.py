@@ -20,12 +20,11 @@ from bertline.training.parallel.join import RENDEZVOUS, is_rank, joined
 from bertline.training.parallel.line import receive
 from bertline.training.parallel.on_cluster import ClusterLauncher
 from bertline.training.parallel.process import RankProcess
-from bertline.training.parallel.report import Report, outcome_of
+from bertline.training.parallel.report import GRACE_S, Report, outcome_of
 from bertline.training.progress import Progress
 from bertline.training.settings import LoopSettings
 from bertline.training.stop import StopRequest
 
-GRACE_S = 10.0  # for the others to say what they know, once a process has ended with an error
 LOOK_S = 0.2  # between two looks at signals
 
 

@@ -19,11 +19,10 @@ from bertline.machine.ray_cluster import Node, WorkerLost
 from bertline.training.parallel.job import Died, Failed, Job, Outcome
 from bertline.training.parallel.line import receive
 from bertline.training.parallel.process import RankProcess
-from bertline.training.parallel.report import Report, outcome_of
+from bertline.training.parallel.report import GRACE_S, Report, outcome_of
 from bertline.training.progress import Progress
 from bertline.training.stop import StopRequest
 
-GRACE_S = 10.0  # for the others to say what they know, once one has ended with an error
 HEAR_S = 0.5  # that a machine waits for messages of its process before it answers
 START_PATIENCE_S = 300.0  # for a machine to import what it needs
 _SIOCGIFADDR = 0x8915  # of Linux: the address of a network interface

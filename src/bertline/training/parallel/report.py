@@ -12,6 +12,8 @@ from bertline.training.parallel.job import Died, Done, Failed, Outcome, failure
 from bertline.training.parallel.ranks import PeerLost
 from bertline.training.progress import Progress
 
+GRACE_S = 10.0  # for the other processes to say what they know, once one has ended with an error
+
 
 @dataclass
 class Report:
