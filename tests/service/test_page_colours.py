@@ -23,6 +23,8 @@ PAIRS = [
     ("edge", "track", GRAPHIC),
     *((line, ground, GRAPHIC) for line in ("edge", "accent") for ground in ("card", "ground")),
     *((bar, "track", GRAPHIC) for bar in ("bar", "accent")),
+    *(("ink", share, TEXT) for share in ("for", "against")),
+    *((f"{share}-line", ground, GRAPHIC) for share in ("for", "against") for ground in ("card", share)),
 ]
 
 

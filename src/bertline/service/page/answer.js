@@ -1,8 +1,9 @@
 // The answer to one or several typed texts. Its state is empty, waiting, done or error.
 
 import { drawBars } from "./bars.js";
-import { at, make } from "./elements.js";
+import { at, button, make } from "./elements.js";
 import { emptyBars, kindOf } from "./kinds.js";
+import { go, hand, serves } from "./views.js";
 import { amount, count, milliseconds } from "./words.js";
 
 const SPOKEN_LABELS = 5;
@@ -34,7 +35,8 @@ export function showAnswer(model, text, { predictions: [prediction], took_ms }) 
   at("cut").textContent = cut_tokens
     ? `The text is longer than the model can read: ${count(read_tokens, "token")} read, ${amount(cut_tokens)} cut.`
     : "";
-  at("bars").replaceChildren(...kind.draw(prediction, text, model));
+  at("bars").replaceChildren(...kind.draw(prediction, text, model), ...why({ text }));
+  hand({ text });
   at("texts").replaceChildren();
   finish(model, [prediction], took_ms, kind.spoken(prediction));
 }
@@ -48,7 +50,7 @@ export function showAnswers(model, lines, { predictions, took_ms }) {
     ? `${count(cut, "text")} of ${amount(predictions.length)} ${cut === 1 ? "is" : "are"} longer than the model can read.`
     : "";
   at("bars").replaceChildren();
-  at("texts").replaceChildren(...predictions.map((prediction, place) => answeredText(lines[place].text, prediction, model)));
+  at("texts").replaceChildren(...predictions.map((prediction, place) => answeredText(lines[place], prediction, model)));
   finish(model, predictions, took_ms, `${count(predictions.length, "text")}: ${words}`);
 }
 
@@ -71,7 +73,7 @@ function tally(predictions) {
 }
 
 // An entry of the list of texts; its details are drawn when it is opened.
-function answeredText(text, prediction, model) {
+function answeredText({ text, subject }, prediction, model) {
   const { read_tokens, cut_tokens } = prediction;
   const kind = kindOf(prediction);
   const [names, share] = kind.verdict(prediction);
@@ -83,11 +85,20 @@ function answeredText(text, prediction, model) {
   item.addEventListener("toggle", () => {
     if (item.childElementCount > 1) return;
     const read = make("p", "tokens", readings(read_tokens, cut_tokens, prediction.windows));
-    item.append(...kind.draw(prediction, text, model), read);
+    item.append(...kind.draw(prediction, text, model), read, ...why(subject));
   });
   const line = make("li", "");
   line.append(item);
   return line;
+}
+
+// The way from an answer to the words that it rests on.
+function why(subject) {
+  const ask = () => {
+    hand(subject);
+    go("explain");
+  };
+  return serves("explain") ? [button("quiet why", "Why?", ask)] : [];
 }
 
 function readings(read, cut, windows) {

@@ -3,6 +3,8 @@
 const GONE = "The server does not answer. Is it still running? Start it again with bertline serve.";
 // By code or by status.
 const TITLES = {
+  401: "Not allowed",
+  403: "Not allowed",
   404: "No such model",
   413: "Too much for one request",
   422: "This text was not accepted",
@@ -43,15 +45,24 @@ export async function models() {
 // took_ms has the times that the server measured, and the total that this browser measured.
 export async function predict(request, signal) {
   const began_ms = performance.now();
-  const { body, headers } = await call("/v1/predict", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(request),
-    signal,
-  });
+  const { body, headers } = await call("/v1/predict", posting(request, signal));
   const took_ms = { ...timings(headers.get("Server-Timing") ?? ""), total: performance.now() - began_ms };
   return { predictions: body.predictions, version: body.model.version, took_ms };
 }
+
+// The shares of words in an answer, with the time that this browser measured.
+export async function explain(request, signal) {
+  const began_ms = performance.now();
+  const { body } = await call("/v1/explain", posting(request, signal));
+  return { ...body, took_ms: { total: performance.now() - began_ms } };
+}
+
+const posting = (request, signal) => ({
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(request),
+  signal,
+});
 
 // "waiting;dur=0.10, inference;dur=21.40" to { waiting: 0.1, inference: 21.4 } (https://www.w3.org/TR/server-timing/)
 export function timings(header) {

@@ -29,7 +29,6 @@ export function showModels(models) {
 }
 
 export function showModel(model) {
-  document.title = `${model.name} · bertline`;
   at("model-name").textContent = model.name;
   at("model-facts").replaceChildren(...facts(model));
   at("truncation").replaceChildren(...Object.entries(TRUNCATIONS).map(([policy, words]) => {

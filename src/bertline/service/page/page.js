@@ -9,6 +9,7 @@ import { begin, running as scoring, startJobs } from "./job.js";
 import { compares, orders, ranks, showModel, showModels } from "./model.js";
 import { showRequest, startProgram } from "./program.js";
 import { printed } from "./snippets.js";
+import { offer, startViews } from "./views.js";
 import { amount, count } from "./words.js";
 
 // Labels of the button for one text and for several, by problem or task.
@@ -45,11 +46,13 @@ async function fetchModels() {
     served = await models();
   } catch (refusal) {
     absent = refusal;
+    offer(null);
     return showError(refusal);
   }
   if (!served.models.length) {
     if (absent !== WARMING) showError(WARMING); // once, because screen readers read it aloud
     absent = WARMING;
+    offer(null);
     return setTimeout(load, WARM_UP_MS);
   }
   showModels(served.models);
@@ -66,12 +69,13 @@ function select(chosen) {
   showNothing(model, PROMPTS[mode]);
   showExamples();
   changed();
+  offer(model, { limits: served.limits, named: served.models.length > 1 });
 }
 
 // ---------------------------------------------------------------------------------------------------- the request
 
-// Non-empty lines, as { line, text }.
-const lines = () => at("text").value.split("\n").map((text, place) => ({ line: place + 1, text })).filter(({ text }) => text.trim());
+// Non-empty lines, as { line, text, subject }; the subject is for other views.
+const lines = () => at("text").value.split("\n").map((text, place) => ({ line: place + 1, text, subject: subjectOf(text) })).filter(({ text }) => text.trim());
 
 function typedTexts() {
   if (mode === "file") return chosenFile() ? { texts: firstRows() } : { texts: [sample()] };
@@ -81,6 +85,8 @@ function typedTexts() {
 
 // A ranker reads each text with the query.
 const asInput = (text, query = at("query").value) => (model && ranks(model) ? { text: query, text_pair: text } : text);
+
+const subjectOf = (text) => (typeof asInput(text) === "string" ? { text } : asInput(text));
 
 // An embedder reads the query as the first text.
 const queryFirst = (query = at("query").value) => (model && compares(model) && query.trim() ? [query] : []);
@@ -257,5 +263,6 @@ if (/mac|iphone|ipad/i.test(navigator.platform)) at("modifier").textContent = "â
 startProgram();
 startFile(() => setMode("file"), changed);
 startJobs(changed);
+startViews();
 changed();
 load();

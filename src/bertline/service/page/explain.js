@@ -1,0 +1,163 @@
+// Explain: which words an answer rests on.
+
+import { explain } from "./api.js";
+import { field, make, nest, select } from "./elements.js";
+import { ranks } from "./model.js";
+import { refused } from "./refusal.js";
+import { drawShares } from "./shares.js";
+
+const METHODS = [
+  ["shapley", "every mix of words (Shapley values)"],
+  ["partition", "phrase by phrase (Owen values)"],
+  ["leave-one-out", "without one word at a time"],
+];
+const REMOVALS = [
+  ["delete", "deleted"],
+  ["mask", "replaced by [MASK]"],
+];
+const BUDGETS = [["50", "50, a rough look"], ["200", "200"], ["500", "500"], ["2000", "2,000, exact but slow"]];
+const USUAL_BUDGET = "200"; // the server's default
+const PROMPT = "Type a text, or press Why? at an answer in Try.";
+const WAITING = "The model is being asked about the text without some of its words. Requests of others go first.";
+
+let parts = null; // elements of the view
+let context = null;
+let subject = null; // that was explained last
+let running = null;
+
+export function show(section, next) {
+  const other = context?.model !== next.model;
+  context = next;
+  if (!parts) section.append(...built());
+  if (other) prepare();
+  if (next.subject && next.subject !== subject) {
+    subject = next.subject;
+    parts.text.value = subject.text;
+    parts.second.value = subject.text_pair ?? "";
+    parts.label.value = subject.label ?? "";
+    run();
+  }
+}
+
+export const hide = () => running?.abort();
+
+// ---------------------------------------------------------------------------------------------------- the request
+
+function built() {
+  parts = {
+    text: area(),
+    second: area(),
+    label: select([]),
+    method: select(METHODS, again),
+    removal: select(REMOVALS, again),
+    budget: select(BUDGETS, again),
+    answer: make("section", "card answer"),
+  };
+  parts.budget.value = USUAL_BUDGET;
+  parts.label.addEventListener("change", again);
+  parts.secondLine = field("second", "Second text", "explain-second", parts.second);
+  parts.textLine = field("first", "Text", "explain-text", parts.text);
+  parts.labelLine = field("choice", "Explain", "explain-label", parts.label);
+  const submit = make("button", "primary", "Explain");
+  const form = nest(
+    "form",
+    "card ask",
+    parts.textLine,
+    parts.secondLine,
+    parts.labelLine,
+    nest(
+      "details",
+      "how",
+      make("summary", "", "How it is found"),
+      field("choice", "Ask", "explain-method", parts.method),
+      field("choice", "A missing word is", "explain-removal", parts.removal),
+      field("choice", "Answers of the model, at most", "explain-budget", parts.budget),
+    ),
+    nest("div", "send", submit),
+  );
+  form.noValidate = true;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run();
+  });
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+    event.preventDefault();
+    run();
+  });
+  parts.answer.setAttribute("aria-labelledby", "explain-title");
+  parts.spoken = make("p", "visually-hidden");
+  parts.spoken.setAttribute("role", "status");
+  return [nest("div", "bench", form, parts.answer), parts.spoken];
+}
+
+function area() {
+  const one = make("textarea", "");
+  Object.assign(one, { dir: "auto", autocomplete: "off" });
+  return one;
+}
+
+// For another model.
+function prepare() {
+  running?.abort();
+  subject = null;
+  const { labels, task } = context.model;
+  const query = ranks(context.model);
+  parts.textLine.firstElementChild.textContent = query ? "Query" : "Text";
+  parts.secondLine.hidden = !query && task.reads !== "pair";
+  parts.secondLine.firstElementChild.textContent = query ? "Text" : "Second text";
+  parts.label.replaceChildren(...select([["", "the model's answer"], ...labels.map((label) => [label, label])]).children);
+  parts.labelLine.hidden = labels.length < 2 || task.problem === "number" || query;
+  fill("empty", make("p", "prompt", PROMPT));
+}
+
+// After another choice, what is explained already is explained anew.
+function again() {
+  if (parts.answer.dataset.state === "done") run();
+}
+
+function request() {
+  const { model, named } = context;
+  return {
+    text: parts.text.value,
+    ...(!parts.secondLine.hidden && { text_pair: parts.second.value }),
+    ...(named && { model: model.name }),
+    ...(!parts.labelLine.hidden && parts.label.value && { label: parts.label.value }),
+    method: parts.method.value,
+    removal: parts.removal.value,
+    budget: Number(parts.budget.value),
+  };
+}
+
+async function run() {
+  running?.abort();
+  const asked = request();
+  if (!asked.text.trim() || asked.text_pair?.trim() === "") {
+    return fill("empty", make("p", "prompt", asked.text_pair === undefined ? "There is no text yet: type one." : "Both texts are needed: type them."));
+  }
+  const mine = (running = new AbortController());
+  if (parts.answer.dataset.state === "done") parts.answer.dataset.state = "waiting"; // what is there stays, and fades
+  else fill("reading", make("p", "reading", WAITING));
+  parts.answer.setAttribute("aria-busy", "true");
+  try {
+    const found = await explain(asked, mine.signal);
+    if (running !== mine) return;
+    const { elements, spoken } = drawShares(found, [asked.text, asked.text_pair ?? ""]);
+    fill("done", ...elements);
+    parts.answer.querySelector(".verdict").scrollIntoView({ block: "nearest", behavior: "instant" }); // below, if narrow
+    parts.spoken.textContent = spoken;
+  } catch (refusal) {
+    if (running !== mine || refusal.name === "AbortError") return;
+    fill("error", refused(refusal, run));
+  }
+}
+
+function fill(state, ...elements) {
+  parts.answer.dataset.state = state;
+  parts.answer.removeAttribute("aria-busy");
+  parts.spoken.textContent = "";
+  const title = make("h2", "title", "Why");
+  title.id = "explain-title";
+  parts.answer.replaceChildren(title, ...elements);
+}
+

@@ -1,0 +1,150 @@
+// Shares of words: the text in colours, figures of one word on demand, figures of all in a table, and how far to trust them.
+// Blue with a solid line speaks for the label, orange with a dotted line against it: colour is never the only sign.
+
+import { button, make, nest } from "./elements.js";
+import { amount, count, milliseconds, percent } from "./words.js";
+
+const TOP = 8; // words of the table before it is opened
+const FAINT = 0.12; // of the largest share: a word below it has no colour
+const SOLID_FALL = 0.1; // of the probability: less when the strongest words go says that they matter little
+const MINUS = "\u2212";
+
+const signed = (value) => `${value < 0 ? MINUS : "+"}${Math.abs(value).toFixed(2)}`;
+const figure = (value) => new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }).format(value).replace("-", MINUS);
+const logistic = (value) => 1 / (1 + Math.exp(-value));
+const points = (share) => `${(100 * share).toFixed(1)} points`;
+
+// found: the server's answer. texts: of the request. Elements, and what a screen reader says of them.
+export function drawShares(found, texts) {
+  const strongest = [...found.words].sort((one, other) => Math.abs(other.share) - Math.abs(one.share));
+  const name = named(found);
+  const readout = make("p", "readout");
+  return {
+    elements: [
+      nest("p", "verdict", make("span", "", name), " ", make("span", "share", shown(found, found.shown))),
+      ...(found.cut_tokens ? [make("p", "cut", `The text is longer than the model can read: ${count(found.cut_tokens, "token")} cut. The words there have no share.`)] : []),
+      ...coloured(found, texts, Math.abs(strongest[0].share), readout),
+      readout,
+      legend(name),
+      table(found, strongest),
+      ...sums(found),
+      ...trust(found),
+      make("p", "note", origin(found)),
+    ],
+    spoken: `${name}, ${shown(found, found.shown)}. Strongest words: ${strongest.slice(0, 3).map((word) => `${word.text} ${signed(word.share)}`).join(", ")}.`,
+  };
+}
+
+const named = ({ label, unit }) => (unit === "number" && label === "score" ? "Score" : label);
+const shown = ({ unit }, value) => (unit === "number" ? figure(value) : percent(value));
+const error = (word) => (word.error === null ? "" : ` ±\u00a0${word.error.toFixed(2)}`);
+
+// ---------------------------------------------------------------------------------------------------- the text
+
+// The paragraph of each text. One word is reached by Tab, the others by the arrow keys.
+function coloured({ words, label }, texts, largest, readout) {
+  const buttons = [];
+  const tell = (word) => {
+    const side = word.share > 0 ? `for ${label}` : word.share < 0 ? `against ${label}` : "neither for nor against";
+    readout.replaceChildren(make("strong", "", word.text), ` ${signed(word.share)}${error(word)} `, make("span", "side", side));
+  };
+  const paragraphs = texts.flatMap((text, side) => {
+    const own = words.filter((word) => word.side === side);
+    return own.length ? [paragraph(text, own, (word) => {
+      const one = wordButton(word, largest, label);
+      one.tabIndex = buttons.length ? -1 : 0;
+      one.addEventListener("pointerenter", () => tell(word));
+      one.addEventListener("focus", () => tell(word));
+      buttons.push(one);
+      return one;
+    })] : [];
+  });
+  const walk = (event) => {
+    const place = buttons.indexOf(event.target);
+    const to = { ArrowRight: place + 1, ArrowDown: place + 1, ArrowLeft: place - 1, ArrowUp: place - 1, Home: 0, End: -1 }[event.key];
+    if (to === undefined || place < 0) return;
+    event.preventDefault();
+    const next = buttons.at(to % buttons.length);
+    for (const one of buttons) one.tabIndex = one === next ? 0 : -1;
+    next.focus();
+  };
+  for (const one of paragraphs) one.addEventListener("keydown", walk);
+  tell([...words].sort((one, other) => Math.abs(other.share) - Math.abs(one.share))[0]);
+  return paragraphs;
+}
+
+// Offsets count code points; JavaScript strings consist of UTF-16 units.
+function paragraph(text, words, wordOf) {
+  const characters = [...text];
+  const one = make("p", "shares");
+  one.setAttribute("role", "group");
+  one.setAttribute("aria-label", "The words with their shares");
+  let end = 0;
+  for (const word of words) {
+    one.append(characters.slice(end, word.start).join(""), wordOf(word));
+    end = word.end;
+  }
+  one.append(characters.slice(end).join(""));
+  return one;
+}
+
+function wordButton(word, largest, label) {
+  const strength = largest ? Math.abs(word.share) / largest : 0;
+  const one = button(strength < FAINT ? "word" : `word ${word.share > 0 ? "for" : "against"}`, word.text, () => {});
+  one.style.setProperty("--strength", strength.toFixed(3));
+  one.setAttribute("aria-label", `${word.text}: ${signed(word.share)} ${word.share < 0 ? "against" : "for"} ${label}`);
+  return one;
+}
+
+function legend(name) {
+  return nest("p", "legend", make("span", "word for", `for ${name}`), " ", make("span", "word against", `against ${name}`), " the stronger the colour, the larger the share");
+}
+
+// ---------------------------------------------------------------------------------------------------- the figures
+
+function table({ unit }, strongest) {
+  const sampled = strongest.some((word) => word.error !== null);
+  const heads = ["Word", sampled ? `Share ± standard error, ${unit}` : `Share, ${unit}`];
+  const head = nest("tr", "", ...heads.map((words) => Object.assign(make("th", "", words), { scope: "col" })));
+  const rows = strongest.map((word, place) => {
+    const share = make("td", "", `${signed(word.share)}${error(word)}`);
+    const row = nest("tr", "", Object.assign(make("th", "", word.text), { scope: "row" }), share);
+    row.hidden = place >= TOP;
+    return row;
+  });
+  const caption = make("caption", "visually-hidden", "Shares of the words, the largest first");
+  const box = nest("div", "figures", nest("table", "", caption, nest("thead", "", head), nest("tbody", "", ...rows)));
+  if (rows.length > TOP) {
+    const more = button("quiet", `Show all ${count(rows.length, "word")}`, () => {
+      for (const row of rows) row.hidden = false;
+      more.remove();
+    });
+    box.append(more);
+  }
+  return box;
+}
+
+function sums({ method, base, value, unit }) {
+  if (method === "leave-one-out") return [make("p", "note", "Each word was left out alone, so the shares do not add up to the answer.")];
+  const both = (number) => (unit === "number" ? figure(number) : `${signed(number)} (${percent(logistic(number))})`);
+  const entry = (words, content) => nest("div", "", make("dt", "", words), make("dd", "", content));
+  return [nest("dl", "measures", entry("Without any word", both(base)), entry("All shares", signed(value - base)), entry("Together", both(value)))];
+}
+
+function trust({ faithfulness, unit }) {
+  if (!faithfulness) return [];
+  const { comprehensiveness, sufficiency } = faithfulness;
+  const number = unit === "number";
+  const change = (fall) => `${fall < 0 ? "rises" : "falls"} by ${number ? figure(Math.abs(fall)) : points(Math.abs(fall))}`;
+  const rests = comprehensiveness > sufficiency && (number || comprehensiveness >= SOLID_FALL);
+  const verdict = rests ? "The answer rests on the strongest words" : "The answer does not rest on a few words, so read the shares with care";
+  const what = number ? "number" : "probability";
+  const words = `${verdict}: without them the ${what} ${change(comprehensiveness)} on average; with only them it ${change(sufficiency)}.`;
+  return [nest("p", rests ? "faithful" : "faithful doubtful", make("strong", "", "Faithfulness "), words)];
+}
+
+function origin({ answers, orders, removal, took_ms }) {
+  const removed = removal === "mask" ? "[MASK] in place of missing words" : "missing words deleted";
+  const sampled = orders ? `, ${count(orders, "sampled order")} of the words` : "";
+  return `${amount(answers)} answers of the model${sampled}, ${removed}, ${milliseconds(took_ms.total)}. A share says what the answer gains or loses by the word; it is not a cause in the world.`;
+}
