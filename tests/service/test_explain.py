@@ -16,7 +16,7 @@ from bertline.inference import load_predictor
 from bertline.service import ServeSettings
 from bertline.serving.scheduler import Scheduler
 from bertline.testing.tiny import write_tiny_bundle
-from bertline.testing.words import WordCounter
+from bertline.testing.words import WordCounter, WordTagger
 from tests.service.live import live, warm
 from tests.service.spawn import spawned
 
@@ -26,6 +26,7 @@ TEXT = "I didn't like the film, but it's good."
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     models = {"reviews": WordCounter(), "pairs": WordCounter(("no", "yes"), pairs=True, name="pairs", max_tokens=32)}
+    models["tagger"] = WordTagger()
     models["embedder"] = WordCounter((), name="embedder", task={"task": "embed"})
     with live(models, ServeSettings(drain_s=0)) as one:
         yield warm(one).rstrip("/")
@@ -59,6 +60,14 @@ def test_both_texts_of_a_pair_have_shares(url: str) -> None:
     assert [(word["text"], word["side"]) for word in found["words"]] == [("good", 0), ("film", 0), ("bad", 1)]
 
 
+def test_the_label_of_a_span_is_explained(url: str) -> None:
+    found = asked(url, text="a bad good film", model="tagger", label="praise", method="leave-one-out")
+    assert (found["label"], found["span"]) == ("praise", {"start": 6, "end": 10})
+    assert [word["share"] > 1 for word in found["words"]] == [False, False, True, False]
+    assert asked(url, text="a bad good film", model="tagger")["span"] == {"start": 2, "end": 5}
+    assert asked(url, text="a bad", model="tagger", label="praise", span={"start": 2, "end": 5})["shown"] < 0.1
+
+
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
@@ -74,6 +83,9 @@ def test_both_texts_of_a_pair_have_shares(url: str) -> None:
         ({"text": "good", "model": "reviews", "budget": 4}, 422, "budget must be at least 8."),
         ({"text": "good", "model": "reviews", "budget": 4_000}, 422, "budget must be at most 2000."),
         ({"text": "good", "model": "reviews", "method": "lime"}, 422, "method must be 'shapley', 'partition' or "),
+        ({"text": "a film", "model": "tagger"}, 422, "The model finds no entity in the text"),
+        ({"text": "good", "model": "reviews", "span": {"start": 0, "end": 4}}, 422, "A span is for taggers"),
+        ({"text": "good", "model": "tagger", "span": {"start": 0}}, 422, "span.end is missing"),
         ({"text": " ", "model": "reviews"}, 422, "The text has no word that the model reads"),
         ({"text": "good", "model": "other"}, 404, "There is no model of that name"),
     ],

@@ -40,6 +40,10 @@ def explain(
         str | None, typer.Option("--text-pair", metavar="TEXT", help="The second text, for a model that reads pairs.")
     ] = None,
     label: Annotated[str | None, typer.Option(help="The label to explain. [the one that the model gives]")] = None,
+    span: Annotated[
+        str | None,
+        typer.Option(metavar="START:END", help="Of a tagger: the characters to explain. [the first entity]"),
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="Engine to use. [the bundle's first]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -59,11 +63,26 @@ def explain(
             else f"--text-pair is for models that read pairs, and {bundle} reads single texts: leave it out"
         )
     one: Input = text if text_pair is None else (text, text_pair)
-    found = run(predictor, one, settings, label)
+    found = run(predictor, one, settings, label, None if span is None else characters(span))
     if as_json:
         typer.echo(json.dumps(found.to_json(), ensure_ascii=False))
     else:
         show(one, found)
+
+
+def characters(span: str) -> tuple[int, int]:
+    """The characters that START:END names.
+
+    Raises:
+        UsageError: it names none.
+
+    >>> characters("7:13")
+    (7, 13)
+    """
+    start, _, end = span.partition(":")
+    if not (start.isdecimal() and end.isdecimal() and int(start) < int(end)):
+        raise UsageError(f"--span {span} names no characters: give START:END, such as 0:6")
+    return int(start), int(end)
 
 
 def show(one: Input, found: Explanation) -> None:
@@ -76,7 +95,8 @@ def show(one: Input, found: Explanation) -> None:
 
     console = Console(highlight=False, markup=False)
     said = percent(found.shown) if found.unit == "log-odds" else f"{found.shown:.3g}"
-    console.print(f"{found.name}  {said}", style="bold")
+    about = "" if found.span is None else f"  {texts_of(one)[0][slice(*found.span)]}"
+    console.print(f"{found.name}  {said}{about}", style="bold")
     for side, text in enumerate(texts_of(one)):
         console.print(coloured(text, [part for part in found.words if part.word.side == side], _largest(found)))
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +11,11 @@ from bertline.errors import UsageError
 from bertline.explanation.faithful import Faithfulness, faithfulness
 from bertline.explanation.found import Explanation, Part
 from bertline.explanation.methods import Shares, balanced, joined, leave_one_out, partition, shapley
+from bertline.explanation.question import Answering, Question, question
 from bertline.explanation.settings import ExplainSettings
 from bertline.explanation.value import OverBudget, Value
-from bertline.explanation.words import Word, sentences_of, words_of
-from bertline.tasks import task
-from bertline.tasks.contract import TaskSpec
-from bertline.text import Input, Reading, Tokenizer
+from bertline.explanation.words import sentences_of
+from bertline.text import Input
 from bertline.text.reading import texts_of
 
 LONG_WORDS = 60  # more, and sentences come first
@@ -26,28 +24,13 @@ OPENED = 0.8  # of the sentences' shares that opened sentences have together
 Array = np.ndarray[Any, Any]
 
 
-class Answering(Protocol):
-    """As ``inference.TextClassifier``."""
-
-    spec: TaskSpec
-    tokenizer: Tokenizer
-
-    def pieces(self, texts: Sequence[Input], output: str) -> tuple[list[Reading], list[list[Array]]]:
-        """What was read of each input, and the outputs of its pieces."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One question: an input with its words, and the scores of any others."""
-
-    one: Input
-    words: Sequence[Word]
-    scores: Callable[[Sequence[Input]], Array]
-    mask: str
-
-
-def explain(model: Answering, one: Input, settings: ExplainSettings, name: str | None = None) -> Explanation:
+def explain(
+    model: Answering,
+    one: Input,
+    settings: ExplainSettings,
+    name: str | None = None,
+    span: tuple[int, int] | None = None,
+) -> Explanation:
     """The share of each word in one answer.
 
     Args:
@@ -55,50 +38,32 @@ def explain(model: Answering, one: Input, settings: ExplainSettings, name: str |
         one: the input.
         settings: method, removal and budget.
         name: the label to explain; None is the one that the model gives.
+        span: of a tagger: the characters whose label is explained; None is the first entity (of that label).
 
     Raises:
-        UsageError: the task has no such answers, the label is unknown, the input has no word that the model reads, or
-            the budget is too small for its words.
+        UsageError: as ``question``, or the budget is too small for the input's words.
     """
-    spec = model.spec
-    if not task(spec.task).explains:
-        raise UsageError(f"answers of the task {spec.task} cannot be explained: use a classifier or a ranker")
-    seam = task(spec.task).explained
-    readings, arrays = model.pieces([one], spec.output)
-    (answer,) = task(spec.task).answer.answers(spec, arrays, readings)
-    names = seam.names(spec, answer)
-    if name is not None and name not in names:
-        raise UsageError(f"the model has no label {name!r}: choose one of {', '.join(spec.labels)}")
-    chosen = name or names[0]
-    words = words_of(one, model.tokenizer)
-    if not words:
-        raise UsageError("the text has no word that the model reads: give one with letters or digits")
-
-    def scores(inputs: Sequence[Input]) -> Array:
-        found: Array = seam.scores(spec, model.pieces(inputs, spec.output)[1], chosen)
-        return found
-
-    asked = Asked(one, words, scores, model.tokenizer.mask)
+    asked = question(model, one, name, span)
     shares, computed = _shares(asked, settings)
-    measured = _measured(asked, settings, shares.words, lambda score: float(seam.shown(spec, score)))
-    errors = np.full(len(words), np.nan) if shares.errors is None else shares.errors
+    errors = np.full(len(asked.words), np.nan) if shares.errors is None else shares.errors
     return Explanation(
-        name=chosen,
-        unit=seam.unit(spec),
+        name=asked.name,
+        span=asked.span,
+        unit=asked.unit,
         value=shares.whole,
-        shown=float(seam.shown(spec, shares.whole)),
+        shown=asked.shown(shares.whole),
         base=shares.base,
-        words=tuple(map(Part.of, words, shares.words, errors)),
+        words=tuple(map(Part.of, asked.words, shares.words, errors)),
         method=settings.method,
         removal=settings.removal,
         orders=shares.orders,
         answers=computed,
-        cut_tokens=readings[0].cut,
-        faithfulness=measured,
+        cut_tokens=asked.cut_tokens,
+        faithfulness=_measured(asked, settings, shares.words),
     )
 
 
-def _shares(asked: Asked, settings: ExplainSettings) -> tuple[Shares, int]:
+def _shares(asked: Question, settings: ExplainSettings) -> tuple[Shares, int]:
     """The share of each word, and how many answers that took.
 
     Of a long text sentences get shares first, with a third of the budget, and then the words of those that matter.
@@ -106,7 +71,7 @@ def _shares(asked: Asked, settings: ExplainSettings) -> tuple[Shares, int]:
     sentences = sentences_of(asked.words, texts_of(asked.one))
     try:
         if len(asked.words) <= LONG_WORDS or len(sentences) < 3 or settings.method == "leave-one-out":
-            value = _value(asked, [[word] for word in asked.words], settings, settings.budget)
+            value = _value(asked, [[place] for place in range(len(asked.words))], settings, settings.budget)
             return _by(settings, value, sentences), value.computed
         return _by_sentence(asked, settings, sentences)
     except OverBudget:
@@ -116,8 +81,8 @@ def _shares(asked: Asked, settings: ExplainSettings) -> tuple[Shares, int]:
         ) from None
 
 
-def _value(asked: Asked, groups: Sequence[Sequence[Word]], settings: ExplainSettings, budget: int) -> Value:
-    return Value(asked.one, groups, asked.scores, removal=settings.removal, mask=asked.mask, budget=budget)
+def _value(asked: Question, groups: Sequence[Sequence[int]], settings: ExplainSettings, budget: int) -> Value:
+    return Value(asked.sets, groups, removal=settings.removal, budget=budget)
 
 
 def _by(settings: ExplainSettings, value: Value, sentences: Sequence[Sequence[int]]) -> Shares:
@@ -128,13 +93,13 @@ def _by(settings: ExplainSettings, value: Value, sentences: Sequence[Sequence[in
     return shapley(value, seed=settings.seed)
 
 
-def _by_sentence(asked: Asked, settings: ExplainSettings, sentences: Sequence[Sequence[int]]) -> tuple[Shares, int]:
+def _by_sentence(asked: Question, settings: ExplainSettings, sentences: Sequence[Sequence[int]]) -> tuple[Shares, int]:
     """Shares of sentences, and of the words in those that matter; in the others words share evenly.
 
     A sentence's words are compared while the rest of the text stays. What their shares lack of the sentence's is spread
     evenly over them, so that all words add up.
     """
-    outer = _value(asked, [[asked.words[i] for i in own] for own in sentences], settings, settings.budget // 3)
+    outer = _value(asked, sentences, settings, settings.budget // 3)
     whole = _by(settings, outer, [[place] for place in range(len(sentences))])
     shares, errors = np.zeros(len(asked.words)), np.full(len(asked.words), np.nan)
     for share, own in zip(whole.words, sentences, strict=True):
@@ -143,7 +108,7 @@ def _by_sentence(asked: Asked, settings: ExplainSettings, sentences: Sequence[Se
     computed = outer.computed
     for number, sentence in enumerate(opened):
         own, budget = sentences[sentence], (settings.budget - computed) // (len(opened) - number)
-        inner = _value(asked, [[asked.words[i]] for i in own], settings, budget)
+        inner = _value(asked, [[place] for place in own], settings, budget)
         try:
             found = _by(settings, inner, [range(len(own))])
         except OverBudget:
@@ -164,9 +129,7 @@ def _that_matter(shares: Array) -> list[int]:
     return [int(one) for one in order[:count]]
 
 
-def _measured(
-    asked: Asked, settings: ExplainSettings, shares: Array, shown: Callable[[float], float]
-) -> Faithfulness | None:
+def _measured(asked: Question, settings: ExplainSettings, shares: Array) -> Faithfulness | None:
     if settings.skip_faithfulness:
         return None
-    return faithfulness(asked.one, asked.words, asked.scores, shares, shown, asked.mask)
+    return faithfulness(asked.sets, shares, asked.shown)

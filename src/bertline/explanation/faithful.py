@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from bertline.explanation.sets import Sets
 from bertline.explanation.settings import Removal
-from bertline.explanation.words import Word, without
-from bertline.text import Input
 
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)  # of the words, at least one word
 REMOVALS: tuple[Removal, ...] = ("delete", "mask")
@@ -38,36 +37,23 @@ class Faithfulness:
 
 
 def faithfulness(
-    one: Input,
-    words: Sequence[Word],
-    scores: Callable[[Sequence[Input]], Array],
-    shares: Array,
-    shown: Callable[[float], float],
-    mask: str,
-    removals: Sequence[Removal] = REMOVALS,
+    sets: Sets, shares: Array, shown: Callable[[float], float], removals: Sequence[Removal] = REMOVALS
 ) -> Faithfulness:
     """Measure it; the model answers up to twenty inputs and the whole one.
 
     Args:
-        one: the input.
-        words: of it.
-        scores: from inputs to scores.
+        sets: scores any set of words.
         shares: of each word.
         shown: from a score to a probability or number.
-        mask: the tokenizer's [MASK].
         removals: how words are removed.
     """
+    words = len(sets.words)
     order = np.argsort(-np.asarray(shares), kind="stable")
-    inputs: list[Input] = [one]
-    for removal in removals:
-        for share in SHARES:
-            top = np.zeros(len(words), dtype=bool)
-            top[order[: math.ceil(share * len(words))]] = True
-            inputs += [without(one, words, kept.tolist(), removal, mask) for kept in (~top, top)]
-    new = dict.fromkeys(inputs)
-    values = dict(zip(new, (shown(float(value)) for value in scores(list(new))), strict=True))
-    whole, *others = (values[text] for text in inputs)
-    return Faithfulness(
-        float(np.mean([whole - gone for gone in others[::2]])),
-        float(np.mean([whole - stays for stays in others[1::2]])),
-    )
+    tops = np.zeros((len(SHARES), words), dtype=bool)
+    for row, share in zip(tops, SHARES, strict=True):
+        row[order[: math.ceil(share * words)]] = True
+    rows, places = np.unique(np.concatenate([~tops, tops]), axis=0, return_inverse=True)
+    values = [sets(rows, removal)[places.ravel()] for removal in removals]
+    whole = shown(float(sets(np.ones((1, words), dtype=bool), removals[0])[0]))
+    gone, stays = np.split(np.array([[shown(float(one)) for one in row] for row in values]), 2, axis=1)
+    return Faithfulness(float(whole - gone.mean()), float(whole - stays.mean()))

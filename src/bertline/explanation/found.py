@@ -36,6 +36,7 @@ class Explanation:
 
     Attributes:
         name: the label, or what the number is called.
+        span: the characters whose label it is, of a tagger; None of a whole text.
         unit: of values and shares: ``log-odds`` or ``number``.
         value: of the input.
         shown: the same as the answer has it: a probability, or a number.
@@ -50,6 +51,7 @@ class Explanation:
     """
 
     name: str
+    span: tuple[int, int] | None
     unit: str
     value: float
     shown: float
@@ -70,6 +72,7 @@ class Explanation:
         """Plain values."""
         return {
             "label": self.name,
+            "span": None if self.span is None else {"start": self.span[0], "end": self.span[1]},
             "unit": self.unit,
             "value": self.value,
             "shown": self.shown,

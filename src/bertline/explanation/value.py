@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from bertline.explanation.sets import Sets
 from bertline.explanation.settings import Removal
-from bertline.explanation.words import Word, without
-from bertline.text import Input
 
-Kept = Bool[np.ndarray[Any, Any], "sets words"]
+Kept = Bool[np.ndarray[Any, Any], "sets groups"]
 Values = Float[np.ndarray[Any, Any], " sets"]
-Scores = Callable[[Sequence[Input]], Values]
 
 
 class OverBudget(Exception):
@@ -22,34 +20,22 @@ class OverBudget(Exception):
 
 
 class Value:
-    """The value of sets of words; each set is computed once.
+    """The value of sets of words, or of groups of words that stay or go together; each set is computed once.
 
     Args:
-        one: the input.
-        words: its words, or groups of them that stay or go together.
-        scores: from inputs to numbers, in one batch.
+        sets: scores any set of words.
+        groups: indices of words; those of no group always stay.
         removal: how a word is removed.
-        mask: the tokenizer's [MASK].
-        budget: most inputs to compute.
+        budget: most sets to compute.
 
     Attributes:
-        computed: inputs so far.
+        computed: sets so far.
     """
 
     def __init__(
-        self,
-        one: Input,
-        words: Sequence[Sequence[Word]],
-        scores: Scores,
-        *,
-        removal: Removal = "delete",
-        mask: str = "[MASK]",
-        budget: int = 10_000,
+        self, sets: Sets, groups: Sequence[Sequence[int]], *, removal: Removal = "delete", budget: int = 10_000
     ) -> None:
-        self._input, self._scores, self._removal, self._mask = one, scores, removal, mask
-        self._groups = words
-        flat = sorted(((word, place) for place, group in enumerate(words) for word in group), key=_position)
-        self._words, self._group = [word for word, _ in flat], np.array([place for _, place in flat], dtype=np.int64)
+        self._sets, self._groups, self._removal = sets, [list(group) for group in groups], removal
         self._known: dict[bytes, float] = {}
         self.budget, self.computed = budget, 0
 
@@ -65,7 +51,7 @@ class Value:
         """The value of each set.
 
         Args:
-            kept: which words stay, for each set.
+            kept: which groups stay, for each set.
 
         Raises:
             OverBudget: those that are new are more than the budget allows; none was computed.
@@ -75,17 +61,14 @@ class Value:
         if len(new) > self.left:
             raise OverBudget
         if new:
-            inputs = [self.input_of(row) for row in new.values()]
             self.computed += len(new)
-            self._known.update(zip(new, self._scores(inputs).tolist(), strict=True))
+            values = self._sets(self.words_of(np.stack([*new.values()])), self._removal)
+            self._known.update(zip(new, values.tolist(), strict=True))
         return np.array([self._known[key] for key in keys])
 
-    def input_of(self, kept: Bool[np.ndarray[Any, Any], " words"]) -> Input:
-        """The input of which some words stay."""
-        stays = [bool(one) for one in kept[self._group]]
-        return without(self._input, self._words, stays, self._removal, self._mask)
-
-
-def _position(entry: tuple[Word, int]) -> tuple[int, int]:
-    word, _ = entry
-    return word.side, word.start
+    def words_of(self, kept: Kept) -> Bool[np.ndarray[Any, Any], "sets words"]:
+        """Which words stay with the groups that do."""
+        words = np.ones((len(kept), len(self._sets.words)), dtype=bool)
+        for place, group in enumerate(self._groups):
+            words[:, group] = kept[:, place, None]
+        return words

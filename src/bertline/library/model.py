@@ -276,16 +276,18 @@ class Model:
         text: str | tuple[str, str],
         *,
         label: str | None = None,
+        span: tuple[int, int] | None = None,
         method: Method = "shapley",
         removal: Removal = "delete",
         budget: int = 500,
         seed: int = 0,
     ) -> Explanation:
-        """The share of each word in the answer to one text, for a classifier or a ranker; PyTorch is not needed.
+        """The share of each word in one answer of a classifier, a tagger or a ranker; PyTorch is not needed.
 
         Args:
             text: the text, or the pair for a model that reads pairs.
             label: the label to explain; by default the one that the model gives.
+            span: of a tagger: the characters whose label is explained; by default the first entity (of that label).
             method: ``shapley``, ``partition`` or ``leave-one-out``.
             removal: ``delete``, or ``mask`` to put [MASK] in a word's place.
             budget: most answers of the model that it may take.
@@ -307,7 +309,7 @@ class Model:
         settings = given_settings(ExplainSettings, "explain", given)
         (one,) = checked_texts([text], "explain", pairs=self._predictor.spec.pairs)
         with self._lanes:
-            return explain(self._predictor, one, settings, label)
+            return explain(self._predictor, one, settings, label, span)
 
     def similarity(self, texts: Iterable[str], others: Iterable[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The cosine of each text's embedding with that of each other text, −1 to 1: an array [texts, others].

@@ -30,7 +30,13 @@ class Explaining:
         self._serving, self._turn, self._waiting = serving, asyncio.Lock(), 0
 
     async def explain(
-        self, version: Version, one: Input, settings: ExplainSettings, name: str | None, deadline_s: float
+        self,
+        version: Version,
+        one: Input,
+        settings: ExplainSettings,
+        name: str | None,
+        span: tuple[int, int] | None,
+        deadline_s: float,
     ) -> Explanation:
         """The shares of the words of one input.
 
@@ -39,6 +45,7 @@ class Explaining:
             one: the input, checked.
             settings: method and budget.
             name: the label to explain; None is that of the answer.
+            span: of a tagger: the characters whose label is explained; None is the first entity.
             deadline_s: on the event loop's clock.
 
         Raises:
@@ -54,7 +61,7 @@ class Explaining:
             try:
                 asked = _Asked(self._serving, version, deadline_s, asyncio.get_running_loop())
                 # Without a time limit: a thread cannot be stopped. It ends when what it asks for is refused.
-                return await asyncio.to_thread(explain, asked, one, settings, name)
+                return await asyncio.to_thread(explain, asked, one, settings, name, span)
             finally:
                 self._turn.release()
         except UsageError as error:

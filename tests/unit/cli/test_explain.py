@@ -58,3 +58,19 @@ def test_mistakes_are_said_in_a_sentence(bundle: Path, capsys: pytest.CaptureFix
     assert "error: the model has no label 'great': choose one of negative, neutral, positive" in capsys.readouterr().err
     assert explain(bundle, TEXT, "--text-pair", "other") == 2
     assert "reads single texts: leave it out" in capsys.readouterr().err
+
+
+def test_a_span_of_a_tagger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = {"task": "tag", "types": ["person", "place"]}
+    write_tiny_bundle(tmp_path / "tagger", engine=True, task=spec, truncation="window", pooling="none")
+    assert explain(tmp_path / "tagger", "a film in London", "--label", "place", "--span", "10:16") == 0
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.split()[0] == "place"
+    assert first.endswith("London")
+    assert explain(tmp_path / "tagger", "a film in London", "--span", "London") == 2
+    assert "--span London names no characters: give START:END, such as 0:6" in capsys.readouterr().err
+
+
+def test_a_span_is_for_taggers(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain(bundle, TEXT, "--span", "0:1") == 2
+    assert "a span is for taggers, and the task of this model is classify: leave it out" in capsys.readouterr().err

@@ -111,7 +111,7 @@ def test_questions_without_an_answer() -> None:
         explain(Weighing(LABELS), "good", ExplainSettings(), "great")
     with pytest.raises(UsageError, match="no word that the model reads: give one with letters or digits"):
         explain(Weighing(LABELS), " ", ExplainSettings())
-    with pytest.raises(UsageError, match="answers of the task embed cannot be explained: use a classifier or a ranker"):
+    with pytest.raises(UsageError, match="answers of the task embed cannot be explained: use a classifier, a tagg"):
         explain(Weighing(Embeds()), "good", ExplainSettings())
     with pytest.raises(UsageError, match=r"a budget of 8 answers is too small for 20 words: raise it"):
         explain(Weighing(LABELS), "good film " * 10, ExplainSettings(budget=8))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bertline.explanation.methods import balanced, joined, leave_one_out, partition, shapley
+from bertline.explanation.sets import TextSets
 from bertline.explanation.value import OverBudget, Value
 from bertline.explanation.words import Word
 from bertline.text import Input
@@ -25,7 +26,7 @@ def game(words: int, worth: Callable[[set[int]], float], budget: int = 10_000) -
     def scores(inputs: Sequence[Input]) -> Array:
         return np.array([worth({int(one) for one in str(text).split()}) for text in inputs], dtype=np.float64)
 
-    return Value(" ".join(names), [[one] for one in places], scores, budget=budget)
+    return Value(TextSets(" ".join(names), places, scores), [[place] for place in range(words)], budget=budget)
 
 
 def negated(there: set[int]) -> float:

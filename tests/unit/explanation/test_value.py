@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bertline.explanation.sets import TextSets
 from bertline.explanation.value import OverBudget, Value
 from bertline.explanation.words import Word
 from bertline.text import Input
@@ -20,7 +21,7 @@ def test_each_set_is_computed_once_and_groups_go_together() -> None:
         asked.extend(inputs)
         return np.array([len(" ".join(one)) for one in inputs], dtype=np.float64)
 
-    value = Value(("very good", "film"), [[WORDS[0], WORDS[1]], [WORDS[2]]], scores, budget=3)
+    value = Value(TextSets(("very good", "film"), WORDS, scores), [[0, 1], [2]], budget=3)
     kept = np.array([[True, True], [False, True], [True, True]])
     assert value(kept).tolist() == [14.0, 5.0, 14.0]
     assert asked == [("very good", "film"), ("", "film")]
@@ -32,5 +33,11 @@ def test_each_set_is_computed_once_and_groups_go_together() -> None:
 
 
 def test_words_outside_of_the_groups_stay() -> None:
-    value = Value("very good", [[WORDS[1]]], lambda inputs: np.zeros(len(inputs)), removal="mask")
-    assert value.input_of(np.array([False])) == "very [MASK]"
+    asked: list[Input] = []
+
+    def scores(inputs: Sequence[Input]) -> np.ndarray[Any, Any]:
+        asked.extend(inputs)
+        return np.zeros(len(inputs))
+
+    Value(TextSets("very good", WORDS[:2], scores), [[1]], removal="mask")(np.array([[False]]))
+    assert asked == ["very [MASK]"]

@@ -23,6 +23,15 @@ router = APIRouter(route_class=JsonRoute)
 SIDES = ("text", "text_pair")
 
 
+class Characters(BaseModel):
+    """Where a span of a text is."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    start: int = Field(ge=0, description="Of the first character.")
+    end: int = Field(ge=1, description="After the last character.")
+
+
 class ExplainRequest(BaseModel):
     """One text or pair, and how to explain its answer."""
 
@@ -36,6 +45,9 @@ class ExplainRequest(BaseModel):
     text_pair: str | None = Field(None, description="The second text, for a model that reads pairs.")
     model: str | None = Field(None, description="Name of the model; required only if several are served.")
     label: str | None = Field(None, description="The label to explain; by default the one that the model gives.")
+    span: Characters | None = Field(
+        None, description="Of a tagger: the characters whose label is explained; by default the first entity."
+    )
     method: Method = Field("shapley", description="How the share of a word is found.")
     removal: Removal = Field("delete", description="delete: a removed word is gone; mask: [MASK] is in its place.")
     budget: int = Field(200, ge=8, le=2_000, description="Most answers of the model that the explanation may take.")
@@ -69,6 +81,7 @@ class ExplainResponse(BaseModel):
 
     model: ModelReference
     label: str
+    span: Characters | None = Field(description="The characters whose label it is, of a tagger.")
     unit: str = Field(description="log-odds, or number.")
     value: float = Field(description="Of the text. base and all shares add up to it, but for leave-one-out.")
     shown: float = Field(description="The same as a probability, or the number.")
@@ -106,11 +119,13 @@ async def explain(
             else f"{version.name} reads single texts: send no text_pair."
         )
         raise Problem(Code.UNSUPPORTED, message, "text_pair")
-    if payload.label is not None and payload.label not in version.spec.labels:
-        raise Problem(Code.OUT_OF_RANGE, f"label must be one of {', '.join(version.spec.labels)}.", "label")
+    valid = version.spec.names or version.spec.labels
+    if payload.label is not None and payload.label not in valid:
+        raise Problem(Code.OUT_OF_RANGE, f"label must be one of {', '.join(valid)}.", "label")
     check_texts([one], settings, "text", sides=SIDES)
     explaining: Explaining = request.app.state.explaining
-    found = await explaining.explain(version, one, payload.settings(), payload.label, deadline_s)
+    span = None if payload.span is None else (payload.span.start, payload.span.end)
+    found = await explaining.explain(version, one, payload.settings(), payload.label, span, deadline_s)
     model: dict[str, Any] = {"name": version.name, "version": version.version}
     headers = {
         "X-Model": quote(version.name, safe=" /"),
