@@ -59,11 +59,10 @@ def keep(
                 digest=digest,
                 text_hash=text_hash(own, key),
                 characters=sum(map(len, own)),
-                read_tokens=7,
                 cut_tokens=0,
                 answer=json.dumps(answer),
                 texts=None if texts is None else json.dumps(own),
-                **{"role": ANSWER, **fields},
+                **{"role": ANSWER, "read_tokens": 7, **fields},
             )
         )
     with store.changing() as connection:

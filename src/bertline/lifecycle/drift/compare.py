@@ -10,7 +10,7 @@ import numpy as np
 from bertline.lifecycle.drift.found import Change, Drift, Foreign, Test
 from bertline.lifecycle.drift.known import Known
 from bertline.lifecycle.drift.properties import most_common, relative_properties
-from bertline.lifecycle.drift.window import Window
+from bertline.lifecycle.drift.window import LEAST_ROWS, Window
 from bertline.statistics.shift.discriminant import Discriminant, auc
 from bertline.statistics.shift.distribution import joint_statistics, ks_distance, ks_statistics, mean_statistics
 from bertline.statistics.shift.kernel import mmd_statistics
@@ -18,7 +18,6 @@ from bertline.statistics.shift.permutation import DRAWS, Moved, holm, largest, p
 from bertline.text.reading import joined
 
 LEVEL = 0.05
-LEAST_ROWS = 20  # of a window: fewer than that can show nothing but the crudest change
 SHOWN = 10  # foreign texts
 QUANTILES = 41  # of each number, for its picture
 WEIGHTS = {"answers": 3.0}  # of the level; the other tests have 1 each. A changed answer matters most to users
@@ -54,13 +53,10 @@ def compare(
     """
     before, after = _properties(reference, new)
     moved = relabellings(len(reference), len(new), seed=seed, draws=DRAWS)
-    embeddings = np.concatenate([reference.embeddings, new.embeddings])
-    discriminant = Discriminant.of(embeddings)
-    scores = discriminant.scores(moved[0])
+    embedded, scores = _embeddings_tests(reference, new, moved, seed)
     tests = [
         *_columns_test("answers", reference.answers, new.answers, moved, joint="units" if one_unit else "spreads"),
-        Test("embeddings", p_value(mmd_statistics(embeddings, moved, seed=seed))),
-        Test("classifier", p_value(discriminant.statistics(moved)), size=auc(scores, moved[0])),
+        *embedded,
         *_columns_test("properties", before, after, moved),
     ]
     adjusted = holm([one.p for one in tests], [WEIGHTS.get(one.name, 1.0) for one in tests])
@@ -73,8 +69,25 @@ def compare(
         tests=tuple(tests),
         prior=None if known is None else known.prior_shift(before, after, seed),
         accuracy=None if known is None else known.accuracy(len(labels) if tested is None else tested, seed),
-        foreign=_foreign(new, scores[len(reference) :]),
+        foreign=_foreign(new, scores) if new.inputs else (),
     )
+
+
+def _embeddings_tests(reference: Window, new: Window, moved: Moved, seed: int) -> tuple[list[Test], Array]:
+    """The two tests of embeddings and the classifier's scores of the new texts; none where too few have embeddings."""
+    sizes = len(reference.embeddings), len(new.embeddings)
+    if min(sizes) < LEAST_ROWS:
+        return [], np.empty(0)
+    if sizes != (len(reference), len(new)):
+        moved = relabellings(*sizes, seed=seed, draws=DRAWS)
+    embeddings = np.concatenate([reference.embeddings, new.embeddings])
+    discriminant = Discriminant.of(embeddings)
+    scores = discriminant.scores(moved[0])
+    tests = [
+        Test("embeddings", p_value(mmd_statistics(embeddings, moved, seed=seed))),
+        Test("classifier", p_value(discriminant.statistics(moved)), size=auc(scores, moved[0])),
+    ]
+    return tests, scores[sizes[0] :]
 
 
 def _columns_test(
@@ -117,7 +130,10 @@ def _quantiles(column: Array) -> tuple[float, ...]:
 
 
 def _properties(reference: Window, new: Window) -> tuple[Columns, Columns]:
-    """The windows' properties, those included that are relative to the reference."""
+    """The properties that both windows have; with texts, those too that are relative to the reference."""
+    if not (reference.inputs and new.inputs):
+        names = [one for one in reference.properties if one in new.properties]
+        return {one: reference.properties[one] for one in names}, {one: new.properties[one] for one in names}
     texts = [[joined(one) for one in window.inputs] for window in (reference, new)]
     most = most_common(texts[0])
     before, after = (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bertline.lifecycle.drift.found import PriorShift
-from bertline.lifecycle.drift.window import Window
+from bertline.lifecycle.drift.window import LEAST_ROWS, Window
 from bertline.statistics.intervals import percentile
 from bertline.statistics.shift.prior import Prior
 from bertline.statistics.unlabelled import LEAST_REFERENCE, UnlabelledAccuracy, estimate_accuracy
@@ -28,7 +28,8 @@ class Known:
         names: of the labels, in the order of the probabilities.
         before: probabilities of the reference, [text, label].
         after: probabilities of the new texts.
-        embeddings: of both windows.
+        embeddings: of the reference, and of the new texts that have some.
+        embedded: probabilities of those new texts.
         labels: the index of each reference text's label in ``names``; −1 for one that the model does not know.
     """
 
@@ -36,6 +37,7 @@ class Known:
     before: Array
     after: Array
     embeddings: tuple[Array, Array]
+    embedded: Array
     labels: Array
 
     @classmethod
@@ -46,7 +48,7 @@ class Known:
             before, after = (np.concatenate([1 - one, one], axis=1) for one in (before, after))
         places: dict[str | None, int] = {name: place for place, name in enumerate(names)}
         known = np.array([places.get(one, -1) for one in labels], dtype=np.int64)
-        return cls(tuple(names), before, after, (reference.embeddings, new.embeddings), known)
+        return cls(tuple(names), before, after, (reference.embeddings, new.embeddings), new.of_embedded(after), known)
 
     def prior_shift(self, before: Columns, after: Columns, seed: int) -> PriorShift | None:
         """The shares of the labels before and after; None where too few labels have reference rows enough.
@@ -62,8 +64,10 @@ class Known:
         if prior is None:
             return None
         each = []
-        for own, other in (self.embeddings, _scaled(before, after)):
-            each.append(prior.within_p((probabilities, own[rows], labels), (self.after, other), seed=seed))
+        scaled = _scaled(before, after)
+        for own, other, share in ((*self.embeddings, self.embedded), (*scaled, self.after)):
+            if min(len(own), len(other)) >= LEAST_ROWS:
+                each.append(prior.within_p((probabilities, own[rows], labels), (share, other), seed=seed))
         rng, number = np.random.default_rng(seed), len(self.after)
         drawn = np.array([prior.new_shares(self.after[rng.integers(0, number, number)]) for _ in range(_RESAMPLES)])
         estimate = prior.new_shares(self.after).tolist()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bertline.bundle import load
-from bertline.bundle.reference import ReferenceRows, read_reference, read_token_counts
+from bertline.bundle.reference import read_token_counts
 from bertline.data.corpus import inputs_of
 from bertline.data.examples import read_examples
 from bertline.data.formats import name_of
@@ -21,12 +20,14 @@ from bertline.data.shared_names import check_shared_names
 from bertline.data.targets import Target
 from bertline.errors import BundleError, DataError, SettingsError
 from bertline.inference import TextClassifier, load_predictor
-from bertline.lifecycle.drift.compare import LEAST_ROWS, compare
+from bertline.lifecycle.drift.compare import compare
 from bertline.lifecycle.drift.found import Drift
 from bertline.lifecycle.drift.known import Known
 from bertline.lifecycle.drift.language import identifies
+from bertline.lifecycle.drift.recorded import recorded_window
+from bertline.lifecycle.drift.reference import Reference, chosen
 from bertline.lifecycle.drift.settings import DriftSettings
-from bertline.lifecycle.drift.window import Window, observe
+from bertline.lifecycle.drift.window import LEAST_ROWS, Window, observe
 from bertline.statistics.sequential import AccuracyDrop, accuracy_drop
 from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
@@ -68,34 +69,40 @@ def drift_of_store(
 ) -> TableDrift:
     """Compare the texts that clients sent with the rows that the bundle was measured on.
 
+    Where texts were not kept, the bundle's own answers, the lengths of their texts and the embeddings of a sample are
+    compared.
+
     Args:
         bundle: the directory.
-        store: of predictions, which kept texts.
+        store: of predictions.
         model: its name for clients.
         settings: how to compare.
         since: predictions from this moment on.
 
     Raises:
         BundleError: as ``drift_of_table``.
-        DataError: the store has too few texts.
+        DataError: the store has too few texts and answers.
         SettingsError: labels are wanted: the store's feedback is exported first.
         PredictionStoreError: the store cannot be read.
     """
-    from bertline.lifecycle.predictions.texts import kept_texts
+    from bertline.lifecycle.predictions.kept import kept_texts
 
     if settings.labelled:
         raise SettingsError(
             "labelled is set, but predictions have no labels: write those with feedback to a table with bertline "
             "feedback export, and give that"
         )
+    source = f"predictions of {model}"
     kept, without, redacted = kept_texts(store, model, since, most=settings.rows, seed=settings.seed)
+    if without and len(kept) < LEAST_ROWS:
+        return _of_answers(bundle, store, model, source, settings, since)
     notes = []
     if without:
         notes.append(f"{without:,} predictions have no text: bertline serve --predictions-text keeps texts")
     if redacted:
         notes.append(f"{redacted:,} texts were redacted, which may itself show as a change")
     rows: list[tuple[int, Input, Target]] = [(place, one, "") for place, one in enumerate(kept, 1)]
-    return _compared(bundle, load_predictor(bundle), NewTexts(f"predictions of {model}", rows, notes), settings)
+    return _compared(bundle, load_predictor(bundle), NewTexts(source, rows, notes), settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,56 +116,55 @@ class NewTexts:
 
 def _compared(bundle: Path, predictor: TextClassifier, new: NewTexts, settings: DriftSettings) -> TableDrift:
     spec = load(bundle).manifest.task
-    reference, tested = _reference(bundle, spec.names, settings)
+    reference = Reference.of(bundle, spec.names, settings)
     embedder = load_predictor(bundle, output="embedding")
     places, inputs, truth, notes = _usable(new, settings, predictor)
     common = frozenset(read_token_counts(bundle))
-    before = observe(predictor, embedder, reference.inputs, common=common)
+    before = observe(predictor, embedder, reference.rows.inputs, common=common)
     after = observe(predictor, embedder, inputs, places, common=common)
-    labels = [one if isinstance(one, str) else None for one in reference.targets]
-    told = any(labels) and spec.ranked
-    drift = compare(
-        before,
-        after,
-        labels if told else (),
-        spec.labels,
-        one_unit=task(spec.task).watched.ONE_UNIT,
-        tested=tested,
-        level=settings.level,
-        seed=settings.seed,
-    )
+    drift = _drift(spec, reference, before, after, settings)
     if truth:
-        drift = replace(drift, labelled=_dropped(bundle, spec, before, after, labels[:tested], truth))
+        drift = replace(drift, labelled=_dropped(bundle, spec, before, after, reference, truth))
     if not identifies():
         notes.append("languages are not compared: pip install 'bertline[language]' adds that")
     return TableDrift(drift, new.source, tuple(notes))
 
 
-def _reference(bundle: Path, names: Sequence[str], settings: DriftSettings) -> tuple[ReferenceRows, int]:
-    """Test rows and then validation rows, ``settings.rows`` of each at most, and the number of test rows."""
-    splits = [_some(read_reference(bundle, split, names), settings) for split in ("test", "validation")]
-    test, validation = splits
-    if len(test) + len(validation) < LEAST_ROWS:
-        raise BundleError(
-            f"{bundle} carries {len(test) + len(validation)} reference rows, and at least {LEAST_ROWS} are needed to "
-            f"compare with: train it again with --reference-rows of at least {LEAST_ROWS}"
+def _of_answers(
+    bundle: Path, store: Database, model: str, source: str, settings: DriftSettings, since: datetime | None
+) -> TableDrift:
+    from bertline.lifecycle.predictions.kept import kept_answers
+
+    manifest = load(bundle).manifest
+    kept = kept_answers(store, model, manifest.checksum, since, most=settings.rows, seed=settings.seed)
+    if len(kept) < LEAST_ROWS:
+        raise DataError(
+            f"{store.place} has {len(kept)} answers of {bundle}, and those of other versions cannot be compared "
+            f"without their texts: give the bundle that answers as {model}, or wait for at least {LEAST_ROWS}"
         )
-    rest = ReferenceRows(
-        validation.inputs[: max(0, settings.rows - len(test))], validation.targets[: max(0, settings.rows - len(test))]
+    spec, reference = manifest.task, Reference.of(bundle, manifest.task.names, settings)
+    predictor, embedder = load_predictor(bundle), load_predictor(bundle, output="embedding")
+    before = observe(predictor, embedder, reference.rows.inputs, one_piece=not reference.labels(spec))
+    after = recorded_window(spec, kept)
+    notes = ["texts were not kept: answers and lengths are compared; bertline serve --predictions-text keeps texts"]
+    if (embedded := len(after.embeddings)) >= LEAST_ROWS:
+        notes.append(f"{embedded:,} of {len(after):,} predictions have embeddings, which are compared too")
+    else:
+        notes.append("embeddings are not compared: bertline serve --predictions-embeddings 0.1 keeps those of a tenth")
+    return TableDrift(_drift(spec, reference, before, after, settings), source, tuple(notes))
+
+
+def _drift(spec: TaskSpec, reference: Reference, before: Window, after: Window, settings: DriftSettings) -> Drift:
+    return compare(
+        before,
+        after,
+        reference.labels(spec),
+        spec.labels,
+        one_unit=task(spec.task).watched.ONE_UNIT,
+        tested=reference.tested,
+        level=settings.level,
+        seed=settings.seed,
     )
-    return ReferenceRows(test.inputs + rest.inputs, test.targets + rest.targets), len(test)
-
-
-def _some(rows: ReferenceRows, settings: DriftSettings) -> ReferenceRows:
-    kept = _chosen(len(rows), settings)
-    return ReferenceRows(tuple(rows.inputs[i] for i in kept), tuple(rows.targets[i] for i in kept))
-
-
-def _chosen(rows: int, settings: DriftSettings) -> Sequence[int]:
-    """The indices of at most ``settings.rows`` rows, in their order."""
-    if rows <= settings.rows:
-        return range(rows)
-    return sorted(random.Random(settings.seed).sample(range(rows), settings.rows))
 
 
 def _usable(
@@ -174,7 +180,7 @@ def _usable(
             f"{new.source} has {len(legible)} texts: give at least {LEAST_ROWS}, better hundreds; fewer show only the "
             "crudest change"
         )
-    kept = [legible[i] for i in _chosen(len(legible), settings)]
+    kept = [legible[i] for i in chosen(len(legible), settings)]
     if len(kept) < len(legible):
         notes.append(f"{len(kept):,} of {len(legible):,} texts are compared, chosen at random (--rows)")
     truth = [one[2] for one in kept] if settings.labelled else []
@@ -207,7 +213,7 @@ def _labelled(
 
 
 def _dropped(
-    bundle: Path, spec: TaskSpec, before: Window, after: Window, labels: Sequence[str | None], truth: Sequence[Target]
+    bundle: Path, spec: TaskSpec, before: Window, after: Window, reference: Reference, truth: Sequence[Target]
 ) -> AccuracyDrop:
     """Whether accuracy dropped in the order of the rows.
 
@@ -216,6 +222,7 @@ def _dropped(
     Raises:
         BundleError: no reference row is a test row.
     """
+    labels = reference.labels(spec)[: reference.tested]
     if not labels:
         raise BundleError(f"{bundle} carries no test rows (reference/test.jsonl) whose accuracy could be expected")
     known = Known.of(before, after, labels, spec.labels)

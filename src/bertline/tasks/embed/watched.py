@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from bertline.tasks.embed.spec import Spec
+from bertline.tasks.feedback import Json
 
 ONE_UNIT = True
 
 
-def columns(spec: Spec, answers: Sequence[Any]) -> dict[str, list[float]]:
+def columns(spec: Spec, answers: Sequence[Json], read_tokens: Sequence[int]) -> dict[str, list[float]]:
     """No number."""
     return {}

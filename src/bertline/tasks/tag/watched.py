@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bertline.tasks.tag.answer import Answer
+from bertline.tasks.feedback import Json
 from bertline.tasks.tag.spec import Spec
 
 ONE_UNIT = False  # entities and scores
 
 
-def columns(spec: Spec, answers: Sequence[Answer]) -> dict[str, list[float]]:
-    """A number per answer, by name: entities of each type per 100 tokens, and their mean score (1 without any)."""
+def columns(spec: Spec, answers: Sequence[Json], read_tokens: Sequence[int]) -> dict[str, list[float]]:
+    """A number per recorded answer, by name: entities of each type per 100 tokens, their mean score (1 without any)."""
     found = {name: [0.0] * len(answers) for name in spec.types}
     scores = []
-    for place, answer in enumerate(answers):
-        for one in answer.entities:
-            found[one.entity.label][place] += 100 / answer.read_tokens
-        scores.append(sum(one.score for one in answer.entities) / len(answer.entities) if answer.entities else 1.0)
+    for place, (answer, read) in enumerate(zip(answers, read_tokens, strict=True)):
+        entities = answer["entities"]
+        for one in entities:
+            found[one["label"]][place] += 100 / read
+        scores.append(sum(one["score"] for one in entities) / len(entities) if entities else 1.0)
     return {**found, "score": scores}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,18 @@ def test_json_has_no_text_unless_asked() -> None:
     assert "text 1" not in str(found.to_json(texts=False))
     assert found.to_json()["foreign"][0]["text"] == found.foreign[0].text
     assert found.to_json()["within_labels_p"] is not None
+
+
+def test_new_answers_without_texts_and_few_embeddings() -> None:
+    whole = window(["good"] * 160 + ["bad"] * 40, 4)
+    some = np.arange(0, 200, 4)
+    recorded = replace(whole, inputs=(), embeddings=whole.embeddings[some], embedded=some)
+    found = compare(REFERENCE, recorded, LABELS, NAMES)
+    assert [one.name for one in found.tests] == ["answers", "embeddings", "classifier", "properties"]
+    assert (found.kind, found.foreign) == ("labels", ())
+    assert [one.name for test in found.tests for one in test.changes] == ["good", LENGTH]
+
+    few = replace(whole, inputs=(), embeddings=whole.embeddings[:19], embedded=np.arange(19))
+    found = compare(REFERENCE, few, LABELS, NAMES)
+    assert [one.name for one in found.tests] == ["answers", "properties"]
+    assert found.kind == "labels"

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bertline.bundle import load
 from bertline.errors import BundleError, DataError, SettingsError
 from bertline.inference import load_predictor
+from bertline.inference.predictor import means
 from bertline.lifecycle.drift import language
 from bertline.lifecycle.drift.run import drift_of_store, drift_of_table
 from bertline.lifecycle.drift.settings import DriftSettings
+from bertline.tasks.classify.feedback import recorded
 from bertline.testing.tiny import random_texts, write_tiny_bundle
-from tests.kept import keep, store_in, sure
+from tests.kept import OLD, keep, store_in, sure
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +135,49 @@ def test_texts_of_a_store_are_compared_as_those_of_a_table(bundle: Path, tmp_pat
             drift_of_store(bundle, store, "other", DriftSettings())
         with pytest.raises(SettingsError, match="predictions have no labels: write those with feedback to a table"):
             drift_of_store(bundle, store, "reviews", DriftSettings(labelled=True))
+
+
+def answered(bundle: Path, texts: list[str]) -> dict[str, Any]:
+    """What a server that keeps no texts has of its answers."""
+    predictor = load_predictor(bundle)
+    answers = predictor.predict(texts)
+    return {
+        "answers": [recorded(predictor.spec, one) for one in answers],
+        "digest": load(bundle).manifest.checksum,
+        "spec": predictor.spec,
+        "read_tokens": answers[0].read_tokens,
+    }
+
+
+def test_answers_of_a_store_without_texts_are_compared(bundle: Path, tmp_path: Path) -> None:
+    texts, spread = random_texts(60, seed=7), random_texts(60, seed=8)
+    vectors = means(load_predictor(bundle, output="embedding").pieces(texts, "embedding")[1])
+    with store_in(tmp_path) as store:
+        keep(store, [sure("good")] * 30, digest=OLD, request="older version")
+        with pytest.raises(DataError, match=r"has 0 answers of .*: give the bundle that answers as reviews, or wait"):
+            drift_of_store(bundle, store, "reviews", DriftSettings())
+        for place, vector in enumerate(vectors):
+            one = answered(bundle, [texts[place]])
+            keep(store, **one, request=f"a{place}", embedding=vector.astype("<f4").tobytes())
+        for place, text in enumerate(spread):
+            keep(store, **answered(bundle, [text]), request=f"b{place}")
+        found = drift_of_store(bundle, store, "reviews", DriftSettings())
+    assert (found.drift.kind, found.drift.new_rows, found.drift.foreign) == ("none", 120, ())
+    assert found.notes == (
+        "texts were not kept: answers and lengths are compared; bertline serve --predictions-text keeps texts",
+        "60 of 120 predictions have embeddings, which are compared too",
+    )
+    assert [one.name for one in found.drift.tests] == ["answers", "embeddings", "classifier", "properties"]
+    assert found.drift.accuracy is not None
+
+
+def test_answers_of_a_store_that_changed_are_found_without_texts(bundle: Path, tmp_path: Path) -> None:
+    with store_in(tmp_path) as store:
+        for place, text in enumerate(["東京 は 大きい ."] * 40):
+            keep(store, **answered(bundle, [text]), request=f"a{place}")
+        found = drift_of_store(bundle, store, "reviews", DriftSettings())
+    assert found.drift.kind != "none"
+    assert [one.name for one in found.drift.tests] == ["answers", "properties"]
+    assert found.notes[1] == (
+        "embeddings are not compared: bertline serve --predictions-embeddings 0.1 keeps those of a tenth"
+    )

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bertline.lifecycle.predictions.kept import KeptAnswer, kept_answers, kept_texts
 from bertline.lifecycle.predictions.records import SHADOW, now_ms
-from bertline.lifecycle.predictions.texts import kept_texts
-from tests.kept import HOUR_MS, keep, store_in, sure
+from tests.kept import HOUR_MS, NEW, OLD, keep, store_in, sure
 
 
 def test_texts_are_those_that_clients_sent_to_the_model(tmp_path: Path) -> None:
@@ -28,3 +29,14 @@ def test_what_is_missing_or_redacted_is_counted(tmp_path: Path) -> None:
         keep(store, [sure("good")] * 3, request="without")
         keep(store, [sure("good")], texts=["call [phone]"], redacted=True, request="redacted")
         assert kept_texts(store, "reviews", most=10) == (["call [phone]"], 3, 1)
+
+
+def test_answers_are_those_of_one_version(tmp_path: Path) -> None:
+    with store_in(tmp_path) as store:
+        keep(store, [sure("good")], digest=OLD, request="old")
+        keep(store, [sure("bad"), sure("good")], digest=NEW, request="new", embedding=b"\0\0\x80?")
+        keep(store, [sure("good")], digest=NEW, role=SHADOW, request="mirrored")
+        found = kept_answers(store, "reviews", NEW, most=10)
+        assert [json.loads(one.answer)["label"] for one in found] == ["bad", "good"]
+        assert found[0] == KeptAnswer(json.dumps(sure("bad")), 7, 0, b"\0\0\x80?")
+        assert len(kept_answers(store, "reviews", NEW, most=1)) == 1
