@@ -24,6 +24,9 @@ from typing import Any
 import httpx
 
 from bertline.destination import write_files
+from bertline.lifecycle.predictions.checks import DriftCheck, add_check
+from bertline.lifecycle.predictions.records import now_ms
+from bertline.lifecycle.predictions.store import open_store
 from bertline.monitoring.addresses import MODEL_ROUTES
 from bertline.monitoring.dashboards import alerts, grafana, prometheus
 from bertline.monitoring.metrics.registry import Metrics
@@ -64,7 +67,10 @@ def watched(folder: Path) -> Iterator[Watched]:
     write_tiny_bundle(bundle, engine=True)
     # So little may wait that a load of a few clients is too much.
     flags = ["--max-wait-ms", "2", "--drain-s", "0", "--cost-per-hour", "0.1"]
-    flags += ["--predictions-url", f"sqlite:///{folder / 'predictions.db'}"]
+    predictions = f"sqlite:///{folder / 'predictions.db'}"
+    flags += ["--predictions-url", predictions]
+    with open_store(predictions, create=True) as store:  # as bertline drift --predictions-url leaves one
+        add_check(store, DriftCheck("reviews", now_ms(), 500, "none", {"answers": 0.31, "properties": 0.62}, 0.91))
     with spawned(str(bundle), *flags) as server, exporter(beside()) as other:
         targets = (server.url.removeprefix("http://"), other)
         files = {**prometheus.files(prometheus.Scrape(targets=targets, interval_s=1)), **grafana.files()}

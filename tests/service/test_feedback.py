@@ -14,8 +14,10 @@ import pytest
 import sqlalchemy as sql
 from starlette.testclient import TestClient
 
+from bertline.lifecycle.predictions.checks import DriftCheck, add_check
 from bertline.lifecycle.predictions.schema import PREDICTIONS
 from bertline.lifecycle.predictions.settings import PredictionSettings
+from bertline.lifecycle.predictions.store import open_store
 from bertline.lifecycle.predictions.writer import PredictionWriter
 from bertline.service.app import create_app
 from bertline.service.guard.client import Scope
@@ -160,6 +162,25 @@ def test_embeddings_are_computed_after_the_answer(tmp_path: Path) -> None:
         client.post("/v1/predict", json={"texts": ["good bad good", "so"]})
         found = [np.frombuffer(row.embedding, dtype="<f4").tolist() for row in rows(writer)]
         assert [one[:2] for one in found] == [[2.0, 1.0], [0.0, 0.0]]
+
+
+def test_the_latest_check_for_drift_is_among_the_metrics(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'predictions.db'}", create=True) as store:
+        add_check(
+            store, DriftCheck("reviews", 1_700_000_000_000, 500, "texts", {"answers": 0.002, "embeddings": 1}, 0.9)
+        )
+    with keeping(WordCounter(), tmp_path) as (client, writer):
+        client.post("/v1/predict", json={"text": "good"})
+        settled(writer)
+        lines = client.get("/metrics").text.splitlines()
+    assert [one for one in lines if one.startswith("bertline_drift")] == [
+        'bertline_drift_checked_timestamp_seconds{model="reviews"} 1.7e+09',
+        'bertline_drift_found{kind="labels",model="reviews"} 0.0',
+        'bertline_drift_found{kind="texts",model="reviews"} 1.0',
+        'bertline_drift_p_value{model="reviews",test="answers"} 0.002',
+        'bertline_drift_p_value{model="reviews",test="embeddings"} 1.0',
+        'bertline_drift_estimated_accuracy{model="reviews"} 0.9',
+    ]
 
 
 def test_a_server_without_a_store_says_so(client: TestClient) -> None:

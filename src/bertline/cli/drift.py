@@ -75,8 +75,12 @@ def drift(
         if data is not None:
             found = drift_of_table(bundle, data, settings)
         else:
+            from bertline.lifecycle.predictions.checks import add_check
+
             with opened(url) as store:
-                found = drift_of_store(bundle, store, model_in(store, model), settings, since_of(since))
+                name = model_in(store, model)
+                found = drift_of_store(bundle, store, name, settings, (since_of(since), None))
+                add_check(store, found.check(name))
         for sentence in found.notes:
             note(f"note: {sentence}")
         if report is not None:
@@ -121,7 +125,7 @@ def _show(found: Drift, source: str) -> None:
     for paragraph in (labelled_words(found), accuracy_words(found)):
         for number, sentence in enumerate(paragraph):
             console.print(sentence if number else f"\n{sentence}")
-    if found.kind == "texts":
+    if found.kind == "texts" and found.foreign:
         console.print("\nThe most foreign texts:")
         for one in found.foreign[:FOREIGN_SHOWN]:
             text = " ".join(one.text.split())

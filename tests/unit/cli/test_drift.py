@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from bertline.bundle import load
 from bertline.cli.main import main
+from bertline.inference import load_predictor
+from bertline.lifecycle.predictions.checks import latest_checks
+from bertline.lifecycle.predictions.store import open_store
+from bertline.tasks import task
 from bertline.testing.tiny import random_texts, write_tiny_bundle
+from tests.kept import keep, store_in
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +84,25 @@ def test_a_report_that_cannot_be_written(bundle: Path, tmp_path: Path, capsys: p
     (tmp_path / "taken").write_text("a file")
     assert drift(bundle, STRANGE, tmp_path, "--report", "taken") == 1
     assert "taken" in capsys.readouterr().err
+
+
+def test_answers_of_a_store_are_checked_and_the_check_is_kept(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor, manifest = load_predictor(bundle), load(bundle).manifest
+    answers = predictor.predict(["東京 は 大きい ."] * 40)
+    recorded = [task("classify").feedback.recorded(manifest.task, one) for one in answers]
+    with store_in(tmp_path) as store:
+        keep(store, recorded, digest=manifest.checksum, spec=manifest.task, read_tokens=answers[0].read_tokens)
+    url = f"sqlite:///{tmp_path / 'predictions.db'}"
+    monkeypatch.setattr(sys, "argv", ["bertline", "drift", str(bundle), "--predictions-url", url])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert ended.value.code == 0
+    assert "note: texts were not kept: answers and lengths are compared; bertline serve --predictions-t" in shown.err
+    assert "foreign" not in shown.out
+    with open_store(url) as store:
+        [check] = latest_checks(store)
+    assert (check.model, check.texts, check.kind != "none") == ("reviews", 40, True)
+    assert check.p_values.keys() == {"answers", "properties"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +34,8 @@ from bertline.text import Input
 
 if TYPE_CHECKING:
     from bertline.database.database import Database
+    from bertline.lifecycle.predictions.checks import DriftCheck
+    from bertline.lifecycle.predictions.kept import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,21 @@ class TableDrift:
     drift: Drift
     source: str
     notes: tuple[str, ...]
+
+    def check(self, model: str) -> DriftCheck:
+        """What a store of predictions keeps of a comparison that was made now."""
+        from bertline.lifecycle.predictions.checks import DriftCheck
+        from bertline.lifecycle.predictions.records import now_ms
+
+        accuracy = self.drift.accuracy
+        return DriftCheck(
+            model,
+            now_ms(),
+            self.drift.new_rows,
+            self.drift.kind,
+            {one.name: one.adjusted for one in self.drift.tests},
+            None if accuracy is None else accuracy.estimate.value,
+        )
 
 
 def drift_of_table(bundle: Path, data: str, settings: DriftSettings) -> TableDrift:
@@ -65,7 +81,7 @@ def drift_of_table(bundle: Path, data: str, settings: DriftSettings) -> TableDri
 
 
 def drift_of_store(
-    bundle: Path, store: Database, model: str, settings: DriftSettings, since: datetime | None = None
+    bundle: Path, store: Database, model: str, settings: DriftSettings, span: Span = (None, None)
 ) -> TableDrift:
     """Compare the texts that clients sent with the rows that the bundle was measured on.
 
@@ -77,7 +93,7 @@ def drift_of_store(
         store: of predictions.
         model: its name for clients.
         settings: how to compare.
-        since: predictions from this moment on.
+        span: when the predictions were made: from one moment on, and before another.
 
     Raises:
         BundleError: as ``drift_of_table``.
@@ -93,9 +109,9 @@ def drift_of_store(
             "feedback export, and give that"
         )
     source = f"predictions of {model}"
-    kept, without, redacted = kept_texts(store, model, since, most=settings.rows, seed=settings.seed)
+    kept, without, redacted = kept_texts(store, model, span, most=settings.rows, seed=settings.seed)
     if without and len(kept) < LEAST_ROWS:
-        return _of_answers(bundle, store, model, source, settings, since)
+        return _of_answers(bundle, store, model, source, settings, span)
     notes = []
     if without:
         notes.append(f"{without:,} predictions have no text: bertline serve --predictions-text keeps texts")
@@ -131,12 +147,12 @@ def _compared(bundle: Path, predictor: TextClassifier, new: NewTexts, settings: 
 
 
 def _of_answers(
-    bundle: Path, store: Database, model: str, source: str, settings: DriftSettings, since: datetime | None
+    bundle: Path, store: Database, model: str, source: str, settings: DriftSettings, span: Span
 ) -> TableDrift:
     from bertline.lifecycle.predictions.kept import kept_answers
 
     manifest = load(bundle).manifest
-    kept = kept_answers(store, model, manifest.checksum, since, most=settings.rows, seed=settings.seed)
+    kept = kept_answers(store, model, manifest.checksum, span, most=settings.rows, seed=settings.seed)
     if len(kept) < LEAST_ROWS:
         raise DataError(
             f"{store.place} has {len(kept)} answers of {bundle}, and those of other versions cannot be compared "

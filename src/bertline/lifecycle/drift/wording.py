@@ -38,7 +38,8 @@ def meaning(drift: Drift) -> str:
             "The accuracy for each label should be as before; the overall accuracy moves with the shares. Find out "
             "whether other people send texts now."
         )
-    return "The model was not measured on texts like these. Read the most foreign ones, label some, and evaluate again."
+    read = "Read the most foreign ones, label some" if drift.foreign else "Label some of them"
+    return f"The model was not measured on texts like these. {read}, and evaluate again."
 
 
 def p_words(p: float) -> str:

@@ -15,6 +15,8 @@ from bertline.lifecycle.predictions.records import ANSWER, ms_of
 from bertline.lifecycle.predictions.schema import PREDICTIONS
 from bertline.text import Input
 
+Span = tuple[datetime | None, datetime | None]  # from this moment on, and before that one; None has no bound
+ALWAYS: Span = (None, None)
 _AT_ONCE = 1000
 
 
@@ -36,14 +38,14 @@ class KeptAnswer:
 
 
 def kept_texts(
-    store: Database, model: str, since: datetime | None = None, *, most: int, seed: int = 0
+    store: Database, model: str, span: Span = ALWAYS, *, most: int, seed: int = 0
 ) -> tuple[list[Input], int, int]:
     """A random sample of the inputs that a model answered, the oldest first.
 
     Args:
         store: from ``open_store``.
         model: its name for clients.
-        since: predictions from this moment on.
+        span: when the predictions were made.
         most: size of the sample.
         seed: of the choice.
 
@@ -53,7 +55,7 @@ def kept_texts(
     Raises:
         PredictionStoreError: the store cannot be read.
     """
-    mine, columns = _mine(model, since), (PREDICTIONS.c.texts, PREDICTIONS.c.redacted)
+    mine, columns = _mine(model, span), (PREDICTIONS.c.texts, PREDICTIONS.c.redacted)
     with store.reading() as connection:
         without = connection.scalar(
             sql.select(sql.func.count()).select_from(PREDICTIONS).where(*mine, PREDICTIONS.c.texts.is_(None))
@@ -68,7 +70,7 @@ def kept_texts(
 
 
 def kept_answers(
-    store: Database, model: str, digest: str, since: datetime | None = None, *, most: int, seed: int = 0
+    store: Database, model: str, digest: str, span: Span = ALWAYS, *, most: int, seed: int = 0
 ) -> list[KeptAnswer]:
     """A random sample of the answers that one version of a model gave, the oldest first.
 
@@ -76,7 +78,7 @@ def kept_answers(
         store: from ``open_store``.
         model: its name for clients.
         digest: of its bundle.
-        since: predictions from this moment on.
+        span: when the predictions were made.
         most: size of the sample.
         seed: of the choice.
 
@@ -85,12 +87,14 @@ def kept_answers(
     """
     columns = [PREDICTIONS.c[one.name] for one in fields(KeptAnswer)]
     with store.reading() as connection:
-        found = _sample(connection, columns, (*_mine(model, since), PREDICTIONS.c.digest == digest), most, seed)
+        found = _sample(connection, columns, (*_mine(model, span), PREDICTIONS.c.digest == digest), most, seed)
     return [KeptAnswer(**one._mapping) for one in found]
 
 
-def _mine(model: str, since: datetime | None) -> tuple[sql.ColumnElement[bool], ...]:
-    return PREDICTIONS.c.model == model, PREDICTIONS.c.role == ANSWER, PREDICTIONS.c.at_ms >= ms_of(since)
+def _mine(model: str, span: Span) -> tuple[sql.ColumnElement[bool], ...]:
+    since, until = span
+    end = () if until is None else (PREDICTIONS.c.at_ms < ms_of(until),)
+    return PREDICTIONS.c.model == model, PREDICTIONS.c.role == ANSWER, PREDICTIONS.c.at_ms >= ms_of(since), *end
 
 
 def _sample(

@@ -71,6 +71,18 @@ FEEDBACK = sql.Table(
     sql.Index("bertline_feedback_request", "request_id", "item"),
     sql.Index("bertline_feedback_received", "received_ms"),
 )
+DRIFT_CHECKS = sql.Table(
+    "bertline_drift_checks",
+    TABLES,
+    sql.Column("id", sql.String(32), primary_key=True),
+    sql.Column("model", sql.String(256), nullable=False),
+    sql.Column("at_ms", sql.BigInteger, nullable=False),
+    sql.Column("texts", sql.Integer, nullable=False),
+    sql.Column("kind", sql.String(16), nullable=False),
+    sql.Column("p_values", sql.Text, nullable=False),
+    sql.Column("accuracy", sql.Float),
+    sql.Index("bertline_drift_checks_model", "model", "id"),
+)
 
 
 def _create(connection: sql.Connection) -> None:
@@ -78,5 +90,9 @@ def _create(connection: sql.Connection) -> None:
     connection.execute(sql.insert(KEY).values(key=secrets.token_hex(16)))
 
 
+def _add_drift_checks(connection: sql.Connection) -> None:
+    DRIFT_CHECKS.create(connection, checkfirst=True)
+
+
 # Step n turns version n into version n + 1. The first creates the tables.
-MIGRATIONS = Migrations.named("bertline_predictions_schema", (_create,))
+MIGRATIONS = Migrations.named("bertline_predictions_schema", (_create, _add_drift_checks))

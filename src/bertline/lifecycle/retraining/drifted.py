@@ -1,17 +1,25 @@
-"""Whether texts have drifted: by what ``bertline drift --json`` printed, or by comparing a table of texts now."""
+"""Whether texts have drifted: by what ``bertline drift --json`` printed, or by comparing texts now.
+
+The texts are those of a table, or of a store of predictions. Of a store, windows that follow one another are compared,
+so that each look has other texts.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bertline.errors import DataError
-from bertline.lifecycle.drift.run import drift_of_table
+from bertline.lifecycle.drift.run import drift_of_store, drift_of_table
 from bertline.lifecycle.drift.settings import DriftSettings
-from bertline.lifecycle.retraining.settings import RetrainSettings
+from bertline.lifecycle.predictions.store import open_store
+from bertline.lifecycle.retraining.settings import RetrainSettings, period
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,43 +27,80 @@ class Finding:
     """What was found in some texts.
 
     Attributes:
-        evidence: SHA-256 of the file that was read: the same file twice is one finding.
+        evidence: names what was looked at: the same twice is one finding. None if there was too little to look at.
         drifted: whether texts differ, or labels show a drop of accuracy.
         p: the smallest p-value of the tests, adjusted for their number.
         sentence: what was found, for people.
     """
 
-    evidence: str
+    evidence: str | None
     drifted: bool
     p: float
     sentence: str
 
 
-def look(source: str, champion: Path, settings: RetrainSettings) -> Finding:
-    """Read a finding, or make one.
+@dataclass(frozen=True, slots=True)
+class DriftSource:
+    """Where findings come from.
 
-    Args:
-        source: a ``.json`` file that ``bertline drift --json`` printed, or a table of texts.
-        champion: directory of the bundle to compare texts with.
-        settings: how a table is read.
-
-    Raises:
-        DataError: the file is neither.
-        BundleError: the champion carries no reference rows.
+    Attributes:
+        source: a ``.json`` file that ``bertline drift --json`` printed, a table of texts, or the URL of a store.
+        model: its name in the store.
+        settings: how a table is read, and the store's windows.
     """
-    path = Path(source)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{source} cannot be read ({error.strerror}): give --drift what bertline drift --json printed, or a table"
-        ) from None
-    evidence = hashlib.sha256(raw).hexdigest()
-    if path.suffix == ".json":
-        return _finding(evidence, path.name, _parsed(raw, path))
-    read = DriftSettings(text_column=settings.text_column, text_pair_column=settings.text_pair_column)
-    read = read.model_copy(update={"query_column": settings.query_column, "skip_bad_rows": settings.skip_bad_rows})
-    return _finding(evidence, path.name, drift_of_table(champion, source, read).drift.to_json(texts=False))
+
+    source: str
+    model: str
+    settings: RetrainSettings
+
+    def look(self, champion: Path, now: datetime, last: Finding | None = None) -> Finding:
+        """Read a finding, or make one.
+
+        Args:
+            champion: directory of the bundle to compare texts with.
+            now: in UTC.
+            last: made with the same champion; it is the answer if nothing else is there to look at.
+
+        Raises:
+            DataError: the source is none of these.
+            BundleError: the champion carries no reference rows.
+            PredictionStoreError: the store cannot be read.
+        """
+        if "://" in self.source:
+            return self._of_store(champion, now, last)
+        path = Path(self.source)
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"{path} cannot be read ({error.strerror}): give --drift what bertline drift --json printed, a table, "
+                "or the URL of a store of predictions"
+            ) from None
+        evidence = hashlib.sha256(raw).hexdigest()
+        if last is not None and last.evidence == evidence:
+            return last
+        if path.suffix == ".json":
+            return _finding(evidence, path.name, _parsed(raw, path))
+        found = drift_of_table(champion, self.source, self._reading())
+        return _finding(evidence, path.name, found.drift.to_json(texts=False))
+
+    def _of_store(self, champion: Path, now: datetime, last: Finding | None) -> Finding:
+        length = period(self.settings.drift_window)
+        end = _BEGINNING + (now - _BEGINNING) // length * length
+        evidence = f"predictions before {end:%Y-%m-%d %H:%M:%S}"
+        if last is not None and last.evidence == evidence:
+            return last
+        name = f"{self.settings.drift_window} of {evidence} UTC"
+        try:
+            with open_store(self.source) as store:
+                found = drift_of_store(champion, store, self.model, self._reading(), (end - length, end))
+        except DataError as error:  # too few predictions in the window
+            return Finding(None, False, 1.0, f"{name}: {error}")
+        return _finding(evidence, name, found.drift.to_json(texts=False))
+
+    def _reading(self) -> DriftSettings:
+        names = ("text_column", "text_pair_column", "query_column", "skip_bad_rows")
+        return DriftSettings(**{name: getattr(self.settings, name) for name in names})
 
 
 def _parsed(raw: bytes, path: Path) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from bertline.bundle.verify import read_manifest
 from bertline.errors import BertlineError, Interrupted, UsageError
 from bertline.lifecycle.retraining.context import Run
 from bertline.lifecycle.retraining.corpus import collect
-from bertline.lifecycle.retraining.drifted import Finding
-from bertline.lifecycle.retraining.drifted import look as look_at_drift
+from bertline.lifecycle.retraining.drifted import DriftSource, Finding
 from bertline.lifecycle.retraining.home import Home
 from bertline.lifecycle.retraining.journal import Journal, new_id, stamp, write
 from bertline.lifecycle.retraining.judging_steps import bounds_of
@@ -74,6 +73,7 @@ class Retrainer:
     by: str
     plan: Mapping[str, Any] = field(default_factory=dict)
     now: Callable[[], datetime] = _now
+    findings: dict[Path, Finding] = field(default_factory=dict, repr=False)  # the last one about each champion
 
     @property
     def home(self) -> Home:
@@ -163,8 +163,15 @@ class Retrainer:
         return None if current is None else f"{current.name} is being rolled out, {current.step}"
 
     def _drift(self, champion: Path) -> Callable[[], Finding] | None:
-        source = self.settings.drift
-        return None if source is None else lambda: look_at_drift(source, champion, self.settings)
+        if self.settings.drift is None:
+            return None
+        source = DriftSource(self.settings.drift, self.settings.served_as or self.model, self.settings)
+
+        def look() -> Finding:
+            found = self.findings[champion] = source.look(champion, self.now(), self.findings.get(champion))
+            return found
+
+        return look
 
     def _new_labels(self, champion: Path) -> int:
         """Rows to train on that the champion did not learn from; all rows if its bundle does not say."""

@@ -42,7 +42,14 @@ class RetrainSettings(GateSettings):
     labels: int | None = Field(None, ge=1, description="due when there are so many new labelled rows")
     drift: str | None = Field(
         None,
-        description="due when texts have drifted: what bertline drift --json printed, or a table of recent texts",
+        description="due when texts have drifted: what bertline drift --json printed, a table of recent texts, or the "
+        "URL of a store of predictions",
+    )
+    drift_window: str = Field(
+        "1d",
+        pattern=_PERIOD,
+        description="of a store, the predictions of the last full window of this length are compared (1d: of yesterday "
+        "in UTC)",
     )
     hold: int = Field(2, ge=1, description="drift must be found so many times in a row, each in other texts")
     reset_level: float = Field(

@@ -115,7 +115,7 @@ def _labels(settings: RetrainSettings, look: Look, state: State) -> list[tuple[s
 
 
 def _drift(settings: RetrainSettings, found: Finding, state: State) -> tuple[State, str, bool]:
-    if found.evidence != state.evidence:
+    if found.evidence is not None and found.evidence != state.evidence:
         drifts = state.drifts + 1 if found.drifted else 0
         calm = not found.drifted and found.p > settings.reset_level
         state = replace(state, evidence=found.evidence, drifts=drifts, armed=state.armed or calm)

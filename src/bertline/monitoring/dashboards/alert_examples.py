@@ -55,6 +55,8 @@ _DROPPED = "bertline_log_lines_dropped_total"
 _ENDED = "bertline_rollouts_ended_total"
 _STORE_DOWN = "bertline_predictions_store_down"
 _LOST = "bertline_predictions_dropped_total"
+_DRIFT = "bertline_drift_found"
+_CHECKED = "bertline_drift_checked_timestamp_seconds"
 _START = "process_start_time_seconds"
 
 EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
@@ -209,6 +211,25 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
     "BertlinePredictionsDropped": (
         AlertExample("none", _one(_LOST, "", "3x20"), "20m"),
         AlertExample("some", _one(_LOST, "", "0x5 40x10"), "10m", (_INSTANCE,)),
+    ),
+    "BertlineDrift": (
+        AlertExample("nothing changed", _one(_DRIFT, ',model="reviews",kind="texts"', "0x10"), "5m"),
+        AlertExample(
+            "texts changed",
+            _one(_DRIFT, ',model="reviews",kind="texts"', "0 1x10"),
+            "5m",
+            ({**_JOB, "model": "reviews", "kind": "texts"},),
+        ),
+    ),
+    "BertlineDriftUnchecked": (
+        AlertExample("it was checked a week ago", _one(_CHECKED, ',model="reviews"', "0x700"), "168h", interval="15m"),
+        AlertExample(
+            "it was checked nine days ago",
+            _one(_CHECKED, ',model="reviews"', "0x900"),
+            "216h",
+            ({**_JOB, "model": "reviews"},),
+            "15m",
+        ),
     ),
     "BertlineLogLinesDropped": (
         AlertExample("none", _one(_DROPPED, "", "3x20"), "20m"),

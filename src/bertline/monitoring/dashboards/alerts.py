@@ -146,6 +146,18 @@ ALERTS: tuple[Alert, ...] = (
         "slow.",
     ),
     Alert(
+        "BertlineDrift", "max by (job, model, kind) (bertline_drift_found) == 1", "0m", "ticket",
+        "The texts of {{ $labels.model }} are no longer those it was measured on",
+        "The last check for drift found that the {{ $labels.kind }} of {{ $labels.model }} changed: its accuracy may "
+        "have changed too.",
+    ),
+    Alert(
+        "BertlineDriftUnchecked",
+        f"time() - max by (job, model) (bertline_drift_checked_timestamp_seconds) > {8 * DAY_S}", "1h", "ticket",
+        "{{ $labels.model }} is no longer checked for drift",
+        "The last check was {{ $value | humanizeDuration }} ago: the job that makes them has stopped or fails.",
+    ),
+    Alert(
         "BertlineLogLinesDropped", "increase(bertline_log_lines_dropped_total[15m]) > 0", "0m", "ticket",
         "{{ $labels.instance }} loses log lines",
         "About {{ $value | printf \"%.0f\" }} lines could not be written in 15 minutes because their reader is too "

@@ -280,6 +280,22 @@ FEEDBACK = (
     ),
 )  # fmt: skip
 
+DRIFT = (
+    Panel(
+        "Drift", "Smallest p-value of each test, adjusted for their number, in the last check; below 5 % is drift.",
+        ((f"min by (model, test) (bertline_drift_p_value{{{OF}}})", "{{model}}, {{test}}"),), "percentunit", width=8,
+        most=1,
+    ),
+    Panel(
+        "Accuracy estimated without labels", "By the last check; it cannot see texts that now mean something else.",
+        ((f"min by (model) (bertline_drift_estimated_accuracy{{{OF}}})", "{{model}}"),), "percentunit", width=8, most=1,
+    ),
+    Panel(
+        "Last check for drift", "Time since then.",
+        ((f"time() - max by (model) (bertline_drift_checked_timestamp_seconds{{{OF}}})", "{{model}}"),), "s", width=8,
+    ),
+)  # fmt: skip
+
 LENGTHS = (
     Panel(
         "Tokens per text", "Including cut tokens.",
@@ -320,7 +336,7 @@ DASHBOARDS: tuple[Dashboard, ...] = (
         "bertline-models", "bertline: models", "The models' versions, answers, and texts.", True,
         (
             ("Versions", VERSIONS), ("Rollouts", ROLLOUTS), ("Answers", ANSWERS), ("Feedback", FEEDBACK),
-            ("Texts", LENGTHS),
+            ("Drift", DRIFT), ("Texts", LENGTHS),
         ),
     ),
 )  # fmt: skip

@@ -124,6 +124,22 @@ TABLE: tuple[Metric, ...] = (
     Metric("bertline_predictions_waiting", "gauge", "", "Predictions that wait to be written."),
     Metric("bertline_predictions_store_down", "gauge", "", "1 while the store of predictions cannot be used."),
     Metric(
+        "bertline_drift_checked_timestamp_seconds", "gauge", "seconds",
+        "When the predictions of a model were last checked for drift.", ("model",),
+    ),
+    Metric(
+        "bertline_drift_found", "gauge", "",
+        "1 if the last check found this change: of the texts, or only of the labels' shares.", ("model", "kind"),
+    ),
+    Metric(
+        "bertline_drift_p_value", "gauge", "", "P-value of each test of the last check, adjusted for their number.",
+        ("model", "test"),
+    ),
+    Metric(
+        "bertline_drift_estimated_accuracy", "gauge", "", "Accuracy that the last check estimated without labels.",
+        ("model",),
+    ),
+    Metric(
         "bertline_feedback", "counter", "", "Feedback by what became of it.", ("status",),
         start=("counted", "corrected", "superseded", "duplicate", "unknown", "invalid"),
     ),

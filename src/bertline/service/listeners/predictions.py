@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from bertline.serving.listeners import Listener
 from bertline.serving.problems import Problem
 
 if TYPE_CHECKING:
+    from bertline.lifecycle.predictions.checks import DriftCheck
     from bertline.lifecycle.predictions.writer import PredictionWriter
     from bertline.monitoring.metrics.registry import Metrics
     from bertline.serving.answered import Answered
@@ -107,8 +108,20 @@ def measure_predictions(metrics: Metrics, writer: PredictionWriter) -> None:
         metrics.count("bertline_predictions_dropped", dropped - before)
         metrics.set("bertline_predictions_waiting", writer.waiting)
         metrics.set("bertline_predictions_store_down", writer.failing)
+        _show(metrics, writer.checks)
 
     metrics.before_reading(look)
+
+
+def _show(metrics: Metrics, checks: Sequence[DriftCheck]) -> None:
+    for one in checks:
+        metrics.set("bertline_drift_checked_timestamp_seconds", one.at_ms / 1000, model=one.model)
+        for kind in ("labels", "texts"):
+            metrics.set("bertline_drift_found", one.kind == kind, model=one.model, kind=kind)
+        for test, p in one.p_values.items():
+            metrics.set("bertline_drift_p_value", p, model=one.model, test=test)
+        if one.accuracy is not None:
+            metrics.set("bertline_drift_estimated_accuracy", one.accuracy, model=one.model)
 
 
 def client_of(exchange: Exchange) -> str | None:

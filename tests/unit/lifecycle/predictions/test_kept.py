@@ -18,7 +18,8 @@ def test_texts_are_those_that_clients_sent_to_the_model(tmp_path: Path) -> None:
         keep(store, [sure("good")], texts=["mirrored"], role=SHADOW, request="s")
         assert kept_texts(store, "reviews", most=10) == (["old one", "old two", "new", ("a pair", "of texts")], 0, 0)
         since = datetime.fromtimestamp((now_ms() - 24 * HOUR_MS) / 1000, UTC)
-        assert kept_texts(store, "reviews", since, most=10)[0] == ["new", ("a pair", "of texts")]
+        assert kept_texts(store, "reviews", (since, None), most=10)[0] == ["new", ("a pair", "of texts")]
+        assert kept_texts(store, "reviews", (None, since), most=10)[0] == ["old one", "old two"]
         some = kept_texts(store, "reviews", most=2)[0]
         assert len(some) == 2
         assert kept_texts(store, "reviews", most=2)[0] == some

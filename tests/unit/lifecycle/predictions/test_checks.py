@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sql
+
+from bertline.lifecycle.predictions.checks import DriftCheck, add_check, latest_checks
+from bertline.lifecycle.predictions.records import now_ms
+from bertline.lifecycle.predictions.retention import DAY_MS, purge
+from bertline.lifecycle.predictions.schema import DRIFT_CHECKS
+from tests.kept import store_in
+
+NOW = now_ms()
+
+
+def check(model: str, ago_days: int, kind: str = "none") -> DriftCheck:
+    return DriftCheck(model, NOW - ago_days * DAY_MS, 500, kind, {"answers": 0.4, "embeddings": 1.0}, 0.91)
+
+
+def test_the_latest_of_each_model_is_shown_and_old_ones_go(tmp_path: Path) -> None:
+    with store_in(tmp_path) as store:
+        assert latest_checks(store) == []
+        checks = [check("reviews", 100), check("reviews", 1, "texts"), check("other", 3)]
+        for one in reversed(checks):
+            add_check(store, one)
+        assert latest_checks(store) == [checks[2], checks[1]]
+        purge(store, retention_days=90, text_days=30)
+        with store.reading() as connection:
+            assert connection.scalar(sql.select(sql.func.count()).select_from(DRIFT_CHECKS)) == 2
+
+
+def test_a_store_of_the_first_version_gets_their_table(tmp_path: Path) -> None:
+    with store_in(tmp_path) as store, store.changing() as connection:
+        DRIFT_CHECKS.drop(connection)
+        connection.execute(sql.text("update bertline_predictions_schema set version = 1"))
+    with store_in(tmp_path) as store:
+        add_check(store, check("reviews", 0))
+        assert len(latest_checks(store)) == 1
