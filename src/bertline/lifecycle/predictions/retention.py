@@ -11,7 +11,7 @@ from bertline.errors import UsageError
 from bertline.lifecycle.predictions.given import WAITING_DAYS
 from bertline.lifecycle.predictions.made import client_name
 from bertline.lifecycle.predictions.records import now_ms
-from bertline.lifecycle.predictions.schema import DRIFT_CHECKS, FEEDBACK, INVALID, PREDICTIONS, WAITING
+from bertline.lifecycle.predictions.schema import DRIFT_CHECKS, FEEDBACK, INVALID, LEASES, PREDICTIONS, WAITING
 
 DAY_MS = 86_400_000
 _AT_ONCE = 500  # rows of a transaction, so that no writer waits long
@@ -42,6 +42,7 @@ def purge(store: Database, *, retention_days: float, text_days: float, at_ms: in
         connection.execute(forgotten)
         connection.execute(sql.delete(FEEDBACK).where(FEEDBACK.c.state.in_((WAITING, INVALID)), lost))
         connection.execute(sql.delete(DRIFT_CHECKS).where(DRIFT_CHECKS.c.at_ms < now - round(retention_days * DAY_MS)))
+        connection.execute(sql.delete(LEASES).where(LEASES.c.until_ms < now))
     return deleted
 
 

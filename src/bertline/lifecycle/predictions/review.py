@@ -19,8 +19,8 @@ from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, PREDICTIONS
 from bertline.statistics.label_errors import label_errors, label_quality
 from bertline.tasks import task
 
-Why = Literal["label error", "disagreement", "unsure"]
-MOST_ROWS = 50_000  # the latest, that are looked through for each reason
+Why = Literal["label error", "disagreement", "unsure", "second opinion"]
+MOST_ROWS = 50_000  # the latest ones, which are looked through for each reason
 COLUMNS = (
     "request_id", "index", "why", "score", "version", "answer", "feedback", "shadow", "text", "correct",
 )  # fmt: skip
@@ -38,6 +38,7 @@ class Candidate:
         correct: what feedback says, if there is any.
         other: the shadow's answer, where the two disagree.
         texts: if they were kept.
+        text_hash: of the texts.
     """
 
     why: Why
@@ -49,6 +50,7 @@ class Candidate:
     correct: Any = None
     other: Any = None
     texts: tuple[str, ...] | None = None
+    text_hash: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name; ``correct`` is for whoever reviews, and ``feedback import`` reads it."""
@@ -91,13 +93,15 @@ def review(store: Database, model: str, *, limit: int, since: datetime | None = 
     return [*chosen.values()]
 
 
-def wrong_labels(store: Database, model: str, *, since: datetime | None = None) -> list[Candidate]:
+def wrong_labels(
+    store: Database, model: str, *, since: datetime | None = None, most: int = MOST_ROWS
+) -> list[Candidate]:
     """Feedback that is probably wrong, by confident learning for each version; the least plausible first.
 
     Of labels that exclude each other. The version was not trained on what it predicted, as the rule requires.
     """
     by_digest: dict[str, list[tuple[Any, Any]]] = {}
-    for row, spec in _rows(store, model, since=since, labelled=True):
+    for row, spec in _rows(store, model, since=since, labelled=True, most=most):
         by_digest.setdefault(row.digest, []).append((row, spec))
     found = [one for rows in by_digest.values() for one in _wrong(rows)]
     return sorted(found, key=lambda one: one.score)
@@ -119,17 +123,19 @@ def _wrong(rows: Sequence[tuple[Any, Any]]) -> Iterator[Candidate]:
         yield _candidate("label error", float(quality[number]), rows[number][0], spec)
 
 
-def disagreements(store: Database, model: str, *, since: datetime | None = None) -> list[Candidate]:
+def disagreements(
+    store: Database, model: str, *, since: datetime | None = None, most: int = MOST_ROWS
+) -> list[Candidate]:
     """Answers without feedback that differ from the shadow's; where the model was least sure, first."""
     answers, shadows = PREDICTIONS.c, PREDICTIONS.alias("shadows")
     same = (shadows.c.request_id == answers.request_id) & (shadows.c.item == answers.item)
     others = sql.select(answers.id, shadows.c.answer).join(shadows, same & (shadows.c.role == SHADOW))
     others = others.where(answers.model == model, answers.role == ANSWER, answers.at_ms >= ms_of(since))
     with store.reading() as connection:
-        rows = connection.execute(others.order_by(answers.id.desc()).limit(MOST_ROWS))
+        rows = connection.execute(others.order_by(answers.id.desc()).limit(most))
         by_id = {row.id: row.answer for row in rows}
     found = []
-    for row, spec in _rows(store, model, since=since, labelled=False):
+    for row, spec in _rows(store, model, since=since, labelled=False, most=most):
         if row.id in by_id:
             part, own, other = task(spec.task).feedback, json.loads(row.answer), json.loads(by_id[row.id])
             theirs = part.as_correct(spec, other)
@@ -138,17 +144,25 @@ def disagreements(store: Database, model: str, *, since: datetime | None = None)
     return sorted(found, key=lambda one: one.score)
 
 
-def unsure(store: Database, model: str, *, since: datetime | None = None) -> list[Candidate]:
+def unsure(store: Database, model: str, *, since: datetime | None = None, most: int = MOST_ROWS) -> list[Candidate]:
     """Answers without feedback, the least sure first."""
     found = []
-    for row, spec in _rows(store, model, since=since, labelled=False):
+    for row, spec in _rows(store, model, since=since, labelled=False, most=most):
         margin = task(spec.task).feedback.margin(spec, json.loads(row.answer))
         if margin is not None:
             found.append((margin, row, spec))
     return [_candidate("unsure", margin, row, spec) for margin, row, spec in sorted(found, key=lambda one: one[0])]
 
 
-def _rows(store: Database, model: str, *, since: datetime | None, labelled: bool) -> Iterator[tuple[Any, Any]]:
+def labelled(store: Database, model: str, *, most: int = MOST_ROWS) -> list[Candidate]:
+    """Answers with feedback, the latest first."""
+    rows = _rows(store, model, since=None, labelled=True, most=most)
+    return [_candidate("second opinion", 1.0, row, spec) for row, spec in rows]
+
+
+def _rows(
+    store: Database, model: str, *, since: datetime | None, labelled: bool, most: int
+) -> Iterator[tuple[Any, Any]]:
     """The latest predictions with feedback or without any, each with its spec."""
     said = (FEEDBACK.c.prediction == PREDICTIONS.c.id) & (FEEDBACK.c.state == LATEST)
     join = PREDICTIONS.join(FEEDBACK, said, isouter=not labelled)
@@ -158,7 +172,7 @@ def _rows(store: Database, model: str, *, since: datetime | None, labelled: bool
         query = query.where(FEEDBACK.c.id.is_(None))
     with store.reading() as connection:
         known = specs(connection, model)
-        rows = connection.execute(query.order_by(PREDICTIONS.c.id.desc()).limit(MOST_ROWS)).all()
+        rows = connection.execute(query.order_by(PREDICTIONS.c.id.desc()).limit(most)).all()
     return ((row, known[row.digest, row.model]) for row in rows)
 
 
@@ -173,4 +187,5 @@ def _candidate(why: Why, score: float, row: Any, spec: Any, other: Any = None) -
         correct=None if row.correct is None else json.loads(row.correct),
         other=other,
         texts=None if row.texts is None else tuple(json.loads(row.texts)),
+        text_hash=row.text_hash,
     )

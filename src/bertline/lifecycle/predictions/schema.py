@@ -83,6 +83,17 @@ DRIFT_CHECKS = sql.Table(
     sql.Column("accuracy", sql.Float),
     sql.Index("bertline_drift_checks_model", "model", "id"),
 )
+# Texts that are with somebody who labels them, or that somebody skipped, until a moment. Equal texts are one.
+LEASES = sql.Table(
+    "bertline_review_leases",
+    sql.MetaData(),  # not of the first step
+    sql.Column("model", sql.String(256), primary_key=True),
+    sql.Column("text_hash", sql.String(32), primary_key=True),
+    sql.Column("annotator", sql.String(128), primary_key=True),
+    sql.Column("holder", sql.String(64), primary_key=True),
+    sql.Column("state", sql.String(16), nullable=False),
+    sql.Column("until_ms", sql.BigInteger, nullable=False),
+)
 
 
 def _create(connection: sql.Connection) -> None:
@@ -95,4 +106,4 @@ def _add_drift_checks(connection: sql.Connection) -> None:
 
 
 # Step n turns version n into version n + 1. The first creates the tables.
-MIGRATIONS = Migrations.named("bertline_predictions_schema", (_create, _add_drift_checks))
+MIGRATIONS = Migrations.named("bertline_predictions_schema", (_create, _add_drift_checks, LEASES.create))
