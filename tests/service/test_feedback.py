@@ -33,7 +33,8 @@ def keeping(model: Any, folder: Path, **settings: Any) -> Iterator[tuple[TestCli
     url = settings.pop("url", f"sqlite:///{folder / 'predictions.db'}")
     with PredictionWriter(PredictionSettings(url=url, **settings)) as writer:
         perimeter = Perimeter(predictions=writer)
-        with TestClient(create_app(serving_of({model.name: model}), perimeter)) as client:
+        app = create_app(serving_of({model.name: model}), perimeter)
+        with TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000)) as client:
             yield until_ready(client), writer
 
 

@@ -32,12 +32,13 @@ from bertline.service.limits.ledger import charge_tokens
 from bertline.service.listeners.metrics import HttpMetrics, MetricsListener
 from bertline.service.openapi import describing_guard
 from bertline.service.perimeter import Perimeter
+from bertline.service.review_desk import ReviewDesk
 from bertline.service.rollouts import ServerRollouts, judge_of_predictions
 from bertline.service.routes import admin, cohere, health, kserve, metrics, oauth, openai, rollouts, root, sagemaker
 from bertline.service.routes.context import refusals_of, where_to_ask
 from bertline.service.routes.hf import router as hf
 from bertline.service.routes.oip import router as oip
-from bertline.service.routes.own import explain, feedback
+from bertline.service.routes.own import explain, feedback, review
 from bertline.service.routes.own import router as own
 from bertline.service.routes.tei import model as tei_model
 from bertline.service.routes.tei import router as tei
@@ -48,7 +49,7 @@ from bertline.serving.serving import Serving
 ROUTERS = [
     module.router
     for module in (
-        own, explain, feedback, health, metrics, admin, rollouts, openai, cohere, oip, kserve, sagemaker, tei,
+        own, explain, feedback, review, health, metrics, admin, rollouts, openai, cohere, oip, kserve, sagemaker, tei,
         tei_model, hf, root, oauth,
     )
 ]  # fmt: skip
@@ -84,6 +85,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
     serving.admit, serving.other_task = charge_tokens, where_to_ask
     app.state.serving, app.state.metrics = serving, listeners.register(serving, perimeter.predictions)
     app.state.feedback = None if perimeter.predictions is None else FeedbackDesk(perimeter.predictions.store)
+    app.state.review = None if perimeter.predictions is None else ReviewDesk(perimeter.predictions)
     app.state.issuer, app.state.explaining = perimeter.issuer, Explaining(serving)
     own_rollouts = app.state.rollouts = ServerRollouts(
         serving, app.state.metrics.rolled, judge_of_predictions(perimeter)

@@ -7,19 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sql
 
 from bertline.database.database import Database
 from bertline.lifecycle.predictions.feedback import specs
-from bertline.lifecycle.predictions.records import ANSWER, SHADOW, ms_of
+from bertline.lifecycle.predictions.records import ANSWER, SHADOW, Why, ms_of
 from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, PREDICTIONS
 from bertline.statistics.label_errors import label_errors, label_quality
 from bertline.tasks import task
 
-Why = Literal["label error", "disagreement", "unsure", "second opinion"]
 MOST_ROWS = 50_000  # the latest ones, which are looked through for each reason
 COLUMNS = (
     "request_id", "index", "why", "score", "version", "answer", "feedback", "shadow", "text", "correct",

@@ -14,6 +14,7 @@ class Scope(StrEnum):
     ADMIN = "admin"
     FEEDBACK = "feedback"
     EXPLAIN = "explain"
+    REVIEW = "review"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def required_scopes(path: str) -> frozenset[Scope] | None:
     An unknown path requires any scope: only authenticated clients get a 404.
 
     >>> sorted(required_scopes("/v1/predict")), required_scopes("/livez"), len(required_scopes("/nowhere"))
-    ([<Scope.PREDICT: 'predict'>], None, 5)
+    ([<Scope.PREDICT: 'predict'>], None, 6)
     """
     if path in _EXACT:
         return _EXACT[path]

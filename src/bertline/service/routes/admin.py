@@ -5,6 +5,7 @@ With authentication it requires the scope ``admin``; without, a client on this m
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, Request
@@ -23,21 +24,26 @@ from bertline.serving.problems import Code, Problem
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-prefix", "x-real-ip", "via")
 
 
-async def require_local(request: Request) -> None:
-    """Reject remote clients, and pages of other sites in a local browser.
+def local_only(message: str) -> Callable[[Request], Awaitable[None]]:
+    """A dependency that rejects remote clients, and pages of other sites in a local browser, with this message.
 
     Such a page has its own host in Host if that name resolves to this machine, or else its own Origin.
     """
-    if request.state.client is not ANONYMOUS:  # the guard has checked the scope
-        return
-    peer = request.client.host if request.client else ""
-    is_local = is_loopback(peer) and is_loopback(request.url.hostname or "")
-    own = f"{request.url.scheme}://{request.url.netloc}"
-    is_foreign = request.headers.get("origin", own) != own
-    if not is_local or is_foreign or any(one in request.headers for one in FORWARDED):
-        raise Problem(Code.NOT_LOCAL, "Models are changed from the machine that serves them: use 127.0.0.1 there.")
+
+    async def require(request: Request) -> None:
+        if request.state.client is not ANONYMOUS:  # the guard has checked the scope
+            return
+        peer = request.client.host if request.client else ""
+        is_local = is_loopback(peer) and is_loopback(request.url.hostname or "")
+        own = f"{request.url.scheme}://{request.url.netloc}"
+        is_foreign = request.headers.get("origin", own) != own
+        if not is_local or is_foreign or any(one in request.headers for one in FORWARDED):
+            raise Problem(Code.NOT_LOCAL, message)
+
+    return require
 
 
+require_local = local_only("Models are changed from the machine that serves them: use 127.0.0.1 there.")
 router = APIRouter(prefix="/admin/models", tags=["admin"], dependencies=[Depends(require_local)], route_class=JsonRoute)
 
 

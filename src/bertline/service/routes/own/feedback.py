@@ -54,6 +54,23 @@ class FeedbackRequest(BaseModel):
     items: Annotated[list[FeedbackItem], Field(min_length=1, max_length=MOST_ITEMS, fail_fast=True)]
 
 
+class WithdrawRequest(BaseModel):
+    """Feedback of one annotator on one text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    request_id: str = Field(min_length=1, max_length=128, description="X-Request-Id of the response.")
+    index: int = Field(0, ge=0, le=1_000_000, description="Index of the text in the request.")
+    source: str = Field("", max_length=64, description="As it was given.")
+    annotator: str = Field("", max_length=128, description="As it was given.")
+
+
+class WithdrawResponse(BaseModel):
+    """Whether there was such feedback."""
+
+    withdrawn: bool
+
+
 class FeedbackOutcome(BaseModel):
     """What became of one item."""
 
@@ -116,6 +133,32 @@ async def feedback(payload: FeedbackRequest, request: Request) -> FeedbackRespon
     return FeedbackResponse(items=items, counts=dict(Counter(one.status for one in items)))
 
 
+@router.post(
+    "/v1/feedback/withdraw",
+    summary="Take feedback back",
+    tags=["feedback"],
+    responses=OWN.answers(
+        *UNREAD, Code.INVALID_JSON, Code.NOT_JSON, Code.MISSING_FIELD, Code.WRONG_TYPE, Code.UNKNOWN_FIELD,
+        Code.OUT_OF_RANGE, Code.NOT_FOUND, Code.OVERLOADED, Code.NOT_READY, Code.INTERNAL,
+    ),
+    dependencies=[AsJson],
+)  # fmt: skip
+async def withdraw(payload: WithdrawRequest, request: Request) -> WithdrawResponse:
+    """Take back the last feedback of an annotator on a text, as if it had never been given.
+
+    What was said before counts again. Nobody can take back what another client sent.
+    """
+    desk = request.app.state.feedback
+    if desk is None:
+        raise Problem(Code.NOT_FOUND, NO_STORE)
+    exchange = current()
+    client = None if exchange is None else client_of(exchange)
+    source, annotator = (storable(one) for one in (payload.source, payload.annotator))
+    return WithdrawResponse(
+        withdrawn=await desk.give_back(payload.request_id, payload.index, source, annotator, client)
+    )
+
+
 def _feedback(place: int, item: FeedbackItem) -> Feedback:
     if not SANE_ID.fullmatch(item.request_id.encode("utf-8", "replace")):
         field = f"items[{place}].request_id"
@@ -124,11 +167,11 @@ def _feedback(place: int, item: FeedbackItem) -> Feedback:
     if len(json.dumps(item.correct)) > LARGEST_BYTES:
         field = f"items[{place}].correct"
         raise Problem(Code.OUT_OF_RANGE, f"{field} may have up to {LARGEST_BYTES:,} bytes as JSON: send less.", field)
-    source, annotator = (_storable(one) for one in (item.source, item.annotator))
+    source, annotator = (storable(one) for one in (item.source, item.annotator))
     return Feedback(item.request_id, item.correct, item.index, source, annotator, _ms(place, item.time))
 
 
-def _storable(name: str) -> str:
+def storable(name: str) -> str:
     """Without what PostgreSQL cannot hold: NUL, and halves of surrogate pairs."""
     return name.replace("\0", "").encode("utf-8", "replace").decode()
 
