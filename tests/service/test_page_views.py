@@ -36,7 +36,7 @@ def current(page: Page) -> str | None:
 def test_a_link_shows_its_view_and_back_the_one_before(visit: Visit, url: str) -> None:
     page, watch = visit(url)
     expect(page.locator("#views a").first).to_be_visible()
-    assert links(page)[:2] == ["Try", "Explain"]
+    assert links(page)[:2] == ["Try", "Explain"]  # and others behind them
     assert current(page) == "Try"
     page.get_by_role("link", name="Explain", exact=True).click()
     expect(page.get_by_role("region", name="Explain")).to_be_focused()

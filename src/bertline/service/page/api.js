@@ -14,10 +14,10 @@ const TITLES = {
 };
 
 export class Refusal extends Error {
-  // status 0: no response. retry_s: seconds to wait, from Retry-After; null without it.
-  constructor(title, message, { status = 0, field = null, retry_s = null, again = false } = {}) {
+  // status 0: no response. code: of the server. retry_s: seconds to wait, from Retry-After; null without it.
+  constructor(title, message, { status = 0, code = null, field = null, retry_s = null, again = false } = {}) {
     super(message);
-    Object.assign(this, { title, status, field, retry_s, again });
+    Object.assign(this, { title, status, code, field, retry_s, again });
   }
 
   // Index of the text at fault, or undefined.
@@ -57,6 +57,14 @@ export async function explain(request, signal) {
   return { ...body, took_ms: { total: performance.now() - began_ms } };
 }
 
+// The body of a response. query: names and values; those that are undefined are left out.
+export async function get(path, query = {}, signal) {
+  const given = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
+  return (await call(given.size ? `${path}?${given}` : path, { signal })).body;
+}
+
+export const post = async (path, request, signal) => (await call(path, posting(request, signal))).body;
+
 const posting = (request, signal) => ({
   method: "POST",
   headers: { "Content-Type": "application/json" },
@@ -94,5 +102,5 @@ function refusalOf({ status, headers }, { code, message, field = null }) {
   const title = TITLES[code] ?? TITLES[status] ?? (status >= 500 ? "The server failed" : "This request was not accepted");
   const retry_s = retryAfter_s(headers.get("Retry-After"));
   const again = status >= 500 || status === 429 || status === 404;
-  return new Refusal(title, message ?? `The server refused with status ${status}.`, { status, field, retry_s, again });
+  return new Refusal(title, message ?? `The server refused with status ${status}.`, { status, code, field, retry_s, again });
 }

@@ -10,10 +10,12 @@ import { address } from "./api.js";
 import { at, make } from "./elements.js";
 
 const EXPLAINED = new Set(["classify", "rank"]);
+const LABELLED = new Set(["classify", "rank"]);
 
 export const VIEWS = [
   { name: "try", title: "Try", serves: () => true },
   { name: "explain", title: "Explain", serves: ({ task }) => EXPLAINED.has(task.task) },
+  { name: "label", title: "Label", serves: ({ task }) => LABELLED.has(task.task) },
 ];
 const [TRY] = VIEWS;
 
