@@ -238,3 +238,19 @@ def test_words_are_bars_for_each_mask(visit: Visit, url: str) -> None:
     state(page).to_have_attribute("data-state", "done")
     expect(page.locator("#bars li")).to_have_count(5)
     assert watch.complaints == []
+
+
+def test_each_entity_is_explained(visit: Visit, url: str) -> None:
+    page, watch = visit(url)
+    ask(page, "tagger", "Ada is at Cafe")
+    entities = answer_of(url, "tagger", "Ada is at Cafe")["entities"]
+    assert isinstance(entities, list)
+    last = entities[-1]
+    page.get_by_role("button", name=f"Why {last['text']}?", exact=True).last.click()
+    answer = page.locator("#view-explain .answer")
+    expect(answer.locator(".verdict")).to_contain_text(f"{last['text']}: {last['label']}")
+    body = {"text": "Ada is at Cafe", "model": "tagger", "label": last["label"]}
+    body |= {"span": {"start": last["start"], "end": last["end"]}}
+    found = httpx.post(f"{url}/v1/explain", json=body, timeout=60).json()
+    expect(answer.locator(".shares button")).to_have_text([one["text"] for one in found["words"]])
+    assert watch.complaints == []

@@ -18,6 +18,7 @@ from bertline.service.store_thread import StoreThread
 if TYPE_CHECKING:
     from bertline.lifecycle.predictions.annotators import Annotators
     from bertline.lifecycle.predictions.labelling import Person
+    from bertline.lifecycle.predictions.records import Why
     from bertline.lifecycle.predictions.review import Candidate
     from bertline.lifecycle.predictions.writer import PredictionWriter
 
@@ -40,7 +41,7 @@ class Progress:
         labels: that were given so far.
     """
 
-    waiting: dict[str, int]
+    waiting: dict[Why, int]
     labels: Annotators
 
 
@@ -100,7 +101,7 @@ class ReviewDesk:
         from bertline.lifecycle.predictions.annotators import annotators
 
         def look() -> Progress:
-            waiting = Counter(str(one.why) for one in self._queue(model, SOON_S))
+            waiting = Counter(one.why for one in self._queue(model, SOON_S))
             return Progress(dict(waiting), annotators(self._store, model))
 
         return await self._thread.run(look)

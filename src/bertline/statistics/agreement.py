@@ -52,4 +52,5 @@ def _alpha(sums: Array) -> Array:
     differing, counts = sums[:, 0], sums[:, 1:]
     total = counts.sum(axis=1)
     by_chance = (total**2 - (counts**2).sum(axis=1)) / (total - 1)
-    return 1 - np.divide(differing, by_chance, out=np.zeros(len(sums)), where=by_chance > 0)
+    ratio: Array = np.divide(differing, by_chance, out=np.zeros(len(sums)), where=by_chance > 0)
+    return 1 - ratio

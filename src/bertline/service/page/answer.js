@@ -7,6 +7,7 @@ import { go, hand, serves } from "./views.js";
 import { amount, count, milliseconds } from "./words.js";
 
 const SPOKEN_LABELS = 5;
+const MOST_WHYS = 8; // entities
 
 export function showNothing(model, prompt) {
   const bars = make("ol", "bars");
@@ -35,7 +36,7 @@ export function showAnswer(model, text, { predictions: [prediction], took_ms }) 
   at("cut").textContent = cut_tokens
     ? `The text is longer than the model can read: ${count(read_tokens, "token")} read, ${amount(cut_tokens)} cut.`
     : "";
-  at("bars").replaceChildren(...kind.draw(prediction, text, model), ...why({ text }));
+  at("bars").replaceChildren(...kind.draw(prediction, text, model), ...why(prediction, { text }));
   hand({ text });
   at("texts").replaceChildren();
   finish(model, [prediction], took_ms, kind.spoken(prediction));
@@ -85,20 +86,22 @@ function answeredText({ text, subject }, prediction, model) {
   item.addEventListener("toggle", () => {
     if (item.childElementCount > 1) return;
     const read = make("p", "tokens", readings(read_tokens, cut_tokens, prediction.windows));
-    item.append(...kind.draw(prediction, text, model), read, ...why(subject));
+    item.append(...kind.draw(prediction, text, model), read, ...why(prediction, subject));
   });
   const line = make("li", "");
   line.append(item);
   return line;
 }
 
-// The way from an answer to the words that it rests on.
-function why(subject) {
-  const ask = () => {
-    hand(subject);
+// The ways from an answer to the words that it rests on: one, or one for each of the first entities.
+function why({ entities }, subject) {
+  if (!serves("explain")) return [];
+  const way = (words, about) => button("quiet why", words, () => {
+    hand(about);
     go("explain");
-  };
-  return serves("explain") ? [button("quiet why", "Why?", ask)] : [];
+  });
+  if (!entities) return [way("Why?", subject)];
+  return entities.slice(0, MOST_WHYS).map(({ text, label, start, end }) => way(`Why ${text}?`, { ...subject, label, span: { start, end } }));
 }
 
 function readings(read, cut, windows) {

@@ -2,7 +2,7 @@
 
 import { explain } from "./api.js";
 import { field, make, nest, select } from "./elements.js";
-import { ranks } from "./model.js";
+import { namesOf, ranks } from "./model.js";
 import { refused } from "./refusal.js";
 import { drawShares } from "./shares.js";
 
@@ -24,6 +24,7 @@ let parts = null; // elements of the view
 let context = null;
 let subject = null; // that was explained last
 let running = null;
+let span = null; // of an entity that is explained, as long as the text is the same
 
 export function show(section, next) {
   const other = context?.model !== next.model;
@@ -35,6 +36,7 @@ export function show(section, next) {
     parts.text.value = subject.text;
     parts.second.value = subject.text_pair ?? "";
     parts.label.value = subject.label ?? "";
+    span = subject.span ?? null;
     run();
   }
 }
@@ -75,6 +77,7 @@ function built() {
     ),
     nest("div", "send", submit),
   );
+  parts.text.addEventListener("input", () => { span = null; });
   form.noValidate = true;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -100,14 +103,15 @@ function area() {
 // For another model.
 function prepare() {
   running?.abort();
-  subject = null;
-  const { labels, task } = context.model;
+  subject = span = null;
+  const { task } = context.model;
+  const labels = namesOf(context.model);
   const query = ranks(context.model);
   parts.textLine.firstElementChild.textContent = query ? "Query" : "Text";
   parts.secondLine.hidden = !query && task.reads !== "pair";
   parts.secondLine.firstElementChild.textContent = query ? "Text" : "Second text";
   parts.label.replaceChildren(...select([["", "the model's answer"], ...labels.map((label) => [label, label])]).children);
-  parts.labelLine.hidden = labels.length < 2 || task.problem === "number" || query;
+  parts.labelLine.hidden = labels.length < 2;
   fill("empty", make("p", "prompt", PROMPT));
 }
 
@@ -123,6 +127,7 @@ function request() {
     ...(!parts.secondLine.hidden && { text_pair: parts.second.value }),
     ...(named && { model: model.name }),
     ...(!parts.labelLine.hidden && parts.label.value && { label: parts.label.value }),
+    ...(span && { span }),
     method: parts.method.value,
     removal: parts.removal.value,
     budget: Number(parts.budget.value),
@@ -142,7 +147,7 @@ async function run() {
   try {
     const found = await explain(asked, mine.signal);
     if (running !== mine) return;
-    const { elements, spoken } = drawShares(found, [asked.text, asked.text_pair ?? ""]);
+    const { elements, spoken } = drawShares(found, [asked.text, asked.text_pair ?? ""], asked.span);
     fill("done", ...elements);
     parts.answer.querySelector(".verdict").scrollIntoView({ block: "nearest", behavior: "instant" }); // below, if narrow
     parts.spoken.textContent = spoken;

@@ -14,10 +14,11 @@ const figure = (value) => new Intl.NumberFormat("en", { maximumSignificantDigits
 const logistic = (value) => 1 / (1 + Math.exp(-value));
 const points = (share) => `${(100 * share).toFixed(1)} points`;
 
-// found: the server's answer. texts: of the request. Elements, and what a screen reader says of them.
-export function drawShares(found, texts) {
+// found: the server's answer. texts: of the request. span: the characters of the first text that are explained, if not all of
+// it. Elements, and what a screen reader says of them.
+export function drawShares(found, texts, span) {
   const strongest = [...found.words].sort((one, other) => Math.abs(other.share) - Math.abs(one.share));
-  const name = named(found);
+  const name = named(found, span && [...texts[0]].slice(span.start, span.end).join(""));
   const readout = make("p", "readout");
   return {
     elements: [
@@ -35,7 +36,7 @@ export function drawShares(found, texts) {
   };
 }
 
-const named = ({ label, unit }) => (unit === "number" && label === "score" ? "Score" : label);
+const named = ({ label }, entity) => (entity ? `${entity}: ${label}` : label);
 const shown = ({ unit }, value) => (unit === "number" ? figure(value) : percent(value));
 const error = (word) => (word.error === null ? "" : ` ±\u00a0${word.error.toFixed(2)}`);
 

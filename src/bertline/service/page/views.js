@@ -3,13 +3,13 @@
 //
 // Such a module exports show(section, { model, limits, named, subject }), which fills its section. It is called when the
 // view is shown and when another model is chosen. named: whether requests have to name the model. subject: the text that
-// was answered last in Try, as { text, text_pair, label }, or null. The module may export hide(), which is called when
+// was answered last in Try, as { text, text_pair, label, span }, or null. The module may export hide(), which is called when
 // another view is shown.
 
 import { address } from "./api.js";
 import { at, make } from "./elements.js";
 
-const EXPLAINED = new Set(["classify", "rank"]);
+const EXPLAINED = new Set(["classify", "rank", "tag"]);
 const LABELLED = new Set(["classify", "rank"]);
 
 export const VIEWS = [
@@ -36,7 +36,7 @@ export function offer(chosen, server = {}) {
   turn({ focus: false });
 }
 
-// What the next view is to look at: { text, text_pair, label }, of which only the text is always there.
+// What the next view is to look at: { text, text_pair, label, span }, of which only the text is always there.
 export const hand = (next) => { subject = next; };
 
 export function go(name) {

@@ -5,43 +5,18 @@ With authentication it requires the scope ``admin``; without, a client on this m
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 
-from bertline.service.guard.door import ANONYMOUS
-from bertline.service.loopback import is_loopback
 from bertline.service.name_convertor import converted
 from bertline.service.problems import OWN
 from bertline.service.routes.context import UNREAD, AsJson, ServingNow
 from bertline.service.routes.json_body import JsonRoute
+from bertline.service.routes.local import local_only
 from bertline.service.routes.own.router import described
 from bertline.service.routes.own.schema import LoadRequest, ModelState
 from bertline.serving.problems import Code, Problem
-
-# A proxy on this machine makes every client look local; these headers reveal it.
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-prefix", "x-real-ip", "via")
-
-
-def local_only(message: str) -> Callable[[Request], Awaitable[None]]:
-    """A dependency that rejects remote clients, and pages of other sites in a local browser, with this message.
-
-    Such a page has its own host in Host if that name resolves to this machine, or else its own Origin.
-    """
-
-    async def require(request: Request) -> None:
-        if request.state.client is not ANONYMOUS:  # the guard has checked the scope
-            return
-        peer = request.client.host if request.client else ""
-        is_local = is_loopback(peer) and is_loopback(request.url.hostname or "")
-        own = f"{request.url.scheme}://{request.url.netloc}"
-        is_foreign = request.headers.get("origin", own) != own
-        if not is_local or is_foreign or any(one in request.headers for one in FORWARDED):
-            raise Problem(Code.NOT_LOCAL, message)
-
-    return require
-
 
 require_local = local_only("Models are changed from the machine that serves them: use 127.0.0.1 there.")
 router = APIRouter(prefix="/admin/models", tags=["admin"], dependencies=[Depends(require_local)], route_class=JsonRoute)

@@ -23,9 +23,9 @@ from bertline.service.exchange import current
 from bertline.service.listeners.predictions import client_of
 from bertline.service.problems import OWN
 from bertline.service.review_desk import ReviewDesk
-from bertline.service.routes.admin import local_only
 from bertline.service.routes.context import UNREAD, AsJson, ServingNow
 from bertline.service.routes.json_body import JsonRoute
+from bertline.service.routes.local import local_only
 from bertline.service.routes.own.feedback import storable
 from bertline.service.routes.own.schema import MeasuredFigure
 from bertline.serving.problems import Code, Problem
@@ -144,7 +144,7 @@ async def progress(serving: ServingNow, desk: DeskNow, model: str | None = None)
         model=name,
         keeps_texts=desk.keeps_texts,
         client=None if exchange is None else client_of(exchange),
-        waiting=found.waiting,  # type: ignore[arg-type]  # its keys are reasons
+        waiting=found.waiting,
         labelled=labels.texts,
         annotators=[AnnotatorLabels(name=one, texts=number) for one, number in labels.labels.items()],
         shared=labels.shared,
