@@ -149,7 +149,7 @@ async function run() {
     if (running !== mine) return;
     const { elements, spoken } = drawShares(found, [asked.text, asked.text_pair ?? ""], asked.span);
     fill("done", ...elements);
-    parts.answer.querySelector(".verdict").scrollIntoView({ block: "nearest", behavior: "instant" }); // below, if narrow
+    parts.answer.querySelector(".readout").scrollIntoView({ block: "nearest", behavior: "instant" }); // below, if narrow
     parts.spoken.textContent = spoken;
   } catch (refusal) {
     if (running !== mine || refusal.name === "AbortError") return;
