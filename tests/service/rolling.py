@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +34,23 @@ class Registry:
     """A registry whose ``films:1`` is the champion; ``films:2`` answers as it does, ``films:3`` otherwise."""
 
     def __init__(self, directory: Path, url: str) -> None:
+        self.directory = directory
         self.settings = RegistrySettings(url=url, store=str(directory / "store"))
-        self.expected: dict[str, list[Any]] = {}
+        self.expected: dict[str, dict[str, Any]] = {}
         self.versions: dict[int, str] = {}
         for number, seed in enumerate((1, 1, 7), 1):
             bundle = directory / f"films-{number}"
             write_tiny_bundle(bundle, engine=True, seed=seed, name=f"films-{number}")
-            added = add(bundle, "films", self.settings, by="ana").version
-            assert added.version == number
-            self.versions[number] = load(bundle).version
-            answers = bertline.load(bundle).predict(TEXTS)
-            self.expected[self.versions[number]] = [answer.to_json() for answer in answers]
+            assert self.add(bundle) == number
         self.promote(1, watch=False)
+
+    def add(self, bundle: Path, texts: Sequence[str] = TEXTS) -> int:
+        """Add a version, and note its answers to the texts that clients send."""
+        number = add(bundle, "films", self.settings, by="ana").version.version
+        self.versions[number] = load(bundle).version
+        answers = zip(texts, bertline.load(bundle).predict(texts), strict=True)
+        self.expected[self.versions[number]] = {text: answer.to_json() for text, answer in answers}
+        return number
 
     def promote(self, version: int, *, watch: bool = True) -> None:
         with Database(self.settings.place) as database:
@@ -89,6 +95,7 @@ class Traffic:
         answered: by the version that the answer names.
         lost: what was answered instead.
         mixed: answers that are not those of the version that they name.
+        correct: when an answer came, its request's id, and the label that the first version gives.
     """
 
     def __init__(self, registry: Registry, urls: list[str], clients: int = 4, *, tolerant: bool = False) -> None:
@@ -96,6 +103,7 @@ class Traffic:
         self.lost: list[str] = []
         self.mixed: list[str] = []
         self.sticky: dict[str, list[str]] = {}
+        self.correct: deque[tuple[float, str, str]] = deque()
         self._registry, self._urls, self._tolerant = registry, urls, tolerant
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
@@ -127,14 +135,16 @@ class Traffic:
                         self.lost.append(type(error).__name__)
                     time.sleep(0.05)
                     continue
-                self._check(asked % len(TEXTS), key, answer)
+                self._check(TEXTS[asked % len(TEXTS)], key, answer)
 
-    def _check(self, text: int, key: str, answer: httpx.Response) -> None:
+    def _check(self, text: str, key: str, answer: httpx.Response) -> None:
         if answer.status_code != 200:
             self.lost.append(answer.text)
             return
         body, version = answer.json(), answer.headers["X-Model-Version"]
         self.answered[version] += 1
+        best = self._registry.expected[self._registry.versions[1]][text]["label"]
+        self.correct.append((time.monotonic(), answer.headers["X-Request-Id"], best))
         seen = self.sticky.setdefault(key, [])
         if seen[-1:] != [version]:
             seen.append(version)
@@ -143,3 +153,14 @@ class Traffic:
         near = all(abs(one["probability"] - other["probability"]) < 1e-3 for one, other in pairs)
         if body["model"]["version"] != version or given["label"] != wanted["label"] or not near:
             self.mixed.append(answer.text)
+
+    def judge(self, url: str) -> None:
+        """Send feedback on answers that are a second old: correct is what the first version says."""
+        with httpx.Client(timeout=60) as client:
+            while not self._stopping.wait(0.2):
+                items = []
+                while self.correct and time.monotonic() - self.correct[0][0] > 1 and len(items) < 100:
+                    _, request_id, label = self.correct.popleft()
+                    items.append({"request_id": request_id, "correct": label})
+                if items:
+                    client.post(f"{url}/v1/feedback", json={"items": items}).raise_for_status()

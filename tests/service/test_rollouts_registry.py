@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
+import threading
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+import torch
 
+from bertline.testing.tiny import TEXTS as PROBED
+from bertline.testing.tiny import VOCABULARY, tiny_classifier, write_tiny_bundle
 from tests.registered import new_registry
 from tests.service.postgres import new_database, postgres_url
-from tests.service.rolling import BAD, GOOD, Registry, Traffic
+from tests.service.rolling import BAD, GOOD, TEXTS, Registry, Traffic
 from tests.service.spawn import Spawned, spawned
 
 __all__ = ["postgres_url"]
 FLAGS = ("--follow-every-s", "0.2", "--drain-s", "0", "--lanes", "1")
 
 
-def serve(stack: ExitStack, registry: Registry) -> Spawned:
-    return stack.enter_context(spawned("models:/films@champion", "--registry", registry.settings.place, *FLAGS))
+def serve(stack: ExitStack, registry: Registry, *flags: str) -> Spawned:
+    place = registry.settings.place
+    return stack.enter_context(spawned("models:/films@champion", "--registry", place, *FLAGS, *flags))
 
 
 @pytest.fixture
@@ -90,6 +96,65 @@ def test_a_challenger_whose_process_keeps_dying_is_rolled_back_and_no_request_is
                 assert time.monotonic() < deadline_s, registry.last()
             time.sleep(1)
     assert (traffic.lost, traffic.mixed) == ([], [])
+    assert registry.champion() == 1
+
+
+@pytest.mark.drill
+def test_a_version_that_fails_on_some_texts_is_rolled_back_and_its_requests_are_answered(registry: Registry) -> None:
+    """The weights of one word are damaged: what has it makes numbers that are not finite."""
+    network = tiny_classifier(family="bert", labels=3, pooling="cls", seed=1)
+    probed = " ".join(PROBED).split()  # the damage is not seen when the version is loaded
+    word = next(one for one in " ".join(TEXTS).split() if not any(text.startswith(one) for text in probed))
+    with torch.no_grad():
+        network.encoder.embeddings.token.weight[VOCABULARY.index(word)] = math.nan
+    write_tiny_bundle(registry.directory / "films-4", engine=True, network=network, name="films-4")
+    failing = registry.add(registry.directory / "films-4", [one for one in TEXTS if word not in one.split()])
+    with ExitStack() as stack:
+        server = serve(stack, registry)
+        with Traffic(registry, [server.url]) as traffic:
+            registry.begin(failing, "50", "100", min_step_s=600.0, compare=0.0)
+            ended = registry.until("rolled_back")
+            time.sleep(1)
+    print(ended.reason, dict(traffic.answered))
+    assert (traffic.lost, traffic.mixed) == ([], [])
+    assert ended.reason.startswith("errors ")
+    assert traffic.answered[registry.versions[failing]] > 0
+    assert registry.champion() == 1
+
+
+@pytest.mark.drill
+def test_a_version_that_is_slower_is_rolled_back(registry: Registry) -> None:
+    sizes = {"hidden": 512, "layers": 16, "feed_forward": 2048, "init_std": 0.02}
+    network = tiny_classifier(family="bert", labels=3, pooling="cls", **sizes)
+    write_tiny_bundle(registry.directory / "films-4", engine=True, network=network, name="films-4")
+    slow = registry.add(registry.directory / "films-4")
+    with ExitStack() as stack:
+        server = serve(stack, registry)
+        with Traffic(registry, [server.url]) as traffic:
+            plan = {"min_step_s": 600.0, "more_slow": 0.02, "least_agreement": 0.0, "compare": 0.0}
+            registry.begin(slow, "20", "100", **plan)
+            ended = registry.until("rolled_back")
+            time.sleep(1)
+    print(ended.reason, dict(traffic.answered))
+    assert (traffic.lost, traffic.mixed) == ([], [])
+    assert ended.reason.startswith("slow requests ")
+    assert registry.champion() == 1
+
+
+@pytest.mark.drill
+def test_a_version_that_is_wrong_by_feedback_is_rolled_back(registry: Registry, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        server = serve(stack, registry, "--predictions-url", f"sqlite:///{tmp_path / 'predictions.db'}")
+        with Traffic(registry, [server.url]) as traffic:
+            judging = threading.Thread(target=traffic.judge, args=(server.url,))
+            judging.start()
+            registry.begin(BAD, "50", "100", min_step_s=600.0, least_agreement=0.0, compare=0.0)
+            ended = registry.until("rolled_back")
+            time.sleep(1)
+        judging.join()
+    print(ended.reason, dict(traffic.answered))
+    assert (traffic.lost, traffic.mixed) == ([], [])
+    assert ended.reason.startswith("wrong answers ")
     assert registry.champion() == 1
 
 

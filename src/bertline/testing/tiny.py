@@ -52,11 +52,11 @@ def tiny_tokenizer() -> Tokenizer:
     return Tokenizer(tokenizers.Tokenizer.from_str(pieces.to_str()), lowercase=True)
 
 
-def tiny_classifier(*, family: Family, labels: int, pooling: Pooling, seed: int = 0) -> Classifier:
-    """Two layers, 32 wide; random weights large enough for answers to differ."""
+def tiny_classifier(*, family: Family, labels: int, pooling: Pooling, seed: int = 0, **sizes: Any) -> Classifier:
+    """Two layers, 32 wide, unless ``sizes`` says otherwise; random weights large enough for answers to differ."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        classifier = Classifier(_config(family), labels, pooling)
+        classifier = Classifier(replace(_config(family), **sizes), labels, pooling)
     if pooling == "normalised":
         with torch.no_grad():
             classifier.head.out.weight.mul_(4.0)
@@ -111,6 +111,7 @@ def write_tiny_bundle(
     embedding: bool = True,
     pairs: bool = False,
     rows: int = 0,
+    network: AnyNetwork | None = None,
     **changes: Any,
 ) -> Manifest:
     """Write a bundle to ``target``; ``changes`` go to its manifest.
@@ -124,6 +125,7 @@ def write_tiny_bundle(
         embedding: False leaves that graph out, as earlier versions did.
         pairs: it reads pairs of texts.
         rows: reference rows of each split; the network has three of four right.
+        network: what is written instead of a tiny network of the family.
         changes: entries of the manifest.
     """
     entries: dict[str, Any] = {
@@ -139,9 +141,9 @@ def write_tiny_bundle(
     if pairs and not manifest.task.pairs:
         manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
     pairs = manifest.task.pairs
-    classifier = _network(manifest, family, seed)
+    classifier = _network(manifest, family, seed) if network is None else network
 
-    def network(staging: Path) -> None:
+    def write(staging: Path) -> None:
         save_network(staging, classifier, manifest.labels, manifest.task.problem_type)
         if engine:
             write_fp32_engine(staging, classifier, pairs=pairs)
@@ -149,7 +151,7 @@ def write_tiny_bundle(
             write_embedding(staging, classifier, pairs=pairs)
 
     parts = Parts(
-        network=network,
+        network=write,
         tokenizer=tiny_tokenizer(),
         probes=_probes(classifier, manifest) if engine else None,
         reference=_reference(classifier, manifest, rows) if rows else {},
