@@ -73,7 +73,7 @@ FEEDBACK = sql.Table(
 )
 DRIFT_CHECKS = sql.Table(
     "bertline_drift_checks",
-    TABLES,
+    sql.MetaData(),  # not of the first step
     sql.Column("id", sql.String(32), primary_key=True),
     sql.Column("model", sql.String(256), nullable=False),
     sql.Column("at_ms", sql.BigInteger, nullable=False),
@@ -101,9 +101,5 @@ def _create(connection: sql.Connection) -> None:
     connection.execute(sql.insert(KEY).values(key=secrets.token_hex(16)))
 
 
-def _add_drift_checks(connection: sql.Connection) -> None:
-    DRIFT_CHECKS.create(connection, checkfirst=True)
-
-
 # Step n turns version n into version n + 1. The first creates the tables.
-MIGRATIONS = Migrations.named("bertline_predictions_schema", (_create, _add_drift_checks, LEASES.create))
+MIGRATIONS = Migrations.named("bertline_predictions_schema", (_create, DRIFT_CHECKS.create, LEASES.create))

@@ -27,12 +27,3 @@ def test_the_latest_of_each_model_is_shown_and_old_ones_go(tmp_path: Path) -> No
         purge(store, retention_days=90, text_days=30)
         with store.reading() as connection:
             assert connection.scalar(sql.select(sql.func.count()).select_from(DRIFT_CHECKS)) == 2
-
-
-def test_a_store_of_the_first_version_gets_their_table(tmp_path: Path) -> None:
-    with store_in(tmp_path) as store, store.changing() as connection:
-        DRIFT_CHECKS.drop(connection)
-        connection.execute(sql.text("update bertline_predictions_schema set version = 1"))
-    with store_in(tmp_path) as store:
-        add_check(store, check("reviews", 0))
-        assert len(latest_checks(store)) == 1

@@ -8,7 +8,7 @@ import sqlalchemy as sql
 from bertline.database.database import Database
 from bertline.errors import UsageError
 from bertline.lifecycle.predictions.records import PredictionStoreError, new_id, text_hash
-from bertline.lifecycle.predictions.schema import LEASES, MIGRATIONS, MODELS, PREDICTIONS
+from bertline.lifecycle.predictions.schema import DRIFT_CHECKS, LEASES, MIGRATIONS, MODELS, PREDICTIONS
 from bertline.lifecycle.predictions.store import add, open_store, secret_of
 from tests.kept import keep, store_in, sure
 
@@ -58,9 +58,10 @@ def test_a_store_of_a_newer_bertline_is_left_alone(store: Database) -> None:
 def test_a_store_of_the_first_version_is_migrated_with_its_rows(store: Database) -> None:
     records = keep(store, [sure("good")])
     with store.changing() as connection:
-        LEASES.drop(connection)
+        for later in (DRIFT_CHECKS, LEASES):
+            later.drop(connection)
         connection.execute(sql.update(MIGRATIONS.table).values(version=1))
     MIGRATIONS.prepare(store)
     with store.reading() as connection:
         assert connection.scalar(sql.select(PREDICTIONS.c.id)) == records[0].id
-        assert connection.execute(sql.select(LEASES)).all() == []
+        assert all(connection.execute(sql.select(later)).all() == [] for later in (DRIFT_CHECKS, LEASES))
