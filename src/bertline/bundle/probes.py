@@ -22,6 +22,8 @@ from bertline.text.reading import Input
 # The full network's sentence embeddings as a graph. Named here, where neither onnx nor torch is imported, because what
 # serves must find the file without either.
 EMBEDDING = "embedding.onnx"
+# The graph that shows what each layer computes (``export.inside``).
+ATTENTIONS = "attentions.onnx"
 
 PROBES = f"{FOLDER}/probes.json"
 NUMBER = 16  # of texts

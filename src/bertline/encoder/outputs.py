@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from bertline.text.reading import Piece, Reading
 
-Axis = Literal["label", "token", "masked", "vocabulary", "hidden", "layer", "head"]
+Axis = Literal["label", "token", "masked", "vocabulary", "hidden", "layer", "head", "part", "width"]
 Array = np.ndarray[Any, Any]
 
 
@@ -30,10 +30,12 @@ class Output:
         axes: of one text's array.
         full: computed by the bundle's full network in fp32, whichever engine gives the answers, so that stored arrays
             stay comparable after ``bertline optimize`` and on other machines; but not where it is the answer itself.
+        inside: of the graph that shows what the full network computes on its way; no task answers with it.
     """
 
     axes: tuple[Axis, ...]
     full: bool = False
+    inside: bool = False
 
     @property
     def by_token(self) -> bool:
@@ -53,7 +55,12 @@ OUTPUTS: Mapping[str, Output] = MappingProxyType(
         "vocabulary": Output(("masked", "vocabulary")),
         "embedding": Output(("hidden",), full=True),
         "states": Output(("token", "hidden"), full=True),
-        "attentions": Output(("layer", "head", "token", "token"), full=True),
+        "attentions": Output(("layer", "head", "token", "token"), full=True, inside=True),
+        "embeddings": Output(("part", "token", "width"), full=True, inside=True),
+        "layers": Output(("layer", "part", "token", "hidden"), full=True, inside=True),
+        "inner": Output(("layer", "token", "width"), full=True, inside=True),
+        "pooled": Output(("hidden",), full=True, inside=True),
+        "scores": Output(("label",), full=True, inside=True),
     }
 )
 

@@ -36,8 +36,8 @@ class Network:
     mask_id: int | None = None
 
     @classmethod
-    def of(cls, model: AnyNetwork) -> Network:
-        """The weights of a network in PyTorch, copied to the CPU in fp32."""
+    def of(cls, model: AnyNetwork, *, pruned: bool = True) -> Network:
+        """The weights of a network in PyTorch, copied to the CPU in fp32; without ``pruned``, with idle heads too."""
         mask_id = None
         if isinstance(model, MaskedLanguageModel):
             table, mask_id = dict(masked_table(model.config)), model.mask_id
@@ -51,7 +51,7 @@ class Network:
             embeddings = table["encoder.embeddings.token.weight"]
             table |= {"head.out.weight": embeddings, "head.out.bias": table["head.bias"]}
         network = cls(model.config, model.pooling, tensors, table, model.output, mask_id)
-        for number, layer in enumerate(model.encoder.layers):
+        for number, layer in enumerate(model.encoder.layers if pruned else ()):
             assert isinstance(layer, Layer)
             network = _with_heads(network, number, layer.attention.busy_heads().numpy(force=True))
         return network

@@ -11,7 +11,8 @@ from bertline.bundle import Bundle, load
 from bertline.bundle.engine import FOLDER as MADE
 from bertline.bundle.engine import FULL, Engine
 from bertline.bundle.engine import RESERVED as TORCH
-from bertline.bundle.probes import EMBEDDING
+from bertline.bundle.probes import ATTENTIONS, EMBEDDING
+from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import BertlineError, BundleError, EngineWarning, SettingsError, UsageError
 from bertline.inference.backend import Backend
 from bertline.inference.predictor import BATCH_TOKENS, TextClassifier
@@ -45,7 +46,8 @@ def load_predictor(
 
     Outputs of the full network in fp32 (``TaskSpec.needs_full_network``), like the states of tokens, are none of an
     engine's: onnxruntime computes the bundle's ``embedding.onnx``, and PyTorch the checkpoint where either is missing.
-    It does so too, with an ``EngineWarning``, where the file is there and cannot be used on this machine.
+    It does so too, with an ``EngineWarning``, where the file is there and cannot be used on this machine. Outputs that
+    show the inside of that network are those of the bundle's ``attentions.onnx``, by onnxruntime alone.
 
     A bundle that is replaced while it is loaded is loaded again, so that the predictor never mixes two bundles.
 
@@ -70,10 +72,12 @@ def load_predictor(
         bundle = load(directory, verify=verify, checksum=checksum)
         try:
             loader = _Loader(bundle, device, lanes)
-            if bundle.manifest.task.needs_full_network(output):
-                predictor = loader.full_network(batch_tokens)
-            else:
+            if not bundle.manifest.task.needs_full_network(output):
                 predictor = loader.predictor(engine, batch_tokens)
+            elif OUTPUTS[output].inside:
+                predictor = loader.inside(batch_tokens)
+            else:
+                predictor = loader.full_network(batch_tokens)
         except BertlineError:
             if bundle.is_current():
                 raise
@@ -112,7 +116,9 @@ class _Loader:
         refused: BundleError | None = None
         if EMBEDDING in self.bundle.manifest.files and self.device in ("auto", "cpu"):
             try:
-                return self._composed("onnx", self._graph(), batch_tokens or ONNX_BATCH_TOKENS)
+                graph = self._graph(EMBEDDING, "install PyTorch to embed without it (pip install 'bertline[train]')")
+                graph.width("embedding")
+                return self._composed("onnx", graph, batch_tokens or ONNX_BATCH_TOKENS)
             except (BundleError, _Missing) as error:
                 refused = BundleError(str(error))
         try:
@@ -123,6 +129,23 @@ class _Loader:
             self.left_out = [f"{refused}; torch embeds instead"]
         return self._composed(TORCH, backend, batch_tokens or BATCH_TOKENS)
 
+    def inside(self, batch_tokens: int | None) -> TextClassifier:
+        """What shows the inside of the full network.
+
+        Raises:
+            BundleError: the bundle lacks the graph, or it cannot be used here.
+        """
+        if ATTENTIONS not in self.bundle.manifest.files:
+            raise BundleError(
+                f"{self.bundle.path} has no {ATTENTIONS}, which shows what its layers compute: run bertline optimize "
+                "on it where PyTorch is installed"
+            )
+        try:
+            graph = self._graph(ATTENTIONS, "copy the bundle again from its source")
+        except _Missing as error:
+            raise BundleError(str(error)) from None
+        return self._composed("onnx", graph, batch_tokens or ONNX_BATCH_TOKENS)
+
     def _neither(self) -> str:
         path = self.bundle.path
         if EMBEDDING in self.bundle.manifest.files:
@@ -132,24 +155,24 @@ class _Loader:
             "optimize on it where PyTorch is, or pip install 'bertline[train]'"
         )
 
-    def _graph(self) -> Backend:
-        """The full network's graph, checked with the probe texts.
+    def _graph(self, file: str, otherwise: str) -> OnnxBackend:
+        """A graph of the full network, checked with the probe texts.
+
+        Args:
+            file: its name.
+            otherwise: what helps other than to make it again.
 
         Raises:
-            BundleError: it does not, or onnxruntime cannot load it.
+            BundleError: its answers are wrong, or onnxruntime cannot load it.
         """
-        path = self.bundle.path / EMBEDDING
+        path = self.bundle.path / file
         try:
             graph = _onnx(path, "fp32", self.lanes)
         except _Missing:
             raise _Missing(f"{path} needs onnxruntime, which is not installed: pip install 'bertline[serve]'") from None
-        graph.width("embedding")
         objection = self.probing.objection(graph, FULL, "fp32")
         if objection is not None:
-            raise BundleError(
-                f"{path}: {objection}: make it again with bertline optimize, or install PyTorch to embed without it "
-                "(pip install 'bertline[train]')"
-            )
+            raise BundleError(f"{path}: {objection}: make it again with bertline optimize, or {otherwise}")
         return graph
 
     def _ways(self, wanted: str | None) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from bertline.bundle.compose import Parts, compose
 from bertline.bundle.engine import Engine
 from bertline.encoder.network import load_network
 from bertline.export.exporter import FP32, write_embedding
+from bertline.export.inside import write_attentions
 from bertline.optimization.outcome import Optimized
 from bertline.optimization.pick import cost
 from bertline.optimization.report import write_report
@@ -25,7 +26,9 @@ def publish(bundle: Bundle, optimized: Optimized, settings: OptimizeSettings) ->
     manifest = bundle.manifest.model_copy(update={"engines": engines})
 
     def engine_files(staging: Path) -> None:
-        write_embedding(staging, load_network(staging), pairs=manifest.task.pairs)  # old bundles lack it
+        network = load_network(staging)
+        write_embedding(staging, network, pairs=manifest.task.pairs)  # old bundles lack these
+        write_attentions(staging, network, pairs=manifest.task.pairs)
         for name in names:
             engine = optimized.candidates[name].engine
             if engine.kind == "onnx" and engine.file != FP32.file:

@@ -30,6 +30,7 @@ from bertline.encoder.network import AnyNetwork, save_network
 from bertline.encoder.outputs import stacked
 from bertline.encoder.sentence import SentencePooling
 from bertline.export.exporter import FP32, write_embedding, write_fp32_engine
+from bertline.export.inside import write_attentions
 from bertline.text import Reader, Reading, Tokenizer, Truncation
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -109,6 +110,7 @@ def write_tiny_bundle(
     overwrite: bool = False,
     engine: bool = False,
     embedding: bool = True,
+    attentions: bool = True,
     pairs: bool = False,
     rows: int = 0,
     network: AnyNetwork | None = None,
@@ -121,8 +123,9 @@ def write_tiny_bundle(
         family: of the encoder.
         seed: of its weights.
         overwrite: replace a bundle that is there.
-        engine: also the fp32 engine, with probes, and the graph of embeddings.
+        engine: also the fp32 engine, with probes, and the graphs of embeddings and attentions.
         embedding: False leaves that graph out, as earlier versions did.
+        attentions: likewise.
         pairs: it reads pairs of texts.
         rows: reference rows of each split; the network has three of four right.
         network: what is written instead of a tiny network of the family.
@@ -149,6 +152,8 @@ def write_tiny_bundle(
             write_fp32_engine(staging, classifier, pairs=pairs)
         if engine and embedding:
             write_embedding(staging, classifier, pairs=pairs)
+        if engine and attentions:
+            write_attentions(staging, classifier, pairs=pairs)
 
     parts = Parts(
         network=write,

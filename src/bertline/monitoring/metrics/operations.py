@@ -10,5 +10,5 @@ OPERATION: Mapping[str, str] = {
     "vocabulary": "fill",
     "embedding": "embed",
     "states": "hidden",
-    "attentions": "attend",
+    **dict.fromkeys(("attentions", "embeddings", "layers", "inner", "pooled", "scores"), "attend"),
 }
