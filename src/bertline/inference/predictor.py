@@ -76,7 +76,7 @@ class TextClassifier:
         self.version = bundle.version
         self.labels: tuple[str, ...] = manifest.labels
         self.max_tokens = manifest.max_tokens
-        self.metrics = manifest.metrics
+        self.metrics, self.pooling = manifest.metrics, manifest.pooling
         self.spec = manifest.task.with_tokenizer(tokenizer)
         self.tokenizer = tokenizer
         self._reader = Reader(

@@ -15,8 +15,8 @@ import numpy as np
 from bertline.data.settings import TableSettings
 from bertline.errors import UsageError
 from bertline.inference import load_predictor
-from bertline.library.model import checked_texts
 from bertline.library.progress import listener
+from bertline.library.texts import checked_texts
 from bertline.library.verbs import settings_of, with_settings
 from bertline.registry.resolve import open_bundle
 from bertline.similarity import THRESHOLD

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bertline.config import given_settings
-from bertline.errors import BundleError, UsageError
+from bertline.errors import UsageError
+from bertline.explanation.anatomy.settings import AnatomySettings
 from bertline.explanation.settings import ExplainSettings, Method, Removal
 from bertline.inference import TextClassifier, load_predictor
+from bertline.inference.seen_inside import SeenInside
 from bertline.inference.zero_shot import ZeroShotPredictor
 from bertline.library.answers import Answers
+from bertline.library.lazily import Lazily
 from bertline.library.ranked import Ranked, ranked
+from bertline.library.texts import checked_texts
 from bertline.registry.resolve import open_bundle
 from bertline.statistics.activation import normalised
 from bertline.tasks.contract import TaskSpec
@@ -25,6 +30,7 @@ from bertline.tasks.zero_shot import TEMPLATE, Candidates
 from bertline.text.reading import texts_of
 
 if TYPE_CHECKING:
+    from bertline.explanation.anatomy.found import Anatomy
     from bertline.explanation.found import Explanation
 
 
@@ -62,7 +68,7 @@ def load(
     predictor = load_predictor(
         directory, engine=engine, device=device, batch_tokens=batch_tokens, lanes=lanes, verify=verify
     )
-    return Model(predictor, lambda: load_predictor(directory, device=device, lanes=lanes, output="embedding"))
+    return Model(predictor, partial(load_predictor, directory, device=device, lanes=lanes))
 
 
 def import_model(checkpoint: str, *, out: str | Path, max_tokens: int | None = None, overwrite: bool = False) -> Model:
@@ -100,13 +106,14 @@ class Model:
 
     Args:
         predictor: answers; ``load`` makes it of a bundle.
-        load_embedder: what embeds, loaded when it is first needed.
+        load_other: loads what gives another output of the bundle, when it is first needed.
     """
 
-    def __init__(self, predictor: TextClassifier, load_embedder: Callable[[], TextClassifier]) -> None:
-        self._predictor, self._load_embedder = predictor, load_embedder
-        self._embedder: TextClassifier | None = None
-        self._loading = threading.Lock()
+    def __init__(self, predictor: TextClassifier, load_other: Callable[..., TextClassifier]) -> None:
+        self._predictor = predictor
+        self._embedder, self._inside = (
+            Lazily(partial(load_other, output=output), predictor) for output in ("embedding", "attentions")
+        )
         self._lanes = threading.BoundedSemaphore(predictor.backend.lanes)
 
     @property
@@ -311,6 +318,39 @@ class Model:
         with self._lanes:
             return explain(self._predictor, one, settings, label, span)
 
+    def anatomy(
+        self,
+        text: str | tuple[str, str],
+        *,
+        layer: int = 0,
+        head: int = 0,
+        token: int | None = None,
+        window: int = 3,
+        skip_parts: bool = False,
+    ) -> Anatomy:
+        """One sentence on its way through the network, with the numbers of each step; PyTorch is not needed.
+
+        Args:
+            text: the sentence, or the pair for a model that reads pairs; at most 64 tokens.
+            layer: the layer that the steps show, from 0.
+            head: the head, from 0.
+            token: the token that they follow, from 0; by default the first of the text.
+            window: neighbouring words that the model is given together.
+            skip_parts: do not ask the model about words and windows by themselves.
+
+        Raises:
+            UsageError: the text is empty, too long or of another kind, or there is no such layer, head or token.
+            SettingsError: a value is out of its range.
+            BundleError: as ``predict``, or the bundle has no ``attentions.onnx``.
+        """
+        from bertline.explanation.anatomy.anatomy import anatomy
+
+        given = {"layer": layer, "head": head, "token": token, "window": window, "skip_parts": skip_parts}
+        (one,) = checked_texts([text], "anatomy", pairs=self._predictor.spec.pairs)
+        seen = SeenInside(self._predictor, self._inside.get("to look inside"))
+        with self._lanes:
+            return anatomy(seen, one, given_settings(AnatomySettings, "anatomy", given))
+
     def similarity(self, texts: Iterable[str], others: Iterable[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The cosine of each text's embedding with that of each other text, −1 to 1: an array [texts, others].
 
@@ -326,47 +366,10 @@ class Model:
         return np.asarray(rows[: len(left)] @ rows[len(left) :].T)
 
     def _opened(self) -> TextClassifier:
-        if not self._predictor.spec.needs_full_network("embedding"):
-            return self._predictor
-        with self._loading:
-            if self._embedder is None:
-                embedder = self._load_embedder()
-                if embedder.version != self.version:
-                    raise BundleError(f"{self.name} was replaced since it was loaded: load it again to embed with it")
-                self._embedder = embedder
-            return self._embedder
+        own = not self._predictor.spec.needs_full_network("embedding")
+        return self._predictor if own else self._embedder.get("to embed with it")
 
     def __repr__(self) -> str:
         shown = ", ".join(self.labels[:8]) + (f" and {len(self.labels) - 8:,} more" if len(self.labels) > 8 else "")
         shown = shown or self.task
         return f"<Model {self.name} {self.version}: {shown}; engine {self.engine}, {self.max_tokens} tokens>"
-
-
-def checked_texts(texts: Iterable[Any], verb: str, *, pairs: bool = False) -> list[Any]:
-    """The texts as a list.
-
-    Args:
-        texts: strings.
-        verb: that takes them, for messages.
-        pairs: pairs of strings too.
-
-    Raises:
-        UsageError: they are one string, or something else is among them.
-    """
-    if isinstance(texts, str):
-        more = {"rank": ("query, ", ""), "similarity": ("", ", [other]"), "zero_shot": ("", ", labels")}
-        before, after = more.get(verb, ("", ""))
-        example = f"{verb}({before}[text]{after})"
-        raise UsageError(f"{verb} takes a list of texts and was given one string: write {example}")
-    given = list(texts)
-    for place, one in enumerate(given):
-        if not (isinstance(one, str) or (pairs and _is_pair(one))):
-            raise UsageError(
-                f"texts[{place}] is {str(one)[:40]!r} ({type(one).__name__}), and {verb} takes "
-                f"{'strings and pairs of strings' if pairs else 'strings'}: leave it out or make it a string"
-            )
-    return given
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(one, str) for one in value)

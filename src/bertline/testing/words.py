@@ -135,7 +135,7 @@ class WordCounter:
     def model(self) -> Model:
         """It as a ``Model`` of the library, with a real bundle, a real tokenizer and real batches."""
         classifier = TextClassifier(load(self.bundle), word_tokenizer(), WordBackend(self), engine="words")
-        return Model(classifier, lambda: classifier)
+        return Model(classifier, lambda **_: classifier)
 
     def check(self, batch: Batch) -> None:
         """Raise what the process would have."""
