@@ -116,8 +116,8 @@ class _Loader:
         refused: BundleError | None = None
         if EMBEDDING in self.bundle.manifest.files and self.device in ("auto", "cpu"):
             try:
-                graph = self._graph(EMBEDDING, "install PyTorch to embed without it (pip install 'bertline[train]')")
-                graph.width("embedding")
+                otherwise = "install PyTorch to embed without it (pip install 'bertline[train]')"
+                graph = self._graph(EMBEDDING, otherwise, width_of="embedding")
                 return self._composed("onnx", graph, batch_tokens or ONNX_BATCH_TOKENS)
             except (BundleError, _Missing) as error:
                 refused = BundleError(str(error))
@@ -155,12 +155,13 @@ class _Loader:
             "optimize on it where PyTorch is, or pip install 'bertline[train]'"
         )
 
-    def _graph(self, file: str, otherwise: str) -> OnnxBackend:
+    def _graph(self, file: str, otherwise: str, *, width_of: str | None = None) -> OnnxBackend:
         """A graph of the full network, checked with the probe texts.
 
         Args:
             file: its name.
             otherwise: what helps other than to make it again.
+            width_of: an output whose width it has to declare.
 
         Raises:
             BundleError: its answers are wrong, or onnxruntime cannot load it.
@@ -170,6 +171,8 @@ class _Loader:
             graph = _onnx(path, "fp32", self.lanes)
         except _Missing:
             raise _Missing(f"{path} needs onnxruntime, which is not installed: pip install 'bertline[serve]'") from None
+        if width_of is not None:
+            graph.width(width_of)
         objection = self.probing.objection(graph, FULL, "fp32")
         if objection is not None:
             raise BundleError(f"{path}: {objection}: make it again with bertline optimize, or {otherwise}")

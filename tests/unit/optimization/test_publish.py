@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bertline.bundle import load
-from bertline.bundle.probes import EMBEDDING
+from bertline.bundle.probes import ATTENTIONS, EMBEDDING
 from bertline.inference import load_predictor
 from bertline.optimization.run import optimize
 from bertline.optimization.settings import OptimizeSettings
@@ -18,15 +18,18 @@ from tests.unit.optimization.conftest import ROWS
 pytestmark = pytest.mark.usefixtures("no_cold_starts")
 
 
-def test_a_bundle_of_an_earlier_version_gets_the_graph_of_embeddings(original: Path, tmp_path: Path) -> None:
+def test_a_bundle_of_an_earlier_version_gets_both_graphs(
+    original: Path, tmp_path: Path
+) -> None:
     old = tmp_path / "tiny"
-    write_tiny_bundle(old, engine=True, embedding=False, rows=ROWS)
+    write_tiny_bundle(old, engine=True, embedding=False, attentions=False, rows=ROWS)
     before = load_predictor(old, device="cpu", output="embedding")
     assert before.engine == "torch"
     found = optimize(old, OptimizeSettings(repetitions=1, speed_rows=16), lambda _: None)
     after, manifest = load_predictor(old, verify=True, output="embedding"), load(old).manifest
     assert after.engine == "onnx"
     np.testing.assert_allclose(after.embed(TEXTS), before.embed(TEXTS), atol=1e-5, rtol=0)
-    assert manifest.files[EMBEDDING] == load(original).manifest.files[EMBEDDING], "the same network, the same bytes"
-    assert not [one for one in manifest.engines if one.file == EMBEDDING], "it answers with no labels"
-    assert EMBEDDING not in [str(file.name) for one in found.candidates.values() for file in one.files]
+    for graph in (EMBEDDING, ATTENTIONS):
+        assert manifest.files[graph] == load(original).manifest.files[graph], "the same network, the same bytes"
+        assert not [one for one in manifest.engines if one.file == graph], "it answers with no labels"
+        assert graph not in [str(file.name) for one in found.candidates.values() for file in one.files]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from bertline.bundle import Manifest, load, writing
-from bertline.bundle.probes import EMBEDDING, TOLERANCE, Probes, read_probes
+from bertline.bundle.probes import ATTENTIONS, EMBEDDING, TOLERANCE, Probes, read_probes
 from bertline.bundle.tree import sha256
 from bertline.errors import BundleError
 from bertline.inference import load_predictor
@@ -139,7 +139,7 @@ def test_existing_output_is_unchanged(done: Done) -> None:
 
 def test_the_bundle_has_exactly_one_file_per_engine(done: Done) -> None:
     files = {name for name in done.after.files if name.endswith(".onnx")}
-    assert files == {one.file for one in done.after.engines if one.file} | {EMBEDDING}
+    assert files == {one.file for one in done.after.engines if one.file} | {EMBEDDING, ATTENTIONS}
 
 
 def test_nothing_is_left_next_to_the_bundle(done: Done) -> None:
