@@ -25,6 +25,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/predict"): {"text": "gut für dich"},
     ("post", "/v1/tokenize"): {"texts": ["gut für dich"]},
     ("post", "/v1/explain"): {"text": "gut für dich", "budget": 20},
+    ("post", "/v1/anatomy"): {"text": "gut für dich", "parts": False},
     ("post", "/"): {"inputs": "gut für dich"},
     ("post", "/models/{name}"): {"inputs": "gut für dich", "parameters": {}},
     ("post", PIPELINE + "text-classification"): {"inputs": "gut für dich"},

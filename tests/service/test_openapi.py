@@ -25,6 +25,7 @@ OWN = {
     "/v1/review": {"get", "post"},
     "/v1/review/skip": {"post"},
     "/v1/review/labels.csv": {"get"},
+    "/v1/anatomy": {"post"},
     "/v1/models": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},

@@ -62,6 +62,7 @@ ADDRESSES: tuple[Address, ...] = (
     *_asks("/v1/predict", output=ANSWER, shed=True),
     *_asks("/v1/tokenize"),
     Address("POST", "/v1/explain", "explain"),
+    Address("POST", "/v1/anatomy", "explain"),
     *_shows("/v1/models", "/v1/models/{name}"),
     Address("POST", "/v1/feedback", "feedback"),
     Address("POST", "/v1/feedback/withdraw", "feedback"),

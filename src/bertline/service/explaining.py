@@ -1,12 +1,17 @@
-"""Explanations of the models that are served: one at a time, each behind the requests of all clients."""
+"""Explanations and anatomies of the models that are served: one at a time, behind the requests of all clients."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
+from bertline.bundle.probes import ATTENTIONS
 from bertline.errors import UsageError
+from bertline.explanation.anatomy.anatomy import anatomy
+from bertline.explanation.anatomy.found import Anatomy
+from bertline.explanation.anatomy.settings import AnatomySettings
 from bertline.explanation.explain import explain
 from bertline.explanation.found import Explanation
 from bertline.explanation.settings import ExplainSettings
@@ -15,12 +20,14 @@ from bertline.serving.serving import Serving
 from bertline.serving.version import Version
 from bertline.text import Input, Reading
 
+Found = TypeVar("Found")
+
 AT_ONCE = 8  # texts between two looks at whether others wait
 MOST_WAITING = 16  # explanations
 
 
 class Explaining:
-    """Explains answers of the served models.
+    """Explains answers of the served models, and shows their inside.
 
     Args:
         serving: has the models.
@@ -51,6 +58,30 @@ class Explaining:
         Raises:
             Problem: too many others wait, the deadline passes, or the model cannot be explained so.
         """
+        return await self._behind(version, deadline_s, lambda asked: explain(asked, one, settings, name, span))
+
+    async def anatomy(self, version: Version, one: Input, settings: AnatomySettings, deadline_s: float) -> Anatomy:
+        """One input on its way through the network.
+
+        Args:
+            version: of the model.
+            one: the input, checked.
+            settings: where to look.
+            deadline_s: on the event loop's clock.
+
+        Raises:
+            Problem: as ``explain``, or the model's bundle does not show its inside.
+        """
+        if "attentions" not in version.outputs:
+            raise Problem(
+                Code.UNSUPPORTED,
+                f"{version.name} has no {ATTENTIONS}, which shows what its layers compute: run bertline optimize on "
+                "its bundle where PyTorch is installed, and load it again.",
+                "model",
+            )
+        return await self._behind(version, deadline_s, lambda asked: anatomy(asked, one, settings))
+
+    async def _behind(self, version: Version, deadline_s: float, work: Callable[[_Asked], Found]) -> Found:
         if self._waiting >= MOST_WAITING:
             raise Problem(
                 Code.OVERLOADED, f"{MOST_WAITING} explanations wait: try again later.", headers={"Retry-After": "5"}
@@ -61,12 +92,13 @@ class Explaining:
             try:
                 asked = _Asked(self._serving, version, deadline_s, asyncio.get_running_loop())
                 # Without a time limit: a thread cannot be stopped. It ends when what it asks for is refused.
-                return await asyncio.to_thread(explain, asked, one, settings, name, span)
+                return await asyncio.to_thread(work, asked)
             finally:
                 self._turn.release()
         except UsageError as error:
             message = f"{error}."
-            field = "budget" if "budget" in message else "text"
+            named = re.search(r"\bno (layer|head|token) \d", message)
+            field = named[1] if named else "budget" if "budget" in message else "text"
             raise Problem(Code.OUT_OF_RANGE, f"{message[0].upper()}{message[1:]}", field) from None
         finally:
             self._waiting -= 1
@@ -85,13 +117,14 @@ class _Asked:
     def __init__(self, serving: Serving, version: Version, deadline_s: float, loop: asyncio.AbstractEventLoop) -> None:
         self._serving, self._version, self._deadline_s, self._loop = serving, version, deadline_s, loop
         self.spec, self.tokenizer = version.spec, version.tokenizer
+        self.pooling: str = version.pooling
 
     def pieces(self, texts: Sequence[Input], output: str) -> tuple[list[Reading], list[list[Any]]]:
         """Computed by the version's worker, a few texts at a time."""
         readings: list[Reading] = []
         arrays: list[list[Any]] = []
         for start in range(0, len(texts), AT_ONCE):
-            looked = self._serving.look(self._version, texts[start : start + AT_ONCE], self._deadline_s)
+            looked = self._serving.look(self._version, texts[start : start + AT_ONCE], self._deadline_s, output)
             read, computed = asyncio.run_coroutine_threadsafe(looked, self._loop).result()
             readings += read
             arrays += computed

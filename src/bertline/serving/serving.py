@@ -271,9 +271,9 @@ class Serving:
         return Answered(version, arrays, readings, Timing(tokenise_s, computed.queue_s, computed.compute_s), how.spec)
 
     async def look(
-        self, version: Version, inputs: Sequence[Input], deadline_s: float
+        self, version: Version, inputs: Sequence[Input], deadline_s: float, output: str
     ) -> tuple[Sequence[Reading], list[list[Any]]]:
-        """What the network gives for inputs that no client asked about, such as those of an explanation.
+        """An output of the network for inputs that no client asked about, such as those of an explanation.
 
         They wait until no request waits, and are no events: nothing is logged, kept or mirrored. Their tokens count for
         the client whose request they serve.
@@ -289,7 +289,7 @@ class Serving:
             if loop.time() > deadline_s:
                 raise Problem(Code.DEADLINE, "The models are busy with other requests: try again later.")
             await asyncio.sleep(BEHIND_S)
-        computed = await self.scheduler.compute(version.line(version.spec.output), pieces, deadline_s)
+        computed = await self.scheduler.compute(version.line(output), pieces, deadline_s)
         each = iter(computed.rows)
         return readings, [[next(each) for _ in reading.pieces] for reading in readings]
 

@@ -14,7 +14,9 @@ from time import monotonic
 
 from bertline.bundle import load
 from bertline.bundle.figures import Figure, figures
+from bertline.bundle.probes import ATTENTIONS
 from bertline.bundle.signing import PublicKey
+from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import BertlineError, BundleError
 from bertline.serving.costs import Costs
 from bertline.serving.history import History
@@ -81,7 +83,8 @@ class Version:
         self.spec = manifest.task.with_tokenizer(self.tokenizer)
         self.reads_pairs = self.spec.pairs
         self.reader = BackgroundReader(self.tokenizer, executor, offsets=self.spec.offsets)
-        self.outputs = tuple(dict.fromkeys((self.spec.output, "embedding", "states")))
+        inside = [name for name, output in OUTPUTS.items() if output.inside and ATTENTIONS in manifest.files]
+        self.outputs = tuple(dict.fromkeys((self.spec.output, "embedding", "states", *inside)))
         self.station = Station()
         self.restarts = 0
         self.history = History()

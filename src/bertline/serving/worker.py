@@ -62,6 +62,8 @@ class Started:
 class Computer:
     """Computes with a bundle's engine; its full network is loaded when one of its outputs is first requested.
 
+    So is the graph that shows the network's inside.
+
     Args:
         bundle: its directory.
         engine: by name; None: the bundle's default.
@@ -79,7 +81,7 @@ class Computer:
         one = self._predictor
         bound = batch_tokens(one.engine, one.batch_tokens, one.max_tokens)
         self.started = Started(one.version, one.engine, one.backend.lanes, bound, messages)
-        self._full: TextClassifier | BertlineError | None = None
+        self._others: dict[str, TextClassifier | BertlineError] = {}  # by an output that they give
         self._lock = threading.Lock()
 
     def compute(self, output: str, batch: Batch, *, alone: bool) -> Values:
@@ -88,7 +90,7 @@ class Computer:
         Raises:
             BundleError: the bundle does not have this output, or its full network cannot be loaded.
         """
-        network = self._full_network() if self._predictor.spec.needs_full_network(output) else self._predictor
+        network = self._network(output)
         if output not in network.backend.outputs:
             raise BundleError(f"{self._bundle.name} has no output {output}: it has {self._outputs(network)}")
         return network.compute(batch, output, alone=alone)
@@ -96,22 +98,32 @@ class Computer:
     def _outputs(self, network: TextClassifier) -> str:
         return ", ".join(name for name in OUTPUTS if name in network.backend.outputs)
 
-    def _full_network(self) -> TextClassifier:
+    def _network(self, output: str) -> TextClassifier:
+        """What computes an output.
+
+        Raises:
+            BundleError: it cannot be loaded; the next request gets the same error.
+        """
+        if not self._predictor.spec.needs_full_network(output):
+            return self._predictor
+        gives = "attentions" if OUTPUTS[output].inside else "states"
         with self._lock:
-            if self._full is None:
+            if gives not in self._others:
                 try:
-                    # Check hashes again: days may have passed since the engine was loaded.
-                    full = load_predictor(
-                        self._bundle, lanes=self._lanes, verify=True, checksum=self._checksum, output="states"
-                    )
-                    if full.version != self.started.version:
-                        raise BundleError(f"{self._bundle.name} was replaced while it was served: load it anew")
-                    self._full = full
+                    self._others[gives] = self._load(gives)
                 except BertlineError as error:  # clients must not see paths of this machine
-                    self._full = BundleError(str(error).replace(str(self._bundle), self._bundle.name))
-            if isinstance(self._full, BertlineError):
-                raise self._full
-            return self._full
+                    self._others[gives] = BundleError(str(error).replace(str(self._bundle), self._bundle.name))
+            found = self._others[gives]
+        if isinstance(found, BertlineError):
+            raise found
+        return found
+
+    def _load(self, output: str) -> TextClassifier:
+        # Check hashes again: days may have passed since the engine was loaded.
+        one = load_predictor(self._bundle, lanes=self._lanes, verify=True, checksum=self._checksum, output=output)
+        if one.version != self.started.version:
+            raise BundleError(f"{self._bundle.name} was replaced while it was served: load it anew")
+        return one
 
 
 def batch_tokens(engine: str, engine_tokens: int, longest_tokens: int) -> int:

@@ -22,7 +22,9 @@ from pydantic import JsonValue
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from bertline.bundle import Manifest, load, writing
+from bertline.bundle.probes import ATTENTIONS
 from bertline.data.batching import Batch, Ragged
+from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import BundleError
 from bertline.inference import TextClassifier
 from bertline.library import Model
@@ -32,6 +34,7 @@ from bertline.serving.serving import Serving
 from bertline.serving.wire import Reply, Status
 from bertline.serving.worker import Started
 from bertline.tasks.tag.scheme import Scheme
+from bertline.testing.inside import inside_of
 from bertline.text import Tokenizer
 
 TOPICS = (
@@ -117,6 +120,7 @@ class WordCounter:
             names = {str(place): label for place, label in enumerate(self.labels)}
             config = {"model_type": "bert", "problem_type": kind, "hidden_size": HIDDEN, "id2label": names}
             (staging / "config.json").write_text(json.dumps(config))
+            (staging / ATTENTIONS).write_bytes(b"")  # no process loads it
             word_tokenizer().save(staging, max_tokens=self.max_tokens)
 
     def compute(self, output: str, batch: Batch) -> np.ndarray[Any, Any]:
@@ -126,6 +130,8 @@ class WordCounter:
             return np.column_stack([counts, batch.attend.sum(1)]).astype(np.float32)
         if output == "states":
             return np.repeat(batch.ids[:, :, None], HIDDEN, axis=2).astype(np.float32)
+        if OUTPUTS[output].inside and output != "scores":
+            return inside_of(output, batch)
         good = (1 + 8 * counts[:, 0]) / (2 + 8 * counts.sum(1))
         others = len(self.labels) - 2
         pair = 0.9 if others else 1.0

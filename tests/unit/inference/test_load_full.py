@@ -270,11 +270,11 @@ def test_a_bundle_replaced_while_it_is_loaded_is_loaded_again(tmp_path: Path, mo
     write_tiny_bundle(target, engine=True)
     graph, seen = module._Loader._graph, []
 
-    def replacing(loader: module._Loader) -> Backend:
+    def replacing(loader: module._Loader, *given: Any, **how: Any) -> Backend:
         seen.append(loader.bundle.version)
         if len(seen) == 1:
             write_tiny_bundle(target, engine=True, seed=1, overwrite=True)
-        return graph(loader)
+        return graph(loader, *given, **how)
 
     monkeypatch.setattr(module._Loader, "_graph", replacing)
     embedder = load_full(target)

@@ -50,7 +50,5 @@ def test_a_graph_of_another_network_is_refused(tiny: Path, tmp_path: Path) -> No
     write_tiny_bundle(tmp_path / "seeded", engine=True, seed=1)
     weights = (tmp_path / "seeded" / "model.safetensors").read_bytes()
     other = altered(tiny, tmp_path / "other", "model.safetensors", weights)
-    with pytest.raises(
-        BundleError, match=r"attentions\.onnx: its logits .*copy the bundle again from its source$"
-    ):
+    with pytest.raises(BundleError, match=r"attentions\.onnx: its logits .*copy the bundle again from its source$"):
         load_predictor(other, output="attentions")

@@ -18,9 +18,7 @@ from tests.unit.optimization.conftest import ROWS
 pytestmark = pytest.mark.usefixtures("no_cold_starts")
 
 
-def test_a_bundle_of_an_earlier_version_gets_both_graphs(
-    original: Path, tmp_path: Path
-) -> None:
+def test_a_bundle_of_an_earlier_version_gets_both_graphs(original: Path, tmp_path: Path) -> None:
     old = tmp_path / "tiny"
     write_tiny_bundle(old, engine=True, embedding=False, attentions=False, rows=ROWS)
     before = load_predictor(old, device="cpu", output="embedding")

@@ -17,6 +17,7 @@ from bertline.service.routes.json_body import JsonRoute
 from bertline.service.routes.own.schema import ModelReference
 from bertline.serving.problems import Code, Problem
 from bertline.serving.texts import check_texts
+from bertline.serving.version import Version
 from bertline.text import Input
 
 router = APIRouter(route_class=JsonRoute)
@@ -95,6 +96,22 @@ class ExplainResponse(BaseModel):
     faithfulness: MeasuredFaithfulness | None
 
 
+def input_of(version: Version, text: str, text_pair: str | None) -> Input:
+    """The input of a request.
+
+    Raises:
+        Problem: it is a pair and the model reads single texts, or the other way round.
+    """
+    if version.spec.pairs != (text_pair is not None):
+        message = (
+            f"{version.name} reads pairs of texts: send the second one in text_pair."
+            if version.spec.pairs
+            else f"{version.name} reads single texts: send no text_pair."
+        )
+        raise Problem(Code.UNSUPPORTED, message, "text_pair")
+    return text if text_pair is None else (text, text_pair)
+
+
 @router.post(
     "/v1/explain",
     summary="Explain",
@@ -111,14 +128,7 @@ async def explain(
     It takes up to budget answers of the model, which count as tokens in the limits, and waits behind all predictions.
     """
     version = serving.models.named(payload.model)
-    one: Input = payload.text if payload.text_pair is None else (payload.text, payload.text_pair)
-    if version.spec.pairs != (payload.text_pair is not None):
-        message = (
-            f"{version.name} reads pairs of texts: send the second one in text_pair."
-            if version.spec.pairs
-            else f"{version.name} reads single texts: send no text_pair."
-        )
-        raise Problem(Code.UNSUPPORTED, message, "text_pair")
+    one = input_of(version, payload.text, payload.text_pair)
     valid = version.spec.names or version.spec.labels
     if payload.label is not None and payload.label not in valid:
         raise Problem(Code.OUT_OF_RANGE, f"label must be one of {', '.join(valid)}.", "label")
