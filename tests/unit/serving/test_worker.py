@@ -121,8 +121,8 @@ def test_an_output_that_the_bundle_does_not_have_is_refused_by_name(bundle: Path
     for output in ("tags", "colours"):
         with pytest.raises(BundleError, match=f"^tiny has no output {output}: it has logits$"):
             computer.compute(output, batch_of("a"), alone=True)
-    with pytest.raises(BundleError, match=r"^tiny has no output attentions: it has logits, embedding, states$"):
-        computer.compute("attentions", batch_of("a"), alone=True)
+    tokens = len(batch_of("a").ids)
+    assert computer.compute("attentions", batch_of("a"), alone=True).shape[-2:] == (tokens, tokens)
 
 
 def test_the_server_gets_the_bounds_of_a_batch(bundle: Path) -> None:

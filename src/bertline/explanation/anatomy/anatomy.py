@@ -63,9 +63,9 @@ def _place(inside: Inside, settings: AnatomySettings) -> int:
 
 
 def _parts(model: Looking, one: Input, window: int, answer: Any) -> Parts | None:
-    """Words and windows by themselves, of a single text whose answer is a number."""
+    """Words and windows by themselves, of a single text with an answer of its own."""
     spec = model.spec
-    if not isinstance(one, str) or not task(spec.task).explains:
+    if not isinstance(one, str) or spec.output != "logits":
         return None
     seam = task(spec.task).explained
     label = seam.names(spec, answer)[0]

@@ -1,10 +1,11 @@
 // Explain: which words an answer rests on.
 
 import { explain } from "./api.js";
-import { field, make, nest, select } from "./elements.js";
+import { button, field, make, nest, select } from "./elements.js";
 import { namesOf, ranks } from "./model.js";
 import { refused } from "./refusal.js";
 import { drawShares } from "./shares.js";
+import { go, hand } from "./views.js";
 
 const METHODS = [
   ["shapley", "every mix of words (Shapley values)"],
@@ -148,7 +149,10 @@ async function run() {
     const found = await explain(asked, mine.signal);
     if (running !== mine) return;
     const { elements, spoken } = drawShares(found, [asked.text, asked.text_pair ?? ""], asked.span);
-    fill("done", ...elements);
+    fill("done", ...elements, button("quiet inside", "See inside the model", () => {
+      hand((subject = { ...subject, text: asked.text, text_pair: asked.text_pair }));
+      go("anatomy");
+    }));
     parts.answer.querySelector(".readout").scrollIntoView({ block: "nearest", behavior: "instant" }); // below, if narrow
     parts.spoken.textContent = spoken;
   } catch (refusal) {

@@ -15,6 +15,7 @@ const LABELLED = new Set(["classify", "rank"]);
 export const VIEWS = [
   { name: "try", title: "Try", serves: () => true },
   { name: "explain", title: "Explain", serves: ({ task }) => EXPLAINED.has(task.task) },
+  { name: "anatomy", title: "Anatomy", serves: () => true },
   { name: "label", title: "Label", serves: ({ task }) => LABELLED.has(task.task) },
 ];
 const [TRY] = VIEWS;
