@@ -49,9 +49,8 @@ from bertline.serving.serving import Serving
 ROUTERS = [
     module.router
     for module in (
-        own, explain, anatomy, feedback, review, health, metrics, admin, rollouts, openai, cohere, oip, kserve, sagemaker,
-        tei,
-        tei_model, hf, root, oauth,
+        own, explain, anatomy, feedback, review, health, metrics, admin, rollouts, openai, cohere, oip, kserve,
+        sagemaker, tei, tei_model, hf, root, oauth,
     )
 ]  # fmt: skip
 REFUSE = refusals_of(ROUTERS)
