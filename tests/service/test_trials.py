@@ -20,6 +20,7 @@ from bertline.serving.serving import Serving
 from bertline.serving.trial import Trial
 from bertline.testing.words import WordCounter, serving_of
 from tests.service.conftest import until_ready
+from tests.service.limited import app_of, limits_of
 
 ANOTHER = 30  # keys
 
@@ -121,6 +122,20 @@ def test_where_a_challenger_fails_the_champion_answers(scene: Scene, new: WordCo
     assert (answer.status_code, answer.headers["X-Model-Version"]) == (200, scene.old)
     assert (tally.challenger_requests, tally.challenger_errors) == (3, 2)
     assert tally.champion_requests == 2
+
+
+def test_a_request_that_the_champion_answers_after_all_is_charged_once(new: WordCounter) -> None:
+    serving = serving_of({"reviews": WordCounter()}, later=[new])
+    limits = limits_of(tokens_per_minute=1_000, tokens_per_day=1_000)
+    with TestClient(app_of(serving, limits), client=("192.0.2.1", 50_000)) as client:
+        scene = Scene(until_ready(client), serving, new)
+        scene.begin("canary", 1.0, compare=0.0)
+        new.check = lambda batch: (_ for _ in ()).throw(ZeroDivisionError())  # type: ignore[method-assign]
+        for texts, left in ((["good good"], 996), (["good"] * 3, 987)):  # with [CLS] and [SEP]
+            answer = client.post("/v1/predict", json={"texts": texts})
+            assert answer.headers["X-Model-Version"] == scene.old
+            assert f'"tokens-per-minute";r={left};' in answer.headers["RateLimit"]
+            assert f'"tokens-per-day";r={left};' in answer.headers["RateLimit"]
 
 
 def test_a_challenger_without_a_process_answers_nothing(scene: Scene, new: WordCounter) -> None:

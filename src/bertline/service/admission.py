@@ -18,7 +18,7 @@ from bertline.service.front import Refuse
 from bertline.service.guard.door import Guard
 from bertline.service.hot_routes import HotRoutes
 from bertline.service.limits.door import ledger_of, small
-from bertline.service.limits.ledger import Ledger, Ledgers
+from bertline.service.limits.ledger import Ledger, Ledgers, answer_again
 from bertline.service.problems import response_of
 from bertline.service.rollout_key import key_of
 from bertline.serving.problems import Code, Problem
@@ -118,6 +118,7 @@ class Admission:
         try:
             await self._respond(asked, body, scope, receive, send)
         except ChallengerFailed:  # nothing was sent yet, and the route leads to the champion now
+            answer_again()
             await self._respond(asked, body, scope, receive, send)
         finally:
             ROUTE.reset(token)

@@ -36,6 +36,13 @@ async def charge_tokens(tokens: int) -> None:
         await exchange.ledger.charge(tokens=tokens)
 
 
+def answer_again() -> None:
+    """Another model answers the current request from the beginning: the tokens that it was charged are paid already."""
+    exchange = current()
+    if exchange is not None and isinstance(exchange.ledger, Ledger):
+        exchange.ledger.answer_again()
+
+
 class LimitReached(Problem):
     """A limit is exceeded (429): "requests" or "tokens" per minute, "concurrency", or "quota" per day."""
 
@@ -94,13 +101,14 @@ class Ledgers:
 class Ledger:
     """The ledger of one request."""
 
-    __slots__ = ("_account", "_is_counted", "_key", "_limits", "_paid", "_terms")
+    __slots__ = ("_account", "_charged", "_is_counted", "_key", "_limits", "_paid", "_paid_before", "_terms")
 
     def __init__(self, limits: Ledgers, key: str, terms: Terms) -> None:
         self._limits, self._key, self._terms = limits, key, terms
         self._account: Account | None = None
         self._is_counted = False  # among the requests in progress
         self._paid: list[tuple[int, int]] = []  # day and tokens of each charge that can be refunded
+        self._charged = self._paid_before = 0  # tokens; those that an answer which failed has paid for
 
     async def enter(self) -> None:
         """Charge for the request.
@@ -123,6 +131,9 @@ class Ledger:
         Raises:
             Problem: a limit is exceeded, or the store is down.
         """
+        paid = min(tokens, self._paid_before)
+        self._paid_before -= paid
+        tokens -= paid
         if not ((requests and self._terms.counts_requests) or (tokens and self._terms.counts_tokens)):
             return
         limits = self._terms.limits
@@ -146,8 +157,13 @@ class Ledger:
         self._account = account
         if not is_granted:
             raise _refusal(waits(account, charge))
+        self._charged += tokens
         if tokens and charge.tokens_per_day is not None:
             self._paid.append((account.day, tokens))
+
+    def answer_again(self) -> None:
+        """The request is answered again: what it has paid counts for that."""
+        self._paid_before = self._charged
 
     async def leave(self, status: int) -> None:
         """End the request; refund its tokens if the response has one of the statuses ``REFUNDED``."""
