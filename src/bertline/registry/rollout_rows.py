@@ -31,7 +31,12 @@ def last_rollout(connection: sql.Connection, model: str) -> Rollout | None:
 
 
 def insert(connection: sql.Connection, rollout: Rollout) -> Rollout:
-    """Add a rollout, which gets its number and the time."""
+    """Add a rollout, which gets its number and the time; what was counted in the model's earlier ones is deleted.
+
+    The log of deployments has the figures that they were decided by.
+    """
+    earlier = sql.select(ROLLOUTS.c.number).where(ROLLOUTS.c.model == rollout.model)
+    connection.execute(sql.delete(ROLLOUT_COUNTS).where(ROLLOUT_COUNTS.c.rollout.in_(earlier)))
     last = connection.scalar(sql.select(sql.func.max(ROLLOUTS.c.number))) or 0
     values = asdict(rollout) | {"number": last + 1, "since_s": time.time()}
     row = values | {"steps": ",".join(rollout.steps), "plan": json.dumps(dict(rollout.plan))}

@@ -106,6 +106,17 @@ def test_counts_of_servers_add_up_and_the_same_counts_again_change_nothing(datab
     assert rollouts.count(rollout, "a", first) == {0: first + second} == rollouts.totals(rollout)
 
 
+def test_counts_of_ended_rollouts_go_when_the_next_one_of_the_model_begins(database: Database) -> None:
+    rollouts = Rollouts(database)
+    first = begun(database)
+    rollouts.count(first, "a", Tally(champion_requests=5))
+    assert rollouts.move(first, "rolled_back", 0, "errors")
+    assert rollouts.totals(first) != {}
+    second = begun(database)
+    rollouts.count(second, "a", Tally(champion_requests=2))
+    assert (rollouts.totals(first), rollouts.totals(second)) == ({}, {0: Tally(champion_requests=2)})
+
+
 def test_a_promotion_by_hand_is_watched_and_one_more_ends_the_watch(database: Database) -> None:
     rollouts, deployments = Rollouts(database), Deployments(database, "ana")
     deployments.promote(Reference("reviews", version=3), reason="by hand")
