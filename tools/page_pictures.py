@@ -42,6 +42,13 @@ def labelling(page: Page) -> None:
     page.locator("#view-label .text p").first.wait_for(timeout=WAIT_MS)
 
 
+def watching(page: Page) -> None:
+    """Watch, after an answer."""
+    answered(page)
+    page.get_by_role("link", name="Watch", exact=True).click()
+    page.locator("#view-watch .pairs").nth(1).wait_for(timeout=WAIT_MS)
+
+
 def take(browser: Browser, url: str, folder: Path) -> list[Path]:
     """Write the pictures to a folder, in light and dark, wide and narrow; their paths."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,6 +57,7 @@ def take(browser: Browser, url: str, folder: Path) -> list[Path]:
         ("studio-explain", explained, "light", WIDE),
         ("studio-explain-dark", explained, "dark", NARROW),
         ("studio-label", labelling, "light", WIDE),
+        ("studio-watch", watching, "light", WIDE),
     ]
     written = []
     for name, steps, scheme, viewport in pictures:

@@ -232,6 +232,17 @@ def test_feedback_has_a_scope_of_its_own() -> None:
     assert required_scopes("/v1/feedback") == frozenset({Scope.FEEDBACK})
 
 
+def test_live_accuracy_of_each_version(tmp_path: Path) -> None:
+    with keeping(WordCounter(), tmp_path) as (client, writer):
+        assert client.get("/v1/feedback").json() == {"model": "reviews", "versions": []}
+        asked = client.post("/v1/predict", json={"texts": ["good", "bad", "good"]}, headers={"X-Request-Id": "r"})
+        settled(writer)
+        said(client, *[{"request_id": "r", "index": place, "correct": "positive"} for place in range(3)])
+        [found] = client.get("/v1/feedback", params={"model": "reviews"}).json()["versions"]
+        assert (found["version"], found["right"], found["wrong"]) == (asked.json()["model"]["version"], 2, 1)
+        assert found["accuracy"]["low"] < 2 / 3 < found["accuracy"]["high"]
+
+
 def test_every_response_has_a_request_id(client: TestClient) -> None:
     answers: list[Any] = [
         client.get("/"), client.get("/nowhere"), client.post("/v1/predict", content=b"{"), client.get("/livez")

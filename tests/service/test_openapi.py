@@ -20,7 +20,7 @@ OWN = {
     "/v1/predict": {"post"},
     "/v1/tokenize": {"post"},
     "/v1/explain": {"post"},
-    "/v1/feedback": {"post"},
+    "/v1/feedback": {"get", "post"},
     "/v1/feedback/withdraw": {"post"},
     "/v1/review": {"get", "post"},
     "/v1/review/skip": {"post"},

@@ -64,7 +64,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address("POST", "/v1/explain", "explain"),
     Address("POST", "/v1/anatomy", "explain"),
     *_shows("/v1/models", "/v1/models/{name}"),
-    Address("POST", "/v1/feedback", "feedback"),
+    Address("GET POST", "/v1/feedback", "feedback"),
     Address("POST", "/v1/feedback/withdraw", "feedback"),
     Address("GET POST", "/v1/review", "review"),
     Address("POST", "/v1/review/skip", "review"),

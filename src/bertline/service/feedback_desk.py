@@ -9,6 +9,7 @@ from bertline.service.store_thread import StoreThread
 
 if TYPE_CHECKING:
     from bertline.database.database import Database
+    from bertline.lifecycle.predictions.figures import Counts
     from bertline.lifecycle.predictions.given import Feedback, Outcome
 
 
@@ -36,6 +37,16 @@ class FeedbackDesk:
         from bertline.lifecycle.predictions.feedback import receive
 
         return await self._thread.run(lambda: receive(self._store, items, client=client))
+
+    async def accuracy(self, model: str) -> dict[str, Counts]:
+        """Right and wrong answers of each version of a model, by the digest of its bundle.
+
+        Raises:
+            Problem: too many calls wait, or the store is away.
+        """
+        from bertline.lifecycle.predictions.figures import counts
+
+        return await self._thread.run(lambda: counts(self._store, model))
 
     async def give_back(self, request_id: str, item: int, source: str, annotator: str, client: str | None) -> bool:
         """Take back the last feedback of an annotator on a text; whether there was any.

@@ -63,6 +63,15 @@ export async function get(path, query = {}, signal) {
   return (await call(given.size ? `${path}?${given}` : path, { signal })).body;
 }
 
+// The server's metrics, as text.
+export async function metricsText() {
+  const response = await fetch(address("/metrics"), { cache: "no-store", headers: { Accept: "text/plain" } });
+  if (!response.ok) throw refusalOf(response, (await response.json().catch(() => ({}))).error ?? {});
+  return response.text();
+}
+
+export const send = async (method, path) => (await call(path, { method })).body;
+
 export const post = async (path, request, signal) => (await call(path, posting(request, signal))).body;
 
 const posting = (request, signal) => ({

@@ -17,6 +17,7 @@ export const VIEWS = [
   { name: "explain", title: "Explain", serves: ({ task }) => EXPLAINED.has(task.task) },
   { name: "anatomy", title: "Anatomy", serves: () => true },
   { name: "label", title: "Label", serves: ({ task }) => LABELLED.has(task.task) },
+  { name: "watch", title: "Watch", serves: () => true },
 ];
 const [TRY] = VIEWS;
 

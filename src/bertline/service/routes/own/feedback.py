@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,10 +15,13 @@ from bertline.lifecycle.predictions.given import MOST_ITEMS, Feedback, Status
 from bertline.service.exchange import SANE_ID, current
 from bertline.service.listeners.predictions import client_of
 from bertline.service.problems import OWN
-from bertline.service.routes.context import UNREAD, AsJson
+from bertline.service.routes.context import UNREAD, AsJson, ServingNow
 from bertline.service.routes.json_body import JsonRoute
-from bertline.service.routes.own.schema import ModelReference
+from bertline.service.routes.own.schema import MeasuredFigure, ModelReference
 from bertline.serving.problems import Code, Problem
+
+if TYPE_CHECKING:
+    from bertline.lifecycle.predictions.figures import Counts
 
 LARGEST_BYTES = 16_384  # of one correct answer
 NO_STORE = "This server keeps no predictions, so it takes no feedback: start it with --predictions-url."
@@ -69,6 +72,22 @@ class WithdrawResponse(BaseModel):
     """Whether there was such feedback."""
 
     withdrawn: bool
+
+
+class LiveVersion(BaseModel):
+    """One version by feedback."""
+
+    version: str
+    right: int = Field(description="Answers that were right.")
+    wrong: int = Field(description="Answers that were wrong.")
+    accuracy: MeasuredFigure | None = Field(description="With Wilson's 95 % interval; null without either.")
+
+
+class LiveResponse(BaseModel):
+    """The versions of a model that have feedback."""
+
+    model: str
+    versions: list[LiveVersion]
 
 
 class FeedbackOutcome(BaseModel):
@@ -131,6 +150,31 @@ async def feedback(payload: FeedbackRequest, request: Request) -> FeedbackRespon
     ]
     _count(request, items)
     return FeedbackResponse(items=items, counts=dict(Counter(one.status for one in items)))
+
+
+@router.get(
+    "/v1/feedback",
+    summary="Show live accuracy",
+    tags=["feedback"],
+    responses=OWN.answers(Code.NOT_FOUND, Code.UNKNOWN_MODEL, Code.OVERLOADED, Code.NOT_READY, Code.INTERNAL),
+)
+async def accuracy(request: Request, serving: ServingNow, model: str | None = None) -> LiveResponse:
+    """How often each version of a model was right, by the feedback on its answers; no text is shown.
+
+    Feedback is rarely a random sample of all answers.
+    """
+    desk = request.app.state.feedback
+    if desk is None:
+        raise Problem(Code.NOT_FOUND, NO_STORE)
+    name = serving.models.named(model).name
+    found = await desk.accuracy(name)
+    return LiveResponse(model=name, versions=[_live(digest, one) for digest, one in found.items()])
+
+
+def _live(digest: str, found: Counts) -> LiveVersion:
+    judged = found.right + found.wrong
+    figure = MeasuredFigure(**found.accuracy.to_json()) if judged else None
+    return LiveVersion(version=digest[:VERSION_DIGITS], right=found.right, wrong=found.wrong, accuracy=figure)
 
 
 @router.post(

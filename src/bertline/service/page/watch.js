@@ -1,0 +1,155 @@
+// Watch: versions and rollout of the model, live accuracy, and what this server has answered so far.
+
+import { get, metricsText, send } from "./api.js";
+import { button, make, nest } from "./elements.js";
+import { quantile, samplesOf, sum } from "./metrics.js";
+import { refused } from "./refusal.js";
+import { amount, count, milliseconds, percent } from "./words.js";
+
+const EVERY_MS = 5000;
+const WAIT_KINDS = { running: "is going on", paused: "is paused", promoted: "ended: the challenger was promoted", passed: "ended: the shadow passed", rolled_back: "ended: rolled back" };
+
+let cards = null;
+let context = null;
+let timer = null;
+
+export function show(section, next) {
+  context = next;
+  clearTimeout(timer);
+  cards = Object.fromEntries(["versions", "rollout", "accuracy", "traffic"].map((name) => [name, make("section", "card")]));
+  for (const [name, title] of [["versions", "Versions"], ["rollout", "Rollout"], ["accuracy", "Live accuracy"], ["traffic", "This server since its start"]]) {
+    const head = Object.assign(make("h2", "title", title), { id: `watch-${name}` });
+    cards[name].setAttribute("aria-labelledby", head.id);
+    cards[name].append(head, nest("div", "content", make("p", "soft", "Looking…")));
+  }
+  section.replaceChildren(nest("div", "watching", ...Object.values(cards)));
+  look();
+}
+
+export function hide() {
+  clearTimeout(timer);
+  cards = null;
+}
+
+async function look() {
+  const mine = cards;
+  const name = encodeURIComponent(context.model.name);
+  await Promise.all([
+    fill(mine, "versions", () => get(`/admin/models/${name}`), versions),
+    fill(mine, "rollout", () => get(`/v1/models/${name}/rollout`), rollout),
+    fill(mine, "accuracy", () => get("/v1/feedback", { model: context.model.name }), accuracy),
+    fill(mine, "traffic", async () => samplesOf(await metricsText()), traffic),
+  ]);
+  if (cards === mine) timer = setTimeout(look, EVERY_MS);
+}
+
+// What is asked fills a card; a button that has the focus keeps it, because nothing is drawn that is drawn already.
+async function fill(mine, name, ask, draw) {
+  let drawn, known;
+  try {
+    const answer = await ask();
+    known = JSON.stringify(answer);
+    drawn = () => draw(answer);
+  } catch (refusal) {
+    known = `${refusal.code} ${refusal.message}`;
+    drawn = () => (refusal.code === "not_found" ? [make("p", "soft", refusal.message)] : [refused(refusal)]);
+  }
+  if (cards !== mine || mine[name].known === known) return;
+  mine[name].known = known;
+  mine[name].querySelector(".content").replaceChildren(...drawn());
+}
+
+// ---------------------------------------------------------------------------------------------------- versions
+
+const facts = (...entries) => nest("dl", "pairs", ...entries.map(([words, content]) => nest("div", "", make("dt", "", words), make("dd", "", content))));
+const measured = ({ value, low, high }) => `${percent(value)} (${percent(low)} to ${percent(high)})`;
+
+function version(words, { version: id, engine, ready, metrics }) {
+  return nest("div", "version", nest("p", "", make("strong", "", words), " ", make("code", "", id)), facts(["Engine", engine ?? "unknown"], ["State", ready ? "ready" : "restarting"], ...(metrics.accuracy?.low === undefined || metrics.accuracy.low === null ? [] : [["Held-out accuracy", measured(metrics.accuracy)]])));
+}
+
+function versions({ current, previous }) {
+  if (!previous) return [version("Answers now", current), make("p", "soft", "There is no earlier version on this server to roll back to.")];
+  const back = () => confirmed({
+    words: `Roll back to version ${previous.version}? It is still running and answers at once; version ${current.version} stops answering.`,
+    verb: "Roll back",
+    act: () => send("POST", `/admin/models/${encodeURIComponent(context.model.name)}/rollback`),
+  });
+  return [version("Answers now", current), version("Before", previous), button("quiet", "Roll back…", back)];
+}
+
+function rollout(state) {
+  if (!state) return [make("p", "soft", "No rollout was begun on this server. A model of the registry shows its rollouts with bertline models rollout NAME.")];
+  const { status, step, steps, reason, challenger, counts } = state;
+  const end = () => confirmed({
+    words: `End the rollout of ${challenger}? The version that answered before answers everything again.`,
+    verb: "End the rollout",
+    act: () => send("DELETE", `/v1/models/${encodeURIComponent(context.model.name)}/rollout`),
+  });
+  return [
+    nest("p", "", "The rollout of ", make("code", "", challenger), ` ${WAIT_KINDS[status] ?? status}.`),
+    facts(["Step", `${step} of ${steps.join(", ")}`], ...(reason ? [["Reason", reason]] : []), ...(counts ? [["Champion", `${count(counts.champion_requests, "request")}, ${amount(counts.champion_errors)} failed, ${amount(counts.champion_slow)} slow`], ["Challenger", `${count(counts.challenger_requests, "request")}, ${amount(counts.challenger_errors)} failed, ${amount(counts.challenger_slow)} slow`], ["Compared", `${count(counts.compared, "answer")}, ${amount(counts.disagreed)} different`]] : [])),
+    ...(status === "running" || status === "paused" ? [button("quiet", "End the rollout…", end)] : []),
+  ];
+}
+
+// Asks before it acts, and looks again afterwards.
+function confirmed({ words, verb, act }) {
+  const dialog = make("dialog", "card");
+  const trouble = make("div", "");
+  const yes = button("primary", verb, async () => {
+    yes.disabled = true;
+    try {
+      await act();
+      dialog.close();
+    } catch (refusal) {
+      trouble.replaceChildren(refused(refusal));
+      yes.disabled = false;
+    }
+  });
+  const title = Object.assign(make("h2", "title", verb), { id: "confirm-title" });
+  dialog.setAttribute("aria-labelledby", title.id);
+  dialog.append(title, make("p", "", words), trouble, nest("div", "actions", yes, button("quiet", "Cancel", () => dialog.close())));
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    clearTimeout(timer);
+    if (cards) look();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+// ---------------------------------------------------------------------------------------------------- figures
+
+function accuracy({ versions: known }) {
+  if (!known.length) return [make("p", "soft", "There is no feedback on answers of this model yet: label some, or send it to POST /v1/feedback.")];
+  const rows = known.map(({ version: id, right, wrong, accuracy: figure }) => nest("tr", "", Object.assign(nest("th", "", make("code", "", id)), { scope: "row" }), make("td", "", figure ? measured(figure) : "neither right nor wrong"), make("td", "", amount(right + wrong))));
+  const head = nest("tr", "", ...["Version", "Accuracy, 95\u202f% interval", "Answers"].map((words) => Object.assign(make("th", "", words), { scope: "col" })));
+  return [nest("div", "figures", nest("table", "", nest("thead", "", head), nest("tbody", "", ...rows))), make("p", "note", "Of answers with feedback. People report errors more often than right answers, so this is rarely the accuracy of all answers.")];
+}
+
+function traffic(samples) {
+  const model = { model: context.model.name };
+  const requests = sum(samples, "bertline_requests_total", model);
+  if (!requests) return [make("p", "soft", "No request to this model has been answered yet.")];
+  const texts = sum(samples, "bertline_texts_total", model);
+  const failed = samples.filter(({ name, labels }) => name === "bertline_http_requests_total" && labels.status >= "500").reduce((total, { value }) => total + value, 0);
+  const within = (share) => {
+    const end_s = quantile(samples, "bertline_phase_seconds", share, { ...model, phase: "compute" });
+    return end_s === null ? "unknown" : end_s === Infinity ? "longer than the metrics measure" : `within ${milliseconds(1000 * end_s)}`;
+  };
+  const confident = sum(samples, "bertline_confidence_count", model);
+  const drift = samples.filter(({ name, labels, value }) => name === "bertline_drift_found" && labels.model === model.model && value).map(({ labels }) => labels.kind);
+  const checked = sum(samples, "bertline_drift_checked_timestamp_seconds", model);
+  return [
+    facts(
+      ["Requests", `${amount(requests)}, with ${count(texts, "text")}`],
+      ["Failed, all models", amount(failed)],
+      ["Inference, median", within(0.5)],
+      ["Inference, p99", within(0.99)],
+      ["In the queue", count(sum(samples, "bertline_queue_texts", model), "text")],
+      ...(confident ? [["Mean confidence", percent(sum(samples, "bertline_confidence_sum", model) / confident)]] : []),
+      ...(checked ? [["Drift", drift.length ? `found: ${drift.join(", ")}` : "none at the last check"]] : []),
+    ),
+  ];
+}

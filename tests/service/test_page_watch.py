@@ -1,0 +1,103 @@
+"""Watch on the page, in a real browser: versions, rollback after a question, live accuracy, figures, empty states."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from bertline.lifecycle.predictions.settings import PredictionSettings
+from bertline.lifecycle.predictions.writer import PredictionWriter
+from bertline.service.perimeter import Perimeter
+from bertline.testing.tiny import write_tiny_bundle
+from bertline.testing.words import WordCounter
+from tests.service.accessible import violations
+from tests.service.browsing import Visit, no_sideways_scrolling
+from tests.service.live import live, warm
+from tests.service.spawn import spawned
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with live({"reviews": WordCounter()}) as one:
+        yield warm(one)
+
+
+def card(page: Page, title: str) -> Any:
+    return page.get_by_role("region", name=title)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 2560)])
+def test_without_anything_each_card_says_what_is_missing(visit: Visit, url: str, scheme: str, width: int) -> None:
+    viewport = {"width": width, "height": 900}
+    page, _ = visit(url, "/#watch", color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
+    expect(card(page, "Versions")).to_contain_text("There is no earlier version on this server to roll back to.")
+    expect(card(page, "Rollout")).to_contain_text("No rollout was begun on this server.")
+    expect(card(page, "Live accuracy")).to_contain_text("start it with --predictions-url.")
+    expect(card(page, "This server since its start")).to_contain_text("No request to this model has been answered yet.")
+    assert violations(page) == []
+    assert no_sideways_scrolling(page)
+
+
+def test_live_accuracy_and_figures(visit: Visit, tmp_path: Path) -> None:
+    settings = PredictionSettings(url=f"sqlite:///{tmp_path / 'p.db'}")
+    with (
+        PredictionWriter(settings) as writer,
+        live({"reviews": WordCounter()}, perimeter=Perimeter(predictions=writer)) as url,
+    ):
+        body = {"texts": ["good", "bad", "good", "bad"]}
+        httpx.post(f"{warm(url)}/v1/predict", json=body, headers={"X-Request-Id": "r"})
+        deadline_s = time.monotonic() + 30
+        while writer.written < 4:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+        items = [{"request_id": "r", "index": place, "correct": "positive"} for place in range(4)]
+        httpx.post(f"{url}/v1/feedback", json={"items": items})
+        page, watch = visit(url, "/#watch")
+        expect(card(page, "Live accuracy")).to_contain_text("50.0\u202f% (15.0\u202f% to 85.0\u202f%)")
+        figures = card(page, "This server since its start")
+        expect(figures).to_contain_text("1, with 4 texts")
+        expect(figures).to_contain_text("Mean confidence90.0\u202f%")
+        assert watch.complaints == []
+
+
+def test_a_refusal_of_one_card_leaves_the_others(visit: Visit, url: str) -> None:
+    page, _ = visit(url)
+    error = {"code": "insufficient_scope", "message": "The scope metrics is missing."}
+    page.route("**/metrics", lambda route: route.fulfill(status=403, json={"error": error}))
+    page.get_by_role("link", name="Watch", exact=True).click()
+    alert = card(page, "This server since its start").get_by_role("alert")
+    expect(alert).to_contain_text("The scope metrics is missing.")
+    expect(card(page, "Versions")).to_contain_text("Answers now")
+
+
+def test_a_model_is_rolled_back_after_a_question(visit: Visit, tmp_path: Path) -> None:
+    for name, seed in (("one", 1), ("two", 2)):
+        write_tiny_bundle(tmp_path / name, engine=True, seed=seed)
+    with spawned(f"films={tmp_path / 'one'}") as server:
+        address = f"{server.url}/admin/models/films"
+        first = httpx.get(address).json()["current"]["version"]
+        answer = httpx.put(address, json={"bundle": str(tmp_path / "two")}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        second = answer.json()["current"]["version"]
+        page, watch = visit(server.url, "/#watch")
+        versions = card(page, "Versions")
+        versions.get_by_role("button", name="Roll back…").click()
+        dialog = page.get_by_role("dialog", name="Roll back")
+        expect(dialog).to_contain_text(f"Roll back to version {first}?")
+        assert violations(page) == []
+        dialog.get_by_role("button", name="Cancel").click()
+        assert httpx.get(address).json()["current"]["version"] == second
+        versions.get_by_role("button", name="Roll back…").click()
+        dialog.get_by_role("button", name="Roll back").click()
+        expect(dialog).to_have_count(0)
+        expect(versions.locator(".version code").first).to_have_text(first)
+        assert httpx.get(address).json()["current"]["version"] == first
+        assert all("404" in one for one in watch.complaints), "no store of predictions, and nothing else"
