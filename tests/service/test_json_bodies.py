@@ -146,6 +146,7 @@ def test_every_route_with_a_json_body_is_walked(client: TestClient) -> None:
         *(("post", PIPELINE + name) for name in ("token-classification", "fill-mask")),  # tests/service/test_tasks.py
         ("post", PIPELINE + "zero-shot-classification"),  # tests/service/test_zero_shot.py
         ("post", "/v1/feedback"),  # tests/service/test_feedback.py
+        *(("post", path) for path in ("/v1/feedback/withdraw", "/v1/review", "/v1/review/skip")),  # test_review.py
         *(("post", f"/v1/models/{{name}}/{role}") for role in ("shadow", "canary")),  # tests/service/test_rollouts.py
         *(("post", path) for path in ("/rerank", "/v1/rerank", "/v2/rerank")),  # tests/service/test_rerank.py
     }
