@@ -68,6 +68,16 @@ def test_the_label_of_a_span_is_explained(url: str) -> None:
     assert asked(url, text="a bad", model="tagger", label="praise", span={"start": 2, "end": 5})["shown"] < 0.1
 
 
+def test_the_fewest_words_that_turn_the_label(url: str) -> None:
+    found = asked(url, text="a good good bad bad bad film", model="reviews", counter=True)["counter"]
+    assert (found["label"], found["turned"]) == ("negative", "positive")
+    assert {word["text"] for word in found["words"]} == {"bad"}
+    assert found["least"]
+    answer = httpx.post(f"{url}/v1/predict", json={"text": found["texts"][0], "model": "reviews"}).json()
+    assert answer["label"] == "positive"
+    assert asked(url, text="a good film", model="reviews")["counter"] is None
+
+
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
@@ -82,6 +92,8 @@ def test_the_label_of_a_span_is_explained(url: str) -> None:
         ({"text": "good " * 40, "model": "reviews", "budget": 8}, 422, "A budget of 8 answers is too small"),
         ({"text": "good", "model": "reviews", "budget": 4}, 422, "budget must be at least 8."),
         ({"text": "good", "model": "reviews", "budget": 4_000}, 422, "budget must be at most 2000."),
+        ({"text": "good", "model": "tagger", "counter": True}, 422, "Counter-evidence is for classifiers"),
+        ({"text": "good", "model": "reviews", "method": "integrated-gradients"}, 422, "method must be 'shapley', "),
         ({"text": "good", "model": "reviews", "method": "lime"}, 422, "method must be 'shapley', 'partition' or "),
         ({"text": "a film", "model": "tagger"}, 422, "The model finds no entity in the text"),
         ({"text": "good", "model": "reviews", "span": {"start": 0, "end": 4}}, 422, "A span is for taggers"),

@@ -16,7 +16,10 @@ from bertline.explanation.settings import ExplainSettings
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from bertline.explanation.counter import Counter
     from bertline.explanation.found import Explanation, Part
+    from bertline.explanation.nearest import Near
+    from bertline.inference import TextClassifier
     from bertline.text import Input
 
 EPILOG = (
@@ -44,6 +47,12 @@ def explain(
         str | None,
         typer.Option(metavar="START:END", help="Of a tagger: the characters to explain. [the first entity]"),
     ] = None,
+    counter: Annotated[
+        bool, typer.Option("--counter", help="Also find the fewest words without which the label is another.")
+    ] = False,
+    nearest: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Also show the N nearest labelled texts that the bundle carries.")
+    ] = 0,
     engine: Annotated[str | None, typer.Option(help="Engine to use. [the bundle's first]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -52,6 +61,7 @@ def explain(
     Shares are log-odds. With the base, which is what the model says of no words, they add up to the answer. Needs no
     PyTorch: the engine that answers also explains.
     """
+    from bertline.explanation.counter import counter_evidence
     from bertline.explanation.explain import explain as run
     from bertline.inference import load_predictor
 
@@ -64,10 +74,41 @@ def explain(
         )
     one: Input = text if text_pair is None else (text, text_pair)
     found = run(predictor, one, settings, label, None if span is None else characters(span))
+    turned = counter_evidence(predictor, one, settings) if counter else None
+    near = _nearest(bundle, predictor, one, nearest) if nearest else []
     if as_json:
-        typer.echo(json.dumps(found.to_json(), ensure_ascii=False))
-    else:
-        show(one, found)
+        content = found.to_json() | ({} if turned is None else {"counter": turned.to_json()})
+        content |= {"nearest": [row.to_json() for row in near]} if nearest else {}
+        typer.echo(json.dumps(content, ensure_ascii=False))
+        return
+    show(one, found)
+    for sentence in [*([] if turned is None else [turning(turned)]), *map(nearness, near)]:
+        typer.echo(sentence)
+
+
+def _nearest(bundle: Path, predictor: TextClassifier, one: Input, most: int) -> list[Near]:
+    from bertline.explanation.nearest import kept_rows
+    from bertline.inference import load_predictor
+
+    embedder = load_predictor(bundle, output="embedding")
+    kept = kept_rows(bundle, predictor.spec, embedder.embed)
+    return kept.near(embedder.embed([str(one)])[0], most)
+
+
+def turning(found: Counter) -> str:
+    """Counter-evidence in a sentence."""
+    from bertline.statistics.figures import percent
+
+    if not found.words:
+        return f"No change was found that turns it; up to {found.ruled_out} words were ruled out."
+    words = ", ".join(one.text for one in found.words)
+    least = "No fewer words do" if found.least else f"Fewer may do: up to {found.ruled_out} words were ruled out"
+    return f"Without {words} it is {found.turned} ({percent(found.shown)}). {least}."
+
+
+def nearness(row: Near) -> str:
+    """A near text in a line."""
+    return f"{row.similarity:.2f}  {row.target}  {row.text}"
 
 
 def characters(span: str) -> tuple[int, int]:
@@ -116,6 +157,8 @@ def sentences(found: Explanation) -> list[str]:
     about = [f"Without any word the model says {signed(found.base)}; all words together make it {signed(found.value)}."]
     if found.method == "leave-one-out":
         about = ["Each word was left out alone, so shares do not add up."]
+    if found.completeness_error is not None:
+        about.append(f"Completeness error: {100 * found.completeness_error:.2g}\N{NARROW NO-BREAK SPACE}%.")
     if found.cut_tokens:
         about.append(f"{found.cut_tokens:,} tokens were cut, and no word of them has a share.")
     if found.faithfulness is not None:

@@ -15,6 +15,7 @@ from bertline.explanation.question import Answering, Question, question
 from bertline.explanation.settings import ExplainSettings
 from bertline.explanation.value import OverBudget, Value
 from bertline.explanation.words import sentences_of
+from bertline.inference import TextClassifier
 from bertline.text import Input
 from bertline.text.reading import texts_of
 
@@ -41,10 +42,15 @@ def explain(
         span: of a tagger: the characters whose label is explained; None is the first entity (of that label).
 
     Raises:
-        UsageError: as ``question``, or the budget is too small for the input's words.
+        UsageError: as ``question``, the budget is too small for the input's words, or integrated gradients are asked
+            of a server, of a tagger, or where PyTorch is not installed.
     """
     asked = question(model, one, name, span)
-    shares, computed = _shares(asked, settings)
+    error = None
+    if settings.method == "integrated-gradients":
+        shares, computed, error = _integrated(model, asked, settings)
+    else:
+        shares, computed = _shares(asked, settings)
     errors = np.full(len(asked.words), np.nan) if shares.errors is None else shares.errors
     return Explanation(
         name=asked.name,
@@ -60,7 +66,37 @@ def explain(
         answers=computed,
         cut_tokens=asked.cut_tokens,
         faithfulness=_measured(asked, settings, shares.words),
+        completeness_error=error,
     )
+
+
+def _integrated(model: Answering, asked: Question, settings: ExplainSettings) -> tuple[Shares, int, float]:
+    if not isinstance(model, TextClassifier):
+        raise UsageError(
+            "integrated gradients need PyTorch, which a server does not use: run bertline explain, or choose another "
+            "method"
+        )
+    if asked.span is not None:
+        raise UsageError("integrated gradients are for classifiers and rankers: choose another method")
+    try:
+        from bertline.explanation.gradients import integrated_gradients
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("torch", "safetensors"):
+            raise
+        raise UsageError(
+            f"integrated gradients need PyTorch and {error.name} is not installed: pip install 'bertline[train]'"
+        ) from None
+    found = integrated_gradients(
+        model.directory,
+        model.spec,
+        model.tokenizer,
+        model.read_with_offsets(asked.one).piece,
+        asked.words,
+        asked.name,
+        baseline=settings.baseline,
+        budget=settings.budget,
+    )
+    return found.shares, found.passes, found.completeness_error
 
 
 def _shares(asked: Question, settings: ExplainSettings) -> tuple[Shares, int]:

@@ -48,6 +48,8 @@ class Explanation:
         answers: of the model that it took.
         cut_tokens: that truncation left out, which no word can have a share of.
         faithfulness: measured for this input; None if it was not asked for.
+        completeness_error: of integrated gradients: how far base and shares are from the value, as a part of value less
+            base; None where they add up exactly.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Explanation:
     answers: int
     cut_tokens: int
     faithfulness: Faithfulness | None
+    completeness_error: float | None = None
 
     def top(self, number: int) -> list[Part]:
         """The words with the largest shares, for or against."""
@@ -94,4 +97,5 @@ class Explanation:
             "answers": self.answers,
             "cut_tokens": self.cut_tokens,
             "faithfulness": None if self.faithfulness is None else asdict(self.faithfulness),
+            "completeness_error": self.completeness_error,
         }

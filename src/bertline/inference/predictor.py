@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -84,13 +84,13 @@ class TextClassifier:
         )
         self.temperature = manifest.temperature
         self.backend = backend
-        self._checkpoint = bundle.path
+        self.directory = bundle.path
         self.batch_tokens = batch_tokens
 
     @property
     def dimensions(self) -> int:
         """Width of a state and of an embedding."""
-        config = json.loads((self._checkpoint / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((self.directory / "config.json").read_text(encoding="utf-8"))
         return int(config.get("hidden_size") or config["dim"])
 
     def predict(self, texts: Sequence[Input], spec: TaskSpec | None = None) -> list[Any]:
@@ -149,6 +149,10 @@ class TextClassifier:
     def read(self, texts: Sequence[Input]) -> list[Reading]:
         """Texts as the model reads them, in their order."""
         return self._reader.read(texts)
+
+    def read_with_offsets(self, one: Input) -> Reading:
+        """An input as the model reads it, with the characters of its tokens."""
+        return replace(self._reader, offsets=True).read([one])[0]
 
     def outputs(self, readings: Sequence[Reading], output: str) -> list[list[Array]]:
         """One output of each piece of each reading, as ``pieces``.

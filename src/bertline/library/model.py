@@ -13,7 +13,7 @@ import numpy as np
 from bertline.config import given_settings
 from bertline.errors import UsageError
 from bertline.explanation.anatomy.settings import AnatomySettings
-from bertline.explanation.settings import ExplainSettings, Method, Removal
+from bertline.explanation.settings import Baseline, ExplainSettings, Method, Removal
 from bertline.inference import TextClassifier, load_predictor
 from bertline.inference.seen_inside import SeenInside
 from bertline.inference.zero_shot import ZeroShotPredictor
@@ -31,7 +31,9 @@ from bertline.text.reading import texts_of
 
 if TYPE_CHECKING:
     from bertline.explanation.anatomy.found import Anatomy
+    from bertline.explanation.counter import Counter
     from bertline.explanation.found import Explanation
+    from bertline.explanation.nearest import Kept, Near
 
 
 def load(
@@ -114,6 +116,7 @@ class Model:
         self._embedder, self._inside = (
             Lazily(partial(load_other, output=output), predictor) for output in ("embedding", "attentions")
         )
+        self._kept: Kept | None = None
         self._lanes = threading.BoundedSemaphore(predictor.backend.lanes)
 
     @property
@@ -286,6 +289,7 @@ class Model:
         span: tuple[int, int] | None = None,
         method: Method = "shapley",
         removal: Removal = "delete",
+        baseline: Baseline = "mask",
         budget: int = 500,
         seed: int = 0,
     ) -> Explanation:
@@ -295,8 +299,9 @@ class Model:
             text: the text, or the pair for a model that reads pairs.
             label: the label to explain; by default the one that the model gives.
             span: of a tagger: the characters whose label is explained; by default the first entity (of that label).
-            method: ``shapley``, ``partition`` or ``leave-one-out``.
+            method: ``shapley``, ``partition``, ``leave-one-out``, or with PyTorch ``integrated-gradients``.
             removal: ``delete``, or ``mask`` to put [MASK] in a word's place.
+            baseline: what integrated gradients start from: ``mask``, ``pad``, ``zero``, or ``average`` of these.
             budget: most answers of the model that it may take.
             seed: of the sampled orders.
 
@@ -312,7 +317,7 @@ class Model:
         """
         from bertline.explanation.explain import explain
 
-        given = {"method": method, "removal": removal, "budget": budget, "seed": seed}
+        given = {"method": method, "removal": removal, "baseline": baseline, "budget": budget, "seed": seed}
         settings = given_settings(ExplainSettings, "explain", given)
         (one,) = checked_texts([text], "explain", pairs=self._predictor.spec.pairs)
         with self._lanes:
@@ -350,6 +355,26 @@ class Model:
         seen = SeenInside(self._predictor, self._inside.get("to look inside"))
         with self._lanes:
             return anatomy(seen, one, given_settings(AnatomySettings, "anatomy", given))
+
+    def counter(self, text: str | tuple[str, str], *, removal: Removal = "delete", budget: int = 500) -> Counter:
+        """The fewest words without which a classifier gives another label; arguments are as ``explain``'s."""
+        from bertline.explanation.counter import counter_evidence
+
+        settings = given_settings(ExplainSettings, "counter", {"removal": removal, "budget": budget})
+        (one,) = checked_texts([text], "counter", pairs=self._predictor.spec.pairs)
+        with self._lanes:
+            return counter_evidence(self._predictor, one, settings)
+
+    def nearest(self, text: str, most: int = 3) -> list[Near]:
+        """The held-out rows in the bundle that are nearest to a text, by embedding; ``UsageError`` without any."""
+        from bertline.explanation.nearest import kept_rows
+
+        (vector,) = self.embed([text], normalise=False)
+        if self._kept is None:
+            self._kept = kept_rows(
+                self._predictor.directory, self._predictor.spec, partial(self.embed, normalise=False)
+            )
+        return self._kept.near(vector, most)
 
     def similarity(self, texts: Iterable[str], others: Iterable[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The cosine of each text's embedding with that of each other text, −1 to 1: an array [texts, others].

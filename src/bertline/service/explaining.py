@@ -12,6 +12,7 @@ from bertline.errors import UsageError
 from bertline.explanation.anatomy.anatomy import anatomy
 from bertline.explanation.anatomy.found import Anatomy
 from bertline.explanation.anatomy.settings import AnatomySettings
+from bertline.explanation.counter import Counter, counter_evidence
 from bertline.explanation.explain import explain
 from bertline.explanation.found import Explanation
 from bertline.explanation.settings import ExplainSettings
@@ -44,7 +45,9 @@ class Explaining:
         name: str | None,
         span: tuple[int, int] | None,
         deadline_s: float,
-    ) -> Explanation:
+        *,
+        counter: bool = False,
+    ) -> tuple[Explanation, Counter | None]:
         """The shares of the words of one input.
 
         Args:
@@ -54,11 +57,17 @@ class Explaining:
             name: the label to explain; None is that of the answer.
             span: of a tagger: the characters whose label is explained; None is the first entity.
             deadline_s: on the event loop's clock.
+            counter: also find the fewest words without which the label is another one.
 
         Raises:
             Problem: too many others wait, the deadline passes, or the model cannot be explained so.
         """
-        return await self._behind(version, deadline_s, lambda asked: explain(asked, one, settings, name, span))
+
+        def work(asked: _Asked) -> tuple[Explanation, Counter | None]:
+            found = explain(asked, one, settings, name, span)
+            return found, counter_evidence(asked, one, settings) if counter else None
+
+        return await self._behind(version, deadline_s, work)
 
     async def anatomy(self, version: Version, one: Input, settings: AnatomySettings, deadline_s: float) -> Anatomy:
         """One input on its way through the network.

@@ -74,3 +74,22 @@ def test_a_span_of_a_tagger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_a_span_is_for_taggers(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert explain(bundle, TEXT, "--span", "0:1") == 2
     assert "a span is for taggers, and the task of this model is classify: leave it out" in capsys.readouterr().err
+
+
+def test_counter_evidence_and_nearest_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_tiny_bundle(tmp_path / "b", engine=True, rows=6)
+    given = ("it is so", "--counter", "--nearest", "2", "--skip-faithfulness")
+    assert explain(tmp_path / "b", *given, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["nearest"]) == 2
+    assert found["counter"]["label"] == found["label"]
+    assert explain(tmp_path / "b", *given) == 0
+    *_, turned, first, second = capsys.readouterr().out.splitlines()
+    assert re.match(r"Without .+ it is \w+ \(.+\)\. (No fewer words do|Fewer may do)|No change was found", turned)
+    assert first.endswith(found["nearest"][0]["text"])
+    assert second.split()[1] == found["nearest"][1]["target"]
+
+
+def test_integrated_gradients(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain(bundle, "it is so", "--method", "integrated-gradients", "--baseline", "pad") == 0
+    assert re.search(r"Completeness error: \S+\N{NARROW NO-BREAK SPACE}%\.", capsys.readouterr().out)

@@ -147,3 +147,13 @@ def test_an_answer_is_explained(bundle: Path) -> None:
         model.explain(["a good film"])  # type: ignore[arg-type]
     with pytest.raises(bertline.SettingsError, match="budget is 1"):
         model.explain("a good film", budget=1)
+
+
+def test_counter_evidence_and_nearest_texts(tmp_path: Path) -> None:
+    write_tiny_bundle(tmp_path / "b", engine=True, rows=6)
+    model = bertline.load(tmp_path / "b")
+    found = model.counter("a good film", budget=40)
+    assert found.label == model.predict(["a good film"])[0].label
+    near = model.nearest("a good film", 2)
+    assert [one.text for one in near] == [one.text for one in model.nearest("a good film", 3)][:2]
+    assert near[0].similarity >= near[1].similarity

@@ -42,6 +42,17 @@ def scores(spec: Spec, arrays: Sequence[Sequence[Array]], name: str) -> Array:
     return np.asarray(scaled[:, place] - top - np.log(np.exp(others - top[:, None]).sum(axis=1)))
 
 
+def margins(spec: Spec, arrays: Sequence[Sequence[Array]], name: str) -> Array:
+    """How far a label is ahead of every other one, in logits: negative where the answer is another label.
+
+    >>> margins(Spec(labels=("bad", "good")), [[np.array([0.0, 1.0])]], "bad").tolist()
+    [-1.0]
+    """
+    logits = text_logits(arrays, len(spec.labels)).astype(np.float64)
+    place = spec.labels.index(name)
+    return np.asarray(logits[:, place] - np.delete(logits, place, axis=1).max(axis=1))
+
+
 def shown(spec: Spec, score: float) -> float:
     """A score as the answer has it: the probability, or the number."""
     return score if spec.problem == "number" else float(1 / (1 + np.exp(-np.clip(score, -700, 700))))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
-from bertline.explanation.settings import ExplainSettings, Method, Removal
+from bertline.explanation.settings import ExplainSettings, Perturbing, Removal
 from bertline.service.explaining import Explaining
 from bertline.service.problems import OWN
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, SettingsNow
@@ -49,10 +49,14 @@ class ExplainRequest(BaseModel):
     span: Characters | None = Field(
         None, description="Of a tagger: the characters whose label is explained; by default the first entity."
     )
-    method: Method = Field("shapley", description="How the share of a word is found.")
+    method: Perturbing = Field("shapley", description="How the share of a word is found.")
     removal: Removal = Field("delete", description="delete: a removed word is gone; mask: [MASK] is in its place.")
     budget: int = Field(200, ge=8, le=2_000, description="Most answers of the model that the explanation may take.")
     seed: int = Field(0, ge=0, description="Of the sampled orders.")
+    counter: bool = Field(
+        False,
+        description="Also find the fewest words without which the label is another, in budget answers more.",
+    )
 
     def settings(self) -> ExplainSettings:
         """How to explain."""
@@ -77,6 +81,28 @@ class MeasuredFaithfulness(BaseModel):
     sufficiency: float = Field(description="Mean fall when only those words stay: low is good.")
 
 
+class CounterWord(BaseModel):
+    """A word that is left out."""
+
+    text: str
+    side: int = Field(description="0, or 1 in the second text of a pair.")
+    start: int = Field(description="Of its characters in its text.")
+    end: int
+
+
+class CounterEvidence(BaseModel):
+    """The fewest words without which the label is another."""
+
+    label: str = Field(description="Of the text.")
+    words: list[CounterWord] = Field(description="Without which it is another; none if no such change was found.")
+    texts: list[str] = Field(description="Without these words.")
+    turned: str = Field(description="The label then.")
+    shown: float = Field(description="Its probability.")
+    ruled_out: int = Field(description="Changes of up to so many words leave the label: all were tried.")
+    least: bool = Field(description="Whether no change of fewer words turns the label.")
+    answers: int = Field(description="Of the model that it took.")
+
+
 class ExplainResponse(BaseModel):
     """The shares of the words in one answer."""
 
@@ -88,12 +114,14 @@ class ExplainResponse(BaseModel):
     shown: float = Field(description="The same as a probability, or the number.")
     base: float = Field(description="Of the text without any word.")
     words: list[WordShare]
-    method: Method
+    method: Perturbing
     removal: Removal
     orders: int = Field(description="Of the words that were sampled; 0 if none had to be.")
     answers: int = Field(description="Of the model that it took.")
     cut_tokens: int = Field(description="Tokens that truncation left out.")
     faithfulness: MeasuredFaithfulness | None
+    completeness_error: float | None = Field(description="None: base and shares add up exactly.")
+    counter: CounterEvidence | None = Field(None, description="If it was asked for.")
 
 
 def input_of(version: Version, text: str, text_pair: str | None) -> Input:
@@ -135,11 +163,14 @@ async def explain(
     check_texts([one], settings, "text", sides=SIDES)
     explaining: Explaining = request.app.state.explaining
     span = None if payload.span is None else (payload.span.start, payload.span.end)
-    found = await explaining.explain(version, one, payload.settings(), payload.label, span, deadline_s)
+    found, turned = await explaining.explain(
+        version, one, payload.settings(), payload.label, span, deadline_s, counter=payload.counter
+    )
     model: dict[str, Any] = {"name": version.name, "version": version.version}
     headers = {
         "X-Model": quote(version.name, safe=" /"),
         "X-Model-Version": version.version,
         "Cache-Control": "no-store",
     }
-    return Response(to_json({"model": model, **found.to_json()}), media_type="application/json", headers=headers)
+    content = {"model": model, **found.to_json(), "counter": None if turned is None else turned.to_json()}
+    return Response(to_json(content), media_type="application/json", headers=headers)
