@@ -195,13 +195,13 @@ def main() -> None:
     """Measure what is missing, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=SOURCES, help="one set of texts; its part of the page is printed")
-    parser.add_argument("--texts", type=int, nargs=3, default=[*TEXTS.values()], help="of rt, r8 and imdb")
+    parser.add_argument("--texts", type=int, nargs=3, default=[*TEXTS.values()], help="of rt, r8 and imdb; 0: none")
     parser.add_argument("--planted", type=int, default=PLANTED_TEXTS, help="texts with the planted word")
     parser.add_argument("--methods", nargs="+", choices=CONTESTANTS, default=[*CONTESTANTS], metavar="METHOD")
     given = parser.parse_args()
     sections = []
     for (key, source), number in zip(SOURCES.items(), given.texts, strict=True):
-        if given.only in (None, key):
+        if number and given.only in (None, key):
             sections += section(source, measure(source, number, given.methods))
     if given.only is None:
         PAGE.write_text(page(sections, find_planted(given.planted)), encoding="utf-8")

@@ -73,8 +73,7 @@ def test_the_fewest_words_that_turn_the_label(url: str) -> None:
     assert (found["label"], found["turned"]) == ("negative", "positive")
     assert {word["text"] for word in found["words"]} == {"bad"}
     assert found["least"]
-    answer = httpx.post(f"{url}/v1/predict", json={"text": found["texts"][0], "model": "reviews"}).json()
-    assert answer["label"] == "positive"
+    assert asked(url, text=found["texts"][0], model="reviews")["label"] == "positive"
     assert asked(url, text="a good film", model="reviews")["counter"] is None
 
 
