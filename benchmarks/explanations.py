@@ -182,7 +182,8 @@ def page(sections: Sequence[str], found: dict[str, Any]) -> str:
             "",
             "Base and shares add up to the answer within 1e-6 in every explanation above by shapley and partition: the "
             "benchmark stops otherwise. The same call gave "
-            f"{'the same answer' if found['same'] else 'another answer'} again for the first ten texts below. A model learned that texts with the "
+            f"{'the same answer' if found['same'] else 'another answer'} again for the first ten texts "
+            "below. A model learned that texts with the "
             f"made-up word {PLANTED} are favourable. It is the first cause of {found['first']} of {found['texts']} "
             f"held-out texts into which it was put, at {PLANTED_BUDGET} answers each; the model calls "
             f"{found['positive']} of them favourable.",
