@@ -37,5 +37,5 @@ def test_the_wheel_names_its_command_and_licence(wheel: zipfile.ZipFile) -> None
     [info] = {name.partition("/")[0] for name in wheel.namelist() if ".dist-info/" in name}
     assert "bertline = bertline.cli.main:main" in wheel.read(f"{info}/entry_points.txt").decode()
     metadata = wheel.read(f"{info}/METADATA").decode()
-    assert "License-Expression: Apache-2.0" in metadata
+    assert "License-Expression: Apache-2.0 AND MIT" in metadata
     assert f"{info}/licenses/LICENSE" in wheel.namelist()

@@ -1,4 +1,4 @@
-"""The settings of ``bertline anatomy``."""
+"""The settings of an anatomy: what is looked at, and what is shown of it."""
 
 from __future__ import annotations
 
