@@ -128,7 +128,9 @@ def test_an_input_gets_the_same_answer_from_every_engine_and_in_every_batch(name
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_watched_is_a_number_per_answer(name: str, tmp_path: Path) -> None:
     predictor, inputs = load_predictor(write(tmp_path / "tiny", name), engine="fp32"), inputs_of(name)
-    columns = task(predictor.spec.task).watched.columns(predictor.spec, predictor.predict(inputs))
+    answers, part = predictor.predict(inputs), task(predictor.spec.task)
+    recorded = [part.feedback.recorded(predictor.spec, one) for one in answers]
+    columns = part.watched.columns(predictor.spec, recorded, [one.read_tokens for one in answers])
     assert all(len(column) == len(inputs) and np.isfinite(column).all() for column in columns.values())
     assert bool(columns) is (predictor.spec.task not in ("embed", "fill"))
 

@@ -231,5 +231,5 @@ def test_no_texts_and_logits_that_are_not_finite_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_what_is_watched_of_no_answer_is_empty_columns(name: str) -> None:
-    columns = tasks.task(name).watched.columns(spec_of(name), [])
+    columns = tasks.task(name).watched.columns(spec_of(name), [], [])
     assert all(column == [] for column in columns.values())
