@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+import bertline.service
 from bertline.testing.words import WordCounter
 from tests.service.accessible import violations
 from tests.service.browsing import Visit, no_sideways_scrolling, state
@@ -15,6 +18,7 @@ from tests.service.live import live, warm
 pytestmark = pytest.mark.browser
 
 FIRST_LOAD_BYTES = 200_000
+PAGE = Path(bertline.service.__file__).with_name("page")
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +128,20 @@ def test_no_width_scrolls_sideways(visit: Visit, url: str, width: int) -> None:
     page, _ = visit(url, viewport={"width": width, "height": 900})
     expect(page.locator("#views a").first).to_be_visible()
     assert no_sideways_scrolling(page)
+
+
+def test_everything_that_the_first_view_imports_is_asked_for_at_once() -> None:
+    """Otherwise a module is asked for when the one that imports it has come: five round trips instead of one."""
+    found: set[str] = set()
+
+    def follow(name: str) -> None:
+        if name not in found:
+            found.add(name)
+            for other in re.findall(r'^import[^"]*"\./([\w-]+\.js)";', (PAGE / name).read_text(encoding="utf-8"), re.M):
+                follow(other)
+
+    follow("page.js")
+    named = re.findall(
+        r'rel="modulepreload" href="\./page/([\w.-]+)"', (PAGE / "index.html").read_text(encoding="utf-8")
+    )
+    assert sorted(named) == sorted(found - {"page.js"})
