@@ -148,6 +148,7 @@ class Scheduler:
         self.lanes, self._max_wait_s, self._observe = lanes, max_wait_s, observe
         self._lines: list[Line] = []
         self._busy = 0
+        self.asked = 0  # pieces, ever
         self._running: set[asyncio.Task[None]] = set()
 
     def add(self, line: Line) -> None:
@@ -194,6 +195,7 @@ class Scheduler:
         each = zip(pieces, turns(now_s, (len(one.ids) for one in pieces), line.tokens_per_s), strict=True)
         texts = [Waiting(piece, turn_s, deadline_s, job, place, now_s) for place, (piece, turn_s) in enumerate(each)]
         self._admit(line, texts, now_s)
+        self.asked += len(texts)
         self._wake(line)
         for text in texts:
             line.queue.put(text)

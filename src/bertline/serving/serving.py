@@ -19,6 +19,7 @@ from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import BertlineError
 from bertline.machine.cores import usable_cores
 from bertline.serving.answered import Answered, Timing, made
+from bertline.serving.behind import Behind
 from bertline.serving.listeners import Listeners, Tokenised
 from bertline.serving.mirror import Mirror
 from bertline.serving.models import Models
@@ -39,7 +40,6 @@ log = logging.getLogger(__name__)
 
 
 Blank = Literal["refuse", "answer"]
-BEHIND_S = 0.001  # between two looks at whether requests wait
 MOST_SCORES = 2**23  # of a vocabulary, for all [MASK] of a request: 274 of BERT's 30,522, 32 MB
 
 
@@ -97,6 +97,7 @@ class Serving:
         self.listeners, self.admit, self.other_task = Listeners(), admit, other_task
         lanes = settings.lanes or usable_cores()
         self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self.listeners.computed)
+        self.behind = Behind(self.scheduler)
         self.mirror = Mirror(self.scheduler, self.listeners)
         self.draining = False
         self.failure: BertlineError | None = None
@@ -275,8 +276,8 @@ class Serving:
     ) -> tuple[Sequence[Reading], list[list[Any]]]:
         """An output of the network for inputs that no client asked about, such as those of an explanation.
 
-        They wait until no request waits, and are no events: nothing is logged, kept or mirrored. Their tokens count for
-        the client whose request they serve.
+        They go behind the requests of all clients, and are no events: nothing is logged, kept or mirrored. Their tokens
+        count for the client whose request they serve.
 
         Raises:
             Problem: the deadline passed, or the model cannot compute them.
@@ -284,13 +285,7 @@ class Serving:
         readings = await version.reader.read(inputs, Truncation(version.max_tokens, version.truncation))
         pieces = [piece for reading in readings for piece in reading.pieces]
         await self.admit(sum(len(piece.ids) for piece in pieces))
-        loop = asyncio.get_running_loop()
-        while self.scheduler.waiting:
-            if loop.time() > deadline_s:
-                raise Problem(Code.DEADLINE, "The models are busy with other requests: try again later.")
-            await asyncio.sleep(BEHIND_S)
-        computed = await self.scheduler.compute(version.line(output), pieces, deadline_s)
-        each = iter(computed.rows)
+        each = iter(await self.behind.compute(version.line(output), pieces, deadline_s))
         return readings, [[next(each) for _ in reading.pieces] for reading in readings]
 
     async def _read(self, version: Version, inputs: Sequence[Input], how: _How) -> Sequence[Reading]:
