@@ -85,6 +85,8 @@ def until_labelled(url: str, number: int) -> dict[str, str]:
 
 
 def key_of(page: Page) -> str:
+    """Of the text that is shown; nobody types as fast as a test, which may have to wait for the next texts."""
+    expect(text(page)).to_be_visible()
     return "2" if "good" in text(page).inner_text() else "1"
 
 

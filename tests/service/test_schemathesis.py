@@ -56,6 +56,7 @@ NEVER_WELL = {
     "PUT /admin/models/{name}", "POST /admin/models/{name}/rollback", "POST /embed_sparse", "POST /oauth/token",
     # A server without a registry has no rollouts.
     "POST /v1/models/{name}/canary", "POST /v1/models/{name}/shadow", "DELETE /v1/models/{name}/rollout",
+    "GET /v1/review/labels.csv",  # nobody has labelled a text
 }  # fmt: skip
 OF_TAGGERS = "POST /models/{name}/pipeline/token-classification"
 OF_FILLERS = "POST /models/{name}/pipeline/fill-mask"

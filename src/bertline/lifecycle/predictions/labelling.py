@@ -89,7 +89,8 @@ def hand_out(
     with store.changing() as connection:
         connection.execute(sql.delete(LEASES).where(LEASES.c.until_ms < now))
         chosen = list(islice(_free(connection, model, others, person), limit))
-        _keep(connection, model, [*holding, *(one.text_hash for one in chosen)], person, LENT, now + LENT_MS)
+        lent = dict.fromkeys([*holding, *(one.text_hash for one in chosen)])
+        _keep(connection, model, [*lent], person, LENT, now + LENT_MS)
     return chosen
 
 

@@ -147,7 +147,9 @@ function give(answer) {
   correct.clear();
   lent.label(answer);
   tell(`Labelled ${spoken(answer)}. ${count(lent.labelled, "label")} so far.`);
-  if (lent.labelled === 1 || lent.labelled - parts.before >= LOOK_EVERY) look();
+  if (lent.labelled > 1 && lent.labelled - parts.before < LOOK_EVERY) return;
+  parts.before = lent.labelled;
+  lent.send({ call: look }); // behind this label, which is in it then
 }
 
 function skip() {
@@ -181,9 +183,8 @@ const whole = ({ title = "A label was not accepted", message }) => ({ title, mes
 
 async function look() {
   const mine = parts;
-  parts.before = lent.labelled;
   try {
-    const progress = await lent.progress(); // what is being sent may be missing in it
+    const progress = await lent.progress();
     if (parts !== mine) return;
     parts.progress = progress;
     drawProgress(parts.side, progress, context.named);

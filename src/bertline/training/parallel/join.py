@@ -76,6 +76,7 @@ def _group(environ: Mapping[str, str]) -> Group:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if gpus else "gloo", init_method=where, rank=rank, world_size=world, timeout=PATIENCE
         )
+        dist.all_reduce(torch.zeros(1))  # all are there: one that leaves at once would break off others who still join
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise PeerLost(f"process {rank} of {world} cannot join the others ({reason}): start all of them") from error
