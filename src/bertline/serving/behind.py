@@ -11,7 +11,7 @@ from bertline.serving.scheduler import Line, Scheduler
 from bertline.text.reading import Piece
 
 AFTER_S = 0.001  # between two looks at whether requests wait
-FEW = 2  # pieces at a time beside requests: what comes meanwhile waits for no more of them
+FEW = 1  # pieces at a time beside requests: what comes meanwhile waits for no more
 SHARE = 0.2  # of the time beside requests
 QUIET_S = 1.0  # without a request; then it computes at full speed
 

@@ -51,8 +51,8 @@ def test_beside_requests_it_computes_few_at_a_time_and_rests() -> None:
     scheduler = Taken()
     rows, took_s = computed(scheduler, [1, 2, 3, 4, 5], before=True)
     assert rows == [-1, -2, -3, -4, -5]
-    assert scheduler.batches == [FEW, FEW, 1]
-    assert took_s > 3 * 0.02 / behind.SHARE * 0.99  # no bound from above: a machine may be slow
+    assert scheduler.batches == [FEW] * 5
+    assert took_s > 5 * 0.02 / behind.SHARE * 0.99  # no bound from above: a machine may be slow
 
 
 def test_what_it_asks_itself_is_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
