@@ -78,6 +78,19 @@ def test_a_refusal_of_one_card_leaves_the_others(visit: Visit, url: str) -> None
     expect(card(page, "Versions")).to_contain_text("Answers now")
 
 
+def test_a_server_that_is_asked_before_it_is_ready_has_failed_at_nothing(visit: Visit, url: str) -> None:
+    metrics = """
+bertline_requests_total{model="reviews",op="predict",size="single"} 9.0
+bertline_http_requests_total{method="GET",route="/health/ready",status="503"} 4.0
+bertline_http_requests_total{method="POST",route="/v1/predict",status="429"} 3.0
+bertline_http_requests_total{method="POST",route="/v1/predict",status="500"} 2.0
+"""
+    page, _ = visit(url)
+    page.route("**/metrics", lambda route: route.fulfill(status=200, content_type="text/plain", body=metrics))
+    page.get_by_role("link", name="Watch", exact=True).click()
+    expect(card(page, "This server since its start")).to_contain_text("Failed, all models2")
+
+
 def test_a_model_is_rolled_back_after_a_question(visit: Visit, tmp_path: Path) -> None:
     for name, seed in (("one", 1), ("two", 2)):
         write_tiny_bundle(tmp_path / name, engine=True, seed=seed)

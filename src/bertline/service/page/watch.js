@@ -133,7 +133,7 @@ function traffic(samples) {
   const requests = sum(samples, "bertline_requests_total", model);
   if (!requests) return [make("p", "soft", "No request to this model has been answered yet.")];
   const texts = sum(samples, "bertline_texts_total", model);
-  const failed = samples.filter(({ name, labels }) => name === "bertline_http_requests_total" && labels.status >= "500").reduce((total, { value }) => total + value, 0);
+  const failed = samples.filter(({ name, labels }) => name === "bertline_http_requests_total" && labels.method === "POST" && labels.status >= "500").reduce((total, { value }) => total + value, 0);
   const within = (share) => {
     const end_s = quantile(samples, "bertline_phase_seconds", share, { ...model, phase: "compute" });
     return end_s === null ? "unknown" : end_s === Infinity ? "longer than the metrics measure" : `within ${milliseconds(1000 * end_s)}`;
