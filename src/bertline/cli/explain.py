@@ -102,8 +102,11 @@ def turning(found: Counter) -> str:
     if not found.words:
         return f"No change was found that turns it; up to {found.ruled_out} words were ruled out."
     words = ", ".join(one.text for one in found.words)
+    turned = f"Without {words} it is {found.turned} ({percent(found.shown)})."
+    if len(found.words) == 1:
+        return turned
     least = "No fewer words do" if found.least else f"Fewer may do: up to {found.ruled_out} words were ruled out"
-    return f"Without {words} it is {found.turned} ({percent(found.shown)}). {least}."
+    return f"{turned} {least}."
 
 
 def nearness(row: Near) -> str:

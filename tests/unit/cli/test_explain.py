@@ -85,7 +85,7 @@ def test_counter_evidence_and_nearest_texts(tmp_path: Path, capsys: pytest.Captu
     assert found["counter"]["label"] == found["label"]
     assert explain(tmp_path / "b", *given) == 0
     *_, turned, first, second = capsys.readouterr().out.splitlines()
-    assert re.match(r"Without .+ it is \w+ \(.+\)\. (No fewer words do|Fewer may do)|No change was found", turned)
+    assert re.match(r"Without .+ it is \w+ \(.+\)\.($| No fewer words do| Fewer may do)|No change was found", turned)
     assert first.endswith(found["nearest"][0]["text"])
     assert second.split()[1] == found["nearest"][1]["target"]
 

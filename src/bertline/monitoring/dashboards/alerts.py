@@ -147,9 +147,9 @@ ALERTS: tuple[Alert, ...] = (
     ),
     Alert(
         "BertlineDrift", "max by (job, model, kind) (bertline_drift_found) == 1", "0m", "ticket",
-        "The texts of {{ $labels.model }} are no longer those it was measured on",
-        "The last check for drift found that the {{ $labels.kind }} of {{ $labels.model }} changed: its accuracy may "
-        "have changed too.",
+        "What {{ $labels.model }} is asked has drifted",
+        "The last check found a change of the {{ $labels.kind }} (texts, or only the labels' shares) against the rows "
+        "that {{ $labels.model }} was measured on: its accuracy may have changed too.",
     ),
     Alert(
         "BertlineDriftUnchecked",
