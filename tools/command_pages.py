@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from bertline.cli.main import app
+from bertline.cli.main import application
 
 HEAD = """# Commands
 
@@ -22,7 +22,7 @@ when it was interrupted. An error is one sentence on standard error; `--debug` s
 
 def page() -> str:
     """The page as Markdown: one section for each verb."""
-    sections = [_section(name, verb) for name, verb in verbs(typer.main.get_command(app)).items()]
+    sections = [_section(name, verb) for name, verb in verbs(typer.main.get_command(application())).items()]
     return "\n".join([HEAD, *sections])
 
 

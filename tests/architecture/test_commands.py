@@ -8,10 +8,10 @@ import shlex
 import pytest
 import typer
 
-from bertline.cli.main import app
+from bertline.cli.main import application
 from tools.command_pages import examples, verbs
 
-VERBS = verbs(typer.main.get_command(app))
+VERBS = verbs(typer.main.get_command(application()))
 
 
 def test_the_verbs_are_there() -> None:

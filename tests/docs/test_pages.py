@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from bertline.cli.main import app
+from bertline.cli.main import application
 from tests.docs.markdown import ROOT, commands, links, pages
 from tools.command_pages import page as command_page
 from tools.command_pages import verbs
 
-VERBS = verbs(typer.main.get_command(app))
+VERBS = verbs(typer.main.get_command(application()))
 NAVIGATION = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
 
 

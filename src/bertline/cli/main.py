@@ -5,62 +5,43 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import TextIO
 
 import typer
 
 from bertline import __version__
-from bertline.cli import (
-    auth,
-    cluster,
-    context,
-    deploy,
-    distill,
-    drift,
-    duplicates,
-    evaluate,
-    explain,
-    feedback,
-    gate,
-    generate,
-    index,
-    join,
-    models,
-    nearest,
-    observe,
-    optimize,
-    plan,
-    predict,
-    pretrain,
-    retrain,
-    serve,
-    tls,
-    top,
-    train,
-    vocab,
-)
 from bertline.destination import is_full, remedy
 from bertline.errors import BertlineError, BertlineWarning
 from bertline.machine.threads import sleep_if_busy
 
 TRAINING = ("train", "pretrain", "distill", "retrain")  # verbs whose threads wait for each other
 
-app = typer.Typer(
-    name="bertline",
-    help="The production line for BERT encoders: from labelled text to a fast, secure, monitored service.",
-    epilog="Example: bertline train reviews.csv --out reviews && bertline serve reviews",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+# In the order of ``bertline --help``; each is a module of this package with a function ``register``.
 VERBS = (
-    *(train, vocab, pretrain, generate, context, evaluate, gate, drift, retrain, distill, optimize, predict, explain),
-    *(join, index, nearest, cluster, duplicates, plan, serve, auth, tls, models, feedback, observe, top, deploy),
+    *("train", "vocab", "pretrain", "generate", "context", "evaluate", "gate", "drift", "retrain", "distill"),
+    *("optimize", "predict", "explain", "join", "index", "nearest", "cluster", "duplicates", "plan", "serve"),
+    *("auth", "tls", "models", "feedback", "observe", "top", "deploy"),
 )
-for verb in VERBS:
-    verb.register(app)
+
+
+def application(verbs: Sequence[str] = VERBS) -> typer.Typer:
+    """The command with some of its verbs: to import all of them takes several times as long as most of them run."""
+    app = typer.Typer(
+        name="bertline",
+        help="The production line for BERT encoders: from labelled text to a fast, secure, monitored service.",
+        epilog="Example: bertline train reviews.csv --out reviews && bertline serve reviews",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for verb in verbs:
+        import_module(f"bertline.cli.{verb}").register(app)
+    app.callback()(_options)
+    return app
 
 
 def _show_version(wanted: bool) -> None:
@@ -69,7 +50,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     context: typer.Context,
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
@@ -113,6 +93,7 @@ def main() -> None:
     debug = len(arguments) < len(sys.argv) - 1
     try:
         try:
+            app = application([one for one in arguments[:1] if one in VERBS] or VERBS)
             app(arguments, prog_name="bertline")
         finally:
             sys.stdout.flush()  # here, where an error can be said in a sentence

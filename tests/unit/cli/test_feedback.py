@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bertline.cli.main import app
+from bertline.cli.main import application
 from bertline.errors import BertlineError, DataError, UsageError
 from bertline.lifecycle.predictions.feedback import receive
 from bertline.lifecycle.predictions.given import Feedback
@@ -26,7 +26,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def run(*arguments: str, environment: dict[str, str] | None = None) -> str:
-    result = CliRunner().invoke(app, ["feedback", *arguments], env=environment, catch_exceptions=True)
+    result = CliRunner().invoke(application(), ["feedback", *arguments], env=environment, catch_exceptions=True)
     if isinstance(result.exception, BertlineError):
         raise result.exception
     assert result.exit_code == 0, result.output

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import bertline
 from bertline.bundle import load
-from bertline.cli.main import app
+from bertline.cli.main import application
 from bertline.cli.predict_lines import vector_line
 from bertline.encoder.embedder import save_embedder
 from bertline.errors import BundleError, UsageError
@@ -27,7 +27,7 @@ TEXTS = ["a film", "is it so ? it is !", "an us , as"]
 
 def run(*arguments: object, text: str | None = None) -> str:
     """What a command prints; its error is raised."""
-    result = CliRunner().invoke(app, [*map(str, arguments)], input=text)
+    result = CliRunner().invoke(application(), [*map(str, arguments)], input=text)
     if isinstance(result.exception, Exception):
         raise result.exception
     return result.stdout

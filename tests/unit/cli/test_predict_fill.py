@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bertline.bundle import load
-from bertline.cli.main import app
+from bertline.cli.main import application
 from bertline.cli.predict_lines import _rounded, mask_lines
 from bertline.encoder.checkpoint import save_encoder
 from bertline.encoder.masked import save_masked
@@ -34,7 +34,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*arguments: object, text: str | None = None) -> str:
     """What a command prints; its error is raised."""
-    result = CliRunner().invoke(app, [*map(str, arguments)], input=text)
+    result = CliRunner().invoke(application(), [*map(str, arguments)], input=text)
     if isinstance(result.exception, Exception):
         raise result.exception
     return result.stdout

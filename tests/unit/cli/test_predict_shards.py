@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bertline.cli.main import app
+from bertline.cli.main import application
 from tests.unit.distributed.conftest import rows_of, write_table
 
 
 def run(*arguments: object) -> str:
-    result = CliRunner().invoke(app, [str(one) for one in arguments], catch_exceptions=True)
+    result = CliRunner().invoke(application(), [str(one) for one in arguments], catch_exceptions=True)
     return result.output + (f"{type(result.exception).__name__}: {result.exception}" if result.exception else "")
 
 

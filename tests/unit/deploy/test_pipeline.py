@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bertline.cli.main import app
+from bertline.cli.main import application
 from bertline.deploy.pipeline import Pipeline, System, write_pipeline
 from bertline.errors import UsageError
 from bertline.evaluation.bounds import Bound
@@ -92,7 +92,7 @@ def test_the_command_says_what_comes_next(tmp_path: Path) -> None:
         "--minimum",
         "accuracy=0.8",
     ]
-    done = CliRunner().invoke(app, ["deploy", "init", *flags, "--out", str(tmp_path)])
+    done = CliRunner().invoke(application(), ["deploy", "init", *flags, "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert str(tmp_path / ".gitlab-ci.yml") in done.stdout.splitlines()
     assert done.stderr == f"Next: {tmp_path / 'deploy' / 'settings.sh'}, then deploy/steps.sh check\n"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bertline.cli.main import app
+from bertline.cli.main import application
 from bertline.deploy.stack import Gateway, Stack, write_stack
 from bertline.errors import UsageError
 from bertline.testing.tiny import write_tiny_bundle
@@ -79,7 +79,7 @@ def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -
 
 
 def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
-    CliRunner().invoke(app, ["tls", "dev", "--out", str(tmp_path / "certs")])
+    CliRunner().invoke(application(), ["tls", "dev", "--out", str(tmp_path / "certs")])
     (tmp_path / "run").mkdir()
     gateway = Gateway(("127.0.0.1:1", "127.0.0.1:2"), "127.0.0.1:3", str(tmp_path / "certs"), str(tmp_path / "run"))
     (tmp_path / "nginx.conf").write_text(gateway.config())
@@ -91,7 +91,7 @@ def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
 def test_the_command_names_every_file_and_keeps_secrets(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path / "My mails", rows=8)
     arguments = ["deploy", "stack", str(tmp_path / "My mails"), "--out", str(tmp_path / "out")]
-    first, second = (CliRunner().invoke(app, arguments) for _ in range(2))
+    first, second = (CliRunner().invoke(application(), arguments) for _ in range(2))
     assert {Path(line) for line in first.stdout.splitlines()} == {
         one for one in (tmp_path / "out").rglob("*") if one.is_file()
     }
