@@ -65,7 +65,7 @@ def peer(directory: Path) -> Any:
     return pipeline("token-classification", model=str(directory), tokenizer=tokenizer, device="cpu")
 
 
-@pytest.fixture(scope="module", params=["torch", "onnx"])
+@pytest.fixture(scope="module", params=[pytest.param("torch", marks=pytest.mark.drill), "onnx"])
 def backend(request: pytest.FixtureRequest, directory: Path) -> Backend:
     return TorchBackend(directory) if request.param == "torch" else OnnxBackend(directory / "model.onnx")
 

@@ -24,7 +24,7 @@ from tests.service.load import every, loaded
 from tests.service.sockets import HEAD, connected, request_of
 from tests.service.spawn import Spawned, spawned
 
-REPEATS = int(os.environ.get("FAULT_REPEATS", "3"))
+REPEATS = int(os.environ.get("FAULT_REPEATS", "1"))
 QUICK = ("--drain-s", "0")
 BODIES: list[dict[str, object]] = [
     {"text": "a film"},

@@ -83,9 +83,21 @@ def test_the_stories_hold_with_all_rules_as_they_are_shipped(written: Path) -> N
     [
         ("bertline_queue_seconds > 0.5", "bertline_queue_seconds > 5", "BertlineQueueLong"),
         ("failed_share:rate1h > 0.0144", "failed_share:rate1h > 0.144", "BertlineAvailabilityBurnsFast"),
-        ("failed_share:rate6h > 0.006 ", "failed_share:rate6h > 0.06 ", "BertlineAvailabilityBurnsFast"),
-        ("slow_share:rate1h > 0.144", "slow_share:rate1h > 0.5", "BertlineLatencyBurnsFast"),
-        ("slow_share:rate3d > 0.01 ", "slow_share:rate3d > 0.1 ", "BertlineLatencyBurnsSlowly"),
+        pytest.param(
+            "failed_share:rate6h > 0.006 ",
+            "failed_share:rate6h > 0.06 ",
+            "BertlineAvailabilityBurnsFast",
+            marks=pytest.mark.drill,
+        ),
+        pytest.param(
+            "slow_share:rate1h > 0.144", "slow_share:rate1h > 0.5", "BertlineLatencyBurnsFast", marks=pytest.mark.drill
+        ),
+        pytest.param(
+            "slow_share:rate3d > 0.01 ",
+            "slow_share:rate3d > 0.1 ",
+            "BertlineLatencyBurnsSlowly",
+            marks=pytest.mark.drill,
+        ),
         ("for: 2m", "for: 60m", "BertlineNotReady"),
     ],
 )

@@ -75,7 +75,8 @@ class Made:
     result: Distilled
 
 
-KINDS = [pytest.param(kind, marks=[pytest.mark.drill] if kind == "rank" else []) for kind in SCORES]
+DRILLED = ("several", "number", "rank")
+KINDS = [pytest.param(kind, marks=[pytest.mark.drill] if kind in DRILLED else []) for kind in SCORES]
 
 
 @pytest.fixture(scope="module", params=KINDS)
