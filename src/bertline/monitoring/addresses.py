@@ -63,6 +63,8 @@ ADDRESSES: tuple[Address, ...] = (
     *_asks("/v1/tokenize"),
     Address("POST", "/v1/explain", "explain"),
     Address("POST", "/v1/anatomy", "explain"),
+    Address("GET POST", "/v1/compare", "explain"),
+    Address("POST", "/v1/compare/table", "explain"),
     *_shows("/v1/models", "/v1/models/{name}"),
     Address("GET POST", "/v1/feedback", "feedback"),
     Address("POST", "/v1/feedback/withdraw", "feedback"),

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Scope
 from bertline import __version__
 from bertline.service import listeners, refusals
 from bertline.service.admission import Admission, Doors
+from bertline.service.comparing import Comparing
 from bertline.service.edge import cors
 from bertline.service.edge.body_limit import BodyLimit
 from bertline.service.edge.prefix import Prefixed
@@ -38,7 +39,7 @@ from bertline.service.routes import admin, cohere, health, kserve, metrics, oaut
 from bertline.service.routes.context import refusals_of, where_to_ask
 from bertline.service.routes.hf import router as hf
 from bertline.service.routes.oip import router as oip
-from bertline.service.routes.own import anatomy, explain, feedback, review
+from bertline.service.routes.own import anatomy, compare, explain, feedback, review
 from bertline.service.routes.own import router as own
 from bertline.service.routes.tei import model as tei_model
 from bertline.service.routes.tei import router as tei
@@ -49,7 +50,7 @@ from bertline.serving.serving import Serving
 ROUTERS = [
     module.router
     for module in (
-        own, explain, anatomy, feedback, review, health, metrics, admin, rollouts, openai, cohere, oip, kserve,
+        own, explain, anatomy, compare, feedback, review, health, metrics, admin, rollouts, openai, cohere, oip, kserve,
         sagemaker, tei, tei_model, hf, root, oauth,
     )
 ]  # fmt: skip
@@ -87,6 +88,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
     app.state.feedback = None if perimeter.predictions is None else FeedbackDesk(perimeter.predictions.store)
     app.state.review = None if perimeter.predictions is None else ReviewDesk(perimeter.predictions)
     app.state.issuer, app.state.explaining = perimeter.issuer, Explaining(serving)
+    app.state.comparing = Comparing(serving)
     own_rollouts = app.state.rollouts = ServerRollouts(
         serving, app.state.metrics.rolled, judge_of_predictions(perimeter)
     )

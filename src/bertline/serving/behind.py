@@ -17,7 +17,7 @@ QUIET_S = 1.0  # without a request; then it computes at full speed
 
 
 class Behind:
-    """Computes what no request has asked for. One call at a time.
+    """Computes what no request has asked for: one call at a time, in the order in which they came.
 
     Args:
         scheduler: of the server.
@@ -25,6 +25,7 @@ class Behind:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler, self._own, self._seen, self._asked_s = scheduler, 0, 0, float("-inf")
+        self._one = asyncio.Lock()
 
     async def compute(self, line: Line, pieces: Sequence[Piece], deadline_s: float) -> list[Any]:
         """The line's output for each piece.
@@ -33,15 +34,27 @@ class Behind:
             Problem: the deadline passed, or the model cannot compute them.
         """
         loop, rows = asyncio.get_running_loop(), list[Any]()
-        while len(rows) < len(pieces):
-            await self._turn(deadline_s)
-            some = pieces[len(rows) :][: FEW if self._beside() else None]
-            self._own += len(some)
-            began_s = loop.time()
-            rows += (await self._scheduler.compute(line, some, deadline_s)).rows
-            if self._beside():
-                await asyncio.sleep((loop.time() - began_s) * (1 / SHARE - 1))
+        async with self._one:
+            while len(rows) < len(pieces):
+                await self._turn(deadline_s)
+                some = pieces[len(rows) :][: FEW if self._beside() else None]
+                self._own += len(some)
+                began_s = loop.time()
+                rows += (await self._scheduler.compute(line, some, deadline_s)).rows
+                if self._beside():
+                    await asyncio.sleep((loop.time() - began_s) * (1 / SHARE - 1))
         return rows
+
+    async def timed_s(self, line: Line, pieces: Sequence[Piece], deadline_s: float) -> float:
+        """The time that the pieces of one text take to compute, without waiting.
+
+        Raises:
+            Problem: as ``compute``.
+        """
+        async with self._one:
+            await self._turn(deadline_s)
+            self._own += len(pieces)
+            return (await self._scheduler.compute(line, pieces, deadline_s)).compute_s
 
     async def _turn(self, deadline_s: float) -> None:
         while self._scheduler.waiting:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextvars import Context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bertline.errors import BertlineError, UsageError
 from bertline.serving.model_names import fault_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bertline.serving.version import Version
 
 Make = Callable[[str, Path], Coroutine[Any, Any, "Version"]]
+Role = Literal["current", "challenger", "previous"]
 
 
 class Models:
@@ -81,6 +82,17 @@ class Models:
     def trials(self) -> Mapping[str, Trial]:
         """The rollouts that go on, by model."""
         return self._trials
+
+    def loaded(self, name: str) -> list[tuple[Role, Version]]:
+        """Every version of a model that is loaded, the current one first, and what it is here."""
+        trial = self._trials.get(name)
+        found: list[tuple[Role, Version | None]] = [
+            ("current", self._current.get(name)),
+            ("challenger", None if trial is None else trial.challenger),
+            ("previous", self._previous.get(name)),
+        ]
+        once = {one: role for role, one in reversed(found) if one is not None}
+        return [(role, one) for role, one in found if one is not None and once[one] == role]
 
     def previous(self, name: str) -> Version | None:
         """The version that a rollback would restore."""

@@ -288,6 +288,19 @@ class Serving:
         each = iter(await self.behind.compute(version.line(output), pieces, deadline_s))
         return readings, [[next(each) for _ in reading.pieces] for reading in readings]
 
+    async def timed_s(self, version: Version, one: Input, deadline_s: float) -> float:
+        """The time of an answer to one input, behind the requests of all clients: tokenising and computing.
+
+        Raises:
+            Problem: as ``look``.
+        """
+        began_s = perf_counter()
+        [reading] = await version.reader.read([one], Truncation(version.max_tokens, version.truncation))
+        tokenise_s = perf_counter() - began_s
+        await self.admit(sum(len(piece.ids) for piece in reading.pieces))
+        line = version.line(version.spec.output)
+        return tokenise_s + await self.behind.timed_s(line, reading.pieces, deadline_s)
+
     async def _read(self, version: Version, inputs: Sequence[Input], how: _How) -> Sequence[Reading]:
         most = version.max_tokens if how.max_tokens is None else min(how.max_tokens, version.max_tokens)
         if most < SHORTEST_TOKENS:

@@ -14,6 +14,7 @@ _CELLS_AT_ONCE = 2_000_000  # swaps × rows in memory: 16 MB of float64
 Features = Float[np.ndarray[Any, Any], "rows features"]
 Score = Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]
 Right = Bool[np.ndarray[Any, Any], " rows"]
+Times = Float[np.ndarray[Any, Any], " texts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,18 @@ def mcnemar(only_first: int, only_second: int) -> float:
         total += ways
     share: float = 2 * total / (1 << tosses)
     return min(1.0, share)
+
+
+def median_ratio(own: Times, other: Times) -> Estimate:
+    """The ratio of the medians of two models' times for the same texts, with its 95 % interval by resampled texts.
+
+    >>> median_ratio(np.array([2.0, 4.0]), np.array([1.0, 2.0])).value
+    2.0
+    """
+    drawn = np.random.default_rng(0).integers(0, len(own), (RESAMPLES, len(own)))
+    ratios = np.median(own[drawn], axis=1) / np.median(other[drawn], axis=1)
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    return Estimate(float(np.median(own) / np.median(other)), float(low), float(high))
 
 
 def randomised_p(

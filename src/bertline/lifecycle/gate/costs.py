@@ -14,11 +14,11 @@ from bertline.lifecycle.gate.check import Check
 from bertline.lifecycle.gate.rows import Contestant, Judged
 from bertline.lifecycle.gate.settings import GateSettings
 from bertline.optimization.cold_start import measure_cold_start
+from bertline.statistics.paired import median_ratio
 from bertline.text import Input
 
 REPETITIONS = 5
 WEIGHTS = "model.safetensors"
-_RESAMPLES = 1_000
 _LEAST_MS = 0.05  # differences below that are the clock's
 
 
@@ -27,16 +27,14 @@ def as_fast(judged: Judged, challenger: Contestant, champion: Contestant, settin
     step = max(1, len(judged.inputs) // settings.timed_texts)
     texts = judged.inputs[::step][: settings.timed_texts]
     own, other = times_ms(challenger.predictor, champion.predictor, texts)
-    ratio = float(np.median(own) / np.median(other))
-    drawn = np.random.default_rng(0).integers(0, len(texts), (_RESAMPLES, len(texts)))
-    low, high = np.quantile(np.median(own[drawn], axis=1) / np.median(other[drawn], axis=1), [0.025, 0.975])
-    most = 1 + settings.max_slower
+    estimate = median_ratio(own, other)
+    ratio, low, high, most = estimate.value, estimate.low, estimate.high, 1 + settings.max_slower
     said = (
         f"{np.median(own):.1f} ms for a text, the champion {np.median(other):.1f}: {ratio:.2f} times "
         f"({low:.2f} to {high:.2f}), at most {most:g} may be"
     )
     figures = {"challenger_ms": float(np.median(own)), "champion_ms": float(np.median(other)), "ratio": ratio}
-    figures |= {"low": float(low), "high": float(high)}
+    figures |= {"low": low, "high": high}
     if high <= most or np.median(own) - np.median(other) < _LEAST_MS:
         return Check("latency", "yes", said, figures)
     if low > most:

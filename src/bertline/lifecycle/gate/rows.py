@@ -48,24 +48,48 @@ class Contestant:
 
 
 @dataclass(frozen=True, slots=True)
+class Outputs:
+    """What one model makes of the texts of a table."""
+
+    spec: Any
+    readings: Sequence[Reading]
+    arrays: Arrays
+
+    def only(self, places: Sequence[int]) -> Outputs:
+        """Of some of the rows."""
+        return Outputs(self.spec, [self.readings[i] for i in places], [self.arrays[i] for i in places])
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """One table of rows as both models answer it.
 
     Attributes:
         name: of the table.
         dataset: its rows.
-        spec: of the challenger.
-        readings: of the challenger.
-        arrays: outputs of the challenger.
-        champion: spec and outputs of the champion; None without one.
+        challenger: makes this of them.
+        champion: likewise; None without one.
     """
 
     name: str
     dataset: Dataset
-    spec: Any
-    readings: Sequence[Reading]
-    arrays: Arrays
-    champion: tuple[Any, Arrays] | None
+    challenger: Outputs
+    champion: Outputs | None
+
+    @property
+    def spec(self) -> Any:
+        """Of the challenger."""
+        return self.challenger.spec
+
+    @property
+    def readings(self) -> Sequence[Reading]:
+        """Of the challenger."""
+        return self.challenger.readings
+
+    @property
+    def arrays(self) -> Arrays:
+        """Outputs of the challenger."""
+        return self.challenger.arrays
 
     @property
     def inputs(self) -> list[Input]:
@@ -79,18 +103,20 @@ class Judged:
 
     def evaluation(self, *, champion: bool = False) -> Evaluation:
         """The figures of one of the two models."""
-        spec, arrays = (self.spec, self.arrays) if not champion or self.champion is None else self.champion
-        measured: Evaluation = task(spec.task).measure.measure(spec, self.dataset.targets, arrays, self.readings)
+        one = self.champion if champion and self.champion is not None else self.challenger
+        measure = task(one.spec.task).measure.measure
+        measured: Evaluation = measure(one.spec, self.dataset.targets, one.arrays, one.readings)
         return measured
 
     def comparison(self, chosen: np.ndarray[Any, Any] | None = None) -> Comparison:
         """The challenger against the champion, on all rows or on some."""
         places = range(len(self.readings)) if chosen is None else np.flatnonzero(chosen).tolist()
         assert self.champion is not None, "there is a champion"
-        arrays, others = ([own[i] for i in places] for own in (self.arrays, self.champion[1]))
+        own, other = self.challenger.only(places), self.champion.only(places)
         truth = [self.dataset.targets[i] for i in places]
-        readings = [self.readings[i] for i in places]
-        compared: Comparison = task(self.spec.task).measure.compare(self.spec, truth, arrays, others, readings)
+        compared: Comparison = task(own.spec.task).measure.compare(
+            own.spec, truth, own.arrays, other.arrays, own.readings, other=(other.spec, other.readings)
+        )
         return compared
 
     def slices(self) -> Mapping[str, np.ndarray[Any, Any]]:
@@ -131,22 +157,33 @@ def judge(
     """
     spec = challenger.predictor.spec
     if champion is not None:
-        other = champion.predictor.spec
-        if (other.task, other.names, other.reads) != (spec.task, spec.names, spec.reads):
-            raise UsageError(
-                f"{challenger.title} and {champion.title} do not give the same kind of answers "
-                f"({_kind(spec)}; {_kind(other)}): compare models of one task with the same labels"
-            )
+        check_alike((challenger.title, spec), (champion.title, champion.predictor.spec))
     dataset = read_examples(
         data, settings, kind=spec.kind, pairs=spec.pairs, slice_columns=settings.slice_columns, trainable=False
     )
     check_shared_names(dataset, spec.names, f"that {challenger.title} knows")
     inputs = [one.input for one in dataset.examples]
-    readings, arrays = challenger.predictor.pieces(inputs, spec.output)
-    other_answers = None
-    if champion is not None:
-        other_answers = champion.predictor.spec, champion.predictor.pieces(inputs, spec.output)[1]
-    return Judged(name or dataset.source, dataset, spec, readings, arrays, other_answers)
+    other = None if champion is None else outputs_of(champion.predictor, inputs)
+    return Judged(name or dataset.source, dataset, outputs_of(challenger.predictor, inputs), other)
+
+
+def outputs_of(predictor: TextClassifier, inputs: Sequence[Input]) -> Outputs:
+    """What a predictor makes of texts."""
+    return Outputs(predictor.spec, *predictor.pieces(inputs, predictor.spec.output))
+
+
+def check_alike(one: tuple[str, Any], other: tuple[str, Any]) -> None:
+    """Check that two models, each with its title and spec, give the same kind of answers.
+
+    Raises:
+        UsageError: they do not.
+    """
+    (title, spec), (other_title, other_spec) = one, other
+    if (other_spec.task, other_spec.names, other_spec.reads) != (spec.task, spec.names, spec.reads):
+        raise UsageError(
+            f"{title} and {other_title} do not give the same kind of answers "
+            f"({_kind(spec)}; {_kind(other_spec)}): compare models of one task with the same labels"
+        )
 
 
 def _kind(spec: Any) -> str:

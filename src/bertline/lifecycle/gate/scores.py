@@ -76,7 +76,7 @@ def slices(judged: Judged, settings: GateSettings) -> Check:
     adjusted = holm([_worse_p(one) for _, _, one in found], None)
     worst, rows, loss = min(found, key=lambda one: one[2].difference.value)
     figures = {
-        own: {"rows": number, "difference": one.difference.to_json(), "p": p}
+        own: {"rows": number, "value": one.value, "difference": one.difference.to_json(), "p": p}
         for (own, number, one), p in zip(found, adjusted, strict=True)
     }
     bad = [

@@ -70,11 +70,16 @@ def compare(
     other_arrays: Arrays,
     readings: Sequence[Reading],
     *,
+    other: tuple[Spec, Sequence[Reading]] | None = None,
     seed: int = 0,
 ) -> Comparison:
-    """The networks that computed ``arrays`` and ``other_arrays`` of the same texts."""
+    """The networks that computed ``arrays`` and ``other_arrays`` of the same texts.
+
+    ``other`` has the spec and the readings of the second one, where they differ: its thresholds count.
+    """
     logits, other_logits = _logits(spec, arrays), _logits(spec, other_arrays)
-    comparison: Comparison = _PROBLEMS[spec.problem].compare(spec, truth, logits, other_logits, seed)
+    specs = spec, other[0] if other else spec
+    comparison: Comparison = _PROBLEMS[spec.problem].compare(specs, truth, logits, other_logits, seed)
     return comparison
 
 

@@ -97,7 +97,9 @@ def measure(
     )
 
 
-def compare(spec: Spec, truth: Sequence[float], logits: Array, other_logits: Array, seed: int) -> Comparison:
+def compare(
+    specs: tuple[Spec, Spec], truth: Sequence[float], logits: Array, other_logits: Array, seed: int
+) -> Comparison:
     """R² of two networks on the same texts; the p-value comes from randomly swapped predictions."""
     numbers, rows = _numbers(truth), len(truth)
     predicted, other_predicted = logits[:, 0], other_logits[:, 0]

@@ -174,9 +174,11 @@ def measure(
     )
 
 
-def compare(spec: Spec, truth: Sequence[str], logits: Logits, other_logits: Logits, seed: int) -> Comparison:
+def compare(
+    specs: tuple[Spec, Spec], truth: Sequence[str], logits: Logits, other_logits: Logits, seed: int
+) -> Comparison:
     """The accuracies of two networks, with McNemar's test."""
-    rows = read_truth(truth, spec.labels).rows
+    rows = read_truth(truth, specs[0].labels).rows
     predicted, other_predicted = logits.argmax(axis=1), other_logits.argmax(axis=1)
     paired = compare_rows(predicted == rows, other_predicted == rows, seed=seed)
     return Comparison(

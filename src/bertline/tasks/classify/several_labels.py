@@ -181,11 +181,14 @@ def measure(
     )
 
 
-def compare(spec: Spec, truth: Sequence[Labels], logits: Array, other_logits: Array, seed: int) -> Comparison:
-    """Micro-F1 of two networks on the same texts."""
-    names = _names(spec, truth)
+def compare(
+    specs: tuple[Spec, Spec], truth: Sequence[Labels], logits: Array, other_logits: Array, seed: int
+) -> Comparison:
+    """Micro-F1 of two networks on the same texts, each with its own thresholds."""
+    names = _names(specs[0], truth)
     flags = _flags(truth, names)
-    given = [_widened(sigmoid(part, spec.temperature) >= spec.cuts, names) for part in (logits, other_logits)]
+    both = zip(specs, (logits, other_logits), strict=True)
+    given = [_widened(sigmoid(part, spec.temperature) >= spec.cuts, names) for spec, part in both]
     counts = [np.stack([part.sum(axis=1) for part in decisions(flags, labels)], axis=1) for labels in given]
     right = [(flags == labels).all(axis=1) for labels in given]
     return compare_f1("micro-F1", counts, right, (given[0] == given[1]).all(axis=1), seed)

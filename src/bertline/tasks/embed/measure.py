@@ -166,6 +166,7 @@ def compare(
     other_arrays: Arrays,
     readings: Sequence[Reading],
     *,
+    other: tuple[Spec, Sequence[Reading]] | None = None,
     seed: int = 0,
 ) -> Comparison:
     """The score of two networks on the same rows; they agree as far as both embeddings of a text have one direction."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bertline.tasks.compared import Compared
+from bertline.tasks.compared import Compared, RowCompared
 from bertline.tasks.fill.answer import Answer, Mask
+from bertline.tasks.fill.feedback import as_correct, recorded
 from bertline.tasks.fill.spec import Spec
+from bertline.text.reading import Input
 
 
 def compared(spec: Spec, first: Sequence[Answer], second: Sequence[Answer]) -> Compared:
@@ -17,6 +19,13 @@ def compared(spec: Spec, first: Sequence[Answer], second: Sequence[Answer]) -> C
     """
     pairs = zip(first, second, strict=True)
     return Compared.of([_pair(*masks) for one, other in pairs for masks in zip(one.masks, other.masks, strict=False)])
+
+
+def by_row(spec: Spec, inputs: Sequence[Input], first: Sequence[Answer], second: Sequence[Answer]) -> list[RowCompared]:
+    """Each row of a table by itself: the first word for each [MASK]."""
+    said, others = ([as_correct(spec, recorded(spec, one)) for one in answers] for answers in (first, second))
+    found = [compared(spec, [one], [other]) for one, other in zip(first, second, strict=True)]
+    return [RowCompared.of(*three) for three in zip(said, others, found, strict=True)]
 
 
 def _pair(one: Mask, other: Mask) -> tuple[bool, float]:

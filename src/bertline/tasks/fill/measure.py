@@ -111,18 +111,29 @@ def measure(
 
 
 def compare(
-    spec: Spec, truth: Truth, arrays: Arrays, other_arrays: Arrays, readings: Sequence[Reading], *, seed: int = 0
+    spec: Spec,
+    truth: Truth,
+    arrays: Arrays,
+    other_arrays: Arrays,
+    readings: Sequence[Reading],
+    *,
+    other: tuple[Spec, Sequence[Reading]] | None = None,
+    seed: int = 0,
 ) -> Comparison:
-    """The accuracy of two networks on the same texts; they agree on the [MASK] with the same most probable word."""
-    first, second = (_counts(spec, truth, some, readings)[:, [HITS, MASKS]] for some in (arrays, other_arrays))
-    words, others = (_first(some, readings) for some in (arrays, other_arrays))
+    """The accuracy of two networks on the same texts; they agree on the [MASK] with the same most probable word.
+
+    ``other`` has the spec and the readings of the second, if they differ.
+    """
+    both = (spec, readings, arrays), (*(other or (spec, readings)), other_arrays)
+    first, second = (_counts(own, truth, some, read)[:, [HITS, MASKS]] for own, read, some in both)
+    words, others = (_first(some, read) for _, read, some in both)
     drawn = resampled_sums(np.concatenate([first, second], axis=1), seed=seed)
-    value, other = (float(_accuracy(one.sum(axis=0, keepdims=True))[0]) for one in (first, second))
+    value, other_value = (float(_accuracy(one.sum(axis=0, keepdims=True))[0]) for one in (first, second))
     right, other_right = (one[:, 0] == one[:, 1] for one in (first, second))
     return Comparison(
         score="masked accuracy",
         value=value,
-        difference=percentile(value - other, _accuracy(drawn[:, :2]) - _accuracy(drawn[:, 2:])),
+        difference=percentile(value - other_value, _accuracy(drawn[:, :2]) - _accuracy(drawn[:, 2:])),
         p_value=randomised_p(first, second, _accuracy, seed=seed),
         agreement=float(np.mean(np.concatenate(words) == np.concatenate(others))),
         only_first=int((right & ~other_right).sum()),

@@ -147,6 +147,7 @@ def compare(
     other_arrays: Arrays,
     readings: Sequence[Reading],
     *,
+    other: tuple[Spec, Sequence[Reading]] | None = None,
     seed: int = 0,
 ) -> Comparison:
     """NDCG@10 of two networks on the same queries; they agree on pairs of a query's texts that both order alike."""

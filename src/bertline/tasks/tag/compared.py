@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bertline.tasks.compared import Compared
+from bertline.tasks.compared import Compared, RowCompared
 from bertline.tasks.tag.answer import Answer
+from bertline.tasks.tag.feedback import as_correct, recorded
 from bertline.tasks.tag.spec import Spec
+from bertline.text.reading import Input
 
 
 def compared(spec: Spec, first: Sequence[Answer], second: Sequence[Answer]) -> Compared:
@@ -18,6 +20,13 @@ def compared(spec: Spec, first: Sequence[Answer], second: Sequence[Answer]) -> C
     Compared(agree=(True,), shift=0.0)
     """
     return Compared.of([_pair(one, other) for one, other in zip(first, second, strict=True)])
+
+
+def by_row(spec: Spec, inputs: Sequence[Input], first: Sequence[Answer], second: Sequence[Answer]) -> list[RowCompared]:
+    """Each row of a table by itself: its entities, with their characters."""
+    said, others = ([as_correct(spec, recorded(spec, one)) for one in answers] for answers in (first, second))
+    found = [compared(spec, [one], [other]) for one, other in zip(first, second, strict=True)]
+    return [RowCompared.of(*three) for three in zip(said, others, found, strict=True)]
 
 
 def _pair(one: Answer, other: Answer) -> tuple[bool, float]:

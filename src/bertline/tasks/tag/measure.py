@@ -104,10 +104,12 @@ def compare(
     other_arrays: Arrays,
     readings: Sequence[Reading],
     *,
+    other: tuple[Spec, Sequence[Reading]] | None = None,
     seed: int = 0,
 ) -> Comparison:
-    """F1 of two networks on the same texts."""
-    first, second = _predicted(spec, arrays, readings), _predicted(spec, other_arrays, readings)
+    """F1 of two networks on the same texts; ``other`` has the spec and the readings of the second, if they differ."""
+    other_spec, other_readings = other or (spec, readings)
+    first, second = _predicted(spec, arrays, readings), _predicted(other_spec, other_arrays, other_readings)
     return compare_entities(truth, first, second, seed=seed)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bertline.data.examples import Dataset, Example
-from bertline.lifecycle.gate.rows import Judged
+from bertline.lifecycle.gate.rows import Judged, Outputs
 from bertline.lifecycle.gate.scores import non_inferior, rows_needed, slices
 from bertline.lifecycle.gate.settings import GateSettings
 from bertline.tasks.classify.spec import Spec
@@ -27,7 +27,7 @@ def judged(own: np.ndarray, other: np.ndarray, groups: list[str] | None = None) 
     def arrays(right: np.ndarray) -> list[list[np.ndarray]]:
         return [[np.array([0.0, 1.0 if one else -1.0])] for one in right]
 
-    return Judged("rows.csv", dataset, SPEC, readings, arrays(own), (SPEC, arrays(other)))
+    return Judged("rows.csv", dataset, Outputs(SPEC, readings, arrays(own)), Outputs(SPEC, readings, arrays(other)))
 
 
 def two(rows: int, worse: float, seed: int, *, disagree: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
