@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bertline.bundle.seen import seen_among
+from bertline.data.targets import to_json
 from bertline.lifecycle.comparison.latency import Latencies
 from bertline.lifecycle.comparison.rows import Rows
 from bertline.lifecycle.comparison.wording import verdict_of
@@ -21,7 +22,8 @@ from bertline.statistics.as_json import as_json
 from bertline.statistics.intervals import Estimate, wilson
 from bertline.tasks import task
 from bertline.tasks.compared import RowCompared
-from bertline.tasks.contract import Comparison, Evaluation
+from bertline.tasks.contract import Comparison, Evaluation, TaskSpec
+from bertline.tasks.feedback import FeedbackFault
 
 MOST_CHANGES = 20
 
@@ -67,6 +69,8 @@ class ComparedTable:
     Attributes:
         rows: of the table.
         answers: to each row.
+        right: of each row, whether the first and the second are right; None where it has no label, or where answers are
+            only near or far.
         labelled: where the rows have labels.
         seen: how many of the texts each model has learned from; None where its bundle does not say.
         latencies: where they were measured.
@@ -74,6 +78,7 @@ class ComparedTable:
 
     rows: Rows
     answers: Sequence[RowCompared]
+    right: Sequence[tuple[bool | None, bool | None]]
     labelled: Labelled | None
     seen: tuple[int | None, int | None] = (None, None)
     latencies: Latencies | None = None
@@ -102,6 +107,8 @@ class ComparedTable:
                 "second": [one.second for one in answers],
                 "agree": [one.agree for one in answers],
                 "shift": [round(one.shift, 6) for one in answers],
+                "first_right": [one for one, _ in self.right],
+                "second_right": [other for _, other in self.right],
             },
             "labelled": self.labelled and self.labelled.to_json(),
             "seen": {"first": self.seen[0], "second": self.seen[1]},
@@ -135,10 +142,27 @@ def compare(
     return ComparedTable(
         rows,
         part.compared.by_row(spec, inputs, *both),
+        _right(spec, rows, both),
         _labelled(first, second, rows, settings or GateSettings()) if rows.labelled else None,
         (seen[0], seen[1]),
         latencies,
     )
+
+
+def _right(spec: TaskSpec, rows: Rows, both: Sequence[Sequence[Any]]) -> list[tuple[bool | None, bool | None]]:
+    if not rows.labelled:
+        return [(None, None)] * len(rows.dataset.examples)
+    feedback = task(spec.task).feedback
+    found = []
+    for target, text, *answers in zip(rows.dataset.targets, rows.dataset.examples, *both, strict=True):
+        kept = [feedback.recorded(spec, one) for one in answers]
+        try:
+            correct = feedback.target(spec, to_json(target), kept[0], len(text.text))
+            first, second = (feedback.right(spec, one, correct) for one in kept)
+        except FeedbackFault:  # a label that neither of them knows
+            first = second = False
+        found.append((first, second))
+    return found
 
 
 def _labelled(first: Outputs, second: Outputs, rows: Rows, settings: GateSettings) -> Labelled:

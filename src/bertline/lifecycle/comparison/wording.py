@@ -15,6 +15,8 @@ def verdict_of(found: Comparison, rows: str = "rows") -> str:
         found: the comparison of B with A.
         rows: the name of what one of the two may have right and the other not.
     """
+    if found.only_first == found.only_second == 0 and not found.difference.value:
+        return f"Both have the same {rows} right: {found.score} does not differ."
     by = f"{found.score} {difference(found.score, found.difference.value)}"
     change = f"{by} ({difference_range(found.score, found.difference)}) for {SECOND}"
     split = f"only {SECOND} is right on {found.only_first:,} {rows}, only {FIRST} on {found.only_second:,}"

@@ -13,6 +13,9 @@ const TITLES = {
   504: "The answer took too long",
 };
 
+// Of errors that come as a line, after a response has begun.
+const STATUSES = { too_many_texts: 422, invalid_text: 422, overloaded: 429, rate_limited: 429, quota_exceeded: 429, worker_lost: 503, deadline: 504 };
+
 export class Refusal extends Error {
   // status 0: no response. code: of the server. retry_s: seconds to wait, from Retry-After; null without it.
   constructor(title, message, { status = 0, code = null, field = null, retry_s = null, again = false } = {}) {
@@ -74,6 +77,32 @@ export const send = async (method, path) => (await call(path, { method })).body;
 
 export const post = async (path, request, signal) => (await call(path, posting(request, signal))).body;
 
+// Posts a request whose response is lines of JSON; each goes to onLine. The response may also be an error of the usual kind,
+// and so may a line.
+export async function postLines(path, request, signal, onLine) {
+  const options = posting(request, signal);
+  options.headers.Accept = "application/x-ndjson";
+  const response = await reached(path, options);
+  if (!response.ok) throw refusalOf(response, (await response.json().catch(() => ({}))).error ?? {});
+  const decoder = new TextDecoder();
+  const reader = response.body.getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read().catch((error) => {
+      if (error.name === "AbortError") throw error;
+      throw new Refusal("No connection", GONE, { again: true });
+    });
+    if (done) return;
+    const lines = (text + decoder.decode(value, { stream: true })).split("\n");
+    text = lines.pop();
+    for (const line of lines) {
+      const one = JSON.parse(line);
+      if (one.error) throw refusalOf({ status: STATUSES[one.error.code] ?? 500, headers: new Headers() }, one.error);
+      onLine(one);
+    }
+  }
+}
+
 const posting = (request, signal) => ({
   method: "POST",
   headers: { "Content-Type": "application/json" },
@@ -93,14 +122,22 @@ export function retryAfter_s(header, now_ms = Date.now()) {
   return Number.isFinite(wait_s) ? Math.max(0, wait_s) : null;
 }
 
-async function call(path, options) {
-  let response, body;
+async function reached(path, options) {
   try {
-    response = await fetch(address(path), { cache: "no-store", ...options });
+    return await fetch(address(path), { cache: "no-store", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal("No connection", GONE, { again: true });
+  }
+}
+
+async function call(path, options) {
+  const response = await reached(path, options);
+  let body;
+  try {
     body = await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    if (!response) throw new Refusal("No connection", GONE, { again: true });
     if (response.ok) throw new Refusal("No answer", "The response did not come from this service.", { again: true });
   }
   if (response.ok) return { body, headers: response.headers };

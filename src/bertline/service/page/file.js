@@ -11,9 +11,13 @@ const EXCERPT = 200; // characters; longer ones do not fit on a line anyway
 let table = null;
 let reading = 0; // number of the last file; earlier ones are dropped
 let changed = () => {};
+let elsewhere = null;
 
 // The table and the index of its text column, or null while there is no file.
 export const chosenFile = () => table && { table, column: at("column").selectedIndex };
+
+// Where a dropped file goes as long as another view is shown; null: to Try.
+export const dropsTo = (handler) => { elsewhere = handler; };
 
 // opened: called when a file is opened; onChange: when the table or the column changes.
 export function startFile(opened, onChange) {
@@ -28,7 +32,7 @@ export function startFile(opened, onChange) {
     target.value = ""; // so that the same file can be chosen again
   });
   at("column").addEventListener("change", showColumn);
-  takeDrops(take);
+  takeDrops((file) => (elsewhere ?? take)(file));
 }
 
 // Accept drops anywhere: a file dropped beside the box would otherwise replace the page.

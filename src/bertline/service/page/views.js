@@ -16,6 +16,7 @@ export const VIEWS = [
   { name: "try", title: "Try", serves: () => true },
   { name: "explain", title: "Explain", serves: ({ task }) => EXPLAINED.has(task.task) },
   { name: "anatomy", title: "Anatomy", serves: () => true },
+  { name: "compare", title: "Compare", serves: () => true },
   { name: "label", title: "Label", serves: ({ task }) => LABELLED.has(task.task) },
   { name: "watch", title: "Watch", serves: () => true },
 ];
