@@ -3,19 +3,25 @@
     python -m tools.page_pictures http://127.0.0.1:8000 docs/images
 
 The server answers the texts below; with --predictions-url and --predictions-text it also has texts for the view Label.
+With --table a labelled CSV file is compared, which takes a server with two models.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 TEXT = "A quiet, generous film that trusts its actors; by the last scene you have forgotten the clock."
 WIDE, NARROW = {"width": 900, "height": 700}, {"width": 360, "height": 740}
+TALL = {"width": 900, "height": 1960}  # of a longer page
 WAIT_MS = 60_000
+Picture = tuple[
+    str, Callable[[Page], None], str, dict[str, int]
+]  # name, steps to it, colour scheme, size of the window
 
 
 def answered(page: Page) -> None:
@@ -49,27 +55,48 @@ def watching(page: Page) -> None:
     page.locator("#view-watch .pairs").nth(1).wait_for(timeout=WAIT_MS)
 
 
-def take(browser: Browser, url: str, folder: Path) -> list[Path]:
+def comparing(table: Path) -> Callable[[Page], None]:
+    """Compare, on a table."""
+
+    def steps(page: Page) -> None:
+        page.get_by_role("link", name="Compare", exact=True).click()
+        view = page.locator("#view-compare")
+        view.get_by_role("radio", name="CSV file").check()
+        view.locator("input[type=file]").set_input_files(table)
+        view.get_by_role("button", name="Compare on").click()
+        view.locator("#compare-rows").wait_for(timeout=10 * WAIT_MS)
+        view.locator(".chart canvas").nth(1).wait_for(timeout=WAIT_MS)
+        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+        page.wait_for_timeout(500)
+
+    return steps
+
+
+def take(browser: Browser, url: str, folder: Path, table: Path | None = None) -> list[Path]:
     """Write the pictures to a folder, in light and dark, wide and narrow; their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = [
+    pictures: list[Picture] = [
         ("studio-try", answered, "light", WIDE),
         ("studio-explain", explained, "light", WIDE),
         ("studio-explain-dark", explained, "dark", NARROW),
         ("studio-label", labelling, "light", WIDE),
         ("studio-watch", watching, "light", WIDE),
     ]
-    written = []
-    for name, steps, scheme, viewport in pictures:
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-        page = context.new_page()
-        page.goto(url)
-        steps(page)
-        path = folder / f"{name}.png"
-        page.screenshot(path=path, full_page=viewport is WIDE)
-        context.close()
-        written.append(path)
-    return written
+    if table is not None:  # its server has two models, which the other pictures are not about
+        pictures = [("studio-compare", comparing(table), "light", TALL)]
+    return [_taken(browser, url, folder, one) for one in pictures]
+
+
+def _taken(browser: Browser, url: str, folder: Path, picture: Picture) -> Path:
+    name, steps, scheme, viewport = picture
+    context = browser.new_context(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(url)
+    steps(page)
+    path = folder / f"{name}.png"
+    page.screenshot(path=path, full_page=viewport is WIDE)
+    context.close()
+    return path
 
 
 def main() -> None:
@@ -77,10 +104,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("url", help="of the server")
     parser.add_argument("folder", type=Path, help="for the pictures; existing ones are replaced")
+    parser.add_argument("--table", type=Path, help="labelled CSV file; takes the picture of Compare alone")
     options = parser.parse_args()
     with sync_playwright() as run:
         browser = run.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
-        for path in take(browser, options.url, options.folder):
+        for path in take(browser, options.url, options.folder, options.table):
             print(f"{path}  {path.stat().st_size:,} bytes")
         browser.close()
 

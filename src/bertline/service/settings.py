@@ -27,7 +27,11 @@ class ServeSettings(BaseModel):
     )
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     insecure: bool = Field(False, description="allow other addresses without authentication")
-    engine: str | None = Field(None, description="engine to use; default: each bundle's first that passes its probes")
+    engine: str | None = Field(
+        None,
+        description="engine to use, or NAME=ENGINE of single models, separated by commas; default: each bundle's first "
+        "that passes its probes",
+    )
     require_signed_by: tuple[Path, ...] = Field(
         (), description="public key file; may be repeated; only bundles signed by one of them are served"
     )

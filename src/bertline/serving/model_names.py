@@ -30,3 +30,15 @@ def fault_of(name: str) -> str | None:
         return "has a character that cannot be printed"
     reserved = next((part for part in parts[1:] if part in RESERVED), None)
     return f"has the part {reserved!r}, which is reserved in addresses" if reserved else None
+
+
+def engine_of(name: str, wanted: str | None) -> str | None:
+    """The engine of a model, from ``--engine``: that of all models, or NAME=ENGINE of single ones.
+
+    >>> engine_of("exact", "exact=fp32,small=int8"), engine_of("other", "exact=fp32"), engine_of("other", "int8")
+    ('fp32', None, 'int8')
+    """
+    if wanted is None or "=" not in wanted:
+        return wanted
+    by_name = {own.strip(): engine.strip() for own, _, engine in (one.rpartition("=") for one in wanted.split(","))}
+    return by_name.get(name)

@@ -22,6 +22,7 @@ from bertline.serving.answered import Answered, Timing, made
 from bertline.serving.behind import Behind
 from bertline.serving.listeners import Listeners, Tokenised
 from bertline.serving.mirror import Mirror
+from bertline.serving.model_names import engine_of
 from bertline.serving.models import Models
 from bertline.serving.problems import Code, Problem
 from bertline.serving.process import StartWorker, WorkerProcess
@@ -324,7 +325,7 @@ class Serving:
                 bundle,
                 scheduler=self.scheduler,
                 executor=self._executor,
-                engine=self.settings.engine,
+                engine=engine_of(name, self.settings.engine),
                 lanes=self.settings.lanes,
                 timeout_s=self.settings.worker_timeout_s,
                 on_beyond_help=lambda error: self._lost(version, error),

@@ -11,7 +11,7 @@ class CoreSettings(Protocol):
 
     @property
     def engine(self) -> str | None:
-        """Name of the engine; None: each bundle's default."""
+        """Name of the engine, as for ``model_names.engine_of``; None: each bundle's default."""
 
     @property
     def lanes(self) -> int | None:

@@ -164,7 +164,7 @@ function sliced(slices, score) {
   ]);
   return [
     tableOf("Slices, the worst for B first", ["Slice", "Rows", "A", "B", "B against A"], rows),
-    make("p", "note", `${score} of slices with at least 20 rows. Of twenty slices one differs by chance; the gate\u2019s check above allows for that.`),
+    make("p", "note", `By ${score}, of slices with at least 20 rows. One of twenty differs by chance; the gate\u2019s check above allows for that.`),
   ];
 }
 

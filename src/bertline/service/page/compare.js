@@ -18,6 +18,7 @@ let section = null;
 let context = null;
 let parts = null; // elements of the view
 let loaded = null; // versions of the server
+let looking = null;
 let running = null;
 let subject = null; // text that was taken over from another view last
 
@@ -29,7 +30,7 @@ export function show(into, next) {
     setMode("file");
     parts.table.open(file);
   });
-  if (other || !loaded) look();
+  if (other) look();
   else takeOver();
 }
 
@@ -42,19 +43,18 @@ export function hide() {
 
 async function look() {
   running?.abort();
-  const mine = context;
-  parts = null;
+  const mine = (looking = {});
+  parts = loaded = null;
   section.replaceChildren(make("p", "reading", "Looking for versions…"));
   try {
     const [{ versions, most_rows }, served] = await Promise.all([get("/v1/compare"), models()]);
-    if (mine !== context) return;
+    if (mine !== looking) return;
     const described = new Map(served.models.map((one) => [one.name, one]));
     loaded = versions.map((one) => ({ ...one, described: described.get(one.model) }));
     if (loaded.length < 2) section.replaceChildren(alone());
     else build(most_rows);
   } catch (refusal) {
-    if (mine !== context) return;
-    loaded = null;
+    if (mine !== looking) return;
     section.replaceChildren(nest("div", "card", refused(refusal, look)));
   }
 }

@@ -202,6 +202,15 @@ def test_two_networks_on_the_same_texts() -> None:
     assert (same.verdict, same.agreement, same.only_first, same.difference.width) == (0, 1.0, 0, 0.0)
 
 
+def test_each_of_two_networks_has_its_own_thresholds() -> None:
+    truth, logits = drawn(300)
+    strict = SPEC.model_copy(update={"thresholds": (0.9, 0.9, 0.9)})
+    one = compare(SPEC, truth, pieces(logits), pieces(logits), read(300), other=(strict, read(300)))
+    gap = [f1_score(flags(truth), given(logits, spec), average="micro") for spec in (SPEC, strict)]
+    assert one.difference.value == pytest.approx(gap[0] - gap[1])
+    assert one.agreement < 1
+
+
 def test_values_that_are_not_finite_are_refused() -> None:
     truth, logits = drawn(3)
     logits[1, 1] = np.inf

@@ -142,7 +142,9 @@ class CompareTableResponse(BaseModel):
     skipped: dict[str, int] = Field(description="Unusable rows, by reason.")
     agreement: dict[str, float] = Field(description="Share of rows with the same answer, with its 95 % interval.")
     changes: list[dict[str, Any]] = Field(description="The most frequent pairs of different labels.")
-    answers: dict[str, list[Any]] = Field(description="Of each row: line, first, second, agree, shift, first_right and second_right.")
+    answers: dict[str, list[Any]] = Field(
+        description="Of each row: line, first, second, agree, shift, first_right and second_right."
+    )
     labelled: dict[str, Any] | None = Field(
         description="With labels: figures of both, the paired test, confusion, reliability, slices, and the checks of "
         "the gate that these rows allow."
