@@ -26,6 +26,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/tokenize"): {"texts": ["gut für dich"]},
     ("post", "/v1/explain"): {"text": "gut für dich", "budget": 20},
     ("post", "/v1/anatomy"): {"text": "gut für dich", "parts": False},
+    ("post", "/v1/compare"): {"first": {}, "second": {}, "text": "gut für dich"},
+    ("post", "/v1/compare/table"): {"first": {}, "second": {}, "rows": [{"text": "gut für dich"}]},
     ("post", "/"): {"inputs": "gut für dich"},
     ("post", "/models/{name}"): {"inputs": "gut für dich", "parameters": {}},
     ("post", PIPELINE + "text-classification"): {"inputs": "gut für dich"},
@@ -126,11 +128,14 @@ def sentence(answer: Any) -> str:
     return str(error if isinstance(error, str) else error["message"])
 
 
+DIFFERENT = ("id", "created", "current", "previous", "first", "second", "latency")  # with times and versions
+
+
 def without_run(answer: Any) -> Any:
     """An answer without what differs from call to call."""
     value = answer.json()
     if isinstance(value, dict):
-        value = {key: one for key, one in value.items() if key not in ("id", "created", "current", "previous")}
+        value = {key: one for key, one in value.items() if key not in DIFFERENT}
     return answer.status_code, value
 
 

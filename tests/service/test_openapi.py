@@ -26,6 +26,8 @@ OWN = {
     "/v1/review/skip": {"post"},
     "/v1/review/labels.csv": {"get"},
     "/v1/anatomy": {"post"},
+    "/v1/compare": {"get", "post"},
+    "/v1/compare/table": {"post"},
     "/v1/models": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},

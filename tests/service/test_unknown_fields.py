@@ -26,7 +26,10 @@ TENSOR = {"name": "t", "shape": [1], "datatype": "BYTES", "data": ["good"]}
 SIMILAR = {"source_sentence": "good", "sentences": ["bad"]}
 LONG = "good " + "word " * 28 + "bad"  # 30 tokens, and the model reads 14
 
-OWN = ("/v1/predict", "/v1/tokenize", "/v1/explain", "/v1/anatomy", "/v1/feedback", "/v1/feedback/withdraw")
+OWN = (
+    "/v1/predict", "/v1/tokenize", "/v1/explain", "/v1/anatomy", "/v1/compare", "/v1/compare/table", "/v1/feedback",
+    "/v1/feedback/withdraw",
+)  # fmt: skip
 # route, body → the field that is refused
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/predict", {"text": "good", "topk": 2}, "There is no field topk: did you mean top_k?"),
@@ -38,6 +41,12 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("/v1/feedback/withdraw", {"request_id": "a", "zzz": 1}, "There is no field zzz: valid names are request_id, "),
     ("/v1/anatomy", {"text": "good", "laier": 1}, "There is no field laier: did you mean layer?"),
+    (
+        "/v1/compare",
+        {"first": {}, "second": {}, "text": "good", "txet": 1},
+        "There is no field txet: did you mean text?",
+    ),
+    ("/v1/compare/table", {"first": {"modle": "a"}, "second": {}, "rows": []}, "There is no field first.modle: "),
     ("/v1/explain", {"text": "good", "lable": "positive"}, "There is no field lable: did you mean label?"),
     ("/v1/embeddings", {"input": "good", "dimension": 2}, "There is no field dimension: did you mean dimensions?"),
     ("/embeddings", {"input": "good", "zzz": 2}, "There is no field zzz: valid names are input, model, "),

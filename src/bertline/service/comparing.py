@@ -18,7 +18,7 @@ from bertline.data.rows import BadRow, Row
 from bertline.errors import BertlineError, DataError, SettingsError, UsageError
 from bertline.lifecycle.comparison.compared import ComparedTable, compare
 from bertline.lifecycle.comparison.latency import Latencies, timed_places
-from bertline.lifecycle.comparison.rows import Rows, read_rows
+from bertline.lifecycle.comparison.rows import GivenTable, read_rows
 from bertline.lifecycle.comparison.settings import CompareSettings
 from bertline.lifecycle.gate.rows import Outputs, check_alike
 from bertline.serving.problems import Code, Problem
@@ -36,6 +36,7 @@ AT_ONCE = 16  # texts of one version
 TABLE_TIMEOUT_S = 600.0
 TIMES = 5  # that a single text is timed
 Both = tuple[Version, Version]
+Steps = AsyncGenerator["Progress | ComparedTable", None]
 
 
 class GivenRows(CompareSettings):
@@ -95,7 +96,7 @@ class Comparing:
         took = [1000 * median(own_s) for own_s in times_s]
         return ComparedText((answers[0][0], answers[1][0]), row, (took[0], took[1]))
 
-    def rows(self, both: Both, settings: GivenRows) -> Rows:
+    def rows(self, both: Both, settings: GivenRows) -> GivenTable:
         """The rows of a request, checked.
 
         Raises:
@@ -113,7 +114,7 @@ class Comparing:
             check_texts([example.input], self._serving.settings, f"{ROWS}[{example.line - 1}]")
         return rows
 
-    async def table(self, both: Both, rows: Rows, deadline_s: float) -> AsyncGenerator[Progress | ComparedTable, None]:
+    async def table(self, both: Both, rows: GivenTable, deadline_s: float) -> Steps:
         """Progress, and at last the comparison.
 
         Raises:
@@ -131,7 +132,7 @@ class Comparing:
         finally:
             self._busy = False
 
-    async def _table(self, both: Both, rows: Rows, deadline_s: float) -> AsyncGenerator[Progress | ComparedTable, None]:
+    async def _table(self, both: Both, rows: GivenTable, deadline_s: float) -> Steps:
         inputs = [one.input for one in rows.dataset.examples]
         timed = timed_places(len(inputs))
         of = len(inputs) + len(timed)

@@ -11,7 +11,7 @@ from typing import Any
 from bertline.bundle.seen import seen_among
 from bertline.data.targets import to_json
 from bertline.lifecycle.comparison.latency import Latencies
-from bertline.lifecycle.comparison.rows import Rows
+from bertline.lifecycle.comparison.rows import GivenTable
 from bertline.lifecycle.comparison.wording import verdict_of
 from bertline.lifecycle.gate.check import Check
 from bertline.lifecycle.gate.rows import Judged, Outputs
@@ -76,7 +76,7 @@ class ComparedTable:
         latencies: where they were measured.
     """
 
-    rows: Rows
+    rows: GivenTable
     answers: Sequence[RowCompared]
     right: Sequence[tuple[bool | None, bool | None]]
     labelled: Labelled | None
@@ -119,7 +119,7 @@ class ComparedTable:
 def compare(
     first: Outputs,
     second: Outputs,
-    rows: Rows,
+    rows: GivenTable,
     *,
     paths: tuple[Path, Path] | None = None,
     latencies: Latencies | None = None,
@@ -149,7 +149,7 @@ def compare(
     )
 
 
-def _right(spec: TaskSpec, rows: Rows, both: Sequence[Sequence[Any]]) -> list[tuple[bool | None, bool | None]]:
+def _right(spec: TaskSpec, rows: GivenTable, both: Sequence[Sequence[Any]]) -> list[tuple[bool | None, bool | None]]:
     if not rows.labelled:
         return [(None, None)] * len(rows.dataset.examples)
     feedback = task(spec.task).feedback
@@ -165,7 +165,7 @@ def _right(spec: TaskSpec, rows: Rows, both: Sequence[Sequence[Any]]) -> list[tu
     return found
 
 
-def _labelled(first: Outputs, second: Outputs, rows: Rows, settings: GateSettings) -> Labelled:
+def _labelled(first: Outputs, second: Outputs, rows: GivenTable, settings: GateSettings) -> Labelled:
     judged = Judged(rows.dataset.source, rows.dataset, second, first)
     checks = [non_inferior(judged, settings), slices(judged, settings), calibrated(judged, settings)]
     return Labelled(

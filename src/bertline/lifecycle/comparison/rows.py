@@ -45,14 +45,14 @@ class UnlabelledRanking(Scores):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class GivenTable:
     """Rows of a table, and whether they have labels."""
 
     dataset: Dataset
     labelled: bool
 
 
-def read_rows(data: Location, settings: CompareSettings, spec: TaskSpec, model: str) -> Rows:
+def read_rows(data: Location, settings: CompareSettings, spec: TaskSpec, model: str) -> GivenTable:
     """Read the table; a column of labels is found by its usual names, and none is needed.
 
     Args:
@@ -67,10 +67,10 @@ def read_rows(data: Location, settings: CompareSettings, spec: TaskSpec, model: 
         SettingsError: the settings contradict each other.
     """
     if _are_labelled(data, settings, spec):
-        rows = Rows(_read(data, settings, spec, spec.kind), True)
+        rows = GivenTable(_read(data, settings, spec, spec.kind), True)
         check_shared_names(rows.dataset, spec.names, f"that {model} knows")
     else:
-        rows = Rows(_read(data, _without_labels(settings), spec, _unlabelled(spec)), False)
+        rows = GivenTable(_read(data, _without_labels(settings), spec, _unlabelled(spec)), False)
     for column in settings.slice_columns:
         values = Counter(one.fields.get(column, "") for one in rows.dataset.examples)
         if len(values) > MOST_VALUES:

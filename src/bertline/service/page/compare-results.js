@@ -66,7 +66,7 @@ function verdict({ agreement, labelled, skipped, seen, rows }, { total }, headli
   const left = Object.entries(skipped);
   const reasons = left.map(([why, number]) => `${amount(number)} with ${why}`).join(", ");
   if (left.length) lines.push(make("p", "cut", `Rows left out: ${reasons}.`));
-  if (rows + left.reduce((sum, [, number]) => sum + number, 0) < total) lines.push(make("p", "cut", `${amount(rows)} of ${count(total, "row")} were compared, spread evenly over the file. All of them: bertline compare.`));
+  if (rows + left.reduce((sum, [, number]) => sum + number, 0) < total) lines.push(make("p", "cut", `${amount(rows)} of ${count(total, "row")} were compared, spread evenly over the file: a request cannot have more.`));
   for (const [letter, number] of [["A", seen.first], ["B", seen.second]]) {
     if (number !== null && number > LEAK * rows) lines.push(make("p", "cut", `${letter} has learned from ${amount(number)} of these ${count(rows, "text")}, so its figures are too good.`));
   }
