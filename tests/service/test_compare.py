@@ -63,7 +63,7 @@ def sides(first: str, second: str) -> dict[str, dict[str, str]]:
     return {"first": {"model": first}, "second": {"model": second}}
 
 
-def asked(url: str, path: str = "/v1/compare/table", **body: Any) -> dict[str, Any]:
+def asked(url: str, path: str = "/v1/compare/table", /, **body: Any) -> dict[str, Any]:
     answer = httpx.post(url + path, json=body, timeout=60)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
@@ -72,7 +72,7 @@ def asked(url: str, path: str = "/v1/compare/table", **body: Any) -> dict[str, A
 
 def rows_of(count: int = 120) -> list[dict[str, object]]:
     """Labelled by the first model, but for every tenth row."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for place in range(count):
         good, bad = place % 3, place % 2
         label = "positive" if good > bad else "negative"

@@ -145,8 +145,8 @@ class Comparing:
                 own.append(await self._outputs(version, some, deadline_s))
                 numbers += sum(np.size(piece) for pieces in own[-1].arrays for piece in pieces)
             if numbers > MOST_NUMBERS:
-                done = f"{start + len(some):,} of {len(inputs):,} rows"
-                message = f"The outputs of {done} are as large as the server allows: send fewer."
+                some_rows = f"{start + len(some):,} of {len(inputs):,} rows"
+                message = f"The outputs of {some_rows} are as large as the server allows: send fewer."
                 raise Problem(Code.TOO_MANY_TEXTS, message, ROWS)
             yield Progress(start + len(some), of)
         times: tuple[list[float], list[float]] = ([], [])
