@@ -10,6 +10,7 @@ commands as one types them. SQLite files and a directory are all that they need.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import time
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bertline.destination import replace_file
 from examples.loop import rows
 from examples.loop.page import Chapter, clock, write_page
 from examples.loop.server import Server, Workshop, serving
@@ -70,6 +72,7 @@ class Story:
     def __init__(self, workshop: Workshop, told: rows.Story, port: int, rate: float, size: Size) -> None:
         self._shop, self._rows, self._port, self._rate, self._size = workshop, told, port, rate, size
         self._chapters: list[Chapter] = []
+        self._measured: dict[str, float | str] = {}  # what loop.json has
         self._traffic: Traffic | None = None
         self._began_s = time.monotonic()
 
@@ -122,6 +125,7 @@ class Story:
         assert self._traffic is not None
         before = self._traffic.wait_for(self._size.window, 0)[: self._size.window]
         found = self._drift(before, "calm")
+        self._measured |= {"accuracy_before": accuracy(before), "p_before": _least(found)}
         self._say(
             chapter,
             f"{self._size.window} texts were compared with the model's reference rows: {_drift_words(found)}",
@@ -139,6 +143,7 @@ class Story:
         for number in (1, 2):  # the second window is what makes a retraining due
             some = traffic.wait_for(size * number, start)[size * (number - 1) : size * number]
             found = self._drift(some, f"window-{number}")
+            self._measured |= {"accuracy_changed": accuracy(some), f"p_changed_{number}": _least(found)}
             self._say(
                 chapter,
                 f"window {number}: {_drift_words(found)}",
@@ -164,6 +169,7 @@ class Story:
             raise SystemExit(f"there is no challenger: {run['sentence'] if run else result['decision']}")
         taken, judged, version = (run["done"][step] for step in ("snapshot", "gate", "register"))
         folder = self._shop.directory / "retraining" / NAME / "runs" / run["id"]
+        self._measured |= {"labels": traffic.labelled, "retraining_s": time.monotonic() - began_s}
         self._say(
             chapter,
             f"{run['sentence']}",
@@ -178,9 +184,11 @@ class Story:
 
     def _rolled_out(self, version: int, verdict: Path) -> None:
         chapter = self._chapter("Shadow, canary, promotion: the servers decide each step")
+        began_s = time.monotonic()
         promote = ("models", "promote", f"{NAME}:{version}", "--canary", "--steps", "shadow,25,50,100")
         self._shop.run(*promote, "--verdict", verdict, *CANARY, *OTHERWISE)
         ended = self._followed(chapter)
+        self._measured |= {"rollout": ended["status"], "rollout_s": time.monotonic() - began_s}
         self._say(chapter, f"{NAME}:{version} was {ended['status'].replace('_', ' ')}: {ended['reason']}")
         if ended["status"] != "promoted":
             raise SystemExit("the challenger was not promoted")
@@ -190,6 +198,7 @@ class Story:
         traffic = self._traffic
         assert traffic is not None
         some = traffic.wait_for(self._size.window, len(traffic.sent))
+        self._measured["accuracy_after"] = accuracy(some)
         self._say(chapter, "its answers are compared with the true labels", ("accuracy", _percent(accuracy(some))))
 
     def _bad_model(self) -> None:
@@ -201,10 +210,11 @@ class Story:
         promote = ("models", "promote", f"{NAME}:{version}", "--canary", "--steps", "25,50,100")
         shop.run(*promote, "--force", "a drill: somebody is sure of it", *CANARY)
         ended = self._followed(chapter)
+        self._measured |= {"bad_model": ended["status"], "bad_model_s": time.monotonic() - began_s}
         self._say(
             chapter,
             f"{NAME}:{version} was {ended['status'].replace('_', ' ')}: {ended['reason']}",
-            ("seconds until it was rolled back", f"{time.monotonic() - began_s:.0f}"),
+            ("seconds until it was rolled back", f"{self._measured['bad_model_s']:.0f}"),
         )
         if ended["status"] != "rolled_back":
             raise SystemExit("the bad model was not rolled back")
@@ -232,6 +242,9 @@ class Story:
         minutes = (time.monotonic() - self._began_s) / 60
         summary = f"{len(self._chapters)} steps in {minutes:.1f} minutes, with real processes on one machine."
         write_page(report, self._chapters, traffic.sent, summary, server.url)
+        self._measured |= {"requests": len(traffic.sent), "lost": len(traffic.lost), "minutes": minutes}
+        self._measured |= {"log_entries": checked["entries"], "log_faults": len(checked["faults"])}
+        replace_file(report.with_suffix(".json"), f"{json.dumps(self._measured, indent=1)}\n".encode())
         print(f"\nThe report is {report.resolve().as_uri()}", flush=True)
         if traffic.lost or checked["faults"]:
             raise SystemExit(f"{len(traffic.lost)} requests were lost, the first: {traffic.lost[:1]}")
@@ -290,7 +303,11 @@ def _percent(share: float) -> str:
 
 
 def _p(found: dict[str, Any]) -> str:
-    return f"{min(float(one['adjusted']) for one in found['tests']):.3f}"
+    return f"{_least(found):.3f}"
+
+
+def _least(found: dict[str, Any]) -> float:
+    return min(float(one["adjusted"]) for one in found["tests"])
 
 
 def _drift_words(found: dict[str, Any]) -> str:
@@ -307,13 +324,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--port", type=int, default=0, help="of the server; by default a free one")
     parser.add_argument("--rate", type=float, default=10.0, help="requests per second")
     parser.add_argument("--small", action="store_true", help="fewer rows: everything happens, and figures say little")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw of rows")
     parser.add_argument("--no-serve", action="store_true", help="stop the server at the end")
     options = parser.parse_args(arguments)
     shutil.rmtree(options.directory, ignore_errors=True)
     options.directory.mkdir(parents=True)
     workshop = Workshop(options.directory.resolve())
     size = SMALL if options.small else Size()
-    told = rows.prepare(workshop.directory, size.rows)
+    told = rows.prepare(workshop.directory, size.rows, options.seed)
     Story(workshop, told, options.port, options.rate, size).play(keep=not options.no_serve)
     return 0
 

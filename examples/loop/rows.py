@@ -31,19 +31,20 @@ class Story:
     reviews: Rows
 
 
-def prepare(directory: Path, number: int) -> Story:
-    """Write the tables; which rows are in which does not vary.
+def prepare(directory: Path, number: int, seed: int = 0) -> Story:
+    """Write the tables; which rows are in which varies with the seed alone.
 
     Args:
         directory: of the tables.
         number: of rows to learn, and of rows to judge by.
+        seed: of the draw.
     """
     sentences, reviews = rotten_tomatoes.sentences(), rotten_tomatoes.imdb_reviews()
-    random.Random(1).shuffle(sentences)
-    random.Random(2).shuffle(reviews)
+    random.Random(3 * seed + 1).shuffle(sentences)
+    random.Random(3 * seed + 2).shuffle(reviews)
     train, frozen = sentences[:number], sentences[number : 2 * number]
     labels = [label for _, label in train]
-    random.Random(3).shuffle(labels)
+    random.Random(3 * seed + 3).shuffle(labels)
     story = Story(
         directory / "train.csv",
         directory / "frozen.csv",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
+
+import pytest
 
 from examples.loop import rows
 from examples.loop.page import Chapter, clock, write_page
@@ -99,3 +103,16 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
     own = ("http://127.0.0.1:8000", "http-equiv", "http://www.w3.org/2000/svg")
     assert "http" not in functools.reduce(lambda text, part: text.replace(part, ""), own, page)
     assert clock(61.9) == "1:01"
+
+
+@pytest.mark.drill
+def test_the_loop_is_played_to_its_end(tmp_path: Path) -> None:
+    """With few rows: found, retrained, rolled out, and a bad model rolled back, with no request lost."""
+    command = [sys.executable, "-m", "examples.loop", "--small", "--no-serve", "--directory", str(tmp_path / "loop")]
+    subprocess.run(command, check=True, timeout=1800)
+    measured = json.loads((tmp_path / "loop" / "loop.json").read_text(encoding="utf-8"))
+    assert measured["p_changed_2"] < 0.05
+    assert (measured["rollout"], measured["bad_model"]) == ("promoted", "rolled_back")
+    assert (measured["lost"], measured["log_faults"]) == (0, 0)
+    assert measured["requests"] > 500
+    assert (tmp_path / "loop" / "loop.html").exists()

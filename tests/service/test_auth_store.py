@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -96,14 +97,14 @@ def test_records_persist(url: str) -> None:
 
 def test_a_scope_of_a_newer_version_means_nothing_here(store: CredentialStore) -> None:
     store.add_client(CLIENT)
-    with store._transaction() as connection:
+    with store.changing() as connection:
         connection.execute(sql.update(module.CLIENTS).values(scopes="predict conquer"))
     assert store.clients()[0].scopes == {Scope.PREDICT}
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(url: str) -> None:
-    with CredentialStore(url) as one, one._transaction() as connection:
-        connection.execute(sql.update(module.SCHEMA).values(version=7))
+    with CredentialStore(url) as one, one.changing() as connection:
+        connection.execute(sql.update(module.MIGRATIONS.table).values(version=7))
     with pytest.raises(
         AuthDatabaseError, match="has version 7 and this bertline knows version 1: install the bertline"
     ):
@@ -114,7 +115,8 @@ def test_an_older_database_is_brought_up_to_date_once(url: str, monkeypatch: pyt
     with CredentialStore(url) as one:
         one.add_client(CLIENT)
     steps: list[int] = []
-    monkeypatch.setattr(module, "STEPS", (*module.STEPS, lambda _: steps.append(2), lambda _: steps.append(3)))
+    more = (*module.MIGRATIONS.steps, lambda _: steps.append(2), lambda _: steps.append(3))
+    monkeypatch.setattr(module, "MIGRATIONS", replace(module.MIGRATIONS, steps=more))
     for _ in range(2):
         with CredentialStore(url) as one:
             assert one.clients() == [CLIENT]
@@ -130,7 +132,7 @@ def test_a_step_that_fails_leaves_the_database_as_it_was(url: str, monkeypatch: 
         raise RuntimeError("the power went")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "STEPS", (*module.STEPS, half))
+        patch.setattr(module, "MIGRATIONS", replace(module.MIGRATIONS, steps=(*module.MIGRATIONS.steps, half)))
         with pytest.raises(RuntimeError, match="the power went"):
             CredentialStore(url)
     with CredentialStore(url) as one:
@@ -184,7 +186,7 @@ def test_a_file_that_was_taken_away_is_not_replaced_by_an_empty_one(tmp_path: Pa
     path = tmp_path / "auth.db"
     with CredentialStore(f"sqlite:///{path}") as store:
         path.rename(tmp_path / "away.db")
-        with pytest.raises(AuthDatabaseError, match=r"auth\.db, cannot be used: unable to open database file"):
+        with pytest.raises(AuthDatabaseError, match=r"auth\.db cannot be used: unable to open database file"):
             store.clients()
     assert not path.exists()
 
@@ -200,7 +202,7 @@ def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
 def test_a_file_that_another_process_writes_is_waited_for_and_then_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WAIT_S", 0.05)
+    monkeypatch.setattr(module, "KEYS", replace(module.KEYS, wait_s=0.05))
     path = tmp_path / "auth.db"
     with CredentialStore(f"sqlite:///{path}") as store:
         other = sqlite3.connect(path, isolation_level=None)
@@ -232,14 +234,16 @@ def test_a_url_that_cannot_be_used_is_refused_without_its_password(url: str, sen
     "url", ["postgresql://ann:hunter2@127.0.0.1:9/auth", "postgresql://127.0.0.1:9/auth?password=hunter2"]
 )
 def test_a_server_that_does_not_answer_is_named_without_the_password(url: str) -> None:
-    with pytest.raises(AuthDatabaseError, match=r"keys, auth at 127\.0\.0\.1, cannot be used: .*refused") as caught:
+    with pytest.raises(AuthDatabaseError, match=r"keys auth at 127\.0\.0\.1 cannot be used: .*refused") as caught:
         CredentialStore(url)
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_missing_directory_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AuthDatabaseError, match="cannot be created: No such file or directory"):
-        CredentialStore(f"sqlite:///{tmp_path / 'nowhere' / 'auth.db'}")
+def test_a_place_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "auth.db"
+    with pytest.raises(AuthDatabaseError, match=rf"keys {path} cannot be created: .*; name another in BERTLINE_AUTH_"):
+        CredentialStore(f"sqlite:///{path}")
 
 
 def test_errors_of_the_database_quote_no_values(store: CredentialStore) -> None:
@@ -247,8 +251,8 @@ def test_errors_of_the_database_quote_no_values(store: CredentialStore) -> None:
     long = SigningKeyRecord(2, SIGNING.kid, "-----BEGIN PRIVATE KEY----- canary", 1_790_000_000, 1_790_000_600)
     with pytest.raises(AuthDatabaseError) as caught:
         store._change(sql.text("INSERT INTO nowhere VALUES (:it)").bindparams(it="canary"))
-    with pytest.raises(sql.exc.IntegrityError) as raised:
-        store._change(sql.insert(module.SIGNING_KEYS).values({name: getattr(long, name) for name in long.__slots__}))
+    with pytest.raises(AuthDatabaseError) as raised:
+        store.add_signing_key(long)
     assert "canary" not in str(caught.value)
     assert "canary" not in str(raised.value)
 

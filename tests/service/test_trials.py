@@ -16,6 +16,7 @@ from bertline.lifecycle.predictions.writer import PredictionWriter
 from bertline.registry.rollout import Role
 from bertline.service.app import create_app
 from bertline.service.perimeter import Perimeter
+from bertline.serving.listeners import Listener
 from bertline.serving.serving import Serving
 from bertline.serving.trial import Trial
 from bertline.testing.words import WordCounter, serving_of
@@ -163,6 +164,32 @@ def test_an_adopted_challenger_is_watched_and_the_old_version_stays_to_go_back_t
     portal.call(models.roll_back, "reviews")
     assert scene.ask() == scene.old
     assert not models.trials
+
+
+def test_a_bundle_that_no_version_uses_any_more_is_let_go(scene: Scene) -> None:
+    """A server that follows a registry gives its room in the cache to others."""
+    retired: list[Path] = []
+
+    class Notes(Listener):
+        def retired(self, bundle: Path) -> None:
+            retired.append(bundle)
+
+    scene.serving.listeners.add(Notes())
+    models, portal = scene.serving.models, scene.client.portal
+    assert portal is not None
+    trial = scene.begin("shadow")
+
+    async def end() -> None:
+        models.end_trial("reviews")
+
+    portal.call(end)
+    scene.until(lambda: bool(retired))
+    assert retired == [trial.challenger.path]
+    scene.begin("canary", 0.5)
+    portal.call(models.adopt, "reviews")
+    portal.call(models.roll_back, "reviews")  # the challenger is the previous version now, to go back to
+    scene.ask()
+    assert retired == [trial.challenger.path]
 
 
 def test_slow_answers_are_counted_against_the_bound(scene: Scene) -> None:

@@ -159,7 +159,7 @@ def _followed(name: str, place: str, located: Located) -> dict[str, Followed]:
     if reference.version is not None:
         return {}
     alias = replace(reference, alias=reference.alias or CHAMPION)
-    return {name: Followed(alias, located.version.bundle()[0], located.path)}
+    return {name: Followed(alias, located.version.bundle()[0])}
 
 
 def named(bundle: str) -> tuple[str | None, str]:

@@ -22,7 +22,7 @@ from bertline.registry.fetch.address import LATEST
 from bertline.registry.fetch.local import unwatched
 from bertline.registry.fetch.pull import Watch
 from bertline.registry.reference import Reference, check_name
-from bertline.registry.schema import prepare
+from bertline.registry.schema import MIGRATIONS
 from bertline.registry.settings import RegistrySettings
 
 LARGEST_FACTS = 90_000  # characters; a tag of MLflow has up to 100,000
@@ -70,7 +70,7 @@ def add(
         from bertline.registry.mlflow_store import Mlflow
 
         mlflow = Mlflow(database, runs_place(place))
-        prepare(database)
+        MIGRATIONS.prepare(database)
         pinned = push(bundle, place, watch=watch)
         with database.alone():  # another process may have added the same bundle meanwhile
             if known := catalogue.with_digest(name, manifest.checksum):

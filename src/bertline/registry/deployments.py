@@ -22,8 +22,7 @@ from bertline.registry.database import Database
 from bertline.registry.reference import CHAMPION, Reference, check_alias
 from bertline.registry.rollout import Rollout
 from bertline.registry.rollout_rows import end, insert, open_rollout
-from bertline.registry.schema import ALIASES, DEPLOYMENTS, WORKSPACE, prepare
-from bertline.registry.schema import version as schema_version
+from bertline.registry.schema import ALIASES, DEPLOYMENTS, MIGRATIONS, WORKSPACE
 
 
 class Deployments:
@@ -72,7 +71,7 @@ class Deployments:
             )
         if expected is None:
             expected = self.current(reference.name, alias)
-        prepare(self._database)
+        MIGRATIONS.prepare(self._database)
         with self._database.changing() as connection:
             new = self._catalogue.resolved(connection, reference)
             digest, _ = new.bundle()
@@ -98,7 +97,7 @@ class Deployments:
             RegistryError: there is no earlier version, or somebody else moved the alias meanwhile.
         """
         expected = self.current(name, alias)
-        prepare(self._database)
+        MIGRATIONS.prepare(self._database)
         with self._database.changing() as connection:
             versions = {one.version: one for one in read_versions(connection, self._database.place, name)}
             old = self.now(connection, name, alias)
@@ -129,7 +128,7 @@ class Deployments:
             RegistryError: the database cannot be used.
         """
         with self._database.reading() as connection:
-            return read(connection, name) if schema_version(connection, self._database.place) else []
+            return read(connection, name) if MIGRATIONS.version(connection, self._database) else []
 
     def faults(self, head: str | None = None) -> list[str]:
         """What contradicts the log, a sentence each; empty if nothing does.
@@ -138,7 +137,7 @@ class Deployments:
             head: hash of an entry that was noted earlier.
         """
         with self._database.reading() as connection:
-            entries = read(connection) if schema_version(connection, self._database.place) else []
+            entries = read(connection) if MIGRATIONS.version(connection, self._database) else []
             versions = read_versions(connection, self._database.place)
         if fault := broken(entries, head):
             return [_sentence(fault)]

@@ -21,8 +21,7 @@ from bertline.registry.deployments import Deployments, check_verdict
 from bertline.registry.reference import CHAMPION, Reference
 from bertline.registry.rollout import SHADOW, Rollout, Status, Tally
 from bertline.registry.rollout_rows import change, insert, last_rollout, open_rollout, put_tally, tallies
-from bertline.registry.schema import HAS_ROLLOUTS, prepare
-from bertline.registry.schema import version as schema_version
+from bertline.registry.schema import HAS_ROLLOUTS, MIGRATIONS
 
 BY = "rollout"
 
@@ -67,7 +66,7 @@ class Rollouts:
                 f"rolling {reference} out needs a gate's verdict: give --verdict FILE, or --force REASON, which is "
                 "recorded"
             )
-        prepare(self._database)
+        MIGRATIONS.prepare(self._database)
         with self._database.changing() as connection:
             new = self._catalogue.resolved(connection, reference)
             digest, _ = new.bundle()
@@ -195,8 +194,12 @@ class Rollouts:
         old = self._deployments.now(connection, rollout.model, rollout.role)
         self._deployments.move(connection, "step", rollout.role, old, new, rollout.verdict, reason)
 
+    def close(self) -> None:
+        """See ``State.close``."""
+        self._database.close()
+
     def _ready(self, connection: sql.Connection) -> bool:
-        return schema_version(connection, self._database.place) >= HAS_ROLLOUTS
+        return MIGRATIONS.version(connection, self._database) >= HAS_ROLLOUTS
 
 
 def _check_begin(new: ModelVersion, old: ModelVersion | None, going: Rollout | None) -> None:

@@ -1,17 +1,15 @@
 """The tables of the registry: MLflow's, of which these columns are read, and ours: the log of deployments, rollouts.
 
-Ours are made and changed by ``STEPS``, in one transaction that no other process runs beside. MLflow makes its own.
+Ours are made and changed by ``MIGRATIONS``, in one transaction that no other process runs beside. MLflow makes its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import fields
 
 import sqlalchemy as sql
 
-from bertline.errors import RegistryError
-from bertline.registry.database import Database
+from bertline.database.migrations import Migrations
 from bertline.registry.rollout import Tally
 
 WORKSPACE = "default"  # MLflow's, where its server has no others
@@ -26,7 +24,6 @@ TAGS = sql.table("model_version_tags", *map(sql.column, ("workspace", "name", "v
 ALIASES = sql.table("registered_model_aliases", *map(sql.column, ("workspace", "name", "alias", "version")))
 DELETED = "Deleted_Internal"  # the stage of a version that was deleted: its number is not used again
 
-SCHEMA = sql.Table("bertline_registry_schema", sql.MetaData(), sql.Column("version", sql.Integer, primary_key=True))
 TABLES = sql.MetaData()
 DEPLOYMENTS = sql.Table(
     "bertline_deployments",
@@ -106,46 +103,8 @@ def _create_rollouts(connection: sql.Connection) -> None:
     _ROLLOUT_TABLES.create_all(connection)
 
 
-# Migrations: step n turns version n into version n + 1. The first creates the tables.
-STEPS: tuple[Callable[[sql.Connection], None], ...] = (_create, _create_rollouts)
+MIGRATIONS = Migrations.named("bertline_registry_schema", (_create, _create_rollouts))
 HAS_ROLLOUTS = 2  # the version from which there are rollouts
-
-
-def prepare(database: Database) -> None:
-    """Create or migrate our tables; safe from several processes at once.
-
-    Raises:
-        RegistryError: the database cannot be used, or is of a newer bertline.
-    """
-    with database.reading() as connection:
-        if version(connection, database.place) == len(STEPS):
-            return
-    with database.changing() as connection:
-        now = version(connection, database.place)  # another process may have done it meanwhile
-        if now == len(STEPS):
-            return
-        SCHEMA.create(connection, checkfirst=True)
-        for step in STEPS[now:]:
-            step(connection)
-        connection.execute(sql.delete(SCHEMA))
-        connection.execute(sql.insert(SCHEMA).values(version=len(STEPS)))
-
-
-def version(connection: sql.Connection, place: str) -> int:
-    """Of our tables; 0 if there are none.
-
-    Raises:
-        RegistryError: it is newer than this bertline's.
-    """
-    if not sql.inspect(connection).has_table(SCHEMA.name):
-        return 0
-    found = int(connection.scalar(sql.select(SCHEMA.c.version)) or 0)
-    if found > len(STEPS):
-        raise RegistryError(
-            f"the registry {place} has version {found} and this bertline knows version {len(STEPS)}: install the "
-            "bertline that wrote it, or a newer one"
-        )
-    return found
 
 
 def has_models(connection: sql.Connection) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bertline.service.rollouts import OnMove
 from bertline.service.settings import ServeSettings
 from bertline.serving.models import Models
+from bertline.serving.serving import Serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,14 +31,15 @@ class Following:
     models: Mapping[str, Followed]
     place: str
 
-    def follower(self, models: Models, settings: ServeSettings) -> Follower | None:
+    def follower(self, serving: Serving, settings: ServeSettings) -> Follower | None:
         """What keeps them at their aliases; None if there are none."""
         if not self.models:
             return None
-        from bertline.serving.follow import Follower
+        from bertline.serving.follow import Follower, Releases
 
+        serving.listeners.add(Releases())
         signed_by = settings.require_signed_by
-        return Follower(models, self.models, self.place, every_s=settings.follow_every_s, signed_by=signed_by)
+        return Follower(serving.models, self.models, self.place, every_s=settings.follow_every_s, signed_by=signed_by)
 
     def conductor(
         self, models: Models, settings: ServeSettings, on_move: OnMove, judge: Judge | None = None

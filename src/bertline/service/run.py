@@ -163,7 +163,7 @@ class Server(uvicorn.Server):
         self._was_ready = False
         self._drain_s = settings.drain_s
         self._serving, self._on_ready, self._tls = serving, on_ready, tls
-        self._follower = following.follower(serving.models, settings) if following else None
+        self._follower = following.follower(serving, settings) if following else None
         judge = judge_of_predictions(perimeter)
         self._conductor = following.conductor(serving.models, settings, metrics.rolled, judge) if following else None
         app.state.rollouts.followed = frozenset(following.models) if following else frozenset()

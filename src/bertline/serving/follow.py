@@ -22,6 +22,7 @@ from bertline.registry.database import Database
 from bertline.registry.fetch.cache import release
 from bertline.registry.reference import Reference
 from bertline.registry.resolve import locate
+from bertline.serving.listeners import Listener
 from bertline.serving.models import Models
 from bertline.serving.problems import Problem
 
@@ -34,15 +35,22 @@ AGAIN_S = 30.0  # until a version that could not be used is tried again
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A model that follows an alias: the alias, and the digest and directory of the version that it named at first."""
+    """A model that follows an alias: the alias, and the digest of the version that it named at first."""
 
     reference: Reference
     digest: str
-    path: Path
 
 
 class _Stopping(BertlineError):
     """The server stops, so nothing more is fetched."""
+
+
+class Releases(Listener):
+    """Lets go of bundles in the cache that no version uses any more, so that others may take their room."""
+
+    def retired(self, bundle: Path) -> None:
+        """See ``Listener.retired``."""
+        release(bundle)
 
 
 class Follower:
@@ -68,7 +76,6 @@ class Follower:
         self._models, self._every_s, self._signed_by = models, every_s, signed_by
         self._references = {name: one.reference for name, one in followed.items()}
         self._seen = {name: one.digest for name, one in followed.items()}
-        self._held = {name: [one.path] for name, one in followed.items()}
         self._later_s: dict[str, float] = {}
         self._faults: dict[str, str] = {}
         self._database = Database(place)
@@ -110,13 +117,11 @@ class Follower:
                 pass  # a rollout has changed it already
             elif trial is not None and trial.challenger.checksum == digest:
                 await self._models.adopt(name)  # it answers already
-                self._hold(name, trial.challenger.path)
             elif previous is not None and previous.checksum == digest:
                 await self._models.roll_back(name)  # its worker still runs, so this takes no time
             else:
                 located = await self._off_the_loop(lambda: locate(version, self._signed_by, self._watch))
                 await self._models.load(name, located.path)
-                self._hold(name, located.path)
         except (BertlineError, Problem):
             self._later_s[name] = monotonic() + AGAIN_S
             raise
@@ -129,15 +134,6 @@ class Follower:
     def _watch(self, _here: int, _total: int) -> None:
         if self._stopping:
             raise _Stopping("the server stops")
-
-    def _hold(self, name: str, path: Path) -> None:
-        """Let go of bundles in the cache that are neither current nor previous, so that others may take their room."""
-        held = self._held[name]
-        held[:] = [one for one in held if one != path] + [path]
-        while len(held) > 2:
-            old = held.pop(0)
-            if not any(old in others for others in self._held.values()):
-                release(old)
 
     def _failed(self, name: str, fault: str) -> None:
         """Once for each fault: the same one comes back every few seconds."""

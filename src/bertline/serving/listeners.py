@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertline.serving.problems import Problem
@@ -53,6 +54,9 @@ class Listener:
     def mirrored(self, answered: Answered) -> None:
         """The other version of a rollout computed a request too, to compare; no client gets its answers."""
 
+    def retired(self, bundle: Path) -> None:
+        """A version was stopped, and no other one uses its bundle."""
+
     def refused(self, problem: Problem) -> None:
         """A request got an error. Its responder reports it, since many errors occur before the core is called."""
 
@@ -96,6 +100,11 @@ class Listeners(Listener):
         """Tell each."""
         for one in self._all:
             one.mirrored(answered)
+
+    def retired(self, bundle: Path) -> None:
+        """Tell each."""
+        for one in self._all:
+            one.retired(bundle)
 
     def refused(self, problem: Problem) -> None:
         """Tell each."""

@@ -32,18 +32,21 @@ class Models:
     Args:
         bundles: directory of each, by name.
         make: loads a version and waits until it is ready.
+        on_retired: receives the bundle of a version that was stopped, if no other one uses it.
 
     Raises:
         UsageError: there is no model, or a name is invalid.
     """
 
-    def __init__(self, bundles: Mapping[str, Path], make: Make) -> None:
+    def __init__(
+        self, bundles: Mapping[str, Path], make: Make, on_retired: Callable[[Path], None] = lambda _: None
+    ) -> None:
         if not bundles:
             raise UsageError("there is no model to serve: name at least one bundle")
         for name in bundles:
             if fault := fault_of(name):
                 raise UsageError(f"the model name {name!r} {fault}: choose another, as in NAME=BUNDLE")
-        self._bundles, self._make = dict(bundles), make
+        self._bundles, self._make, self._on_retired = dict(bundles), make, on_retired
         self._current: dict[str, Version] = {}
         self._previous: dict[str, Version] = {}
         self._trials: dict[str, Trial] = {}
@@ -61,9 +64,9 @@ class Models:
 
     async def stop(self) -> None:
         """Stop all workers."""
-        challengers = [one.challenger for one in self._trials.values()]
-        versions = dict.fromkeys([*self._current.values(), *self._previous.values(), *challengers])
-        await asyncio.gather(*(one.stop() for one in versions), *self._retiring, return_exceptions=True)
+        await asyncio.gather(
+            *(one.stop() for one in dict.fromkeys(self._used())), *self._retiring, return_exceptions=True
+        )
 
     @property
     def names(self) -> list[str]:
@@ -230,8 +233,16 @@ class Models:
 
     def _retire(self, version: Version | None) -> None:
         """Stop a version that is in no use any more."""
-        used = [*self._current.values(), *self._previous.values(), *(one.challenger for one in self._trials.values())]
-        if version is not None and not any(version is one for one in used):
-            task = asyncio.create_task(version.stop(), name="retire")
+        if version is not None and not any(version is one for one in self._used()):
+            task = asyncio.create_task(self._stop(version), name="retire")
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
+
+    def _used(self) -> list[Version]:
+        challengers = [one.challenger for one in self._trials.values()]
+        return [*self._current.values(), *self._previous.values(), *challengers]
+
+    async def _stop(self, version: Version) -> None:
+        await version.stop()
+        if not any(version.path == one.path for one in self._used()):
+            self._on_retired(version.path)

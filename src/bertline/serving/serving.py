@@ -94,8 +94,8 @@ class Serving:
         start_worker: StartWorker = WorkerProcess,
     ) -> None:
         self.settings = settings
-        self.models = Models(bundles, self._version)
         self.listeners, self.admit, self.other_task = Listeners(), admit, other_task
+        self.models = Models(bundles, self._version, self.listeners.retired)
         lanes = settings.lanes or usable_cores()
         self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self.listeners.computed)
         self.behind = Behind(self.scheduler)

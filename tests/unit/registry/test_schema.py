@@ -9,7 +9,7 @@ from bertline.errors import RegistryError
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
-from bertline.registry.schema import DEPLOYMENTS, SCHEMA, STEPS, prepare, version
+from bertline.registry.schema import DEPLOYMENTS, MIGRATIONS
 from tests.registered import new_registry
 
 
@@ -20,19 +20,19 @@ def database(tmp_path: Path) -> Database:
 
 def test_our_tables_are_made_once_beside_those_of_mlflow(database: Database) -> None:
     with database.reading() as connection:
-        assert version(connection, "") == 0
-    prepare(database)
-    prepare(database)
+        assert MIGRATIONS.version(connection, database) == 0
+    MIGRATIONS.prepare(database)
+    MIGRATIONS.prepare(database)
     with database.reading() as connection:
-        assert version(connection, "") == len(STEPS)
+        assert MIGRATIONS.version(connection, database) == len(MIGRATIONS.steps)
 
 
 def test_a_newer_schema_is_left_alone(database: Database) -> None:
-    prepare(database)
+    MIGRATIONS.prepare(database)
     with database.changing() as connection:
-        connection.execute(sql.update(SCHEMA).values(version=99))
+        connection.execute(sql.update(MIGRATIONS.table).values(version=99))
     with pytest.raises(RegistryError, match="has version 99 and this bertline knows version 2: install the bertline"):
-        prepare(database)
+        MIGRATIONS.prepare(database)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class Scene:
     def __init__(self, url: str) -> None:
         self.models: Any = Exchanged()
         self.url = url
-        first = Followed(Reference("reviews", alias="champion"), digest_of("reviews", 1), Path("/cache/1"))
+        first = Followed(Reference("reviews", alias="champion"), digest_of("reviews", 1))
         self.follower = Follower(self.models, {"films": first}, url, every_s=0.01)
 
     def promote(self, version: int) -> None:
@@ -137,17 +137,6 @@ def test_a_registry_that_is_away_is_said_once_and_found_again(
     )
     assert caplog.messages[0].startswith(fault)
     assert len(caplog.messages) == 3
-
-
-def test_bundles_that_are_neither_current_nor_previous_leave_the_cache_to_others(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    released: list[str] = []
-    monkeypatch.setattr(follow, "release", lambda path: released.append(path.name))
-    for version in (2, 3, 4):
-        scene.promote(version)
-        scene.look()
-    assert released == ["1", "2"]
 
 
 def test_it_ends_when_it_is_cancelled(scene: Scene) -> None:

@@ -74,6 +74,7 @@ class Conductor:
                 await asyncio.sleep(self._every_s)
         finally:
             self._executor.shutdown(wait=False, cancel_futures=True)
+            self._state.close()
 
     async def look(self, name: str) -> Rollout | None:
         """Follow a model's rollout, count and decide; returns the rollout if it goes on."""

@@ -28,6 +28,9 @@ class State(Protocol):
     def move(self, rollout: Rollout, status: Status, place: int, reason: str) -> bool:
         """Take a rollout to another step, or end it; whether it still was as it was read."""
 
+    def close(self) -> None:
+        """Let go of what they are kept in."""
+
 
 class InMemory:
     """The rollouts of one server without a registry; they end with it."""
@@ -74,6 +77,9 @@ class InMemory:
         """See ``State.move``."""
         after = replace(rollout, status=status, place=place, reason=reason, since_s=time.time())
         return self._change(rollout, after)
+
+    def close(self) -> None:
+        """See ``State.close``."""
 
     def _change(self, before: Rollout, after: Rollout) -> bool:
         if self._rollouts.get(before.model) != before:

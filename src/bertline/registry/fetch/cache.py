@@ -190,8 +190,8 @@ class Cache:
 
 def release(path: Path) -> None:
     """Stop using a bundle of the cache before this process ends; of another directory, do nothing."""
-    if path in _USED:
-        os.close(_USED.pop(path))
+    for used in [one for one in _USED if one.resolve() == path.resolve()]:
+        os.close(_USED.pop(used))
 
 
 def _shared(descriptor: int) -> int:

@@ -7,29 +7,40 @@ hashes; signing keys are stored with their private halves, so whoever reads the 
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import quote
+from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
-from bertline.errors import BertlineError, UsageError
+from bertline.database.database import Database
+from bertline.database.migrations import Migrations
+from bertline.database.purpose import Purpose
+from bertline.errors import BertlineError
 from bertline.service.guard.client import Scope
 from bertline.service.guard.records import ApiKeyRecord, ClientRecord, SigningKeyRecord
 
-WAIT_S = 5  # for a connection or a lock
-_LOCK = 0x6265_7274_6C69_6E65  # a number that no other program uses: "bertline"
+
+class AuthDatabaseError(BertlineError):
+    """The database of keys cannot be reached, read or written."""
+
+
+KEYS = Purpose(
+    what="the database of keys",
+    error=AuthDatabaseError,
+    file="/var/lib/bertline/auth.db",
+    absent="bertline auth key add makes one",
+    uncreatable="name another in BERTLINE_AUTH_DATABASE",
+    lock=0x6265_7274_6C69_6E65,  # "bertline"
+    extra="serve",
+    wait_s=5,
+    mode=0o600,
+)
 _SCOPES = {one.value: one for one in Scope}
 
 TABLES = sql.MetaData()
-SCHEMA = sql.Table("bertline_auth_schema", sql.MetaData(), sql.Column("version", sql.Integer, primary_key=True))
 CLIENTS = sql.Table(
     "bertline_auth_clients",
     TABLES,
@@ -60,15 +71,10 @@ SIGNING_KEYS = sql.Table(
     sql.Column("created_s", sql.BigInteger, nullable=False),
     sql.Column("signs_from_s", sql.BigInteger, nullable=False),
 )
-# Migrations: step n turns version n into version n + 1. The first creates the tables.
-STEPS: tuple[Callable[[sql.Connection], None], ...] = (TABLES.create_all,)
+MIGRATIONS = Migrations.named("bertline_auth_schema", (TABLES.create_all,))
 
 
-class AuthDatabaseError(BertlineError):
-    """The database of keys cannot be reached, read or written."""
-
-
-class CredentialStore:
+class CredentialStore(Database):
     """One database. A context: leaving it closes the connections.
 
     Args:
@@ -80,22 +86,16 @@ class CredentialStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine, self.place = _engine(url)
+        super().__init__(url, KEYS, create=True)
         try:
-            self._prepare()
+            if self.is_sqlite and Path(self.place).stat().st_mode & 0o007:
+                raise AuthDatabaseError(
+                    f"{self.place} has private keys and is accessible to all users: chmod 600 {self.place}"
+                )
+            MIGRATIONS.prepare(self)
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._engine.dispose()
 
     def clients(self) -> list[ClientRecord]:
         """All clients, oldest first."""
@@ -141,10 +141,11 @@ class CredentialStore:
 
     def add_signing_key(self, key: SigningKeyRecord) -> bool:
         """Add a key; False if another process has already added this generation."""
-        try:
-            self._change(sql.insert(SIGNING_KEYS).values(asdict(key)))
-        except IntegrityError:
-            return False
+        same = sql.select(SIGNING_KEYS.c.generation).where(SIGNING_KEYS.c.generation == key.generation)
+        with self.changing() as connection:  # beside which nobody adds one
+            if connection.scalar(same) is not None:
+                return False
+            connection.execute(sql.insert(SIGNING_KEYS).values(asdict(key)))
         return True
 
     def remove_signing_keys(self, generations: Iterable[int]) -> None:
@@ -152,52 +153,12 @@ class CredentialStore:
         self._change(sql.delete(SIGNING_KEYS).where(SIGNING_KEYS.c.generation.in_(list(generations))))
 
     def _rows(self, query: sql.Select[Any]) -> list[sql.Row[Any]]:
-        with self._transaction() as connection:
+        with self.reading() as connection:
             return list(connection.execute(query))
 
     def _change(self, statement: sql.Executable) -> int:
-        with self._transaction() as connection:
+        with self.changing() as connection:
             return connection.execute(statement).rowcount
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sql.Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except IntegrityError:
-            raise
-        except SQLAlchemyError as error:
-            # Only the first line: the others may quote values.
-            reason = str(getattr(error, "orig", None) or type(error).__name__).strip().partition("\n")[0].rstrip(".")
-            raise AuthDatabaseError(f"the database of keys, {self.place}, cannot be used: {reason}") from None
-
-    def _prepare(self) -> None:
-        """Create or migrate the tables, one process at a time."""
-        with self._transaction() as connection:
-            if self._version(connection) == len(STEPS):
-                return
-        with self._transaction() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            else:
-                connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_LOCK)))
-            SCHEMA.create(connection, checkfirst=True)
-            version = self._version(connection)
-            for step in STEPS[version:]:
-                step(connection)
-            connection.execute(sql.delete(SCHEMA))
-            connection.execute(sql.insert(SCHEMA).values(version=len(STEPS)))
-
-    def _version(self, connection: sql.Connection) -> int:
-        if not sql.inspect(connection).has_table(SCHEMA.name):
-            return 0
-        version = int(connection.scalar(sql.select(SCHEMA.c.version)) or 0)
-        if version > len(STEPS):
-            raise AuthDatabaseError(
-                f"the database of keys, {self.place}, has version {version} and this bertline knows version "
-                f"{len(STEPS)}: install the bertline that wrote it, or a newer one"
-            )
-        return version
 
 
 def default_url() -> str:
@@ -217,60 +178,6 @@ def default_url() -> str:
             f"{directory} cannot be created ({error.strerror}): name a database in BERTLINE_AUTH_DATABASE"
         ) from None
     return f"sqlite:///{directory / 'auth.db'}"
-
-
-def _engine(url: str) -> tuple[sql.Engine, str]:
-    """The engine, and a name of the database without its password."""
-    try:
-        parsed = sql.make_url(url)
-    except (ArgumentError, ValueError):  # the latter for a port that is not a number
-        raise UsageError(
-            "the database of keys has no valid URL: write sqlite:////var/lib/bertline/auth.db or postgresql://user@host/name"
-        ) from None
-    backend = parsed.get_backend_name()
-    if backend == "sqlite":
-        return _sqlite(parsed.database)
-    if backend in ("postgresql", "postgres"):
-        return _postgres(parsed)
-    raise UsageError(
-        f"the database of keys is neither SQLite nor PostgreSQL but {backend}: write sqlite:///… or postgresql://…"
-    )
-
-
-def _sqlite(name: str | None) -> tuple[sql.Engine, str]:
-    if not name or name.startswith((":memory:", "file:")):
-        raise UsageError("the database of keys is not in a file: write sqlite:////var/lib/bertline/auth.db")
-    path = Path(name).absolute()
-    try:
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        if path.stat().st_mode & 0o007:
-            raise AuthDatabaseError(f"{path} has private keys and is accessible to all users: chmod 600 {path}")
-    except OSError as error:
-        raise AuthDatabaseError(f"the database of keys, {path}, cannot be created: {error.strerror}") from None
-
-    def connect() -> sqlite3.Connection:
-        # mode=rw: a deleted file is not replaced by an empty, world-readable one.
-        return sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=WAIT_S, check_same_thread=False)
-
-    # No pool: opening a file is cheap, and a restored backup is used at once.
-    return sql.create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True), str(path)
-
-
-def _postgres(url: sql.URL) -> tuple[sql.Engine, str]:
-    # Built from parts, because the query parameters may contain a password.
-    place = f"{url.database or url.username or 'PostgreSQL'} at {url.host or 'a local socket'}"
-    try:
-        engine = sql.create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            connect_args={"connect_timeout": WAIT_S, "tcp_user_timeout": 1000 * WAIT_S},
-            pool_pre_ping=True,
-            pool_timeout=WAIT_S,
-            hide_parameters=True,
-        )
-    except ModuleNotFoundError:
-        raise UsageError("a PostgreSQL database needs its driver: pip install 'psycopg[binary]'") from None
-    return engine, place
 
 
 def _columns(record: ClientRecord | ApiKeyRecord) -> dict[str, Any]:
