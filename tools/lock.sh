@@ -9,7 +9,7 @@
 #   serve.txt    what a server installs
 #   image.txt    what the image of bertline deploy image installs: a server with databases, shared limits, S3 and traces
 #   batch.txt    what its image for training and batch work installs, with the build of torch for GPUs
-#   batch-ray.txt the same for clusters of Ray
+#   batch-ray.txt the same for clusters of Ray, also those of KubeRay
 #   all.txt      every extra, and what tests and checks use
 #   supply.txt   the tools of this script, from supply.in
 #
@@ -73,7 +73,7 @@ all() {
     # shellcheck disable=SC2086
     compile "$into/batch.txt" pyproject.toml $BATCH "$@"
     # shellcheck disable=SC2086
-    compile "$into/batch-ray.txt" pyproject.toml $BATCH --extra ray "$@"
+    compile "$into/batch-ray.txt" pyproject.toml $BATCH --extra kuberay "$@"
     # shellcheck disable=SC2086
     compile "$into/all.txt" pyproject.toml $ALL "$@"
 }

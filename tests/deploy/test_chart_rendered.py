@@ -32,11 +32,14 @@ CASES = sorted(path[3:-12] for path in written() if path.startswith("ci/"))
 OPERATORS = ("keda.sh/", "monitoring.coreos.com/", "gateway.networking.k8s.io/")
 NO_SCHEMA = ("external-secrets.io/",)  # no package has it
 IMAGE = {"image": {"repository": "registry.example.com/reviews", "digest": DIGEST}}
+REGISTRY = {"kind": "registry", "address": "models:/reviews@champion", "registrySecret": {"name": "registry"}}
+REACHED = {"networkPolicy": {"egress": {"modelSource": [{"cidr": "10.20.0.0/16", "port": 443}]}}}
 PINNED = ("--set", f"image.digest={DIGEST}")
 # Checks of checkov that a case may fail, and why.
 REASONED = {
     ("laptop", "CKV_K8S_43"): "an image that was loaded by hand has no digest in a registry",
     ("laptop", "CKV_K8S_15"): "an image that was loaded by hand cannot be pulled",
+    ("registry", "CKV_K8S_35"): "the database's URL is a setting, which servers read from the environment",
     ("init-container", "CKV_K8S_35"): "clients of object stores read keys from the environment",
 }
 
@@ -118,6 +121,7 @@ def test_keda_never_scales_by_the_queue_alone(chart: Path) -> None:
         ("pvc", "/models/reviews"),
         ("image-volume", "/models"),  # models push puts a bundle at the root
         ("init-container", "/models/bundle"),
+        ("registry", "models:/reviews@champion"),
     ],
 )
 def test_the_server_serves_the_bundle_of_its_source(chart: Path, name: str, bundle: str) -> None:
@@ -188,6 +192,21 @@ def test_every_pod_is_restricted(chart: Path, name: str) -> None:
             assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
+def test_a_registry_is_reached_by_its_secret_and_its_address(chart: Path) -> None:
+    objects = rendered(chart, *case(chart, "registry"))
+    server = of_kind(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    [url] = [one for one in server["env"] if one["name"] == "BERTLINE_REGISTRY_URL"]
+    assert url["valueFrom"] == {"secretKeyRef": {"name": "reviews-registry", "key": "url"}}
+    assert {"name": "BERTLINE_ROLLOUT_MIN_REQUESTS", "value": "500"} in server["env"]
+    assert {"name": "models", "mountPath": "/models", "readOnly": False} in server["volumeMounts"]
+    policy = next(one for one in objects if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "reviews")
+    database = {"to": [{"podSelector": {"matchLabels": {"app": "postgres"}}}], "ports": [{"port": 5432, "protocol": "TCP"}]}
+    assert database in policy["spec"]["egress"]
+    [test] = [one for one in objects if one["kind"] == "Pod"]
+    assert {"name": "VERSION", "value": ""} in test["spec"]["containers"][0]["env"]  # the alias moves
+    assert not [one for one in objects if one["kind"] in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")]
+
+
 def test_a_canary_joins_the_service_of_the_stable_release(chart: Path) -> None:
     stable = of_kind(rendered(chart, *PINNED), "Service")["spec"]["selector"]
     objects = [one for one in yaml.safe_load_all(helm("template", "next", chart, *case(chart, "canary")).stdout) if one]
@@ -228,6 +247,27 @@ def test_a_canary_joins_the_service_of_the_stable_release(chart: Path) -> None:
             "networkPolicy.egress.modelSource is empty, so the pods could not reach "
             f"s3://models/reviews@{DIGEST}: list its networks as {{cidr, port}}",
         ),
+        (
+            {"model": {"source": {"kind": "registry", "address": "models:/reviews@champion"}}, **REACHED},
+            "model.source.kind is registry, but model.source.registrySecret.name is empty: name the Secret with the URL "
+            "of the database that knows models:/reviews@champion",
+        ),
+        (
+            {"model": {"source": REGISTRY}, **REACHED},
+            "networkPolicy.egress.database is empty, so the pods could not reach the registry: list it as {to, port}",
+        ),
+        (
+            {"model": {"source": REGISTRY}, **REACHED, "networkPolicy": {"enabled": False}, "canary": {"of": "reviews"}},
+            "canary.of is reviews, but the servers of models:/reviews@champion roll versions out by themselves: use one "
+            "of the two",
+        ),
+        (
+            {"model": {"source": {"kind": "address", "address": "models:/reviews@champion"}}, **REACHED},
+            "model.source.address is models:/reviews@champion, which does not fit model.source.kind address: "
+            "models:/NAME@champion goes with registry, and s3://, oci:// and hf:// with address and initContainer",
+        ),
+        ({"model": {"source": {"address": "models:/reviews"}}}, "at '/model/source/address'"),
+        ({"settings": {"rollout": {"min_request": 1}}}, "additional properties 'min_request' not allowed"),
         (
             {"model": {"source": {"kind": "imageVolume", "reference": "hub/reviews:1"}}},
             "model.source.reference is hub/reviews:1, which could be replaced by other content: end it with "
@@ -346,6 +386,7 @@ def test_the_notes_say_what_to_do_next(chart: Path) -> None:
     assert "Canary: these pods answer beside those of reviews" in notes(
         *case(chart, "canary"), "--set", "nameOverride=x"
     )
+    assert "models promote reviews:4 --canary --verdict /dev/stdin <verdict.json" in notes(*case(chart, "registry"))
     assert "helm test is left out because it has no key" in notes(*case(chart, "gateway"))
     assert "https://models.example.com" in notes(*case(chart, "ingress"))
     assert "at 4 requests in flight or 0.1 s of queue" in notes(*case(chart, "keda"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from bertline.cli import deploy_chart, deploy_image, deploy_init, deploy_manifests, deploy_stack
+from bertline.cli import deploy_chart, deploy_image, deploy_init, deploy_manifests, deploy_ray, deploy_stack
 
 deploy = typer.Typer(help="Write what a bundle needs to run elsewhere.", no_args_is_help=True)
-for verb in (deploy_init, deploy_image, deploy_chart, deploy_manifests, deploy_stack):
+for verb in (deploy_init, deploy_image, deploy_chart, deploy_manifests, deploy_ray, deploy_stack):
     verb.register(deploy)
 
 

@@ -20,6 +20,7 @@ from bertline.deploy import templates
 from bertline.deploy.measured import MIB, ServerFigures
 from bertline.deploy.measuring import example_of
 from bertline.errors import UsageError
+from bertline.lifecycle.rollout.plan import Plan
 from bertline.monitoring.dashboards import grafana, prometheus
 from bertline.monitoring.dashboards.objectives import SLOW_S
 from bertline.monitoring.logs.settings import LogSettings
@@ -33,12 +34,13 @@ from bertline.service.settings import ServeSettings
 UID = 65532  # of the image's user
 CPU_UTILISATION = 70  # percent: room for a replica that is lost, until another one has started
 MEMORY_REQUEST, MEMORY_LIMIT = 1.25, 2.0  # times the measured peak
+BUNDLES = 4  # in the directory for pulled ones: champion, challenger, the champion before, and one that arrives
 PLACE = "/models"  # where deploy image puts bundles
 
 # Components of the server's settings, and those that the chart sets itself or takes from a Secret.
 SETTINGS: Mapping[str, type[BaseModel]] = {
     "serve": ServeSettings, "auth": AuthSettings, "limits": LimitSettings, "edge": EdgeSettings, "logs": LogSettings,
-    "traces": TraceSettings, "store": StoreSettings,
+    "traces": TraceSettings, "store": StoreSettings, "rollout": Plan,
 }  # fmt: skip
 OWN = {
     "serve": {
@@ -123,7 +125,7 @@ def _values(bundle: Bundle, measured: ServerFigures, image: Image, name: str) ->
     size_bytes = sum(one.bytes for one in manifest.files.values())
     return {
         "bertline": __version__,
-        "cache": f"{-(-2 * size_bytes // MIB) + 16}Mi",
+        "cache": f"{-(-BUNDLES * size_bytes // MIB) + 16}Mi",
         "chart": name,
         "cpu_utilization": str(CPU_UTILISATION),
         "description": json.dumps(f"The model {manifest.name} ({manifest.task.task}) behind an HTTP API"),

@@ -16,18 +16,33 @@
 {{- end -}}
 {{- end -}}
 
-{{- $needed := dict "image" "path" "address" "address" "pvc" "claim" "imageVolume" "reference" "initContainer" "address" -}}
+{{- $needed := dict "image" "path" "address" "address" "pvc" "claim" "imageVolume" "reference" "initContainer" "address" "registry" "address" -}}
 {{- $source := .Values.model.source -}}
 {{- $field := get $needed $source.kind -}}
 {{- if not (get $source $field) -}}
 {{- fail (printf "model.source.kind is %s, but model.source.%s is empty: set it" $source.kind $field) -}}
 {{- end -}}
 {{- if include "bertline.pulls" . -}}
+{{- $named := hasPrefix "models:/" $source.address -}}
+{{- if ne $named (eq $source.kind "registry") -}}
+{{- fail (printf "model.source.address is %s, which does not fit model.source.kind %s: models:/NAME@champion goes with registry, and s3://, oci:// and hf:// with address and initContainer" $source.address $source.kind) -}}
+{{- end -}}
 {{- if not (contains "@" $source.address) -}}
 {{- fail (printf "model.source.address is %s, which could be replaced by other content: end it with @sha256:…, as bertline models push prints it, or with the revision on the hub" $source.address) -}}
 {{- end -}}
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.egress.modelSource) -}}
 {{- fail (printf "networkPolicy.egress.modelSource is empty, so the pods could not reach %s: list its networks as {cidr, port}" $source.address) -}}
+{{- end -}}
+{{- end -}}
+{{- if eq $source.kind "registry" -}}
+{{- if not $source.registrySecret.name -}}
+{{- fail (printf "model.source.kind is registry, but model.source.registrySecret.name is empty: name the Secret with the URL of the database that knows %s" $source.address) -}}
+{{- end -}}
+{{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.egress.database) -}}
+{{- fail "networkPolicy.egress.database is empty, so the pods could not reach the registry: list it as {to, port}" -}}
+{{- end -}}
+{{- if .Values.canary.of -}}
+{{- fail (printf "canary.of is %s, but the servers of %s roll versions out by themselves: use one of the two" .Values.canary.of $source.address) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (eq $source.kind "imageVolume") (not (contains "@sha256:" $source.reference)) -}}

@@ -34,7 +34,7 @@ app.kubernetes.io/component: server
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/name: {{ include "bertline.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Values.model.version | default .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ include "bertline.version" . | default .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: {{ .Values.canary.of | default (include "bertline.fullname" .) }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
@@ -55,13 +55,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{- define "bertline.pulls" -}}
-{{- if has .Values.model.source.kind (list "address" "initContainer") }}true{{ end -}}
+{{- if has .Values.model.source.kind (list "address" "initContainer" "registry") }}true{{ end -}}
+{{- end -}}
+
+{{- /* Of the model; none where a registry decides, whose alias moves. */ -}}
+{{- define "bertline.version" -}}
+{{- if ne .Values.model.source.kind "registry" }}{{ .Values.model.version }}{{ end -}}
 {{- end -}}
 
 {{- /* What bertline serve gets: NAME=BUNDLE. */ -}}
 {{- define "bertline.bundle" -}}
 {{- $source := .Values.model.source -}}
 {{- $mounted := printf "/models/%s" (trimPrefix "/" $source.path) -}}
-{{- $places := dict "image" $source.path "address" $source.address "pvc" $mounted "imageVolume" "/models" "initContainer" "/models/bundle" -}}
+{{- $places := dict "image" $source.path "address" $source.address "pvc" $mounted "imageVolume" "/models" "initContainer" "/models/bundle" "registry" $source.address -}}
 {{ .Values.model.name }}={{ get $places $source.kind }}
 {{- end -}}

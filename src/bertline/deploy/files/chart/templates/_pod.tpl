@@ -65,7 +65,7 @@ envFrom:
   emptyDir:
     sizeLimit: 256Mi
 {{- with .Values.model.source }}
-{{- if has .kind (list "address" "initContainer") }}
+{{- if has .kind (list "address" "initContainer" "registry") }}
 - name: models
   emptyDir:
     sizeLimit: {{ .cacheSize }}
@@ -96,7 +96,7 @@ envFrom:
 {{- if ne .Values.model.source.kind "image" }}
 - name: models
   mountPath: /models
-  readOnly: {{ ne .Values.model.source.kind "address" }}
+  readOnly: {{ not (has .Values.model.source.kind (list "address" "registry")) }}
 {{- end }}
 {{- if .Values.settingsSecret }}
 - name: settings
@@ -136,14 +136,21 @@ topologySpreadConstraints:
   {{- end }}
   env:
     {{- include "bertline.settings" . | nindent 4 }}
-    {{- if eq .Values.model.source.kind "address" }}
+    {{- if has .Values.model.source.kind (list "address" "registry") }}
     - name: BERTLINE_STORE_CACHE
       value: /models
     {{- with include "bertline.store" . | trim }}
     {{- . | nindent 4 }}
     {{- end }}
     {{- end }}
-  {{- if eq .Values.model.source.kind "address" }}
+    {{- if eq .Values.model.source.kind "registry" }}
+    - name: BERTLINE_REGISTRY_URL
+      valueFrom:
+        secretKeyRef:
+          name: {{ .Values.model.source.registrySecret.name }}
+          key: {{ .Values.model.source.registrySecret.key }}
+    {{- end }}
+  {{- if has .Values.model.source.kind (list "address" "registry") }}
   {{- with include "bertline.credentials" . }}
   {{- . | nindent 2 }}
   {{- end }}
