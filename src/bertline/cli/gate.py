@@ -22,7 +22,7 @@ EPILOG = (
     "bertline gate models:/reviews/4 --champion models:/reviews@champion --data frozen.csv --fresh october.csv "
     "--behaviour sentiment --out verdict.json --key gate.key"
 )
-VERDICT = "the verdict"  # in messages about where it goes
+VERDICT, COMPARISON = "the verdict", "the comparison"  # in messages about where they go
 Tables = Annotated[
     list[str],
     typer.Option("--data", metavar="TABLE", help="Labelled rows that stay the same for every challenger; repeatable."),
@@ -63,6 +63,9 @@ def gate(
     key: Annotated[Path | None, typer.Option(metavar="FILE", help="Private key that signs the verdict.")] = None,
     passphrase_file: Passphrase = None,
     report: Annotated[Path | None, typer.Option(help="Directory to write gate.html to.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write the comparison as Markdown, for a pull request.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
 ) -> None:
     """Decide whether a model may replace the one in use. Exit code 0: it may; 1: it may not, or the rows cannot tell.
@@ -75,6 +78,7 @@ def gate(
     from bertline.cli.report_place import WHAT, report_place
     from bertline.destination import as_destination_error, check_place, replace_file
     from bertline.evaluation.bounds import Bound
+    from bertline.lifecycle.gate.markdown import markdown as as_markdown
     from bertline.lifecycle.gate.page import write_gate
     from bertline.lifecycle.gate.run import Evidence
     from bertline.lifecycle.gate.run import gate as run
@@ -84,8 +88,9 @@ def gate(
     private = None if key is None else read_private_key(key, passphrase_in(passphrase_file))
     bounds = [Bound.parse(one, least=True) for one in minimum or ()]
     bounds += [Bound.parse(one, least=False) for one in maximum or ()]
-    if out is not None:
-        check_place(out, VERDICT)
+    for place, what in ((out, VERDICT), (markdown, COMPARISON)):
+        if place is not None:
+            check_place(place, what)
     with report_place(report, "gate.html"):
         other = None if champion is None else fetched(champion)
         found = run(challenger, other, Evidence(data, fresh or (), behaviour or (), bounds), settings)
@@ -93,6 +98,9 @@ def gate(
         if out is not None:
             with as_destination_error(out, VERDICT):
                 replace_file(out, verdict.to_file())
+        if markdown is not None:
+            with as_destination_error(markdown, COMPARISON):
+                replace_file(markdown, as_markdown(found).encode())
         if report is not None:
             with as_destination_error(report, WHAT):
                 write_gate(report, found, verdict.verdict)

@@ -96,8 +96,9 @@ def test_the_same_model_may_replace_itself(
 def test_a_worse_model_may_not(
     champion: Path, other: Path, frozen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "verdict.json"
-    assert gate(other, "--champion", champion, "--data", frozen, *RELAXED, "--out", out, "--json") == 1
+    out, comparison = tmp_path / "verdict.json", tmp_path / "comparison.md"
+    more = ("--out", out, "--json", "--markdown", comparison)
+    assert gate(other, "--champion", champion, "--data", frozen, *RELAXED, *more) == 1
     shown = capsys.readouterr()
     assert shown.err.startswith(
         f"error: {title(other)} may not be promoted: frozen rows · {frozen}: accuracy \N{MINUS SIGN}"
@@ -105,6 +106,9 @@ def test_a_worse_model_may_not(
     printed, written = json.loads(shown.out), read_verdict(out)
     assert printed == written.model_dump(mode="json")
     assert written.decision == "no"
+    head, *table = comparison.read_text(encoding="utf-8").split("\n\n")
+    assert head.endswith(f"### {title(other)} may not be promoted in place of {title(champion)}")
+    assert table[1].count("\n| ") == len(written.details["checks"]) + 1
 
 
 @pytest.mark.usefixtures("no_fresh_process")

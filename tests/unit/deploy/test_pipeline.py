@@ -29,7 +29,7 @@ def test_each_system_has_its_own_file_and_the_same_steps(system: System, tmp_pat
     files = {path.relative_to(tmp_path).as_posix() for path in write_pipeline(pipeline(system), tmp_path)}
     assert {path for path in files if not path.startswith("deploy/")} == {OWN[system]}
     text = (tmp_path / OWN[system]).read_text()
-    steps = ("check", "train", "evaluate", "publish", "deploy dev", "verify dev", "deploy production")
+    steps = ("check", "train", "evaluate", "gate", "publish", "deploy dev", "verify dev", "deploy production")
     places = [text.index(f"deploy/steps.sh {step}") for step in (*steps, "verify production")]
     assert places == sorted(places)
     assert "@{" not in "".join((tmp_path / path).read_text() for path in files)
@@ -38,10 +38,13 @@ def test_each_system_has_its_own_file_and_the_same_steps(system: System, tmp_pat
 def test_scripts_are_executable_and_bounds_are_flags(tmp_path: Path) -> None:
     write_pipeline(pipeline(), tmp_path)
     scripts = [tmp_path / "deploy" / "steps.sh", *(tmp_path / "deploy" / "hooks").iterdir()]
-    assert len(scripts) == 7
+    assert len(scripts) == 8
     for one in scripts:
         assert os.access(one, os.X_OK)
-        subprocess.run(["sh", "-n", str(one)], check=True)
+        if one.name == "comment":
+            compile(one.read_text(encoding="utf-8"), one.name, "exec")
+        else:
+            subprocess.run(["sh", "-n", str(one)], check=True)
     assert (
         '"${BOUNDS:=--minimum accuracy=0.82 --maximum ece=0.05}"' in (tmp_path / "deploy" / "settings.sh").read_text()
     )
@@ -56,11 +59,20 @@ def test_the_workflow_has_no_right_that_it_does_not_name_and_pins_actions() -> N
             assert len(step.get("uses", f"@{'0' * 40}").partition("@")[2]) == 40
 
 
+def test_only_one_job_may_write_pull_requests_and_not_for_forks() -> None:
+    jobs = yaml.safe_load(pipeline().files()[OWN["github"]])["jobs"]
+    [name] = [name for name, job in jobs.items() if "pull-requests" in job["permissions"]]
+    job = jobs[name]
+    assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in job["if"]
+    assert not [step for step in job["steps"] if "train" in step.get("run", "")]
+
+
 def test_steps_explain_themselves(tmp_path: Path) -> None:
     write_pipeline(pipeline(), tmp_path)
     done = subprocess.run([tmp_path / "deploy" / "steps.sh"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.count("deploy/steps.sh ") == 7
+    assert done.stderr.count("deploy/steps.sh ") == 8
     environment = subprocess.run(
         [tmp_path / "deploy" / "steps.sh", "deploy", "test"], capture_output=True, text=True, check=False
     )

@@ -10,4 +10,6 @@
 : "${DEV_URL:=https://dev.example.com}"
 : "${PRODUCTION_URL:=https://models.example.com}"
 : "${SMOKE_TEXT:=@{text}}"        # the smoke test asks this, with the key in SMOKE_KEY if the service wants one
+: "${CHAMPION:=$MODELS/$NAME}"    # model in use, with which a new one is compared; - for none
+: "${GATE_FLAGS:=}"               # for example: --margin 0.01 --slice-columns source --behaviour deploy/cases.jsonl
 export NAME MODELS IMAGE CHARTS

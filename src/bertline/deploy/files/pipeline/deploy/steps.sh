@@ -3,8 +3,9 @@
 #
 #   deploy/steps.sh check                 the data, the model, the settings
 #   deploy/steps.sh train                 a bundle in build/NAME
-#   deploy/steps.sh evaluate              its figures; fails where one is outside its bounds
-#   deploy/steps.sh summary               the figures as Markdown, for a pull request
+#   deploy/steps.sh evaluate              its figures and its report
+#   deploy/steps.sh gate                  compares it with the model in use; fails unless it may replace that one
+#   deploy/steps.sh summary               the comparison as Markdown, for a pull request
 #   deploy/steps.sh publish               the bundle into the store; its image, scanned and signed; its chart
 #   deploy/steps.sh deploy ENVIRONMENT    dev or production; the release of build/release, or of RELEASE
 #   deploy/steps.sh verify ENVIRONMENT    asks what was deployed; goes back to the release before if it does not predict
@@ -32,6 +33,16 @@ ask() {
             --header "Content-Type: application/json" --data "$body" --output build/smoke.json "$1/v1/predict"
 }
 
+# fetch_champion: the model in use into build/champion; nothing where none was ever published.
+fetch_champion() {
+    rm -rf build/champion
+    [ "$CHAMPION" != - ] || return 0
+    bertline models pull "$CHAMPION" --out build/champion 2>build/champion.log && return 0
+    grep -Eq 'holds no bundle|does not exist' build/champion.log && return 0
+    cat build/champion.log >&2
+    return 1
+}
+
 case ${1:-} in
 check)
     # shellcheck disable=SC2086 # several flags
@@ -42,18 +53,17 @@ train)
     bertline train "$DATA" --out "$bundle" --overwrite $TRAIN_FLAGS
     ;;
 evaluate)
+    bertline evaluate "$bundle" "$EVALUATION" --report build/report --json >build/figures.json
+    ;;
+gate)
+    fetch_champion
+    set -- --data "$EVALUATION" --out build/verdict.json --markdown build/comparison.md --report build/report
+    [ ! -d build/champion ] || set -- "$@" --champion build/champion
     # shellcheck disable=SC2086
-    bertline evaluate "$bundle" "$EVALUATION" --report build/report --json $BOUNDS >build/figures.json
+    bertline gate "$bundle" "$@" $BOUNDS $GATE_FLAGS
     ;;
 summary)
-    python3 - build/figures.json <<'EOF'
-import json, sys
-
-figures = json.load(open(sys.argv[1], encoding="utf-8"))
-print(f"{figures['rows']:,} rows\n\n| figure | value | 95 % interval |\n| --- | ---: | ---: |")
-for name, one in figures["metrics"].items():
-    print(f"| {name} | {one['value']:.4f} | {one['low']:.4f} to {one['high']:.4f} |")
-EOF
+    if [ -s build/comparison.md ]; then cat build/comparison.md; else echo "There is no comparison: see the log of the steps."; fi
     ;;
 publish)
     release=0.0.0-g$(git rev-parse --short HEAD)
@@ -80,7 +90,7 @@ verify)
     fi
     ;;
 *)
-    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
