@@ -79,7 +79,9 @@ class Podman:
         assert not check or done.returncode == 0, f"podman {shlex.join(arguments)}: {done.stderr}"
         return done.stdout.strip()
 
-    def build(self, bundle: Path | str | None, context: Path, tag: str, *options: str, target: str = "serve") -> str:
+    def build(
+        self, bundle: Path | str | None, context: Path, tag: str, *options: str, target: str = "serve", base: str = BASE
+    ) -> str:
         """Build an image with our command, from packages of the index that pip uses here; its id.
 
         A directory of wheels that pip uses here is used as well: torch's index cannot be reached everywhere.
@@ -100,7 +102,7 @@ class Podman:
         arguments = [f"--build-option={one}" for one in passed]
         what = [str(bundle)] if bundle else []
         command = ("deploy", "image", *what, "--target", target, "--out", str(context), "--build", "--tag", tag)
-        bases = ("--base", BASE, "--builder", BUILDER)
+        bases = ("--base", base, "--builder", BUILDER)
         bertline(*command, *bases, *arguments, environ=self.environ | {"PATH": f"{os.defpath}:/usr/sbin:/sbin"})
         return self("image", "inspect", "--format", "{{.Id}}", tag)
 

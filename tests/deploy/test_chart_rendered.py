@@ -200,7 +200,10 @@ def test_a_registry_is_reached_by_its_secret_and_its_address(chart: Path) -> Non
     assert {"name": "BERTLINE_ROLLOUT_MIN_REQUESTS", "value": "500"} in server["env"]
     assert {"name": "models", "mountPath": "/models", "readOnly": False} in server["volumeMounts"]
     policy = next(one for one in objects if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "reviews")
-    database = {"to": [{"podSelector": {"matchLabels": {"app": "postgres"}}}], "ports": [{"port": 5432, "protocol": "TCP"}]}
+    database = {
+        "to": [{"podSelector": {"matchLabels": {"app": "postgres"}}}],
+        "ports": [{"port": 5432, "protocol": "TCP"}],
+    }
     assert database in policy["spec"]["egress"]
     [test] = [one for one in objects if one["kind"] == "Pod"]
     assert {"name": "VERSION", "value": ""} in test["spec"]["containers"][0]["env"]  # the alias moves
@@ -249,17 +252,17 @@ def test_a_canary_joins_the_service_of_the_stable_release(chart: Path) -> None:
         ),
         (
             {"model": {"source": {"kind": "registry", "address": "models:/reviews@champion"}}, **REACHED},
-            "model.source.kind is registry, but model.source.registrySecret.name is empty: name the Secret with the URL "
-            "of the database that knows models:/reviews@champion",
+            "model.source.kind is registry, but model.source.registrySecret.name is empty: name the Secret with the "
+            "URL of the database that knows models:/reviews@champion",
         ),
         (
             {"model": {"source": REGISTRY}, **REACHED},
             "networkPolicy.egress.database is empty, so the pods could not reach the registry: list it as {to, port}",
         ),
         (
-            {"model": {"source": REGISTRY}, **REACHED, "networkPolicy": {"enabled": False}, "canary": {"of": "reviews"}},
-            "canary.of is reviews, but the servers of models:/reviews@champion roll versions out by themselves: use one "
-            "of the two",
+            {"model": {"source": REGISTRY}, "networkPolicy": {"enabled": False}, "canary": {"of": "reviews"}},
+            "canary.of is reviews, but the servers of models:/reviews@champion roll versions out by themselves: use "
+            "one of the two",
         ),
         (
             {"model": {"source": {"kind": "address", "address": "models:/reviews@champion"}}, **REACHED},

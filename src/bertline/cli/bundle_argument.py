@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bertline.registry.resolve import Located
     from bertline.registry.settings import RegistrySettings
 
+_ADDRESS: dict[Path, str] = {}  # of each directory that this process fetched
 ADDRESSES = "s3://, oci:// or hf:// address, or models:/NAME@ALIAS"
 
 
@@ -32,14 +33,25 @@ def fetched(bundle: str, signed_by: Sequence[Path] = ()) -> Path:
     Raises:
         RegistryError, StoreError, BundleError, DestinationError: it cannot be fetched.
     """
-    from bertline.registry.fetch import is_address
-    from bertline.registry.reference import is_reference
-    from bertline.registry.resolve import open_bundle
+    from bertline.registry.fetch import is_address, local_bundle
+    from bertline.registry.reference import is_reference, parse_reference
+    from bertline.registry.resolve import look_up
+    from bertline.registry.settings import registry_settings
 
     if not is_reference(bundle) and not is_address(bundle):
         return Path(bundle)
+    address = bundle
+    if is_reference(bundle):
+        address = look_up(parse_reference(bundle), registry_settings()).bundle()[1]
     with transfer_screen(f"fetching {bundle}") as watch:
-        return open_bundle(bundle, signed_by=signed_by, watch=watch)
+        path = local_bundle(address, signed_by=signed_by, watch=watch)
+    _ADDRESS[path] = address
+    return path
+
+
+def address_of(directory: Path) -> str | None:
+    """From where this process fetched a bundle, for other machines; None for a directory of the user's."""
+    return _ADDRESS.get(directory)
 
 
 def located_version(

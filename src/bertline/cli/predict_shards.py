@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
+from bertline.cli.bundle_argument import address_of
 from bertline.cli.predict_screen import note
 from bertline.cli.predict_table import Table
 from bertline.cli.shards_screen import ShardsScreen
@@ -40,7 +41,9 @@ def label_shards(
     file = _file(table, spread)
     source, target = (_absolute(one) for one in (table.source, table.target if file is None else f"{file}.shards"))
     words = None if table.targets is None else tuple(table.targets)
-    work = Work(bundle.resolve(), source, target, table.settings, top_k, words, table.candidates)
+    work = Work(
+        bundle.resolve(), source, target, table.settings, top_k, words, table.candidates, address=address_of(bundle)
+    )
     cluster = connect(spread.ray) if spread.ray is not None else nullcontext()
     with cluster as connected, ShardsScreen(spread.core_hour) as screen:
         workers = 1 if own is None else own[1]

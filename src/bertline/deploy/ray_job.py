@@ -115,18 +115,20 @@ class RayJob:
         for word in command:
             if set(word) & _READ_BY_SHELLS:
                 raise UsageError(
-                    f"{word!r} has a character that a shell would interpret, and KubeRay passes commands through two of "
-                    "them: rename it, or set it in bertline.toml"
+                    f"{word!r} has a character that a shell would interpret, and KubeRay passes commands through two "
+                    "of them: rename it, or set it in bertline.toml"
                 )
             if self.claim and word.startswith("/") and not f"{word}/".startswith(f"{DATA}/"):
-                raise UsageError(f"{word} is not on the volume of all pods, which is mounted at {DATA}: name a path below it")
+                raise UsageError(
+                    f"{word} is not on the volume of all pods, which is mounted at {DATA}: name a path below it"
+                )
         if not self.claim:
             self._check_addresses(command)
 
     def _check_addresses(self, command: Sequence[str]) -> None:
         """Without a volume, pods share nothing but a bucket."""
         if command[0] != "predict":
-            raise UsageError(f"{command[0]} works on files that all pods share: name a ReadWriteMany claim with --claim")
+            raise UsageError(f"{command[0]} needs files that all pods share: name a ReadWriteMany claim with --claim")
         places = {"the bundle": command[1] if len(command) > 1 else ""}
         places |= {flag: _value(command, flag) for flag in ("--input", "--output")}
         for what, place in places.items():

@@ -69,10 +69,13 @@ class Pods:
     def _pod(self, component: str, container: str, amounts: Mapping[str, str], **more: Any) -> dict[str, Any]:
         image = self.image
         tag = f":{image.tag}" if image.tag else ""
-        variables = {"BERTLINE_STORE_CACHE": "/tmp/bertline", "HOME": "/tmp", **self.variables}
+        own = {"BERTLINE_STORE_CACHE": "/tmp/bertline", "HOME": "/tmp", "RAY_USAGE_STATS_ENABLED": "0"}
+        variables = {**own, **self.variables}
         secret = {"envFrom": [{"secretRef": {"name": self.secret}}]} if self.secret else {}
         account = {"serviceAccountName": self.account} if self.account else {}
-        volume = {"persistentVolumeClaim": {"claimName": self.claim}} if self.claim else {"emptyDir": {"sizeLimit": SCRATCH}}
+        volume = (
+            {"persistentVolumeClaim": {"claimName": self.claim}} if self.claim else {"emptyDir": {"sizeLimit": SCRATCH}}
+        )
         one = {
             "name": container,
             "image": f"{image.repository}{tag}@{image.digest}",

@@ -23,6 +23,7 @@ from bertline.inference.label_tally import LabelTally
 from bertline.inference.requested import spec_of, top_of
 from bertline.inference.table_texts import checked_row, good_rows, input_of
 from bertline.inference.zero_shot import load_with_labels
+from bertline.registry.fetch import local_bundle
 from bertline.tasks.zero_shot import Candidates
 from bertline.text import Tokenizer
 
@@ -38,7 +39,7 @@ class Work:
     """What a process needs to know to compute shards; it is sent to the workers of a cluster.
 
     Attributes:
-        bundle: its directory, which every machine has at this path.
+        bundle: its directory, which every machine has at this path, unless there is an address.
         source: the input.
         target: the place of the shards.
         settings: of the tables.
@@ -46,6 +47,7 @@ class Work:
         targets: words to choose from.
         candidates: labels that come with the texts.
         lanes: batches computed at a time; None is one per core.
+        address: from which a machine without the directory fetches the bundle into its own cache.
     """
 
     bundle: Path
@@ -56,6 +58,17 @@ class Work:
     targets: tuple[str, ...] | None = None
     candidates: Candidates | None = None
     lanes: int | None = None
+    address: str | None = None
+
+    def bundle_here(self) -> Path:
+        """The bundle's directory on this machine.
+
+        Raises:
+            StoreError, BundleError, DestinationError: it cannot be fetched.
+        """
+        if self.address is None or self.bundle.is_dir():
+            return self.bundle
+        return local_bundle(self.address)
 
 
 class Labeller:
@@ -72,13 +85,14 @@ class Labeller:
     def __init__(self, work: Work, plan: Plan) -> None:
         self._work, self._plan = work, plan
         self._inputs, self._place = find_inputs(work.source), find_place(work.target)
+        bundle = work.bundle_here()
         self._predictor = load_with_labels(
-            work.bundle, work.candidates, engine=plan.job.engine, lanes=work.lanes, checksum=plan.job.bundle
+            bundle, work.candidates, engine=plan.job.engine, lanes=work.lanes, checksum=plan.job.bundle
         )
         self._spec = spec_of(self._predictor, work.top_k, work.targets)
         self._required = self._predictor.spec.required
         self._top = top_of(self._predictor, work.top_k)
-        self._legible = Tokenizer.from_bundle(work.bundle).reads
+        self._legible = Tokenizer.from_bundle(bundle).reads
         self._added = AddedColumns(plan.prefix, plan.added, plan.taken)
 
     def ready(self) -> None:

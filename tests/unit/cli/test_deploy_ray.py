@@ -30,7 +30,9 @@ def write(out: Path, *flags: str, command: tuple[str, ...] = PREDICT) -> dict[st
 def test_it_writes_the_job_with_the_memory_of_a_plan(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(MEASURED.model_dump_json(), encoding="utf-8")
-    spec = write(tmp_path / "job.yaml", "--plan", str(plan), "--cores", "4", "--env", "AWS_REGION=eu", "--limit-s", "60")
+    spec = write(
+        tmp_path / "job.yaml", "--plan", str(plan), "--cores", "4", "--env", "AWS_REGION=eu", "--limit-s", "60"
+    )
     assert spec["activeDeadlineSeconds"] == 60
     text = (tmp_path / "job.yaml").read_text(encoding="utf-8")
     assert "memory: 2560Mi" in text
@@ -41,8 +43,8 @@ def test_memory_comes_from_somewhere(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
         write(tmp_path / "job.yaml")
     assert str(raised.value) == (
-        "nothing says how much memory a worker needs: give --memory, such as 6Gi, or for predict --plan with the output "
-        "of bertline plan --json"
+        "nothing says how much memory a worker needs: give --memory, such as 6Gi, or for predict --plan with the "
+        "output of bertline plan --json"
     )
     with pytest.raises(UsageError, match=r"^--plan has the memory of a server, not of train: give --memory$"):
         write(tmp_path / "job.yaml", "--plan", "plan.json", command=("train", "rows.csv"))

@@ -59,7 +59,7 @@ def served(system: str, bodies: list[str]) -> Iterator[str]:
         def _body(self) -> str:
             return str(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["body"])
 
-        do_GET = do_POST = do_PUT = do_PATCH = _any
+        do_GET = do_POST = do_PUT = do_PATCH = _any  # noqa: N815
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing."""

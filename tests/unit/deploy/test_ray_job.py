@@ -22,7 +22,15 @@ TRAIN = ("train", "rows.csv", "--out", "reviews")
 
 
 def job(**changes: Any) -> RayJob:
-    given = {"name": "nightly", "image": IMAGE, "command": PREDICT, "workers": 3, "cores": 4, "memory": "6Gi", **changes}
+    given = {
+        "name": "nightly",
+        "image": IMAGE,
+        "command": PREDICT,
+        "workers": 3,
+        "cores": 4,
+        "memory": "6Gi",
+        **changes,
+    }
     return RayJob(**given)
 
 
@@ -76,7 +84,11 @@ def test_a_word_with_spaces_stays_one_word() -> None:
 
 def test_the_store_is_reached_by_its_port() -> None:
     def ports(**variables: str) -> list[Any]:
-        return [port["port"] for one in job(variables=variables).objects()[1]["spec"]["egress"] for port in one.get("ports", ())]
+        return [
+            port["port"]
+            for one in job(variables=variables).objects()[1]["spec"]["egress"]
+            for port in one.get("ports", ())
+        ]
 
     assert ports() == [53, 53, 443]
     assert ports(AWS_ENDPOINT_URL="http://store:8333/x") == [53, 53, 8333]
@@ -115,8 +127,8 @@ def test_memory_is_measured_and_grows_with_the_cores() -> None:
         ({"memory": "6G"}, "6G is not an amount of memory: give it as 512Mi or 6Gi"),
         (
             {"command": ("serve", "x")},
-            "serve is not a command that runs on Ray: give one of predict, evaluate, optimize, train, distill, pretrain "
-            "after --",
+            "serve is not a command that runs on Ray: give one of predict, evaluate, optimize, train, distill, "
+            "pretrain after --",
         ),
         (
             {"command": (*PREDICT, "--ray", "auto")},
@@ -124,8 +136,8 @@ def test_memory_is_measured_and_grows_with_the_cores() -> None:
         ),
         (
             {"command": (*PREDICT, "--label-column", "a$b")},
-            "'a$b' has a character that a shell would interpret, and KubeRay passes commands through two of them: rename "
-            "it, or set it in bertline.toml",
+            "'a$b' has a character that a shell would interpret, and KubeRay passes commands through two of them: "
+            "rename it, or set it in bertline.toml",
         ),
         (
             {"command": ("train", "/srv/rows.csv"), "claim": "shared"},
@@ -133,12 +145,12 @@ def test_memory_is_measured_and_grows_with_the_cores() -> None:
         ),
         (
             {"command": TRAIN},
-            "train works on files that all pods share: name a ReadWriteMany claim with --claim",
+            "train needs files that all pods share: name a ReadWriteMany claim with --claim",
         ),
         (
             {"command": ("predict", "s3://models/reviews", "--input", "s3://data/new", "--output", "scored")},
-            "--output is scored, and the pods share no files: give an s3:// address, or a ReadWriteMany claim with "
-            "--claim",
+            "--output is scored, and the pods share no files: give an s3:// address, or a ReadWriteMany claim "
+            "with --claim",
         ),
         (
             {"command": ("predict", "s3://models/reviews", "--output", "s3://data/scored", "--input")},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from bertline.distributed.join import join
 from bertline.distributed.labeller import Labeller, unwatched
 from bertline.distributed.run import run_here
 from bertline.errors import BundleError, DataError
+from bertline.registry.fetch import parse_address, push
+from bertline.testing.tiny import write_tiny_bundle
 from tests.unit.distributed.conftest import job, rows_of, write_table
 
 BAD = '{"text": 5}\n'
@@ -114,3 +117,18 @@ def test_a_bundle_that_took_its_place_is_refused(bundle: Path, tmp_path: Path) -
     other = opened.plan.model_copy(update={"job": opened.plan.job.model_copy(update={"bundle": "0" * 64})})
     with pytest.raises(BundleError):
         Labeller(opened.work, other)
+
+
+def test_a_machine_without_the_directory_fetches_the_bundle(bundle: Path, tmp_path: Path) -> None:
+    source = write_table(tmp_path / "in.csv", rows_of(200))
+    label_table(bundle, Table(str(source), str(tmp_path / "plain.csv")))
+    opened = job(bundle, source, tmp_path / "joined.shards")
+    address = push(bundle, parse_address(f"file:{tmp_path}/store"))
+    work = replace(opened.work, bundle=tmp_path / "cache of the driver", address=str(address))
+    run_here(replace(opened, work=work), opened.missing, unwatched)
+    join(opened.plan, opened.place, "shards", tmp_path / "joined.csv")
+    assert (tmp_path / "joined.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+    write_tiny_bundle(tmp_path / "other", seed=9)
+    other = replace(work, address=str(push(tmp_path / "other", parse_address(f"file:{tmp_path}/others"))))
+    with pytest.raises(BundleError, match="was replaced by another version"):
+        Labeller(other, opened.plan)

@@ -49,7 +49,17 @@ def test_the_headline_says_what_was_decided(decision: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["@team", "[x](https://a.example)", "<img src=x>", "![a](b)", "https://a.example", "a\n\n# b", "`x`", "<!-- -->", "$x|"],
+    [
+        "@team",
+        "[x](https://a.example)",
+        "<img src=x>",
+        "![a](b)",
+        "https://a.example",
+        "a\n\n# b",
+        "`x`",
+        "<!-- -->",
+        "$x|",
+    ],
 )
 def test_names_from_a_pull_request_are_no_markup(text: str) -> None:
     shown = markdown(gated(Check(text, "yes", text), name=text))
