@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 
 COUNT = {"type": "integer", "minimum": 0}
 TEXT = {"type": "string"}
@@ -57,14 +57,14 @@ RAYJOB = _closed(
 
 def faults_of_rayjob(job: dict[str, Any]) -> list[str]:
     """What the API server and the operator would object to."""
-    validator = jsonschema.Draft202012Validator(RAYJOB)
-    faults = [f"{one.json_path}: {one.message}" for one in validator.iter_errors(job)]
+    validator = jsonschema_rs.Draft202012Validator(RAYJOB)
+    faults = [f"{'.'.join(map(str, one.instance_path))}: {one.message}" for one in validator.iter_errors(job)]
     if not re.fullmatch(r"[a-z]([a-z0-9-]{0,45}[a-z0-9])?", job["metadata"]["name"]):
-        faults.append("$.metadata.name: at most 47 characters of a DNS label")
+        faults.append("metadata.name: at most 47 characters of a DNS label")
     cluster = job["spec"].get("rayClusterSpec", {})
     version = tuple(map(int, cluster.get("rayVersion", "0").split(".")))
     if cluster.get("authOptions", {}).get("mode") == "token" and version < (2, 52):
-        faults.append("$.spec.rayClusterSpec.rayVersion: a token needs Ray 2.52.0")
+        faults.append("spec.rayClusterSpec.rayVersion: a token needs Ray 2.52.0")
     return faults
 
 

@@ -28,14 +28,14 @@ pytestmark = pytest.mark.drill
 
 TAG = "localhost/bertline-batch-ray-drill:1"
 COMMAND = ("predict", "tiny", "--input", "in.csv", "--output", "out put.csv", "--shard-rows", "300")
-PATIENCE_S = 300.0
+PATIENCE_S = 600.0
 STARTED = "Ray runtime started"
 # Checks of checkov that a pod of a job fails, and why.
 REASONED = {("CKV_K8S_8", "submitter"), ("CKV_K8S_9", "submitter")}  # it ends by itself and serves nothing
 
 
 def job(**changes: Any) -> RayJob:
-    given = {
+    given: dict[str, Any] = {
         "name": "nightly", "image": Image("registry.example.com/bertline-batch", "", DIGEST), "command": COMMAND,
         "workers": 2, "cores": 1, "memory": "2Gi", "claim": "shared", **changes,
     }  # fmt: skip
@@ -144,7 +144,7 @@ def node(podman: Podman, name: str, flags: list[str], start: str, params: dict[s
 
 
 def test_its_pods_answer_every_row_as_one_process_does(podman: Podman, image: str, work: Path) -> None:
-    made = job(image=Image("localhost/bertline-batch-ray-drill", "1", DIGEST), memory="1Gi").objects()[0]
+    made = job(image=Image("localhost/bertline-batch-ray-drill", "1", DIGEST), workers=1, memory="1Gi").objects()[0]
     spec, pods = made["spec"], pods_of(made)
     cluster, network = spec["rayClusterSpec"], f"ray-{secrets.token_hex(3)}"
     token = secrets.token_hex(32)

@@ -22,7 +22,7 @@ TRAIN = ("train", "rows.csv", "--out", "reviews")
 
 
 def job(**changes: Any) -> RayJob:
-    given = {
+    given: dict[str, Any] = {
         "name": "nightly",
         "image": IMAGE,
         "command": PREDICT,
@@ -60,7 +60,7 @@ def test_the_validator_sees_faults() -> None:
     made["spec"]["rayClusterSpec"] |= {"rayVersion": "2.51.1"}
     made["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["replicas"] = "3"
     faults = " ".join(faults_of_rayjob(made))
-    for part in ("'shutdownAfterJobFinished' was unexpected", "'3' is not of type 'integer'", "needs Ray 2.52.0"):
+    for part in ("'shutdownAfterJobFinished' was unexpected", '"3" is not of type "integer"', "needs Ray 2.52.0"):
         assert part in faults
 
 
