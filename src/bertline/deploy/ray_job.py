@@ -14,13 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from bertline import __version__
 from bertline.deploy.chart import Image
 from bertline.deploy.measured import MIB, ServerFigures
 from bertline.deploy.ray_pods import SUBMITTER, WORKERS, Pods
 from bertline.errors import UsageError
+from bertline.monitoring.dashboards.yaml_files import yaml_of
 
 DATA = "/data"  # where the image works, and where a volume is mounted
 RAY = "2.60.0"  # of the image's lock
@@ -212,18 +211,20 @@ def memory_of(measured: ServerFigures, cores: int) -> str:
 
 def manifest(job: RayJob) -> str:
     """The file: what it is and how it is used, then the objects."""
-    head = (
-        f"# {shlex.join(['bertline', *job.command])}\n"
-        f"# on {job.workers} pods of {job.cores} cores, by KubeRay 1.5.1 or newer. Written by bertline {__version__}.\n"
-        "#\n"
-        "#   kubectl apply --server-side -f THIS_FILE\n"
-        f"#   kubectl get rayjob {job.name} --watch\n"
-        f"#   kubectl logs -f -l job-name={job.name} -c {SUBMITTER}\n"
-        "#\n"
-        "# After a failure, delete the RayJob and apply it again: it does what is not done.\n"
+    lines = (
+        shlex.join(["bertline", *job.command]),
+        f"on {job.workers} pods of {job.cores} cores, by KubeRay 1.5.1 or newer. Written by bertline {__version__}.",
+        "",
+        "  kubectl apply --server-side -f THIS_FILE",
+        f"  kubectl get rayjob {job.name} --watch",
+        f"  kubectl logs -f -l job-name={job.name} -c {SUBMITTER}",
+        "",
+        "After a failure, delete the RayJob and apply it again: it does what is not done.",
     )
-    plain = json.loads(json.dumps(job.objects()))  # without common parts, which YAML would write as references
-    return head + yaml.safe_dump_all(plain, sort_keys=False, width=120)
+    made, policy = json.loads(json.dumps(job.objects()))  # without common parts, which YAML would write as references
+    head = "\n".join(f"# {line}".rstrip() for line in lines).removeprefix("# ")
+    reached = "Pods of the job reach each other, DNS and the store; the operator reaches the dashboard."
+    return f"{yaml_of(made, comment=head)}---\n{yaml_of(policy, comment=reached)}"
 
 
 def _value(command: Sequence[str], flag: str) -> str:
