@@ -3,7 +3,7 @@
     python -m tools.page_pictures http://127.0.0.1:8000 docs/images
 
 The server answers the texts below; with --predictions-url and --predictions-text it also has texts for the view Label.
-With --table a labelled CSV file is compared, which takes a server with two models.
+With a table, a labelled CSV file, only the picture of Compare is taken, which takes a server with two models.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("url", help="of the server")
     parser.add_argument("folder", type=Path, help="for the pictures; existing ones are replaced")
-    parser.add_argument("--table", type=Path, help="labelled CSV file; takes the picture of Compare alone")
+    parser.add_argument("table", type=Path, nargs="?", help="labelled CSV file; takes the picture of Compare alone")
     options = parser.parse_args()
     with sync_playwright() as run:
         browser = run.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
