@@ -8,7 +8,8 @@ terminal, and torch is imported only by the verbs that need it.
 
 from bertline.library.answers import Answers
 from bertline.library.indexing import Index, index
-from bertline.library.model import Model, import_model, load
+from bertline.library.loading import import_model, load
+from bertline.library.model import Model
 from bertline.library.report import Report
 from bertline.library.verbs import distill, evaluate, optimize, pretrain, train
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +13,14 @@ from bertline.config import given_settings
 from bertline.errors import UsageError
 from bertline.explanation.anatomy.settings import AnatomySettings
 from bertline.explanation.settings import Baseline, ExplainSettings, Method, Removal
-from bertline.inference import TextClassifier, load_predictor
+from bertline.inference import TextClassifier
 from bertline.inference.seen_inside import SeenInside
 from bertline.inference.zero_shot import ZeroShotPredictor
 from bertline.library.answers import Answers
 from bertline.library.lazily import Lazily
 from bertline.library.ranked import Ranked, ranked
 from bertline.library.texts import checked_texts
-from bertline.registry.resolve import open_bundle
+from bertline.lifecycle.probes.settings import ProbeSettings
 from bertline.statistics.activation import normalised
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.embed.spec import Spec as Embeds
@@ -34,70 +33,7 @@ if TYPE_CHECKING:
     from bertline.explanation.counter import Counter
     from bertline.explanation.found import Explanation
     from bertline.explanation.nearest import Kept, Near
-
-
-def load(
-    bundle: str | Path,
-    *,
-    engine: str | None = None,
-    device: str = "auto",
-    batch_tokens: int | None = None,
-    lanes: int | None = None,
-    verify: bool = True,
-) -> Model:
-    """Open a bundle.
-
-    The first engine of the bundle that works here answers; one that does not is left out with an ``EngineWarning``.
-
-    Args:
-        bundle: the directory that ``train``, ``distill`` or ``optimize`` wrote, or the address of a bundle, such as
-            ``s3://bucket/prefix``, ``oci://host/name``, ``hf://owner/name``, or its name in the registry,
-            ``models:/reviews@champion``: it is fetched.
-        engine: the engine to use, and no other in its place; ``torch`` is PyTorch.
-        device: where PyTorch computes: ``auto``, ``cpu`` or ``cuda``. ``auto`` is a GPU if PyTorch sees one.
-        batch_tokens: bound on the padded tokens of a batch; by default what suits the engine.
-        lanes: batches computed at a time by engines other than PyTorch; by default one per core.
-        verify: compare the hash of every file first.
-
-    Raises:
-        BundleError: the bundle is missing, damaged or of a newer format, or no engine can be used.
-        CheckpointError: its model is not one that bertline computes.
-        SettingsError: there is no such device.
-        UsageError: the bundle has no such engine.
-        StoreError: it cannot be fetched.
-    """
-    directory = open_bundle(bundle)
-    predictor = load_predictor(
-        directory, engine=engine, device=device, batch_tokens=batch_tokens, lanes=lanes, verify=verify
-    )
-    return Model(predictor, partial(load_predictor, directory, device=device, lanes=lanes))
-
-
-def import_model(checkpoint: str, *, out: str | Path, max_tokens: int | None = None, overwrite: bool = False) -> Model:
-    """Make a bundle of a published model that answers as it is; nothing is trained.
-
-    A masked language model fills in words (``Model.fill``), and a model of ``sentence-transformers`` embeds texts
-    (``Model.embed``).
-
-    Args:
-        checkpoint: a directory with an HF checkpoint, an installed model, or a name on the hub.
-        out: directory of the bundle to write.
-        max_tokens: maximum tokens of a text, [CLS] and [SEP] included; by default as many as the checkpoint says or has
-            positions. Of a longer text an embedder reads the beginning; any other model reads it in windows.
-        overwrite: replace a bundle that is there.
-
-    Returns:
-        The bundle, opened.
-
-    Raises:
-        CheckpointError: the checkpoint cannot be read, or is of another kind.
-        SettingsError: ``max_tokens`` is out of its range.
-        BundleError, DestinationError: ``out`` cannot be written.
-    """
-    from bertline.training.imported import import_checkpoint
-
-    import_checkpoint(checkpoint, Path(out), max_tokens=max_tokens, overwrite=overwrite)
-    return load(out)
+    from bertline.lifecycle.probes.found import Scan
 
 
 class Model:
@@ -364,6 +300,33 @@ class Model:
         (one,) = checked_texts([text], "counter", pairs=self._predictor.spec.pairs)
         with self._lanes:
             return counter_evidence(self._predictor, one, settings)
+
+    def scan(
+        self, texts: Iterable[str | tuple[str, str]], *, probes: Iterable[str] = (), rows: int = 200, seed: int = 0
+    ) -> Scan:
+        """Which changes of texts (typos, names, dialects …) break the answers of a classifier, tagger or ranker.
+
+        Args:
+            texts: as for ``predict``.
+            probes: probes or groups of them, by name; by default all that fit the model.
+            rows: texts to probe at most, chosen at random.
+            seed: of the choice and of the changes.
+
+        Returns:
+            ``outcomes``, one for each probe, with its ``rate`` and the texts that are ``broken``;
+            ``cases_file()`` is a file for ``bertline gate --behaviour``.
+
+        Raises:
+            UsageError: as ``predict``, the model cannot be probed, or there is no such probe.
+            SettingsError: a value is out of its range.
+            BundleError: as ``predict``.
+        """
+        from bertline.lifecycle.probes.scan import scan
+
+        settings = given_settings(ProbeSettings, "scan", {"probes": tuple(probes), "rows": rows, "seed": seed})
+        given = checked_texts(texts, "scan", pairs=self._predictor.spec.pairs)
+        with self._lanes:
+            return scan(self._predictor, given, settings)
 
     def nearest(self, text: str, most: int = 3) -> list[Near]:
         """The held-out rows in the bundle that are nearest to a text, by embedding; ``UsageError`` without any."""

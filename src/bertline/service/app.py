@@ -39,7 +39,7 @@ from bertline.service.routes import admin, cohere, health, kserve, metrics, oaut
 from bertline.service.routes.context import refusals_of, where_to_ask
 from bertline.service.routes.hf import router as hf
 from bertline.service.routes.oip import router as oip
-from bertline.service.routes.own import anatomy, compare, explain, feedback, review
+from bertline.service.routes.own import anatomy, compare, explain, feedback, review, scan
 from bertline.service.routes.own import router as own
 from bertline.service.routes.tei import model as tei_model
 from bertline.service.routes.tei import router as tei
@@ -50,7 +50,8 @@ from bertline.serving.serving import Serving
 ROUTERS = [
     module.router
     for module in (
-        own, explain, anatomy, compare, feedback, review, health, metrics, admin, rollouts, openai, cohere, oip, kserve,
+        own, explain, anatomy, compare, scan, feedback, review, health, metrics, admin, rollouts, openai, cohere, oip,
+        kserve,
         sagemaker, tei, tei_model, hf, root, oauth,
     )
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Explanations and anatomies of the models that are served: one at a time, behind the requests of all clients."""
+"""Explanations, anatomies and scans of the models that are served: one at a time, behind all requests."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from bertline.explanation.counter import Counter, counter_evidence
 from bertline.explanation.explain import explain
 from bertline.explanation.found import Explanation
 from bertline.explanation.settings import ExplainSettings
+from bertline.lifecycle.probes.found import Scan
+from bertline.lifecycle.probes.scan import scan
+from bertline.lifecycle.probes.settings import ProbeSettings
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
 from bertline.serving.version import Version
@@ -90,6 +93,20 @@ class Explaining:
             )
         return await self._behind(version, deadline_s, lambda asked: anatomy(asked, one, settings))
 
+    async def scan(self, version: Version, inputs: Sequence[Input], settings: ProbeSettings, deadline_s: float) -> Scan:
+        """Which changes of texts break the model's answers.
+
+        Args:
+            version: of the model.
+            inputs: texts or pairs, checked.
+            settings: probes and seed.
+            deadline_s: on the event loop's clock.
+
+        Raises:
+            Problem: as ``explain``, or the model cannot be probed so.
+        """
+        return await self._behind(version, deadline_s, lambda asked: scan(asked, inputs, settings))
+
     async def _behind(self, version: Version, deadline_s: float, work: Callable[[_Asked], Found]) -> Found:
         if self._waiting >= MOST_WAITING:
             raise Problem(
@@ -108,6 +125,7 @@ class Explaining:
             message = f"{error}."
             named = re.search(r"\bno (layer|head|token) \d", message)
             field = named[1] if named else "budget" if "budget" in message else "text"
+            field = "probes" if "probe " in message else field
             raise Problem(Code.OUT_OF_RANGE, f"{message[0].upper()}{message[1:]}", field) from None
         finally:
             self._waiting -= 1

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bertline.lifecycle.predictions.records import Why
     from bertline.lifecycle.predictions.review import Candidate
     from bertline.lifecycle.predictions.writer import PredictionWriter
+    from bertline.text import Input
 
 FRESH_S = 60.0  # age of a queue that is used as it is
 SOON_S = 2.0  # age of a queue that is made anew when it has too few texts
@@ -105,6 +106,16 @@ class ReviewDesk:
             return Progress(dict(waiting), annotators(self._store, model))
 
         return await self._thread.run(look)
+
+    async def sample(self, model: str, limit: int) -> list[Input]:
+        """A random sample of the texts that were kept.
+
+        Raises:
+            Problem: too many calls wait, or the store is away.
+        """
+        from bertline.lifecycle.predictions.kept import kept_texts
+
+        return (await self._thread.run(lambda: kept_texts(self._store, model, most=limit)))[0]
 
     async def export(self, model: str, out: Path) -> int:
         """Write the labelled texts to a table for ``train``; the number of rows.

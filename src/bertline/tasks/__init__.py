@@ -1,8 +1,9 @@
 """Tasks: each is a folder that gives a network's outputs a meaning, found by name and imported part by part.
 
-A folder has eight parts. ``spec``, ``answer``, ``watched``, ``feedback``, ``compared`` and ``explained`` need numpy
-alone, ``measure`` also statistics, and only ``learn`` needs torch, so that serving a model does not import what trains
-it. A task that no table can train has no ``learn``, and one whose answers are no numbers no ``explained``.
+A folder has nine parts. ``spec``, ``answer``, ``watched``, ``feedback``, ``compared``, ``explained`` and ``probed``
+need numpy alone, ``measure`` also statistics, and only ``learn`` needs torch, so that serving a model does not import
+what trains it. A task that no table can train has no ``learn``, one whose answers are no numbers no ``explained``, and
+one whose answers change with every change of a text no ``probed``.
 """
 
 from __future__ import annotations
@@ -68,6 +69,16 @@ class Task:
     def explained(self) -> Any:
         """Numbers of an answer that words have shares of: ``names``, ``unit``, ``scores``, ``shown``."""
         return self._part("explained")
+
+    @property
+    def probes(self) -> bool:
+        """Whether there are changes of a text that must not change the answer: it has the part ``probed``."""
+        return find_spec(f"{__name__}.{self.name}.probed") is not None
+
+    @property
+    def probed(self) -> Any:
+        """Answers to a text and to a changed one: ``same``, ``moved``, ``said``."""
+        return self._part("probed")
 
     @property
     def compared(self) -> Any:

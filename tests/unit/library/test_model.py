@@ -123,11 +123,6 @@ def test_a_value_that_is_not_a_string_is_named_with_its_place(odd: object, shown
     assert str(refused.value) == (f"texts[1] is {shown}, and predict takes strings: leave it out or make it a string")
 
 
-def test_a_bundle_that_is_missing_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(bertline.BundleError, match="nowhere"):
-        bertline.load(tmp_path / "nowhere")
-
-
 def test_embeddings_are_of_the_bundle_that_answers_or_of_none(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path / "reviews", engine=True)
     model = bertline.load(tmp_path / "reviews")

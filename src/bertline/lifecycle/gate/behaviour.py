@@ -3,9 +3,11 @@
 A file has one JSON object per line, with a ``name`` that cases share:
 
 - ``{"kind": "minimum", "name": …, "text": …, "label": …}``: the text gets the label.
-- ``{"kind": "invariance", "name": …, "texts": […, …]}``: the texts get the same label.
+- ``{"kind": "invariance", "name": …, "texts": […, …]}``: the texts get the same answer (``tasks.*.probed``).
 - ``{"kind": "direction", "name": …, "text": …, "changed": …, "label": …, "moves": "up" or "down"}``: the change does
   not move the label's probability the other way by more than ``SLACK``.
+
+For a model that reads pairs, or a query and a text, each text is a list of two.
 """
 
 from __future__ import annotations
@@ -23,11 +25,17 @@ from bertline.errors import DataError
 from bertline.inference import TextClassifier
 from bertline.lifecycle.gate.check import Check
 from bertline.statistics.paired import mcnemar
+from bertline.tasks import task
+from bertline.tasks.contract import TaskSpec
+from bertline.text import Input
 
 SLACK = 0.05
 LEVEL = 0.05
 SHOWN = 5
 STARTERS = ("sentiment",)  # in the folder behaviours
+
+
+Text = str | tuple[str, str]
 
 
 class _Case(BaseModel):
@@ -40,23 +48,23 @@ class Minimum(_Case):
     """A text and the label that it gets."""
 
     kind: Literal["minimum"]
-    text: str
+    text: Text
     label: str
 
 
 class Invariance(_Case):
-    """Texts that get the same label."""
+    """Texts that get the same answer."""
 
     kind: Literal["invariance"]
-    texts: Annotated[tuple[str, ...], Field(min_length=2)]
+    texts: Annotated[tuple[Text, ...], Field(min_length=2)]
 
 
 class Direction(_Case):
     """A change that must not move a label's probability the wrong way."""
 
     kind: Literal["direction"]
-    text: str
-    changed: str
+    text: Text
+    changed: Text
     label: str
     moves: Literal["up", "down"]
 
@@ -73,20 +81,20 @@ class Cases:
     cases: tuple[Minimum | Invariance | Direction, ...]
 
     @property
-    def texts(self) -> list[str]:
+    def texts(self) -> list[Input]:
         """Every text, in order."""
         return [text for one in self.cases for text in _texts(one)]
 
 
-def read_cases(source: str, labels: Sequence[str]) -> Cases:
+def read_cases(source: str, spec: TaskSpec) -> Cases:
     """The cases of a file, or of a starter set by its name.
 
     Args:
         source: path, or a name of ``STARTERS``.
-        labels: of the model.
+        spec: of the model.
 
     Raises:
-        DataError: the file cannot be read, a line is no case, or a label is not the model's.
+        DataError: the file cannot be read, a line is no case, or a case is not for such a model.
     """
     if source in STARTERS:
         raw = (resources.files("bertline.lifecycle.gate") / "behaviours" / f"{source}.jsonl").read_text("utf-8")
@@ -102,12 +110,30 @@ def read_cases(source: str, labels: Sequence[str]) -> Cases:
     if not cases:
         raise DataError(f"the behaviours {source} have no case: give at least one JSON object on a line")
     for number, one in enumerate(cases, 1):
-        if isinstance(one, (Minimum, Direction)) and one.label not in labels:
-            raise DataError(
-                f"{source} case {number} has the label {one.label!r}, and the model's are {', '.join(labels)}: "
-                "write cases with these"
-            )
+        if (fault := _fault(one, spec)) is not None:
+            raise DataError(f"{source} case {number} {fault}")
     return Cases(source, cases)
+
+
+def _fault(one: Minimum | Invariance | Direction, spec: TaskSpec) -> str | None:
+    """Why a case is not for a model."""
+    if not task(spec.task).probes:
+        return f"is for a classifier, a tagger or a ranker, and the model's task is {spec.task}: leave the file out"
+    if any(isinstance(text, str) == spec.pairs for text in _texts(one)):
+        read = (
+            "reads two texts together: write each text as a list of both"
+            if spec.pairs
+            else ("reads single texts: write each text as a string")
+        )
+        return f"has {'a single text' if spec.pairs else 'a list of texts'}, and the model {read}"
+    if isinstance(one, Invariance):
+        return None
+    labels = spec.names if spec.task == "classify" else ()
+    if not labels:
+        return f"has the label {one.label!r}, and the model gives no labels: write cases of the kind invariance"
+    if one.label not in labels:
+        return f"has the label {one.label!r}, and the model's are {', '.join(labels)}: write cases with these"
+    return None
 
 
 def _parsed(source: str, raw: str) -> Iterator[Minimum | Invariance | Direction]:
@@ -150,19 +176,24 @@ def behaves(found: Cases, challenger: TextClassifier, champion: TextClassifier |
 def passes(found: Cases, predictor: TextClassifier) -> list[bool]:
     """Which cases a classifier passes."""
     answers = iter(predictor.predict(found.texts))
-    return [_passes(one, [next(answers) for _ in _texts(one)]) for one in found.cases]
+    return [_passes(one, predictor.spec, [next(answers) for _ in _texts(one)]) for one in found.cases]
 
 
-def _passes(one: Minimum | Invariance | Direction, answers: Sequence[Any]) -> bool:
+def moved_as_wanted(before: Any, after: Any, label: str, moves: Literal["up", "down"]) -> bool:
+    """Whether a label's probability did not go the other way by more than ``SLACK``."""
+    one, other = (float(answer.probabilities[label]) for answer in (before, after))
+    return other >= one - SLACK if moves == "up" else other <= one + SLACK
+
+
+def _passes(one: Minimum | Invariance | Direction, spec: TaskSpec, answers: Sequence[Any]) -> bool:
     if isinstance(one, Minimum):
         return bool(answers[0].label == one.label)
     if isinstance(one, Invariance):
-        return len({answer.label for answer in answers}) == 1
-    before, after = (float(answer.probabilities[one.label]) for answer in answers)
-    return after >= before - SLACK if one.moves == "up" else after <= before + SLACK
+        return all(task(spec.task).probed.same(spec, answers[0], other) for other in answers[1:])
+    return moved_as_wanted(answers[0], answers[1], one.label, one.moves)
 
 
-def _texts(one: Minimum | Invariance | Direction) -> tuple[str, ...]:
+def _texts(one: Minimum | Invariance | Direction) -> tuple[Text, ...]:
     if isinstance(one, Minimum):
         return (one.text,)
     return one.texts if isinstance(one, Invariance) else (one.text, one.changed)

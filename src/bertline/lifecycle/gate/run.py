@@ -94,7 +94,7 @@ def gate(challenger: Path, champion: Path | None, evidence: Evidence, settings: 
             "there is no champion to compare with: give --champion, or a floor such as --minimum accuracy=0.8"
         )
     own, other = Contestant.of(challenger), None if champion is None else Contestant.of(champion)
-    cases = [read_cases(source, own.predictor.spec.labels) for source in evidence.behaviours]
+    cases = [read_cases(source, own.predictor.spec) for source in evidence.behaviours]
     tables = [*((data, False) for data in evidence.frozen), *((data, True) for data in evidence.fresh)]
     sets = [(judge(data, settings, own, other, evidence.names.get(data)), fresh) for data, fresh in tables]
     checks = [one for judged, fresh in sets for one in _of_rows(judged, own, evidence.bounds, settings, fresh=fresh)]

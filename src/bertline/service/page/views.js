@@ -11,6 +11,7 @@ import { at, make } from "./elements.js";
 
 const EXPLAINED = new Set(["classify", "rank", "tag"]);
 const LABELLED = new Set(["classify", "rank"]);
+const PROBED = EXPLAINED;
 
 export const VIEWS = [
   { name: "try", title: "Try", serves: () => true },
@@ -18,6 +19,7 @@ export const VIEWS = [
   { name: "anatomy", title: "Anatomy", serves: () => true },
   { name: "compare", title: "Compare", serves: () => true },
   { name: "label", title: "Label", serves: ({ task }) => LABELLED.has(task.task) },
+  { name: "scan", title: "Scan", serves: ({ task }) => PROBED.has(task.task) },
   { name: "watch", title: "Watch", serves: () => true },
 ];
 const [TRY] = VIEWS;

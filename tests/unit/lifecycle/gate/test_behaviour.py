@@ -10,12 +10,19 @@ import pytest
 from bertline.errors import DataError
 from bertline.lifecycle.gate.behaviour import STARTERS, Direction, Invariance, Minimum, behaves, passes, read_cases
 from bertline.tasks.classify.answer import Prediction
+from bertline.tasks.classify.spec import Spec
+from bertline.tasks.fill.spec import Spec as Fills
+from bertline.tasks.tag.spec import Spec as Tags
 
 LABELS = ("negative", "positive")
+SPEC = Spec(labels=LABELS)
+PAIRS = Spec(labels=("no", "yes"), reads="pair")
 
 
 class ByWord:
     """Praise where a text has a word of praise."""
+
+    spec = SPEC
 
     def __init__(self, words: Mapping[str, float]) -> None:
         self.words = words
@@ -60,13 +67,13 @@ def write(path: Path, cases: Sequence[object]) -> str:
 
 
 def test_the_three_kinds(tmp_path: Path) -> None:
-    found = read_cases(write(tmp_path / "cases.jsonl", CASES), LABELS)
+    found = read_cases(write(tmp_path / "cases.jsonl", CASES), SPEC)
     assert [type(one) for one in found.cases] == [Minimum, Minimum, Invariance, Invariance, Direction, Direction]
     assert passes(found, GOOD) == [True, False, True, False, True, False]
 
 
 def test_a_check_names_what_failed(tmp_path: Path) -> None:
-    found = read_cases(write(tmp_path / "cases.jsonl", CASES), LABELS)
+    found = read_cases(write(tmp_path / "cases.jsonl", CASES), SPEC)
     check = behaves(found, GOOD, None)
     assert check.decision == "yes"
     assert check.sentence == "3 of 6 cases pass; failed: negation, names, added"
@@ -76,11 +83,11 @@ def test_a_check_names_what_failed(tmp_path: Path) -> None:
 
 def test_a_model_that_fails_surely_more_than_the_champion(tmp_path: Path) -> None:
     many = [{"kind": "minimum", "name": "praise", "text": f"a good film {i}", "label": "positive"} for i in range(12)]
-    found = read_cases(write(tmp_path / "cases.jsonl", many), LABELS)
+    found = read_cases(write(tmp_path / "cases.jsonl", many), SPEC)
     deaf: Any = ByWord({})
     assert behaves(found, deaf, GOOD).decision == "no"
     assert behaves(found, GOOD, deaf).decision == "yes"
-    few = read_cases(write(tmp_path / "few.jsonl", many[:3]), LABELS)
+    few = read_cases(write(tmp_path / "few.jsonl", many[:3]), SPEC)
     assert behaves(few, deaf, GOOD).decision == "yes"  # three cases are no proof
     assert behaves(few, deaf, None).decision == "no"
 
@@ -98,23 +105,37 @@ def test_a_line_that_is_no_case(line: str, fault: str, tmp_path: Path) -> None:
     path = tmp_path / "cases.jsonl"
     path.write_text(json.dumps(CASES[0]) + "\n" + line + "\n")
     with pytest.raises(DataError) as raised:
-        read_cases(str(path), LABELS)
+        read_cases(str(path), SPEC)
     assert str(raised.value).startswith(f"{path} line 2 is no behaviour ({fault}")
     assert str(raised.value).endswith("): write one of the kinds minimum, invariance and direction")
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be read \(No such file or directory\): give a file of JSON lines"):
-        read_cases(str(tmp_path / "none.jsonl"), LABELS)
+        read_cases(str(tmp_path / "none.jsonl"), SPEC)
     with pytest.raises(DataError, match="have no case"):
-        read_cases(write(tmp_path / "empty.jsonl", []), LABELS)
+        read_cases(write(tmp_path / "empty.jsonl", []), SPEC)
     with pytest.raises(DataError, match="case 1 has the label 'positive', and the model's are bad, good: write cases"):
-        read_cases(write(tmp_path / "cases.jsonl", CASES), ("bad", "good"))
+        read_cases(write(tmp_path / "cases.jsonl", CASES), Spec(labels=("bad", "good")))
+
+
+@pytest.mark.parametrize(
+    ("spec", "case", "fault"),
+    [
+        (PAIRS, {"kind": "invariance", "name": "a", "texts": ["b", "c"]}, "has a single text, and the model reads two"),
+        (SPEC, {"kind": "invariance", "name": "a", "texts": [["b", "c"], ["b", "d"]]}, "has a list of texts, and the "),
+        (Tags(types=("place",)), {**CASES[0]}, "has the label 'positive', and the model gives no labels: write cases "),
+        (Fills(), {**CASES[2]}, "is for a classifier, a tagger or a ranker, and the model's task is fill: leave the"),
+    ],
+)
+def test_cases_for_another_kind_of_model(spec: Any, case: dict[str, object], fault: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=fault):
+        read_cases(write(tmp_path / "cases.jsonl", [case]), spec)
 
 
 @pytest.mark.parametrize("name", STARTERS)
 def test_a_starter_set_is_whole(name: str) -> None:
-    found = read_cases(name, LABELS)
+    found = read_cases(name, SPEC)
     assert len(found.cases) >= 40
     assert {type(one) for one in found.cases} == {Minimum, Invariance, Direction}
     assert len({one.name for one in found.cases}) >= 10

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
@@ -28,6 +28,7 @@ from bertline.service.routes.json_body import JsonRoute
 from bertline.service.routes.local import local_only
 from bertline.service.routes.own.feedback import storable
 from bertline.service.routes.own.schema import MeasuredFigure
+from bertline.service.routes.pairs import Pair
 from bertline.serving.problems import Code, Problem
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 SOURCE = "review"  # of feedback that is given on these texts
 MOST_TEXTS = 50  # of a call
+MOST_SAMPLED = 1_000
 NO_STORE = "This server keeps no predictions, so there is nothing to label: start it with --predictions-url."
 NOT_LOCAL = "Texts are shown on the machine that serves them: use 127.0.0.1 there, or an API key with the scope review."
 ERRORS = (
@@ -94,6 +96,12 @@ class ReviewResponse(BaseModel):
 
     source: str = Field(description="Send it with the feedback.")
     texts: list[ReviewText]
+
+
+class SampleResponse(BaseModel):
+    """Texts or pairs, as POST /v1/scan takes them."""
+
+    texts: list[str | Pair]
 
 
 class AnnotatorLabels(BaseModel):
@@ -170,6 +178,18 @@ async def skip(payload: SkipRequest, serving: ServingNow, desk: DeskNow) -> dict
     """Give a text back without a label: others may have it, and the annotator gets it again a day later."""
     await desk.skip(serving.models.named(payload.model).name, payload.id, _person(payload))
     return {"skipped": True}
+
+
+@router.get("/texts", summary="Get a sample of the texts", responses=OWN.answers(*ERRORS, Code.OUT_OF_RANGE))
+async def sample(
+    serving: ServingNow,
+    desk: DeskNow,
+    model: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_SAMPLED, description="Most texts.")] = MOST_TEXTS,
+) -> SampleResponse:
+    """Texts that clients sent and the server kept, chosen at random, such as those to scan the model with."""
+    found = await desk.sample(serving.models.named(model).name, limit)
+    return SampleResponse(texts=[one if isinstance(one, str) else Pair(text=one[0], text_pair=one[1]) for one in found])
 
 
 @router.get(

@@ -54,7 +54,7 @@ class Texts(BaseModel):
         return "text", [self.text]
 
 
-def _check_entries(value: Any) -> Any:
+def check_entries(value: Any) -> Any:
     """Reject an entry that is neither a text nor a pair, in one sentence."""
     for place, one in enumerate(value if isinstance(value, list) else ()):
         if not isinstance(one, str) and not _is_pair(one):
@@ -76,7 +76,7 @@ class PredictRequest(Texts):
     """Texts or pairs to predict."""
 
     text_pair: str | None = Field(None, description="A second text, read together with text.")
-    texts: Annotated[list[str | Pair], BeforeValidator(_check_entries)] | None = Field(  # type: ignore[assignment]
+    texts: Annotated[list[str | Pair], BeforeValidator(check_entries)] | None = Field(  # type: ignore[assignment]
         None, description="Several texts or pairs, answered in order."
     )
     top_k: int | None = Field(

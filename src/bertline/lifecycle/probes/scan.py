@@ -1,0 +1,127 @@
+"""A model asked about texts and about changed ones, and which changes broke its answers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bertline.errors import UsageError
+from bertline.explanation.question import Answering
+from bertline.lifecycle.gate.behaviour import moved_as_wanted
+from bertline.lifecycle.probes.change import Draw, Moved, Probe, Texts, opinions
+from bertline.lifecycle.probes.found import Outcome, Scan, Tried
+from bertline.lifecycle.probes.settings import ProbeSettings
+from bertline.lifecycle.probes.table import probes_for
+from bertline.tasks import task
+from bertline.text import Input, Reading
+from bertline.text.reading import texts_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """A changed text that is still to be answered."""
+
+    probe: Probe
+    place: int
+    before: Texts
+    texts: Texts
+    moved: Moved | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    reading: Reading
+    answer: Any
+
+
+def scan(model: Answering, inputs: Sequence[Input], settings: ProbeSettings) -> Scan:
+    """Probe a model with texts.
+
+    Each probe changes each text once, if there is something to change; equal texts are asked once.
+
+    Args:
+        model: answers.
+        inputs: texts, or pairs.
+        settings: which probes, how many texts, and the seed.
+
+    Raises:
+        UsageError: the model cannot be probed, a probe is unknown, or the model reads nothing of any text.
+        BundleError: the model gives a number that is not finite.
+    """
+    probes = probes_for(model.spec, settings.probes)
+    places = _chosen(model, inputs, settings)
+    answered = dict(zip(places, _answers(model, [inputs[place] for place in places]), strict=True))
+    changed = [one for probe in probes for place in places for one in _change(model, probe, place, inputs, settings)]
+    tried, computed = _tried(model, answered, changed)
+    outcomes = tuple(Outcome(probe, tuple(one for other, one in tried if other is probe)) for probe in probes)
+    return Scan(outcomes, len(places), len(inputs) - len(places), len(places) + computed, settings.seed)
+
+
+def _chosen(model: Answering, inputs: Sequence[Input], settings: ProbeSettings) -> list[int]:
+    """The places of the texts that are probed: legible ones, at most as many as the settings say."""
+    legible = [place for place, one in enumerate(inputs) if all(model.tokenizer.reads(text) for text in texts_of(one))]
+    if not legible:
+        raise UsageError("there is no text that the model reads: give at least one with letters or digits")
+    if len(legible) <= settings.rows:
+        return legible
+    return sorted(random.Random(settings.seed).sample(legible, settings.rows))
+
+
+def _change(
+    model: Answering, probe: Probe, place: int, inputs: Sequence[Input], settings: ProbeSettings
+) -> list[_Changed]:
+    texts = texts_of(inputs[place])
+    seeded = random.Random("\0".join((str(settings.seed), probe.name, *texts)))
+    found = probe.changed(texts, model.spec, Draw(seeded, lambda word: _knows(model, word)))
+    if found is None or found == texts:
+        return []
+    moved = found if isinstance(found, Moved) else None
+    return [_Changed(probe, place, texts, found.texts if isinstance(found, Moved) else found, moved)]
+
+
+def _knows(model: Answering, word: str) -> bool:
+    ids = model.tokenizer.encode_whole([word])[0].ids
+    return len(ids) == 1 and ids[0] != model.tokenizer.unknown_id
+
+
+def _answers(model: Answering, inputs: Sequence[Input]) -> list[_Answered]:
+    readings, arrays = model.pieces(inputs, model.spec.output)
+    answers = task(model.spec.task).answer.answers(model.spec, arrays, readings)
+    return [_Answered(*one) for one in zip(readings, answers, strict=True)]
+
+
+def _tried(
+    model: Answering, answered: dict[int, _Answered], changed: Sequence[_Changed]
+) -> tuple[list[tuple[Probe, Tried]], int]:
+    """Every changed text with its answer, and how many answers that took."""
+    inputs: dict[Texts, Input] = {one.texts: one.texts[0] if len(one.texts) == 1 else one.texts for one in changed}
+    answers = dict(zip(inputs, _answers(model, [*inputs.values()]), strict=True)) if inputs else {}
+    return [(one.probe, _judged(model, answered[one.place], answers[one.texts], one)) for one in changed], len(answers)
+
+
+def _judged(model: Answering, before: _Answered, after: _Answered, one: _Changed) -> Tried:
+    spec, part = model.spec, task(model.spec.task).probed
+    label = None if one.moved is None else opinions(spec)[one.moved.opinion]
+    answers = (before.answer, after.answer)
+    if one.moved is None or label is None:
+        broke, said = not part.same(spec, *answers), [part.said(spec, answer) for answer in answers]
+    else:
+        broke = not moved_as_wanted(*answers, label, one.moved.moves)
+        said = [(label, float(answer.probabilities[label])) for answer in answers]
+    return Tried(
+        place=one.place,
+        before=one.before,
+        after=one.texts,
+        said=(said[0], said[1]),
+        label=label,
+        moves=None if one.moved is None else one.moved.moves,
+        moved=float(part.moved(spec, *answers)),
+        broke=broke,
+        alike=_ids(before.reading) == _ids(after.reading),
+    )
+
+
+def _ids(reading: Reading) -> list[list[int]]:
+    return [[*piece.ids] for piece in reading.pieces]
