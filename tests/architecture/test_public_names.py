@@ -70,8 +70,8 @@ def test_every_error_and_warning_of_the_package_is_handed_out() -> None:
     [
         (
             "Model",
-            "anatomy counter embed engine explain fill labels max_tokens name nearest predict rank similarity tag "
-            "task version zero_shot",
+            "anatomy counter embed engine explain fill labels max_tokens name nearest predict rank scan similarity "
+            "tag task version zero_shot",
         ),
         ("Answers", "by count index labels texts to_dict to_dicts to_pandas to_rows"),
         ("Index", "clusters duplicates nearest path rows vectors"),

@@ -28,6 +28,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/anatomy"): {"text": "gut für dich", "parts": False},
     ("post", "/v1/compare"): {"first": {}, "second": {}, "text": "gut für dich"},
     ("post", "/v1/compare/table"): {"first": {}, "second": {}, "rows": [{"text": "gut für dich"}]},
+    ("post", "/v1/scan"): {"texts": ["gut für dich"], "probes": ["typos"]},
     ("post", "/"): {"inputs": "gut für dich"},
     ("post", "/models/{name}"): {"inputs": "gut für dich", "parameters": {}},
     ("post", PIPELINE + "text-classification"): {"inputs": "gut für dich"},

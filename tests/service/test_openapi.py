@@ -28,6 +28,8 @@ OWN = {
     "/v1/anatomy": {"post"},
     "/v1/compare": {"get", "post"},
     "/v1/compare/table": {"post"},
+    "/v1/scan": {"get", "post"},
+    "/v1/review/texts": {"get"},
     "/v1/models": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},

@@ -102,6 +102,15 @@ def test_the_labelled_texts_are_a_table(client: TestClient) -> None:
     assert {(row["text"], row["label"]) for row in rows} == {("good bad", "positive"), ("so so", "positive")}
 
 
+def test_a_sample_of_the_texts_that_were_kept(client: TestClient) -> None:
+    assert sorted(client.get("/v1/review/texts").json()["texts"]) == sorted(TEXTS)
+    some = client.get("/v1/review/texts", params={"limit": 2}).json()["texts"]
+    assert len(some) == 2
+    assert {*some} < {*TEXTS}
+    answer = client.get("/v1/review/texts", params={"limit": 0})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (422, "limit must be at least 1.")
+
+
 def test_a_server_without_a_store_says_so() -> None:
     words = "This server keeps no predictions, so there is nothing to label: start it with --predictions-url."
     app = create_app(serving_of({"reviews": WordCounter()}))
@@ -131,7 +140,7 @@ def test_a_request_that_makes_no_sense_is_refused(
 
 
 def test_texts_are_shown_to_this_machine_or_with_a_scope_of_their_own(client: TestClient) -> None:
-    for path in ("/v1/review", "/v1/review/skip", "/v1/review/labels.csv"):
+    for path in ("/v1/review", "/v1/review/skip", "/v1/review/texts", "/v1/review/labels.csv"):
         assert required_scopes(path) == frozenset({Scope.REVIEW})
     assert required_scopes("/v1/feedback/withdraw") == frozenset({Scope.FEEDBACK})
     answer = client.get("/v1/review", headers={"X-Forwarded-For": "203.0.113.7"})

@@ -30,6 +30,7 @@ OWN = (
     "/v1/predict", "/v1/tokenize", "/v1/explain", "/v1/anatomy", "/v1/compare", "/v1/compare/table", "/v1/feedback",
     "/v1/feedback/withdraw",
 )  # fmt: skip
+OWN = ("/v1/predict", "/v1/tokenize", "/v1/explain", "/v1/anatomy", "/v1/scan", "/v1/feedback", "/v1/feedback/withdraw")
 # route, body → the field that is refused
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/predict", {"text": "good", "topk": 2}, "There is no field topk: did you mean top_k?"),
@@ -47,6 +48,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         "There is no field txet: did you mean text?",
     ),
     ("/v1/compare/table", {"first": {"modle": "a"}, "second": {}, "rows": []}, "There is no field first.modle: "),
+    ("/v1/scan", {"texts": ["good"], "probe": []}, "There is no field probe: did you mean probes?"),
     ("/v1/explain", {"text": "good", "lable": "positive"}, "There is no field lable: did you mean label?"),
     ("/v1/embeddings", {"input": "good", "dimension": 2}, "There is no field dimension: did you mean dimensions?"),
     ("/embeddings", {"input": "good", "zzz": 2}, "There is no field zzz: valid names are input, model, "),

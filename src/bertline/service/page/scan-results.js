@@ -8,6 +8,10 @@ const FOLD_AFTER = 5; // texts of a probe
 const NEAR = 120; // characters around a change
 const LIKELY = "What is true of a text only likely stays the same here: read the texts before you believe the figure.";
 const KEPT = [["cases", "those that broke"], ["all", "all, those that passed too"]];
+const MEANT = {
+  cases: "This version fails all of them, and the gate shows how many a new version passes:",
+  all: "A new version must not fail surely more of them than this one:",
+};
 
 export class Results {
   constructor({ model }, { texts, given }) {
@@ -102,15 +106,17 @@ export class Results {
     const which = select(KEPT, () => update());
     const file = `${this.model.name.replaceAll(/[^\w.-]+/g, "-")}-cases.jsonl`;
     const download = button("primary", "", () => saved(file, this.chosen(which.value)));
+    const meant = make("p", "note");
     const update = () => {
       const { length } = this.chosen(which.value);
+      meant.textContent = MEANT[which.value];
       download.textContent = `Download ${count(length, "case")}`;
       download.disabled = !length;
     };
     if (!this.cases.length) which.value = "all";
     update();
     const command = make("code", "", `bertline gate NEW --champion ${this.model.name} --data FROZEN.csv --behaviour ${file}`);
-    return [make("h3", "title", "Cases for the gate"), field("choice", "Save", "scan-kept", which), nest("div", "actions", download), make("p", "note", "A new version has to pass as many of them as this one:"), nest("pre", "", command)];
+    return [make("h3", "title", "Cases for the gate"), field("choice", "Save", "scan-kept", which), nest("div", "actions", download), meant, nest("pre", "", command)];
   }
 
   chosen(which) {

@@ -25,7 +25,7 @@ export class Texts {
     this.error.hidden = true;
     this.boxes = { typed: this.typedBox(), file: this.fileBox(), kept: make("p", "note kept", "Texts that people sent to the model, chosen at random among those that the server kept.") };
     this.elements = [this.modes(), ...Object.values(this.boxes)];
-    this.turn("typed");
+    this.showSource();
   }
 
   get typed() { return this.lines.value; }
@@ -125,8 +125,12 @@ export class Texts {
 
   turn(source) {
     this.source = source;
-    for (const [name, box] of Object.entries(this.boxes)) box.hidden = name !== source;
+    this.showSource();
     this.changed();
+  }
+
+  showSource() {
+    for (const [name, box] of Object.entries(this.boxes)) box.hidden = name !== this.source;
   }
 
   async open(file) {
