@@ -16,6 +16,14 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 TEXT = "A quiet, generous film that trusts its actors; by the last scene you have forgotten the clock."
+SCANNED = [
+    "the movie is gorgeously made, but it is also somewhat shallow",
+    "It isn't a film for everyone, and I didn't expect anything.",
+    "a mess, but it's a sincere mess",
+    "compelling revenge thriller, though somewhat weakened by its leading lady",
+    "Amanda saw it in Boston and thought it was wonderful.",
+    "strong filmmaking requires a clear sense of purpose",
+]
 WIDE, NARROW = {"width": 900, "height": 700}, {"width": 360, "height": 740}
 TALL = {"width": 900, "height": 1960}  # of a longer page
 WAIT_MS = 60_000
@@ -46,6 +54,15 @@ def labelling(page: Page) -> None:
     page.get_by_label("Your name").fill("Ana")
     page.keyboard.press("Enter")
     page.locator("#view-label .text p").first.wait_for(timeout=WAIT_MS)
+
+
+def scanned(page: Page) -> None:
+    """Scan, with a probe that is opened."""
+    page.get_by_role("link", name="Scan", exact=True).click()
+    page.get_by_label("Texts, one per line").fill("\n".join(SCANNED))
+    page.locator("#view-scan .primary").click()
+    page.locator("#view-scan .answer[data-state=done]").wait_for(timeout=WAIT_MS)
+    page.locator("#view-scan .probes summary").first.click()
 
 
 def watching(page: Page) -> None:
@@ -80,6 +97,7 @@ def take(browser: Browser, url: str, folder: Path, table: Path | None = None) ->
         ("studio-explain", explained, "light", WIDE),
         ("studio-explain-dark", explained, "dark", NARROW),
         ("studio-label", labelling, "light", WIDE),
+        ("studio-scan", scanned, "light", WIDE),
         ("studio-watch", watching, "light", WIDE),
     ]
     if table is not None:  # its server has two models, which the other pictures are not about

@@ -51,13 +51,13 @@ export class Results {
   // ------------------------------------------------------------------------------------------------ one probe
 
   line(probe, open) {
-    const { name, failed, texts, rate, kind, broken } = probe;
+    const { name, failed, texts, rate, broken } = probe;
     const bar = make("span", "interval");
     bar.setAttribute("aria-hidden", "true");
     for (const [key, value] of Object.entries(rate)) bar.style.setProperty(`--${key}`, value);
     bar.append(make("span", "range"), make("span", "point"));
     const figure = make("span", "value", `${amount(failed)} of ${amount(texts)}`);
-    const summary = nest("summary", "", nest("span", "excerpt", make("strong", "", name), " ", make("span", "soft", kind === "direction" ? "one way only" : "")), figure, bar);
+    const summary = nest("summary", "", nest("span", "excerpt", make("strong", "", name)), figure, bar);
     const details = nest("details", "", summary, ...this.told(probe), ...(broken.length ? this.brokenOf(probe) : []));
     details.dataset.probe = name;
     details.open = open;
