@@ -54,6 +54,20 @@ def test_two_people_get_different_texts_the_least_sure_first(client: TestClient)
     assert handed(client, "ana", holding=[one["id"] for one in mine]) == []
 
 
+def test_texts_unlike_those_that_the_model_was_measured_on_come_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    films = tuple(f"a good film with number {place} of a story" for place in range(30))
+    foreign = [f"good card payment refused by bank {place}" for place in range(4)]
+    monkeypatch.setattr("bertline.lifecycle.predictions.foreign.reference_texts", lambda bundle: films)
+    with keeping(WordCounter(max_tokens=32), tmp_path, text=True) as (client, writer):
+        client.post("/v1/predict", json={"texts": [*films, *foreign]})
+        settled(writer)
+        first, *_ = handed(client, "ana", 1)
+        assert (first["why"], first["texts"][0] in foreign) == ("foreign", True)
+        assert client.get("/v1/review").json()["waiting"]["foreign"] >= 1
+
+
 def test_a_label_takes_a_text_out_and_withdrawing_puts_it_back(client: TestClient) -> None:
     first, *_ = handed(client, "ana", 1)
     assert label(client, first, "positive", "ana")["status"] == "counted"

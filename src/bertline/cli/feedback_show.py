@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bertline.cli.bundle_argument import fetched
 from bertline.cli.feedback_store import AsJson, Model, Since, StoreUrl, model_in, opened, since_of
 from bertline.cli.plain_table import print_table
 
@@ -102,6 +103,10 @@ def review(
         Path | None,
         typer.Option(metavar="TABLE", help="Write a table with an empty column correct, which import reads."),
     ] = None,
+    bundle: Annotated[
+        str | None,
+        typer.Option(metavar="BUNDLE", help="Also list texts unlike those that this bundle was measured on."),
+    ] = None,
     since: Since = None,
     url: StoreUrl = None,
     as_json: AsJson = False,
@@ -111,10 +116,12 @@ def review(
     Labels are suspected by confident learning (Northcutt et al. 2021): the model was confident of another one. Fill in
     the column correct of the table, and import it.
     """
+    from bertline.lifecycle.predictions.foreign import reference_texts
     from bertline.lifecycle.predictions.review import review as run
 
+    reference = () if bundle is None else reference_texts(fetched(bundle))
     with opened(url) as store:
-        found = run(store, model_in(store, model), limit=limit, since=since_of(since))
+        found = run(store, model_in(store, model), limit=limit, since=since_of(since), reference=reference)
     if out is not None:
         _write(out, found)
         typer.echo(f"{len(found):,} predictions to review: {out}")

@@ -87,7 +87,9 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
     serving.admit, serving.other_task = charge_tokens, where_to_ask
     app.state.serving, app.state.metrics = serving, listeners.register(serving, perimeter.predictions)
     app.state.feedback = None if perimeter.predictions is None else FeedbackDesk(perimeter.predictions.store)
-    app.state.review = None if perimeter.predictions is None else ReviewDesk(perimeter.predictions)
+    app.state.review = (
+        None if perimeter.predictions is None else ReviewDesk(perimeter.predictions, serving.models.named)
+    )
     app.state.issuer, app.state.explaining = perimeter.issuer, Explaining(serving)
     app.state.comparing = Comparing(serving)
     own_rollouts = app.state.rollouts = ServerRollouts(

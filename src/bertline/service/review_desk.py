@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bertline.errors import BundleError
 from bertline.service.store_thread import StoreThread
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from bertline.lifecycle.predictions.records import Why
     from bertline.lifecycle.predictions.review import Candidate
     from bertline.lifecycle.predictions.writer import PredictionWriter
+    from bertline.serving.version import Version
     from bertline.text import Input
 
 FRESH_S = 60.0  # age of a queue that is used as it is
@@ -51,13 +54,14 @@ class ReviewDesk:
 
     Args:
         writer: has the store of predictions.
+        version_of: what answers for a model, by the model's name.
 
     Attributes:
         keeps_texts: whether texts of new predictions are kept.
     """
 
-    def __init__(self, writer: PredictionWriter) -> None:
-        self._store, self.keeps_texts = writer.store, writer.settings.text
+    def __init__(self, writer: PredictionWriter, version_of: Callable[[str], Version]) -> None:
+        self._store, self.keeps_texts, self._version_of = writer.store, writer.settings.text, version_of
         self._queues: dict[str, _Queue] = {}
         self._thread = StoreThread(
             "review",
@@ -133,5 +137,18 @@ class ReviewDesk:
 
         known, now_s = self._queues.get(model), time.monotonic()
         if known is None or now_s - known.made_s > age_s:
-            known = self._queues[model] = _Queue(now_s, candidates(self._store, model))
+            version = self._version_of(model)
+            reference = _reference(version.path, version.checksum)
+            known = self._queues[model] = _Queue(now_s, candidates(self._store, model, reference=reference))
         return known.texts
+
+
+@lru_cache(4)
+def _reference(bundle: Path, checksum: str) -> tuple[str, ...]:
+    """The texts that a bundle was measured on; none if it carries none, or if its directory is gone meanwhile."""
+    from bertline.lifecycle.predictions.foreign import reference_texts
+
+    try:
+        return reference_texts(bundle)
+    except BundleError:
+        return ()

@@ -15,7 +15,7 @@ import sqlalchemy as sql
 
 from bertline.database.database import Database
 from bertline.lifecycle.predictions.records import ANSWER, now_ms
-from bertline.lifecycle.predictions.review import Candidate, disagreements, labelled, unsure, wrong_labels
+from bertline.lifecycle.predictions.review import Candidate, disagreements, labelled, unlike, unsure, wrong_labels
 from bertline.lifecycle.predictions.schema import FEEDBACK, INVALID, LEASES, PREDICTIONS, WAITING
 
 LENT_MS = 600_000  # time for a text
@@ -40,8 +40,14 @@ class Person:
     holder: str = ""
 
 
-def candidates(store: Database, model: str, *, most: int = MOST_ROWS) -> list[Candidate]:
+def candidates(store: Database, model: str, *, reference: Sequence[str] = (), most: int = MOST_ROWS) -> list[Candidate]:
     """Texts that are worth a label, taken from each reason in turn; only those whose text was kept, each once.
+
+    Args:
+        store: from ``open_store``.
+        model: its name for clients.
+        reference: texts that the model was measured on, to which others are foreign.
+        most: predictions to look through for each reason, the latest ones.
 
     Raises:
         PredictionStoreError: the store cannot be read.
@@ -49,6 +55,7 @@ def candidates(store: Database, model: str, *, most: int = MOST_ROWS) -> list[Ca
     queues = [
         wrong_labels(store, model, most=most),
         disagreements(store, model, most=most),
+        unlike(store, model, reference, most=most),
         unsure(store, model, most=most),
         [one for one in labelled(store, model, most=most) if _needs_two(one)],
     ]

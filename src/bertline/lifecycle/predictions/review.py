@@ -14,6 +14,7 @@ import sqlalchemy as sql
 
 from bertline.database.database import Database
 from bertline.lifecycle.predictions.feedback import specs
+from bertline.lifecycle.predictions.foreign import foreign
 from bertline.lifecycle.predictions.records import ANSWER, SHADOW, Why, ms_of
 from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, PREDICTIONS
 from bertline.statistics.label_errors import label_errors, label_quality
@@ -32,7 +33,8 @@ class Candidate:
 
     Attributes:
         why: the reason.
-        score: the lower, the sooner: plausibility of the label, or margin of the answer.
+        score: the lower, the sooner: plausibility of the label, margin of the answer, or minus the score of a
+            foreign text.
         answer: in the form of a correct answer.
         correct: what feedback says, if there is any.
         other: the shadow's answer, where the two disagree.
@@ -67,7 +69,9 @@ class Candidate:
         }
 
 
-def review(store: Database, model: str, *, limit: int, since: datetime | None = None) -> list[Candidate]:
+def review(
+    store: Database, model: str, *, limit: int, since: datetime | None = None, reference: Sequence[str] = ()
+) -> list[Candidate]:
     """The predictions to look at first, taken from each reason in turn.
 
     Args:
@@ -75,6 +79,7 @@ def review(store: Database, model: str, *, limit: int, since: datetime | None = 
         model: its name for clients.
         limit: how many.
         since: predictions from this moment on.
+        reference: texts that the model was measured on, to which others are foreign.
 
     Raises:
         PredictionStoreError: the store cannot be read.
@@ -82,6 +87,7 @@ def review(store: Database, model: str, *, limit: int, since: datetime | None = 
     queues: list[Iterable[Candidate]] = [
         wrong_labels(store, model, since=since),
         disagreements(store, model, since=since),
+        unlike(store, model, reference, since=since),
         unsure(store, model, since=since),
     ]
     chosen: dict[tuple[str, int], Candidate] = {}
@@ -151,6 +157,27 @@ def unsure(store: Database, model: str, *, since: datetime | None = None, most: 
         if margin is not None:
             found.append((margin, row, spec))
     return [_candidate("unsure", margin, row, spec) for margin, row, spec in sorted(found, key=lambda one: one[0])]
+
+
+def unlike(
+    store: Database, model: str, reference: Sequence[str], *, since: datetime | None = None, most: int = MOST_ROWS
+) -> list[Candidate]:
+    """Answers without feedback to texts that are foreign to the reference, the most foreign first; each text once.
+
+    Args:
+        store: from ``open_store``.
+        model: its name for clients.
+        reference: texts that the model was measured on.
+        since: predictions from this moment on.
+        most: predictions to look through, the latest ones.
+    """
+    rows = {}
+    for row, spec in _rows(store, model, since=since, labelled=False, most=most):
+        if row.texts is not None:
+            rows.setdefault(row.text_hash, (row, spec))
+    each = [*rows.values()]
+    found = foreign(reference, [" ".join(json.loads(row.texts)) for row, _ in each])
+    return [_candidate("foreign", -one.score, *each[one.place]) for one in found]
 
 
 def labelled(store: Database, model: str, *, most: int = MOST_ROWS) -> list[Candidate]:

@@ -15,6 +15,7 @@ const START = "bertline serve BUNDLE --predictions-url sqlite:///predictions.db 
 const WHY = {
   "label error": "This label looks wrong",
   disagreement: "Two versions answer differently",
+  foreign: "Unlike the texts that the model was measured on",
   unsure: "The model was not sure",
   "second opinion": "A second opinion",
 };

@@ -7,6 +7,7 @@ import { amount, count } from "./words.js";
 const REASONS = {
   "label error": ["label looks wrong", "labels look wrong"],
   disagreement: ["answer differs from a shadow\u2019s", "answers differ from a shadow\u2019s"],
+  foreign: ["text unlike those that the model was measured on", "texts unlike those that the model was measured on"],
   unsure: ["answer without a label, the least sure first", "answers without a label, the least sure first"],
   "second opinion": ["label for a second opinion", "labels for a second opinion"],
 };

@@ -7,7 +7,7 @@ import numpy as np
 from bertline.database.database import Database
 from bertline.lifecycle.predictions.feedback import receive
 from bertline.lifecycle.predictions.given import Feedback
-from bertline.lifecycle.predictions.review import disagreements, review, unsure, wrong_labels
+from bertline.lifecycle.predictions.review import disagreements, review, unlike, unsure, wrong_labels
 from tests.kept import NEW, OLD, keep, sure
 
 
@@ -44,6 +44,20 @@ def test_a_shadow_that_answers_otherwise_is_a_reason(store: Database) -> None:
         ("r2", "good", "bad", NEW),
         ("r0", "good", "bad", NEW),
     ]
+
+
+def test_texts_unlike_the_reference_are_a_reason(store: Database) -> None:
+    films = [f"a film with number {place} of a story" for place in range(40)]
+    foreign = [f"card payment refused by bank {place}" for place in range(4)]
+    keep(store, [sure("good")] * 48, texts=[*films, *foreign, *foreign])
+    found = unlike(store, "reviews", films)
+    assert {one.texts for one in found[:4]} == {(one,) for one in foreign}
+    assert {one.why for one in found} == {"foreign"}
+    assert len({one.text_hash for one in found}) == len(found)
+    assert unlike(store, "reviews", films[:5]) == []
+    queue = review(store, "reviews", limit=4, reference=films)
+    assert [one.why for one in queue] == ["foreign", "unsure", "foreign", "unsure"]
+    assert "foreign" not in {one.why for one in review(store, "reviews", limit=48)}
 
 
 def test_the_queue_takes_turns_and_names_no_prediction_twice(store: Database) -> None:

@@ -163,7 +163,10 @@ async def progress(serving: ServingNow, desk: DeskNow, model: str | None = None)
 
 @router.post("", summary="Get texts to label", responses=OWN.answers(*BODY_ERRORS), dependencies=[AsJson])
 async def hand_out(payload: ReviewRequest, serving: ServingNow, desk: DeskNow) -> ReviewResponse:
-    """Texts that are worth a label: labels that look wrong, answers that differ from a shadow's, unsure answers.
+    """Texts that are worth a label, each with the reason.
+
+    The label looks wrong, the answer differs from a shadow's, the text is unlike those that the model was measured on,
+    or the model was unsure.
 
     They are lent to the annotator for ten minutes; nobody else gets them meanwhile. Send labels to /v1/feedback. One in
     ten labelled texts is given to a second person, so that agreement can be measured.
