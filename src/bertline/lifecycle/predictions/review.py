@@ -171,7 +171,7 @@ def unlike(
         since: predictions from this moment on.
         most: predictions to look through, the latest ones.
     """
-    rows = {}
+    rows: dict[str, tuple[Any, Any]] = {}
     for row, spec in _rows(store, model, since=since, labelled=False, most=most):
         if row.texts is not None:
             rows.setdefault(row.text_hash, (row, spec))
