@@ -15,12 +15,12 @@ def same(spec: Spec, before: Prediction | Number, after: Prediction | Number) ->
     >>> same(spec, one, other), moved(spec, one, other), said(spec, one)
     (True, 0.25, ('good', 0.75))
     """
-    return all(compared(spec, [before], [after]).agree)  # type: ignore[arg-type]
+    return all(compared(spec, [before], [after]).agree)
 
 
 def moved(spec: Spec, before: Prediction | Number, after: Prediction | Number) -> float:
     """By how much, 0 to 1."""
-    return compared(spec, [before], [after]).shift  # type: ignore[arg-type]
+    return compared(spec, [before], [after]).shift
 
 
 def said(spec: Spec, answer: Prediction | Number) -> tuple[str, float | None]:
