@@ -27,8 +27,8 @@ SIMILAR = {"source_sentence": "good", "sentences": ["bad"]}
 LONG = "good " + "word " * 28 + "bad"  # 30 tokens, and the model reads 14
 
 OWN = (
-    "/v1/predict", "/v1/tokenize", "/v1/explain", "/v1/anatomy", "/v1/scan", "/v1/compare", "/v1/compare/table", "/v1/feedback",
-    "/v1/feedback/withdraw",
+    "/v1/predict", "/v1/tokenize", "/v1/explain", "/v1/anatomy", "/v1/scan", "/v1/compare", "/v1/compare/table",
+    "/v1/feedback", "/v1/feedback/withdraw",
 )  # fmt: skip
 # route, body → the field that is refused
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
