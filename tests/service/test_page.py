@@ -276,7 +276,7 @@ def test_every_control_is_reached_by_tab_and_shows_it(visit: Visit, url: str) ->
     page, _ = visit(url)
     expect(page.get_by_role("button", name="Praise")).to_be_visible()
     seen = []
-    for _ in range(19):
+    for _ in range(21):
         page.keyboard.press("Tab")
         seen.append(
             page.evaluate("""() => {
@@ -287,7 +287,7 @@ def test_every_control_is_reached_by_tab_and_shows_it(visit: Visit, url: str) ->
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     examples = ["Praise", "Complaint", "Mixed", "Irony", "A long text"]
     controls = ["text", "text", "truncation", "submit"]  # the kind of question, the text itself, and so on
-    views = ["Try", "Explain", "Anatomy", "Label", "Watch"]
+    views = ["Try", "Explain", "Anatomy", "Compare", "Label", "Scan", "Watch"]
     assert seen == ["bertline", *views, "API reference", *controls, *examples, "tab-curl", "copy", "snippet"]
 
 

@@ -13,7 +13,7 @@ from bertline.service.app import PAGE
 from bertline.service.edge.security_headers import HEADERS, SecurityHeaders
 from tests.service.fronted import fronted
 
-FILES = sorted(PAGE.iterdir())
+FILES = sorted(one for one in PAGE.rglob("*") if one.is_file())
 PATHS = ["/", "/docs", "/openapi.json", "/page/page.css", "/health/live", "/nope", "/v1/predict"]
 
 
@@ -52,7 +52,7 @@ def test_everything_a_page_names_is_there(client: TestClient, path: str) -> None
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_pages_files_need_no_third_party_and_no_inline_code(file: Path) -> None:
     text = file.read_text(encoding="utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
-    text = re.sub(r"(?m)^\s*//.*$", "", text)  # comments may say where something is written
+    text = re.sub(r"\A/\*.*?\*/|(?m:^\s*//.*$)", "", text)  # comments may say where something is written
     assert not re.search(r"https?://|@import|\burl\(", text)
     if file.suffix == ".html":
         assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)", text)

@@ -13,7 +13,7 @@ import pytest
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
-from bertline.registry.schema import prepare
+from bertline.registry.schema import MIGRATIONS
 from tests.registered import fill, new_registry
 from tests.service.postgres import new_database, postgres_url  # noqa: F401 - a fixture
 
@@ -132,13 +132,15 @@ def test_a_promotion_killed_at_any_statement_happens_whole_or_not_at_all(
 
 @pytest.mark.drill
 def test_tables_are_made_once_by_processes_at_once(url: str) -> None:
-    code = "import sys; from bertline.registry.database import Database; from bertline.registry.schema import prepare\n"
-    code += "with Database(sys.argv[1]) as database: prepare(database)"
+    code = (
+        "import sys; from bertline.registry.database import Database; from bertline.registry.schema import MIGRATIONS\n"
+    )
+    code += "with Database(sys.argv[1]) as database: MIGRATIONS.prepare(database)"
     run = [subprocess.Popen([sys.executable, "-c", code, url], stderr=subprocess.PIPE) for _ in range(4)]
     errors = [one.communicate(timeout=120)[1] for one in run]
     assert [one.returncode for one in run] == [0, 0, 0, 0], errors
     with Database(url) as database:
-        prepare(database)
+        MIGRATIONS.prepare(database)
 
 
 @pytest.mark.drill
