@@ -172,7 +172,7 @@ def test_its_pods_answer_every_row_as_one_process_does(podman: Podman, image: st
     finally:
         podman("network", "rm", "--force", network)
     assert "succeeded" in said, said
-    assert "2,000 rows: /data/out put.csv" in said
+    assert "2,000 rows: out put.csv" in said.replace("/data/", ""), said
     plain = work.parent / "plain.csv"
     command = [sys.executable, "-m", "bertline.cli.main", "predict", str(work / "tiny")]
     subprocess.run([*command, "--input", str(work / "in.csv"), "--output", str(plain)], check=True, capture_output=True)
