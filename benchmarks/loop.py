@@ -34,7 +34,7 @@ LINES = (
     ("accuracy before the change", "accuracy_before", "%"),
     ("after it, old model", "accuracy_changed", "%"),
     ("after it, new model", "accuracy_after", "%"),
-    ("labels when the model was retrained", "labels", "{:,}"),
+    ("labels when the retraining had ended", "labels", "{:,}"),
     ("retraining and gate, seconds", "retraining_s", "{:.0f}"),
     ("the new model was", "rollout", "{}"),
     ("shadow to promotion, seconds", "rollout_s", "{:.0f}"),
