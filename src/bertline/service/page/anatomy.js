@@ -1,7 +1,7 @@
 // Anatomy: one sentence on its way through the model, step by step, with the model's own numbers.
 
 import { post } from "./api.js";
-import { button, field, make, nest, select } from "./elements.js";
+import { asks, button, field, make, nest, select } from "./elements.js";
 import { glance, inFull } from "./anatomy-heads.js";
 import { alone, step } from "./anatomy-steps.js";
 import { forget } from "./anatomy-strips.js";
@@ -49,16 +49,7 @@ function built() {
     parts.secondLine,
     nest("div", "send", make("button", "primary", "Look inside"), field("choice", "Words in a window", "anatomy-window", parts.window)),
   );
-  form.noValidate = true;
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    begin();
-  });
-  form.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
-    event.preventDefault();
-    begin();
-  });
+  asks(form, begin);
   parts.spoken = make("p", "visually-hidden");
   parts.spoken.setAttribute("role", "status");
   return [form, parts.way, parts.spoken];

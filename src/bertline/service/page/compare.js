@@ -3,7 +3,7 @@
 import { get, models, post } from "./api.js";
 import { drawText } from "./compare-text.js";
 import { Table } from "./compare-file.js";
-import { button, field, make, nest, select } from "./elements.js";
+import { asks, button, field, make, nest, select } from "./elements.js";
 import { dropsTo } from "./file.js";
 import { ranks } from "./model.js";
 import { refused } from "./refusal.js";
@@ -97,16 +97,7 @@ function build(mostRows) {
   parts.typed = nest("div", "", parts.firstLine, parts.secondLine, nest("div", "send", make("button", "primary", "Compare")));
   parts.table = new Table({ limits: { ...context.limits, most_rows: mostRows }, sides: chosenSides, results: parts.results, say });
   const form = nest("form", "card ask", ...versionsFields(), modes(), parts.typed, parts.table.element);
-  form.noValidate = true;
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    run();
-  });
-  form.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
-    event.preventDefault();
-    run();
-  });
+  asks(form, run);
   parts.bench = nest("div", "bench", form, parts.answer);
   section.replaceChildren(parts.bench, parts.results, parts.spoken);
   fill("empty", make("p", "prompt", PROMPT));

@@ -37,3 +37,16 @@ export function select(options, changed = () => {}) {
   one.addEventListener("change", changed);
   return one;
 }
+
+// Lets a form ask by its button, by Enter in a field, and by Ctrl+Enter in a text, whose Enter begins a line.
+export function asks(form, ask) {
+  const now = (event) => {
+    event.preventDefault();
+    ask();
+  };
+  form.noValidate = true;
+  form.addEventListener("submit", now);
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) now(event);
+  });
+}

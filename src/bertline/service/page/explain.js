@@ -1,7 +1,7 @@
 // Explain: which words an answer rests on.
 
 import { explain } from "./api.js";
-import { button, field, make, nest, select } from "./elements.js";
+import { asks, button, field, make, nest, select } from "./elements.js";
 import { namesOf, ranks } from "./model.js";
 import { refused } from "./refusal.js";
 import { drawShares } from "./shares.js";
@@ -79,16 +79,7 @@ function built() {
     nest("div", "send", submit),
   );
   parts.text.addEventListener("input", () => { span = null; });
-  form.noValidate = true;
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    run();
-  });
-  form.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
-    event.preventDefault();
-    run();
-  });
+  asks(form, run);
   parts.answer.setAttribute("aria-labelledby", "explain-title");
   parts.spoken = make("p", "visually-hidden");
   parts.spoken.setAttribute("role", "status");

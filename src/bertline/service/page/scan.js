@@ -1,7 +1,7 @@
 // Scan: texts are changed so that the answer must stay, and those that break it are shown and saved as cases for the gate.
 
 import { get, post } from "./api.js";
-import { button, make, nest } from "./elements.js";
+import { asks, button, make, nest } from "./elements.js";
 import { refused } from "./refusal.js";
 import { Results } from "./scan-results.js";
 import { Texts } from "./scan-texts.js";
@@ -34,16 +34,7 @@ function built() {
   parts.trouble = make("div", "");
   const what = nest("fieldset", "what", make("legend", "", "What is changed"), parts.groups);
   const form = nest("form", "card ask", ...parts.texts.elements, what, nest("div", "send", parts.submit), parts.trouble);
-  form.noValidate = true;
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    run();
-  });
-  form.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
-    event.preventDefault();
-    run();
-  });
+  asks(form, run);
   parts.answer.setAttribute("aria-labelledby", "scan-title");
   parts.spoken = make("p", "visually-hidden");
   parts.spoken.setAttribute("role", "status");
