@@ -10,7 +10,13 @@ from pathlib import Path
 
 from bertline.registry.catalogue import PREFIX, Catalogue
 from bertline.registry.database import Database
+from bertline.registry.deployments import Deployments
 from bertline.registry.mlflow_store import Mlflow
+from bertline.registry.reference import Reference
+from bertline.registry.rollout import Rollout, Tally
+from bertline.registry.rollouts import Rollouts
+from bertline.service.following import Following
+from bertline.serving.follow import Followed
 
 
 def digest_of(name: str, number: int) -> str:
@@ -43,3 +49,20 @@ def new_registry(directory: Path) -> str:
     path = directory / "models.db"
     shutil.copyfile(_template(), path)
     return f"sqlite:///{path}"
+
+
+def begun(url: str, *steps: str) -> Rollout:
+    """A rollout of ``reviews:2``, which one server has counted for."""
+    with Database(url) as database:
+        Deployments(database, "ana").promote(Reference("reviews", version=1), reason="the first")
+        rollouts = Rollouts(database, "ana")
+        rollout = rollouts.begin(Reference("reviews", version=2), steps, {"min_requests": 1000}, reason="a drill")
+        rollouts.count(rollout, "a", Tally(champion_requests=90, challenger_requests=10, compared=10, disagreed=1))
+        rollouts.count(rollout, "b", Tally(champion_requests=45, challenger_requests=5, challenger_errors=1))
+    return rollout
+
+
+def following(url: str) -> Following:
+    """Of a server that serves its champion as reviews."""
+    champion = Followed(Reference("reviews", alias="champion"), digest_of("reviews", 1))
+    return Following({"reviews": champion}, url)

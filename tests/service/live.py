@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import httpx
 
 from bertline.service import ServeSettings
+from bertline.service.following import Following
 from bertline.service.perimeter import Perimeter
 from bertline.service.run import Server, listen, page_url
 from bertline.testing.words import WordCounter, serving_of
@@ -21,10 +22,16 @@ def live(
     settings: ServeSettings | None = None,
     perimeter: Perimeter | None = None,
     port: int = 0,
+    following: Following | None = None,
 ) -> Iterator[str]:
-    """Serve the models until the block ends, on a free port unless one is given; gives the URL, at once."""
+    """Serve the models until the block ends, on a free port unless one is given; gives the URL, at once.
+
+    Rollouts of ``following`` are shown and ended; nobody takes their steps.
+    """
     settings = settings or ServeSettings(drain_s=0)
     server = Server(serving_of(models, settings), lambda: None, perimeter)
+    if following is not None:
+        server.config.app.state.rollouts.follow(following)  # type: ignore[union-attr]
     with listen("127.0.0.1", port) as listener:
         url = page_url(listener)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

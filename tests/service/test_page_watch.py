@@ -16,7 +16,8 @@ from bertline.lifecycle.predictions.writer import PredictionWriter
 from bertline.service.perimeter import Perimeter
 from bertline.testing.tiny import write_tiny_bundle
 from bertline.testing.words import WordCounter
-from tests.service.accessible import violations
+from tests.registered import begun, following, new_registry
+from tests.service.accessible import LOOKS, violations
 from tests.service.browsing import Visit, no_sideways_scrolling
 from tests.service.live import live, warm
 from tests.service.spawn import spawned
@@ -34,12 +35,12 @@ def card(page: Page, title: str) -> Any:
     return page.get_by_role("region", name=title)
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 2560)])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_without_anything_each_card_says_what_is_missing(visit: Visit, url: str, scheme: str, width: int) -> None:
     viewport = {"width": width, "height": 900}
     page, _ = visit(url, "/#watch", color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
     expect(card(page, "Versions")).to_contain_text("There is no earlier version on this server to roll back to.")
-    expect(card(page, "Rollout")).to_contain_text("No rollout was begun on this server.")
+    expect(card(page, "Rollout")).to_contain_text("No rollout yet.")
     expect(card(page, "Live accuracy")).to_contain_text("start it with --predictions-url.")
     expect(card(page, "This server since its start")).to_contain_text("No request to this model has been answered yet.")
     assert violations(page) == []
@@ -113,4 +114,30 @@ def test_a_model_is_rolled_back_after_a_question(visit: Visit, tmp_path: Path) -
         expect(dialog).to_have_count(0)
         expect(versions.locator(".version code").first).to_have_text(first)
         assert httpx.get(address).json()["current"]["version"] == first
+        assert all("404" in one for one in watch.complaints), "no store of predictions, and nothing else"
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_a_rollout_of_the_registry_is_seen_and_ended(visit: Visit, tmp_path: Path, scheme: str, width: int) -> None:
+    registry = new_registry(tmp_path)
+    begun(registry, "shadow", "5", "50", "100")
+    with live({"reviews": WordCounter()}, following=following(registry)) as url:
+        viewport = {"width": width, "height": 900}
+        page, watch = visit(warm(url), "/#watch", color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
+        rollout = card(page, "Rollout")
+        expect(rollout).to_contain_text("The rollout of reviews:2 is going on.")
+        expect(rollout.get_by_role("list", name="Steps").get_by_role("listitem")).to_have_text(
+            ["shadow", "5\u202f%", "50\u202f%", "100\u202f%"]
+        )
+        expect(rollout.locator("[aria-current=step]")).to_have_text("shadow")
+        expect(rollout).to_contain_text("the registry, for all its servers")
+        expect(rollout.get_by_role("row", name="Challenger")).to_have_text("Challenger1510")
+        assert violations(page) == []
+        assert no_sideways_scrolling(page)
+        rollout.get_by_role("button", name="End the rollout…").click()
+        dialog = page.get_by_role("dialog", name="End the rollout")
+        expect(dialog).to_contain_text("answers everything again, on every server.")
+        dialog.get_by_role("button", name="End the rollout").click()
+        expect(rollout).to_contain_text("The rollout of reviews:2 was ended by hand.")
+        expect(rollout.get_by_role("button")).to_have_count(0)
         assert all("404" in one for one in watch.complaints), "no store of predictions, and nothing else"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from starlette.testclient import TestClient
 
 from bertline.errors import RegistryError
 from bertline.lifecycle.rollout.decision import Judged
+from bertline.registry.database import Database
+from bertline.registry.deployments import Deployments
 from bertline.registry.rollout import Rollout
 from bertline.service.app import create_app
 from bertline.service.settings import ServeSettings
 from bertline.serving.serving import Serving
 from bertline.statistics.anytime import Rate
 from bertline.testing.words import WordCounter, serving_of
+from tests.registered import begun, following, new_registry
 from tests.service.conftest import until_ready
 
 FAST = {"min_requests": 20, "min_step_s": 0, "watch_s": 0, "more_errors": 0.2, "more_slow": 0.9}
@@ -163,10 +167,45 @@ def test_what_cannot_be_begun_changes_nothing(
 
 
 def test_a_model_of_the_registry_is_not_rolled_out_here(local: TestClient, new: WordCounter) -> None:
-    local.app.state.rollouts.followed = frozenset({"reviews"})  # type: ignore[attr-defined]
+    local.app.state.rollouts._followed = frozenset({"reviews"})  # type: ignore[attr-defined]
     refused = local.post("/v1/models/reviews/canary", json={"bundle": str(new.bundle)})
     assert refused.status_code == 409
     assert "reviews follows the registry: use bertline models promote --canary" in refused.json()["error"]["message"]
+
+
+def test_a_rollout_of_the_registry_is_shown_with_the_counts_of_all_servers_and_ended(
+    local: TestClient, tmp_path: Path
+) -> None:
+    registry = new_registry(tmp_path)
+    local.app.state.rollouts.follow(following(registry))  # type: ignore[attr-defined]
+    assert local.get("/v1/models/reviews/rollout").json() is None
+    assert local.delete("/v1/models/reviews/rollout").status_code == 409
+    begun(registry, "5", "50", "100")
+    shown = local.get("/v1/models/reviews/rollout").json()
+    expected = {
+        "decided_by": "registry", "challenger": "reviews:2", "status": "running", "step": "5 %", "place": 0,
+        "share": 0.05, "by": "ana",
+    }  # fmt: skip
+    assert {name: shown[name] for name in expected} == expected
+    assert shown["outlook"].startswith("hold: ")
+    counts = shown["counts"]
+    assert (counts["champion_requests"], counts["challenger_requests"], counts["challenger_errors"]) == (135, 15, 1)
+    ended = local.delete("/v1/models/reviews/rollout").json()
+    assert (ended["status"], ended["outlook"], ended["share"]) == ("aborted", None, 0)
+    with Database(registry) as database:
+        entries = Deployments(database, "x").entries()
+    assert (entries[-1].by, entries[-1].reason) == ("administrator", "aborted by hand")
+    again = local.delete("/v1/models/reviews/rollout")
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "cannot_load")
+    assert "reviews has no rollout that goes on" in again.json()["error"]["message"]
+
+
+def test_a_registry_that_cannot_be_read_is_said(local: TestClient, tmp_path: Path) -> None:
+    registry = new_registry(tmp_path)
+    local.app.state.rollouts.follow(following(registry))  # type: ignore[attr-defined]
+    Path(registry.removeprefix("sqlite:///")).unlink()
+    refused = local.get("/v1/models/reviews/rollout")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_ready")
 
 
 def test_only_this_machine_begins_rollouts(serving: Serving, new: WordCounter) -> None:

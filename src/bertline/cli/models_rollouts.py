@@ -14,14 +14,14 @@ import typer
 from bertline.cli.models_registry import AsJson, RegistryUrl
 from bertline.cli.plain_table import print_table
 from bertline.cli.settings_flags import with_settings
-from bertline.errors import RegistryError, UsageError
+from bertline.errors import UsageError
 from bertline.lifecycle.rollout.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bertline.bundle.verdict import Verdict
-    from bertline.registry.rollout import Rollout, Status, Tally
+    from bertline.registry.rollout import Rollout, Tally
     from bertline.registry.rollouts import Rollouts
 
 By = Annotated[str | None, typer.Option("--by", help="Who does it; default: USER@HOST.", show_default=False)]
@@ -71,9 +71,10 @@ def rollout(
         raise UsageError("--abort, --pause and --resume exclude each other: give one of them")
     with Database(registry_settings(registry).place) as database:
         rollouts, model = Rollouts(database, by or whoever()), check_name(name)
-        last = rollouts.last(model)
-        if abort or pause or resume:
-            last = _changed(rollouts, model, last, abort=abort, pause=pause)
+        if abort:
+            last: Rollout | None = rollouts.abort(model)
+        else:
+            last = _hold(rollouts, model, paused=pause) if pause or resume else rollouts.last(model)
         sums = rollouts.totals(last) if last is not None else {}
     if as_json:
         typer.echo(json.dumps(_as_json(last, sums) if last is not None else None, ensure_ascii=False))
@@ -115,22 +116,15 @@ def begin(
         )
 
 
-def _changed(rollouts: Rollouts, model: str, last: Rollout | None, *, abort: bool, pause: bool) -> Rollout | None:
-    """Do it, unless a server has changed the rollout meanwhile."""
-    for _ in range(5):  # servers change it every few seconds at most
-        if last is None or not last.open:
-            raise RegistryError(f"{model} has no rollout that goes on: bertline models rollout {model} shows the last")
-        if not abort and last.role == "watch":
-            raise UsageError(f"{last.name} is the champion already and is only watched: there is nothing to pause")
-        if abort:
-            status: Status = "rolled_back" if last.role == "watch" else "aborted"
-            done = rollouts.move(last, status, last.place, "aborted by hand")
-        else:
-            done = rollouts.pause(last, paused=pause)
-        last = rollouts.last(model)
-        if done:
-            return last
-    raise RegistryError(f"the rollout of {model} was changed by servers at the same moment: run the command again")
+def _hold(rollouts: Rollouts, model: str, *, paused: bool) -> Rollout:
+    """Pause, or go on."""
+
+    def change(going: Rollout) -> bool:
+        if going.role == "watch":
+            raise UsageError(f"{going.name} is the champion already and is only watched: there is nothing to pause")
+        return rollouts.pause(going, paused=paused)
+
+    return rollouts.change(model, change)
 
 
 def _as_json(last: Rollout, sums: Mapping[int, Tally]) -> dict[str, object]:

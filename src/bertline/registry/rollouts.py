@@ -7,7 +7,7 @@ the log. So a decision is taken once, whichever server takes it, and one that is
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -151,6 +151,35 @@ class Rollouts:
         with self._database.changing() as connection:
             status = "paused" if paused else "running"
             return change(connection, rollout, status=status, reason=f"{status} by {self._by}", since_s=time.time())
+
+    def abort(self, model: str) -> Rollout:
+        """End the rollout of a model: the old champion answers everything again.
+
+        Raises:
+            RegistryError: none goes on, or the database cannot be used.
+        """
+
+        def end(going: Rollout) -> bool:
+            status: Status = "rolled_back" if going.role == "watch" else "aborted"
+            return self.move(going, status, going.place, "aborted by hand")
+
+        return self.change(model, end)
+
+    def change(self, model: str, change: Callable[[Rollout], bool]) -> Rollout:
+        """Change the rollout of a model, which its servers change too; ``change`` says whether it was in time.
+
+        Raises:
+            RegistryError: none goes on, or the database cannot be used.
+        """
+        for _ in range(5):  # servers change it every few seconds at most
+            going = self.current(model)
+            if going is None:
+                raise RegistryError(
+                    f"{model} has no rollout that goes on: bertline models rollout {model} shows the last"
+                )
+            if change(going) and (changed := self.last(model)) is not None:
+                return changed
+        raise RegistryError(f"servers changed the rollout of {model} at the same moment: try again")
 
     def move(self, rollout: Rollout, status: Status, place: int, reason: str) -> bool:
         """Take a rollout to another step, or end it; whether it still was as it was read.

@@ -31,6 +31,13 @@ class Following:
     models: Mapping[str, Followed]
     place: str
 
+    @property
+    def rolled(self) -> dict[str, str]:
+        """The models that the registry rolls out, those that follow a champion: by their names for clients."""
+        from bertline.registry.reference import CHAMPION
+
+        return {name: one.reference.name for name, one in self.models.items() if one.reference.alias == CHAMPION}
+
     def follower(self, serving: Serving, settings: ServeSettings) -> Follower | None:
         """What keeps them at their aliases; None if there are none."""
         if not self.models:
@@ -45,12 +52,10 @@ class Following:
         self, models: Models, settings: ServeSettings, on_move: OnMove, judge: Judge | None = None
     ) -> Conductor | None:
         """What takes the steps of their rollouts: of those that follow the champion; None if there are none."""
-        from bertline.lifecycle.rollout.conductor import Conductor
-        from bertline.registry.reference import CHAMPION
-
-        names = {name: one.reference.name for name, one in self.models.items() if one.reference.alias == CHAMPION}
+        names = self.rolled
         if not names:
             return None
+        from bertline.lifecycle.rollout.conductor import Conductor
         from bertline.registry.catalogue import Catalogue
         from bertline.registry.database import Database
         from bertline.registry.reference import Reference

@@ -166,7 +166,8 @@ class Server(uvicorn.Server):
         self._follower = following.follower(serving, settings) if following else None
         judge = judge_of_predictions(perimeter)
         self._conductor = following.conductor(serving.models, settings, metrics.rolled, judge) if following else None
-        app.state.rollouts.followed = frozenset(following.models) if following else frozenset()
+        if following:
+            app.state.rollouts.follow(following)
         _measure(metrics.metrics, perimeter, tls)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

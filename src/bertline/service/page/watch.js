@@ -7,7 +7,16 @@ import { refused } from "./refusal.js";
 import { amount, count, milliseconds, percent } from "./words.js";
 
 const EVERY_MS = 5000;
-const WAIT_KINDS = { running: "is going on", paused: "is paused", promoted: "ended: the challenger was promoted", passed: "ended: the shadow passed", rolled_back: "ended: rolled back" };
+const HOW_IT_STANDS = {
+  running: "is going on",
+  paused: "is paused",
+  watching: "has made it the champion, which is watched for a while",
+  promoted: "ended: it is the champion now",
+  passed: "ended: the shadow passed",
+  rolled_back: "ended: it was rolled back",
+  aborted: "was ended by hand",
+};
+const OPEN = ["running", "paused", "watching"];
 
 let cards = null;
 let context = null;
@@ -78,18 +87,46 @@ function versions({ current, previous }) {
   return [version("Answers now", current), version("Before", previous), button("quiet", "Roll back…", back)];
 }
 
+const share = (step) => (step === "shadow" ? step : `${step}\u202f%`);
+
+function stages({ steps, place, status }) {
+  const ended = !OPEN.includes(status);
+  const marks = steps.map((step, at) => {
+    const one = make("li", at < place || (at === place && ["promoted", "passed"].includes(status)) ? "done" : "", share(step));
+    if (at === place && !ended) one.setAttribute("aria-current", "step");
+    return one;
+  });
+  return Object.assign(nest("ol", "stages", ...marks), { ariaLabel: "Steps" });
+}
+
+function counted({ champion_requests, champion_errors, champion_slow, challenger_requests, challenger_errors, challenger_slow }) {
+  const row = (words, ...numbers) => nest("tr", "", Object.assign(make("th", "", words), { scope: "row" }), ...numbers.map((one) => make("td", "", amount(one))));
+  const head = nest("tr", "", ...["In this step", "Requests", "Failed", "Slow"].map((words) => Object.assign(make("th", "", words), { scope: "col" })));
+  return nest("div", "figures numbers", nest("table", "", nest("thead", "", head), nest("tbody", "", row("Champion", champion_requests, champion_errors, champion_slow), row("Challenger", challenger_requests, challenger_errors, challenger_slow))));
+}
+
 function rollout(state) {
-  if (!state) return [make("p", "soft", "No rollout was begun on this server. A model of the registry shows its rollouts with bertline models rollout NAME.")];
-  const { status, step, steps, reason, challenger, counts } = state;
+  if (!state) return [make("p", "soft", "No rollout yet. A new version goes live in steps with bertline models promote NAME:VERSION --canary, or with POST /v1/models/NAME/canary on a server without a registry.")];
+  const { status, reason, outlook, challenger, counts, by, since } = state;
+  const shared = state.decided_by === "registry";
   const end = () => confirmed({
-    words: `End the rollout of ${challenger}? The version that answered before answers everything again.`,
+    words: `End the rollout of ${challenger}? The version that answered before answers everything again${shared ? ", on every server" : ""}.`,
     verb: "End the rollout",
     act: () => send("DELETE", `/v1/models/${encodeURIComponent(context.model.name)}/rollout`),
   });
   return [
-    nest("p", "", "The rollout of ", make("code", "", challenger), ` ${WAIT_KINDS[status] ?? status}.`),
-    facts(["Step", `${step} of ${steps.join(", ")}`], ...(reason ? [["Reason", reason]] : []), ...(counts ? [["Champion", `${count(counts.champion_requests, "request")}, ${amount(counts.champion_errors)} failed, ${amount(counts.champion_slow)} slow`], ["Challenger", `${count(counts.challenger_requests, "request")}, ${amount(counts.challenger_errors)} failed, ${amount(counts.challenger_slow)} slow`], ["Compared", `${count(counts.compared, "answer")}, ${amount(counts.disagreed)} different`]] : [])),
-    ...(status === "running" || status === "paused" ? [button("quiet", "End the rollout…", end)] : []),
+    nest("p", "", "The rollout of ", make("code", "", challenger), ` ${HOW_IT_STANDS[status] ?? status}.`),
+    stages(state),
+    facts(
+      [OPEN.includes(status) ? "In this step since" : "Ended", new Date(since).toLocaleString()],
+      ["Begun by", by],
+      ["Decided by", shared ? "the registry, for all its servers" : "this server"],
+      ...(reason ? [["Why", reason]] : []),
+      ...(outlook ? [["Next", outlook]] : []),
+      ...(counts?.compared ? [["Compared", `${count(counts.compared, "request")}, ${amount(counts.disagreed)} with different answers`]] : []),
+    ),
+    ...(counts ? [counted(counts)] : []),
+    ...(OPEN.includes(status) ? [button("quiet", "End the rollout…", end)] : []),
   ];
 }
 

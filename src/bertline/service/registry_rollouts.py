@@ -1,0 +1,53 @@
+"""The rollouts that the registry decides for all its servers, as one of them shows and ends them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bertline.errors import RegistryError
+from bertline.registry.database import Database
+from bertline.registry.rollout import Rollout, Tally
+from bertline.registry.rollouts import Rollouts
+from bertline.serving.problems import Code, Problem
+
+
+class RegistryRollouts:
+    """Rollouts of the models that follow a champion. Its methods block.
+
+    Args:
+        names: the models' names in the registry, by their names for clients.
+        place: URL of the registry.
+    """
+
+    def __init__(self, names: Mapping[str, str], place: str) -> None:
+        self._names, self._place = names, place
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def last(self, name: str) -> tuple[Rollout, Mapping[int, Tally]] | None:
+        """The last rollout of a model, and what all servers have counted, by step.
+
+        Raises:
+            Problem: the registry cannot be read.
+        """
+        try:
+            with Database(self._place) as database:
+                rollouts = Rollouts(database)
+                last = rollouts.last(self._names[name])
+                return None if last is None else (last, rollouts.totals(last))
+        except RegistryError as error:
+            raise Problem(Code.NOT_READY, f"{str(error).removesuffix('.')}.") from None
+
+    def abort(self, name: str, by: str) -> None:
+        """End the rollout of a model, and record who did.
+
+        Raises:
+            Problem: no rollout of the model goes on, or the registry cannot be changed.
+        """
+        try:
+            with Database(self._place) as database:
+                Rollouts(database, by).abort(self._names[name])
+        except RegistryError as error:
+            message = f"Nothing was changed: {str(error).removesuffix('.')}."
+            raise Problem(Code.CANNOT_LOAD, message) from None
