@@ -165,13 +165,13 @@ def predict(
     the first word for each [MASK]), predicted_masks (all words with their probabilities) and cut_masks.
     """
     with _reader_may_leave():
-        candidates = _candidates(labels, template, several)
+        candidates, targets = _candidates(labels, template, several), _words(targets)
         spread = Spread(shard, shard_rows, ray, workers, worker_cores, core_hour(core_hour_price, prices, machine))
         if source is None:
             _only_with_input(shard=shard, ray=ray, shard_rows=shard_rows)
             table_flags = {name: getattr(settings, name) for name in OF_TABLES}
             _only_with_input(output=target != STANDARD, overwrite=overwrite, **table_flags)
-            how = {"top_k": top_k, "targets": targets or None, "as_json": as_json, "engine": engine}
+            how = {"top_k": top_k, "targets": targets, "as_json": as_json, "engine": engine}
             _label_texts(bundle, _inputs(texts or [], seconds), settings, {**how, "candidates": candidates})
             return
         if seconds:
@@ -180,7 +180,7 @@ def predict(
             raise UsageError("texts and --input were both given: give one of them")
         if as_json:
             raise UsageError("--json is for texts: with --input, name the --output .jsonl or pass --format jsonl")
-        _label_table(bundle, (source, target, settings, overwrite, targets or None, candidates), top_k, engine, spread)
+        _label_table(bundle, (source, target, settings, overwrite, targets, candidates), top_k, engine, spread)
 
 
 def _label_table(bundle: Path, given: tuple[Any, ...], top_k: int | None, engine: str | None, spread: Spread) -> None:
@@ -193,6 +193,15 @@ def _label_table(bundle: Path, given: tuple[Any, ...], top_k: int | None, engine
         label_shards(bundle, table, spread, top_k, engine=engine)
     else:
         label_table(bundle, table, top_k, engine=engine)
+
+
+def _words(targets: list[str] | None) -> list[str] | None:
+    """The words of --target, if there are any."""
+    if not targets:
+        return None
+    if not all(one.strip() for one in targets):
+        raise UsageError("a --target is empty: name a word, or leave the flag out")
+    return targets
 
 
 def _candidates(labels: str | None, template: str | None, several: bool) -> Candidates | None:

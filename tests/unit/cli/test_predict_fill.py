@@ -160,3 +160,8 @@ def test_it_is_evaluated_on_tokens_hidden_in_texts(words: Path, tmp_path: Path) 
     figures = json.loads(run("evaluate", words, tmp_path / "in.csv", "--json"))
     assert figures["rows"] == 1, "the text with a [MASK] of its own is left out"
     assert 0 <= figures["metrics"]["masked_accuracy"]["value"] <= 1
+
+
+def test_an_empty_word_to_choose_from_is_named_by_its_flag(words, run):
+    with pytest.raises(UsageError, match="a --target is empty: name a word, or leave the flag out"):
+        run("predict", words, TEXTS[0], "--target", "is", "--target", " ")
