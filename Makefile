@@ -42,7 +42,7 @@ drill: $(VENV)/.test
 	@$(PY) -m pytest -n 2 --dist loadfile -m drill $(ARGS)
 	@BERTLINE_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/service/test_http1_fuzz.py $(ARGS)
 	@FAULT_REPEATS=10 $(PY) -m pytest tests/service/test_faults.py -k stop_under_load $(ARGS)
-	@BERTLINE_FUZZ_EXAMPLES=200 $(PY) -m pytest tests/unit/cli/test_predict_values.py $(ARGS)
+	@BERTLINE_FUZZ_EXAMPLES=200 $(PY) -m pytest tests/unit/cli/test_predict_values.py tests/service/test_schemathesis.py $(ARGS)
 
 check: $(VENV)/.check
 	@$(VENV)/bin/ruff check

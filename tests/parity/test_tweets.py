@@ -82,6 +82,7 @@ def expected(peer: Any) -> dict[Strategy, list[list[dict[str, Any]]]]:
     return answers
 
 
+@pytest.mark.drill
 def test_every_entry_of_every_strategy(
     directory: Path, backend: Backend, expected: dict[Strategy, list[list[dict[str, Any]]]]
 ) -> None:

@@ -210,6 +210,7 @@ def many_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.drill
 @pytest.mark.slow
 def test_thousands_of_idle_connections_and_slow_ones_do_not_keep_others_from_their_answers(bundle: Path) -> None:
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 2 * CONNECTIONS:

@@ -65,6 +65,7 @@ def test_a_process_that_is_stopped_under_load_is_replaced_long_before_the_upper_
     assert "was lost: a batch took longer than 1.5 s and usually takes about " in told
 
 
+@pytest.mark.drill
 def test_a_process_that_is_stopped_while_idle_is_red_and_replaced(bundle: Path) -> None:
     """R19: nobody needs to ask anything."""
     with spawned(str(bundle), *QUICK, "--worker-timeout-s", "60") as server:
@@ -123,7 +124,7 @@ def test_a_crawling_server_is_slow_but_stays_listed(bundle: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["waits", "holds the lock"])
+@pytest.mark.parametrize("kind", ["waits", pytest.param("holds the lock", marks=pytest.mark.drill)])
 def test_a_text_that_hangs_a_lane_fails_only_its_own_request(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

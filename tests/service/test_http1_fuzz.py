@@ -30,7 +30,7 @@ from bertline.service.edge.http1.grammar import HeadLimits
 from tests.service.recorded import statuses
 from tests.service.smuggling import HIDDEN, VECTORS
 
-EXAMPLES = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "4000"))
+EXAMPLES = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "1500"))
 LIMITS = HeadLimits()
 Request = tuple[bytes, bytes]  # method, body
 Asked = tuple[bytes, bytes, bytes]  # method, target, body

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bertline.testing.words import WordCounter, WordTagger
-from tests.service.accessible import violations
+from tests.service.accessible import SCHEMES, WIDTHS, violations
 from tests.service.browsing import Opened, Visit, no_sideways_scrolling, state
 from tests.service.live import live, warm
 
@@ -185,14 +185,14 @@ def test_a_refusal_is_shown_in_the_words_of_the_server(visit: Visit, url: str) -
     expect(way(page).get_by_role("alert")).to_contain_text("The text has 72 tokens and an anatomy shows 64")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing(visit: Visit, url: str, scheme: str) -> None:
     page, _ = seen(visit, url, color_scheme=scheme, reduced_motion="reduce")
     page.get_by_text("All weights of this head").click()
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("width", [320, 2560])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_no_width_scrolls_sideways(visit: Visit, url: str, width: int) -> None:
     page, _ = seen(visit, url, f"good {'Donaudampfschiff' * 3} bad", viewport={"width": width, "height": 900})
     page.get_by_text("All weights of this head").click()

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bertline.testing.words import WordCounter, WordTagger
-from tests.service.accessible import violations
+from tests.service.accessible import LOOKS, violations
 from tests.service.browsing import Opened, Visit, no_sideways_scrolling
 from tests.service.live import live, warm
 from tests.service.test_compare import OneWord, Sceptic, rows_of
@@ -189,7 +189,7 @@ def test_one_version_alone_says_how_to_load_another(visit: Visit) -> None:
         assert watch.complaints == []
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 2560)])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_axe_finds_nothing_and_no_width_scrolls_sideways(
     visit: Visit, url: str, films: Path, scheme: str, width: int
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from bertline.testing.words import WordCounter
-from tests.service.accessible import violations
+from tests.service.accessible import SCHEMES, WIDTHS, violations
 from tests.service.browsing import Opened, Visit, no_sideways_scrolling, state
 from tests.service.live import live, warm
 
@@ -195,7 +195,7 @@ def test_it_says_that_it_waits_and_the_last_request_wins(visit: Visit, url: str)
     assert watch.complaints == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing(visit: Visit, url: str, scheme: str) -> None:
     page, _ = explained(visit, url, color_scheme=scheme, reduced_motion="reduce")
     page.get_by_text("How it is found").click()
@@ -206,7 +206,7 @@ def test_axe_finds_nothing(visit: Visit, url: str, scheme: str) -> None:
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("width", [320, 2560])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_no_width_scrolls_sideways(visit: Visit, url: str, width: int) -> None:
     viewport = {"width": width, "height": 900}
     page, _ = explained(visit, url, f"good {'Donaudampfschiff' * 20} bad", viewport=viewport)

@@ -342,6 +342,7 @@ def test_a_bad_row_does_not_fail_the_others(visit: Visit, url: str) -> None:
     assert alone["rows"] == ["good", "The text is empty.", "The text has more than 100 characters, the limit.", "good"]
 
 
+@pytest.mark.drill
 def test_a_large_file_does_not_freeze_the_page(visit: Visit) -> None:
     with live({"reviews": WordCounter()}) as url:
         page, _ = visit(url)

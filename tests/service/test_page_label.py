@@ -18,7 +18,7 @@ from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.lifecycle.predictions.writer import PredictionWriter
 from bertline.service.perimeter import Perimeter
 from bertline.testing.words import WordCounter
-from tests.service.accessible import violations
+from tests.service.accessible import LOOKS, violations
 from tests.service.browsing import Visit, no_sideways_scrolling
 from tests.service.live import live, warm
 from tests.service.postgres import new_database, postgres_url
@@ -252,7 +252,7 @@ def test_a_server_that_keeps_no_texts_says_how_to_start_it(visit: Visit, tmp_pat
         expect(page.get_by_role("region", name="Label")).to_contain_text("keeps predictions without their texts")
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 2560)])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_axe_finds_nothing_and_no_width_scrolls_sideways(visit: Visit, url: str, scheme: str, width: int) -> None:
     viewport = {"width": width, "height": 900}
     page, _ = visit(url, "/#label", color_scheme=scheme, viewport=viewport, reduced_motion="reduce")

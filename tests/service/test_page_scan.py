@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route, expect
 
 from bertline.lifecycle.gate.behaviour import passes, read_cases
 from bertline.testing.words import WordCounter, WordRanker, WordTagger
-from tests.service.accessible import violations
+from tests.service.accessible import LOOKS, violations
 from tests.service.browsing import Visit, no_sideways_scrolling
 from tests.service.live import live, warm
 from tests.service.probed import Brittle
@@ -179,7 +179,7 @@ def test_a_refused_part_is_sent_again_and_a_scan_can_be_cancelled(visit: Visit, 
     assert len(waiting) == 1
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 2560)])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_axe_finds_nothing_and_no_width_scrolls_sideways(visit: Visit, url: str, scheme: str, width: int) -> None:
     viewport = {"width": width, "height": 900}
     texts = [f"It is not {'Donaudampfschiff' * 20}, and {'so on ' * 200}", "It is not far"]

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 import bertline.service
 from bertline.testing.words import WordCounter
-from tests.service.accessible import violations
+from tests.service.accessible import SCHEMES, WIDTHS, violations
 from tests.service.browsing import Visit, no_sideways_scrolling, state
 from tests.service.live import live, warm
 
@@ -110,7 +110,7 @@ def test_the_first_load_is_small(visit: Visit, url: str) -> None:
 KEYS = ("responseBodySize", "responseHeadersSize")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing_in_try(visit: Visit, url: str, scheme: str) -> None:
     page, _ = visit(url, color_scheme=scheme, reduced_motion="reduce")
     expect(page.locator("#views a").first).to_be_visible()
@@ -123,7 +123,7 @@ def test_axe_finds_nothing_in_try(visit: Visit, url: str, scheme: str) -> None:
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("width", [320, 2560])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_no_width_scrolls_sideways(visit: Visit, url: str, width: int) -> None:
     page, _ = visit(url, viewport={"width": width, "height": 900})
     expect(page.locator("#views a").first).to_be_visible()

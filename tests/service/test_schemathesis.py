@@ -7,6 +7,7 @@ unknown fields, other content types and methods) and some at random; both are th
 from __future__ import annotations
 
 import copy
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -35,10 +36,11 @@ CHECKS = (
     "status_code_conformance", "content_type_conformance", "response_schema_conformance",
     "response_headers_conformance", "unsupported_method",
 )  # fmt: skip
+EXAMPLES = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "12"))  # of each operation
 MODEL = WordCounter()
 CONFIG = {
     "seed": 1,
-    "generation": {"max-examples": 25, "deterministic": True, "database": "none"},
+    "generation": {"max-examples": EXAMPLES, "deterministic": True, "database": "none"},
     "phases": {"stateful": {"enabled": False}},
     "dictionaries": {"models": {"values": [MODEL.name]}, "versions": {"values": [MODEL.version]}},
     "parameters": {

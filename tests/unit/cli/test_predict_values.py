@@ -39,7 +39,7 @@ from tests.unit.cli.tables import (
 
 TARGETS = ("out.csv", "out.tsv", "out.jsonl", "out.parquet")
 ADDED = 3  # columns
-EXAMPLES = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("BERTLINE_FUZZ_EXAMPLES", "12"))
 TABLES = settings(max_examples=EXAMPLES)
 TYPED = settings(max_examples=max(200, EXAMPLES))  # 25 and 100 did not find that strings and numbers mixed
 REFUSED = "cannot become Parquet, because .* and .* in line|has values of several types, or of one that Parquet lacks"

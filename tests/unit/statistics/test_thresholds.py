@@ -10,7 +10,9 @@ from sklearn.metrics import f1_score
 
 from bertline.statistics.thresholds import LEAST_POSITIVES, best_threshold
 
-PAIRS = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.500001, 0.7, 1.0])), min_size=1)
+PAIRS = st.lists(
+    st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.500001, 0.7, 1.0])), min_size=1, max_size=12
+)
 
 
 @given(PAIRS)

@@ -31,6 +31,7 @@ def test_overconfidence_is_learned_from_the_reference() -> None:
     assert found.cbpe == pytest.approx(truth.mean(), abs=0.02)
 
 
+@pytest.mark.drill
 def test_the_interval_holds_what_labels_would_show() -> None:
     """In 90 % of 30 windows or more, within two standard errors: the interval also allows for a shift."""
     held = 0

@@ -72,6 +72,7 @@ def test_neurons_that_say_nothing_are_the_ones_left_out_and_the_answers_stay(fam
     np.testing.assert_allclose(answers(narrower), answers(classifier), rtol=0, atol=2e-6)
 
 
+@pytest.mark.drill
 def test_importance_is_the_expected_square_of_how_far_the_answers_move() -> None:
     """Against the derivative by a gate on each neuron, for each text and label alone."""
     classifier = tiny_classifier(family="bert", labels=3, pooling="cls")

@@ -43,6 +43,7 @@ def command(tmp_path: Path) -> list[str]:
     return ["distill", str(tmp_path / "teacher"), *typed]
 
 
+@pytest.mark.drill
 def test_killed_and_resumed_it_ends_in_the_same_weights(command: list[str], tmp_path: Path) -> None:
     cut = tmp_path / "cut"
     arguments = [*command, "--out", str(cut), "--checkpoint-every-s", "0.05", "--resume"]
