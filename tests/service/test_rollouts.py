@@ -43,6 +43,11 @@ def local(serving: Serving) -> Iterator[TestClient]:
         yield until_ready(client)
 
 
+def follow(client: TestClient, registry: str) -> None:
+    followed = following(registry)
+    client.app.state.rollouts.leave(followed.models, followed.shown())  # type: ignore[attr-defined]
+
+
 def begin(client: TestClient, new: WordCounter, kind: str = "canary", **more: Any) -> dict[str, Any]:
     answer = client.post(f"/v1/models/reviews/{kind}", json={"bundle": str(new.bundle), **more})
     assert answer.status_code == 200, answer.text
@@ -177,7 +182,7 @@ def test_a_rollout_of_the_registry_is_shown_with_the_counts_of_all_servers_and_e
     local: TestClient, tmp_path: Path
 ) -> None:
     registry = new_registry(tmp_path)
-    local.app.state.rollouts.follow(following(registry))  # type: ignore[attr-defined]
+    follow(local, registry)
     assert local.get("/v1/models/reviews/rollout").json() is None
     assert local.delete("/v1/models/reviews/rollout").status_code == 409
     begun(registry, "5", "50", "100")
@@ -202,7 +207,7 @@ def test_a_rollout_of_the_registry_is_shown_with_the_counts_of_all_servers_and_e
 
 def test_a_registry_that_cannot_be_read_is_said(local: TestClient, tmp_path: Path) -> None:
     registry = new_registry(tmp_path)
-    local.app.state.rollouts.follow(following(registry))  # type: ignore[attr-defined]
+    follow(local, registry)
     Path(registry.removeprefix("sqlite:///")).unlink()
     refused = local.get("/v1/models/reviews/rollout")
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_ready")

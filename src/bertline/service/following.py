@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bertline.lifecycle.rollout.conductor import Conductor, Judge
     from bertline.registry.rollout import Rollout
+    from bertline.service.registry_rollouts import RegistryRollouts
     from bertline.serving.follow import Followed, Follower
 
 
@@ -47,6 +48,12 @@ class Following:
         serving.listeners.add(Releases())
         signed_by = settings.require_signed_by
         return Follower(serving.models, self.models, self.place, every_s=settings.follow_every_s, signed_by=signed_by)
+
+    def shown(self) -> RegistryRollouts:
+        """Their rollouts, as a server shows and ends them."""
+        from bertline.service.registry_rollouts import RegistryRollouts
+
+        return RegistryRollouts(self.rolled, self.place)
 
     def conductor(
         self, models: Models, settings: ServeSettings, on_move: OnMove, judge: Judge | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,6 @@ from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
 
 if TYPE_CHECKING:
-    from bertline.service.following import Following
     from bertline.service.registry_rollouts import RegistryRollouts
 
 OnMove = Callable[[str, Rollout], None]
@@ -72,12 +71,9 @@ class ServerRollouts:
             serving.models, self._names, self._state, self._fetch, every_s=every_s, on_move=on_move, judge=judge
         )
 
-    def follow(self, following: Following) -> None:
-        """Leave the models that follow an alias to the registry."""
-        from bertline.service.registry_rollouts import RegistryRollouts
-
-        self._followed = frozenset(following.models)
-        self._registry = RegistryRollouts(following.rolled, following.place)
+    def leave(self, models: Iterable[str], registry: RegistryRollouts) -> None:
+        """Leave models that follow an alias to their registry."""
+        self._followed, self._registry = frozenset(models), registry
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

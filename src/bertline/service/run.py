@@ -167,7 +167,7 @@ class Server(uvicorn.Server):
         judge = judge_of_predictions(perimeter)
         self._conductor = following.conductor(serving.models, settings, metrics.rolled, judge) if following else None
         if following:
-            app.state.rollouts.follow(following)
+            app.state.rollouts.leave(following.models, following.shown())
         _measure(metrics.metrics, perimeter, tls)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
