@@ -153,8 +153,8 @@ def _show_labelled(found: ComparedTable, console: Console) -> None:
     console.print()
     console.print(figures)
     checks = _table("check of the gate", "says", "why")
-    for one in found.labelled.checks:
-        checks.add_row(one.name.partition(" · ")[0], one.decision, one.sentence)
+    for check in found.labelled.checks:
+        checks.add_row(check.name.partition(" · ")[0], check.decision, check.sentence)
     console.print()
     console.print(checks)
 
