@@ -100,6 +100,7 @@ def test_how_labelling_goes(client: TestClient) -> None:
         "shared": 0,
         "same": 0,
         "agreement": None,
+        "more_labels": None,
     }
 
 

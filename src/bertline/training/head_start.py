@@ -20,6 +20,7 @@ from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.training.device import Placement, to_device
 from bertline.training.linear import Linear, fit_linear
+from bertline.training.more_labels import MoreLabels, measure_more_labels
 from bertline.training.parallel.ranks import ALONE, Ranks
 from bertline.training.rows import Rows
 from bertline.training.scoring import SCORING_TOKENS
@@ -37,12 +38,14 @@ class HeadStart:
         validation_loss: mean of the validation rows.
         validation: those rows, at most ``ROWS``.
         outputs: its logits for each of them.
+        more_labels: what they would buy; None of other tasks than one label for each text, and of few rows.
     """
 
     decay: float
     validation_loss: float
     validation: Rows
     outputs: Sequence[np.ndarray[Any, Any]]
+    more_labels: MoreLabels | None = None
 
 
 def start_head(
@@ -54,6 +57,7 @@ def start_head(
     *,
     balanced: bool = False,
     ranks: Ranks = ALONE,
+    seed: int = 0,
 ) -> HeadStart:
     """Fit the last layer of the classifier's head to the training rows, with everything below it frozen.
 
@@ -65,9 +69,10 @@ def start_head(
         placement: device and precision of the encoder; the linear model is fitted on the CPU in fp32.
         balanced: rare labels weigh more.
         ranks: each of which reads a part of the rows.
+        seed: of the learning curve's draws.
     """
     classifier.to(placement.device)
-    train, validation = train.at_most(ROWS), validation.at_most(ROWS)
+    of_all, train, validation = len(train), train.at_most(ROWS), validation.at_most(ROWS)
     rows = [
         (head_features(classifier, some, placement, ranks), torch.from_numpy(np.stack(some.arrays(spec))))
         for some in (train, validation)
@@ -90,7 +95,11 @@ def start_head(
     assert best is not None
     validation_loss, decay, linear = best
     set_head(classifier, linear)
-    return HeadStart(decay, validation_loss, validation, list(linear(held_out).numpy()))
+    more_labels = None
+    if targets.ndim == 1 and not targets.is_floating_point():
+        arrays = (one.numpy() for one in (features, targets, held_out, expected))
+        more_labels = measure_more_labels(*arrays, rows=of_all, seed=seed)
+    return HeadStart(decay, validation_loss, validation, list(linear(held_out).numpy()), more_labels)
 
 
 def set_head(classifier: Classifier, linear: Linear) -> None:

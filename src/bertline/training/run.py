@@ -39,6 +39,7 @@ from bertline.training.few_shot import fit as few_shot
 from bertline.training.few_shot.check import unused as unused_settings
 from bertline.training.head_start import start_head
 from bertline.training.measure import Measured, measure
+from bertline.training.more_labels import MoreLabels, keep_more_labels, kept_more_labels
 from bertline.training.parallel.join import current
 from bertline.training.parallel.recipes import check_recipe, check_task
 from bertline.training.preflight import check_disk
@@ -202,7 +203,7 @@ def _fine_tune(
     for fact in facts:
         run.progress.note(": ".join(fact))
     facts += [] if adapted is None else [adapted.fact]
-    classifier = _start(run, model, adapted, spec, train, validation, settings)
+    classifier, more = _start(run, model, adapted, spec, train, validation, settings)
     task = of_spec(spec, train, validation, settings, balanced=settings.class_weights == "balanced")
     device = run.placement.device
     untrained = score(classifier.to(device), test, device, run.ranks) if spec.apart else None
@@ -214,6 +215,10 @@ def _fine_tune(
         fitted = evaluated = run.fit(classifier, task, test, identity, runs=RUNS[settings.quality])
         facts += fitted.facts
     measured = measure(validation, test, evaluated, prepared, settings, untrained)
+    if more is not None:
+        fact = more.fact(measured.evaluation.metrics()["accuracy"]["value"])
+        metrics, facts = {**metrics, "more_labels": more.to_json()}, [*facts, fact]
+        run.progress.note(": ".join(fact))
     unused = _NOT_IN_BUNDLE | (_OF_CLASSIFIERS if spec.apart else set()) | unused_settings(settings)
     return Trained(run.out, settings, measured, fitted), Product(
         spec=measured.spec,
@@ -249,26 +254,31 @@ def _start(
     train: Rows,
     validation: Rows,
     settings: TrainSettings,
-) -> TextNetwork:
-    """The network that the run begins with."""
+) -> tuple[TextNetwork, MoreLabels | None]:
+    """The network that the run begins with, and what more labels would buy it."""
     torch.manual_seed(settings.seed)
     if spec.apart:
         own = settings.pooling if "pooling" in settings.model_fields_set else None
         embedder = load_untrained(model, pooling=own, dropout=settings.dropout)
         if adapted is not None:
             embedder.encoder.load_state_dict(load_encoder(adapted.directory).state_dict())
-        return embedder
+        return embedder, None
     pooling: Pooling = "none" if OUTPUTS[spec.output].by_token else settings.pooling
     pooling = "normalised" if settings.few_shot else pooling
     classifier = load_pretrained(model, labels=len(spec.labels), pooling=pooling, dropout=settings.dropout)
     if adapted is not None:  # the head still begins as the model's own
         classifier.encoder.load_state_dict(load_encoder(adapted.directory).state_dict())
-    if settings.head == "fitted" and not settings.few_shot and spec.output == "logits" and not run.resumes:
-        balanced = settings.class_weights == "balanced"
-        started = start_head(classifier, spec, train, validation, run.placement, balanced=balanced, ranks=run.ranks)
-        name, number = next(iter(figures_of(spec, started.validation)(started.outputs).items()))
-        run.progress.note(f"Head: fitted on the frozen encoder, {title(name)} {value(name, number)} on validation rows")
-    return classifier
+    if settings.head != "fitted" or settings.few_shot or spec.output != "logits":
+        return classifier, None
+    if run.resumes:
+        return classifier, kept_more_labels(run.directory)
+    how: Any = {"balanced": settings.class_weights == "balanced", "ranks": run.ranks, "seed": settings.seed}
+    started = start_head(classifier, spec, train, validation, run.placement, **how)
+    if run.ranks.leads:
+        keep_more_labels(run.directory, started.more_labels)
+    name, number = next(iter(figures_of(spec, started.validation)(started.outputs).items()))
+    run.progress.note(f"Head: fitted on the frozen encoder, {title(name)} {value(name, number)} on validation rows")
+    return classifier, started.more_labels
 
 
 def _test_source(settings: TrainSettings) -> str:

@@ -14,6 +14,7 @@ import transformers
 from bertline.bundle import load
 from bertline.errors import BundleError, DataError, TrainingError
 from bertline.inference import load_predictor
+from bertline.lifecycle.predictions.more_labels import gain_of
 from bertline.training.checkpoint import STATE, working_directory
 from bertline.training.progress import Plan, Silent
 from bertline.training.run import Trained, check, train
@@ -85,6 +86,22 @@ def test_it_reports_its_findings_in_the_data(trained: tuple[Trained, Told]) -> N
     assert "128 train, 16 validation, 16 test (held out, seed 0)" in told
     assert "Duplicates of training rows: none" in told
     assert "nothing was cut" in told
+
+
+def test_the_bundle_says_what_more_labels_would_buy_where_the_rows_can_tell(
+    trained: tuple[Trained, Told], model: Path, table: Path, tmp_path: Path
+) -> None:
+    told = Told()
+    result = train(str(table), tmp_path / "told", settings(model, epochs=1, validation_ratio=0.4), told)
+    manifest = load(result.bundle).manifest
+    assert manifest.metrics["more_labels"]["rows"] == 80
+    assert manifest.metrics["more_labels"]["sizes"] == [10, 20, 40, 80]
+    gain = gain_of(manifest.metrics, 100)
+    assert gain is not None
+    said = f"100 more than the 80 rows would raise the accuracy by {100 * gain.value:.1f} points"
+    assert any(one.startswith(f"More labels: {said}") for one in told.notes)
+    assert said in (result.bundle / "report" / "report.html").read_text()
+    assert "more_labels" not in load(trained[0].bundle).manifest.metrics  # 16 validation rows
 
 
 def test_no_unfinished_state_is_left(trained: tuple[Trained, Told]) -> None:

@@ -13,7 +13,7 @@ const REASONS = {
 };
 const NEEDED = 20; // shared texts, as on the server
 
-export function drawProgress(box, { model, waiting, labelled, annotators, shared, same, agreement }, named) {
+export function drawProgress(box, { model, waiting, labelled, annotators, shared, same, agreement, more_labels: more }, named) {
   const table = address(`/v1/review/labels.csv${named ? `?model=${encodeURIComponent(model)}` : ""}`);
   const link = Object.assign(make("a", "download", "Labels as CSV"), { href: table, download: "labels.csv" });
   box.replaceChildren(
@@ -22,6 +22,7 @@ export function drawProgress(box, { model, waiting, labelled, annotators, shared
     ...(Object.keys(waiting).length ? [nest("ul", "waiting", ...Object.entries(waiting).map(([why, number]) => make("li", "", `${amount(number)} ${REASONS[why][number === 1 ? 0 : 1]}`)))] : []),
     ...(annotators.length ? [people(annotators)] : []),
     ...(annotators.length > 1 || shared ? [make("p", "agreement", agreed({ shared, same, agreement }))] : []),
+    ...(more ? [make("p", "agreement", bought(more))] : []),
     ...(labelled ? [nest("p", "", link), nest("p", "note", "Train on them: ", make("code", "", "bertline train labels.csv --out NEW"))] : []),
   );
 }
@@ -29,6 +30,12 @@ export function drawProgress(box, { model, waiting, labelled, annotators, shared
 function people(annotators) {
   const row = ({ name, texts }) => nest("tr", "", Object.assign(make("th", "", name || "no name"), { scope: "row" }), make("td", "", amount(texts)));
   return nest("table", "people", make("caption", "visually-hidden", "Labelled texts by annotator"), nest("tbody", "", ...annotators.map(row)));
+}
+
+const points = (share) => (100 * share).toFixed(1);
+
+function bought({ labels, gain: { value, low, high } }) {
+  return `${amount(labels)} more labels of texts chosen at random would raise the accuracy by about ${points(value)} points (${points(low)} to ${points(high)}), by the learning curve of the training. Those that wait here were chosen for a reason, so they may buy more.`;
 }
 
 function agreed({ shared, same, agreement }) {

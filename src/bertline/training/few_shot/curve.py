@@ -11,10 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bertline.statistics.intervals import Estimate, percentile
+from bertline.statistics.power_law import slopes
 from bertline.training.few_shot.shots import Shots
+from bertline.training.ridge import ridge_answers
 
 DRAWS = 10
-RIDGE = 1.0  # penalty on the weights, for features of length 1 around their mean
 RESAMPLES = 1000
 WORTH = 0.01  # gain in accuracy that pays for labelling as much again
 
@@ -80,23 +81,10 @@ def _wrong(features: Array, labels: Array, parts: Sequence[Sequence[int]], sizes
         of_label = [rest[labels[rest] == label] for label in np.unique(labels)]
         for row, size in zip(out, sizes, strict=True):
             some = np.concatenate([own[:size] for own in of_label])
-            row[part] = _answers(features[some], labels[some], features[part]) != labels[part]
+            row[part] = ridge_answers(features[some], labels[some], features[part]) != labels[part]
     return out
 
 
-def _answers(features: Array, labels: Array, asked: Array) -> Array:
-    """Labels by ridge regression on one output per label, in closed form: a curve needs hundreds of fits."""
-    mean, wanted = features.mean(0), np.eye(labels.max() + 1)[labels]
-    length = np.linalg.norm(features - mean, axis=1).mean()
-    features, asked = (features - mean) / length, (asked - mean) / length
-    weights = np.linalg.solve(features @ features.T + RIDGE * np.eye(len(features)), wanted - wanted.mean(0))
-    return np.asarray((asked @ features.T @ weights + wanted.mean(0)).argmax(1))
-
-
 def _gain(sizes: Sequence[int], errors: Array) -> Array:
-    """Fall of the error with twice as many texts: a power law by least squares, at most as steep as 1 ÷ size."""
-    if len(sizes) < 2:
-        return np.zeros(len(errors))
-    logs, x = np.log(np.maximum(errors, 1e-3)), np.log(sizes) - np.mean(np.log(sizes))
-    slope = np.clip((logs - logs.mean(axis=1, keepdims=True)) @ x / (x @ x), -1.0, 0.0)
-    return np.asarray(errors[:, -1] * (1 - 2.0**slope))
+    """Fall of the error with twice as many texts."""
+    return np.asarray(errors[:, -1] * (1 - 2.0 ** slopes(sizes, errors)))
