@@ -216,9 +216,7 @@ def _fine_tune(
         facts += fitted.facts
     measured = measure(validation, test, evaluated, prepared, settings, untrained)
     if more is not None:
-        fact = more.fact(measured.evaluation.metrics()["accuracy"]["value"])
-        metrics, facts = {**metrics, "more_labels": more.to_json()}, [*facts, fact]
-        run.progress.note(": ".join(fact))
+        metrics, facts = {**metrics, "more_labels": more.to_json()}, [*facts, _told(run, more, measured)]
     unused = _NOT_IN_BUNDLE | (_OF_CLASSIFIERS if spec.apart else set()) | unused_settings(settings)
     return Trained(run.out, settings, measured, fitted), Product(
         spec=measured.spec,
@@ -244,6 +242,13 @@ def _fine_tune(
             **({} if adapted is None else {"adapted": adapted.lineage}),
         },
     )
+
+
+def _told(run: Session, more: MoreLabels, measured: Measured) -> tuple[str, str]:
+    """What more labels would buy the trained model."""
+    fact = more.fact(measured.evaluation.metrics()["accuracy"]["value"])
+    run.progress.note(": ".join(fact))
+    return fact
 
 
 def _start(
