@@ -189,6 +189,17 @@ def test_one_version_alone_says_how_to_load_another(visit: Visit) -> None:
         assert watch.complaints == []
 
 
+def test_it_waits_for_models_that_are_still_being_loaded(visit: Visit, url: str) -> None:
+    page, _ = visit(url)
+    whole = httpx.get(f"{url}/v1/compare").json()
+    first = {**whole, "versions": whole["versions"][:1]}
+    page.route("**/v1/compare", lambda route: route.fulfill(json=first), times=1)
+    page.route("**/health/ready", lambda route: route.fulfill(status=503), times=1)
+    page.get_by_role("link", name="Compare", exact=True).click()
+    expect(view(page)).to_contain_text("The server is still loading its models…")
+    expect(view(page).get_by_label("A", exact=True)).to_be_visible()
+
+
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_axe_finds_nothing_and_no_width_scrolls_sideways(
     visit: Visit, url: str, films: Path, scheme: str, width: int

@@ -1,6 +1,6 @@
 // Compare: two of the loaded versions, on a text or on a table.
 
-import { get, models, post } from "./api.js";
+import { address, get, models, post } from "./api.js";
 import { drawText } from "./compare-text.js";
 import { Table } from "./compare-file.js";
 import { asks, button, field, make, nest, select } from "./elements.js";
@@ -8,6 +8,7 @@ import { dropsTo } from "./file.js";
 import { ranks } from "./model.js";
 import { refused } from "./refusal.js";
 
+const AGAIN_MS = 1000;
 const MODES = [["text", "One text"], ["file", "CSV file"]];
 const ROLES = { current: "answers now", challenger: "challenger", previous: "the one before" };
 const PROMPT = "Type a text, or pick another version for A or B.";
@@ -51,12 +52,22 @@ async function look() {
     if (mine !== looking) return;
     const described = new Map(served.models.map((one) => [one.name, one]));
     loaded = versions.map((one) => ({ ...one, described: described.get(one.model) }));
-    if (loaded.length < 2) section.replaceChildren(alone());
-    else build(most_rows);
+    if (loaded.length > 1) build(most_rows);
+    else if (await warming()) wait(mine);
+    else if (mine === looking) section.replaceChildren(alone());
   } catch (refusal) {
     if (mine !== looking) return;
     section.replaceChildren(nest("div", "card", refused(refusal, look)));
   }
+}
+
+// A server that has just been started loads one model after the other.
+const warming = async () => (await fetch(address("/health/ready"))).status === 503;
+
+function wait(mine) {
+  if (mine !== looking) return;
+  section.replaceChildren(make("p", "reading", "The server is still loading its models…"));
+  setTimeout(() => mine === looking && look(), AGAIN_MS);
 }
 
 function alone() {
