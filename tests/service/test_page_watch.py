@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,7 @@ def test_live_accuracy_and_figures(visit: Visit, tmp_path: Path) -> None:
         figures = card(page, "This server since its start")
         expect(figures).to_contain_text("1, with 4 texts")
         expect(figures).to_contain_text("Mean confidence90.0\u202f%")
+        expect(figures).to_contain_text(re.compile(r"Cost\d[\d.,]* m?s of a core for 1,000 texts"))
         assert watch.complaints == []
 
 

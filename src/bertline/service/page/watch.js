@@ -4,7 +4,7 @@ import { get, metricsText, send } from "./api.js";
 import { button, make, nest } from "./elements.js";
 import { quantile, samplesOf, sum } from "./metrics.js";
 import { refused } from "./refusal.js";
-import { amount, count, milliseconds, percent } from "./words.js";
+import { amount, count, milliseconds, percent, seconds } from "./words.js";
 
 const EVERY_MS = 5000;
 const HOW_IT_STANDS = {
@@ -184,6 +184,7 @@ function traffic(samples) {
       ["Failed, all models", amount(failed)],
       ["Inference, median", within(0.5)],
       ["Inference, p99", within(0.99)],
+      ...(texts ? [["Cost", `${seconds((1000 * sum(samples, "bertline_batch_seconds_sum", model)) / texts)} of a core for 1,000 texts`]] : []),
       ["In the queue", count(sum(samples, "bertline_queue_texts", model), "text")],
       ...(confident ? [["Mean confidence", percent(sum(samples, "bertline_confidence_sum", model) / confident)]] : []),
       ...(checked ? [["Drift", drift.length ? `found: ${drift.join(", ")}` : "none at the last check"]] : []),

@@ -17,6 +17,8 @@ export function milliseconds(ms) {
   return ms < 9950 ? `${amount(Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
+export const seconds = (value) => (value < 0.95 ? milliseconds(1000 * value) : `${value < 9.95 ? value.toFixed(1) : amount(Math.round(value))} s`);
+
 export function duration(seconds) {
   if (seconds < 1) return "less than a second";
   if (seconds < 90) return count(Math.round(seconds), "second");
