@@ -115,8 +115,8 @@ def _unsaved(directory: Path, fresh: Path, error: OSError) -> TrainingError:
     problem = f"the state of the run cannot be saved in {directory} ({error.strerror}): {remedy(error)}"
     if (directory / STATE).exists():
         return TrainingError(f"{problem}; the earlier state is kept: run the same command with --resume")
-    with suppress(OSError):
-        directory.rmdir()
+    if not _holds_weights(directory):
+        discard_state(directory)
     return TrainingError(f"{problem}; there is no earlier state: run the same command again")
 
 
@@ -170,6 +170,11 @@ def discard_state(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
+def _holds_weights(directory: Path) -> bool:
+    """Whether there is a state, or the weights of a first stage."""
+    return any(directory.rglob("*.safetensors"))
+
+
 def settle_unfinished(directory: Path, *, resume: bool, overwrite: bool) -> None:
     """Before a run: leave an unfinished one to be resumed, or discard it.
 
@@ -178,7 +183,7 @@ def settle_unfinished(directory: Path, *, resume: bool, overwrite: bool) -> None
     """
     if not directory.exists() or resume:
         return
-    if not overwrite and any(directory.rglob("*.safetensors")):  # a state, or the weights of a first stage
+    if not overwrite and _holds_weights(directory):
         raise TrainingError(
             f"an unfinished run is in {directory}: pass --resume to continue it or --overwrite to start again"
         )

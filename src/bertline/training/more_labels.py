@@ -105,17 +105,18 @@ def measure_more_labels(
 
 def keep_more_labels(directory: Path, found: MoreLabels | None) -> None:
     """Write it beside the checkpoints, for a run that is resumed."""
+    if found is None:
+        return
     directory.mkdir(parents=True, exist_ok=True)
-    replace_file(directory / KEPT, json.dumps(found and found.to_json()).encode())
+    replace_file(directory / KEPT, json.dumps(found.to_json()).encode())
 
 
 def kept_more_labels(directory: Path) -> MoreLabels | None:
-    """What ``keep_more_labels`` wrote; None in a run of an earlier version."""
+    """What ``keep_more_labels`` wrote, if it wrote anything."""
     try:
-        content = json.loads((directory / KEPT).read_bytes())
+        return MoreLabels.from_json(json.loads((directory / KEPT).read_bytes()))
     except FileNotFoundError:
         return None
-    return None if content is None else MoreLabels.from_json(content)
 
 
 def _wrong(

@@ -162,6 +162,6 @@ def test_it_is_evaluated_on_tokens_hidden_in_texts(words: Path, tmp_path: Path) 
     assert 0 <= figures["metrics"]["masked_accuracy"]["value"] <= 1
 
 
-def test_an_empty_word_to_choose_from_is_named_by_its_flag(words, run):
+def test_an_empty_word_to_choose_from_is_named_by_its_flag(words: Path) -> None:
     with pytest.raises(UsageError, match="a --target is empty: name a word, or leave the flag out"):
         run("predict", words, TEXTS[0], "--target", "is", "--target", " ")

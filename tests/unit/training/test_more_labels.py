@@ -61,8 +61,8 @@ def test_a_resumed_run_finds_it_again(tmp_path: Path) -> None:
     assert kept_more_labels(tmp_path) is None
     keep_more_labels(tmp_path / "state", found)
     assert kept_more_labels(tmp_path / "state") == found
-    keep_more_labels(tmp_path / "state", None)
-    assert kept_more_labels(tmp_path / "state") is None
+    keep_more_labels(tmp_path / "other", None)
+    assert not (tmp_path / "other").exists()
 
 
 def test_it_is_said_in_points_for_the_models_own_error() -> None:
