@@ -7,6 +7,9 @@ MADE_FROM := pyproject.toml tools/venv.sh
 ARGS :=
 BENCHMARKS = $(notdir $(basename $(filter-out %/__init__.py,$(wildcard benchmarks/*.py))))
 
+# The tests start hundreds of processes, each of which would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo loop test drill check bench observe stack docs clean

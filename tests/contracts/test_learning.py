@@ -65,7 +65,10 @@ ANSWERED: dict[str, tuple[dict[str, Any], tuple[Input, ...]]] = {
 }
 
 # Each takes ten seconds to learn, and has a relative with the same loss or the same output that is learned every time.
-DRILLED = ("classify, pairs", "embed, triplets", "embed, labels", "rank, grades", "tag, every piece")
+DRILLED = (
+    "classify, several labels", "classify, pairs", "embed, triplets", "embed, labels", "embed, scores", "rank, grades",
+    "tag, every piece",
+)  # fmt: skip
 
 
 def spec_of(name: str) -> TaskSpec:

@@ -75,7 +75,7 @@ class Made:
     result: Distilled
 
 
-DRILLED = ("several", "number", "rank")
+DRILLED = ("several", "number", "rank", "pair")
 KINDS = [pytest.param(kind, marks=[pytest.mark.drill] if kind in DRILLED else []) for kind in SCORES]
 
 
