@@ -19,5 +19,5 @@ def gain_of(metrics: Mapping[str, Any], more: int) -> Estimate | None:
     try:
         curve, accuracy = metrics["more_labels"], metrics["accuracy"]
         return fall(1 - accuracy["value"], curve["rows"], more, Estimate(**curve["slope"]))
-    except (KeyError, TypeError):  # of an earlier version, of another task, or made by others
+    except (KeyError, TypeError, ArithmeticError):  # of an earlier version, of another task, or made by others
         return None

@@ -19,6 +19,14 @@ def test_the_error_falls_along_the_curve() -> None:
     assert gain.low < gain.value < gain.high
 
 
-@pytest.mark.parametrize("metrics", [{}, {"accuracy": ACCURACY}, {"accuracy": ACCURACY, "more_labels": {"rows": 3}}])
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {},
+        {"accuracy": ACCURACY},
+        {"accuracy": ACCURACY, "more_labels": {"rows": 3}},
+        {"accuracy": ACCURACY, "more_labels": {**CURVE, "rows": 0}},
+    ],
+)
 def test_a_bundle_without_one_says_nothing(metrics: dict[str, Any]) -> None:
     assert gain_of(metrics, 100) is None
