@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 import torch
 
@@ -52,12 +53,14 @@ def test_a_good_version_is_promoted_step_by_step_and_clients_change_once(registr
         with Traffic(registry, [server.url]) as traffic:
             registry.begin(GOOD, "shadow", "20", "60", "100")
             ended = registry.until("promoted")
+        shown = httpx.get(f"{server.url}/v1/models/films/rollout").json()
     assert (traffic.lost, traffic.mixed) == ([], [])
     assert registry.champion() == GOOD
     new = registry.versions[GOOD]
     assert traffic.answered[new] > 100
     assert all(seen in ([registry.versions[1], new], [new]) for seen in traffic.sticky.values())
     assert ended.reason.startswith("errors 0 % (0 of ")
+    assert (shown["decided_by"], shown["status"], shown["reason"]) == ("registry", "promoted", ended.reason)
     assert registry.log()[1:] == [
         ("ana", "shadow", 2), ("rollout", "shadow", None), ("rollout", "canary", 2), ("rollout", "canary", 2),
         ("rollout", "canary", None), ("rollout", "champion", 2), ("rollout", "champion", 2),
