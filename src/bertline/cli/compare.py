@@ -16,8 +16,8 @@ from bertline.lifecycle.comparison.settings import CompareSettings
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bertline.lifecycle.comparison.bundles import Side
     from bertline.lifecycle.comparison.compared import ComparedTable
+    from bertline.lifecycle.gate.rows import Contestant
 
 EPILOG = (
     "Examples: bertline compare reviews new-reviews later.csv --slice-columns country --out rows.csv · "
@@ -60,16 +60,19 @@ def compare(
     """
     from bertline.cli.predict_screen import note
     from bertline.destination import check_place
-    from bertline.lifecycle.comparison.bundles import Side, compare_bundles
+    from bertline.lifecycle.comparison.bundles import compare_bundles
+    from bertline.lifecycle.gate.rows import Contestant
 
     if out is not None:
         check_place(out, ROWS)
-    both = Side.of(first, engine), Side.of(second, second_engine)
+    both = Contestant.of(first, engine), Contestant.of(second, second_engine)
     found = compare_bundles(*both, data, settings)
     if out is not None:
         _write(found, out)
     if as_json:
-        sides = [{"name": one.name, "digest": one.digest, "engine": one.engine} for one in both]
+        sides = [
+            {"name": one.manifest.name, "digest": one.manifest.checksum, "engine": one.predictor.engine} for one in both
+        ]
         typer.echo(json.dumps({"first": sides[0], "second": sides[1], **found.to_json()}, ensure_ascii=False))
     else:
         _show(found, both)
@@ -97,11 +100,13 @@ def _write(found: ComparedTable, out: Path) -> None:
 # ---------------------------------------------------------------------------------------------------- the screen
 
 
-def _show(found: ComparedTable, both: tuple[Side, Side]) -> None:
+def _show(found: ComparedTable, both: tuple[Contestant, Contestant]) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
-    console.print(f"A  {both[0].title}\nB  {both[1].title}\n")
+    for letter, one in zip("AB", both, strict=True):
+        console.print(f"{letter}  {one.title}, {one.predictor.engine}")
+    console.print()
     for sentence in _headlines(found):
         console.print(sentence)
     if found.labelled is not None:

@@ -2,62 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from bertline.bundle.verify import read_manifest
 from bertline.data.formats import Location
 from bertline.errors import UsageError
-from bertline.inference import TextClassifier, load_predictor
 from bertline.lifecycle.comparison.compared import ComparedTable, compare
 from bertline.lifecycle.comparison.latency import Latencies, timed_places
 from bertline.lifecycle.comparison.rows import read_rows
 from bertline.lifecycle.comparison.settings import CompareSettings
 from bertline.lifecycle.gate.costs import times_ms
-from bertline.lifecycle.gate.rows import check_alike, outputs_of
+from bertline.lifecycle.gate.rows import Contestant, check_alike, outputs_of
 
 MOST_TIMED = 60  # texts, five times each
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two.
-
-    Attributes:
-        path: of its bundle.
-        name: of the bundle.
-        digest: of the bundle.
-        predictor: loaded, with the engine that answers.
-    """
-
-    path: Path
-    name: str
-    digest: str
-    predictor: TextClassifier
-
-    @classmethod
-    def of(cls, path: Path, engine: str | None) -> Side:
-        """Load a bundle with one of its engines, by default the first.
-
-        Raises:
-            BundleError: it cannot be loaded.
-            UsageError: it has no such engine.
-        """
-        manifest = read_manifest(path)
-        return cls(path, manifest.name, manifest.checksum, load_predictor(path, engine=engine))
-
-    @property
-    def engine(self) -> str:
-        """That answers."""
-        return self.predictor.engine
-
-    @property
-    def title(self) -> str:
-        """For people: the path of a fetched bundle tells them nothing."""
-        return f"{self.name} ({self.digest[:12]}, {self.engine})"
-
-
-def compare_bundles(first: Side, second: Side, data: Location, settings: CompareSettings) -> ComparedTable:
+def compare_bundles(first: Contestant, second: Contestant, data: Location, settings: CompareSettings) -> ComparedTable:
     """Compare the answers of two bundles to the rows of a table, and their speed for single texts.
 
     Args:
@@ -71,9 +28,11 @@ def compare_bundles(first: Side, second: Side, data: Location, settings: Compare
         DataError: as ``read_rows``.
         SettingsError: as ``read_rows``.
     """
-    if (first.digest, first.engine) == (second.digest, second.engine):
+    engine = first.predictor.engine
+    if (first.manifest.checksum, engine) == (second.manifest.checksum, second.predictor.engine):
         raise UsageError(
-            f"both are {first.title}: name another bundle, or two of its engines with --engine and --second-engine"
+            f"both are {first.title} with the engine {engine}: name another bundle, or two of its engines with --engine "
+            "and --second-engine"
         )
     check_alike((first.title, first.predictor.spec), (second.title, second.predictor.spec))
     rows = read_rows(data, settings, first.predictor.spec, first.title)

@@ -38,13 +38,14 @@ class Contestant:
         return f"{self.manifest.name} ({self.manifest.checksum[:12]})"
 
     @classmethod
-    def of(cls, path: Path) -> Contestant:
-        """Load the bundle with the engine that would answer.
+    def of(cls, path: Path, engine: str | None = None) -> Contestant:
+        """Load the bundle, by default with the engine that would answer.
 
         Raises:
             BundleError: it cannot be loaded.
+            UsageError: it has no such engine.
         """
-        return cls(path, read_manifest(path), load_predictor(path))
+        return cls(path, read_manifest(path), load_predictor(path, engine=engine))
 
 
 @dataclass(frozen=True, slots=True)
