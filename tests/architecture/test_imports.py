@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -92,3 +93,22 @@ def test_a_floor_imports_with_what_its_extra_installs(floor: str, extras: tuple[
     refused = modules_outside(closure(*extras))
     assert "torch" in refused
     assert "bertline" in probe(modules, refused)
+
+
+def imported_by(verb: str) -> list[str]:
+    """The modules that the functions of a verb import, whatever was asked."""
+    tree = ast.parse((PACKAGE / "cli" / f"{verb}.py").read_text(encoding="utf-8"))
+    functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
+    found = (one for function in functions for one in ast.walk(function) if isinstance(one, ast.ImportFrom))
+    return sorted({str(one.module) for one in found if str(one.module).startswith("bertline.")})
+
+
+@pytest.mark.parametrize(
+    ("verb", "extras"), [("train", ("train",)), ("distill", ("train",)), ("optimize", ("train",)), ("compare", ())]
+)
+def test_a_verb_needs_what_its_extra_installs_and_no_registry(verb: str, extras: tuple[str, ...]) -> None:
+    modules = imported_by(verb)
+    refused = modules_outside(closure(*extras))
+    assert modules
+    assert "mlflow" in refused
+    assert "bertline" in probe([f"bertline.cli.{verb}", *modules], refused)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from bertline.registry.tracking import TrackedRun
+from typing import TYPE_CHECKING
+
 from bertline.tasks.history import EpochRecord
 from bertline.training.progress import Plan, Progress, Step
+
+if TYPE_CHECKING:  # it needs MLflow, which a training that is not recorded does not
+    from bertline.registry.tracking import TrackedRun
 
 
 class TrackedProgress:

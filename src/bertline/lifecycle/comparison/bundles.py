@@ -31,8 +31,8 @@ def compare_bundles(first: Contestant, second: Contestant, data: Location, setti
     engine = first.predictor.engine
     if (first.manifest.checksum, engine) == (second.manifest.checksum, second.predictor.engine):
         raise UsageError(
-            f"both are {first.title} with the engine {engine}: name another bundle, or two of its engines with --engine "
-            "and --second-engine"
+            f"both are {first.title} with the engine {engine}: name another bundle, or two of its engines with "
+            "--engine and --second-engine"
         )
     check_alike((first.title, first.predictor.spec), (second.title, second.predictor.spec))
     rows = read_rows(data, settings, first.predictor.spec, first.title)
