@@ -203,3 +203,29 @@ def test_servers_killed_in_each_step_leave_a_whole_state(shared: Registry) -> No
     assert aliases == [
         ("shadow", 2), ("shadow", None), ("canary", 2), ("canary", None), ("champion", 2), ("champion", 2),
     ]  # fmt: skip
+
+
+@pytest.mark.drill
+def test_a_server_that_is_restarted_in_the_watch_still_goes_back_at_once(registry: Registry) -> None:
+    with ExitStack() as stack:
+        first = serve(stack, registry)
+        registry.promote(GOOD)
+        registry.until("watching")
+        first.stop()
+        assert first.ended()[0] == 0
+        second = serve(stack, registry)
+        old, new = registry.versions[1], registry.versions[GOOD]
+        deadline_s = time.monotonic() + 120
+        while (shown := httpx.get(f"{second.url}/admin/models/films").json())["previous"] is None:
+            assert time.monotonic() < deadline_s, second.errors()
+            time.sleep(0.1)
+        assert (shown["current"]["version"], shown["previous"]["version"]) == (new, old)
+        workers = set(second.workers)
+        with Traffic(registry, [second.url]) as traffic:
+            httpx.delete(f"{second.url}/v1/models/films/rollout").raise_for_status()
+            while traffic.answered[old] == 0:
+                assert time.monotonic() < deadline_s, second.errors()
+                time.sleep(0.1)
+        assert set(second.workers) == workers  # no process was started to go back
+    assert (traffic.lost, traffic.mixed) == ([], [])
+    assert registry.champion() == 1

@@ -14,7 +14,7 @@ from bertline.serving.serving import Serving
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bertline.lifecycle.rollout.conductor import Conductor, Judge
+    from bertline.lifecycle.rollout.conductor import Conductor, Judge, Side
     from bertline.registry.rollout import Rollout
     from bertline.service.registry_rollouts import RegistryRollouts
     from bertline.serving.follow import Followed, Follower
@@ -71,8 +71,9 @@ class Following:
 
         database = Database(self.place)
 
-        def fetch(rollout: Rollout) -> Path:
-            version = Catalogue(database).version(Reference(rollout.model, version=rollout.challenger))
+        def fetch(rollout: Rollout, side: Side) -> Path:
+            number = rollout.champion if side == "champion" else rollout.challenger
+            version = Catalogue(database).version(Reference(rollout.model, version=number))
             return locate(version, settings.require_signed_by).path
 
         every_s = settings.follow_every_s

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bertline.bundle.verify import read_manifest
 from bertline.errors import BertlineError
-from bertline.lifecycle.rollout.conductor import Conductor, Judge
+from bertline.lifecycle.rollout.conductor import Conductor, Judge, Side
 from bertline.lifecycle.rollout.decision import decide
 from bertline.lifecycle.rollout.plan import Plan
 from bertline.lifecycle.rollout.state import InMemory
@@ -102,7 +102,7 @@ class ServerRollouts:
             raise _conflict(str(error)) from None
         if digest == current.checksum:
             raise _conflict(f"{name} answers with this bundle already: roll another one out")
-        self._paths[digest] = bundle
+        self._paths |= {digest: bundle, current.checksum: current.path}
         self._names[name] = name
         self._state.begin(Rollout(0, name, None, current.checksum, None, digest, tuple(steps), plan=plan, by="admin"))
         await self._conductor.look(name)
@@ -150,8 +150,10 @@ class ServerRollouts:
                 f"{name} follows the registry: use bertline models promote --canary, models shadow and models rollout"
             )
 
-    def _fetch(self, rollout: Rollout) -> Path:
-        return self._paths[rollout.challenger_digest]
+    def _fetch(self, rollout: Rollout, side: Side) -> Path:
+        digest = rollout.champion_digest if side == "champion" else rollout.challenger_digest
+        assert digest is not None
+        return self._paths[digest]
 
 
 def judge_of_predictions(perimeter: Perimeter | None) -> Judge | None:

@@ -201,6 +201,21 @@ class Models:
                 self._retire(before)
             return trial.challenger
 
+    async def restore_champion(self, name: str, bundle: Path) -> None:
+        """Load the former champion of a watch that has none on this server: to compare with and to go back to.
+
+        Raises:
+            BertlineError: the bundle cannot be used.
+        """
+        async with self._changing:
+            trial = self._trials.get(name)
+            if trial is None or trial.role != "watch" or trial.champion is not None:
+                return
+            champion = await asyncio.create_task(self._make(name, bundle), name="restore", context=Context())
+            before = self._previous.get(name)
+            trial.champion = self._previous[name] = champion
+            self._retire(before)
+
     async def roll_back(self, name: str) -> Version:
         """Exchange the current version with the previous one; a second call undoes it.
 

@@ -33,7 +33,8 @@ class Trial:
         place: index of the step.
         role: of the challenger.
         share: of the clients whom a canary answers.
-        champion: the version that answered before; None in a watch whose server has not loaded it since its start.
+        champion: the version that answered before; None in a watch until a server that was started meanwhile has loaded
+            it.
         challenger: the new one.
         slow_s: a request that takes longer is slow; None before that is known.
         compare: share of the requests that both compute.

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from time import monotonic
+from typing import Literal, TypeVar
 
 from bertline.errors import BertlineError, BundleError
 from bertline.lifecycle.rollout.decision import Decision, Judged, decide
@@ -30,8 +31,12 @@ from bertline.serving.version import Version
 
 Result = TypeVar("Result")
 Judge = Callable[[str, Rollout], Judged]
+Side = Literal["champion", "challenger"]
+Fetch = Callable[[Rollout, Side], Path]
 
 log = logging.getLogger(__name__)
+
+AGAIN_S = 30.0  # until a former champion that could not be loaded is tried again
 
 
 class Conductor:
@@ -41,7 +46,7 @@ class Conductor:
         models: that are served.
         names: the models that may be rolled out, by their names for clients, as the state names them.
         state: shared with other servers, or not.
-        fetch: the directory of a rollout's challenger; it may block.
+        fetch: the directory of one of a rollout's versions; it may block.
         every_s: between two looks.
         judge: counts of feedback; None if there is none.
         on_move: receives the model's name for clients and a rollout that this server has moved on or ended.
@@ -52,7 +57,7 @@ class Conductor:
         models: Models,
         names: Mapping[str, str],
         state: State,
-        fetch: Callable[[Rollout], Path],
+        fetch: Fetch,
         *,
         every_s: float,
         judge: Judge | None = None,
@@ -63,6 +68,7 @@ class Conductor:
         self._replica = f"{platform.node()[:40]}-{secrets.token_hex(6)}"
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="rollout")
         self._faults: dict[str, str] = {}
+        self._later_s: dict[str, float] = {}
         self._looking = asyncio.Lock()
 
     async def run(self) -> None:
@@ -114,7 +120,23 @@ class Conductor:
         judged = await self._off_the_loop(lambda: self._judged(name, rollout))
         plan = Plan.model_validate(dict(rollout.plan))
         decision = decide(rollout, plan, sums, time.time(), judged, trial.lost)
-        return decision.action != "hold" and await self._move(name, rollout, decision)
+        if decision.action == "hold":
+            await self._bring_back(name, rollout, trial)
+            return False
+        return await self._move(name, rollout, decision)
+
+    async def _bring_back(self, name: str, rollout: Rollout, trial: Trial) -> None:
+        """Load the former champion in a watch of a server that was started meanwhile, so that going back is instant."""
+        if trial.champion is not None or rollout.champion_digest is None or monotonic() < self._later_s.get(name, 0.0):
+            return
+        try:
+            path = await self._off_the_loop(lambda: self._fetch(rollout, "champion"))
+            await self._models.restore_champion(name, path)
+        except (BertlineError, Problem) as error:  # no fault of the challenger, which goes on
+            self._later_s[name] = monotonic() + AGAIN_S
+            message = error.message if isinstance(error, Problem) else str(error)
+            said = "%s could not go back at once: its former champion is not loaded: %s"
+            self._failed(name, message, "former champion", said)
 
     def _judged(self, name: str, rollout: Rollout) -> Judged | None:
         """Counts of feedback; None where there is none, or its store is away."""
@@ -159,7 +181,7 @@ class Conductor:
             return None  # an administrator or an alias has changed it
         if trial is not None and trial.challenger.checksum == rollout.challenger_digest and not trial.lost:
             return champion, trial.challenger
-        path = await self._off_the_loop(lambda: self._fetch(rollout))
+        path = await self._off_the_loop(lambda: self._fetch(rollout, "challenger"))
         return champion, await self._models.challenge(name, path)
 
     async def _watched(self, name: str, rollout: Rollout) -> tuple[Version | None, Version] | None:
@@ -202,11 +224,11 @@ class Conductor:
     async def _off_the_loop(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
-    def _failed(self, name: str, fault: str) -> None:
+    def _failed(self, name: str, fault: str, of: str = "", said: str = "the rollout of %s is not followed: %s") -> None:
         """Once for each fault: the same one comes back every few seconds."""
-        if self._faults.get(name) != fault:
-            log.warning("the rollout of %s is not followed: %s", name, fault)
-        self._faults[name] = fault
+        if self._faults.get(name + of) != fault:
+            log.warning(said, name, fault)
+        self._faults[name + of] = fault
 
 
 def _next(rollout: Rollout, decision: Decision) -> tuple[Status, int]:

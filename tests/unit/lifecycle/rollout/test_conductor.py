@@ -1,0 +1,114 @@
+"""The conductor on real models with doubles for processes, and the shared state in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bertline.errors import StoreError
+from bertline.lifecycle.rollout import conductor
+from bertline.lifecycle.rollout.conductor import Conductor, Side
+from bertline.lifecycle.rollout.state import InMemory
+from bertline.registry.rollout import Rollout
+from bertline.serving.serving import Serving
+from bertline.testing.words import WordCounter, serving_of
+
+
+class Restarted:
+    """A server that was started in the watch of a rollout: it serves the new champion, and knows no other version."""
+
+    def __init__(self) -> None:
+        self.old, self.new = WordCounter(), WordCounter(max_tokens=17)
+        self.serving: Serving
+        self.fetched: list[Side] = []
+        self.fault: StoreError | None = None
+        self.state = InMemory()
+
+    def fetch(self, _rollout: Rollout, side: Side) -> Path:
+        self.fetched.append(side)
+        if self.fault is not None:
+            raise self.fault
+        return self.old.bundle
+
+    def play(self, story: Callable[[Conductor], Awaitable[None]]) -> None:
+        async def run() -> None:
+            self.serving = serving_of({"reviews": self.new}, later=[self.old])
+            async with self.serving:
+                await self.serving.until_ready()
+                new = self.serving.models.current("reviews").checksum
+                before = Rollout(0, "films", 1, digest_of(self.old), 2, new, ("50", "100"), plan={"watch_s": 600})
+                begun = self.state.begin(before)
+                assert self.state.move(begun, "watching", 1, "begun before the restart")
+                names = {"reviews": "films"}
+                await story(Conductor(self.serving.models, names, self.state, self.fetch, every_s=0.01))
+
+        asyncio.run(run())
+
+
+def digest_of(model: WordCounter) -> str:
+    from bertline.bundle.verify import read_manifest
+
+    return read_manifest(model.bundle).checksum
+
+
+def test_a_server_that_is_started_in_a_watch_loads_the_former_champion_and_goes_back_at_once() -> None:
+    scene = Restarted()
+
+    async def story(conductor: Conductor) -> None:
+        models = scene.serving.models
+        assert await conductor.look("reviews") is not None
+        before, trial = models.previous("reviews"), models.trials["reviews"]
+        assert before is not None
+        assert (before.checksum, before.ready) == (digest_of(scene.old), True)
+        assert trial.champion is before  # answers are compared again, and it answers what the challenger cannot
+        assert trial.stand_in(trial.challenger) is before
+        await conductor.look("reviews")
+        assert scene.fetched == ["champion"]
+        going = scene.state.current("films")
+        assert going is not None
+        assert scene.state.move(going, "rolled_back", going.place, "wrong answers")
+        await conductor.look("reviews")
+        assert models.current("reviews") is before
+        assert not models.trials
+
+    scene.play(story)
+
+
+def test_a_former_champion_that_cannot_be_fetched_is_told_once_and_tried_again_later(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Restarted()
+    scene.fault = StoreError("the store is away: try again")
+
+    async def story(one: Conductor) -> None:
+        models = scene.serving.models
+        for _ in range(3):
+            assert await one.look("reviews") is not None
+        assert scene.fetched == ["champion"]  # not at each look
+        assert models.previous("reviews") is None
+        assert models.current("reviews").checksum == digest_of(scene.new)
+        scene.fault = None
+        monkeypatch.setattr(conductor, "monotonic", lambda: 1e9)
+        await one.look("reviews")
+        assert models.previous("reviews") is models.trials["reviews"].champion is not None
+
+    scene.play(story)
+    told = "reviews could not go back at once: its former champion is not loaded: the store is away: try again"
+    assert [one for one in caplog.messages if "former champion" in one] == [told]
+
+
+def test_a_watch_without_a_former_champion_loads_nothing() -> None:
+    """The first version that was ever promoted has nothing to go back to."""
+    scene = Restarted()
+
+    async def story(conductor: Conductor) -> None:
+        digest = scene.serving.models.current("reviews").checksum
+        first = scene.state.begin(Rollout(0, "films", None, None, 1, digest, ("100",)))
+        assert scene.state.move(first, "watching", 0, "by hand")
+        assert await conductor.look("reviews") is not None
+        assert (scene.fetched, scene.serving.models.previous("reviews")) == ([], None)
+
+    scene.play(story)
