@@ -5,6 +5,7 @@ from __future__ import annotations
 from bertline.bundle.verify import read_manifest
 from bertline.lifecycle.retraining.context import Facts, Run
 from bertline.lifecycle.retraining.judging_steps import verdict_of
+from bertline.lifecycle.rollout.overdue import end_overdue
 from bertline.registry.add import add
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
@@ -31,6 +32,8 @@ def register(run: Run) -> Facts:
 def shadow(run: Run) -> Facts:
     """Begin a rollout that is all shadow: servers that follow the champion compare both, and only the champion answers.
 
+    An earlier rollout that servers should have ended, and that none follows, is ended first.
+
     Raises:
         RegistryError: another rollout of the model goes on; this step is done once it has ended.
     """
@@ -41,6 +44,8 @@ def shadow(run: Run) -> Facts:
         rollouts = Rollouts(database, by)
         last = rollouts.last(run.journal.model)
         if last is None or last.by != by:  # else it was begun before the process was killed
+            if ended := end_overdue(rollouts, run.journal.model):
+                run.progress.note(ended)
             reference = Reference(run.journal.model, version=version)
             last = rollouts.begin(reference, (SHADOW,), run.plan, verdict=verdict_of(run), reason=_reason(run))
     return {"rollout": last.number}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +22,8 @@ from bertline.lifecycle.retraining.labelled import Labelled
 from bertline.lifecycle.retraining.recipe import check_trainable
 from bertline.lifecycle.retraining.run import carry_out, spender
 from bertline.lifecycle.retraining.settings import RetrainSettings, period
-from bertline.lifecycle.retraining.triggers import Decision, Look, decide
+from bertline.lifecycle.retraining.triggers import Decision, Going, Look, decide
+from bertline.lifecycle.rollout.overdue import ending, outlook
 from bertline.optimization.settings import OptimizeSettings
 from bertline.registry.database import Database
 from bertline.registry.reference import CHAMPION, Reference, check_name
@@ -100,7 +102,7 @@ class Retrainer:
             state=self.home.state(),
             drift=self._drift(located.path),
             labels=lambda: self._new_labels(located.path),
-            rollout=self._rollout(),
+            going=self._rollout(),
             now=self.now(),
         )
         return decide(self.settings, look, by_hand=by_hand)
@@ -156,11 +158,18 @@ class Retrainer:
         check_trainable(str(located.version), read_manifest(located.path))
         return located
 
-    def _rollout(self) -> str | None:
-        """The rollout of the model that goes on, for people."""
+    def _rollout(self) -> Going | None:
+        """The rollout of the model that goes on."""
         with Database(self.registry.place) as database:
-            current = Rollouts(database, self.by).current(self.model)
-        return None if current is None else f"{current.name} is being rolled out, {current.step}"
+            rollouts = Rollouts(database, self.by)
+            current = rollouts.current(self.model)
+            if current is None:
+                return None
+            tallies, now_s = rollouts.totals(current), time.time()  # the clock by which rollouts are dated
+        over = ending(current, tallies, now_s)
+        if over is None:
+            return Going(outlook(current, tallies, now_s), blocks=True)
+        return Going(f"rollout {current.number} of {current.name} ends with the next challenger: {over.reason}", False)
 
     def _drift(self, champion: Path) -> Callable[[], Finding] | None:
         if self.settings.drift is None:

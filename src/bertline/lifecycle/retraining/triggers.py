@@ -42,6 +42,19 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Going:
+    """A rollout of the model that goes on.
+
+    Attributes:
+        sentence: what it is at, for people.
+        blocks: whether it has to end before a run begins.
+    """
+
+    sentence: str
+    blocks: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """What is looked at.
 
@@ -52,7 +65,7 @@ class Look:
         state: of the triggers before.
         drift: looks at texts; None if no drift is watched.
         labels: counts new labelled rows.
-        rollout: that goes on, which has to end first; None if none does.
+        going: the rollout that goes on; None if none does.
         now: in UTC.
     """
 
@@ -62,7 +75,7 @@ class Look:
     state: State
     drift: Callable[[], Finding] | None
     labels: Callable[[], int]
-    rollout: str | None
+    going: Going | None
     now: datetime
 
 
@@ -85,7 +98,11 @@ def decide(settings: RetrainSettings, look: Look, *, by_hand: bool = False) -> D
         (because if counts else against).append(reason)
     if not because and settings.every is None and settings.labels is None and settings.drift is None:
         against.append("no trigger is set: give --every, --labels, --drift or --now")
-    waiting = look.rollout or (None if by_hand else _cooling(settings, look))
+    waiting = None if by_hand else _cooling(settings, look)
+    if look.going is not None and look.going.blocks:
+        waiting = look.going.sentence
+    elif look.going is not None:
+        against.append(look.going.sentence)
     if waiting:
         against.append(waiting)
     return Decision(tuple(because), tuple(against), waiting is not None, state)

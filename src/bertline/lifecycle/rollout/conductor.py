@@ -19,11 +19,11 @@ from time import monotonic
 from typing import Literal, TypeVar
 
 from bertline.errors import BertlineError, BundleError
-from bertline.lifecycle.rollout.decision import Decision, Judged, decide
+from bertline.lifecycle.rollout.decision import Decision, Judged, decide, next_state
 from bertline.lifecycle.rollout.plan import Plan
 from bertline.lifecycle.rollout.state import State
 from bertline.monitoring.logs.error_path import path_of
-from bertline.registry.rollout import Rollout, Status
+from bertline.registry.rollout import Rollout
 from bertline.serving.models import Models
 from bertline.serving.problems import Problem
 from bertline.serving.trial import Trial
@@ -201,7 +201,7 @@ class Conductor:
             await self._off_the_loop(lambda: self._state.bound(rollout, 1000 * bound_s))
 
     async def _move(self, name: str, rollout: Rollout, decision: Decision) -> bool:
-        status, place = _next(rollout, decision)
+        status, place = next_state(rollout, decision)
         moved = await self._off_the_loop(lambda: self._state.move(rollout, status, place, decision.reason))
         if moved:
             after = await self._off_the_loop(lambda: self._state.last(rollout.model))
@@ -229,17 +229,6 @@ class Conductor:
         if self._faults.get(name + of) != fault:
             log.warning(said, name, fault)
         self._faults[name + of] = fault
-
-
-def _next(rollout: Rollout, decision: Decision) -> tuple[Status, int]:
-    if decision.action == "roll_back":
-        return "rolled_back", rollout.place
-    if rollout.role == "watch":
-        return "promoted", rollout.place
-    place = rollout.place + 1
-    if place >= len(rollout.steps):
-        return "passed", rollout.place
-    return ("watching" if rollout.steps[place] == "100" else "running"), place
 
 
 def _by_hand(rollout: Rollout) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bertline.lifecycle.rollout.plan import Plan
-from bertline.registry.rollout import Rollout, Tally
+from bertline.registry.rollout import Rollout, Status, Tally
 from bertline.statistics.anytime import Rate, log_above, log_below, log_higher, log_lower
 
 WIDEST = 0.2  # bound of a step with few clients
@@ -113,6 +113,18 @@ def decide(
         action: Literal["advance", "roll_back"] = "advance" if plan.at_timeout == "advance" else "roll_back"
         return Decision(action, f"undecided after {waited_s:.0f} s, {missing}; {figures}")
     return Decision("hold", f"{missing}; {figures}")
+
+
+def next_state(rollout: Rollout, decision: Decision) -> tuple[Status, int]:
+    """The status and the step of a rollout after a decision to advance or to roll back."""
+    if decision.action == "roll_back":
+        return "rolled_back", rollout.place
+    if rollout.role == "watch":
+        return "promoted", rollout.place
+    place = rollout.place + 1
+    if place >= len(rollout.steps):
+        return "passed", rollout.place
+    return ("watching" if rollout.steps[place] == "100" else "running"), place
 
 
 def checked(rollout: Rollout, plan: Plan, tallies: Mapping[int, Tally], judged: Judged) -> Iterator[Check]:

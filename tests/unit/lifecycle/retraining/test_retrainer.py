@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,8 +15,10 @@ from bertline.errors import BertlineError, DataError, DestinationError, Registry
 from bertline.lifecycle.retraining import registering_steps
 from bertline.lifecycle.retraining import run as steps
 from bertline.lifecycle.retraining.retrainer import Result, watch
+from bertline.lifecycle.rollout import overdue
 from bertline.registry.catalogue import Catalogue
 from bertline.registry.database import Database
+from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
 from tests.unit.lifecycle.retraining.conftest import NOW, World, append
 from tests.unit.training.conftest import sentences
@@ -52,7 +55,12 @@ def test_a_run_ends_with_a_challenger_in_the_shadow_and_then_it_cools_down(world
     assert not seen.any()
     retrainer = world.retrainer
     later = replace(retrainer, now=lambda: NOW + timedelta(minutes=59))
-    assert later.look().against[-1] == "films:2 is being rolled out, shadow"
+    waits = later.look().against[-1]
+    assert waits.startswith("films:2 is being rolled out, shadow, until ")
+    assert waits.endswith(
+        " UTC at the latest, and no server has counted a request for it: let a server follow models:/films@champion, "
+        "or end it with bertline models rollout films --abort"
+    )
     world.end_rollout()
     assert later.look(by_hand=False).against == (
         "the schedule is due at 2050-12-01 12:00 UTC",
@@ -61,6 +69,30 @@ def test_a_run_ends_with_a_challenger_in_the_shadow_and_then_it_cools_down(world
     assert later.once().journal is None
     assert later.look(by_hand=True).due
     assert replace(retrainer, now=lambda: NOW + timedelta(days=1)).look().due
+
+
+def test_a_shadow_that_no_server_follows_is_ended_when_its_time_is_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world.retrainer.once().journal is not None
+    tomorrow = replace(world.retrainer, now=lambda: NOW + timedelta(days=2))
+    assert not tomorrow.look(by_hand=True).due
+    late_s = time.time() + 86_400 + 90
+    monkeypatch.setattr(overdue.time, "time", lambda: late_s)  # of this process, so of the retrainer too
+    decision = tomorrow.look()
+    assert decision.due
+    why = "no server has ended it; undecided after 86"
+    assert decision.against[0].startswith(f"rollout 1 of films:2 ends with the next challenger: {why}")
+    assert decision.against[0].endswith(" s, 0 of 100 requests; no requests yet")
+    append(world.table, sentences(20, seed=3))
+    journal = tomorrow.once().journal
+    assert journal is not None
+    assert (journal.outcome, journal.done["shadow"]) == ("challenger", {"rollout": 2})
+    assert world.deployments()[3:] == [("challenger", 3), ("shadow", None), ("shadow", 3)]
+    with Database(world.registry.place) as database:
+        entry = Deployments(database, "x").entries("films")[-2]
+    assert (entry.reason or "").startswith(why)
+    assert entry.by == f"ana, run {journal.id}"
 
 
 def test_a_gate_that_says_no_leaves_the_champion_and_a_record(world: World) -> None:
@@ -120,10 +152,9 @@ def test_a_champion_that_was_replaced_meanwhile_is_judged_against(
     real = steps.STEPS["record"]
 
     def promoted(run: steps.Run) -> steps.Facts:
-        from bertline.registry.deployments import Deployments
-
         with Database(world.registry.place) as database:
-            Deployments(database, "bo").promote(Reference("films", version=2), reason="by hand, meanwhile")
+            two = Reference("films", version=2)
+            Deployments(database, "bo").promote(two, reason="by hand, meanwhile", watch=None)
         return real(run)
 
     with monkeypatch.context() as patch:

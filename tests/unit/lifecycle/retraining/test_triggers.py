@@ -10,7 +10,7 @@ from bertline.lifecycle.retraining.drifted import Finding
 from bertline.lifecycle.retraining.home import State
 from bertline.lifecycle.retraining.journal import Journal, stamp
 from bertline.lifecycle.retraining.settings import RetrainSettings
-from bertline.lifecycle.retraining.triggers import Decision, Look, after, decide
+from bertline.lifecycle.retraining.triggers import Decision, Going, Look, after, decide
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 JOURNAL = Journal("1", "films", stamp(NOW - timedelta(days=2)), ("x",), 1, "d1", {})
@@ -96,5 +96,12 @@ def test_after_its_run_drift_counts_again_only_when_texts_were_calm() -> None:
 
 
 def test_a_rollout_has_to_end_first_even_for_a_person() -> None:
-    decision = decide(RetrainSettings(), look(rollout="films:2 is being rolled out, 5 %"), by_hand=True)
+    going = Going("films:2 is being rolled out, 5 %", blocks=True)
+    decision = decide(RetrainSettings(), look(going=going), by_hand=True)
     assert (decision.due, decision.against) == (False, ("films:2 is being rolled out, 5 %",))
+
+
+def test_a_rollout_that_nobody_ends_is_told_and_blocks_nothing() -> None:
+    going = Going("rollout 1 of films:2 ends with the next challenger", blocks=False)
+    decision = decide(RetrainSettings(every="7d"), look(going=going))
+    assert (decision.due, decision.against) == (True, (going.sentence,))

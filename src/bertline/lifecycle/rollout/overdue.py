@@ -1,0 +1,71 @@
+"""A rollout that has to end and that no server ends, because none follows it: no server runs, or its registry is away.
+
+Every server that follows a rollout takes its decisions within seconds. So if one is due for longer, there is no such
+server, and whoever waits for the rollout may take it: by the same rule, and with the same record.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from bertline.lifecycle.rollout.decision import Decision, decide, next_state
+from bertline.lifecycle.rollout.plan import Plan
+from bertline.registry.rollout import OPEN, Rollout, Tally
+from bertline.registry.rollouts import Rollouts
+
+LATE_S = 60.0  # after which a server that follows the rollout would have decided
+
+
+def ending(rollout: Rollout, tallies: Mapping[int, Tally], now_s: float) -> Decision | None:
+    """The decision that ends a rollout and that servers should have taken; None if it goes on.
+
+    Args:
+        rollout: in its current step.
+        tallies: sums over all servers, by step.
+        now_s: Unix time.
+    """
+    decision = decide(rollout, Plan.model_validate(dict(rollout.plan)), tallies, now_s - LATE_S)
+    if decision.action == "hold" or next_state(rollout, decision)[0] in OPEN:
+        return None
+    return Decision(decision.action, f"no server has ended it; {decision.reason}")
+
+
+def end_overdue(rollouts: Rollouts, model: str) -> str | None:
+    """End a model's rollout if servers should have ended it; what was ended and why, for people.
+
+    Raises:
+        RegistryError: the database cannot be used, or somebody else moved the champion.
+    """
+    going = rollouts.current(model)
+    decision = ending(going, rollouts.totals(going), time.time()) if going is not None else None
+    if going is None or decision is None:
+        return None
+    status, place = next_state(going, decision)
+    if not rollouts.move(going, status, place, decision.reason):
+        return None
+    return f"rollout {going.number} of {going.name} is {status.replace('_', ' ')}: {decision.reason}"
+
+
+def outlook(rollout: Rollout, tallies: Mapping[int, Tally], now_s: float) -> str:
+    """How long those who wait for a rollout may have to wait, and what they can do; a sentence.
+
+    Args:
+        rollout: that goes on.
+        tallies: sums over all servers, by step.
+        now_s: Unix time.
+    """
+    name = f"{rollout.name} is being rolled out, {rollout.step}"
+    command = f"bertline models rollout {rollout.model}"
+    if rollout.status == "paused":
+        return f"{name}, and paused: go on with {command} --resume, or end it with {command} --abort"
+    plan = Plan.model_validate(dict(rollout.plan))
+    until_s = rollout.since_s + (plan.watch_s if rollout.role == "watch" else plan.max_step_s)
+    until = f"{datetime.fromtimestamp(until_s, UTC):%Y-%m-%d %H:%M} UTC"
+    serve = f"let a server follow models:/{rollout.model}@champion, or end it with {command} --abort"
+    if now_s - LATE_S >= until_s:
+        return f"{name}, and no server has taken the next step, due at {until}: {serve}"
+    if any(one.champion_requests or one.challenger_requests for one in tallies.values()):
+        return f"{name}, until {until} at the latest"
+    return f"{name}, until {until} at the latest, and no server has counted a request for it: {serve}"
