@@ -31,7 +31,9 @@ def live(
     settings = settings or ServeSettings(drain_s=0)
     server = Server(serving_of(models, settings), lambda: None, perimeter)
     if following is not None:
-        server.config.app.state.rollouts.leave(following.models, following.shown())  # type: ignore[union-attr]
+        state = server.config.app.state  # type: ignore[union-attr]
+        state.rollouts.leave(following.models, following.shown())
+        state.verdicts = following.verdicts()
     with listen("127.0.0.1", port) as listener:
         url = page_url(listener)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -9,11 +9,13 @@ import httpx
 import pytest
 
 from bertline.bundle import load
+from bertline.bundle.verdict import SignedVerdict, Verdict
 from bertline.registry.add import add
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
 from bertline.registry.settings import RegistrySettings
+from bertline.registry.verdicts import Verdicts
 from bertline.testing.tiny import write_tiny_bundle
 from tests.registered import new_registry
 from tests.service.spawn import Spawned, spawned
@@ -25,6 +27,7 @@ class Registry:
     """A registry with two versions of ``films``, whose first is the champion."""
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.settings = RegistrySettings(url=new_registry(directory), store=str(directory / "store"))
         self.versions: dict[str, str] = {}  # of the bundles, by the name of the version
         for seed in (1, 2):
@@ -95,6 +98,16 @@ def test_a_version_by_its_number_is_served_for_ever(registry: Registry) -> None:
         time.sleep(1)
         (model,) = httpx.get(f"{server.url}/v1/models").json()["models"]
         assert model["version"] == registry.versions["films:1"]
+
+
+def test_a_version_by_its_number_has_the_verdicts_of_the_registry(registry: Registry) -> None:
+    digest = load(registry.directory / "films-1").manifest.checksum
+    verdict = Verdict(challenger=digest, champion=None, decision="no", created="2026-11-30T08:00:00Z")
+    with Database(registry.settings.place) as database:
+        Verdicts(database).add(SignedVerdict(verdict=verdict))
+    with spawned("mine=models:/films/1", "--registry", registry.settings.place, *FLAGS) as server:
+        (shown,) = httpx.get(f"{server.url}/v1/models/mine/verdicts").json()["verdicts"]
+    assert (shown["hash"], shown["decision"], shown["checks"]) == (verdict.hash, "no", [])
 
 
 def _until_said(server: Spawned, text: str) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from bertline.bundle.fields import Digest, Facts, Strict
 from bertline.bundle.signing import PublicKey, Signature, signature_of
@@ -23,6 +23,23 @@ if TYPE_CHECKING:
 
 DOMAIN = b"bertline gate verdict v1\n"
 LARGEST_BYTES = 16 * 2**20
+Decided = Literal["yes", "no", "undecided"]
+
+
+class VerdictCheck(BaseModel):
+    """One check of a gate, as a verdict's details have it.
+
+    Attributes:
+        name: of the check, and of its rows where there are several tables.
+        decision: what it said.
+        sentence: why, with its figures.
+        figures: plain values.
+    """
+
+    name: str
+    decision: Decided
+    sentence: str
+    figures: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class Verdict(Strict):
@@ -40,7 +57,7 @@ class Verdict(Strict):
     format_version: Literal[1] = 1
     challenger: Digest
     champion: Digest | None
-    decision: Literal["yes", "no", "undecided"]
+    decision: Decided
     created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     details: Facts = Field(default_factory=dict)
 
@@ -54,6 +71,36 @@ class Verdict(Strict):
     def hash(self) -> str:
         """SHA-256 of the canonical bytes, by which the log of deployments names it."""
         return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def checks(self) -> tuple[VerdictCheck, ...]:
+        """The checks among the details; those that another gate wrote otherwise are left out."""
+        entries = self.details.get("checks")
+        return tuple(one for one in map(_check, entries if isinstance(entries, list) else []) if one is not None)
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of all tables that both bundles were judged by; None where the details do not say."""
+        tables = self.details.get("data")
+        each = tables.values() if isinstance(tables, dict) else ()
+        counts = [one.get("rows") for one in each if isinstance(one, dict)]
+        numbers = [one for one in counts if isinstance(one, int)]
+        return sum(numbers) if numbers else None
+
+    @property
+    def reason(self) -> str | None:
+        """What the first check found of a yes; otherwise every check that said the same as all together."""
+        alike = [one for one in self.checks if one.decision == self.decision]
+        if self.decision == "yes":
+            return alike[0].sentence if alike else None
+        return "; ".join(f"{one.name}: {one.sentence}" for one in alike) or None
+
+
+def _check(entry: object) -> VerdictCheck | None:
+    try:
+        return VerdictCheck.model_validate(entry)
+    except ValidationError:
+        return None
 
 
 class SignedVerdict(Strict):
@@ -74,7 +121,12 @@ class SignedVerdict(Strict):
 
 
 def read_verdict(path: Path, trusted: Sequence[PublicKey] = ()) -> Verdict:
-    """The verdict in a file.
+    """The verdict in a file, as ``read_signed_verdict`` without its signatures."""
+    return read_signed_verdict(path, trusted).verdict
+
+
+def read_signed_verdict(path: Path, trusted: Sequence[PublicKey] = ()) -> SignedVerdict:
+    """The verdict in a file, with its signatures.
 
     Args:
         path: of the file.
@@ -101,4 +153,4 @@ def read_verdict(path: Path, trusted: Sequence[PublicKey] = ()) -> Verdict:
     if trusted and not any(one.fits(key, content, DOMAIN) for one in signed.signatures for key in trusted):
         ids = ", ".join(key.id for key in trusted)
         raise BundleError(f"the verdict {path} has no valid signature by key {ids}: let the gate sign it with that one")
-    return signed.verdict
+    return signed

@@ -71,7 +71,7 @@ def promote(
     roll it back.
     """
     from bertline.bundle.signing import read_public_key
-    from bertline.bundle.verdict import read_verdict
+    from bertline.bundle.verdict import read_signed_verdict
     from bertline.registry.database import Database
     from bertline.registry.deployments import Deployments
     from bertline.registry.person import whoever
@@ -84,7 +84,7 @@ def promote(
         raise UsageError("--force has no reason: say why there is no verdict, for whoever reads the log")
     reference = parse_reference(model)
     keys = [read_public_key(path) for path in trust or ()]
-    read = read_verdict(verdict, keys) if verdict is not None else None
+    read = read_signed_verdict(verdict, keys) if verdict is not None else None
     if canary:
         if to != "champion":
             raise UsageError(f"--canary is for the champion, and --to moves {to}: give one of them")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +13,7 @@ from bertline.cli.bundle_argument import fetched, transfer_screen
 from bertline.cli.plain_table import print_table
 
 if TYPE_CHECKING:
+    from bertline.bundle.verdict import SignedVerdict
     from bertline.registry.catalogue import ModelVersion
 
 RegistryUrl = Annotated[
@@ -48,6 +51,10 @@ def add(
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Model of which it is a version.")],
     registry: RegistryUrl = None,
     store: StorePlace = None,
+    verdict: Annotated[
+        Path | None,
+        typer.Option("--verdict", metavar="FILE", help="Verdict of a gate on it, which is kept with the version."),
+    ] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who adds it; default: USER@HOST.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -56,13 +63,17 @@ def add(
     Its files are put into the store once; the same bundle added again is the same version. No alias is moved: see
     models promote.
     """
+    from bertline.bundle.verdict import read_signed_verdict
     from bertline.registry.add import add as run
     from bertline.registry.person import whoever
     from bertline.registry.settings import registry_settings
 
+    judged = read_signed_verdict(verdict) if verdict is not None else None
     directory = fetched(bundle)
     with transfer_screen(f"adding {bundle}") as watch:
-        added = run(directory, name, registry_settings(registry, store), by=by or whoever(), watch=watch)
+        added = run(
+            directory, name, registry_settings(registry, store), by=by or whoever(), verdict=judged, watch=watch
+        )
     version = added.version
     if as_json:
         typer.echo(json.dumps({**_summary(version), "new": added.is_new}))
@@ -99,16 +110,23 @@ def show(
     registry: RegistryUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a version: lineage, data, settings, figures, engines, and where it is."""
+    """Show a version: lineage, data, settings, figures, verdicts of gates, engines, and where it is."""
+    from bertline.registry.catalogue import Catalogue
+    from bertline.registry.database import Database
     from bertline.registry.reference import parse_reference
-    from bertline.registry.resolve import look_up
     from bertline.registry.settings import registry_settings
+    from bertline.registry.verdicts import Verdicts
 
-    version = look_up(parse_reference(model), registry_settings(registry))
+    with Database(registry_settings(registry).place) as database:
+        catalogue = Catalogue(database)
+        version = catalogue.version(parse_reference(model))
+        verdicts = Verdicts(database).about(version.digest) if version.digest else []
+        names = {one.digest: str(one) for one in catalogue.versions(version.name) if one.digest}
     if as_json:
-        typer.echo(json.dumps({**_summary(version), "facts": version.facts}, ensure_ascii=False))
+        kept = [one.model_dump(mode="json") for one in verdicts]
+        typer.echo(json.dumps({**_summary(version), "facts": version.facts, "verdicts": kept}, ensure_ascii=False))
     else:
-        _print_version(version)
+        _print_version(version, verdicts, names)
 
 
 def _summary(version: ModelVersion) -> dict[str, Any]:
@@ -142,10 +160,10 @@ def _print_table(versions: list[ModelVersion]) -> None:
     print_table(rows)
 
 
-def _print_version(version: ModelVersion) -> None:
+def _print_version(version: ModelVersion, verdicts: Sequence[SignedVerdict], names: Mapping[str, str]) -> None:
     from bertline.registry.described import lines
 
-    rows = list(lines(version))
+    rows = list(lines(version, [one.verdict for one in verdicts], names))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         typer.echo(f"{name.ljust(width)}  {value}")

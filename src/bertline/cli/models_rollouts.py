@@ -20,7 +20,7 @@ from bertline.lifecycle.rollout.plan import Plan
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bertline.bundle.verdict import Verdict
+    from bertline.bundle.verdict import SignedVerdict
     from bertline.registry.rollout import Rollout, Tally
     from bertline.registry.rollouts import Rollouts
 
@@ -92,7 +92,7 @@ def begin(
     by: str | None,
     registry: str | None,
     as_json: bool,
-    verdict: Verdict | None = None,
+    verdict: SignedVerdict | None = None,
     reason: str | None = None,
 ) -> None:
     """Begin a rollout, and say so."""

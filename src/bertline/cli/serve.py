@@ -104,7 +104,8 @@ def serve(
     known = registry_settings(registry)
     followed: dict[str, Followed] = {}
     directories = named_bundles(bundles, settings.require_signed_by, known, followed)
-    following = Following(followed, known.place)
+    pinned = any(is_reference(named(one)[1]) for one in bundles)
+    following = Following(followed, known.place, pinned)
     run(directories, settings, perimeter, on_ready=say_ready, on_exposed=say_exposed, following=following)
 
 

@@ -67,6 +67,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address("POST", "/v1/compare/table", "explain"),
     Address("GET POST", "/v1/scan", "explain"),
     *_shows("/v1/models", "/v1/models/{name}"),
+    *_shows("/v1/models/{name}/verdicts", scope="explain"),
     Address("GET POST", "/v1/feedback", "feedback"),
     Address("POST", "/v1/feedback/withdraw", "feedback"),
     Address("GET POST", "/v1/review", "review"),

@@ -14,6 +14,7 @@ from typing import Any
 from bertline import __version__
 from bertline.bundle import Manifest, load
 from bertline.bundle.figures import Figure, figures
+from bertline.bundle.verdict import SignedVerdict
 from bertline.errors import UsageError
 from bertline.registry.catalogue import PREFIX, Catalogue, ModelVersion
 from bertline.registry.database import Database
@@ -21,9 +22,10 @@ from bertline.registry.fetch import Address, parse_address, push
 from bertline.registry.fetch.address import LATEST
 from bertline.registry.fetch.local import unwatched
 from bertline.registry.fetch.pull import Watch
-from bertline.registry.reference import Reference, check_name
+from bertline.registry.reference import check_name
 from bertline.registry.schema import MIGRATIONS
 from bertline.registry.settings import RegistrySettings
+from bertline.registry.verdicts import Verdicts
 
 LARGEST_FACTS = 90_000  # characters; a tag of MLflow has up to 100,000
 
@@ -43,6 +45,7 @@ def add(
     *,
     by: str,
     run: str | None = None,
+    verdict: SignedVerdict | None = None,
     watch: Watch = unwatched,
 ) -> Added:
     """Add a bundle as a version of a model.
@@ -53,30 +56,39 @@ def add(
         settings: of the registry.
         by: who adds it.
         run: id of the MLflow run that trained it.
+        verdict: of a gate on it, whatever that decided; it is kept with the version.
         watch: called with the bytes that are in the store and the bytes in all.
 
     Raises:
-        UsageError: the name or the store cannot be used, or a package is missing.
+        UsageError: the name or the store cannot be used, a package is missing, or the verdict is about another bundle.
         BundleError: the bundle is damaged.
         StoreError, DestinationError: the store cannot be written.
         RegistryError: the database cannot be used.
     """
     manifest, place = load(bundle).manifest, store_address(settings)
     check_name(name)
+    if verdict is not None and verdict.verdict.challenger != manifest.checksum:
+        raise UsageError(
+            f"the verdict is about the bundle {verdict.verdict.challenger[:12]}, and {bundle} is "
+            f"{manifest.checksum[:12]}: give the verdict on this one"
+        )
     with Database(settings.place, create=True) as database:
-        catalogue = Catalogue(database)
-        if known := catalogue.with_digest(name, manifest.checksum):
-            return Added(known, False)
-        from bertline.registry.mlflow_store import Mlflow
+        catalogue, is_new = Catalogue(database), False
+        if catalogue.with_digest(name, manifest.checksum) is None:
+            from bertline.registry.mlflow_store import Mlflow
 
-        mlflow = Mlflow(database, runs_place(place))
-        MIGRATIONS.prepare(database)
-        pinned = push(bundle, place, watch=watch)
-        with database.alone():  # another process may have added the same bundle meanwhile
-            if known := catalogue.with_digest(name, manifest.checksum):
-                return Added(known, False)
-            number = mlflow.add_version(name, plain_uri(pinned), tags(manifest, pinned, by), run)
-        return Added(catalogue.version(Reference(name, version=number)), True)
+            mlflow = Mlflow(database, runs_place(place))
+            MIGRATIONS.prepare(database)
+            pinned = push(bundle, place, watch=watch)
+            with database.alone():  # another process may have added the same bundle meanwhile
+                is_new = catalogue.with_digest(name, manifest.checksum) is None
+                if is_new:
+                    mlflow.add_version(name, plain_uri(pinned), tags(manifest, pinned, by), run)
+        if verdict is not None:
+            Verdicts(database).add(verdict)
+        version = catalogue.with_digest(name, manifest.checksum)
+        assert version is not None, "it was added, or was there"
+        return Added(version, is_new)
 
 
 def store_address(settings: RegistrySettings) -> Address:

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from bertline.bundle.verdict import Verdict
+from bertline.bundle.verdict import SignedVerdict, Verdict
 from bertline.errors import RegistryError, UsageError
 from bertline.registry.catalogue import Catalogue, ModelVersion, read_versions
 from bertline.registry.chain import START, Action, Deployment, Fault, broken, champions
@@ -23,6 +23,7 @@ from bertline.registry.reference import CHAMPION, Reference, check_alias
 from bertline.registry.rollout import Rollout
 from bertline.registry.rollout_rows import end, insert, open_rollout
 from bertline.registry.schema import ALIASES, DEPLOYMENTS, MIGRATIONS, WORKSPACE
+from bertline.registry.verdicts import keep
 
 
 class Deployments:
@@ -41,7 +42,7 @@ class Deployments:
         reference: Reference,
         alias: str = CHAMPION,
         *,
-        verdict: Verdict | None = None,
+        verdict: SignedVerdict | None = None,
         reason: str | None = None,
         expected: int | None = None,
         watch: Mapping[str, Any] | None = MappingProxyType({}),
@@ -53,7 +54,7 @@ class Deployments:
         Args:
             reference: of the version.
             alias: to move; a champion needs a verdict, or a reason why there is none.
-            verdict: of the gate.
+            verdict: of the gate, which is kept with the version.
             reason: for the log.
             expected: version that the alias names now, as the caller read it; 0: none. By default it is read here.
             watch: settings of the decisions of servers that watch a new champion; None: they do not.
@@ -80,8 +81,9 @@ class Deployments:
                 return None
             _check_expected(reference.name, alias, old, expected)
             if verdict is not None:
-                check_verdict(verdict, new, digest, self.now(connection, new.name, CHAMPION))
-            hash_ = verdict.hash if verdict else None
+                check_verdict(verdict.verdict, new, digest, self.now(connection, new.name, CHAMPION))
+                keep(connection, verdict)
+            hash_ = verdict.verdict.hash if verdict else None
             if alias == CHAMPION:
                 self._supersede(connection, new.name, f"{new} was promoted by {self._by}")
                 if watch is not None and old is not None and old.digest is not None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from bertline.bundle.figures import figures
+from bertline.bundle.verdict import Verdict
 from bertline.destination.checks import megabytes
 from bertline.registry.catalogue import ModelVersion
 
 _LINEAGE = {"base_model": "base model", "parent": "parent", "teacher": "teacher", "adapted": "adapted"}
 
 
-def lines(version: ModelVersion) -> Iterator[tuple[str, str]]:
-    """Name and value of each line."""
+def lines(
+    version: ModelVersion, verdicts: Sequence[Verdict] = (), names: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[str, str]]:
+    """Name and value of each line.
+
+    Args:
+        version: the version.
+        verdicts: of gates on it, the newest first.
+        names: of the bundles that it was compared with, by their digests; others are called by the digest.
+    """
     facts = version.facts
     yield "model", str(version)
     yield "aliases", ", ".join(version.aliases) or "none"
@@ -30,6 +40,8 @@ def lines(version: ModelVersion) -> Iterator[tuple[str, str]]:
         yield "MLflow run", version.run
     yield from _figures(facts.get("metrics") or {})
     engines = [str(one.get("name")) for one in facts.get("engines") or ()]
+    for verdict in verdicts:
+        yield "gate", judged(verdict, names)
     if engines:
         yield "engines", ", ".join(engines)
     if facts.get("bytes"):
@@ -38,6 +50,15 @@ def lines(version: ModelVersion) -> Iterator[tuple[str, str]]:
         yield "digest", version.digest
     if version.address:
         yield "address", version.address
+
+
+def judged(verdict: Verdict, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What a gate decided, when, by how many rows, against whom, and why."""
+    when = verdict.created.replace("T", " ").replace("Z", " UTC")
+    other = verdict.champion
+    against = "without a champion" if other is None else f"against {names.get(other, other[:12])}"
+    rows = "" if verdict.rows is None else f", {verdict.rows:,} rows"
+    return f"{verdict.decision}, {when}{rows}, {against}{f': {verdict.reason}' if verdict.reason else ''}"
 
 
 def _lineage(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from bertline.bundle.verdict import Verdict
+from bertline.bundle.verdict import SignedVerdict
 from bertline.errors import RegistryError, UsageError
 from bertline.registry.catalogue import Catalogue, ModelVersion, read_versions
 from bertline.registry.database import Database
@@ -22,6 +22,7 @@ from bertline.registry.reference import CHAMPION, Reference
 from bertline.registry.rollout import SHADOW, Rollout, Status, Tally
 from bertline.registry.rollout_rows import change, insert, last_rollout, open_rollout, put_tally, tallies
 from bertline.registry.schema import HAS_ROLLOUTS, MIGRATIONS
+from bertline.registry.verdicts import keep
 
 BY = "rollout"
 
@@ -44,7 +45,7 @@ class Rollouts:
         steps: Sequence[str],
         plan: Mapping[str, Any],
         *,
-        verdict: Verdict | None = None,
+        verdict: SignedVerdict | None = None,
         reason: str | None = None,
     ) -> Rollout:
         """Begin a rollout.
@@ -53,7 +54,7 @@ class Rollouts:
             reference: of the challenger.
             steps: of ``Rollout``; only shadow needs neither verdict nor reason.
             plan: settings of the decisions.
-            verdict: of the gate.
+            verdict: of the gate, which is kept with the version.
             reason: why there is no verdict.
 
         Raises:
@@ -74,7 +75,8 @@ class Rollouts:
             _check_begin(new, old, open_rollout(connection, new.name))
             assert old is not None
             if verdict is not None:
-                check_verdict(verdict, new, digest, old)
+                check_verdict(verdict.verdict, new, digest, old)
+                keep(connection, verdict)
             rollout = insert(
                 connection,
                 Rollout(
@@ -86,7 +88,7 @@ class Rollouts:
                     challenger_digest=digest,
                     steps=tuple(steps),
                     plan=plan,
-                    verdict=verdict.hash if verdict else None,
+                    verdict=verdict.verdict.hash if verdict else None,
                     by=self._by,
                     reason=reason or "begun",
                 ),

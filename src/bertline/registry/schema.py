@@ -1,6 +1,7 @@
-"""The tables of the registry: MLflow's, of which these columns are read, and ours: the log of deployments, rollouts.
+"""The tables of the registry: MLflow's, of which these columns are read, and our own.
 
-Ours are made and changed by ``MIGRATIONS``, in one transaction that no other process runs beside. MLflow makes its own.
+Ours are the log of deployments, rollouts, and the verdicts of gates. They are made and changed by ``MIGRATIONS``, in
+one transaction that no other process runs beside. MLflow makes its own.
 """
 
 from __future__ import annotations
@@ -75,6 +76,14 @@ ROLLOUT_COUNTS = sql.Table(
         for one in fields(Tally)
     ),
 )
+VERDICTS = sql.Table(
+    "bertline_verdicts",
+    sql.MetaData(),
+    sql.Column("hash", sql.String(64), primary_key=True),
+    sql.Column("challenger", sql.String(64), nullable=False, index=True),
+    sql.Column("created", sql.String(32), nullable=False),
+    sql.Column("content", sql.Text, nullable=False),
+)
 _REFUSAL = "the log of deployments is append-only"
 
 
@@ -103,8 +112,9 @@ def _create_rollouts(connection: sql.Connection) -> None:
     _ROLLOUT_TABLES.create_all(connection)
 
 
-MIGRATIONS = Migrations.named("bertline_registry_schema", (_create, _create_rollouts))
+MIGRATIONS = Migrations.named("bertline_registry_schema", (_create, _create_rollouts, VERDICTS.create))
 HAS_ROLLOUTS = 2  # the version from which there are rollouts
+HAS_VERDICTS = 3
 
 
 def has_models(connection: sql.Connection) -> bool:

@@ -39,7 +39,7 @@ from bertline.service.routes import admin, cohere, health, kserve, metrics, oaut
 from bertline.service.routes.context import refusals_of, where_to_ask
 from bertline.service.routes.hf import router as hf
 from bertline.service.routes.oip import router as oip
-from bertline.service.routes.own import anatomy, compare, explain, feedback, review, scan
+from bertline.service.routes.own import anatomy, compare, explain, feedback, review, scan, verdicts
 from bertline.service.routes.own import router as own
 from bertline.service.routes.tei import model as tei_model
 from bertline.service.routes.tei import router as tei
@@ -50,9 +50,8 @@ from bertline.serving.serving import Serving
 ROUTERS = [
     module.router
     for module in (
-        own, explain, anatomy, compare, scan, feedback, review, health, metrics, admin, rollouts, openai, cohere, oip,
-        kserve,
-        sagemaker, tei, tei_model, hf, root, oauth,
+        own, explain, anatomy, compare, verdicts, scan, feedback, review, health, metrics, admin, rollouts, openai,
+        cohere, oip, kserve, sagemaker, tei, tei_model, hf, root, oauth,
     )
 ]  # fmt: skip
 REFUSE = refusals_of(ROUTERS)
@@ -91,7 +90,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
         None if perimeter.predictions is None else ReviewDesk(perimeter.predictions, serving.models.named)
     )
     app.state.issuer, app.state.explaining = perimeter.issuer, Explaining(serving)
-    app.state.comparing = Comparing(serving)
+    app.state.comparing, app.state.verdicts = Comparing(serving), None
     own_rollouts = app.state.rollouts = ServerRollouts(
         serving, app.state.metrics.rolled, judge_of_predictions(perimeter)
     )

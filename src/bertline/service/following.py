@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bertline.lifecycle.rollout.conductor import Conductor, Judge, Side
     from bertline.registry.rollout import Rollout
     from bertline.service.registry_rollouts import RegistryRollouts
+    from bertline.service.registry_verdicts import RegistryVerdicts
     from bertline.serving.follow import Followed, Follower
 
 
@@ -27,10 +28,12 @@ class Following:
     Attributes:
         models: by their names for clients.
         place: URL of the registry.
+        pinned: whether a model is of the registry, be it one that follows no alias.
     """
 
     models: Mapping[str, Followed]
     place: str
+    pinned: bool = False
 
     @property
     def rolled(self) -> dict[str, str]:
@@ -54,6 +57,14 @@ class Following:
         from bertline.service.registry_rollouts import RegistryRollouts
 
         return RegistryRollouts(self.rolled, self.place)
+
+    def verdicts(self) -> RegistryVerdicts | None:
+        """What gates said of the registry's versions; None if no model is of the registry."""
+        if not self.models and not self.pinned:
+            return None
+        from bertline.service.registry_verdicts import RegistryVerdicts
+
+        return RegistryVerdicts(self.place)
 
     def conductor(
         self, models: Models, settings: ServeSettings, on_move: OnMove, judge: Judge | None = None

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import typer
+from pydantic import JsonValue
 from typer.testing import CliRunner, Result
 
 from bertline.bundle import load
+from bertline.bundle.verdict import SignedVerdict, Verdict
 from bertline.cli import models, predict
-from bertline.errors import RegistryError
+from bertline.errors import RegistryError, UsageError
 from tests.registered import new_registry
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -45,6 +47,29 @@ def test_a_bundle_is_added_listed_and_shown(bundle: Path, tmp_path: Path) -> Non
     assert re.search(rf"^digest +{digest}$", shown, re.MULTILINE)
     facts = json.loads(run("models", "show", "films", "--json").output)["facts"]
     assert facts["max_tokens"] == load(bundle).manifest.max_tokens
+
+
+def test_a_verdict_is_kept_with_the_version_and_shown(bundle: Path, tmp_path: Path) -> None:
+    def verdict(challenger: str) -> Path:
+        details: dict[str, JsonValue] = {
+            "checks": [{"name": "bounds · a.csv", "decision": "no", "sentence": "accuracy is 0.7", "figures": {}}],
+            "data": {"a.csv": {"rows": 1066, "sha256": "ab"}},
+        }
+        made = Verdict(
+            challenger=challenger, champion=None, decision="no", created="2026-11-30T08:00:00Z", details=details
+        )
+        (tmp_path / "verdict.json").write_bytes(SignedVerdict(verdict=made).to_file())
+        return tmp_path / "verdict.json"
+
+    with pytest.raises(UsageError, match=r"is about the bundle 111111111111, and .* is .*: give the verdict on this"):
+        run("models", "add", bundle, "--name", "films", "--verdict", verdict("1" * 64))
+    run("models", "add", bundle, "--name", "films")
+    run("models", "add", bundle, "--name", "films", "--verdict", verdict(load(bundle).manifest.checksum))
+    shown = run("models", "show", "films:1").output
+    line = r"^gate +no, 2026-11-30 08:00:00 UTC, 1,066 rows, without a champion: bounds · a\.csv: accuracy is 0\.7$"
+    assert re.search(line, shown, re.MULTILINE), shown
+    (kept,) = json.loads(run("models", "show", "films:1", "--json").output)["verdicts"]
+    assert kept == json.loads((tmp_path / "verdict.json").read_text())
 
 
 def test_an_empty_registry_says_how_to_fill_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,13 @@ import pytest
 import sqlalchemy as sql
 from mlflow.tracking import MlflowClient
 
-from bertline.bundle.verdict import Verdict
+from bertline.bundle.verdict import SignedVerdict, Verdict
 from bertline.errors import RegistryError, UsageError
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
 from bertline.registry.schema import DEPLOYMENTS
+from bertline.registry.verdicts import Verdicts
 from tests.registered import digest_of, new_registry
 
 
@@ -32,14 +33,14 @@ def reviews(version: int) -> Reference:
     return Reference("reviews", version=version)
 
 
-def verdict(challenger: int, champion: int | None, decision: str = "yes") -> Verdict:
+def verdict(challenger: int, champion: int | None, decision: str = "yes") -> SignedVerdict:
     content: Any = {
         "challenger": digest_of("reviews", challenger),
         "champion": champion and digest_of("reviews", champion),
         "decision": decision,
         "created": "2026-11-29T10:00:00Z",
     }
-    return Verdict.model_validate(content)
+    return SignedVerdict(verdict=Verdict.model_validate(content))
 
 
 def promoted(deployments: Deployments, *versions: int) -> None:
@@ -47,7 +48,7 @@ def promoted(deployments: Deployments, *versions: int) -> None:
         assert deployments.promote(reviews(version), reason="by hand")
 
 
-def test_a_promotion_moves_the_alias_and_says_who_from_what_to_what(deployments: Deployments) -> None:
+def test_a_promotion_moves_the_alias_and_says_who_from_what_to_what(deployments: Deployments, url: str) -> None:
     promoted(deployments, 1)
     judged = verdict(2, 1)
     entry = deployments.promote(reviews(2), verdict=judged)
@@ -57,8 +58,10 @@ def test_a_promotion_moves_the_alias_and_says_who_from_what_to_what(deployments:
     assert (entry.number, entry.by, entry.action, entry.alias) == (2, "ana@build-7", "promote", "champion")
     assert (entry.from_version, entry.from_digest) == (1, digest_of("reviews", 1))
     assert (entry.to_version, entry.to_digest) == (2, digest_of("reviews", 2))
-    assert (entry.verdict, entry.reason) == (judged.hash, None)
+    assert (entry.verdict, entry.reason) == (judged.verdict.hash, None)
     assert deployments.faults() == []
+    with Database(url) as database:
+        assert Verdicts(database).about(digest_of("reviews", 2)) == [judged]
 
 
 def test_a_champion_needs_a_verdict_or_a_reason_and_other_aliases_neither(deployments: Deployments) -> None:
@@ -84,13 +87,15 @@ def test_a_champion_needs_a_verdict_or_a_reason_and_other_aliases_neither(deploy
     ],
 )
 def test_a_verdict_about_something_else_or_against_it_promotes_nothing(
-    deployments: Deployments, given: Verdict, sentence: str
+    deployments: Deployments, url: str, given: SignedVerdict, sentence: str
 ) -> None:
     promoted(deployments, 1)
     with pytest.raises(RegistryError, match=sentence):
         deployments.promote(reviews(2), verdict=given)
     assert deployments.current("reviews", "champion") == 1
     assert len(deployments.entries()) == 1
+    with Database(url) as database:
+        assert Verdicts(database).about(given.verdict.challenger) == []
 
 
 def test_the_first_champion_has_a_verdict_without_one_before(deployments: Deployments) -> None:

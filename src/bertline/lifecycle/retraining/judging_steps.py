@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bertline.bundle.signing import passphrase_in, read_private_key
-from bertline.bundle.verdict import SignedVerdict, Verdict
+from bertline.bundle.verdict import SignedVerdict
 from bertline.bundle.verify import read_manifest
 from bertline.destination import as_destination_error, replace_file
 from bertline.evaluation.bounds import Bound
@@ -64,10 +64,9 @@ def record(run: Run) -> Facts:
     return {}
 
 
-def verdict_of(run: Run) -> Verdict:
+def verdict_of(run: Run) -> SignedVerdict:
     """The verdict that was written."""
-    raw = (run.folder / VERDICT).read_bytes()
-    return SignedVerdict.model_validate_json(raw).verdict
+    return SignedVerdict.model_validate_json((run.folder / VERDICT).read_bytes())
 
 
 def bounds_of(settings: RetrainSettings) -> list[Bound]:

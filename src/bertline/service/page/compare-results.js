@@ -11,6 +11,7 @@ const LEAK = 0.01; // of the rows; news repeat
 const SHARES = /accuracy|f1|precision|recall|ece|match/i;
 const BINS = 20; // of the chart of differences
 const TICKS = [0, 1, 10, 100, 1000, 10_000]; // rows, on a logarithmic scale
+const TABLE_ROLES = { table: "table", "thead, tbody": "rowgroup", tr: "row", "th[scope=col]": "columnheader", "th[scope=row]": "rowheader", td: "cell" };
 const SAYS = { yes: "yes", no: "no", undecided: "cannot tell" };
 
 const points = (share) => `${(100 * share).toFixed(1).replace("-", MINUS)}`.replace(/^(?=\d)/, "+");
@@ -78,10 +79,18 @@ function figures({ figures: all }) {
   return nest("div", "figures", tableOf("Figures of both with 95\u202f% intervals", ["Figure", "A", "B"], rows), make("p", "note", "Both were asked the same rows, so the interval of their difference is narrower than these suggest."));
 }
 
+export function checkTable(caption, checks) {
+  const rows = checks.map(({ name, decision, sentence }) => [name.replace(/ · rows$/, ""), make("span", `says ${decision}`, SAYS[decision]), sentence]);
+  const box = tableOf(caption, ["Check", "Says", "Why"], rows);
+  box.classList.add("stacks");
+  // Where it is narrow its cells are no longer laid out as a table, which Safari takes for the end of one.
+  for (const [which, role] of Object.entries(TABLE_ROLES)) for (const one of box.querySelectorAll(which)) one.setAttribute("role", role);
+  return box;
+}
+
 function checks({ checks: all }) {
-  const rows = all.map(({ name, decision, sentence }) => [name.replace(/ · rows$/, ""), Object.assign(make("span", `says ${decision}`, SAYS[decision]), {}), sentence]);
   return [
-    tableOf("Checks of the gate", ["Check", "Says", "Why"], rows),
+    checkTable("Checks of the gate", all),
     make("p", "note", "B as the challenger of A, with the gate\u2019s own margins. The whole gate also looks at leakage, behaviour, parity, latency and size, and writes the verdict that a promotion needs: bertline gate."),
   ];
 }

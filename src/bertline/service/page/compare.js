@@ -1,6 +1,7 @@
 // Compare: two of the loaded versions, on a text or on a table.
 
 import { address, get, models, post } from "./api.js";
+import { drawGate, verdictsOn } from "./compare-gate.js";
 import { drawText } from "./compare-text.js";
 import { Table } from "./compare-file.js";
 import { asks, button, field, make, nest, select } from "./elements.js";
@@ -21,6 +22,7 @@ let parts = null; // elements of the view
 let loaded = null; // versions of the server
 let looking = null;
 let running = null;
+let judging = null;
 let subject = null; // text that was taken over from another view last
 
 export function show(into, next) {
@@ -95,6 +97,7 @@ function build(mostRows) {
     sides: [select(choices, chosen), select(choices, chosen)],
     text: area(), second: area(),
     results: make("section", "results"),
+    gate: Object.assign(make("section", "card gate"), { hidden: true }),
     answer: make("section", "card answer"),
     spoken: Object.assign(make("p", "visually-hidden")),
     mode: "text",
@@ -102,6 +105,7 @@ function build(mostRows) {
   parts.spoken.setAttribute("role", "status");
   parts.answer.setAttribute("aria-labelledby", "compare-title");
   parts.results.setAttribute("aria-label", "Comparison");
+  parts.gate.setAttribute("aria-labelledby", "compare-gate");
   preferred().forEach((place, side) => { parts.sides[side].value = String(place); });
   parts.firstLine = field("first", "Text", "compare-text", parts.text);
   parts.secondLine = field("second", "Second text", "compare-second", parts.second);
@@ -110,7 +114,7 @@ function build(mostRows) {
   const form = nest("form", "card ask", ...versionsFields(), modes(), parts.typed, parts.table.element);
   asks(form, run);
   parts.bench = nest("div", "bench", form, parts.answer);
-  section.replaceChildren(parts.bench, parts.results, parts.spoken);
+  section.replaceChildren(parts.bench, parts.gate, parts.results, parts.spoken);
   fill("empty", make("p", "prompt", PROMPT));
   setMode("text");
   chosen();
@@ -162,6 +166,24 @@ function chosen() {
   parts.secondLine.hidden = !first.described || first.described.task.reads === "text";
   parts.table.forModel(first.described);
   if (parts.answer.dataset.state === "done" && parts.mode === "text") run();
+  judge();
+}
+
+// What a gate said of the two, once it said something: a server without a registry has no such card.
+async function judge() {
+  const [sides, card] = [chosenSides(), parts.gate];
+  const mine = (judging = {});
+  if (sides[0] === sides[1]) return (card.hidden = true);
+  let content;
+  try {
+    const verdicts = await verdictsOn(sides);
+    content = verdicts && drawGate(verdicts, sides);
+  } catch (refusal) {
+    content = [refused(refusal, judge)];
+  }
+  if (mine !== judging) return;
+  card.hidden = !content;
+  card.replaceChildren(Object.assign(make("h2", "title", "Verdict of the gate"), { id: "compare-gate" }), ...(content ?? []));
 }
 
 function takeOver() {

@@ -20,6 +20,7 @@ from bertline.registry.catalogue import Catalogue
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
+from bertline.registry.verdicts import Verdicts
 from tests.unit.lifecycle.retraining.conftest import NOW, World, append
 from tests.unit.training.conftest import sentences
 
@@ -47,6 +48,9 @@ def test_a_run_ends_with_a_challenger_in_the_shadow_and_then_it_cools_down(world
     assert tracked.data.tags["bertline.gate"] == "yes"  # type: ignore[attr-defined]
     assert tracked.data.tags["bertline.verdict"] == journal.done["gate"]["verdict"]  # type: ignore[attr-defined]
     folder = world.retrainer.home.folder(journal)
+    with Database(world.registry.place) as database:
+        (kept,) = Verdicts(database).about(journal.done["gate"]["challenger"])
+    assert kept.to_file() == (folder / "verdict.json").read_bytes()
     assert "frozen.csv" in (folder / "gate.html").read_text(encoding="utf-8")
     bundle = folder / "bundle" / "films"
     judged = [one.input for one in read_examples(str(world.frozen)).examples]

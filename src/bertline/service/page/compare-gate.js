@@ -1,0 +1,51 @@
+// What a gate said of one of two versions: the verdict that the registry has kept, with every check.
+
+import { get } from "./api.js";
+import { checkTable } from "./compare-results.js";
+import { make, nest } from "./elements.js";
+import { count } from "./words.js";
+
+const DIGITS = 12; // of a digest, as versions are named elsewhere
+const HEADLINES = {
+  yes: (one, other) => `Yes: ${one} may replace ${other}`,
+  no: (one, other) => `No: ${one} may not replace ${other}`,
+  undecided: (one, other) => `Undecided: these rows cannot tell whether ${one} may replace ${other}`,
+};
+const time = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+
+// All verdicts on two versions; null where the server has no registry.
+export async function verdictsOn(sides) {
+  const names = [...new Set(sides.map(({ model }) => model))];
+  const found = await Promise.all(names.map((name) => get(`/v1/models/${encodeURIComponent(name)}/verdicts`)));
+  return found.some(({ verdicts }) => verdicts === null) ? null : found.flatMap(({ verdicts }) => verdicts);
+}
+
+// The content of the card: of B against A, else of A against B, else of either against a third one.
+export function drawGate(verdicts, [first, second]) {
+  const on = (one, other) => verdicts.find(({ challenger, champion }) => challenger === one.digest && (!other || champion === other.digest));
+  const each = [["B", "A", second, first], ["A", "B", first, second]];
+  for (const [one, other, judged, against] of each) {
+    const found = on(judged, against);
+    if (found) return drawn(found, HEADLINES[found.decision](one, other));
+  }
+  for (const [one, , judged] of each) {
+    const found = on(judged);
+    if (found) return drawn(found, HEADLINES[found.decision](one, found.champion ? "another version" : "nothing, as the first one"), third(found, one));
+  }
+  return [make("p", "soft", "The registry has no verdict on these two. bertline gate compares them and writes one; it is kept when the version is promoted, tried or added with it.")];
+}
+
+function third({ champion }, one) {
+  if (!champion) return `${one} was judged without a champion.`;
+  return nest("span", "", `${one} was not judged against the other one here, but against `, make("code", "", champion.slice(0, DIGITS)), ".");
+}
+
+function drawn({ decision, created, rows, hash, checks }, headline, about) {
+  const facts = [time.format(new Date(created)), ...(rows === null ? [] : [count(rows, "row")])].join(" · ");
+  return [
+    make("p", `verdict says-${decision}`, headline),
+    ...(about ? [nest("p", "cut", about)] : []),
+    ...(checks.length ? [checkTable("Checks of the verdict", checks)] : [make("p", "soft", "It lists no checks.")]),
+    nest("p", "note", `${facts} · verdict `, make("code", "", hash.slice(0, DIGITS)), ", as the registry has kept it"),
+  ];
+}

@@ -1,0 +1,85 @@
+"""``GET /v1/models/{name}/verdicts``: what gates said of the versions that are loaded."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+
+from bertline.bundle.verdict import Decided, Verdict
+from bertline.service.name_convertor import converted
+from bertline.service.problems import NO_STORE, OWN
+from bertline.service.registry_verdicts import RegistryVerdicts
+from bertline.service.routes.context import ServingNow
+from bertline.serving.problems import Code
+
+router = APIRouter(prefix="/v1/models", tags=["compare"])
+
+
+class GateCheck(BaseModel):
+    """One check of a gate."""
+
+    name: str
+    decision: Decided
+    sentence: str = Field(description="Why, with its figures.")
+    figures: dict[str, Any] = Field(description="The figures as numbers.")
+
+
+class GateVerdict(BaseModel):
+    """What a gate said of a version."""
+
+    hash: str = Field(description="SHA-256, by which the log of deployments names it.")
+    version: str = Field(description="That was judged: the challenger.")
+    challenger: str = Field(description="Digest of its bundle.")
+    champion: str | None = Field(description="Digest of the bundle that it was compared with; null if there was none.")
+    decision: Decided = Field(description="Whether it may replace the champion.")
+    created: str = Field(description="When, in UTC.")
+    rows: int | None = Field(description="That both were judged by.")
+    reason: str | None
+    checks: list[GateCheck]
+
+
+class GateVerdicts(BaseModel):
+    """Verdicts on the loaded versions of a model."""
+
+    model: str
+    verdicts: list[GateVerdict] | None = Field(description="Null if the server has no model of a registry.")
+
+
+@router.get(
+    converted("/{name}/verdicts"),
+    summary="Show the gate's verdicts",
+    response_model=GateVerdicts,
+    responses=OWN.answers(Code.UNKNOWN_MODEL, Code.NOT_READY),
+)
+async def verdicts(name: str, request: Request, serving: ServingNow) -> Response:
+    """What gates said of each loaded version of a model, by the registry: newest first, with every check.
+
+    The registry keeps the verdict that a version was promoted, tried or added with.
+    """
+    loaded = serving.models.loaded(serving.models.current(name, None).name)
+    registry: RegistryVerdicts | None = request.app.state.verdicts
+    each: list[dict[str, Any]] | None = None
+    if registry is not None:
+        versions = {one.checksum: one.version for _, one in loaded}  # a bundle may be loaded twice
+        found = [one for digest in versions for one in await asyncio.to_thread(registry.about, digest)]
+        found.sort(key=lambda one: one.created, reverse=True)
+        each = [_present(versions[one.challenger], one) for one in found]
+    return Response(to_json({"model": name, "verdicts": each}), media_type="application/json", headers=NO_STORE)
+
+
+def _present(version: str, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "hash": verdict.hash,
+        "version": version,
+        "challenger": verdict.challenger,
+        "champion": verdict.champion,
+        "decision": verdict.decision,
+        "created": verdict.created,
+        "rows": verdict.rows,
+        "reason": verdict.reason,
+        "checks": [one.model_dump(mode="json") for one in verdict.checks],
+    }

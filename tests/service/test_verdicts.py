@@ -1,0 +1,162 @@
+"""The gate's verdicts that the registry has kept, over HTTP and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from bertline.bundle.verdict import SignedVerdict, Verdict
+from bertline.registry.database import Database
+from bertline.registry.verdicts import Verdicts
+from bertline.service.guard.client import Scope
+from bertline.service.guard.scopes import required_scopes
+from bertline.testing.words import WordCounter
+from tests.registered import following, new_registry
+from tests.service.accessible import LOOKS, violations
+from tests.service.browsing import Visit, no_sideways_scrolling
+from tests.service.live import live, warm
+from tests.service.test_compare import Sceptic
+
+MODELS = {"reviews": WordCounter(max_tokens=32), "newer": Sceptic(max_tokens=32, name="newer")}
+CHECKS = [
+    (
+        "frozen rows · frozen.csv",
+        "yes",
+        "accuracy +0.4 points against the champion (−0.6 to +1.4)",
+    ),
+    ("slices · frozen.csv", "no", "worst of 4: label negative, −6.1 points on 1,103 rows"),
+    ("latency", "undecided", "10.8 ms for a text, the champion 11.2: 0.97 times (0.88 to 1.31), at most 1.25 may be"),
+]
+
+
+def verdict(challenger: str, champion: str | None, decision: str, created: str = "2026-11-30T08:00:00Z") -> Verdict:
+    checks = [{"name": name, "decision": said, "sentence": why, "figures": {"rows": 7}} for name, said, why in CHECKS]
+    content: dict[str, Any] = {
+        "challenger": challenger,
+        "champion": champion,
+        "decision": decision,
+        "created": created,
+        "details": {"checks": checks, "data": {"frozen.csv": {"rows": 1066, "sha256": "ab"}}},
+    }
+    return Verdict.model_validate(content)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> str:
+    return new_registry(tmp_path)
+
+
+@pytest.fixture
+def url(registry: str) -> Iterator[str]:
+    with live(MODELS, following=following(registry)) as one:
+        yield warm(one).rstrip("/")
+
+
+def digest(url: str, model: str) -> str:
+    versions = httpx.get(f"{url}/v1/compare").json()["versions"]
+    return str(next(one["digest"] for one in versions if one["model"] == model))
+
+
+def keep(registry: str, *verdicts: Verdict) -> None:
+    with Database(registry) as database:
+        for one in verdicts:
+            Verdicts(database).add(SignedVerdict(verdict=one))
+
+
+def shown(url: str, model: str = "newer") -> Any:
+    answer = httpx.get(f"{url}/v1/models/{model}/verdicts")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    return answer.json()["verdicts"]
+
+
+def test_all_verdicts_on_a_loaded_version_with_every_check(url: str, registry: str) -> None:
+    assert shown(url) == []
+    new, old = digest(url, "newer"), digest(url, "reviews")
+    first, second = verdict(new, None, "yes", "2026-11-29T08:00:00Z"), verdict(new, old, "no")
+    keep(registry, first, second, verdict("1" * 64, new, "yes"))
+    newest, oldest = shown(url)
+    assert (newest["hash"], oldest["hash"]) == (second.hash, first.hash)
+    assert (newest["challenger"], newest["champion"], newest["decision"]) == (new, old, "no")
+    assert (newest["rows"], newest["reason"]) == (1066, f"{CHECKS[1][0]}: {CHECKS[1][2]}")
+    assert [(one["name"], one["decision"], one["sentence"]) for one in newest["checks"]] == CHECKS
+    assert newest["checks"][0]["figures"] == {"rows": 7}
+    assert newest["version"] == new[: len(newest["version"])]
+    assert shown(url, "reviews") == []
+
+
+def test_a_server_without_a_registry_says_so_and_an_unknown_model_is_refused(url: str) -> None:
+    assert httpx.get(f"{url}/v1/models/films/verdicts").json()["error"]["code"] == "unknown_model"
+    with live({"reviews": WordCounter()}) as one:
+        assert shown(warm(one).rstrip("/"), "reviews") is None
+
+
+def test_a_registry_that_is_away_is_a_refusal_in_a_sentence(url: str, tmp_path: Path) -> None:
+    (tmp_path / "models.db").unlink()
+    answer = httpx.get(f"{url}/v1/models/newer/verdicts")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+    assert "There is no registry at" in answer.text or "there is no registry at" in answer.text
+
+
+def test_it_has_the_scope_of_comparisons() -> None:
+    assert required_scopes("/v1/models/reviews/verdicts") == frozenset({Scope.EXPLAIN})
+
+
+# ---------------------------------------------------------------------------------------------------- on the page
+
+
+def gate(page: Page) -> Any:
+    return page.get_by_role("region", name="Verdict of the gate", exact=True)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_compare_shows_the_verdict_of_b_against_a(
+    visit: Visit, url: str, registry: str, scheme: str, width: int
+) -> None:
+    keep(registry, verdict(digest(url, "newer"), digest(url, "reviews"), "no"))
+    viewport = {"width": width, "height": 900}
+    page, watch = visit(url, "/#compare", color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
+    expect(gate(page)).to_contain_text("No: B may not replace A")
+    expect(gate(page)).to_contain_text("1,066 rows")
+    rows = gate(page).locator("tbody tr")
+    expect(rows).to_have_count(3)
+    for place, (name, _, why) in enumerate(CHECKS):
+        expect(rows.nth(place).locator("th")).to_have_text(name)
+        expect(rows.nth(place)).to_contain_text(why)
+    expect(rows.locator(".says")).to_have_text(["yes", "no", "cannot tell"])
+    assert violations(page) == []
+    assert no_sideways_scrolling(page)
+    page.get_by_role("button", name="Swap A and B").click()
+    expect(gate(page)).to_contain_text("No: A may not replace B")
+    assert watch.complaints == []
+
+
+@pytest.mark.browser
+def test_a_verdict_against_a_third_version_says_so(visit: Visit, url: str, registry: str) -> None:
+    page, _ = visit(url, "/#compare")
+    expect(gate(page)).to_contain_text("The registry has no verdict on these two.")
+    new = digest(url, "newer")
+    keep(registry, verdict(new, "ab" * 32, "yes"))
+    page.reload()
+    expect(gate(page)).to_contain_text("Yes: B may replace another version")
+    expect(gate(page)).to_contain_text("but against abababababab.")
+    keep(registry, verdict(new, None, "undecided", "2026-12-01T08:00:00Z"))
+    page.reload()
+    expect(gate(page)).to_contain_text("B was judged without a champion.")
+
+
+@pytest.mark.browser
+def test_a_server_without_a_registry_has_no_such_card(visit: Visit) -> None:
+    with live(MODELS) as one:
+        page, watch = visit(warm(one), "/#compare")
+        with page.expect_response("**/v1/models/newer/verdicts"):
+            page.reload()
+        expect(page.get_by_label("A", exact=True)).to_be_visible()
+        expect(gate(page)).to_have_count(0)
+        assert watch.complaints == []

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sql
+
+from bertline.bundle.signing import new_key, read_private_key
+from bertline.bundle.verdict import SignedVerdict, Verdict
+from bertline.errors import RegistryError
+from bertline.registry.catalogue import Catalogue
+from bertline.registry.database import Database
+from bertline.registry.deployments import Deployments
+from bertline.registry.described import judged, lines
+from bertline.registry.reference import Reference
+from bertline.registry.rollouts import Rollouts
+from bertline.registry.schema import HAS_ROLLOUTS, MIGRATIONS, VERDICTS
+from bertline.registry.verdicts import Verdicts
+from tests.registered import digest_of, new_registry
+
+
+def signed(created: str = "2026-11-29T10:00:00Z", **changes: Any) -> SignedVerdict:
+    content: dict[str, Any] = {
+        "challenger": digest_of("reviews", 2),
+        "champion": digest_of("reviews", 1),
+        "decision": "yes",
+        "created": created,
+        "details": {
+            "checks": [
+                {"name": "frozen rows", "decision": "yes", "sentence": "accuracy +0.4 points", "figures": {"rows": 3}}
+            ],
+            "data": {"a.csv": {"rows": 1000, "sha256": "ab"}, "b.csv": {"rows": 200, "sha256": "cd"}},
+        },
+    }
+    return SignedVerdict(verdict=Verdict.model_validate(content | changes))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with Database(new_registry(tmp_path)) as one:
+        yield one
+
+
+def test_a_verdict_is_kept_once_with_its_signatures_and_the_newest_is_first(database: Database, tmp_path: Path) -> None:
+    new_key(tmp_path / "gate.key")
+    old, new = signed().signed(read_private_key(tmp_path / "gate.key")), signed("2026-11-30T10:00:00Z", decision="no")
+    for one in (old, new, old):
+        Verdicts(database).add(one)
+    assert Verdicts(database).about(digest_of("reviews", 2)) == [new, old]
+    assert Verdicts(database).about(digest_of("reviews", 1)) == []
+
+
+def test_a_rollout_keeps_the_verdict_that_began_it(database: Database) -> None:
+    Deployments(database, "ana").promote(Reference("reviews", version=1), reason="first")
+    begun = Rollouts(database, "ana").begin(Reference("reviews", version=2), ("shadow",), {}, verdict=signed())
+    assert [one.verdict.hash for one in Verdicts(database).about(digest_of("reviews", 2))] == [begun.verdict]
+
+
+def test_a_registry_of_an_earlier_bertline_has_none_and_gets_them_with_the_next_promotion(database: Database) -> None:
+    assert Verdicts(database).about(digest_of("reviews", 2)) == []
+    deployments = Deployments(database, "ana")
+    deployments.promote(Reference("reviews", version=1), reason="first")
+    with database.changing() as connection:  # as it was before there were verdicts
+        VERDICTS.drop(connection)
+        connection.execute(sql.update(MIGRATIONS.table).values(version=HAS_ROLLOUTS))
+    assert Verdicts(database).about(digest_of("reviews", 2)) == []
+    assert deployments.promote(Reference("reviews", version=2), verdict=signed()) is not None
+    assert Verdicts(database).about(digest_of("reviews", 2)) == [signed()]
+    assert [one.to_version for one in deployments.entries()] == [1, 2]
+
+
+@pytest.mark.parametrize("content", [signed(decision="no").model_dump_json(), "{}"], ids=["another", "none"])
+def test_a_verdict_that_was_changed_in_the_database_is_refused(database: Database, content: str) -> None:
+    Verdicts(database).add(signed())
+    with database.changing() as connection:
+        connection.execute(sql.update(VERDICTS).values(content=content))
+    hash_ = signed().verdict.hash[:12]
+    with pytest.raises(RegistryError, match=f"the verdict {hash_} in .*models.db was changed after it was written: re"):
+        Verdicts(database).about(digest_of("reviews", 2))
+
+
+def test_a_verdict_is_a_line_of_its_version(database: Database) -> None:
+    version = Catalogue(database).version(Reference("reviews", version=2))
+    said = dict(lines(version, [signed().verdict], {digest_of("reviews", 1): "reviews:1"}))
+    assert said["gate"] == "yes, 2026-11-29 10:00:00 UTC, 1,200 rows, against reviews:1: accuracy +0.4 points"
+    assert "gate" not in dict(lines(version))
+
+
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        ({"champion": None}, ", 1,200 rows, without a champion: accuracy +0.4 points"),
+        ({}, f", 1,200 rows, against {digest_of('reviews', 1)[:12]}: accuracy +0.4 points"),
+        ({"details": {}}, f"UTC, against {digest_of('reviews', 1)[:12]}"),
+        (
+            {
+                "decision": "no",
+                "details": {
+                    "checks": [
+                        {"name": "bounds", "decision": "no", "sentence": "accuracy is 0.7"},
+                        {"name": "size", "decision": "yes", "sentence": "92 MB"},
+                        {"name": "latency", "decision": "no", "sentence": "1.4 times"},
+                        {"what": "another gate's"},
+                    ]
+                },
+            },
+            ": bounds: accuracy is 0.7; latency: 1.4 times",
+        ),
+    ],
+    ids=["no champion", "unknown champion", "no details", "no"],
+)
+def test_the_line_says_against_whom_and_why(changes: dict[str, Any], end: str) -> None:
+    assert judged(signed(**changes).verdict).endswith(end)
