@@ -152,7 +152,12 @@ def test_each_of_several_texts_has_a_why(visit: Visit, url: str) -> None:
     ("status", "error", "title", "again"),
     [
         (403, {"code": "insufficient_scope", "message": "The scope explain is missing."}, "Not allowed", False),
-        (429, {"code": "overloaded", "message": "16 explanations wait: try again later."}, "The server is busy", True),
+        (
+            429,
+            {"code": "overloaded", "message": "16 explanations and scans wait: try again later."},
+            "The server is busy",
+            True,
+        ),
         (504, {"code": "deadline", "message": "Allow more time."}, "The answer took too long", True),
     ],
 )

@@ -158,7 +158,7 @@ def test_a_ranker_has_a_query_and_an_embedder_no_scan(visit: Visit, url: str) ->
 def test_a_refused_part_is_sent_again_and_a_scan_can_be_cancelled(visit: Visit, url: str) -> None:
     page, _ = visit(url, "/#scan")
     view(page).get_by_label("Texts, one per line").fill(TEXTS[0])
-    error = {"code": "overloaded", "message": "16 explanations wait: try again later."}
+    error = {"code": "overloaded", "message": "16 explanations and scans wait: try again later."}
     page.route("**/v1/scan", lambda route: route.fulfill(status=429, json={"error": error}))
     view(page).get_by_role("button", name="Scan 1 text").click()
     alert = answer(page).get_by_role("alert")

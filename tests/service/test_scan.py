@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from bertline.service import ServeSettings
 from bertline.service.guard.client import Scope
 from bertline.service.guard.scopes import required_scopes
 from bertline.serving.scheduler import Scheduler
+from bertline.serving.serving import Serving
+from bertline.serving.version import Version
 from bertline.testing.words import WordCounter, WordRanker, WordTagger
+from bertline.text import Input
 from tests.service.live import live, warm
 from tests.service.probed import Brittle
 
@@ -97,6 +100,8 @@ def test_a_ranker_reads_pairs(url: str) -> None:
         ({"texts": ["a"], "model": "embedder"}, 422, "text", "Models of the task embed cannot be probed"),
         ({"texts": ["a"], "model": "ranker"}, 422, "texts", "ranker reads pairs of texts: send them as {text, "),
         ({"texts": [{"text": "a", "text_pair": "b"}]}, 422, "texts", "reviews reads single texts: send no pairs."),
+        ({"texts": ["a"], "budget": 7}, 422, "budget", "budget must be at least 8."),
+        ({"texts": ["a"], "budget": 2_001}, 422, "budget", "budget must be at most 2000."),
         ({"texts": ["a", 1]}, 422, "texts[1]", "texts[1] must be a text, or a pair"),
         ({"texts": ["a"], "model": "other"}, 404, "model", "There is no model of that name"),
     ],
@@ -105,6 +110,32 @@ def test_what_cannot_be_scanned(url: str, body: dict[str, Any], status: int, fie
     answer = httpx.post(f"{url}/v1/scan", json={"model": "reviews", **body})
     assert (answer.status_code, message in answer.text) == (status, True), answer.text
     assert answer.json()["error"]["field"] == field
+
+
+def test_a_scan_that_would_take_more_than_its_budget_is_refused_before_its_first_answer(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = scanned(url, texts=TEXTS)["answers"]
+    assert scanned(url, texts=TEXTS, budget=needed)["answers"] == needed
+    asked: list[int] = []
+    look = Serving.look
+
+    async def counted(self: Serving, version: Version, inputs: Sequence[Input], *rest: Any) -> Any:
+        asked.append(len(inputs))
+        return await look(self, version, inputs, *rest)
+
+    monkeypatch.setattr(Serving, "look", counted)
+    answer = httpx.post(f"{url}/v1/scan", json={"model": "reviews", "texts": TEXTS, "budget": needed - 1})
+    assert answer.status_code == 422
+    assert answer.json()["error"] == {
+        "code": "out_of_range",
+        "message": f"A budget of {needed - 1} answers is too small for 3 texts and what 20 probes make of them, which "
+        f"takes {needed}: give fewer texts or probes, or raise it.",
+        "field": "budget",
+    }
+    assert asked == []
+    scanned(url, texts=TEXTS, budget=needed)
+    assert sum(asked) == needed  # so the counting counts
 
 
 def test_models_that_cannot_be_probed_have_no_probes(url: str) -> None:

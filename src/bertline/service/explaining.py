@@ -27,7 +27,8 @@ from bertline.text import Input, Reading
 Found = TypeVar("Found")
 
 AT_ONCE = 8  # texts between two looks at whether others wait
-MOST_WAITING = 16  # explanations
+MOST_WAITING = 16  # explanations, anatomies and scans
+MOST_ANSWERS = 2_000  # of the model that one of them may take
 
 
 class Explaining:
@@ -99,18 +100,20 @@ class Explaining:
         Args:
             version: of the model.
             inputs: texts or pairs, checked.
-            settings: probes and seed.
+            settings: probes, budget and seed.
             deadline_s: on the event loop's clock.
 
         Raises:
-            Problem: as ``explain``, or the model cannot be probed so.
+            Problem: as ``explain``, the scan would take more answers than its budget, or the model cannot be probed so.
         """
         return await self._behind(version, deadline_s, lambda asked: scan(asked, inputs, settings))
 
     async def _behind(self, version: Version, deadline_s: float, work: Callable[[_Asked], Found]) -> Found:
         if self._waiting >= MOST_WAITING:
             raise Problem(
-                Code.OVERLOADED, f"{MOST_WAITING} explanations wait: try again later.", headers={"Retry-After": "5"}
+                Code.OVERLOADED,
+                f"{MOST_WAITING} explanations and scans wait: try again later.",
+                headers={"Retry-After": "5"},
             )
         self._waiting += 1
         try:
@@ -135,7 +138,9 @@ class Explaining:
             async with asyncio.timeout_at(deadline_s):
                 await self._turn.acquire()
         except TimeoutError:
-            raise Problem(Code.DEADLINE, "Other explanations took until the deadline: allow more time.") from None
+            raise Problem(
+                Code.DEADLINE, "Other explanations and scans took until the deadline: allow more time."
+            ) from None
 
 
 class _Asked:

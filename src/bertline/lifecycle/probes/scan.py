@@ -44,19 +44,26 @@ def scan(model: Answering, inputs: Sequence[Input], settings: ProbeSettings) -> 
     Args:
         model: answers.
         inputs: texts, or pairs.
-        settings: which probes, how many texts, and the seed.
+        settings: which probes, how many texts, the budget and the seed.
 
     Raises:
-        UsageError: the model cannot be probed, a probe is unknown, or the model reads nothing of any text.
+        UsageError: the model cannot be probed, a probe is unknown, the model reads nothing of any text, or the texts
+            and their changes are more than the budget; nothing was answered then.
         BundleError: the model gives a number that is not finite.
     """
     probes = probes_for(model.spec, settings.probes)
     places = _chosen(model, inputs, settings)
-    answered = dict(zip(places, _answers(model, [inputs[place] for place in places]), strict=True))
     changed = [one for probe in probes for place in places for one in _change(model, probe, place, inputs, settings)]
-    tried, computed = _tried(model, answered, changed)
+    answers = len(places) + len({one.texts for one in changed})
+    if settings.budget is not None and answers > settings.budget:
+        raise UsageError(
+            f"a budget of {settings.budget:,} answers is too small for {len(places):,} texts and what {len(probes)} "
+            f"probes make of them, which takes {answers:,}: give fewer texts or probes, or raise it"
+        )
+    answered = dict(zip(places, _answers(model, [inputs[place] for place in places]), strict=True))
+    tried = _tried(model, answered, changed)
     outcomes = tuple(Outcome(probe, tuple(one for other, one in tried if other is probe)) for probe in probes)
-    return Scan(outcomes, len(places), len(inputs) - len(places), len(places) + computed, settings.seed)
+    return Scan(outcomes, len(places), len(inputs) - len(places), answers, settings.seed)
 
 
 def _chosen(model: Answering, inputs: Sequence[Input], settings: ProbeSettings) -> list[int]:
@@ -92,13 +99,11 @@ def _answers(model: Answering, inputs: Sequence[Input]) -> list[_Answered]:
     return [_Answered(*one) for one in zip(readings, answers, strict=True)]
 
 
-def _tried(
-    model: Answering, answered: dict[int, _Answered], changed: Sequence[_Changed]
-) -> tuple[list[tuple[Probe, Tried]], int]:
-    """Every changed text with its answer, and how many answers that took."""
+def _tried(model: Answering, answered: dict[int, _Answered], changed: Sequence[_Changed]) -> list[tuple[Probe, Tried]]:
+    """Every changed text with its answer."""
     inputs: dict[Texts, Input] = {one.texts: one.texts[0] if len(one.texts) == 1 else one.texts for one in changed}
     answers = dict(zip(inputs, _answers(model, [*inputs.values()]), strict=True)) if inputs else {}
-    return [(one.probe, _judged(model, answered[one.place], answers[one.texts], one)) for one in changed], len(answers)
+    return [(one.probe, _judged(model, answered[one.place], answers[one.texts], one)) for one in changed]
 
 
 def _judged(model: Answering, before: _Answered, after: _Answered, one: _Changed) -> Tried:

@@ -17,6 +17,9 @@ class ProbeSettings(BaseModel):
 
     probes: tuple[str, ...] = Field((), description="probes or groups of probes; all that fit the model by default")
     rows: int = Field(MOST_TEXTS, ge=1, le=MOST_ROWS, description="texts to probe at most; chosen at random")
+    budget: int | None = Field(
+        None, ge=8, description="most answers of the model that a scan may take; by default as many as it needs"
+    )
     seed: int = Field(
         0, ge=0, description="of the choice of texts and of the changes; the same seed changes them alike"
     )

@@ -55,6 +55,15 @@ def test_answers_are_those_of_the_model(bundle: Path, found: Scan) -> None:
             assert one.broke == ((fell if one.moves == "up" else -fell) > 0.05)
 
 
+def test_a_budget_is_kept_or_refused_before_the_first_answer(bundle: Path, found: Scan) -> None:
+    model = load_predictor(bundle)
+    assert scan(model, SENTENCES, ProbeSettings(budget=found.answers)).to_json() == found.to_json()
+    with pytest.raises(
+        UsageError, match=f"is too small for {len(SENTENCES)} texts and what 20 probes make of them, whi"
+    ):
+        scan(model, SENTENCES, ProbeSettings(budget=found.answers - 1))
+
+
 def test_rates_have_wilsons_interval_and_what_moved_furthest_comes_first(found: Scan) -> None:
     assert sum(len(outcome.broken) for outcome in found.outcomes) > 5
     for outcome in found.outcomes:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from bertline.explanation.settings import ExplainSettings, Perturbing, Removal
-from bertline.service.explaining import Explaining
+from bertline.service.explaining import MOST_ANSWERS, Explaining
 from bertline.service.problems import OWN
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, SettingsNow
 from bertline.service.routes.json_body import JsonRoute
@@ -51,7 +51,9 @@ class ExplainRequest(BaseModel):
     )
     method: Perturbing = Field("shapley", description="How the share of a word is found.")
     removal: Removal = Field("delete", description="delete: a removed word is gone; mask: [MASK] is in its place.")
-    budget: int = Field(200, ge=8, le=2_000, description="Most answers of the model that the explanation may take.")
+    budget: int = Field(
+        200, ge=8, le=MOST_ANSWERS, description="Most answers of the model that the explanation may take."
+    )
     seed: int = Field(0, ge=0, description="Of the sampled orders.")
     counter: bool = Field(
         False,

@@ -14,7 +14,7 @@ from bertline.lifecycle.probes.change import Group, Kind
 from bertline.lifecycle.probes.found import described
 from bertline.lifecycle.probes.settings import MOST_ROWS, ProbeSettings
 from bertline.lifecycle.probes.table import probes_for
-from bertline.service.explaining import Explaining
+from bertline.service.explaining import MOST_ANSWERS, Explaining
 from bertline.service.problems import OWN
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, SettingsNow
 from bertline.service.routes.json_body import JsonRoute
@@ -58,6 +58,9 @@ class ScanRequest(BaseModel):
     model: str | None = Field(None, description="Name of the model; required only if several are served.")
     probes: list[str] = Field(
         [], max_length=50, description="Names of probes or groups; by default all that fit the model."
+    )
+    budget: int = Field(
+        MOST_ANSWERS, ge=8, le=MOST_ANSWERS, description="Most answers of the model that the scan may take."
     )
     seed: int = Field(0, ge=0, description="Of the changes; the same seed changes a text alike.")
     passed: bool = Field(False, description="Also return the cases that passed.")
@@ -135,8 +138,8 @@ async def scan(
 ) -> Response:
     """Change texts so that the answer must stay, or move one way, and see which changes break it.
 
-    It takes an answer for each text and each changed text, which count as tokens in the limits, and waits behind all
-    predictions.
+    It takes an answer for each text and each changed text, up to budget, which count as tokens in the limits, and waits
+    behind all predictions. A scan that would take more is refused before its first answer.
     """
     version = serving.models.named(payload.model)
     inputs = [input_of(one) for one in payload.texts]
@@ -146,7 +149,9 @@ async def scan(
             "pairs of texts: send them as {text, text_pair}" if version.spec.pairs else "single texts: send no pairs"
         )
         raise Problem(Code.UNSUPPORTED, f"{version.name} reads {reads}.", "texts")
-    how = ProbeSettings(probes=tuple(payload.probes), rows=min(len(inputs), MOST_ROWS), seed=payload.seed)
+    how = ProbeSettings(
+        probes=tuple(payload.probes), rows=min(len(inputs), MOST_ROWS), budget=payload.budget, seed=payload.seed
+    )
     explaining: Explaining = request.app.state.explaining
     found = await explaining.scan(version, inputs, how, deadline_s)
     headers = {
