@@ -82,7 +82,7 @@ def watched(folder: Path) -> Iterator[Watched]:
             os.kill(server.workers[0], signal.SIGKILL)  # a process that computes is lost, and replaced
             found.until("bertline_worker_restarts_total > 0")
             with judging(server.url):
-                found.until("bertline_feedback_judged_total > 0")
+                found.until("bertline_feedback_judged > 0")
                 yield Watched(server, found, folder / "observe")
 
 

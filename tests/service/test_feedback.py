@@ -14,11 +14,13 @@ import pytest
 import sqlalchemy as sql
 from starlette.testclient import TestClient
 
+from bertline.lifecycle.predictions import writer as writing
 from bertline.lifecycle.predictions.checks import DriftCheck, add_check
-from bertline.lifecycle.predictions.schema import PREDICTIONS
+from bertline.lifecycle.predictions.schema import FEEDBACK, PREDICTIONS
 from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.lifecycle.predictions.store import open_store
 from bertline.lifecycle.predictions.writer import PredictionWriter
+from bertline.monitoring.metrics.registry import samples_of
 from bertline.service.app import create_app
 from bertline.service.guard.client import Scope
 from bertline.service.guard.scopes import required_scopes
@@ -90,8 +92,43 @@ def test_feedback_on_one_text_of_a_request(tmp_path: Path) -> None:
         assert answer["items"][2]["message"] == "there is no such prediction (yet); kept for 7 days"
         metrics = client.get("/metrics").text
         assert 'bertline_feedback_total{status="counted"} 2.0' in metrics
-        assert f'judged_total{{judged="wrong",model="reviews",version="{version["version"]}"}} 1.0' in metrics
         assert "bertline_predictions_written_total 2.0" in metrics
+
+
+def test_the_metric_tells_the_live_accuracy_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "COUNTS_EVERY_S", 0.0)
+    with keeping(WordCounter(), tmp_path) as (client, writer):
+        client.post("/v1/predict", json={"texts": ["good"] * 3}, headers={"X-Request-Id": "order-7"})
+        settled(writer)
+
+        def told(*labels: str, **more: str) -> dict[str, float]:
+            """What the metric says once it has what the store has, after feedback with a label for each text."""
+            items = [{"request_id": "order-7", "index": n, "correct": one, **more} for n, one in enumerate(labels)]
+            assert client.post("/v1/feedback", json={"items": items}).status_code == 200
+            return shown()
+
+        def shown() -> dict[str, float]:
+            live = {one["version"]: one for one in client.get("/v1/feedback").json()["versions"]}
+            store = {(name, key): float(one[key]) for name, one in live.items() for key in ("right", "wrong")}
+            deadline_s = time.monotonic() + 30
+            while True:
+                every = samples_of(client.get("/metrics").text)
+                found = [(labels, value) for name, labels, value in every if name == "bertline_feedback_judged"]
+                metric = {(labels["version"], labels["judged"]): value for labels, value in found}
+                if metric == store:
+                    return {judged: value for (_, judged), value in metric.items()}
+                assert time.monotonic() < deadline_s, (metric, store)
+                time.sleep(0.02)
+
+        assert told("positive", "positive", "negative") == {"right": 2, "wrong": 1}
+        assert told("positive", annotator="bo") == {"right": 2, "wrong": 1}  # agrees about the same prediction
+        assert told("negative", "negative", annotator="cy") == {"right": 0, "wrong": 3}  # corrected
+        taken_back = {"request_id": "order-7", "index": 0, "annotator": "cy"}
+        assert client.post("/v1/feedback/withdraw", json=taken_back).json() == {"withdrawn": True}
+        assert shown() == {"right": 1, "wrong": 2}
+        with writer.store.changing() as connection:
+            connection.execute(sql.delete(FEEDBACK))
+        assert shown() == {}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,19 +51,34 @@ def counts(
     Raises:
         PredictionStoreError: the store cannot be read.
     """
-    query = (
-        sql.select(PREDICTIONS.c.digest, FEEDBACK.c.right, sql.func.count())
-        .select_from(JOINED)
-        .where(*_of(model, role), FEEDBACK.c.state == LATEST, PREDICTIONS.c.at_ms >= ms_of(since))
-        .group_by(PREDICTIONS.c.digest, FEEDBACK.c.right)
-    )
+    conditions = [*_of(model, role), PREDICTIONS.c.at_ms >= ms_of(since)]
     if until is not None:
-        query = query.where(PREDICTIONS.c.at_ms < ms_of(until))
-    found: dict[str, dict[bool | None, int]] = {}
+        conditions.append(PREDICTIONS.c.at_ms < ms_of(until))
+    return {digest: found for (_, digest), found in _counted(store, conditions).items()}
+
+
+def counts_of_all(store: Database) -> dict[tuple[str, str], Counts]:
+    """Counts by model, as clients name it, and digest of the version, of all answers to clients.
+
+    Raises:
+        PredictionStoreError: the store cannot be read.
+    """
+    return _counted(store, [PREDICTIONS.c.role == ANSWER])
+
+
+def _counted(store: Database, conditions: Sequence[sql.ColumnElement[bool]]) -> dict[tuple[str, str], Counts]:
+    version = PREDICTIONS.c.model, PREDICTIONS.c.digest
+    query = (
+        sql.select(*version, FEEDBACK.c.right, sql.func.count())
+        .select_from(JOINED)
+        .where(*conditions, FEEDBACK.c.state == LATEST)
+        .group_by(*version, FEEDBACK.c.right)
+    )
+    found: dict[tuple[str, str], dict[bool | None, int]] = {}
     with store.reading() as connection:
-        for digest, right, number in connection.execute(query):
-            found.setdefault(digest, {})[right] = number
-    return {digest: Counts(each.get(True, 0), each.get(False, 0), each.get(None, 0)) for digest, each in found.items()}
+        for model, digest, right, number in connection.execute(query):
+            found.setdefault((model, digest), {})[right] = number
+    return {key: Counts(each.get(True, 0), each.get(False, 0), each.get(None, 0)) for key, each in found.items()}
 
 
 def labelled_since(store: Database, model: str, since: datetime | None = None, *, with_text: bool = True) -> int:

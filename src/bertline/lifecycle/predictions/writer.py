@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from bertline.database.database import Database
 from bertline.lifecycle.predictions.checks import DriftCheck, latest_checks
 from bertline.lifecycle.predictions.feedback import adopt
+from bertline.lifecycle.predictions.figures import Counts, counts_of_all
 from bertline.lifecycle.predictions.made import Made
 from bertline.lifecycle.predictions.records import ModelRecord, PredictionRecord, PredictionStoreError
 from bertline.lifecycle.predictions.retention import purge
@@ -35,7 +36,7 @@ LET_GO = 16  # records between two pauses of the thread
 MOST_BYTES = 64 * 2**20  # of waiting texts, tokens and answers
 FLUSH_S = 3.0  # for what waits, when the server stops
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0  # before another attempt
-ADOPT_EVERY_S, CHECKS_EVERY_S, PURGE_EVERY_S = 60.0, 60.0, 3600.0
+ADOPT_EVERY_S, COUNTS_EVERY_S, CHECKS_EVERY_S, PURGE_EVERY_S = 60.0, 30.0, 60.0, 3600.0
 
 
 class PredictionWriter:
@@ -65,7 +66,13 @@ class PredictionWriter:
         self._stop = threading.Event()
         self._until_s = float("inf")
         self.checks: list[DriftCheck] = []
-        self._every_s = {adopt: ADOPT_EVERY_S, self._read_checks: CHECKS_EVERY_S, self._purge: PURGE_EVERY_S}
+        self.counts: dict[tuple[str, str], Counts] = {}
+        self._every_s = {
+            adopt: ADOPT_EVERY_S,
+            self._read_counts: COUNTS_EVERY_S,
+            self._read_checks: CHECKS_EVERY_S,
+            self._purge: PURGE_EVERY_S,
+        }
         self._dues = dict.fromkeys(self._every_s, 0.0)
         self._thread = threading.Thread(target=self._run, name="predictions", daemon=True)
         self._tally = Tally(log, "%d predictions were not kept, because too many wait for their store")
@@ -212,6 +219,9 @@ class PredictionWriter:
             if now_s >= due_s:
                 work(self.store)
                 self._dues[work] = now_s + self._every_s[work]
+
+    def _read_counts(self, store: Database) -> None:
+        self.counts = counts_of_all(store)
 
     def _read_checks(self, store: Database) -> None:
         self.checks = latest_checks(store)

@@ -263,12 +263,14 @@ ANSWERS = (
 
 
 def _judged(how: str) -> str:
-    return f'sum by (model, version) (increase(bertline_feedback_judged_total{{{OF},judged=~"{how}"}}[$__range]))'
+    """A share of two such sums is right, however many servers show the same store."""
+    return f'sum by (model, version) (bertline_feedback_judged{{{OF},judged=~"{how}"}})'
 
 
 FEEDBACK = (
     Panel(
-        "Accuracy by feedback", "Share of predictions that were right, of those on which feedback came.",
+        "Accuracy by feedback",
+        "Share of predictions that were right, of all in the store with feedback; corrections count.",
         (
             (f"{_judged('right')} / {_judged('right|wrong')}", "{{model}}, {{version}}"),
         ), "percentunit", most=1,

@@ -144,8 +144,9 @@ TABLE: tuple[Metric, ...] = (
         start=("counted", "corrected", "superseded", "duplicate", "unknown", "invalid"),
     ),
     Metric(
-        "bertline_feedback_judged", "counter", "",
-        "First feedback on predictions, by whether they were right, wrong or neither.", (*MODEL, "judged"),
+        "bertline_feedback_judged", "gauge", "",
+        "Predictions in the store with feedback, by whether the feedback that counts says right, wrong or neither.",
+        (*MODEL, "judged"),
     ),
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bertline.bundle.store import VERSION_DIGITS
 from bertline.encoder.outputs import OUTPUTS
 from bertline.lifecycle.predictions.made import NO_EMBEDDINGS, Made
 from bertline.lifecycle.predictions.records import SHADOW, now_ms
@@ -17,6 +18,7 @@ from bertline.serving.problems import Problem
 
 if TYPE_CHECKING:
     from bertline.lifecycle.predictions.checks import DriftCheck
+    from bertline.lifecycle.predictions.figures import Counts
     from bertline.lifecycle.predictions.writer import PredictionWriter
     from bertline.monitoring.metrics.registry import Metrics
     from bertline.serving.answered import Answered
@@ -109,6 +111,7 @@ def measure_predictions(metrics: Metrics, writer: PredictionWriter) -> None:
         metrics.set("bertline_predictions_waiting", writer.waiting)
         metrics.set("bertline_predictions_store_down", writer.failing)
         _show(metrics, writer.checks)
+        _show_counts(metrics, writer.counts)
 
     metrics.before_reading(look)
 
@@ -122,6 +125,15 @@ def _show(metrics: Metrics, checks: Sequence[DriftCheck]) -> None:
             metrics.set("bertline_drift_p_value", p, model=one.model, test=test)
         if one.accuracy is not None:
             metrics.set("bertline_drift_estimated_accuracy", one.accuracy, model=one.model)
+
+
+def _show_counts(metrics: Metrics, counts: Mapping[tuple[str, str], Counts]) -> None:
+    metrics.clear("bertline_feedback_judged")  # of versions whose predictions were deleted
+    for (model, digest), one in counts.items():
+        numbers = {"right": one.right, "wrong": one.wrong} if one.right + one.wrong else {}
+        for judged, number in (numbers | ({"neither": one.unjudged} if one.unjudged else {})).items():
+            version = digest[:VERSION_DIGITS]
+            metrics.set("bertline_feedback_judged", number, model=model, version=version, judged=judged)
 
 
 def client_of(exchange: Exchange) -> str | None:

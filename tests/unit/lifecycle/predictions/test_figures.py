@@ -6,7 +6,7 @@ import pytest
 
 from bertline.database.database import Database
 from bertline.lifecycle.predictions.feedback import receive
-from bertline.lifecycle.predictions.figures import Counts, counts, labelled_since
+from bertline.lifecycle.predictions.figures import Counts, counts, counts_of_all, labelled_since
 from bertline.lifecycle.predictions.given import Feedback
 from bertline.lifecycle.predictions.records import now_ms
 from tests.kept import HOUR_MS, NEW, OLD, keep, sure
@@ -26,6 +26,8 @@ def test_versions_are_counted_apart_and_by_the_time_of_the_prediction(store: Dat
     assert counts(store, "reviews") == {OLD: Counts(right=3), NEW: Counts(wrong=1)}
     assert counts(store, "reviews", since=moment(now - 2 * HOUR_MS)) == {NEW: Counts(wrong=1)}
     assert counts(store, "reviews", until=moment(now - 2 * HOUR_MS)) == {OLD: Counts(right=3)}
+    every = {("reviews", OLD): Counts(right=3), ("reviews", NEW): Counts(wrong=1), ("other", NEW): Counts(wrong=1)}
+    assert counts_of_all(store) == every
 
 
 def test_labelled_rows_are_counted_by_the_time_of_the_feedback(store: Database) -> None:

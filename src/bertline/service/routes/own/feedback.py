@@ -148,8 +148,10 @@ async def feedback(payload: FeedbackRequest, request: Request) -> FeedbackRespon
         )
         for one, outcome in zip(payload.items, outcomes, strict=True)
     ]
-    _count(request, items)
-    return FeedbackResponse(items=items, counts=dict(Counter(one.status for one in items)))
+    counts = Counter(one.status for one in items)
+    for status, number in counts.items():
+        request.app.state.metrics.metrics.count("bertline_feedback", number, status=status)
+    return FeedbackResponse(items=items, counts=dict(counts))
 
 
 @router.get(
@@ -236,13 +238,3 @@ def _ms(place: int, time: str | None) -> int | None:
 
 def _model(name: str | None, digest: str | None) -> ModelReference | None:
     return None if name is None or digest is None else ModelReference(name=name, version=digest[:VERSION_DIGITS])
-
-
-def _count(request: Request, items: list[FeedbackOutcome]) -> None:
-    metrics = request.app.state.metrics.metrics
-    for one in items:
-        metrics.count("bertline_feedback", 1, status=one.status)
-        if one.model is not None and one.status == "counted":
-            judged = "neither" if one.right is None else "right" if one.right else "wrong"
-            names = {"model": one.model.name, "version": one.model.version}
-            metrics.count("bertline_feedback_judged", 1, **names, judged=judged)
