@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from bertline.errors import DataError
 from bertline.lifecycle.drift.run import drift_of_store, drift_of_table
 from bertline.lifecycle.drift.settings import DriftSettings
+from bertline.lifecycle.predictions.checks import DriftCheck, add_check
 from bertline.lifecycle.predictions.store import open_store
 from bertline.lifecycle.retraining.settings import RetrainSettings, period
 
@@ -31,12 +32,14 @@ class Finding:
         drifted: whether texts differ, or labels show a drop of accuracy.
         p: the smallest p-value of the tests, adjusted for their number.
         sentence: what was found, for people.
+        check: what the store of predictions, whose texts these are, keeps of it; None if they are of a file.
     """
 
     evidence: str | None
     drifted: bool
     p: float
     sentence: str
+    check: DriftCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,17 @@ class DriftSource:
                 found = drift_of_store(champion, store, self.model, self._reading(), (end - length, end))
         except DataError as error:  # too few predictions in the window
             return Finding(None, False, 1.0, f"{name}: {error}")
-        return _finding(evidence, name, found.drift.to_json(texts=False))
+        finding = _finding(evidence, name, found.drift.to_json(texts=False))
+        return replace(finding, check=found.check(self.model))
+
+    def record(self, check: DriftCheck) -> None:
+        """Keep a finding in the store where its texts are, so that metrics and the page show it.
+
+        Raises:
+            PredictionStoreError: the store cannot be written.
+        """
+        with open_store(self.source) as store:
+            add_check(store, check)
 
     def _reading(self) -> DriftSettings:
         names = ("text_column", "text_pair_column", "query_column", "skip_bad_rows")

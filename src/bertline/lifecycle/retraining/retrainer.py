@@ -12,6 +12,7 @@ from typing import Any
 
 from bertline.bundle.verify import read_manifest
 from bertline.errors import BertlineError, Interrupted, UsageError
+from bertline.lifecycle.predictions.records import PredictionStoreError
 from bertline.lifecycle.retraining.context import Run
 from bertline.lifecycle.retraining.corpus import collect
 from bertline.lifecycle.retraining.drifted import DriftSource, Finding
@@ -127,6 +128,8 @@ class Retrainer:
             elif open_run is not None:
                 return Result(None, carry_out(self._run(open_run), self.now))
             decision = self.look(by_hand=by_hand)
+            if decision.state.evidence != home.state().evidence:
+                self._record_drift(decision.state.evidence)
             home.remember(decision.state)
             if not decision.due:
                 return Result(decision, None)
@@ -172,15 +175,31 @@ class Retrainer:
         return Going(f"rollout {current.number} of {current.name} ends with the next challenger: {over.reason}", False)
 
     def _drift(self, champion: Path) -> Callable[[], Finding] | None:
-        if self.settings.drift is None:
+        source = self._drift_source
+        if source is None:
             return None
-        source = DriftSource(self.settings.drift, self.settings.served_as or self.model, self.settings)
 
         def look() -> Finding:
             found = self.findings[champion] = source.look(champion, self.now(), self.findings.get(champion))
             return found
 
         return look
+
+    @property
+    def _drift_source(self) -> DriftSource | None:
+        if self.settings.drift is None:
+            return None
+        return DriftSource(self.settings.drift, self.settings.served_as or self.model, self.settings)
+
+    def _record_drift(self, evidence: str | None) -> None:
+        """Let the store of predictions have the check of its texts, once for each window."""
+        source = self._drift_source
+        for found in self.findings.values():
+            if source is not None and found.check is not None and found.evidence == evidence:
+                try:
+                    source.record(found.check)
+                except PredictionStoreError as error:  # it may be read only: no reason not to retrain
+                    self.progress.note(f"The check for drift is not recorded: {error}")
 
     def _new_labels(self, champion: Path) -> int:
         """Rows to train on that the champion did not learn from; all rows if its bundle does not say."""

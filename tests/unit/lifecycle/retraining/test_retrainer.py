@@ -7,12 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sql
 from mlflow.tracking import MlflowClient
 
 from bertline.bundle.seen import seen_among
 from bertline.data.examples import read_examples
 from bertline.errors import BertlineError, DataError, DestinationError, RegistryError, UsageError
-from bertline.lifecycle.retraining import registering_steps
+from bertline.lifecycle.predictions.records import PredictionStoreError, ms_of
+from bertline.lifecycle.predictions.schema import DRIFT_CHECKS
+from bertline.lifecycle.predictions.store import open_store
+from bertline.lifecycle.retraining import drifted, registering_steps
 from bertline.lifecycle.retraining import run as steps
 from bertline.lifecycle.retraining.retrainer import Result, watch
 from bertline.lifecycle.rollout import overdue
@@ -21,6 +25,8 @@ from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
 from bertline.registry.verdicts import Verdicts
+from bertline.training.progress import Silent
+from tests.kept import keep, store_in, sure
 from tests.unit.lifecycle.retraining.conftest import NOW, World, append
 from tests.unit.training.conftest import sentences
 
@@ -228,6 +234,49 @@ def test_new_labels_are_counted_from_the_last_run(world: World) -> None:
     world.end_rollout()
     later = replace(world.retrainer, now=lambda: NOW + timedelta(days=2))
     assert later.look().against == ("0 new labelled rows since the last run, 30 make a run due",)
+
+
+def test_a_look_at_the_store_for_drift_is_recorded_once_for_each_window(world: World) -> None:
+    url = f"sqlite:///{world.folder / 'predictions.db'}"
+    midnight = NOW.replace(hour=0)
+    with store_in(world.folder) as store:
+        for name, begins in (("first", midnight - timedelta(days=1)), ("second", midnight)):
+            keep(
+                store, [sure("good")] * 30, request=name, model="served", texts=["東京 は 大きい ."] * 30,
+                at_ms=ms_of(begins),
+            )  # fmt: skip
+    drifting = world.with_settings(every=None, drift=url, served_as="served", hold=9).retrainer
+
+    def checks() -> list[tuple[str, int, str]]:
+        with open_store(url) as store, store.reading() as connection:
+            query = sql.select(DRIFT_CHECKS).order_by(DRIFT_CHECKS.c.id)
+            return [(one.model, one.texts, one.kind) for one in connection.execute(query)]
+
+    assert "texts have drifted" in drifting.look().against[0]
+    assert checks() == []  # a dry run changes nothing
+    for one in (drifting, drifting, replace(drifting, findings={})):  # the last one: another process
+        assert one.once().journal is None
+    assert checks() == [("served", 30, "texts")]
+    replace(drifting, now=lambda: NOW + timedelta(days=1)).once()
+    assert checks() == [("served", 30, "texts")] * 2
+
+
+def test_a_store_that_can_only_be_read_does_not_stop_retraining(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PredictionStoreError("the store is read only")
+
+    class Heard(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    notes: list[str] = []
+    monkeypatch.setattr(drifted, "add_check", refuse)
+    with store_in(world.folder) as store:
+        keep(store, [sure("good")] * 30, model="films", texts=["a film"] * 30, at_ms=ms_of(NOW - timedelta(days=1)))
+    url = f"sqlite:///{world.folder / 'predictions.db'}"
+    drifting = replace(world.with_settings(every=None, drift=url, hold=9).retrainer, progress=Heard())
+    assert drifting.once().journal is None
+    assert notes == ["The check for drift is not recorded: the store is read only"]
 
 
 def test_watching_goes_on_after_an_error(world: World) -> None:
