@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from bertline.lifecycle.rollout.decision import Judged
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.rollout import Rollout
+from bertline.registry.rollouts import Rollouts
+from bertline.service import registry_rollouts
 from bertline.service.app import create_app
 from bertline.service.settings import ServeSettings
 from bertline.serving.serving import Serving
@@ -203,6 +206,51 @@ def test_a_rollout_of_the_registry_is_shown_with_the_counts_of_all_servers_and_e
     again = local.delete("/v1/models/reviews/rollout")
     assert (again.status_code, again.json()["error"]["code"]) == (409, "cannot_load")
     assert "reviews has no rollout that goes on" in again.json()["error"]["message"]
+
+
+def test_many_pages_share_one_look_at_the_registry(
+    local: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, opened, now_s = new_registry(tmp_path), list[str](), 1000.0
+    begun(registry, "5", "50", "100")
+
+    class Counted(Database):
+        def __init__(self, url: str) -> None:
+            opened.append(url)
+            super().__init__(url)
+
+    monkeypatch.setattr(registry_rollouts, "Database", Counted)
+    monkeypatch.setattr(registry_rollouts, "monotonic", lambda: now_s)
+    follow(local, registry)
+
+    def shown(_: object = None) -> str:
+        status: str = local.get("/v1/models/reviews/rollout").json()["status"]
+        return status
+
+    with ThreadPoolExecutor(4) as pages:
+        assert {*pages.map(shown, range(12))} == {"running"}
+    assert len(opened) == 1
+    with Database(registry) as database:
+        Rollouts(database, "ana").abort("reviews")  # by another server
+    now_s += 1.9
+    assert (shown(), len(opened)) == ("running", 1)
+    now_s += 0.2
+    assert (shown(), len(opened)) == ("aborted", 2)
+
+
+def test_a_failed_look_at_the_registry_is_shared_no_longer_than_another(
+    local: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr(registry_rollouts, "monotonic", lambda: now_s)
+    registry = new_registry(tmp_path)
+    path = Path(registry.removeprefix("sqlite:///"))
+    follow(local, registry)
+    path.rename(tmp_path / "away.db")
+    assert [local.get("/v1/models/reviews/rollout").status_code for _ in range(2)] == [503, 503]
+    (tmp_path / "away.db").rename(path)
+    now_s += 2.1
+    assert local.get("/v1/models/reviews/rollout").status_code == 200
 
 
 def test_a_registry_that_cannot_be_read_is_said(local: TestClient, tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ class ServerRollouts:
         """
         self._models.current(name, None)
         if self._registry is not None and name in self._registry:
-            await asyncio.to_thread(self._registry.abort, name, by)
+            await self._registry.abort(name, by)
             return
         self._check_own(name)
         going = self._state.current(name)
@@ -137,7 +137,7 @@ class ServerRollouts:
         """
         self._models.current(name, None)
         if self._registry is not None and name in self._registry:
-            found = await asyncio.to_thread(self._registry.last, name)
+            found = await self._registry.last(name)
             return None if found is None else Shown(found[0], found[1], decided_by="registry")
         last, trial = self._state.last(name), self._models.trials.get(name)
         if last is None:
