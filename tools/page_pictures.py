@@ -68,8 +68,11 @@ def scanned(page: Page) -> None:
 def watching(page: Page) -> None:
     """Watch, after an answer."""
     answered(page)
+    page.wait_for_timeout(500)  # until it is kept
     page.get_by_role("link", name="Watch", exact=True).click()
     page.locator("#view-watch .pairs").nth(1).wait_for(timeout=WAIT_MS)
+    page.locator("#view-watch .of-history :is(canvas, .note)").first.wait_for(timeout=WAIT_MS)
+    page.wait_for_timeout(500)
 
 
 def comparing(table: Path) -> Callable[[Page], None]:

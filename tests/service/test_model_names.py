@@ -85,6 +85,7 @@ def test_these_are_all_routes_that_name_a_model(url: str) -> None:
     others = {("PUT", "/admin/models/{name}"), ("POST", "/admin/models/{name}/rollback")}  # tried below
     others |= {("POST", f"/v1/models/{{name}}/{kind}") for kind in ("shadow", "canary")}  # tried below
     others.add(("GET", "/v1/models/{name}/verdicts"))  # test_verdicts.py
+    others.add(("GET", "/v1/models/{name}/history"))  # test_history.py
     others |= {(method, "/v1/models/{name}/rollout") for method in ("GET", "DELETE")}
     # Of other tasks: test_tasks.py, test_zero_shot.py.
     for other in ("token-classification", "fill-mask", "zero-shot-classification"):

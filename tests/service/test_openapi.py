@@ -41,6 +41,7 @@ OWN = {
     "/v1/models/{name}/canary": {"post"},
     "/v1/models/{name}/rollout": {"get", "delete"},
     "/v1/models/{name}/verdicts": {"get"},
+    "/v1/models/{name}/history": {"get"},
 }
 # What only other routes answer, or the connection, which closes before there is a route.
 ELSEWHERE = (

@@ -68,6 +68,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address("GET POST", "/v1/scan", "explain"),
     *_shows("/v1/models", "/v1/models/{name}"),
     *_shows("/v1/models/{name}/verdicts", scope="explain"),
+    *_shows("/v1/models/{name}/history", scope="metrics"),
     Address("GET POST", "/v1/feedback", "feedback"),
     Address("POST", "/v1/feedback/withdraw", "feedback"),
     Address("GET POST", "/v1/review", "review"),

@@ -28,6 +28,7 @@ from bertline.service.feedback_desk import FeedbackDesk
 from bertline.service.front import Front, Watching
 from bertline.service.guard.door import Guard
 from bertline.service.guard.scopes import check_all_named
+from bertline.service.history_desk import HistoryDesk
 from bertline.service.hot_routes import HotRoutes
 from bertline.service.limits.ledger import charge_tokens
 from bertline.service.listeners.metrics import HttpMetrics, MetricsListener
@@ -39,7 +40,7 @@ from bertline.service.routes import admin, cohere, health, kserve, metrics, oaut
 from bertline.service.routes.context import refusals_of, where_to_ask
 from bertline.service.routes.hf import router as hf
 from bertline.service.routes.oip import router as oip
-from bertline.service.routes.own import anatomy, compare, explain, feedback, review, scan, verdicts
+from bertline.service.routes.own import anatomy, compare, explain, feedback, history, review, scan, verdicts
 from bertline.service.routes.own import router as own
 from bertline.service.routes.tei import model as tei_model
 from bertline.service.routes.tei import router as tei
@@ -50,8 +51,8 @@ from bertline.serving.serving import Serving
 ROUTERS = [
     module.router
     for module in (
-        own, explain, anatomy, compare, verdicts, scan, feedback, review, health, metrics, admin, rollouts, openai,
-        cohere, oip, kserve, sagemaker, tei, tei_model, hf, root, oauth,
+        own, explain, anatomy, compare, verdicts, scan, feedback, history, review, health, metrics, admin, rollouts,
+        openai, cohere, oip, kserve, sagemaker, tei, tei_model, hf, root, oauth,
     )
 ]  # fmt: skip
 REFUSE = refusals_of(ROUTERS)
@@ -86,6 +87,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
     serving.admit, serving.other_task = charge_tokens, where_to_ask
     app.state.serving, app.state.metrics = serving, listeners.register(serving, perimeter.predictions)
     app.state.feedback = None if perimeter.predictions is None else FeedbackDesk(perimeter.predictions.store)
+    app.state.history = None if perimeter.predictions is None else HistoryDesk(perimeter.predictions.store)
     app.state.review = (
         None if perimeter.predictions is None else ReviewDesk(perimeter.predictions, serving.models.named)
     )

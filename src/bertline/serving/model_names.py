@@ -8,7 +8,10 @@ from __future__ import annotations
 
 # Parts of paths that follow a name, as in /v2/models/{name}/ready.
 RESERVED = frozenset(
-    ("canary", "health", "infer", "info", "pipeline", "ready", "rollback", "rollout", "shadow", "verdicts", "versions")
+    {
+        *("canary", "health", "history", "infer", "info", "pipeline", "ready", "rollback", "rollout", "shadow"),
+        *("verdicts", "versions"),
+    }
 )
 LONGEST = 200  # characters
 

@@ -8,15 +8,15 @@ const HEIGHT = 220;
 const drawn = new Set(); // charts that are on the page
 let loading = null;
 
-const library = () => (loading ??= Promise.all([script(), style()]).catch((error) => { loading = null; throw error; }));
+const library = () => (loading ??= Promise.all([script(), style("uplot/uPlot.min.css"), style("charts.css")]).catch((error) => { loading = null; throw error; }));
 
 function script() {
   const one = Object.assign(document.createElement("script"), { src: address("/page/uplot/uPlot.iife.min.js") });
   return attached(one);
 }
 
-function style() {
-  return attached(Object.assign(document.createElement("link"), { rel: "stylesheet", href: address("/page/uplot/uPlot.min.css") }));
+function style(name) {
+  return attached(Object.assign(document.createElement("link"), { rel: "stylesheet", href: address(`/page/${name}`) }));
 }
 
 const attached = (element) => new Promise((onload, onerror) => {
@@ -26,7 +26,7 @@ const attached = (element) => new Promise((onload, onerror) => {
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // A figure with a chart. name: what a screen reader says. x: { title, range, values, splits } as uPlot
-// takes them. y: the same. lines: { title,
+// takes them; time: values are Unix seconds. y: the same. lines: { title,
 // colour (of the page, as in --accent), values, dash, points, bars, width }. data: x values.
 export function chart(name, { x, y, data, lines }) {
   const place = make("div", "plot");
@@ -48,15 +48,15 @@ function legend(lines) {
 
 function draw(place, { x, y, data, lines }) {
   const font = `13px ${getComputedStyle(document.body).fontFamily}`;
-  const axis = ({ title, values, splits }, size) => ({
-    label: title, labelFont: font, font, size, labelSize: 22, labelGap: 4, values, ...(splits && { splits }),
+  const axis = ({ title, values, splits, space }, size) => ({
+    label: title, labelFont: font, font, size, labelSize: title ? 22 : 0, labelGap: 4, values, ...(splits && { splits }), ...(space && { space }),
     stroke: () => colour("--soft"),
     grid: { stroke: () => colour("--rule"), width: 1 },
     ticks: { stroke: () => colour("--rule"), width: 1 },
   });
   const plot = new globalThis.uPlot({
     width: Math.max(200, place.clientWidth), height: HEIGHT,
-    scales: { x: { time: false, range: x.range }, y: { range: y.range } },
+    scales: { x: { time: Boolean(x.time), range: x.range }, y: { range: y.range } },
     axes: [axis(x, 32), axis(y, 58)],
     legend: { show: false },
     cursor: { show: false },

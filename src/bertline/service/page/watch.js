@@ -4,6 +4,7 @@ import { get, metricsText, send } from "./api.js";
 import { button, make, nest } from "./elements.js";
 import { quantile, samplesOf, sum } from "./metrics.js";
 import { refused } from "./refusal.js";
+import { keepHistory } from "./watch-history.js";
 import { amount, count, milliseconds, percent, seconds } from "./words.js";
 
 const EVERY_MS = 5000;
@@ -16,27 +17,32 @@ const HOW_IT_STANDS = {
   rolled_back: "ended: it was rolled back",
   aborted: "was ended by hand",
 };
+const CARDS = [["versions", "Versions"], ["rollout", "Rollout"], ["accuracy", "Live accuracy"], ["traffic", "This server since its start"], ["history", "Over time"]];
 const OPEN = ["running", "paused", "watching"];
 
 let cards = null;
 let context = null;
 let timer = null;
+let endHistory = () => {};
 
 export function show(section, next) {
   context = next;
-  clearTimeout(timer);
-  cards = Object.fromEntries(["versions", "rollout", "accuracy", "traffic"].map((name) => [name, make("section", "card")]));
-  for (const [name, title] of [["versions", "Versions"], ["rollout", "Rollout"], ["accuracy", "Live accuracy"], ["traffic", "This server since its start"]]) {
+  hide();
+  cards = {};
+  for (const [name, title] of CARDS) {
+    cards[name] = make("section", `card of-${name}`);
     const head = Object.assign(make("h2", "title", title), { id: `watch-${name}` });
     cards[name].setAttribute("aria-labelledby", head.id);
     cards[name].append(head, nest("div", "content", make("p", "soft", "Looking…")));
   }
   section.replaceChildren(nest("div", "watching", ...Object.values(cards)));
+  endHistory = keepHistory(cards.history, context.model);
   look();
 }
 
 export function hide() {
   clearTimeout(timer);
+  endHistory();
   cards = null;
 }
 

@@ -1,0 +1,131 @@
+"""How a model did over time: its texts by version, accuracy by feedback, margins and drift checks, in equal steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy as sql
+
+from bertline.database.database import Database
+from bertline.lifecycle.predictions.checks import DriftCheck
+from bertline.lifecycle.predictions.feedback import specs
+from bertline.lifecycle.predictions.figures import JOINED, Counts
+from bertline.lifecycle.predictions.records import ANSWER
+from bertline.lifecycle.predictions.schema import DRIFT_CHECKS, FEEDBACK, LATEST, PREDICTIONS
+from bertline.tasks import task
+
+HOUR_S = 3600
+MOST_ANSWERS = 5_000  # whose margins are read, chosen at random
+_TAIL, _DIGITS = 13, 4  # of an id: its first random digit, and how many of them choose
+# Of a span of up to so many days, the length of a step in hours.
+_STEPS = ((2, 1), (8, 6), (40, 24), (120, 72))
+_LONGEST = 168
+
+
+@dataclass(slots=True)
+class Step:
+    """One step.
+
+    Attributes:
+        at_s: Unix time of its beginning.
+        texts: answered by each version, by digest.
+        feedback: on those answers that can be right or wrong, whenever it came.
+        margin: mean of a sample of the answers, from 0 to 1 (``tasks.*.feedback.margin``); None without any.
+    """
+
+    at_s: int
+    texts: dict[str, int] = field(default_factory=dict)
+    feedback: Counts = field(default_factory=Counts)
+    margin: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The steps of a span without gaps, the oldest first, and the drift checks that were made in it."""
+
+    step_s: int
+    steps: list[Step]
+    checks: list[DriftCheck]
+
+
+def step_of(days: int) -> int:
+    """The length of a step in seconds, so that a span has a few dozen.
+
+    >>> [step_of(days) // HOUR_S for days in (1, 7, 30, 90, 366)]
+    [1, 6, 24, 72, 168]
+    """
+    return HOUR_S * next((hours for most, hours in _STEPS if days <= most), _LONGEST)
+
+
+def history(store: Database, model: str, days: int, now_s: float) -> History:
+    """The last days of a model.
+
+    Args:
+        store: from ``open_store``.
+        model: its name for clients.
+        days: of the span.
+        now_s: Unix time of its end.
+
+    Raises:
+        PredictionStoreError: the store cannot be read.
+    """
+    step_s = step_of(days)
+    begin_s = int(now_s - days * 24 * HOUR_S) // step_s * step_s
+    steps = {at_s: Step(at_s) for at_s in range(begin_s, int(now_s) + 1, step_s)}
+    step_ms: sql.ColumnElement[int] = sql.literal_column(str(1000 * step_s))  # PostgreSQL groups by no parameter
+    at = (PREDICTIONS.c.at_ms - PREDICTIONS.c.at_ms % step_ms).label("at")
+    mine = PREDICTIONS.c.model == model, PREDICTIONS.c.role == ANSWER, PREDICTIONS.c.at_ms >= 1000 * begin_s
+    with store.reading() as connection:
+        made = sql.select(at, PREDICTIONS.c.digest, sql.func.count()).where(*mine).group_by(at, PREDICTIONS.c.digest)
+        for at_ms, digest, number in connection.execute(made):
+            _step(steps, at_ms).texts[digest] = number
+        said = sql.select(at, FEEDBACK.c.right, sql.func.count()).select_from(JOINED)
+        said = said.where(*mine, FEEDBACK.c.state == LATEST).group_by(at, FEEDBACK.c.right)
+        judged: dict[int, dict[bool | None, int]] = {}
+        for at_ms, right, number in connection.execute(said):
+            judged.setdefault(at_ms, {})[right] = number
+        for at_ms, each in judged.items():
+            _step(steps, at_ms).feedback = Counts(each.get(True, 0), each.get(False, 0), each.get(None, 0))
+        texts = sum(number for one in steps.values() for number in one.texts.values())
+        for at_ms, margin in _margins(connection, model, at, mine, texts).items():
+            _step(steps, at_ms).margin = margin
+        checks = _checks(connection, model, 1000 * begin_s)
+    return History(step_s, [*steps.values()], checks)
+
+
+def _step(steps: dict[int, Step], at_ms: int) -> Step:
+    """The step that begins then; a clock that is ahead may have written into a later one."""
+    return steps.setdefault(at_ms // 1000, Step(at_ms // 1000))
+
+
+def _margins(
+    connection: sql.Connection,
+    model: str,
+    at: sql.Label[int],
+    mine: tuple[sql.ColumnElement[bool], ...],
+    texts: int,
+) -> Mapping[int, float]:
+    """The mean margin of each step, of about ``MOST_ANSWERS`` answers, which the random part of their ids chooses."""
+    query = sql.select(at, PREDICTIONS.c.model, PREDICTIONS.c.digest, PREDICTIONS.c.answer).where(*mine)
+    if texts > MOST_ANSWERS:
+        below = f"{16**_DIGITS * MOST_ANSWERS // texts:0{_DIGITS}x}"
+        query = query.where(sql.func.substr(PREDICTIONS.c.id, _TAIL, _DIGITS) < below)
+    known = specs(connection, model)
+    margins: dict[int, list[float]] = {}
+    for at_ms, name, digest, answer in connection.execute(query):
+        spec = known[digest, name]
+        margin = task(spec.task).feedback.margin(spec, json.loads(answer))
+        if margin is not None:
+            margins.setdefault(at_ms, []).append(margin)
+    return {at_ms: sum(each) / len(each) for at_ms, each in margins.items()}
+
+
+def _checks(connection: sql.Connection, model: str, since_ms: int) -> list[DriftCheck]:
+    own = DRIFT_CHECKS.c
+    query = sql.select(DRIFT_CHECKS).where(own.model == model, own.at_ms >= since_ms).order_by(own.id)
+    return [
+        DriftCheck(one.model, one.at_ms, one.texts, one.kind, json.loads(one.p_values), one.accuracy)
+        for one in connection.execute(query)
+    ]
