@@ -4,9 +4,10 @@
 
 Both train a network of the same shape on IMDB's texts with the same vocabulary, batch, rate and number of tokens, and
 are measured on the same hidden tokens of the same held-out texts. The contestants take turns for the speed, a few
-steps at a time, in shuffled order, and the table gives medians. Then ours trains for half an hour, as its speed
-foretells, and the Trainer at its best sees as many tokens. What has been measured is kept in build/benchmarks, so that
-an interrupted benchmark goes on; --again forgets it. Writes docs/pretraining.md and the raw figures beside it.
+steps at a time, in shuffled order, and the table gives medians. Then the Trainer at its best trains for half an hour,
+as its speed foretells, ours reads as many tokens, and ours trains for half an hour. What has been measured is kept in
+build/benchmarks, so that an interrupted benchmark goes on; --again forgets it. Writes docs/pretraining.md and the raw
+figures beside it.
 """
 
 from __future__ import annotations
@@ -105,20 +106,23 @@ def speeds(setting: Setting, steps: int, repetitions: int) -> dict[str, list[flo
     return measured
 
 
-def learned(setting: Setting, steps: int) -> dict[str, dict[str, Any]]:
-    """The held-out figures of ours and of the best peer after a whole run."""
-    return {
-        name: kept(f"pretraining-{place}-{steps}", partial(whole_run, setting, name, steps))
-        for place, name in (("ours", OURS), ("trainer", AT_ITS_BEST))
-    }
+def learned(setting: Setting, speed: dict[str, list[float]], minutes: float) -> list[dict[str, Any]]:
+    """What whole runs learn: the best peer's of so many minutes, ours of as many tokens, and ours of the minutes."""
+    runs = []
+    for name, tokens_per_s in ((AT_ITS_BEST, speed[AT_ITS_BEST]), (OURS, speed[AT_ITS_BEST]), (OURS, speed[OURS])):
+        steps = round(statistics.median(tokens_per_s) * 60 * minutes / setting.settings.batch_tokens)
+        place = "ours" if name == OURS else "trainer"
+        runs.append(kept(f"pretraining-{place}-{steps}", partial(whole_run, setting, name, steps)))
+    return runs
 
 
 def whole_run(setting: Setting, name: str, steps: int) -> dict[str, Any]:
     """Trains one contestant to the end, and measures it."""
     seconds, model = contestants(setting)[name](steps)
-    figures: dict[str, Any] = {"seconds": seconds, **setting.measured(model).to_json()}
+    tokens = steps * setting.settings.batch_tokens
+    figures: dict[str, Any] = {"name": name, "tokens": tokens, "seconds": seconds, **setting.measured(model).to_json()}
     loss, accuracy = figures["masked_loss"]["value"], figures["masked_accuracy"]["value"]
-    print(f"{name}: {seconds:.0f} s, loss {loss:.3f}, masked accuracy {accuracy:.1%}", flush=True)
+    print(f"{name}, {tokens:,} tokens: {seconds:.0f} s, loss {loss:.3f}, masked accuracy {accuracy:.1%}", flush=True)
     return figures
 
 
@@ -133,46 +137,45 @@ def kept(name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def page(raw: dict[str, Any]) -> str:
     """docs/pretraining.md."""
-    speed, after = raw["tokens_per_s"], raw["learned"]
+    speed, shape = raw["tokens_per_s"], raw["settings"]
     base = statistics.median(next(iter(speed.values())))
-    shape = raw["settings"]
     lines = [
         "# Pre-training beside transformers\n",
         f"A masked language model from random weights: {shape['layers']} layers, {shape['hidden']} wide, "
         f"{shape['heads']} heads, {shape['feed_forward']} feed-forward neurons, a vocabulary of {raw['vocabulary']:,} "
         f"tokens, sequences of {shape['sequence_tokens']} tokens in batches of {shape['batch_tokens']:,}, "
-        f"{raw['trained_tokens']:,} tokens of IMDB's texts. `make bench ONLY=pretraining` measures it again "
-        "([raw figures](pretraining.json)).\n",
+        "IMDB's texts. `make bench ONLY=pretraining` measures it again ([raw figures](pretraining.json)).\n",
         f"Machine: {raw['machine']}.\n",
-        "| | tokens/s | lowest – highest | × the Trainer as people run it | minutes | held-out loss "
-        "| pseudo-perplexity | masked accuracy |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| | tokens/s | lowest – highest | × the Trainer as people run it |",
+        "|---|---:|---:|---:|",
     ]
     for name, values in speed.items():
         lines.append(
             f"| {name} | {statistics.median(values):,.0f} | {min(values):,.0f} – {max(values):,.0f} "
-            f"| {statistics.median(values) / base:.2f} "
-            f"| {_learned(after.get(name), raw['trained_tokens'] / statistics.median(values) / 60)} |"
+            f"| {statistics.median(values) / base:.2f} |"
         )
     lines += [
-        "",
-        "Speeds are medians of short runs in turns, and the minutes are of all tokens at that speed. The held-out "
-        "figures are of the same hidden tokens "
-        "(15 %, all [MASK]) of the same texts, with 95 % intervals; the Trainer with dropout was not trained to the "
-        "end. Pseudo-perplexity is the exponential of the loss.\n",
+        "\nMedians of short runs in turns.\n",
+        "## What is learned\n",
+        "| | tokens | minutes | held-out loss | pseudo-perplexity | masked accuracy |",
+        "|---|---:|---:|---:|---:|---:|",
+        *(_learned(run, run["tokens"] / statistics.median(speed[run["name"]]) / 60) for run in raw["learned"]),
+        "\nThe figures are of the same hidden tokens (15 %, all [MASK]) of the same held-out texts, with 95 % "
+        "intervals, and the minutes are of all tokens at the speed above. Pseudo-perplexity is the exponential of the "
+        "loss. The Trainer begins with BERT's random weights; bertline's first layer begins with heads that look at "
+        "the neighbouring tokens (`pretrain --start`).\n",
     ]
     return "\n".join(lines)
 
 
-def _learned(figures: dict[str, Any] | None, minutes: float) -> str:
-    """The last columns of one contestant, which reads all tokens in so many minutes."""
-    if figures is None:
-        return "— | — | — | —"
-    loss, perplexity, accuracy = (figures[one] for one in ("masked_loss", "pseudo_perplexity", "masked_accuracy"))
+def _learned(run: dict[str, Any], minutes: float) -> str:
+    """The row of one run of so many minutes."""
+    loss, perplexity, accuracy = (run[one] for one in ("masked_loss", "pseudo_perplexity", "masked_accuracy"))
     return (
-        f"{minutes:.0f} | {loss['value']:.3f} ({loss['low']:.3f}–{loss['high']:.3f}) "
+        f"| {run['name']} | {run['tokens']:,} | {minutes:.0f} "
+        f"| {loss['value']:.3f} ({loss['low']:.3f}–{loss['high']:.3f}) "
         f"| {perplexity['value']:.1f} ({perplexity['low']:.1f}–{perplexity['high']:.1f}) "
-        f"| {accuracy['value']:.1%} ({accuracy['low']:.1%}–{accuracy['high']:.1%})"
+        f"| {accuracy['value']:.1%} ({accuracy['low']:.1%}–{accuracy['high']:.1%}) |"
     )
 
 
@@ -183,7 +186,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--vocabulary", type=int, default=8000)
     parser.add_argument("--batch-tokens", type=int, default=4096)
-    parser.add_argument("--minutes", type=float, default=30, help="of our whole run, at the speed measured first")
+    parser.add_argument("--minutes", type=float, default=30, help="of a whole run, at the speed measured first")
     parser.add_argument("--speed-steps", type=int, default=20)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--again", action="store_true", help="forget what has been measured before")
@@ -211,13 +214,11 @@ def main() -> None:
     setting = Setting(settings, BUILD / "imdb-pretraining")
     measured = partial(speeds, setting, arguments.speed_steps, arguments.repetitions)
     speed = kept("pretraining-speed", lambda: {"machine": describe(), "tokens_per_s": measured()})
-    steps = round(statistics.median(speed["tokens_per_s"][OURS]) * 60 * arguments.minutes / settings.batch_tokens)
     raw = {
         **speed,
         "settings": settings.model_dump(mode="json", exclude={"vocab"}),
         "vocabulary": arguments.vocabulary,
-        "trained_tokens": steps * settings.batch_tokens,
-        "learned": learned(setting, steps),
+        "learned": learned(setting, speed["tokens_per_s"], arguments.minutes),
     }
     RAW.write_text(json.dumps(raw, indent=1) + "\n")
     PAGE.write_text(page(raw))

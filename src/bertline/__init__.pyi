@@ -124,6 +124,7 @@ def pretrain(
     hidden: int = 384,
     heads: int = 12,
     feed_forward: int = 1536,
+    start: Literal["neighbours", "random"] = "neighbours",
     tokens: int | None = None,
     sequence_tokens: int = 256,
     accumulate: int = 1,

@@ -11,12 +11,13 @@ from bertline.encoder.agreement import load_tokenizer
 from bertline.encoder.checkpoint import read_config
 from bertline.encoder.config import EncoderConfig
 from bertline.encoder.masked import MaskedLanguageModel, load_masked
+from bertline.encoder.neighbours import look_at_neighbours
 from bertline.encoder.source import find_model
 from bertline.errors import SettingsError
 from bertline.text import Tokenizer
 from bertline.training.pretraining.settings import PretrainSettings
 
-SHAPE = ("family", "layers", "hidden", "heads", "feed_forward")
+FRESH = ("family", "layers", "hidden", "heads", "feed_forward", "start")
 OF_MASKING = ("mask_share", "whole_words", "mask_only")
 
 
@@ -54,7 +55,10 @@ def open_network(settings: PretrainSettings) -> Network:
     if settings.vocab is not None:
         tokenizer = Tokenizer.from_directory(find_model(str(settings.vocab)))
         config = _fresh_config(settings, tokenizer)
-        return Network(MaskedLanguageModel(config.with_dropout(settings.dropout)), config, tokenizer, "all")
+        model = MaskedLanguageModel(config.with_dropout(settings.dropout))
+        if settings.start == "neighbours":
+            look_at_neighbours(model.encoder)
+        return Network(model, config, tokenizer, "all")
     directory = find_model(str(settings.model))
     config, _ = read_config(directory, causal=None if settings.causal else False)
     if settings.sequence_tokens > config.max_tokens:
@@ -83,11 +87,11 @@ def _check(settings: PretrainSettings) -> None:
             "give either --model to continue from an encoder, or --vocab to start from scratch"
             + ("" if settings.model is None else ", not both")
         )
-    shape = [name for name in SHAPE if name in settings.model_fields_set]
-    if settings.model is not None and shape:
+    fresh = [name for name in FRESH if name in settings.model_fields_set]
+    if settings.model is not None and fresh:
         raise SettingsError(
-            f"{', '.join(shape)} cannot be chosen with --model, which has a shape of its own: leave out "
-            f"{'it' if len(shape) == 1 else 'them'}, or start from scratch with --vocab"
+            f"{', '.join(fresh)} cannot be chosen with --model, which has a shape and weights of its own: leave out "
+            f"{'it' if len(fresh) == 1 else 'them'}, or start from scratch with --vocab"
         )
     of_masking = [name for name in OF_MASKING if name in settings.model_fields_set]
     if settings.causal and of_masking:

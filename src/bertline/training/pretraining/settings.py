@@ -38,6 +38,9 @@ class PretrainSettings(LoopSettings, TableSettings):
     hidden: int = Field(384, ge=1, description="hidden size from scratch")
     heads: int = Field(12, ge=1, description="attention heads of a layer from scratch")
     feed_forward: int = Field(1536, ge=1, description="feed-forward neurons of a layer from scratch")
+    start: Literal["neighbours", "random"] = Field(
+        "neighbours", description="first layer from scratch: heads that look at the neighbouring tokens, or random ones"
+    )
 
     epochs: int = Field(1, ge=1, description="passes over the texts")
     tokens: int | None = Field(None, ge=1, description="tokens to train on, instead of whole passes")
