@@ -151,7 +151,7 @@ def start_at_once(url: str, barrier: Barrier) -> None:
         assert len(store.signing_keys()) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_eight_processes_make_one_schema_one_first_key_and_one_new_key(url: str) -> None:
     barrier = FORKING.Barrier(PROCESSES)
     processes = [FORKING.Process(target=start_at_once, args=(url, barrier)) for _ in range(PROCESSES)]

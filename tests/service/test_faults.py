@@ -20,6 +20,7 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from bertline.bundle import load, writing
 from bertline.testing.tiny import VOCABULARY, write_tiny_bundle
 from bertline.text import Tokenizer
+from tests.nightly import mostly_nightly
 from tests.service.load import every, loaded
 from tests.service.sockets import HEAD, connected, request_of
 from tests.service.spawn import Spawned, spawned
@@ -244,7 +245,7 @@ def told(connection: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("repeat", range(REPEATS))
-@pytest.mark.parametrize("stubborn", [False, True])
+@pytest.mark.parametrize("stubborn", mostly_nightly([True, False], always=1))
 def test_a_stop_under_load_loses_no_request_and_ends_with_exit_code_0(
     bundle: Path, stubborn: bool, repeat: int
 ) -> None:

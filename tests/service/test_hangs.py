@@ -123,8 +123,8 @@ def test_a_crawling_server_is_slow_but_stays_listed(bundle: Path) -> None:
     assert (load.statuses, load.lost) == ({200}, [])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["waits", pytest.param("holds the lock", marks=pytest.mark.drill)])
+@pytest.mark.drill
+@pytest.mark.parametrize("kind", ["waits", "holds the lock"])
 def test_a_text_that_hangs_a_lane_fails_only_its_own_request(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

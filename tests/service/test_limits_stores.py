@@ -19,6 +19,7 @@ from bertline.service.limits.in_memory import MemoryStore
 from bertline.service.limits.store import CounterStore, Outage
 from bertline.service.limits.stores import open_store
 from tests.forked import FORKING
+from tests.nightly import mostly_nightly
 from tests.service.limited import demand, keep
 from tests.service.postgres import cluster, new_database, postgres_url
 from tests.service.redis_server import redis_server
@@ -133,7 +134,7 @@ def test_of_charges_that_come_together_each_is_decided_by_itself(opened: tuple[a
     assert granted == [True] * 33 + [False] * 17 + [True] * 6 + [False] * 4
 
 
-@pytest.mark.parametrize("url", SHARED, indirect=True)
+@pytest.mark.parametrize("url", mostly_nightly(reversed(SHARED), always=2), indirect=True)
 def test_several_processes_together_get_the_quota_exactly(url: str) -> None:
     charge = whole_day(7, 5000)
     with FORKING.Pool(4, initializer=keep, initargs=(FORKING.Barrier(4),)) as processes:

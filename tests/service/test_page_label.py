@@ -90,6 +90,7 @@ def key_of(page: Page) -> str:
     return "2" if "good" in text(page).inner_text() else "1"
 
 
+@pytest.mark.drill
 def test_a_hundred_texts_by_keyboard_alone(visit: Visit, tmp_path: Path) -> None:
     with labelling(f"sqlite:///{tmp_path / 'p.db'}", TEXTS) as url:
         page, watch = visit(url)

@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bertline.testing.words import WordCounter
+from tests.nightly import mostly_nightly
 from tests.programs import program
 from tests.service.browsing import Visit
 from tests.service.live import live
@@ -72,7 +73,7 @@ def shown(page: Page, language: str, text: str) -> str:
     return page.locator("#code").text_content() or ""
 
 
-@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("text", mostly_nightly(NASTY, always=1))
 def test_the_curl_line_sends_what_was_typed(visit: Visit, url: str, text: str) -> None:
     program("curl")
     page, _ = visit(url)
@@ -82,7 +83,7 @@ def test_the_curl_line_sends_what_was_typed(visit: Visit, url: str, text: str) -
     assert kept == [("application/json", {"text": text, "model": "reviews"})]
 
 
-@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("text", mostly_nightly(NASTY, always=1))
 def test_the_python_program_sends_what_was_typed(visit: Visit, url: str, text: str) -> None:
     page, _ = visit(url)
     with recorder() as (elsewhere, kept):
@@ -94,7 +95,7 @@ def test_the_python_program_sends_what_was_typed(visit: Visit, url: str, text: s
     assert done.stdout == "positive []\n"
 
 
-@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("text", mostly_nightly(NASTY, always=1))
 def test_the_javascript_program_sends_what_was_typed(visit: Visit, url: str, text: str) -> None:
     page, watch = visit(url)
     program = shown(page, "JavaScript", text)

@@ -21,6 +21,7 @@ from bertline.tasks.fill.spec import Spec as Filling
 from bertline.tasks.rank.spec import Spec as Ranking
 from bertline.tasks.tag.spec import Spec as Tagging
 from bertline.testing.tiny import write_tiny_bundle
+from tests.nightly import mostly_nightly
 from tests.service.browsing import Visit, state
 from tests.service.spawn import spawned
 
@@ -83,7 +84,7 @@ def test_entities_are_marks_in_the_text(visit: Visit, url: str) -> None:
     assert watch.complaints == []
 
 
-@pytest.mark.parametrize("model", SPECS)
+@pytest.mark.parametrize("model", mostly_nightly(SPECS, always=2))
 def test_the_program_of_an_empty_page_runs_too(visit: Visit, url: str, model: str) -> None:
     page, watch = visit(url)
     page.get_by_label("Model", exact=True).select_option(model)
@@ -95,7 +96,7 @@ def test_the_program_of_an_empty_page_runs_too(visit: Visit, url: str, model: st
     assert watch.complaints == []
 
 
-@pytest.mark.parametrize("model", SPECS)
+@pytest.mark.parametrize("model", mostly_nightly(SPECS, always=2))
 def test_the_programs_print_the_answer_of_each_task(visit: Visit, url: str, model: str) -> None:
     page, watch = visit(url)
     page.get_by_label("Model", exact=True).select_option(model)

@@ -20,6 +20,7 @@ from bertline.service.listeners import register
 from bertline.service.perimeter import Perimeter, PerimeterSettings
 from bertline.serving.problems import Code, Problem
 from bertline.testing.words import WordCounter, serving_of
+from tests.nightly import mostly_nightly
 from tests.service.conftest import until_ready
 from tests.service.logged import Log, client_of
 from tests.service.test_guard import KEY, Known
@@ -209,7 +210,8 @@ PATHS = [
 
 
 @pytest.mark.parametrize(
-    "prefix", ["/bert", "/v1", "/models/reviews", "/admin", "/page", "/v1/models", "/docs", "/livez"]
+    "prefix",
+    mostly_nightly(["/bert", "/v1", "/models/reviews", "/admin", "/page", "/v1/models", "/docs", "/livez"], always=3),
 )
 @pytest.mark.parametrize("scopes", [frozenset[Scope](), frozenset({Scope.PREDICT}), frozenset({Scope.METRICS})])
 def test_every_path_leads_where_it_leads_without_a_prefix(prefix: str, scopes: frozenset[Scope]) -> None:

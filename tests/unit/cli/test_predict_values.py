@@ -22,6 +22,7 @@ from bertline.cli.predict_table import Table, label_table
 from bertline.data import parquet
 from bertline.errors import DataError
 from bertline.inference import load_predictor
+from tests.nightly import mostly_nightly
 from tests.unit.cli.tables import (
     NAMES,
     TEXTS,
@@ -172,8 +173,8 @@ def test_values_of_parquet(convert: Convert, target: str, table: tuple[Any, list
             assert all(same_field(row[name], field) for name, field in kept(fields).items()), (row, fields)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@settings(max_examples=15)
+@pytest.mark.parametrize("target", mostly_nightly(TARGETS, always=1))
+@settings(max_examples=EXAMPLES)
 @given(rows=ROWS, lines=json_lines().filter(lambda lines: fits_parquet(list(map(parsed, lines)))))
 def test_gzip_changes_nothing(convert: Convert, target: str, rows: list[dict[str, str]], lines: list[str]) -> None:
     with tempfile.TemporaryDirectory() as directory:

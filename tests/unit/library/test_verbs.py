@@ -83,6 +83,7 @@ def test_a_label_that_the_model_does_not_know_is_in_the_notes(bundle: Path, tmp_
     assert note.startswith(f"1 row is of a label that {bundle} does not know (odd 1) and counted as wrong")
 
 
+@pytest.mark.drill
 def test_a_model_is_pretrained_trained_distilled_and_optimized(
     tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

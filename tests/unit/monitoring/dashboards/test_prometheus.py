@@ -64,6 +64,7 @@ def stories(written: Path, alert: str, directory: Path, *, right: str = "", wron
     return names
 
 
+@pytest.mark.drill
 def test_every_alert_fires_in_its_stories_and_is_silent_in_the_others(written: Path, tmp_path: Path) -> None:
     names = [name for alert in NAMED for name in stories(written, alert, tmp_path)]
     done = promtool("test", "rules", *names, directory=tmp_path)
