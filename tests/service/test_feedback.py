@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sql
 from starlette.testclient import TestClient
 
-from bertline.lifecycle.predictions import writer as writing
+from bertline.lifecycle.predictions import reader
 from bertline.lifecycle.predictions.checks import DriftCheck, add_check
 from bertline.lifecycle.predictions.schema import FEEDBACK, PREDICTIONS
 from bertline.lifecycle.predictions.settings import PredictionSettings
@@ -96,7 +96,8 @@ def test_feedback_on_one_text_of_a_request(tmp_path: Path) -> None:
 
 
 def test_the_metric_tells_the_live_accuracy_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "COUNTS_EVERY_S", 0.0)
+    monkeypatch.setattr(reader, "COUNTS_EVERY_S", 0.0)
+    monkeypatch.setattr(reader, "AT_MOST", 1.0)
     with keeping(WordCounter(), tmp_path) as (client, writer):
         client.post("/v1/predict", json={"texts": ["good"] * 3}, headers={"X-Request-Id": "order-7"})
         settled(writer)

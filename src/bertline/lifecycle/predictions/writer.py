@@ -16,10 +16,9 @@ import sqlalchemy as sql
 from sqlalchemy.exc import DataError, IntegrityError
 
 from bertline.database.database import Database
-from bertline.lifecycle.predictions.checks import DriftCheck, latest_checks
 from bertline.lifecycle.predictions.feedback import adopt
-from bertline.lifecycle.predictions.figures import Counts, counts_of_all
 from bertline.lifecycle.predictions.made import Made
+from bertline.lifecycle.predictions.reader import FiguresReader
 from bertline.lifecycle.predictions.records import ModelRecord, PredictionRecord, PredictionStoreError
 from bertline.lifecycle.predictions.retention import purge
 from bertline.lifecycle.predictions.schema import MIGRATIONS
@@ -36,7 +35,7 @@ LET_GO = 16  # records between two pauses of the thread
 MOST_BYTES = 64 * 2**20  # of waiting texts, tokens and answers
 FLUSH_S = 3.0  # for what waits, when the server stops
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0  # before another attempt
-ADOPT_EVERY_S, COUNTS_EVERY_S, CHECKS_EVERY_S, PURGE_EVERY_S = 60.0, 30.0, 60.0, 3600.0
+ADOPT_EVERY_S, PURGE_EVERY_S = 60.0, 3600.0
 
 
 class PredictionWriter:
@@ -65,14 +64,8 @@ class PredictionWriter:
         self._versions: set[tuple[str, str]] = set()
         self._stop = threading.Event()
         self._until_s = float("inf")
-        self.checks: list[DriftCheck] = []
-        self.counts: dict[tuple[str, str], Counts] = {}
-        self._every_s = {
-            adopt: ADOPT_EVERY_S,
-            self._read_counts: COUNTS_EVERY_S,
-            self._read_checks: CHECKS_EVERY_S,
-            self._purge: PURGE_EVERY_S,
-        }
+        self.figures = FiguresReader(self.store)
+        self._every_s = {adopt: ADOPT_EVERY_S, self._purge: PURGE_EVERY_S}
         self._dues = dict.fromkeys(self._every_s, 0.0)
         self._thread = threading.Thread(target=self._run, name="predictions", daemon=True)
         self._tally = Tally(log, "%d predictions were not kept, because too many wait for their store")
@@ -111,6 +104,7 @@ class PredictionWriter:
         """Write what waits, for at most ``FLUSH_S``; the rest is lost, and the log says how much."""
         self._until_s = time.monotonic() + FLUSH_S
         self._stop.set()
+        self.figures.close()
         self._thread.join(FLUSH_S)
         if self.waiting:
             log.warning("%d predictions were not kept, because %s is away.", self.waiting, self.store.place)
@@ -158,6 +152,7 @@ class PredictionWriter:
         if self._key is None:
             MIGRATIONS.prepare(self.store)
             self._key = secret_of(self.store)
+            self.figures.start()
             if self.store.is_sqlite:  # or each batch, as the last to close the file, would end its write-ahead log
                 self._held = self.store.engine.connect()
         return self._key
@@ -217,14 +212,8 @@ class PredictionWriter:
             return
         for work, due_s in self._dues.items():
             if now_s >= due_s:
+                self._dues[work] = now_s + self._every_s[work]  # first: one that fails must not keep others from theirs
                 work(self.store)
-                self._dues[work] = now_s + self._every_s[work]
-
-    def _read_counts(self, store: Database) -> None:
-        self.counts = counts_of_all(store)
-
-    def _read_checks(self, store: Database) -> None:
-        self.checks = latest_checks(store)
 
     def _purge(self, store: Database) -> int:
         return purge(store, retention_days=self.settings.retention_days, text_days=self.settings.text_days)

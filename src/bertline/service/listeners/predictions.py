@@ -110,8 +110,8 @@ def measure_predictions(metrics: Metrics, writer: PredictionWriter) -> None:
         metrics.count("bertline_predictions_dropped", dropped - before)
         metrics.set("bertline_predictions_waiting", writer.waiting)
         metrics.set("bertline_predictions_store_down", writer.failing)
-        _show(metrics, writer.checks)
-        _show_counts(metrics, writer.counts)
+        _show(metrics, writer.figures.checks)
+        _show_counts(metrics, writer.figures.counts)
 
     metrics.before_reading(look)
 
