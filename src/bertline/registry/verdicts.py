@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sql
 from pydantic import ValidationError
 
-from bertline.bundle.verdict import SignedVerdict
+from bertline.bundle.verdict import SignedVerdict, Verdict
 from bertline.errors import RegistryError
 from bertline.registry.database import Database
 from bertline.registry.schema import HAS_VERDICTS, MIGRATIONS, VERDICTS
@@ -45,19 +47,24 @@ class Verdicts:
             if MIGRATIONS.version(connection, self._database) < HAS_VERDICTS:
                 return []
             rows = connection.execute(query.order_by(VERDICTS.c.created.desc(), VERDICTS.c.hash)).all()
-        return [self._read(row.hash, row.content) for row in rows]
+        return [self._read(row) for row in rows]
 
-    def _read(self, hash_: str, content: str) -> SignedVerdict:
+    def _read(self, row: sql.Row[Any]) -> SignedVerdict:
         try:
-            signed = SignedVerdict.model_validate_json(content)
+            signed = SignedVerdict.model_validate_json(row.content)
         except ValidationError:
             signed = None
-        if signed is None or signed.verdict.hash != hash_:
+        # The columns too: the one finds the verdict, the other sorts it.
+        if signed is None or _columns(signed.verdict) != (row.hash, row.challenger, row.created):
             raise RegistryError(
-                f"the verdict {hash_[:12]} in {self._database.place} was changed after it was written: restore the "
+                f"the verdict {row.hash[:12]} in {self._database.place} was changed after it was written: restore the "
                 "registry from a backup"
             )
         return signed
+
+
+def _columns(verdict: Verdict) -> tuple[str, str, str]:
+    return verdict.hash, verdict.challenger, verdict.created
 
 
 def keep(connection: sql.Connection, signed: SignedVerdict) -> None:

@@ -71,14 +71,25 @@ def test_a_registry_of_an_earlier_bertline_has_none_and_gets_them_with_the_next_
     assert [one.to_version for one in deployments.entries()] == [1, 2]
 
 
-@pytest.mark.parametrize("content", [signed(decision="no").model_dump_json(), "{}"], ids=["another", "none"])
-def test_a_verdict_that_was_changed_in_the_database_is_refused(database: Database, content: str) -> None:
+@pytest.mark.parametrize(
+    ("column", "value", "found_at"),
+    [
+        ("content", signed(decision="no").model_dump_json(), 2),
+        ("content", "{}", 2),
+        ("challenger", digest_of("reviews", 3), 3),
+        ("created", "2027-01-01T00:00:00Z", 2),
+    ],
+    ids=["another content", "no content", "another challenger", "another time"],
+)
+def test_a_verdict_that_was_changed_in_the_database_is_refused(
+    database: Database, column: str, value: str, found_at: int
+) -> None:
     Verdicts(database).add(signed())
     with database.changing() as connection:
-        connection.execute(sql.update(VERDICTS).values(content=content))
+        connection.execute(sql.update(VERDICTS).values({column: value}))
     hash_ = signed().verdict.hash[:12]
     with pytest.raises(RegistryError, match=f"the verdict {hash_} in .*models.db was changed after it was written: re"):
-        Verdicts(database).about(digest_of("reviews", 2))
+        Verdicts(database).about(digest_of("reviews", found_at))
 
 
 def test_a_verdict_is_a_line_of_its_version(database: Database) -> None:
