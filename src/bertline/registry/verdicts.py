@@ -50,10 +50,7 @@ class Verdicts:
         return [self._read(row) for row in rows]
 
     def _read(self, row: sql.Row[Any]) -> SignedVerdict:
-        try:
-            signed = SignedVerdict.model_validate_json(row.content)
-        except ValidationError:
-            signed = None
+        signed = _verdict_in(row.content)
         # The columns too: the one finds the verdict, the other sorts it.
         if signed is None or _columns(signed.verdict) != (row.hash, row.challenger, row.created):
             raise RegistryError(
@@ -68,9 +65,25 @@ def _columns(verdict: Verdict) -> tuple[str, str, str]:
 
 
 def keep(connection: sql.Connection, signed: SignedVerdict) -> None:
-    """Keep a verdict, within a transaction; one that is there already stays as it is."""
+    """Keep a verdict, within a transaction; one that is there already gets the signatures that it lacks."""
     verdict = signed.verdict
-    if connection.scalar(sql.select(VERDICTS.c.hash).where(VERDICTS.c.hash == verdict.hash)) is not None:
+    this = VERDICTS.c.hash == verdict.hash
+    content = connection.scalar(sql.select(VERDICTS.c.content).where(this))
+    if content is None:
+        row = dict(zip(("hash", "challenger", "created"), _columns(verdict), strict=True))
+        connection.execute(sql.insert(VERDICTS).values(**row, content=signed.model_dump_json()))
         return
-    row = {"hash": verdict.hash, "challenger": verdict.challenger, "created": verdict.created}
-    connection.execute(sql.insert(VERDICTS).values(**row, content=signed.model_dump_json()))
+    there = _verdict_in(content)
+    if there is None or there.verdict.hash != verdict.hash:
+        return  # it was changed, which whoever reads it is told
+    lacking = tuple(one for one in signed.signatures if one not in there.signatures)
+    if lacking:
+        both = SignedVerdict(verdict=verdict, signatures=(*there.signatures, *lacking))
+        connection.execute(sql.update(VERDICTS).where(this).values(content=both.model_dump_json()))
+
+
+def _verdict_in(content: str) -> SignedVerdict | None:
+    try:
+        return SignedVerdict.model_validate_json(content)
+    except ValidationError:
+        return None

@@ -52,6 +52,19 @@ def test_a_verdict_is_kept_once_with_its_signatures_and_the_newest_is_first(data
     assert Verdicts(database).about(digest_of("reviews", 1)) == []
 
 
+def test_a_verdict_that_is_kept_already_gets_the_signatures_that_it_lacks(database: Database, tmp_path: Path) -> None:
+    keys = [tmp_path / "gate.key", tmp_path / "lead.key"]
+    for key in keys:
+        new_key(key)
+    gate, lead = (signed().signed(read_private_key(key)) for key in keys)
+    both = SignedVerdict(verdict=signed().verdict, signatures=(*gate.signatures, *lead.signatures))
+    kept = []
+    for one in (signed(), gate, signed(), lead, gate):
+        Verdicts(database).add(one)
+        kept += Verdicts(database).about(digest_of("reviews", 2))
+    assert kept == [signed(), gate, gate, both, both]
+
+
 def test_a_rollout_keeps_the_verdict_that_began_it(database: Database) -> None:
     Deployments(database, "ana").promote(Reference("reviews", version=1), reason="first")
     begun = Rollouts(database, "ana").begin(Reference("reviews", version=2), ("shadow",), {}, verdict=signed())
