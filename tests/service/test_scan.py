@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import httpx
 import pytest
 
 from bertline.lifecycle.gate.behaviour import passes, read_cases
+from bertline.lifecycle.probes import scan as module
+from bertline.lifecycle.probes.change import Probe
 from bertline.lifecycle.probes.scan import scan
 from bertline.lifecycle.probes.settings import ProbeSettings
 from bertline.service import ServeSettings
@@ -129,13 +132,29 @@ def test_a_scan_that_would_take_more_than_its_budget_is_refused_before_its_first
     assert answer.status_code == 422
     assert answer.json()["error"] == {
         "code": "out_of_range",
-        "message": f"A budget of {needed - 1} answers is too small for 3 texts and what 20 probes make of them, which "
-        f"takes {needed}: give fewer texts or probes, or raise it.",
+        "message": f"This scan needs more than {needed - 1} answers, its budget: give fewer texts or probes, or raise "
+        "the budget.",
         "field": "budget",
     }
     assert asked == []
     scanned(url, texts=TEXTS, budget=needed)
     assert sum(asked) == needed  # so the counting counts
+
+
+def test_texts_are_changed_until_the_deadline_only(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes: list[str] = []
+
+    def slow(_model: Any, probe: Probe, *_rest: Any) -> list[Any]:
+        changes.append(probe.name)
+        time.sleep(0.5)
+        return []
+
+    monkeypatch.setattr(module, "_change", slow)
+    body, soon = {"texts": TEXTS, "model": "reviews"}, {"X-Request-Timeout-Ms": "1000"}
+    answer = httpx.post(f"{url}/v1/scan", json=body, headers=soon, timeout=60)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline"), answer.text
+    assert answer.json()["error"]["message"].startswith("The texts were not changed before the deadline: send fewer")
+    assert 1 <= len(changes) <= 3
 
 
 def test_models_that_cannot_be_probed_have_no_probes(url: str) -> None:

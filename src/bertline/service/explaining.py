@@ -106,7 +106,7 @@ class Explaining:
         Raises:
             Problem: as ``explain``, the scan would take more answers than its budget, or the model cannot be probed so.
         """
-        return await self._behind(version, deadline_s, lambda asked: scan(asked, inputs, settings))
+        return await self._behind(version, deadline_s, lambda asked: scan(asked, inputs, settings, asked.check_time))
 
     async def _behind(self, version: Version, deadline_s: float, work: Callable[[_Asked], Found]) -> Found:
         if self._waiting >= MOST_WAITING:
@@ -161,3 +161,15 @@ class _Asked:
             readings += read
             arrays += computed
         return readings, arrays
+
+    def check_time(self) -> None:
+        """For work that asks the worker for nothing.
+
+        Raises:
+            Problem: the deadline has passed.
+        """
+        if self._loop.time() > self._deadline_s:
+            raise Problem(
+                Code.DEADLINE,
+                "The texts were not changed before the deadline: send fewer or shorter ones, or allow more time.",
+            )

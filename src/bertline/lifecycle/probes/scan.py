@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,13 @@ class _Answered:
     answer: Any
 
 
-def scan(model: Answering, inputs: Sequence[Input], settings: ProbeSettings) -> Scan:
+def _always() -> None:
+    """There is no deadline."""
+
+
+def scan(
+    model: Answering, inputs: Sequence[Input], settings: ProbeSettings, check_time: Callable[[], None] = _always
+) -> Scan:
     """Probe a model with texts.
 
     Each probe changes each text once, if there is something to change; equal texts are asked once.
@@ -45,6 +52,7 @@ def scan(model: Answering, inputs: Sequence[Input], settings: ProbeSettings) -> 
         model: answers.
         inputs: texts, or pairs.
         settings: which probes, how many texts, the budget and the seed.
+        check_time: called before each change of a text, which takes long for a long one; ends the scan if it raises.
 
     Raises:
         UsageError: the model cannot be probed, a probe is unknown, the model reads nothing of any text, or the texts
@@ -53,17 +61,29 @@ def scan(model: Answering, inputs: Sequence[Input], settings: ProbeSettings) -> 
     """
     probes = probes_for(model.spec, settings.probes)
     places = _chosen(model, inputs, settings)
-    changed = [one for probe in probes for place in places for one in _change(model, probe, place, inputs, settings)]
-    answers = len(places) + len({one.texts for one in changed})
-    if settings.budget is not None and answers > settings.budget:
-        raise UsageError(
-            f"a budget of {settings.budget:,} answers is too small for {len(places):,} texts and what {len(probes)} "
-            f"probes make of them, which takes {answers:,}: give fewer texts or probes, or raise it"
-        )
+    changed: list[_Changed] = []
+    others: set[Texts] = set()
+    for probe, place in itertools.product(probes, places):
+        _check_budget(len(places) + len(others), settings)
+        check_time()
+        for one in _change(model, probe, place, inputs, settings):
+            changed.append(one)
+            others.add(one.texts)
+    answers = len(places) + len(others)
+    _check_budget(answers, settings)
     answered = dict(zip(places, _answers(model, [inputs[place] for place in places]), strict=True))
     tried = _tried(model, answered, changed)
     outcomes = tuple(Outcome(probe, tuple(one for other, one in tried if other is probe)) for probe in probes)
     return Scan(outcomes, len(places), len(inputs) - len(places), answers, settings.seed)
+
+
+def _check_budget(answers: int, settings: ProbeSettings) -> None:
+    """Refuse as soon as it is known that the budget is too small: no more texts are changed then."""
+    if settings.budget is not None and answers > settings.budget:
+        raise UsageError(
+            f"this scan needs more than {settings.budget:,} answers, its budget: give fewer texts or probes, or raise "
+            "the budget"
+        )
 
 
 def _chosen(model: Answering, inputs: Sequence[Input], settings: ProbeSettings) -> list[int]:

@@ -11,6 +11,8 @@ import pytest
 from bertline.errors import UsageError
 from bertline.inference import load_predictor
 from bertline.lifecycle.gate.behaviour import passes, read_cases
+from bertline.lifecycle.probes import scan as module
+from bertline.lifecycle.probes.change import Probe
 from bertline.lifecycle.probes.found import Scan
 from bertline.lifecycle.probes.scan import scan
 from bertline.lifecycle.probes.settings import ProbeSettings
@@ -59,9 +61,41 @@ def test_a_budget_is_kept_or_refused_before_the_first_answer(bundle: Path, found
     model = load_predictor(bundle)
     assert scan(model, SENTENCES, ProbeSettings(budget=found.answers)).to_json() == found.to_json()
     with pytest.raises(
-        UsageError, match=f"is too small for {len(SENTENCES)} texts and what 20 probes make of them, whi"
+        UsageError, match=f"this scan needs more than {found.answers - 1} answers, its budget: give few"
     ):
         scan(model, SENTENCES, ProbeSettings(budget=found.answers - 1))
+
+
+@pytest.fixture
+def changes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the probes that were let change a text, in order."""
+    names: list[str] = []
+    change = module._change
+
+    def counted(model: Any, probe: Probe, *rest: Any) -> Any:
+        names.append(probe.name)
+        return change(model, probe, *rest)
+
+    monkeypatch.setattr(module, "_change", counted)
+    return names
+
+
+@pytest.mark.parametrize(("more", "most"), [(-1, 0), (3, 4)], ids=["texts alone", "texts and changes"])
+def test_no_text_is_changed_once_the_budget_is_spent(bundle: Path, changes: list[str], more: int, most: int) -> None:
+    probes = ("additions",)  # which change every text
+    with pytest.raises(UsageError, match=f"needs more than {len(SENTENCES) + more} answers"):
+        scan(load_predictor(bundle), SENTENCES, ProbeSettings(budget=len(SENTENCES) + more, probes=probes))
+    assert len(changes) == most
+
+
+def test_the_time_is_looked_at_before_each_change(bundle: Path, changes: list[str]) -> None:
+    def late() -> None:
+        if len(changes) == 2:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        scan(load_predictor(bundle), SENTENCES, ProbeSettings(), late)
+    assert len(changes) == 2
 
 
 def test_rates_have_wilsons_interval_and_what_moved_furthest_comes_first(found: Scan) -> None:
