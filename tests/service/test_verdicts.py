@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sql
 from playwright.sync_api import Page, expect
 
 from bertline.bundle.verdict import SignedVerdict, Verdict
 from bertline.registry.database import Database
+from bertline.registry.schema import VERDICTS
 from bertline.registry.verdicts import Verdicts
+from bertline.service import registry_verdicts
 from bertline.service.guard.client import Scope
 from bertline.service.guard.scopes import required_scopes
+from bertline.service.registry_verdicts import MOST_VERDICTS, RegistryVerdicts
 from bertline.testing.words import WordCounter
 from tests.registered import following, new_registry
 from tests.service.accessible import LOOKS, violations
@@ -88,6 +95,53 @@ def test_all_verdicts_on_a_loaded_version_with_every_check(url: str, registry: s
     assert newest["checks"][0]["figures"] == {"rows": 7}
     assert newest["version"] == new[: len(newest["version"])]
     assert shown(url, "reviews") == []
+
+
+def test_the_newest_of_all_loaded_versions_are_shown(url: str, registry: str) -> None:
+    new = digest(url, "newer")
+    every = [verdict(new, None, "yes", f"2026-11-{day:02}T08:00:00Z") for day in range(1, 31)]
+    keep(registry, *every)
+    assert [one["hash"] for one in shown(url)] == [one.hash for one in reversed(every[-MOST_VERDICTS:])]
+
+
+def test_a_verdict_whose_row_was_moved_to_a_loaded_version_is_refused(url: str, registry: str) -> None:
+    keep(registry, verdict("1" * 64, None, "yes"))
+    with Database(registry) as database, database.changing() as connection:
+        connection.execute(sql.update(VERDICTS).values(challenger=digest(url, "newer")))
+    answer = httpx.get(f"{url}/v1/models/newer/verdicts")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+    assert "was changed after it was written" in answer.text
+
+
+def test_those_who_ask_at_once_share_a_reading_on_a_thread_of_its_own(
+    registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    opened = threading.Event()
+
+    class Slow(Database):
+        def __init__(self, place: str) -> None:
+            threads.append(threading.current_thread().name)
+            opened.wait(20)
+            super().__init__(place)
+
+    monkeypatch.setattr(registry_verdicts, "Database", Slow)
+    keep(registry, verdict("1" * 64, None, "yes"), verdict("2" * 64, None, "no"))
+
+    async def all_at_once() -> list[bytes]:
+        verdicts = RegistryVerdicts(registry)
+        asking = [asyncio.create_task(verdicts.body("newer", {"1" * 64: "1", "2" * 64: "2"})) for _ in range(5)]
+        await asyncio.sleep(0)
+        asking.pop().cancel()
+        opened.set()
+        bodies = await asyncio.gather(*asking)
+        await verdicts.body("newer", {"1" * 64: "1"})  # anew, now that the first reading is over
+        return bodies
+
+    first, *others = asyncio.run(all_at_once())
+    assert {one["version"] for one in json.loads(first)["verdicts"]} == {"1", "2"}
+    assert others == [first] * 3
+    assert threads == ["verdicts_0"] * 2
 
 
 def test_a_server_without_a_registry_says_so_and_an_unknown_model_is_refused(url: str) -> None:

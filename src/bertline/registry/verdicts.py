@@ -33,16 +33,17 @@ class Verdicts:
         with self._database.changing() as connection:
             keep(connection, signed)
 
-    def about(self, digest: str) -> list[SignedVerdict]:
-        """The verdicts on a bundle, the newest first; none in a registry of an earlier bertline.
+    def about(self, *digests: str, most: int | None = None) -> list[SignedVerdict]:
+        """The verdicts on bundles, the newest first; none in a registry of an earlier bertline.
 
         Args:
-            digest: of the bundle that was judged.
+            digests: of the bundles that were judged.
+            most: how many to read; the newest of all.
 
         Raises:
             RegistryError: the database cannot be used, or a verdict was changed after it was written.
         """
-        query = sql.select(VERDICTS).where(VERDICTS.c.challenger == digest)
+        query = sql.select(VERDICTS).where(VERDICTS.c.challenger.in_(digests)).limit(most)
         with self._database.reading() as connection:
             if MIGRATIONS.version(connection, self._database) < HAS_VERDICTS:
                 return []

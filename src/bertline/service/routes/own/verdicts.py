@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from bertline.bundle.verdict import Decided, Verdict
+from bertline.bundle.verdict import Decided
 from bertline.service.name_convertor import converted
 from bertline.service.problems import NO_STORE, OWN
 from bertline.service.registry_verdicts import RegistryVerdicts
@@ -56,30 +55,14 @@ class GateVerdicts(BaseModel):
     responses=OWN.answers(Code.UNKNOWN_MODEL, Code.NOT_READY),
 )
 async def verdicts(name: str, request: Request, serving: ServingNow) -> Response:
-    """What gates said of each loaded version of a model, by the registry: newest first, with every check.
+    """What gates said of each loaded version of a model, by the registry: the newest 20, with every check.
 
     The registry keeps the verdict that a version was promoted, tried or added with.
     """
     loaded = serving.models.loaded(serving.models.current(name, None).name)
     registry: RegistryVerdicts | None = request.app.state.verdicts
-    each: list[dict[str, Any]] | None = None
-    if registry is not None:
-        versions = {one.checksum: one.version for _, one in loaded}  # a bundle may be loaded twice
-        found = [one for digest in versions for one in await asyncio.to_thread(registry.about, digest)]
-        found.sort(key=lambda one: one.created, reverse=True)
-        each = [_present(versions[one.challenger], one) for one in found]
-    return Response(to_json({"model": name, "verdicts": each}), media_type="application/json", headers=NO_STORE)
-
-
-def _present(version: str, verdict: Verdict) -> dict[str, Any]:
-    return {
-        "hash": verdict.hash,
-        "version": version,
-        "challenger": verdict.challenger,
-        "champion": verdict.champion,
-        "decision": verdict.decision,
-        "created": verdict.created,
-        "rows": verdict.rows,
-        "reason": verdict.reason,
-        "checks": [one.model_dump(mode="json") for one in verdict.checks],
-    }
+    if registry is None:
+        body = to_json({"model": name, "verdicts": None})
+    else:
+        body = await registry.body(name, {one.checksum: one.version for _, one in loaded})  # one may be loaded twice
+    return Response(body, media_type="application/json", headers=NO_STORE)
