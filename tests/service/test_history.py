@@ -121,6 +121,25 @@ def test_it_is_read_anew_only_after_a_while(writer: PredictionWriter, monkeypatc
     assert texts() == 6
 
 
+def test_days_are_rounded_up_to_a_few_spans(writer: PredictionWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    spans: list[int] = []
+    reading = module.history
+
+    def noted(store: Database, model: str, days: int, now_s: float) -> Any:
+        spans.append(days)
+        return reading(store, model, days, now_s)
+
+    monkeypatch.setattr(module, "history", noted)
+    desk = HistoryDesk(writer.store)
+
+    async def ask() -> None:
+        for days in (1, 2, 6, 7, 8, 30, 31, 90, 91, 365, 366):
+            await desk.of("reviews", days)
+
+    asyncio.run(ask())
+    assert spans == [1, 7, 30, 90, 366]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "message"),
     [

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bertline.database.database import Database
     from bertline.lifecycle.predictions.history import History
 
+SPANS_DAYS = (1, 7, 30, 90, 366)  # that are read: any other would be one more reading of the store
 FRESH_S = 20.0  # for which a history is shown as it is
 FRESH_TIMES = 20  # or so many times as long as it took to read: a large store is not read all the time
 
@@ -34,10 +35,15 @@ class HistoryDesk:
     async def of(self, model: str, days: int) -> History:
         """The last days of a model, as they were a short while ago.
 
+        Args:
+            model: its name for clients.
+            days: at most 366; of the shortest of ``SPANS_DAYS`` that has them.
+
         Raises:
             Problem: too many calls wait, or the store is away.
         """
-        return await self._thread.run(lambda: self._read(model, days))
+        span = next(one for one in SPANS_DAYS if days <= one)
+        return await self._thread.run(lambda: self._read(model, span))
 
     def _read(self, model: str, days: int) -> History:
         from bertline.lifecycle.predictions.history import history

@@ -67,7 +67,9 @@ async def history(
     name: str,
     request: Request,
     serving: ServingNow,
-    days: Annotated[int, Query(ge=1, le=366, description="Length of the span.")] = 7,
+    days: Annotated[
+        int, Query(ge=1, le=366, description="Length of the span, which is rounded up to 1, 7, 30, 90 or 366.")
+    ] = 7,
 ) -> HistoryResponse:
     """Texts by version, accuracy by feedback, margins and drift checks of the last days; no text is shown.
 
