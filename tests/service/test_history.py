@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -213,11 +214,32 @@ def test_a_span_is_chosen_and_an_open_table_stays_open(visit: Visit, url: str, w
     with page.expect_response("**/v1/models/reviews/history?days=1"):
         over_time(page).get_by_label("Time", exact=True).select_option("1")
     expect(over_time(page).get_by_text("Numbers of 4 texts")).to_be_visible()
-    expect(over_time(page).get_by_text("Each point is an hour")).to_be_visible()
+    expect(over_time(page).get_by_text("Each point is an hour; the last one is not over.")).to_be_visible()
+    expect(over_time(page).get_by_role("status")).to_have_text(re.compile("^Last 24 hours: 4 texts, . drift "))
     expect(page.get_by_role("region", name="Table: The model over time")).to_be_visible()
     page.get_by_role("link", name="Try", exact=True).click()
     page.get_by_role("link", name="Watch", exact=True).click()
     expect(over_time(page).get_by_label("Time", exact=True)).to_have_value("1")
+    assert watch.complaints == []
+
+
+@pytest.mark.browser
+def test_steps_of_whole_days_have_the_dates_of_utc(visit: Visit, url: str, writer: PredictionWriter) -> None:
+    fill(writer.store)
+    page, watch = visit(url, "/#watch", timezone_id="America/Los_Angeles")  # where they begin the day before
+    expect(over_time(page).get_by_role("status")).to_have_text("")
+    over_time(page).get_by_label("Time", exact=True).select_option("30")
+    said = (
+        "Each point is a day from 00:00 UTC; the last one is not over. Times of drift checks are those of this browser."
+    )
+    expect(over_time(page).get_by_text(said)).to_be_visible()
+    expect(over_time(page).get_by_role("status")).to_have_text("Last 30 days: 252 texts, 7 drift checks.")
+    expect(over_time(page).get_by_text("0.05, the default level", exact=True)).to_be_visible()
+    steps = httpx.get(f"{url}/v1/models/reviews/history?days=30").json()["steps"]
+    days = [datetime.fromisoformat(one["at"]) for one in steps if one["texts"]]
+    over_time(page).get_by_text("Numbers of 252 texts").click()
+    dates = page.get_by_role("region", name="Table: The model over time").locator("tbody th")
+    expect(dates).to_have_text([f"{one.day} {one:%b}" for one in days])
     assert watch.complaints == []
 
 

@@ -26,7 +26,7 @@ const attached = (element) => new Promise((onload, onerror) => {
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // A figure with a chart. name: what a screen reader says. x: { title, range, values, splits } as uPlot
-// takes them; time: values are Unix seconds. y: the same. lines: { title,
+// takes them; time: values are Unix seconds; utc: whose days are those of UTC. y: the same. lines: { title,
 // colour (of the page, as in --accent), values, dash, points, bars, width }. data: x values.
 export function chart(name, { x, y, data, lines }) {
   const place = make("div", "plot");
@@ -56,6 +56,7 @@ function draw(place, { x, y, data, lines }) {
   });
   const plot = new globalThis.uPlot({
     width: Math.max(200, place.clientWidth), height: HEIGHT,
+    ...(x.utc && { tzDate: (at_s) => globalThis.uPlot.tzDate(new Date(1000 * at_s), "Etc/UTC") }),
     scales: { x: { time: Boolean(x.time), range: x.range }, y: { range: y.range } },
     axes: [axis(x, 32), axis(y, 58)],
     legend: { show: false },

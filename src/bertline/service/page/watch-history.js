@@ -24,33 +24,44 @@ export function keepHistory(card, model) {
   let timer = null;
   let known = null;
   let asked = null;
+  let chosen = false; // a span, whose numbers are still to be said
+  const spoken = make("p", "visually-hidden");
+  spoken.setAttribute("role", "status");
   const ended = new AbortController();
   const look = async () => {
     clearTimeout(timer);
     const mine = (asked = {});
-    let draw, now;
+    let draw, now, words;
     try {
       const found = await get(`/v1/models/${encodeURIComponent(model.name)}/history`, { days }, ended.signal);
       now = JSON.stringify(found);
       draw = () => drawn(found);
+      words = `Last ${SPANS.find(([value]) => value === span.value)[1]}: ${summary(found)}`;
     } catch (refusal) {
       if (refusal.name === "AbortError") return;
       now = refusal.message;
+      words = refusal.code === "not_found" ? refusal.message : null; // any other is an alert
       draw = () => (refusal.code === "not_found" ? [make("p", "soft", refusal.message)] : [refused(refusal, look)]);
     }
     if (mine !== asked || ended.signal.aborted) return;
     if (now !== known) replace(content, draw());
     known = now;
     content.removeAttribute("aria-busy");
+    if (chosen && words) {
+      spoken.textContent = words;
+      chosen = false;
+    }
     timer = setTimeout(look, EVERY_MS);
   };
   const span = select(SPANS, () => {
     days = span.value;
+    chosen = true;
+    spoken.textContent = "";
     content.setAttribute("aria-busy", "true");
     look();
   });
   span.value = days;
-  card.querySelector(".content").replaceWith(nest("div", "", field("choice", "Time", "watch-span", span), content));
+  card.querySelector(".content").replaceWith(nest("div", "", field("choice", "Time", "watch-span", span), content, spoken));
   content.append(make("p", "soft", "Looking…"));
   look();
   return () => {
@@ -75,35 +86,50 @@ const DAY = stamp({ day: "numeric", month: "short" });
 const CLOCK = stamp({ hour: "2-digit", minute: "2-digit" });
 const BOTH = stamp({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const seconds = ({ at }) => Date.parse(at) / 1000;
+const UTC_DAY = stamp({ day: "numeric", month: "short", timeZone: "UTC" }); // when steps of whole days begin
 const midnight = (at_s) => new Date(1000 * at_s).getHours() === 0 && new Date(1000 * at_s).getMinutes() === 0;
 
 // The same for all charts; a drift check may be later than the beginning of the last step.
-function timeAxis({ steps, checks }) {
+function timeAxis({ steps, step_s, checks }) {
   const [first, last] = [seconds(steps[0]), Math.max(...[...steps.slice(-1), ...checks.slice(-1)].map(seconds))];
   const edge = EDGE * (last - first); // so that no point is cut in half
   return {
     time: true,
+    utc: step_s >= DAY_S,
     space: 70,
     range: [first - edge, last + edge],
-    values: (_, ticks) => ticks.map((at_s) => (midnight(at_s) ? DAY : CLOCK).format(1000 * at_s)),
+    values: (_, ticks) => ticks.map((at_s) => (step_s >= DAY_S ? UTC_DAY : midnight(at_s) ? DAY : CLOCK).format(1000 * at_s)),
   };
 }
-const named = (step_s) => (step_s < DAY_S ? BOTH : DAY);
+const named = (step_s) => (step_s < DAY_S ? BOTH : UTC_DAY);
 const length = (step_s) => ({ 3600: "an hour", 21600: "six hours", 86400: "a day", 259200: "three days" })[step_s] ?? "a week";
 
 // ---------------------------------------------------------------------------------------------------- charts
 
 const shares = (low = 0) => ({ range: [low, 1], values: (_, ticks) => ticks.map((tick) => `${Math.round(100 * tick)}\u202f%`) });
 
+const EMPTY = "No text was answered and kept in this time.";
+const totalOf = ({ steps }) => steps.reduce((sum, { texts }) => sum + texts, 0);
+
+function summary(found) {
+  const [total, checks] = [totalOf(found), found.checks.length];
+  return total || checks ? `${count(total, "text")}, ${count(checks, "drift check")}.` : EMPTY;
+}
+
+function note(step_s) {
+  const whole = step_s >= DAY_S;
+  return `Each point is ${length(step_s)}${whole ? " from 00:00 UTC" : ""}; the last one is not over. Times${whole ? " of drift checks" : ""} are those of this browser.`;
+}
+
 function drawn(found) {
-  const { steps, step_s, checks } = found;
-  const total = steps.reduce((sum, { texts }) => sum + texts, 0);
-  if (!total && !checks.length) return [make("p", "soft", "No text was answered and kept in this time.")];
+  const { step_s, checks } = found;
+  const total = totalOf(found);
+  if (!total && !checks.length) return [make("p", "soft", EMPTY)];
   return [
     nest("div", "over-time", ...[accuracy(found), margin(found), versions(found), drift(found)].map(([title, ...parts]) => nest("div", "line-of", make("h3", "", title), ...parts))),
     numbers(found, total),
     ...(checks.length ? [checked(checks)] : []),
-    make("p", "note", `Each point is ${length(step_s)}; the last one is not over. Times are those of this browser.`),
+    make("p", "note", note(step_s)),
   ];
 }
 
@@ -183,7 +209,7 @@ function drift(history) {
     data: some.map(seconds),
     lines: [
       { title: "smallest p of a check", colour: "--for-line", values: all, points: true },
-      { title: `${LEVEL}: below, drift is found`, colour: "--edge", values: all.map(() => logged(LEVEL)), dash: [4, 4], width: 1 },
+      { title: `${LEVEL}, the default level`, colour: "--edge", values: all.map(() => logged(LEVEL)), dash: [4, 4], width: 1 },
       ...(found ? [{ title: "found", colour: "--against-line", values: within(true), points: true, width: 0 }] : []),
     ],
   })];
