@@ -40,6 +40,12 @@ CHECKS = [
     ("latency", "undecided", "10.8 ms for a text, the champion 11.2: 0.97 times (0.88 to 1.31), at most 1.25 may be"),
 ]
 
+FIRST = {
+    "yes": "Yes: B may become the first champion",
+    "no": "No: B may not become the first champion",
+    "undecided": "Undecided: these rows cannot tell whether B may become the first champion",
+}
+
 
 def verdict(challenger: str, champion: str | None, decision: str, created: str = "2026-11-30T08:00:00Z") -> Verdict:
     checks = [{"name": name, "decision": said, "sentence": why, "figures": {"rows": 7}} for name, said, why in CHECKS]
@@ -200,8 +206,10 @@ def test_a_verdict_against_a_third_version_says_so(visit: Visit, url: str, regis
     page.reload()
     expect(gate(page)).to_contain_text("Yes: B may replace another version")
     expect(gate(page)).to_contain_text("but against abababababab.")
-    keep(registry, verdict(new, None, "undecided", "2026-12-01T08:00:00Z"))
-    page.reload()
+    for day, (decision, said) in enumerate(FIRST.items(), 1):
+        keep(registry, verdict(new, None, decision, f"2026-12-0{day}T08:00:00Z"))
+        page.reload()
+        expect(gate(page).locator(".verdict")).to_have_text(said)
     expect(gate(page)).to_contain_text("B was judged without a champion.")
 
 

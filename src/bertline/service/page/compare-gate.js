@@ -7,9 +7,9 @@ import { count } from "./words.js";
 
 const DIGITS = 12; // of a digest, as versions are named elsewhere
 const HEADLINES = {
-  yes: (one, other) => `Yes: ${one} may replace ${other}`,
-  no: (one, other) => `No: ${one} may not replace ${other}`,
-  undecided: (one, other) => `Undecided: these rows cannot tell whether ${one} may replace ${other}`,
+  yes: (one, act) => `Yes: ${one} may ${act}`,
+  no: (one, act) => `No: ${one} may not ${act}`,
+  undecided: (one, act) => `Undecided: these rows cannot tell whether ${one} may ${act}`,
 };
 const time = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
@@ -26,11 +26,11 @@ export function drawGate(verdicts, [first, second]) {
   const each = [["B", "A", second, first], ["A", "B", first, second]];
   for (const [one, other, judged, against] of each) {
     const found = on(judged, against);
-    if (found) return drawn(found, HEADLINES[found.decision](one, other));
+    if (found) return drawn(found, HEADLINES[found.decision](one, `replace ${other}`));
   }
   for (const [one, , judged] of each) {
     const found = on(judged);
-    if (found) return drawn(found, HEADLINES[found.decision](one, found.champion ? "another version" : "nothing, as the first one"), third(found, one));
+    if (found) return drawn(found, HEADLINES[found.decision](one, found.champion ? "replace another version" : "become the first champion"), third(found, one));
   }
   return [make("p", "soft", "The registry has no verdict on these two. bertline gate compares them and writes one; it is kept when the version is promoted, tried or added with it.")];
 }

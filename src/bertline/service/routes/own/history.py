@@ -28,10 +28,12 @@ class HistoryStep(BaseModel):
     """One step in time."""
 
     at: AwareDatetime = Field(description="When it begins.")
-    texts: int = Field(description="That were answered in it.")
+    texts: int = Field(description="Texts that were answered in it.")
     versions: dict[str, int] = Field(description="Texts by the version that answered.")
-    judged: int = Field(description="Of its answers, those that feedback calls right or wrong.")
-    accuracy: MeasuredFigure | None = Field(description="Of these, with Wilson's 95 % interval.")
+    judged: int = Field(description="Answers of the step that feedback calls right or wrong.")
+    accuracy: MeasuredFigure | None = Field(
+        description="Share of the judged answers that are right, with Wilson's 95 % interval."
+    )
     margin: float | None = Field(
         description="How sure the model was, 0 to 1, on average over a sample: of labels the lead of the first one."
     )

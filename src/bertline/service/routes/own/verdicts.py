@@ -31,12 +31,12 @@ class GateVerdict(BaseModel):
     """What a gate said of a version."""
 
     hash: str = Field(description="SHA-256, by which the log of deployments names it.")
-    version: str = Field(description="That was judged: the challenger.")
+    version: str = Field(description="The version that was judged: the challenger.")
     challenger: str = Field(description="Digest of its bundle.")
     champion: str | None = Field(description="Digest of the bundle that it was compared with; null if there was none.")
     decision: Decided = Field(description="Whether it may replace the champion.")
     created: str = Field(description="When, in UTC.")
-    rows: int | None = Field(description="That both were judged by.")
+    rows: int | None = Field(description="Rows that both were judged by.")
     reason: str | None
     checks: list[GateCheck]
 
