@@ -62,7 +62,7 @@ STATUS: Mapping[Code, HTTPStatus] = {
 
 
 Responses = dict[int | str, dict[str, Any]]  # of a route, by status, as FastAPI takes them
-NO_STORE = {"Cache-Control": "no-store"}
+UNCACHED = {"Cache-Control": "no-store"}
 
 
 class ErrorDetail(BaseModel):
@@ -95,7 +95,7 @@ class Dialect:
     body: Callable[[Problem], BaseModel]
     names: Mapping[Code, str] = field(default_factory=dict)
     statuses: Mapping[Code, HTTPStatus] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=lambda: NO_STORE)
+    headers: Mapping[str, str] = field(default_factory=lambda: UNCACHED)
 
     def status_of(self, code: Code) -> HTTPStatus:
         """The status of a problem with this code."""

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from bertline.service.guard.client import Scope
 from bertline.service.guard.issuer import GRANT, Issuer
 from bertline.service.guard.token_request import FORM, token_request
-from bertline.service.problems import NO_STORE, STATUS, Dialect
+from bertline.service.problems import STATUS, UNCACHED, Dialect
 from bertline.service.routes.context import UNREAD, routes_of
 from bertline.serving.problems import Code, Problem
 
@@ -79,7 +79,7 @@ OAUTH = Dialect(
     lambda problem: OAuthError(error=NAMES[problem.code], error_description=problem.message),
     names=NAMES,
     statuses=dict.fromkeys(FORM_ERRORS, HTTPStatus.BAD_REQUEST),
-    headers={**NO_STORE, "Pragma": "no-cache"},
+    headers={**UNCACHED, "Pragma": "no-cache"},
 )
 
 

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 
 from bertline.lifecycle.comparison.compared import ComparedTable
 from bertline.service.comparing import MOST_ROWS, TABLE_TIMEOUT_S, Both, Comparing, GivenRows
-from bertline.service.problems import NO_STORE, OWN
+from bertline.service.problems import OWN, UNCACHED
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, SettingsNow
 from bertline.service.routes.json_body import JsonRoute
 from bertline.service.routes.own.explain import SIDES, input_of
@@ -204,7 +204,7 @@ async def text(
         for side, version, answer, took_ms in each
     }
     body = {**sides, "agree": found.row.agree, "shift": found.row.shift}
-    return Response(to_json(body), media_type="application/json", headers=NO_STORE)
+    return Response(to_json(body), media_type="application/json", headers=UNCACHED)
 
 
 @router.post(
@@ -234,10 +234,10 @@ async def table(
     head = {"first": roles[0], "second": roles[1]}
     first = await anext(found)  # a refusal before the first line has its status
     if LINES in request.headers.get("accept", ""):
-        return StreamingResponse(_lines(first, found, head), media_type=LINES, headers=NO_STORE)
+        return StreamingResponse(_lines(first, found, head), media_type=LINES, headers=UNCACHED)
     async for one in found:
         if isinstance(one, ComparedTable):
-            return Response(to_json({**head, **one.to_json()}), media_type="application/json", headers=NO_STORE)
+            return Response(to_json({**head, **one.to_json()}), media_type="application/json", headers=UNCACHED)
         if await request.is_disconnected():
             await found.aclose()
             break

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from bertline.bundle.verdict import Decided
 from bertline.service.name_convertor import converted
-from bertline.service.problems import NO_STORE, OWN
+from bertline.service.problems import OWN, UNCACHED
 from bertline.service.registry_verdicts import RegistryVerdicts
 from bertline.service.routes.context import ServingNow
 from bertline.serving.problems import Code
@@ -65,4 +65,4 @@ async def verdicts(name: str, request: Request, serving: ServingNow) -> Response
         body = to_json({"model": name, "verdicts": None})
     else:
         body = await registry.body(name, {one.checksum: one.version for _, one in loaded})  # one may be loaded twice
-    return Response(body, media_type="application/json", headers=NO_STORE)
+    return Response(body, media_type="application/json", headers=UNCACHED)
