@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,15 @@ import pytest
 import sqlalchemy as sql
 from starlette.testclient import TestClient
 
-from bertline.lifecycle.predictions import reader
+from bertline.database.database import Database
+from bertline.lifecycle.predictions import figures, reader
 from bertline.lifecycle.predictions.checks import DriftCheck, add_check
 from bertline.lifecycle.predictions.schema import FEEDBACK, PREDICTIONS
 from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.lifecycle.predictions.store import open_store
 from bertline.lifecycle.predictions.writer import PredictionWriter
 from bertline.monitoring.metrics.registry import samples_of
+from bertline.service import feedback_desk, shared_reads
 from bertline.service.app import create_app
 from bertline.service.guard.client import Scope
 from bertline.service.guard.scopes import required_scopes
@@ -58,6 +61,11 @@ def said(client: TestClient, *items: dict[str, Any]) -> list[dict[str, Any]]:
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["items"]
     return found
+
+
+def each_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_reads, "SHARED_S", 0.0)
+    monkeypatch.setattr(feedback_desk, "SHARED_TIMES", 0)
 
 
 def test_feedback_on_one_text_of_a_request(tmp_path: Path) -> None:
@@ -98,6 +106,7 @@ def test_feedback_on_one_text_of_a_request(tmp_path: Path) -> None:
 def test_the_metric_tells_the_live_accuracy_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "COUNTS_EVERY_S", 0.0)
     monkeypatch.setattr(reader, "AT_MOST", 1.0)
+    each_read_anew(monkeypatch)
     with keeping(WordCounter(), tmp_path) as (client, writer):
         client.post("/v1/predict", json={"texts": ["good"] * 3}, headers={"X-Request-Id": "order-7"})
         settled(writer)
@@ -270,7 +279,8 @@ def test_feedback_has_a_scope_of_its_own() -> None:
     assert required_scopes("/v1/feedback") == frozenset({Scope.FEEDBACK})
 
 
-def test_live_accuracy_of_each_version(tmp_path: Path) -> None:
+def test_live_accuracy_of_each_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    each_read_anew(monkeypatch)
     with keeping(WordCounter(), tmp_path) as (client, writer):
         assert client.get("/v1/feedback").json() == {"model": "reviews", "versions": []}
         asked = client.post("/v1/predict", json={"texts": ["good", "bad", "good"]}, headers={"X-Request-Id": "r"})
@@ -279,6 +289,34 @@ def test_live_accuracy_of_each_version(tmp_path: Path) -> None:
         [found] = client.get("/v1/feedback", params={"model": "reviews"}).json()["versions"]
         assert (found["version"], found["right"], found["wrong"]) == (asked.json()["model"]["version"], 2, 1)
         assert found["accuracy"]["low"] < 2 / 3 < found["accuracy"]["high"]
+
+
+def test_many_pages_share_one_count_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counting, counted, now_s = figures.counts, list[str](), 1000.0
+
+    def slow(store: Database, model: str) -> Any:
+        nonlocal now_s
+        counted.append(model)
+        now_s += 0.5
+        return counting(store, model)
+
+    monkeypatch.setattr(figures, "counts", slow)
+    monkeypatch.setattr(shared_reads, "monotonic", lambda: now_s)
+    with keeping(WordCounter(), tmp_path) as (client, writer):
+
+        def shown(_: object = None) -> int:
+            return sum(one["right"] for one in client.get("/v1/feedback").json()["versions"])
+
+        with ThreadPoolExecutor(4) as pages:
+            assert {*pages.map(shown, range(12))} == {0}
+        assert counted == ["reviews"]
+        client.post("/v1/predict", json={"text": "good"}, headers={"X-Request-Id": "r"})
+        settled(writer)
+        said(client, {"request_id": "r", "correct": "positive"})
+        now_s += 9.4  # 20 times as long as counting took, from its beginning
+        assert (shown(), len(counted)) == (0, 1)
+        now_s += 0.2
+        assert (shown(), len(counted)) == (1, 2)
 
 
 def test_every_response_has_a_request_id(client: TestClient) -> None:

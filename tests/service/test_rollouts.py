@@ -17,7 +17,7 @@ from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.rollout import Rollout
 from bertline.registry.rollouts import Rollouts
-from bertline.service import registry_rollouts
+from bertline.service import registry_rollouts, shared_reads
 from bertline.service.app import create_app
 from bertline.service.settings import ServeSettings
 from bertline.serving.serving import Serving
@@ -220,7 +220,7 @@ def test_many_pages_share_one_look_at_the_registry(
             super().__init__(url)
 
     monkeypatch.setattr(registry_rollouts, "Database", Counted)
-    monkeypatch.setattr(registry_rollouts, "monotonic", lambda: now_s)
+    monkeypatch.setattr(shared_reads, "monotonic", lambda: now_s)
     follow(local, registry)
 
     def shown(_: object = None) -> str:
@@ -242,7 +242,7 @@ def test_a_failed_look_at_the_registry_is_shared_no_longer_than_another(
     local: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = 1000.0
-    monkeypatch.setattr(registry_rollouts, "monotonic", lambda: now_s)
+    monkeypatch.setattr(shared_reads, "monotonic", lambda: now_s)
     registry = new_registry(tmp_path)
     path = Path(registry.removeprefix("sqlite:///"))
     follow(local, registry)

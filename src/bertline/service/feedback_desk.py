@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bertline.service.shared_reads import SharedReads
 from bertline.service.store_thread import StoreThread
 
 if TYPE_CHECKING:
     from bertline.database.database import Database
     from bertline.lifecycle.predictions.figures import Counts
     from bertline.lifecycle.predictions.given import Feedback, Outcome
+
+SHARED_TIMES = (
+    20  # so many times as long as counting takes, its result is shared: much feedback is not counted all the time
+)
 
 
 class FeedbackDesk:
@@ -27,6 +32,7 @@ class FeedbackDesk:
             busy="Too much feedback is waiting to be written: send the same again later.",
             away="The store of predictions cannot be used now, and nothing was kept: send the same again later.",
         )
+        self._counted = SharedReads(self._count, times=SHARED_TIMES)
 
     async def take(self, items: Sequence[Feedback], client: str | None) -> list[Outcome]:
         """Keep feedback; the outcome of each item.
@@ -41,12 +47,12 @@ class FeedbackDesk:
     async def accuracy(self, model: str) -> dict[str, Counts]:
         """Right and wrong answers of each version of a model, by the digest of its bundle.
 
+        However many pages ask, they are counted once in some seconds, so feedback is seen as late as that.
+
         Raises:
             Problem: too many calls wait, or the store is away.
         """
-        from bertline.lifecycle.predictions.figures import counts
-
-        return await self._thread.run(lambda: counts(self._store, model))
+        return await self._counted.get(model)
 
     async def give_back(self, request_id: str, item: int, source: str, annotator: str, client: str | None) -> bool:
         """Take back the last feedback of an annotator on a text; whether there was any.
@@ -59,3 +65,8 @@ class FeedbackDesk:
         return await self._thread.run(
             lambda: withdraw(self._store, request_id, item, source=source, annotator=annotator, client=client)
         )
+
+    async def _count(self, model: str) -> dict[str, Counts]:
+        from bertline.lifecycle.predictions.figures import counts
+
+        return await self._thread.run(lambda: counts(self._store, model))

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from time import monotonic
 
 from bertline.errors import RegistryError
 from bertline.registry.database import Database
 from bertline.registry.rollout import Rollout, Tally
 from bertline.registry.rollouts import Rollouts
+from bertline.service.shared_reads import SharedReads
 from bertline.serving.problems import Code, Problem
 
-SHARED_S = 2.0  # age of an answer that is given again: servers count no more often by default, and pages ask every 5 s
-
 Last = tuple[Rollout, Mapping[int, Tally]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    began_s: float
-    task: asyncio.Task[Last | None]
-
-    @property
-    def shared(self) -> bool:
-        """Whether its answer is still to come, or is new."""
-        return not self.task.done() or monotonic() - self.began_s < SHARED_S
 
 
 class RegistryRollouts:
     """Rollouts of the models that follow a champion.
 
-    However many pages show one, the registry is read for it once in ``SHARED_S``.
+    However many pages show one, the registry is read for it once in two seconds, as often as servers count.
 
     Args:
         names: the models' names in the registry, by their names for clients.
@@ -41,23 +27,18 @@ class RegistryRollouts:
 
     def __init__(self, names: Mapping[str, str], place: str) -> None:
         self._names, self._place = names, place
-        self._readings: dict[str, _Reading] = {}
+        self._shared = SharedReads[str, Last | None](lambda name: asyncio.to_thread(self._read, name))
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
     async def last(self, name: str) -> Last | None:
-        """The last rollout of a model, and what all servers have counted, by step; ``SHARED_S`` old at most.
+        """The last rollout of a model, and what all servers have counted, by step; some seconds old at most.
 
         Raises:
             Problem: the registry cannot be read.
         """
-        reading = self._readings.get(name)
-        if reading is None or not reading.shared:
-            task = asyncio.create_task(asyncio.to_thread(self._read, name), name="read rollout")
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # whoever asked may have left
-            reading = self._readings[name] = _Reading(monotonic(), task)
-        return await asyncio.shield(reading.task)
+        return await self._shared.get(name)
 
     async def abort(self, name: str, by: str) -> None:
         """End the rollout of a model, and record who did.
@@ -68,7 +49,7 @@ class RegistryRollouts:
         try:
             await asyncio.to_thread(self._abort, name, by)
         finally:
-            self._readings.pop(name, None)  # it shows what was before
+            self._shared.forget(name)
 
     def _read(self, name: str) -> Last | None:
         try:

@@ -163,7 +163,7 @@ async def feedback(payload: FeedbackRequest, request: Request) -> FeedbackRespon
 async def accuracy(request: Request, serving: ServingNow, model: str | None = None) -> LiveResponse:
     """How often each version of a model was right, by the feedback on its answers; no text is shown.
 
-    Feedback is rarely a random sample of all answers.
+    The counts may be some seconds old. Feedback is rarely a random sample of all answers.
     """
     desk = request.app.state.feedback
     if desk is None:
