@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import sqlalchemy as sql
 
@@ -19,25 +20,38 @@ class Migrations:
     Attributes:
         table: holds the version, in one row.
         steps: all of them; those of a released version do not change.
+        enough: the version whose tables can be used; later steps only make them faster, as indices do.
     """
 
     table: sql.Table
     steps: Sequence[Step]
+    enough: float = inf
 
     @classmethod
-    def named(cls, table: str, steps: Sequence[Step]) -> Migrations:
+    def named(cls, table: str, steps: Sequence[Step], enough: float = inf) -> Migrations:
         """With a table of this name for the version."""
-        return cls(sql.Table(table, sql.MetaData(), sql.Column("version", sql.Integer, primary_key=True)), steps)
+        version = sql.Table(table, sql.MetaData(), sql.Column("version", sql.Integer, primary_key=True))
+        return cls(version, steps, enough)
 
     def prepare(self, database: Database) -> None:
         """Create or migrate the tables; safe from several processes at once.
+
+        Tables of the version ``enough`` stay as they are where they cannot be changed, as by a user who may only read.
 
         Raises:
             database.purpose.error: the database cannot be used, or is of a newer bertline.
         """
         with database.reading() as connection:
-            if self.version(connection, database) == len(self.steps):
-                return
+            found = self.version(connection, database)
+        if found == len(self.steps):
+            return
+        try:
+            self._migrate(database)
+        except database.purpose.error:
+            if found < self.enough:
+                raise
+
+    def _migrate(self, database: Database) -> None:
         with database.changing() as connection:
             now = self.version(connection, database)  # another process may have done it meanwhile
             if now == len(self.steps):

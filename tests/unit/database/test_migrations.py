@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,29 @@ def test_steps_are_taken_once_and_rows_are_kept(tmp_path: Path) -> None:
         with database.reading() as connection:
             assert connection.execute(sql.text("SELECT b, c FROM a")).all() == [(1, None)]
             assert NEW.version(connection, database) == 2
+
+
+def only_read(database: Database) -> None:
+    sql.event.listen(database.engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only = ON"))
+
+
+@pytest.mark.parametrize(("enough", "usable"), [(1, True), (2, False)])
+def test_a_step_that_only_makes_tables_faster_may_be_missing(tmp_path: Path, enough: int, usable: bool) -> None:
+    migrations = Migrations.named("versions", (_first, _second), enough)
+    with Database(f"sqlite:///{tmp_path / 'a.db'}", PURPOSE, create=True) as database:
+        OLD.prepare(database)
+        only_read(database)
+        with nullcontext() if usable else pytest.raises(StoreError, match="attempt to write a readonly database"):
+            migrations.prepare(database)
+        with database.reading() as connection:
+            assert migrations.version(connection, database) == 1
+
+
+def test_missing_tables_are_an_error_to_whoever_can_only_read(tmp_path: Path) -> None:
+    with Database(f"sqlite:///{tmp_path / 'a.db'}", PURPOSE, create=True) as database:
+        only_read(database)
+        with pytest.raises(StoreError, match="attempt to write a readonly database"):
+            Migrations.named("versions", (_first, _second), 1).prepare(database)
 
 
 def test_tables_of_a_newer_bertline_are_left_alone(tmp_path: Path) -> None:

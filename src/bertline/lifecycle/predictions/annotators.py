@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sql
 
 from bertline.database.database import Database
-from bertline.lifecycle.predictions.figures import JOINED
-from bertline.lifecycle.predictions.records import ANSWER
+from bertline.lifecycle.predictions.figures import JOINED, judged_of
 from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, PREDICTIONS, SUPERSEDED
 from bertline.statistics.agreement import alpha
 from bertline.statistics.intervals import Estimate
@@ -46,7 +45,7 @@ def annotators(store: Database, model: str) -> Annotators:
     query = (
         sql.select(made.text_hash, said.annotator, said.source, said.correct)
         .select_from(JOINED)
-        .where(made.model == model, made.role == ANSWER, said.state.in_((LATEST, SUPERSEDED)))
+        .where(*judged_of(model), said.state.in_((LATEST, SUPERSEDED)))
         .order_by(said.labelled_ms.desc(), said.id.desc())
         .limit(MOST_LABELS)
     )

@@ -9,8 +9,8 @@ from datetime import datetime
 import sqlalchemy as sql
 
 from bertline.database.database import Database
-from bertline.lifecycle.predictions.records import ANSWER, SHADOW, ms_of
-from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, MODELS, PREDICTIONS
+from bertline.lifecycle.predictions.records import ANSWER, SHADOW, first_id, ms_of
+from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, MODELS, PREDICTIONS, SUPERSEDED
 from bertline.statistics.intervals import Estimate, wilson
 
 JOINED = FEEDBACK.join(PREDICTIONS, FEEDBACK.c.prediction == PREDICTIONS.c.id)
@@ -51,9 +51,9 @@ def counts(
     Raises:
         PredictionStoreError: the store cannot be read.
     """
-    conditions = [*_of(model, role), PREDICTIONS.c.at_ms >= ms_of(since)]
+    conditions = [*judged_of(model, since, role)]
     if until is not None:
-        conditions.append(PREDICTIONS.c.at_ms < ms_of(until))
+        conditions.append(FEEDBACK.c.prediction < first_id(ms_of(until)))
     return {digest: found for (_, digest), found in _counted(store, conditions).items()}
 
 
@@ -96,7 +96,7 @@ def labelled_since(store: Database, model: str, since: datetime | None = None, *
     query = (
         sql.select(sql.func.count())
         .select_from(JOINED)
-        .where(*_of(model, ANSWER), FEEDBACK.c.state == LATEST, FEEDBACK.c.received_ms >= ms_of(since))
+        .where(*judged_of(model), FEEDBACK.c.state == LATEST, FEEDBACK.c.received_ms >= ms_of(since))
     )
     if with_text:
         query = query.where(PREDICTIONS.c.texts.is_not(None))
@@ -129,11 +129,11 @@ def states(store: Database, model: str, *, since: datetime | None = None) -> Sta
     """
     role, texts = PREDICTIONS.c.role, PREDICTIONS.c.texts
     made = sql.select(role, sql.func.count(), sql.func.count(texts)).group_by(role)
-    made = made.where(PREDICTIONS.c.model == model, PREDICTIONS.c.at_ms >= ms_of(since))
+    mine = PREDICTIONS.c.model == model, role.in_((ANSWER, SHADOW)), PREDICTIONS.c.id >= first_id(ms_of(since))
     said = sql.select(FEEDBACK.c.state, sql.func.count()).group_by(FEEDBACK.c.state)
-    joined = said.select_from(JOINED).where(PREDICTIONS.c.model == model, PREDICTIONS.c.at_ms >= ms_of(since))
+    joined = said.select_from(JOINED).where(*judged_of(model, since), FEEDBACK.c.state.in_((LATEST, SUPERSEDED)))
     with store.reading() as connection:
-        rows = {one: (number, kept) for one, number, kept in connection.execute(made)}
+        rows = {one: (number, kept) for one, number, kept in connection.execute(made.where(*mine))}
         feedback = {state: int(number) for state, number in connection.execute(joined)}
         alone = connection.execute(said.where(FEEDBACK.c.prediction.is_(None)))
         feedback |= {state: int(number) for state, number in alone}
@@ -151,5 +151,11 @@ def models(store: Database) -> list[str]:
         return list(connection.scalars(sql.select(MODELS.c.model).distinct().order_by(MODELS.c.model)))
 
 
-def _of(model: str, role: str) -> tuple[sql.ColumnElement[bool], ...]:
-    return PREDICTIONS.c.model == model, PREDICTIONS.c.role == role
+def judged_of(model: str, since: datetime | None = None, role: str = ANSWER) -> tuple[sql.ColumnElement[bool], ...]:
+    """Conditions on ``JOINED``: the feedback on predictions of a model since a moment.
+
+    The range is one of the feedback's own column even from the beginning on. So SQLite, which knows nothing of how many
+    rows there are, looks a prediction up for each feedback, and not feedback for each of many more predictions.
+    """
+    said = FEEDBACK.c.prediction >= first_id(ms_of(since))
+    return said, PREDICTIONS.c.model == model, PREDICTIONS.c.role == role

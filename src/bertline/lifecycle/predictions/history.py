@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import sqlalchemy as sql
 
 from bertline.database.database import Database
 from bertline.lifecycle.predictions.checks import DriftCheck
 from bertline.lifecycle.predictions.feedback import specs
-from bertline.lifecycle.predictions.figures import JOINED, Counts
-from bertline.lifecycle.predictions.records import ANSWER
+from bertline.lifecycle.predictions.figures import JOINED, Counts, judged_of
+from bertline.lifecycle.predictions.records import ANSWER, first_id
 from bertline.lifecycle.predictions.schema import DRIFT_CHECKS, FEEDBACK, LATEST, PREDICTIONS
 from bertline.tasks import task
 
@@ -76,13 +77,14 @@ def history(store: Database, model: str, days: int, now_s: float) -> History:
     steps = {at_s: Step(at_s) for at_s in range(begin_s, int(now_s) + 1, step_s)}
     step_ms: sql.ColumnElement[int] = sql.literal_column(str(1000 * step_s))  # PostgreSQL groups by no parameter
     at = (PREDICTIONS.c.at_ms - PREDICTIONS.c.at_ms % step_ms).label("at")
-    mine = PREDICTIONS.c.model == model, PREDICTIONS.c.role == ANSWER, PREDICTIONS.c.at_ms >= 1000 * begin_s
+    mine = PREDICTIONS.c.model == model, PREDICTIONS.c.role == ANSWER, PREDICTIONS.c.id >= first_id(1000 * begin_s)
     with store.reading() as connection:
         made = sql.select(at, PREDICTIONS.c.digest, sql.func.count()).where(*mine).group_by(at, PREDICTIONS.c.digest)
         for at_ms, digest, number in connection.execute(made):
             _step(steps, at_ms).texts[digest] = number
         said = sql.select(at, FEEDBACK.c.right, sql.func.count()).select_from(JOINED)
-        said = said.where(*mine, FEEDBACK.c.state == LATEST).group_by(at, FEEDBACK.c.right)
+        on_mine = judged_of(model, datetime.fromtimestamp(begin_s, UTC))
+        said = said.where(*on_mine, FEEDBACK.c.state == LATEST).group_by(at, FEEDBACK.c.right)
         judged: dict[int, dict[bool | None, int]] = {}
         for at_ms, right, number in connection.execute(said):
             judged.setdefault(at_ms, {})[right] = number

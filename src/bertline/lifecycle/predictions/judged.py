@@ -13,8 +13,7 @@ import sqlalchemy as sql
 
 from bertline.database.database import Database
 from bertline.lifecycle.predictions.feedback import specs
-from bertline.lifecycle.predictions.figures import JOINED
-from bertline.lifecycle.predictions.records import ANSWER, ms_of
+from bertline.lifecycle.predictions.figures import JOINED, judged_of
 from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, PREDICTIONS
 from bertline.statistics.intervals import Estimate, percentile, resampled_sums, wilson
 from bertline.statistics.slices import Slice, accuracy_of, by_column, by_length
@@ -96,8 +95,8 @@ def judged(store: Database, model: str, *, since: datetime | None = None) -> lis
             said.right, said.off, said.correct, said.source,
         )
         .select_from(JOINED)
-        .where(made.model == model, made.role == ANSWER, said.state == LATEST, made.at_ms >= ms_of(since))
-        .order_by(made.id.desc())
+        .where(*judged_of(model, since), said.state == LATEST)
+        .order_by(said.prediction.desc())
         .limit(MOST_ROWS)
     )  # fmt: skip
     with store.reading() as connection:

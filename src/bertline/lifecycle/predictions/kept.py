@@ -11,7 +11,7 @@ from datetime import datetime
 import sqlalchemy as sql
 
 from bertline.database.database import Database
-from bertline.lifecycle.predictions.records import ANSWER, ms_of
+from bertline.lifecycle.predictions.records import ANSWER, first_id, ms_of
 from bertline.lifecycle.predictions.schema import PREDICTIONS
 from bertline.text import Input
 
@@ -93,8 +93,9 @@ def kept_answers(
 
 def _mine(model: str, span: Span) -> tuple[sql.ColumnElement[bool], ...]:
     since, until = span
-    end = () if until is None else (PREDICTIONS.c.at_ms < ms_of(until),)
-    return PREDICTIONS.c.model == model, PREDICTIONS.c.role == ANSWER, PREDICTIONS.c.at_ms >= ms_of(since), *end
+    id = PREDICTIONS.c.id
+    end = () if until is None else (id < first_id(ms_of(until)),)
+    return PREDICTIONS.c.model == model, PREDICTIONS.c.role == ANSWER, id >= first_id(ms_of(since)), *end
 
 
 def _sample(

@@ -15,8 +15,8 @@ from bertline.data.table import open_writer
 from bertline.database.database import Database
 from bertline.errors import DataError
 from bertline.lifecycle.predictions.feedback import specs
-from bertline.lifecycle.predictions.figures import JOINED
-from bertline.lifecycle.predictions.records import ANSWER, ms_of
+from bertline.lifecycle.predictions.figures import JOINED, judged_of
+from bertline.lifecycle.predictions.records import ms_of
 from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, PREDICTIONS
 from bertline.tasks import task
 
@@ -78,19 +78,18 @@ def labelled_rows(
         sql.select(PREDICTIONS, FEEDBACK.c.correct, FEEDBACK.c.labelled_ms)
         .select_from(JOINED)
         .where(
-            PREDICTIONS.c.model == model,
-            PREDICTIONS.c.role == ANSWER,
+            *judged_of(model),
             FEEDBACK.c.state == LATEST,
             FEEDBACK.c.received_ms >= ms_of(since),
         )
-        .order_by(PREDICTIONS.c.id)
+        .order_by(FEEDBACK.c.prediction)
         .limit(_AT_ONCE)
     )
     after = ""
     while True:
         with store.reading() as connection:
             known = specs(connection, model)
-            some = connection.execute(query.where(PREDICTIONS.c.id > after)).all()
+            some = connection.execute(query.where(FEEDBACK.c.prediction > after)).all()
         for row in some:
             content = _row(row, known[row.digest, row.model], texts, counted)
             if content is not None:

@@ -96,6 +96,15 @@ def new_id(at_ms: int) -> str:
     return f"{at_ms:012x}{os.urandom(10).hex()}"
 
 
+def first_id(at_ms: int) -> str:
+    """Ids of this moment and of later ones are not less, and earlier ones are: a range of times is a range of ids.
+
+    >>> first_id(1_000) < new_id(1_000) < first_id(1_001)
+    True
+    """
+    return f"{max(0, at_ms):012x}"
+
+
 def now_ms() -> int:
     """The time of day."""
     return time.time_ns() // 1_000_000

@@ -15,7 +15,7 @@ import sqlalchemy as sql
 from bertline.database.database import Database
 from bertline.lifecycle.predictions.feedback import specs
 from bertline.lifecycle.predictions.foreign import foreign
-from bertline.lifecycle.predictions.records import ANSWER, SHADOW, Why, ms_of
+from bertline.lifecycle.predictions.records import ANSWER, SHADOW, Why, first_id, ms_of
 from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, PREDICTIONS
 from bertline.statistics.label_errors import label_errors, label_quality
 from bertline.tasks import task
@@ -132,15 +132,19 @@ def disagreements(
     store: Database, model: str, *, since: datetime | None = None, most: int = MOST_ROWS
 ) -> list[Candidate]:
     """Answers without feedback that differ from the shadow's; where the model was least sure, first."""
+    latest = [*_rows(store, model, since=since, labelled=False, most=most)]
+    if not latest:
+        return []
+    oldest, _ = latest[-1]
     answers, shadows = PREDICTIONS.c, PREDICTIONS.alias("shadows")
     same = (shadows.c.request_id == answers.request_id) & (shadows.c.item == answers.item)
     others = sql.select(answers.id, shadows.c.answer).join(shadows, same & (shadows.c.role == SHADOW))
-    others = others.where(answers.model == model, answers.role == ANSWER, answers.at_ms >= ms_of(since))
+    others = others.where(answers.model == model, answers.role == ANSWER, answers.id >= oldest.id)
     with store.reading() as connection:
         rows = connection.execute(others.order_by(answers.id.desc()).limit(most))
         by_id = {row.id: row.answer for row in rows}
     found = []
-    for row, spec in _rows(store, model, since=since, labelled=False, most=most):
+    for row, spec in latest:
         if row.id in by_id:
             part, own, other = task(spec.task).feedback, json.loads(row.answer), json.loads(by_id[row.id])
             theirs = part.as_correct(spec, other)
@@ -193,12 +197,14 @@ def _rows(
     said = (FEEDBACK.c.prediction == PREDICTIONS.c.id) & (FEEDBACK.c.state == LATEST)
     join = PREDICTIONS.join(FEEDBACK, said, isouter=not labelled)
     query = sql.select(PREDICTIONS, FEEDBACK.c.correct).select_from(join)
-    query = query.where(PREDICTIONS.c.model == model, PREDICTIONS.c.role == ANSWER, PREDICTIONS.c.at_ms >= ms_of(since))
+    query = query.where(PREDICTIONS.c.model == model, PREDICTIONS.c.role == ANSWER)
+    time = FEEDBACK.c.prediction if labelled else PREDICTIONS.c.id  # of the two, the one to begin with
+    query = query.where(time >= first_id(ms_of(since))).order_by(time.desc())
     if not labelled:
         query = query.where(FEEDBACK.c.id.is_(None))
     with store.reading() as connection:
         known = specs(connection, model)
-        rows = connection.execute(query.order_by(PREDICTIONS.c.id.desc()).limit(most)).all()
+        rows = connection.execute(query.limit(most)).all()
     return ((row, known[row.digest, row.model]) for row in rows)
 
 

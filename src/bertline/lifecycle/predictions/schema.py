@@ -101,5 +101,22 @@ def _create(connection: sql.Connection) -> None:
     connection.execute(sql.insert(KEY).values(key=secrets.token_hex(16)))
 
 
+# The latest predictions of a model, and those since a moment: their ids begin with it. The feedback that counts on
+# predictions of any time, without its rows; and the few that wait.
+INDEXES = (
+    sql.Index("bertline_predictions_model", PREDICTIONS.c.model, PREDICTIONS.c.role, PREDICTIONS.c.id),
+    sql.Index(
+        "bertline_feedback_state", FEEDBACK.c.state, FEEDBACK.c.prediction, FEEDBACK.c.right, FEEDBACK.c.received_ms
+    ),
+)
+
+
+def _index(connection: sql.Connection) -> None:
+    for index in INDEXES:
+        index.create(connection, checkfirst=True)  # the first step has created them, in a new store
+
+
 # Step n turns version n into version n + 1. The first creates the tables.
-MIGRATIONS = Migrations.named("bertline_predictions_schema", (_create, DRIFT_CHECKS.create, LEASES.create))
+MIGRATIONS = Migrations.named(
+    "bertline_predictions_schema", (_create, DRIFT_CHECKS.create, LEASES.create, _index), enough=3
+)
