@@ -5,9 +5,8 @@
 Both train a network of the same shape on IMDB's texts with the same vocabulary, batch, rate and number of tokens, and
 are measured on the same hidden tokens of the same held-out texts. The contestants take turns for the speed, a few
 steps at a time, in shuffled order, and the table gives medians. Then the Trainer at its best trains for half an hour,
-as its speed foretells, ours reads as many tokens, and ours trains for half an hour. What has been measured is kept in
-build/benchmarks, so that an interrupted benchmark goes on; --again forgets it. Writes docs/pretraining.md and the raw
-figures beside it.
+as its speed foretells, and ours reads as many tokens. What has been measured is kept in build/benchmarks, so that an
+interrupted benchmark goes on; --again forgets it. Writes docs/pretraining.md and the raw figures beside it.
 """
 
 from __future__ import annotations
@@ -107,13 +106,12 @@ def speeds(setting: Setting, steps: int, repetitions: int) -> dict[str, list[flo
 
 
 def learned(setting: Setting, speed: dict[str, list[float]], minutes: float) -> list[dict[str, Any]]:
-    """What whole runs learn: the best peer's of so many minutes, ours of as many tokens, and ours of the minutes."""
-    runs = []
-    for name, tokens_per_s in ((AT_ITS_BEST, speed[AT_ITS_BEST]), (OURS, speed[AT_ITS_BEST]), (OURS, speed[OURS])):
-        steps = round(statistics.median(tokens_per_s) * 60 * minutes / setting.settings.batch_tokens)
-        place = "ours" if name == OURS else "trainer"
-        runs.append(kept(f"pretraining-{place}-{steps}", partial(whole_run, setting, name, steps)))
-    return runs
+    """What whole runs learn: the best peer's of so many minutes, and ours of as many tokens."""
+    steps = round(statistics.median(speed[AT_ITS_BEST]) * 60 * minutes / setting.settings.batch_tokens)
+    return [
+        kept(f"pretraining-{place}-{steps}", partial(whole_run, setting, name, steps))
+        for place, name in (("trainer", AT_ITS_BEST), ("ours", OURS))
+    ]
 
 
 def whole_run(setting: Setting, name: str, steps: int) -> dict[str, Any]:
@@ -186,7 +184,9 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--vocabulary", type=int, default=8000)
     parser.add_argument("--batch-tokens", type=int, default=4096)
-    parser.add_argument("--minutes", type=float, default=30, help="of a whole run, at the speed measured first")
+    parser.add_argument(
+        "--minutes", type=float, default=30, help="of a whole run, at the Trainer's speed measured first"
+    )
     parser.add_argument("--speed-steps", type=int, default=20)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--again", action="store_true", help="forget what has been measured before")
