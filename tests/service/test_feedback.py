@@ -18,6 +18,8 @@ from starlette.testclient import TestClient
 from bertline.database.database import Database
 from bertline.lifecycle.predictions import figures, reader
 from bertline.lifecycle.predictions.checks import DriftCheck, add_check
+from bertline.lifecycle.predictions.feedback import receive
+from bertline.lifecycle.predictions.given import Feedback
 from bertline.lifecycle.predictions.schema import FEEDBACK, PREDICTIONS
 from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.lifecycle.predictions.store import open_store
@@ -279,8 +281,7 @@ def test_feedback_has_a_scope_of_its_own() -> None:
     assert required_scopes("/v1/feedback") == frozenset({Scope.FEEDBACK})
 
 
-def test_live_accuracy_of_each_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    each_read_anew(monkeypatch)
+def test_live_accuracy_of_each_version(tmp_path: Path) -> None:
     with keeping(WordCounter(), tmp_path) as (client, writer):
         assert client.get("/v1/feedback").json() == {"model": "reviews", "versions": []}
         asked = client.post("/v1/predict", json={"texts": ["good", "bad", "good"]}, headers={"X-Request-Id": "r"})
@@ -312,11 +313,15 @@ def test_many_pages_share_one_count_of_the_store(tmp_path: Path, monkeypatch: py
         assert counted == ["reviews"]
         client.post("/v1/predict", json={"text": "good"}, headers={"X-Request-Id": "r"})
         settled(writer)
-        said(client, {"request_id": "r", "correct": "positive"})
+        another = Feedback("r", "positive")
+        with open_store(str(writer.settings.url)) as store:  # of another server
+            receive(store, [another])
         now_s += 9.4  # 20 times as long as counting took, from its beginning
         assert (shown(), len(counted)) == (0, 1)
         now_s += 0.2
         assert (shown(), len(counted)) == (1, 2)
+        said(client, {"request_id": "r", "correct": "negative"})  # to this server: counted at once
+        assert (shown(), len(counted)) == (0, 3)
 
 
 def test_every_response_has_a_request_id(client: TestClient) -> None:

@@ -42,7 +42,8 @@ def look_at_neighbours(encoder: Encoder) -> None:
         positions[..., : 2 * pairs] = math.sqrt(2) * config.init_std * codes  # as large as the token embeddings
         share = 1 / (3 if config.segments else 2)  # of the positions in the variance of a normed embedding
         scale = math.sqrt(SCORE * math.sqrt(config.head_size) / (2 * share * pairs))
-        queries, keys, _ = encoder.layers[0].attention.qkv.weight.view(3, heads, config.head_size, config.hidden)
+        first = encoder.get_submodule("layers.0.attention.qkv").get_parameter("weight")
+        queries, keys, _ = first.view(3, heads, config.head_size, config.hidden)
         for head in range(heads):
             read = slice(head * config.head_size, head * config.head_size + 2 * pairs)
             queries[head, : 2 * pairs, read] += scale * _turn(distance(head, causal=config.causal) * angles[head])
@@ -64,4 +65,5 @@ def distance(head: int, *, causal: bool) -> int:
 
 def _turn(angles: Float[Tensor, " pairs"]) -> Float[Tensor, "both both"]:
     """The matrix that adds the angles to those of the sines and cosines, pair by pair."""
-    return torch.block_diag(*(torch.tensor([[a.cos(), a.sin()], [-a.sin(), a.cos()]]) for a in angles))
+    turns: Tensor = torch.block_diag(*(torch.tensor([[a.cos(), a.sin()], [-a.sin(), a.cos()]]) for a in angles))
+    return turns

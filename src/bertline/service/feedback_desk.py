@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from bertline.lifecycle.predictions.figures import Counts
     from bertline.lifecycle.predictions.given import Feedback, Outcome
 
-SHARED_TIMES = (
-    20  # so many times as long as counting takes, its result is shared: much feedback is not counted all the time
-)
+SHARED_TIMES = 20  # a count is shared for so many times as long as it took: much feedback is not counted all the time
 
 
 class FeedbackDesk:
@@ -42,12 +40,15 @@ class FeedbackDesk:
         """
         from bertline.lifecycle.predictions.feedback import receive
 
-        return await self._thread.run(lambda: receive(self._store, items, client=client))
+        taken = await self._thread.run(lambda: receive(self._store, items, client=client))
+        self._counted.forget()
+        return taken
 
     async def accuracy(self, model: str) -> dict[str, Counts]:
         """Right and wrong answers of each version of a model, by the digest of its bundle.
 
-        However many pages ask, they are counted once in some seconds, so feedback is seen as late as that.
+        However many pages ask, they are counted once in some seconds, and anew after feedback to this server. So
+        feedback to others is seen some seconds later.
 
         Raises:
             Problem: too many calls wait, or the store is away.
@@ -62,9 +63,11 @@ class FeedbackDesk:
         """
         from bertline.lifecycle.predictions.withdrawn import withdraw
 
-        return await self._thread.run(
+        given_back = await self._thread.run(
             lambda: withdraw(self._store, request_id, item, source=source, annotator=annotator, client=client)
         )
+        self._counted.forget()
+        return given_back
 
     async def _count(self, model: str) -> dict[str, Counts]:
         from bertline.lifecycle.predictions.figures import counts

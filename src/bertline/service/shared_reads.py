@@ -43,9 +43,12 @@ class SharedReads(Generic[Key, Result]):
             reading.task.add_done_callback(lambda done: done.cancelled() or done.exception())  # all may have left
         return await asyncio.shield(reading.task)
 
-    def forget(self, key: Key) -> None:
-        """Have a key read anew by the next caller, because it has changed."""
-        self._readings.pop(key, None)
+    def forget(self, key: Key | None = None) -> None:
+        """Have a key, or all of them, read anew by the next caller, because it has changed."""
+        if key is None:
+            self._readings.clear()
+        else:
+            self._readings.pop(key, None)
 
     async def _timed(self, key: Key, reading: _Reading[Result]) -> Result:
         began_s, shared_s = monotonic(), SHARED_S
