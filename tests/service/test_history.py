@@ -223,10 +223,24 @@ def test_a_span_is_chosen_and_an_open_table_stays_open(visit: Visit, url: str, w
     assert watch.complaints == []
 
 
+# Notes the times that charts write at their axes in UTC.
+TICKS = """
+window.ticks = [];
+const { get } = Object.getOwnPropertyDescriptor(Intl.DateTimeFormat.prototype, "format");
+Object.defineProperty(Intl.DateTimeFormat.prototype, "format", { get() {
+  const format = get.call(this);
+  const utc = this.resolvedOptions().timeZone === "UTC";
+  return (at) => { if (utc && typeof at === "number") ticks.push(at / 1000); return format(at); };
+} });
+"""
+
+
 @pytest.mark.browser
 def test_steps_of_whole_days_have_the_dates_of_utc(visit: Visit, url: str, writer: PredictionWriter) -> None:
     fill(writer.store)
     page, watch = visit(url, "/#watch", timezone_id="America/Los_Angeles")  # where they begin the day before
+    page.add_init_script(TICKS)
+    page.reload()
     expect(over_time(page).get_by_role("status")).to_have_text("")
     over_time(page).get_by_label("Time", exact=True).select_option("30")
     said = (
@@ -240,6 +254,8 @@ def test_steps_of_whole_days_have_the_dates_of_utc(visit: Visit, url: str, write
     over_time(page).get_by_text("Numbers of 252 texts").click()
     dates = page.get_by_role("region", name="Table: The model over time").locator("tbody th")
     expect(dates).to_have_text([f"{one.day} {one:%b}" for one in days])
+    page.wait_for_function("ticks.length > 0")
+    assert {at_s % 86_400 for at_s in page.evaluate("ticks")} == {0}
     assert watch.complaints == []
 
 
