@@ -204,17 +204,21 @@ class Models:
     async def restore_champion(self, name: str, bundle: Path) -> None:
         """Load the former champion of a watch that has none on this server: to compare with and to go back to.
 
+        No other change waits for it. If another version answers once it is loaded, it is stopped again.
+
         Raises:
             BertlineError: the bundle cannot be used.
         """
-        async with self._changing:
-            trial = self._trials.get(name)
-            if trial is None or trial.role != "watch" or trial.champion is not None:
-                return
-            champion = await asyncio.create_task(self._make(name, bundle), name="restore", context=Context())
-            before = self._previous.get(name)
-            trial.champion = self._previous[name] = champion
-            self._retire(before)
+        trial = self._trials.get(name)
+        if trial is None or trial.role != "watch" or trial.champion is not None:
+            return
+        champion = await asyncio.create_task(self._make(name, bundle), name="restore", context=Context())
+        if self._current.get(name) is not trial.challenger:
+            self._retire(champion)
+            return
+        before = self._previous.get(name)
+        trial.champion = self._previous[name] = champion
+        self._retire(before)
 
     async def roll_back(self, name: str) -> Version:
         """Exchange the current version with the previous one; a second call undoes it.

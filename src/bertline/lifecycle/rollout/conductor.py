@@ -68,6 +68,8 @@ class Conductor:
         self._replica = f"{platform.node()[:40]}-{secrets.token_hex(6)}"
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="rollout")
         self._faults: dict[str, str] = {}
+        self._bringing = ThreadPoolExecutor(1, thread_name_prefix="former champion")
+        self._former: dict[str, asyncio.Task[None]] = {}
         self._later_s: dict[str, float] = {}
         self._looking = asyncio.Lock()
 
@@ -79,6 +81,9 @@ class Conductor:
                     await self.look(name)
                 await asyncio.sleep(self._every_s)
         finally:
+            for task in self._former.values():
+                task.cancel()
+            self._bringing.shutdown(wait=False, cancel_futures=True)
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._state.close()
 
@@ -121,22 +126,33 @@ class Conductor:
         plan = Plan.model_validate(dict(rollout.plan))
         decision = decide(rollout, plan, sums, time.time(), judged, trial.lost)
         if decision.action == "hold":
-            await self._bring_back(name, rollout, trial)
+            self._bring_back(name, rollout, trial)
             return False
         return await self._move(name, rollout, decision)
 
-    async def _bring_back(self, name: str, rollout: Rollout, trial: Trial) -> None:
-        """Load the former champion in a watch of a server that was started meanwhile, so that going back is instant."""
-        if trial.champion is not None or rollout.champion_digest is None or monotonic() < self._later_s.get(name, 0.0):
+    def _bring_back(self, name: str, rollout: Rollout, trial: Trial) -> None:
+        """Load the former champion in a watch of a server that was started meanwhile, so that going back is instant.
+
+        That may take minutes, and looks go on meanwhile.
+        """
+        if trial.champion is not None or rollout.champion_digest is None or name in self._former:
             return
+        if monotonic() >= self._later_s.get(name, 0.0):
+            task = asyncio.create_task(self._load_former(name, rollout, trial), name="former champion")
+            self._former[name] = task
+            task.add_done_callback(lambda _: self._former.pop(name))
+
+    async def _load_former(self, name: str, rollout: Rollout, trial: Trial) -> None:
         try:
-            path = await self._off_the_loop(lambda: self._fetch(rollout, "champion"))
-            await self._models.restore_champion(name, path)
-        except (BertlineError, Problem) as error:  # no fault of the challenger, which goes on
+            loop = asyncio.get_running_loop()
+            path = await loop.run_in_executor(self._bringing, lambda: self._fetch(rollout, "champion"))
+            if self._models.trials.get(name) is trial:
+                await self._models.restore_champion(name, path)
+        except Exception as error:  # no fault of the challenger, which goes on
             self._later_s[name] = monotonic() + AGAIN_S
-            message = error.message if isinstance(error, Problem) else str(error)
+            fault = str(error) if isinstance(error, BertlineError) else f"{type(error).__name__} at {path_of(error)}"
             said = "%s could not go back at once: its former champion is not loaded: %s"
-            self._failed(name, message, "former champion", said)
+            self._failed(name, fault, "former champion", said)
 
     def _judged(self, name: str, rollout: Rollout) -> Judged | None:
         """Counts of feedback; None where there is none, or its store is away."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bertline.lifecycle.rollout.conductor import Conductor, Side
 from bertline.lifecycle.rollout.state import InMemory
 from bertline.registry.rollout import Rollout
 from bertline.serving.serving import Serving
+from bertline.serving.version import Version
 from bertline.testing.words import WordCounter, serving_of
 
 
@@ -24,11 +26,14 @@ class Restarted:
         self.old, self.new = WordCounter(), WordCounter(max_tokens=17)
         self.serving: Serving
         self.fetched: list[Side] = []
-        self.fault: StoreError | None = None
+        self.fault: Exception | None = None
+        self.may_fetch = threading.Event()
+        self.may_fetch.set()
         self.state = InMemory()
 
     def fetch(self, _rollout: Rollout, side: Side) -> Path:
         self.fetched.append(side)
+        assert self.may_fetch.wait(60)
         if self.fault is not None:
             raise self.fault
         return self.old.bundle
@@ -48,6 +53,13 @@ class Restarted:
         asyncio.run(run())
 
 
+async def loaded() -> None:
+    """The former champion is loaded, or could not be."""
+    for task in asyncio.all_tasks():
+        if task.get_name() == "former champion":
+            await task
+
+
 def digest_of(model: WordCounter) -> str:
     from bertline.bundle.verify import read_manifest
 
@@ -60,6 +72,7 @@ def test_a_server_that_is_started_in_a_watch_loads_the_former_champion_and_goes_
     async def story(conductor: Conductor) -> None:
         models = scene.serving.models
         assert await conductor.look("reviews") is not None
+        await loaded()
         before, trial = models.previous("reviews"), models.trials["reviews"]
         assert before is not None
         assert (before.checksum, before.ready) == (digest_of(scene.old), True)
@@ -77,27 +90,106 @@ def test_a_server_that_is_started_in_a_watch_loads_the_former_champion_and_goes_
     scene.play(story)
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (StoreError("the store is away: try again"), "the store is away: try again"),
+        (MemoryError(), "MemoryError at "),
+    ],
+)
 def test_a_former_champion_that_cannot_be_fetched_is_told_once_and_tried_again_later(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    fault: Exception, said: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = Restarted()
-    scene.fault = StoreError("the store is away: try again")
+    scene.fault = fault
 
     async def story(one: Conductor) -> None:
         models = scene.serving.models
         for _ in range(3):
             assert await one.look("reviews") is not None
+            await loaded()
         assert scene.fetched == ["champion"]  # not at each look
         assert models.previous("reviews") is None
         assert models.current("reviews").checksum == digest_of(scene.new)
         scene.fault = None
         monkeypatch.setattr(conductor, "monotonic", lambda: 1e9)
         await one.look("reviews")
+        await loaded()
         assert models.previous("reviews") is models.trials["reviews"].champion is not None
 
     scene.play(story)
-    told = "reviews could not go back at once: its former champion is not loaded: the store is away: try again"
-    assert [one for one in caplog.messages if "former champion" in one] == [told]
+    (told,) = [one for one in caplog.messages if "former champion" in one]
+    assert told.startswith(f"reviews could not go back at once: its former champion is not loaded: {said}")
+
+
+def test_looks_go_on_while_the_former_champion_is_fetched() -> None:
+    scene = Restarted()
+    scene.may_fetch.clear()
+
+    async def story(conductor: Conductor) -> None:
+        models = scene.serving.models
+        try:
+            for _ in range(3):
+                assert await asyncio.wait_for(conductor.look("reviews"), 30) is not None
+            assert models.trials["reviews"].champion is None
+            going = scene.state.current("films")
+            assert going is not None
+            assert scene.state.move(going, "rolled_back", going.place, "wrong answers")
+            assert await asyncio.wait_for(conductor.look("reviews"), 30) is None
+        finally:
+            scene.may_fetch.set()
+        await loaded()
+        assert scene.fetched == ["champion"]
+        assert not models.trials
+
+    scene.play(story)
+
+
+def test_a_champion_that_is_fetched_when_the_server_ends_is_not_loaded() -> None:
+    scene = Restarted()
+    scene.may_fetch.clear()
+
+    async def story(conductor: Conductor) -> None:
+        running = asyncio.create_task(conductor.run())
+        while not scene.fetched:
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait([running])
+        scene.may_fetch.set()
+        await asyncio.gather(
+            *(one for one in asyncio.all_tasks() if one.get_name() == "former champion"), return_exceptions=True
+        )
+        assert scene.serving.models.previous("reviews") is None
+
+    scene.play(story)
+
+
+def test_a_former_champion_is_stopped_if_another_version_answers_once_it_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Restarted()
+    scene.fault = StoreError("away")
+
+    async def story(one: Conductor) -> None:
+        models, may_load = scene.serving.models, asyncio.Event()
+        make = models._make
+
+        async def slow(name: str, bundle: Path) -> Version:
+            await may_load.wait()
+            return await make(name, bundle)
+
+        assert await one.look("reviews") is not None
+        monkeypatch.setattr(models, "_make", slow)
+        restoring = asyncio.create_task(models.restore_champion("reviews", scene.old.bundle))
+        await asyncio.sleep(0.01)
+        monkeypatch.setattr(models, "_make", make)
+        other = await asyncio.wait_for(models.load("reviews", scene.new.bundle), 30)  # waits for nothing
+        before = models.previous("reviews")
+        may_load.set()
+        await restoring
+        assert (models.current("reviews"), models.previous("reviews")) == (other, before)
+
+    scene.play(story)
 
 
 def test_a_watch_without_a_former_champion_loads_nothing() -> None:
