@@ -29,26 +29,37 @@ def register(run: Run) -> Facts:
     return {"version": version, "digest": read_manifest(run.bundle).checksum, "entry": number}
 
 
+def end_earlier(run: Run) -> None:
+    """End an earlier rollout that servers should have ended, which may move the champion.
+
+    Raises:
+        RegistryError: the database cannot be used.
+    """
+    with Database(run.registry.place) as database:
+        if ended := end_overdue(Rollouts(database, _by(run)), run.journal.model):
+            run.progress.note(ended)
+
+
 def shadow(run: Run) -> Facts:
     """Begin a rollout that is all shadow: servers that follow the champion compare both, and only the champion answers.
-
-    An earlier rollout that servers should have ended, and that none follows, is ended first.
 
     Raises:
         RegistryError: another rollout of the model goes on; this step is done once it has ended.
     """
     if run.settings.no_shadow:
         return {"rollout": None}
-    by, version = f"{run.by}, run {run.journal.id}", run.journal.done["register"]["version"]
+    by, version = _by(run), run.journal.done["register"]["version"]
     with Database(run.registry.place) as database:
         rollouts = Rollouts(database, by)
         last = rollouts.last(run.journal.model)
         if last is None or last.by != by:  # else it was begun before the process was killed
-            if ended := end_overdue(rollouts, run.journal.model):
-                run.progress.note(ended)
             reference = Reference(run.journal.model, version=version)
             last = rollouts.begin(reference, (SHADOW,), run.plan, verdict=verdict_of(run), reason=_reason(run))
     return {"rollout": last.number}
+
+
+def _by(run: Run) -> str:
+    return f"{run.by}, run {run.journal.id}"
 
 
 def _reason(run: Run) -> str:

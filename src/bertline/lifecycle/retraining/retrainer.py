@@ -24,7 +24,7 @@ from bertline.lifecycle.retraining.recipe import check_trainable
 from bertline.lifecycle.retraining.run import carry_out, spender
 from bertline.lifecycle.retraining.settings import RetrainSettings, period
 from bertline.lifecycle.retraining.triggers import Decision, Going, Look, decide
-from bertline.lifecycle.rollout.overdue import ending, outlook
+from bertline.lifecycle.rollout.overdue import end_overdue, ending, outlook
 from bertline.optimization.settings import OptimizeSettings
 from bertline.registry.database import Database
 from bertline.registry.reference import CHAMPION, Reference, check_name
@@ -133,6 +133,7 @@ class Retrainer:
             home.remember(decision.state)
             if not decision.due:
                 return Result(decision, None)
+            self._end_overdue()  # before the run takes the champion, which this may move
             journal = self._begun(decision)
             return Result(decision, carry_out(self._run(journal), self.now))
 
@@ -172,7 +173,13 @@ class Retrainer:
         over = ending(current, tallies, now_s)
         if over is None:
             return Going(outlook(current, tallies, now_s), blocks=True)
-        return Going(f"rollout {current.number} of {current.name} ends with the next challenger: {over.reason}", False)
+        return Going(f"rollout {current.number} of {current.name} ends when the next run begins: {over.reason}", False)
+
+    def _end_overdue(self) -> None:
+        """End a rollout that servers should have ended."""
+        with Database(self.registry.place) as database:
+            if ended := end_overdue(Rollouts(database, self.by), self.model):
+                self.progress.note(ended)
 
     def _drift(self, champion: Path) -> Callable[[], Finding] | None:
         source = self._drift_source

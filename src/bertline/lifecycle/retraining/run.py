@@ -52,9 +52,10 @@ def _stepped(run: Run) -> Run:
     """After the last step that is done: the last of all, or the gate's no."""
     while (name := next_step(run.journal)) is not None:
         run.progress.note(f"Step: {name}")
-        if name == "register" and _is_stale(run):
+        if _relies_on_verdict(run, name) and _is_stale(run):
             run.progress.note("The champion was replaced meanwhile, so the gate judges again")
-            done = {step: facts for step, facts in run.journal.done.items() if step not in ("gate", "record")}
+            again = ("gate", "record", "register")
+            done = {step: facts for step, facts in run.journal.done.items() if step not in again}
             run = _recorded(run, replace(run.journal, done=done))
             continue
         facts = STEPS[name](run)
@@ -73,8 +74,14 @@ def next_step(journal: Journal) -> str | None:
     return None
 
 
+def _relies_on_verdict(run: Run, step: str) -> bool:
+    """Whether a step needs the gate's verdict to be about the champion of now."""
+    return step == "register" or (step == "shadow" and not run.settings.no_shadow)
+
+
 def _is_stale(run: Run) -> bool:
-    """Whether the verdict is about a champion that was replaced."""
+    """Whether the verdict is about a champion that was replaced, if only by the end of an overdue rollout."""
+    registering_steps.end_earlier(run)
     champion = look_up(Reference(run.journal.model, alias=CHAMPION), run.registry)
     return bool(champion.digest != run.journal.done["gate"]["champion_digest"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sql
@@ -20,12 +21,18 @@ from bertline.lifecycle.retraining import drifted, registering_steps
 from bertline.lifecycle.retraining import run as steps
 from bertline.lifecycle.retraining.retrainer import Result, watch
 from bertline.lifecycle.rollout import overdue
+from bertline.registry.add import add
 from bertline.registry.catalogue import Catalogue
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
+from bertline.registry.rollout import Tally
+from bertline.registry.rollouts import Rollouts
+from bertline.registry.schema import ROLLOUTS
 from bertline.registry.verdicts import Verdicts
 from bertline.training.progress import Silent
+from bertline.training.run import train
+from bertline.training.settings import TrainSettings
 from tests.kept import keep, store_in, sure
 from tests.unit.lifecycle.retraining.conftest import NOW, World, append
 from tests.unit.training.conftest import sentences
@@ -92,17 +99,74 @@ def test_a_shadow_that_no_server_follows_is_ended_when_its_time_is_over(
     decision = tomorrow.look()
     assert decision.due
     why = "no server has ended it; undecided after 86"
-    assert decision.against[0].startswith(f"rollout 1 of films:2 ends with the next challenger: {why}")
+    assert decision.against[0].startswith(f"rollout 1 of films:2 ends when the next run begins: {why}")
     assert decision.against[0].endswith(" s, 0 of 100 requests; no requests yet")
     append(world.table, sentences(20, seed=3))
     journal = tomorrow.once().journal
     assert journal is not None
     assert (journal.outcome, journal.done["shadow"]) == ("challenger", {"rollout": 2})
-    assert world.deployments()[3:] == [("challenger", 3), ("shadow", None), ("shadow", 3)]
+    assert world.deployments()[3:] == [("shadow", None), ("challenger", 3), ("shadow", 3)]
     with Database(world.registry.place) as database:
-        entry = Deployments(database, "x").entries("films")[-2]
+        (entry,) = [one for one in Deployments(database, "x").entries("films") if one.to_version is None]
     assert (entry.reason or "").startswith(why)
-    assert entry.by == f"ana, run {journal.id}"
+    assert entry.by == "ana"
+
+
+def promote_second(world: World, model: Path) -> None:
+    """Another champion, films:2, that servers watch."""
+    settings = TrainSettings(model=str(model), epochs=2, max_tokens=32, precision="fp32", lr=2e-3, seed=5)
+    train(str(world.table), world.folder / "second", settings, Silent())
+    added = add(world.folder / "second", "films", world.registry, by="ana")
+    with Database(world.registry.place) as database:
+        second = Reference("films", version=added.version.version)
+        Deployments(database, "ana").promote(second, reason="by hand")
+
+
+def fail_the_watch(world: World) -> None:
+    """Servers count that the champion under watch fails, and then there are none for two days."""
+    with Database(world.registry.place) as database:
+        rollouts = Rollouts(database)
+        going = rollouts.current("films")
+        assert going is not None
+        worse = Tally(champion_requests=1000, challenger_requests=1000, challenger_errors=900)
+        rollouts.count(going, "a server", worse)
+        with database.changing() as connection:
+            connection.execute(sql.update(ROLLOUTS).values(since_s=time.time() - 2 * 86_400))
+
+
+def test_an_overdue_watch_ends_before_a_run_takes_the_champion(world: World, model: Path) -> None:
+    promote_second(world, model)
+    assert not world.retrainer.look(by_hand=True).due
+    fail_the_watch(world)
+    journal = world.retrainer.once(by_hand=True).journal
+    assert journal is not None
+    assert (journal.outcome, journal.champion, journal.done["gate"]["champion"]) == ("challenger", 1, 1)
+    assert world.deployments()[2:] == [("champion", 1), ("challenger", 3), ("shadow", 3)]
+
+
+@pytest.mark.parametrize("step", ["record", "register"])
+def test_a_watch_that_is_overdue_after_the_gate_ends_before_the_verdict_counts(
+    world: World, model: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, optimize = steps.STEPS[step], steps.STEPS["optimize"]
+
+    def promoted(run: steps.Run) -> steps.Facts:
+        promote_second(world, model)
+        return optimize(run)
+
+    def failed(run: steps.Run) -> steps.Facts:
+        if run.journal.done["gate"]["champion"] == 2:
+            fail_the_watch(world)
+        return real(run)
+
+    monkeypatch.setitem(steps.STEPS, "optimize", promoted)
+    monkeypatch.setitem(steps.STEPS, step, failed)
+    journal = world.retrainer.once(by_hand=True).journal
+    assert journal is not None
+    assert (journal.outcome, journal.done["gate"]["champion"]) == ("challenger", 1)
+    assert list(journal.done) == list(steps.STEPS)
+    assert [one for one in world.deployments() if one[0] == "champion"] == [("champion", n) for n in (1, 2, 1)]
+    assert world.deployments()[-1] == ("shadow", 3)
 
 
 def test_a_gate_that_says_no_leaves_the_champion_and_a_record(world: World) -> None:
