@@ -37,7 +37,7 @@ class ServeSettings(BaseModel):
     )
     lanes: int | None = Field(None, ge=1, description="batches computed at a time; default: one per core")
     follow_every_s: float = Field(
-        2.0, gt=0, description="seconds between two looks at the alias of a model of the registry"
+        2.0, gt=0, le=30, description="seconds between two looks at the alias of a model of the registry"
     )
 
     cost_per_hour: float | None = Field(

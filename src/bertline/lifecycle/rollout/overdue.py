@@ -1,7 +1,8 @@
 """A rollout that has to end and that no server ends, because none follows it: no server runs, or its registry is away.
 
-Every server that follows a rollout takes its decisions within seconds. So if one is due for longer, there is no such
-server, and whoever waits for the rollout may take it: by the same rule, and with the same record.
+Every server that follows a rollout looks at least every half minute, and ends a step whose time is over. If none has a
+minute later, there is no such server, and whoever waits for the rollout may decide: by the same rule, and with the same
+record. Before the time is over only servers decide, because counts are not dated: they may be a second old.
 """
 
 from __future__ import annotations
@@ -15,18 +16,21 @@ from bertline.lifecycle.rollout.plan import Plan
 from bertline.registry.rollout import OPEN, Rollout, Tally
 from bertline.registry.rollouts import Rollouts
 
-LATE_S = 60.0  # after which a server that follows the rollout would have decided
+LATE_S = 60.0  # after a step's limit; a server that follows the rollout looks at least every 30 s
 
 
 def ending(rollout: Rollout, tallies: Mapping[int, Tally], now_s: float) -> Decision | None:
-    """The decision that ends a rollout and that servers should have taken; None if it goes on.
+    """The decision that ends a rollout whose step is over, and that servers should have taken; None if it goes on.
 
     Args:
         rollout: in its current step.
         tallies: sums over all servers, by step.
         now_s: Unix time.
     """
-    decision = decide(rollout, Plan.model_validate(dict(rollout.plan)), tallies, now_s - LATE_S)
+    plan = Plan.model_validate(dict(rollout.plan))
+    if now_s - LATE_S < _step_ends_s(rollout, plan):
+        return None
+    decision = decide(rollout, plan, tallies, now_s - LATE_S)
     if decision.action == "hold" or next_state(rollout, decision)[0] in OPEN:
         return None
     return Decision(decision.action, f"no server has ended it; {decision.reason}")
@@ -61,7 +65,7 @@ def outlook(rollout: Rollout, tallies: Mapping[int, Tally], now_s: float) -> str
     if rollout.status == "paused":
         return f"{name}, and paused: go on with {command} --resume, or end it with {command} --abort"
     plan = Plan.model_validate(dict(rollout.plan))
-    until_s = rollout.since_s + (plan.watch_s if rollout.role == "watch" else plan.max_step_s)
+    until_s = _step_ends_s(rollout, plan)
     until = f"{datetime.fromtimestamp(until_s, UTC):%Y-%m-%d %H:%M} UTC"
     serve = f"let a server follow models:/{rollout.model}@champion, or end it with {command} --abort"
     if now_s - LATE_S >= until_s:
@@ -69,3 +73,8 @@ def outlook(rollout: Rollout, tallies: Mapping[int, Tally], now_s: float) -> str
     if any(one.champion_requests or one.challenger_requests for one in tallies.values()):
         return f"{name}, until {until} at the latest"
     return f"{name}, until {until} at the latest, and no server has counted a request for it: {serve}"
+
+
+def _step_ends_s(rollout: Rollout, plan: Plan) -> float:
+    """Unix time at which servers end the current step if the counts have not decided before."""
+    return rollout.since_s + (plan.watch_s if rollout.role == "watch" else plan.max_step_s)

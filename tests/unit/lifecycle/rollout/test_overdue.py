@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sql
+from pydantic import ValidationError
 
+from bertline.lifecycle.rollout.decision import decide
 from bertline.lifecycle.rollout.overdue import LATE_S, end_overdue, ending, outlook
+from bertline.lifecycle.rollout.plan import Plan
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
 from bertline.registry.rollout import Rollout, Status, Tally
 from bertline.registry.rollouts import Rollouts
 from bertline.registry.schema import ROLLOUTS
+from bertline.service.settings import ServeSettings
 from tests.registered import new_registry
 
 DAY_S = 86_400.0
@@ -42,6 +46,26 @@ def test_a_rollout_ends_when_servers_should_have_ended_it(rollout: Rollout, limi
     over = ending(rollout, {}, limit_s + LATE_S)
     assert over is not None
     assert over.reason.startswith("no server has ended it; ")
+
+
+@pytest.mark.parametrize(("rollout", "limit_s"), [(SHADOW, DAY_S), (WATCH, 3600.0)])
+def test_evidence_is_left_to_servers_until_the_time_is_over(rollout: Rollout, limit_s: float) -> None:
+    """It may have come a second ago."""
+    before = Tally(champion_requests=10_000)
+    failing = {0: before, 1: Tally(challenger_requests=1000, challenger_errors=1000)}
+    if rollout is SHADOW:
+        failing = {0: before + failing[1]}
+    assert decide(rollout, Plan(), failing, 1.0).action == "roll_back"
+    assert ending(rollout, failing, limit_s + LATE_S - 1) is None
+    over = ending(rollout, failing, limit_s + LATE_S)
+    assert over is not None
+    assert (over.action, "errors 100 % (1,000 of 1,000)" in over.reason) == ("roll_back", True)
+
+
+def test_servers_look_more_often_than_they_are_waited_for() -> None:
+    assert ServeSettings(follow_every_s=LATE_S / 2).follow_every_s == 30
+    with pytest.raises(ValidationError, match="less than or equal to 30"):
+        ServeSettings(follow_every_s=LATE_S)
 
 
 def test_what_only_goes_on_or_is_paused_is_left_to_servers_and_to_people() -> None:
