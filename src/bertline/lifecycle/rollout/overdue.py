@@ -65,11 +65,11 @@ def outlook(rollout: Rollout, tallies: Mapping[int, Tally], now_s: float) -> str
     if rollout.status == "paused":
         return f"{name}, and paused: go on with {command} --resume, or end it with {command} --abort"
     plan = Plan.model_validate(dict(rollout.plan))
-    until_s = _step_ends_s(rollout, plan)
-    until = f"{datetime.fromtimestamp(until_s, UTC):%Y-%m-%d %H:%M} UTC"
+    step_ends_s = _step_ends_s(rollout, plan)
     serve = f"let a server follow models:/{rollout.model}@champion, or end it with {command} --abort"
-    if now_s - LATE_S >= until_s:
-        return f"{name}, and no server has taken the next step, due at {until}: {serve}"
+    if now_s - LATE_S >= step_ends_s:
+        return f"{name}, and no server has taken the next step, due at {_time(step_ends_s)}: {serve}"
+    until = _time(step_ends_s + sum(_lasts_s(one, plan) for one in rollout.steps[rollout.place + 1 :]))
     if any(one.champion_requests or one.challenger_requests for one in tallies.values()):
         return f"{name}, until {until} at the latest"
     return f"{name}, until {until} at the latest, and no server has counted a request for it: {serve}"
@@ -77,4 +77,13 @@ def outlook(rollout: Rollout, tallies: Mapping[int, Tally], now_s: float) -> str
 
 def _step_ends_s(rollout: Rollout, plan: Plan) -> float:
     """Unix time at which servers end the current step if the counts have not decided before."""
-    return rollout.since_s + (plan.watch_s if rollout.role == "watch" else plan.max_step_s)
+    return rollout.since_s + _lasts_s("100" if rollout.role == "watch" else rollout.steps[rollout.place], plan)
+
+
+def _lasts_s(step: str, plan: Plan) -> float:
+    """Seconds that a step takes at most; the last one, of 100 %, is a watch."""
+    return plan.watch_s if step == "100" else plan.max_step_s
+
+
+def _time(at_s: float) -> str:
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M} UTC"

@@ -92,6 +92,16 @@ def test_who_waits_is_told_how_long_and_whether_a_server_follows_it() -> None:
     )
 
 
+def test_the_latest_end_of_a_canary_counts_the_steps_ahead() -> None:
+    steps = ("shadow", "5", "50", "100")
+    counted = {0: Tally(champion_requests=1)}
+    ends = [
+        outlook(replace(CANARY, steps=steps, place=place, since_s=since_s), counted, 0.0).split("until ")[1]
+        for place, since_s in ((0, 0.0), (1, 0.0), (2, DAY_S), (3, 0.0))
+    ]
+    assert ends == [f"1970-01-{day} 01:00 UTC at the latest" for day in ("04", "03", "03", "01")]
+
+
 @pytest.mark.parametrize(
     ("steps", "status", "champion"),
     [(("shadow",), "rolled_back", 1), (("5", "100"), "rolled_back", 1), (None, "promoted", 2)],
