@@ -25,11 +25,13 @@ from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.lifecycle.predictions.store import open_store
 from bertline.lifecycle.predictions.writer import PredictionWriter
 from bertline.monitoring.metrics.registry import samples_of
+from bertline.registry.rollout import Tally
 from bertline.service import feedback_desk, shared_reads
 from bertline.service.app import create_app
 from bertline.service.guard.client import Scope
 from bertline.service.guard.scopes import required_scopes
 from bertline.service.perimeter import Perimeter
+from bertline.serving.trial import Trial
 from bertline.testing.words import WordCounter, WordFiller, WordRanker, WordTagger, serving_of
 from tests.service.conftest import until_ready
 
@@ -322,6 +324,22 @@ def test_many_pages_share_one_count_of_the_store(tmp_path: Path, monkeypatch: py
         assert (shown(), len(counted)) == (1, 2)
         said(client, {"request_id": "r", "correct": "negative"})  # to this server: counted at once
         assert (shown(), len(counted)) == (0, 3)
+
+
+def test_what_is_asked_of_the_store_is_no_request_of_a_rollout(tmp_path: Path) -> None:
+    """A challenger that is lost fails at each request that it is chosen for, and is rolled back for that."""
+    with keeping(WordCounter(), tmp_path, text=True) as (client, _):
+        models = client.app.state.serving.models  # type: ignore[attr-defined]
+        one = models.current("reviews")
+        trial = Trial(rollout=1, place=0, role="canary", share=1.0, champion=one, challenger=one, lost="gone")
+        models.set_trial("reviews", trial)
+        for path in ("feedback", "models/reviews/history", "review", "review/texts", "review/labels.csv"):
+            assert client.get(f"/v1/{path}").status_code == (404 if path.endswith("csv") else 200), path
+        assert client.post("/v1/review", json={"annotator": "ana"}).status_code == 200
+        client.post("/v1/review/skip", json={"annotator": "ana", "id": "1"})
+        assert trial.tally == Tally()
+        client.post("/v1/predict", json={"text": "good"})
+        assert trial.tally != Tally()
 
 
 def test_every_response_has_a_request_id(client: TestClient) -> None:

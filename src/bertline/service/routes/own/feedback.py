@@ -168,7 +168,7 @@ async def accuracy(request: Request, serving: ServingNow, model: str | None = No
     desk = request.app.state.feedback
     if desk is None:
         raise Problem(Code.NOT_FOUND, NO_STORE)
-    name = serving.models.named(model).name
+    name = serving.models.current(model).name
     found = await desk.accuracy(name)
     return LiveResponse(model=name, versions=[_live(digest, one) for digest, one in found.items()])
 

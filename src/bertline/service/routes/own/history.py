@@ -77,7 +77,7 @@ async def history(
 
     A step is an hour, six, a day, three days or a week, by the length of the span.
     """
-    model = serving.models.named(name).name
+    model = serving.models.current(name, None).name
     desk: HistoryDesk | None = request.app.state.history
     if desk is None:
         raise Problem(Code.NOT_FOUND, NO_STORE)

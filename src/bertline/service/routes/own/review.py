@@ -157,7 +157,7 @@ async def progress(serving: ServingNow, desk: DeskNow, model: str | None = None)
     """What waits for a label, who labelled how much, and how far people agree."""
     from bertline.lifecycle.predictions.more_labels import gain_of
 
-    version = serving.models.named(model)
+    version = serving.models.current(model)
     name, gain = version.name, gain_of(version.metrics, MORE)
     found = await desk.progress(name)
     labels, exchange = found.labels, current()
@@ -186,7 +186,7 @@ async def hand_out(payload: ReviewRequest, serving: ServingNow, desk: DeskNow) -
     They are lent to the annotator for ten minutes; nobody else gets them meanwhile. Send labels to /v1/feedback. One in
     ten labelled texts is given to a second person, so that agreement can be measured.
     """
-    name = serving.models.named(payload.model).name
+    name = serving.models.current(payload.model).name
     found = await desk.hand_out(name, _person(payload), payload.limit, payload.holding)
     return ReviewResponse(source=SOURCE, texts=[_text(one) for one in found])
 
@@ -194,7 +194,7 @@ async def hand_out(payload: ReviewRequest, serving: ServingNow, desk: DeskNow) -
 @router.post("/skip", summary="Skip a text", responses=OWN.answers(*BODY_ERRORS), dependencies=[AsJson])
 async def skip(payload: SkipRequest, serving: ServingNow, desk: DeskNow) -> dict[str, bool]:
     """Give a text back without a label: others may have it, and the annotator gets it again a day later."""
-    await desk.skip(serving.models.named(payload.model).name, payload.id, _person(payload))
+    await desk.skip(serving.models.current(payload.model).name, payload.id, _person(payload))
     return {"skipped": True}
 
 
@@ -206,7 +206,7 @@ async def sample(
     limit: Annotated[int, Query(ge=1, le=MOST_SAMPLED, description="Most texts.")] = MOST_TEXTS,
 ) -> SampleResponse:
     """Texts that clients sent and the server kept, chosen at random, such as those to scan the model with."""
-    found = await desk.sample(serving.models.named(model).name, limit)
+    found = await desk.sample(serving.models.current(model).name, limit)
     return SampleResponse(texts=[one if isinstance(one, str) else Pair(text=one[0], text_pair=one[1]) for one in found])
 
 
@@ -218,7 +218,7 @@ async def sample(
 )
 async def labels(serving: ServingNow, desk: DeskNow, model: str | None = None) -> FileResponse:
     """All labelled texts of a model as a CSV file that bertline train reads."""
-    name = serving.models.named(model).name
+    name = serving.models.current(model).name
     folder = Path(tempfile.mkdtemp(prefix="bertline-labels-"))
     remove = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
     try:
