@@ -34,7 +34,7 @@ loop: $(VENV)/.loop
 
 test: $(VENV)/.test
 	@tools/packages.sh
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not drill' $(ARGS)
+	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m 'not drill' $(ARGS)
 
 drill: $(VENV)/.test
 	@tools/packages.sh --drill
