@@ -116,6 +116,6 @@ def test_a_causal_model_hides_no_token_and_needs_a_family_that_has_one(tmp_path:
         "--causal",
     )
     masked = bertline(*common, "--mask-share", "0.3")
-    assert "mask_share cannot be chosen with --causal, which hides no token: leave out it" in str(masked.exception)
+    assert "mask_share cannot be chosen with --causal, which hides no token: leave it out" in str(masked.exception)
     other = bertline(*common, "--family", "distilbert")
     assert "causal needs --family bert" in str(other.exception)

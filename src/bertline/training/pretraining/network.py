@@ -90,14 +90,14 @@ def _check(settings: PretrainSettings) -> None:
     fresh = [name for name in FRESH if name in settings.model_fields_set]
     if settings.model is not None and fresh:
         raise SettingsError(
-            f"{', '.join(fresh)} cannot be chosen with --model, which has a shape and weights of its own: leave out "
-            f"{'it' if len(fresh) == 1 else 'them'}, or start from scratch with --vocab"
+            f"{', '.join(fresh)} cannot be chosen with --model, which has a shape and weights of its own: leave "
+            f"{'it' if len(fresh) == 1 else 'them'} out, or start from scratch with --vocab"
         )
     of_masking = [name for name in OF_MASKING if name in settings.model_fields_set]
     if settings.causal and of_masking:
         raise SettingsError(
-            f"{', '.join(of_masking)} cannot be chosen with --causal, which hides no token: leave out "
-            f"{'it' if len(of_masking) == 1 else 'them'}"
+            f"{', '.join(of_masking)} cannot be chosen with --causal, which hides no token: leave "
+            f"{'it' if len(of_masking) == 1 else 'them'} out"
         )
     if settings.causal and settings.family == "distilbert":
         raise SettingsError("causal needs --family bert: transformers has no causal language model of distilbert")

@@ -168,7 +168,7 @@ def ids_of(shown: object, hidden: Sequence[torch.Tensor]) -> torch.Tensor:
         ({"model": "a", "vocab": Path("b")}, "or --vocab to start from scratch, not both$"),
         (
             {"model": "a", "layers": 3},
-            "layers cannot be chosen with --model, which has a shape and weights of its own: leave out it",
+            "layers cannot be chosen with --model, which has a shape and weights of its own: leave it out",
         ),
         ({"vocab": Path("b"), "hidden": 100}, "hidden is 100, which 12 attention heads do not divide: change --hidden"),
         (
