@@ -104,7 +104,9 @@ def champions(entries: Sequence[Deployment]) -> list[int]:
             continue
         if entry.action == "promote" and entry.from_version is not None and versions[-1:] != [entry.from_version]:
             versions.append(entry.from_version)  # another program moved the alias
-        if entry.action == "rollback" and entry.to_version in versions:
+        if entry.action == "rollback" and entry.to_version is None:
+            versions = versions[:-1]  # the alias was removed, as before its first move
+        elif entry.action == "rollback" and entry.to_version in versions:
             while versions[-1] != entry.to_version:
                 versions.pop()
         elif entry.to_version is not None:

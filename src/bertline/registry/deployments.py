@@ -117,6 +117,27 @@ class Deployments:
                 self._supersede(connection, name, f"{self._by} rolled back to {versions[target]}")
             return self.move(connection, "rollback", alias, old, versions[target], None, reason)
 
+    def undo(self, entry: Deployment, reason: str) -> Deployment | None:
+        """Let an alias other than the champion name what it named before a move; None if it was moved since.
+
+        The alias is removed if it named nothing before, or a version that was deleted since.
+
+        Args:
+            entry: of the move.
+            reason: for the log.
+
+        Raises:
+            RegistryError: the database cannot be used.
+        """
+        with self._database.changing() as connection:
+            moves = [one for one in read(connection, entry.model) if one.alias == entry.alias]
+            old = self.now(connection, entry.model, entry.alias)
+            if moves[-1:] != [entry] or old is None or old.version != entry.to_version:
+                return None
+            versions = {one.version: one for one in read_versions(connection, self._database.place, entry.model)}
+            before = versions.get(entry.from_version or 0)
+            return self.move(connection, "rollback", entry.alias, old, before, None, reason)
+
     def current(self, name: str, alias: str) -> int:
         """The version that an alias names; 0 if none."""
         with self._database.reading() as connection:

@@ -7,7 +7,9 @@ import pytest
 from bertline.registry.chain import START, Action, Deployment, broken, champions
 
 
-def entry(number: int, previous: str, to: int, since: int | None = None, action: Action = "promote") -> Deployment:
+def entry(
+    number: int, previous: str, to: int | None, since: int | None = None, action: Action = "promote"
+) -> Deployment:
     return Deployment(
         number=number,
         time=f"2026-11-29T10:00:{number:02}.000000Z",
@@ -18,14 +20,14 @@ def entry(number: int, previous: str, to: int, since: int | None = None, action:
         from_version=since,
         from_digest=since and "a" * 64,
         to_version=to,
-        to_digest="b" * 64,
+        to_digest=to and "b" * 64,
         verdict=None,
         reason="größer",
         previous=previous,
     ).sealed()
 
 
-def log(*moves: tuple[int | None, int, Action]) -> list[Deployment]:
+def log(*moves: tuple[int | None, int | None, Action]) -> list[Deployment]:
     entries: list[Deployment] = []
     for number, (since, to, action) in enumerate(moves, 1):
         entries.append(entry(number, entries[-1].hash if entries else START, to, since, action))
@@ -90,9 +92,10 @@ def test_the_removal_of_the_last_entries_is_found_by_a_noted_hash_alone() -> Non
         ([(None, 2, "promote"), (2, 3, "promote"), (3, 2, "promote"), (2, 3, "rollback")], [2, 3]),
         ([(None, 1, "promote"), (5, 2, "promote")], [1, 5, 2]),  # another program had moved it to 5
         ([(None, 1, "promote"), (1, 2, "promote"), (5, 2, "rollback")], [1, 2]),
+        ([(None, 1, "promote"), (1, None, "rollback"), (None, 2, "promote")], [2]),  # the first move was undone
     ],
 )
 def test_a_rollback_leaves_the_version_that_it_came_from(
-    moves: list[tuple[int | None, int, Action]], versions: list[int]
+    moves: list[tuple[int | None, int | None, Action]], versions: list[int]
 ) -> None:
     assert champions(log(*moves)) == versions

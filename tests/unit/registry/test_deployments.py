@@ -152,6 +152,35 @@ def test_a_move_by_another_program_is_found_and_can_be_rolled_back(deployments: 
     assert deployments.rollback("reviews").to_version == 1
 
 
+def test_a_move_can_be_undone_until_the_alias_is_moved_again(deployments: Deployments, url: str) -> None:
+    first = deployments.promote(reviews(1), "challenger")
+    second = deployments.promote(reviews(2), "challenger")
+    assert first is not None
+    assert second is not None
+    assert deployments.undo(first, "no") is None
+    assert deployments.current("reviews", "challenger") == 2
+    back = deployments.undo(second, "rejected")
+    assert back is not None
+    assert (back.action, back.from_version, back.to_version, back.reason) == ("rollback", 2, 1, "rejected")
+    assert deployments.undo(second, "again") is None
+    third = deployments.promote(reviews(3), "challenger")
+    assert third is not None
+    MlflowClient(tracking_uri=url, registry_uri=url).delete_model_version("reviews", "1")
+    removed = deployments.undo(third, "rejected")
+    assert removed is not None
+    assert removed.to_version is None
+    assert deployments.current("reviews", "challenger") == 0
+    assert deployments.faults() == []
+
+
+def test_an_alias_of_another_program_is_not_undone(deployments: Deployments, url: str) -> None:
+    entry = deployments.promote(reviews(1), "challenger")
+    assert entry is not None
+    MlflowClient(tracking_uri=url, registry_uri=url).set_registered_model_alias("reviews", "challenger", "3")
+    assert deployments.undo(entry, "rejected") is None
+    assert deployments.current("reviews", "challenger") == 3
+
+
 def test_each_alias_of_each_model_has_its_own_past(deployments: Deployments) -> None:
     promoted(deployments, 1, 2)
     deployments.promote(reviews(3), "shadow")

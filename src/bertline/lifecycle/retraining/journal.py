@@ -19,7 +19,7 @@ from bertline.errors import DestinationError
 
 FILE = "journal.json"
 WHAT = "the record of the run"  # in messages about where it goes
-Outcome = Literal["challenger", "rejected", "failed", "given up"]
+Outcome = Literal["challenger", "champion", "rejected", "failed", "given up"]
 
 
 @dataclass(frozen=True, slots=True)

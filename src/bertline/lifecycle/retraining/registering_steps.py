@@ -29,6 +29,26 @@ def register(run: Run) -> Facts:
     return {"version": version, "digest": read_manifest(run.bundle).checksum, "entry": number}
 
 
+def withdraw(run: Run) -> str | None:
+    """Take the alias challenger from a version that the gate rejected in the end; what became of it, for people.
+
+    None if this run never moved the alias, or somebody has moved it since.
+
+    Raises:
+        RegistryError: the database cannot be used.
+    """
+    model, reason = run.journal.model, f"rejected by the gate in run {run.journal.id}"
+    with Database(run.registry.place) as database:
+        deployments = Deployments(database, run.by)
+        last = next((one for one in reversed(deployments.entries(model)) if one.alias == CHALLENGER), None)
+        if last is not None and last.reason == _reason(run):
+            last = deployments.undo(last, reason)
+    if last is None or last.reason != reason:  # it has this reason too if the process was killed just after that
+        return None
+    now = f"names {model}:{last.to_version} again" if last.to_version else "is removed"
+    return f"the alias {CHALLENGER}, which named {model}:{last.from_version}, {now}"
+
+
 def end_earlier(run: Run) -> None:
     """End an earlier rollout that servers should have ended, which may move the champion.
 

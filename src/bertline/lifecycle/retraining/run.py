@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bertline.bundle.verify import read_manifest
 from bertline.errors import BertlineError, DestinationError, Interrupted, RegistryError, StoreError
 from bertline.lifecycle.predictions.records import PredictionStoreError
 from bertline.lifecycle.retraining import judging_steps, registering_steps, rows_steps, training_steps
 from bertline.lifecycle.retraining.context import Facts, Run
 from bertline.lifecycle.retraining.journal import Journal, Outcome, read, write
 from bertline.lifecycle.retraining.triggers import after
+from bertline.registry.catalogue import ModelVersion
 from bertline.registry.reference import CHAMPION, Reference
 from bertline.registry.resolve import look_up
 
@@ -27,6 +29,7 @@ STEPS: dict[str, Callable[[Run], Facts]] = {
     "register": registering_steps.register,
     "shadow": registering_steps.shadow,
 }
+PROMOTED = "promoted"  # instead of the steps that are left: somebody made the challenger the champion
 # What may pass by itself: the run goes on at the same step the next time.
 PASSING = (RegistryError, StoreError, PredictionStoreError, DestinationError, Interrupted)
 
@@ -52,7 +55,11 @@ def _stepped(run: Run) -> Run:
     """After the last step that is done: the last of all, or the gate's no."""
     while (name := next_step(run.journal)) is not None:
         run.progress.note(f"Step: {name}")
-        if _relies_on_verdict(run, name) and _is_stale(run):
+        champion = _champion(run) if _needs_champion(run, name) else None
+        if champion is not None and champion.digest == read_manifest(run.bundle).checksum:
+            run = _recorded(run, _current(run).with_step(PROMOTED, {"version": champion.version}))
+            continue
+        if champion is not None and name != "gate" and champion.digest != run.journal.done["gate"]["champion_digest"]:
             run.progress.note("The champion was replaced meanwhile, so the gate judges again")
             again = ("gate", "record", "register")
             done = {step: facts for step, facts in run.journal.done.items() if step not in again}
@@ -66,6 +73,8 @@ def _stepped(run: Run) -> Run:
 def next_step(journal: Journal) -> str | None:
     """The step that a run is at; None if there is none left."""
     judged = journal.done.get("gate")
+    if PROMOTED in journal.done:
+        return None
     for name in STEPS:
         if name in ("register", "shadow") and judged and judged["decision"] != "yes":
             return None
@@ -74,33 +83,40 @@ def next_step(journal: Journal) -> str | None:
     return None
 
 
-def _relies_on_verdict(run: Run, step: str) -> bool:
-    """Whether a step needs the gate's verdict to be about the champion of now."""
-    return step == "register" or (step == "shadow" and not run.settings.no_shadow)
+def _needs_champion(run: Run, step: str) -> bool:
+    """Whether a step compares the challenger with the champion of now, or needs the gate to have done so."""
+    return step in ("gate", "register") or (step == "shadow" and not run.settings.no_shadow)
 
 
-def _is_stale(run: Run) -> bool:
-    """Whether the verdict is about a champion that was replaced, if only by the end of an overdue rollout."""
+def _champion(run: Run) -> ModelVersion:
+    """The champion of now; the end of an overdue rollout may move it."""
     registering_steps.end_earlier(run)
-    champion = look_up(Reference(run.journal.model, alias=CHAMPION), run.registry)
-    return bool(champion.digest != run.journal.done["gate"]["champion_digest"])
+    return look_up(Reference(run.journal.model, alias=CHAMPION), run.registry)
 
 
 def _ended(run: Run, now: datetime) -> Journal:
-    outcome: Outcome = "challenger"
-    judged = run.journal.done["gate"]
-    if judged["decision"] == "yes":
-        version = run.journal.done["register"]["version"]
-        names = "challenger" if run.settings.no_shadow else "challenger, in the shadow"
-        sentence = f"{run.journal.model}:{version} is the {names}; the champion is {run.title}"
-    else:
-        outcome, sentence = "rejected", f"{judging_steps.said(dict(judged))}; the champion stays {run.title}"
+    outcome, sentence = _outcome(run)
     state = run.home.state()
     run.home.remember(after(state, run.journal, run.snapshot.facts["added"]))
     journal = run.journal.over(outcome, sentence, now)
     write(run.folder, journal)
     run.home.tidy(run.settings.keep)
     return journal
+
+
+def _outcome(run: Run) -> tuple[Outcome, str]:
+    """How a run ended, and why."""
+    model, done = run.journal.model, run.journal.done
+    if PROMOTED in done:
+        return "champion", f"{model}:{done[PROMOTED]['version']} was promoted meanwhile, it is the champion"
+    judged = done["gate"]
+    champion = f"{model}:{judged['champion']}"
+    if judged["decision"] == "yes":
+        names = "challenger" if run.settings.no_shadow else "challenger, in the shadow"
+        return "challenger", f"{model}:{done['register']['version']} is the {names}; the champion is {champion}"
+    withdrawn = registering_steps.withdraw(run)
+    sentence = f"{judging_steps.said(dict(judged))}; the champion stays {champion}"
+    return "rejected", f"{sentence}; {withdrawn}" if withdrawn else sentence
 
 
 def _current(run: Run) -> Journal:

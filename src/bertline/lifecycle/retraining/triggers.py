@@ -16,8 +16,6 @@ from bertline.lifecycle.retraining.home import State
 from bertline.lifecycle.retraining.journal import Journal
 from bertline.lifecycle.retraining.settings import RetrainSettings, period
 
-JUDGED = ("challenger", "rejected")
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:

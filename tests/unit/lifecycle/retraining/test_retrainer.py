@@ -183,6 +183,72 @@ def test_a_gate_that_says_no_leaves_the_champion_and_a_record(world: World) -> N
     assert tracked.data.tags["bertline.gate"] == "no"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("before", [None, 1])
+def test_a_challenger_that_is_rejected_in_the_end_loses_its_alias(
+    world: World, model: Path, before: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, register = steps.STEPS["gate"], steps.STEPS["register"]
+    with Database(world.registry.place) as database:
+        if before:
+            Deployments(database, "ana").promote(Reference("films", version=before), "challenger")
+
+    def worse(run: steps.Run) -> steps.Facts:
+        facts = gate(run)
+        return facts if facts["champion"] == 1 else {**facts, "decision": "no", "reasons": ["accuracy: it is worse"]}
+
+    def promoted(run: steps.Run) -> steps.Facts:
+        facts = register(run)
+        promote_second(world, model)
+        return facts
+
+    monkeypatch.setitem(steps.STEPS, "gate", worse)
+    monkeypatch.setitem(steps.STEPS, "register", promoted)
+    journal = world.retrainer.once(by_hand=True).journal
+    assert journal is not None
+    now = "names films:1 again" if before else "is removed"
+    assert (journal.outcome, journal.sentence) == (
+        "rejected",
+        "the gate said no: accuracy: it is worse; the champion stays films:3; the alias challenger, which named "
+        f"films:2, {now}",
+    )
+    assert world.deployments()[-3:] == [("challenger", 2), ("champion", 3), ("challenger", before)]
+    with Database(world.registry.place) as database:
+        deployments = Deployments(database, "test")
+        assert deployments.faults() == []
+        assert deployments.current("films", "challenger") == (before or 0)
+        assert deployments.entries("films")[-1].reason == f"rejected by the gate in run {journal.id}"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_challenger_that_was_promoted_meanwhile_ends_the_run(
+    world: World, killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register = steps.STEPS["register"]
+
+    def promoted(run: steps.Run) -> steps.Facts:
+        facts = register(run)
+        with Database(world.registry.place) as database:
+            Deployments(database, "bo").promote(Reference("films", version=2), reason="by hand, meanwhile")
+        if killed:
+            raise KeyboardInterrupt
+        return facts
+
+    with monkeypatch.context() as patch:
+        patch.setitem(steps.STEPS, "register", promoted)
+        if killed:
+            with pytest.raises(KeyboardInterrupt):
+                world.retrainer.once(by_hand=True)
+            patch.undo()
+        journal = world.retrainer.once(by_hand=True).journal
+    assert journal is not None
+    assert (journal.outcome, journal.sentence) == (
+        "champion",
+        "films:2 was promoted meanwhile, it is the champion",
+    )
+    assert world.deployments() == [("champion", 1), ("challenger", 2), ("champion", 2)]
+    assert world.retrainer.unfinished() is None
+
+
 def test_a_step_that_cannot_be_done_now_is_done_the_next_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object, **__: object) -> None:
         raise RegistryError("the registry is away")
