@@ -38,6 +38,7 @@ class Scene:
 
         async def begin() -> Trial:
             challenger = await models.challenge("reviews", self.new.bundle)
+            assert challenger is not None
             trial = Trial(
                 rollout=1, place=0, role=role, share=share, champion=models.current("reviews"),
                 challenger=challenger, **more,

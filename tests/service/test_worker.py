@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,29 @@ def test_a_process_that_says_nothing_in_time_is_ended(bundle: Path, monkeypatch:
     lost: list[str] = []
     asyncio.run(story())
     assert lost == []
+
+
+def test_a_start_that_is_cancelled_leaves_no_process(bundle: Path) -> None:
+    kept: list[socket.socket] = []  # an open end, so that the process does not end by itself
+
+    async def hang(_: object, sock: socket.socket) -> None:
+        kept.append(sock)
+        await asyncio.sleep(60)
+
+    async def story() -> None:
+        asyncio.get_running_loop().create_connection = hang  # type: ignore[method-assign,assignment]
+        one = WorkerProcess(bundle, engine=None, lanes=1, timeout_s=30.0, on_lost=print)
+        starting = asyncio.create_task(one.start())
+        while not kept:
+            await asyncio.sleep(0.01)
+        starting.cancel()
+        await asyncio.wait([starting])
+        try:
+            assert await asyncio.wait_for(one._process.wait(), 30) == -signal.SIGKILL
+        finally:
+            kept[0].close()
+
+    asyncio.run(story())
 
 
 def test_one_that_was_never_started_can_be_stopped(bundle: Path) -> None:

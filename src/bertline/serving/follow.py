@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -30,6 +30,7 @@ Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
+FETCHES = 4  # at a time, so that one slow store does not hold up the others
 AGAIN_S = 30.0  # until a version that could not be used is tried again
 
 
@@ -81,19 +82,26 @@ class Follower:
         self._database = Database(place)
         self._catalogue = Catalogue(self._database)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="follow")
+        self._fetching = ThreadPoolExecutor(FETCHES, thread_name_prefix="fetch of alias")
         self._stopping = False
 
     async def run(self) -> None:
         """Look and exchange until this is cancelled."""
         try:
-            while True:
-                await asyncio.sleep(self._every_s)
+            async with asyncio.TaskGroup() as group:
                 for name in self._references:
-                    await self.look(name)
+                    group.create_task(self._follow(name), name="follow")
         finally:
             self._stopping = True  # ends a transfer at its next bytes
+            self._fetching.shutdown(wait=False, cancel_futures=True)
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._database.close()
+
+    async def _follow(self, name: str) -> None:
+        """Look at one alias again and again; a download takes its time, and holds up no other model."""
+        while True:
+            await asyncio.sleep(self._every_s)
+            await self.look(name)
 
     async def look(self, name: str) -> None:
         """Look up one alias, and exchange the model if it names another version than before."""
@@ -101,7 +109,7 @@ class Follower:
             return
         reference = self._references[name]
         try:
-            version = await self._off_the_loop(lambda: self._catalogue.version(reference))
+            version = await _in(self._executor, lambda: self._catalogue.version(reference))
             digest, _ = version.bundle()
             if digest != self._seen[name]:
                 await self._exchange(name, version, digest)
@@ -120,16 +128,13 @@ class Follower:
             elif previous is not None and previous.checksum == digest:
                 await self._models.roll_back(name)  # its worker still runs, so this takes no time
             else:
-                located = await self._off_the_loop(lambda: locate(version, self._signed_by, self._watch))
+                located = await _in(self._fetching, lambda: locate(version, self._signed_by, self._watch))
                 await self._models.load(name, located.path)
         except (BertlineError, Problem):
             self._later_s[name] = monotonic() + AGAIN_S
             raise
         self._seen[name] = digest
         log.info("%s is served as %s now: %s (%s)", version, name, self._references[name], digest[:12])
-
-    async def _off_the_loop(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     def _watch(self, _here: int, _total: int) -> None:
         if self._stopping:
@@ -144,3 +149,7 @@ class Follower:
     def _recovered(self, name: str) -> None:
         if self._faults.pop(name, None) is not None:
             log.info("%s follows %s again", name, self._references[name])
+
+
+async def _in(executor: Executor, work: Callable[[], Result]) -> Result:
+    return await asyncio.get_running_loop().run_in_executor(executor, work)

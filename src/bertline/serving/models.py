@@ -160,16 +160,22 @@ class Models:
             self.end_trial(name)
             return new
 
-    async def challenge(self, name: str, bundle: Path) -> Version:
+    async def challenge(self, name: str, bundle: Path) -> Version | None:
         """Load a challenger beside the current version of a model; ``set_trial`` gives it requests.
+
+        No other change waits for it, such as the rollback of another model. None if another version answers once it is
+        loaded: the challenger is stopped again.
 
         Raises:
             Problem: the model is unknown.
             BertlineError: the bundle cannot be used.
         """
-        self.current(name)
-        async with self._changing:
-            return await asyncio.create_task(self._make(name, bundle), name="challenge", context=Context())
+        champion = self.current(name)
+        challenger = await asyncio.create_task(self._make(name, bundle), name="challenge", context=Context())
+        if self._current.get(name) is champion:
+            return challenger
+        self._retire(challenger)
+        return None
 
     def set_trial(self, name: str, trial: Trial) -> None:
         """Begin a step of a rollout; the challenger of another one is stopped."""

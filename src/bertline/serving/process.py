@@ -147,13 +147,13 @@ class WorkerProcess:
             )
         loop = asyncio.get_running_loop()
         ready = self._waiting[0] = loop.create_future()
-        self._transport, _ = await loop.create_connection(lambda: _Connection(self), sock=ours)
         try:
+            self._transport, _ = await loop.create_connection(lambda: _Connection(self), sock=ours)
             started = Started.parse((await asyncio.wait_for(ready, START_TIMEOUT_S)).text)
         except (TimeoutError, WorkerLost):
             self.kill()
             raise BundleError(f"the process that computes {self._bundle} did not start: see its output above") from None
-        except asyncio.CancelledError:
+        except BaseException:
             self.kill()
             raise
         del self._waiting[0]

@@ -192,8 +192,8 @@ class Version:
         )
         try:
             self.started = await worker.start()
-        except BertlineError:
-            await worker.stop()  # it exits by itself; this waits for it
+        except BaseException:  # a cancelled load too must leave no process behind
+            await worker.stop()
             raise
         if self.started.version != self.version:
             await worker.stop()
@@ -234,12 +234,15 @@ class Version:
             self._give_up(BundleError(message))
             return
         try:
-            self._worker = await self._new_worker()
+            worker = await self._new_worker()
         except BertlineError as error:
             self._give_up(error)
             return
+        if self._stopped:  # wait_for of Python 3.11 drops a cancellation that comes just as the worker is ready
+            await worker.stop()
+            return
         self.restarts += 1
-        self.station.worker = self._worker
+        self._worker = self.station.worker = worker
         log.warning("%s %s computes again", self.name, self.version)
         self._scheduler.pump()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from bertline.errors import StoreError
+from bertline.registry.catalogue import ModelVersion
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
@@ -148,3 +150,37 @@ def test_it_ends_when_it_is_cancelled(scene: Scene) -> None:
             await running
 
     asyncio.run(story())
+
+
+def test_a_download_holds_up_no_other_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models: Any = Exchanged()
+    may_fetch = threading.Event()
+
+    def locate(version: ModelVersion, *_: object) -> Located:
+        assert version.name != "reviews" or may_fetch.wait(60)
+        return Located(version, Path(f"/cache/{version.name}"))
+
+    monkeypatch.setattr(follow, "locate", locate)
+    url = new_registry(tmp_path)
+    with Database(url) as database:
+        for name in ("reviews", "topics"):
+            Deployments(database, "ana").promote(Reference(name, version=1), reason="by hand")
+
+    async def run() -> None:
+        followed = {name: Followed(Reference(name, alias="champion"), "none") for name in ("reviews", "topics")}
+        running = asyncio.create_task(Follower(models, followed, url, every_s=0.01).run())
+        try:
+            async with asyncio.timeout(30):
+                while not models.calls:
+                    await asyncio.sleep(0.01)
+                assert models.calls == [("load", "topics", "topics")]
+                may_fetch.set()
+                while len(models.calls) < 2:
+                    await asyncio.sleep(0.01)
+        finally:
+            may_fetch.set()
+            running.cancel()
+            await asyncio.wait([running])
+
+    asyncio.run(run())
+    assert models.calls[1:] == [("load", "reviews", "reviews")]

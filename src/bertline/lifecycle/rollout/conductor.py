@@ -11,6 +11,7 @@ import logging
 import platform
 import secrets
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -36,6 +37,7 @@ Fetch = Callable[[Rollout, Side], Path]
 
 log = logging.getLogger(__name__)
 
+FETCHES = 4  # at a time, so that one slow store does not hold up the others
 AGAIN_S = 30.0  # until a former champion that could not be loaded is tried again
 
 
@@ -67,29 +69,34 @@ class Conductor:
         self._every_s, self._judge, self._on_move = every_s, judge, on_move
         self._replica = f"{platform.node()[:40]}-{secrets.token_hex(6)}"
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="rollout")
+        self._fetching = ThreadPoolExecutor(FETCHES, thread_name_prefix="fetch of rollout")
         self._faults: dict[str, str] = {}
-        self._bringing = ThreadPoolExecutor(1, thread_name_prefix="former champion")
+        self._looks: dict[str, asyncio.Task[Rollout | None]] = {}
         self._former: dict[str, asyncio.Task[None]] = {}
         self._later_s: dict[str, float] = {}
-        self._looking = asyncio.Lock()
+        self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self) -> None:
-        """Look until this is cancelled."""
+        """Look until this is cancelled; a look that loads a challenger takes its time, and holds up no other model."""
         try:
             while True:
-                for name in tuple(self._names):
-                    await self.look(name)
+                for name in self._names.keys() - self._looks.keys():
+                    self._begin_look(name)
                 await asyncio.sleep(self._every_s)
         finally:
-            for task in self._former.values():
+            for task in (*self._looks.values(), *self._former.values()):
                 task.cancel()
-            self._bringing.shutdown(wait=False, cancel_futures=True)
+            self._fetching.shutdown(wait=False, cancel_futures=True)
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._state.close()
 
+    def _begin_look(self, name: str) -> None:
+        self._looks[name] = task = asyncio.create_task(self.look(name), name="rollout")
+        task.add_done_callback(lambda _: self._looks.pop(name))
+
     async def look(self, name: str) -> Rollout | None:
         """Follow a model's rollout, count and decide; returns the rollout if it goes on."""
-        async with self._looking:
+        async with self._looking[name]:
             return await self._look(name)
 
     async def _look(self, name: str) -> Rollout | None:
@@ -144,8 +151,7 @@ class Conductor:
 
     async def _load_former(self, name: str, rollout: Rollout, trial: Trial) -> None:
         try:
-            loop = asyncio.get_running_loop()
-            path = await loop.run_in_executor(self._bringing, lambda: self._fetch(rollout, "champion"))
+            path = await self._fetched(rollout, "champion")
             if self._models.trials.get(name) is trial:
                 await self._models.restore_champion(name, path)
         except Exception as error:  # no fault of the challenger, which goes on
@@ -197,8 +203,11 @@ class Conductor:
             return None  # an administrator or an alias has changed it
         if trial is not None and trial.challenger.checksum == rollout.challenger_digest and not trial.lost:
             return champion, trial.challenger
-        path = await self._off_the_loop(lambda: self._fetch(rollout, "challenger"))
-        return champion, await self._models.challenge(name, path)
+        path = await self._fetched(rollout, "challenger")
+        if self._models.current(name) is not champion:
+            return None
+        challenger = await self._models.challenge(name, path)
+        return None if challenger is None else (champion, challenger)
 
     async def _watched(self, name: str, rollout: Rollout) -> tuple[Version | None, Version] | None:
         current, trial = self._models.current(name), self._models.trials.get(name)
@@ -236,6 +245,11 @@ class Conductor:
         if rolled_back and trial.champion is not None and self._models.previous(name) is trial.champion:
             await self._models.roll_back(name)
         self._models.end_trial(name)
+
+    async def _fetched(self, rollout: Rollout, side: Side) -> Path:
+        """The directory of a version, however long its store takes."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._fetching, lambda: self._fetch(rollout, side))
 
     async def _off_the_loop(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)

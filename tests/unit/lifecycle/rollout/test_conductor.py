@@ -204,3 +204,108 @@ def test_a_watch_without_a_former_champion_loads_nothing() -> None:
         assert (scene.fetched, scene.serving.models.previous("reviews")) == ([], None)
 
     scene.play(story)
+
+
+class Two:
+    """A server of two models that are both rolled out; the store of the first one's challenger is slow."""
+
+    def __init__(self) -> None:
+        self.new = WordCounter(max_tokens=17)
+        self.serving: Serving
+        self.state = InMemory()
+        self.may_fetch = threading.Event()
+        self.fetched: list[str] = []
+
+    def fetch(self, rollout: Rollout, _side: Side) -> Path:
+        self.fetched.append(rollout.model)
+        assert rollout.model != "films" or self.may_fetch.wait(60)
+        return self.new.bundle
+
+    def play(self, story: Callable[[Conductor], Awaitable[None]]) -> None:
+        async def run() -> None:
+            names = {"films": "films", "topics": "topics"}
+            self.serving = serving_of({name: WordCounter() for name in names}, later=[self.new])
+            async with self.serving:
+                await self.serving.until_ready()
+                for name in names:
+                    old = self.serving.models.current(name).checksum
+                    self.state.begin(Rollout(0, name, 1, old, 2, digest_of(self.new), ("shadow",)))
+                try:
+                    await story(Conductor(self.serving.models, names, self.state, self.fetch, every_s=0.01))
+                finally:
+                    self.may_fetch.set()
+
+        asyncio.run(run())
+
+
+async def until(true: Callable[[], object]) -> None:
+    async def wait() -> None:
+        while not true():
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(wait(), 30)
+
+
+def test_a_challenger_in_a_slow_store_holds_up_no_other_model() -> None:
+    scene = Two()
+
+    async def story(conductor: Conductor) -> None:
+        running = asyncio.create_task(conductor.run())
+        try:
+            await until(lambda: "films" in scene.fetched)
+            await until(lambda: "topics" in scene.serving.models.trials)
+            assert "films" not in scene.serving.models.trials
+            going = scene.state.current("topics")
+            assert going is not None
+            assert scene.state.move(going, "aborted", going.place, "wrong answers")
+            await until(lambda: "topics" not in scene.serving.models.trials)
+            scene.may_fetch.set()
+            await until(lambda: "films" in scene.serving.models.trials)
+            assert scene.fetched.count("films") == 1  # one look at a time
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+
+    scene.play(story)
+
+
+def test_a_challenger_is_not_loaded_beside_another_champion_than_its_own() -> None:
+    scene = Two()
+
+    async def story(conductor: Conductor) -> None:
+        models = scene.serving.models
+        looking = asyncio.create_task(conductor.look("films"))
+        await until(lambda: "films" in scene.fetched)
+        other = await models.load("films", scene.new.bundle)
+        scene.may_fetch.set()
+        assert await looking is not None
+        assert models.current("films") is other
+        assert not models.trials
+
+    scene.play(story)
+
+
+def test_no_change_waits_for_a_challenger_that_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Two()
+
+    async def story(_: Conductor) -> None:
+        models, may_load, made = scene.serving.models, asyncio.Event(), list[Version]()
+        make = models._make
+
+        async def slow(name: str, bundle: Path) -> Version:
+            await may_load.wait()
+            made.append(await make(name, bundle))
+            return made[0]
+
+        monkeypatch.setattr(models, "_make", slow)
+        challenging = asyncio.create_task(models.challenge("films", scene.new.bundle))
+        await asyncio.sleep(0.01)
+        monkeypatch.setattr(models, "_make", make)
+        await asyncio.wait_for(models.load("topics", scene.new.bundle), 30)
+        await asyncio.wait_for(models.roll_back("topics"), 30)
+        await asyncio.wait_for(models.load("films", scene.new.bundle), 30)
+        may_load.set()
+        assert await challenging is None  # another champion answers
+        await until(lambda: not made[0].ready)  # it is stopped
+
+    scene.play(story)
