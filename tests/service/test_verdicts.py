@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sql
 from playwright.sync_api import Page, expect
 
+from bertline.bundle.signing import new_key, read_private_key
 from bertline.bundle.verdict import SignedVerdict, Verdict
 from bertline.registry.database import Database
 from bertline.registry.schema import VERDICTS
@@ -110,13 +111,40 @@ def test_the_newest_of_all_loaded_versions_are_shown(url: str, registry: str) ->
     assert [one["hash"] for one in shown(url)] == [one.hash for one in reversed(every[-MOST_VERDICTS:])]
 
 
-def test_a_verdict_whose_row_was_moved_to_a_loaded_version_is_refused(url: str, registry: str) -> None:
-    keep(registry, verdict("1" * 64, None, "yes"))
+def change(registry: str, one: Verdict, **values: str) -> None:
     with Database(registry) as database, database.changing() as connection:
-        connection.execute(sql.update(VERDICTS).values(challenger=digest(url, "newer")))
-    answer = httpx.get(f"{url}/v1/models/newer/verdicts")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
-    assert "was changed after it was written" in answer.text
+        connection.execute(sql.update(VERDICTS).where(VERDICTS.c.hash == one.hash).values(**values))
+
+
+def test_a_verdict_whose_row_was_moved_to_a_loaded_version_is_shown_as_changed_beside_others(
+    url: str, registry: str
+) -> None:
+    new = digest(url, "newer")
+    moved, whole = verdict("1" * 64, None, "yes"), verdict(new, None, "no", "2026-11-29T08:00:00Z")
+    keep(registry, moved, whole)
+    change(registry, moved, challenger=new)
+    first, second = shown(url)
+    assert (first["hash"], first["changed"], first["challenger"]) == (moved.hash, True, new)
+    assert [first[name] for name in ("decision", "champion", "rows", "reason", "signature")] == [None] * 5
+    assert (first["checks"], first["signed_by"]) == ([], [])
+    assert (second["hash"], second["changed"], second["decision"]) == (whole.hash, False, "no")
+
+
+def test_signatures_are_verified_by_the_keys_that_the_server_knows(registry: str, tmp_path: Path) -> None:
+    key, signer = new_key(tmp_path / "gate.key"), read_private_key(tmp_path / "gate.key")
+    one = SignedVerdict(verdict=verdict("1" * 64, None, "yes"))
+    other = SignedVerdict(verdict=verdict("1" * 64, None, "no"), signatures=one.signed(signer).signatures)
+    for signed, signed_by, state in (
+        (one, [tmp_path / "gate.key.pub"], "unsigned"),
+        (one.signed(signer), [], "unverified"),
+        (one.signed(signer), [tmp_path / "gate.key.pub"], "verified"),
+        (other, [tmp_path / "gate.key.pub"], "wrong"),
+    ):
+        with Database(registry) as database:
+            Verdicts(database).add(signed)
+        body = json.loads(asyncio.run(RegistryVerdicts(registry, signed_by).body("newer", {"1" * 64: "1"})))
+        said = next(it for it in body["verdicts"] if it["hash"] == signed.verdict.hash)
+        assert (said["signature"], said["signed_by"]) == (state, [key.id] if signed.signatures else [])
 
 
 def test_those_who_ask_at_once_share_a_reading_on_a_thread_of_its_own(
@@ -211,6 +239,29 @@ def test_a_verdict_against_a_third_version_says_so(visit: Visit, url: str, regis
         page.reload()
         expect(gate(page).locator(".verdict")).to_have_text(said)
     expect(gate(page)).to_contain_text("B was judged without a champion.")
+
+
+@pytest.mark.browser
+def test_the_card_says_whether_a_verdict_is_signed_or_was_changed(
+    visit: Visit, url: str, registry: str, tmp_path: Path
+) -> None:
+    new, old = digest(url, "newer"), digest(url, "reviews")
+    bad, good = verdict(new, old, "yes"), verdict(new, old, "no", "2026-11-29T08:00:00Z")
+    keep(registry, bad)
+    page, watch = visit(url, "/#compare")
+    expect(gate(page)).to_contain_text("as the registry has kept it, unsigned")
+    change(registry, bad, created="2026-11-30T09:00:00Z")
+    key = new_key(tmp_path / "gate.key")
+    with Database(registry) as database:
+        Verdicts(database).add(SignedVerdict(verdict=good).signed(read_private_key(tmp_path / "gate.key")))
+    page.reload()
+    expect(gate(page)).to_contain_text("No: B may not replace A")
+    expect(gate(page)).to_contain_text(f"signed by key {key.id}, which this server cannot verify")
+    expect(gate(page)).to_contain_text(
+        f"The verdict {bad.hash[:12]} was changed in the registry after it was written: do not rely on it."
+    )
+    assert violations(page) == []
+    assert watch.complaints == []
 
 
 @pytest.mark.browser

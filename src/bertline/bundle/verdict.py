@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DOMAIN = b"bertline gate verdict v1\n"
 LARGEST_BYTES = 16 * 2**20
 Decided = Literal["yes", "no", "undecided"]
+SignatureState = Literal["unsigned", "unverified", "verified", "wrong"]
 
 
 class VerdictCheck(BaseModel):
@@ -114,6 +115,19 @@ class SignedVerdict(Strict):
         made = signature_of(self.verdict.content, key, domain=DOMAIN)
         others = tuple(one for one in self.signatures if one.key != made.key)
         return SignedVerdict(verdict=self.verdict, signatures=(*others, made))
+
+    def signature(self, trusted: Sequence[PublicKey]) -> SignatureState:
+        """What is known of its signatures.
+
+        ``verified``: one by a trusted key fits. ``wrong``: there are some by trusted keys, and none fits.
+        ``unverified``: none is by a trusted key.
+        """
+        if not self.signatures:
+            return "unsigned"
+        known = [(one, key) for one in self.signatures for key in trusted if one.key == key.id]
+        if any(one.fits(key, self.verdict.content, DOMAIN) for one, key in known):
+            return "verified"
+        return "wrong" if known else "unverified"
 
     def to_file(self) -> bytes:
         """The bytes to write."""

@@ -13,8 +13,9 @@ from bertline.cli.bundle_argument import fetched, transfer_screen
 from bertline.cli.plain_table import print_table
 
 if TYPE_CHECKING:
-    from bertline.bundle.verdict import SignedVerdict
+    from bertline.bundle.signing import PublicKey
     from bertline.registry.catalogue import ModelVersion
+    from bertline.registry.verdicts import Kept
 
 RegistryUrl = Annotated[
     str | None,
@@ -107,26 +108,39 @@ def show(
     model: Annotated[
         str, typer.Argument(metavar="NAME@ALIAS|NAME:VERSION", help="Version; NAME alone is its champion.")
     ],
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option("--trust", metavar="FILE", help="Public key that verifies signatures of verdicts; repeatable."),
+    ] = None,
     registry: RegistryUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a version: lineage, data, settings, figures, verdicts of gates, engines, and where it is."""
+    from bertline.bundle.signing import read_public_key
     from bertline.registry.catalogue import Catalogue
     from bertline.registry.database import Database
     from bertline.registry.reference import parse_reference
     from bertline.registry.settings import registry_settings
     from bertline.registry.verdicts import Verdicts
 
+    trusted = [read_public_key(path) for path in trust or ()]
     with Database(registry_settings(registry).place) as database:
         catalogue = Catalogue(database)
         version = catalogue.version(parse_reference(model))
         verdicts = Verdicts(database).about(version.digest) if version.digest else []
         names = {one.digest: str(one) for one in catalogue.versions(version.name) if one.digest}
     if as_json:
-        kept = [one.model_dump(mode="json") for one in verdicts]
+        kept = [_verdict_json(one, trusted) for one in verdicts]
         typer.echo(json.dumps({**_summary(version), "facts": version.facts, "verdicts": kept}, ensure_ascii=False))
     else:
-        _print_version(version, verdicts, names)
+        _print_version(version, verdicts, names, trusted)
+
+
+def _verdict_json(kept: Kept, trusted: Sequence[PublicKey]) -> dict[str, Any]:
+    if kept.signed is None:
+        return {"hash": kept.hash, "changed": True}
+    state = kept.signed.signature(trusted)
+    return {"hash": kept.hash, "changed": False, "signature": state, **kept.signed.model_dump(mode="json")}
 
 
 def _summary(version: ModelVersion) -> dict[str, Any]:
@@ -160,10 +174,12 @@ def _print_table(versions: list[ModelVersion]) -> None:
     print_table(rows)
 
 
-def _print_version(version: ModelVersion, verdicts: Sequence[SignedVerdict], names: Mapping[str, str]) -> None:
+def _print_version(
+    version: ModelVersion, verdicts: Sequence[Kept], names: Mapping[str, str], trusted: Sequence[PublicKey]
+) -> None:
     from bertline.registry.described import lines
 
-    rows = list(lines(version, [one.verdict for one in verdicts], names))
+    rows = list(lines(version, verdicts, names, trusted))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         typer.echo(f"{name.ljust(width)}  {value}")

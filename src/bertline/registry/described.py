@@ -7,15 +7,28 @@ from types import MappingProxyType
 from typing import Any
 
 from bertline.bundle.figures import figures
-from bertline.bundle.verdict import Verdict
+from bertline.bundle.signing import PublicKey
+from bertline.bundle.verdict import SignatureState, SignedVerdict
 from bertline.destination.checks import megabytes
 from bertline.registry.catalogue import ModelVersion
+from bertline.registry.verdicts import Kept
 
 _LINEAGE = {"base_model": "base model", "parent": "parent", "teacher": "teacher", "adapted": "adapted"}
 
 
+_SIGNED: dict[SignatureState, str] = {
+    "unsigned": "unsigned",
+    "unverified": "signed by key {}, not verified",
+    "verified": "signed by key {}, verified",
+    "wrong": "with a wrong signature by key {}",
+}
+
+
 def lines(
-    version: ModelVersion, verdicts: Sequence[Verdict] = (), names: Mapping[str, str] = MappingProxyType({})
+    version: ModelVersion,
+    verdicts: Sequence[Kept] = (),
+    names: Mapping[str, str] = MappingProxyType({}),
+    trusted: Sequence[PublicKey] = (),
 ) -> Iterator[tuple[str, str]]:
     """Name and value of each line.
 
@@ -23,6 +36,7 @@ def lines(
         version: the version.
         verdicts: of gates on it, the newest first.
         names: of the bundles that it was compared with, by their digests; others are called by the digest.
+        trusted: keys, by which signatures are verified.
     """
     facts = version.facts
     yield "model", str(version)
@@ -40,8 +54,8 @@ def lines(
         yield "MLflow run", version.run
     yield from _figures(facts.get("metrics") or {})
     engines = [str(one.get("name")) for one in facts.get("engines") or ()]
-    for verdict in verdicts:
-        yield "gate", judged(verdict, names)
+    for kept in verdicts:
+        yield "gate", _changed(kept) if kept.signed is None else judged(kept.signed, names, trusted)
     if engines:
         yield "engines", ", ".join(engines)
     if facts.get("bytes"):
@@ -52,13 +66,28 @@ def lines(
         yield "address", version.address
 
 
-def judged(verdict: Verdict, names: Mapping[str, str] = MappingProxyType({})) -> str:
-    """What a gate decided, when, by how many rows, against whom, and why."""
-    when = verdict.created.replace("T", " ").replace("Z", " UTC")
+def judged(
+    signed: SignedVerdict, names: Mapping[str, str] = MappingProxyType({}), trusted: Sequence[PublicKey] = ()
+) -> str:
+    """What a gate decided, when, by how many rows, against whom, whether that is signed, and why."""
+    verdict, keys = signed.verdict, ", ".join(one.key for one in signed.signatures)
+    signature = _SIGNED[signed.signature(trusted)].format(keys)
     other = verdict.champion
     against = "without a champion" if other is None else f"against {names.get(other, other[:12])}"
     rows = "" if verdict.rows is None else f", {verdict.rows:,} rows"
-    return f"{verdict.decision}, {when}{rows}, {against}{f': {verdict.reason}' if verdict.reason else ''}"
+    why = f": {verdict.reason}" if verdict.reason else ""
+    return f"{verdict.decision}, {_when(verdict.created)}{rows}, {against}, {signature}{why}"
+
+
+def _changed(kept: Kept) -> str:
+    return (
+        f"the verdict {kept.hash[:12]}, {_when(kept.created)}, was changed after it was written: do not rely on it, "
+        "and restore the registry from a backup"
+    )
+
+
+def _when(created: str) -> str:
+    return created.replace("T", " ").replace("Z", " UTC")
 
 
 def _lineage(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

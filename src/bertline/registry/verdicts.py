@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import sqlalchemy as sql
 from pydantic import ValidationError
 
 from bertline.bundle.verdict import SignedVerdict, Verdict
-from bertline.errors import RegistryError
 from bertline.registry.database import Database
 from bertline.registry.schema import HAS_VERDICTS, MIGRATIONS, VERDICTS
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A verdict as the database has it.
+
+    Attributes:
+        hash: by which the log of deployments names it.
+        challenger: digest of the bundle that was judged.
+        created: when, in UTC.
+        signed: the verdict; None if it was changed after it was written, so that nothing of it can be relied on.
+    """
+
+    hash: str
+    challenger: str
+    created: str
+    signed: SignedVerdict | None
 
 
 class Verdicts:
@@ -33,32 +49,31 @@ class Verdicts:
         with self._database.changing() as connection:
             keep(connection, signed)
 
-    def about(self, *digests: str, most: int | None = None) -> list[SignedVerdict]:
+    def about(self, *digests: str, most: int | None = None) -> list[Kept]:
         """The verdicts on bundles, the newest first; none in a registry of an earlier bertline.
+
+        Each is hashed again, so that a change in the database shows, unless whoever made it wrote another hash too.
 
         Args:
             digests: of the bundles that were judged.
             most: how many to read; the newest of all.
 
         Raises:
-            RegistryError: the database cannot be used, or a verdict was changed after it was written.
+            RegistryError: the database cannot be used.
         """
         query = sql.select(VERDICTS).where(VERDICTS.c.challenger.in_(digests)).limit(most)
         with self._database.reading() as connection:
             if MIGRATIONS.version(connection, self._database) < HAS_VERDICTS:
                 return []
             rows = connection.execute(query.order_by(VERDICTS.c.created.desc(), VERDICTS.c.hash)).all()
-        return [self._read(row) for row in rows]
+        return [_kept(row.hash, row.challenger, row.created, row.content) for row in rows]
 
-    def _read(self, row: sql.Row[Any]) -> SignedVerdict:
-        signed = _verdict_in(row.content)
-        # The columns too: the one finds the verdict, the other sorts it.
-        if signed is None or _columns(signed.verdict) != (row.hash, row.challenger, row.created):
-            raise RegistryError(
-                f"the verdict {row.hash[:12]} in {self._database.place} was changed after it was written: restore the "
-                "registry from a backup"
-            )
-        return signed
+
+def _kept(hash_: str, challenger: str, created: str, content: str) -> Kept:
+    signed = _verdict_in(content)
+    # The columns too: the one finds the verdict, the other sorts it.
+    whole = signed is not None and _columns(signed.verdict) == (hash_, challenger, created)
+    return Kept(hash_, challenger, created, signed if whole else None)
 
 
 def _columns(verdict: Verdict) -> tuple[str, str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,13 +58,17 @@ class Following:
 
         return RegistryRollouts(self.rolled, self.place)
 
-    def verdicts(self) -> RegistryVerdicts | None:
-        """What gates said of the registry's versions; None if no model is of the registry."""
+    def verdicts(self, signed_by: Sequence[Path] = ()) -> RegistryVerdicts | None:
+        """What gates said of the registry's versions; None if no model is of the registry.
+
+        Args:
+            signed_by: key files, by which signatures are verified.
+        """
         if not self.models and not self.pinned:
             return None
         from bertline.service.registry_verdicts import RegistryVerdicts
 
-        return RegistryVerdicts(self.place)
+        return RegistryVerdicts(self.place, signed_by)
 
     def conductor(
         self, models: Models, settings: ServeSettings, on_move: OnMove, judge: Judge | None = None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_json
 
-from bertline.bundle.verdict import Verdict
+from bertline.bundle.signing import PublicKey, read_public_key
 from bertline.errors import RegistryError
 from bertline.registry.database import Database
-from bertline.registry.verdicts import Verdicts
+from bertline.registry.verdicts import Kept, Verdicts
 from bertline.serving.problems import Code, Problem
 
 MOST_VERDICTS = 20  # of a model, the newest; each may have megabytes
@@ -28,10 +29,11 @@ class RegistryVerdicts:
 
     Args:
         place: URL of the registry.
+        signed_by: key files, by which signatures are verified.
     """
 
-    def __init__(self, place: str) -> None:
-        self._place = place
+    def __init__(self, place: str, signed_by: Sequence[Path] = ()) -> None:
+        self._place, self._trusted = place, [read_public_key(path) for path in signed_by]
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="verdicts")
         self._readings: dict[_Key, asyncio.Future[bytes]] = {}
 
@@ -61,21 +63,26 @@ class RegistryVerdicts:
     def _read(self, model: str, versions: Mapping[str, str]) -> bytes:
         try:
             with Database(self._place) as database:
-                newest = [one.verdict for one in Verdicts(database).about(*versions, most=MOST_VERDICTS)]
+                newest = Verdicts(database).about(*versions, most=MOST_VERDICTS)
         except RegistryError as error:
             raise Problem(Code.NOT_READY, f"{str(error).removesuffix('.')}.") from None
-        return to_json({"model": model, "verdicts": [_present(versions[one.challenger], one) for one in newest]})
+        shown = [_present(versions[one.challenger], one, self._trusted) for one in newest]
+        return to_json({"model": model, "verdicts": shown})
 
 
-def _present(version: str, verdict: Verdict) -> dict[str, Any]:
+def _present(version: str, kept: Kept, trusted: Sequence[PublicKey]) -> dict[str, Any]:
+    signed, verdict = kept.signed, kept.signed and kept.signed.verdict
     return {
-        "hash": verdict.hash,
+        "hash": kept.hash,
         "version": version,
-        "challenger": verdict.challenger,
-        "champion": verdict.champion,
-        "decision": verdict.decision,
-        "created": verdict.created,
-        "rows": verdict.rows,
-        "reason": verdict.reason,
-        "checks": [one.model_dump(mode="json") for one in verdict.checks],
+        "challenger": kept.challenger,
+        "champion": verdict and verdict.champion,
+        "decision": verdict and verdict.decision,
+        "created": kept.created,
+        "rows": verdict and verdict.rows,
+        "reason": verdict and verdict.reason,
+        "checks": [one.model_dump(mode="json") for one in verdict.checks] if verdict else [],
+        "changed": signed is None,
+        "signature": signed and signed.signature(trusted),
+        "signed_by": [one.key for one in signed.signatures] if signed else [],
     }

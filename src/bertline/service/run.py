@@ -168,7 +168,7 @@ class Server(uvicorn.Server):
         self._conductor = following.conductor(serving.models, settings, metrics.rolled, judge) if following else None
         if following:
             app.state.rollouts.leave(following.models, following.shown())
-            app.state.verdicts = following.verdicts()
+            app.state.verdicts = following.verdicts(settings.require_signed_by)
         _measure(metrics.metrics, perimeter, tls)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -7,14 +7,18 @@ import re
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sql
 import typer
 from pydantic import JsonValue
 from typer.testing import CliRunner, Result
 
 from bertline.bundle import load
+from bertline.bundle.signing import new_key, read_private_key
 from bertline.bundle.verdict import SignedVerdict, Verdict
 from bertline.cli import models, predict
 from bertline.errors import RegistryError, UsageError
+from bertline.registry.database import Database
+from bertline.registry.schema import VERDICTS
 from tests.registered import new_registry
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -27,9 +31,12 @@ def run(*arguments: object) -> Result:
 
 
 @pytest.fixture(autouse=True)
-def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BERTLINE_REGISTRY", new_registry(tmp_path))
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Its URL."""
+    url = new_registry(tmp_path)
+    monkeypatch.setenv("BERTLINE_REGISTRY", url)
     monkeypatch.setenv("BERTLINE_STORE", str(tmp_path / "store"))
+    return url
 
 
 def test_a_bundle_is_added_listed_and_shown(bundle: Path, tmp_path: Path) -> None:
@@ -66,10 +73,38 @@ def test_a_verdict_is_kept_with_the_version_and_shown(bundle: Path, tmp_path: Pa
     run("models", "add", bundle, "--name", "films")
     run("models", "add", bundle, "--name", "films", "--verdict", verdict(load(bundle).manifest.checksum))
     shown = run("models", "show", "films:1").output
-    line = r"^gate +no, 2026-11-30 08:00:00 UTC, 1,066 rows, without a champion: bounds · a\.csv: accuracy is 0\.7$"
+    line = r"^gate +no, .* UTC, 1,066 rows, without a champion, unsigned: bounds · a\.csv: accuracy is 0\.7$"
     assert re.search(line, shown, re.MULTILINE), shown
     (kept,) = json.loads(run("models", "show", "films:1", "--json").output)["verdicts"]
-    assert kept == json.loads((tmp_path / "verdict.json").read_text())
+    assert kept.items() >= json.loads((tmp_path / "verdict.json").read_text()).items()
+    assert (kept["changed"], kept["signature"]) == (False, "unsigned")
+
+
+def test_a_version_shows_whether_its_verdict_is_signed_or_was_changed(
+    bundle: Path, registry: str, tmp_path: Path
+) -> None:
+    digest = load(bundle).manifest.checksum
+    key = new_key(tmp_path / "gate.key")
+    made = Verdict(challenger=digest, champion=None, decision="yes", created="2026-11-30T08:00:00Z")
+    signed = SignedVerdict(verdict=made).signed(read_private_key(tmp_path / "gate.key"))
+    (tmp_path / "verdict.json").write_bytes(signed.to_file())
+    run("models", "add", bundle, "--name", "films", "--verdict", tmp_path / "verdict.json")
+    line = f"2026-11-30 08:00:00 UTC, without a champion, signed by key {key.id}"
+    assert f"{line}, not verified\n" in run("models", "show", "films:1").output
+    trusted = "models", "show", "films:1", "--trust", tmp_path / "gate.key.pub"
+    assert f"{line}, verified\n" in run(*trusted).output
+    assert json.loads(run(*trusted, "--json").output)["verdicts"][0]["signature"] == "verified"
+    with Database(registry) as database, database.changing() as connection:
+        changed = signed.model_dump_json().replace('"yes"', '"no"')
+        connection.execute(sql.update(VERDICTS).values(content=changed))
+    said = (
+        f"the verdict {made.hash[:12]}, 2026-11-30 08:00:00 UTC, was changed after it was written: do not "
+        "rely on it, and restore the registry from a backup\n"
+    )
+    assert said in run("models", "show", "films:1").output
+    assert json.loads(run("models", "show", "films:1", "--json").output)["verdicts"] == [
+        {"hash": made.hash, "changed": True}
+    ]
 
 
 def test_an_empty_registry_says_how_to_fill_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_a_promotion_moves_the_alias_and_says_who_from_what_to_what(deployments:
     assert (entry.verdict, entry.reason) == (judged.verdict.hash, None)
     assert deployments.faults() == []
     with Database(url) as database:
-        assert Verdicts(database).about(digest_of("reviews", 2)) == [judged]
+        assert [one.signed for one in Verdicts(database).about(digest_of("reviews", 2))] == [judged]
 
 
 def test_a_champion_needs_a_verdict_or_a_reason_and_other_aliases_neither(deployments: Deployments) -> None:

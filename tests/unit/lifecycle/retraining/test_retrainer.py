@@ -63,7 +63,8 @@ def test_a_run_ends_with_a_challenger_in_the_shadow_and_then_it_cools_down(world
     folder = world.retrainer.home.folder(journal)
     with Database(world.registry.place) as database:
         (kept,) = Verdicts(database).about(journal.done["gate"]["challenger"])
-    assert kept.to_file() == (folder / "verdict.json").read_bytes()
+    assert kept.signed is not None
+    assert kept.signed.to_file() == (folder / "verdict.json").read_bytes()
     assert "frozen.csv" in (folder / "gate.html").read_text(encoding="utf-8")
     bundle = folder / "bundle" / "films"
     judged = [one.input for one in read_examples(str(world.frozen)).examples]

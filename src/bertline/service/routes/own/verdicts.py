@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from bertline.bundle.verdict import Decided
+from bertline.bundle.verdict import Decided, SignatureState
 from bertline.service.name_convertor import converted
 from bertline.service.problems import OWN, UNCACHED
 from bertline.service.registry_verdicts import RegistryVerdicts
@@ -34,11 +34,23 @@ class GateVerdict(BaseModel):
     version: str = Field(description="The version that was judged: the challenger.")
     challenger: str = Field(description="Digest of its bundle.")
     champion: str | None = Field(description="Digest of the bundle that it was compared with; null if there was none.")
-    decision: Decided = Field(description="Whether it may replace the champion.")
+    decision: Decided | None = Field(
+        description="Whether it may replace the champion; null if the verdict was changed."
+    )
     created: str = Field(description="When, in UTC.")
     rows: int | None = Field(description="Rows that both were judged by.")
     reason: str | None
     checks: list[GateCheck]
+    changed: bool = Field(
+        description="Whether it was changed in the database after it was written. Nothing of it is shown then."
+    )
+    signature: SignatureState | None = Field(
+        description=(
+            "`verified`: a key that the server requires of bundles (`--require-signed-by`) signed it; `unverified`: "
+            "another key did; `wrong`: a signature by such a key does not fit; null if the verdict was changed."
+        )
+    )
+    signed_by: list[str] = Field(description="Ids of the keys that are said to have signed it.")
 
 
 class GateVerdicts(BaseModel):
