@@ -13,7 +13,7 @@ from bertline.errors import StoreError
 from bertline.lifecycle.rollout import conductor
 from bertline.lifecycle.rollout.conductor import Conductor, Side
 from bertline.lifecycle.rollout.state import InMemory
-from bertline.registry.rollout import Rollout
+from bertline.registry.rollout import Rollout, Tally
 from bertline.serving.serving import Serving
 from bertline.serving.version import Version
 from bertline.testing.words import WordCounter, serving_of
@@ -307,5 +307,31 @@ def test_no_change_waits_for_a_challenger_that_is_loaded(monkeypatch: pytest.Mon
         may_load.set()
         assert await challenging is None  # another champion answers
         await until(lambda: not made[0].ready)  # it is stopped
+
+    scene.play(story)
+
+
+def test_another_server_decides_by_what_one_has_counted_before_its_end() -> None:
+    """It needs no request of its own."""
+    scene = Two()
+
+    async def story(_: Conductor) -> None:
+        old = scene.serving.models.current("topics").checksum
+        begun = scene.state.begin(
+            Rollout(0, "topics", 1, old, 2, digest_of(scene.new), ("shadow",), plan={"min_step_s": 0})
+        )
+
+        def server() -> Conductor:
+            return Conductor(scene.serving.models, {"topics": "topics"}, scene.state, scene.fetch, every_s=0.01)
+
+        dead = server()
+        assert await dead.look("topics") == begun
+        counted = Tally(champion_requests=5000, challenger_requests=5000, compared=5000)
+        scene.state.count(begun, dead._replica, counted)
+        scene.serving.models.end_trial("topics")  # a new process has none
+        assert await server().look("topics") is None
+        last = scene.state.last("topics")
+        assert last is not None
+        assert (last.status, last.reason.split(" against")[0]) == ("passed", "errors 0 % (0 of 5,000)")
 
     scene.play(story)
