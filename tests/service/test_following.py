@@ -10,14 +10,22 @@ import pytest
 
 from bertline.bundle import load
 from bertline.bundle.verdict import SignedVerdict, Verdict
+from bertline.errors import StoreError
+from bertline.registry import resolve
 from bertline.registry.add import add
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
+from bertline.registry.fetch.pull import Watch
 from bertline.registry.reference import Reference
+from bertline.registry.resolve import Located
+from bertline.registry.rollout import Rollout
 from bertline.registry.settings import RegistrySettings
 from bertline.registry.verdicts import Verdicts
+from bertline.service import ServeSettings
+from bertline.serving.follow import Stopping
 from bertline.testing.tiny import write_tiny_bundle
-from tests.registered import new_registry
+from bertline.testing.words import WordCounter, serving_of
+from tests.registered import digest_of, following, new_registry
 from tests.service.spawn import Spawned, spawned
 
 FLAGS = ("--follow-every-s", "0.1", "--drain-s", "0", "--lanes", "1")
@@ -108,6 +116,23 @@ def test_a_version_by_its_number_has_the_verdicts_of_the_registry(registry: Regi
     with spawned("mine=models:/films/1", "--registry", registry.settings.place, *FLAGS) as server:
         (shown,) = httpx.get(f"{server.url}/v1/models/mine/verdicts").json()["verdicts"]
     assert (shown["hash"], shown["decision"], shown["checks"]) == (verdict.hash, "no", [])
+
+
+def test_the_fetch_of_a_challenger_ends_with_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locate(_version: object, _signed_by: object, watch: Watch) -> Located:
+        watch(1, 2)
+        raise StoreError("the store is away")
+
+    monkeypatch.setattr(resolve, "locate", locate)
+    serving = serving_of({"reviews": WordCounter()})
+    conductor = following(new_registry(tmp_path)).conductor(serving.models, ServeSettings(), lambda *_: None)
+    assert conductor is not None
+    rollout = Rollout(1, "reviews", 1, digest_of("reviews", 1), 2, digest_of("reviews", 2), ("shadow",))
+    with pytest.raises(StoreError, match="the store is away"):
+        conductor._fetch(rollout, "challenger")
+    conductor.stopping = True
+    with pytest.raises(Stopping, match="the server stops"):
+        conductor._fetch(rollout, "challenger")
 
 
 def _until_said(server: Spawned, text: str) -> None:

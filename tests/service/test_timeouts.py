@@ -12,13 +12,21 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
 from bertline.config import load_settings
 from bertline.errors import SettingsError
+from bertline.lifecycle.predictions import writer
+from bertline.lifecycle.predictions.settings import PredictionSettings
+from bertline.monitoring.traces import exporter
 from bertline.service import ServeSettings
+from bertline.service.app import create_app
+from bertline.service.perimeter import Perimeter
 from bertline.service.settings import ENDING_S
+from bertline.serving import process
 from bertline.testing.tiny import write_tiny_bundle
-from bertline.testing.words import WordCounter
+from bertline.testing.words import ThreadWorker, WordCounter, serving_of
+from tests.service.conftest import until_ready
 from tests.service.live import live, warm
 from tests.service.proxying import nginx
 from tests.service.sockets import connected, rest_of
@@ -47,6 +55,26 @@ def test_the_defaults_fit_into_kubernetes_grace_with_a_hook_of_five_seconds() ->
     defaults = ServeSettings()
     assert defaults.stop_grace_s == KUBERNETES_S
     assert defaults.drain_s + defaults.shutdown_timeout_s + ENDING_S + 5 <= KUBERNETES_S
+
+
+def test_what_ends_after_the_requests_fits_into_its_time() -> None:
+    """Predictions are written while the workers end, then spans are sent."""
+    assert max(process.END_S, writer.FLUSH_S) + exporter.FLUSH_S <= ENDING_S
+
+
+def test_the_time_for_predictions_runs_while_the_workers_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(writer.PredictionWriter, "hurry", lambda _: ended.append("predictions hurry"))
+
+    async def stop(_: ThreadWorker) -> None:
+        ended.append("a worker ends")
+
+    monkeypatch.setattr(ThreadWorker, "stop", stop)
+    kept = writer.PredictionWriter(PredictionSettings(url=f"sqlite:///{tmp_path / 'predictions.db'}"))
+    app = create_app(serving_of({"reviews": WordCounter()}), Perimeter(predictions=kept))
+    with TestClient(app) as client:
+        until_ready(client)
+    assert ended == ["predictions hurry", "a worker ends"]
 
 
 def test_the_default_outlives_idle_connections_of_common_proxies_and_the_guide_names_both_rules() -> None:

@@ -73,6 +73,8 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with perimeter.running(), serving, own_rollouts.running():
             yield
+            if perimeter.predictions is not None:
+                perimeter.predictions.hurry()
 
     app = App(
         title="bertline",

@@ -83,13 +83,19 @@ class Following:
         from bertline.registry.reference import Reference
         from bertline.registry.resolve import locate
         from bertline.registry.rollouts import Rollouts
+        from bertline.serving.follow import Stopping
 
         database = Database(self.place)
+
+        def watch(_here: int, _total: int) -> None:
+            if conductor.stopping:
+                raise Stopping("the server stops")
 
         def fetch(rollout: Rollout, side: Side) -> Path:
             number = rollout.champion if side == "champion" else rollout.challenger
             version = Catalogue(database).version(Reference(rollout.model, version=number))
-            return locate(version, settings.require_signed_by).path
+            return locate(version, settings.require_signed_by, watch).path
 
         every_s = settings.follow_every_s
-        return Conductor(models, names, Rollouts(database), fetch, every_s=every_s, judge=judge, on_move=on_move)
+        conductor = Conductor(models, names, Rollouts(database), fetch, every_s=every_s, judge=judge, on_move=on_move)
+        return conductor

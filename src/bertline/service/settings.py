@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 if TYPE_CHECKING:
     from bertline.serving.serving import Serving
 
-ENDING_S = 4.0  # of stopping, besides the settings: 2 s for workers, 1.5 s for spans
+ENDING_S = 4.0  # of stopping, besides the settings: 2.5 s for workers and predictions at once, 1.5 s for spans
 
 
 class ServeSettings(BaseModel):

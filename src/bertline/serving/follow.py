@@ -42,7 +42,7 @@ class Followed:
     digest: str
 
 
-class _Stopping(BertlineError):
+class Stopping(BertlineError):
     """The server stops, so nothing more is fetched."""
 
 
@@ -138,7 +138,7 @@ class Follower:
 
     def _watch(self, _here: int, _total: int) -> None:
         if self._stopping:
-            raise _Stopping("the server stops")
+            raise Stopping("the server stops")
 
     def _failed(self, name: str, fault: str) -> None:
         """Once for each fault: the same one comes back every few seconds."""

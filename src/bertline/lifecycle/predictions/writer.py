@@ -33,7 +33,7 @@ EVERY_S = 0.2  # between two batches; what a kill of the server loses
 MOST_ROWS = 250  # of a batch, which a single large request may exceed
 LET_GO = 16  # records between two pauses of the thread
 MOST_BYTES = 64 * 2**20  # of waiting texts, tokens and answers
-FLUSH_S = 3.0  # for what waits, when the server stops
+FLUSH_S = 2.5  # for what waits, from when the last request is answered
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0  # before another attempt
 ADOPT_EVERY_S, PURGE_EVERY_S = 60.0, 3600.0
 
@@ -100,12 +100,16 @@ class PredictionWriter:
         self._queue.append(made)
         return True
 
+    def hurry(self) -> None:
+        """The server ends: the time of ``close`` runs from now, while the server's processes end too."""
+        self._until_s = min(self._until_s, time.monotonic() + FLUSH_S)
+
     def close(self) -> None:
         """Write what waits, for at most ``FLUSH_S``; the rest is lost, and the log says how much."""
-        self._until_s = time.monotonic() + FLUSH_S
+        self.hurry()
         self._stop.set()
         self.figures.close()
-        self._thread.join(FLUSH_S)
+        self._thread.join(max(0.0, self._until_s - time.monotonic()))
         if self.waiting:
             log.warning("%d predictions were not kept, because %s is away.", self.waiting, self.store.place)
         if not self._thread.is_alive():

@@ -67,6 +67,7 @@ class Conductor:
     ) -> None:
         self._models, self._names, self._state, self._fetch = models, names, state, fetch
         self._every_s, self._judge, self._on_move = every_s, judge, on_move
+        self.stopping = False  # so that a fetch can end at its next bytes
         self._replica = f"{platform.node()[:40]}-{secrets.token_hex(6)}"
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="rollout")
         self._fetching = ThreadPoolExecutor(FETCHES, thread_name_prefix="fetch of rollout")
@@ -84,6 +85,7 @@ class Conductor:
                     self._begin_look(name)
                 await asyncio.sleep(self._every_s)
         finally:
+            self.stopping = True
             for task in (*self._looks.values(), *self._former.values()):
                 task.cancel()
             self._fetching.shutdown(wait=False, cancel_futures=True)

@@ -141,6 +141,19 @@ def test_a_server_that_is_away_is_waited_for_within_bounds_and_caught_up_with(
     assert back.endswith("can be used again; 10 predictions were not kept.")
 
 
+def test_its_time_runs_from_when_the_server_begins_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    writer = PredictionWriter(PredictionSettings(url=f"sqlite:///{tmp_path / 'predictions.db'}"))
+    now_s = time.monotonic()
+    with monkeypatch.context() as patch:
+        patch.setattr(writer._thread, "join", waited.append)
+        patch.setattr(module.time, "monotonic", lambda: now_s)
+        writer.hurry()
+        patch.setattr(module.time, "monotonic", lambda: now_s + 2)
+        writer.close()
+    assert waited == [pytest.approx(module.FLUSH_S - 2)]
+
+
 def test_a_store_that_never_comes_does_not_keep_the_server_from_stopping(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
