@@ -10,13 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
+from bertline.explanation.counter import NO_FILLER
 from bertline.explanation.explain import explain
 from bertline.explanation.settings import ExplainSettings
 from bertline.inference import load_predictor
 from bertline.service import ServeSettings
 from bertline.serving.scheduler import Scheduler
 from bertline.testing.tiny import write_tiny_bundle
-from bertline.testing.words import WordCounter, WordTagger
+from bertline.testing.words import WordCounter, WordFiller, WordTagger
 from tests.service.live import live, warm
 from tests.service.spawn import spawned
 
@@ -27,6 +28,7 @@ TEXT = "I didn't like the film, but it's good."
 def url() -> Iterator[str]:
     models = {"reviews": WordCounter(), "pairs": WordCounter(("no", "yes"), pairs=True, name="pairs", max_tokens=32)}
     models["tagger"] = WordTagger()
+    models["filler"] = WordFiller(scores=(14, 12))
     models["embedder"] = WordCounter((), name="embedder", task={"task": "embed"})
     with live(models, ServeSettings(drain_s=0)) as one:
         yield warm(one).rstrip("/")
@@ -77,6 +79,25 @@ def test_the_fewest_words_that_turn_the_label(url: str) -> None:
     assert asked(url, text="a good film", model="reviews")["counter"] is None
 
 
+def test_other_words_turn_the_label(url: str) -> None:
+    body = {"text": "a bad film", "model": "reviews", "replacements": "filler"}
+    found = asked(url, **body)["counter"]
+    assert (found["label"], found["turned"], found["how"], found["why"]) == ("negative", "positive", "replace", None)
+    assert (found["before"], found["texts"]) == (["a bad film"], ["a good film"])
+    (word,) = found["words"]
+    assert (word["text"], word["replacement"], word["start"], word["end"]) == ("bad", "good", 2, 5)
+    assert 0 < word["probability"] < 1
+    assert found["proposals"] == 3, "one for each word"
+    assert asked(url, **body)["counter"] == found
+    assert asked(url, text=found["texts"][0], model="reviews")["shown"] == pytest.approx(found["shown"], abs=1e-6)
+
+
+def test_where_words_do_not_turn_it_they_are_left_out(url: str) -> None:
+    found = asked(url, text="a good good bad bad bad film", model="reviews", counter=True)["counter"]
+    assert (found["how"], found["why"]) == ("delete", NO_FILLER)
+    assert [word["replacement"] for word in found["words"]] == [None] * len(found["words"])
+
+
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
@@ -92,6 +113,8 @@ def test_the_fewest_words_that_turn_the_label(url: str) -> None:
         ({"text": "good", "model": "reviews", "budget": 4}, 422, "budget must be at least 8."),
         ({"text": "good", "model": "reviews", "budget": 4_000}, 422, "budget must be at most 2000."),
         ({"text": "good", "model": "tagger", "counter": True}, 422, "Counter-evidence is for classifiers"),
+        ({"text": "good", "model": "reviews", "replacements": "pairs"}, 422, "pairs fills in no words, its task is"),
+        ({"text": "good", "model": "reviews", "replacements": "none"}, 404, "There is no model of that name"),
         ({"text": "good", "model": "reviews", "method": "integrated-gradients"}, 422, "method must be 'shapley', "),
         ({"text": "good", "model": "reviews", "method": "lime"}, 422, "method must be 'shapley', 'partition' or "),
         ({"text": "a film", "model": "tagger"}, 422, "The model finds no entity in the text"),

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from bertline.testing.words import WordCounter
+from bertline.statistics.figures import percent
+from bertline.testing.words import WordCounter, WordFiller
 from tests.service.accessible import SCHEMES, WIDTHS, violations
 from tests.service.browsing import Opened, Visit, no_sideways_scrolling, state
 from tests.service.live import live, warm
@@ -21,7 +22,8 @@ TEXT = "🙂 a good good bad film, <b>it</b> is"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    models = {"reviews": WordCounter(max_tokens=32)}
+    models: dict[str, WordCounter] = {"reviews": WordCounter(max_tokens=32)}
+    models["filler"] = WordFiller(scores=(14, 12), max_tokens=32)
     models["pairs"] = WordCounter(("no", "yes"), pairs=True, name="pairs", max_tokens=32)
     with live(models) as one:
         yield warm(one)
@@ -148,6 +150,84 @@ def test_each_of_several_texts_has_a_why(visit: Visit, url: str) -> None:
     expect(answer(page).locator(".shares")).to_have_text("a bad film")
 
 
+def turned(page: Page) -> Any:
+    """The counter-evidence, once it is there."""
+    page.get_by_role("button", name="What would turn it?").click()
+    box = answer(page).get_by_role("region", name="What would turn it")
+    expect(box.locator(".note").last).to_contain_text("It took ")
+    return box
+
+
+def test_what_would_turn_it_shows_the_text_before_and_after(visit: Visit, url: str) -> None:
+    page, watch = explained(visit, url)
+    box = turned(page)
+    found = of_the_server(url, replacements="filler", method="leave-one-out")["counter"]
+    (word,) = found["words"]
+    assert (word["text"], word["replacement"]) == ("good", "bad")
+    said = f"With “bad” for “good” it is negative ({percent(found['shown'])})."
+    expect(box.locator(".turned")).to_have_text(said)
+    expect(page.locator("#view-explain [role=status]")).to_have_text(said)
+    before, after = box.locator("dd p").all()
+    expect(before).to_have_text(TEXT)
+    expect(before.locator("del")).to_have_text("good")
+    expect(after).to_have_text(found["texts"][0])
+    expect(after.locator("ins")).to_have_text("bad")
+    rows = [found, *found["others"]]
+    assert len(rows) > 1
+    expect(box.locator("tbody th")).to_have_text(["bad for good"] * len(rows))
+    expect(box.locator("tbody td:nth-child(2)")).to_have_text([percent(one["words"][0]["probability"]) for one in rows])
+    expect(box.locator("tbody td:nth-child(3)")).to_have_text([f"negative {percent(one['shown'])}" for one in rows])
+    taken = f"It took {found['answers']} answers of the model and {found['proposals']} texts with a hidden word."
+    expect(box.locator(".note").last).to_contain_text(taken)
+    expect(page.get_by_role("button", name="What would turn it?")).to_have_count(0)
+    assert watch.complaints == []
+
+
+def test_words_are_left_out_where_that_is_chosen(visit: Visit, url: str) -> None:
+    page, watch = explained(visit, url)
+    page.get_by_text("How it is found").click()
+    page.get_by_label("To turn it, words are").select_option("left out")
+    box = turned(page)
+    found = of_the_server(url, counter=True, method="leave-one-out")["counter"]
+    gone = ", ".join(f"“{word['text']}”" for word in found["words"])
+    expect(box.locator(".turned")).to_contain_text(f"Without {gone} it is {found['turned']}")
+    expect(box).to_contain_text("because no masked language model was given.")
+    expect(box.locator("dd p").nth(1)).to_have_text(found["texts"][0])
+    expect(box.locator("ins")).to_have_count(0)
+    assert watch.complaints == []
+
+
+def test_a_pair_is_turned_in_the_text_with_the_word(visit: Visit, url: str) -> None:
+    page, watch = visit(url, "/#explain")
+    page.get_by_label("Model", exact=True).select_option("pairs")
+    page.locator("#view-explain").get_by_label("Text", exact=True).fill("good film")
+    page.get_by_label("Second text").fill("it is")
+    page.keyboard.press("Control+Enter")
+    expect(answer(page)).to_have_attribute("data-state", "done")
+    box = turned(page)
+    expect(box.locator("dd").nth(1).locator("p")).to_have_text(["bad film", "it is"])
+    assert watch.complaints == []
+
+
+def test_a_change_that_is_refused_is_tried_again(visit: Visit, url: str) -> None:
+    page, _ = explained(visit, url)
+    busy = {"error": {"code": "overloaded", "message": "16 explanations and scans wait: try again later."}}
+    page.route("**/v1/explain", lambda route: route.fulfill(status=429, json=busy))
+    page.get_by_role("button", name="What would turn it?").click()
+    box = answer(page).get_by_role("region", name="What would turn it")
+    expect(box.get_by_role("alert")).to_contain_text("16 explanations and scans wait")
+    page.unroute("**/v1/explain")
+    box.get_by_role("button", name="Try again").click()
+    expect(box.locator("ins")).to_have_text("bad")
+
+
+def test_a_text_that_was_not_answered_before_is_explained_by_its_own_label(visit: Visit, url: str) -> None:
+    page, _ = visit(url, "/#explain")
+    page.fill("#explain-text", "a bad film")
+    page.keyboard.press("Control+Enter")
+    expect(answer(page).locator(".verdict")).to_contain_text("negative")
+
+
 @pytest.mark.parametrize(
     ("status", "error", "title", "again"),
     [
@@ -204,6 +284,7 @@ def test_it_says_that_it_waits_and_the_last_request_wins(visit: Visit, url: str)
 def test_axe_finds_nothing(visit: Visit, url: str, scheme: str) -> None:
     page, _ = explained(visit, url, color_scheme=scheme, reduced_motion="reduce")
     page.get_by_text("How it is found").click()
+    turned(page)
     assert violations(page) == []
     page.fill("#explain-text", " ")
     page.get_by_role("button", name="Explain", exact=True).click()
@@ -215,5 +296,6 @@ def test_axe_finds_nothing(visit: Visit, url: str, scheme: str) -> None:
 def test_no_width_scrolls_sideways(visit: Visit, url: str, width: int) -> None:
     viewport = {"width": width, "height": 900}
     page, _ = explained(visit, url, f"good {'Donaudampfschiff' * 20} bad", viewport=viewport)
-    assert no_sideways_scrolling(page)
     expect(answer(page).locator(".readout")).to_be_in_viewport()
+    turned(page)
+    assert no_sideways_scrolling(page)

@@ -16,7 +16,7 @@ from bertline.explanation.settings import ExplainSettings
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from bertline.explanation.counter import Counter
+    from bertline.explanation.changes import ChangedWord, Counter, Turn
     from bertline.explanation.found import Explanation, Part
     from bertline.explanation.nearest import Near
     from bertline.inference import TextClassifier
@@ -48,8 +48,15 @@ def explain(
         typer.Option(metavar="START:END", help="Of a tagger: the characters to explain. [the first entity]"),
     ] = None,
     counter: Annotated[
-        bool, typer.Option("--counter", help="Also find the fewest words without which the label is another.")
+        bool, typer.Option("--counter", help="Also find the smallest change of words with which the label is another.")
     ] = False,
+    replacements: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="Bundle that fills in words: the change replaces words by ones that it proposes. Implies --counter.",
+        ),
+    ] = None,
     nearest: Annotated[
         int, typer.Option(min=0, metavar="N", help="Also show the N nearest labelled texts that the bundle carries.")
     ] = 0,
@@ -74,7 +81,9 @@ def explain(
         )
     one: Input = text if text_pair is None else (text, text_pair)
     found = run(predictor, one, settings, label, None if span is None else characters(span))
-    turned = counter_evidence(predictor, one, settings) if counter else None
+    filler = None if replacements is None else load_predictor(replacements)
+    wanted = counter or filler is not None
+    turned = counter_evidence(predictor, one, settings, filler=filler, name=label) if wanted else None
     near = _nearest(bundle, predictor, one, nearest) if nearest else []
     if as_json:
         content = found.to_json() | ({} if turned is None else {"counter": turned.to_json()})
@@ -82,7 +91,7 @@ def explain(
         typer.echo(json.dumps(content, ensure_ascii=False))
         return
     show(one, found)
-    for sentence in [*([] if turned is None else [turning(turned)]), *map(nearness, near)]:
+    for sentence in [*([] if turned is None else turning(turned)), *map(nearness, near)]:
         typer.echo(sentence)
 
 
@@ -95,18 +104,30 @@ def _nearest(bundle: Path, predictor: TextClassifier, one: Input, most: int) -> 
     return kept.near(embedder.embed([str(one)])[0], most)
 
 
-def turning(found: Counter) -> str:
-    """Counter-evidence in a sentence."""
+def turning(found: Counter) -> list[str]:
+    """Counter-evidence in lines."""
+    cost = f"It took {found.answers:,} answers of the model"
+    cost += f" and {found.proposals:,} of the masked language model." if found.proposals else "."
+    why = [] if found.why is None else [found.why]
+    if not found.words:
+        return [f"No change was found that turns it; up to {found.ruled_out} words were ruled out. {cost}", *why]
+    if len(found.words) > 1:
+        least = "No fewer words do" if found.least else f"Fewer may do: up to {found.ruled_out} words were ruled out"
+        cost = f"{least}. {cost}"
+    lines = [f"Before: {' / '.join(found.before)}", f"After:  {' / '.join(found.texts)}"]
+    return [*lines, f"{_turn(found.first)} {cost}", *why, *(f"Also: {_turn(one)}" for one in found.others)]
+
+
+def _turn(one: Turn) -> str:
+    """A change in a sentence."""
     from bertline.statistics.figures import percent
 
-    if not found.words:
-        return f"No change was found that turns it; up to {found.ruled_out} words were ruled out."
-    words = ", ".join(one.text for one in found.words)
-    turned = f"Without {words} it is {found.turned} ({percent(found.shown)})."
-    if len(found.words) == 1:
-        return turned
-    least = "No fewer words do" if found.least else f"Fewer may do: up to {found.ruled_out} words were ruled out"
-    return f"{turned} {least}."
+    def named(word: ChangedWord) -> str:
+        return f"{word.replacement} ({percent(word.probability or 0)}) for {word.text}"
+
+    replaced = [named(word) for word in one.words if word.replacement is not None]
+    what = f"With {', '.join(replaced)}" if replaced else f"Without {', '.join(word.text for word in one.words)}"
+    return f"{what} it is {one.turned} ({percent(one.shown)})."
 
 
 def nearness(row: Near) -> str:

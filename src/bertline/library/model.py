@@ -30,7 +30,7 @@ from bertline.text.reading import texts_of
 
 if TYPE_CHECKING:
     from bertline.explanation.anatomy.found import Anatomy
-    from bertline.explanation.counter import Counter
+    from bertline.explanation.changes import Counter
     from bertline.explanation.found import Explanation
     from bertline.explanation.nearest import Kept, Near
     from bertline.lifecycle.probes.found import Scan
@@ -292,14 +292,46 @@ class Model:
         with self._lanes:
             return anatomy(seen, one, given_settings(AnatomySettings, "anatomy", given))
 
-    def counter(self, text: str | tuple[str, str], *, removal: Removal = "delete", budget: int = 500) -> Counter:
-        """The fewest words without which a classifier gives another label; arguments are as ``explain``'s."""
+    def counter(
+        self,
+        text: str | tuple[str, str],
+        *,
+        replacements: Model | None = None,
+        label: str | None = None,
+        removal: Removal = "delete",
+        budget: int = 500,
+    ) -> Counter:
+        """The smallest change of words with which a classifier gives another label.
+
+        Args:
+            text: as for ``explain``.
+            replacements: a model that fills in words, which proposes others for those of the text; without one, or
+                where none of them turns the answer, words are left out.
+            label: where a text may have several labels, the one that it shall lose or get; by default the most
+                probable one.
+            removal: how words are left out, as for ``explain``.
+            budget: most answers of both models together.
+
+        Returns:
+            ``words`` that are changed, each with its ``replacement``; ``before`` and ``texts`` after the change;
+            ``turned`` is the label then. ``others`` are further changes, ``why`` says why words are left out.
+
+        Raises:
+            UsageError: as ``explain``, or ``replacements`` fills in no words.
+            SettingsError: a value is out of its range.
+            BundleError: as ``predict``.
+        """
         from bertline.explanation.counter import counter_evidence
 
         settings = given_settings(ExplainSettings, "counter", {"removal": removal, "budget": budget})
         (one,) = checked_texts([text], "counter", pairs=self._predictor.spec.pairs)
-        with self._lanes:
-            return counter_evidence(self._predictor, one, settings)
+        if replacements is None:
+            with self._lanes:
+                return counter_evidence(self._predictor, one, settings, name=label)
+        if replacements.task != "fill":
+            raise UsageError(f"{replacements.name} fills in no words: give a masked language model as replacements")
+        with self._lanes, replacements._lanes:
+            return counter_evidence(self._predictor, one, settings, filler=replacements._predictor, name=label)
 
     def scan(
         self, texts: Iterable[str | tuple[str, str]], *, probes: Iterable[str] = (), rows: int = 200, seed: int = 0

@@ -12,7 +12,8 @@ from bertline.errors import UsageError
 from bertline.explanation.anatomy.anatomy import anatomy
 from bertline.explanation.anatomy.found import Anatomy
 from bertline.explanation.anatomy.settings import AnatomySettings
-from bertline.explanation.counter import Counter, counter_evidence
+from bertline.explanation.changes import Counter
+from bertline.explanation.counter import counter_evidence
 from bertline.explanation.explain import explain
 from bertline.explanation.found import Explanation
 from bertline.explanation.settings import ExplainSettings
@@ -51,6 +52,7 @@ class Explaining:
         deadline_s: float,
         *,
         counter: bool = False,
+        filler: Version | None = None,
     ) -> tuple[Explanation, Counter | None]:
         """The shares of the words of one input.
 
@@ -61,7 +63,8 @@ class Explaining:
             name: the label to explain; None is that of the answer.
             span: of a tagger: the characters whose label is explained; None is the first entity.
             deadline_s: on the event loop's clock.
-            counter: also find the fewest words without which the label is another one.
+            counter: also find the smallest change of words with which the label is another one.
+            filler: a model that fills in words, which proposes those of the change; None leaves words out.
 
         Raises:
             Problem: too many others wait, the deadline passes, or the model cannot be explained so.
@@ -69,7 +72,10 @@ class Explaining:
 
         def work(asked: _Asked) -> tuple[Explanation, Counter | None]:
             found = explain(asked, one, settings, name, span)
-            return found, counter_evidence(asked, one, settings) if counter else None
+            if not counter:
+                return found, None
+            beside = None if filler is None else asked.beside(filler)
+            return found, counter_evidence(asked, one, settings, filler=beside, name=name)
 
         return await self._behind(version, deadline_s, work)
 
@@ -161,6 +167,10 @@ class _Asked:
             readings += read
             arrays += computed
         return readings, arrays
+
+    def beside(self, other: Version) -> _Asked:
+        """Another version, for the same work."""
+        return _Asked(self._serving, other, self._deadline_s, self._loop)
 
     def check_time(self) -> None:
         """For work that asks the worker for nothing.

@@ -191,17 +191,22 @@ class WordRanker(WordCounter):
 
 
 class WordFiller(WordCounter):
-    """Fills each [MASK] with ``good``, then ``bad``, then the other words."""
+    """Fills each [MASK] with ``good``, then ``bad``, then the other words.
 
-    def __init__(self, *, name: str = "filler", **more: Any) -> None:
+    Args:
+        scores: of the first two; the others have 0.
+    """
+
+    def __init__(self, *, scores: tuple[float, float] = (4, 2), name: str = "filler", **more: Any) -> None:
         super().__init__((), name=name, task={"task": "fill"}, **more)
+        self._scores = scores
 
     def compute(self, output: str, batch: Batch) -> np.ndarray[Any, Any]:
         """A row per [MASK]."""
         if output != "vocabulary":
             return super().compute(output, batch)
         scores = np.zeros((int((batch.ids == ID["[MASK]"]).sum()), len(ID)), dtype=np.float32)
-        scores[:, [ID["good"], ID["bad"]]] = 4, 2
+        scores[:, [ID["good"], ID["bad"]]] = self._scores
         return scores
 
 

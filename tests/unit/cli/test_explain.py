@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bertline.cli.main import main
+from bertline.statistics.figures import percent
 from bertline.testing.tiny import write_tiny_bundle
 
 TEXT = "I didn't like the film, but the end was good."
@@ -84,10 +85,36 @@ def test_counter_evidence_and_nearest_texts(tmp_path: Path, capsys: pytest.Captu
     assert len(found["nearest"]) == 2
     assert found["counter"]["label"] == found["label"]
     assert explain(tmp_path / "b", *given) == 0
-    *_, turned, first, second = capsys.readouterr().out.splitlines()
-    assert re.match(r"Without .+ it is \w+ \(.+\)\.($| No fewer words do| Fewer may do)|No change was found", turned)
+    *_, turned, why, first, second = capsys.readouterr().out.splitlines()
+    assert re.match(r"Without .+ it is \w+ \(.+\)\. (It took|No fewer words do|Fewer may do)|No change was fo", turned)
+    assert why == "Words are left out and not replaced, because no masked language model was given."
     assert first.endswith(found["nearest"][0]["text"])
     assert second.split()[1] == found["nearest"][1]["target"]
+
+
+def test_counter_evidence_with_other_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_tiny_bundle(tmp_path / "b", engine=True)
+    write_tiny_bundle(tmp_path / "words", engine=True, task={"task": "fill"}, pooling="none", truncation="window")
+    given = ("it is a", "--replacements", str(tmp_path / "words"), "--skip-faithfulness", "--method", "leave-one-out")
+    assert explain(tmp_path / "b", *given, "--json") == 0
+    found = json.loads(capsys.readouterr().out)["counter"]
+    (word,) = found["words"]
+    assert found["why"] is None
+    assert explain(tmp_path / "b", *given) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("Before: it is a")
+    assert lines[at + 1] == f"After:  {found['texts'][0]}"
+    with_word = (
+        f"With {word['replacement']} ({percent(word['probability'])}) for {word['text']} it is {found['turned']} "
+    )
+    assert lines[at + 2].startswith(with_word)
+    taken = f"It took {found['answers']} answers of the model and {found['proposals']} of the masked language model."
+    assert lines[at + 2].endswith(taken)
+    assert sum(line.startswith("Also: With ") for line in lines[at + 3 :]) == len(found["others"]) > 0
+    assert explain(tmp_path / "b", "it is a", "--replacements", str(tmp_path / "b")) == 2
+    assert "replacements come from a model that fills in words, and this one's task is classify" in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 def test_integrated_gradients(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bertline.errors import UsageError
-from bertline.explanation.counter import counter_evidence
+from bertline.explanation.counter import NO_FILLER, counter_evidence
 from bertline.explanation.settings import ExplainSettings
 from bertline.explanation.words import without, words_of
 from bertline.inference import load_predictor
@@ -50,6 +50,7 @@ def test_the_fewest_words_that_turn_the_label(text: str, fewest: int) -> None:
     assert found.ruled_out == fewest - 1
     assert found.answers == model.asked
     assert found.to_json()["least"] is True
+    assert (found.how, found.why, found.proposals) == ("delete", NO_FILLER, 0)
 
 
 def test_a_change_that_is_not_shown_to_be_the_least() -> None:
@@ -64,9 +65,11 @@ def test_where_nothing_turns_it() -> None:
 
 
 def test_who_has_no_counter_evidence() -> None:
-    for spec in (Spec(problem="number", labels=("stars",)), Spec(problem="several", labels=("a", "b"))):
-        with pytest.raises(UsageError, match="counter-evidence is for classifiers that give one of several labels"):
-            counter_evidence(Counting(spec), "good", ExplainSettings())
+    numbers = Counting(Spec(problem="number", labels=("stars",)))
+    with pytest.raises(UsageError, match="counter-evidence is for classifiers that give labels: leave it out"):
+        counter_evidence(numbers, "good", ExplainSettings())
+    with pytest.raises(UsageError, match="the model has no label 'great': choose one of negative, positive"):
+        counter_evidence(Counting(LABELS), "good", ExplainSettings(), name="great")
     with pytest.raises(UsageError, match=r"a budget of 8 answers is too small for 20 words: raise it"):
         counter_evidence(Counting(LABELS), "good " * 20, ExplainSettings(budget=8))
     with pytest.raises(UsageError, match="no word that the model reads"):

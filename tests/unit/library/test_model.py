@@ -149,6 +149,13 @@ def test_counter_evidence_and_nearest_texts(tmp_path: Path) -> None:
     model = bertline.load(tmp_path / "b")
     found = model.counter("a good film", budget=40)
     assert found.label == model.predict(["a good film"])[0].label
+    write_tiny_bundle(tmp_path / "words", engine=True, task={"task": "fill"}, pooling="none", truncation="window")
+    words = bertline.load(tmp_path / "words")
+    replaced = model.counter("it is a", replacements=words)
+    assert (replaced.how, replaced.label) == ("replace", model.predict(["it is a"])[0].label)
+    assert model.predict(replaced.texts)[0].label == replaced.turned != replaced.label
+    with pytest.raises(bertline.UsageError, match=r"b fills in no words: give a masked language model as replacements"):
+        model.counter("it is a", replacements=model)
     near = model.nearest("a good film", 2)
     assert [one.text for one in near] == [one.text for one in model.nearest("a good film", 3)][:2]
     assert near[0].similarity >= near[1].similarity

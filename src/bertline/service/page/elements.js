@@ -30,10 +30,13 @@ export function field(className, words, id, control) {
   return nest("p", className, label, " ", control);
 }
 
+// The options of a selection, of [value, words].
+export const options = (each) => each.map(([value, words]) => Object.assign(make("option", "", words), { value }));
+
 // A selection among [value, words].
-export function select(options, changed = () => {}) {
+export function select(each, changed = () => {}) {
   const one = make("select", "");
-  one.append(...options.map(([value, words]) => Object.assign(make("option", "", words), { value })));
+  one.append(...options(each));
   one.addEventListener("change", changed);
   return one;
 }

@@ -1,7 +1,8 @@
 // Explain: which words an answer rests on.
 
 import { explain } from "./api.js";
-import { asks, button, field, make, nest, select } from "./elements.js";
+import { drawCounter } from "./counter.js";
+import { asks, button, field, make, nest, options, select } from "./elements.js";
 import { namesOf, ranks } from "./model.js";
 import { refused } from "./refusal.js";
 import { drawShares } from "./shares.js";
@@ -19,6 +20,8 @@ const REMOVALS = [
 const BUDGETS = [["50", "50, a rough look"], ["200", "200"], ["500", "500"], ["2000", "2,000, exact but slow"]];
 const USUAL_BUDGET = "200"; // the server's default
 const PROMPT = "Type a text, or press Why? at an answer in Try.";
+const TURNED = new Set(["single", "several"]); // problems whose answers can turn
+const LOOKING = "Words are being changed until the answer turns. Requests of others go first.";
 const WAITING = "The model is being asked about the text without some of its words. Requests of others go first.";
 
 let parts = null; // elements of the view
@@ -54,6 +57,7 @@ function built() {
     method: select(METHODS, again),
     removal: select(REMOVALS, again),
     budget: select(BUDGETS, again),
+    words: select([]),
     answer: make("section", "card answer"),
   };
   parts.budget.value = USUAL_BUDGET;
@@ -61,6 +65,7 @@ function built() {
   parts.secondLine = field("second", "Second text", "explain-second", parts.second);
   parts.textLine = field("first", "Text", "explain-text", parts.text);
   parts.labelLine = field("choice", "Explain", "explain-label", parts.label);
+  parts.wordsLine = field("choice", "To turn it, words are", "explain-words", parts.words);
   const submit = make("button", "primary", "Explain");
   const form = nest(
     "form",
@@ -75,6 +80,7 @@ function built() {
       field("choice", "Ask", "explain-method", parts.method),
       field("choice", "A missing word is", "explain-removal", parts.removal),
       field("choice", "Answers of the model, at most", "explain-budget", parts.budget),
+      parts.wordsLine,
     ),
     nest("div", "send", submit),
   );
@@ -102,8 +108,11 @@ function prepare() {
   parts.textLine.firstElementChild.textContent = query ? "Query" : "Text";
   parts.secondLine.hidden = !query && task.reads !== "pair";
   parts.secondLine.firstElementChild.textContent = query ? "Text" : "Second text";
-  parts.label.replaceChildren(...select([["", "the model's answer"], ...labels.map((label) => [label, label])]).children);
+  parts.label.replaceChildren(...options([["", "the model's answer"], ...labels.map((label) => [label, label])]));
   parts.labelLine.hidden = labels.length < 2;
+  const fillers = context.fillers.map((name) => [name, `replaced by those of ${name}`]);
+  parts.words.replaceChildren(...options([...fillers, ["", "left out"]]));
+  parts.wordsLine.hidden = !fillers.length || !TURNED.has(task.problem);
   fill("empty", make("p", "prompt", PROMPT));
 }
 
@@ -140,15 +149,45 @@ async function run() {
     const found = await explain(asked, mine.signal);
     if (running !== mine) return;
     const { elements, spoken } = drawShares(found, [asked.text, asked.text_pair ?? ""], asked.span);
-    fill("done", ...elements, button("quiet inside", "See inside the model", () => {
+    const inside = button("quiet", "See inside the model", () => {
       hand((subject = { ...subject, text: asked.text, text_pair: asked.text_pair }));
       go("anatomy");
-    }));
+    });
+    const turning = make("section", "turning");
+    turning.hidden = true;
+    const turn = button("quiet", "What would turn it?", () => turnIt(asked, turning, turn));
+    fill("done", ...elements, nest("div", "further", ...(TURNED.has(context.model.task.problem) ? [turn] : []), inside), turning);
     parts.answer.querySelector(".readout").scrollIntoView({ block: "nearest", behavior: "instant" }); // below, if narrow
     parts.spoken.textContent = spoken;
   } catch (refusal) {
     if (running !== mine || refusal.name === "AbortError") return;
     fill("error", refused(refusal, run));
+  }
+}
+
+// The smallest change that turns the answer, below the shares.
+async function turnIt(asked, box, turn) {
+  const { removal, budget, label, text, text_pair, model } = asked;
+  const filler = parts.words.value;
+  const request = { text, text_pair, model, label, removal, budget, method: "leave-one-out", counter: true, ...(filler && { replacements: filler }) };
+  const mine = (running = new AbortController());
+  const title = make("h3", "title", "What would turn it");
+  title.id = "explain-turning";
+  box.setAttribute("aria-labelledby", title.id);
+  box.replaceChildren(title, make("p", "reading", LOOKING));
+  box.hidden = false;
+  turn.disabled = true;
+  try {
+    const { counter } = await explain(request, mine.signal);
+    if (running !== mine) return;
+    const { elements, spoken } = drawCounter(counter, filler);
+    box.replaceChildren(title, ...elements);
+    parts.spoken.textContent = spoken;
+    turn.remove();
+  } catch (refusal) {
+    turn.disabled = false;
+    if (running !== mine || refusal.name === "AbortError") return;
+    box.replaceChildren(title, refused(refusal, () => turnIt(asked, box, turn)));
   }
 }
 

@@ -69,7 +69,8 @@ function select(chosen) {
   showNothing(model, PROMPTS[mode]);
   showExamples();
   changed();
-  offer(model, { limits: served.limits, named: served.models.length > 1 });
+  const fillers = served.models.filter(({ task }) => task.task === "fill").map(({ name }) => name);
+  offer(model, { limits: served.limits, named: served.models.length > 1, fillers });
 }
 
 // ---------------------------------------------------------------------------------------------------- the request

@@ -1,10 +1,10 @@
 // The views of the page: the hash of its address names the one that is shown. Try is part of index.html; each of the
 // others is a module and a style sheet, loaded when the view is first shown.
 //
-// Such a module exports show(section, { model, limits, named, subject }), which fills its section. It is called when the
-// view is shown and when another model is chosen. named: whether requests have to name the model. subject: the text that
-// was answered last in Try, as { text, text_pair, label, span }, or null. The module may export hide(), which is called when
-// another view is shown.
+// Such a module exports show(section, { model, limits, named, fillers, subject }), which fills its section. It is called
+// when the view is shown and when another model is chosen. named: whether requests have to name the model. fillers: names of
+// the models that fill in words. subject: the text that was answered last in Try, as { text, text_pair, label, span }, or
+// null. The module may export hide(), which is called when another view is shown.
 
 import { address } from "./api.js";
 import { at, make } from "./elements.js";
@@ -25,7 +25,7 @@ export const VIEWS = [
 const [TRY] = VIEWS;
 
 let model = null;
-let about = {}; // limits of the server, and whether requests name the model
+let about = {}; // limits of the server, whether requests name the model, and the models that fill in words
 let shown = null;
 let subject = null;
 

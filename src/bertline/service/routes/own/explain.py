@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
+from bertline.explanation.changes import How
 from bertline.explanation.settings import ExplainSettings, Perturbing, Removal
 from bertline.service.explaining import MOST_ANSWERS, Explaining
 from bertline.service.problems import OWN
@@ -16,6 +17,7 @@ from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, S
 from bertline.service.routes.json_body import JsonRoute
 from bertline.service.routes.own.schema import ModelReference
 from bertline.serving.problems import Code, Problem
+from bertline.serving.serving import Serving
 from bertline.serving.texts import check_texts
 from bertline.serving.version import Version
 from bertline.text import Input
@@ -57,7 +59,12 @@ class ExplainRequest(BaseModel):
     seed: int = Field(0, ge=0, description="Of the sampled orders.")
     counter: bool = Field(
         False,
-        description="Also find the fewest words without which the label is another, in budget answers more.",
+        description="Also find the smallest change of words with which the label is another, in budget answers more.",
+    )
+    replacements: str | None = Field(
+        None,
+        description="Name of a served model that fills in words: the change replaces words by ones that it proposes. "
+        "Implies counter.",
     )
 
     def settings(self) -> ExplainSettings:
@@ -84,25 +91,39 @@ class MeasuredFaithfulness(BaseModel):
 
 
 class CounterWord(BaseModel):
-    """A word that is left out."""
+    """A word that is changed."""
 
     text: str
     side: int = Field(description="0, or 1 in the second text of a pair.")
     start: int = Field(description="Of its characters in its text.")
     end: int
+    replacement: str | None = Field(description="The word in its place; null if it is left out.")
+    probability: float | None = Field(
+        description="That the masked language model gives the replacement there, in the changed text."
+    )
 
 
-class CounterEvidence(BaseModel):
-    """The fewest words without which the label is another."""
+class CounterTurn(BaseModel):
+    """A change that turns the answer."""
 
-    label: str = Field(description="Of the text.")
-    words: list[CounterWord] = Field(description="Without which it is another; none if no such change was found.")
-    texts: list[str] = Field(description="Without these words.")
+    words: list[CounterWord] = Field(description="That are changed; none if no change was found.")
+    texts: list[str] = Field(description="After the change.")
     turned: str = Field(description="The label then.")
     shown: float = Field(description="Its probability.")
+
+
+class CounterEvidence(CounterTurn):
+    """The smallest change of words with which the label is another."""
+
+    label: str = Field(description="Of the text; where it may have several, the one asked about, or not and that one.")
+    how: How = Field(description="replace, delete, or mask for [MASK] in a word's place.")
+    before: list[str] = Field(description="The texts as they came.")
+    others: list[CounterTurn] = Field(description="Further replacements of as few words, the most fluent first.")
     ruled_out: int = Field(description="Changes of up to so many words leave the label: all were tried.")
-    least: bool = Field(description="Whether no change of fewer words turns the label.")
+    least: bool = Field(description="Whether no change of fewer words turns the label, with the words proposed.")
+    why: str | None = Field(description="Why words are left out and not replaced; null if they are replaced.")
     answers: int = Field(description="Of the model that it took.")
+    proposals: int = Field(description="Texts that the masked language model was asked about.")
 
 
 class ExplainResponse(BaseModel):
@@ -124,6 +145,24 @@ class ExplainResponse(BaseModel):
     faithfulness: MeasuredFaithfulness | None
     completeness_error: float | None = Field(description="None: base and shares add up exactly.")
     counter: CounterEvidence | None = Field(None, description="If it was asked for.")
+
+
+def filler_of(serving: Serving, name: str | None) -> Version | None:
+    """The model that proposes words; None if none is named.
+
+    Raises:
+        Problem: there is no such model, or it fills in no words.
+    """
+    if name is None:
+        return None
+    version = serving.models.named(name, "replacements")
+    if version.spec.task != "fill":
+        message = (
+            f"{version.name} fills in no words, its task is {version.spec.task}: name a masked language model, or "
+            "leave replacements out."
+        )
+        raise Problem(Code.UNSUPPORTED, message, "replacements")
+    return version
 
 
 def input_of(version: Version, text: str, text_pair: str | None) -> Input:
@@ -155,7 +194,8 @@ async def explain(
 ) -> Response:
     """The share of each word in the model's answer to one text.
 
-    It takes up to budget answers of the model, which count as tokens in the limits, and waits behind all predictions.
+    It takes up to budget answers of the model, which count as tokens in the limits, and waits behind all predictions;
+    with replacements, answers of both models count.
     """
     version = serving.models.named(payload.model)
     one = input_of(version, payload.text, payload.text_pair)
@@ -165,8 +205,10 @@ async def explain(
     check_texts([one], settings, "text", sides=SIDES)
     explaining: Explaining = request.app.state.explaining
     span = None if payload.span is None else (payload.span.start, payload.span.end)
+    filler = filler_of(serving, payload.replacements)
+    counter = payload.counter or filler is not None
     found, turned = await explaining.explain(
-        version, one, payload.settings(), payload.label, span, deadline_s, counter=payload.counter
+        version, one, payload.settings(), payload.label, span, deadline_s, counter=counter, filler=filler
     )
     model: dict[str, Any] = {"name": version.name, "version": version.version}
     headers = {
