@@ -147,6 +147,20 @@ def test_parts_by_themselves_stand_beside_the_lexicon(visit: Visit, url: str) ->
     expect(windows).to_have_text([one["text"] for one in of_the_server(url, window=2)["parts"]["windows"]])
 
 
+def test_it_says_why_the_lexicon_and_the_model_differ(visit: Visit, url: str) -> None:
+    text = "good good good good good good film"
+    page, watch = seen(visit, url, text)
+    word = of_the_server(url, text=text)["parts"]["words"][0]
+    assert word["why"].endswith("The other words are enough.")
+    reasons = way(page).locator(".reasons")
+    expect(reasons.locator("dt")).to_have_text(["good list 1.9"])
+    expect(reasons.locator("dd")).to_have_text([word["why"]])
+    page, _ = seen(visit, url)
+    expect(way(page).locator(".alone .says")).to_be_visible()
+    expect(way(page).locator(".reasons")).to_have_count(0)
+    assert watch.complaints == []
+
+
 def test_one_click_leads_from_an_explanation_to_the_anatomy(visit: Visit, url: str) -> None:
     page, watch = visit(url)
     page.fill("#text", "a good film")

@@ -68,10 +68,13 @@ def _parts(model: Looking, one: Input, window: int, answer: Any) -> Parts | None
     if not isinstance(one, str) or spec.output != "logits":
         return None
     seam = task(spec.task).explained
-    label = seam.names(spec, answer)[0]
+    label, words = seam.names(spec, answer)[0], words_of(one, model.tokenizer)
 
-    def shown(texts: Sequence[str]) -> np.ndarray[Any, Any]:
-        scores = seam.scores(spec, model.pieces(texts, spec.output)[1], label)
-        return np.array([seam.shown(spec, float(score)) for score in scores])
+    def shown(texts: Sequence[str], names: Sequence[str]) -> np.ndarray[Any, Any]:
+        arrays = model.pieces(texts, spec.output)[1]
+        scores = np.column_stack([seam.scores(spec, arrays, name) for name in names])
+        return np.array([[seam.shown(spec, float(score)) for score in row] for row in scores])
 
-    return parts(one, words_of(one, model.tokenizer), window, label, spec.labels, shown)
+    spans = model.tokenizer.spans(one)
+    pieces = [tuple(at.token for at in spans if at.end > word.start and at.start < word.end) for word in words]
+    return parts(one, words, window, label, spec.labels, shown, pieces)

@@ -10,8 +10,7 @@ import numpy as np
 
 from bertline.explanation.anatomy.inside import Token
 from bertline.explanation.anatomy.parts import Parts
-
-DIGITS = 6  # after the point, of each number
+from bertline.explanation.anatomy.plain import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +88,3 @@ class Anatomy:
             "answer": dict(self.answer),
             "cut_tokens": self.cut_tokens,
         }
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it; arrays are rounded."""
-    if isinstance(value, np.ndarray):
-        return np.round(value.astype(np.float64), DIGITS).tolist()
-    return round(value, DIGITS) if isinstance(value, float) else value

@@ -73,9 +73,18 @@ export function alone({ label, words, windows, window, whole, says }, number) {
     make("p", "says", says),
     make("p", "side", `Each word alone${number ? "" : `: ${label}`}`),
     pieces("Words alone", words, shown, whole, lexicon),
+    ...(words.some(({ why }) => why) ? [make("h3", "side", "Where the list and the model differ, and why"), reasons(words)] : []),
     make("p", "side", `Each window of ${window} words${number ? "" : `: ${label}`}`),
     pieces("Windows alone", windows, shown, whole, false),
   );
+}
+
+function reasons(words) {
+  const told = words.filter(({ why }, place) => why && words.findIndex((one) => one.text === words[place].text && one.why === why) === place);
+  return nest("dl", "reasons", ...told.flatMap(({ text, valence, why }) => {
+    const term = nest("dt", "", make("span", "piece", text), " ", make("span", "valence", valence === null ? "not in the list" : `list ${figure(valence, 1)}`));
+    return [term, make("dd", "", why)];
+  }));
 }
 
 function pieces(label, parts, shown, whole, lexicon) {

@@ -12,8 +12,10 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from bertline.errors import BundleError, SettingsError, UsageError
+from bertline.explanation.words import Word, without
 from bertline.library import load
 from bertline.testing.tiny import write_tiny_bundle
+from tests.unit.explanation.anatomy.claims import check
 from tests.unit.explanation.anatomy.test_steps import TEXT
 
 CLOSE = {"atol": 1e-5, "rtol": 0}
@@ -57,6 +59,28 @@ def test_parts_are_what_the_model_says_of_them(opened: Any) -> None:
     assert "is a" in texts
     given = [one.probabilities[label] for one in model.predict([*texts, TEXT])]
     assert [one.shown for one in (*found.words, *found.windows)] + [found.whole] == pytest.approx(given, abs=1e-6)
+
+
+@pytest.mark.parametrize("case", ["bert", "normalised"])
+@pytest.mark.parametrize(
+    "text", ["it is not good, an awful zoo is", "I liked it! hated us at so bad", "lol is it a joy :)"]
+)
+def test_every_claim_about_the_lexicon_holds(opened: Any, case: str, text: str) -> None:
+    _, model = opened(case)
+    found = model.anatomy(text).parts
+    words = [one for one in found.words if one.valence is not None]
+    if found.label == "neutral":
+        assert not words
+        return
+    assert words
+
+    def pair(*gone: int) -> float:
+        left = without(text, given_words, [place not in gone for place in range(len(given_words))], "delete", "")
+        return float(model.predict([left])[0].probabilities[found.label])
+
+    given_words = [Word(one.text, 0, one.start, one.end) for one in found.words]
+    assert check(found, model.labels, pair)
+    assert [one.without for one in found.words] == pytest.approx([pair(at) for at in range(len(given_words))], abs=1e-6)
 
 
 @pytest.mark.parametrize("case", ["pairs", "tagger", "embedder", "filler"])

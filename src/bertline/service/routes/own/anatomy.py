@@ -69,6 +69,16 @@ class AnatomyStep(BaseModel):
     values: dict[str, Any] = Field(description="The numbers of the step, by name.")
 
 
+class TurnedBy(BaseModel):
+    """The word that turns another, and what the label has without it."""
+
+    text: str
+    start: int
+    end: int
+    without: float = Field(description="The label's probability without it.")
+    without_both: float = Field(description="Without it and the word that it turns.")
+
+
 class Alone(BaseModel):
     """A word or a window, given to the model by itself."""
 
@@ -76,8 +86,13 @@ class Alone(BaseModel):
     start: int
     end: int
     shown: float = Field(description="The label's probability, or the number.")
+    against: float | None = Field(description="Of a model of sentiment: the probability of the other side's label.")
     valence: float | None = Field(description="Of a word of sentiment in VADER's list, −4 to 4.")
-    differs: bool = Field(description="The list and the model lean to different sides.")
+    without: float | None = Field(description="Of a word: what the label has in the sentence without it.")
+    pieces: list[str] = Field(description="Of a word: what the tokenizer makes of it in the sentence.")
+    turned_by: TurnedBy | None = Field(description="The word without which this one does what the list says.")
+    differs: bool = Field(description="The list and the model differ on the word.")
+    why: str | None = Field(description="How they differ and why; each claim holds for the numbers.")
 
 
 class AnatomyParts(BaseModel):
