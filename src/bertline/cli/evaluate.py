@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bertline.cli.bundle_argument import bundle_argument
+from bertline.cli.bundle_argument import address_of, bundle_argument
 from bertline.cli.settings_flags import with_settings
 from bertline.cli.spread import PANEL
 from bertline.data.settings import EvaluateSettings
@@ -114,7 +114,8 @@ def _on_cluster(
 
     with connect(ray) as cluster:
         number = workers or max(1, cluster.cores // worker_cores)
-        yield on_cluster(predictor, bundle, read_manifest(bundle).checksum, cluster, number, worker_cores)
+        checksum = read_manifest(bundle).checksum
+        yield on_cluster(predictor, bundle, checksum, cluster, number, worker_cores, address_of(bundle))
 
 
 def _write_report(report: Path, evaluation: Evaluation, bundle: Path, source: str) -> None:

@@ -17,13 +17,13 @@ from bertline.data.table import open_writer
 from bertline.distributed.inputs import find_inputs
 from bertline.distributed.places import find_place
 from bertline.distributed.plan import Plan, Shard
+from bertline.distributed.workers_bundle import workers_bundle
 from bertline.inference import predict_stream
 from bertline.inference.added_columns import AddedColumns
 from bertline.inference.label_tally import LabelTally
 from bertline.inference.requested import spec_of, top_of
 from bertline.inference.table_texts import checked_row, good_rows, input_of
 from bertline.inference.zero_shot import load_with_labels
-from bertline.registry.fetch import local_bundle
 from bertline.tasks.zero_shot import Candidates
 from bertline.text import Tokenizer
 
@@ -60,16 +60,6 @@ class Work:
     lanes: int | None = None
     address: str | None = None
 
-    def bundle_here(self) -> Path:
-        """The bundle's directory on this machine.
-
-        Raises:
-            StoreError, BundleError, DestinationError: it cannot be fetched.
-        """
-        if self.address is None or self.bundle.is_dir():
-            return self.bundle
-        return local_bundle(self.address)
-
 
 class Labeller:
     """Computes shards of a plan.
@@ -79,13 +69,14 @@ class Labeller:
         plan: its shards.
 
     Raises:
-        BundleError: the bundle cannot be loaded, or is another.
+        BundleError: the bundle is not on this machine and has no address, cannot be loaded, or is another.
+        StoreError, DestinationError: it cannot be fetched.
     """
 
     def __init__(self, work: Work, plan: Plan) -> None:
         self._work, self._plan = work, plan
         self._inputs, self._place = find_inputs(work.source), find_place(work.target)
-        bundle = work.bundle_here()
+        bundle = workers_bundle(work.bundle, work.address)
         self._predictor = load_with_labels(
             bundle, work.candidates, engine=plan.job.engine, lanes=work.lanes, checksum=plan.job.bundle
         )

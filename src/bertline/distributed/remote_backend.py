@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from bertline.data.batching import Batch
 from bertline.distributed.run import ATTEMPTS
+from bertline.distributed.workers_bundle import workers_bundle
 from bertline.errors import ClusterError
 from bertline.inference.load import load_predictor
 from bertline.inference.predictor import TextClassifier
@@ -28,14 +29,19 @@ class EngineHolder:
     """What a worker holds: one engine of a bundle.
 
     Args:
-        bundle: its directory, which every machine has at this path.
+        bundle: its directory, which every machine has at this path, unless there is an address.
+        address: from which a machine without the directory fetches the bundle into its own cache.
         engine: by name.
         checksum: of the bundle's manifest.
         lanes: batches computed at a time.
+
+    Raises:
+        BundleError, StoreError, DestinationError: as ``workers_bundle``, or the bundle is another.
     """
 
-    def __init__(self, bundle: Path, engine: str, checksum: str, lanes: int) -> None:
-        self._backend = load_predictor(bundle, engine=engine, checksum=checksum, lanes=lanes).backend
+    def __init__(self, bundle: Path, address: str | None, engine: str, checksum: str, lanes: int) -> None:
+        here = workers_bundle(bundle, address)
+        self._backend = load_predictor(here, engine=engine, checksum=checksum, lanes=lanes).backend
 
     def compute(self, batch: Batch, output: str, alone: bool) -> Any:
         """As ``Backend.compute``."""
@@ -77,7 +83,13 @@ class RemoteBackend:
 
 
 def on_cluster(
-    predictor: TextClassifier, bundle: Path, checksum: str, cluster: Starts, workers: int, worker_cores: int
+    predictor: TextClassifier,
+    bundle: Path,
+    checksum: str,
+    cluster: Starts,
+    workers: int,
+    worker_cores: int,
+    address: str | None = None,
 ) -> TextClassifier:
     """Let the workers of a cluster compute a predictor's batches; texts are read here, as before.
 
@@ -88,11 +100,12 @@ def on_cluster(
         cluster: has the machines.
         workers: to start.
         worker_cores: of each.
+        address: from which machines without the bundle's directory fetch it.
     """
 
     def start() -> Any:
         return cluster.start(
-            EngineHolder, bundle.resolve(), predictor.engine, checksum, worker_cores, cores=worker_cores
+            EngineHolder, bundle.resolve(), address, predictor.engine, checksum, worker_cores, cores=worker_cores
         )
 
     predictor.backend = RemoteBackend(start, workers, predictor.backend.outputs)

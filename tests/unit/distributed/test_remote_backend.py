@@ -11,9 +11,10 @@ import pytest
 
 from bertline.bundle import load
 from bertline.distributed.remote_backend import on_cluster
-from bertline.errors import ClusterError
+from bertline.errors import BundleError, ClusterError
 from bertline.inference import load_predictor
 from bertline.machine.ray_cluster import WorkerLost
+from bertline.registry.fetch import parse_address, push
 from tests.unit.distributed.conftest import rows_of
 
 
@@ -57,6 +58,16 @@ def test_answers_are_the_same_to_the_last_bit(bundle: Path, share: float) -> Non
     assert many.backend.lanes == 4
     assert many.score(texts).logits.tolist() == alone.score(texts).logits.tolist()
     assert (cluster.started > 2) == (share > 0)
+
+
+def test_workers_without_the_directory_fetch_the_bundle_from_its_address(bundle: Path, tmp_path: Path) -> None:
+    address = push(bundle, parse_address(f"file:{tmp_path}/store"))
+    checksum, cluster = load(bundle).manifest.checksum, Cluster(lambda: False)
+    gone = tmp_path / "cache of the driver"
+    predictor = on_cluster(load_predictor(bundle), gone, checksum, cluster, 1, 1, str(address))
+    assert predictor.predict(["a film"]) == load_predictor(bundle).predict(["a film"])
+    with pytest.raises(BundleError, match=f"has no directory {gone}: put the bundle at this path on all machines"):
+        on_cluster(load_predictor(bundle), gone, checksum, cluster, 1, 1)
 
 
 def test_a_batch_that_kills_every_worker_ends_the_work(bundle: Path) -> None:
