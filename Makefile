@@ -41,6 +41,7 @@ drill: $(VENV)/.test
 	@VENV=$(VENV) tools/kubernetes.sh
 	@VENV=$(VENV) tools/seaweedfs.sh
 	@VENV=$(VENV) tools/ray.sh
+	@VENV=$(VENV) tools/spark.sh
 	@VENV=$(VENV) tools/pipelines.sh
 	@$(PY) -m pytest -n 2 --dist loadfile -m drill $(ARGS)
 	@BERTLINE_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/service/test_http1_fuzz.py $(ARGS)

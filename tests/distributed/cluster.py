@@ -8,7 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,8 +66,14 @@ class Nodes:
 
 
 @contextmanager
-def nodes(home: Path) -> Iterator[Nodes]:
-    """Within: the holder of a cluster runs, and its token is in the environment to connect with."""
+def nodes(home: Path, own: Mapping[str, str] | None = None, hidden: Path | None = None) -> Iterator[Nodes]:
+    """Within: the holder of a cluster runs, and its token is in the environment to connect with.
+
+    Args:
+        home: of the nodes' processes.
+        own: variables that only the nodes have.
+        hidden: a directory that the nodes see empty, as if they were other machines; hiding it takes root's rights.
+    """
     environment = {
         **os.environ,
         "HOME": str(home),
@@ -75,14 +81,18 @@ def nodes(home: Path) -> Iterator[Nodes]:
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
     }
     environment.pop("RAY_ADDRESS", None)
+    command = [sys.executable, "-c", NODES]
+    if hidden is not None:
+        mount = 'mount -t tmpfs none "$0" && exec "$@"'
+        command = ["unshare", "--mount", "sh", "-c", mount, str(hidden), *command]
     with (home / "nodes.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", NODES],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=environment,
+            env={**environment, **(own or {})},
             start_new_session=True,
         )
     try:

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bertline.encoder.checkpoint import save_encoder
-from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.training.checkpoint import STATE, working_directory
 from tests.distributed.cluster import nodes
-from tests.unit.training.conftest import sentences, write_csv
+from tests.distributed.trainings import prepare, weights
 
 pytestmark = pytest.mark.drill
 
@@ -29,16 +27,9 @@ def command(folder: Path, out: str, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
-def weights(out: Path) -> bytes:
-    return (out / "model.safetensors").read_bytes()
-
-
 def test_two_nodes_learn_what_two_processes_here_learn_also_when_one_dies(tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    (tmp_path / "model").mkdir()
-    save_encoder(tmp_path / "model", tiny_classifier(family="bert", labels=2, pooling="cls").encoder)
-    tiny_tokenizer().save(tmp_path / "model")
-    write_csv(tmp_path / "rows.csv", sentences(1_500))
+    prepare(tmp_path, "rows.csv", rows=1_500)
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run(command(tmp_path, "here"), check=True, env=one_thread, timeout=PATIENCE_S)
     with nodes(tmp_path) as there:

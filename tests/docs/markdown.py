@@ -23,6 +23,11 @@ def commands(page: Path) -> list[str]:
     return [re.sub(r"\s+# .*", "", line[2:]).strip() for line in lines if line.startswith("$ ")]
 
 
+def blocks(page: Path, language: str) -> list[str]:
+    """The blocks of code in a language, as ``bash``."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
 def links(page: Path) -> list[str]:
     """Targets of the links that stay inside the repository, without their anchors."""
     targets = (match[1].partition("#")[0] for match in LINK.finditer(page.read_text(encoding="utf-8")))

@@ -38,7 +38,7 @@ def seaweedfs(directory: Path) -> Iterator[int]:
     flags = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
     grpc = [f"-{name}.grpc={port}" for name, port in zip(names, _free_ports(4), strict=True)]
     grpc += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # services that nobody uses here
-    command = [str(BINARY), "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-volume.max=5"]
+    command = [str(BINARY), "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-volume.max=40"]
     command += [f"-dir={directory}", f"-s3.config={directory / 's3.json'}", *flags, *grpc]
     with (directory / "weed.log").open("w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory)
