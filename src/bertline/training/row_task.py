@@ -46,9 +46,10 @@ class RowTask:
         loss: of a batch of training rows.
         validation_loss: mean over the validation rows, from the network's output for each.
         figures: of the validation rows, likewise.
-        is_best: whether the last epoch of a history is the best so far.
+        better: whether the last epoch of a history is the best so far, by the validation rows.
         reads_attend: whether ``loss`` needs ``attend`` even where it is True throughout.
         groups: by seed, the rows that must share a batch; None where any may.
+        keeps_last: the run ends with its last epoch's weights, because the validation rows are too few to choose by.
     """
 
     train: Rows
@@ -57,10 +58,11 @@ class RowTask:
     loss: Loss
     validation_loss: Callable[[Arrays], float]
     figures: Callable[[Arrays], Mapping[str, float]]
-    is_best: Callable[[Sequence[EpochRecord]], bool]
+    better: Callable[[Sequence[EpochRecord]], bool]
     reads_attend: bool = True
     sparse_embeddings: bool = True
     groups: Callable[[int], Sequence[Sequence[int]]] | None = None
+    keeps_last: bool = False
 
     @property
     def validation_tokens(self) -> int:
@@ -77,6 +79,10 @@ class RowTask:
             return [TrainingBatch(self.train.batch(own), own, len(own))] if own else []
 
         return Epoch(len(plan), sum(self.train.lengths), sum(map(len, plan)) / len(plan), batches)
+
+    def is_best(self, history: Sequence[EpochRecord]) -> bool:
+        """Whether the model keeps the weights of a history's last epoch."""
+        return history[-1].epoch == self.settings.epochs if self.keeps_last else self.better(history)
 
     def place_of(self, targets: Sequence[int]) -> str:
         """The lines of the rows."""
@@ -97,7 +103,13 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 def of_spec(
-    spec: TaskSpec, train: Rows, validation: Rows, settings: LoopSettings, *, balanced: bool = False
+    spec: TaskSpec,
+    train: Rows,
+    validation: Rows,
+    settings: LoopSettings,
+    *,
+    balanced: bool = False,
+    keeps_last: bool = False,
 ) -> RowTask:
     """Learn the rows' targets as the spec's task does; ``balanced``: rare labels weigh more."""
     learn = task(spec.task).learn
@@ -137,6 +149,7 @@ def of_spec(
         lambda history: bool(learn.better(spec, history)),
         reads_attend=False,
         groups=partial(learn.groups, targets, train.text_of) if spec.apart else None,
+        keeps_last=keeps_last,
     )
 
 

@@ -34,6 +34,7 @@ from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer, Truncation
 from bertline.training.adapt import Adapted, adapt
+from bertline.training.enough_steps import chosen, chosen_facts, with_enough_steps
 from bertline.training.facts import cut_fact
 from bertline.training.few_shot import fit as few_shot
 from bertline.training.few_shot.check import unused as unused_settings
@@ -198,13 +199,15 @@ def _fine_tune(
     read = {id(some): tokenise(some, tokenizer, spec, settings) for some in splits}  # few-shot: of one, used thrice
     train, validation, test = (read[id(some)] for some in splits)
     truncation = Truncation(settings.max_tokens, policy(spec, settings))
+    given, settings = settings, with_enough_steps(settings, spec, train)
     facts = [cut_fact([reading for some in read.values() for reading in some.readings], truncation)]
-    facts += spec.notes(train.targets, train.readings)
+    facts += [*spec.notes(train.targets, train.readings), *chosen_facts(given, settings, len(train))]
     for fact in facts:
         run.progress.note(": ".join(fact))
     facts += [] if adapted is None else [adapted.fact]
     classifier, more = _start(run, model, adapted, spec, train, validation, settings)
-    task = of_spec(spec, train, validation, settings, balanced=settings.class_weights == "balanced")
+    how = {"balanced": settings.class_weights == "balanced", "keeps_last": "patience" in chosen(given, settings)}
+    task = of_spec(spec, train, validation, settings, **how)
     device = run.placement.device
     untrained = score(classifier.to(device), test, device, run.ranks) if spec.apart else None
     metrics: Mapping[str, Any] = {}
@@ -217,7 +220,6 @@ def _fine_tune(
     measured = measure(validation, test, evaluated, prepared, settings, untrained)
     if more is not None:
         metrics, facts = {**metrics, "more_labels": more.to_json()}, [*facts, _told(run, more, measured)]
-    unused = _NOT_IN_BUNDLE | (_OF_CLASSIFIERS if spec.apart else set()) | unused_settings(settings)
     return Trained(run.out, settings, measured, fitted), Product(
         spec=measured.spec,
         classifier=classifier,
@@ -230,7 +232,7 @@ def _fine_tune(
         metrics={**metrics, "baselines": {one.name: _json(one.figures) for one in measured.baselines}},
         test_source=_test_source(settings),
         reference=_reference(prepared, settings),
-        settings=settings.model_dump(mode="json", exclude=unused),
+        settings=settings.model_dump(mode="json", exclude=_unused(spec, given, settings)),
         data={
             "source": prepared.source,
             **dict(prepared.facts),
@@ -242,6 +244,12 @@ def _fine_tune(
             **({} if adapted is None else {"adapted": adapted.lineage}),
         },
     )
+
+
+def _unused(spec: TaskSpec, given: TrainSettings, settings: TrainSettings) -> set[str]:
+    """Settings that are not in the bundle's, or not there; a successor's table decides again what this one decided."""
+    apart = _OF_CLASSIFIERS if spec.apart else set()
+    return _NOT_IN_BUNDLE | apart | unused_settings(settings) | chosen(given, settings)
 
 
 def _told(run: Session, more: MoreLabels, measured: Measured) -> tuple[str, str]:

@@ -132,7 +132,7 @@ class Session:
             with self.placement.computing():
                 return self.ranks.leaders(task.validate(classifier, self.placement.device, self.ranks))
 
-        averaged = fit_averaged(classifier, runs, fit, validate, task.is_best)
+        averaged = fit_averaged(classifier, runs, fit, validate, task.better)
         for fact in averaged.facts:
             self.progress.note(": ".join(fact))
         self.progress.note("Evaluating on the test rows")

@@ -47,11 +47,14 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
     ``TaskSpec.training_defaults`` has the defaults of tasks for which the ones here do not suit.
     """
 
-    epochs: int = Field(3, ge=1, description="passes over the training rows; a tagger's default is 10")
+    epochs: int = Field(
+        3, ge=1, description="passes over the training rows; by default more on a small table; a tagger's default is 10"
+    )
     patience: int = Field(
         2,
         ge=1,
-        description="epochs without improvement on the validation rows before stopping; a tagger's default is 10",
+        description="epochs without improvement on the validation rows before stopping; a tagger's default is 10; on a "
+        "small table the last epoch is kept by default",
     )
     batch_tokens: int = Field(
         1024, ge=16, description="maximum padded tokens of a batch; an embedder's default is 4096"
