@@ -22,7 +22,7 @@ from benchmarks.parts.machine import describe
 from benchmarks.parts.tasks import BUILD, MODEL
 from bertline.bundle import load
 from bertline.bundle.store import writing
-from bertline.lifecycle.gate.rows import Contestant, judge
+from bertline.lifecycle.gate.rows import Contestant, Judged, Outputs, judge
 from bertline.lifecycle.gate.run import Evidence, gate
 from bertline.lifecycle.gate.scores import non_inferior
 from bertline.lifecycle.gate.settings import GateSettings
@@ -41,7 +41,6 @@ TRAINED, FROZEN = 4_000, 2_000
 DRAWS, DRAWN = 500, 1_500
 SLICE_WORDS = 12  # texts up to this long are the slice that one challenger is worse on
 Rows = list[tuple[str, str]]
-Judged = Any
 
 
 @dataclass(frozen=True)
@@ -162,9 +161,9 @@ def judgements() -> list[str]:
     return lines
 
 
-def _answers(judged: Judged, worse: float, rng: np.random.Generator) -> tuple[list[Any], list[Any]]:
+def _answers(judged: Judged, champion: Outputs, worse: float, rng: np.random.Generator) -> tuple[list[Any], list[Any]]:
     """Both models' outputs, exchanged row by row at random, and then the first's worsened."""
-    first, second = list(judged.arrays), list(judged.champion[1])
+    first, second = list(judged.arrays), list(champion.arrays)
     swap = rng.random(len(first)) < 0.5
     own = [b if s else a for a, b, s in zip(first, second, swap, strict=True)]
     other = [a if s else b for a, b, s in zip(first, second, swap, strict=True)]
@@ -182,19 +181,19 @@ def rates() -> list[str]:
     settings = GateSettings(slice_columns=())
     pair = [Contestant.of(trained(name, [])) for name in ("champion", "seed-1")]
     judged = judge(str(FOLDER / "frozen.csv"), settings, pair[1], pair[0])
-    lines = []
+    champion, lines = judged.champion, []
+    assert champion is not None, "judge was given one"
     for worse in (0.0, 0.01, 0.02, 0.04):
         counts = {"yes": 0, "no": 0, "undecided": 0}
         for seed in range(DRAWS):
             rng = np.random.default_rng(seed)
-            own, other = _answers(judged, worse, rng)
-            places = rng.choice(len(own), DRAWN)
+            own, other = _answers(judged, champion, worse, rng)
+            places = rng.choice(len(own), DRAWN).tolist()
             drawn = replace(
                 judged,
                 dataset=replace(judged.dataset, examples=tuple(judged.dataset.examples[i] for i in places)),
-                readings=[judged.readings[i] for i in places],
-                arrays=[own[i] for i in places],
-                champion=(judged.spec, [other[i] for i in places]),
+                challenger=replace(judged.challenger, arrays=own).only(places),
+                champion=replace(champion, arrays=other).only(places),
             )
             counts[non_inferior(drawn, settings).decision] += 1
         shares = " | ".join(_share(counts[name]) for name in ("yes", "no", "undecided"))
