@@ -36,11 +36,12 @@ def test_one_word_is_replaced_and_the_most_probable_comes_first() -> None:
 
 
 def test_two_words_are_replaced_where_one_does_not_do() -> None:
-    model, filler = Letters(), Filler(lambda text: {"o": 4.0 if "o" in text else 3.0, "us": 5.0})
+    """Alone ``us`` is the more probable word, but beside another ``o`` it is ``o``."""
+    model, filler = Letters(), Filler(lambda text: {"o": 9.0 if "o" in text.split() else 3.0, "us": 5.0})
     found = counter_evidence(model, "a is a", USUAL, filler=filler)
     assert (len(found.words), found.ruled_out, found.least) == (2, 1, True)
     assert {one.text for one in found.words} == {"a"}
-    assert found.texts == ("us is us",)
+    assert [one.texts[0] for one in (found.first, *found.others)][:2] == ["o is o", "us is us"]
     assert len(found.others) == 3
     assert len(model.asked) == len({*model.asked}), "no text is asked about twice"
     whole = [one.words[0].probability * one.words[1].probability for one in (found.first, *found.others)]
@@ -77,12 +78,22 @@ def test_a_text_of_marks_has_no_word_to_replace() -> None:
 
 
 @pytest.mark.parametrize("budget", [30, 60, 120, 500])
-@pytest.mark.parametrize("text", ["a is a", "a a a a a a a is", "e is a a o a", " ".join(["a"] * 20)])
-def test_both_models_together_stay_within_the_budget(text: str, budget: int) -> None:
-    model, filler = Letters(), Filler(WORDS)
+@pytest.mark.parametrize("words", [WORDS, {"a": 1.0, "us": -1.0}], ids=["some turn it", "few turn it"])
+@pytest.mark.parametrize("text", ["a is a", "a a a a a a a is", "e is a a o a is is it", " ".join(["a"] * 20)])
+def test_both_models_together_stay_within_the_budget(text: str, words: dict[str, float], budget: int) -> None:
+    model, filler = Letters(), Filler(words)
     found = counter_evidence(model, text, ExplainSettings(budget=budget), filler=filler)
     assert (found.answers, found.proposals) == (len(model.asked), len(filler.asked))
     assert found.answers + found.proposals <= budget
+
+
+def test_what_replacements_took_is_no_longer_there_for_leaving_words_out() -> None:
+    model, filler = Letters(), Filler(dict.fromkeys(["b", "c", "d", "f", "g", "h"], 1.0))
+    text = "a it a is a or a an a at a us a in a on b c d f"
+    found = counter_evidence(model, text, ExplainSettings(budget=300), filler=filler)
+    assert (found.how, found.why) == ("delete", NONE_TURNS)
+    assert found.proposals == 20
+    assert 200 < found.answers + found.proposals == len(model.asked) + len(filler.asked) <= 300
 
 
 def test_either_text_of_a_pair_is_changed() -> None:
