@@ -9,6 +9,7 @@ from math import inf
 import sqlalchemy as sql
 
 from bertline.database.database import Database
+from bertline.errors import BertlineError
 
 Step = Callable[[sql.Connection], None]
 
@@ -33,10 +34,14 @@ class Migrations:
         version = sql.Table(table, sql.MetaData(), sql.Column("version", sql.Integer, primary_key=True))
         return cls(version, steps, enough)
 
-    def prepare(self, database: Database) -> None:
+    def prepare(self, database: Database) -> BertlineError | None:
         """Create or migrate the tables; safe from several processes at once.
 
-        Tables of the version ``enough`` stay as they are where they cannot be changed, as by a user who may only read.
+        Tables of the version ``enough`` stay as they are where they cannot be changed, as by a user who may only read,
+        or while somebody else holds a lock on them.
+
+        Returns:
+            Why they stayed so; None if they are of the newest version.
 
         Raises:
             database.purpose.error: the database cannot be used, or is of a newer bertline.
@@ -44,12 +49,14 @@ class Migrations:
         with database.reading() as connection:
             found = self.version(connection, database)
         if found == len(self.steps):
-            return
+            return None
         try:
             self._migrate(database)
-        except database.purpose.error:
+        except database.purpose.error as error:
             if found < self.enough:
                 raise
+            return error
+        return None
 
     def _migrate(self, database: Database) -> None:
         with database.changing() as connection:

@@ -36,6 +36,7 @@ MOST_BYTES = 64 * 2**20  # of waiting texts, tokens and answers
 FLUSH_S = 2.5  # for what waits, from when the last request is answered
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0  # before another attempt
 ADOPT_EVERY_S, PURGE_EVERY_S = 60.0, 3600.0
+INDEX_EVERY_S = 600.0  # between attempts to add indices: each may keep others from writing for the lock's time limit
 
 
 class PredictionWriter:
@@ -60,12 +61,13 @@ class PredictionWriter:
         self.written = 0
         self.failing = False
         self._key: bytes | None = None
+        self._indexed = True
         self._held: sql.Connection | None = None
         self._versions: set[tuple[str, str]] = set()
         self._stop = threading.Event()
         self._until_s = float("inf")
         self.figures = FiguresReader(self.store)
-        self._every_s = {adopt: ADOPT_EVERY_S, self._purge: PURGE_EVERY_S}
+        self._every_s = {adopt: ADOPT_EVERY_S, self._index: INDEX_EVERY_S, self._purge: PURGE_EVERY_S}
         self._dues = dict.fromkeys(self._every_s, 0.0)
         self._thread = threading.Thread(target=self._run, name="predictions", daemon=True)
         self._tally = Tally(log, "%d predictions were not kept, because too many wait for their store")
@@ -154,12 +156,31 @@ class PredictionWriter:
 
     def _opened(self) -> bytes:
         if self._key is None:
-            MIGRATIONS.prepare(self.store)
+            self._migrate()
             self._key = secret_of(self.store)
+            self._dues[self._index] = time.monotonic() + INDEX_EVERY_S
             self.figures.start()
             if self.store.is_sqlite:  # or each batch, as the last to close the file, would end its write-ahead log
                 self._held = self.store.engine.connect()
         return self._key
+
+    def _migrate(self) -> None:
+        """Create or migrate the tables; somebody else may hold a lock that their indices need."""
+        missing = MIGRATIONS.prepare(self.store)
+        if missing is not None and self._indexed:
+            again = f"they are tried again every {INDEX_EVERY_S / 60:.0f} minutes"
+            log.warning(
+                "The store of predictions works without its newest indices, so reads take longer; %s: %s",
+                again,
+                missing,
+            )
+        elif missing is None and not self._indexed:
+            log.info("The store of predictions has its newest indices now.")
+        self._indexed = missing is None
+
+    def _index(self, _: Database) -> None:
+        if not self._indexed:
+            self._migrate()
 
     def _batch(self) -> tuple[list[Made], int]:
         batch: list[Made] = []

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ from bertline.errors import UsageError
 from bertline.lifecycle.predictions import writer as module
 from bertline.lifecycle.predictions.made import Made
 from bertline.lifecycle.predictions.records import now_ms
-from bertline.lifecycle.predictions.schema import MODELS, PREDICTIONS
+from bertline.lifecycle.predictions.schema import INDEXES, MODELS, PREDICTIONS
 from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.lifecycle.predictions.store import open_store
 from bertline.lifecycle.predictions.writer import PredictionWriter
 from bertline.tasks.classify.answer import Prediction
 from bertline.text import Piece, Reading
 from tests.kept import NEW, SPEC
-from tests.service.postgres import cluster
+from tests.service.postgres import cluster, new_database
+from tests.unit.lifecycle.predictions.test_schema import names, of_version_3
 
 
 def settings_in(folder: Path, **more: Any) -> PredictionSettings:
@@ -139,6 +141,37 @@ def test_a_server_that_is_away_is_waited_for_within_bounds_and_caught_up_with(
     assert "the store of predictions postgres at" in away
     assert away.endswith("; up to 40 predictions wait, requests go on.")
     assert back.endswith("can be used again; 10 predictions were not kept.")
+
+
+def test_indices_that_a_lock_keeps_it_from_are_added_later_and_the_log_says_so(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "bertline")
+    monkeypatch.setattr(module, "INDEX_EVERY_S", 0.01)
+    url = new_database(postgres_url)
+    with open_store(url) as store:
+        of_version_3(store)
+        writer = PredictionWriter(PredictionSettings(url=url))
+        writer.store.purpose = replace(writer.store.purpose, wait_s=1.0)
+        with store.engine.begin() as other:
+            other.execute(sql.text("LOCK TABLE bertline_predictions IN ROW EXCLUSIVE MODE"))
+            writer._opened()
+            writer.offer(made("a", "one"))
+            writer._write()  # goes on without
+        assert not {str(index.name) for index in INDEXES} & names(store)
+        time.sleep(0.02)
+        writer._write()
+        assert {str(index.name) for index in INDEXES} <= names(store)
+        writer._write()
+        writer.figures.close()
+        writer.store.close()
+    assert [one.request_id for one in rows(url)] == ["a"]
+    without, later = caplog.messages
+    assert without.startswith(
+        "The store of predictions works without its newest indices, so reads take longer; they are"
+    )
+    assert "canceling statement due to lock timeout" in without
+    assert later == "The store of predictions has its newest indices now."
 
 
 def test_its_time_runs_from_when_the_server_begins_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
