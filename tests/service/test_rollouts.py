@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -208,7 +209,7 @@ def test_a_rollout_of_the_registry_is_shown_with_the_counts_of_all_servers_and_e
     assert "reviews has no rollout that goes on" in again.json()["error"]["message"]
 
 
-def test_many_pages_share_one_look_at_the_registry(
+def test_many_pages_share_one_look_at_the_registry_on_a_thread_of_its_own(
     local: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry, opened, now_s = new_registry(tmp_path), list[str](), 1000.0
@@ -216,7 +217,7 @@ def test_many_pages_share_one_look_at_the_registry(
 
     class Counted(Database):
         def __init__(self, url: str) -> None:
-            opened.append(url)
+            opened.append(threading.current_thread().name)
             super().__init__(url)
 
     monkeypatch.setattr(registry_rollouts, "Database", Counted)
@@ -236,6 +237,8 @@ def test_many_pages_share_one_look_at_the_registry(
     assert (shown(), len(opened)) == ("running", 1)
     now_s += 0.2
     assert (shown(), len(opened)) == ("aborted", 2)
+    assert local.delete("/v1/models/reviews/rollout").status_code == 409
+    assert {one.rpartition("_")[0] for one in opened} == {"rollouts of registry"}
 
 
 def test_a_failed_look_at_the_registry_is_shared_no_longer_than_another(

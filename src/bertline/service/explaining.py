@@ -124,12 +124,8 @@ class Explaining:
         self._waiting += 1
         try:
             await self._in_turn(deadline_s)
-            try:
-                asked = _Asked(self._serving, version, deadline_s, asyncio.get_running_loop())
-                # Without a time limit: a thread cannot be stopped. It ends when what it asks for is refused.
-                return await asyncio.to_thread(work, asked)
-            finally:
-                self._turn.release()
+            asked = _Asked(self._serving, version, deadline_s, asyncio.get_running_loop())
+            return await self._in_thread(asked, work)
         except UsageError as error:
             message = f"{error}."
             named = re.search(r"\bno (layer|head|token) \d", message)
@@ -138,6 +134,24 @@ class Explaining:
             raise Problem(Code.OUT_OF_RANGE, f"{message[0].upper()}{message[1:]}", field) from None
         finally:
             self._waiting -= 1
+
+    async def _in_thread(self, asked: _Asked, work: Callable[[_Asked], Found]) -> Found:
+        """In one thread of the default ones, which authentication needs too: the next turn is when it has ended.
+
+        It has no time limit, because a thread cannot be stopped. It ends when what it asks for is refused.
+        """
+        working = asyncio.create_task(asyncio.to_thread(work, asked), name="explaining")
+        working.add_done_callback(self._ended)
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:  # the client has left
+            asked.left = True
+            raise
+
+    def _ended(self, working: asyncio.Task[Any]) -> None:
+        self._turn.release()
+        if not working.cancelled():
+            working.exception()  # whoever asked may have left
 
     async def _in_turn(self, deadline_s: float) -> None:
         try:
@@ -156,12 +170,15 @@ class _Asked:
         self._serving, self._version, self._deadline_s, self._loop = serving, version, deadline_s, loop
         self.spec, self.tokenizer = version.spec, version.tokenizer
         self.pooling: str = version.pooling
+        self.left = False
 
     def pieces(self, texts: Sequence[Input], output: str) -> tuple[list[Reading], list[list[Any]]]:
         """Computed by the version's worker, a few texts at a time."""
         readings: list[Reading] = []
         arrays: list[list[Any]] = []
         for start in range(0, len(texts), AT_ONCE):
+            if self.left:
+                raise Problem(Code.DEADLINE, "The client has left.")
             looked = self._serving.look(self._version, texts[start : start + AT_ONCE], self._deadline_s, output)
             read, computed = asyncio.run_coroutine_threadsafe(looked, self._loop).result()
             readings += read
@@ -178,7 +195,7 @@ class _Asked:
         Raises:
             Problem: the deadline has passed.
         """
-        if self._loop.time() > self._deadline_s:
+        if self.left or self._loop.time() > self._deadline_s:
             raise Problem(
                 Code.DEADLINE,
                 "The texts were not changed before the deadline: send fewer or shorter ones, or allow more time.",

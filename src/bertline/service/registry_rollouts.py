@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from bertline.errors import RegistryError
 from bertline.registry.database import Database
@@ -13,12 +15,16 @@ from bertline.service.shared_reads import SharedReads
 from bertline.serving.problems import Code, Problem
 
 Last = tuple[Rollout, Mapping[int, Tally]]
+Result = TypeVar("Result")
+
+THREADS = 2  # so that a read of a registry that is slow does not hold up an administrator who ends a rollout
 
 
 class RegistryRollouts:
     """Rollouts of the models that follow a champion.
 
-    However many pages show one, the registry is read for it once in two seconds, as often as servers count.
+    However many pages show one, the registry is read for it once in two seconds, as often as servers count. A registry
+    that is away keeps threads waiting, so they are its own: authentication needs the default ones.
 
     Args:
         names: the models' names in the registry, by their names for clients.
@@ -27,7 +33,8 @@ class RegistryRollouts:
 
     def __init__(self, names: Mapping[str, str], place: str) -> None:
         self._names, self._place = names, place
-        self._shared = SharedReads[str, Last | None](lambda name: asyncio.to_thread(self._read, name))
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="rollouts of registry")
+        self._shared = SharedReads[str, Last | None](lambda name: self._in_thread(lambda: self._read(name)))
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
@@ -47,9 +54,12 @@ class RegistryRollouts:
             Problem: no rollout of the model goes on, or the registry cannot be changed.
         """
         try:
-            await asyncio.to_thread(self._abort, name, by)
+            await self._in_thread(lambda: self._abort(name, by))
         finally:
             self._shared.forget(name)
+
+    async def _in_thread(self, call: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def _read(self, name: str) -> Last | None:
         try:
