@@ -39,6 +39,7 @@ class Judged:
     wrong: Any
     fault: tuple[Any, str]
     texts: tuple[str, ...] = (TEXT,)
+    confidences: tuple[float, ...] = ()
     judged: bool = True
     trains: bool = True
 
@@ -49,23 +50,25 @@ ANN = {"start": 0, "end": 3, "label": "person"}
 FILMS = Mask(13, 17, (Candidate(7, "York", 0.6), Candidate(8, "Rome", 0.1)))
 NO_LABEL = "is not a label of the model: give one of bad, good"
 CASES = [
-    Judged("classify", ONE, Prediction("good", SHARES, 5, 0), "good", "bad", ("fine", NO_LABEL)),
+    Judged("classify", ONE, Prediction("good", SHARES, 5, 0), "good", "bad", ("fine", NO_LABEL),
+           confidences=(0.75,)),
     Judged("classify", {**ONE, "reads": "pair"}, Prediction("good", SHARES, 5, 0), "good", "bad", (3, NO_LABEL),
-           texts=(TEXT, "so he is a Yorkist")),
+           texts=(TEXT, "so he is a Yorkist"), confidences=(0.75,)),
     Judged("classify", {**ONE, "problem": "several"}, Prediction("good", SHARES, 5, 0, ("good",)),
-           ["good"], ["good", "bad"], ("good", "is not a list of labels: give the correct ones, [] for none")),
+           ["good"], ["good", "bad"], ("good", "is not a list of labels: give the correct ones, [] for none"),
+           confidences=(0.75,)),
     Judged("classify", {"labels": ["stars"], "problem": "number"}, Number(3.5, 5, 0), 3.5, 1,
            ("many", "is not a number: give the correct number"), judged=False),
     Judged("tag", {"types": ["person"]}, Tagged((ScoredEntity(Entity(0, 3, "person"), "Ann", 0.9),), 5, 0),
            [{**ANN, "text": "Ann"}], [],
            ([{**ANN, "end": 99}], "has an entity outside the text (person 0–99 of 17 characters): give a list of "
-            "objects with start, end and label")),
+            "objects with start, end and label"), confidences=(0.9,)),
     Judged("rank", {}, Score(0.8, 5, 0), True, 0, (-1, "is below 0: give the relevance of the text, 0 or higher"),
            texts=("where is Ann", TEXT)),
     Judged("embed", {}, Embedding((0.6, 0.8), 5, 0), "homes", "places",
            ("", "is not a name of up to 256 characters: give what texts like this one share"), judged=False),
     Judged("fill", {}, Filled(TEXT, (FILMS,), 5, 0, 0), ["york"], "Rome", (["a", "b"], "has 2 words for 1 [MASK]: give "
-           "one for each"), trains=False),
+           "one for each"), confidences=(0.6,), trains=False),
 ]  # fmt: skip
 IDS = [f"{one.task}-{place}" for place, one in enumerate(CASES)]
 
@@ -88,10 +91,18 @@ def test_what_is_kept_of_an_answer_is_json_and_says_what_was_right(case: Judged)
     assert off is None or 0 <= off < part.off(spec, kept, other)  # a number that is nearer is nearer
     margin = part.margin(spec, kept)
     assert margin is None or 0 <= margin <= 1
+    assert part.confidences(spec, kept) == [*case.confidences]
     assert all(part.fields(spec, kept, correct).values())
     assert part.right(spec, kept, part.as_correct(spec, kept)) in ((True,) if case.judged else (None,))  # it is itself
     shares = part.probabilities(spec, kept)
     assert shares is None or sum(shares.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("case", [one for one in CASES if one.task in ("classify", "tag") and one.judged])
+def test_the_confidence_of_a_kept_answer_is_what_the_metrics_count(case: Judged) -> None:
+    spec, part = tasks.read_spec({"task": case.task, **case.entries}), tasks.task(case.task).feedback
+    counted = case.answer.chosen if spec.ranked else spec.counted([case.answer])
+    assert part.confidences(spec, part.recorded(spec, case.answer)) == [share for _, share in counted]
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)

@@ -185,7 +185,7 @@ def test_watch_draws_lines_and_has_their_numbers(
     for place, start in enumerate(
         (
             "Accuracy by feedback over time, from 100.0\u202f% to ",
-            "Mean margin of the answers over time, from 90.0\u202f% to 66.0\u202f%",
+            "Mean confidence over time, from 95.0\u202f% to 83.0\u202f%",
             f"Share of the texts that each version answered, over time: {NEW[:12]} from ",
             "Smallest p-value of 7 checks for drift over time, from 1.00 to 0.016; 2 checks found drift.",
         )
@@ -196,7 +196,7 @@ def test_watch_draws_lines_and_has_their_numbers(
     over_time(page).get_by_text("Numbers of 252 texts").click()
     rows = page.get_by_role("region", name="Table: The model over time").locator("tbody tr")
     expect(rows).to_have_count(7)
-    expect(rows.last.locator("td").nth(2)).to_have_text("66.0\u202f%")
+    expect(rows.last.locator("td").nth(2)).to_have_text("83.0\u202f%")
     over_time(page).get_by_text("Numbers of 7 drift checks").click()
     checks = page.get_by_role("region", name="Table: Checks for drift").locator("tbody tr")
     expect(checks.locator("td:nth-child(3)")).to_have_text([*["nothing"] * 5, *["other texts"] * 2])

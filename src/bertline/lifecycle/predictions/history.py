@@ -1,4 +1,4 @@
-"""How a model did over time: its texts by version, accuracy by feedback, margins and drift checks, in equal steps."""
+"""A model over time, in equal steps: its texts by version, accuracy by feedback, confidence and drift checks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bertline.lifecycle.predictions.schema import DRIFT_CHECKS, FEEDBACK, LATEST
 from bertline.tasks import task
 
 HOUR_S = 3600
-MOST_ANSWERS = 5_000  # whose margins are read, chosen at random
+MOST_ANSWERS = 5_000  # whose confidence is read, chosen at random
 _TAIL, _DIGITS = 13, 4  # of an id: its first random digit, and how many of them choose
 # Of a span of up to so many days, the length of a step in hours.
 _STEPS = ((2, 1), (8, 6), (40, 24), (120, 72))
@@ -33,13 +33,14 @@ class Step:
         at_s: Unix time of its beginning.
         texts: answered by each version, by digest.
         feedback: on those answers that can be right or wrong, whenever it came.
-        margin: mean of a sample of the answers, from 0 to 1 (``tasks.*.feedback.margin``); None without any.
+        confidence: mean probability of the labels and entities given, in a sample of the answers, as in the metric
+            ``bertline_confidence`` (``tasks.*.feedback.confidences``); None without any.
     """
 
     at_s: int
     texts: dict[str, int] = field(default_factory=dict)
     feedback: Counts = field(default_factory=Counts)
-    margin: float | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ def history(store: Database, model: str, days: int, now_s: float) -> History:
         for at_ms, each in judged.items():
             _step(steps, at_ms).feedback = Counts(each.get(True, 0), each.get(False, 0), each.get(None, 0))
         texts = sum(number for one in steps.values() for number in one.texts.values())
-        for at_ms, margin in _margins(connection, model, at, mine, texts).items():
-            _step(steps, at_ms).margin = margin
+        for at_ms, confidence in _confidence(connection, model, at, mine, texts).items():
+            _step(steps, at_ms).confidence = confidence
         checks = _checks(connection, model, 1000 * begin_s)
     return History(step_s, [*steps.values()], checks)
 
@@ -102,26 +103,24 @@ def _step(steps: dict[int, Step], at_ms: int) -> Step:
     return steps.setdefault(at_ms // 1000, Step(at_ms // 1000))
 
 
-def _margins(
+def _confidence(
     connection: sql.Connection,
     model: str,
     at: sql.Label[int],
     mine: tuple[sql.ColumnElement[bool], ...],
     texts: int,
 ) -> Mapping[int, float]:
-    """The mean margin of each step, of about ``MOST_ANSWERS`` answers, which the random part of their ids chooses."""
+    """The mean confidence of each step, of about ``MOST_ANSWERS`` answers, chosen by the random part of their ids."""
     query = sql.select(at, PREDICTIONS.c.model, PREDICTIONS.c.digest, PREDICTIONS.c.answer).where(*mine)
     if texts > MOST_ANSWERS:
         below = f"{16**_DIGITS * MOST_ANSWERS // texts:0{_DIGITS}x}"
         query = query.where(sql.func.substr(PREDICTIONS.c.id, _TAIL, _DIGITS) < below)
     known = specs(connection, model)
-    margins: dict[int, list[float]] = {}
+    given: dict[int, list[float]] = {}
     for at_ms, name, digest, answer in connection.execute(query):
         spec = known[digest, name]
-        margin = task(spec.task).feedback.margin(spec, json.loads(answer))
-        if margin is not None:
-            margins.setdefault(at_ms, []).append(margin)
-    return {at_ms: sum(each) / len(each) for at_ms, each in margins.items()}
+        given.setdefault(at_ms, []).extend(task(spec.task).feedback.confidences(spec, json.loads(answer)))
+    return {at_ms: sum(each) / len(each) for at_ms, each in given.items() if each}
 
 
 def _checks(connection: sql.Connection, model: str, since_ms: int) -> list[DriftCheck]:

@@ -126,7 +126,7 @@ function drawn(found) {
   const total = totalOf(found);
   if (!total && !checks.length) return [make("p", "soft", EMPTY)];
   return [
-    nest("div", "over-time", ...[accuracy(found), margin(found), versions(found), drift(found)].map(([title, ...parts]) => nest("div", "line-of", make("h3", "", title), ...parts))),
+    nest("div", "over-time", ...[accuracy(found), confidence(found), versions(found), drift(found)].map(([title, ...parts]) => nest("div", "line-of", make("h3", "", title), ...parts))),
     numbers(found, total),
     ...(checks.length ? [checked(checks)] : []),
     make("p", "note", note(step_s)),
@@ -156,13 +156,13 @@ function accuracy(found) {
   })];
 }
 
-function margin(found) {
+function confidence(found) {
   const { steps } = found;
-  const values = steps.map(({ margin: one }) => one);
-  if (values.every((value) => value === null)) return ["Confidence", make("p", "soft", "Answers of this model have no margin, or there are none.")];
-  return ["Confidence", chart(`Mean margin of the answers over time, ${course(values)}; the numbers are in the table below.`, {
+  const values = steps.map(({ confidence: one }) => one);
+  if (values.every((value) => value === null)) return ["Confidence", make("p", "soft", "The answers of this time have no probabilities.")];
+  return ["Confidence", chart(`Mean confidence over time, ${course(values)}; the numbers are in the table below.`, {
     x: timeAxis(found), y: shares(), data: steps.map(seconds),
-    lines: [{ title: "mean margin: how far the answer leads", colour: "--for-line", values, points: true }],
+    lines: [{ title: "mean probability of what was answered", colour: "--for-line", values, points: true }],
   })];
 }
 
@@ -233,10 +233,10 @@ function numbers({ steps, step_s }, total) {
     named(step_s).format(new Date(one.at)),
     amount(one.texts),
     one.accuracy ? `${percent(one.accuracy.value)} (${percent(one.accuracy.low)} to ${percent(one.accuracy.high)}), ${amount(one.judged)} answers` : "no feedback",
-    one.margin === null ? "none" : percent(one.margin),
+    one.confidence === null ? "none" : percent(one.confidence),
     ids.filter((id) => one.versions[id]).map((id) => `${id} ${percent(one.versions[id] / one.texts)}`).join(", "),
   ]);
-  return nest("details", "numbers", make("summary", "", `Numbers of ${count(total, "text")}`), table("The model over time", ["From", "Texts", "Accuracy, 95\u202f% interval", "Margin", "Versions"], rows));
+  return nest("details", "numbers", make("summary", "", `Numbers of ${count(total, "text")}`), table("The model over time", ["From", "Texts", "Accuracy, 95\u202f% interval", "Confidence", "Versions"], rows));
 }
 
 function checked(checks) {

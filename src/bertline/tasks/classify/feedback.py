@@ -65,6 +65,14 @@ def margin(spec: Spec, answer: Json) -> float | None:
     return float(first - second)
 
 
+def confidences(spec: Spec, answer: Json) -> list[float]:
+    """The probability of each label that the text was given, of one label or several; none of a number."""
+    if spec.problem == "number":
+        return []
+    given = answer["labels"] if spec.problem == "several" else [answer["label"]]
+    return [answer["probabilities"][name] for name in given if name in answer["probabilities"]]
+
+
 def probabilities(spec: Spec, answer: Json) -> dict[str, float] | None:
     """Of each label, where labels exclude each other: what label errors are found by."""
     return dict(answer["probabilities"]) if spec.problem == "single" else None

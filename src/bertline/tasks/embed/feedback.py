@@ -43,6 +43,11 @@ def margin(spec: Spec, answer: Json) -> float | None:
     return None
 
 
+def confidences(spec: Spec, answer: Json) -> list[float]:
+    """None: an embedding is no answer that could be right."""
+    return []
+
+
 def probabilities(spec: Spec, answer: Json) -> dict[str, float] | None:
     """None: the model gives no labels."""
     return None

@@ -61,6 +61,11 @@ def margin(spec: Spec, answer: Json) -> float | None:
     return min((one[0] - one[1] for one in leads), default=None)
 
 
+def confidences(spec: Spec, answer: Json) -> list[float]:
+    """The probability of the first word for each [MASK]."""
+    return [mask["tokens"][0][1] for mask in answer["masks"]]
+
+
 def probabilities(spec: Spec, answer: Json) -> dict[str, float] | None:
     """None: a text has no one label."""
     return None

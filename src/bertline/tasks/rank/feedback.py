@@ -46,6 +46,11 @@ def margin(spec: Spec, answer: Json) -> float | None:
     return float(min(1.0, abs(answer["score"] - spec.relevant_from) / spec.relevant_from))
 
 
+def confidences(spec: Spec, answer: Json) -> list[float]:
+    """None: a score is no probability."""
+    return []
+
+
 def probabilities(spec: Spec, answer: Json) -> dict[str, float] | None:
     """None: there are no labels."""
     return None

@@ -53,6 +53,11 @@ def margin(spec: Spec, answer: Json) -> float | None:
     return min((one["score"] for one in answer["entities"]), default=1.0)
 
 
+def confidences(spec: Spec, answer: Json) -> list[float]:
+    """The score of each entity."""
+    return [one["score"] for one in answer["entities"]]
+
+
 def probabilities(spec: Spec, answer: Json) -> dict[str, float] | None:
     """None: a text has no one label."""
     return None

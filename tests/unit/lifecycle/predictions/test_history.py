@@ -16,7 +16,7 @@ NOW_S = 1_800_000_000  # 2027-01-15 08:00 UTC
 NOW_MS = 1000 * NOW_S
 
 
-def test_each_step_has_its_texts_feedback_and_mean_margin(store: Database) -> None:
+def test_each_step_has_its_texts_feedback_and_mean_confidence(store: Database) -> None:
     keep(store, [sure("good")] * 3, request="old", digest=OLD, at_ms=NOW_MS - 3 * HOUR_MS)
     keep(store, [sure("good", 0.7), sure("bad", 0.9)], request="new", at_ms=NOW_MS - 3 * HOUR_MS + 1000)
     keep(store, [sure("good")], request="last", at_ms=NOW_MS - 1)
@@ -30,9 +30,9 @@ def test_each_step_has_its_texts_feedback_and_mean_margin(store: Database) -> No
     busy = {(NOW_S - one.at_s) // 3600: one for one in found.steps if one.texts}
     assert {ago: one.texts for ago, one in busy.items()} == {3: {OLD: 3, NEW: 2}, 1: {NEW: 1}}
     assert {ago: one.feedback for ago, one in busy.items()} == {3: Counts(right=2, wrong=1), 1: Counts()}
-    assert busy[3].margin == pytest.approx((3 * 0.8 + 0.4 + 0.8) / 5)
-    assert busy[1].margin == pytest.approx(0.8)
-    assert found.steps[0].margin is None
+    assert busy[3].confidence == pytest.approx((3 * 0.9 + 0.7 + 0.9) / 5)
+    assert busy[1].confidence == pytest.approx(0.9)
+    assert found.steps[0].confidence is None
 
 
 def test_of_many_answers_a_sample_is_read(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_of_many_answers_a_sample_is_read(store: Database, monkeypatch: pytest.M
     busy = [one for one in history(store, "reviews", 7, NOW_S).steps if one.texts]
     assert sum(one.texts[NEW] for one in busy) == 1000
     assert 200 < len(read) < 400  # 300, give or take seven standard deviations
-    assert busy[0].margin == pytest.approx(0.6, abs=0.1)
+    assert busy[0].confidence == pytest.approx(0.8, abs=0.05)
 
 
 def test_drift_checks_of_the_span_are_in_it(store: Database) -> None:

@@ -34,8 +34,8 @@ class HistoryStep(BaseModel):
     accuracy: MeasuredFigure | None = Field(
         description="Share of the judged answers that are right, with Wilson's 95 % interval."
     )
-    margin: float | None = Field(
-        description="How sure the model was, 0 to 1, on average over a sample: of labels the lead of the first one."
+    confidence: float | None = Field(
+        description="Mean probability of the labels and entities given, of a sample; null where there are none."
     )
 
 
@@ -73,7 +73,7 @@ async def history(
         int, Query(ge=1, le=366, description="Length of the span, which is rounded up to 1, 7, 30, 90 or 366.")
     ] = 7,
 ) -> HistoryResponse:
-    """Texts by version, accuracy by feedback, margins and drift checks of the last days; no text is shown.
+    """Texts by version, accuracy by feedback, confidence and drift checks of the last days; no text is shown.
 
     A step is an hour, six, a day, three days or a week, by the length of the span.
     """
@@ -95,7 +95,7 @@ def _step(one: Step) -> HistoryStep:
         versions={digest[:VERSION_DIGITS]: number for digest, number in one.texts.items()},
         judged=judged,
         accuracy=MeasuredFigure(**one.feedback.accuracy.to_json()) if judged else None,
-        margin=one.margin,
+        confidence=one.confidence,
     )
 
 
