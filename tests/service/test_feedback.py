@@ -219,7 +219,8 @@ def test_embeddings_are_computed_after_the_answer(tmp_path: Path) -> None:
 def test_the_latest_check_for_drift_is_among_the_metrics(tmp_path: Path) -> None:
     with open_store(f"sqlite:///{tmp_path / 'predictions.db'}", create=True) as store:
         add_check(
-            store, DriftCheck("reviews", 1_700_000_000_000, 500, "texts", {"answers": 0.002, "embeddings": 1}, 0.9)
+            store,
+            DriftCheck("reviews", 1_700_000_000_000, 500, "texts", {"answers": 0.002, "embeddings": 1}, 0.9, 0.05),
         )
     with keeping(WordCounter(), tmp_path) as (client, writer):
         client.post("/v1/predict", json={"text": "good"})

@@ -51,7 +51,7 @@ def url(writer: PredictionWriter) -> Iterator[str]:
         yield warm(one).rstrip("/")
 
 
-def fill(store: Database, *, versions: tuple[str, ...] = (OLD, NEW)) -> None:
+def fill(store: Database, *, versions: tuple[str, ...] = (OLD, NEW), level: float | None = 0.05) -> None:
     """A week in which the second version takes over, gets worse and drifts."""
     now = now_ms()
     for ago in range(6, -1, -1):
@@ -64,7 +64,9 @@ def fill(store: Database, *, versions: tuple[str, ...] = (OLD, NEW)) -> None:
             said = [Feedback(f"{request}{one}", "bad" if one < wrong else "good") for one in range(number)]
             receive(store, said)
         p = 10 ** (-0.3 * (6 - ago))
-        add_check(store, DriftCheck("reviews", now - ago * DAY_MS, 200, "texts" if p < 0.05 else "none", {"a": p}, 0.9))
+        add_check(
+            store, DriftCheck("reviews", now - ago * DAY_MS, 200, "texts" if p < 0.05 else "none", {"a": p}, 0.9, level)
+        )
 
 
 def test_the_steps_the_versions_and_the_checks(url: str, writer: PredictionWriter) -> None:
@@ -86,6 +88,7 @@ def test_the_steps_the_versions_and_the_checks(url: str, writer: PredictionWrite
             assert one["accuracy"]["low"] < one["accuracy"]["value"] <= one["accuracy"]["high"]
     assert [one["found"] for one in found["checks"]] == ["none"] * 5 + ["texts"] * 2
     assert found["checks"][-1]["p_value"] == pytest.approx(10**-1.8)
+    assert {one["level"] for one in found["checks"]} == {0.05}
     last = datetime.fromisoformat(found["steps"][-1]["at"])
     assert 0 <= (datetime.now(UTC) - last).total_seconds() <= 86_400
 
@@ -200,6 +203,7 @@ def test_watch_draws_lines_and_has_their_numbers(
     over_time(page).get_by_text("Numbers of 7 drift checks").click()
     checks = page.get_by_role("region", name="Table: Checks for drift").locator("tbody tr")
     expect(checks.locator("td:nth-child(3)")).to_have_text([*["nothing"] * 5, *["other texts"] * 2])
+    expect(checks.locator("td:nth-child(5)")).to_have_text(["0.05"] * 7)
     assert violations(page) == []
     assert no_sideways_scrolling(page)
     assert watch.complaints == []
@@ -248,7 +252,7 @@ def test_steps_of_whole_days_have_the_dates_of_utc(visit: Visit, url: str, write
     )
     expect(over_time(page).get_by_text(said)).to_be_visible()
     expect(over_time(page).get_by_role("status")).to_have_text("Last 30 days: 252 texts, 7 drift checks.")
-    expect(over_time(page).get_by_text("0.05, the default level", exact=True)).to_be_visible()
+    expect(over_time(page).get_by_text("0.05, the level of the checks", exact=True)).to_be_visible()
     steps = httpx.get(f"{url}/v1/models/reviews/history?days=30").json()["steps"]
     days = [datetime.fromisoformat(one["at"]) for one in steps if one["texts"]]
     over_time(page).get_by_text("Numbers of 252 texts").click()
@@ -256,6 +260,35 @@ def test_steps_of_whole_days_have_the_dates_of_utc(visit: Visit, url: str, write
     expect(dates).to_have_text([f"{one.day} {one:%b}" for one in days])
     page.wait_for_function("ticks.length > 0")
     assert {at_s % 86_400 for at_s in page.evaluate("ticks")} == {0}
+    assert watch.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("levels", "words", "cells"),
+    [
+        ((0.01, 0.2), "level of each check, 0.01 to 0.2", ["0.01", "0.2"]),
+        ((None, 0.01), "0.01, the level of the checks", ["unknown", "0.01"]),
+        ((None, None), None, ["unknown"] * 2),
+    ],
+)
+def test_drift_is_shown_with_the_level_of_its_checks(
+    visit: Visit,
+    url: str,
+    writer: PredictionWriter,
+    levels: tuple[float | None, ...],
+    words: str | None,
+    cells: list[str],
+) -> None:
+    for hours, level in zip((3, 2), levels, strict=True):
+        add_check(writer.store, DriftCheck("reviews", now_ms() - hours * HOUR_MS, 200, "none", {"a": 0.3}, 0.9, level))
+    page, watch = visit(url, "/#watch")
+    drift = over_time(page).get_by_role("img", name="Smallest p-value of 2 checks for drift")
+    expect(drift).to_have_accessible_name(re.compile(words) if words else re.compile("^((?!dashed).)*$"))
+    expect(over_time(page).get_by_text(words or "level of", exact=bool(words))).to_have_count(int(words is not None))
+    over_time(page).get_by_text("Numbers of 2 drift checks").click()
+    rows = page.get_by_role("region", name="Table: Checks for drift").locator("tbody tr")
+    expect(rows.locator("td:nth-child(5)")).to_have_text(cells)
     assert watch.complaints == []
 
 

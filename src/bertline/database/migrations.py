@@ -21,7 +21,8 @@ class Migrations:
     Attributes:
         table: holds the version, in one row.
         steps: all of them; those of a released version do not change.
-        enough: the version whose tables can be used; later steps only make them faster, as indices do.
+        enough: the version whose tables can be used; later steps add what can be done without, as
+            indices.
     """
 
     table: sql.Table

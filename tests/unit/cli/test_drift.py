@@ -95,7 +95,7 @@ def test_answers_of_a_store_are_checked_and_the_check_is_kept(
     with store_in(tmp_path) as store:
         keep(store, recorded, digest=manifest.checksum, spec=manifest.task, read_tokens=answers[0].read_tokens)
     url = f"sqlite:///{tmp_path / 'predictions.db'}"
-    monkeypatch.setattr(sys, "argv", ["bertline", "drift", str(bundle), "--predictions-url", url])
+    monkeypatch.setattr(sys, "argv", ["bertline", "drift", str(bundle), "--predictions-url", url, "--level", "0.2"])
     with pytest.raises(SystemExit) as ended:
         main()
     shown = capsys.readouterr()
@@ -106,3 +106,4 @@ def test_answers_of_a_store_are_checked_and_the_check_is_kept(
         [check] = latest_checks(store)
     assert (check.model, check.texts, check.kind != "none") == ("reviews", 40, True)
     assert check.p_values.keys() == {"answers", "properties"}
+    assert check.level == 0.2

@@ -59,6 +59,7 @@ class TableDrift:
             self.drift.kind,
             {one.name: one.adjusted for one in self.drift.tests},
             None if accuracy is None else accuracy.estimate.value,
+            self.drift.level,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sql
 
@@ -24,6 +25,7 @@ class DriftCheck:
         kind: what changed: none, labels or texts.
         p_values: of each test, adjusted for their number.
         accuracy: estimated without labels; None where it cannot be.
+        level: chance of a false alarm of all tests together; None of a check that was kept without it.
     """
 
     model: str
@@ -32,6 +34,7 @@ class DriftCheck:
     kind: str
     p_values: Mapping[str, float]
     accuracy: float | None
+    level: float | None
 
 
 def add_check(store: Database, check: DriftCheck) -> None:
@@ -48,9 +51,11 @@ def add_check(store: Database, check: DriftCheck) -> None:
         "kind": check.kind,
         "p_values": json.dumps(dict(check.p_values)),
         "accuracy": check.accuracy,
+        "level": check.level,
     }
     with store.changing() as connection:
-        connection.execute(sql.insert(DRIFT_CHECKS).values(row))
+        there = {column.name for column in _columns(connection)}
+        connection.execute(sql.insert(DRIFT_CHECKS).values({name: row[name] for name in row if name in there}))
 
 
 def latest_checks(store: Database) -> list[DriftCheck]:
@@ -60,9 +65,32 @@ def latest_checks(store: Database) -> list[DriftCheck]:
         PredictionStoreError: the store cannot be read.
     """
     latest = sql.select(sql.func.max(DRIFT_CHECKS.c.id)).group_by(DRIFT_CHECKS.c.model)
-    query = sql.select(DRIFT_CHECKS).where(DRIFT_CHECKS.c.id.in_(latest)).order_by(DRIFT_CHECKS.c.model)
     with store.reading() as connection:
-        rows = connection.execute(query).all()
+        return sorted(_read(connection, DRIFT_CHECKS.c.id.in_(latest)), key=lambda one: one.model)
+
+
+def checks_since(connection: sql.Connection, model: str, since_ms: int) -> list[DriftCheck]:
+    """The checks of a model from a moment on, the oldest first."""
+    return _read(connection, DRIFT_CHECKS.c.model == model, DRIFT_CHECKS.c.at_ms >= since_ms)
+
+
+def _read(connection: sql.Connection, *which: sql.ColumnElement[bool]) -> list[DriftCheck]:
+    rows = connection.execute(sql.select(*_columns(connection)).where(*which).order_by(DRIFT_CHECKS.c.id))
     return [
-        DriftCheck(one.model, one.at_ms, one.texts, one.kind, json.loads(one.p_values), one.accuracy) for one in rows
+        DriftCheck(
+            one.model,
+            one.at_ms,
+            one.texts,
+            one.kind,
+            json.loads(one.p_values),
+            one.accuracy,
+            getattr(one, "level", None),
+        )
+        for one in rows
     ]
+
+
+def _columns(connection: sql.Connection) -> list[sql.Column[Any]]:
+    """Those of the table as it is: it may be of an earlier version, in a store whose tables cannot be changed."""
+    there = {column["name"] for column in sql.inspect(connection).get_columns(DRIFT_CHECKS.name)}
+    return [column for column in DRIFT_CHECKS.c if column.name in there]

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 import sqlalchemy as sql
 
 from bertline.database.database import Database
-from bertline.lifecycle.predictions.checks import DriftCheck
+from bertline.lifecycle.predictions.checks import DriftCheck, checks_since
 from bertline.lifecycle.predictions.feedback import specs
 from bertline.lifecycle.predictions.figures import JOINED, Counts, judged_of
 from bertline.lifecycle.predictions.records import ANSWER, first_id
-from bertline.lifecycle.predictions.schema import DRIFT_CHECKS, FEEDBACK, LATEST, PREDICTIONS
+from bertline.lifecycle.predictions.schema import FEEDBACK, LATEST, PREDICTIONS
 from bertline.tasks import task
 
 HOUR_S = 3600
@@ -94,7 +94,7 @@ def history(store: Database, model: str, days: int, now_s: float) -> History:
         texts = sum(number for one in steps.values() for number in one.texts.values())
         for at_ms, confidence in _confidence(connection, model, at, mine, texts).items():
             _step(steps, at_ms).confidence = confidence
-        checks = _checks(connection, model, 1000 * begin_s)
+        checks = checks_since(connection, model, 1000 * begin_s)
     return History(step_s, [*steps.values()], checks)
 
 
@@ -121,12 +121,3 @@ def _confidence(
         spec = known[digest, name]
         given.setdefault(at_ms, []).extend(task(spec.task).feedback.confidences(spec, json.loads(answer)))
     return {at_ms: sum(each) / len(each) for at_ms, each in given.items() if each}
-
-
-def _checks(connection: sql.Connection, model: str, since_ms: int) -> list[DriftCheck]:
-    own = DRIFT_CHECKS.c
-    query = sql.select(DRIFT_CHECKS).where(own.model == model, own.at_ms >= since_ms).order_by(own.id)
-    return [
-        DriftCheck(one.model, one.at_ms, one.texts, one.kind, json.loads(one.p_values), one.accuracy)
-        for one in connection.execute(query)
-    ]

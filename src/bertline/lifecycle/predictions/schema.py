@@ -81,6 +81,7 @@ DRIFT_CHECKS = sql.Table(
     sql.Column("kind", sql.String(16), nullable=False),
     sql.Column("p_values", sql.Text, nullable=False),
     sql.Column("accuracy", sql.Float),
+    sql.Column("level", sql.Float),
     sql.Index("bertline_drift_checks_model", "model", "id"),
 )
 # Texts that are with somebody who labels them, or that somebody skipped, until a moment. Equal texts are one.
@@ -116,7 +117,12 @@ def _index(connection: sql.Connection) -> None:
         index.create(connection, checkfirst=True)  # the first step has created them, in a new store
 
 
+def _add_level(connection: sql.Connection) -> None:
+    if "level" not in {column["name"] for column in sql.inspect(connection).get_columns(DRIFT_CHECKS.name)}:
+        connection.exec_driver_sql(f"ALTER TABLE {DRIFT_CHECKS.name} ADD COLUMN level FLOAT")
+
+
 # Step n turns version n into version n + 1. The first creates the tables.
 MIGRATIONS = Migrations.named(
-    "bertline_predictions_schema", (_create, DRIFT_CHECKS.create, LEASES.create, _index), enough=3
+    "bertline_predictions_schema", (_create, DRIFT_CHECKS.create, LEASES.create, _index, _add_level), enough=3
 )

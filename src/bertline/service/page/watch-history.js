@@ -9,7 +9,6 @@ import { amount, count, percent } from "./words.js";
 const EVERY_MS = 60_000;
 const SPANS = [["1", "24 hours"], ["7", "7 days"], ["30", "30 days"], ["90", "90 days"]];
 const DAY_S = 86_400;
-const LEVEL = 0.05; // of the drift checks, unless they were made with another one
 const P_TICKS = [1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001];
 const EDGE = 0.015; // of the time axis
 const P_LEAST = 0.001;
@@ -194,6 +193,14 @@ function versions(found) {
   }), ...(ids.length > shown.length ? [make("p", "note", `${count(ids.length - shown.length, "rarer version")} only in the table.`)] : [])];
 }
 
+// The levels at which drift was found or not, in words; null if no check was kept with its own.
+function levelWords(checks) {
+  const levels = checks.map(({ level }) => level).filter((level) => level !== null);
+  if (!levels.length) return null;
+  const [least, most] = [Math.min(...levels), Math.max(...levels)];
+  return least === most ? `${least}, the level of the checks` : `level of each check, ${least} to ${most}`;
+}
+
 const shownP = (p) => (p < P_LEAST ? `< ${P_LEAST}` : p < 0.1 ? p.toFixed(3) : p.toFixed(2));
 
 function drift(history) {
@@ -204,12 +211,13 @@ function drift(history) {
   const within = (wanted) => some.map(({ found, p_value: p }) => ((found !== "none") === wanted ? logged(p) : null));
   const all = some.map(({ p_value: p }) => logged(p));
   const found = some.filter((one) => one.found !== "none").length;
-  return ["Drift", chart(`Smallest p-value of ${count(some.length, "check")} for drift over time, ${course(some.map(({ p_value: p }) => p), shownP)}; ${found ? `${count(found, "check")} found drift` : "none found drift"}. The numbers are in the table below.`, {
+  const level = levelWords(some);
+  return ["Drift", chart(`Smallest p-value of ${count(some.length, "check")} for drift over time, ${course(some.map(({ p_value: p }) => p), shownP)}; ${found ? `${count(found, "check")} found drift` : "none found drift"}. ${level ? `The dashed line is ${level}. ` : ""}The numbers are in the table below.`, {
     x: timeAxis(history), y: { range: [logged(P_LEAST), 0.05], splits: () => P_TICKS.map(logged), values: () => P_TICKS.map(String) },
     data: some.map(seconds),
     lines: [
       { title: "smallest p of a check", colour: "--for-line", values: all, points: true },
-      { title: `${LEVEL}, the default level`, colour: "--edge", values: all.map(() => logged(LEVEL)), dash: [4, 4], width: 1 },
+      ...(level ? [{ title: level, colour: "--edge", values: some.map(({ level: own }) => (own === null ? null : logged(own))), dash: [4, 4], width: 1 }] : []),
       ...(found ? [{ title: "found", colour: "--against-line", values: within(true), points: true, width: 0 }] : []),
     ],
   })];
@@ -240,8 +248,8 @@ function numbers({ steps, step_s }, total) {
 }
 
 function checked(checks) {
-  const rows = checks.map(({ at, texts, found, p_value: p, estimated_accuracy: estimate }) => [
-    BOTH.format(new Date(at)), amount(texts), found === "none" ? "nothing" : `other ${found}`, p === null ? "none" : shownP(p), estimate === null ? "none" : percent(estimate),
+  const rows = checks.map(({ at, texts, found, p_value: p, level, estimated_accuracy: estimate }) => [
+    BOTH.format(new Date(at)), amount(texts), found === "none" ? "nothing" : `other ${found}`, p === null ? "none" : shownP(p), level ?? "unknown", estimate === null ? "none" : percent(estimate),
   ]);
-  return nest("details", "numbers", make("summary", "", `Numbers of ${count(checks.length, "drift check")}`), table("Checks for drift", ["Time", "Texts", "Found", "Smallest p", "Estimated accuracy"], rows));
+  return nest("details", "numbers", make("summary", "", `Numbers of ${count(checks.length, "drift check")}`), table("Checks for drift", ["Time", "Texts", "Found", "Smallest p", "Level", "Estimated accuracy"], rows));
 }

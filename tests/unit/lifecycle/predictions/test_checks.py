@@ -14,7 +14,7 @@ NOW = now_ms()
 
 
 def check(model: str, ago_days: int, kind: str = "none") -> DriftCheck:
-    return DriftCheck(model, NOW - ago_days * DAY_MS, 500, kind, {"answers": 0.4, "embeddings": 1.0}, 0.91)
+    return DriftCheck(model, NOW - ago_days * DAY_MS, 500, kind, {"answers": 0.4, "embeddings": 1.0}, 0.91, 0.05)
 
 
 def test_the_latest_of_each_model_is_shown_and_old_ones_go(tmp_path: Path) -> None:

@@ -50,7 +50,9 @@ def test_of_many_answers_a_sample_is_read(store: Database, monkeypatch: pytest.M
 
 def test_drift_checks_of_the_span_are_in_it(store: Database) -> None:
     def check(model: str, ago_h: int) -> DriftCheck:
-        return DriftCheck(model, NOW_MS - ago_h * HOUR_MS, 500, "texts", {"answers": 0.4, "properties": 0.008}, 0.91)
+        return DriftCheck(
+            model, NOW_MS - ago_h * HOUR_MS, 500, "texts", {"answers": 0.4, "properties": 0.008}, 0.91, 0.05
+        )
 
     checks = [check("reviews", 200), check("reviews", 30), check("other", 20), check("reviews", 2)]
     for one in checks:

@@ -14,6 +14,7 @@ import sqlalchemy as sql
 from bertline.database.database import Database
 from bertline.lifecycle.predictions import figures
 from bertline.lifecycle.predictions.annotators import annotators
+from bertline.lifecycle.predictions.checks import DriftCheck, add_check, latest_checks
 from bertline.lifecycle.predictions.feedback import adopt, receive
 from bertline.lifecycle.predictions.given import Feedback
 from bertline.lifecycle.predictions.history import history
@@ -21,7 +22,7 @@ from bertline.lifecycle.predictions.judged import judged
 from bertline.lifecycle.predictions.kept import kept_answers, kept_texts
 from bertline.lifecycle.predictions.labelled import labelled_rows
 from bertline.lifecycle.predictions.labelling import candidates
-from bertline.lifecycle.predictions.schema import INDEXES, MIGRATIONS, PREDICTIONS
+from bertline.lifecycle.predictions.schema import DRIFT_CHECKS, INDEXES, MIGRATIONS, PREDICTIONS
 from bertline.lifecycle.predictions.store import open_store
 from tests.kept import NEW, keep, store_in, sure
 
@@ -49,8 +50,19 @@ def names(store: Database) -> set[str]:
         return {str(one["name"]) for table in tables for one in sql.inspect(connection).get_indexes(table)}
 
 
+def columns(store: Database) -> set[str]:
+    with store.reading() as connection:
+        return {str(one["name"]) for one in sql.inspect(connection).get_columns(DRIFT_CHECKS.name)}
+
+
+def check(number: int, level: float | None) -> DriftCheck:
+    at_ms = round(NOW.timestamp() * 1000) - 3_600_000 + number
+    return DriftCheck(MODEL, at_ms, 500, "none", {"answers": 0.4}, None, level)
+
+
 def of_version_3(store: Database) -> None:
     with store.changing() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {DRIFT_CHECKS.name} DROP COLUMN level")
         for index in INDEXES:
             index.drop(connection)
         connection.execute(sql.update(MIGRATIONS.table).values(version=3))
@@ -97,10 +109,23 @@ def test_a_store_of_an_earlier_version_gets_its_indices(store: Database) -> None
         assert connection.scalar(sql.select(sql.func.min(PREDICTIONS.c.id))) == records[0].id
 
 
+def test_a_store_of_an_earlier_version_gets_the_level_of_drift_checks(store: Database) -> None:
+    old, new = check(1, None), check(2, 0.01)
+    add_check(store, old)
+    of_version_3(store)
+    assert "level" not in columns(store)
+    MIGRATIONS.prepare(store)
+    assert "level" in columns(store)
+    add_check(store, new)
+    assert (history(store, MODEL, 7, NOW.timestamp()).checks, latest_checks(store)) == ([old, new], [new])
+
+
 def test_whoever_may_only_read_does_without_the_indices(store: Database) -> None:
     keep(store, [sure("good")])
     receive(store, [Feedback("r0", "good")])
+    add_check(store, check(1, 0.05))
     of_version_3(store)
+    add_check(store, check(2, 0.05))  # by a server that may not change tables
     store.engine.dispose()
     only = "PRAGMA query_only = ON" if store.is_sqlite else "SET default_transaction_read_only = on"
 
@@ -112,4 +137,5 @@ def test_whoever_may_only_read_does_without_the_indices(store: Database) -> None
     MIGRATIONS.prepare(store)
     assert not {str(index.name) for index in INDEXES} & names(store)
     assert figures.counts(store, MODEL)[NEW].right == 1
-    assert history(store, MODEL, 7, NOW.timestamp()).steps
+    assert history(store, MODEL, 7, NOW.timestamp()).checks == [check(1, None), check(2, None)]
+    assert latest_checks(store) == [check(2, None)]

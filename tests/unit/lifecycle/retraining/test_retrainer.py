@@ -378,18 +378,18 @@ def test_a_look_at_the_store_for_drift_is_recorded_once_for_each_window(world: W
             )  # fmt: skip
     drifting = world.with_settings(every=None, drift=url, served_as="served", hold=9).retrainer
 
-    def checks() -> list[tuple[str, int, str]]:
+    def checks() -> list[tuple[str, int, str, float]]:
         with open_store(url) as store, store.reading() as connection:
             query = sql.select(DRIFT_CHECKS).order_by(DRIFT_CHECKS.c.id)
-            return [(one.model, one.texts, one.kind) for one in connection.execute(query)]
+            return [(one.model, one.texts, one.kind, one.level) for one in connection.execute(query)]
 
     assert "texts have drifted" in drifting.look().against[0]
     assert checks() == []  # a dry run changes nothing
     for one in (drifting, drifting, replace(drifting, findings={})):  # the last one: another process
         assert one.once().journal is None
-    assert checks() == [("served", 30, "texts")]
+    assert checks() == [("served", 30, "texts", 0.05)]
     replace(drifting, now=lambda: NOW + timedelta(days=1)).once()
-    assert checks() == [("served", 30, "texts")] * 2
+    assert checks() == [("served", 30, "texts", 0.05)] * 2
 
 
 def test_a_store_that_can_only_be_read_does_not_stop_retraining(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

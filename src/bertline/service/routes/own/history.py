@@ -47,6 +47,10 @@ class HistoryCheck(BaseModel):
     found: str = Field(description="What changed: none, labels or texts.")
     p_value: float | None = Field(description="The smallest of all tests, adjusted for their number.")
     estimated_accuracy: float | None = Field(description="Without labels; null where it cannot be told.")
+    level: float | None = Field(
+        description="Chance of a false alarm of all tests together, at which drift was found or not; null of a "
+        "check that was kept without it."
+    )
 
 
 class HistoryResponse(BaseModel):
@@ -106,4 +110,5 @@ def _check(one: DriftCheck) -> HistoryCheck:
         found=one.kind,
         p_value=min(one.p_values.values(), default=None),
         estimated_accuracy=one.accuracy,
+        level=one.level,
     )
