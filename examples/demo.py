@@ -72,7 +72,7 @@ def train(table: Path, bundle: Path, flags: list[str]) -> int:
 def optimize(bundle: Path) -> int:
     """Try engines unless that was done; returns the exit code."""
     engines = json.loads((bundle / "bertline.json").read_text(encoding="utf-8"))["engines"]
-    if len(engines) > 1:
+    if engines and engines[0].get("measured"):  # fp32 alone, where no other one was good enough
         say(f"3 of 4  engines: measured already, {engines[0]['name']} answers")
         return 0
     say("3 of 4  engines: trying smaller and faster forms of the model, and measuring them here")
