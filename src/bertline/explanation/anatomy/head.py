@@ -10,6 +10,7 @@ import numpy as np
 from bertline.explanation.anatomy.found import Step
 from bertline.explanation.anatomy.inside import Inside
 from bertline.statistics.activation import probabilities
+from bertline.statistics.figures import percent
 from bertline.tasks.contract import TaskSpec
 
 READS = {
@@ -60,7 +61,7 @@ def _answer(scores: np.ndarray[Any, Any], spec: TaskSpec) -> Step:
     if spec.activation == "softmax":
         says = (
             f"A learned row for each label gives its logit. The logits,{divided} go through softmax: probabilities "
-            f"that sum to 1. The largest is that of {labels[int(shares.argmax())]}, {shares.max():.1%}."
+            f"that sum to 1. The largest is that of {labels[int(shares.argmax())]}, {percent(float(shares.max()))}."
         )
         formula = "pᵢ = exp(zᵢ/T) / Σⱼ exp(zⱼ/T)"
     elif spec.activation == "sigmoid":

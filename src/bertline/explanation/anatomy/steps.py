@@ -14,6 +14,7 @@ import numpy as np
 from bertline.explanation.anatomy.found import Step
 from bertline.explanation.anatomy.inside import Inside
 from bertline.statistics.activation import softmax
+from bertline.statistics.figures import percent
 from bertline.text import Tokenizer
 
 Array = np.ndarray[Any, Any]
@@ -162,8 +163,8 @@ def _weights(view: View) -> Step:
     most = int(weights.argmax())
     says = (
         f"Softmax turns the scores into weights that are positive and sum to 1. {view.quoted(most)} has the largest, "
-        f"{weights[most]:.1%}. A weight says how much of a token's value this head mixes in; it is no reason for the "
-        "answer."
+        f"{percent(float(weights[most]))}. A weight says how much of a token's value this head mixes in; it is no "
+        "reason for the answer."
     )
     return Step("weights", "Attention weights", says, "wⱼ = exp(sⱼ) / Σᵢ exp(sᵢ)", {"weights": weights})
 
@@ -184,9 +185,9 @@ def _both_ways(view: View) -> Step:
     causal[: token + 1] = softmax(scores[None, : token + 1])[0]
     after = float(view.weights[token + 1 :].sum())
     says = (
-        f"The model reads both ways: {after:.1%} of the weight lies on tokens after {view.name}. A causal model, which "
-        "predicts the next word, hides those. Without them, the same scores give the causal weights; a model that was "
-        "trained that way has other scores."
+        f"The model reads both ways: {percent(after)} of the weight lies on tokens after {view.name}. A causal model, "
+        "which predicts the next word, hides those. Without them, the same scores give the causal weights; a model "
+        "that was trained that way has other scores."
     )
     values = {"bidirectional": view.weights, "causal": causal, "after": after}
     return Step("both_ways", "Bidirectional and causal", says, "causal: wⱼ = 0 for j > i", values)

@@ -2,6 +2,7 @@
 // it: the numbers themselves are one click away, so colour is never the only sign.
 
 import { make, nest } from "./elements.js";
+import { amount } from "./words.js";
 
 const MINUS = "\u2212";
 const drawn = new Set(); // canvases, drawn again when light turns to dark
@@ -45,11 +46,11 @@ export function strip(name, values, chosen = false) {
   const [least, most] = [Math.min(...values), Math.max(...values)].map((value) => figure(value));
   const picture = canvas([values], "strip");
   picture.setAttribute("role", "img");
-  picture.setAttribute("aria-label", `${name}: ${values.length} numbers from ${least} to ${most}`);
-  const range = `${values.length} numbers, ${least} to ${most}`;
+  picture.setAttribute("aria-label", `${name}: ${amount(values.length)} numbers from ${least} to ${most}`);
+  const range = nest("span", "range", make("span", "how-many", `${amount(values.length)} numbers, `), `${least} to ${most}`);
   const numbers = make("code", "", values.map((value) => figure(value, 3)).join("  "));
   numbers.tabIndex = 0; // the arrow keys scroll it
-  const head = nest("summary", "", make("span", "name", name), " ", make("span", "range", range));
+  const head = nest("summary", "", make("span", "name", name), " ", range);
   return nest("div", chosen ? "vector chosen" : "vector", picture, nest("details", "numbers", head, numbers));
 }
 

@@ -39,8 +39,8 @@ export function chart(name, { x, y, data, lines }) {
 
 function legend(lines) {
   const named = lines.filter(({ title }) => title);
-  return nest("figcaption", "keys-of", ...named.map(({ title, colour: own, dash }) => {
-    const sign = make("span", dash ? "sign dashed" : "sign");
+  return nest("figcaption", "keys-of", ...named.map(({ title, colour: own, dash, width }) => {
+    const sign = make("span", width === 0 ? "sign dot" : dash ? "sign dashed" : "sign");
     sign.style.setProperty("--sign", `var(${own})`);
     return nest("span", "key-of", sign, title);
   }));

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { checkTable } from "./compare-results.js";
 import { make, nest } from "./elements.js";
-import { count } from "./words.js";
+import { count, moment } from "./words.js";
 
 const DIGITS = 12; // of a digest, as versions are named elsewhere
 const HEADLINES = {
@@ -17,7 +17,6 @@ const SIGNED = {
   verified: (keys) => `signed by key ${keys}, verified`,
   wrong: (keys) => `its signature by key ${keys} is wrong`,
 };
-const time = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
 // All verdicts on two versions; null where the server has no registry.
 export async function verdictsOn(sides) {
@@ -53,7 +52,7 @@ function third({ champion }, one) {
 }
 
 function drawn({ decision, created, rows, hash, checks, signature, signed_by: keys }, headline, about) {
-  const facts = [time.format(new Date(created)), ...(rows === null ? [] : [count(rows, "row")])].join(" · ");
+  const facts = [moment(created), ...(rows === null ? [] : [count(rows, "row")])].join(" · ");
   return [
     make("p", `verdict says-${decision}`, headline),
     ...(about ? [nest("p", "cut", about)] : []),

@@ -79,8 +79,18 @@ function figures({ figures: all }) {
   return nest("div", "figures", tableOf("Figures of both with 95\u202f% intervals", ["Figure", "A", "B"], rows), make("p", "note", "Both were asked the same rows, so the interval of their difference is narrower than these suggest."));
 }
 
+// A check of a table is named with the table's file, without its folder unless two files differ in that alone.
+function checkNames(checks) {
+  const parts = checks.map(({ name }) => name.replace(/ · rows$/, "").split(" · "));
+  const paths = new Set(parts.map(([, path]) => path));
+  const file = (path) => path?.split("/").at(-1);
+  const alone = new Set([...paths].map(file)).size === paths.size;
+  return parts.map(([check, path]) => (path === undefined ? check : `${check} · ${alone ? file(path) : path}`));
+}
+
 export function checkTable(caption, checks) {
-  const rows = checks.map(({ name, decision, sentence }) => [name.replace(/ · rows$/, ""), make("span", `says ${decision}`, SAYS[decision]), sentence]);
+  const names = checkNames(checks);
+  const rows = checks.map(({ decision, sentence }, place) => [names[place], make("span", `says ${decision}`, SAYS[decision]), sentence]);
   const box = tableOf(caption, ["Check", "Says", "Why"], rows);
   box.classList.add("stacks");
   // Where it is narrow its cells are no longer laid out as a table, which Safari takes for the end of one.

@@ -5,7 +5,7 @@ import { button, make, nest } from "./elements.js";
 import { quantile, samplesOf, sum } from "./metrics.js";
 import { refused } from "./refusal.js";
 import { keepHistory } from "./watch-history.js";
-import { amount, count, milliseconds, percent, seconds } from "./words.js";
+import { amount, count, milliseconds, moment, percent, seconds } from "./words.js";
 
 const EVERY_MS = 5000;
 const HOW_IT_STANDS = {
@@ -76,7 +76,8 @@ async function fill(mine, name, ask, draw) {
 
 // ---------------------------------------------------------------------------------------------------- versions
 
-const facts = (...entries) => nest("dl", "pairs", ...entries.map(([words, content]) => nest("div", "", make("dt", "", words), make("dd", "", content))));
+const LONG = 60; // characters: such a fact stands below its name
+const facts = (...entries) => nest("dl", "pairs", ...entries.map(([words, content]) => nest("div", content.length > LONG ? "long" : "", make("dt", "", words), make("dd", "", content))));
 const measured = ({ value, low, high }) => `${percent(value)} (${percent(low)} to ${percent(high)})`;
 
 function version(words, { version: id, engine, ready, metrics }) {
@@ -124,7 +125,7 @@ function rollout(state) {
     nest("p", "", "The rollout of ", make("code", "", challenger), ` ${HOW_IT_STANDS[status] ?? status}.`),
     stages(state),
     facts(
-      [OPEN.includes(status) ? "In this step since" : "Ended", new Date(since).toLocaleString()],
+      [OPEN.includes(status) ? "In this step since" : "Ended", moment(since)],
       ["Begun by", by],
       ["Decided by", shared ? "the registry, for all its servers" : "this server"],
       ...(reason ? [["Why", reason]] : []),

@@ -19,6 +19,9 @@ export function milliseconds(ms) {
 
 export const seconds = (value) => (value < 0.95 ? milliseconds(1000 * value) : `${value < 9.95 ? value.toFixed(1) : amount(Math.round(value))} s`);
 
+const moments = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+export const moment = (at) => moments.format(new Date(at)); // in the time zone of this browser
+
 export function duration(seconds) {
   if (seconds < 1) return "less than a second";
   if (seconds < 90) return count(Math.round(seconds), "second");

@@ -60,7 +60,7 @@ def test_logits_become_the_answer(opened: Any, case: str) -> None:
     assert ("sum to 1." in step.says and "need not" not in step.says) == (case not in ("several", "number", "ranker"))
     assert ("temperature" in step.says) == (temperature != 1)
     if "The largest is" in step.says:
-        name, share = re.findall(r"that of (.*), (\d+\.\d)%", step.says)[0]
+        name, share = re.findall(r"that of (.*), (\d+\.\d)\u202f%", step.says)[0]
         assert (name, float(share)) == (step.values["labels"][shares.argmax()], round(100 * shares.max(), 1))
 
 
