@@ -209,6 +209,10 @@ def test_axe_finds_nothing_and_no_width_scrolls_sideways(
     expect(page.locator(".chart canvas")).to_have_count(2)
     assert violations(page) == []
     assert no_sideways_scrolling(page)
+    tables = view(page).locator(".figures .scroll")
+    assert [one.evaluate("one => one.scrollWidth <= one.clientWidth") for one in tables.all()] == [
+        True
+    ] * tables.count()
     view(page).get_by_role("radio", name="One text").check()
     page.fill("#compare-text", f"{TEXT} {'Donaudampfschiff' * 20}")
     page.keyboard.press("Control+Enter")

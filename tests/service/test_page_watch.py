@@ -68,6 +68,9 @@ def test_live_accuracy_and_figures(visit: Visit, tmp_path: Path) -> None:
         expect(figures).to_contain_text("1, with 4 texts")
         expect(figures).to_contain_text("Mean confidence90.0\u202f%")
         expect(figures).to_contain_text(re.compile(r"Cost\d[\d.,]* m?s of a core for 1,000 texts"))
+        page.set_viewport_size({"width": 320, "height": 900})
+        version = card(page, "Live accuracy").locator("th code")
+        assert version.evaluate("one => one.getClientRects().length") == 1, "a version is in one piece"
         assert watch.complaints == []
 
 

@@ -33,11 +33,11 @@ from tests.service.test_compare import Sceptic
 MODELS = {"reviews": WordCounter(max_tokens=32), "newer": Sceptic(max_tokens=32, name="newer")}
 CHECKS = [
     (
-        "frozen rows · frozen.csv",
+        "frozen rows · /data/frozen.csv",
         "yes",
         "accuracy +0.4 points against the champion (−0.6 to +1.4)",
     ),
-    ("slices · frozen.csv", "no", "worst of 4: label negative, −6.1 points on 1,103 rows"),
+    ("slices · /data/frozen.csv", "no", "worst of 4: label negative, −6.1 points on 1,103 rows"),
     ("latency", "undecided", "10.8 ms for a text, the champion 11.2: 0.97 times (0.88 to 1.31), at most 1.25 may be"),
 ]
 
@@ -215,7 +215,7 @@ def test_compare_shows_the_verdict_of_b_against_a(
     rows = gate(page).locator("tbody tr")
     expect(rows).to_have_count(3)
     for place, (name, _, why) in enumerate(CHECKS):
-        expect(rows.nth(place).locator("th")).to_have_text(name)
+        expect(rows.nth(place).locator("th")).to_have_text(name.replace("/data/", ""))
         expect(rows.nth(place)).to_contain_text(why)
     expect(rows.locator(".says")).to_have_text(["yes", "no", "cannot tell"])
     assert violations(page) == []
@@ -223,6 +223,17 @@ def test_compare_shows_the_verdict_of_b_against_a(
     page.get_by_role("button", name="Swap A and B").click()
     expect(gate(page)).to_contain_text("No: A may not replace B")
     assert watch.complaints == []
+
+
+@pytest.mark.browser
+def test_tables_that_differ_in_their_folder_alone_are_named_with_it(visit: Visit, url: str, registry: str) -> None:
+    one = verdict(digest(url, "newer"), digest(url, "reviews"), "no")
+    names = ["frozen rows · may/rows.csv", "frozen rows · june/rows.csv", "latency"]
+    for check, name in zip(one.details["checks"], names, strict=True):
+        check["name"] = name
+    keep(registry, one)
+    page, _ = visit(url, "/#compare")
+    expect(gate(page).locator("tbody th")).to_have_text(names)
 
 
 @pytest.mark.browser

@@ -121,7 +121,7 @@ function shifts({ answers, agreement }) {
   return [
     chart(`Rows by the difference of the scores. ${words}`, {
       x: { title: "difference of the scores", range: [0, 1], values: (_, ticks) => ticks.map((tick) => `${Math.round(100 * tick)}\u202f%`) },
-      y: { title: "rows", range: (_, __, most) => [0, Math.max(logged(1), most * 1.05)], splits: () => TICKS.map(logged), values: () => TICKS.map(amount) },
+      y: { title: "rows", range: (_, __, most) => [0, Math.max(logged(1), most * 1.05)], splits: (_, __, ___, most) => TICKS.map(logged).filter((tick) => tick <= most), values: (_, ticks) => ticks.map((__, place) => amount(TICKS[place])) },
       data: edges,
       lines: [
         { title: "all rows", colour: "--bar", values: all.map(logged), bars: true },
