@@ -12,13 +12,14 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo loop test drill check bench observe stack docs clean
+.PHONY: help demo loop test drill pictures check bench observe stack docs clean
 
 help:
 	@echo 'make demo    fine-tune a model on 8,530 film reviews (a few minutes), then serve it with a web page'
 	@echo 'make loop    a model drifts, is retrained and rolled out; a bad one is rolled back (ten minutes)'
 	@echo 'make test    all tests; ARGS="tests/unit/data -x" is passed on to pytest'
 	@echo 'make drill   the tests that take longest, and 100,000 drawn examples where others draw hundreds'
+	@echo 'make pictures take the pictures of the page for the guide again (some minutes)'
 	@echo 'make check   style (ruff), types (mypy) and floors (import-linter)'
 	@echo 'make observe a server under load and a Prometheus that watches it, until Ctrl+C'
 	@echo 'make stack   two servers behind nginx with HTTPS, keys, shared limits and a Prometheus, until Ctrl+C'
@@ -47,6 +48,10 @@ drill: $(VENV)/.test
 	@BERTLINE_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/service/test_http1_fuzz.py $(ARGS)
 	@FAULT_REPEATS=10 $(PY) -m pytest tests/service/test_faults.py -k stop_under_load $(ARGS)
 	@BERTLINE_FUZZ_EXAMPLES=200 $(PY) -m pytest tests/unit/cli/test_predict_values.py tests/service/test_schemathesis.py $(ARGS)
+
+pictures: $(VENV)/.test
+	@tools/packages.sh chromium
+	@PICTURES=docs/images PICTURES_DEMO=build/pictures $(PY) -m pytest -m drill tests/docs/test_studio.py -k pictures $(ARGS)
 
 check: $(VENV)/.check
 	@$(VENV)/bin/ruff check
