@@ -84,7 +84,7 @@ function ruledOut({ words, least, ruled_out: most }) {
 const reason = ({ why }) => (why ? [make("p", "note", why)] : []);
 
 function cost({ how, answers, proposals }, filler) {
-  const fits = how === "replace" ? `Fits is the probability that ${filler} gives the word in its place. ` : "";
+  const fits = how === "replace" ? `Fits is the probability that “${filler}” gives the word in its place. ` : "";
   const beside = proposals ? ` and ${count(proposals, "text")} with a hidden word` : "";
   return make("p", "note", `${fits}It took ${amount(answers)} answers of the model${beside}. It is what the model needs, not what a person would change.`);
 }
