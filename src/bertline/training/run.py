@@ -233,11 +233,7 @@ def _fine_tune(
         test_source=_test_source(settings),
         reference=_reference(prepared, settings),
         settings=settings.model_dump(mode="json", exclude=_unused(spec, given, settings)),
-        data={
-            "source": prepared.source,
-            **dict(prepared.facts),
-            "fingerprint": as_json(prepared.fingerprint),
-        },
+        data={"source": prepared.source, **dict(prepared.facts), "fingerprint": as_json(prepared.fingerprint)},
         facts=[*prepared.facts, *facts],
         lineage={
             "base_model": Path(settings.model).name,
