@@ -14,7 +14,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from benchmarks.parts.machine import describe
 from benchmarks.parts.tasks import BUILD, MODEL
 from bertline.bundle import load
 from bertline.bundle.store import writing
-from bertline.lifecycle.gate.rows import Contestant, Judged, Outputs, judge
+from bertline.lifecycle.gate.rows import Contestant, Outputs, judge
 from bertline.lifecycle.gate.run import Evidence, gate
 from bertline.lifecycle.gate.scores import non_inferior
 from bertline.lifecycle.gate.settings import GateSettings
@@ -100,11 +99,9 @@ def optimized(base: Path) -> Path:
     return out
 
 
-def flipped(table: Rows, chosen: Callable[[str], bool], share: float) -> Rows:
-    """The rows, with a share of the chosen ones' labels exchanged."""
-    rng = np.random.default_rng(1)
-    other = {"positive": "negative", "negative": "positive"}
-    return [(text, other[label] if chosen(text) and rng.random() < share else label) for text, label in table]
+def spoiled(table: Rows, chosen: Callable[[str], bool]) -> Rows:
+    """The rows, with every chosen one called negative."""
+    return [(text, "negative" if chosen(text) else label) for text, label in table]
 
 
 def short(text: str) -> bool:
@@ -135,9 +132,10 @@ def challengers() -> list[Bad]:
         case("trained on 1,000 rows", lambda: trained("fewer", known[:1_000]), "no"),
         case("trained on 250 rows", lambda: trained("few", known[:250]), "no"),
         case(
-            f"more rows, wrong labels on texts up to {SLICE_WORDS} words",
-            lambda: trained("sliced", flipped(known + more, short, 0.45)),
+            f"four times the rows, texts up to {SLICE_WORDS} words all called negative; the champion has 1,000 rows",
+            lambda: trained("sliced", spoiled(known, short)),
             "no",
+            trained("fewer", known[:1_000]),
         ),
         case("temperature divided by six", lambda: with_temperature(champion, 1 / 6), "no"),
         case("not optimized, the champion is", lambda: champion, "no", optimized(champion)),
@@ -155,25 +153,29 @@ def judgements() -> list[str]:
         compared = next(check for check in found.checks if check.name.startswith("frozen"))
         difference = compared.figures["difference"]
         points = f"{100 * difference['value']:+.1f} ({100 * difference['low']:+.1f} to {100 * difference['high']:+.1f})"
-        because = [check.name.partition(" · ")[0] for check in found.checks if check.decision == found.decision]
-        why = "" if found.decision == "yes" else ", ".join(because)
+        because = [
+            f"{check.name.partition(' · ')[0]}: {check.sentence}"
+            for check in found.checks
+            if check.decision == found.decision != "yes"
+        ]
+        why = "; ".join(because)
         lines.append(f"| {one.name} | {points} | {one.expected} | **{found.decision}** | {why} |")
     return lines
 
 
-def _answers(judged: Judged, champion: Outputs, worse: float, rng: np.random.Generator) -> tuple[list[Any], list[Any]]:
-    """Both models' outputs, exchanged row by row at random, and then the first's worsened."""
-    first, second = list(judged.arrays), list(champion.arrays)
+def _equal_then_worse(
+    outputs: tuple[Outputs, Outputs], truth: Sequence[str], worse: float, rng: np.random.Generator
+) -> tuple[Outputs, Outputs]:
+    """Both models' outputs exchanged row by row at random, so that neither is better, and then the first's worsened."""
+    first, second = (list(one.arrays) for one in outputs)
     swap = rng.random(len(first)) < 0.5
     own = [b if s else a for a, b, s in zip(first, second, swap, strict=True)]
     other = [a if s else b for a, b, s in zip(first, second, swap, strict=True)]
-    names = judged.spec.names
-    right = np.array(
-        [names[int(np.argmax(one[0]))] == str(t) for one, t in zip(own, judged.dataset.targets, strict=True)]
-    )
+    names = outputs[0].spec.names
+    right = np.array([names[int(np.argmax(one[0]))] == t for one, t in zip(own, truth, strict=True)])
     for i in np.flatnonzero(right & (rng.random(len(own)) < worse / right.mean())):
         own[i] = [-np.asarray(own[i][0])]
-    return own, other
+    return replace(outputs[0], arrays=own), replace(outputs[1], arrays=other)
 
 
 def rates() -> list[str]:
@@ -187,15 +189,14 @@ def rates() -> list[str]:
         counts = {"yes": 0, "no": 0, "undecided": 0}
         for seed in range(DRAWS):
             rng = np.random.default_rng(seed)
-            own, other = _answers(judged, champion, worse, rng)
-            places = rng.choice(len(own), DRAWN).tolist()
-            drawn = replace(
-                judged,
-                dataset=replace(judged.dataset, examples=tuple(judged.dataset.examples[i] for i in places)),
-                challenger=replace(judged.challenger, arrays=own).only(places),
-                champion=replace(champion, arrays=other).only(places),
-            )
-            counts[non_inferior(drawn, settings).decision] += 1
+            # Rows are drawn first: one that is drawn twice is two rows of the population, each with its own exchange.
+            places = rng.choice(len(judged.dataset.examples), DRAWN).tolist()
+            examples = tuple(judged.dataset.examples[i] for i in places)
+            drawn = judged.challenger.only(places), champion.only(places)
+            own, other = _equal_then_worse(drawn, [str(one.target) for one in examples], worse, rng)
+            dataset = replace(judged.dataset, examples=examples)
+            drawn_rows = replace(judged, dataset=dataset, challenger=own, champion=other)
+            counts[non_inferior(drawn_rows, settings).decision] += 1
         shares = " | ".join(_share(counts[name]) for name in ("yes", "no", "undecided"))
         lines.append(f"| {100 * worse:g} | {shares} |")
     return lines
