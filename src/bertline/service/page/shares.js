@@ -105,7 +105,8 @@ function legend(name) {
 
 function table({ unit }, strongest) {
   const sampled = strongest.some((word) => word.error !== null);
-  const heads = ["Word", sampled ? `Share ± standard error, ${unit}` : `Share, ${unit}`];
+  const whole = unit.replace("-", "\u2011"); // log-odds stay in one line
+  const heads = ["Word", sampled ? `Share ± standard error, ${whole}` : `Share, ${whole}`];
   const head = nest("tr", "", ...heads.map((words) => Object.assign(make("th", "", words), { scope: "col" })));
   const rows = strongest.map((word, place) => {
     const share = make("td", "", `${signed(word.share)}${error(word)}`);
