@@ -201,7 +201,9 @@ def _rows(
     time = FEEDBACK.c.prediction if labelled else PREDICTIONS.c.id  # of the two, the one to begin with
     query = query.where(time >= first_id(ms_of(since))).order_by(time.desc())
     if not labelled:
-        query = query.where(FEEDBACK.c.id.is_(None))
+        query = query.where(
+            FEEDBACK.c.prediction.is_(None)
+        )  # not its id, by which PostgreSQL does not see an anti-join
     with store.reading() as connection:
         known = specs(connection, model)
         rows = connection.execute(query.limit(most)).all()

@@ -25,6 +25,7 @@ from bertline.lifecycle.predictions.labelling import candidates
 from bertline.lifecycle.predictions.schema import DRIFT_CHECKS, INDEXES, MIGRATIONS, PREDICTIONS
 from bertline.lifecycle.predictions.store import open_store
 from tests.kept import NEW, keep, store_in, sure
+from tests.service.postgres import new_database
 
 MODEL, NOW = "reviews", datetime.now(UTC)
 SPAN = NOW - timedelta(days=7), NOW
@@ -93,6 +94,46 @@ def test_what_programs_read_again_and_again_scans_no_table(read: Callable[[Datab
         assert not [one for one in steps if one.startswith("SCAN") and one.split()[1] in large], statement
         if "FROM bertline_feedback JOIN" in statement:  # there is less feedback than predictions
             assert steps[0].startswith("SEARCH bertline_feedback"), statement
+
+
+FILLED = """
+INSERT INTO bertline_predictions (id, request_id, item, at_ms, model, digest, role, output, text_hash, characters,
+    read_tokens, cut_tokens, answer, redacted)
+SELECT lpad(to_hex(:now - n * 1000), 12, '0') || substr(md5(n::text), 1, 20), 'q' || n, 0, :now - n * 1000,
+    CASE WHEN n % 100 = 0 THEN 'rare' ELSE 'reviews' END, repeat('b', 64), 'answer', 'logits', md5(n::text), 40, 9, 0,
+    '{"label": "good", "probabilities": {"good": 0.9, "bad": 0.1}}', false FROM generate_series(1, 20000::bigint) n
+"""
+JUDGED = """
+INSERT INTO bertline_feedback (id, prediction, request_id, item, state, correct, "right", source, annotator,
+    labelled_ms, received_ms)
+SELECT 'f' || substr(id, 1, 31), id, request_id, 0, 'latest', '"good"', true, 'api', 'ana', at_ms, at_ms
+FROM bertline_predictions WHERE item = 0 AND at_ms % 17000 < 1000
+"""
+
+
+def test_postgresql_finds_rows_by_indices_where_that_reads_less(postgres_url: str) -> None:
+    """Its planner has statistics, so the table is large enough and they are made."""
+
+    def plan(read: Callable[[Database], Any], part: str) -> str:
+        seen: list[tuple[str, Any]] = []
+        sql.event.listen(store.engine, "before_cursor_execute", lambda *given: seen.append((given[2], given[3])))
+        read(store)
+        statement, values = next(one for one in seen if part in one[0] and one[0].startswith("SELECT"))
+        with store.engine.connect() as connection:
+            return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", values))
+
+    with open_store(new_database(postgres_url)) as store:
+        keep(store, [sure("good")])
+        keep(store, [sure("good")], model="rare")
+        with store.changing() as connection:
+            connection.execute(sql.text(FILLED), {"now": int(NOW.timestamp() * 1000)})
+            connection.execute(sql.text(JUDGED))
+            connection.execute(sql.text("ANALYZE"))
+        assert "bertline_feedback_state" in plan(adopt, "FROM bertline_feedback")
+        rare = plan(lambda store: kept_texts(store, "rare", (SPAN[0], None), most=9), "FROM bertline_predictions ")
+        assert "bertline_predictions_model" in rare
+        without_feedback = plan(lambda store: candidates(store, MODEL, most=50), "LEFT OUTER JOIN bertline_feedback")
+        assert "Seq Scan on bertline_predictions" not in without_feedback, without_feedback
 
 
 def test_a_store_of_an_earlier_version_gets_its_indices(store: Database) -> None:
