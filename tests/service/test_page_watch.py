@@ -26,6 +26,13 @@ from tests.service.spawn import spawned
 pytestmark = pytest.mark.browser
 
 
+LINES = """one => {
+  const range = document.createRange();
+  range.selectNodeContents(one);
+  return range.getClientRects().length;
+}"""
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with live({"reviews": WordCounter()}) as one:
@@ -137,6 +144,8 @@ def test_a_rollout_of_the_registry_is_seen_and_ended(visit: Visit, tmp_path: Pat
         expect(rollout.locator("[aria-current=step]")).to_have_text("shadow")
         expect(rollout).to_contain_text("the registry, for all its servers")
         expect(rollout.get_by_role("row", name="Challenger")).to_have_text("Challenger1510")
+        words = [one for one in rollout.locator("th").all() if " " not in one.inner_text()]
+        assert [one.evaluate(LINES) for one in words] == [1] * 5, "no word is broken"
         assert violations(page) == []
         assert no_sideways_scrolling(page)
         rollout.get_by_role("button", name="End the rollout…").click()
