@@ -12,23 +12,23 @@ from bertline.tasks.contract import TaskSpec
 from bertline.training.facts import Fact
 from bertline.training.row_task import epoch_seed
 from bertline.training.rows import Rows
-from bertline.training.settings import TrainSettings
+from bertline.training.settings import OF_TABLE, TrainSettings
 
 STEPS, MOST_EPOCHS = 60, 20
 
 
 def with_enough_steps(settings: TrainSettings, spec: TaskSpec, train: Rows) -> TrainSettings:
-    """These settings, with epochs for at least ``STEPS`` steps, at most ``MOST_EPOCHS``, unless their number was set.
+    """These settings, with epochs for ``STEPS`` steps, at most ``MOST_EPOCHS``, unless their number was set.
 
     A few validation rows choose an epoch by chance, so the run ends with its last one unless ``patience`` was set.
-    Taggers have many epochs anyway; embedders, and few-shot training, learn from pairs.
+    That is for one label per text, of which it was measured; few-shot training has steps of its own.
 
     Args:
         settings: of the run, with its task's defaults.
         spec: of the task.
         train: the training rows.
     """
-    if spec.output != "logits" or settings.few_shot or "epochs" in settings.model_fields_set:
+    if getattr(spec, "problem", None) != "single" or settings.few_shot or "epochs" in settings.model_fields_set:
         return settings
     steps = len(train.plan(settings.batch_tokens, epoch_seed(settings.seed, 0)))
     epochs = min(math.ceil(STEPS / steps), MOST_EPOCHS)
@@ -37,17 +37,17 @@ def with_enough_steps(settings: TrainSettings, spec: TaskSpec, train: Rows) -> T
 
 def chosen(given: TrainSettings, used: TrainSettings) -> set[str]:
     """Names of the settings that the table decided."""
-    return {name for name in ("epochs", "patience") if getattr(given, name) != getattr(used, name)}
+    return {name for name in OF_TABLE if getattr(given, name) != getattr(used, name)}
 
 
 def chosen_facts(given: TrainSettings, used: TrainSettings, rows: int) -> list[Fact]:
     """What the table decided, and why; nothing where it decided nothing.
 
     >>> chosen_facts(TrainSettings(), TrainSettings(epochs=10), 180)
-    [('Epochs', '10 instead of 3, because 180 rows are few steps; --epochs sets their number')]
+    [('Epochs', '10 instead of 3, because 180 rows make few steps; --epochs sets their number')]
     """
     if not (names := chosen(given, used)):
         return []
     kept = ", and the last one is kept" if "patience" in names else ""
-    why = f"because {rows:,} rows are few steps{kept}; --epochs sets their number"
+    why = f"because {rows:,} rows make few steps{kept}; --epochs sets their number"
     return [("Epochs", f"{used.epochs} instead of {given.epochs}, {why}")]

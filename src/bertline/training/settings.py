@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bertline.data.settings import EvaluateSettings, TaskSettings
 
 RUNS = {"standard": 1, "best": 4}  # of --quality
+OF_TABLE = ("epochs", "patience")  # settings that a small table decides, if nobody sets them (``enough_steps``)
 OF_PROCESSES = {"processes", "ray", "restarts"}  # settings that the place of a run has, or that change no result
 
 
@@ -48,13 +49,16 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
     """
 
     epochs: int = Field(
-        3, ge=1, description="passes over the training rows; by default more on a small table; a tagger's default is 10"
+        3,
+        ge=1,
+        description="passes over the training rows; a small table of one label per text has more by "
+        "default; a tagger's default is 10",
     )
     patience: int = Field(
         2,
         ge=1,
-        description="epochs without improvement on the validation rows before stopping; a tagger's default is 10; on a "
-        "small table the last epoch is kept by default",
+        description="epochs without improvement on the validation rows before stopping; a tagger's default is 10; a "
+        "small table of one label per text keeps its last epoch by default",
     )
     batch_tokens: int = Field(
         1024, ge=16, description="maximum padded tokens of a batch; an embedder's default is 4096"

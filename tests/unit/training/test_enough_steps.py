@@ -50,8 +50,16 @@ def test_a_number_that_was_set_and_a_table_of_enough_steps_keep_theirs(given: di
     assert with_enough_steps(settings, SPEC, ROWS) == settings
 
 
-@pytest.mark.parametrize("spec", [TagSpec(types=("x",)), EmbedSpec(dimensions=())])
-def test_taggers_and_embedders_keep_theirs(spec: TaskSpec) -> None:
+@pytest.mark.parametrize(
+    "spec",
+    [
+        TagSpec(types=("x",)),
+        EmbedSpec(dimensions=()),
+        Spec(labels=("bad", "good"), problem="several"),
+        Spec(labels=("stars",), problem="number"),
+    ],
+)
+def test_other_tasks_keep_theirs(spec: TaskSpec) -> None:
     assert used(spec).epochs == 3
 
 
@@ -74,7 +82,7 @@ def test_a_run_says_what_it_chose_and_leaves_it_to_the_next_table(model: Path, t
     settings = TrainSettings(model=str(model), max_tokens=32, precision="fp32", lr=1e-3)
     trained = train(str(data), tmp_path / "bundle", settings, told)
     assert len(trained.history) == trained.settings.epochs == MOST_EPOCHS
-    why = f"because {60 - 2 * 6} rows are few steps, and the last one is kept"
+    why = f"because {60 - 2 * 6} rows make few steps, and the last one is kept"
     said = f"{MOST_EPOCHS} instead of 3, {why}; --epochs sets their number"
     assert [one.epoch for one in trained.history if one.best] == [MOST_EPOCHS]
     assert f"Epochs: {said}" in told.notes

@@ -64,7 +64,8 @@ class PredictionWriter:
         self._indexed = True
         self._held: sql.Connection | None = None
         self._versions: set[tuple[str, str]] = set()
-        self._stop = threading.Event()
+        self._ending = threading.Event()  # the server ends: no more pauses for the store
+        self._stop = threading.Event()  # nothing more is offered
         self._until_s = float("inf")
         self.figures = FiguresReader(self.store)
         self._every_s = {adopt: ADOPT_EVERY_S, self._index: INDEX_EVERY_S, self._purge: PURGE_EVERY_S}
@@ -105,6 +106,7 @@ class PredictionWriter:
     def hurry(self) -> None:
         """The server ends: the time of ``close`` runs from now, while the server's processes end too."""
         self._until_s = min(self._until_s, time.monotonic() + FLUSH_S)
+        self._ending.set()
 
     def close(self) -> None:
         """Write what waits, for at most ``FLUSH_S``; the rest is lost, and the log says how much."""
@@ -126,13 +128,20 @@ class PredictionWriter:
                 full = self._write()
             except Exception as error:  # the thread must not end before the server
                 self._fails(error)
-                self._stop.wait(pause_s) if not self._stop.is_set() else time.sleep(FIRST_PAUSE_S)
+                self._pause(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 continue
             pause_s = FIRST_PAUSE_S
             self._works()
             if not full:
-                self._stop.wait(EVERY_S)
+                (self._stop if self._ending.is_set() else self._ending).wait(EVERY_S)
+
+    def _pause(self, seconds: float) -> None:
+        """Between two attempts: until the server ends, and then only briefly, because it waits."""
+        if self._ending.is_set():
+            time.sleep(FIRST_PAUSE_S)
+        else:
+            self._ending.wait(seconds)
 
     def _write(self) -> bool:
         """Write one batch; whether as much waits again.
@@ -151,7 +160,8 @@ class PredictionWriter:
                 self._queue.popleft()
                 self._out_texts += made.texts
                 self._out_bytes += made.memory_bytes
-        self._keep_house()
+        if not self._ending.is_set():
+            self._keep_house()
         return rows >= MOST_ROWS
 
     def _opened(self) -> bytes:
@@ -170,12 +180,10 @@ class PredictionWriter:
         if missing is not None and self._indexed:
             again = f"they are tried again every {INDEX_EVERY_S / 60:.0f} minutes"
             log.warning(
-                "The store of predictions works without its newest indices, so reads take longer; %s: %s",
-                again,
-                missing,
+                "The store of predictions works without its newest indices and columns for now; %s: %s", again, missing
             )
         elif missing is None and not self._indexed:
-            log.info("The store of predictions has its newest indices now.")
+            log.info("The store of predictions has its newest indices and columns now.")
         self._indexed = missing is None
 
     def _index(self, _: Database) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from bertline.bundle import Manifest
 from bertline.errors import TrainingError
 from bertline.tasks import task
-from bertline.training.settings import TrainSettings
+from bertline.training.settings import OF_TABLE, TrainSettings
 
 FULL_ENGINES = {"fp32"}
 
@@ -59,6 +59,9 @@ def train_settings(
     """
     known = {name: value for name, value in manifest.training.items() if name in TrainSettings.model_fields}
     spec = manifest.task
+    # Bundles of earlier versions name the default number of epochs, though nobody asked for it.
+    defaults = TrainSettings().with_defaults(spec.training_defaults)
+    known = {name: value for name, value in known.items() if name not in OF_TABLE or value != getattr(defaults, name)}
     known |= {"task": spec.task, **columns}
     if spec.task == "classify":
         known["problem"] = getattr(spec, "problem", "single")

@@ -26,11 +26,11 @@ def fine_tune(run: Run) -> Facts:
     """
     training = run.training
     tags = {"retraining": run.journal.id, "model": run.journal.model}
-    given = training.model_dump(mode="json")
+    given = training.model_dump(mode="json", include=training.model_fields_set)
     tracked = TrackedRun(run.registry, run.settings.experiment, run.bundle, given, run.by, tags=tags)
     try:
         history = () if _is_whole(run) else _train(run, tracked)
-        id_ = tracked.finish(run.bundle, given, history)
+        id_ = tracked.finish(run.bundle, _used(run), history)
     except (Interrupted, KeyboardInterrupt):
         tracked.end("KILLED")
         raise
@@ -39,6 +39,13 @@ def fine_tune(run: Run) -> Facts:
         raise
     metrics = read_manifest(run.bundle).metrics
     return {"run": id_, "digest": read_manifest(run.bundle).checksum, "metrics": metrics}
+
+
+def _used(run: Run) -> dict[str, Any]:
+    """The settings of the training, with the epochs that the table decided, which the bundle leaves out."""
+    kept = read_manifest(run.bundle).training
+    decided = {"epochs", "patience"} - kept.keys() if "epochs_run" in kept else set()
+    return run.training.model_dump(mode="json") | dict.fromkeys(decided, kept.get("epochs_run"))
 
 
 def _train(run: Run, tracked: TrackedRun) -> tuple[EpochRecord, ...]:

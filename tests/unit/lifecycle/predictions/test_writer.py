@@ -14,7 +14,7 @@ import sqlalchemy as sql
 from bertline.errors import UsageError
 from bertline.lifecycle.predictions import writer as module
 from bertline.lifecycle.predictions.made import Made
-from bertline.lifecycle.predictions.records import now_ms
+from bertline.lifecycle.predictions.records import PredictionStoreError, now_ms
 from bertline.lifecycle.predictions.schema import INDEXES, MODELS, PREDICTIONS
 from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.lifecycle.predictions.store import open_store
@@ -168,10 +168,10 @@ def test_indices_that_a_lock_keeps_it_from_are_added_later_and_the_log_says_so(
     assert [one.request_id for one in rows(url)] == ["a"]
     without, later = caplog.messages
     assert without.startswith(
-        "The store of predictions works without its newest indices, so reads take longer; they are"
+        "The store of predictions works without its newest indices and columns for now; they are tried again every"
     )
     assert "canceling statement due to lock timeout" in without
-    assert later == "The store of predictions has its newest indices now."
+    assert later == "The store of predictions has its newest indices and columns now."
 
 
 def test_its_time_runs_from_when_the_server_begins_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +185,30 @@ def test_its_time_runs_from_when_the_server_begins_to_end(tmp_path: Path, monkey
         patch.setattr(module.time, "monotonic", lambda: now_s + 2)
         writer.close()
     assert waited == [pytest.approx(module.FLUSH_S - 2)]
+
+
+def test_a_server_that_begins_to_end_does_not_wait_for_the_next_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 60.0)
+    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 60.0)
+    writer = PredictionWriter(settings_in(tmp_path))
+    insert, away = writer._insert, True
+
+    def perhaps(*rows: Any) -> None:
+        if away:
+            raise PredictionStoreError("away")
+        insert(*rows)
+
+    monkeypatch.setattr(writer, "_insert", perhaps)
+    with writer:
+        writer.offer(made("a", "one"))
+        until(lambda: writer.failing)
+        away = False
+        writer.hurry()
+        until(lambda: writer.written == 1)
+        writer.offer(made("b", "two"))  # a request that was answered while the server ends
+        until(lambda: writer.written == 2)
 
 
 def test_a_store_that_never_comes_does_not_keep_the_server_from_stopping(

@@ -27,6 +27,15 @@ def test_the_champions_settings_are_taken_over() -> None:
     assert settings.model_fields_set == {*COLUMNS, "model", "epochs", "lr", "seed", "task", "problem"}
 
 
+def test_epochs_that_nobody_asked_for_follow_from_the_next_table() -> None:
+    trained = {**TRAINED, "epochs": 3, "patience": 2}
+    assert {"epochs", "patience"}.isdisjoint(
+        train_settings(manifest(training=trained), Path("c"), COLUMNS).model_fields_set
+    )
+    kept = train_settings(manifest(training={**trained, "patience": 1}), Path("c"), COLUMNS)
+    assert (kept.patience, "patience" in kept.model_fields_set) == (1, True)
+
+
 def test_where_it_starts() -> None:
     assert train_settings(manifest(), Path("champion"), COLUMNS, start="champion").model == "champion"
     assert train_settings(manifest(), Path("champion"), COLUMNS, model="other").model == "other"
