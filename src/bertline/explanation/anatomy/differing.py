@@ -164,8 +164,10 @@ def _other_alone(sight: Sight, sides: Sides) -> str:
         return said
     if abs(sight.effect) < LITTLE:
         here = "In the text it changes little"
+    elif listed * sight.effect > 0:
+        here = "In the text it does what the list says"
     else:
-        here = "In the text it does what the list says" if listed * sight.effect > 0 else "In the text too"
+        here = "In the text too" if sight.leaning else f"In the text it is for {sides.named(-listed)}"
     return f"{said} {here}: {_with_and_without(sight, sides)}."
 
 

@@ -116,10 +116,13 @@ class _Claims:
     def here(self, said: str, whole: str, without: str) -> None:
         self.numbers(whole, without)
         little, agrees = abs(self.effect) < LITTLE, self.listed * self.effect > 0
+        assert self.word.against is not None
+        neither = abs(self.word.shown - self.word.against) < 2 * LITTLE
         assert {
             "it changes little": little,
             "it is the other way round": not little and not agrees,
-            "too": not little and not agrees,
+            "too": not little and not agrees and not neither,
+            f"it is for {self.other}": not little and not agrees and neither,
             "it does what the list says": not little and agrees,
         }[said]
 

@@ -202,6 +202,12 @@ def test_a_word_that_leans_to_neither_side_alone() -> None:
         "little: positive has 0.731 with it and 0.731 without it."
     )
     assert check(neither, LABELS)
+    against = seen("a good film", lambda words: -2.0 if "a" in words and "good" in words else 0.0, "negative")
+    assert against.words[1].why == (
+        "The list has it for positive, and the model, by itself, for neither (negative 0.500). In the text it is for "
+        "negative: negative has 0.881 with it and 0.500 without it."
+    )
+    assert check(against, LABELS)
     as_listed = seen("a good film", lambda words: 0.0 if words == ["good"] else bag(words), "positive")
     assert as_listed.words[1].why is None
 
