@@ -114,6 +114,7 @@ def test_where_words_do_not_turn_it_they_are_left_out(url: str) -> None:
         ({"text": "good", "model": "reviews", "budget": 4_000}, 422, "budget must be at most 2000."),
         ({"text": "good", "model": "tagger", "counter": True}, 422, "Counter-evidence is for classifiers"),
         ({"text": "good", "model": "reviews", "replacements": "pairs"}, 422, "pairs fills in no words, its task is"),
+        ({"text": "a [MASK]", "model": "reviews", "replacements": "filler"}, 422, "The text has [MASK], which the"),
         ({"text": "good", "model": "reviews", "replacements": "none"}, 404, "There is no model of that name"),
         ({"text": "good", "model": "reviews", "method": "integrated-gradients"}, 422, "method must be 'shapley', "),
         ({"text": "good", "model": "reviews", "method": "lime"}, 422, "method must be 'shapley', 'partition' or "),

@@ -48,8 +48,8 @@ def counter_evidence(
         name: of several labels, the one that the input shall lose or get; None is the most probable one.
 
     Raises:
-        UsageError: the model gives no labels, ``filler`` fills in no words, the input has no word that the model reads,
-            or the budget is too small to leave out each word once.
+        UsageError: the model gives no labels, ``filler`` fills in no words, the input has a [MASK] of its own beside
+            ``filler``, or no word that the model reads, or the budget is too small to leave out each word once.
     """
     judge = Judge(model, one, name)
     words = words_of(one, model.tokenizer)

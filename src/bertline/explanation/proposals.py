@@ -6,7 +6,7 @@ And it fits: its probability is at least a thousandth.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bertline.errors import UsageError
@@ -21,6 +21,7 @@ from bertline.text.reading import texts_of
 
 LOOKED_AT = 100  # entries of the vocabulary for a place, the most probable first
 LEAST = 1e-3  # probability of a proposal
+ASKED_TOGETHER = 8  # texts: each has a score for every entry of the vocabulary
 AROUND = 16  # characters on either side with which a word is read again
 
 
@@ -53,16 +54,11 @@ class Proposals:
         asked: texts that the model was asked about.
 
     Raises:
-        UsageError: ``filler`` fills in no words.
+        UsageError: as ``filling``.
     """
 
     def __init__(self, filler: Answering, one: Input, words: Sequence[Word]) -> None:
-        if not isinstance(filler.spec, Spec):
-            raise UsageError(
-                f"replacements come from a model that fills in words, and this one's task is {filler.spec.task}: "
-                "give a masked language model"
-            )
-        self._filler, self._spec, self._one, self._words = filler, filler.spec, one, words
+        self._filler, self._spec, self._one, self._words = filler, filling(filler, one), one, words
         self.asked = 0
 
     def words_for(self, places: Sequence[int], most: int) -> list[list[Proposal]]:
@@ -81,29 +77,28 @@ class Proposals:
     def probabilities(self, changes: Sequence[Sequence[Proposal]]) -> list[tuple[float, ...]]:
         """Of each change, how probable each of its words is in its place, given the other ones and the rest."""
         hidden = [({one.place: one.text for one in change}, own.place) for change in changes for own in change]
-        rows = iter(self._rows(hidden))
+        rows = self._rows(hidden)
         return [tuple(self._share(next(rows), own.id) for own in change) for change in changes]
 
     def _share(self, row: Array | None, id_: int) -> float:
         return 0.0 if row is None else float(softmax(row[None], self._spec.temperature)[0, id_])
 
-    def _rows(self, hidden: Sequence[tuple[Mapping[int, str], int]]) -> list[Array | None]:
-        """The scores of the vocabulary for a hidden word of changed texts; None where truncation cut it."""
-        texts, starts = [], []
-        for new, place in hidden:
-            after, places = changed(self._one, self._words, {**new, place: self._filler.tokenizer.mask})
-            texts.append(texts_of(after)[self._words[place].side])
-            starts.append(places[place][0])
-        self.asked += len(texts)
-        if not texts:
-            return []
-        readings, arrays = self._filler.pieces(texts, self._spec.output)
-        rows: list[Array | None] = []
-        for reading, own, start in zip(readings, arrays, starts, strict=True):
-            found, scores = slots(reading, own)
-            at = (row for slot, row in zip(found, scores, strict=True) if slot.start <= start < slot.end)
-            rows.append(next(at, None))
-        return rows
+    def _rows(self, hidden: Sequence[tuple[Mapping[int, str], int]]) -> Iterator[Array | None]:
+        """The scores of the vocabulary for a hidden word of changed texts; None where truncation cut it.
+
+        They are asked for a few texts at a time, so that all of them are never in memory.
+        """
+        for first in range(0, len(hidden), ASKED_TOGETHER):
+            texts, starts = [], []
+            for new, place in hidden[first : first + ASKED_TOGETHER]:
+                after, places = changed(self._one, self._words, {**new, place: self._filler.tokenizer.mask})
+                texts.append(texts_of(after)[self._words[place].side])
+                starts.append(places[place][0])
+            self.asked += len(texts)
+            for reading, own, start in zip(*self._filler.pieces(texts, self._spec.output), starts, strict=True):
+                found, scores = slots(reading, own)
+                at = (row for slot, row in zip(found, scores, strict=True) if slot.start <= start < slot.end)
+                yield next(at, None)
 
     def _whole(self, place: int, each: Sequence[Candidate]) -> list[Proposal]:
         """Those that are whole words, and others than the one that is there."""
@@ -121,6 +116,26 @@ class Proposals:
             for one, text, again in zip(each, alike, read, strict=True)
             if again.ids == [*ids[:at], one.id, *ids[at + 1 :]] and text.casefold() != word.text.casefold()
         ]
+
+
+def filling(filler: Answering, one: Input) -> Spec:
+    """The spec of a model that can propose words for an input.
+
+    Raises:
+        UsageError: it fills in no words, or the input has a [MASK] of its own.
+    """
+    if not isinstance(filler.spec, Spec):
+        raise UsageError(
+            f"replacements come from a model that fills in words, and this one's task is {filler.spec.task}: "
+            "give a masked language model"
+        )
+    tokenizer = filler.tokenizer
+    if any(tokenizer.mask_id in read.ids for read in tokenizer.encode_whole(texts_of(one))):
+        raise UsageError(
+            f"the text has {tokenizer.mask}, which the model for replacements would fill in: take it out of the text, "
+            "or leave replacements out"
+        )
+    return filler.spec
 
 
 def like(word: str, other: str) -> str:

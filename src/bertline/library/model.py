@@ -317,7 +317,7 @@ class Model:
             ``turned`` is the label then. ``others`` are further changes, ``why`` says why words are left out.
 
         Raises:
-            UsageError: as ``explain``, or ``replacements`` fills in no words.
+            UsageError: as ``explain``, ``replacements`` fills in no words, or the text has a [MASK] of its own.
             SettingsError: a value is out of its range.
             BundleError: as ``predict``.
         """

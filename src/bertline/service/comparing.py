@@ -165,7 +165,7 @@ class Comparing:
             raise Problem(Code.COMPUTE_FAILED, _sentence(str(error)), ROWS) from None
 
     async def _outputs(self, version: Version, inputs: Sequence[Input], deadline_s: float) -> Outputs:
-        readings, arrays = await self._serving.look(version, inputs, deadline_s, version.spec.output)
+        readings, arrays = await self._serving.look(version, inputs, deadline_s, version.spec.output, ROWS)
         _check_answerable(version, inputs, readings)
         return Outputs(version.spec, readings, arrays)
 

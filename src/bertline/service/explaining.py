@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from bertline.explanation.changes import Counter
 from bertline.explanation.counter import counter_evidence
 from bertline.explanation.explain import explain
 from bertline.explanation.found import Explanation
+from bertline.explanation.proposals import filling
 from bertline.explanation.settings import ExplainSettings
 from bertline.lifecycle.probes.found import Scan
 from bertline.lifecycle.probes.scan import scan
@@ -71,10 +73,12 @@ class Explaining:
         """
 
         def work(asked: _Asked) -> tuple[Explanation, Counter | None]:
+            beside = None if filler is None else asked.beside(filler)
+            if beside is not None:
+                filling(beside, one)  # before the explanation, which takes long
             found = explain(asked, one, settings, name, span)
             if not counter:
                 return found, None
-            beside = None if filler is None else asked.beside(filler)
             return found, counter_evidence(asked, one, settings, filler=beside, name=name)
 
         return await self._behind(version, deadline_s, work)
@@ -145,7 +149,7 @@ class Explaining:
         try:
             return await asyncio.shield(working)
         except asyncio.CancelledError:  # the client has left
-            asked.left = True
+            asked.left.set()
             raise
 
     def _ended(self, working: asyncio.Task[Any]) -> None:
@@ -166,18 +170,25 @@ class Explaining:
 class _Asked:
     """A served version as ``explanation.explain.Answering``, for a thread beside the event loop."""
 
-    def __init__(self, serving: Serving, version: Version, deadline_s: float, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        serving: Serving,
+        version: Version,
+        deadline_s: float,
+        loop: asyncio.AbstractEventLoop,
+        left: threading.Event | None = None,
+    ) -> None:
         self._serving, self._version, self._deadline_s, self._loop = serving, version, deadline_s, loop
         self.spec, self.tokenizer = version.spec, version.tokenizer
         self.pooling: str = version.pooling
-        self.left = False
+        self.left = left or threading.Event()  # the client has
 
     def pieces(self, texts: Sequence[Input], output: str) -> tuple[list[Reading], list[list[Any]]]:
         """Computed by the version's worker, a few texts at a time."""
         readings: list[Reading] = []
         arrays: list[list[Any]] = []
         for start in range(0, len(texts), AT_ONCE):
-            if self.left:
+            if self.left.is_set():
                 raise Problem(Code.DEADLINE, "The client has left.")
             looked = self._serving.look(self._version, texts[start : start + AT_ONCE], self._deadline_s, output)
             read, computed = asyncio.run_coroutine_threadsafe(looked, self._loop).result()
@@ -186,8 +197,8 @@ class _Asked:
         return readings, arrays
 
     def beside(self, other: Version) -> _Asked:
-        """Another version, for the same work."""
-        return _Asked(self._serving, other, self._deadline_s, self._loop)
+        """Another version, for the same work of the same client."""
+        return _Asked(self._serving, other, self._deadline_s, self._loop, self.left)
 
     def check_time(self) -> None:
         """For work that asks the worker for nothing.
@@ -195,7 +206,7 @@ class _Asked:
         Raises:
             Problem: the deadline has passed.
         """
-        if self.left or self._loop.time() > self._deadline_s:
+        if self.left.is_set() or self._loop.time() > self._deadline_s:
             raise Problem(
                 Code.DEADLINE,
                 "The texts were not changed before the deadline: send fewer or shorter ones, or allow more time.",

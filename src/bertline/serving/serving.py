@@ -34,7 +34,7 @@ from bertline.serving.trial import FAULTS, PATIENCE, Trial
 from bertline.serving.version import Version
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Input, Policy, Reading, Truncation
-from bertline.text.reading import texts_of
+from bertline.text.reading import Piece, texts_of
 from bertline.text.truncation import SHORTEST_TOKENS
 
 log = logging.getLogger(__name__)
@@ -259,8 +259,7 @@ class Serving:
             )
         if output == how.spec.output and how.blank == "refuse":
             _refuse_unanswerable(readings, how)
-        if OUTPUTS[output].masked:
-            _refuse_masks(sum(len(piece.masked) for piece in pieces), version, how)
+        _refuse_masks(output, pieces, version, how.field)
         await self.admit(tokens)
         self.listeners.tokenised(Tokenised(began_s, tokenise_s, tokens))
         try:
@@ -273,7 +272,7 @@ class Serving:
         return Answered(version, arrays, readings, Timing(tokenise_s, computed.queue_s, computed.compute_s), how.spec)
 
     async def look(
-        self, version: Version, inputs: Sequence[Input], deadline_s: float, output: str
+        self, version: Version, inputs: Sequence[Input], deadline_s: float, output: str, field: str = "text"
     ) -> tuple[Sequence[Reading], list[list[Any]]]:
         """An output of the network for inputs that no client asked about, such as those of an explanation.
 
@@ -281,10 +280,11 @@ class Serving:
         count for the client whose request they serve.
 
         Raises:
-            Problem: the deadline passed, or the model cannot compute them.
+            Problem: too many [MASK] in ``field``, the deadline passed, or the model cannot compute them.
         """
         readings = await version.reader.read(inputs, Truncation(version.max_tokens, version.truncation))
         pieces = [piece for reading in readings for piece in reading.pieces]
+        _refuse_masks(output, pieces, version, field)
         await self.admit(sum(len(piece.ids) for piece in pieces))
         each = iter(await self.behind.compute(version.line(output), pieces, deadline_s))
         return readings, [[next(each) for _ in reading.pieces] for reading in readings]
@@ -375,15 +375,16 @@ def _refuse_unanswerable(readings: Sequence[Reading], how: _How) -> None:
             raise Problem(Code.INVALID_TEXT, f"{name} {fault}.", name)
 
 
-def _refuse_masks(masks: int, version: Version, how: _How) -> None:
+def _refuse_masks(output: str, pieces: Sequence[Piece], version: Version, field: str) -> None:
     """Refuse more [MASK] than there is memory for: each has a score for every entry of the vocabulary."""
+    masks = sum(len(piece.masked) for piece in pieces) if OUTPUTS[output].masked else 0
     most = MOST_SCORES // version.tokenizer.vocab_size
     if masks > most:
         raise Problem(
             Code.TOO_MANY_TOKENS,
-            f"{how.field} would have {masks:,} {version.tokenizer.mask} to fill in and the limit of a request is "
+            f"{field} would have {masks:,} {version.tokenizer.mask} to fill in and the limit of a request is "
             f"{most:,}: send them in several requests.",
-            how.field,
+            field,
         )
 
 

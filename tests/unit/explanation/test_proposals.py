@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 import tokenizers
@@ -11,7 +14,7 @@ from bertline.explanation.proposals import Proposals
 from bertline.explanation.words import Word, words_of
 from bertline.statistics.activation import softmax
 from bertline.testing.tiny import tiny_tokenizer
-from bertline.text import Tokenizer
+from bertline.text import Input, Reading, Tokenizer
 from tests.tokenizers import FAIRSEQ, bpe, unigram
 from tests.unit.explanation.doubles import Filler, Letters
 
@@ -55,12 +58,35 @@ def test_only_the_text_of_a_pair_with_the_word_is_read() -> None:
     assert filler.asked == ["or [MASK]"]
 
 
-def test_a_mask_that_the_text_has_itself_is_another_one() -> None:
-    filler = Filler(lambda text: {"o": 5.0})
-    asked = proposals("[MASK] a [MASK]", filler)
-    place = next(at for at, word in enumerate(words_of("[MASK] a [MASK]", tiny_tokenizer())) if word.text == "a")
-    ((only, *_),) = asked.words_for([place], 5)
-    assert (only.text, filler.asked) == ("o", ["[MASK] [MASK] [MASK]"])
+@pytest.mark.parametrize("text", ["a [MASK] is", ("a", "is [MASK]")])
+def test_a_text_with_a_mask_of_its_own_is_refused(text: str | tuple[str, str]) -> None:
+    filler = Filler(SCORES)
+    message = (
+        r"the text has \[MASK\], which the model for replacements would fill in: take it out of the text, or leave "
+        "replacements out"
+    )
+    with pytest.raises(UsageError, match=message):
+        proposals(text, filler)
+    assert filler.asked == []
+
+
+def test_a_few_texts_are_asked_about_at_a_time() -> None:
+    """The scores of the vocabulary for all places would not fit in memory."""
+    together: list[int] = []
+
+    class Counted(Filler):
+        def pieces(self, texts: Sequence[Input], output: str) -> tuple[list[Reading], list[list[Any]]]:
+            together.append(len(texts))
+            return super().pieces(texts, output)
+
+    text = "a is " * 10
+    asked = proposals(text, Counted({"o": 5.0, "e": 4.0}))
+    found = asked.words_for(range(20), 2)
+    assert (together, asked.asked) == ([8, 8, 4], 20)
+    assert {tuple(one.text for one in own) for own in found} == {("o", "e")}
+    together.clear()
+    (shares,) = asked.probabilities([[own[0] for own in found]])
+    assert (together, len(shares), asked.asked) == ([8, 8, 4], 20, 40)
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
