@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ import sqlalchemy as sql
 from playwright.sync_api import Page, expect
 
 from bertline.bundle.signing import new_key, read_private_key
-from bertline.bundle.verdict import SignedVerdict, Verdict
+from bertline.bundle.verdict import SignatureState, SignedVerdict, Verdict
 from bertline.registry.database import Database
 from bertline.registry.schema import VERDICTS
 from bertline.registry.verdicts import Verdicts
@@ -23,6 +23,7 @@ from bertline.service import registry_verdicts
 from bertline.service.guard.client import Scope
 from bertline.service.guard.scopes import required_scopes
 from bertline.service.registry_verdicts import MOST_VERDICTS, RegistryVerdicts
+from bertline.service.routes.own.verdicts import GateVerdict
 from bertline.testing.words import WordCounter
 from tests.registered import following, new_registry
 from tests.service.accessible import LOOKS, violations
@@ -284,3 +285,8 @@ def test_a_server_without_a_registry_has_no_such_card(visit: Visit) -> None:
         expect(page.locator("#compare-gate")).to_have_count(1)  # the heading of the hidden card, drawn last of all
         expect(gate(page)).to_have_count(0)
         assert watch.complaints == []
+
+
+def test_every_state_of_a_signature_is_described() -> None:
+    said = GateVerdict.model_fields["signature"].description or ""
+    assert [state for state in get_args(SignatureState) if f"`{state}`: " not in said] == []

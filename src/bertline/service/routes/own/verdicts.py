@@ -47,7 +47,8 @@ class GateVerdict(BaseModel):
     signature: SignatureState | None = Field(
         description=(
             "`verified`: a key that the server requires of bundles (`--require-signed-by`) signed it; `unverified`: "
-            "another key did; `wrong`: a signature by such a key does not fit; null if the verdict was changed."
+            "another key did; `wrong`: a signature by such a key does not fit; `unsigned`: nobody did; null if the "
+            "verdict was changed."
         )
     )
     signed_by: list[str] = Field(description="Ids of the keys that are said to have signed it.")
