@@ -164,7 +164,7 @@ def test_what_would_turn_it_shows_the_text_before_and_after(visit: Visit, url: s
     found = of_the_server(url, replacements="filler", method="leave-one-out")["counter"]
     (word,) = found["words"]
     assert (word["text"], word["replacement"]) == ("good", "bad")
-    said = f"With “bad” for “good” it is negative ({percent(found['shown'])})."
+    said = f"With “bad” for “good” the answer is negative ({percent(found['shown'])}) instead of positive."
     expect(box.locator(".turned")).to_have_text(said)
     expect(page.locator("#view-explain [role=status]")).to_have_text(said)
     before, after = box.locator("dd p").all()
@@ -190,11 +190,48 @@ def test_words_are_left_out_where_that_is_chosen(visit: Visit, url: str) -> None
     box = turned(page)
     found = of_the_server(url, counter=True, method="leave-one-out")["counter"]
     gone = ", ".join(f"“{word['text']}”" for word in found["words"])
-    expect(box.locator(".turned")).to_contain_text(f"Without {gone} it is {found['turned']}")
+    expect(box.locator(".turned")).to_contain_text(f"Without {gone} the answer is {found['turned']}")
     expect(box).to_contain_text("because no masked language model was given.")
     expect(box.locator("dd p").nth(1)).to_have_text(found["texts"][0])
     expect(box.locator("ins")).to_have_count(0)
     assert watch.complaints == []
+
+
+def test_another_choice_of_words_looks_again(visit: Visit, url: str) -> None:
+    page, watch = explained(visit, url)
+    box = turned(page)
+    expect(box.locator(".turned")).to_contain_text("With “bad” for “good”")
+    page.get_by_text("How it is found").click()
+    words = page.get_by_label("To turn it, words are")
+    words.select_option("left out")
+    expect(box.locator(".turned")).to_contain_text("Without “good”")
+    words.select_option("filler")
+    expect(box.locator(".turned")).to_contain_text("With “bad” for “good”")
+    page.get_by_label("A missing word is").select_option("mask")
+    expect(page.get_by_role("button", name="What would turn it?")).to_be_visible()
+    expect(answer(page).get_by_role("region", name="What would turn it")).to_have_count(0)
+    words.select_option("left out")
+    expect(page.get_by_role("button", name="What would turn it?")).to_be_enabled()
+    assert watch.complaints == []
+
+
+def test_the_answer_is_turned_whichever_label_is_explained(visit: Visit, url: str) -> None:
+    page, _ = explained(visit, url)
+    page.locator("#view-explain").get_by_label("Explain", exact=True).select_option("negative")
+    expect(answer(page).locator(".verdict")).to_contain_text("negative")
+    expect(turned(page).locator(".turned")).to_contain_text("the answer is negative")
+    expect(answer(page).locator(".turned")).to_contain_text("instead of positive.")
+
+
+@pytest.mark.parametrize(("text", "tried"), [("film", "one word"), ("a film", "up to 2 words")])
+def test_it_says_that_nothing_turns_a_text(visit: Visit, url: str, text: str, tried: str) -> None:
+    page, _ = explained(visit, url, text)
+    page.get_by_text("How it is found").click()
+    page.get_by_label("To turn it, words are").select_option("left out")
+    said = of_the_server(url, text=text, counter=True)["counter"]
+    assert said["words"] == []
+    nothing = f"No change was found that turns the answer ({said['label']}): all changes of {tried} were tried."
+    expect(turned(page).get_by_text(nothing, exact=True)).to_be_visible()
 
 
 def test_a_pair_is_turned_in_the_text_with_the_word(visit: Visit, url: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bertline.cli.bundle_argument import bundle_argument
+from bertline.cli.bundle_argument import bundle_argument, fetched
 from bertline.cli.settings_flags import with_settings
 from bertline.errors import UsageError
 from bertline.explanation.settings import ExplainSettings
@@ -48,13 +48,14 @@ def explain(
         typer.Option(metavar="START:END", help="Of a tagger: the characters to explain. [the first entity]"),
     ] = None,
     counter: Annotated[
-        bool, typer.Option("--counter", help="Also find the smallest change of words with which the label is another.")
+        bool, typer.Option("--counter", help="Also find the smallest change of words that turns the model's answer.")
     ] = False,
     replacements: Annotated[
         Path | None,
         typer.Option(
             metavar="BUNDLE",
             help="Bundle that fills in words: the change replaces words by ones that it proposes. Implies --counter.",
+            parser=fetched,
         ),
     ] = None,
     nearest: Annotated[
@@ -70,6 +71,7 @@ def explain(
     """
     from bertline.explanation.counter import counter_evidence
     from bertline.explanation.explain import explain as run
+    from bertline.explanation.proposals import filling
     from bertline.inference import load_predictor
 
     predictor = load_predictor(bundle, engine=engine)
@@ -80,8 +82,10 @@ def explain(
             else f"--text-pair is for models that read pairs, and {bundle} reads single texts: leave it out"
         )
     one: Input = text if text_pair is None else (text, text_pair)
-    found = run(predictor, one, settings, label, None if span is None else characters(span))
     filler = None if replacements is None else load_predictor(replacements)
+    if filler is not None:
+        filling(filler, one)  # before the explanation, which takes long
+    found = run(predictor, one, settings, label, None if span is None else characters(span))
     wanted = counter or filler is not None
     turned = counter_evidence(predictor, one, settings, filler=filler, name=label) if wanted else None
     near = _nearest(bundle, predictor, one, nearest) if nearest else []
@@ -109,17 +113,19 @@ def turning(found: Counter) -> list[str]:
     cost = f"It took {found.answers:,} answers of the model"
     cost += f" and {found.proposals:,} of the masked language model." if found.proposals else "."
     why = [] if found.why is None else [found.why]
+    some = "one word" if found.ruled_out == 1 else f"up to {found.ruled_out} words"
+    tried = f": all changes of {some} were tried" if found.ruled_out else ""
     if not found.words:
-        return [f"No change was found that turns it; up to {found.ruled_out} words were ruled out. {cost}", *why]
+        return [f"No change was found that turns the answer ({found.label}){tried}. {cost}", *why]
     if len(found.words) > 1:
-        least = "No fewer words do" if found.least else f"Fewer may do: up to {found.ruled_out} words were ruled out"
-        cost = f"{least}. {cost}"
+        cost = f"{'No fewer words do' if found.least else f'Fewer may do{tried}'}. {cost}"
     lines = [f"Before: {' / '.join(found.before)}", f"After:  {' / '.join(found.texts)}"]
-    return [*lines, f"{_turn(found.first)} {cost}", *why, *(f"Also: {_turn(one)}" for one in found.others)]
+    first, *others = (_turn(one, found.label) for one in (found.first, *found.others))
+    return [*lines, f"{first} {cost}", *why, *(f"Also: {one}" for one in others)]
 
 
-def _turn(one: Turn) -> str:
-    """A change in a sentence."""
+def _turn(one: Turn, before: str) -> str:
+    """A change in a sentence, with the answer before it."""
     from bertline.statistics.figures import percent
 
     def named(word: ChangedWord) -> str:
@@ -127,7 +133,7 @@ def _turn(one: Turn) -> str:
 
     replaced = [named(word) for word in one.words if word.replacement is not None]
     what = f"With {', '.join(replaced)}" if replaced else f"Without {', '.join(word.text for word in one.words)}"
-    return f"{what} it is {one.turned} ({percent(one.shown)})."
+    return f"{what} the answer is {one.turned} ({percent(one.shown)}) instead of {before}."
 
 
 def nearness(row: Near) -> str:

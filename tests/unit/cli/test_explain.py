@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bertline.cli.explain import turning
 from bertline.cli.main import main
+from bertline.explanation.changes import ChangedWord, Counter, Turn
 from bertline.statistics.figures import percent
 from bertline.testing.tiny import write_tiny_bundle
 
@@ -86,13 +88,16 @@ def test_counter_evidence_and_nearest_texts(tmp_path: Path, capsys: pytest.Captu
     assert found["counter"]["label"] == found["label"]
     assert explain(tmp_path / "b", *given) == 0
     *_, turned, why, first, second = capsys.readouterr().out.splitlines()
-    assert re.match(r"Without .+ it is \w+ \(.+\)\. (It took|No fewer words do|Fewer may do)|No change was fo", turned)
+    sentence = r"Without .+ the answer is \w+ \(.+\) instead of \w+\. (It took|No fewer|Fewer may)|No change was found"
+    assert re.match(sentence, turned)
     assert why == "Words are left out and not replaced, because no masked language model was given."
     assert first.endswith(found["nearest"][0]["text"])
     assert second.split()[1] == found["nearest"][1]["target"]
 
 
-def test_counter_evidence_with_other_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_counter_evidence_with_other_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_tiny_bundle(tmp_path / "b", engine=True)
     write_tiny_bundle(tmp_path / "words", engine=True, task={"task": "fill"}, pooling="none", truncation="window")
     given = ("it is a", "--replacements", str(tmp_path / "words"), "--skip-faithfulness", "--method", "leave-one-out")
@@ -104,17 +109,66 @@ def test_counter_evidence_with_other_words(tmp_path: Path, capsys: pytest.Captur
     lines = capsys.readouterr().out.splitlines()
     at = lines.index("Before: it is a")
     assert lines[at + 1] == f"After:  {found['texts'][0]}"
-    with_word = (
-        f"With {word['replacement']} ({percent(word['probability'])}) for {word['text']} it is {found['turned']} "
-    )
+    with_word = f"With {word['replacement']} ({percent(word['probability'])}) for {word['text']} the answer is "
+    with_word += f"{found['turned']} ({percent(found['shown'])}) instead of {found['label']}."
     assert lines[at + 2].startswith(with_word)
     taken = f"It took {found['answers']} answers of the model and {found['proposals']} of the masked language model."
     assert lines[at + 2].endswith(taken)
     assert sum(line.startswith("Also: With ") for line in lines[at + 3 :]) == len(found["others"]) > 0
+    monkeypatch.setattr("bertline.explanation.explain.explain", lambda *_: pytest.fail("it explains first"))
+    assert explain(tmp_path / "b", "it is a", "--replacements", str(tmp_path / "none")) == 1
+    assert "none does not exist" in capsys.readouterr().err
+    assert explain(tmp_path / "b", "a [MASK]", "--replacements", str(tmp_path / "words")) == 2
+    assert "the text has [MASK], which the model for replacements would fill in" in " ".join(
+        capsys.readouterr().err.split()
+    )
     assert explain(tmp_path / "b", "it is a", "--replacements", str(tmp_path / "b")) == 2
     assert "replacements come from a model that fills in words, and this one's task is classify" in " ".join(
         capsys.readouterr().err.split()
     )
+
+
+def test_replacements_come_from_an_address(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiny_bundle(tmp_path / "words", engine=True, task={"task": "fill"}, pooling="none", truncation="window")
+    asked: list[str] = []
+
+    def fetch(address: str, **_: object) -> Path:
+        asked.append(address)
+        return tmp_path / "words"
+
+    monkeypatch.setattr("bertline.registry.fetch.local_bundle", fetch)
+    given = ("it is a", "--replacements", "s3://models/words", "--skip-faithfulness", "--method", "leave-one-out")
+    assert explain(bundle, *given, "--json") == 0
+    assert asked == ["s3://models/words"]
+    assert json.loads(capsys.readouterr().out)["counter"]["proposals"] > 0
+
+
+@pytest.mark.parametrize(
+    ("gone", "ruled_out", "sentence"),
+    [
+        (0, 1, "No change was found that turns the answer (good): all changes of one word were tried. It took 9 "),
+        (0, 2, "No change was found that turns the answer (good): all changes of up to 2 words were tried. It took 9 "),
+        (
+            3,
+            1,
+            "Without a, a, a the answer is bad (75.0 %) instead of good. Fewer may do: all changes of one word ",
+        ),
+        (3, 2, "Without a, a, a the answer is bad (75.0 %) instead of good. No fewer words do. It took 9 answers "),
+        (
+            2,
+            0,
+            "Without a, a the answer is bad (75.0 %) instead of good. Fewer may do. It took 9 answers",
+        ),
+    ],
+)
+def test_what_was_tried_in_a_sentence(gone: int, ruled_out: int, sentence: str) -> None:
+    words = (ChangedWord("a", 0, 0, 1),) * gone
+    first = Turn(words, ("",), "bad" if gone else "good", 0.75)
+    found = Counter("good", "delete", ("a a a",), first, (), ruled_out, None, 9, 0)
+    said = " ".join(turning(found)).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert sentence in said
 
 
 def test_integrated_gradients(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,10 @@ import { amount, count, percent } from "./words.js";
 // reader says of them.
 export function drawCounter(found, filler) {
   if (!found.words.length) {
-    const nothing = `No change was found that turns it. ${ruledOut(found)}`;
+    const nothing = `No change was found that turns the answer (${found.label}): all changes of ${tried(found)} were tried.`;
     return { elements: [make("p", "", nothing), ...reason(found), cost(found)], spoken: nothing };
   }
-  const said = nest("p", "turned", what(found), " it is ", make("strong", "", found.turned), ` (${percent(found.shown)}).`);
+  const said = nest("p", "turned", what(found), " the answer is ", make("strong", "", found.turned), ` (${percent(found.shown)}) instead of ${found.label}.`);
   return {
     elements: [
       said,
@@ -76,9 +76,11 @@ function fitting(found) {
   return [nest("div", "figures", nest("table", "", caption, nest("thead", "", head), nest("tbody", "", row(found), ...found.others.map(row))))];
 }
 
-function ruledOut({ words, least, ruled_out: most }) {
-  if (words.length && least) return "No fewer words do.";
-  return most ? `${words.length ? "Fewer may do: " : ""}changes of ${most === 1 ? "one word" : `up to ${most} words`} were all tried.` : "Fewer may do.";
+const tried = ({ ruled_out: most }) => (most === 1 ? "one word" : `up to ${most} words`);
+
+function ruledOut(found) {
+  if (found.least) return "No fewer words do.";
+  return found.ruled_out ? `Fewer may do: all changes of ${tried(found)} were tried.` : "Fewer may do.";
 }
 
 const reason = ({ why }) => (why ? [make("p", "note", why)] : []);

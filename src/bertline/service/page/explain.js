@@ -28,6 +28,7 @@ let parts = null; // elements of the view
 let context = null;
 let subject = null; // that was explained last
 let running = null;
+let turnAgain = null; // looks again for the change that is shown or sought
 let span = null; // of an entity that is explained, as long as the text is the same
 
 export function show(section, next) {
@@ -57,7 +58,7 @@ function built() {
     method: select(METHODS, again),
     removal: select(REMOVALS, again),
     budget: select(BUDGETS, again),
-    words: select([]),
+    words: select([], () => turnAgain?.()),
     answer: make("section", "card answer"),
   };
   parts.budget.value = USUAL_BUDGET;
@@ -167,10 +168,13 @@ async function run() {
 
 // The smallest change that turns the answer, below the shares.
 async function turnIt(asked, box, turn) {
+  if (parts.answer.dataset.state !== "done") return; // a new explanation is on its way
   const { removal, budget, label, text, text_pair, model } = asked;
   const filler = parts.words.value;
   const request = { text, text_pair, model, label, removal, budget, method: "leave-one-out", counter: true, ...(filler && { replacements: filler }) };
+  running?.abort();
   const mine = (running = new AbortController());
+  turnAgain = () => turnIt(asked, box, turn);
   const title = make("h3", "title", "What would turn it");
   title.id = "explain-turning";
   box.setAttribute("aria-labelledby", title.id);
@@ -185,13 +189,16 @@ async function turnIt(asked, box, turn) {
     parts.spoken.textContent = spoken;
     turn.remove();
   } catch (refusal) {
+    if (running !== mine) return;
     turn.disabled = false;
-    if (running !== mine || refusal.name === "AbortError") return;
-    box.replaceChildren(title, refused(refusal, () => turnIt(asked, box, turn)));
+    if (refusal.name !== "AbortError") return box.replaceChildren(title, refused(refusal, turnAgain));
+    turnAgain = null; // the view was left
+    box.hidden = true;
   }
 }
 
 function fill(state, ...elements) {
+  turnAgain = null;
   parts.answer.dataset.state = state;
   parts.answer.removeAttribute("aria-busy");
   parts.spoken.textContent = "";

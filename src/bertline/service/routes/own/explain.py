@@ -59,7 +59,9 @@ class ExplainRequest(BaseModel):
     seed: int = Field(0, ge=0, description="Of the sampled orders.")
     counter: bool = Field(
         False,
-        description="Also find the smallest change of words with which the label is another, in budget answers more.",
+        description="Also find the smallest change of words that turns the answer, in budget answers more. Where a "
+        "text has one label, that is the one that the model gives, whichever label is explained; where it may have "
+        "several, it is label.",
     )
     replacements: str | None = Field(
         None,
@@ -113,9 +115,12 @@ class CounterTurn(BaseModel):
 
 
 class CounterEvidence(CounterTurn):
-    """The smallest change of words with which the label is another."""
+    """The smallest change of words that turns the answer."""
 
-    label: str = Field(description="Of the text; where it may have several, the one asked about, or not and that one.")
+    label: str = Field(
+        description="The answer that the change turns: the one that the model gives, whichever label is explained; "
+        "where a text may have several, the one asked about, or not and that one."
+    )
     how: How = Field(description="replace, delete, or mask for [MASK] in a word's place.")
     before: list[str] = Field(description="The texts as they came.")
     others: list[CounterTurn] = Field(description="Further replacements of as few words, the most fluent first.")
