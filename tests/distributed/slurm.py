@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.distributed.commands import kill_with
 from tests.programs import program
 
 PATIENCE_S = 300.0
@@ -95,18 +95,15 @@ class Slurm:
     def lose_node(self) -> None:
         """End the node's daemon and all of its tasks with -9, as when its power fails; the controller is told."""
         assert self._daemon is not None
-        spool = str(self.home / "slurm.conf").encode()
-        os.kill(self._daemon.pid, signal.SIGKILL)
-        self._daemon.wait()
-        for process in _processes_with(b"SLURM_CONF=" + spool, besides=b"slurmctld"):
-            os.kill(process, signal.SIGKILL)
+        self.stop_node()
         self("scontrol", "update", f"NodeName={self.node}", "State=DOWN", "Reason=drill")
 
     def stop_node(self) -> None:
-        """End the node's daemon."""
+        """End the node's daemon and all of its tasks with -9."""
         if self._daemon is not None:
             self._daemon.kill()
             self._daemon.wait()
+        kill_with(f"SLURM_CONF={self.home / 'slurm.conf'}".encode(), besides=b"slurmctld")
 
     def logs(self) -> str:
         """The ends of the daemons' logs."""
@@ -178,19 +175,6 @@ def _end(daemon: subprocess.Popen[bytes]) -> None:
 
 def _answers(made: Slurm) -> bool:
     return subprocess.run(["scontrol", "ping"], env=made.environment, capture_output=True, check=False).returncode == 0
-
-
-def _processes_with(variable: bytes, *, besides: bytes) -> list[int]:
-    """The processes that have this in their environment, which no other run of the test has."""
-    found = []
-    for path in Path("/proc").iterdir():
-        try:
-            same = path.name.isdecimal() and variable in (path / "environ").read_bytes().split(b"\0")
-            if same and besides not in (path / "cmdline").read_bytes():
-                found.append(int(path.name))
-        except OSError:  # it ended
-            continue
-    return found
 
 
 def _free_ports(count: int) -> list[int]:

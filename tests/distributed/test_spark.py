@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bertline.testing.tiny import write_tiny_bundle
-from tests.distributed.commands import bertline, path_with_bertline
+from tests.distributed.commands import bertline, kill_with, path_with_bertline
 from tests.docs.markdown import ROOT, blocks
 from tests.programs import program
 from tests.unit.distributed.conftest import rows_of, write_table
@@ -44,6 +44,7 @@ def test_the_guides_program_answers_as_one_process(tmp_path: Path) -> None:
         text = text.replace(old, new)
     (tmp_path / "score.py").write_text(text + MORE, encoding="utf-8")
     environment = {**os.environ, "PATH": path_with_bertline(tmp_path), "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment["DRILL"] = str(tmp_path)
     environment |= {"PYSPARK_PYTHON": str(SPARK / "bin" / "python"), "JAVA_TOOL_OPTIONS": "-Xmx1g"}
     submit = [str(SPARK / "bin" / "spark-submit"), "--master", "local[2,4]"]  # two at a time, each at most four times
     with (tmp_path / "spark.log").open("w") as log:
@@ -51,8 +52,13 @@ def test_the_guides_program_answers_as_one_process(tmp_path: Path) -> None:
             [*submit, *(f"--conf={one}" for one in ALONE), str(tmp_path / "score.py")],
             cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
-        os.kill(share_under(run, tmp_path), signal.SIGKILL)
-        printed = run.communicate(timeout=600)[0]
+        try:
+            os.kill(share_under(run, tmp_path), signal.SIGKILL)
+            printed = run.communicate(timeout=600)[0]
+        finally:
+            run.kill()
+            kill_with(f"DRILL={tmp_path}".encode())  # the JVM, Python's workers and the shares
+            run.wait()
     logged = (tmp_path / "spark.log").read_text(encoding="utf-8")
     assert run.returncode == 0, printed + "\n".join(line for line in logged.splitlines() if " INFO " not in line)
     assert "died with <Signals.SIGKILL: 9>" in logged

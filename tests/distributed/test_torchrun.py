@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bertline.training.checkpoint import STATE, working_directory
-from tests.distributed.commands import bertline, path_with_bertline
+from tests.distributed.commands import bertline, kill_with, path_with_bertline
 from tests.distributed.trainings import prepare, weights
 from tests.docs.markdown import ROOT, commands
 
@@ -48,7 +48,7 @@ def ranks_of(launcher: int) -> list[int]:
 def test_torchrun_trains_what_two_processes_train_also_when_one_is_killed(tmp_path: Path) -> None:
     prepare(tmp_path, "reviews.csv", rows=500)
     environment = {**os.environ, "PATH": path_with_bertline(tmp_path), "GLOO_SOCKET_IFNAME": "lo"}
-    environment["OMP_NUM_THREADS"] = "1"
+    environment |= {"OMP_NUM_THREADS": "1", "DRILL": str(tmp_path)}
     table, out = tmp_path / "reviews.csv", tmp_path / "there"
     here = ("train", table, "--out", tmp_path / "here", "--model", tmp_path / "model", "--processes", "2")
     bertline(*here, *FLAGS.split(), environment=environment)
@@ -56,15 +56,19 @@ def test_torchrun_trains_what_two_processes_train_also_when_one_is_killed(tmp_pa
     with subprocess.Popen(
         launch(tmp_path, "there"), env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as run:
-        deadline_s = time.monotonic() + PATIENCE_S
-        while not state.exists():
-            assert run.poll() is None, run.communicate()[1]
-            assert time.monotonic() < deadline_s
-            time.sleep(0.02)
-        ranks = ranks_of(run.pid)
-        assert len(ranks) == 2
-        os.kill(ranks[1], signal.SIGKILL)
-        said = run.communicate(timeout=PATIENCE_S)[1]
+        try:
+            deadline_s = time.monotonic() + PATIENCE_S
+            while not state.exists():
+                assert run.poll() is None, run.communicate()[1]
+                assert time.monotonic() < deadline_s
+                time.sleep(0.02)
+            ranks = ranks_of(run.pid)
+            assert len(ranks) == 2
+            os.kill(ranks[1], signal.SIGKILL)
+            said = run.communicate(timeout=PATIENCE_S)[1]
+        finally:
+            run.kill()  # ``with`` waits for it without limit
+            kill_with(f"DRILL={tmp_path}".encode())  # the ranks, each in a session of its own
     assert run.returncode == 0, said
     assert "Signal 9 (SIGKILL)" in said or "exitcode: -9" in said, said
     assert "Resuming at step" in said
