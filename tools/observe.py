@@ -70,7 +70,9 @@ def watched(folder: Path) -> Iterator[Watched]:
     predictions = f"sqlite:///{folder / 'predictions.db'}"
     flags += ["--predictions-url", predictions]
     with open_store(predictions, create=True) as store:  # as bertline drift --predictions-url leaves one
-        add_check(store, DriftCheck("reviews", now_ms(), 500, "none", {"answers": 0.31, "properties": 0.62}, 0.91))
+        add_check(
+            store, DriftCheck("reviews", now_ms(), 500, "none", {"answers": 0.31, "properties": 0.62}, 0.91, 0.05)
+        )
     with spawned(str(bundle), *flags) as server, exporter(beside()) as other:
         targets = (server.url.removeprefix("http://"), other)
         files = {**prometheus.files(prometheus.Scrape(targets=targets, interval_s=1)), **grafana.files()}

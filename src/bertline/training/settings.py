@@ -57,8 +57,8 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
     patience: int = Field(
         2,
         ge=1,
-        description="epochs without improvement on the validation rows before stopping; a tagger's default is 10; a "
-        "small table of one label per text keeps its last epoch by default",
+        description="epochs without improvement on the validation rows before stopping; a small table of one label "
+        "per text keeps its last epoch by default; a tagger's default is 10",
     )
     batch_tokens: int = Field(
         1024, ge=16, description="maximum padded tokens of a batch; an embedder's default is 4096"
