@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Route, expect
 
 from bertline.statistics.figures import percent
 from bertline.testing.words import WordCounter, WordFiller
+from tests.nightly import mostly_nightly
 from tests.service.accessible import SCHEMES, WIDTHS, violations
 from tests.service.browsing import Opened, Visit, no_sideways_scrolling, state
 from tests.service.live import live, warm
@@ -223,7 +224,9 @@ def test_the_answer_is_turned_whichever_label_is_explained(visit: Visit, url: st
     expect(answer(page).locator(".turned")).to_contain_text("instead of positive.")
 
 
-@pytest.mark.parametrize(("text", "tried"), [("film", "one word"), ("a film", "up to 2 words")])
+@pytest.mark.parametrize(
+    ("text", "tried"), mostly_nightly([("film", "one word"), ("a film", "up to 2 words")], always=1)
+)
 def test_it_says_that_nothing_turns_a_text(visit: Visit, url: str, text: str, tried: str) -> None:
     page, _ = explained(visit, url, text)
     page.get_by_text("How it is found").click()

@@ -34,6 +34,7 @@ from bertline.training.progress import Silent
 from bertline.training.run import train
 from bertline.training.settings import TrainSettings
 from tests.kept import keep, store_in, sure
+from tests.nightly import mostly_nightly
 from tests.unit.lifecycle.retraining.conftest import NOW, World, append
 from tests.unit.training.conftest import sentences
 
@@ -145,7 +146,7 @@ def test_an_overdue_watch_ends_before_a_run_takes_the_champion(world: World, mod
     assert world.deployments()[2:] == [("champion", 1), ("challenger", 3), ("shadow", 3)]
 
 
-@pytest.mark.parametrize("step", ["record", "register"])
+@pytest.mark.parametrize("step", mostly_nightly(["register", "record"], always=1))
 def test_a_watch_that_is_overdue_after_the_gate_ends_before_the_verdict_counts(
     world: World, model: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,7 +185,7 @@ def test_a_gate_that_says_no_leaves_the_champion_and_a_record(world: World) -> N
     assert tracked.data.tags["bertline.gate"] == "no"  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("before", [None, 1])
+@pytest.mark.parametrize("before", mostly_nightly([1, None], always=1))
 def test_a_challenger_that_is_rejected_in_the_end_loses_its_alias(
     world: World, model: Path, before: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,7 +221,7 @@ def test_a_challenger_that_is_rejected_in_the_end_loses_its_alias(
         assert deployments.entries("films")[-1].reason == f"rejected by the gate in run {journal.id}"
 
 
-@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("killed", mostly_nightly([True, False], always=1))
 def test_a_challenger_that_was_promoted_meanwhile_ends_the_run(
     world: World, killed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
