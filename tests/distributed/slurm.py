@@ -17,6 +17,7 @@ import pytest
 
 from tests.distributed.commands import kill_with
 from tests.programs import program
+from tools.stack import free_ports
 
 PATIENCE_S = 300.0
 CONFIG = """
@@ -127,7 +128,7 @@ def slurm(cores: int) -> Iterator[Slurm]:
         for name in ("munge", "state", "spool"):
             (home / name).mkdir(mode=0o755)
         made = Slurm(home)
-        ports = _free_ports(2)
+        ports = free_ports(2)
         text = CONFIG.format(host=made.node, home=home, cores=cores, controller=ports[0], node=ports[1])
         (home / "slurm.conf").write_text(text, encoding="ascii")
         stack.enter_context(_munge(home))
@@ -175,11 +176,3 @@ def _end(daemon: subprocess.Popen[bytes]) -> None:
 
 def _answers(made: Slurm) -> bool:
     return subprocess.run(["scontrol", "ping"], env=made.environment, capture_output=True, check=False).returncode == 0
-
-
-def _free_ports(count: int) -> list[int]:
-    free = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in free]
-    for one in free:
-        one.close()
-    return ports

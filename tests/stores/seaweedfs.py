@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from tools.stack import free_ports
 
 BINARY = Path(__file__).parents[2] / "build" / "tools" / "seaweedfs" / "bin" / "weed"
 OWNER = {"AWS_ACCESS_KEY_ID": "AKIAOWNER", "AWS_SECRET_ACCESS_KEY": "owner-secret"}
@@ -33,10 +34,10 @@ def seaweedfs(directory: Path) -> Iterator[int]:
         _identity("reader", READER, ["Read:models"]),
     ]
     (directory / "s3.json").write_text(json.dumps({"identities": identities}))
-    ports = _free_ports(4)
+    ports = free_ports(4)
     names = ("s3.port", "master.port", "volume.port", "filer.port")
     flags = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
-    grpc = [f"-{name}.grpc={port}" for name, port in zip(names, _free_ports(4), strict=True)]
+    grpc = [f"-{name}.grpc={port}" for name, port in zip(names, free_ports(4), strict=True)]
     grpc += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # services that nobody uses here
     command = [str(BINARY), "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-volume.max=40"]
     command += [f"-dir={directory}", f"-s3.config={directory / 's3.json'}", *flags, *grpc]
@@ -59,11 +60,3 @@ def _answers(port: int) -> bool:
         return httpx.get(f"http://127.0.0.1:{port}/").status_code in (200, 403)
     except httpx.TransportError:
         return False
-
-
-def _free_ports(count: int) -> list[int]:
-    free = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in free]
-    for one in free:
-        one.close()
-    return ports
