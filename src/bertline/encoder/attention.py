@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bertline.encoder.config import EncoderConfig
+from bertline.encoder.trained_attention import trained_attention
 
 
 class SelfAttention(nn.Module):
@@ -66,6 +67,8 @@ class SelfAttention(nn.Module):
                 scores_BHTT = scores_BHTT.masked_fill(~allowed, torch.finfo(scores_BHTT.dtype).min)
             probabilities_BHTT = scores_BHTT.softmax(-1)
             mixed_BHTD = functional.dropout(probabilities_BHTT, rate, self.training) @ value_BHTD
+        elif self.training and states.is_cpu and torch.is_grad_enabled():
+            mixed_BHTD = trained_attention(query_BHTD, key_BHTD, value_BHTD, allowed, rate)
         else:
             mixed_BHTD = functional.scaled_dot_product_attention(
                 query_BHTD, key_BHTD, value_BHTD, attn_mask=allowed, dropout_p=rate

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from bertline.encoder.attention import SelfAttention
 from bertline.encoder.config import EncoderConfig
+from bertline.encoder.dropout import Dropout
 
 ACTIVATION: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
@@ -52,7 +53,7 @@ class Embeddings(nn.Module):
         self.position = nn.Embedding(config.max_positions, width, padding_idx=self.counted_from)
         self.segment = nn.Embedding(config.segments, width) if config.segments else None
         self.norm = nn.LayerNorm(width, eps=config.norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.project = nn.Identity() if width == config.hidden else nn.Linear(width, config.hidden)
 
     def forward(
@@ -91,7 +92,7 @@ class Layer(nn.Module):
         self.down = nn.Linear(config.feed_forward, config.hidden)
         self.feed_forward_norm = nn.LayerNorm(config.hidden, eps=config.norm_eps)
         self.activation = ACTIVATION[config.activation]
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(
         self,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bertline.encoder.config import EncoderConfig
+from bertline.encoder.dropout import Dropout
 from bertline.encoder.encoder import ACTIVATION, Encoder, initialise
 
 Pooling = Literal["cls", "mean", "normalised", "none"]
@@ -46,10 +47,10 @@ class FirstTokenHead(Head):
     def __init__(self, config: EncoderConfig, labels: int) -> None:
         super().__init__()
         head = config.description.head
-        self.dropout_first = nn.Dropout(config.head_dropout) if head.drops_input else nn.Identity()
+        self.dropout_first = Dropout(config.head_dropout) if head.drops_input else nn.Identity()
         self.dense = nn.Linear(config.hidden, config.hidden)
         self.activation = ACTIVATION[head.activation]
-        self.dropout = nn.Dropout(config.head_dropout)
+        self.dropout = Dropout(config.head_dropout)
         self.out = nn.Linear(config.hidden, labels)
 
     def features(self, states: States, attend: Attend) -> Features:
@@ -63,7 +64,7 @@ class MeanHead(Head):
 
     def __init__(self, config: EncoderConfig, labels: int) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(config.head_dropout)
+        self.dropout = Dropout(config.head_dropout)
         self.out = nn.Linear(config.hidden, labels)
 
     def features(self, states: States, attend: Attend) -> Features:
@@ -84,7 +85,7 @@ class TokenHead(Head):
 
     def __init__(self, config: EncoderConfig, labels: int) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(config.tokens_dropout)
+        self.dropout = Dropout(config.tokens_dropout)
         self.out = nn.Linear(config.hidden, labels)
 
     def features(self, states: States, attend: Attend) -> Features:

@@ -49,17 +49,13 @@ class Placement:
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
-        """Within: matrix products in ``precision``, and the attention kernel that trains fastest here.
+        """Within: matrix products in ``precision``, and on a GPU the attention kernels that suit batches of all shapes.
 
         Enter it anew for each forward pass: autocast keeps the weights that it has rounded until it is left, so one
         context around several steps would compute with the weights of the first.
         """
-        # On a CPU the fused kernel's backward pass takes longer than that of plain products (docs/log.md).
-        kernels = [SDPBackend.MATH] if self.device.type == "cpu" else list(_GPU_KERNELS)
-        with (
-            torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16),
-            sdpa_kernel(kernels),
-        ):
+        kernels = sdpa_kernel(list(_GPU_KERNELS)) if self.device.type == "cuda" else contextlib.nullcontext()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16), kernels:
             yield
 
 
