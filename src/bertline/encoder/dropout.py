@@ -24,7 +24,7 @@ class Dropout(nn.Dropout):
         """Set each number to zero with probability ``p`` and scale the others, while training."""
         if not (self.training and self.p and input.is_cpu):
             return functional.dropout(input, self.p, self.training)
-        dropped: Tensor = _Dropped.apply(input, self.p)
+        dropped: Tensor = _Dropped.apply(input, self.p)  # type: ignore[no-untyped-call]
         return dropped
 
 

@@ -25,7 +25,7 @@ def trained_attention(
     bias = None
     if allowed is not None:
         bias = torch.zeros(allowed.shape, dtype=query.dtype).masked_fill_(~allowed, torch.finfo(query.dtype).min)
-    mixed: Tensor = _Attention.apply(query, key, value, bias, rate)
+    mixed: Tensor = _Attention.apply(query, key, value, bias, rate)  # type: ignore[no-untyped-call]
     return mixed
 
 
