@@ -17,6 +17,7 @@ from time import monotonic
 from typing import TypeVar
 
 from bertline.errors import BertlineError
+from bertline.monitoring.logs.error_path import path_of
 from bertline.registry.catalogue import Catalogue, ModelVersion
 from bertline.registry.database import Database
 from bertline.registry.fetch.cache import release
@@ -115,6 +116,8 @@ class Follower:
                 await self._exchange(name, version, digest)
         except (BertlineError, Problem) as error:
             self._failed(name, error.message if isinstance(error, Problem) else str(error))
+        except Exception as error:  # a bug: the server answers on, and looks again
+            self._failed(name, f"{type(error).__name__} at {path_of(error)}")
         else:
             self._recovered(name)
 
@@ -130,7 +133,7 @@ class Follower:
             else:
                 located = await _in(self._fetching, lambda: locate(version, self._signed_by, self._watch))
                 await self._models.load(name, located.path)
-        except (BertlineError, Problem):
+        except Exception:
             self._later_s[name] = monotonic() + AGAIN_S
             raise
         self._seen[name] = digest

@@ -123,6 +123,29 @@ def test_a_bundle_that_cannot_be_fetched_changes_nothing(
     ]
 
 
+@pytest.mark.parametrize("where", ["locate", "load"])
+def test_a_bug_is_logged_once_with_its_type_and_ends_nothing(
+    scene: Scene, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a text of a user")
+
+    caplog.set_level(logging.INFO, "bertline")
+    scene.promote(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(*((follow, "locate") if where == "locate" else (scene.models, "load")), broken)
+        scene.look(2)
+        patch.setattr(follow, "monotonic", lambda: 1e9)
+        scene.look()
+    message = "films stays as it is, reviews@champion cannot be followed: ZeroDivisionError at builtins.ZeroDivisionError"
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith(message) and "a text of a user" not in caplog.messages[0]
+    monkeypatch.setattr(follow, "monotonic", lambda: 2e9)
+    scene.look()
+    assert scene.models.calls == [("load", "films", "2")]
+    assert caplog.messages[-1] == "films follows reviews@champion again"
+
+
 def test_a_registry_that_is_away_is_said_once_and_found_again(
     scene: Scene, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
