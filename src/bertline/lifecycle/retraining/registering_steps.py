@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from bertline.bundle.verify import read_manifest
 from bertline.lifecycle.retraining.context import Facts, Run
+from bertline.lifecycle.retraining.journal import Journal
 from bertline.lifecycle.retraining.judging_steps import verdict_of
 from bertline.lifecycle.rollout.overdue import end_overdue
 from bertline.registry.add import add
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
-from bertline.registry.rollout import SHADOW
+from bertline.registry.rollout import SHADOW, Rollout
 from bertline.registry.rollouts import Rollouts
+from bertline.registry.settings import RegistrySettings
 
 CHALLENGER = "challenger"
 
@@ -23,25 +25,34 @@ def register(run: Run) -> Facts:
     with Database(run.registry.place) as database:
         reference = Reference(run.journal.model, version=version)
         entry = Deployments(database, run.by).promote(
-            reference, CHALLENGER, verdict=verdict_of(run), reason=_reason(run)
+            reference, CHALLENGER, verdict=verdict_of(run), reason=_reason(run.journal)
         )
     number = None if entry is None else entry.number  # None: it named the version already
     return {"version": version, "digest": read_manifest(run.bundle).checksum, "entry": number}
 
 
-def withdraw(run: Run) -> str | None:
-    """Take the alias challenger from a version that the gate rejected in the end; what became of it, for people.
+def withdraw(registry: RegistrySettings, journal: Journal, by: str, why: str) -> str | None:
+    """Take the alias challenger from the version of a run that ends without a challenger; what became of it, for people.
 
-    None if this run never moved the alias, or somebody has moved it since.
+    None if the run never moved the alias, or somebody has moved it since. A rollout that the run began ends too.
+
+    Args:
+        registry: where the alias is.
+        journal: of the run.
+        by: who retrains, for the log.
+        why: the run ends so.
 
     Raises:
         RegistryError: the database cannot be used.
     """
-    model, reason = run.journal.model, f"rejected by the gate in run {run.journal.id}"
-    with Database(run.registry.place) as database:
-        deployments = Deployments(database, run.by)
+    model, reason = journal.model, f"{why} in run {journal.id}"
+    with Database(registry.place) as database:
+        rollouts, deployments = Rollouts(database, by), Deployments(database, by)
+        going = rollouts.current(model)
+        if going is not None and _began(journal, going):
+            rollouts.abort(model)
         last = next((one for one in reversed(deployments.entries(model)) if one.alias == CHALLENGER), None)
-        if last is not None and last.reason == _reason(run):
+        if last is not None and last.reason == _reason(journal):
             last = deployments.undo(last, reason)
     if last is None or last.reason != reason:  # it has this reason too if the process was killed just after that
         return None
@@ -56,7 +67,7 @@ def end_earlier(run: Run) -> None:
         RegistryError: the database cannot be used.
     """
     with Database(run.registry.place) as database:
-        if ended := end_overdue(Rollouts(database, _by(run)), run.journal.model):
+        if ended := end_overdue(Rollouts(database, _by(run.by, run.journal)), run.journal.model):
             run.progress.note(ended)
 
 
@@ -68,19 +79,24 @@ def shadow(run: Run) -> Facts:
     """
     if run.settings.no_shadow:
         return {"rollout": None}
-    by, version = _by(run), run.journal.done["register"]["version"]
+    version = run.journal.done["register"]["version"]
     with Database(run.registry.place) as database:
-        rollouts = Rollouts(database, by)
+        rollouts = Rollouts(database, _by(run.by, run.journal))
         last = rollouts.last(run.journal.model)
-        if last is None or last.by != by:  # else it was begun before the process was killed
+        if last is None or not _began(run.journal, last):  # else it was begun before the process was killed
             reference = Reference(run.journal.model, version=version)
-            last = rollouts.begin(reference, (SHADOW,), run.plan, verdict=verdict_of(run), reason=_reason(run))
+            last = rollouts.begin(reference, (SHADOW,), run.plan, verdict=verdict_of(run), reason=_reason(run.journal))
     return {"rollout": last.number}
 
 
-def _by(run: Run) -> str:
-    return f"{run.by}, run {run.journal.id}"
+def _by(by: str, journal: Journal) -> str:
+    return f"{by}, run {journal.id}"
 
 
-def _reason(run: Run) -> str:
-    return f"retrained by run {run.journal.id}: {'; '.join(run.journal.because)}"
+def _began(journal: Journal, rollout: Rollout) -> bool:
+    """Whether a run began a rollout, whoever goes on with it now."""
+    return rollout.by.endswith(_by("", journal))
+
+
+def _reason(journal: Journal) -> str:
+    return f"retrained by run {journal.id}: {'; '.join(journal.because)}"

@@ -21,7 +21,7 @@ from bertline.lifecycle.retraining.journal import Journal, new_id, stamp, write
 from bertline.lifecycle.retraining.judging_steps import bounds_of
 from bertline.lifecycle.retraining.labelled import Labelled
 from bertline.lifecycle.retraining.recipe import check_trainable
-from bertline.lifecycle.retraining.run import carry_out, spender
+from bertline.lifecycle.retraining.run import carry_out, give_up, spender
 from bertline.lifecycle.retraining.settings import RetrainSettings, period
 from bertline.lifecycle.retraining.triggers import Decision, Going, Look, decide
 from bertline.lifecycle.rollout.overdue import end_overdue, ending, outlook
@@ -123,8 +123,7 @@ class Retrainer:
         with home.alone():
             open_run = home.unfinished()
             if open_run is not None and restart:
-                over = open_run.over("given up", "by --restart", self.now())
-                write(home.folder(open_run), over)
+                give_up(home.folder(open_run), open_run, self.registry, self.by, self.now())
             elif open_run is not None:
                 return Result(None, carry_out(self._run(open_run), self.now))
             decision = self.look(by_hand=by_hand)

@@ -13,10 +13,12 @@ from bertline.lifecycle.predictions.records import PredictionStoreError
 from bertline.lifecycle.retraining import judging_steps, registering_steps, rows_steps, training_steps
 from bertline.lifecycle.retraining.context import Facts, Run
 from bertline.lifecycle.retraining.journal import Journal, Outcome, read, write
+from bertline.lifecycle.retraining.registering_steps import withdraw
 from bertline.lifecycle.retraining.triggers import after
 from bertline.registry.catalogue import ModelVersion
 from bertline.registry.reference import CHAMPION, Reference
 from bertline.registry.resolve import look_up
+from bertline.registry.settings import RegistrySettings
 
 # In their order. What a step found is in the journal by its name.
 STEPS: dict[str, Callable[[Run], Facts]] = {
@@ -46,9 +48,27 @@ def carry_out(run: Run, now: Callable[[], datetime] = lambda: datetime.now(UTC))
     except PASSING:
         raise
     except BertlineError as error:
-        current = _current(run)
-        write(run.folder, current.over("failed", str(error), now()))
+        sentence = _with_alias(str(error), withdraw(run.registry, run.journal, run.by, "failed"))
+        write(run.folder, _current(run).over("failed", sentence, now()))
         raise
+
+
+def give_up(folder: Path, journal: Journal, registry: RegistrySettings, by: str, now: datetime) -> Journal:
+    """End an interrupted run without a challenger; returns the record.
+
+    Args:
+        folder: of the run.
+        journal: the record so far.
+        registry: where its challenger may be.
+        by: who gives it up, for the log.
+        now: the time, in UTC.
+
+    Raises:
+        RegistryError: its challenger may still be one, because the database cannot be used; nothing is recorded.
+    """
+    over = journal.over("given up", _with_alias("by --restart", withdraw(registry, journal, by, "given up")), now)
+    write(folder, over)
+    return over
 
 
 def _stepped(run: Run) -> Run:
@@ -114,9 +134,12 @@ def _outcome(run: Run) -> tuple[Outcome, str]:
     if judged["decision"] == "yes":
         names = "challenger" if run.settings.no_shadow else "challenger, in the shadow"
         return "challenger", f"{model}:{done['register']['version']} is the {names}; the champion is {champion}"
-    withdrawn = registering_steps.withdraw(run)
-    sentence = f"{judging_steps.said(dict(judged))}; the champion stays {champion}"
-    return "rejected", f"{sentence}; {withdrawn}" if withdrawn else sentence
+    withdrawn = withdraw(run.registry, run.journal, run.by, "rejected by the gate")
+    return "rejected", _with_alias(f"{judging_steps.said(dict(judged))}; the champion stays {champion}", withdrawn)
+
+
+def _with_alias(sentence: str, withdrawn: str | None) -> str:
+    return f"{sentence}; {withdrawn}" if withdrawn else sentence
 
 
 def _current(run: Run) -> Journal:
