@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,24 +121,30 @@ class Judged:
         )
         return compared
 
-    def slices(self) -> Mapping[str, np.ndarray[Any, Any]]:
-        """Rows by the value of each slice column, by label and by third of length; each a mask."""
-        examples = self.dataset.examples
-        masks: dict[str, np.ndarray[Any, Any]] = {}
-        for column in dict.fromkeys(name for one in examples for name in one.fields):
-            values = np.array([one.fields.get(column, "") for one in examples])
-            masks |= {f"{column} = {value}": values == value for value in dict.fromkeys(values.tolist())}
-        targets = self.dataset.targets
+    def slices(self, least: int) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+        """Rows by the value of each slice column, by label, and the shortest and the longest third; each a mask.
+
+        One at a time, because a column may have thousands of values.
+
+        Args:
+            least: rows of a slice; a smaller one, and one that is all rows, is left out.
+        """
+        examples, targets = self.dataset.examples, self.dataset.targets
+        columns = {f"{name} = ": [one.fields.get(name, "") for one in examples] for name in self._columns()}
         if all(isinstance(one, str) for one in targets):
-            labels = np.array([str(one) for one in targets])
-            masks |= {f"label {name}": labels == name for name in dict.fromkeys(labels.tolist())}
+            columns["label "] = [str(one) for one in targets]
+        for prefix, column in columns.items():
+            values = np.array(column)
+            for value, rows in Counter(column).items():
+                if least <= rows < len(column):
+                    yield f"{prefix}{value}", values == value
         lengths = np.array([one.read + one.cut for one in self.readings])
         first, second = np.quantile(lengths, [1 / 3, 2 / 3])
-        masks |= {
-            f"up to {first:.0f} tokens": lengths <= first,
-            f"over {second:.0f} tokens": lengths > second,
-        }
-        return masks
+        thirds = {f"up to {first:.0f} tokens": lengths <= first, f"over {second:.0f} tokens": lengths > second}
+        yield from ((name, mask) for name, mask in thirds.items() if least <= mask.sum() < len(mask))
+
+    def _columns(self) -> Iterable[str]:
+        return dict.fromkeys(name for one in self.dataset.examples for name in one.fields)
 
 
 def judge(

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from statistics import NormalDist
-from typing import Any
-
-import numpy as np
-
 from bertline.lifecycle.gate.check import Check
 from bertline.lifecycle.gate.rows import Judged
 from bertline.lifecycle.gate.settings import GateSettings
@@ -23,13 +18,17 @@ LEAST_SLICE = 20  # rows; smaller slices say nothing
 def non_inferior(judged: Judged, settings: GateSettings, *, fresh: bool = False) -> Check:
     """The lower end of the paired 95 % interval of the difference must lie above minus the margin.
 
-    A challenger that is worse by the margin then passes with a chance of 2.5 %. With several looks at the same rows the
-    interval widens so that it holds for all of them (Bonferroni). Where the interval contains both the margin and no
-    difference, nobody can tell, and the check says how many rows would.
+    A challenger that is worse by the margin then passes with a chance of 2.5 %, and of 2.5 % / ``looks`` with several
+    looks at the same rows (Bonferroni). The interval of two models that answer alike is not narrower than what no
+    loss among so few rows leaves open. Where it contains both the margin and no difference, nobody can tell, and the
+    check says how many rows would.
     """
     found = judged.comparison()
-    low, high = (_widened(found, end, settings.looks) for end in (found.difference.low, found.difference.high))
     value, margin, rows = found.difference.value, settings.margin / 100, len(judged.readings)
+    sure = NormalDist().inv_cdf(1 - LEVEL / 2 / settings.looks)
+    hidden = sure**2 / (rows + sure**2)
+    low = min(_widened(found, found.difference.low, sure), value - hidden)
+    high = max(_widened(found, found.difference.high, sure), value + hidden)
     said = (
         f"{found.score} {_points(value)} points against the champion ({_points(low)} to {_points(high)}), at most "
         f"{settings.margin:g} may be lost"
@@ -50,7 +49,8 @@ def non_inferior(judged: Judged, settings: GateSettings, *, fresh: bool = False)
         return Check(name, "yes", said, figures)
     if high < 0 or value <= -margin:
         return Check(name, "no", said, figures)
-    needed = rows_needed(value - low, margin + value, rows)
+    room = margin + value
+    needed = max(rows_needed(value - _widened(found, found.difference.low, sure), room, rows), rows_hiding(room, sure))
     return Check(
         name, "undecided", f"{said}; {rows:,} rows cannot tell, about {needed:,} would", {**figures, "needed": needed}
     )
@@ -62,14 +62,27 @@ def rows_needed(half: float, room: float, rows: int) -> int:
     >>> rows_needed(0.03, 0.02, 400)
     900
     """
-    needed = rows * (half / room) ** 2
-    digits = max(0, math.floor(math.log10(needed)) - 1)
-    return int(math.ceil(round(needed / 10**digits, 6)) * 10**digits)
+    return _rounded_up(rows * (half / room) ** 2)
+
+
+def rows_hiding(share: float, sure: float) -> int:
+    """Rows none of which would show a loss of this share of all rows so rarely (Wilson's interval of 0 hits).
+
+    >>> rows_hiding(0.02, 1.96)
+    190
+    """
+    return _rounded_up(sure**2 * (1 - share) / share)
+
+
+def _rounded_up(rows: float) -> int:
+    """Two digits of a number of rows."""
+    digits = max(0, math.floor(math.log10(max(rows, 1.0))) - 1)
+    return int(math.ceil(round(rows / 10**digits, 6)) * 10**digits)
 
 
 def slices(judged: Judged, settings: GateSettings) -> Check:
     """On no slice may it lose more than the slice margin, where that is no chance (Holm over the slices)."""
-    found = [(name, int(mask.sum()), judged.comparison(mask)) for name, mask in _large(judged)]
+    found = [(name, int(mask.sum()), judged.comparison(mask)) for name, mask in judged.slices(LEAST_SLICE)]
     name = f"slices · {judged.name}"
     if not found:
         return Check(name, "yes", f"no slice has {LEAST_SLICE} rows")
@@ -85,16 +98,10 @@ def slices(judged: Judged, settings: GateSettings) -> Check:
         if one.difference.value <= -settings.slice_margin / 100 and p <= LEVEL
     ]
     if bad:
-        worst, rows, loss = bad[0]
+        worst, rows, loss = min(bad, key=lambda one: one[2].difference.value)
         return Check(name, "no", f"{worst}: {_points(loss.difference.value)} points on {rows:,} rows", figures)
     sentence = f"worst of {len(found)}: {worst}, {_points(loss.difference.value)} points on {rows:,} rows"
     return Check(name, "yes", sentence, figures)
-
-
-def _large(judged: Judged) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
-    for name, mask in judged.slices().items():
-        if LEAST_SLICE <= mask.sum() < len(mask):
-            yield name, mask
 
 
 def _worse_p(found: Comparison) -> float:
@@ -103,11 +110,9 @@ def _worse_p(found: Comparison) -> float:
     return two_sided / 2 if found.difference.value < 0 else 1.0
 
 
-def _widened(found: Comparison, end: float, looks: int) -> float:
-    """An end of the 95 % interval, moved away to the interval that holds over several looks."""
-    normal = NormalDist()
-    factor = normal.inv_cdf(1 - LEVEL / 2 / looks) / normal.inv_cdf(1 - LEVEL / 2)
-    return found.difference.value + (end - found.difference.value) * factor
+def _widened(found: Comparison, end: float, sure: float) -> float:
+    """An end of the 95 % interval, moved away to the interval of so many standard errors."""
+    return found.difference.value + (end - found.difference.value) * sure / NormalDist().inv_cdf(1 - LEVEL / 2)
 
 
 def _points(share: float) -> str:
