@@ -10,7 +10,7 @@ from bertline.database.database import Database
 from bertline.errors import UsageError
 from bertline.lifecycle.predictions.given import WAITING_DAYS
 from bertline.lifecycle.predictions.made import client_name
-from bertline.lifecycle.predictions.records import now_ms
+from bertline.lifecycle.predictions.records import first_id, now_ms
 from bertline.lifecycle.predictions.schema import DRIFT_CHECKS, FEEDBACK, INVALID, LEASES, PREDICTIONS, WAITING
 
 DAY_MS = 86_400_000
@@ -25,25 +25,53 @@ class Erased:
     feedback: int
 
 
-def purge(store: Database, *, retention_days: float, text_days: float, at_ms: int | None = None) -> int:
-    """Delete what is older than its time; the number of predictions.
+class Purge:
+    """Deletes what is older than its time, a part at each call, so that nobody who writes waits long.
 
-    Raises:
-        PredictionStoreError: the store cannot be used; what was deleted stays deleted.
+    Args:
+        store: from ``open_store``.
+        retention_days: of predictions and the feedback on them.
+        text_days: of texts and embeddings.
     """
-    now = now_ms() if at_ms is None else at_ms
-    deleted = _delete(store, PREDICTIONS.c.at_ms < now - round(retention_days * DAY_MS)).predictions
-    old = PREDICTIONS.c.at_ms < now - round(text_days * DAY_MS)
-    kept = PREDICTIONS.c.texts.is_not(None) | PREDICTIONS.c.embedding.is_not(None)
-    forgotten = sql.update(PREDICTIONS).where(old, kept).values(texts=None, embedding=None, redacted=False)
-    lost = FEEDBACK.c.received_ms < now - WAITING_DAYS * DAY_MS
-    with store.changing() as connection:
-        _overwrite(connection)
-        connection.execute(forgotten)
-        connection.execute(sql.delete(FEEDBACK).where(FEEDBACK.c.state.in_((WAITING, INVALID)), lost))
-        connection.execute(sql.delete(DRIFT_CHECKS).where(DRIFT_CHECKS.c.at_ms < now - round(retention_days * DAY_MS)))
-        connection.execute(sql.delete(LEASES).where(LEASES.c.until_ms < now))
-    return deleted
+
+    def __init__(self, store: Database, *, retention_days: float, text_days: float) -> None:
+        self._store, self._retention_ms = store, round(retention_days * DAY_MS)
+        self._text_ms = round(text_days * DAY_MS)
+        self._forgotten = ""  # the last prediction whose text was looked at: most have none left
+
+    def some(self, at_ms: int | None = None) -> bool:
+        """Delete a part; whether there may be more.
+
+        Raises:
+            PredictionStoreError: the store cannot be used; what was deleted stays deleted.
+        """
+        now = now_ms() if at_ms is None else at_ms
+        deleted = _delete_some(self._store, PREDICTIONS.c.at_ms < now - self._retention_ms)
+        if deleted.predictions == _AT_ONCE or self._forget(first_id(now - self._text_ms)):
+            return True
+        lost = FEEDBACK.c.received_ms < now - WAITING_DAYS * DAY_MS
+        with self._store.changing() as connection:
+            _overwrite(connection)
+            connection.execute(sql.delete(FEEDBACK).where(FEEDBACK.c.state.in_((WAITING, INVALID)), lost))
+            connection.execute(sql.delete(DRIFT_CHECKS).where(DRIFT_CHECKS.c.at_ms < now - self._retention_ms))
+            connection.execute(sql.delete(LEASES).where(LEASES.c.until_ms < now))
+        return False
+
+    def _forget(self, before: str) -> bool:
+        """Delete texts and embeddings of some predictions before an id; whether there may be more."""
+        made = PREDICTIONS.c
+        kept = (made.texts.is_not(None) | made.embedding.is_not(None)).label("kept")
+        query = sql.select(made.id, kept).where(made.id > self._forgotten, made.id < before)
+        with self._store.reading() as connection:
+            rows = connection.execute(query.order_by(made.id).limit(_AT_ONCE)).all()
+        if ids := [row.id for row in rows if row.kept]:
+            with self._store.changing() as connection:
+                _overwrite(connection)
+                forgotten = sql.update(PREDICTIONS).values(texts=None, embedding=None, redacted=False)
+                connection.execute(forgotten.where(made.id.in_(ids)))
+        if rows:
+            self._forgotten = rows[-1].id
+        return len(rows) == _AT_ONCE
 
 
 def erase(store: Database, *, client: str | None = None, request_id: str | None = None) -> Erased:
@@ -75,15 +103,24 @@ def erase(store: Database, *, client: str | None = None, request_id: str | None 
 
 def _delete(store: Database, which: sql.ColumnElement[bool]) -> Erased:
     predictions = feedback = 0
-    some = sql.select(PREDICTIONS.c.id).where(which).limit(_AT_ONCE)
     while True:
-        with store.changing() as connection:
-            _overwrite(connection)
-            ids = connection.scalars(some).all()
-            feedback += connection.execute(sql.delete(FEEDBACK).where(FEEDBACK.c.prediction.in_(ids))).rowcount
-            predictions += connection.execute(sql.delete(PREDICTIONS).where(PREDICTIONS.c.id.in_(ids))).rowcount
-        if len(ids) < _AT_ONCE:
+        some = _delete_some(store, which)
+        predictions, feedback = predictions + some.predictions, feedback + some.feedback
+        if some.predictions < _AT_ONCE:
             return Erased(predictions, feedback)
+
+
+def _delete_some(store: Database, which: sql.ColumnElement[bool]) -> Erased:
+    """At most ``_AT_ONCE`` predictions, and the feedback on them."""
+    some = sql.select(PREDICTIONS.c.id).where(which).limit(_AT_ONCE)
+    with store.changing() as connection:
+        _overwrite(connection)
+        ids = connection.scalars(some).all()
+        if not ids:
+            return Erased(0, 0)
+        feedback = connection.execute(sql.delete(FEEDBACK).where(FEEDBACK.c.prediction.in_(ids))).rowcount
+        predictions = connection.execute(sql.delete(PREDICTIONS).where(PREDICTIONS.c.id.in_(ids))).rowcount
+    return Erased(predictions, feedback)
 
 
 def _overwrite(connection: sql.Connection) -> None:

@@ -20,7 +20,7 @@ from bertline.lifecycle.predictions.feedback import adopt
 from bertline.lifecycle.predictions.made import Made
 from bertline.lifecycle.predictions.reader import FiguresReader
 from bertline.lifecycle.predictions.records import ModelRecord, PredictionRecord, PredictionStoreError
-from bertline.lifecycle.predictions.retention import purge
+from bertline.lifecycle.predictions.retention import Purge
 from bertline.lifecycle.predictions.schema import MIGRATIONS
 from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.lifecycle.predictions.store import PURPOSE, add, secret_of
@@ -68,6 +68,7 @@ class PredictionWriter:
         self._stop = threading.Event()  # nothing more is offered
         self._until_s = float("inf")
         self.figures = FiguresReader(self.store)
+        self._retention = Purge(self.store, retention_days=settings.retention_days, text_days=settings.text_days)
         self._every_s = {adopt: ADOPT_EVERY_S, self._index: INDEX_EVERY_S, self._purge: PURGE_EVERY_S}
         self._dues = dict.fromkeys(self._every_s, 0.0)
         self._thread = threading.Thread(target=self._run, name="predictions", daemon=True)
@@ -248,8 +249,9 @@ class PredictionWriter:
                 self._dues[work] = now_s + self._every_s[work]  # first: one that fails must not keep others from theirs
                 work(self.store)
 
-    def _purge(self, store: Database) -> int:
-        return purge(store, retention_days=self.settings.retention_days, text_days=self.settings.text_days)
+    def _purge(self, _: Database) -> None:
+        if self._retention.some():
+            self._dues[self._purge] = 0.0  # a part after each batch: it may be an hour's predictions, or a year's
 
     def _fails(self, error: Exception) -> None:
         if not self.failing:

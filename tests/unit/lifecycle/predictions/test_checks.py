@@ -6,7 +6,7 @@ import sqlalchemy as sql
 
 from bertline.lifecycle.predictions.checks import DriftCheck, add_check, latest_checks
 from bertline.lifecycle.predictions.records import now_ms
-from bertline.lifecycle.predictions.retention import DAY_MS, purge
+from bertline.lifecycle.predictions.retention import DAY_MS, Purge
 from bertline.lifecycle.predictions.schema import DRIFT_CHECKS
 from tests.kept import store_in
 
@@ -24,6 +24,6 @@ def test_the_latest_of_each_model_is_shown_and_old_ones_go(tmp_path: Path) -> No
         for one in reversed(checks):
             add_check(store, one)
         assert latest_checks(store) == [checks[2], checks[1]]
-        purge(store, retention_days=90, text_days=30)
+        Purge(store, retention_days=90, text_days=30).some()
         with store.reading() as connection:
             assert connection.scalar(sql.select(sql.func.count()).select_from(DRIFT_CHECKS)) == 2

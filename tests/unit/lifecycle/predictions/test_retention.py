@@ -7,10 +7,11 @@ import sqlalchemy as sql
 
 from bertline.database.database import Database
 from bertline.errors import UsageError
+from bertline.lifecycle.predictions import retention
 from bertline.lifecycle.predictions.feedback import receive
 from bertline.lifecycle.predictions.given import Feedback
 from bertline.lifecycle.predictions.records import now_ms
-from bertline.lifecycle.predictions.retention import DAY_MS, Erased, erase, purge
+from bertline.lifecycle.predictions.retention import DAY_MS, Erased, Purge, erase
 from bertline.lifecycle.predictions.schema import FEEDBACK, PREDICTIONS
 from tests.kept import keep, store_in, sure
 
@@ -31,11 +32,29 @@ def test_old_predictions_go_with_their_feedback_and_old_texts_before_them(store:
     for name, days in (("old", 91), ("middle", 31), ("new", 1)):
         keep(store, [sure("good")], request=name, texts=["a film"], at_ms=now - days * DAY_MS)
     receive(store, [Feedback(f"{name}0", "good") for name in ("old", "middle", "new", "unknown")])
-    assert purge(store, retention_days=90, text_days=30) == 1
+    assert not Purge(store, retention_days=90, text_days=30).some()
     assert left(store) == [("middle0", False), ("new0", True)]
     assert said(store) == ["middle0", "new0", "unknown0"]
-    assert purge(store, retention_days=900, text_days=300, at_ms=now + 8 * DAY_MS) == 0
+    assert not Purge(store, retention_days=900, text_days=300).some(now + 8 * DAY_MS)
     assert said(store) == ["middle0", "new0"]  # nothing came of the unknown request in 7 days
+
+
+def test_it_takes_a_part_at_a_time(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "_AT_ONCE", 2)
+    now = now_ms()
+    for name, days, number in (("old", 91, 3), ("middle", 31, 5), ("new", 1, 1)):
+        answers, texts = [sure("good")] * number, ["a film"] * number
+        keep(store, answers, request=name, texts=texts, at_ms=now - days * DAY_MS)
+    purge = Purge(store, retention_days=90, text_days=30)
+    sizes = []
+    more = True
+    while more:
+        more = purge.some(now)
+        sizes.append((len(left(store)), sum(kept for _, kept in left(store))))
+    assert sizes == [(7, 7), (6, 4), (6, 2), (6, 1)]
+    assert left(store)[-1] == ("new0", True)
+    assert purge.some(now + 30 * DAY_MS) is False  # it goes on behind the last one it looked at
+    assert [kept for _, kept in left(store)] == [False] * 6
 
 
 def test_everything_of_a_client_is_erased(store: Database) -> None:

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sql
 
 from bertline.errors import UsageError
+from bertline.lifecycle.predictions import retention
 from bertline.lifecycle.predictions import writer as module
 from bertline.lifecycle.predictions.made import Made
 from bertline.lifecycle.predictions.records import PredictionStoreError, now_ms
@@ -21,7 +22,7 @@ from bertline.lifecycle.predictions.store import open_store
 from bertline.lifecycle.predictions.writer import PredictionWriter
 from bertline.tasks.classify.answer import Prediction
 from bertline.text import Piece, Reading
-from tests.kept import NEW, SPEC
+from tests.kept import NEW, SPEC, keep, sure
 from tests.service.postgres import cluster, new_database
 from tests.unit.lifecycle.predictions.test_schema import names, of_version_3
 
@@ -114,6 +115,19 @@ def test_an_answer_that_cannot_be_kept_does_not_keep_out_the_others(
     assert [one.request_id for one in rows(settings.url)] == ["a", "c"]
     assert writer.dropped == 1
     assert caplog.messages == ["A prediction cannot be kept (ZeroDivisionError); further ones are only counted."]
+
+
+def test_what_is_old_is_deleted_between_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that writes must not delete for minutes meanwhile."""
+    monkeypatch.setattr(retention, "_AT_ONCE", 2)
+    settings = settings_in(tmp_path)
+    with open_store(str(settings.url), create=True) as store:
+        keep(store, [sure("good")] * 9, request="old", at_ms=now_ms() - 91 * retention.DAY_MS)
+    with PredictionWriter(settings) as writer:
+        writer.offer(made("r", "one"))
+        until(lambda: len(rows(settings.url)) < 9)
+        assert [one.request_id for one in rows(settings.url)].count("r") == 1
+        until(lambda: [one.request_id for one in rows(settings.url)] == ["r"])
 
 
 def test_a_url_that_cannot_be_used_is_refused_at_once() -> None:
