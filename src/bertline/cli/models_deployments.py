@@ -15,6 +15,7 @@ from bertline.cli.plain_table import print_table
 from bertline.cli.settings_flags import with_settings
 from bertline.errors import UsageError
 from bertline.lifecycle.rollout.plan import Plan
+from bertline.registry.reference import CHAMPION
 from bertline.registry.rollout import STEPS, parsed_steps
 
 if TYPE_CHECKING:
@@ -55,8 +56,14 @@ def promote(
         bool, typer.Option("--canary", help="Let servers give it a rising share of the clients first.")
     ] = False,
     steps: Annotated[
-        str, typer.Option("--steps", metavar="SHARES", help="Of a canary, in percent; shadow may be the first.")
-    ] = ",".join(STEPS),
+        str | None,
+        typer.Option(
+            "--steps",
+            metavar="SHARES",
+            help=f"Of a canary, in percent; shadow may be the first; default: {','.join(STEPS)}.",
+            show_default=False,
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch/--no-watch", help="Let servers roll a new champion back if it is worse.")
     ] = True,
@@ -82,27 +89,37 @@ def promote(
         raise UsageError("--verdict and --force exclude each other: give the verdict, or a reason why there is none")
     if force is not None and not force.strip():
         raise UsageError("--force has no reason: say why there is no verdict, for whoever reads the log")
+    if steps is not None and not canary:
+        raise UsageError("--steps are those of a canary: give --canary too, or leave them out to promote at once")
+    if canary and not watch:
+        raise UsageError("--no-watch is for a promotion at once: give --watch-s 0 with --canary")
     reference = parse_reference(model)
+    why = _why(to, verdict, force, reason)
     keys = [read_public_key(path) for path in trust or ()]
     read = read_signed_verdict(verdict, keys) if verdict is not None else None
     if canary:
         if to != "champion":
             raise UsageError(f"--canary is for the champion, and --to moves {to}: give one of them")
         begin(
-            model, parsed_steps(steps), settings,
-            by=by, registry=registry, as_json=as_json, verdict=read, reason=force or reason,
+            model, parsed_steps(steps or ",".join(STEPS)), settings,
+            by=by, registry=registry, as_json=as_json, verdict=read, reason=why,
         )  # fmt: skip
         return
     with Database(registry_settings(registry).place) as database:
         deployments = Deployments(database, by or whoever())
         chosen = settings.model_dump(exclude_unset=True)
-        entry = deployments.promote(
-            reference, to, verdict=read, reason=force or reason, watch=chosen if watch else None
-        )
+        entry = deployments.promote(reference, to, verdict=read, reason=why, watch=chosen if watch else None)
     if entry is None:
         typer.echo(json.dumps(None) if as_json else f"{reference} is the {to} already; nothing was changed")
     else:
         _tell(entry, as_json=as_json)
+
+
+def _why(to: str, verdict: Path | None, force: str | None, reason: str | None) -> str | None:
+    """The reason for the log; of a champion, a note alone is none to do without a verdict."""
+    if to == CHAMPION and verdict is None and force is None:
+        return None
+    return "; ".join(part for part in (force, reason) if part) or None
 
 
 def rollback(

@@ -66,6 +66,32 @@ def test_promoted_by_a_verdict_rolled_back_and_all_of_it_in_the_history(tmp_path
     assert line.split()[-1] == "slow"
 
 
+@pytest.mark.parametrize("canary", [(), ("--canary",)])
+def test_a_note_is_no_reason_to_do_without_a_verdict(canary: tuple[str, ...]) -> None:
+    run("promote", "reviews:1", "--force", "first model")
+    with pytest.raises(UsageError, match="give --verdict FILE, or --force REASON, which is recorded"):
+        run("promote", "reviews:2", "--reason", "it is better", *canary)
+    assert len(json.loads(run("history", "--json").output)) == 1
+    run("promote", "reviews:2", "--force", "no rows yet", "--reason", "for Monday")
+    run("promote", "reviews:3", "--to", "challenger", "--reason", "to try")
+    newest, second, _ = json.loads(run("history", "--json").output)
+    assert (second["reason"], newest["reason"]) == ("no rows yet; for Monday", "to try")
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("--steps", "5,50"), "--steps are those of a canary: give --canary too, or leave them out to promote at once"),
+        (("--canary", "--no-watch"), "--no-watch is for a promotion at once: give --watch-s 0 with --canary"),
+    ],
+)
+def test_flags_that_would_be_passed_over_are_refused(flags: tuple[str, ...], sentence: str) -> None:
+    run("promote", "reviews:1", "--force", "first model")
+    with pytest.raises(UsageError) as raised:
+        run("promote", "reviews:2", "--force", "x", *flags)
+    assert str(raised.value) == sentence
+
+
 def test_a_changed_past_is_found_with_exit_code_1_and_the_entrys_number(registry: Path) -> None:
     for version in (1, 2, 3):
         run("promote", f"reviews:{version}", "--force", "by hand")
