@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from bertline.bundle import Manifest
+from bertline.bundle.verify import read_manifest
 from bertline.errors import RegistryError
 from bertline.lifecycle.rollout.decision import Judged
+from bertline.lifecycle.rollout.state import InMemory
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.rollout import Rollout
 from bertline.registry.rollouts import Rollouts
-from bertline.service import registry_rollouts, shared_reads
+from bertline.service import registry_rollouts, rollouts, shared_reads
 from bertline.service.app import create_app
 from bertline.service.settings import ServeSettings
 from bertline.serving.serving import Serving
@@ -95,7 +98,7 @@ def test_a_failing_challenger_is_rolled_back_and_no_client_sees_it(
     new.check = lambda batch: (_ for _ in ()).throw(ZeroDivisionError())  # type: ignore[method-assign]
     ended, versions = until_ended(local)
     assert (ended["status"], versions) == ("rolled_back", {model.version})
-    assert ended["reason"].startswith("errors 100 % (")
+    assert ended["reason"].startswith("errors 100\u202f% (")
     assert not serving.models.trials
     assert 'outcome="rolled_back"} 1.0' in local.get("/metrics").text
 
@@ -108,7 +111,7 @@ def test_a_challenger_that_answers_otherwise_is_rolled_back_from_the_shadow(
     begin(local, new, "shadow", plan=FAST)
     ended, versions = until_ended(local)
     assert (ended["status"], versions) == ("rolled_back", {model.version})
-    assert ended["reason"].startswith("other answers 100 % (")
+    assert ended["reason"].startswith("other answers 100\u202f% (")
 
 
 def test_a_shadow_that_agrees_passes_and_changes_nothing(
@@ -137,7 +140,7 @@ def test_feedback_rolls_back_and_a_store_that_is_away_stops_nothing(
         begin(until_ready(client), new, steps="50", plan=FAST | {"min_step_s": 3600})
         ended, versions = until_ended(client)
     assert (ended["status"], versions) == ("rolled_back", {model.version, new.version})
-    assert "wrong answers 50 % (150 of 300) against 1 % (3 of 300)" in ended["reason"]
+    assert "wrong answers 50\u202f% (150 of 300) against 1\u202f% (3 of 300)" in ended["reason"]
     assert "the rollout of reviews by its feedback is not followed: the store of predictions is away" in caplog.text
 
 
@@ -147,11 +150,45 @@ def test_an_administrator_ends_a_rollout(local: TestClient, model: WordCounter, 
     assert 'bertline_rollout_share{model="reviews",role="canary"} 0.99' in metrics
     going = local.post("/v1/models/reviews/canary", json={"bundle": str(new.bundle)})
     assert (going.status_code, going.json()["error"]["code"]) == (409, "cannot_load")
-    assert "goes on (99 %): end it with DELETE first." in going.json()["error"]["message"]
+    assert "goes on (99\u202f%): end it with DELETE first." in going.json()["error"]["message"]
     ended = local.delete("/v1/models/reviews/rollout").json()
     assert (ended["status"], ended["reason"]) == ("rolled_back", "aborted by an administrator")
     assert local.post("/v1/predict", json={"text": "good"}).headers["X-Model-Version"] == model.version
     assert local.delete("/v1/models/reviews/rollout").status_code == 409
+
+
+def test_of_two_rollouts_at_once_one_begins(
+    local: TestClient, new: WordCounter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def together(bundle: Path) -> Manifest:
+        both.wait()
+        return read_manifest(bundle)
+
+    monkeypatch.setattr(rollouts, "read_manifest", together)
+    body = {"bundle": str(new.bundle), "steps": "50", "plan": FAST | {"min_step_s": 3600}}
+    with ThreadPoolExecutor(2) as threads:
+        answers = [threads.submit(local.post, "/v1/models/reviews/canary", json=body) for _ in range(2)]
+        statuses = sorted(one.result().status_code for one in answers)
+    assert statuses == [200, 409]
+    assert local.get("/v1/models/reviews/rollout").json()["step"] == "50\u202f%"
+
+
+def test_an_administrator_ends_a_rollout_that_moves_on_at_that_moment(
+    local: TestClient, new: WordCounter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(local, new, steps="50,60", plan=FAST | {"min_step_s": 3600})
+    move, late = InMemory.move, iter([True])
+
+    def moved_before(state: InMemory, rollout: Rollout, *to: Any) -> bool:
+        if next(late, False):
+            assert move(state, rollout, "running", 1, "the next step")
+        return move(state, rollout, *to)
+
+    monkeypatch.setattr(InMemory, "move", moved_before)
+    ended = local.delete("/v1/models/reviews/rollout").json()
+    assert (ended["status"], ended["place"]) == ("rolled_back", 1)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +229,7 @@ def test_a_rollout_of_the_registry_is_shown_with_the_counts_of_all_servers_and_e
     begun(registry, "5", "50", "100")
     shown = local.get("/v1/models/reviews/rollout").json()
     expected = {
-        "decided_by": "registry", "challenger": "reviews:2", "status": "running", "step": "5 %", "place": 0,
+        "decided_by": "registry", "challenger": "reviews:2", "status": "running", "step": "5\u202f%", "place": 0,
         "share": 0.05, "by": "ana",
     }  # fmt: skip
     assert {name: shown[name] for name in expected} == expected

@@ -93,13 +93,14 @@ class ServerRollouts:
             Problem: the model is unknown or the registry's, a rollout goes on, or the bundle cannot be used.
         """
         self._check_own(name)
-        current, going = self._models.current(name, None), self._state.current(name)
-        if going is not None:
-            raise _conflict(f"a rollout of {going.name} goes on ({going.step}): end it with DELETE first")
+        current = self._models.current(name, None)
         try:
             digest = (await asyncio.to_thread(read_manifest, bundle)).checksum
         except BertlineError as error:
             raise _conflict(str(error)) from None
+        going = self._state.current(name)
+        if going is not None:  # nothing is awaited between this and the beginning: of two at once, one begins
+            raise _conflict(f"a rollout of {going.name} goes on ({going.step}): end it with DELETE first")
         if digest == current.checksum:
             raise _conflict(f"{name} answers with this bundle already: roll another one out")
         self._paths |= {digest: bundle, current.checksum: current.path}
@@ -126,7 +127,10 @@ class ServerRollouts:
         going = self._state.current(name)
         if going is None:
             raise _conflict(f"{name} has no rollout that goes on")
-        self._state.move(going, "rolled_back", going.place, "aborted by an administrator")
+        while going is not None and not self._state.move(
+            going, "rolled_back", going.place, "aborted by an administrator"
+        ):
+            going = self._state.current(name)  # it went to its next step at the same moment
         await self._conductor.look(name)
 
     async def last(self, name: str) -> Shown | None:
